@@ -1,0 +1,1 @@
+"""Causal disentanglement of multimodal data as a scikit-learn estimator."""

@@ -1,0 +1,54 @@
+"""The paper in code: pure functions on tensors, each of which names its equation.
+
+Arrays are laid out as (modality, sample, component, latent or event) except where components
+lead for speed, which the docstrings say. Functions sum over events and leave samples alone.
+"""
+
+from ._dag import (
+    edge_indicator,
+    joint_from_tables,
+    log_joint,
+    mask_non_parents,
+    table_logits_to_probabilities,
+    tables_from_counts,
+    topological_order,
+)
+from ._elbo import MixtureTerms, gaussian_log_likelihood, mixture_log_evidence, mixture_terms
+from ._gaussian import (
+    DiagonalGaussian,
+    entropy,
+    expected_log_density,
+    product_of_experts,
+    rsample,
+)
+from ._mixture import (
+    MixtureStatistics,
+    MixtureUpdate,
+    log_responsibilities,
+    mixture_statistics,
+    update_mixture,
+)
+
+__all__ = [
+    "DiagonalGaussian",
+    "MixtureStatistics",
+    "MixtureTerms",
+    "MixtureUpdate",
+    "edge_indicator",
+    "entropy",
+    "expected_log_density",
+    "gaussian_log_likelihood",
+    "joint_from_tables",
+    "log_joint",
+    "log_responsibilities",
+    "mask_non_parents",
+    "mixture_log_evidence",
+    "mixture_statistics",
+    "mixture_terms",
+    "product_of_experts",
+    "rsample",
+    "table_logits_to_probabilities",
+    "tables_from_counts",
+    "topological_order",
+    "update_mixture",
+]

@@ -1,0 +1,238 @@
+"""A differentiable DAG and the joint distribution of its nodes (Eq. 6-14, Algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def edge_indicator(scores: Tensor, metric: Tensor, temperature: float = 1.0) -> Tensor:
+    r"""Return the regularized edge indicator of a DAG (Eq. 6-8).
+
+    :math:`E_{ij} = \mathrm{relu}(\tanh(B_{ij} (\xi_j - \xi_i) / \beta))`; ``E[i, j]`` means
+    i -> j. An edge can only lead to a higher score, hence every E is acyclic (Theorem 2.1).
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n_nodes,)
+        Node scores :math:`\xi`.
+    metric : Tensor of shape (n_nodes, n_nodes)
+        Nonnegative symmetric edge weights B; zeros remove an edge in either direction.
+    temperature : float, default=1.0
+        :math:`\beta > 0`; towards 0 the indicator becomes binary.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes, n_nodes)
+        Edge weights in [0, 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import edge_indicator
+    >>> edge_indicator(torch.tensor([0.0, 1.0]), torch.ones(2, 2), 0.01)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
+    flow = metric * (scores[None, :] - scores[:, None])
+    return torch.relu(torch.tanh(flow / temperature))
+
+
+def topological_order(scores: Tensor) -> Tensor:
+    r"""Return the order in which to traverse the DAG (Corollary C.5).
+
+    The permutation is :math:`\mathrm{argsort}(\xi)`, stable where scores tie, so that
+    parents come before their children.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n_nodes,)
+        Node scores.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes,)
+        Node numbers, parents first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import topological_order
+    >>> topological_order(torch.tensor([0.3, -1.0, 0.1]))
+    tensor([1, 2, 0])
+    """
+    return torch.argsort(scores, stable=True)
+
+
+def table_logits_to_probabilities(logits: Tensor) -> Tensor:
+    r"""Normalise the tables W of all nodes (Section 2.2).
+
+    Table :math:`W^\ell` sums to 1 along its own axis :math:`\ell`, for every outcome of the
+    other nodes.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_nodes, C_1, ..., C_L)
+        Unnormalised log-probabilities, one table over the whole grid per node.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes, C_1, ..., C_L)
+        Conditional probabilities.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import table_logits_to_probabilities
+    >>> table_logits_to_probabilities(torch.zeros(1, 2))
+    tensor([[0.5000, 0.5000]])
+    """
+    return torch.stack([torch.softmax(table, dim=node) for node, table in enumerate(logits)])
+
+
+def mask_non_parents(tables: Tensor, edges: Tensor) -> Tensor:
+    r"""Average out of every table the nodes that are no parents (Eq. 9-13).
+
+    Along each axis :math:`k \ne \ell` table :math:`W^\ell` is contracted with
+    :math:`v_k = \frac{1}{C_k} 1 - E_{k \ell} (\frac{1}{C_k} 1 - N_k)`, which leaves
+    :math:`E_{k \ell} W^\ell + (1 - E_{k \ell}) \mathrm{mean}_k W^\ell`. (The paper's Eq. 13
+    prints a sum over k; the contraction of Eq. 9 is a product over modes. Its Algorithm 1 prints
+    :math:`E_{\ell k}`, which is zero for k < l; it is :math:`E_{k \ell}`.) The contractions
+    commute, so one pass per axis serves all nodes at once.
+
+    Parameters
+    ----------
+    tables : Tensor of shape (n_nodes, C_1, ..., C_L)
+        Conditional probabilities; table l sums to 1 along axis l.
+    edges : Tensor of shape (n_nodes, n_nodes)
+        Edge weights in [0, 1]; ``edges[k, l]`` means k -> l.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes, C_1, ..., C_L)
+        :math:`\pi_\ell = p(N_\ell | Pa(N_\ell))`, constant along axes that are no parents.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import mask_non_parents
+    >>> tables = torch.tensor([[[0.9, 0.2], [0.1, 0.8]], [[0.5, 0.5], [0.5, 0.5]]])
+    >>> mask_non_parents(tables, torch.zeros(2, 2))[0]
+    tensor([[0.5500, 0.5500],
+            [0.4500, 0.4500]])
+    """
+    n_nodes = tables.shape[0]
+    own_axis = torch.eye(n_nodes, dtype=torch.bool, device=tables.device)
+    keep = torch.where(own_axis, torch.ones_like(edges), edges)
+    for axis in range(n_nodes):
+        weight = keep[axis].reshape(-1, *[1] * n_nodes)
+        mean = tables.mean(dim=axis + 1, keepdim=True)
+        tables = torch.lerp(mean.expand_as(tables), tables, weight)  # exact at weights 0 and 1
+    return tables
+
+
+def log_joint(tables: Tensor, edges: Tensor) -> Tensor:
+    r"""Return the log of the joint distribution A of the nodes (Eq. 14, Algorithm 1).
+
+    :math:`A = \prod_\ell p(N_\ell | Pa(N_\ell))` over the whole grid. It sums to 1 whenever
+    the edges are acyclic, so no order of traversal is needed, and relabelling the nodes
+    permutes the axes of A and nothing else.
+
+    Parameters
+    ----------
+    tables : Tensor of shape (n_nodes, C_1, ..., C_L)
+        Conditional probabilities; table l sums to 1 along axis l.
+    edges : Tensor of shape (n_nodes, n_nodes)
+        Acyclic edge weights in [0, 1].
+
+    Returns
+    -------
+    Tensor of shape (C_1, ..., C_L)
+        Log-probabilities of the cells in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import log_joint
+    >>> tables = torch.full((2, 2, 2), 0.5)
+    >>> log_joint(tables, torch.zeros(2, 2)).exp()
+    tensor([[0.2500, 0.2500],
+            [0.2500, 0.2500]])
+    """
+    # A probability below the smallest normal number would end in log(0).
+    floor = torch.finfo(tables.dtype).tiny
+    return mask_non_parents(tables, edges).clamp_min(floor).log().sum(dim=0)
+
+
+def tables_from_counts(counts: Tensor, adjacency: Tensor, prior_count: float = 0.0) -> list[Tensor]:
+    r"""Return the maximum-likelihood tables of a given DAG (Eq. 5 with the graph fixed).
+
+    :math:`p(N_\ell | Pa(N_\ell))` is the normalised expected count of the family. A parent
+    configuration without any count gets the uniform distribution.
+
+    Parameters
+    ----------
+    counts : Tensor of shape (C_1, ..., C_L)
+        Expected counts of the cells, :math:`\sum_d \gamma^{(d)}`.
+    adjacency : Tensor of shape (n_nodes, n_nodes)
+        True where k -> l.
+    prior_count : float, default=0.0
+        Added to every entry of every family table (a symmetric Dirichlet prior).
+
+    Returns
+    -------
+    list of Tensor
+        Per node a table of shape (C_1, ..., C_L) with size 1 along the axes that are neither
+        its own nor a parent's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import tables_from_counts
+    >>> counts = torch.tensor([[30.0, 10.0], [20.0, 40.0]])
+    >>> adjacency = torch.tensor([[False, True], [False, False]])
+    >>> [table.squeeze() for table in tables_from_counts(counts, adjacency)]
+    [tensor([0.4000, 0.6000]), tensor([[0.7500, 0.2500],
+            [0.3333, 0.6667]])]
+    """
+    n_nodes = counts.ndim
+    tables = []
+    for node in range(n_nodes):
+        family = {node, *torch.nonzero(adjacency[:, node]).flatten().tolist()}
+        others = [axis for axis in range(n_nodes) if axis not in family]
+        family_counts = counts.sum(dim=others, keepdim=True) if others else counts
+        family_counts = family_counts + prior_count
+        totals = family_counts.sum(dim=node, keepdim=True)
+        unseen = totals <= 0
+        family_counts = torch.where(unseen, torch.ones_like(family_counts), family_counts)
+        tables.append(family_counts / family_counts.sum(dim=node, keepdim=True))
+    return tables
+
+
+def joint_from_tables(tables: Sequence[Tensor]) -> Tensor:
+    """Multiply tables that broadcast over the grid into the joint (Eq. 5).
+
+    Parameters
+    ----------
+    tables : sequence of Tensor
+        Per node a table that broadcasts to (C_1, ..., C_L).
+
+    Returns
+    -------
+    Tensor of shape (C_1, ..., C_L)
+        Joint probabilities.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import joint_from_tables
+    >>> joint_from_tables([torch.tensor([[0.5], [0.5]]), torch.tensor([[0.25, 0.75]])])
+    tensor([[0.1250, 0.3750],
+            [0.1250, 0.3750]])
+    """
+    joint = tables[0]
+    for table in tables[1:]:
+        joint = joint * table
+    return joint

@@ -1,0 +1,131 @@
+"""The evidence lower bound, term by term and per sample (Eq. 31)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._gaussian import LOG_2PI
+
+
+def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    r"""Return the log-likelihood of one modality (Eq. 26), summed over its elements.
+
+    :math:`-\frac{1}{2} [D \log(2 \pi \hat\sigma^2) + \|x - \hat x\|^2 / \hat\sigma^2]`: the
+    log-variance counts once per element.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, width)
+        Observations.
+    mean : Tensor of shape (..., n_samples, width)
+        Decoded means.
+    log_var : Tensor that broadcasts to (..., n_samples, width)
+        Log-variances of the decoder, most often one number.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples)
+        Log-likelihoods in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import gaussian_log_likelihood
+    >>> x = torch.zeros(1, 2)
+    >>> round(gaussian_log_likelihood(x, x, torch.tensor(0.0)).item(), 4)
+    -1.8379
+    """
+    width = x.shape[-1]
+    squared = (x - mean).square()
+    if log_var.ndim == 0:  # one variance: no array of the modality's size beyond the residual
+        return -0.5 * (width * (LOG_2PI + log_var) + squared.sum(dim=-1) * torch.exp(-log_var))
+    return -0.5 * (LOG_2PI + log_var + squared * torch.exp(-log_var)).sum(dim=-1)
+
+
+def mixture_log_evidence(log_weights: Tensor, log_density: Tensor) -> Tensor:
+    r"""Return the terms of the mixture at the optimal responsibilities.
+
+    With the gamma of the expected mode, :math:`\sum_c \gamma_c (\log A_c + d_c -
+    \log \gamma_c) = \mathrm{logsumexp}_c (\log A_c + d_c)`: one logsumexp holds three of the
+    five terms of Eq. 31, and gamma need not be part of the graph.
+
+    Parameters
+    ----------
+    log_weights : Tensor of shape (n_components,)
+        Logarithms of the cells' probabilities.
+    log_density : Tensor of shape (n_components, n_samples)
+        Expected log-densities.
+
+    Returns
+    -------
+    Tensor of shape (n_samples,)
+        In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import mixture_log_evidence
+    >>> mixture_log_evidence(torch.tensor([0.5, 0.5]).log(), torch.zeros(2, 1))
+    tensor([0.])
+    """
+    return torch.logsumexp(log_weights[:, None] + log_density, dim=0)
+
+
+class MixtureTerms(NamedTuple):
+    """The terms of Eq. 31 in which the clusters appear.
+
+    Parameters
+    ----------
+    density : Tensor of shape (n_samples,)
+        :math:`E_q \\log p(z | c)` (Eq. 27).
+    weight : Tensor of shape (n_samples,)
+        :math:`E_q \\log A` (Eq. 28).
+    assignment_entropy : Tensor of shape (n_samples,)
+        :math:`-E_q \\log \\gamma` (Eq. 30 with its sign turned).
+    """
+
+    density: Tensor
+    weight: Tensor
+    assignment_entropy: Tensor
+
+
+def mixture_terms(
+    log_weights: Tensor, log_density: Tensor, log_responsibilities: Tensor
+) -> MixtureTerms:
+    r"""Return Eq. 27, 28 and 30 for any responsibilities.
+
+    Parameters
+    ----------
+    log_weights : Tensor of shape (n_components,)
+        Logarithms of the cells' probabilities A.
+    log_density : Tensor of shape (n_components, n_samples)
+        Expected log-densities.
+    log_responsibilities : Tensor of shape (n_components, n_samples)
+        Logarithms of gamma.
+
+    Returns
+    -------
+    MixtureTerms
+        Per sample, in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import mixture_terms
+    >>> half = torch.tensor([0.5, 0.5]).log()
+    >>> terms = mixture_terms(half, torch.zeros(2, 1), half[:, None])
+    >>> round(terms.assignment_entropy.item(), 4)
+    0.6931
+    """
+    gamma = log_responsibilities.exp()
+    # 0 * log(0) is 0: a cell of probability exactly zero is never responsible for a sample.
+    nothing = gamma == 0
+    log_weights = log_weights[:, None].expand_as(gamma)
+    return MixtureTerms(
+        (gamma * log_density.masked_fill(nothing, 0.0)).sum(dim=0),
+        (gamma * log_weights.masked_fill(nothing, 0.0)).sum(dim=0),
+        -(gamma * log_responsibilities.masked_fill(nothing, 0.0)).sum(dim=0),
+    )

@@ -1,0 +1,194 @@
+"""Gaussian algebra of the latent space (Eq. 4, 29, 34, 35)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+class DiagonalGaussian(NamedTuple):
+    """A batch of Gaussians with diagonal covariance.
+
+    Parameters
+    ----------
+    mean : Tensor of shape (..., latent_dim)
+        Means.
+    log_var : Tensor of shape (..., latent_dim)
+        Logarithms of the variances.
+    """
+
+    mean: Tensor
+    log_var: Tensor
+
+
+def product_of_experts(
+    means: Tensor,
+    log_vars: Tensor,
+    observed: Tensor | None = None,
+    prior_expert: bool = True,
+) -> DiagonalGaussian:
+    r"""Fuse the embeddings of the modalities into one Gaussian (Eq. 4).
+
+    Precisions add, :math:`\sigma^{-2} = \sum_m \sigma_m^{-2}`, and means are weighted by them,
+    :math:`\mu / \sigma^2 = \sum_m \mu_m / \sigma_m^2`. An absent modality adds no precision.
+
+    Parameters
+    ----------
+    means : Tensor of shape (n_modalities, n_samples, latent_dim)
+        Means of the experts.
+    log_vars : Tensor of shape (n_modalities, n_samples, latent_dim)
+        Log-variances of the experts.
+    observed : Tensor of shape (n_modalities, n_samples), default=None
+        True where a sample has the modality; None means everywhere.
+    prior_expert : bool, default=True
+        Whether the prior N(0, I) is one more expert. The paper has none; without it a sample
+        with no observed modality has infinite variance.
+
+    Returns
+    -------
+    DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import product_of_experts
+    >>> means = torch.tensor([[[1.0]], [[3.0]]])
+    >>> fused = product_of_experts(means, torch.zeros(2, 1, 1), prior_expert=False)
+    >>> fused.mean.item(), round(fused.log_var.exp().item(), 3)
+    (2.0, 0.5)
+    """
+    log_precisions = -log_vars  # (modality, sample, latent)
+    if observed is not None:
+        log_precisions = log_precisions.masked_fill(~observed[..., None], -torch.inf)
+        means = means.masked_fill(~observed[..., None], 0.0)
+    if prior_expert:
+        zeros = torch.zeros_like(means[:1])
+        means = torch.cat([means, zeros])
+        log_precisions = torch.cat([log_precisions, zeros])
+    log_precision = torch.logsumexp(log_precisions, dim=0)
+    shares = torch.exp(log_precisions - log_precision)
+    return DiagonalGaussian((shares * means).sum(dim=0), -log_precision)
+
+
+def rsample(posterior: DiagonalGaussian, noise: Tensor) -> Tensor:
+    r"""Draw from a diagonal Gaussian by the reparametrization trick.
+
+    Computes :math:`z = \mu + \epsilon \odot \sigma` (Section 2.1), so that gradients reach
+    both parameters.
+
+    Parameters
+    ----------
+    posterior : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    noise : Tensor of shape (..., n_samples, latent_dim)
+        Standard normal draws; leading axes are further draws.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, latent_dim)
+        The draws.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, rsample
+    >>> posterior = DiagonalGaussian(torch.ones(1, 2), torch.zeros(1, 2))
+    >>> rsample(posterior, torch.zeros(1, 2))
+    tensor([[1., 1.]])
+    """
+    return posterior.mean + noise * torch.exp(0.5 * posterior.log_var)
+
+
+def entropy(log_var: Tensor) -> Tensor:
+    r"""Return the entropy of diagonal Gaussians (Eq. 29 with its sign turned).
+
+    :math:`H = \frac{1}{2} \sum_j [\log(2 \pi \sigma_j^2) + 1]`, in nats.
+
+    Parameters
+    ----------
+    log_var : Tensor of shape (..., latent_dim)
+        Log-variances.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        Entropies in nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import entropy
+    >>> round(entropy(torch.zeros(1)).item(), 4)
+    1.4189
+    """
+    return 0.5 * (log_var + LOG_2PI + 1.0).sum(dim=-1)
+
+
+def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances: Tensor) -> Tensor:
+    r"""Return the expected log-density of every component under the posterior (Eq. 34, 35).
+
+    :math:`E_{q(z)} \log N(z; m_c, S_c) = \log N(\mu; m_c, S_c)
+    - \frac{1}{2} \mathrm{trace}(\mathrm{diag}(\sigma^2) S_c^{-1})`: Lemma E.2 with a diagonal
+    first covariance, and Corollary E.1 where both are diagonal.
+
+    Parameters
+    ----------
+    posterior : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Covariances of the components: variances where they are diagonal (2-D), whole matrices
+        otherwise (3-D).
+
+    Returns
+    -------
+    Tensor of shape (n_components, n_samples)
+        Expected log-densities in nats.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        A covariance matrix is not positive definite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, expected_log_density
+    >>> posterior = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+    >>> round(expected_log_density(posterior, torch.zeros(1, 1), torch.ones(1, 1)).item(), 4)
+    -1.4189
+    """
+    if covariances.ndim == 2:
+        return _expected_log_density_diagonal(posterior, means, covariances)
+    latent_dim = means.shape[-1]
+    factors = torch.linalg.cholesky(covariances)
+    identity = torch.eye(latent_dim, dtype=means.dtype, device=means.device)
+    whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
+    # (component, latent, sample): whitened residuals, one batched product
+    offsets = whiteners @ means[..., None]
+    whitened = whiteners @ posterior.mean.T - offsets
+    precisions_diag = whiteners.square().sum(dim=-2)  # (component, latent)
+    trace = precisions_diag @ posterior.log_var.exp().T
+    log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+    constant = (latent_dim * LOG_2PI + log_det)[:, None]
+    return -0.5 * (constant + whitened.square().sum(dim=-2) + trace)
+
+
+def _expected_log_density_diagonal(
+    posterior: DiagonalGaussian, means: Tensor, variances: Tensor
+) -> Tensor:
+    """Expand the square into matrix products: no (sample, component, latent) array is made."""
+    centre = means.mean(dim=0)  # keeps the expansion well conditioned far from the origin
+    mu, means = posterior.mean - centre, means - centre
+    precisions = variances.reciprocal()
+    second_moment = mu.square() + posterior.log_var.exp()
+    constant = (variances.log() + LOG_2PI + means.square() * precisions).sum(dim=-1)
+    quadratic = precisions @ second_moment.T - 2.0 * (means * precisions) @ mu.T
+    return -0.5 * (constant[:, None] + quadratic)

@@ -1,0 +1,218 @@
+"""The Gaussian mixture in closed form: responsibilities and updates (Eq. 16, 17)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._gaussian import DiagonalGaussian
+
+
+def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
+    r"""Return the log-responsibilities of the components (Eq. 16).
+
+    :math:`\gamma_c \propto A_c \exp(d_c)`. What :math:`d_c` is, is the mode: the *expected*
+    log-density :math:`E_q \log p(z | c)` makes gamma the exact maximiser of the ELBO for a
+    mean-field posterior; the log-density at a *sampled* z is the paper's (and VaDE's).
+
+    Parameters
+    ----------
+    log_weights : Tensor of shape (n_components,)
+        Logarithms of the cells' probabilities A, flattened in C order.
+    log_density : Tensor of shape (n_components, n_samples)
+        Log-densities (plus the log-likelihoods of cluster-dependent decoders, if any).
+
+    Returns
+    -------
+    Tensor of shape (n_components, n_samples)
+        Log-responsibilities; their exponentials sum to 1 over components.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import log_responsibilities
+    >>> log_responsibilities(torch.tensor([0.25, 0.75]).log(), torch.zeros(2, 1)).exp()
+    tensor([[0.2500],
+            [0.7500]])
+    """
+    return torch.log_softmax(log_weights[:, None] + log_density, dim=0)
+
+
+class MixtureStatistics(NamedTuple):
+    """Sufficient statistics of the mixture over any number of samples, in float64.
+
+    Parameters
+    ----------
+    counts : Tensor of shape (n_components,)
+        Sums of responsibilities.
+    first : Tensor of shape (n_components, latent_dim)
+        Weighted sums of the posterior means, measured from ``origin``.
+    second : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Weighted sums of second moments of the posteriors, measured from ``origin``; only the
+        diagonals (2-D) or whole matrices (3-D).
+    origin : Tensor of shape (latent_dim,)
+        The point from which moments are measured.
+    """
+
+    counts: Tensor
+    first: Tensor
+    second: Tensor
+    origin: Tensor
+
+    def __add__(self, other: MixtureStatistics) -> MixtureStatistics:
+        """Pool the statistics of two sets of samples (both measured from one origin)."""
+        return MixtureStatistics(
+            self.counts + other.counts,
+            self.first + other.first,
+            self.second + other.second,
+            self.origin,
+        )
+
+
+def mixture_statistics(
+    posterior: DiagonalGaussian, responsibilities: Tensor, origin: Tensor, full: bool
+) -> MixtureStatistics:
+    r"""Accumulate the sums that Eq. 17 needs.
+
+    The sums are :math:`\sum \gamma`, :math:`\sum \gamma \mu` and
+    :math:`\sum \gamma (\mu \mu^T + \mathrm{diag}(\sigma^2))`.
+
+    Parameters
+    ----------
+    posterior : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    responsibilities : Tensor of shape (n_components, n_samples)
+        Responsibilities; multiply them by sample weights if there are any.
+    origin : Tensor of shape (latent_dim,)
+        Subtracted from the means first, for precision.
+    full : bool
+        Whether to keep whole second-moment matrices or only their diagonals.
+
+    Returns
+    -------
+    MixtureStatistics
+        Additive over batches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, mixture_statistics
+    >>> posterior = DiagonalGaussian(torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))
+    >>> mixture_statistics(posterior, torch.ones(1, 2), torch.zeros(1), full=False).first
+    tensor([[4.]], dtype=torch.float64)
+    """
+    gamma = responsibilities.double()
+    origin = origin.double()
+    centred = posterior.mean.double() - origin
+    variance = posterior.log_var.double().exp()
+    if full:
+        moments = centred[:, :, None] * centred[:, None, :] + torch.diag_embed(variance)
+        second = (gamma @ moments.flatten(1)).unflatten(1, moments.shape[1:])
+    else:
+        second = gamma @ (centred.square() + variance)
+    return MixtureStatistics(gamma.sum(dim=1), gamma @ centred, second, origin)
+
+
+class MixtureUpdate(NamedTuple):
+    """The new mixture.
+
+    Parameters
+    ----------
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Variances (2-D) or covariance matrices (3-D), one per component also where they are tied.
+    empty : Tensor of shape (n_components,)
+        True where a component had no samples and kept its parameters.
+    """
+
+    means: Tensor
+    covariances: Tensor
+    empty: Tensor
+
+
+def update_mixture(
+    statistics: MixtureStatistics,
+    means: Tensor,
+    covariances: Tensor,
+    covariance_type: str = "full",
+    reg_covar: float = 1e-6,
+    shrinkage: float = 0.0,
+    min_count: float = 1e-3,
+) -> MixtureUpdate:
+    r"""Replace means and covariances by their closed-form optimum (Eq. 17).
+
+    :math:`m_c = \sum_d \gamma_c \mu / N_c` and
+    :math:`S_c = \sum_d \gamma_c ((\mu - m_c)(\mu - m_c)^T + \mathrm{diag}(\sigma^2)) / N_c`
+    with :math:`N_c = \sum_d \gamma_c`. Each is then drawn to the pooled within-component
+    covariance P, :math:`(N_c S_c + \nu P) / (N_c + \nu)`: the posterior mode under an
+    inverse-Wishart prior of scale :math:`\nu P` and :math:`\nu - J - 1` degrees of freedom.
+    At zero posterior variance and zero shrinkage this is scikit-learn's M step.
+
+    Parameters
+    ----------
+    statistics : MixtureStatistics
+        Sums over all samples; ``full`` ones for ``"full"`` and ``"tied"``.
+    means : Tensor of shape (n_components, latent_dim)
+        Present means; an empty component keeps its own.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Present covariances; likewise.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Shape of the covariances.
+    reg_covar : float, default=1e-6
+        Added to the variances.
+    shrinkage : float, default=0.0
+        :math:`\nu`, the number of samples that the pooled covariance counts for.
+    min_count : float, default=1e-3
+        A component with a smaller sum of responsibilities is empty.
+
+    Returns
+    -------
+    MixtureUpdate
+        In the dtype of ``means``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import (
+    ...     DiagonalGaussian, mixture_statistics, update_mixture)
+    >>> posterior = DiagonalGaussian(torch.tensor([[1.0], [3.0]]), torch.full((2, 1), -torch.inf))
+    >>> sums = mixture_statistics(posterior, torch.ones(1, 2), torch.zeros(1), full=False)
+    >>> update = update_mixture(sums, torch.zeros(1, 1), torch.ones(1, 1), "diag", reg_covar=0.0)
+    >>> update.means.item(), update.covariances.item()
+    (2.0, 1.0)
+    """
+    counts, first, second, origin = statistics
+    empty = counts < min_count
+    safe_counts = torch.where(empty, torch.ones_like(counts), counts)
+    offsets = first / safe_counts[:, None]
+    scatter = second - _scale(_outer(offsets, second.ndim), counts)  # N_c S_c
+    pooled = scatter.sum(dim=0) / counts.sum()
+    pooled_weight = safe_counts.new_full((), shrinkage)
+    if covariance_type == "tied":
+        new = pooled.expand_as(second).clone()
+    else:
+        new = _scale(scatter + pooled_weight * pooled, 1.0 / (safe_counts + pooled_weight))
+    if covariance_type == "spherical":
+        new = new.mean(dim=1, keepdim=True).expand_as(new).clone()
+    diagonal = new if new.ndim == 2 else new.diagonal(dim1=-2, dim2=-1)
+    diagonal.clamp_(min=0.0).add_(reg_covar)  # rounding can leave a tiny negative variance
+    if covariance_type == "tied":
+        keep_covariance = torch.zeros_like(empty)  # one matrix for all, also for empty ones
+    else:
+        keep_covariance = empty
+    new = torch.where(_scale(torch.ones_like(new), keep_covariance) > 0, covariances.double(), new)
+    new_means = torch.where(empty[:, None], means.double(), offsets + origin)
+    return MixtureUpdate(new_means.to(means.dtype), new.to(means.dtype), empty)
+
+
+def _outer(vectors: Tensor, ndim: int) -> Tensor:
+    """Square vectors elementwise (ndim 2) or as outer products (ndim 3)."""
+    return vectors.square() if ndim == 2 else vectors[:, :, None] * vectors[:, None, :]
+
+
+def _scale(array: Tensor, factors: Tensor) -> Tensor:
+    """Multiply each component's entry of an array by that component's factor."""
+    return array * factors.reshape(-1, *[1] * (array.ndim - 1))
