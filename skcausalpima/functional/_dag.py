@@ -26,7 +26,7 @@ def edge_indicator(scores: Tensor, metric: Tensor, temperature: float = 1.0) -> 
     Returns
     -------
     Tensor of shape (n_nodes, n_nodes)
-        Edge weights in [0, 1).
+        Edge weights in [0, 1]; 1 only by rounding.
 
     Examples
     --------

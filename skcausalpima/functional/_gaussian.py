@@ -47,7 +47,7 @@ def product_of_experts(
         True where a sample has the modality; None means everywhere.
     prior_expert : bool, default=True
         Whether the prior N(0, I) is one more expert. The paper has none; without it a sample
-        with no observed modality has infinite variance.
+        with no observed modality has infinite variance (and mean 0).
 
     Returns
     -------
@@ -72,7 +72,8 @@ def product_of_experts(
         means = torch.cat([means, zeros])
         log_precisions = torch.cat([log_precisions, zeros])
     log_precision = torch.logsumexp(log_precisions, dim=0)
-    shares = torch.exp(log_precisions - log_precision)
+    # A softmax over minus infinities alone would be NaN.
+    shares = torch.softmax(log_precisions.clamp_min(torch.finfo(log_precisions.dtype).min), dim=0)
     return DiagonalGaussian((shares * means).sum(dim=0), -log_precision)
 
 
@@ -172,8 +173,9 @@ def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances
     identity = torch.eye(latent_dim, dtype=means.dtype, device=means.device)
     whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
     # (component, latent, sample): whitened residuals, one batched product
-    offsets = whiteners @ means[..., None]
-    whitened = whiteners @ posterior.mean.T - offsets
+    centre = means.mean(dim=0)  # keeps the difference well conditioned far from the origin
+    offsets = whiteners @ (means - centre)[..., None]
+    whitened = whiteners @ (posterior.mean - centre).T - offsets
     precisions_diag = whiteners.square().sum(dim=-2)  # (component, latent)
     trace = precisions_diag @ posterior.log_var.exp().T
     log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)

@@ -125,7 +125,8 @@ class MixtureUpdate(NamedTuple):
     covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
         Variances (2-D) or covariance matrices (3-D), one per component also where they are tied.
     empty : Tensor of shape (n_components,)
-        True where a component had no samples and kept its parameters.
+        True where a component had no samples and kept its parameters (but a tied covariance
+        is everyone's).
     """
 
     means: Tensor
@@ -186,7 +187,7 @@ def update_mixture(
     """
     counts, first, second, origin = statistics
     empty = counts < min_count
-    safe_counts = torch.where(empty, torch.ones_like(counts), counts)
+    safe_counts = torch.where(counts > 0, counts, torch.ones_like(counts))
     offsets = first / safe_counts[:, None]
     scatter = second - _scale(_outer(offsets, second.ndim), counts)  # N_c S_c
     pooled = scatter.sum(dim=0) / counts.sum()
@@ -199,10 +200,8 @@ def update_mixture(
         new = new.mean(dim=1, keepdim=True).expand_as(new).clone()
     diagonal = new if new.ndim == 2 else new.diagonal(dim1=-2, dim2=-1)
     diagonal.clamp_(min=0.0).add_(reg_covar)  # rounding can leave a tiny negative variance
-    if covariance_type == "tied":
-        keep_covariance = torch.zeros_like(empty)  # one matrix for all, also for empty ones
-    else:
-        keep_covariance = empty
+    # A tied covariance is everyone's, also that of empty components.
+    keep_covariance = empty.all().expand_as(empty) if covariance_type == "tied" else empty
     new = torch.where(_scale(torch.ones_like(new), keep_covariance) > 0, covariances.double(), new)
     new_means = torch.where(empty[:, None], means.double(), offsets + origin)
     return MixtureUpdate(new_means.to(means.dtype), new.to(means.dtype), empty)

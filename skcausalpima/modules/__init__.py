@@ -1,1 +1,16 @@
 """Parts of the model that have parameters."""
+
+from ._decoders import MLPDecoder
+from ._encoders import MLPEncoder, layer_sizes, multilayer_perceptron
+from ._multimodal_vae import Batch, MultimodalVAE
+from ._prior import CausalPrior
+
+__all__ = [
+    "Batch",
+    "CausalPrior",
+    "MLPDecoder",
+    "MLPEncoder",
+    "MultimodalVAE",
+    "layer_sizes",
+    "multilayer_perceptron",
+]

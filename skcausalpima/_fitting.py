@@ -1,0 +1,200 @@
+"""One run of the algorithm: start, train, harden the graph."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._linear_start import PrincipalScores, start_linear
+from ._mixture_start import start_mixture
+from ._model_state import build_model, check_modules
+from ._training import BlockUpdate, TrainingData, data_pass, encode_all, pretrain, train
+from .functional import tables_from_counts
+from .modules import MultimodalVAE
+
+#: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
+PRIOR_COUNT = 1.0
+
+
+class Setup(NamedTuple):
+    """What parameters and data together determine."""
+
+    node_sizes: tuple[int, ...]
+    latent_dim: int
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    encoders: list
+    decoders: list
+    hidden_layer_sizes: tuple[int, ...]
+    modality_weights: np.ndarray
+    temperatures: np.ndarray
+    shrinkage: float
+    dtype: np.dtype
+    device: torch.device
+
+
+class HardGraph(NamedTuple):
+    """The graph at the end of training."""
+
+    adjacency: np.ndarray  # bool (node, node)
+    edge_weights: np.ndarray  # (node, node)
+    node_scores: np.ndarray  # (node,)
+    tables: list[np.ndarray]  # per node, broadcasting over the grid
+
+
+class Run(NamedTuple):
+    """A trained model and what was learned."""
+
+    model: MultimodalVAE
+    graph: HardGraph
+    history: list[dict[str, float]]
+    converged: bool
+    objective: float  # the (weighted) bound per sample after the last step
+
+
+def run(
+    params: Any, setup: Setup, data: TrainingData, scores: PrincipalScores, seed: int, report: Any
+) -> Run:
+    """Run the whole algorithm once.
+
+    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rng = np.random.RandomState(seed)
+    model = _initial_model(params, setup, data, scores, generator)
+    learn_variances = params.decoder_variance == "learned"
+    steps = {
+        "batch_size": params.batch_size,
+        "learning_rate": params.learning_rate,
+        "max_grad_norm": params.max_grad_norm,
+        "generator": generator,
+    }
+    pretrain(
+        model,
+        data,
+        n_epochs=params.pretraining_epochs,
+        kl_weight=1.0 if params.pretraining == "vae" else 0.0,
+        learn_variances=learn_variances,
+        **steps,
+    )
+    update = BlockUpdate(
+        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, learn_variances
+    )
+    training, held_out = _split(data, params.validation_fraction, rng)
+    _start_clusters(params, model, data, scores, update, rng)
+    result = train(
+        model,
+        training,
+        held_out,
+        update=update,
+        temperatures=setup.temperatures,
+        graph_learning_rate=params.graph_learning_rate,
+        n_mixture_updates=params.n_mixture_updates,
+        n_graph_steps=params.n_graph_steps,
+        score_noise=params.score_noise,
+        tol=params.tol,
+        n_iter_no_change=params.n_iter_no_change,
+        report=report,
+        **steps,
+    )
+    counts = data_pass(model, data, generator, setup.names).statistics.counts
+    graph = harden_graph(model, counts, params.edge_threshold)
+    objective = data_pass(model, data, generator, setup.names).terms["objective"]
+    model.eval()
+    return Run(model, graph, result.history, result.converged, objective)
+
+
+def _initial_model(
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    scores: PrincipalScores,
+    generator: torch.Generator,
+) -> MultimodalVAE:
+    """Build the networks and give them their start values."""
+    model = build_model(
+        node_sizes=setup.node_sizes,
+        latent_dim=setup.latent_dim,
+        shapes=setup.shapes,
+        encoders=setup.encoders,
+        decoders=setup.decoders,
+        hidden_layer_sizes=setup.hidden_layer_sizes,
+        linear=params.init != "paper",
+        full_covariances=params.covariance_type in ("full", "tied"),
+        modality_weights=setup.modality_weights,
+        prior_expert=params.prior_expert,
+        sampled_responsibilities=params.responsibilities == "sample",
+        dtype=setup.dtype,
+        generator=generator,
+    )
+    check_modules(model, setup.names, setup.latent_dim)
+    model.to(setup.device)
+    if params.init != "paper":
+        start_linear(model, data, scores.whitened[:, : setup.latent_dim])
+    if params.decoder_variance != "learned":
+        model.log_variances.fill_(float(np.log(params.decoder_variance)))
+    return model
+
+
+def _split(
+    data: TrainingData, fraction: float, rng: np.random.RandomState
+) -> tuple[TrainingData, TrainingData | None]:
+    """Set some samples aside for early stopping."""
+    n_held_out = int(np.ceil(fraction * data.n_samples))
+    if n_held_out == 0:
+        return data, None
+    if n_held_out >= data.n_samples:
+        raise ValueError(
+            f"validation_fraction={fraction} of {data.n_samples} samples leaves none to train on."
+        )
+    order = torch.as_tensor(rng.permutation(data.n_samples), device=data.device)
+    return data.subset(order[n_held_out:]), data.subset(order[:n_held_out])
+
+
+def _start_clusters(
+    params: Any,
+    model: MultimodalVAE,
+    data: TrainingData,
+    scores: PrincipalScores,
+    update: BlockUpdate,
+    rng: np.random.RandomState,
+) -> None:
+    """Start mixture and tables from clusters of the latent space."""
+    posterior = encode_all(model, data)
+    posterior = type(posterior)(*(part.cpu() for part in posterior))
+    spaces = [posterior.mean.numpy()]
+    if params.init != "paper":
+        spaces.append(scores.scaled)
+    fit = start_mixture(
+        posterior,
+        spaces,
+        model.prior.means.shape[0],
+        n_starts=params.n_mixture_init,
+        rng=rng,
+        covariance_type=update.covariance_type,
+        reg_covar=update.reg_covar,
+        shrinkage=update.shrinkage,
+    )
+    model.prior.means.copy_(fit.means)
+    model.prior.covariances.copy_(fit.covariances)
+    model.prior.start_tables(fit.responsibilities.sum(dim=1).to(data.device))
+
+
+@torch.no_grad()
+def harden_graph(model: MultimodalVAE, counts: Tensor, edge_threshold: float) -> HardGraph:
+    """Threshold the edges and refit the tables of the resulting DAG in closed form."""
+    prior = model.prior
+    edges, scores = prior.edges().double(), prior.scores.double().clone()
+    adjacency = (edges >= edge_threshold) & (edges > 0)
+    grid = counts.reshape(prior.node_sizes).double() + PRIOR_COUNT / counts.numel()
+    tables = tables_from_counts(grid, adjacency)
+    prior.fix_graph(adjacency, tables)
+    return HardGraph(
+        adjacency.cpu().numpy(),
+        edges.cpu().numpy(),
+        scores.cpu().numpy(),
+        [table.cpu().numpy() for table in tables],
+    )

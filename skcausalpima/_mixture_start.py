@@ -1,0 +1,104 @@
+"""The first mixture: Eq. 16 and 17 iterated on the latent space from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from .functional import (
+    DiagonalGaussian,
+    expected_log_density,
+    log_responsibilities,
+    mixture_log_evidence,
+    mixture_statistics,
+    update_mixture,
+)
+
+
+class MixtureFit(NamedTuple):
+    """A mixture on the latent space."""
+
+    bound: float  # mean over samples of the mixture's terms of the ELBO, in nats
+    responsibilities: Tensor  # (component, sample)
+    means: Tensor  # (component, latent)
+    covariances: Tensor  # (component, latent[, latent])
+
+
+def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
+    """Return labels as responsibilities of shape (n_components, n_samples)."""
+    return torch.nn.functional.one_hot(torch.as_tensor(labels).long(), n_components).T.double()
+
+
+def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1) -> np.ndarray:
+    """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
+    n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
+    kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
+    return kmeans.fit_predict(points)
+
+
+@torch.no_grad()
+def iterate_mixture(
+    posterior: DiagonalGaussian,
+    responsibilities: Tensor,
+    *,
+    covariance_type: str,
+    reg_covar: float,
+    shrinkage: float,
+    max_iter: int = 100,
+    tol: float = 1e-4,
+) -> MixtureFit:
+    """Iterate Eq. 17 and 16 with free weights until the bound settles."""
+    full = covariance_type in ("full", "tied")
+    posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
+    origin = posterior.mean.mean(dim=0)
+    n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
+    identity = torch.eye(latent_dim) if full else torch.ones(latent_dim)
+    means = origin.expand(n_components, -1)
+    covariances = identity.to(origin).expand(n_components, *identity.shape)
+    bound, gamma = -np.inf, responsibilities.to(origin)
+    for _ in range(max_iter):
+        statistics = mixture_statistics(posterior, gamma, origin, full)
+        update = update_mixture(
+            statistics, means, covariances, covariance_type, reg_covar, shrinkage
+        )
+        means, covariances = update.means, update.covariances
+        weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
+        log_density = expected_log_density(posterior, means, covariances)
+        gamma = log_responsibilities(weights.log(), log_density).exp()
+        previous, bound = bound, mixture_log_evidence(weights.log(), log_density).mean().item()
+        if bound - previous < tol:
+            break
+    return MixtureFit(bound, gamma, means, covariances)
+
+
+def start_mixture(
+    posterior: DiagonalGaussian,
+    spaces: Sequence[np.ndarray],
+    n_components: int,
+    *,
+    n_starts: int,
+    rng: np.random.RandomState,
+    covariance_type: str,
+    reg_covar: float,
+    shrinkage: float,
+    short_iter: int = 10,
+) -> MixtureFit:
+    """Start from k-means in every space, several times, and keep the best bound.
+
+    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    """
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "shrinkage": shrinkage}
+    best = None
+    for points in spaces:
+        for _ in range(n_starts):
+            labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1))
+            gamma = one_hot(labels, n_components)
+            fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
+            if best is None or fit.bound > best.bound:
+                best = fit
+    return iterate_mixture(posterior, best.responsibilities, **options)

@@ -1,0 +1,362 @@
+"""The one input gate: whatever the user passes becomes named, checked arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, row_blocks, stored
+from ._multimodal_data import MultimodalData
+
+
+@dataclass(frozen=True)
+class Modalities:
+    """Checked modalities of the same samples.
+
+    Parameters
+    ----------
+    arrays : tuple of (ndarray of shape (n_samples, *shape) or None)
+        Finite float32 or float64 arrays in C order; read-only, since they may be the caller's own
+        memory. Missing samples are 0. None where a modality is missing in all samples.
+    observed : ndarray of shape (n_modalities, n_samples), dtype bool
+        False where a sample's modality is missing.
+    names : tuple of str
+        Names of the modalities.
+    shapes : tuple of tuple of int
+        Shape of one sample of each modality.
+    dtype : dtype
+        The dtype to compute in: that of the floating modalities.
+    n_samples : int
+        The number of samples.
+    """
+
+    arrays: tuple[np.ndarray | None, ...]
+    observed: np.ndarray
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: np.dtype
+    n_samples: int
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The number of elements of one sample of each modality."""
+        return tuple(int(np.prod(shape)) for shape in self.shapes)
+
+
+def read_modalities(
+    estimator: BaseEstimator, X: Any, *, modality_shapes: Any = None, reset: bool
+) -> Modalities:
+    """Check the input of an estimator's method.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``reset`` it gets ``n_features_in_``, ``n_modalities_in_``, ``modality_names_in_``,
+        ``modality_shapes_in_`` and, for a DataFrame, ``feature_names_in_``; else X is checked
+        against them.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        See the estimator.
+    modality_shapes : sequence of (tuple of int or int), default=None
+        Shapes of the modalities in a flat 2-D array.
+    reset : bool
+        True in ``fit``, False in all other methods.
+
+    Returns
+    -------
+    Modalities
+        Never written into the caller's memory.
+    """
+    shapes = None if modality_shapes is None else check_shapes(modality_shapes)
+    several = _is_several(X)
+    if several:
+        data = _read_several(estimator, X, reset)
+        form = "several" if data.shape[1] > 1 else "single"
+    else:
+        data, form = _read_array(estimator, X, shapes, reset)
+    if reset:
+        _check_fit(data, shapes)
+    else:
+        _check_shapes_in(estimator, data)
+    modalities = _checked(estimator, data, reset)
+    if reset:
+        _remember(estimator, modalities, form, several)
+    return modalities
+
+
+def write_modalities(
+    estimator: BaseEstimator, arrays: Sequence[np.ndarray]
+) -> list[np.ndarray] | np.ndarray:
+    """Return modalities in the form in which the estimator got its input in ``fit``.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator.
+    arrays : sequence of ndarray of shape (n_samples, *shape)
+        One array per modality.
+
+    Returns
+    -------
+    list of ndarray, or ndarray
+        A list in the order of ``modality_names_in_``; one array if the estimator was fitted on
+        one modality; an array of shape (n_samples, n_features_in_) if it was fitted on a flat one.
+    """
+    if estimator._input_form == "flat":
+        return np.concatenate([flat_rows(array) for array in arrays], axis=1)
+    return arrays[0] if estimator._input_form == "single" else list(arrays)
+
+
+def _is_several(X: Any) -> bool:
+    """Say whether X holds modalities; if not, it is one array.
+
+    A list is one array, as scikit-learn takes it, unless an element has two axes or is None.
+    """
+    if sparse.issparse(X):  # before Mapping: a dok_array is a dict
+        return False
+    if isinstance(X, (MultimodalData, Mapping)):
+        return True
+    if not isinstance(X, (list, tuple)):
+        return False
+    if len(X) == 0:
+        raise ValueError("X is an empty list: pass one array per modality, or one array.")
+    dims = [getattr(element, "ndim", None) for element in X]
+    some_absent = any(element is None for element in X)
+    return some_absent or any(isinstance(ndim, int) and ndim >= 2 for ndim in dims)
+
+
+def _read_several(estimator: BaseEstimator, X: Any, reset: bool) -> MultimodalData:
+    """Return several modalities in the order of the fitted ones."""
+    if isinstance(X, (list, tuple)) and len(X) == 1:
+        raise ValueError(
+            f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
+            "array itself. GridSearchCV and other tools that split by sample take a list of "
+            "modalities for a list of samples and hand over such a list: wrap the modalities in "
+            "MultimodalData([...]) there."
+        )
+    named = not isinstance(X, (list, tuple))
+    names = None if reset or named else list(estimator.modality_names_in_)
+    if names is not None and len(names) != len(X):
+        raise ValueError(
+            f"X is a list of {len(X)} modalities, but {_fitted_on(estimator)}: pass one array per "
+            "modality in that order (None for one that is missing). A tool that splits by sample "
+            "takes a list of modalities for a list of samples: use MultimodalData([...]) there."
+        )
+    data = X if isinstance(X, MultimodalData) else MultimodalData(X, names)
+    if reset or not named:
+        return data
+    if set(data.names) != set(estimator.modality_names_in_):
+        raise ValueError(
+            f"X has the modalities {list(data.names)}, but {_fitted_on(estimator)}: pass all of "
+            "these names and no other (None for a modality that is missing)."
+        )
+    return data[:, list(estimator.modality_names_in_)]
+
+
+def _read_array(
+    estimator: BaseEstimator, X: Any, shapes: list[tuple[int, ...]] | None, reset: bool
+) -> tuple[MultimodalData, str]:
+    """Return the modalities in one array and the form of it."""
+    if not reset and estimator._input_form == "flat":
+        shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
+    names = None if reset else list(estimator.modality_names_in_)
+    X = _as_one_array(X)
+    ndim = getattr(X, "ndim", 0)
+    if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
+        raise ValueError(
+            f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
+            "array per modality, a mapping, or a MultimodalData."
+        )
+    if ndim > 2:
+        data = MultimodalData([X], names)
+        if not reset:
+            _check_shapes_in(estimator, data)
+        _validated(estimator, flat_rows(data.arrays[0]), reset)
+        return data, "single"
+    flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
+    if shapes is None:
+        return MultimodalData([flat], names), "single"
+    return MultimodalData.from_flat(flat, shapes, names), "flat"
+
+
+def _as_one_array(X: Any) -> Any:
+    """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
+    if hasattr(X, "detach"):
+        return as_modality(X, "X") if X.ndim > 1 else X.detach()
+    if isinstance(X, np.ndarray):
+        return as_modality(X, "X") if np.ma.is_masked(X) else X
+    if not isinstance(X, (list, tuple)):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "X is a list whose entries differ in shape, so it is not one array, and a list of "
+            "modalities has only arrays with at least two axes, (n_samples, ...): use "
+            "array.reshape(-1, 1) for a modality of one number per sample."
+        ) from error
+
+
+def _validated(
+    estimator: BaseEstimator, X: Any, reset: bool, allow_nan: bool = False
+) -> np.ndarray:
+    """Let scikit-learn check a 2-D array, with its own messages."""
+    return validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype="numeric",
+        ensure_min_samples=2 if reset else 1,
+        ensure_all_finite="allow-nan" if allow_nan else True,
+    )
+
+
+def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
+    """Check what a fit needs: two samples, and elements in every modality."""
+    if len(data) < 2:
+        raise ValueError(
+            f"Found {len(data)} sample(s), n_samples={len(data)}, while a minimum of 2 is required "
+            "to fit."
+        )
+    for name, shape in zip(data.names, data.modality_shapes, strict=True):
+        if shape is None:
+            raise ValueError(
+                f"modality {name!r} is None: in fit every modality is needed (for some samples at "
+                "least; the others are NaN). Leave it out, or pass it."
+            )
+        if 0 in shape:
+            raise ValueError(
+                f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
+            )
+    if shapes is not None and shapes != data.modality_shapes:
+        raise ValueError(
+            f"X has modalities of the shapes {data.modality_shapes}, but modality_shapes says "
+            f"{shapes}: make them agree, or leave modality_shapes at None (it is for flat arrays)."
+        )
+
+
+def _check_shapes_in(estimator: BaseEstimator, data: MultimodalData) -> None:
+    """Compare the shapes of one sample with the fitted ones."""
+    if len(data) < 1:
+        raise ValueError("Found 0 samples while a minimum of 1 is required.")
+    expected = estimator.modality_shapes_in_
+    for name, shape, fitted in zip(data.names, data.modality_shapes, expected, strict=True):
+        if shape is not None and shape != tuple(fitted):
+            raise ValueError(
+                f"modality {name!r} has samples of shape {shape}, but {_fitted_on(estimator)}: "
+                f"expected an array of shape (n_samples, {', '.join(map(str, fitted))})."
+            )
+
+
+def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Modalities:
+    """Convert all arrays and find the missing samples."""
+    observed = np.zeros((data.shape[1], len(data)), dtype=bool)
+    arrays: list[np.ndarray | None] = []
+    for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
+        if array is not None:
+            clean = stored(array, name)
+            missing = _missing_samples(clean, name)
+            clean = _without_missing(clean, missing)
+            observed[k] = ~missing
+            array = clean
+        arrays.append(array)
+    if reset:
+        _check_observed(observed, data.names)
+    shapes = data.modality_shapes if reset else estimator.modality_shapes_in_
+    return Modalities(
+        tuple(arrays),
+        observed,
+        data.names,
+        tuple(tuple(shape) for shape in shapes),
+        _compute_dtype(data.arrays, arrays),
+        len(data),
+    )
+
+
+def _missing_samples(array: np.ndarray, name: str) -> np.ndarray:
+    """Return which samples are NaN in all elements; any other NaN or infinity is an error."""
+    flat = flat_rows(array)
+    missing = np.zeros(len(flat), dtype=bool)
+    for rows in row_blocks(*flat.shape):
+        block = flat[rows]
+        if np.isfinite(block).all():
+            continue
+        nans = np.isnan(block)
+        missing[rows] = nans.all(axis=1)
+        broken = np.flatnonzero((nans | np.isinf(block)).any(axis=1) & ~missing[rows])
+        if broken.size > 0:
+            _raise_broken(block[broken[0]], name, rows.start + int(broken[0]))
+    return missing
+
+
+def _raise_broken(sample: np.ndarray, name: str, row: int) -> None:
+    """Say which elements of a sample are not finite."""
+    if np.isinf(sample).any():
+        raise ValueError(
+            f"modality {name!r} contains infinity in sample {row}: expected finite numbers (or "
+            "NaN in all elements of a sample whose modality is missing)."
+        )
+    raise ValueError(
+        f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
+        f"of sample {row}: a missing modality is NaN in all elements; fill in single values, or "
+        "set the whole sample of this modality to NaN."
+    )
+
+
+def _without_missing(array: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return a read-only array whose missing samples are 0."""
+    if missing.any():
+        array = array.copy()
+        array[missing] = 0.0
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def _check_observed(observed: np.ndarray, names: Sequence[str]) -> None:
+    """Check that a fit sees something of every modality and of every sample."""
+    for name, present in zip(names, observed, strict=True):
+        if not present.any():
+            raise ValueError(
+                f"modality {name!r} is missing (NaN) in all samples: leave it out of fit."
+            )
+    empty = np.flatnonzero(~observed.any(axis=0))
+    if empty.size > 0:
+        listed = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
+        raise ValueError(
+            f"no modality is observed in {empty.size} sample(s), row(s) {listed}: every sample "
+            "needs at least one modality in fit; drop these rows."
+        )
+
+
+def _compute_dtype(
+    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
+) -> np.dtype:
+    """Return the dtype of the floating modalities, or of all if none is floating."""
+    pairs = [(g, k) for g, k in zip(given, kept, strict=True) if k is not None]
+    floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
+    return np.result_type(*(floating or [k.dtype for _, k in pairs]))
+
+
+def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bool) -> None:
+    """Set the attributes that describe the input of ``fit``."""
+    if several and hasattr(estimator, "feature_names_in_"):  # from an earlier fit
+        del estimator.feature_names_in_
+    estimator.n_features_in_ = sum(data.widths)
+    estimator.n_modalities_in_ = len(data.names)
+    estimator.modality_names_in_ = np.array(data.names, dtype=object)
+    estimator.modality_shapes_in_ = list(data.shapes)
+    estimator._input_form = form
+
+
+def _fitted_on(estimator: BaseEstimator) -> str:
+    """Say what the estimator was fitted on."""
+    names, shapes = estimator.modality_names_in_, estimator.modality_shapes_in_
+    listed = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes, strict=True))
+    noun = "modality" if len(names) == 1 else "modalities"
+    return f"{type(estimator).__name__} was fitted on {len(names)} {noun} ({listed})"

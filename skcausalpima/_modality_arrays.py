@@ -1,0 +1,110 @@
+"""Small functions on one modality's array, shared by the container, the gate and the scaler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+BLOCK_ELEMENTS = 2**16
+"""Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
+
+
+def as_modality(array: Any, name: str) -> np.ndarray:
+    """Return an array-like as an ndarray of at least two axes, without a copy where possible."""
+    if sparse.issparse(array):
+        raise TypeError(f"modality {name!r} is sparse: dense data is required, use '.toarray()'.")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(
+            f"modality {name!r} is a masked array: fill it first (a sample that is missing is "
+            "NaN in all its elements)."
+        )
+    if hasattr(array, "detach"):  # a torch tensor, perhaps one that is part of a graph
+        array = array.detach()
+    try:
+        if hasattr(array, "iloc"):  # a DataFrame, perhaps of nullable or mixed dtypes
+            array = check_array(
+                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+            )
+        array = np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"modality {name!r} cannot be read as a NumPy array of numbers: {error}"
+        ) from error
+    if array.ndim < 2:
+        raise ValueError(
+            f"modality {name!r} has shape {array.shape}: expected (n_samples, ...) with at least "
+            "two axes. Reshape your data with array.reshape(-1, 1) if it has one number per sample."
+        )
+    return array
+
+
+def check_shapes(shapes: Any) -> list[tuple[int, ...]]:
+    """Return the modalities' shapes as a list of tuples of positive integers."""
+    advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
+    if isinstance(shapes, (str, Mapping)) or not hasattr(shapes, "__len__"):
+        raise TypeError(f"modality_shapes is {shapes!r}: {advice}.")
+    if len(shapes) == 0:
+        raise ValueError(f"modality_shapes is empty: {advice}.")
+    checked = []
+    for shape in shapes:
+        sizes = [shape] if isinstance(shape, Integral) else shape
+        if isinstance(sizes, str) or not hasattr(sizes, "__len__") or len(sizes) == 0:
+            raise ValueError(f"modality_shapes holds {shape!r}: {advice}.")
+        if not all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sizes):
+            raise ValueError(f"modality_shapes holds {shape!r}: sizes must be positive integers.")
+        checked.append(tuple(int(size) for size in sizes))
+    return checked
+
+
+def flat_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array of shape (n_samples, ...) as (n_samples, width); a view if possible."""
+    return array.reshape(len(array), int(np.prod(array.shape[1:])))
+
+
+def missing_rows(array: np.ndarray) -> np.ndarray:
+    """Return, for each sample, whether all its elements are NaN."""
+    missing = np.zeros(len(array), dtype=bool)
+    flat = flat_rows(array)
+    if array.dtype.kind == "f" and flat.shape[1] > 0:
+        suspects = np.flatnonzero(np.isnan(flat[:, 0]))  # reads one column of a big array
+        missing[suspects] = np.isnan(flat[suspects]).all(axis=1)
+    return missing
+
+
+def describe(value: Any) -> str:
+    """Say in a few words what a value is."""
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(shape)}"
+
+
+def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
+    """Cut rows into blocks that are small enough to be copied as float64."""
+    step = max(1, BLOCK_ELEMENTS // max(1, width))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
+
+
+def stored(array: np.ndarray, name: str) -> np.ndarray:
+    """Return an array in its storage dtype, C order and native byte order, copied if it must be.
+
+    The storage dtype is float32 for what float32 can hold (small integers, booleans, float16) and
+    float64 for the rest.
+    """
+    if array.dtype.kind == "c":
+        raise ValueError(
+            f"Complex data not supported: modality {name!r} has dtype {array.dtype}, pass its real "
+            "and imaginary part (or modulus and phase) instead."
+        )
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            f"modality {name!r} has dtype {array.dtype}, expected numbers: convert it with "
+            "array.astype(float), or encode it as numbers first."
+        )
+    wide = np.result_type(array.dtype, np.float32).itemsize > 4
+    return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)

@@ -1,0 +1,101 @@
+"""From parameters to a model, from a model to arrays, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from .modules import CausalPrior, MLPDecoder, MLPEncoder, MultimodalVAE
+
+
+def build_model(
+    *,
+    node_sizes: tuple[int, ...],
+    latent_dim: int,
+    shapes: Sequence[tuple[int, ...]],
+    encoders: Sequence[nn.Module | None],
+    decoders: Sequence[nn.Module | None],
+    hidden_layer_sizes: tuple[int, ...],
+    linear: bool,
+    full_covariances: bool,
+    modality_weights: np.ndarray,
+    prior_expert: bool,
+    sampled_responsibilities: bool,
+    dtype: np.dtype,
+    generator: torch.Generator,
+) -> MultimodalVAE:
+    """Build the model with random start values; the user's modules are copied."""
+    encoders = [
+        copy.deepcopy(module)
+        if module is not None
+        else MLPEncoder(shape, latent_dim, hidden_layer_sizes, generator, linear)
+        for module, shape in zip(encoders, shapes, strict=True)
+    ]
+    decoders = [
+        copy.deepcopy(module)
+        if module is not None
+        else MLPDecoder(shape, latent_dim, hidden_layer_sizes, generator, linear)
+        for module, shape in zip(decoders, shapes, strict=True)
+    ]
+    prior = CausalPrior(node_sizes, latent_dim, full_covariances)
+    # Equal scores have no edges and no gradient: start from random ones.
+    nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
+    model = MultimodalVAE(
+        encoders,
+        decoders,
+        prior,
+        shapes,
+        torch.as_tensor(modality_weights),
+        prior_expert,
+        sampled_responsibilities,
+    )
+    return model.to(getattr(torch, np.dtype(dtype).name))
+
+
+def export_state(model: nn.Module) -> dict[str, np.ndarray]:
+    """Return parameters and buffers as NumPy arrays that share nothing with the model."""
+    return {
+        name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()
+    }
+
+
+def load_state(model: nn.Module, state: dict[str, np.ndarray]) -> None:
+    """Put arrays from :func:`export_state` into a model of the same make."""
+    model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+
+
+def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:
+    """Raise where an encoder or decoder returns something of another shape."""
+    dtype = model.prior.means.dtype
+    model.eval()
+    for name, shape, encoder, decoder in zip(
+        names, model.shapes, model.encoders, model.decoders, strict=True
+    ):
+        _check_module(encoder, f"encoders[{name!r}]", (2, *shape), (2, 2 * latent_dim), dtype)
+        _check_module(decoder, f"decoders[{name!r}]", (2, latent_dim), (2, *shape), dtype)
+
+
+@torch.no_grad()
+def _check_module(
+    module: nn.Module,
+    what: str,
+    input_shape: tuple[int, ...],
+    output_shape: tuple[int, ...],
+    dtype: torch.dtype,
+) -> None:
+    """Run one module on zeros and compare the shape of what comes out."""
+    try:
+        output = module(torch.zeros(input_shape, dtype=dtype))
+    except Exception as error:
+        raise ValueError(
+            f"{what} raised {type(error).__name__} on an input of shape {input_shape}: {error}"
+        ) from error
+    if not isinstance(output, torch.Tensor) or tuple(output.shape) != output_shape:
+        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ValueError(
+            f"{what} must map {input_shape} to a tensor of shape {output_shape}, got {got}."
+        )

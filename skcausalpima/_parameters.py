@@ -1,0 +1,181 @@
+"""The estimator's parameters: what each may be, and what the words among them stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+_SEQUENCE = [list, tuple, np.ndarray]
+
+
+def _positive(kind: type) -> Interval:
+    return (
+        Interval(kind, 1, None, closed="left")
+        if kind is Integral
+        else Interval(kind, 0, None, closed="neither")
+    )
+
+
+PARAMETER_CONSTRAINTS = {
+    "node_sizes": _SEQUENCE,
+    "latent_dim": [_positive(Integral), None],
+    "modality_shapes": [*_SEQUENCE, None],
+    "node_names": [*_SEQUENCE, None],
+    "encoders": [*_SEQUENCE, dict, None],
+    "decoders": [*_SEQUENCE, dict, None],
+    "hidden_layer_sizes": _SEQUENCE,
+    "prior_expert": ["boolean"],
+    "scale": [StrOptions({"modality", "feature"}), *_SEQUENCE, dict, None],
+    "modality_weights": [StrOptions({"elements", "balanced"}), *_SEQUENCE],
+    "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+    "covariance_shrinkage": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "reg_covar": [Interval(Real, 0, None, closed="left")],
+    "decoder_variance": [StrOptions({"learned"}), _positive(Real)],
+    "responsibilities": [StrOptions({"expected", "sample"})],
+    "init": [StrOptions({"linear", "paper"})],
+    "n_mixture_init": [_positive(Integral)],
+    "pretraining": [StrOptions({"vae", "reconstruction"})],
+    "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],
+    "structure": [StrOptions({"gradient"})],
+    "edge_threshold": [Interval(Real, 0, 1, closed="both")],
+    "temperature": [_positive(Real), *_SEQUENCE],
+    "score_noise": [Interval(Real, 0, None, closed="left")],
+    "graph_learning_rate": [_positive(Real)],
+    "n_graph_steps": [Interval(Integral, 0, None, closed="left")],
+    "n_mixture_updates": [_positive(Integral)],
+    "max_iter": [_positive(Integral)],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "n_iter_no_change": [_positive(Integral)],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "n_init": [_positive(Integral)],
+    "batch_size": [_positive(Integral)],
+    "learning_rate": [_positive(Real)],
+    "max_grad_norm": [_positive(Real), None],
+    "max_components": [_positive(Integral)],
+    "device": [str],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[int, ...]:
+    """Return the node sizes as plain integers; their grid must not be too large."""
+    sizes = list(node_sizes)
+    if not sizes:
+        raise ValueError("node_sizes is empty; it must name at least one node, such as (2, 2).")
+    for node, size in enumerate(sizes):
+        if isinstance(size, (bool, np.bool_)) or not isinstance(size, Integral):
+            raise TypeError(
+                f"node_sizes must hold integers, but node_sizes[{node}] is {size!r} of type "
+                f"{type(size).__name__}."
+            )
+        if size < 2:
+            raise ValueError(f"node_sizes[{node}] is {size}, but a node needs at least 2 outcomes.")
+    n_components = math.prod(int(size) for size in sizes)
+    if n_components > max_components:
+        product = " x ".join(str(size) for size in sizes)
+        raise ValueError(
+            f"node_sizes make a grid of {product} = {n_components} components, but max_components "
+            f"is {max_components}. Use fewer or smaller nodes, or raise max_components."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str]:
+    """Return the names of the nodes, N1, N2, .. by default."""
+    if node_names is None:
+        return [f"N{node + 1}" for node in range(n_nodes)]
+    names = list(node_names)
+    if len(names) != n_nodes or len(set(names)) != n_nodes:
+        raise ValueError(
+            f"node_names must hold {n_nodes} distinct names, one per entry of node_sizes, got "
+            f"{names}."
+        )
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"node_names must hold strings, got {names}.")
+    return names
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return the hidden layer sizes as positive integers."""
+    sizes = list(hidden_layer_sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
+    return tuple(int(size) for size in sizes)
+
+
+def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int:
+    """Return the dimension of the latent space: one per outcome beyond each node's first."""
+    if latent_dim is not None:
+        return int(latent_dim)
+    return max(2, sum(size - 1 for size in node_sizes))
+
+
+def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:
+    """Return the temperature of every epoch; a pair is annealed geometrically."""
+    ends = np.atleast_1d(np.asarray(temperature, dtype=float))
+    if ends.shape not in ((1,), (2,)) or not (np.isfinite(ends) & (ends > 0)).all():
+        raise ValueError(
+            "temperature must be a positive number, or a pair (first, last) of positive numbers, "
+            f"got {temperature!r}."
+        )
+    return np.geomspace(ends[0], ends[-1], max_iter)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device that a word stands for; it must be there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        resolved = None
+    if resolved is None or resolved.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device must be 'cpu', 'cuda', 'cuda:N' or 'auto', got {device!r}."
+        ) from None
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} is not available: PyTorch sees {torch.cuda.device_count()} CUDA "
+            "devices here. Use device='cpu', or 'auto' to take what is there."
+        )
+    return resolved
+
+
+def resolve_modality_weights(
+    modality_weights: str | Sequence[float], widths: Sequence[int]
+) -> np.ndarray:
+    """Return the factor of every modality's log-likelihood in training."""
+    if isinstance(modality_weights, str):
+        widths = np.asarray(widths, dtype=float)
+        return np.ones(len(widths)) if modality_weights == "elements" else widths.mean() / widths
+    weights = np.asarray(modality_weights, dtype=float)
+    if weights.shape != (len(widths),) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ValueError(
+            f"modality_weights must be 'elements', 'balanced' or {len(widths)} positive numbers, "
+            f"one per modality, got {modality_weights!r}."
+        )
+    return weights
+
+
+def per_modality(value: Sequence | Mapping | None, names: Sequence[str], parameter: str) -> list:
+    """Return one entry per modality from a sequence, a mapping by name, or None."""
+    if value is None:
+        return [None] * len(names)
+    if isinstance(value, Mapping):
+        unknown = sorted(set(value) - set(names))
+        if unknown:
+            raise ValueError(
+                f"{parameter} names the modalities {unknown}, but X has {list(names)}."
+            )
+        return [value.get(name) for name in names]
+    if len(value) != len(names):
+        raise ValueError(
+            f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
+        )
+    return list(value)

@@ -1,0 +1,362 @@
+"""Algorithm 2: pre-training, epochs of gradient steps, block-coordinate updates, stopping."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .functional import (
+    DiagonalGaussian,
+    MixtureStatistics,
+    entropy,
+    mixture_statistics,
+    mixture_terms,
+    rsample,
+    update_mixture,
+)
+from .modules import Batch, MultimodalVAE
+
+#: Rows of one block in passes that need no gradient.
+BLOCK_ROWS = 2048
+
+
+class TrainingData(NamedTuple):
+    """Scaled samples in memory, on the device of the model.
+
+    Parameters
+    ----------
+    arrays : tuple of Tensor
+        Per modality a tensor of shape (n_samples, width).
+    observed : Tensor of shape (n_modalities, n_samples) or None
+        True where a sample has the modality; None where nothing is missing.
+    dtype : torch.dtype
+        The dtype to compute in; batches are cast to it.
+    """
+
+    arrays: tuple[Tensor, ...]
+    observed: Tensor | None
+    dtype: torch.dtype
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return self.arrays[0].shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data lies."""
+        return self.arrays[0].device
+
+    def rows(self, rows: Tensor | slice) -> Batch:
+        """Return some samples as a batch."""
+        arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
+        observed = None if self.observed is None else self.observed[:, rows]
+        return Batch(arrays, observed)
+
+    def subset(self, rows: Tensor | slice) -> TrainingData:
+        """Return some samples as data of their own."""
+        observed = None if self.observed is None else self.observed[:, rows]
+        return TrainingData(tuple(array[rows] for array in self.arrays), observed, self.dtype)
+
+    def blocks(self) -> Iterator[Batch]:
+        """Return the samples in order, block by block."""
+        for start in range(0, self.n_samples, BLOCK_ROWS):
+            yield self.rows(slice(start, start + BLOCK_ROWS))
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Return the samples in random order, batch by batch."""
+        order = torch.randperm(self.n_samples, generator=generator).to(self.device)
+        for rows in order.split(batch_size):
+            yield self.rows(rows)
+
+    def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise; the draws do not depend on the device."""
+        noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
+        return noise.to(self.device)
+
+
+@torch.no_grad()
+def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
+    """Return the posterior of all samples."""
+    model.eval()
+    parts = [model.encode(block) for block in data.blocks()]
+    return DiagonalGaussian(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _step(
+    loss: Tensor, optimizer: torch.optim.Optimizer, parameters: list, max_grad_norm: float | None
+) -> None:
+    """Make one step of gradient descent, with the gradient's norm clipped."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=True)
+    optimizer.step()
+
+
+def pretrain(
+    model: MultimodalVAE,
+    data: TrainingData,
+    *,
+    n_epochs: int,
+    kl_weight: float,
+    batch_size: int,
+    learning_rate: float,
+    max_grad_norm: float | None,
+    learn_variances: bool,
+    generator: torch.Generator,
+) -> None:
+    """Train encoders and decoders before there are clusters (Section 3.3).
+
+    ``kl_weight=0`` fits the reconstruction term alone, 1 the unit-Gaussian VAE.
+    """
+    parameters = [*model.encoders.parameters(), *model.decoders.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    for _ in range(n_epochs):
+        model.train()
+        for batch in data.shuffled(batch_size, generator):
+            noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+            loss = -model.unit_elbo(batch, noise, kl_weight).mean()
+            _step(loss, optimizer, parameters, max_grad_norm)
+        if learn_variances:
+            update_decoder_variances(model, data, generator)
+
+
+@torch.no_grad()
+def variance_floors(data: TrainingData, relative: float = 1e-6) -> Tensor:
+    """Return the smallest decoder variance of each modality, relative to its own variance."""
+    floors = []
+    for m, array in enumerate(data.arrays):
+        n_observed = array.shape[0] if data.observed is None else data.observed[m].sum()
+        total = array.double().square().sum() / (n_observed * array.shape[1])
+        floors.append(relative * torch.where(total > 0, total, torch.ones_like(total)))
+    return torch.stack(floors)
+
+
+@torch.no_grad()
+def _set_decoder_variances(model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
+    """Set every decoder variance to its optimum, the mean squared error per element."""
+    widths = errors.new_tensor([array.shape[1] for array in data.arrays])
+    n_observed = data.n_samples if data.observed is None else data.observed.sum(dim=1)
+    variances = torch.maximum(errors / (n_observed * widths), variance_floors(data))
+    model.log_variances.copy_(variances.log())
+
+
+@torch.no_grad()
+def update_decoder_variances(
+    model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+) -> None:
+    """Set the decoder variances from one pass over the data."""
+    model.eval()
+    errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    for block in data.blocks():
+        posterior = model.encode(block)
+        noise = data.normal(*posterior.mean.shape, generator)
+        errors += model.squared_errors(block, rsample(posterior, noise)).double().sum(dim=1)
+    _set_decoder_variances(model, data, errors)
+
+
+class PassResult(NamedTuple):
+    """What one pass over the data yields."""
+
+    statistics: MixtureStatistics
+    squared_errors: Tensor  # (modality,)
+    terms: dict[str, float]  # per-sample averages in nats
+
+
+@torch.no_grad()
+def data_pass(
+    model: MultimodalVAE,
+    data: TrainingData,
+    generator: torch.Generator,
+    names: tuple[str, ...],
+) -> PassResult:
+    """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass."""
+    model.eval()
+    prior, full = model.prior, model.prior.covariances.ndim == 3
+    origin, log_weights = prior.means.mean(dim=0), prior.log_weights()
+    statistics, errors, sums = None, 0.0, 0.0
+    for block in data.blocks():
+        posterior = model.encode(block)
+        z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+        log_gamma = model.log_responsibilities(
+            posterior, z if model.sampled_responsibilities else None
+        )
+        part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
+        statistics = part if statistics is None else statistics + part
+        errors = errors + model.squared_errors(block, z).double().sum(dim=1)
+        log_density = prior.expected_log_density(posterior)
+        mixture = mixture_terms(log_weights, log_density, log_gamma)
+        terms = torch.stack([*mixture, entropy(posterior.log_var)])
+        sums = sums + terms.double().sum(dim=1)
+    return PassResult(statistics, errors, _terms(model, data, errors, sums, names))
+
+
+def _terms(
+    model: MultimodalVAE, data: TrainingData, errors: Tensor, sums: Tensor, names: tuple[str, ...]
+) -> dict[str, float]:
+    """Name the terms of the bound; the reconstruction follows from the squared errors."""
+    log_vars = model.log_variances.double()
+    widths = errors.new_tensor([array.shape[1] for array in data.arrays])
+    counts = data.n_samples if data.observed is None else data.observed.sum(dim=1)
+    constants = counts * widths * (math.log(2 * math.pi) + log_vars)
+    reconstruction = -0.5 * (constants + errors * torch.exp(-log_vars)) / data.n_samples
+    terms = {
+        f"reconstruction_{name}": value
+        for name, value in zip(names, reconstruction.tolist(), strict=True)
+    }
+    keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
+    terms |= dict(zip(keys, (sums / data.n_samples).tolist(), strict=True))
+    terms["lower_bound"] = sum(terms.values())
+    weighted = model.modality_weights.double() @ reconstruction
+    terms["objective"] = terms["lower_bound"] + (weighted - reconstruction.sum()).item()
+    return terms
+
+
+class BlockUpdate(NamedTuple):
+    """The block-coordinate update: mixture and decoder variances at their optimum.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the modalities, for the terms of the bound.
+    covariance_type, reg_covar, shrinkage
+        See :func:`~skcausalpima.functional.update_mixture`.
+    learn_variances : bool
+        Whether decoder variances are updated.
+    """
+
+    names: tuple[str, ...]
+    covariance_type: str
+    reg_covar: float
+    shrinkage: float
+    learn_variances: bool
+
+    @torch.no_grad()
+    def __call__(
+        self, model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+    ) -> PassResult:
+        """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
+        result = data_pass(model, data, generator, self.names)
+        prior = model.prior
+        update = update_mixture(
+            result.statistics,
+            prior.means,
+            prior.covariances,
+            self.covariance_type,
+            self.reg_covar,
+            self.shrinkage,
+        )
+        prior.means.copy_(update.means)
+        prior.covariances.copy_(update.covariances)
+        if self.learn_variances:
+            _set_decoder_variances(model, data, result.squared_errors)
+        return result
+
+
+class TrainingResult(NamedTuple):
+    """How training went."""
+
+    history: list[dict[str, float]]
+    converged: bool
+
+
+def train(
+    model: MultimodalVAE,
+    data: TrainingData,
+    held_out: TrainingData | None,
+    *,
+    update: BlockUpdate,
+    temperatures: np.ndarray,
+    batch_size: int,
+    learning_rate: float,
+    graph_learning_rate: float,
+    max_grad_norm: float | None,
+    n_mixture_updates: int,
+    n_graph_steps: int,
+    score_noise: float,
+    tol: float,
+    n_iter_no_change: int,
+    generator: torch.Generator,
+    report: Callable[[int, dict[str, float]], None],
+) -> TrainingResult:
+    """Alternate epochs of gradient steps and block-coordinate updates (Algorithm 2).
+
+    One epoch per temperature, fewer where the (held-out, if there is held-out data) bound has
+    not risen by ``tol`` for ``n_iter_no_change`` epochs. With held-out data the best state is
+    kept.
+    """
+    networks = [*model.encoders.parameters(), *model.decoders.parameters()]
+    graph = [p for p in model.prior.parameters() if p.requires_grad]
+    groups = [{"params": networks}]
+    if graph:
+        groups.append({"params": graph, "lr": graph_learning_rate})
+    optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
+    stopper, history = _Stopper(tol, n_iter_no_change), []
+    for epoch, temperature in enumerate(temperatures.tolist()):
+        if graph:
+            model.prior.temperature = temperature
+        model.train()
+        for batch in data.shuffled(batch_size, generator):
+            loss = -_noisy_bound(model, data, batch, score_noise, generator).mean()
+            _step(loss, optimizer, networks + graph, max_grad_norm)
+        for _ in range(n_mixture_updates):
+            result = update(model, data, generator)
+        for _ in range(n_graph_steps if graph else 0):
+            shares = (result.statistics.counts / result.statistics.counts.sum()).to(data.dtype)
+            _step(-(shares @ model.prior.log_weights()), optimizer, graph, max_grad_norm)
+        terms = result.terms | {"temperature": model.prior.temperature}
+        if held_out is not None:
+            held_out_terms = data_pass(model, held_out, generator, update.names).terms
+            terms["held_out_bound"] = held_out_terms["lower_bound"]
+            terms["objective"] = held_out_terms["objective"]
+        history.append(terms)
+        report(epoch, terms)
+        if stopper.stop(terms["objective"], model if held_out is not None else None):
+            break
+    stopper.restore(model)
+    return TrainingResult(history, stopper.converged)
+
+
+def _noisy_bound(
+    model: MultimodalVAE,
+    data: TrainingData,
+    batch: Batch,
+    score_noise: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the bound at one draw of z and, where asked for, of the noise on the scores."""
+    noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+    jitter = None
+    if score_noise > 0:
+        jitter = score_noise * data.normal(1, len(model.prior.scores), generator)[0]
+    return model.elbo(batch, noise, jitter)
+
+
+class _Stopper:
+    """Early stopping: has the objective stopped rising?"""
+
+    def __init__(self, tol: float, n_iter_no_change: int) -> None:
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.best, self.waited, self.converged = -math.inf, 0, False
+        self.best_state = None
+
+    def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
+        """Take note of one epoch; with a model, keep its state where it is the best so far."""
+        self.waited = 0 if objective > self.best + self.tol else self.waited + 1
+        if model is not None and objective > self.best:
+            self.best_state = copy.deepcopy(model.state_dict())
+        self.best = max(self.best, objective)
+        self.converged = self.tol > 0 and self.waited >= self.n_iter_no_change
+        return self.converged
+
+    def restore(self, model: MultimodalVAE) -> None:
+        """Go back to the best state, if states were kept."""
+        if self.best_state is not None:
+            model.load_state_dict(self.best_state)

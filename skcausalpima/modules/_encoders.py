@@ -1,0 +1,149 @@
+"""Encoders: from one modality to a Gaussian in the latent space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
+    """Narrow hidden layers to the width of the modality (but not below 16).
+
+    Parameters
+    ----------
+    width : int
+        Number of elements of the modality.
+    hidden_layer_sizes : sequence of int
+        Wanted sizes.
+
+    Returns
+    -------
+    list of int
+        Sizes to use.
+
+    Examples
+    --------
+    >>> from skcausalpima.modules import layer_sizes
+    >>> layer_sizes(20, (128, 64, 32, 16))
+    [20, 20, 20, 16]
+    """
+    return [min(size, max(width, 16)) for size in hidden_layer_sizes]
+
+
+def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    r"""Build linear layers with ReLU between them.
+
+    Weights and biases are uniform on :math:`\pm 1 / \sqrt{\mathrm{fan\_in}}`, PyTorch's own
+    start, but drawn from ``generator`` alone: the global random state is left untouched.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Width of the input, of the hidden layers and of the output.
+    generator : torch.Generator
+        Source of the start values.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        The network, float32 on the CPU.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import multilayer_perceptron
+    >>> len(multilayer_perceptron([4, 3, 2], torch.Generator()))
+    3
+    """
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        bound = 1.0 / math.sqrt(fan_in)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        layers += [layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class MLPEncoder(nn.Module):
+    """Encode a modality by a linear map plus a multilayer perceptron.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample.
+    latent_dim : int
+        Dimension of the latent space.
+    hidden_layer_sizes : sequence of int
+        Sizes of the hidden layers (Appendix B.1), narrowed by :func:`layer_sizes`.
+    generator : torch.Generator
+        Source of the start values.
+    linear : bool, default=True
+        Whether the mean has the linear path. It starts at zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import MLPEncoder
+    >>> encoder = MLPEncoder((5, 5), 2, (8,), torch.Generator())
+    >>> encoder(torch.zeros(3, 5, 5)).shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        hidden_layer_sizes: Sequence[int],
+        generator: torch.Generator,
+        linear: bool = True,
+    ) -> None:
+        super().__init__()
+        width = math.prod(shape)
+        sizes = layer_sizes(width, hidden_layer_sizes)
+        self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
+        self.linear = None
+        if linear:
+            self.linear = nn.utils.skip_init(nn.Linear, width, latent_dim, bias=False)
+            nn.init.zeros_(self.linear.weight)
+
+    @torch.no_grad()
+    def start_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
+        """Start as a linear encoder with a small nonlinear part.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (latent_dim, width)
+            The linear map.
+        bias : Tensor of shape (latent_dim,)
+            Offset of the mean.
+        log_var : Tensor of shape (latent_dim,)
+            Log-variance for all samples.
+        """
+        last = self.network[-1]
+        last.weight.mul_(0.1)
+        last.bias.copy_(torch.cat([bias, log_var]))
+        self.linear.weight.copy_(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return mean and log-variance of the posterior, side by side.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, *shape)
+            One modality.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, 2 * latent_dim)
+            Means, then log-variances.
+        """
+        x = x.flatten(1)
+        output = self.network(x)
+        if self.linear is None:
+            return output
+        linear = self.linear(x)
+        return output + nn.functional.pad(linear, (0, linear.shape[1]))

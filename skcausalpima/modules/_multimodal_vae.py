@@ -1,0 +1,245 @@
+"""The multimodal variational autoencoder: encoders, product of experts, prior, decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import (
+    DiagonalGaussian,
+    entropy,
+    gaussian_log_likelihood,
+    mixture_log_evidence,
+    mixture_terms,
+    product_of_experts,
+    rsample,
+)
+from ..functional import log_responsibilities as _log_responsibilities
+from ._prior import CausalPrior
+
+#: Log-variances of encoders are kept within this distance of zero: exp never overflows.
+MAX_ABS_LOG_VAR = 15.0
+
+
+class Batch(NamedTuple):
+    """Some samples of all modalities, scaled.
+
+    Parameters
+    ----------
+    arrays : tuple of Tensor
+        Per modality a tensor of shape (n_samples, width); missing rows hold zeros.
+    observed : Tensor of shape (n_modalities, n_samples) or None
+        True where a sample has the modality; None where nothing is missing.
+    """
+
+    arrays: tuple[Tensor, ...]
+    observed: Tensor | None
+
+
+class MultimodalVAE(nn.Module):
+    """Variational autoencoder of several modalities with a causal mixture prior.
+
+    Parameters
+    ----------
+    encoders : sequence of torch.nn.Module
+        Per modality a module from (n_samples, *shape) to (n_samples, 2 * latent_dim).
+    decoders : sequence of torch.nn.Module
+        Per modality a module from (n_samples, latent_dim) to (n_samples, *shape).
+    prior : CausalPrior
+        The prior.
+    shapes : sequence of tuple of int
+        Shape of one sample of each modality.
+    modality_weights : Tensor of shape (n_modalities,)
+        Factors of the modalities' log-likelihoods in training; ones give the plain ELBO.
+    prior_expert : bool, default=True
+        Whether N(0, I) is one of the experts.
+    sampled_responsibilities : bool, default=False
+        Whether gamma is evaluated at the sampled z (the paper) rather than in expectation.
+    """
+
+    def __init__(
+        self,
+        encoders: Sequence[nn.Module],
+        decoders: Sequence[nn.Module],
+        prior: CausalPrior,
+        shapes: Sequence[tuple[int, ...]],
+        modality_weights: Tensor,
+        prior_expert: bool = True,
+        sampled_responsibilities: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+        self.decoders = nn.ModuleList(decoders)
+        self.prior = prior
+        self.shapes = [tuple(shape) for shape in shapes]
+        self.prior_expert = prior_expert
+        self.sampled_responsibilities = sampled_responsibilities
+        self.register_buffer("modality_weights", modality_weights)
+        self.register_buffer("log_variances", torch.zeros(len(self.shapes)))
+
+    def encode(self, batch: Batch) -> DiagonalGaussian:
+        """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+
+        Returns
+        -------
+        DiagonalGaussian
+            Mean and log-variance of shape (n_samples, latent_dim).
+        """
+        outputs = torch.stack(
+            [
+                encoder(array.unflatten(1, shape))
+                for encoder, array, shape in zip(
+                    self.encoders, batch.arrays, self.shapes, strict=True
+                )
+            ]
+        )
+        means, log_vars = outputs.chunk(2, dim=-1)
+        log_vars = log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
+        return product_of_experts(means, log_vars, batch.observed, self.prior_expert)
+
+    def decode(self, z: Tensor) -> list[Tensor]:
+        """Return the decoded means of all modalities, flattened.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        list of Tensor
+            Per modality a tensor of shape (n_samples, width).
+        """
+        return [decoder(z).flatten(1) for decoder in self.decoders]
+
+    def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return the squared reconstruction errors, summed over elements.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points, one per sample.
+
+        Returns
+        -------
+        Tensor of shape (n_modalities, n_samples)
+            Zero where a modality is missing.
+        """
+        errors = torch.stack(
+            [
+                (array - mean).square().sum(dim=1)
+                for array, mean in zip(batch.arrays, self.decode(z), strict=True)
+            ]
+        )
+        return errors if batch.observed is None else errors * batch.observed
+
+    def log_likelihoods(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return the log-likelihood of every modality (Eq. 26).
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points, one per sample.
+
+        Returns
+        -------
+        Tensor of shape (n_modalities, n_samples)
+            In nats; zero where a modality is missing.
+        """
+        values = torch.stack(
+            [
+                gaussian_log_likelihood(array, mean, log_var)
+                for array, mean, log_var in zip(
+                    batch.arrays, self.decode(z), self.log_variances, strict=True
+                )
+            ]
+        )
+        return values if batch.observed is None else values * batch.observed
+
+    def log_responsibilities(self, posterior: DiagonalGaussian, z: Tensor | None = None) -> Tensor:
+        """Return the log-responsibilities of the cells (Eq. 16).
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Posterior of the samples.
+        z : Tensor of shape (n_samples, latent_dim), default=None
+            Where to evaluate the densities; None takes the expectation over the posterior.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            Log-responsibilities.
+        """
+        if z is not None:
+            posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+        log_density = self.prior.expected_log_density(posterior)
+        return _log_responsibilities(self.prior.log_weights(), log_density)
+
+    def elbo(self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None) -> Tensor:
+        """Return the (weighted) evidence lower bound of every sample (Eq. 31).
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        noise : Tensor of shape (n_samples, latent_dim)
+            Standard normal draws.
+        score_noise : Tensor of shape (n_nodes,), default=None
+            Added to the node scores.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            In nats.
+        """
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        reconstruction = self.modality_weights @ self.log_likelihoods(batch, z)
+        log_weights = self.prior.log_weights(score_noise)
+        log_density = self.prior.expected_log_density(posterior)
+        if self.sampled_responsibilities:
+            at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+            gamma = _log_responsibilities(log_weights, self.prior.expected_log_density(at_z))
+            mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
+        else:
+            mixture = mixture_log_evidence(log_weights, log_density)
+        return reconstruction + mixture + entropy(posterior.log_var)
+
+    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
+        """Return the bound with the prior N(0, I) in the mixture's place (pre-training).
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        noise : Tensor of shape (n_samples, latent_dim)
+            Standard normal draws.
+        kl_weight : float, default=1.0
+            Weight of the divergence from the prior; 0 leaves the reconstruction term alone.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            In nats.
+        """
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        reconstruction = self.modality_weights @ self.log_likelihoods(batch, z)
+        if kl_weight == 0.0:
+            return reconstruction
+        variance = posterior.log_var.exp()
+        divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
+        return reconstruction - kl_weight * divergence.sum(dim=1)
