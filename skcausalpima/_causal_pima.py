@@ -349,7 +349,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             encoders=per_modality(self.encoders, modalities.names, "encoders"),
             decoders=per_modality(self.decoders, modalities.names, "decoders"),
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
-            modality_weights=resolve_modality_weights(self.modality_weights, modalities.widths),
+            modality_weights=tuple(
+                resolve_modality_weights(self.modality_weights, modalities.widths).tolist()
+            ),
             temperatures=resolve_temperatures(self.temperature, self.max_iter),
             shrinkage=float(shrinkage),
             dtype=modalities.dtype,

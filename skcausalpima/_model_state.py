@@ -22,7 +22,7 @@ def build_model(
     hidden_layer_sizes: tuple[int, ...],
     linear: bool,
     full_covariances: bool,
-    modality_weights: np.ndarray,
+    modality_weights: Sequence[float],
     prior_expert: bool,
     sampled_responsibilities: bool,
     dtype: np.dtype,
@@ -49,7 +49,7 @@ def build_model(
         decoders,
         prior,
         shapes,
-        torch.as_tensor(modality_weights),
+        torch.tensor(modality_weights, dtype=torch.float64),
         prior_expert,
         sampled_responsibilities,
     )
@@ -65,7 +65,8 @@ def export_state(model: nn.Module) -> dict[str, np.ndarray]:
 
 def load_state(model: nn.Module, state: dict[str, np.ndarray]) -> None:
     """Put arrays from :func:`export_state` into a model of the same make."""
-    model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+    # np.array copies: a memory-mapped, read-only array must not reach torch.
+    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
 
 
 def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:
