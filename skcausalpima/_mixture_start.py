@@ -90,15 +90,22 @@ def start_mixture(
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    Each start is iterated a few times, directly and after a mixture with variances only (whole
+    matrices start badly from few samples a cluster); the best one until it settles (Biernacki
+    et al., 2003).
     """
     options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "shrinkage": shrinkage}
+    simple = options | {"covariance_type": "diag"}
     best = None
     for points in spaces:
         for _ in range(n_starts):
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1))
-            gamma = one_hot(labels, n_components)
-            fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
-            if best is None or fit.bound > best.bound:
-                best = fit
+            starts = [one_hot(labels, n_components)]
+            if covariance_type in ("full", "tied"):
+                diagonal = iterate_mixture(posterior, starts[0], max_iter=3 * short_iter, **simple)
+                starts.append(diagonal.responsibilities)
+            for gamma in starts:
+                fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
+                if best is None or fit.bound > best.bound:
+                    best = fit
     return iterate_mixture(posterior, best.responsibilities, **options)
