@@ -41,6 +41,197 @@ from .modules import MultimodalVAE
 
 
 class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    r"""Causal disentanglement of multimodal data.
+
+    A multimodal variational autoencoder whose latent space is a Gaussian mixture. The components
+    of the mixture are the cells of a grid of categorical *nodes*, and a directed acyclic graph
+    over the nodes is learned from the same evidence lower bound [1]_. The graph is a Bayesian
+    network of the nodes: its arrows are identified up to Markov equivalence at best, and are
+    causal only under assumptions that the data cannot test (see the user guide).
+
+    Parameters
+    ----------
+    node_sizes : sequence of int, default=(2, 2)
+        Number of outcomes of each node; there is one component per cell of their grid.
+    latent_dim : int, default=None
+        Dimension of the latent space. None means one per outcome beyond each node's first,
+        ``max(2, sum(size - 1))``.
+    modality_shapes : sequence of tuple of int, default=None
+        Shapes of the modalities that lie side by side in a flat 2-D array.
+    node_names : sequence of str, default=None
+        Names of the nodes; None means N1, N2, ...
+    encoders, decoders : sequence or mapping of (torch.nn.Module or None), default=None
+        Your own networks, one entry per modality; None entries get the default one. An encoder
+        maps (n, \*shape) to (n, 2 * latent_dim), means and log-variances; a decoder maps
+        (n, latent_dim) to (n, \*shape). They are copied, never trained in place.
+    hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
+        Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
+        modality (or 16).
+    prior_expert : bool, default=True
+        Whether the prior N(0, I) is one of the experts whose product is the posterior. The paper
+        has none, but then a sample needs at least one observed modality.
+    scale : {"modality", "feature", None}, or one per modality, default="modality"
+        ``"modality"`` centres each element and divides the modality by one number, its root mean
+        variance. ``"feature"`` divides each element by its own. None leaves the data as it is.
+        Scores and outputs are in the units of the data in any case.
+    modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
+        Factors of the modalities' log-likelihoods in training. ``"elements"`` is the plain bound,
+        in which a wide modality outvotes a narrow one; ``"balanced"`` gives each the weight mean
+        width / width.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Shape of the components' covariances; the paper's are ``"diag"``.
+    covariance_shrinkage : float or "auto", default="auto"
+        Number of samples that the pooled covariance counts for in each component's own.
+        ``"auto"`` is n_samples / n_components, one average component. The paper has 0.
+    reg_covar : float, default=1e-6
+        Added to the variances of the components.
+    decoder_variance : float or "learned", default="learned"
+        Variance of the decoders in scaled units. ``"learned"`` sets each modality's to its
+        optimum, the mean squared error, after every epoch.
+    responsibilities : {"expected", "sample"}, default="expected"
+        Whether training takes the responsibilities in expectation over the posterior, which is
+        optimal, or at the sampled latent point, as the paper does.
+    init : {"linear", "paper"}, default="linear"
+        ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
+        latent space and of the data. ``"paper"`` starts from random networks and from clusters of
+        the latent space.
+    n_mixture_init : int, default=4
+        Number of k-means++ starts of the mixture in each space.
+    pretraining : {"vae", "reconstruction"}, default="vae"
+        What is trained before there are clusters: the bound with the prior N(0, I), or its
+        reconstruction term alone.
+    pretraining_epochs : int, default=10
+        Epochs of pre-training. More fits nuisance detail and bends the latent space.
+    structure : {"gradient"}, default="gradient"
+        How the graph is learned: by gradient on the relaxed edges, thresholded in the end.
+    edge_threshold : float, default=0.5
+        Edges of at least this weight stay in the graph.
+    temperature : float or pair of float, default=1.0
+        Temperature of the edges; a pair is annealed geometrically over ``max_iter`` epochs.
+    score_noise : float, default=0.0
+        Standard deviation of the noise on the node scores in training.
+    graph_learning_rate : float, default=1e-2
+        Learning rate of node scores, edge metric and tables.
+    n_graph_steps : int, default=0
+        Extra gradient steps on the graph after each epoch.
+    n_mixture_updates : int, default=1
+        Block-coordinate updates after each epoch.
+    max_iter : int, default=50
+        Largest number of training epochs.
+    tol : float, default=1e-3
+        Training stops when the bound has not risen by this many nats per sample for
+        ``n_iter_no_change`` epochs; 0 never stops early.
+    n_iter_no_change : int, default=10
+        See ``tol``.
+    validation_fraction : float, default=0.0
+        Part of the samples on which early stopping is judged, and which does not train; the best
+        state is kept.
+    n_init : int, default=1
+        Number of complete fits; the one with the best bound is kept.
+    batch_size : int, default=128
+        Samples per gradient step.
+    learning_rate : float, default=1e-3
+        Learning rate of the networks (Adam).
+    max_grad_norm : float, default=None
+        Gradients are clipped to this norm.
+    max_components : int, default=1024
+        Largest grid that is accepted.
+    device : str, default="cpu"
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
+        fitted on a GPU predicts on the CPU where there is none.
+    random_state : int, RandomState instance or None, default=None
+        Source of all randomness.
+    verbose : int, default=0
+        Whether to print the bound after every epoch.
+
+    Attributes
+    ----------
+    dag_ : networkx.DiGraph
+        The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size``; edges have
+        ``weight`` in [0, 1].
+    cpts_ : dict of str to ndarray
+        Conditional probability table of each node, of shape (\*parent sizes, node size), parents
+        in the order of ``list(dag_.predecessors(node))``.
+    edge_weights_ : ndarray of shape (n_nodes, n_nodes)
+        Relaxed edges E at the end of training; ``[i, j]`` means i -> j.
+    node_scores_ : ndarray of shape (n_nodes,)
+        Node scores; parents have smaller ones.
+    joint_ : ndarray of shape node_sizes
+        Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``.
+    weights_ : ndarray of shape (n_components,)
+        ``joint_`` in the order of the components.
+    cluster_states_ : ndarray of shape (n_components, n_nodes)
+        The outcomes that each component stands for. Components that hold training samples come
+        first.
+    cluster_means_ : ndarray of shape (n_components, latent_dim)
+        Means of the components.
+    cluster_covariances_ : ndarray
+        Covariances in scikit-learn's shapes: (n_components, latent_dim, latent_dim) for
+        ``"full"``, (latent_dim, latent_dim) for ``"tied"``, (n_components, latent_dim) for
+        ``"diag"``, (n_components,) for ``"spherical"``.
+    labels_ : ndarray of shape (n_samples,)
+        Component of every training sample.
+    node_labels_ : ndarray of shape (n_samples, n_nodes)
+        Outcomes of every training sample, ``cluster_states_[labels_]``.
+    lower_bound_ : float
+        Mean evidence lower bound of the training samples, in nats and in the data's units:
+        ``score`` of the training data.
+    history_ : dict of str to ndarray of shape (n_iter_,)
+        Terms of the bound (of scaled data, nats per sample), the objective and the temperature
+        after every epoch.
+    n_iter_ : int
+        Number of epochs.
+    converged_ : bool
+        Whether training stopped early.
+    latent_dim_ : int
+        Dimension of the latent space.
+    n_features_in_ : int
+        Total number of elements of one sample.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if fitted on a DataFrame.
+    n_modalities_in_ : int
+        Number of modalities.
+    modality_names_in_ : ndarray of shape (n_modalities,)
+        Their names.
+    modality_shapes_in_ : list of tuple of int
+        Their shapes.
+
+    See Also
+    --------
+    MultimodalData : Container that indexes samples; pass it to tools that split data.
+    sklearn.mixture.GaussianMixture : A mixture of one array, without networks and graph.
+
+    Notes
+    -----
+    X may be a list of arrays whose first axis is samples, a mapping from names to arrays, a
+    :class:`MultimodalData`, one array with at least two axes, or a flat 2-D array together with
+    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN; in methods
+    other than ``fit`` a list may hold None for a modality that no sample has.
+
+    The published algorithm is ``CausalPIMA(node_sizes, latent_dim=2, init="paper",
+    covariance_type="diag", covariance_shrinkage=0, modality_weights="elements",
+    responsibilities="sample", prior_expert=False, structure="gradient")``.
+
+    References
+    ----------
+    .. [1] E. Walker, J. A. Actor, C. Martinez and N. Trask, "Causal disentanglement of multimodal
+       data", arXiv:2310.18471, 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.repeat([0, 1, 2, 3], 50)
+    >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+    >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+    >>> model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([images, curves])
+    >>> np.bincount(model.labels_)
+    array([50, 50, 50, 50])
+    >>> model.transform([images, None]).shape
+    (200, 2)
+    """
+
     _parameter_constraints = PARAMETER_CONSTRAINTS
 
     def __init__(
@@ -126,6 +317,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Training data; see the notes of :class:`CausalPIMA`.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        CausalPIMA
+            The fitted estimator.
+        """
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
         setup = self._set_up(modalities)
         self._scaler = ModalityScaler.fit(modalities, self.scale)

@@ -66,7 +66,9 @@ def export_state(model: nn.Module) -> dict[str, np.ndarray]:
 def load_state(model: nn.Module, state: dict[str, np.ndarray]) -> None:
     """Put arrays from :func:`export_state` into a model of the same make."""
     # np.array copies: a memory-mapped, read-only array must not reach torch.
-    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
+    model.load_state_dict(
+        {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
+    )
 
 
 def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -59,7 +60,7 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     3
     """
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in itertools.pairwise(sizes):
         layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
         bound = 1.0 / math.sqrt(fan_in)
         nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
