@@ -11,7 +11,15 @@ from torch import Tensor
 from ._linear_start import PrincipalScores, start_linear
 from ._mixture_start import start_mixture
 from ._model_state import build_model, check_modules
-from ._training import BlockUpdate, TrainingData, data_pass, encode_all, pretrain, train
+from ._training import (
+    BlockUpdate,
+    TrainingData,
+    data_pass,
+    encode_all,
+    pretrain,
+    train,
+    variance_floors,
+)
 from .functional import tables_from_counts
 from .modules import MultimodalVAE
 
@@ -65,7 +73,10 @@ def run(
     generator = torch.Generator().manual_seed(seed)
     rng = np.random.RandomState(seed)
     model = _initial_model(params, setup, data, scores, generator)
-    learn_variances = params.decoder_variance == "learned"
+    floors = variance_floors(data) if params.decoder_variance == "learned" else None
+    update = BlockUpdate(
+        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+    )
     steps = {
         "batch_size": params.batch_size,
         "learning_rate": params.learning_rate,
@@ -77,11 +88,8 @@ def run(
         data,
         n_epochs=params.pretraining_epochs,
         kl_weight=1.0 if params.pretraining == "vae" else 0.0,
-        learn_variances=learn_variances,
+        update=update,
         **steps,
-    )
-    update = BlockUpdate(
-        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, learn_variances
     )
     training, held_out = _split(data, params.validation_fraction, rng)
     _start_clusters(params, model, data, scores, update, rng)

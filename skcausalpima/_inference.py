@@ -58,9 +58,8 @@ def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
     values = []
     for block in data.blocks():
         posterior = model.encode(block)
-        reconstruction = sum(
-            model.log_likelihoods(block, rsample(posterior, draw)).sum(dim=0) for draw in draws
-        ) / len(draws)
+        errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
+        reconstruction = model.log_likelihoods(block, errors / len(draws)).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
         mixture = mixture_log_evidence(model.prior.log_weights(), log_density)
         values.append(reconstruction + mixture + entropy(posterior.log_var))

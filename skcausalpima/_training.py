@@ -20,10 +20,10 @@ from .functional import (
     rsample,
     update_mixture,
 )
-from .modules import Batch, MultimodalVAE
+from .modules import Batch, BoundWithErrors, MultimodalVAE
 
 #: Rows of one block in passes that need no gradient.
-BLOCK_ROWS = 2048
+BLOCK_ROWS = 512
 
 
 class TrainingData(NamedTuple):
@@ -52,6 +52,13 @@ class TrainingData(NamedTuple):
     def device(self) -> torch.device:
         """Where the data lies."""
         return self.arrays[0].device
+
+    @property
+    def n_elements(self) -> Tensor:
+        """Number of observed elements of each modality, of shape (n_modalities,)."""
+        widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
+        n_observed = self.n_samples if self.observed is None else self.observed.sum(dim=1)
+        return (widths * n_observed).double()
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -109,7 +116,7 @@ def pretrain(
     batch_size: int,
     learning_rate: float,
     max_grad_norm: float | None,
-    learn_variances: bool,
+    update: BlockUpdate,
     generator: torch.Generator,
 ) -> None:
     """Train encoders and decoders before there are clusters (Section 3.3).
@@ -124,42 +131,20 @@ def pretrain(
             noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
             loss = -model.unit_elbo(batch, noise, kl_weight).mean()
             _step(loss, optimizer, parameters, max_grad_norm)
-        if learn_variances:
-            update_decoder_variances(model, data, generator)
+        update.decoder_variances(model, data, generator)
 
 
 @torch.no_grad()
 def variance_floors(data: TrainingData, relative: float = 1e-6) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
-    floors = []
-    for m, array in enumerate(data.arrays):
-        n_observed = array.shape[0] if data.observed is None else data.observed[m].sum()
-        total = array.double().square().sum() / (n_observed * array.shape[1])
-        floors.append(relative * torch.where(total > 0, total, torch.ones_like(total)))
-    return torch.stack(floors)
-
-
-@torch.no_grad()
-def _set_decoder_variances(model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
-    """Set every decoder variance to its optimum, the mean squared error per element."""
-    widths = errors.new_tensor([array.shape[1] for array in data.arrays])
-    n_observed = data.n_samples if data.observed is None else data.observed.sum(dim=1)
-    variances = torch.maximum(errors / (n_observed * widths), variance_floors(data))
-    model.log_variances.copy_(variances.log())
-
-
-@torch.no_grad()
-def update_decoder_variances(
-    model: MultimodalVAE, data: TrainingData, generator: torch.Generator
-) -> None:
-    """Set the decoder variances from one pass over the data."""
-    model.eval()
-    errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
-    for block in data.blocks():
-        posterior = model.encode(block)
-        noise = data.normal(*posterior.mean.shape, generator)
-        errors += model.squared_errors(block, rsample(posterior, noise)).double().sum(dim=1)
-    _set_decoder_variances(model, data, errors)
+    totals = torch.stack(
+        [
+            sum(block.double().square().sum() for block in array.split(BLOCK_ROWS))
+            for array in data.arrays
+        ]
+    )
+    variances = totals / data.n_elements
+    return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
 
 
 class PassResult(NamedTuple):
@@ -176,25 +161,32 @@ def data_pass(
     data: TrainingData,
     generator: torch.Generator,
     names: tuple[str, ...],
+    squared_errors: Tensor | None = None,
 ) -> PassResult:
-    """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass."""
+    """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass.
+
+    With ``squared_errors`` of shape (n_modalities,), collected before, nothing is decoded.
+    """
     model.eval()
     prior, full = model.prior, model.prior.covariances.ndim == 3
     origin, log_weights = prior.means.mean(dim=0), prior.log_weights()
-    statistics, errors, sums = None, 0.0, 0.0
-    for block in data.blocks():
-        posterior = model.encode(block)
-        z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
-        log_gamma = model.log_responsibilities(
-            posterior, z if model.sampled_responsibilities else None
-        )
-        part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
-        statistics = part if statistics is None else statistics + part
-        errors = errors + model.squared_errors(block, z).double().sum(dim=1)
-        log_density = prior.expected_log_density(posterior)
-        mixture = mixture_terms(log_weights, log_density, log_gamma)
-        terms = torch.stack([*mixture, entropy(posterior.log_var)])
-        sums = sums + terms.double().sum(dim=1)
+    decode = squared_errors is None
+    statistics, sums, errors = None, 0.0, 0.0 if decode else squared_errors
+    with prior.frozen_mixture():
+        for block in data.blocks():
+            posterior = model.encode(block)
+            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            log_gamma = model.log_responsibilities(
+                posterior, z if model.sampled_responsibilities else None
+            )
+            part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
+            statistics = part if statistics is None else statistics + part
+            log_density = prior.expected_log_density(posterior)
+            mixture = mixture_terms(log_weights, log_density, log_gamma)
+            terms = torch.stack([*mixture, entropy(posterior.log_var)])
+            sums = sums + terms.double().sum(dim=1)
+            if decode:
+                errors = errors + model.squared_errors(block, z).double().sum(dim=1)
     return PassResult(statistics, errors, _terms(model, data, errors, sums, names))
 
 
@@ -203,9 +195,7 @@ def _terms(
 ) -> dict[str, float]:
     """Name the terms of the bound; the reconstruction follows from the squared errors."""
     log_vars = model.log_variances.double()
-    widths = errors.new_tensor([array.shape[1] for array in data.arrays])
-    counts = data.n_samples if data.observed is None else data.observed.sum(dim=1)
-    constants = counts * widths * (math.log(2 * math.pi) + log_vars)
+    constants = data.n_elements * (math.log(2 * math.pi) + log_vars)
     reconstruction = -0.5 * (constants + errors * torch.exp(-log_vars)) / data.n_samples
     terms = {
         f"reconstruction_{name}": value
@@ -228,22 +218,26 @@ class BlockUpdate(NamedTuple):
         Names of the modalities, for the terms of the bound.
     covariance_type, reg_covar, shrinkage
         See :func:`~skcausalpima.functional.update_mixture`.
-    learn_variances : bool
-        Whether decoder variances are updated.
+    variance_floors : Tensor of shape (n_modalities,) or None
+        Smallest decoder variances; None where they are not learned.
     """
 
     names: tuple[str, ...]
     covariance_type: str
     reg_covar: float
     shrinkage: float
-    learn_variances: bool
+    variance_floors: Tensor | None
 
     @torch.no_grad()
     def __call__(
-        self, model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+        self,
+        model: MultimodalVAE,
+        data: TrainingData,
+        generator: torch.Generator,
+        squared_errors: Tensor | None = None,
     ) -> PassResult:
         """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
-        result = data_pass(model, data, generator, self.names)
+        result = data_pass(model, data, generator, self.names, squared_errors)
         prior = model.prior
         update = update_mixture(
             result.statistics,
@@ -255,9 +249,29 @@ class BlockUpdate(NamedTuple):
         )
         prior.means.copy_(update.means)
         prior.covariances.copy_(update.covariances)
-        if self.learn_variances:
-            _set_decoder_variances(model, data, result.squared_errors)
+        self._set_variances(model, data, result.squared_errors)
         return result
+
+    @torch.no_grad()
+    def decoder_variances(
+        self, model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+    ) -> None:
+        """Update the decoder variances alone, from one pass over the data."""
+        if self.variance_floors is None:
+            return
+        model.eval()
+        errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+        for block in data.blocks():
+            posterior = model.encode(block)
+            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            errors += model.squared_errors(block, z).double().sum(dim=1)
+        self._set_variances(model, data, errors)
+
+    def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
+        """Set every decoder variance to its optimum, the mean squared error per element."""
+        if self.variance_floors is not None:
+            variances = errors / data.n_elements
+            model.log_variances.copy_(torch.maximum(variances, self.variance_floors).log())
 
 
 class TrainingResult(NamedTuple):
@@ -290,7 +304,7 @@ def train(
 
     One epoch per temperature, fewer where the (held-out, if there is held-out data) bound has
     not risen by ``tol`` for ``n_iter_no_change`` epochs. With held-out data the best state is
-    kept.
+    kept. The squared errors of an epoch are collected while it trains.
     """
     networks = [*model.encoders.parameters(), *model.decoders.parameters()]
     graph = [p for p in model.prior.parameters() if p.requires_grad]
@@ -303,11 +317,14 @@ def train(
         if graph:
             model.prior.temperature = temperature
         model.train()
-        for batch in data.shuffled(batch_size, generator):
-            loss = -_noisy_bound(model, data, batch, score_noise, generator).mean()
-            _step(loss, optimizer, networks + graph, max_grad_norm)
+        errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+        with model.prior.frozen_mixture():
+            for batch in data.shuffled(batch_size, generator):
+                bound = _noisy_bound(model, data, batch, score_noise, generator)
+                _step(-bound.values.mean(), optimizer, networks + graph, max_grad_norm)
+                errors += bound.squared_errors.detach().double().sum(dim=1)
         for _ in range(n_mixture_updates):
-            result = update(model, data, generator)
+            result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):
             shares = (result.statistics.counts / result.statistics.counts.sum()).to(data.dtype)
             _step(-(shares @ model.prior.log_weights()), optimizer, graph, max_grad_norm)
@@ -330,7 +347,7 @@ def _noisy_bound(
     batch: Batch,
     score_noise: float,
     generator: torch.Generator,
-) -> Tensor:
+) -> BoundWithErrors:
     """Return the bound at one draw of z and, where asked for, of the noise on the scores."""
     noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
     jitter = None

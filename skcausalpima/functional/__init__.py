@@ -13,11 +13,19 @@ from ._dag import (
     tables_from_counts,
     topological_order,
 )
-from ._elbo import MixtureTerms, gaussian_log_likelihood, mixture_log_evidence, mixture_terms
+from ._elbo import (
+    MixtureTerms,
+    gaussian_log_likelihood,
+    isotropic_log_likelihood,
+    mixture_log_evidence,
+    mixture_terms,
+)
 from ._gaussian import (
     DiagonalGaussian,
+    PreparedComponents,
     entropy,
     expected_log_density,
+    prepare_components,
     product_of_experts,
     rsample,
 )
@@ -34,10 +42,12 @@ __all__ = [
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
+    "PreparedComponents",
     "edge_indicator",
     "entropy",
     "expected_log_density",
     "gaussian_log_likelihood",
+    "isotropic_log_likelihood",
     "joint_from_tables",
     "log_joint",
     "log_responsibilities",
@@ -45,6 +55,7 @@ __all__ = [
     "mixture_log_evidence",
     "mixture_statistics",
     "mixture_terms",
+    "prepare_components",
     "product_of_experts",
     "rsample",
     "table_logits_to_probabilities",

@@ -166,31 +166,89 @@ def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances
     >>> round(expected_log_density(posterior, torch.zeros(1, 1), torch.ones(1, 1)).item(), 4)
     -1.4189
     """
+    return prepare_components(means, covariances).expected_log_density(posterior)
+
+
+class PreparedComponents(NamedTuple):
+    """What :func:`expected_log_density` needs of components that stay the same for a while.
+
+    Parameters
+    ----------
+    centre : Tensor of shape (latent_dim,)
+        Taken from all means first: keeps differences well conditioned far from the origin.
+    precisions : Tensor of shape (n_components, latent_dim)
+        Diagonals of the inverse covariances.
+    constants : Tensor of shape (n_components, 1)
+        :math:`J \\log 2 \\pi + \\log |S_c|`, and :math:`m_c^T S_c^{-1} m_c` where the
+        covariances are diagonal.
+    linear : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Precision times mean (diagonal), or the matrices that whiten the components.
+    offsets : Tensor of shape (n_components, latent_dim, 1) or None
+        Whitened means; None where covariances are diagonal.
+    """
+
+    centre: Tensor
+    precisions: Tensor
+    constants: Tensor
+    linear: Tensor
+    offsets: Tensor | None
+
+    def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
+        """Evaluate Eq. 34 or 35; see :func:`expected_log_density`."""
+        mu, variance = (posterior.mean - self.centre).T, posterior.log_var.exp().T
+        if self.offsets is None:  # no (sample, component, latent) array is made
+            quadratic = self.precisions @ (mu.square() + variance) - 2.0 * self.linear @ mu
+        else:
+            whitened = self.linear @ mu - self.offsets  # (component, latent, sample)
+            quadratic = whitened.square().sum(dim=-2) + self.precisions @ variance
+        return -0.5 * (self.constants + quadratic)
+
+
+def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:
+    """Factorise the covariances once for many calls of :func:`expected_log_density`.
+
+    Parameters
+    ----------
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Variances (2-D) or whole matrices (3-D).
+
+    Returns
+    -------
+    PreparedComponents
+        With the method ``expected_log_density(posterior)``.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        A covariance matrix is not positive definite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, prepare_components
+    >>> prepared = prepare_components(torch.zeros(1, 1), torch.ones(1, 1, 1))
+    >>> posterior = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+    >>> round(prepared.expected_log_density(posterior).item(), 4)
+    -1.4189
+    """
+    centre, latent_dim = means.mean(dim=0), means.shape[-1]
+    means = means - centre
     if covariances.ndim == 2:
-        return _expected_log_density_diagonal(posterior, means, covariances)
-    latent_dim = means.shape[-1]
+        precisions = covariances.reciprocal()
+        constants = (covariances.log() + LOG_2PI + means.square() * precisions).sum(dim=-1)
+        return PreparedComponents(
+            centre, precisions, constants[:, None], means * precisions, offsets=None
+        )
     factors = torch.linalg.cholesky(covariances)
     identity = torch.eye(latent_dim, dtype=means.dtype, device=means.device)
     whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
-    # (component, latent, sample): whitened residuals, one batched product
-    centre = means.mean(dim=0)  # keeps the difference well conditioned far from the origin
-    offsets = whiteners @ (means - centre)[..., None]
-    whitened = whiteners @ (posterior.mean - centre).T - offsets
-    precisions_diag = whiteners.square().sum(dim=-2)  # (component, latent)
-    trace = precisions_diag @ posterior.log_var.exp().T
     log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-    constant = (latent_dim * LOG_2PI + log_det)[:, None]
-    return -0.5 * (constant + whitened.square().sum(dim=-2) + trace)
-
-
-def _expected_log_density_diagonal(
-    posterior: DiagonalGaussian, means: Tensor, variances: Tensor
-) -> Tensor:
-    """Expand the square into matrix products: no (sample, component, latent) array is made."""
-    centre = means.mean(dim=0)  # keeps the expansion well conditioned far from the origin
-    mu, means = posterior.mean - centre, means - centre
-    precisions = variances.reciprocal()
-    second_moment = mu.square() + posterior.log_var.exp()
-    constant = (variances.log() + LOG_2PI + means.square() * precisions).sum(dim=-1)
-    quadratic = precisions @ second_moment.T - 2.0 * (means * precisions) @ mu.T
-    return -0.5 * (constant[:, None] + quadratic)
+    return PreparedComponents(
+        centre,
+        whiteners.square().sum(dim=-2),
+        (latent_dim * LOG_2PI + log_det)[:, None],
+        whiteners,
+        whiteners @ means[..., None],
+    )

@@ -2,11 +2,12 @@
 
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, layer_sizes, multilayer_perceptron
-from ._multimodal_vae import Batch, MultimodalVAE
+from ._multimodal_vae import Batch, BoundWithErrors, MultimodalVAE
 from ._prior import CausalPrior
 
 __all__ = [
     "Batch",
+    "BoundWithErrors",
     "CausalPrior",
     "MLPDecoder",
     "MLPEncoder",

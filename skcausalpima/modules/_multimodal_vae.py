@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..functional import (
     DiagonalGaussian,
     entropy,
-    gaussian_log_likelihood,
+    isotropic_log_likelihood,
     mixture_log_evidence,
     mixture_terms,
     product_of_experts,
@@ -37,6 +37,21 @@ class Batch(NamedTuple):
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
+
+
+class BoundWithErrors(NamedTuple):
+    """The bound of some samples, and what it was computed from.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_samples,)
+        Bounds in nats.
+    squared_errors : Tensor of shape (n_modalities, n_samples)
+        Squared reconstruction errors, summed over elements.
+    """
+
+    values: Tensor
+    squared_errors: Tensor
 
 
 class MultimodalVAE(nn.Module):
@@ -137,35 +152,29 @@ class MultimodalVAE(nn.Module):
         """
         errors = torch.stack(
             [
-                (array - mean).square().sum(dim=1)
+                nn.functional.mse_loss(mean, array, reduction="none").sum(dim=1)
                 for array, mean in zip(batch.arrays, self.decode(z), strict=True)
             ]
         )
         return errors if batch.observed is None else errors * batch.observed
 
-    def log_likelihoods(self, batch: Batch, z: Tensor) -> Tensor:
+    def log_likelihoods(self, batch: Batch, squared_errors: Tensor) -> Tensor:
         """Return the log-likelihood of every modality (Eq. 26).
 
         Parameters
         ----------
         batch : Batch
             Samples.
-        z : Tensor of shape (n_samples, latent_dim)
-            Latent points, one per sample.
+        squared_errors : Tensor of shape (n_modalities, n_samples)
+            From :meth:`squared_errors`.
 
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
             In nats; zero where a modality is missing.
         """
-        values = torch.stack(
-            [
-                gaussian_log_likelihood(array, mean, log_var)
-                for array, mean, log_var in zip(
-                    batch.arrays, self.decode(z), self.log_variances, strict=True
-                )
-            ]
-        )
+        widths = squared_errors.new_tensor([[array.shape[1]] for array in batch.arrays])
+        values = isotropic_log_likelihood(squared_errors, widths, self.log_variances[:, None])
         return values if batch.observed is None else values * batch.observed
 
     def log_responsibilities(self, posterior: DiagonalGaussian, z: Tensor | None = None) -> Tensor:
@@ -188,7 +197,9 @@ class MultimodalVAE(nn.Module):
         log_density = self.prior.expected_log_density(posterior)
         return _log_responsibilities(self.prior.log_weights(), log_density)
 
-    def elbo(self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None) -> Tensor:
+    def elbo(
+        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
+    ) -> BoundWithErrors:
         """Return the (weighted) evidence lower bound of every sample (Eq. 31).
 
         Parameters
@@ -202,12 +213,13 @@ class MultimodalVAE(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_samples,)
-            In nats.
+        BoundWithErrors
+            The bound in nats, and the squared errors at the draws.
         """
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
-        reconstruction = self.modality_weights @ self.log_likelihoods(batch, z)
+        errors = self.squared_errors(batch, z)
+        reconstruction = self.modality_weights @ self.log_likelihoods(batch, errors)
         log_weights = self.prior.log_weights(score_noise)
         log_density = self.prior.expected_log_density(posterior)
         if self.sampled_responsibilities:
@@ -216,7 +228,7 @@ class MultimodalVAE(nn.Module):
             mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         else:
             mixture = mixture_log_evidence(log_weights, log_density)
-        return reconstruction + mixture + entropy(posterior.log_var)
+        return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
 
     def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
         """Return the bound with the prior N(0, I) in the mixture's place (pre-training).
@@ -236,8 +248,8 @@ class MultimodalVAE(nn.Module):
             In nats.
         """
         posterior = self.encode(batch)
-        z = rsample(posterior, noise)
-        reconstruction = self.modality_weights @ self.log_likelihoods(batch, z)
+        errors = self.squared_errors(batch, rsample(posterior, noise))
+        reconstruction = self.modality_weights @ self.log_likelihoods(batch, errors)
         if kl_weight == 0.0:
             return reconstruction
         variance = posterior.log_var.exp()

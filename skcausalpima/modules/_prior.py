@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from ..functional import (
     DiagonalGaussian,
+    PreparedComponents,
     edge_indicator,
     expected_log_density,
     log_joint,
+    prepare_components,
     table_logits_to_probabilities,
     topological_order,
 )
@@ -50,6 +53,7 @@ class CausalPrior(nn.Module):
         super().__init__()
         self.node_sizes = tuple(node_sizes)
         self.temperature = 1.0
+        self._prepared: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
         # softplus(0.5413) = 1
         self.metric_logits = nn.Parameter(torch.full((n_nodes, n_nodes), 0.5413))
@@ -155,4 +159,23 @@ class CausalPrior(nn.Module):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
+        if self._prepared is not None:
+            return self._prepared.expected_log_density(posterior)
         return expected_log_density(posterior, self.means, self.covariances)
+
+    @contextmanager
+    def frozen_mixture(self) -> Iterator[None]:
+        """Factorise the covariances once for all calls in a ``with`` block.
+
+        The mixture must not change inside.
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
+        self._prepared = prepare_components(self.means, self.covariances)
+        try:
+            yield
+        finally:
+            self._prepared = None
