@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from numbers import Integral
 
 import networkx as nx
 import numpy as np
@@ -15,11 +16,11 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._covariances import full_covariances, sklearn_covariances
-from ._fitting import HardGraph, Run, Setup, run
+from ._fitting import HardGraph, Run, Setup, run, seeded_modules
 from ._inference import bounds, decoded, posterior_and_cells
 from ._linear_start import principal_scores
 from ._modalities import Modalities, read_modalities, write_modalities
@@ -340,7 +341,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         best = None
         for restart in range(self.n_init):
             report = self._reporter(restart)
-            candidate = run(self, setup, data, scores, rng.randint(2**31 - 1), report)
+            seed = rng.randint(2**31 - 1)
+            with seeded_modules(setup.device, seed):
+                candidate = run(self, setup, data, scores, seed, report)
             if best is None or candidate.objective > best.objective:
                 best = candidate
         self._export(best, setup, data)
@@ -422,7 +425,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples, n_nodes)
             ``cluster_states_[predict(X)]``; columns in the order of ``list(dag_)``.
         """
-        return self.cluster_states_[self.predict(X)]
+        labels = self.predict(X)
+        return self.cluster_states_[labels]
 
     def score_samples(self, X):
         """Return the evidence lower bound of every sample (Eq. 31), in nats.
@@ -513,6 +517,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Components.
         """
         check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
         rng = check_random_state(self.random_state)
         labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
         factors = np.linalg.cholesky(
@@ -523,9 +528,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         noise = rng.standard_normal((n_samples, self.latent_dim_))
         points = self.cluster_means_[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
         model = self._model()
+        deviations = model.log_variances.mul(0.5).exp().tolist()
         arrays = [
-            array + np.exp(0.5 * float(log_var)) * rng.standard_normal(array.shape)
-            for array, log_var in zip(decoded(model, points), model.log_variances, strict=True)
+            array + deviation * rng.standard_normal(array.shape).astype(array.dtype)
+            for array, deviation in zip(decoded(model, points), deviations, strict=True)
         ]
         return write_modalities(self, self._scaler.inverse_transform(arrays)), labels
 
@@ -533,6 +539,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "lower_bound_")  # set last: a fit that failed is none
 
     @property
     def _n_features_out(self):
@@ -589,14 +598,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _training_data(self, modalities, model_or_device):
         """Scale samples and put them on a device."""
-        device = model_or_device
+        device, dtype = model_or_device, getattr(torch, modalities.dtype.name)
         if isinstance(model_or_device, MultimodalVAE):
-            device = model_or_device.prior.means.device
+            means = model_or_device.prior.means
+            device, dtype = means.device, means.dtype  # of the training data
         arrays = tuple(torch.from_numpy(a).to(device) for a in self._scaler.transform(modalities))
         observed = None
         if not modalities.observed.all():
             observed = torch.from_numpy(modalities.observed.copy()).to(device)
-        return TrainingData(arrays, observed, getattr(torch, modalities.dtype.name))
+        return TrainingData(arrays, observed, dtype)
 
     def _model(self):
         """Rebuild the fitted model."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +63,18 @@ class Run(NamedTuple):
     history: list[dict[str, float]]
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
+
+
+@contextmanager
+def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def run(

@@ -33,8 +33,7 @@ def principal_scores(data: TrainingData, n_components: int, seed: int) -> Princi
     as means. The directions come from at most ``MAX_ROWS`` samples.
     """
     stacked = _balanced(data)
-    rows = np.random.default_rng(seed).permutation(len(stacked))[:MAX_ROWS]
-    part = stacked if len(rows) == len(stacked) else stacked[np.sort(rows)]
+    part = stacked[_some_rows(len(stacked), seed)]
     n_found = min(n_components, *part.shape)
     if min(part.shape) <= 4 * n_components + 20:
         _, singular, components = np.linalg.svd(part, full_matrices=False)
@@ -47,6 +46,13 @@ def principal_scores(data: TrainingData, n_components: int, seed: int) -> Princi
     deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
     return PrincipalScores(whitened, scaled)
+
+
+def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
+    """Return rows from everywhere (the data may be sorted), or all if they are not too many."""
+    if n_samples <= MAX_ROWS:
+        return slice(None)
+    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
 
 
 def _balanced(data: TrainingData) -> np.ndarray:
@@ -81,16 +87,12 @@ def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -
     scores : ndarray of shape (n_samples, latent_dim)
         Whitened principal scores.
     """
-    rows = slice(None, MAX_ROWS)  # enough for least squares
-    part = data.subset(rows)
-    scores = torch.as_tensor(scores[rows])
-    for m, array in enumerate(part.arrays):
-        x = array.double().cpu()
-        z = scores
-        if part.observed is not None:
-            present = part.observed[m].cpu()
-            x, z = x[present], z[present]
-        _start_modality(model, m, x, z)
+    for m, array in enumerate(data.arrays):
+        rows = np.arange(data.n_samples)
+        if data.observed is not None:
+            rows = np.flatnonzero(data.observed[m].cpu().numpy())
+        rows = rows[_some_rows(len(rows))]
+        _start_modality(model, m, array[rows].double().cpu(), torch.as_tensor(scores[rows]))
 
 
 def _start_modality(model: MultimodalVAE, m: int, x: Tensor, z: Tensor) -> None:

@@ -19,6 +19,9 @@ from .functional import (
     update_mixture,
 )
 
+#: Runs of k-means of which the first start of each space is the best by inertia.
+KMEANS_RUNS = 20
+
 
 class MixtureFit(NamedTuple):
     """A mixture on the latent space."""
@@ -98,8 +101,10 @@ def start_mixture(
     simple = options | {"covariance_type": "diag"}
     best = None
     for points in spaces:
-        for _ in range(n_starts):
-            labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1))
+        for start in range(n_starts):
+            # The first start is the best of several runs, the others bring variety.
+            n_runs = KMEANS_RUNS if start == 0 else 1
+            labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             starts = [one_hot(labels, n_components)]
             if covariance_type in ("full", "tied"):
                 diagonal = iterate_mixture(posterior, starts[0], max_iter=3 * short_iter, **simple)

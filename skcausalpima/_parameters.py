@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
 
 _SEQUENCE = [list, tuple, np.ndarray]
 
@@ -118,7 +119,7 @@ def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int
 
 def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:
     """Return the temperature of every epoch; a pair is annealed geometrically."""
-    ends = np.atleast_1d(np.asarray(temperature, dtype=float))
+    ends = np.atleast_1d(_as_floats(temperature))
     if ends.shape not in ((1,), (2,)) or not (np.isfinite(ends) & (ends > 0)).all():
         raise ValueError(
             "temperature must be a positive number, or a pair (first, last) of positive numbers, "
@@ -135,7 +136,7 @@ def resolve_device(device: str) -> torch.device:
         resolved = torch.device(device)
     except RuntimeError:
         resolved = None
-    if resolved is None or resolved.type not in ("cpu", "cuda"):
+    if resolved is None or (resolved.type != "cuda" and device != "cpu"):
         raise ValueError(
             f"device must be 'cpu', 'cuda', 'cuda:N' or 'auto', got {device!r}."
         ) from None
@@ -154,7 +155,7 @@ def resolve_modality_weights(
     if isinstance(modality_weights, str):
         widths = np.asarray(widths, dtype=float)
         return np.ones(len(widths)) if modality_weights == "elements" else widths.mean() / widths
-    weights = np.asarray(modality_weights, dtype=float)
+    weights = _as_floats(modality_weights)
     if weights.shape != (len(widths),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(
             f"modality_weights must be 'elements', 'balanced' or {len(widths)} positive numbers, "
@@ -163,8 +164,18 @@ def resolve_modality_weights(
     return weights
 
 
-def per_modality(value: Sequence | Mapping | None, names: Sequence[str], parameter: str) -> list:
-    """Return one entry per modality from a sequence, a mapping by name, or None."""
+def _as_floats(values: float | Sequence[float]) -> np.ndarray:
+    """Return numbers as an array; NaN, which no check lets pass, where they are not numbers."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
+
+
+def per_modality(
+    value: Sequence | Mapping | None, names: Sequence[str], parameter: str
+) -> list[nn.Module | None]:
+    """Return one module or None per modality from a sequence, a mapping by name, or None."""
     if value is None:
         return [None] * len(names)
     if isinstance(value, Mapping):
@@ -173,9 +184,15 @@ def per_modality(value: Sequence | Mapping | None, names: Sequence[str], paramet
             raise ValueError(
                 f"{parameter} names the modalities {unknown}, but X has {list(names)}."
             )
-        return [value.get(name) for name in names]
+        value = [value.get(name) for name in names]
     if len(value) != len(names):
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
+    for name, module in zip(names, value, strict=True):
+        if not (module is None or isinstance(module, nn.Module)):
+            raise TypeError(
+                f"{parameter}[{name!r}] must be a torch.nn.Module or None, got {module!r} of type "
+                f"{type(module).__name__}."
+            )
     return list(value)

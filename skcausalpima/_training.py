@@ -79,7 +79,10 @@ class TrainingData(NamedTuple):
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Return the samples in random order, batch by batch."""
         order = torch.randperm(self.n_samples, generator=generator).to(self.device)
-        for rows in order.split(batch_size):
+        batches = list(order.split(batch_size))
+        if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
+            batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples
+        for rows in batches:
             yield self.rows(rows)
 
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
@@ -94,6 +97,11 @@ def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
     model.eval()
     parts = [model.encode(block) for block in data.blocks()]
     return DiagonalGaussian(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _trainable(*modules: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """Return the parameters that are not frozen."""
+    return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
 def _step(
@@ -123,7 +131,10 @@ def pretrain(
 
     ``kl_weight=0`` fits the reconstruction term alone, 1 the unit-Gaussian VAE.
     """
-    parameters = [*model.encoders.parameters(), *model.decoders.parameters()]
+    parameters = _trainable(model.encoders, model.decoders)
+    if not parameters:
+        update.decoder_variances(model, data, generator)
+        return
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     for _ in range(n_epochs):
         model.train()
@@ -270,8 +281,9 @@ class BlockUpdate(NamedTuple):
     def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""
         if self.variance_floors is not None:
-            variances = errors / data.n_elements
-            model.log_variances.copy_(torch.maximum(variances, self.variance_floors).log())
+            variances = torch.maximum(errors / data.n_elements, self.variance_floors)
+            observed = data.n_elements > 0  # a modality may be missing in all of a subset
+            model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
 class TrainingResult(NamedTuple):
@@ -306,8 +318,8 @@ def train(
     not risen by ``tol`` for ``n_iter_no_change`` epochs. With held-out data the best state is
     kept. The squared errors of an epoch are collected while it trains.
     """
-    networks = [*model.encoders.parameters(), *model.decoders.parameters()]
-    graph = [p for p in model.prior.parameters() if p.requires_grad]
+    networks = _trainable(model.encoders, model.decoders)
+    graph = _trainable(model.prior)
     groups = [{"params": networks}]
     if graph:
         groups.append({"params": graph, "lr": graph_learning_rate})
