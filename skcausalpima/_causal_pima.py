@@ -253,7 +253,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         reg_covar=1e-6,
         decoder_variance="learned",
         responsibilities="expected",
-        init="linear",
+        init="arranged",
         n_mixture_init=4,
         pretraining="vae",
         pretraining_epochs=10,

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ._linear_start import PrincipalScores, start_linear
-from ._mixture_start import start_mixture
+from ._mixture_start import iterate_mixture, start_mixture
 from ._model_state import build_model, check_modules
+from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
     BlockUpdate,
     TrainingData,
@@ -22,7 +23,7 @@ from ._training import (
     train,
     variance_floors,
 )
-from .functional import tables_from_counts
+from .functional import DiagonalGaussian, tables_from_counts
 from .modules import MultimodalVAE
 
 #: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
@@ -63,6 +64,7 @@ class Run(NamedTuple):
     history: list[dict[str, float]]
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
+    start: StartReport | None  # how clusters were put on the grid
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def run(
         **steps,
     )
     training, held_out = _split(data, params.validation_fraction, rng)
-    _start_clusters(params, model, data, scores, update, rng)
+    start = _start_clusters(params, setup, model, data, scores, update, rng)
     result = train(
         model,
         training,
@@ -126,7 +128,7 @@ def run(
     graph = harden_graph(model, counts, params.edge_threshold)
     objective = data_pass(model, data, generator, setup.names).terms["objective"]
     model.eval()
-    return Run(model, graph, result.history, result.converged, objective)
+    return Run(model, graph, result.history, result.converged, objective, start)
 
 
 def _initial_model(
@@ -178,31 +180,42 @@ def _split(
 
 def _start_clusters(
     params: Any,
+    setup: Setup,
     model: MultimodalVAE,
     data: TrainingData,
     scores: PrincipalScores,
     update: BlockUpdate,
     rng: np.random.RandomState,
-) -> None:
-    """Start mixture and tables from clusters of the latent space."""
-    posterior = encode_all(model, data)
-    posterior = type(posterior)(*(part.cpu() for part in posterior))
-    spaces = [posterior.mean.numpy()]
-    if params.init != "paper":
-        spaces.append(scores.scaled)
-    fit = start_mixture(
-        posterior,
-        spaces,
-        model.prior.means.shape[0],
-        n_starts=params.n_mixture_init,
-        rng=rng,
-        covariance_type=update.covariance_type,
-        reg_covar=update.reg_covar,
-        shrinkage=update.shrinkage,
-    )
+) -> StartReport | None:
+    """Start mixture and tables; return how clusters were put on the grid, if they were."""
+    posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
+    options = {
+        "covariance_type": update.covariance_type,
+        "reg_covar": update.reg_covar,
+        "shrinkage": update.shrinkage,
+    }
+    report = None
+    if params.init == "arranged" and len(setup.node_sizes) > 1:
+        candidates = find_starts(scores.scaled, setup.node_sizes, random_state=rng)
+        chosen, report = choose_start(
+            candidates, scores.scaled, setup.node_sizes, random_state=rng
+        )
+        gamma = torch.zeros(len(model.prior.means), data.n_samples, dtype=torch.float64)
+        cells = report.arrangements[report.chosen].cells
+        gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
+        fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
+    else:
+        spaces = [posterior.mean.numpy()]
+        if params.init != "paper":
+            spaces.append(scores.scaled)
+        n_components = len(model.prior.means)
+        fit = start_mixture(
+            posterior, spaces, n_components, n_starts=params.n_mixture_init, rng=rng, **options
+        )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     model.prior.start_tables(fit.responsibilities.sum(dim=1).to(data.device))
+    return report
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ PARAMETER_CONSTRAINTS = {
     "reg_covar": [Interval(Real, 0, None, closed="left")],
     "decoder_variance": [StrOptions({"learned"}), _positive(Real)],
     "responsibilities": [StrOptions({"expected", "sample"})],
-    "init": [StrOptions({"linear", "paper"})],
+    "init": [StrOptions({"arranged", "linear", "paper"})],
     "n_mixture_init": [_positive(Integral)],
     "pretraining": [StrOptions({"vae", "reconstruction"})],
     "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],

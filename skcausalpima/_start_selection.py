@@ -1,0 +1,182 @@
+"""Choosing a start: candidate clusterings on the grid, and which one the others agree with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.utils import check_random_state
+
+from ._arrangement import Arrangement, arrange
+from ._clusters import Clustering, find_clusters, kmeans_clusterings, smallest_share
+
+
+class StartReport(NamedTuple):
+    """What :func:`choose_start` saw: one entry per candidate, in their order.
+
+    Parameters
+    ----------
+    chosen : int
+        Index of the chosen candidate.
+    arrangements : list of Arrangement
+        Clusters on the grid.
+    agreement : ndarray of shape (n_candidates,)
+        Mean agreement of the node labels with those of the other candidates; the criterion.
+    misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
+        Signals that are reported but do not decide.
+    qualified : ndarray of shape (n_candidates,)
+        Whether every cell has its cluster and none is below the smallest share.
+    """
+
+    chosen: int
+    arrangements: list[Arrangement]
+    agreement: np.ndarray
+    misfit: np.ndarray
+    gap: np.ndarray
+    separation: np.ndarray
+    overlap: np.ndarray
+    smallest_share: np.ndarray
+    qualified: np.ndarray
+
+
+def find_starts(
+    scores: np.ndarray,
+    node_sizes: Sequence[int],
+    *,
+    random_state: int | np.random.RandomState | None = None,
+    n_starts: int = 3,
+) -> list[Clustering]:
+    """Return candidate clusterings of principal scores, from several numbers of dimensions.
+
+    With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
+    (four numbers), each from ``n_starts`` starts. One node has no grid to be consistent with and
+    its clusters need not be chains: k-means clusterings of all scores join the candidates.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_features)
+        Principal scores by falling variance, of any scale.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    random_state : int, RandomState or None, default=None
+        Seed of all starts.
+    n_starts : int, default=3
+        Starts per number of dimensions.
+
+    Returns
+    -------
+    list of Clustering
+        For :func:`choose_start`.
+    """
+    rng = check_random_state(random_state)
+    n_clusters = math.prod(node_sizes)
+    candidates = []
+    for n_dims in _numbers_of_dimensions(node_sizes, scores.shape[1]):
+        latents = scores[:, :n_dims]
+        candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
+    if len(node_sizes) == 1:
+        n_runs = 2 * len(candidates)
+        candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_runs)
+    return candidates
+
+
+def choose_start(
+    candidates: Sequence[Clustering],
+    data: np.ndarray,
+    node_sizes: Sequence[int],
+    *,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[Clustering, StartReport]:
+    """Arrange every candidate on the grid; return the one that the others agree with most.
+
+    Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
+    are compared after matching nodes of equal size and their outcomes. Only candidates with a
+    cluster for every cell, each with a percent of the samples (or a quarter of the mean share),
+    can be chosen, unless none is; all have a say in the agreement.
+
+    Parameters
+    ----------
+    candidates : sequence of Clustering
+        At least one, all of the same samples.
+    data : ndarray of shape (n_samples, n_features)
+        Where effects of nodes add up: principal scores of the balanced, scaled modalities, not
+        whitened.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    random_state : int, RandomState or None, default=None
+        Used by the search of large grids.
+
+    Returns
+    -------
+    chosen : Clustering
+        One of the candidates.
+    report : StartReport
+        All signals of all candidates.
+    """
+    sizes = tuple(int(size) for size in node_sizes)
+    rng = check_random_state(random_state)
+    grid = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
+    arrangements = [_arrange_clusters(candidate, data, sizes, rng) for candidate in candidates]
+    nodes = [
+        grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)
+        for candidate, arrangement in zip(candidates, arrangements, strict=True)
+    ]
+    agreement = _mean_agreement(nodes, sizes)
+    share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
+    qualified = share >= smallest_share(len(grid))
+    eligible = qualified if qualified.any() else np.ones_like(qualified)
+    chosen = int(np.where(eligible, agreement, -np.inf).argmax())
+    return candidates[chosen], StartReport(
+        chosen,
+        arrangements,
+        agreement,
+        np.array([arrangement.misfit for arrangement in arrangements]),
+        np.array([arrangement.gap for arrangement in arrangements]),
+        np.array([candidate.separation for candidate in candidates]),
+        np.array([candidate.overlap for candidate in candidates]),
+        share,
+        qualified,
+    )
+
+
+def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:
+    """Return up to four numbers from d to 2 d, d being the number of main effects."""
+    n_effects = max(2, sum(size - 1 for size in node_sizes))
+    numbers = np.linspace(n_effects, 2 * n_effects, 4).round().astype(int)
+    return sorted({min(int(number), n_features) for number in numbers})
+
+
+def _arrange_clusters(
+    candidate: Clustering, data: np.ndarray, sizes: tuple[int, ...], rng: np.random.RandomState
+) -> Arrangement:
+    """Arrange the clusters by the means of their samples."""
+    n_clusters = len(candidate.means)
+    counts = np.bincount(candidate.labels, minlength=n_clusters)
+    sums = np.zeros((n_clusters, data.shape[1]))
+    np.add.at(sums, candidate.labels, data)
+    return arrange(sums / np.maximum(counts, 1)[:, None], counts, sizes, random_state=rng)
+
+
+def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
+    """Return each labelling's mean agreement with the others; 1 for a single one."""
+    agreement = np.eye(len(nodes))
+    for i in range(len(nodes)):
+        for j in range(i):
+            agreement[i, j] = agreement[j, i] = _agreement(nodes[i], nodes[j], sizes)
+    return (agreement.sum(axis=1) - 1) / (len(nodes) - 1) if len(nodes) > 1 else np.ones(1)
+
+
+def _agreement(first: np.ndarray, second: np.ndarray, sizes: tuple[int, ...]) -> float:
+    """Return the share of equal node labels under the best matching of nodes and outcomes."""
+    matched = np.zeros((len(sizes), len(sizes)))
+    for i, j in np.ndindex(*matched.shape):
+        if sizes[i] == sizes[j]:
+            table = np.bincount(first[:, i] * sizes[i] + second[:, j], minlength=sizes[i] ** 2)
+            table = table.reshape(sizes[i], sizes[i])
+            matched[i, j] = table[linear_sum_assignment(table, maximize=True)].sum()
+        else:
+            matched[i, j] = -len(first) * len(sizes)
+    return float(matched[linear_sum_assignment(matched, maximize=True)].mean() / len(first))

@@ -1,0 +1,152 @@
+"""Some nodes' distribution given what others were seen to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ._elimination import Factor, eliminate
+from ._validation import check_names, check_outcomes
+
+if TYPE_CHECKING:
+    from ._categorical_dag import CategoricalDAG
+
+
+class ConditionalDistribution:
+    """The distribution of the remaining nodes, given the outcomes of others.
+
+    What `CategoricalDAG.condition` returns. It is no Bayesian network on the same graph in
+    general (conditioning on a common effect makes its causes depend on each other), hence a
+    class of its own with the same `joint` and `marginal`.
+
+    Parameters
+    ----------
+    dag : CategoricalDAG
+        The network.
+    evidence : mapping
+        Node to outcome.
+
+    Attributes
+    ----------
+    nodes : list
+        The nodes that are not in the evidence, in the network's order.
+    sizes : tuple of int
+        Their numbers of outcomes.
+    evidence : dict
+        Node to outcome, as numbers.
+    log_probability : float
+        Log of the evidence's probability, in nats.
+
+    Raises
+    ------
+    ValueError
+        If a node or an outcome does not exist, no node is left, or the evidence has probability
+        zero.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skcausalpima.graph import CategoricalDAG
+    >>> dag = CategoricalDAG(nx.DiGraph([("a", "b")]), {"a": [0.5, 0.5], "b": [[1, 0], [0.5, 0.5]]})
+    >>> dag.condition({"b": 1}).marginal(["a"])
+    array([0., 1.])
+    """
+
+    def __init__(self, dag: CategoricalDAG, evidence: Mapping[Hashable, int | str]) -> None:
+        sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
+        self._dag = dag
+        self.evidence = check_outcomes(sizes, dag.states, evidence, "condition")
+        self.nodes = [node for node in dag.nodes if node not in self.evidence]
+        self.sizes = tuple(sizes[node] for node in self.nodes)
+        if not self.nodes:
+            raise ValueError(
+                "condition fixes every node, so that none is left to have a distribution; use "
+                "log_prob for the probability of one outcome of all nodes."
+            )
+        total, exponent = query(dag, [], self.evidence)
+        if total <= 0:
+            raise ValueError(
+                f"condition on an event of probability zero: {self.evidence} cannot happen in this "
+                "network."
+            )
+        self.log_probability = math.log(total) + exponent * math.log(2.0)
+
+    def __repr__(self) -> str:
+        return f"ConditionalDistribution(nodes={self.nodes}, evidence={self.evidence})"
+
+    def joint(self) -> NDArray[np.float64]:
+        """Return the joint distribution of the remaining nodes.
+
+        Returns
+        -------
+        ndarray
+            Axes in the order of `nodes`; sums to 1.
+
+        Raises
+        ------
+        ValueError
+            If it would have more than 2**27 cells.
+        """
+        return self.marginal(self.nodes)
+
+    def marginal(self, names: Iterable[Hashable]) -> NDArray[np.float64]:
+        """Return the joint distribution of some of the remaining nodes.
+
+        Parameters
+        ----------
+        names : list of nodes
+            None of them in the evidence.
+
+        Returns
+        -------
+        ndarray
+            Axes in the order of ``names``; sums to 1.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, in the evidence, or occurs twice.
+        """
+        array, _ = query(self._dag, check_names(self.nodes, names), self.evidence)
+        return array / array.sum()
+
+
+def query(
+    dag: CategoricalDAG, names: list[Hashable], evidence: Mapping[Hashable, int]
+) -> tuple[NDArray[np.float64], int]:
+    """Return the probability of evidence together with every outcome of some nodes.
+
+    Nodes that are no ancestors of either are left out: they sum to 1.
+
+    Parameters
+    ----------
+    dag : CategoricalDAG
+        The network.
+    names : list of hashable
+        Nodes of the result's axes.
+    evidence : mapping
+        Other nodes, to outcomes.
+
+    Returns
+    -------
+    array : ndarray
+        Scaled.
+    exponent : int
+        The probabilities are ``array * 2.0**exponent``.
+    """
+    relevant = {*names, *evidence}
+    for node in list(relevant):
+        relevant |= nx.ancestors(dag.graph, node)
+    factors = []
+    for child in dag.nodes:
+        if child in relevant:
+            family = (*dag.graph.predecessors(child), child)
+            index = tuple(evidence.get(node, slice(None)) for node in family)
+            scope = tuple(node for node in family if node not in evidence)
+            factors.append(Factor(scope, np.asarray(dag.cpts[child][index])))
+    return eliminate(factors, names)

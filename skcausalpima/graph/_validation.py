@@ -1,0 +1,339 @@
+"""The one gate for graphs, tables, names and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+SUM_TOLERANCE = 1e-6
+
+
+def check_graph(graph: Any) -> nx.DiGraph:
+    """Return a copy of a DAG that keeps the orders of nodes and of every node's predecessors.
+
+    ``graph.copy()`` would not: it re-adds edges by source, which can permute predecessors and
+    with them the axes that the tables mean.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The graph, with any attributes.
+
+    Returns
+    -------
+    networkx.DiGraph
+        An independent copy.
+
+    Raises
+    ------
+    ValueError
+        If it is no simple directed graph, has no nodes, or has a cycle (which is named).
+    """
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise ValueError(f"graph must be a networkx.DiGraph; got {type(graph).__name__}.")
+    if not len(graph):
+        raise ValueError("graph has no nodes; a CategoricalDAG needs at least one.")
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
+        raise ValueError(f"graph must be acyclic; it has the cycle {path}.")
+    return copy_graph(graph)
+
+
+def copy_graph(graph: nx.DiGraph, cut: Iterable[Hashable] = ()) -> nx.DiGraph:
+    """Copy a graph, keeping orders and attributes, without the edges into some nodes.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The graph.
+    cut : iterable of hashable, default=()
+        Nodes whose incoming edges are left out.
+
+    Returns
+    -------
+    networkx.DiGraph
+        An independent copy.
+    """
+    cut = set(cut)
+    copy = nx.DiGraph()
+    copy.graph.update(graph.graph)
+    copy.add_nodes_from((node, dict(data)) for node, data in graph.nodes(data=True))
+    for child in graph:
+        if child not in cut:
+            parents = graph.predecessors(child)
+            copy.add_edges_from((parent, child, graph.edges[parent, child]) for parent in parents)
+    return copy
+
+
+def check_tables(
+    graph: nx.DiGraph, cpts: Mapping[Hashable, Any]
+) -> dict[Hashable, NDArray[np.float64]]:
+    """Return the tables as read-only float64 arrays in node order.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        A DAG; a node attribute ``size`` must agree with the node's table.
+    cpts : mapping
+        Node to table, with axes (*parents in ``list(graph.predecessors(node))`` order, node).
+
+    Returns
+    -------
+    dict
+        Rows whose sums are off by more than rounding (but less than 1e-6, as in float32) are
+        normalised.
+
+    Raises
+    ------
+    ValueError
+        If tables are missing or too many, have a wrong shape, hold an entry that is negative or
+        not finite, or do not sum to 1; the message names the node and the entry.
+    """
+    if not isinstance(cpts, Mapping):
+        raise ValueError(f"cpts must be a mapping from node to table; got {type(cpts).__name__}.")
+    missing = [node for node in graph if node not in cpts]
+    unknown = [node for node in cpts if node not in graph]
+    if missing or unknown:
+        raise ValueError(
+            "cpts must have one table per node of the graph; "
+            + (f"tables are missing for {missing}" if missing else f"there are no nodes {unknown}")
+            + "."
+        )
+    tables = {node: _numeric(node, cpts[node]) for node in graph}
+    sizes = {node: table.shape[-1] for node, table in tables.items()}
+    for node, table in tables.items():
+        _check_shape(graph, node, table.shape, sizes)
+        tables[node] = _check_probabilities(graph, node, table)
+        tables[node].setflags(write=False)
+    return tables
+
+
+def _numeric(node: Hashable, table: Any) -> NDArray[np.float64]:
+    """Return a float64 copy with at least one axis."""
+    try:
+        array = np.array(table, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The table of node {node!r} is no rectangular array of numbers: {error}"
+        ) from error
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"The table of node {node!r} is empty; got shape {array.shape}.")
+    return array
+
+
+def _check_shape(
+    graph: nx.DiGraph, node: Hashable, shape: tuple[int, ...], sizes: dict[Hashable, int]
+) -> None:
+    """Check a table's shape against the sizes of the node and its parents."""
+    parents = list(graph.predecessors(node))
+    expected = (*(sizes[parent] for parent in parents), sizes[node])
+    if shape != expected:
+        raise ValueError(
+            f"The table of node {node!r} must have axes (*parents, node) = {(*parents, node)}, "
+            f"here of shape {expected}; got shape {shape}."
+        )
+    size = graph.nodes[node].get("size", sizes[node])
+    if size != sizes[node]:
+        raise ValueError(
+            f"Node {node!r} has the attribute size={size!r}, but its table has {sizes[node]} "
+            "outcomes."
+        )
+
+
+def _check_probabilities(
+    graph: nx.DiGraph, node: Hashable, table: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Check that a table holds distributions along its last axis."""
+    bad = np.argwhere(~(np.isfinite(table) & (table >= 0)))
+    if len(bad):
+        entry = tuple(int(index) for index in bad[0])
+        raise ValueError(
+            f"The table of node {node!r} must hold probabilities; its entry {entry} is "
+            f"{table[entry]}."
+        )
+    sums = table.sum(axis=-1)
+    bad = np.argwhere(np.abs(sums - 1.0) > SUM_TOLERANCE)
+    if len(bad):
+        entry = tuple(int(index) for index in bad[0])
+        given = dict(zip(graph.predecessors(node), entry, strict=True))
+        raise ValueError(
+            f"The table of node {node!r} must sum to 1 along its last axis; it sums to "
+            f"{sums[entry]}" + (f" where the parents are {given}." if given else ".")
+        )
+    off = np.abs(sums - 1.0) > 1e-12  # leave exact tables bitwise alone
+    return np.where(off[..., None], table / sums[..., None], table)
+
+
+def check_states(
+    graph: nx.DiGraph, sizes: Mapping[Hashable, int]
+) -> dict[Hashable, tuple[str, ...]]:
+    """Return the names of outcomes, for the nodes that have the attribute ``states``.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The graph.
+    sizes : mapping
+        Node to number of outcomes.
+
+    Returns
+    -------
+    dict
+        Node to names.
+
+    Raises
+    ------
+    ValueError
+        If a node has a wrong number of names, names that are no strings, or two the same.
+    """
+    states = {}
+    for node, data in graph.nodes(data=True):
+        if data.get("states") is None:
+            continue
+        names = data["states"]
+        if (
+            isinstance(names, str)
+            or not isinstance(names, Iterable)
+            or not all(isinstance(name, str) for name in names)
+            or len(set(names)) != len(names)
+            or len(names) != sizes[node]
+        ):
+            raise ValueError(
+                f"The attribute states of node {node!r} must be {sizes[node]} different strings; "
+                f"got {names!r}."
+            )
+        states[node] = tuple(names)
+    return states
+
+
+def check_names(nodes: Sequence[Hashable], names: Any, what: str = "names") -> list[Hashable]:
+    """Return a list of distinct nodes.
+
+    Parameters
+    ----------
+    nodes : sequence of hashable
+        The nodes that there are.
+    names : iterable of hashable
+        Some of them.
+    what : str, default="names"
+        What to call them in messages.
+
+    Returns
+    -------
+    list of hashable
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If they are a bare string, or a name is unknown or occurs twice.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"{what} must be a list of nodes; write [{names!r}].")
+    names = list(names)
+    for position, name in enumerate(names):
+        if name not in nodes:
+            raise ValueError(f"There is no node {name!r}; the nodes here are {list(nodes)}.")
+        if name in names[:position]:
+            raise ValueError(f"{what} hold the node {name!r} twice.")
+    return names
+
+
+def check_outcomes(
+    sizes: Mapping[Hashable, int],
+    states: Mapping[Hashable, tuple[str, ...]],
+    outcomes: Any,
+    what: str,
+) -> dict[Hashable, int]:
+    """Return the outcomes of some nodes as numbers.
+
+    Parameters
+    ----------
+    sizes : mapping
+        Node to number of outcomes.
+    states : mapping
+        Node to names of outcomes, where there are any.
+    outcomes : mapping
+        Node to number or name of an outcome.
+    what : str
+        The method's name, for messages.
+
+    Returns
+    -------
+    dict
+        Node to int.
+
+    Raises
+    ------
+    ValueError
+        If it is no mapping, or a node or an outcome does not exist.
+    """
+    if not isinstance(outcomes, Mapping):
+        raise ValueError(f"{what} needs a mapping {{node: outcome}}; got {outcomes!r}.")
+    check_names(list(sizes), outcomes)
+    return {
+        node: _outcome(node, outcome, sizes[node], states.get(node, ()))
+        for node, outcome in outcomes.items()
+    }
+
+
+def _outcome(node: Hashable, outcome: Any, size: int, states: tuple[str, ...]) -> int:
+    """Return an outcome's number."""
+    if isinstance(outcome, str) and outcome in states:
+        return states.index(outcome)
+    is_number = isinstance(outcome, Integral) and not isinstance(outcome, bool)
+    if is_number and 0 <= outcome < size:
+        return int(outcome)
+    named = f" or one of {states}" if states else ""
+    raise ValueError(
+        f"Node {node!r} has no outcome {outcome!r}; give a whole number from 0 to {size - 1}"
+        f"{named}."
+    )
+
+
+def check_samples(
+    nodes: Sequence[Hashable], sizes: Sequence[int], samples: Any
+) -> NDArray[np.intp]:
+    """Return samples of all nodes as integers.
+
+    Parameters
+    ----------
+    nodes : sequence of hashable
+        The nodes.
+    sizes : sequence of int
+        Their numbers of outcomes.
+    samples : array-like of shape (n_samples, n_nodes)
+        Whole numbers.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples, n_nodes)
+        The samples.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or an entry is no outcome of its node.
+    """
+    array = np.asarray(samples)
+    if array.ndim != 2 or array.shape[1] != len(nodes):
+        raise ValueError(
+            f"outcomes must have shape (n_samples, {len(nodes)}), one column per node "
+            f"{list(nodes)}; got shape {array.shape}."
+        )
+    if array.dtype.kind not in "iufb":
+        raise ValueError(f"outcomes must be whole numbers; got dtype {array.dtype}.")
+    bad = np.argwhere(~((array >= 0) & (array < np.asarray(sizes)) & (array == np.trunc(array))))
+    if len(bad):
+        row, column = (int(index) for index in bad[0])
+        raise ValueError(
+            f"Node {nodes[column]!r} has no outcome {array[row, column]} (row {row}); it must be a "
+            f"whole number from 0 to {sizes[column] - 1}."
+        )
+    return array.astype(np.intp)

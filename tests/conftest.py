@@ -1,0 +1,58 @@
+"""Leave out the tests that need something this machine does not have; data and models to share."""
+
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy is imported: one of scikit-learn's checks asks
+
+import numpy as np
+import pytest
+import torch
+
+from skcausalpima import CausalPIMA
+
+
+def pytest_collection_modifyitems(config, items):
+    absent = set()
+    if not os.environ.get("SKCAUSALPIMA_DATA"):
+        absent.add("data")
+    if not torch.cuda.is_available():
+        absent.add("gpu")
+    deselected = [item for item in items if absent & {mark.name for mark in item.iter_markers()}]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in set(deselected)]
+
+
+@pytest.fixture(scope="session")
+def pair():
+    """Images (60, 3, 2) and curves (60, 4) of four groups; each shows one of two binary factors."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 15)
+    images = rng.normal(size=(60, 3, 2)) + 5.0 * (group // 2)[:, None, None]
+    curves = 10.0 * rng.normal(size=(60, 4)) + 50.0 * (group % 2)[:, None]
+    for array in (images, curves):
+        array.flags.writeable = False
+    return [images, curves]
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """Make an estimator that fits in a moment."""
+
+    def make(node_sizes=(2, 2), **parameters):
+        defaults = {
+            "hidden_layer_sizes": (8,),
+            "max_iter": 3,
+            "n_mixture_init": 1,
+            "pretraining_epochs": 2,
+            "random_state": 0,
+        }
+        return CausalPIMA(node_sizes, **(defaults | parameters))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fitted(quick, pair):
+    """An estimator fitted to ``pair``; leave it as it is."""
+    return quick().fit(pair)

@@ -1,0 +1,172 @@
+"""The bound of the whole model against its terms, and its gradients against differences."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from skcausalpima.functional import (
+    DiagonalGaussian,
+    edge_indicator,
+    entropy,
+    expected_log_density,
+    gaussian_log_likelihood,
+    log_joint,
+    log_responsibilities,
+    mixture_terms,
+    product_of_experts,
+    rsample,
+    table_logits_to_probabilities,
+)
+from skcausalpima.modules import Batch, CausalPrior, MLPDecoder, MLPEncoder, MultimodalVAE
+
+SHAPES = [(3, 2), (4,)]
+WEIGHTS = torch.tensor([2.0, 0.5], dtype=torch.float64)
+
+
+def make_model(**options):
+    generator = torch.Generator().manual_seed(0)
+    prior = CausalPrior((2, 3), 2)
+    for parameter in [*prior.parameters(), prior.means]:
+        nn.init.normal_(parameter, generator=generator)
+    roots = torch.randn(6, 2, 2, generator=generator)
+    prior.covariances.copy_(roots @ roots.mT + 0.5 * torch.eye(2))
+    model = MultimodalVAE(
+        [MLPEncoder(shape, 2, (8,), generator) for shape in SHAPES],
+        [MLPDecoder(shape, 2, (8,), generator) for shape in SHAPES],
+        prior,
+        SHAPES,
+        WEIGHTS,
+        **options,
+    )
+    model.log_variances.copy_(torch.tensor([0.4, -0.3]))
+    return model.double()
+
+
+@pytest.fixture(params=[False, True], ids=["observed", "missing"])
+def batch(request):
+    rng = np.random.default_rng(0)
+    arrays = tuple(torch.as_tensor(rng.normal(size=(7, width))) for width in (6, 4))
+    observed = torch.ones(2, 7, dtype=torch.bool)
+    if not request.param:
+        return Batch(arrays, None)
+    observed[0, :2] = observed[1, 4:] = False
+    return Batch(arrays, observed)
+
+
+@pytest.fixture
+def noise():
+    return torch.as_tensor(np.random.default_rng(1).normal(size=(7, 2)))
+
+
+@pytest.mark.parametrize("prior_expert", [True, False])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_bound_is_the_sum_of_its_terms(batch, noise, prior_expert, sampled):
+    model = make_model(prior_expert=prior_expert, sampled_responsibilities=sampled)
+    prior = model.prior
+    outputs = [
+        encoder(array.unflatten(1, shape))
+        for encoder, array, shape in zip(model.encoders, batch.arrays, SHAPES, strict=True)
+    ]
+    experts = torch.stack(outputs).chunk(2, dim=-1)
+    posterior = product_of_experts(*experts, batch.observed, prior_expert)
+    z = rsample(posterior, noise)
+    expected = entropy(posterior.log_var)
+    for m, array in enumerate(batch.arrays):
+        mean = model.decoders[m](z).flatten(1)
+        term = gaussian_log_likelihood(array, mean, model.log_variances[m])
+        seen = 1.0 if batch.observed is None else batch.observed[m]
+        expected = expected + WEIGHTS[m] * seen * term
+    edges = edge_indicator(prior.scores, prior.metric, prior.temperature)
+    log_weights = log_joint(table_logits_to_probabilities(prior.table_logits), edges).flatten()
+    density = expected_log_density(posterior, prior.means, prior.covariances)
+    at = DiagonalGaussian(z, torch.full_like(z, -torch.inf)) if sampled else posterior
+    gamma = log_responsibilities(
+        log_weights, expected_log_density(at, prior.means, prior.covariances)
+    )
+    expected = expected + sum(mixture_terms(log_weights, density, gamma))
+    assert_allclose(model.elbo(batch, noise).values.detach(), expected.detach(), rtol=1e-12)
+
+
+def test_squared_errors_are_those_of_the_draws(batch, noise):
+    model = make_model()
+    z = rsample(model.encode(batch), noise)
+    seen = torch.ones(2, 7) if batch.observed is None else batch.observed
+    expected = [
+        seen[m] * (array - mean).square().sum(dim=1)
+        for m, (array, mean) in enumerate(zip(batch.arrays, model.decode(z), strict=True))
+    ]
+    errors = model.elbo(batch, noise).squared_errors.detach()
+    assert_allclose(errors, torch.stack(expected).detach())
+
+
+def test_frozen_mixture_changes_nothing(batch, noise):
+    model = make_model()
+    expected = model.elbo(batch, noise).values
+    with model.prior.frozen_mixture():
+        assert torch.equal(model.elbo(batch, noise).values, expected)
+        model.prior.means.zero_()  # not seen inside
+        assert torch.equal(model.elbo(batch, noise).values, expected)
+    assert not torch.allclose(model.elbo(batch, noise).values, expected)
+
+
+def test_expected_responsibilities_are_optimal(batch, noise):
+    """No gamma gives a better bound than the expected mode's."""
+    best = make_model().elbo(batch, noise).values
+    paper = make_model(sampled_responsibilities=True).elbo(batch, noise).values
+    assert (best >= paper - 1e-12).all()
+    assert (best > paper + 1e-6).any()
+
+
+def test_unit_bound_has_the_divergence_from_the_unit_gaussian(batch, noise):
+    model = make_model()
+    posterior = model.encode(batch)
+    divergence = torch.distributions.kl_divergence(
+        torch.distributions.Normal(posterior.mean, posterior.log_var.mul(0.5).exp()),
+        torch.distributions.Normal(torch.zeros(2).double(), 1.0),
+    ).sum(dim=1)
+    reconstruction = model.unit_elbo(batch, noise, kl_weight=0.0)
+    assert_allclose(
+        model.unit_elbo(batch, noise, kl_weight=0.7).detach(),
+        (reconstruction - 0.7 * divergence).detach(),
+    )
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("name", ["scores", "metric_logits", "table_logits"])
+def test_graph_gradients_are_finite_differences(batch, noise, name, sampled):
+    model = make_model(sampled_responsibilities=sampled)
+    parameter = getattr(model.prior, name)
+    score_noise = torch.tensor([0.1, -0.2], dtype=torch.float64)
+    model.elbo(batch, noise, score_noise).values.sum().backward()
+    gradient, step = parameter.grad.flatten(), 1e-6
+    flat = parameter.data.view(-1)
+    for k in range(len(flat)):
+        values = []
+        for sign in (1.0, -1.0):
+            flat[k] += sign * step
+            values.append(model.elbo(batch, noise, score_noise).values.sum().item())
+            flat[k] -= sign * step
+        assert_allclose(gradient[k], (values[0] - values[1]) / (2 * step), atol=1e-6)
+
+
+def test_missing_blocks_have_no_gradient(noise):
+    """Whatever lies in them, nothing depends on it."""
+    arrays = tuple(torch.ones(7, width, dtype=torch.float64).requires_grad_() for width in (6, 4))
+    observed = torch.ones(2, 7, dtype=torch.bool)
+    observed[0, :3] = False
+    make_model().elbo(Batch(arrays, observed), noise).values.sum().backward()
+    assert (arrays[0].grad[:3] == 0).all()
+    assert (arrays[0].grad[3:] != 0).all()
+    assert torch.isfinite(arrays[1].grad).all()
+
+
+def test_extreme_log_variances_are_kept_finite(batch, noise):
+    model = make_model()
+    with torch.no_grad():
+        model.encoders[0].network[-1].bias.copy_(torch.tensor([0.0, 0.0, 1e4, -1e4]))
+    bound = model.elbo(batch, noise).values
+    bound.sum().backward()
+    assert torch.isfinite(bound).all()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)

@@ -1,0 +1,116 @@
+"""The house rules that the source itself can be asked about."""
+
+import ast
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "skcausalpima"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What each room (a file or a folder right below the package) may import of ours, itself aside.
+NUMERICS = {"functional", "modules"}
+GATE = {"_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
+TRAINING = {*NUMERICS, "_arrangement", "_structure", "_training", "_mixture_start"}
+FITTING = {*TRAINING, "_covariances", "_linear_start", "_model_state", "_inference"}
+MAY_IMPORT = {
+    "functional": set(),
+    "modules": {"functional"},
+    "_equivalence": set(),
+    "_structure": {"_equivalence", "functional"},
+    "_arrangement": {"functional"},
+    "_mixture_start": {"functional"},
+    "_covariances": set(),
+    "_modality_arrays": set(),
+    "_multimodal_data": GATE,
+    "_modalities": GATE,
+    "_scaling": GATE,
+    "_parameters": set(),
+    "_model_state": NUMERICS,
+    "_training": {*NUMERICS, "_arrangement", "_structure"},
+    "_linear_start": TRAINING,
+    "_inference": TRAINING,
+    "_fitting": FITTING,
+    "_causal_pima": {*FITTING, *GATE, "_fitting", "_parameters"},
+    "graph": {"_equivalence"},
+    "datasets": set(),
+    "metrics": set(),
+    "__init__": {"_causal_pima", "_multimodal_data"},
+}
+LIGHT_ROOMS = {"datasets", "metrics", "graph", "_equivalence", *GATE}  # work without torch
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_modules(path):
+    """Return the dotted names that a file imports, those of the package in full."""
+    package = ["skcausalpima", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *([node.module] if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+def our_imports(path):
+    """Return the rooms that a file imports, its own aside."""
+    dotted = (name.split(".") for name in imported_modules(path))
+    return {parts[1] for parts in dotted if parts[0] == "skcausalpima"} - {room_of(path)}
+
+
+def relative_name(path):
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_a_room_imports_only_rooms_below_it(path):
+    assert room_of(path) in MAY_IMPORT, "a new room: say in MAY_IMPORT what it may import"
+    assert our_imports(path) <= MAY_IMPORT[room_of(path)]
+
+
+def test_imports_have_no_cycles():
+    edges = [(room_of(path), room) for path in FILES for room in our_imports(path)]
+    assert nx.is_directed_acyclic_graph(nx.DiGraph(edges))
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_heavy_libraries_stay_in_their_rooms(path):
+    libraries = {name.split(".")[0] for name in imported_modules(path)}
+    if room_of(path) in LIGHT_ROOMS:
+        assert "torch" not in libraries
+    if room_of(path) == "functional":
+        assert not libraries & {"numpy", "scipy", "sklearn", "networkx"}
+    top_level = {
+        alias.name.split(".")[0]
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert "matplotlib" not in top_level, "an optional dependency: import it where it is used"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_files_are_short_and_named_after_what_they_hold(path):
+    assert len(path.read_text().splitlines()) < 400
+    assert path.stem not in {"utils", "_utils", "helpers", "_helpers", "misc", "common"}
+
+
+def length_without_docstring(function):
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_functions_are_shorter_than_forty_lines(path):
+    functions = (
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    lengths = {function.name: length_without_docstring(function) for function in functions}
+    assert {name: length for name, length in lengths.items() if length >= 40} == {}

@@ -1,0 +1,45 @@
+"""scikit-learn's own checks, and those of its checks that check_estimator leaves out."""
+
+import warnings
+from unittest import SkipTest
+
+import pytest
+from sklearn.exceptions import SkipTestWarning
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skcausalpima import CausalPIMA
+
+
+@parametrize_with_checks([CausalPIMA(), CausalPIMA((2, 2, 2), latent_dim=3)])
+def test_scikit_learn_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SkipTestWarning)
+        try:
+            check(estimator)
+        except SkipTest as skipped:  # none may be skipped
+            pytest.fail(str(skipped))
+
+
+# These checks fit on a DataFrame and predict on an array, or the reverse: scikit-learn warns.
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_param_validation",
+        "check_set_output_transform",
+        "check_set_output_transform_pandas",
+        "check_global_output_transform_pandas",
+        "check_dataframe_column_names_consistency",
+        "check_transformer_get_feature_names_out",
+        "check_transformer_get_feature_names_out_pandas",
+        "check_get_feature_names_out_error",
+        "check_n_features_in_after_fitting",
+        "check_non_transformer_estimators_n_iter",
+        "check_inplace_ensure_writeable",
+        "check_requires_y_none",
+    ],
+)
+def test_further_scikit_learn_checks(check):
+    getattr(estimator_checks, check)("CausalPIMA", CausalPIMA(max_iter=2))

@@ -1,0 +1,159 @@
+"""Same seed, same result; nothing global is touched; fitted state is NumPy and plain Python."""
+
+import io
+import pickle
+
+import joblib
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from torch import nn
+
+METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples"]
+
+
+def assert_same_predictions(one, other, X):
+    for method in METHODS:
+        assert_array_equal(getattr(one, method)(X), getattr(other, method)(X))
+    assert one.lower_bound_ == other.lower_bound_
+    assert nx.utils.graphs_equal(one.dag_, other.dag_)
+    assert_array_equal(one.weights_, other.weights_)
+    for a, b in zip(one.sample(3)[0], other.sample(3)[0], strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
+        {"n_init": 2, "validation_fraction": 0.2, "score_noise": 0.3, "n_graph_steps": 2},
+    ],
+)
+def test_same_random_state_same_bits(quick, pair, parameters):
+    one, other = (quick(**parameters).fit(pair) for _ in range(2))
+    assert_same_predictions(one, other, pair)
+    for key, values in one.history_.items():
+        assert_array_equal(values, other.history_[key])
+    different = quick(**parameters, random_state=1).fit(pair)
+    assert different.lower_bound_ != one.lower_bound_
+
+
+def test_random_state_instance(quick, pair, fitted):
+    one, other = (quick(random_state=np.random.RandomState(0)).fit(pair) for _ in range(2))
+    assert_same_predictions(one, other, pair)
+    assert one.lower_bound_ == fitted.lower_bound_
+
+
+@pytest.fixture
+def global_state():
+    """Assert that the test leaves the global state alone."""
+
+    def state():
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        return numpy_state[1].copy(), numpy_state[2], torch.get_rng_state(), torch.get_num_threads()
+
+    before = state()
+    yield
+    for one, other in zip(before, state(), strict=True):
+        assert_array_equal(one, other)
+
+
+@pytest.mark.usefixtures("global_state")
+@pytest.mark.parametrize("parameters", [{}, {"init": "paper", "score_noise": 0.1, "n_init": 2}])
+def test_global_state_is_untouched(quick, pair, parameters):
+    model = quick(**parameters).fit(pair)
+    for method in METHODS:
+        getattr(model, method)(pair)
+    model.inverse_transform(model.transform(pair))
+    model.sample(3)
+
+
+def dropout_encoder():
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 4))
+
+
+@pytest.mark.usefixtures("global_state")
+def test_random_user_modules_are_seeded(quick, pair):
+    """Dropout draws from PyTorch's global generator."""
+    with torch.random.fork_rng():
+        encoders = [dropout_encoder(), None]
+    one, other = (quick(encoders=encoders).fit(pair) for _ in range(2))
+    assert_same_predictions(one, other, pair)
+    assert_array_equal(one.transform(pair), one.transform(pair))
+
+
+class Recorder(pickle.Unpickler):
+    """Note which modules a pickle refers to."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        self.packages = set()
+
+    def find_class(self, module, name):
+        self.packages.add(module.partition(".")[0])
+        return super().find_class(module, name)
+
+
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
+def test_pickles_hold_no_tensors(fitted, pair, protocol):
+    recorder = Recorder(io.BytesIO(pickle.dumps(fitted, protocol)))
+    assert_same_predictions(recorder.load(), fitted, pair)
+    plain = {"builtins", "__builtin__", "copyreg", "copy_reg", "_codecs", "collections"}
+    assert recorder.packages <= plain | {"numpy", "networkx", "skcausalpima"}
+
+
+@pytest.mark.parametrize("mmap_mode", [None, "r"])
+def test_joblib(fitted, pair, tmp_path, mmap_mode):
+    joblib.dump(fitted, tmp_path / "model")
+    loaded = joblib.load(tmp_path / "model", mmap_mode=mmap_mode)
+    if mmap_mode:
+        assert isinstance(loaded.cluster_means_, np.memmap)
+    assert_same_predictions(loaded, fitted, pair)
+
+
+def test_predicting_changes_nothing(quick, pair):
+    model = quick().fit(pair)
+    before = pickle.dumps(model)
+    for method in METHODS:
+        getattr(model, method)([pair[0], None])
+    model.sample(2)
+    model.inverse_transform(np.zeros((1, 2)))
+    assert pickle.dumps(model) == before
+
+
+def test_clone_and_refit(quick, pair, fitted):
+    copy = clone(fitted)
+    assert not hasattr(copy, "labels_")
+    assert copy.get_params() == fitted.get_params()
+    assert_same_predictions(copy.fit(pair), fitted, pair)
+    copy.fit(pair[1])
+    assert copy.n_modalities_in_ == 1
+    assert_same_predictions(copy.fit(pair), fitted, pair)
+
+
+def test_parameters_are_stored_untouched(quick, pair):
+    parameters = {
+        "node_sizes": [2, 2],
+        "temperature": [1.0, 0.5],
+        "hidden_layer_sizes": [4],
+        "modality_weights": [1, 2],
+        "scale": ["feature", None],
+        "node_names": ["a", "b"],
+        "encoders": [None, None],
+    }
+    model = quick(**parameters).fit(pair)
+    for name, value in parameters.items():
+        assert getattr(model, name) is value
+    assert parameters["node_sizes"] == [2, 2]
+    assert model.set_params(latent_dim=3).fit(pair).latent_dim_ == 3
+
+
+@pytest.mark.gpu
+def test_gpu_models_predict_on_the_cpu(quick, pair):
+    model = quick(device="cuda").fit(pair)
+    on_cpu = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
+    np.testing.assert_allclose(on_cpu.score_samples(pair), model.score_samples(pair), atol=1e-6)

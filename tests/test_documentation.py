@@ -1,0 +1,38 @@
+"""What the README and the user guide show can be run as it stands."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_user_guide():
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    path = ROOT / "doc" / "user_guide.rst"
+    result = doctest.testfile(str(path), module_relative=False, optionflags=flags)
+    assert result.attempted > 10
+    assert result.failed == 0
+
+
+def indented_block(text, directive):
+    block = re.search(rf"{re.escape(directive)}\n\n((?:    .*\n|\n)+)", text).group(1)
+    return re.sub(r"(?m)^    ", "", block)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["README.rst", "doc/index.rst"])
+def test_the_short_example(path):
+    code = indented_block((ROOT / path).read_text(), ".. code-block:: python")
+    assert "est.fit" in code
+    exec(compile(code, path, "exec"), {})
+
+
+def test_the_readme_has_two_commands_and_the_example_exists():
+    commands = re.findall(r"(?m)^    (pip install .*)$", (ROOT / "README.rst").read_text())
+    assert len(commands) == 2
+    scripts = [word for word in " ".join(commands).split() if word.endswith(".py")]
+    assert scripts == ["examples/plot_digits.py"]
+    assert (ROOT / scripts[0]).is_file()

@@ -1,0 +1,210 @@
+"""Bad input: one clear error that says what was expected and what came."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from skcausalpima import CausalPIMA, MultimodalData
+
+ONES = np.ones((5, 2))
+RAMP = np.arange(20.0).reshape(5, 2, 2)
+PARTLY = RAMP.copy()
+PARTLY[3, 1, 1] = np.nan
+INFINITE = RAMP.copy()
+INFINITE[2, 0, 0] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "match"),
+    [
+        ([RAMP, ONES[:4]], ValueError, "same number of samples.*modality0: 5, modality1: 4"),
+        ([], ValueError, "empty list"),
+        ([RAMP], ValueError, "list of one modality.*MultimodalData"),
+        ([RAMP, np.ones(5)], ValueError, r"'modality1' has shape \(5,\)"),
+        ([RAMP, np.float64(1)], ValueError, r"'modality1' has shape \(\)"),
+        (np.ones(5), ValueError, "Expected 2D array"),
+        ([ONES, PARTLY], ValueError, "'modality1' contains NaN in 1 of 4 elements of sample 3"),
+        ([ONES, INFINITE], ValueError, "'modality1' contains infinity in sample 2"),
+        (PARTLY, ValueError, "contains NaN"),
+        (INFINITE, ValueError, "contains infinity"),
+        ([ONES, RAMP * 1j], ValueError, "Complex data not supported"),
+        ([ONES, RAMP.astype(object)], TypeError, "'modality1' has dtype object"),
+        ([ONES, RAMP.astype(str)], TypeError, "'modality1' has dtype <U"),
+        ([ONES, sparse.csr_array(ONES)], TypeError, "'modality1' is sparse"),
+        (sparse.csr_array(ONES), TypeError, "dense data is required"),
+        ([RAMP[:1], ONES[:1]], ValueError, "minimum of 2"),
+        (ONES[:1], ValueError, "minimum of 2"),
+        ([RAMP, ONES[:, :0]], ValueError, r"'modality1' has samples of shape \(0,\)"),
+        ([RAMP, None], ValueError, "'modality1' is None: in fit every modality is needed"),
+    ],
+)
+def test_bad_data_in_fit(quick, X, error, match):
+    with pytest.raises(error, match=match):
+        quick().fit(X)
+
+
+@pytest.fixture(scope="module")
+def named(quick, pair):
+    return quick().fit({"image": pair[0], "curve": pair[1]})
+
+
+IMAGES, CURVES = np.ones((5, 3, 2)), np.ones((5, 4))
+
+
+@pytest.mark.parametrize("method", ["predict", "transform", "score"])
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        ([IMAGES, CURVES, CURVES], "list of 3 modalities, but CausalPIMA was fitted on 2"),
+        ([IMAGES], "list of one modality"),
+        ([CURVES, IMAGES], r"'image' has samples of shape \(4,\).*expected an array of shape"),
+        ({"image": IMAGES}, r"has the modalities \['image'\], but CausalPIMA was fitted on 2"),
+        ({"image": IMAGES, "sound": CURVES}, r"\['image', 'sound'\].*image: \(3, 2\)"),
+        ({"image": IMAGES, "curve": CURVES[:, :3]}, r"'curve' has samples of shape \(3,\)"),
+        (MultimodalData([IMAGES, CURVES]), r"\['modality0', 'modality1'\], but CausalPIMA"),
+        (np.ones((5, 10)), "X is one array.*pass a list with one array per modality"),
+        ([IMAGES, CURVES * np.inf], "'curve' contains infinity"),
+        ([IMAGES[:0], CURVES[:0]], "0 samples"),
+    ],
+)
+def test_bad_data_at_predict(named, method, X, match):
+    with pytest.raises(ValueError, match=match):
+        getattr(named, method)(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "match"),
+    [
+        ({"node_sizes": ()}, ValueError, "node_sizes is empty"),
+        ({"node_sizes": (2, 1)}, ValueError, r"node_sizes\[1\] is 1, but a node needs at least 2"),
+        ({"node_sizes": (2, 0)}, ValueError, r"node_sizes\[1\] is 0"),
+        ({"node_sizes": (-2, 2)}, ValueError, r"node_sizes\[0\] is -2"),
+        ({"node_sizes": (2, 2.0)}, TypeError, r"node_sizes\[1\] is 2.0 of type float"),
+        ({"node_sizes": ("2", 2)}, TypeError, r"node_sizes\[0\] is '2' of type str"),
+        ({"node_sizes": (True, 2)}, TypeError, r"node_sizes\[0\] is True of type bool"),
+        ({"node_sizes": 4}, ValueError, "'node_sizes' parameter of CausalPIMA must be"),
+        ({"node_sizes": (2,) * 11}, ValueError, r"2 x 2 x .* = 2048 components, but max_comp"),
+        ({"node_sizes": (3, 4), "max_components": 11}, ValueError, "3 x 4 = 12 components"),
+        ({"latent_dim": 0}, ValueError, "'latent_dim'"),
+        ({"latent_dim": 1.5}, ValueError, "'latent_dim'"),
+        ({"batch_size": 0}, ValueError, "'batch_size'"),
+        ({"max_iter": 0}, ValueError, "'max_iter'"),
+        ({"n_init": 0}, ValueError, "'n_init'"),
+        ({"learning_rate": 0.0}, ValueError, "'learning_rate'"),
+        ({"tol": -1.0}, ValueError, "'tol'"),
+        ({"validation_fraction": 1.0}, ValueError, "'validation_fraction'"),
+        ({"validation_fraction": 0.9}, ValueError, "of 5 samples leaves none to train on"),
+        ({"covariance_type": "round"}, ValueError, "'covariance_type'"),
+        ({"covariance_shrinkage": -1}, ValueError, "'covariance_shrinkage'"),
+        ({"decoder_variance": 0}, ValueError, "'decoder_variance'"),
+        ({"init": "random"}, ValueError, "'init'"),
+        ({"structure": "magic"}, ValueError, "'structure'"),
+        ({"edge_threshold": 1.5}, ValueError, "'edge_threshold'"),
+        ({"temperature": 0.0}, ValueError, "'temperature'"),
+        ({"temperature": (1.0, -1.0)}, ValueError, "temperature must be a positive number, or"),
+        ({"temperature": (1.0, 1.0, 1.0)}, ValueError, "temperature must be a positive number, or"),
+        ({"temperature": ("hot", "cold")}, ValueError, "temperature must be a positive number, or"),
+        ({"device": "gpu"}, ValueError, "device must be 'cpu', 'cuda'.*got 'gpu'"),
+        ({"device": "meta"}, ValueError, "device must be 'cpu', 'cuda'.*got 'meta'"),
+        ({"device": "cpu:1"}, ValueError, "device must be 'cpu', 'cuda'.*got 'cpu:1'"),
+        ({"device": "cuda:63"}, ValueError, "device='cuda:63' is not available: PyTorch sees"),
+        ({"device": 0}, ValueError, "'device'"),
+        ({"node_names": ["a"]}, ValueError, "node_names must hold 2 distinct names"),
+        ({"node_names": ["a", "a"]}, ValueError, "node_names must hold 2 distinct names"),
+        ({"node_names": ["a", 1]}, TypeError, "node_names must hold strings"),
+        ({"hidden_layer_sizes": (8, 0)}, ValueError, "hidden_layer_sizes must hold positive int"),
+        ({"hidden_layer_sizes": (8.0,)}, ValueError, "hidden_layer_sizes must hold positive int"),
+        ({"modality_weights": [1.0]}, ValueError, "'balanced' or 2 positive numbers"),
+        ({"modality_weights": [1.0, 0.0]}, ValueError, "'balanced' or 2 positive numbers"),
+        ({"modality_weights": ["a", "b"]}, ValueError, "'balanced' or 2 positive numbers"),
+        ({"modality_weights": "equal"}, ValueError, "'modality_weights'"),
+        ({"scale": "standard"}, ValueError, "'scale'"),
+        ({"scale": ["feature"]}, ValueError, "one entry per modality, 2, got 1"),
+        ({"scale": ["feature", "x"]}, ValueError, "scale must be one of .* got 'x'"),
+        ({"modality_shapes": [(2,), (4,)]}, ValueError, "but modality_shapes says"),
+        ({"random_state": "seed"}, ValueError, "'random_state'"),
+    ],
+    ids=str,
+)
+def test_bad_parameters(quick, parameters, error, match):
+    with pytest.raises(error, match=match):
+        quick(**parameters).fit([RAMP, ONES])
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+@pytest.mark.parametrize(
+    ("modules", "match"),
+    [
+        ([None], "encoders must have one entry per modality, 2, got 1"),
+        ({"sound": None}, r"encoders names the modalities \['sound'\], but X has"),
+        ([nn.Linear(4, 4), None], r"encoders\['modality0'\] raised RuntimeError on an input of"),
+        (
+            [nn.Flatten(), nn.Linear(2, 3)],
+            r"map \(2, 2\) to a tensor of shape \(2, 4\), got \(2, 3",
+        ),
+        ([Pair(), None], "got tuple"),
+        (
+            ["network", None],
+            r"encoders\['modality0'\] must be a torch.nn.Module or None, got .*str",
+        ),
+        (
+            [None, nn.Linear],
+            r"encoders\['modality1'\] must be a torch.nn.Module or None, got .*type",
+        ),
+        ([None, lambda x: x], r"encoders\['modality1'\] must be a torch.nn.Module or None"),
+    ],
+)
+def test_bad_modules(quick, modules, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        quick(encoders=modules).fit([RAMP, ONES])
+
+
+def test_bad_decoders(quick):
+    with pytest.raises(
+        ValueError, match=r"decoders\['modality0'\] must map \(2, 2\) to .*\(2, 2, 2"
+    ):
+        quick(decoders=[nn.Linear(2, 4), None]).fit([RAMP, ONES])
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5])
+def test_bad_number_of_samples(fitted, n_samples):
+    with pytest.raises((TypeError, ValueError), match="n_samples"):
+        fitted.sample(n_samples)
+
+
+@pytest.mark.parametrize(
+    ("points", "match"),
+    [
+        (np.zeros((3, 5)), "X has 5 columns, but the latent space has 2"),
+        (np.zeros(2), "Expected 2D array"),
+        (np.full((1, 2), np.nan), "contains NaN"),
+    ],
+)
+def test_bad_latent_points(fitted, points, match):
+    with pytest.raises(ValueError, match=match):
+        fitted.inverse_transform(points)
+
+
+METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples", "score"]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "inverse_transform", "sample"])
+def test_unfitted(quick, method):
+    failed = quick(device="gpu")
+    with pytest.raises(ValueError, match="device"):
+        failed.fit([RAMP, ONES])
+    for model in (CausalPIMA(), failed):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            getattr(model, method)(3 if method == "sample" else ONES)
+
+
+def test_a_tensor_that_needs_a_gradient_is_data(quick):
+    X = [torch.tensor(RAMP, requires_grad=True), torch.tensor(ONES)]
+    assert quick().fit(X).labels_.shape == (5,)

@@ -1,0 +1,262 @@
+"""Every form of input, number format and awkward data set, through the estimator."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcausalpima import MultimodalData
+
+SHAPES = [(3, 2), (4,)]
+
+
+def flattened(pair):
+    return np.hstack([array.reshape(len(array), -1) for array in pair])
+
+
+FORMS = {
+    "tuple": tuple,
+    "mapping": lambda pair: {"image": pair[0], "curve": pair[1]},
+    "container": MultimodalData,
+    "flat": flattened,
+    "flat frame": lambda pair: pd.DataFrame(flattened(pair), columns=list("abcdefghij")),
+    "big-endian": lambda pair: [array.astype(">f8") for array in pair],
+    "negative strides": lambda pair: [array[::-1].copy()[::-1] for array in pair],
+    "fortran": lambda pair: [np.asfortranarray(array) for array in pair],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_give_the_same_bits(quick, pair, fitted, form):
+    X = FORMS[form](pair)
+    model = quick(modality_shapes=SHAPES if form.startswith("flat") else None).fit(X)
+    assert_array_equal(model.labels_, fitted.labels_)
+    assert_array_equal(model.transform(X), fitted.transform(pair))
+    assert_array_equal(model.score_samples(X), fitted.score_samples(pair))
+    assert model.lower_bound_ == fitted.lower_bound_
+    latents = model.transform(X)
+    decoded, expected = model.inverse_transform(latents), fitted.inverse_transform(latents)
+    if form.startswith("flat"):
+        assert_array_equal(decoded, flattened(expected))
+        assert model.sample(3)[0].shape == (3, 10)
+    else:
+        assert isinstance(decoded, list)
+        for array, other in zip(decoded, expected, strict=True):
+            assert_array_equal(array, other)
+
+
+@pytest.mark.parametrize("shape", [(60, 6), (60, 3, 2)])
+def test_one_modality_comes_back_as_one_array(quick, pair, shape):
+    X = pair[0].reshape(shape)
+    model = quick().fit(X)
+    assert model.inverse_transform(model.transform(X)).shape == shape
+    assert model.sample(2)[0].shape == (2, *shape[1:])
+
+
+def test_mappings_are_matched_by_name(quick, pair):
+    model = quick().fit({"image": pair[0], "curve": pair[1]})
+    assert model.modality_names_in_.tolist() == ["image", "curve"]
+    assert "reconstruction_curve" in model.history_
+    reordered = {"curve": pair[1], "image": pair[0]}
+    assert_array_equal(model.predict(reordered), model.labels_)
+
+
+# Dtypes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_outputs_have_the_dtype_of_the_data(quick, pair, dtype):
+    X = [array.astype(dtype) for array in pair]
+    model = quick().fit(X)
+    for method in ("transform", "predict_proba", "score_samples"):
+        assert getattr(model, method)(X).dtype == dtype
+    for array in [*model.inverse_transform(model.transform(X)), *model.sample(2)[0]]:
+        assert array.dtype == dtype
+    assert isinstance(model.score(X), float)
+    assert model.weights_.dtype == model.joint_.dtype == np.float64
+
+
+def test_float32_agrees_with_float64(quick, pair, fitted):
+    X = [array.astype(np.float32) for array in pair]
+    assert_allclose(quick().fit(X).lower_bound_, fitted.lower_bound_, atol=0.1)
+
+
+@pytest.mark.parametrize("fit_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+def test_any_dtype_at_predict(quick, pair, fit_dtype, dtype):
+    pair = [np.abs(array).round() for array in pair]
+    model = quick().fit([array.astype(fit_dtype) for array in pair])
+    X = [array.astype(dtype) for array in pair]
+    assert_array_equal(model.predict(X), model.labels_)
+    assert_allclose(model.score(X), model.lower_bound_, rtol=1e-5)
+
+
+def test_uint8_images_with_floating_curves(quick, pair):
+    """The curves decide the dtype, also where they are missing at predict."""
+    images = np.clip(pair[0] * 20 + 60, 0, 255).astype(np.uint8)
+    before = images.copy()
+    model = quick().fit([images, pair[1]])
+    assert model.transform([images, pair[1]]).dtype == np.float64
+    assert model.transform([images, None]).shape == (60, 2)
+    assert_array_equal(model.predict([images.astype(float), pair[1]]), model.labels_)
+    assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_read_only_memory_maps_stay_as_they_are(quick, pair, tmp_path, dtype):
+    X = []
+    for k, array in enumerate(pair):
+        np.save(tmp_path / f"{k}.npy", array.astype(dtype))
+        X.append(np.load(tmp_path / f"{k}.npy", mmap_mode="r"))
+    before = [np.array(array) for array in X]
+    model = quick(scale=None).fit(X)
+    model.score_samples(X)
+    for array, original in zip(X, before, strict=True):
+        assert_array_equal(array, original)
+    assert_array_equal(model.predict(before), model.labels_)
+
+
+# Missing modalities ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gappy(pair):
+    """A fifth of the images and a fifth of the curves is missing."""
+    images, curves = (array.copy() for array in pair)
+    images[::5] = np.nan
+    curves[1::5] = np.nan
+    return [images, curves]
+
+
+@pytest.mark.parametrize("prior_expert", [True, False])
+@pytest.mark.parametrize("validation_fraction", [0.0, 0.3])
+def test_missing_samples(quick, gappy, prior_expert, validation_fraction):
+    parameters = {"prior_expert": prior_expert, "validation_fraction": validation_fraction}
+    model = quick(**parameters).fit(gappy)
+    assert_array_equal(model.predict(gappy), model.labels_)
+    assert np.isfinite(model.score_samples(gappy)).all()
+    flat = quick(modality_shapes=SHAPES, **parameters).fit(flattened(gappy))
+    assert_array_equal(flat.labels_, model.labels_)
+
+
+def test_missing_modalities_do_not_count(fitted, pair):
+    """None, NaN, and whatever lies in the other samples: all the same."""
+    absent = fitted.score_samples([pair[0], None])
+    nan = fitted.score_samples([pair[0], np.full((60, 4), np.nan)])
+    assert_array_equal(absent, nan)
+    half = pair[1].copy()
+    half[30:] = np.nan
+    mixed = fitted.score_samples([pair[0], half])
+    assert_allclose(mixed[30:], absent[30:], atol=1e-9)
+    assert_allclose(mixed[:30], fitted.score_samples(pair)[:30], atol=1e-9)
+    assert_array_equal(
+        fitted.transform([pair[0], None]),
+        fitted.transform({"modality1": None, "modality0": pair[0]}),
+    )
+
+
+def test_nothing_observed_gives_the_prior(quick, pair, fitted):
+    nothing = [np.full_like(array[:2], np.nan) for array in pair]
+    assert_allclose(fitted.transform(nothing), 0.0)
+    strict = quick(prior_expert=False).fit(pair)
+    with pytest.raises(ValueError, match=r"Sample 0 has no observed modality.*prior_expert=True"):
+        strict.predict(nothing)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_modality_that_training_samples_lack(quick, pair, seed):
+    """All samples that have the images may be held out."""
+    images = np.full_like(pair[0], np.nan)
+    images[:2] = pair[0][:2]
+    model = quick(validation_fraction=0.6, random_state=seed).fit([images, pair[1]])
+    assert np.isfinite(model.score_samples([images, pair[1]])).all()
+
+
+# Awkward data ----------------------------------------------------------------------------------
+
+
+def assert_finite_everywhere(model, X):
+    assert np.isfinite(model.lower_bound_)
+    for method in ("transform", "predict_proba", "score_samples"):
+        assert np.isfinite(getattr(model, method)(X)).all()
+    decoded = model.inverse_transform(model.transform(X))
+    for array in [*decoded, *model.sample(3)[0], model.cluster_means_, model.weights_]:
+        assert np.isfinite(array).all()
+    assert_array_equal(model.predict(X), model.labels_)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("factors", [(1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)])
+@pytest.mark.parametrize("scale", ["modality", "feature"])
+def test_any_unit(quick, pair, fitted, dtype, factors, scale):
+    X = [(array * f).astype(dtype) for array, f in zip(pair, factors, strict=True)]
+    model = quick(scale=scale).fit(X)
+    assert_finite_everywhere(model, X)
+    if scale == "modality":
+        assert_array_equal(model.labels_, fitted.labels_)
+        shift = 6 * np.log(factors[0]) + 4 * np.log(factors[1])
+        assert_allclose(model.lower_bound_ + shift, fitted.lower_bound_, atol=0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", ["modality", "feature", None])
+def test_constant_features(quick, pair, dtype, scale):
+    curves = np.full((60, 4), 7.0)
+    curves[:, 0] = pair[1][:, 0]
+    assert_finite_everywhere(model := quick(scale=scale).fit(X := [pair[0], curves]), X)
+    X = [pair[0].astype(dtype), np.full((60, 3), 0.1, dtype=dtype)]
+    assert_finite_everywhere(model := quick(scale=scale).fit(X), X)
+    assert_allclose(model.inverse_transform(np.zeros((1, 2)))[1], 0.1, atol=0.05)
+    X = [np.ones((60, 2), dtype=dtype), np.zeros((60, 3), dtype=dtype)]
+    assert_finite_everywhere(quick(scale=scale).fit(X), X)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("rows", [[0] * 30 + [40] * 30, [0, 59], [0, 20, 59], [5] * 10])
+def test_few_distinct_samples(quick, pair, rows, covariance_type):
+    X = [array[rows] for array in pair]
+    model = quick((2, 2, 2), covariance_type=covariance_type, covariance_shrinkage=0.0).fit(X)
+    assert_finite_everywhere(model, X)
+    assert len(np.unique(model.labels_)) <= len(set(rows))
+
+
+@pytest.mark.parametrize("node_sizes", [(2,) * 10, (7,), (3, 2), np.array([2, 2]), (np.int8(3),)])
+def test_grids(quick, pair, node_sizes):
+    model = quick(node_sizes).fit(pair)
+    assert_finite_everywhere(model, pair)
+    assert model.joint_.shape == tuple(node_sizes)
+
+
+def test_more_rows_than_one_block(quick, pair):
+    X = [np.tile(array, (40, *[1] * (array.ndim - 1))) for array in pair]
+    model = quick(batch_size=600).fit(X)
+    assert_finite_everywhere(model, X)
+
+
+# scikit-learn's tools --------------------------------------------------------------------------
+
+
+def test_grid_search_over_node_sizes(quick, pair):
+    X = MultimodalData(pair)
+    search = GridSearchCV(quick(), {"node_sizes": [(2,), (2, 2)], "latent_dim": [2, 3]}, cv=3)
+    search.fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.predict(X).shape == (60,)
+    assert cross_val_score(quick(), X, cv=2).shape == (2,)
+
+
+def test_pipeline_on_flat_data(quick, pair):
+    flat = flattened(pair)
+    pipeline = make_pipeline(StandardScaler(), quick(modality_shapes=SHAPES)).fit(flat)
+    assert pipeline.predict(flat).shape == (60,)
+    assert pipeline[-1].modality_shapes_in_ == SHAPES
+    assert_allclose(pipeline.score(flat), pipeline[-1].lower_bound_)
+    assert pipeline.get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
+
+
+def test_pandas_output(quick, pair):
+    frame = quick().set_output(transform="pandas").fit(pair).transform(pair)
+    assert frame.columns.tolist() == ["causalpima0", "causalpima1"]

@@ -1,0 +1,347 @@
+"""Structure by score against textbook formulas and enumeration of all DAGs."""
+
+from functools import cache
+from itertools import combinations, permutations
+from math import lgamma, log, prod
+
+import numpy as np
+import pytest
+
+from skcausalpima._equivalence import canonical_member, cpdag
+from skcausalpima._structure import (
+    EdgeConstraints,
+    FamilyScores,
+    check_constraints,
+    edge_constraints,
+    edge_probabilities,
+    search_dag,
+    tables_from_expected_counts,
+)
+
+SCORES = ["bic", "bdeu"]
+
+
+@cache
+def all_dags(n_nodes):
+    """All DAGs as one array (n_dags, n_nodes, n_nodes): 25, 543, 29 281 of 3, 4, 5 nodes."""
+    pairs = list(combinations(range(n_nodes), 2))
+    chosen = np.arange(2 ** len(pairs))[:, None] >> np.arange(len(pairs)) & 1
+    upper = np.zeros((len(chosen), n_nodes, n_nodes), dtype=bool)
+    upper[:, [i for i, _ in pairs], [j for _, j in pairs]] = chosen
+    dags = [upper[:, order][:, :, order] for order in map(list, permutations(range(n_nodes)))]
+    return np.unique(np.concatenate(dags).reshape(-1, n_nodes**2), axis=0).reshape(
+        -1, n_nodes, n_nodes
+    )
+
+
+def all_scores(counts, score):
+    """Scores of all DAGs, from families."""
+    scores = FamilyScores(counts, score)
+    none = np.zeros((counts.ndim,) * 2, dtype=bool)
+    families = scores.all_families(EdgeConstraints(none, none))
+    masks = (all_dags(counts.ndim) * (1 << np.arange(counts.ndim))[:, None]).sum(axis=1)
+    return sum(families[node, masks[:, node]] for node in range(counts.ndim))
+
+
+def random_counts(seed, sizes, n_samples=500, concentration=0.3):
+    """Expected counts: a random joint distribution, sampled, then blurred to fractions."""
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(prod(sizes), concentration))
+    counts = rng.multinomial(n_samples, joint) * rng.uniform(0.5, 1.5, prod(sizes))
+    return counts.reshape(sizes)
+
+
+def random_constraints(seed, n_nodes):
+    """Constraints that some DAG meets, half of the edges left free."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(rng.random(n_nodes))
+    forward = order[:, None] < order
+    required = forward & (rng.random((n_nodes, n_nodes)) < 0.15)
+    forbidden = ~required & (rng.random((n_nodes, n_nodes)) < 0.3)
+    return required, forbidden
+
+
+def meets(dags, required, forbidden):
+    return (dags >= required).all(axis=(1, 2)) & ~(dags & forbidden).any(axis=(1, 2))
+
+
+def textbook_family(counts, node, parents, score, sample_size=1.0):
+    """Family scores by loops over the parents' configurations."""
+    others = tuple(k for k in range(counts.ndim) if k not in (node, *parents))
+    axes = [k for k in range(counts.ndim) if k not in others]
+    table = np.moveaxis(counts.sum(axis=others), axes.index(node), -1)
+    table = table.reshape(-1, counts.shape[node])
+    q, r = table.shape
+    if score == "bic":
+        fit = sum(n * log(n / row.sum()) for row in table for n in row if n > 0)
+        return fit - 0.5 * log(counts.sum()) * q * (r - 1)
+    a, b = sample_size / q, sample_size / (q * r)
+    return sum(
+        lgamma(a) - lgamma(a + row.sum()) + sum(lgamma(b + n) - lgamma(b) for n in row)
+        for row in table
+    )
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_family_scores_equal_the_textbook(score):
+    counts = random_counts(0, (2, 3, 4))
+    scores = FamilyScores(counts, score, equivalent_sample_size=2.5)
+    for node in range(3):
+        for parents in ([], [(node + 1) % 3], sorted({0, 1, 2} - {node})):
+            mask = sum(1 << parent for parent in parents)
+            expected = textbook_family(counts, node, parents, score, 2.5)
+            assert scores.family(node, mask) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_equivalent_graphs_score_the_same(score):
+    scores = all_scores(random_counts(1, (2, 3, 2, 4)), score)
+    groups = {}
+    for dag, value in zip(all_dags(4), scores, strict=True):
+        groups.setdefault(cpdag(dag).tobytes(), []).append(value)
+    assert len(groups) == 185
+    assert max(np.ptp(values) for values in groups.values()) < 1e-9
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("seed", range(8))
+def test_exact_search_finds_the_best_of_all_543_dags(seed, score):
+    counts = random_counts(seed, (2, 3, 2, 4))
+    values = all_scores(counts, score)
+    found = search_dag(counts, score=score)
+    assert found.exact
+    assert found.score == pytest.approx(values.max(), abs=1e-9)
+    best = all_dags(4)[values.argmax()]
+    np.testing.assert_array_equal(found.adjacency, canonical_member(best))
+
+
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+@pytest.mark.parametrize("seed", range(12))
+def test_constrained_search_finds_the_best_that_meets_them(seed, max_exact_nodes):
+    counts = random_counts(seed, (2, 3, 2, 2))
+    constraints = random_constraints(seed, 4)
+    fits = meets(all_dags(4), *constraints)
+    required, forbidden = constraints
+    found = search_dag(
+        counts,
+        required=required,
+        forbidden=forbidden,
+        max_exact_nodes=max_exact_nodes,
+        random_state=0,
+    )
+    assert meets(found.adjacency[None], *constraints).all()
+    assert found.score == pytest.approx(all_scores(counts, "bic")[fits].max(), abs=1e-9)
+
+
+def test_tiers_forbid_exactly_the_edges_that_lead_back():
+    _, forbidden = edge_constraints(list("abcde"), tiers=["c", ["a", "e"], ("b",)])  # d is free
+    back = {"ac", "ec", "bc", "ba", "be"}
+    expected = [[row == column or row + column in back for column in "abcde"] for row in "abcde"]
+    np.testing.assert_array_equal(forbidden, expected)
+
+
+def test_tiers_hold_in_both_searches():
+    counts = random_counts(3, (2,) * 6, n_samples=5000, concentration=0.5)
+    names = list("abcdef")
+    required, forbidden = edge_constraints(names, tiers=[["e", "f"], ["a", "d"], ["b", "c"]])
+    tier = np.array([1, 2, 2, 1, 0, 0])
+    for limit in (10, 0):
+        found = search_dag(
+            counts, required=required, forbidden=forbidden, max_exact_nodes=limit, random_state=1
+        )
+        parents, children = np.nonzero(found.adjacency)
+        assert len(parents) > 3
+        assert (tier[parents] <= tier[children]).all()
+
+
+def sparse_counts(seed, n_nodes, n_samples=5000):
+    """Counts sampled from a random binary network with at most two parents per node."""
+    rng = np.random.default_rng(seed)
+    joint = np.ones((2,) * n_nodes)
+    for node in range(n_nodes):
+        n_parents = rng.integers(0, min(node, 2) + 1)
+        parents = sorted(rng.choice(node, n_parents, replace=False)) if n_parents else []
+        shape = [2 if k in (*parents, node) else 1 for k in range(n_nodes)]
+        joint = joint * rng.dirichlet([1, 1], size=2**n_parents).reshape(shape)
+    order = rng.permutation(n_nodes)
+    return (
+        rng.multinomial(n_samples, joint.ravel() / joint.sum())
+        .reshape(joint.shape)
+        .transpose(order)
+    )
+
+
+def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks():
+    gaps = []
+    for seed in range(8):
+        counts = sparse_counts(seed, 7)
+        exact = search_dag(counts)
+        climbed = search_dag(counts, max_exact_nodes=6, random_state=seed)
+        assert exact.exact
+        assert not climbed.exact
+        gaps.append(exact.score - climbed.score)
+    assert min(gaps) >= -1e-8
+    assert np.mean(np.array(gaps) < 1e-8) >= 0.75
+
+
+def test_hill_climbing_is_reproducible():
+    counts = sparse_counts(0, 13)
+    first, second = (search_dag(counts, n_restarts=2, random_state=7) for _ in range(2))
+    assert not first.exact
+    np.testing.assert_array_equal(first.adjacency, second.adjacency)
+    assert first.score == second.score
+
+
+def test_ties_go_to_the_lower_numbered_parent_and_to_fewer_edges():
+    counts = np.array([[30.0, 10.0], [10.0, 30.0]])
+    for table in (counts, counts.T):
+        assert search_dag(table).adjacency.tolist() == [[False, True], [False, False]]
+    assert not search_dag(np.full((2, 2, 2), 10.0)).adjacency.any()
+
+
+def test_relabelling_permutes_the_class():
+    counts = random_counts(5, (2, 3, 2, 2), n_samples=2000)
+    order = [2, 0, 3, 1]
+    pattern = cpdag(search_dag(counts).adjacency)
+    relabelled = cpdag(search_dag(counts.transpose(order)).adjacency)
+    np.testing.assert_array_equal(relabelled, pattern[np.ix_(order, order)])
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("sizes", [(2, 3, 2), (2, 3, 2, 4), (2, 3, 2, 2, 2)])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_edge_probabilities_equal_enumeration(sizes, score, constrained):
+    n_nodes = len(sizes)
+    counts = random_counts(2, sizes, n_samples=100)  # few samples: many graphs matter
+    dags = all_dags(n_nodes)
+    required, forbidden = random_constraints(4, n_nodes) if constrained else (None, None)
+    scores = all_scores(counts, score)
+    if constrained:
+        scores = np.where(meets(dags, required, forbidden), scores, -np.inf)
+    weights = np.exp(scores - scores.max())
+    expected = np.tensordot(weights / weights.sum(), dags, 1)
+    found = edge_probabilities(counts, score=score, required=required, forbidden=forbidden)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    if not constrained:
+        assert ((expected > 0.05) & (expected < 0.95)).sum() > 2
+
+
+def test_enumeration_has_the_known_numbers_of_dags():
+    assert [len(all_dags(n)) for n in (3, 4, 5)] == [25, 543, 29281]
+
+
+@pytest.mark.parametrize("n_samples", [300, 10**6])
+def test_edge_probabilities_of_ten_nodes_equal_those_of_two_unrelated_halves(n_samples):
+    halves = [random_counts(seed, (2,) * 5, n_samples, concentration=2.0) for seed in (0, 1)]
+    total = np.sqrt(halves[0].sum() * halves[1].sum())
+    halves = [half / half.sum() * total for half in halves]
+    counts = np.multiply.outer(*halves) / total
+    forbidden = ~np.kron(np.eye(2, dtype=bool), np.ones((5, 5), dtype=bool))
+    found = edge_probabilities(counts, forbidden=forbidden)
+    for half, block in zip(halves, (slice(0, 5), slice(5, 10)), strict=True):
+        scores = all_scores(half, "bic")
+        weights = np.exp(scores - scores.max())
+        expected = np.tensordot(weights / weights.sum(), all_dags(5), 1)
+        np.testing.assert_allclose(found[block, block], expected, rtol=0, atol=1e-8)
+    assert not found[:5, 5:].any()
+
+
+def test_edge_probabilities_of_equivalent_directions_are_equal():
+    counts = random_counts(0, (2, 3))
+    found = edge_probabilities(counts)
+    assert found[0, 1] == pytest.approx(found[1, 0], abs=1e-12)
+    order = [2, 0, 3, 1]
+    counts = random_counts(6, (2, 3, 2, 2), n_samples=60)
+    found = edge_probabilities(counts)
+    relabelled = edge_probabilities(counts.transpose(order))
+    np.testing.assert_allclose(relabelled, found[np.ix_(order, order)], atol=1e-12)
+    assert ((found + found.T) <= 1 + 1e-12).all()
+
+
+def test_required_edges_are_certain_and_forbidden_ones_impossible():
+    required, forbidden = edge_constraints(
+        ["a", "b", "c"], required_edges=[("c", "a")], forbidden_edges=[("b", "a")]
+    )
+    found = edge_probabilities(random_counts(0, (2, 2, 2)), required=required, forbidden=forbidden)
+    assert found[2, 0] == 1.0
+    assert found[1, 0] == found[0, 2] == 0.0
+
+
+def test_edge_probabilities_refuse_eleven_nodes():
+    with pytest.raises(ValueError, match="at most 10 nodes; got 11"):
+        edge_probabilities(np.ones((2,) * 11))
+
+
+@pytest.mark.parametrize("sample_size", [0.0, 2.0])
+def test_tables_have_the_stated_prior(sample_size):
+    counts = random_counts(0, (2, 3, 2))
+    counts[1, 2] = 0.0
+    adjacency = np.zeros((3, 3), dtype=bool)
+    adjacency[[0, 1], [2, 2]] = True
+    tables = tables_from_expected_counts(counts, adjacency, sample_size)
+    for i, j in np.ndindex(2, 3):
+        row = counts[i, j] + sample_size / 12
+        expected = row / row.sum() if row.sum() else np.full(2, 0.5)
+        np.testing.assert_allclose(tables[2][i, j], expected, atol=1e-15)
+    assert [table.shape for table in tables] == [(2,), (3,), (2, 3, 2)]
+
+
+def test_equivalent_graphs_get_the_same_joint():
+    counts = random_counts(0, (2, 3, 2))
+    chain = np.zeros((3, 3), dtype=bool)
+    chain[[0, 1], [1, 2]] = True
+    a, b, c = tables_from_expected_counts(counts, chain, 5.0)
+    forward = np.einsum("a,ab,bc->abc", a, b, c)
+    a, b, c = tables_from_expected_counts(counts, chain.T, 5.0)
+    backward = np.einsum("ba,cb,c->abc", a, b, c)
+    np.testing.assert_allclose(forward, backward, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"required_edges": [("a", "b"), ("b", "c"), ("c", "a")]},
+            "cycle 'a' -> 'b' -> 'c' -> 'a'",
+        ),
+        ({"required_edges": [("b", "a")], "tiers": ["a", "b"]}, "'b' -> 'a' is both required and"),
+        ({"required_edges": [("b", "a")], "forbidden_edges": [("b", "a")]}, "'b' -> 'a' is both"),
+        ({"required_edges": [("a", "a")]}, "'a' -> 'a' is a loop"),
+        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'"),
+        ({"forbidden_edges": ["ab"]}, "pairs"),
+        ({"tiers": [["a"], ["x"]]}, "tiers names the unknown node 'x'"),
+        ({"tiers": [["a"], ["b", "a"]]}, "the node 'a' twice"),
+    ],
+)
+def test_contradictions_name_the_nodes(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        edge_constraints(["a", "b", "c"], **arguments)
+
+
+def test_constraint_matrices_are_checked():
+    with pytest.raises(ValueError, match=r"shape \(3, 3\).*got shape \(2, 2\)"):
+        check_constraints(np.zeros((2, 2)), None, ["a", "b", "c"])
+    with pytest.raises(ValueError, match="booleans"):
+        check_constraints(np.full((2, 2), 0.5), None, ["a", "b"])
+    both = np.array([[0, 1], [0, 0]], dtype=bool)
+    with pytest.raises(ValueError, match="'N1' -> 'N2' is both required and forbidden"):
+        search_dag(np.ones((2, 2)), required=both, forbidden=both)
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "message"),
+    [
+        ([[1.0, -2.0], [0.0, 1.0]], {}, r"cell \(0, 1\) holds -2.0"),
+        ([[1.0, np.nan], [0.0, 1.0]], {}, r"cell \(0, 1\) holds nan"),
+        ([[0.0, 0.0], [0.0, 0.0]], {}, "all zero"),
+        (3.0, {}, "one axis per node"),
+        ([1.0, 2.0], {"score": "aic"}, "'bic' or 'bdeu'; got 'aic'"),
+        ([1.0, 2.0], {"equivalent_sample_size": 0.0}, "must be positive; got 0.0"),
+    ],
+)
+def test_bad_counts_and_options(counts, options, message):
+    for function in (search_dag, edge_probabilities):
+        with pytest.raises(ValueError, match=message):
+            function(counts, **options)
+    with pytest.raises(ValueError, match="not be negative"):
+        tables_from_expected_counts([1.0], np.zeros((1, 1), dtype=bool), -1.0)

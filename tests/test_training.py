@@ -1,0 +1,321 @@
+"""Passes, block-coordinate updates, stopping and steps of training."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from skcausalpima._inference import score_draws
+from skcausalpima._model_state import build_model
+from skcausalpima._training import (
+    BlockUpdate,
+    TrainingData,
+    _Stopper,
+    data_pass,
+    encode_all,
+    pretrain,
+    train,
+    variance_floors,
+)
+from skcausalpima.functional import rsample
+
+NAMES = ("image", "curve")
+COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
+
+
+def seed(number=0):
+    return torch.Generator().manual_seed(number)
+
+
+def make_data(missing=False):
+    rng = np.random.default_rng(0)
+    group = rng.integers(4, size=90)
+    arrays = [
+        rng.normal(size=(90, 6)) + 2.0 * (group // 2)[:, None],
+        rng.normal(size=(90, 4)) - 2.0 * (group % 2)[:, None],
+    ]
+    observed = None
+    if missing:
+        observed = np.ones((2, 90), dtype=bool)
+        observed[0, :20] = observed[1, 30:50] = False
+        arrays = [array * seen[:, None] for array, seen in zip(arrays, observed, strict=True)]
+        observed = torch.as_tensor(observed)
+    return TrainingData(tuple(map(torch.as_tensor, arrays)), observed, torch.float64)
+
+
+def make_model(covariance_type="full", **options):
+    """A model in the middle of nowhere: every parameter random."""
+    defaults = {
+        "node_sizes": (2, 2),
+        "latent_dim": 2,
+        "shapes": [(3, 2), (4,)],
+        "encoders": [None, None],
+        "decoders": [None, None],
+        "hidden_layer_sizes": (8,),
+        "linear": True,
+        "full_covariances": covariance_type in ("full", "tied"),
+        "modality_weights": [1.0, 2.0],
+        "prior_expert": True,
+        "sampled_responsibilities": False,
+        "dtype": np.dtype(float),
+        "generator": seed(1),
+    }
+    model = build_model(**(defaults | options))
+    with torch.no_grad():
+        model.prior.means.normal_(generator=seed(2))
+        model.prior.table_logits.normal_(generator=seed(3))
+    return model
+
+
+def set_decoder_variances(model, data):
+    BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data)).decoder_variances(
+        model, data, seed()
+    )
+
+
+def objective(model, data, number=7):
+    return data_pass(model, data, seed(number), NAMES).terms["objective"]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_block_update_is_coordinate_ascent(covariance_type, missing):
+    """On the same draws the bound rises with every swap, or stands still."""
+    model, data = make_model(covariance_type), make_data(missing)
+    update = BlockUpdate(NAMES, covariance_type, 0.0, 0.0, variance_floors(data))
+    bounds = [objective(model, data)]
+    for _ in range(15):
+        result = update(model, data, seed(7))
+        assert_allclose(result.terms["objective"], bounds[-1], rtol=1e-12)
+        bounds.append(objective(model, data))
+    assert (np.diff(bounds) > -1e-10).all()
+    assert bounds[-1] > bounds[0] + 0.1
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_decoder_variance_is_the_mean_squared_error(missing):
+    model, data = make_model(), make_data(missing)
+    set_decoder_variances(model, data)
+    learned = model.log_variances.exp()
+    noise = data.normal(90, 2, seed())
+    with torch.no_grad():
+        decoded = model.decode(rsample(encode_all(model, data), noise))
+    for m, (array, mean) in enumerate(zip(data.arrays, decoded, strict=True)):
+        seen = slice(None) if data.observed is None else data.observed[m]
+        assert_allclose(learned[m], (array - mean)[seen].square().mean(), rtol=1e-10)
+
+
+def test_decoder_variance_without_samples_stays():
+    model, data = make_model(), make_data(missing=True)
+    data.observed[0] = False
+    model.log_variances.copy_(torch.tensor([0.5, 0.5]))
+    set_decoder_variances(model, data)
+    assert model.log_variances[0] == 0.5
+    assert model.log_variances[1] != 0.5
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("missing", [False, True])
+def test_terms_of_a_pass_are_the_bound(missing, sampled):
+    """Named terms of one pass against the bound that training differentiates."""
+    model, data = make_model(sampled_responsibilities=sampled), make_data(missing)
+    model.log_variances.copy_(torch.tensor([0.3, -0.2]))
+    noise = data.normal(90, 2, seed(7))
+    with torch.no_grad():
+        expected = model.elbo(data.rows(slice(None)), noise).values.mean()
+    assert_allclose(objective(model, data), expected, rtol=1e-12)
+
+
+def test_statistics_do_not_depend_on_the_blocks(monkeypatch):
+    model, data = make_model(), make_data(missing=True)
+    whole = data_pass(model, data, seed(), NAMES)
+    monkeypatch.setattr("skcausalpima._training.BLOCK_ROWS", 13)
+    blocks = data_pass(model, data, seed(), NAMES)
+    for one, other in zip(whole.statistics, blocks.statistics, strict=True):
+        assert_allclose(one, other, atol=1e-10)
+    for key in ("density", "weight", "assignment_entropy", "posterior_entropy"):
+        assert_allclose(blocks.terms[key], whole.terms[key])
+
+
+@pytest.mark.parametrize("kl_weight", [0.0, 1.0])
+def test_pretraining_raises_the_bound(kl_weight):
+    model, data = make_model(), make_data()
+    noise = data.normal(90, 2, seed(7))
+
+    def bound():
+        with torch.no_grad():
+            return model.unit_elbo(data.rows(slice(None)), noise, kl_weight).mean().item()
+
+    before, prior = bound(), {k: v.clone() for k, v in model.prior.state_dict().items()}
+    pretrain(
+        model,
+        data,
+        n_epochs=5,
+        kl_weight=kl_weight,
+        batch_size=30,
+        learning_rate=1e-2,
+        max_grad_norm=None,
+        update=BlockUpdate(NAMES, "full", 0.0, 0.0, None),
+        generator=seed(),
+    )
+    assert bound() > before + 0.5
+    for name, tensor in model.prior.state_dict().items():
+        assert torch.equal(tensor, prior[name])
+
+
+def run_training(model, data, held_out=None, **options):
+    defaults = {
+        "update": BlockUpdate(NAMES, "full", 1e-6, 10.0, variance_floors(data)),
+        "temperatures": np.ones(4),
+        "batch_size": 30,
+        "learning_rate": 1e-2,
+        "graph_learning_rate": 1e-2,
+        "max_grad_norm": None,
+        "n_mixture_updates": 1,
+        "n_graph_steps": 0,
+        "score_noise": 0.0,
+        "tol": 0.0,
+        "n_iter_no_change": 2,
+        "generator": seed(),
+        "report": lambda epoch, terms: None,
+    }
+    return train(model, data, held_out, **(defaults | options))
+
+
+def test_training_raises_the_bound():
+    model, data = make_model(), make_data()
+    before = objective(model, data)
+    seen = []
+    result = run_training(model, data, report=lambda epoch, terms: seen.append((epoch, terms)))
+    assert objective(model, data) > before + 1.0
+    assert [epoch for epoch, _ in seen] == [0, 1, 2, 3]
+    assert [terms for _, terms in seen] == result.history
+    assert not result.converged
+
+
+def test_errors_of_the_epoch_are_those_of_its_steps():
+    """At a learning rate of nearly nothing they are the mean squared errors of the model."""
+    model, data = make_model(), make_data(missing=True)
+    run_training(model, data, learning_rate=1e-12, temperatures=np.ones(1), batch_size=90)
+    generator = seed()
+    order = torch.randperm(90, generator=generator)
+    noise = data.normal(90, 2, generator)
+    batch = data.rows(order)
+    with torch.no_grad():
+        errors = model.squared_errors(batch, rsample(model.encode(batch), noise)).sum(dim=1)
+    assert_allclose(model.log_variances.exp(), errors / data.n_elements, rtol=1e-6)
+
+
+def test_variance_floors_are_relative():
+    data = make_data(missing=True)
+    floors = variance_floors(data)
+    for m, array in enumerate(data.arrays):
+        assert_allclose(floors[m], 1e-6 * array[data.observed[m]].square().mean())
+    zeros = TrainingData((torch.zeros(3, 2), torch.ones(3, 2)), None, torch.float64)
+    assert_allclose(variance_floors(zeros), 1e-6)
+
+
+def test_graph_steps_move_the_graph_alone():
+    """With a network learning rate of nearly nothing, what moves the tables is the extra steps."""
+    distances = []
+    for n_graph_steps in (0, 20):
+        model, data = make_model(), make_data()
+        start = model.prior.table_logits.detach().clone()
+        run_training(model, data, n_graph_steps=n_graph_steps)
+        distances.append((model.prior.table_logits.detach() - start).norm().item())
+    assert distances[1] > 1.5 * distances[0]
+
+
+def test_graph_steps_fit_the_counts():
+    """Many of them bring A to the shares of the clusters under a complete graph."""
+    model, data = make_model(), make_data()
+    model.prior.scores.data = torch.tensor([0.0, 50.0], dtype=torch.float64)
+    options = {"temperatures": np.ones(1), "n_graph_steps": 500, "graph_learning_rate": 0.05}
+    run_training(model, data, learning_rate=1e-12, **options)
+    counts = data_pass(model, data, seed(), NAMES).statistics.counts
+    assert_allclose(model.prior.log_weights().exp().detach(), counts / counts.sum(), atol=0.05)
+
+
+def test_gradient_clipping(monkeypatch):
+    norms = []
+    step = torch.optim.Adam.step
+
+    def record(self, *arguments, **keywords):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        gradients = [gradient.flatten() for gradient in gradients if gradient is not None]
+        norms.append(torch.cat(gradients).norm().item())
+        return step(self, *arguments, **keywords)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    run_training(make_model(), make_data(), max_grad_norm=0.5, temperatures=np.ones(1))
+    assert max(norms) <= 0.5 + 1e-6
+
+
+def test_held_out_data_decide_and_the_best_state_is_kept():
+    model, data = make_model(), make_data()
+    training, held_out = data.subset(slice(0, 20)), data.subset(slice(60, 90))
+    states = []
+
+    def note(epoch, terms):
+        states.append((terms["objective"], {k: v.clone() for k, v in model.state_dict().items()}))
+
+    options = {"learning_rate": 0.03, "temperatures": np.ones(60), "report": note}  # overfits
+    result = run_training(model, training, held_out, **options)
+    assert all("held_out_bound" in terms for terms in result.history)
+    best = max(states, key=lambda state: state[0])[1]
+    assert best is not states[-1][1]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, best[name])
+
+
+@pytest.mark.parametrize(
+    ("tol", "objectives", "stopped_at"),
+    [
+        (1.0, [0.0, 2.0, 2.5, 2.9], 3),  # rises of less than tol do not count
+        (1.0, [0.0, 2.0, 0.0, 3.5, 0.0, 0.0], 5),
+        (0.0, [0.0, -1.0, -2.0, -3.0, -4.0], None),
+        (1.0, [np.nan, np.nan, np.nan], 1),
+    ],
+)
+def test_stopper(tol, objectives, stopped_at):
+    stopper = _Stopper(tol, n_iter_no_change=2)
+    stops = [stopper.stop(value, None) for value in objectives]
+    assert (stops.index(True) if True in stops else None) == stopped_at
+
+
+def test_batches():
+    data = make_data(missing=True)
+    batches = list(data.shuffled(40, seed()))
+    assert [len(batch.arrays[0]) for batch in batches] == [40, 40, 10]
+    rows = torch.cat([batch.arrays[1] for batch in batches])
+    assert_allclose(np.sort(rows, axis=0), np.sort(data.arrays[1], axis=0))
+    assert batches[0].observed.shape == (2, 40)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "sizes"),
+    [(90, 89, [90]), (5, 2, [2, 3]), (6, 4, [4, 2]), (2, 1, [1, 1]), (1, 4, [1])],
+)
+def test_no_sample_is_left_over_alone(n_samples, batch_size, sizes):
+    """Batch normalization cannot train on one sample."""
+    data = make_data().subset(slice(n_samples))
+    batches = data.shuffled(batch_size, seed())
+    assert [len(batch.arrays[0]) for batch in batches] == sizes
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 9, 20])
+def test_score_draws_have_exact_moments(latent_dim):
+    draws = score_draws(latent_dim)
+    assert draws.shape == (2 * max(8, latent_dim), latent_dim)
+    assert_allclose(draws.mean(axis=0), 0.0, atol=1e-14)
+    assert_allclose(draws.T @ draws / len(draws), np.eye(latent_dim), atol=1e-12)
+
+
+def test_encoding_is_batch_independent_and_in_eval_mode():
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Dropout(0.5), nn.BatchNorm1d(4))
+    data = make_data()
+    model = make_model(encoders=[encoder, None])
+    whole = encode_all(model, data)
+    part = encode_all(model, data.subset(slice(3)))
+    assert_allclose(part.mean, whole.mean[:3], atol=1e-12)
