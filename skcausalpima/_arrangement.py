@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_random_state
+
+from ._known_nodes import align_nodes
+from ._placements import Problem, make_problem, misfits_of, search
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
 # (3, 3) has 5040, (2, 5) has 15120.
 _MAX_EXHAUSTIVE = 20_000
-_N_RESTARTS = 200
-_N_POLISHED = 5  # optima of a grid with empty cells that swaps then improve
 _TIE_TOLERANCE = 1e-9  # of the total variation: misfits closer than this are equal
 
 
@@ -49,25 +50,12 @@ class Arrangement(NamedTuple):
     exhaustive: bool
 
 
-class _Problem(NamedTuple):
-    """Centred means and the grid they are to be laid on."""
-
-    means: np.ndarray  # (n_clusters, n_features), centred and of unit total variation
-    sizes: tuple[int, ...]
-    outcomes: np.ndarray  # (n_cells, n_nodes): outcomes of each cell
-    design: np.ndarray  # (n_cells, n_effects): base and treatment-coded effects
-
-    @property
-    def is_full(self) -> bool:
-        """Whether every cell gets a cluster (then main effects are orthogonal)."""
-        return len(self.means) == len(self.design)
-
-
 def arrange(
     means: np.ndarray,
     counts: np.ndarray,
     node_sizes: tuple[int, ...],
     *,
+    known: Sequence[np.ndarray] | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Arrangement:
     r"""Assign clusters to grid cells so that node effects add up best.
@@ -83,6 +71,9 @@ def arrange(
     outcomes of each node by falling number of samples (ties: by falling size of effect), which
     does not depend on the order of the clusters.
 
+    Where outcomes are known, only arrangements that agree with as many of them as possible are
+    considered, and nodes and outcomes are placed and numbered as known.
+
     Parameters
     ----------
     means : ndarray of shape (n_clusters, n_features)
@@ -91,6 +82,8 @@ def arrange(
         Numbers of samples (or sums of responsibilities).
     node_sizes : tuple of int
         Number of outcomes of each node.
+    known : sequence of ndarray of shape (n_clusters, size), default=None
+        Per node the number of samples of each cluster that are known to have each outcome.
     random_state : int, RandomState or None, default=None
         Used by the search of grids too large to enumerate.
 
@@ -121,13 +114,17 @@ def arrange(
             "clusters or enlarge the grid."
         )
     seen = np.flatnonzero(counts > 0)
-    problem = _make_problem(means[seen], sizes)
+    tables = None if known is None else [table[seen] for table in known]
+    problem = make_problem(means[seen], sizes, tables)
     rng = check_random_state(random_state)
     exhaustive = _n_distinct(len(seen), sizes) <= _MAX_EXHAUSTIVE
     if exhaustive:
         placed, misfits = _enumerate(problem)
     else:
-        placed, misfits = _search(problem, rng)
+        placed, misfits = search(problem, rng)
+    if tables is not None:
+        agreement = np.array([align_nodes(o, tables)[2] for o in problem.outcomes[placed]])
+        placed, misfits = (found[agreement == agreement.max()] for found in (placed, misfits))
     best, second, ties = _rank(placed, misfits, problem)
     seen_cells, shares = _canonical(best, counts[seen], problem)
     smallest = float(np.clip(misfits.min(initial=1.0), 0.0, 1.0)) if len(seen) else 0.0
@@ -142,31 +139,16 @@ def arrange(
     )
 
 
-def _make_problem(means: np.ndarray, sizes: tuple[int, ...]) -> _Problem:
-    """Centre and scale the means; code the grid."""
-    outcomes = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
-    effects = [
-        (outcomes[:, [node]] == np.arange(1, size)).astype(float) for node, size in enumerate(sizes)
-    ]
-    design = np.concatenate([np.ones((len(outcomes), 1)), *effects], axis=1)
-    largest = np.abs(means).max(initial=0.0)
-    centred = means - means.mean(axis=0) if len(means) else means
-    norm = np.linalg.norm(centred)
-    # identical means are rounding noise once centred
-    centred = centred / norm if norm > 1e-12 * largest else np.zeros_like(centred)
-    return _Problem(centred, sizes, outcomes, design)
-
-
-def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> float:
+def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
     """Count arrangements up to relabelling of outcomes and swaps of nodes (exact on full grids)."""
     n_cells = math.prod(sizes)
     placings = math.perm(n_cells, n_clusters)
     relabellings = math.prod(math.factorial(size) for size in sizes)
     swaps = math.prod(math.factorial(sizes.count(size)) for size in set(sizes))
-    return placings / (relabellings * swaps)
+    return placings // (relabellings * swaps)
 
 
-def _enumerate(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
+def _enumerate(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Return all distinct arrangements (n, n_clusters) as cells, and their misfits.
 
     Cluster after cluster takes a free cell. An arrangement is written once only: outcomes of a
@@ -186,7 +168,7 @@ def _enumerate(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
         highest = np.maximum(highest[parent], outcomes[cell])
         ordered = _nodes_in_order(outcomes[states], problem.sizes)
         states, highest = states[ordered], highest[ordered]
-    return states, _misfits(states, problem)
+    return states, misfits_of(states, problem)
 
 
 def _nodes_in_order(labels: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
@@ -202,101 +184,8 @@ def _nodes_in_order(labels: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     return in_order
 
 
-def _misfits(states: np.ndarray, problem: _Problem) -> np.ndarray:
-    r"""Return :math:`\mathrm{tr}((I - H) M M^T)` for each placing (n, n_clusters) of clusters."""
-    gram = problem.means @ problem.means.T
-    if problem.is_full:
-        kernel = _kernel(problem)
-        explained = np.array([np.vdot(kernel[np.ix_(state, state)], gram) for state in states])
-        return np.maximum(np.trace(gram) - explained, 0.0)
-    designs = problem.design[states]  # (n, n_clusters, n_effects)
-    normal = np.swapaxes(designs, 1, 2) @ designs
-    moments = np.swapaxes(designs, 1, 2) @ gram @ designs
-    explained = np.einsum("sij,sji->s", np.linalg.pinv(normal, hermitian=True), moments)
-    return np.maximum(np.trace(gram) - explained, 0.0)
-
-
-def _kernel(problem: _Problem) -> np.ndarray:
-    """Return the projector on main effects of a full grid, for centred means."""
-    sizes, outcomes = problem.sizes, problem.outcomes
-    same = outcomes[:, None, :] == outcomes[None, :, :]  # (n_cells, n_cells, n_nodes)
-    return (same * np.array(sizes)).sum(axis=2) / len(outcomes)
-
-
-def _search(problem: _Problem, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Descend from many starts; return the optima and the best one's neighbours."""
-    n_clusters, n_cells = len(problem.means), len(problem.design)
-    optima = np.stack(
-        [_descend(rng.permutation(n_cells)[:n_clusters], problem) for _ in range(_N_RESTARTS)]
-    )
-    optima = np.unique(optima, axis=0)
-    if not problem.is_full:
-        best_few = _misfits(optima, problem).argsort()[:_N_POLISHED]
-        optima = np.stack([*optima, *(_polish(optima[index], problem) for index in best_few)])
-    best = optima[_misfits(optima, problem).argmin()]
-    states = np.concatenate([optima, _neighbours(best, n_cells)])
-    return states, _misfits(states, problem)
-
-
-def _descend(cells: np.ndarray, problem: _Problem) -> np.ndarray:
-    """Fit effects and place all clusters anew by turns, then swap pairs; each lowers the misfit."""
-    while True:
-        effects = np.linalg.pinv(problem.design[cells]) @ problem.means
-        predicted = problem.design @ effects  # (n_cells, n_features)
-        cost = np.square(predicted).sum(axis=1) - 2 * problem.means @ predicted.T
-        _, new = linear_sum_assignment(cost)
-        if cost[np.arange(len(new)), cells].sum() - cost[np.arange(len(new)), new].sum() < 1e-12:
-            break
-        cells = new
-    return _swap_descent(cells, problem) if problem.is_full else cells
-
-
-def _swap_descent(cells: np.ndarray, problem: _Problem) -> np.ndarray:
-    """Apply the best swap of two clusters until none lowers the misfit of a full grid."""
-    cells, kernel = cells.copy(), _kernel(problem)
-    gram = problem.means @ problem.means.T
-    diagonal = np.diag(gram)
-    distances = diagonal[:, None] + diagonal - 2 * gram
-    while True:
-        placed = kernel[np.ix_(cells, cells)]
-        product = gram @ placed
-        own = np.diag(product)
-        gain = product + product.T - own[:, None] - own
-        gain -= (placed - placed[0, 0]) * distances
-        first, second = np.unravel_index(gain.argmax(), gain.shape)
-        if gain[first, second] <= 1e-12:
-            return cells
-        cells[[first, second]] = cells[[second, first]]
-
-
-def _neighbours(cells: np.ndarray, n_cells: int) -> np.ndarray:
-    """Return all placings one swap of two clusters, or one move to a free cell, away."""
-    n_clusters = len(cells)
-    free = np.setdiff1d(np.arange(n_cells), cells)
-    first, second = np.triu_indices(n_clusters, 1)
-    swapped = np.repeat(cells[None], len(first), axis=0)
-    rows = np.arange(len(first))
-    swapped[rows, first], swapped[rows, second] = cells[second], cells[first]
-    moved = np.repeat(cells[None], n_clusters * len(free), axis=0)
-    moved[np.arange(len(moved)), np.repeat(np.arange(n_clusters), len(free))] = np.tile(
-        free, n_clusters
-    )
-    return np.concatenate([swapped, moved])
-
-
-def _polish(cells: np.ndarray, problem: _Problem) -> np.ndarray:
-    """Take the best neighbour, by the misfit of occupied cells, while that helps."""
-    misfit = _misfits(cells[None], problem)[0]
-    while True:
-        neighbours = _neighbours(cells, len(problem.design))
-        misfits = _misfits(neighbours, problem)
-        if misfits.min() >= misfit - 1e-12:
-            return cells
-        cells, misfit = neighbours[misfits.argmin()], misfits.min()
-
-
 def _rank(
-    placed: np.ndarray, misfits: np.ndarray, problem: _Problem
+    placed: np.ndarray, misfits: np.ndarray, problem: Problem
 ) -> tuple[np.ndarray, float, int]:
     """Return the best placing, the misfit of the best distinct one, and the number of ties."""
     order = np.argsort(misfits, kind="stable")
@@ -315,7 +204,7 @@ def _rank(
     return best, second, ties
 
 
-def _key(cells: np.ndarray, problem: _Problem) -> tuple:
+def _key(cells: np.ndarray, problem: Problem) -> tuple:
     """Name an arrangement: the partition of the clusters by each node, nodes in fixed order."""
     columns = []
     for node, size in enumerate(problem.sizes):
@@ -335,7 +224,7 @@ def _ratio(second: float, smallest: float) -> float:
 
 
 def _canonical(
-    cells: np.ndarray, counts: np.ndarray, problem: _Problem
+    cells: np.ndarray, counts: np.ndarray, problem: Problem
 ) -> tuple[np.ndarray, np.ndarray]:
     """Order outcomes by samples and equal-sized nodes by share; return cells and shares."""
     labels = problem.outcomes[cells].copy()
@@ -353,10 +242,14 @@ def _canonical(
     for size in set(problem.sizes):
         nodes = np.flatnonzero(sizes == size)
         order[nodes] = nodes[np.argsort(-shares[nodes], kind="stable")]
-    return np.ravel_multi_index(tuple(labels[:, order].T), problem.sizes), shares[order]
+    labels, shares = labels[:, order], shares[order]
+    if problem.known is not None:
+        labels, order, _ = align_nodes(labels, problem.known)
+        shares = shares[order]
+    return np.ravel_multi_index(tuple(labels.T), problem.sizes), shares
 
 
-def _shares(cells: np.ndarray, problem: _Problem) -> np.ndarray:
+def _shares(cells: np.ndarray, problem: Problem) -> np.ndarray:
     """Return the rise of the misfit when one node's effects are left out, per node."""
     owner = np.repeat(np.arange(-1, len(problem.sizes)), [1, *(np.array(problem.sizes) - 1)])
 

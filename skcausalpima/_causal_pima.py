@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from numbers import Integral
 
-import networkx as nx
 import numpy as np
 import torch
 from sklearn.base import (
@@ -20,8 +18,10 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._covariances import full_covariances, sklearn_covariances
-from ._fitting import HardGraph, Run, Setup, run, seeded_modules
+from ._export import arrangement_report, graph_and_tables, number_components
+from ._fitting import Run, Setup, run, seeded_modules
 from ._inference import bounds, decoded, posterior_and_cells
+from ._known_nodes import allowed_cells, check_known_nodes
 from ._linear_start import principal_scores
 from ._modalities import Modalities, read_modalities, write_modalities
 from ._model_state import build_model, export_state, load_state
@@ -76,9 +76,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         variance. ``"feature"`` divides each element by its own. None leaves the data as it is.
         Scores and outputs are in the units of the data in any case.
     modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
-        Factors of the modalities' log-likelihoods in training. ``"elements"`` is the plain bound,
-        in which a wide modality outvotes a narrow one; ``"balanced"`` gives each the weight mean
-        width / width.
+        What the modalities count for in training. ``"elements"`` is the plain bound, in which a
+        wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
+        (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
+        divided by the root of their width. Numbers are factors of the log-likelihoods.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Shape of the components' covariances; the paper's are ``"diag"``.
     covariance_shrinkage : float or "auto", default="auto"
@@ -92,10 +93,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     responsibilities : {"expected", "sample"}, default="expected"
         Whether training takes the responsibilities in expectation over the posterior, which is
         optimal, or at the sampled latent point, as the paper does.
-    init : {"linear", "paper"}, default="linear"
+    init : {"arranged", "linear", "paper"}, default="arranged"
         ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
-        latent space and of the data. ``"paper"`` starts from random networks and from clusters of
-        the latent space.
+        latent space and of the data; which cluster lands on which cell of the grid is luck.
+        ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and lays
+        these on the grid so that the effects of the nodes on the data add up best; with a single
+        node, or more than 128 cells, it is ``"linear"``. ``"paper"`` starts from random networks
+        and from clusters of the latent space.
     n_mixture_init : int, default=4
         Number of k-means++ starts of the mixture in each space.
     pretraining : {"vae", "reconstruction"}, default="vae"
@@ -171,13 +175,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``"full"``, (latent_dim, latent_dim) for ``"tied"``, (n_components, latent_dim) for
         ``"diag"``, (n_components,) for ``"spherical"``.
     labels_ : ndarray of shape (n_samples,)
-        Component of every training sample.
+        Component of every training sample: ``predict`` of the training data, except where
+        ``known_nodes`` rule that component out.
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
+    arrangement_ : SimpleNamespace or None
+        How clusters were laid on the grid (None unless ``init="arranged"`` and there are several
+        nodes): ``misfit``, the part of the variation between cluster means that effects of single
+        nodes leave unexplained, ``gap``, the misfit of the next best arrangement relative to it,
+        ``ties``, ``node_shares``, the part that each node explains, ``agreement`` of the candidate
+        starts with the chosen one, and the ``smallest_share`` of the samples in any cell.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data.
-    history_ : dict of str to ndarray of shape (n_iter_,)
+    history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch.
     n_iter_ : int
@@ -188,7 +199,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Dimension of the latent space.
     n_features_in_ : int
         Total number of elements of one sample.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if fitted on a DataFrame.
     n_modalities_in_ : int
         Number of modalities.
@@ -317,7 +328,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, known_nodes=None):
         """Fit the model.
 
         Parameters
@@ -326,6 +337,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Training data; see the notes of :class:`CausalPIMA`.
         y : Ignored
             Present for API consistency.
+        known_nodes : array-like of shape (n_samples, n_nodes), default=None
+            Outcomes of nodes that are known for some samples, integers from 0, and -1 where they
+            are unknown. They name the nodes and number their outcomes: clusters are laid on the
+            grid so that most of them agree, and a sample trains only the cells that they leave
+            open. A few percent on one node are enough to name it. ``labels_`` and
+            ``node_labels_`` respect them and so may differ from ``predict`` and
+            ``predict_nodes``, which see the data alone.
 
         Returns
         -------
@@ -333,9 +351,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             The fitted estimator.
         """
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
-        setup = self._set_up(modalities)
+        setup = self._set_up(modalities, known_nodes)
         self._scaler = ModalityScaler.fit(modalities, self.scale)
         data = self._training_data(modalities, setup.device)
+        if setup.known_nodes is not None:
+            allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
+            data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
         rng = check_random_state(self.random_state)
         scores = principal_scores(data, max(20, setup.latent_dim), rng.randint(2**31 - 1))
         best = None
@@ -350,7 +371,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.lower_bound_ = float(self._bounds(best.model, data, modalities).mean())
         return self
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X, y=None, *, known_nodes=None):
         """Fit the model and return the component of every training sample.
 
         Parameters
@@ -359,13 +380,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Training data; see :class:`CausalPIMA`.
         y : Ignored
             Present for API consistency.
+        known_nodes : array-like of shape (n_samples, n_nodes), default=None
+            Known outcomes; see :meth:`fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             ``labels_``.
         """
-        return self.fit(X, y).labels_
+        return self.fit(X, y, known_nodes=known_nodes).labels_
 
     def transform(self, X):
         """Return the posterior means in the latent space.
@@ -548,7 +571,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Number of columns of :meth:`transform`."""
         return self.latent_dim_
 
-    def _set_up(self, modalities: Modalities) -> Setup:
+    def _set_up(self, modalities: Modalities, known_nodes) -> Setup:
         """Resolve the parameters for this data."""
         node_sizes = check_node_sizes(self.node_sizes, self.max_components)
         shrinkage = self.covariance_shrinkage
@@ -563,13 +586,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             encoders=per_modality(self.encoders, modalities.names, "encoders"),
             decoders=per_modality(self.decoders, modalities.names, "decoders"),
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
-            modality_weights=tuple(
-                resolve_modality_weights(self.modality_weights, modalities.widths).tolist()
-            ),
+            modality_weights=resolve_modality_weights(self.modality_weights, modalities.widths),
             temperatures=resolve_temperatures(self.temperature, self.max_iter),
             shrinkage=float(shrinkage),
             dtype=modalities.dtype,
             device=resolve_device(self.device),
+            known_nodes=check_known_nodes(known_nodes, modalities.n_samples, node_sizes),
         )
 
     def _reporter(self, restart):
@@ -639,8 +661,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self.latent_dim_ = setup.latent_dim
-        self._covariance_type = self.covariance_type
         self._architecture = {
             "node_sizes": setup.node_sizes,
             "latent_dim": setup.latent_dim,
@@ -654,45 +674,23 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             "dtype": setup.dtype,
         }
         self._state = export_state(best.model)
-        cells = posterior_and_cells(best.model, data)[1].cpu().numpy().argmax(axis=1)
-        occupied = np.unique(cells)
-        empty = np.setdiff1d(np.arange(math.prod(setup.node_sizes)), occupied)
-        order = np.concatenate([occupied, empty])
-        self.cluster_states_ = np.stack(np.unravel_index(order, setup.node_sizes), axis=1)
-        self.labels_ = np.searchsorted(occupied, cells)
+        self.latent_dim_ = setup.latent_dim
+        probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()
+        self.labels_, self.cluster_states_ = number_components(probabilities, setup.node_sizes)
         self.node_labels_ = self.cluster_states_[self.labels_]
-        self.cluster_means_ = self._state["prior.means"][order]
-        covariances = self._state["prior.covariances"][order]
-        self.cluster_covariances_ = sklearn_covariances(covariances, self.covariance_type)
-        self._export_graph(best.graph, order)
+        cells = np.ravel_multi_index(self.cluster_states_.T, setup.node_sizes)
+        self.cluster_means_ = self._state["prior.means"][cells]
+        self._covariance_type = self.covariance_type
+        self.cluster_covariances_ = sklearn_covariances(
+            self._state["prior.covariances"][cells], self.covariance_type
+        )
+        self.edge_weights_ = best.graph.edge_weights
+        self.node_scores_ = best.graph.node_scores
+        self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
+        self.weights_ = self.joint_.ravel()[cells]
+        self.arrangement_ = arrangement_report(best.start)
         self.history_ = {
             key: np.array([terms[key] for terms in best.history]) for key in best.history[0]
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged
-
-    def _export_graph(self, graph: HardGraph, order: np.ndarray) -> None:
-        """Export the graph, its tables and their product."""
-        self.edge_weights_ = graph.edge_weights
-        self.node_scores_ = graph.node_scores
-        names = self._node_names
-        self.dag_ = nx.DiGraph()
-        joint = functools.reduce(np.multiply, graph.tables)
-        for name, size in zip(names, joint.shape, strict=True):
-            self.dag_.add_node(name, size=size)
-        for parent, child in np.argwhere(graph.adjacency):
-            weight = float(graph.edge_weights[parent, child])
-            self.dag_.add_edge(names[parent], names[child], weight=weight)
-        self.cpts_ = {
-            name: _compact_table(table, node, graph.adjacency[:, node])
-            for node, (name, table) in enumerate(zip(names, graph.tables, strict=True))
-        }
-        self.joint_ = joint
-        self.weights_ = joint.ravel()[order]
-
-
-def _compact_table(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
-    """Drop the axes of nodes that are no parents and put the node's own axis last."""
-    others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
-    axis = int(is_parent[:node].sum())
-    return np.moveaxis(table.squeeze(others), axis, -1)

@@ -96,7 +96,7 @@ def find_clusters(
         rows = scaled[rng.choice(len(scaled), _MAX_ROWS, replace=False)]
     n_distinct = len(np.unique(rows, axis=0))
     n_clusters = min(n_clusters, n_distinct)
-    room = len(rows) // (_ROWS_PER_PARAMETER * rows.shape[1])
+    room = max_components(*rows.shape)
     n_components = max(n_clusters, min(_COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
     source = f"mixture of {n_components} in {rows.shape[1]} dimensions"
     clusterings = []
@@ -116,12 +116,12 @@ def kmeans_clusterings(
     random_state: int | np.random.RandomState | None = None,
     n_starts: int = 1,
 ) -> list[Clustering]:
-    """Return k-means clusterings, one per start; fewer clusters where points repeat."""
+    """Return k-means clusterings, each the best of five; fewer clusters where points repeat."""
     rng = check_random_state(random_state)
     n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
     clusterings = []
     for _ in range(n_starts):
-        kmeans = KMeans(n_clusters, n_init=1, random_state=rng.randint(2**31 - 1))
+        kmeans = KMeans(n_clusters, n_init=5, random_state=rng.randint(2**31 - 1))
         responsibilities = np.eye(n_clusters)[kmeans.fit_predict(points)]
         clusterings.append(_describe(responsibilities, points, np.arange(n_clusters), "k-means"))
     return clusterings
@@ -248,6 +248,11 @@ def _separation(shares: np.ndarray, points: np.ndarray) -> float:
             solved = np.linalg.solve(covariances[i] + covariances[j], difference)
             smallest = min(smallest, float(difference @ solved))
     return smallest
+
+
+def max_components(n_samples: int, n_features: int) -> int:
+    """Return how many full-covariance components so many samples bear."""
+    return min(n_samples, _MAX_ROWS) // (_ROWS_PER_PARAMETER * n_features)
 
 
 def smallest_share(n_clusters: int) -> float:

@@ -29,6 +29,9 @@ from .modules import MultimodalVAE
 #: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
 PRIOR_COUNT = 1.0
 
+#: Larger grids start like ``init="linear"``: their arrangement would take longer than the fit.
+MAX_ARRANGED = 128
+
 
 class Setup(NamedTuple):
     """What parameters and data together determine."""
@@ -40,11 +43,12 @@ class Setup(NamedTuple):
     encoders: list
     decoders: list
     hidden_layer_sizes: tuple[int, ...]
-    modality_weights: np.ndarray
+    modality_weights: tuple[float, ...] | None
     temperatures: np.ndarray
     shrinkage: float
     dtype: np.dtype
     device: torch.device
+    known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
 
 
 class HardGraph(NamedTuple):
@@ -86,8 +90,7 @@ def run(
 
     ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to.
     """
-    generator = torch.Generator().manual_seed(seed)
-    rng = np.random.RandomState(seed)
+    generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     model = _initial_model(params, setup, data, scores, generator)
     floors = variance_floors(data) if params.decoder_variance == "learned" else None
     update = BlockUpdate(
@@ -99,14 +102,9 @@ def run(
         "max_grad_norm": params.max_grad_norm,
         "generator": generator,
     }
-    pretrain(
-        model,
-        data,
-        n_epochs=params.pretraining_epochs,
-        kl_weight=1.0 if params.pretraining == "vae" else 0.0,
-        update=update,
-        **steps,
-    )
+    kl_weight = 1.0 if params.pretraining == "vae" else 0.0
+    n_epochs = params.pretraining_epochs
+    pretrain(model, data, n_epochs=n_epochs, kl_weight=kl_weight, update=update, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
     start = _start_clusters(params, setup, model, data, scores, update, rng)
     result = train(
@@ -124,11 +122,10 @@ def run(
         report=report,
         **steps,
     )
-    counts = data_pass(model, data, generator, setup.names).statistics.counts
-    graph = harden_graph(model, counts, params.edge_threshold)
-    objective = data_pass(model, data, generator, setup.names).terms["objective"]
-    model.eval()
-    return Run(model, graph, result.history, result.converged, objective, start)
+    end = data_pass(model, data, generator, setup.names)
+    graph = harden_graph(model, end.statistics.counts, params.edge_threshold)
+    end = data_pass(model, data, generator, setup.names)
+    return Run(model, graph, result.history, result.converged, end.terms["objective"], start)
 
 
 def _initial_model(
@@ -193,24 +190,27 @@ def _start_clusters(
         "covariance_type": update.covariance_type,
         "reg_covar": update.reg_covar,
         "shrinkage": update.shrinkage,
+        "allowed": None if data.allowed is None else data.allowed.cpu(),
     }
     report = None
-    if params.init == "arranged" and len(setup.node_sizes) > 1:
+    n_cells = len(model.prior.means)
+    if params.init == "arranged" and n_cells <= MAX_ARRANGED and len(setup.node_sizes) > 1:
         candidates = find_starts(scores.scaled, setup.node_sizes, random_state=rng)
         chosen, report = choose_start(
-            candidates, scores.scaled, setup.node_sizes, random_state=rng
+            candidates, scores.scaled, setup.node_sizes, known=setup.known_nodes, random_state=rng
         )
-        gamma = torch.zeros(len(model.prior.means), data.n_samples, dtype=torch.float64)
+        gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
         cells = report.arrangements[report.chosen].cells
         gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
+        if options["allowed"] is not None:
+            gamma *= options["allowed"]  # others wait for the next responsibilities
         fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
     else:
         spaces = [posterior.mean.numpy()]
         if params.init != "paper":
             spaces.append(scores.scaled)
-        n_components = len(model.prior.means)
         fit = start_mixture(
-            posterior, spaces, n_components, n_starts=params.n_mixture_init, rng=rng, **options
+            posterior, spaces, n_cells, n_starts=params.n_mixture_init, rng=rng, **options
         )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)

@@ -46,7 +46,8 @@ def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tenso
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
-        probabilities.append(model.log_responsibilities(posterior).exp().T)
+        log_gamma = model.log_responsibilities(posterior, allowed=block.allowed)
+        probabilities.append(log_gamma.exp().T)
     return torch.cat(means), torch.cat(probabilities)
 
 
@@ -59,7 +60,7 @@ def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
     for block in data.blocks():
         posterior = model.encode(block)
         errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
-        reconstruction = model.log_likelihoods(block, errors / len(draws)).sum(dim=0)
+        reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
         mixture = mixture_log_evidence(model.prior.log_weights(), log_density)
         values.append(reconstruction + mixture + entropy(posterior.log_var))

@@ -74,7 +74,8 @@ def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -
 
     The decoder map B of a modality is its least-squares fit on the J whitened scores, the
     decoder variance :math:`s^2` its residual. The encoder is the posterior of that model:
-    map :math:`(B B^T / s^2 + I / M)^{-1} B / s^2` and precision :math:`p + 1/M` with
+    map :math:`(B B^T / s^2 + I / M)^{-1} B / s^2` (with the weight that the modality's errors
+    have in training in the place of :math:`1 / s^2`) and precision :math:`p + 1/M` with
     :math:`p = \mathrm{diag}(B B^T / s^2)`. With a prior expert, which adds the unit precision
     itself, the rows of the map are multiplied by :math:`(p + 1/M) / p` and the precision is p.
 
@@ -87,31 +88,40 @@ def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -
     scores : ndarray of shape (n_samples, latent_dim)
         Whitened principal scores.
     """
-    for m, array in enumerate(data.arrays):
-        rows = np.arange(data.n_samples)
-        if data.observed is not None:
-            rows = np.flatnonzero(data.observed[m].cpu().numpy())
-        rows = rows[_some_rows(len(rows))]
-        _start_modality(model, m, array[rows].double().cpu(), torch.as_tensor(scores[rows]))
+    fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
+    for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
+        _start_encoder(model, m, slope, offset)
 
 
-def _start_modality(model: MultimodalVAE, m: int, x: Tensor, z: Tensor) -> None:
-    """Start one modality from its observed samples and their scores."""
-    encoder, decoder = model.encoders[m], model.decoders[m]
+def _fit_decoder(
+    model: MultimodalVAE, m: int, data: TrainingData, scores: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Fit one modality's observed samples on their scores; start its decoder."""
+    rows = np.arange(data.n_samples)
+    if data.observed is not None:
+        rows = np.flatnonzero(data.observed[m].cpu().numpy())
+    rows = rows[_some_rows(len(rows))]
+    x, z = data.arrays[m][rows].double().cpu(), torch.as_tensor(scores[rows])
     design = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], dim=1)
     coefficients = torch.linalg.lstsq(design, x, driver="gelsd").solution
     slope, offset = coefficients[:-1], coefficients[-1]  # (latent, width), (width,)
     residual = (x - design @ coefficients).square().mean().clamp_min(FLOOR)
     model.log_variances[m] = residual.log()
-    if hasattr(decoder, "start_linear"):
-        decoder.start_linear(slope.T, offset)
+    if hasattr(model.decoders[m], "start_linear"):
+        model.decoders[m].start_linear(slope.T, offset)
+    return slope, offset
+
+
+def _start_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) -> None:
+    """Start one encoder as the posterior of the linear decoder."""
+    encoder = model.encoders[m]
     if not hasattr(encoder, "start_linear"):
         return
-    weight = model.modality_weights[m].double().cpu()
+    weight = model.error_weights()[m].double().cpu()
     share = 1.0 / len(model.encoders)
-    information = weight * slope @ slope.T / residual
+    information = weight * slope @ slope.T
     eye = torch.eye(len(slope), dtype=slope.dtype)
-    encoder_map = torch.linalg.solve(information + share * eye, weight * slope / residual)
+    encoder_map = torch.linalg.solve(information + share * eye, weight * slope)
     precision = information.diagonal().clamp_min(FLOOR)
     if model.prior_expert:
         encoder_map = encoder_map * ((precision + share) / precision)[:, None]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from torch import Tensor
 
@@ -44,6 +45,18 @@ def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 
     return kmeans.fit_predict(points)
 
 
+def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:
+    """Renumber clusters so that most samples are allowed where they are; drop the others' weight.
+
+    Samples that are still not allowed wait for the next responsibilities.
+    """
+    if allowed is None:
+        return gamma
+    agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
+    components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
+    return gamma[np.argsort(components)] * allowed
+
+
 @torch.no_grad()
 def iterate_mixture(
     posterior: DiagonalGaussian,
@@ -52,10 +65,14 @@ def iterate_mixture(
     covariance_type: str,
     reg_covar: float,
     shrinkage: float,
+    allowed: Tensor | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
 ) -> MixtureFit:
-    """Iterate Eq. 17 and 16 with free weights until the bound settles."""
+    """Iterate Eq. 17 and 16 with free weights until the bound settles.
+
+    Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
+    """
     full = covariance_type in ("full", "tied")
     posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
     origin = posterior.mean.mean(dim=0)
@@ -72,6 +89,8 @@ def iterate_mixture(
         means, covariances = update.means, update.covariances
         weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
         log_density = expected_log_density(posterior, means, covariances)
+        if allowed is not None:
+            log_density.masked_fill_(~allowed, -torch.inf)
         gamma = log_responsibilities(weights.log(), log_density).exp()
         previous, bound = bound, mixture_log_evidence(weights.log(), log_density).mean().item()
         if bound - previous < tol:
@@ -89,15 +108,17 @@ def start_mixture(
     covariance_type: str,
     reg_covar: float,
     shrinkage: float,
+    allowed: Tensor | None = None,
     short_iter: int = 10,
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    Each start is iterated a few times, directly and after a mixture with variances only (whole
-    matrices start badly from few samples a cluster); the best one until it settles (Biernacki
-    et al., 2003).
+    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
+    only.
     """
     options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "shrinkage": shrinkage}
+    options["allowed"] = allowed
     simple = options | {"covariance_type": "diag"}
     best = None
     for points in spaces:
@@ -105,12 +126,12 @@ def start_mixture(
             # The first start is the best of several runs, the others bring variety.
             n_runs = KMEANS_RUNS if start == 0 else 1
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
-            starts = [one_hot(labels, n_components)]
+            gamma = match_components(one_hot(labels, n_components), allowed)
             if covariance_type in ("full", "tied"):
-                diagonal = iterate_mixture(posterior, starts[0], max_iter=3 * short_iter, **simple)
-                starts.append(diagonal.responsibilities)
-            for gamma in starts:
-                fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
-                if best is None or fit.bound > best.bound:
-                    best = fit
+                gamma = iterate_mixture(
+                    posterior, gamma, max_iter=3 * short_iter, **simple
+                ).responsibilities
+            fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
+            if best is None or fit.bound > best.bound:
+                best = fit
     return iterate_mixture(posterior, best.responsibilities, **options)

@@ -22,7 +22,7 @@ def build_model(
     hidden_layer_sizes: tuple[int, ...],
     linear: bool,
     full_covariances: bool,
-    modality_weights: Sequence[float],
+    modality_weights: Sequence[float] | None,
     prior_expert: bool,
     sampled_responsibilities: bool,
     dtype: np.dtype,
@@ -49,7 +49,7 @@ def build_model(
         decoders,
         prior,
         shapes,
-        torch.tensor(modality_weights, dtype=torch.float64),
+        None if modality_weights is None else torch.tensor(modality_weights).double(),
         prior_expert,
         sampled_responsibilities,
     )

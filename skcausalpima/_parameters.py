@@ -150,18 +150,17 @@ def resolve_device(device: str) -> torch.device:
 
 def resolve_modality_weights(
     modality_weights: str | Sequence[float], widths: Sequence[int]
-) -> np.ndarray:
-    """Return the factor of every modality's log-likelihood in training."""
+) -> tuple[float, ...] | None:
+    """Return the factor of every modality's log-likelihood in training, None for balanced ones."""
     if isinstance(modality_weights, str):
-        widths = np.asarray(widths, dtype=float)
-        return np.ones(len(widths)) if modality_weights == "elements" else widths.mean() / widths
+        return (1.0,) * len(widths) if modality_weights == "elements" else None
     weights = _as_floats(modality_weights)
     if weights.shape != (len(widths),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(
             f"modality_weights must be 'elements', 'balanced' or {len(widths)} positive numbers, "
             f"one per modality, got {modality_weights!r}."
         )
-    return weights
+    return tuple(weights.tolist())
 
 
 def _as_floats(values: float | Sequence[float]) -> np.ndarray:

@@ -11,7 +11,14 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_random_state
 
 from ._arrangement import Arrangement, arrange
-from ._clusters import Clustering, find_clusters, kmeans_clusterings, smallest_share
+from ._clusters import (
+    Clustering,
+    find_clusters,
+    kmeans_clusterings,
+    max_components,
+    smallest_share,
+)
+from ._known_nodes import known_counts
 
 
 class StartReport(NamedTuple):
@@ -29,6 +36,8 @@ class StartReport(NamedTuple):
         Signals that are reported but do not decide.
     qualified : ndarray of shape (n_candidates,)
         Whether every cell has its cluster and none is below the smallest share.
+    known_agreement : ndarray of shape (n_candidates,), default=None
+        Share of the known outcomes that agree, if any are known.
     """
 
     chosen: int
@@ -40,6 +49,7 @@ class StartReport(NamedTuple):
     overlap: np.ndarray
     smallest_share: np.ndarray
     qualified: np.ndarray
+    known_agreement: np.ndarray | None = None
 
 
 def find_starts(
@@ -52,8 +62,9 @@ def find_starts(
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
-    (four numbers), each from ``n_starts`` starts. One node has no grid to be consistent with and
-    its clusters need not be chains: k-means clusterings of all scores join the candidates.
+    (four numbers), each from ``n_starts`` starts. K-means clusterings of all scores join the
+    candidates where there is one node (no grid to be consistent with), and replace them where there
+    are too few samples for a mixture of twice as many components as cells.
 
     Parameters
     ----------
@@ -75,10 +86,11 @@ def find_starts(
     n_clusters = math.prod(node_sizes)
     candidates = []
     for n_dims in _numbers_of_dimensions(node_sizes, scores.shape[1]):
-        latents = scores[:, :n_dims]
-        candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
-    if len(node_sizes) == 1:
-        n_runs = 2 * len(candidates)
+        if max_components(len(scores), n_dims) >= 2 * n_clusters:
+            latents = scores[:, :n_dims]
+            candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
+    if len(node_sizes) == 1 or not candidates:
+        n_runs = max(len(candidates), 4 * n_starts)
         candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_runs)
     return candidates
 
@@ -88,6 +100,7 @@ def choose_start(
     data: np.ndarray,
     node_sizes: Sequence[int],
     *,
+    known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Clustering, StartReport]:
     """Arrange every candidate on the grid; return the one that the others agree with most.
@@ -95,7 +108,8 @@ def choose_start(
     Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
     are compared after matching nodes of equal size and their outcomes. Only candidates with a
     cluster for every cell, each with a percent of the samples (or a quarter of the mean share),
-    can be chosen, unless none is; all have a say in the agreement.
+    can be chosen, unless none is; all have a say in the agreement. Where outcomes are known, only
+    candidates within two standard errors of the largest share of agreeing ones can be chosen.
 
     Parameters
     ----------
@@ -106,6 +120,8 @@ def choose_start(
         whitened.
     node_sizes : sequence of int
         Number of outcomes of each node.
+    known : ndarray of shape (n_samples, n_nodes), default=None
+        Known outcomes, -1 where unknown.
     random_state : int, RandomState or None, default=None
         Used by the search of large grids.
 
@@ -119,7 +135,7 @@ def choose_start(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
-    arrangements = [_arrange_clusters(candidate, data, sizes, rng) for candidate in candidates]
+    arrangements = [_arrange_clusters(c, data, sizes, known, rng) for c in candidates]
     nodes = [
         grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)
         for candidate, arrangement in zip(candidates, arrangements, strict=True)
@@ -128,6 +144,10 @@ def choose_start(
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = share >= smallest_share(len(grid))
     eligible = qualified if qualified.any() else np.ones_like(qualified)
+    right = None
+    if known is not None:
+        right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
+        eligible = eligible & _not_clearly_below(right, eligible, int((known >= 0).sum()))
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
     return candidates[chosen], StartReport(
         chosen,
@@ -139,6 +159,7 @@ def choose_start(
         np.array([candidate.overlap for candidate in candidates]),
         share,
         qualified,
+        right,
     )
 
 
@@ -149,15 +170,28 @@ def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[i
     return sorted({min(int(number), n_features) for number in numbers})
 
 
+def _not_clearly_below(shares: np.ndarray, eligible: np.ndarray, n_known: int) -> np.ndarray:
+    """Tell which shares of n_known outcomes are within two errors of the best eligible one."""
+    best = shares[eligible].max()
+    smoothed = (best * n_known + 1) / (n_known + 2)  # a share of 1 has an error, too
+    return shares >= best - 2 * np.sqrt(smoothed * (1 - smoothed) / n_known)
+
+
 def _arrange_clusters(
-    candidate: Clustering, data: np.ndarray, sizes: tuple[int, ...], rng: np.random.RandomState
+    candidate: Clustering,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
 ) -> Arrangement:
     """Arrange the clusters by the means of their samples."""
     n_clusters = len(candidate.means)
     counts = np.bincount(candidate.labels, minlength=n_clusters)
     sums = np.zeros((n_clusters, data.shape[1]))
     np.add.at(sums, candidate.labels, data)
-    return arrange(sums / np.maximum(counts, 1)[:, None], counts, sizes, random_state=rng)
+    tables = None if known is None else known_counts(known, candidate.labels, n_clusters, sizes)
+    means = sums / np.maximum(counts, 1)[:, None]
+    return arrange(means, counts, sizes, known=tables, random_state=rng)
 
 
 def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:

@@ -37,11 +37,14 @@ class TrainingData(NamedTuple):
         True where a sample has the modality; None where nothing is missing.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
+    allowed : Tensor of shape (n_components, n_samples), default=None
+        True where a sample may belong to a cell; None where nothing is known.
     """
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
     dtype: torch.dtype
+    allowed: Tensor | None = None
 
     @property
     def n_samples(self) -> int:
@@ -63,13 +66,17 @@ class TrainingData(NamedTuple):
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
         arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
-        observed = None if self.observed is None else self.observed[:, rows]
-        return Batch(arrays, observed)
+        return Batch(arrays, *self._known(rows))
 
     def subset(self, rows: Tensor | slice) -> TrainingData:
         """Return some samples as data of their own."""
-        observed = None if self.observed is None else self.observed[:, rows]
-        return TrainingData(tuple(array[rows] for array in self.arrays), observed, self.dtype)
+        observed, allowed = self._known(rows)
+        arrays = tuple(array[rows] for array in self.arrays)
+        return TrainingData(arrays, observed, self.dtype, allowed)
+
+    def _known(self, rows: Tensor | slice) -> list[Tensor | None]:
+        tables = (self.observed, self.allowed)
+        return [None if table is None else table[:, rows] for table in tables]
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
@@ -188,7 +195,7 @@ def data_pass(
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_gamma = model.log_responsibilities(
-                posterior, z if model.sampled_responsibilities else None
+                posterior, z if model.sampled_responsibilities else None, block.allowed
             )
             part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
             statistics = part if statistics is None else statistics + part
@@ -205,18 +212,19 @@ def _terms(
     model: MultimodalVAE, data: TrainingData, errors: Tensor, sums: Tensor, names: tuple[str, ...]
 ) -> dict[str, float]:
     """Name the terms of the bound; the reconstruction follows from the squared errors."""
-    log_vars = model.log_variances.double()
-    constants = data.n_elements * (math.log(2 * math.pi) + log_vars)
-    reconstruction = -0.5 * (constants + errors * torch.exp(-log_vars)) / data.n_samples
+    n, observed = data.n_samples, None
+    if data.observed is not None:
+        observed = data.observed.double().mean(dim=1, keepdim=True)
+    errors = errors[:, None] / n
+    reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
     terms = {
-        f"reconstruction_{name}": value
-        for name, value in zip(names, reconstruction.tolist(), strict=True)
+        f"reconstruction_{name}": value for name, value in zip(names, reconstruction, strict=True)
     }
     keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
-    terms |= dict(zip(keys, (sums / data.n_samples).tolist(), strict=True))
+    terms |= dict(zip(keys, (sums / n).tolist(), strict=True))
     terms["lower_bound"] = sum(terms.values())
-    weighted = model.modality_weights.double() @ reconstruction
-    terms["objective"] = terms["lower_bound"] + (weighted - reconstruction.sum()).item()
+    trained = model.training_log_likelihood(errors.to(model.log_variances), observed).item()
+    terms["objective"] = terms["lower_bound"] + trained - sum(reconstruction)
     return terms
 
 

@@ -79,7 +79,7 @@ def test_smallest_and_second_misfit_equal_brute_force(sizes, n_clusters):
 )
 def test_enumeration_lists_each_distinct_arrangement_once(sizes, number):
     means = np.random.default_rng(0).normal(size=(math.prod(sizes), 3))
-    placed, _ = _arrangement._enumerate(_arrangement._make_problem(means, sizes))
+    placed, _ = _arrangement._enumerate(_arrangement.make_problem(means, sizes))
     assert len(placed) == number == _arrangement._n_distinct(len(means), sizes)
     assert len({_partitions(cells, sizes) for cells in placed}) == number
 

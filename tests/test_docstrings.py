@@ -14,6 +14,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_
 MODULES = [
     "skcausalpima",
     "skcausalpima.datasets",
+    "skcausalpima.exceptions",
     "skcausalpima.functional",
     "skcausalpima.graph",
     "skcausalpima.metrics",

@@ -9,9 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_user_guide():
+@pytest.mark.parametrize("page", ["user_guide", "identification"])
+def test_the_guides(page):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    path = ROOT / "doc" / "user_guide.rst"
+    path = ROOT / "doc" / f"{page}.rst"
     result = doctest.testfile(str(path), module_relative=False, optionflags=flags)
     assert result.attempted > 10
     assert result.failed == 0
@@ -23,11 +24,10 @@ def indented_block(text, directive):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["README.rst", "doc/index.rst"])
-def test_the_short_example(path):
-    code = indented_block((ROOT / path).read_text(), ".. code-block:: python")
+def test_the_readmes_example():
+    code = indented_block((ROOT / "README.rst").read_text(), ".. code-block:: python")
     assert "est.fit" in code
-    exec(compile(code, path, "exec"), {})
+    exec(compile(code, "README.rst", "exec"), {})
 
 
 def test_the_readme_has_two_commands_and_the_example_exists():

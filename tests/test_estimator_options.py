@@ -31,11 +31,9 @@ def test_objective_weighs_the_modalities(quick, pair):
 
 
 def test_weights_words_and_numbers(quick, pair, fitted):
-    """Balanced: mean width / width = 5/6 and 5/4. The score is the plain bound in any case."""
-    numbers = quick(modality_weights=[5 / 6, 5 / 4]).fit(pair)
-    assert numbers.lower_bound_ == fitted.lower_bound_
+    """Elements are the plain bound; what training weighs is in tests/modules."""
     elements = quick(modality_weights="elements").fit(pair)
-    assert_array_equal(elements.history_["objective"], elements.history_["lower_bound"])
+    assert_allclose(elements.history_["objective"], elements.history_["lower_bound"], rtol=1e-12)
     assert elements.lower_bound_ == quick(modality_weights=[1, 1]).fit(pair).lower_bound_
     assert elements.lower_bound_ != fitted.lower_bound_
 
@@ -112,7 +110,8 @@ def test_temperature(quick, pair, temperature, expected):
         {"decoder_variance": 0.3},
         {"hidden_layer_sizes": ()},
         {"reg_covar": 0.1},
-        {"n_mixture_init": 5},
+        {"init": "linear"},
+        {"init": "linear", "n_mixture_init": 5},
     ],
     ids=str,
 )

@@ -194,7 +194,18 @@ class PreparedComponents(NamedTuple):
     offsets: Tensor | None
 
     def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
-        """Evaluate Eq. 34 or 35; see :func:`expected_log_density`."""
+        """Evaluate Eq. 34 or 35; see :func:`expected_log_density`.
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Mean and log-variance of shape (n_samples, latent_dim).
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            Expected log-densities in nats.
+        """
         mu, variance = (posterior.mean - self.centre).T, posterior.log_var.exp().T
         if self.offsets is None:  # no (sample, component, latent) array is made
             quadratic = self.precisions @ (mu.square() + variance) - 2.0 * self.linear @ mu

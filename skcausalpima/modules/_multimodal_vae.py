@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,10 +34,13 @@ class Batch(NamedTuple):
         Per modality a tensor of shape (n_samples, width); missing rows hold zeros.
     observed : Tensor of shape (n_modalities, n_samples) or None
         True where a sample has the modality; None where nothing is missing.
+    allowed : Tensor of shape (n_components, n_samples), default=None
+        True where a sample may belong to a cell; None where nothing is known.
     """
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
+    allowed: Tensor | None = None
 
 
 class BoundWithErrors(NamedTuple):
@@ -55,20 +59,21 @@ class BoundWithErrors(NamedTuple):
 
 
 class MultimodalVAE(nn.Module):
-    """Variational autoencoder of several modalities with a causal mixture prior.
+    r"""Variational autoencoder of several modalities with a causal mixture prior.
 
     Parameters
     ----------
     encoders : sequence of torch.nn.Module
-        Per modality a module from (n_samples, *shape) to (n_samples, 2 * latent_dim).
+        Per modality a module from (n_samples, \*shape) to (n_samples, 2 * latent_dim).
     decoders : sequence of torch.nn.Module
-        Per modality a module from (n_samples, latent_dim) to (n_samples, *shape).
+        Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape).
     prior : CausalPrior
         The prior.
     shapes : sequence of tuple of int
         Shape of one sample of each modality.
-    modality_weights : Tensor of shape (n_modalities,)
-        Factors of the modalities' log-likelihoods in training; ones give the plain ELBO.
+    modality_weights : Tensor of shape (n_modalities,) or None
+        Factors of the modalities' log-likelihoods in training; ones give the plain ELBO. None
+        balances the modalities, see :meth:`error_weights`.
     prior_expert : bool, default=True
         Whether N(0, I) is one of the experts.
     sampled_responsibilities : bool, default=False
@@ -81,7 +86,7 @@ class MultimodalVAE(nn.Module):
         decoders: Sequence[nn.Module],
         prior: CausalPrior,
         shapes: Sequence[tuple[int, ...]],
-        modality_weights: Tensor,
+        modality_weights: Tensor | None,
         prior_expert: bool = True,
         sampled_responsibilities: bool = False,
     ) -> None:
@@ -158,26 +163,83 @@ class MultimodalVAE(nn.Module):
         )
         return errors if batch.observed is None else errors * batch.observed
 
-    def log_likelihoods(self, batch: Batch, squared_errors: Tensor) -> Tensor:
+    def log_likelihoods(self, squared_errors: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return the log-likelihood of every modality (Eq. 26).
 
         Parameters
         ----------
-        batch : Batch
-            Samples.
         squared_errors : Tensor of shape (n_modalities, n_samples)
             From :meth:`squared_errors`.
+        observed : Tensor of shape (n_modalities, n_samples), default=None
+            Which modalities count; a number in [0, 1] where errors are averages over samples.
 
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
             In nats; zero where a modality is missing.
         """
-        widths = squared_errors.new_tensor([[array.shape[1]] for array in batch.arrays])
-        values = isotropic_log_likelihood(squared_errors, widths, self.log_variances[:, None])
-        return values if batch.observed is None else values * batch.observed
+        log_variances = self.log_variances[:, None]
+        widths = self._widths()[:, None]
+        if observed is not None:
+            widths = widths * observed  # a missing modality has no elements, and no error
+        return isotropic_log_likelihood(squared_errors, widths, log_variances)
 
-    def log_responsibilities(self, posterior: DiagonalGaussian, z: Tensor | None = None) -> Tensor:
+    def error_weights(self) -> Tensor:
+        r"""Return the factor of half the squared error of each modality in training.
+
+        :math:`w_m / s_m^2`, or where modalities are balanced :math:`\bar D / (D_m \bar s^2)`, with
+        the mean width and the mean decoder variance: every modality's mean squared error counts
+        alike, however wide or noisy it is.
+
+        Returns
+        -------
+        Tensor of shape (n_modalities,)
+            Nonnegative factors.
+        """
+        if self.modality_weights is not None:
+            return self.modality_weights * torch.exp(-self.log_variances)
+        widths = self._widths()
+        return widths.mean() / (widths * self.log_variances.exp().mean())
+
+    def training_log_likelihood(
+        self, squared_errors: Tensor, observed: Tensor | None = None
+    ) -> Tensor:
+        """Return the log-likelihood that training maximises (Eq. 26, weighted or balanced).
+
+        Balanced modalities count as isotropic observations of the mean width and of one variance,
+        the mean of the decoder variances.
+
+        Parameters
+        ----------
+        squared_errors : Tensor of shape (n_modalities, n_samples)
+            From :meth:`squared_errors`.
+        observed : Tensor of shape (n_modalities, n_samples), default=None
+            See :meth:`log_likelihoods`.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            In nats.
+        """
+        if self.modality_weights is not None:
+            return self.modality_weights @ self.log_likelihoods(squared_errors, observed)
+        widths = self._widths()[:, None]
+        mean_width, log_variance = widths.mean(), self.log_variances.exp().mean().log()
+        if observed is not None:
+            mean_width = mean_width * observed
+        errors = squared_errors * (widths.mean() / widths)
+        return isotropic_log_likelihood(errors, mean_width, log_variance).sum(dim=0)
+
+    def _widths(self) -> Tensor:
+        """Return the number of elements of each modality."""
+        return self.log_variances.new_tensor([math.prod(shape) for shape in self.shapes])
+
+    def log_responsibilities(
+        self,
+        posterior: DiagonalGaussian,
+        z: Tensor | None = None,
+        allowed: Tensor | None = None,
+    ) -> Tensor:
         """Return the log-responsibilities of the cells (Eq. 16).
 
         Parameters
@@ -186,6 +248,8 @@ class MultimodalVAE(nn.Module):
             Posterior of the samples.
         z : Tensor of shape (n_samples, latent_dim), default=None
             Where to evaluate the densities; None takes the expectation over the posterior.
+        allowed : Tensor of shape (n_components, n_samples), default=None
+            Cells that a sample may belong to; the others get -inf. None allows all.
 
         Returns
         -------
@@ -194,13 +258,21 @@ class MultimodalVAE(nn.Module):
         """
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-        log_density = self.prior.expected_log_density(posterior)
+        log_density = self._log_density(posterior, allowed)
         return _log_responsibilities(self.prior.log_weights(), log_density)
+
+    def _log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None) -> Tensor:
+        """Return the expected log-densities, -inf in cells that are not allowed."""
+        log_density = self.prior.expected_log_density(posterior)
+        return log_density if allowed is None else log_density.masked_fill(~allowed, -torch.inf)
 
     def elbo(
         self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
     ) -> BoundWithErrors:
         """Return the (weighted) evidence lower bound of every sample (Eq. 31).
+
+        Where the batch says which cells are allowed, the bound is that of the sample and of its
+        lying in one of these.
 
         Parameters
         ----------
@@ -219,12 +291,12 @@ class MultimodalVAE(nn.Module):
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
-        reconstruction = self.modality_weights @ self.log_likelihoods(batch, errors)
+        reconstruction = self.training_log_likelihood(errors, batch.observed)
         log_weights = self.prior.log_weights(score_noise)
-        log_density = self.prior.expected_log_density(posterior)
+        log_density = self._log_density(posterior, batch.allowed)
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-            gamma = _log_responsibilities(log_weights, self.prior.expected_log_density(at_z))
+            gamma = _log_responsibilities(log_weights, self._log_density(at_z, batch.allowed))
             mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         else:
             mixture = mixture_log_evidence(log_weights, log_density)
@@ -249,7 +321,7 @@ class MultimodalVAE(nn.Module):
         """
         posterior = self.encode(batch)
         errors = self.squared_errors(batch, rsample(posterior, noise))
-        reconstruction = self.modality_weights @ self.log_likelihoods(batch, errors)
+        reconstruction = self.training_log_likelihood(errors, batch.observed)
         if kl_weight == 0.0:
             return reconstruction
         variance = posterior.log_var.exp()

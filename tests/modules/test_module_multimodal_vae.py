@@ -170,3 +170,21 @@ def test_extreme_log_variances_are_kept_finite(batch, noise):
     bound.sum().backward()
     assert torch.isfinite(bound).all()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_balanced_modalities_count_alike(batch, noise):
+    """Scaling a modality's width and variance out: each mean squared error has one factor."""
+    model = make_model()
+    model.modality_weights = None
+    mean_variance = model.log_variances.exp().mean()
+    mean_squared = model.error_weights() * torch.tensor([6.0, 4.0])
+    assert_allclose(mean_squared.numpy(), [5.0 / mean_variance] * 2, rtol=1e-12)
+    errors = model.squared_errors(batch, noise)
+    norm = torch.distributions.Normal(0.0, mean_variance.sqrt())
+    expected = torch.zeros(7, dtype=torch.float64)
+    for m, width in enumerate([6, 4]):
+        seen = torch.ones(7) if batch.observed is None else batch.observed[m]
+        element = norm.log_prob((errors[m] / width).sqrt())  # of the mean width, 5 elements
+        expected += 5.0 * element * seen
+    got = model.training_log_likelihood(errors, batch.observed)
+    assert_allclose(got.detach().numpy(), expected.detach().numpy(), rtol=1e-10)

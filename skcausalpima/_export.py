@@ -1,0 +1,93 @@
+"""What a run leaves behind, in the form in which the estimator shows it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import networkx as nx
+import numpy as np
+
+from ._fitting import HardGraph
+from ._start_selection import StartReport
+from .exceptions import ArrangementWarning
+
+#: Below this ratio of the second smallest misfit to the smallest an arrangement is a near tie.
+NEAR_TIE = 1.05
+
+
+def number_components(
+    probabilities: np.ndarray, node_sizes: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number the cells so that those that hold samples come first.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_cells)
+        Of the cells in C order.
+    node_sizes : sequence of int
+        Shape of the grid.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Component of each sample, contiguous from 0.
+    states : ndarray of shape (n_components, n_nodes)
+        Outcomes of the nodes in each component.
+    """
+    cells = probabilities.argmax(axis=1)
+    occupied = np.unique(cells)
+    empty = np.setdiff1d(np.arange(math.prod(node_sizes)), occupied)
+    states = np.unravel_index(np.concatenate([occupied, empty]), tuple(node_sizes))
+    return np.searchsorted(occupied, cells), np.stack(states, axis=1)
+
+
+def graph_and_tables(
+    graph: HardGraph, names: Sequence[str]
+) -> tuple[nx.DiGraph, dict[str, np.ndarray], np.ndarray]:
+    """Return the graph, its tables and their product, the joint of the nodes."""
+    joint = functools.reduce(np.multiply, graph.tables)
+    dag = nx.DiGraph()
+    for name, size in zip(names, joint.shape, strict=True):
+        dag.add_node(name, size=size)
+    for parent, child in np.argwhere(graph.adjacency):
+        weight = float(graph.edge_weights[parent, child])
+        dag.add_edge(names[parent], names[child], weight=weight)
+    tables = {
+        name: _compact_table(table, node, graph.adjacency[:, node])
+        for node, (name, table) in enumerate(zip(names, graph.tables, strict=True))
+    }
+    return dag, tables, joint
+
+
+def _compact_table(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
+    """Drop the axes of nodes that are no parents and put the node's own axis last."""
+    others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
+    axis = int(is_parent[:node].sum())
+    return np.moveaxis(table.squeeze(others), axis, -1)
+
+
+def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
+    """Report how clusters were laid on the grid; warn where it was nearly a tie."""
+    if start is None:
+        return None
+    chosen = start.arrangements[start.chosen]
+    if chosen.ties > 1 or chosen.gap < NEAR_TIE:
+        warnings.warn(
+            f"The arrangement of clusters on the grid is a near tie: the next best one fits "
+            f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
+            "arrangement_; other node_sizes may suit the data better.",
+            ArrangementWarning,
+            stacklevel=4,
+        )
+    return SimpleNamespace(
+        misfit=chosen.misfit,
+        gap=chosen.gap,
+        ties=chosen.ties,
+        node_shares=chosen.node_shares,
+        agreement=float(start.agreement[start.chosen]),
+        smallest_share=float(start.smallest_share[start.chosen]),
+    )

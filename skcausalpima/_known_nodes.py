@@ -1,0 +1,153 @@
+"""Outcomes of nodes that are known for some samples: what they allow, and what agrees with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def check_known_nodes(
+    known_nodes: Any, n_samples: int, node_sizes: Sequence[int]
+) -> np.ndarray | None:
+    """Return known outcomes as an array of integers; None where nothing is known.
+
+    Parameters
+    ----------
+    known_nodes : array-like of shape (n_samples, n_nodes) or None
+        Outcomes, -1 where unknown.
+    n_samples : int
+        Number of training samples.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_nodes) or None
+        Outcomes, -1 where unknown.
+    """
+    if known_nodes is None:
+        return None
+    known = np.asarray(known_nodes)
+    expected = (n_samples, len(node_sizes))
+    if known.shape != expected:
+        raise ValueError(
+            f"known_nodes must have shape (n_samples, n_nodes) = {expected}, one column per entry "
+            f"of node_sizes, got shape {known.shape}. Fill columns of unknown nodes with -1."
+        )
+    if known.dtype.kind not in "iu":
+        raise ValueError(
+            f"known_nodes must hold integers, the number of each outcome and -1 where it is "
+            f"unknown, got dtype {known.dtype}. Replace NaN by -1, then use astype(int)."
+        )
+    for node, size in enumerate(node_sizes):
+        wrong = (known[:, node] < -1) | (known[:, node] >= size)
+        if wrong.any():
+            raise ValueError(
+                f"known_nodes[:, {node}] must lie between 0 and {size - 1}, because "
+                f"node_sizes[{node}] is {size}, or be -1 where it is unknown, got "
+                f"{known[wrong, node][0]}."
+            )
+    return known.astype(np.int64) if (known >= 0).any() else None
+
+
+def allowed_cells(known: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:
+    """Return which cells, in C order, are consistent with what is known of each sample.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n_samples, n_nodes)
+        Outcomes, -1 where unknown.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    ndarray of shape (n_cells, n_samples)
+        Booleans; at least one per sample is true.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._known_nodes import allowed_cells
+    >>> allowed_cells(np.array([[0, -1], [1, 0]]), (2, 2)).T.astype(int)
+    array([[1, 1, 0, 0],
+           [0, 0, 1, 0]])
+    """
+    allowed = np.ones((*node_sizes, len(known)), dtype=bool)
+    for node, size in enumerate(node_sizes):
+        fits = (known[:, node] < 0) | (known[:, node] == np.arange(size)[:, None])
+        others = [axis for axis in range(len(node_sizes)) if axis != node]
+        allowed &= np.expand_dims(fits, others)
+    return allowed.reshape(-1, len(known))
+
+
+def known_counts(
+    known: np.ndarray, labels: np.ndarray, n_clusters: int, node_sizes: Sequence[int]
+) -> list[np.ndarray]:
+    """Count the samples of each cluster that are known to have each outcome.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n_samples, n_nodes)
+        Outcomes, -1 where unknown.
+    labels : ndarray of shape (n_samples,)
+        Cluster of each sample.
+    n_clusters : int
+        Number of clusters.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    list of ndarray of shape (n_clusters, size)
+        One table per node.
+    """
+    tables = []
+    for column, size in zip(known.T, node_sizes, strict=True):
+        table = np.zeros((n_clusters, size), dtype=np.int64)
+        np.add.at(table, (labels[column >= 0], column[column >= 0]), 1)
+        tables.append(table)
+    return tables
+
+
+def align_nodes(
+    outcomes: np.ndarray, counts: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Swap nodes of one size and renumber outcomes so that most known outcomes agree.
+
+    What is not known keeps its place and number where it can.
+
+    Parameters
+    ----------
+    outcomes : ndarray of shape (n_clusters, n_nodes)
+        Outcomes of the cell that each cluster lies on.
+    counts : sequence of ndarray of shape (n_clusters, size)
+        From :func:`known_counts`.
+
+    Returns
+    -------
+    outcomes : ndarray of shape (n_clusters, n_nodes)
+        The new outcomes.
+    order : ndarray of shape (n_nodes,)
+        The node that comes to each place.
+    agreement : int
+        Number of known outcomes that agree.
+    """
+    sizes = [table.shape[1] for table in counts]
+    n_nodes, step = len(sizes), 0.4 / (sum(sizes) + len(sizes))  # all steps add up to below 1
+    gains = np.full((n_nodes, n_nodes), -1e9)  # (place, node)
+    numbers = {}
+    for place, node in np.ndindex(n_nodes, n_nodes):
+        if sizes[place] != sizes[node]:
+            continue
+        table = np.eye(sizes[node])[:, outcomes[:, node]] @ counts[place]  # (old, new)
+        bonus = step * np.eye(sizes[node])
+        numbers[place, node] = linear_sum_assignment(table + bonus, maximize=True)[1]
+        gains[place, node] = (table + bonus)[np.arange(len(table)), numbers[place, node]].sum()
+    order = linear_sum_assignment(gains + step * np.eye(n_nodes), maximize=True)[1]
+    columns = [numbers[place, node][outcomes[:, node]] for place, node in enumerate(order)]
+    agreement = sum(int(gains[place, node]) for place, node in enumerate(order))
+    return np.stack(columns, axis=1), order, agreement

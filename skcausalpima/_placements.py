@@ -1,0 +1,156 @@
+"""Placing clusters on a grid: the misfit of main effects, and the search of large grids."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+_N_RESTARTS = 200
+_N_POLISHED = 5  # optima of a grid with empty cells that swaps then improve
+
+
+class Problem(NamedTuple):
+    """Centred means and the grid they are to be laid on."""
+
+    means: np.ndarray  # (n_clusters, n_features), centred and of unit total variation
+    sizes: tuple[int, ...]
+    outcomes: np.ndarray  # (n_cells, n_nodes): outcomes of each cell
+    design: np.ndarray  # (n_cells, n_effects): base and treatment-coded effects
+    known: list[np.ndarray] | None  # per node (n_clusters, size): samples of known outcome
+    bonus: np.ndarray  # (n_clusters, n_cells): known outcomes that agree, above any misfit
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every cell gets a cluster (then main effects are orthogonal)."""
+        return len(self.means) == len(self.design)
+
+    @property
+    def tolerance(self) -> float:
+        """Rounding error of misfits and bonuses: smaller improvements are none."""
+        return 1e-12 * (1.0 - self.bonus.min(initial=0.0))
+
+
+def make_problem(
+    means: np.ndarray, sizes: tuple[int, ...], known: list[np.ndarray] | None = None
+) -> Problem:
+    """Centre and scale the means; code the grid."""
+    outcomes = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
+    effects = [
+        (outcomes[:, [node]] == np.arange(1, size)).astype(float) for node, size in enumerate(sizes)
+    ]
+    design = np.concatenate([np.ones((len(outcomes), 1)), *effects], axis=1)
+    largest = np.abs(means).max(initial=0.0)
+    centred = means - means.mean(axis=0) if len(means) else means
+    norm = np.linalg.norm(centred)
+    # identical means are rounding noise once centred
+    centred = centred / norm if norm > 1e-12 * largest else np.zeros_like(centred)
+    agreeing = np.zeros((len(means), len(outcomes)))
+    for node, table in enumerate(known or []):
+        agreeing += table[:, outcomes[:, node]]
+    agreeing -= agreeing.max(axis=1, keepdims=True)  # small numbers keep the misfit's digits
+    return Problem(centred, sizes, outcomes, design, known, 10.0 * agreeing)
+
+
+def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:
+    r"""Return :math:`\mathrm{tr}((I - H) M M^T)` for each placing (n, n_clusters) of clusters."""
+    gram = problem.means @ problem.means.T
+    if problem.is_full:
+        kernel = _kernel(problem)
+        explained = np.array([np.vdot(kernel[np.ix_(state, state)], gram) for state in states])
+        return np.maximum(np.trace(gram) - explained, 0.0)
+    designs = problem.design[states]  # (n, n_clusters, n_effects)
+    normal = np.swapaxes(designs, 1, 2) @ designs
+    moments = np.swapaxes(designs, 1, 2) @ gram @ designs
+    explained = np.einsum("sij,sji->s", np.linalg.pinv(normal, hermitian=True), moments)
+    return np.maximum(np.trace(gram) - explained, 0.0)
+
+
+def _objectives(states: np.ndarray, problem: Problem) -> np.ndarray:
+    """Return misfits less the bonus of known outcomes."""
+    bonus = problem.bonus[np.arange(states.shape[1]), states]  # (n, n_clusters)
+    return misfits_of(states, problem) - bonus.sum(axis=1)
+
+
+def _kernel(problem: Problem) -> np.ndarray:
+    """Return the projector on main effects of a full grid, for centred means."""
+    sizes, outcomes = problem.sizes, problem.outcomes
+    same = outcomes[:, None, :] == outcomes[None, :, :]  # (n_cells, n_cells, n_nodes)
+    return (same * np.array(sizes)).sum(axis=2) / len(outcomes)
+
+
+def search(problem: Problem, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Descend from many starts; return the optima and the best one's neighbours."""
+    n_clusters, n_cells = len(problem.means), len(problem.design)
+    optima = np.stack(
+        [_descend(rng.permutation(n_cells)[:n_clusters], problem) for _ in range(_N_RESTARTS)]
+    )
+    optima = np.unique(optima, axis=0)
+    if not problem.is_full:
+        best_few = _objectives(optima, problem).argsort()[:_N_POLISHED]
+        optima = np.stack([*optima, *(_polish(optima[index], problem) for index in best_few)])
+    best = optima[_objectives(optima, problem).argmin()]
+    states = np.concatenate([optima, _neighbours(best, n_cells)])
+    return states, misfits_of(states, problem)
+
+
+def _descend(cells: np.ndarray, problem: Problem) -> np.ndarray:
+    """Fit effects and place all clusters anew by turns, then swap pairs; each lowers the misfit."""
+    while True:
+        effects = np.linalg.pinv(problem.design[cells]) @ problem.means
+        predicted = problem.design @ effects  # (n_cells, n_features)
+        cost = np.square(predicted).sum(axis=1) - 2 * problem.means @ predicted.T - problem.bonus
+        _, new = linear_sum_assignment(cost)
+        rows = np.arange(len(new))
+        if cost[rows, cells].sum() - cost[rows, new].sum() < problem.tolerance:
+            break
+        cells = new
+    return _swap_descent(cells, problem) if problem.is_full else cells
+
+
+def _swap_descent(cells: np.ndarray, problem: Problem) -> np.ndarray:
+    """Apply the best swap of two clusters until none lowers the misfit of a full grid."""
+    cells, kernel = cells.copy(), _kernel(problem)
+    gram = problem.means @ problem.means.T
+    diagonal = np.diag(gram)
+    distances = diagonal[:, None] + diagonal - 2 * gram
+    while True:
+        placed = kernel[np.ix_(cells, cells)]
+        product = gram @ placed
+        own = np.diag(product)
+        gain = product + product.T - own[:, None] - own
+        gain -= (placed - placed[0, 0]) * distances
+        bonus = problem.bonus[:, cells]
+        gain += bonus + bonus.T - np.diag(bonus)[:, None] - np.diag(bonus)
+        first, second = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[first, second] <= problem.tolerance:
+            return cells
+        cells[[first, second]] = cells[[second, first]]
+
+
+def _neighbours(cells: np.ndarray, n_cells: int) -> np.ndarray:
+    """Return all placings one swap of two clusters, or one move to a free cell, away."""
+    n_clusters = len(cells)
+    free = np.setdiff1d(np.arange(n_cells), cells)
+    first, second = np.triu_indices(n_clusters, 1)
+    swapped = np.repeat(cells[None], len(first), axis=0)
+    rows = np.arange(len(first))
+    swapped[rows, first], swapped[rows, second] = cells[second], cells[first]
+    moved = np.repeat(cells[None], n_clusters * len(free), axis=0)
+    moved[np.arange(len(moved)), np.repeat(np.arange(n_clusters), len(free))] = np.tile(
+        free, n_clusters
+    )
+    return np.concatenate([swapped, moved])
+
+
+def _polish(cells: np.ndarray, problem: Problem) -> np.ndarray:
+    """Take the best neighbour, by the misfit of occupied cells, while that helps."""
+    misfit = _objectives(cells[None], problem)[0]
+    while True:
+        neighbours = _neighbours(cells, len(problem.design))
+        misfits = _objectives(neighbours, problem)
+        if misfits.min() >= misfit - problem.tolerance:
+            return cells
+        cells, misfit = neighbours[misfits.argmin()], misfits.min()
