@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from skcausalpima._model_state import build_model
-from skcausalpima._training import BlockUpdate, TrainingData, train
+from skcausalpima._training import BlockUpdate, train
+from skcausalpima._training_data import TrainingData
 from skcausalpima.datasets import make_circles_images
 
 HIDDEN = (128, 64, 32, 16)

@@ -37,7 +37,7 @@ from ._parameters import (
     resolve_temperatures,
 )
 from ._scaling import ModalityScaler
-from ._training import TrainingData
+from ._training_data import TrainingData
 from .modules import MultimodalVAE
 
 
@@ -89,7 +89,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Added to the variances of the components.
     decoder_variance : float or "learned", default="learned"
         Variance of the decoders in scaled units. ``"learned"`` sets each modality's to its
-        optimum, the mean squared error, after every epoch.
+        optimum, the mean squared error of the epoch, after every epoch.
     responsibilities : {"expected", "sample"}, default="expected"
         Whether training takes the responsibilities in expectation over the posterior, which is
         optimal, or at the sampled latent point, as the paper does.
@@ -145,7 +145,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
         fitted on a GPU predicts on the CPU where there is none.
     random_state : int, RandomState instance or None, default=None
-        Source of all randomness.
+        Source of all randomness. None takes it from NumPy's global state, an int or RandomState
+        leaves that untouched.
     verbose : int, default=0
         Whether to print the bound after every epoch.
 
@@ -365,7 +366,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             seed = rng.randint(2**31 - 1)
             with seeded_modules(setup.device, seed):
                 candidate = run(self, setup, data, scores, seed, report)
-            if best is None or candidate.objective > best.objective:
+            if best is None or not best.objective >= candidate.objective:
                 best = candidate
         self._export(best, setup, data)
         self.lower_bound_ = float(self._bounds(best.model, data, modalities).mean())

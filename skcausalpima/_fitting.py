@@ -16,13 +16,13 @@ from ._model_state import build_model, check_modules
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
     BlockUpdate,
-    TrainingData,
     data_pass,
     encode_all,
     pretrain,
     train,
     variance_floors,
 )
+from ._training_data import TrainingData
 from .functional import DiagonalGaussian, tables_from_counts
 from .modules import MultimodalVAE
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._training import TrainingData
+from ._training_data import TrainingData
 from .functional import entropy, mixture_log_evidence, rsample
 from .modules import MultimodalVAE
 

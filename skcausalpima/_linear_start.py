@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
-from ._training import TrainingData
+from ._training_data import TrainingData
 from .modules import MultimodalVAE
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
@@ -105,7 +105,9 @@ def _fit_decoder(
     design = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], dim=1)
     coefficients = torch.linalg.lstsq(design, x, driver="gelsd").solution
     slope, offset = coefficients[:-1], coefficients[-1]  # (latent, width), (width,)
-    residual = (x - design @ coefficients).square().mean().clamp_min(FLOOR)
+    variance = x.var(dim=0, correction=0).mean()
+    floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
+    residual = torch.maximum((x - design @ coefficients).square().mean(), floor)
     model.log_variances[m] = residual.log()
     if hasattr(model.decoders[m], "start_linear"):
         model.decoders[m].start_linear(slope.T, offset)

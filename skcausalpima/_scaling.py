@@ -11,6 +11,9 @@ import numpy as np
 from ._modalities import Modalities
 from ._modality_arrays import flat_rows, row_blocks
 
+#: Largest size of values (and inverse of the smallest) that may go without scaling.
+MAX_UNSCALED = 1e6
+
 SCALES = ("modality", "feature", None)
 
 
@@ -56,6 +59,7 @@ class ModalityScaler:
             shape = modalities.shapes[k]
             if word is None:
                 centre, factor = np.zeros(shape), 1.0
+                _check_magnitude(modalities.arrays[k], modalities.names[k])
             else:
                 flat = flat_rows(modalities.arrays[k])
                 centre, spread = _moments(flat, np.asarray(weights) * modalities.observed[k])
@@ -170,6 +174,17 @@ def resolve_scale(scale: Any, names: Sequence[str]) -> list[str | None]:
                 f"scale must be one of {SCALES}, or one of these per modality, got {word!r}."
             )
     return words
+
+
+def _check_magnitude(array: np.ndarray, name: str) -> None:
+    """Raise where numbers that nothing scales would under- or overflow in training."""
+    largest = max(float(array.max()), -float(array.min()))
+    if largest > MAX_UNSCALED or 0 < largest < 1 / MAX_UNSCALED:
+        raise ValueError(
+            f"modality {name!r} has values of up to {largest:.3g} in size, which scale=None leaves "
+            f"as they are: expected a size between {1 / MAX_UNSCALED:g} and {MAX_UNSCALED:g}. Use "
+            "scale='modality', or change the unit."
+        )
 
 
 def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

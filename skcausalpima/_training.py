@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import (
     DiagonalGaussian,
     MixtureStatistics,
@@ -21,81 +22,6 @@ from .functional import (
     update_mixture,
 )
 from .modules import Batch, BoundWithErrors, MultimodalVAE
-
-#: Rows of one block in passes that need no gradient.
-BLOCK_ROWS = 512
-
-
-class TrainingData(NamedTuple):
-    """Scaled samples in memory, on the device of the model.
-
-    Parameters
-    ----------
-    arrays : tuple of Tensor
-        Per modality a tensor of shape (n_samples, width).
-    observed : Tensor of shape (n_modalities, n_samples) or None
-        True where a sample has the modality; None where nothing is missing.
-    dtype : torch.dtype
-        The dtype to compute in; batches are cast to it.
-    allowed : Tensor of shape (n_components, n_samples), default=None
-        True where a sample may belong to a cell; None where nothing is known.
-    """
-
-    arrays: tuple[Tensor, ...]
-    observed: Tensor | None
-    dtype: torch.dtype
-    allowed: Tensor | None = None
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples."""
-        return self.arrays[0].shape[0]
-
-    @property
-    def device(self) -> torch.device:
-        """Where the data lies."""
-        return self.arrays[0].device
-
-    @property
-    def n_elements(self) -> Tensor:
-        """Number of observed elements of each modality, of shape (n_modalities,)."""
-        widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
-        n_observed = self.n_samples if self.observed is None else self.observed.sum(dim=1)
-        return (widths * n_observed).double()
-
-    def rows(self, rows: Tensor | slice) -> Batch:
-        """Return some samples as a batch."""
-        arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
-        return Batch(arrays, *self._known(rows))
-
-    def subset(self, rows: Tensor | slice) -> TrainingData:
-        """Return some samples as data of their own."""
-        observed, allowed = self._known(rows)
-        arrays = tuple(array[rows] for array in self.arrays)
-        return TrainingData(arrays, observed, self.dtype, allowed)
-
-    def _known(self, rows: Tensor | slice) -> list[Tensor | None]:
-        tables = (self.observed, self.allowed)
-        return [None if table is None else table[:, rows] for table in tables]
-
-    def blocks(self) -> Iterator[Batch]:
-        """Return the samples in order, block by block."""
-        for start in range(0, self.n_samples, BLOCK_ROWS):
-            yield self.rows(slice(start, start + BLOCK_ROWS))
-
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Return the samples in random order, batch by batch."""
-        order = torch.randperm(self.n_samples, generator=generator).to(self.device)
-        batches = list(order.split(batch_size))
-        if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
-            batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples
-        for rows in batches:
-            yield self.rows(rows)
-
-    def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
-        """Draw standard normal noise; the draws do not depend on the device."""
-        noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
-        return noise.to(self.device)
 
 
 @torch.no_grad()
@@ -228,6 +154,15 @@ def _terms(
     return terms
 
 
+def _check_finite(values: Tensor, what: str) -> None:
+    """Raise where training has diverged."""
+    if not torch.isfinite(values).all():
+        raise ValueError(
+            f"Training diverged: the {what} are not finite. Use a smaller learning_rate, or clip "
+            "gradients with max_grad_norm."
+        )
+
+
 class BlockUpdate(NamedTuple):
     """The block-coordinate update: mixture and decoder variances at their optimum.
 
@@ -266,6 +201,7 @@ class BlockUpdate(NamedTuple):
             self.reg_covar,
             self.shrinkage,
         )
+        _check_finite(update.covariances, "covariances of the mixture")
         prior.means.copy_(update.means)
         prior.covariances.copy_(update.covariances)
         self._set_variances(model, data, result.squared_errors)
@@ -288,6 +224,7 @@ class BlockUpdate(NamedTuple):
 
     def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""
+        _check_finite(errors, f"squared errors of {list(self.names)}")
         if self.variance_floors is not None:
             variances = torch.maximum(errors / data.n_elements, self.variance_floors)
             observed = data.n_elements > 0  # a modality may be missing in all of a subset

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NUMERICS = {"functional", "modules"}
 GATE = {"_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
-TRAINING = {*NUMERICS, *STARTS, "_structure", "_training"}
+TRAINING = {*NUMERICS, *STARTS, "_structure", "_training", "_training_data"}
 FITTING = {*TRAINING, "_covariances", "_linear_start", "_model_state", "_inference"}
 MAY_IMPORT = {
     "functional": set(),
@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "_scaling": GATE,
     "_parameters": set(),
     "_model_state": NUMERICS,
-    "_training": {*NUMERICS, "_arrangement", "_structure"},
+    "_training_data": {"modules"},
+    "_training": {"_training_data", *NUMERICS, "_arrangement", "_structure"},
     "_linear_start": TRAINING,
     "_inference": TRAINING,
     "_fitting": FITTING,

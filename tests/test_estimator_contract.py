@@ -160,7 +160,7 @@ def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
     assert_allclose(shuffled, values[order], rtol=0, atol=1e-9)
     alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in range(60)])
     assert_allclose(alone, values, rtol=0, atol=1e-9)
-    monkeypatch.setattr("skcausalpima._training.BLOCK_ROWS", 7)
+    monkeypatch.setattr("skcausalpima._training_data.BLOCK_ROWS", 7)
     assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
 
 

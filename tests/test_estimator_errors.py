@@ -208,3 +208,16 @@ def test_unfitted(quick, method):
 def test_a_tensor_that_needs_a_gradient_is_data(quick):
     X = [torch.tensor(RAMP, requires_grad=True), torch.tensor(ONES)]
     assert quick().fit(X).labels_.shape == (5,)
+
+
+@pytest.mark.parametrize("size", [1e20, 1e-20])
+def test_sizes_that_nothing_scales(quick, pair, size):
+    with pytest.raises(ValueError, match=r"scale=None leaves.*between 1e-06 and 1e\+06"):
+        quick(scale=None).fit([pair[0] * size, pair[1]])
+
+
+@pytest.mark.parametrize("pretraining_epochs", [0, 3])
+def test_divergence(quick, pair, pretraining_epochs):
+    model = quick(learning_rate=1e200, max_iter=5, pretraining_epochs=pretraining_epochs)
+    with pytest.raises(ValueError, match=r"Training diverged: .* not finite.*learning_rate"):
+        model.fit(pair)

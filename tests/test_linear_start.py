@@ -9,7 +9,8 @@ from sklearn.decomposition import PCA
 from skcausalpima import _linear_start
 from skcausalpima._linear_start import principal_scores, start_linear
 from skcausalpima._model_state import build_model
-from skcausalpima._training import TrainingData, encode_all
+from skcausalpima._training import encode_all
+from skcausalpima._training_data import TrainingData
 
 
 def make_data(*arrays, observed=None):

@@ -10,7 +10,6 @@ from skcausalpima._inference import score_draws
 from skcausalpima._model_state import build_model
 from skcausalpima._training import (
     BlockUpdate,
-    TrainingData,
     _Stopper,
     data_pass,
     encode_all,
@@ -18,6 +17,7 @@ from skcausalpima._training import (
     train,
     variance_floors,
 )
+from skcausalpima._training_data import TrainingData
 from skcausalpima.functional import rsample
 
 NAMES = ("image", "curve")
@@ -130,7 +130,7 @@ def test_terms_of_a_pass_are_the_bound(missing, sampled):
 def test_statistics_do_not_depend_on_the_blocks(monkeypatch):
     model, data = make_model(), make_data(missing=True)
     whole = data_pass(model, data, seed(), NAMES)
-    monkeypatch.setattr("skcausalpima._training.BLOCK_ROWS", 13)
+    monkeypatch.setattr("skcausalpima._training_data.BLOCK_ROWS", 13)
     blocks = data_pass(model, data, seed(), NAMES)
     for one, other in zip(whole.statistics, blocks.statistics, strict=True):
         assert_allclose(one, other, atol=1e-10)

@@ -1,0 +1,86 @@
+"""Scaled samples in memory, and the ways to walk through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .modules import Batch
+
+#: Rows of one block in passes that need no gradient.
+BLOCK_ROWS = 512
+
+
+class TrainingData(NamedTuple):
+    """Scaled samples in memory, on the device of the model.
+
+    Parameters
+    ----------
+    arrays : tuple of Tensor
+        Per modality a tensor of shape (n_samples, width).
+    observed : Tensor of shape (n_modalities, n_samples) or None
+        True where a sample has the modality; None where nothing is missing.
+    dtype : torch.dtype
+        The dtype to compute in; batches are cast to it.
+    allowed : Tensor of shape (n_components, n_samples), default=None
+        True where a sample may belong to a cell; None where nothing is known.
+    """
+
+    arrays: tuple[Tensor, ...]
+    observed: Tensor | None
+    dtype: torch.dtype
+    allowed: Tensor | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return self.arrays[0].shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data lies."""
+        return self.arrays[0].device
+
+    @property
+    def n_elements(self) -> Tensor:
+        """Number of observed elements of each modality, of shape (n_modalities,)."""
+        widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
+        n_observed = self.n_samples if self.observed is None else self.observed.sum(dim=1)
+        return (widths * n_observed).double()
+
+    def rows(self, rows: Tensor | slice) -> Batch:
+        """Return some samples as a batch."""
+        arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
+        return Batch(arrays, *self._known(rows))
+
+    def subset(self, rows: Tensor | slice) -> TrainingData:
+        """Return some samples as data of their own."""
+        observed, allowed = self._known(rows)
+        arrays = tuple(array[rows] for array in self.arrays)
+        return TrainingData(arrays, observed, self.dtype, allowed)
+
+    def _known(self, rows: Tensor | slice) -> list[Tensor | None]:
+        tables = (self.observed, self.allowed)
+        return [None if table is None else table[:, rows] for table in tables]
+
+    def blocks(self) -> Iterator[Batch]:
+        """Return the samples in order, block by block."""
+        for start in range(0, self.n_samples, BLOCK_ROWS):
+            yield self.rows(slice(start, start + BLOCK_ROWS))
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Return the samples in random order, batch by batch."""
+        order = torch.randperm(self.n_samples, generator=generator).to(self.device)
+        batches = list(order.split(batch_size))
+        if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
+            batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples
+        for rows in batches:
+            yield self.rows(rows)
+
+    def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise; the draws do not depend on the device."""
+        noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
+        return noise.to(self.device)
