@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._known_nodes import align_nodes
+from ._known_nodes import align_nodes, tolerated_share
 from ._placements import Problem, make_problem, misfits_of, search
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
@@ -71,8 +71,9 @@ def arrange(
     outcomes of each node by falling number of samples (ties: by falling size of effect), which
     does not depend on the order of the clusters.
 
-    Where outcomes are known, only arrangements that agree with as many of them as possible are
-    considered, and nodes and outcomes are placed and numbered as known.
+    Where outcomes are known, nodes and outcomes are placed and numbered so that most of them
+    agree, and arrangements that agree with clearly fewer of them than the best one (by two
+    standard errors of its share) are not considered.
 
     Parameters
     ----------
@@ -123,8 +124,10 @@ def arrange(
     else:
         placed, misfits = search(problem, rng)
     if tables is not None:
-        agreement = np.array([align_nodes(o, tables)[2] for o in problem.outcomes[placed]])
-        placed, misfits = (found[agreement == agreement.max()] for found in (placed, misfits))
+        n_known = max(1, sum(table.sum() for table in tables))
+        share = np.array([align_nodes(o, tables)[2] / n_known for o in problem.outcomes[placed]])
+        agree = share >= tolerated_share(share.max(), n_known)
+        placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _rank(placed, misfits, problem)
     seen_cells, shares = _canonical(best, counts[seen], problem)
     smallest = float(np.clip(misfits.min(initial=1.0), 0.0, 1.0)) if len(seen) else 0.0

@@ -151,3 +151,12 @@ def align_nodes(
     columns = [numbers[place, node][outcomes[:, node]] for place, node in enumerate(order)]
     agreement = sum(int(gains[place, node]) for place, node in enumerate(order))
     return np.stack(columns, axis=1), order, agreement
+
+
+def tolerated_share(best: float, n_known: int) -> float:
+    """Return the share of agreeing outcomes that is two standard errors below the best one.
+
+    Some known outcomes, or some samples' clusters, are wrong: a single one must not decide.
+    """
+    smoothed = (best * n_known + 1) / (n_known + 2)  # a share of 1 has an error, too
+    return best - 2.0 * np.sqrt(smoothed * (1.0 - smoothed) / n_known)

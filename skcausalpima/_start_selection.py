@@ -18,7 +18,7 @@ from ._clusters import (
     max_components,
     smallest_share,
 )
-from ._known_nodes import known_counts
+from ._known_nodes import known_counts, tolerated_share
 
 
 class StartReport(NamedTuple):
@@ -147,7 +147,7 @@ def choose_start(
     right = None
     if known is not None:
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
-        eligible = eligible & _not_clearly_below(right, eligible, int((known >= 0).sum()))
+        eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
     return candidates[chosen], StartReport(
         chosen,
@@ -168,13 +168,6 @@ def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[i
     n_effects = max(2, sum(size - 1 for size in node_sizes))
     numbers = np.linspace(n_effects, 2 * n_effects, 4).round().astype(int)
     return sorted({min(int(number), n_features) for number in numbers})
-
-
-def _not_clearly_below(shares: np.ndarray, eligible: np.ndarray, n_known: int) -> np.ndarray:
-    """Tell which shares of n_known outcomes are within two errors of the best eligible one."""
-    best = shares[eligible].max()
-    smoothed = (best * n_known + 1) / (n_known + 2)  # a share of 1 has an error, too
-    return shares >= best - 2 * np.sqrt(smoothed * (1 - smoothed) / n_known)
 
 
 def _arrange_clusters(

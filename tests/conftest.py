@@ -2,7 +2,10 @@
 
 import os
 
-os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy is imported: one of scikit-learn's checks asks
+# Before NumPy, SciPy and PyTorch are imported: one of scikit-learn's checks asks for the first;
+# on arrays as small as those of the tests more threads only wait for each other.
+os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
