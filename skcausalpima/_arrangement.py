@@ -34,7 +34,7 @@ class Arrangement(NamedTuple):
     gap : float
         ``second_misfit / misfit``; 1 where both are zero, inf where only the first is.
     ties : int
-        Number of distinct arrangements whose misfit equals the smallest.
+        Number of other distinct arrangements whose misfit equals the smallest.
     node_shares : ndarray of shape (n_nodes,)
         Part of the variation of the means that is lost when a node's effects are left out.
     exhaustive : bool

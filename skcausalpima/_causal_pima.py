@@ -15,10 +15,15 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._covariances import full_covariances, sklearn_covariances
-from ._export import arrangement_report, graph_and_tables, number_components
+from ._export import (
+    arrangement_report,
+    graph_and_tables,
+    number_components,
+    separation_report,
+)
 from ._fitting import Run, Setup, run, seeded_modules
 from ._inference import bounds, decoded, posterior_and_cells
 from ._known_nodes import allowed_cells, check_known_nodes
@@ -132,7 +137,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Part of the samples on which early stopping is judged, and which does not train; the best
         state is kept.
     n_init : int, default=1
-        Number of complete fits; the one with the best bound is kept.
+        Number of complete fits; the one with the best bound (weighted as in training) is kept.
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -186,6 +191,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         nodes leave unexplained, ``gap``, the misfit of the next best arrangement relative to it,
         ``ties``, ``node_shares``, the part that each node explains, ``agreement`` of the candidate
         starts with the chosen one, and the ``smallest_share`` of the samples in any cell.
+    separation_ : SimpleNamespace
+        How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
+        two components that hold samples; ``occupancy``, the share of the training samples in each;
+        ``empty``, the components without any; ``merged``, pairs of components whose ratio is below
+        1, of shape (n_pairs, 2).
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data.
@@ -351,6 +361,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         CausalPIMA
             The fitted estimator.
         """
+        vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
         setup = self._set_up(modalities, known_nodes)
         self._scaler = ModalityScaler.fit(modalities, self.scale)
@@ -494,6 +505,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             In nats.
         """
         values = self.score_samples(X).astype(np.float64)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, values)
         return float(np.average(values, weights=sample_weight))
 
     def inverse_transform(self, X):
@@ -633,13 +646,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _model(self):
         """Rebuild the fitted model."""
-        names = self.modality_names_in_
-        model = build_model(
-            **self._architecture,
-            encoders=per_modality(self.encoders, names, "encoders"),
-            decoders=per_modality(self.decoders, names, "decoders"),
-            generator=torch.Generator(),
-        )
+        model = build_model(**self._architecture, generator=torch.Generator())
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
         return model.to(device).eval()
@@ -652,7 +659,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         data = self._training_data(modalities, model)
         means, cells = posterior_and_cells(model, data)
         order = np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
-        return means.cpu().numpy(), cells.cpu().numpy()[:, order]
+        probabilities = cells.cpu().numpy()[:, order]
+        far = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+        if len(far):
+            raise ValueError(
+                f"Sample {far[0]} is so far from the training data that its probabilities are not "
+                f"finite in {probabilities.dtype}: expected values like those in fit."
+            )
+        return means.cpu().numpy(), probabilities
 
     def _bounds(self, model, data, modalities):
         """Return the bound of every sample in the user's units."""
@@ -660,12 +674,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         jacobian = self._scaler.log_jacobian(modalities.observed)
         return values + jacobian.astype(values.dtype)
 
-    def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
-        """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = {
+    def _architecture_for(self, setup: Setup) -> dict:
+        """Return what :func:`build_model` needs to build the fitted model again."""
+        return {
             "node_sizes": setup.node_sizes,
             "latent_dim": setup.latent_dim,
             "shapes": setup.shapes,
+            "encoders": setup.encoders,
+            "decoders": setup.decoders,
             "hidden_layer_sizes": setup.hidden_layer_sizes,
             "linear": self.init != "paper",
             "full_covariances": self.covariance_type in ("full", "tied"),
@@ -674,6 +690,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             "sampled_responsibilities": self.responsibilities == "sample",
             "dtype": setup.dtype,
         }
+
+    def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
+        """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
+        self._architecture = self._architecture_for(setup)
         self._state = export_state(best.model)
         self.latent_dim_ = setup.latent_dim
         probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()
@@ -690,6 +710,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
         self.weights_ = self.joint_.ravel()[cells]
         self.arrangement_ = arrangement_report(best.start)
+        self.separation_ = separation_report(
+            self.cluster_means_,
+            full_covariances(
+                self.cluster_covariances_, self.covariance_type, *self.cluster_means_.shape
+            ),
+            self.labels_,
+        )
         self.history_ = {
             key: np.array([terms[key] for terms in best.history]) for key in best.history[0]
         }

@@ -105,7 +105,7 @@ def find_clusters(
         components = _component_responsibilities(rows, scaled, n_components, seed)
         merged = merge_components(components, n_clusters)
         responsibilities = components @ np.eye(n_clusters)[merged]
-        clusterings.append(_describe(responsibilities, latents, merged, source))
+        clusterings.append(describe(responsibilities, latents, merged, source))
     return clusterings
 
 
@@ -123,7 +123,7 @@ def kmeans_clusterings(
     for _ in range(n_starts):
         kmeans = KMeans(n_clusters, n_init=5, random_state=rng.randint(2**31 - 1))
         responsibilities = np.eye(n_clusters)[kmeans.fit_predict(points)]
-        clusterings.append(_describe(responsibilities, points, np.arange(n_clusters), "k-means"))
+        clusterings.append(describe(responsibilities, points, np.arange(n_clusters), "k-means"))
     return clusterings
 
 
@@ -206,7 +206,7 @@ def _component_responsibilities(
         return mixture.fit(rows).predict_proba(points)
 
 
-def _describe(
+def describe(
     responsibilities: np.ndarray, points: np.ndarray, merged: np.ndarray, source: str
 ) -> Clustering:
     """Measure a clustering."""

@@ -75,13 +75,13 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
     if start is None:
         return None
     chosen = start.arrangements[start.chosen]
-    if chosen.ties > 1 or chosen.gap < NEAR_TIE:
+    if chosen.ties or chosen.gap < NEAR_TIE:
         warnings.warn(
             f"The arrangement of clusters on the grid is a near tie: the next best one fits "
             f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
             "arrangement_; other node_sizes may suit the data better.",
             ArrangementWarning,
-            stacklevel=4,
+            stacklevel=5,  # the caller of fit, beyond scikit-learn's wrapper
         )
     return SimpleNamespace(
         misfit=chosen.misfit,
@@ -90,4 +90,31 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
         node_shares=chosen.node_shares,
         agreement=float(start.agreement[start.chosen]),
         smallest_share=float(start.smallest_share[start.chosen]),
+    )
+
+
+def separation_report(
+    means: np.ndarray, covariances: np.ndarray, labels: np.ndarray
+) -> SimpleNamespace:
+    r"""Report how well the components are separated and filled.
+
+    The separation of two components is the Fisher ratio along their discriminant,
+    :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`. Below 1 their means are closer than their
+    common standard deviation: they have merged.
+    """
+    n_components = len(means)
+    occupancy = np.bincount(labels, minlength=n_components) / len(labels)
+    first, second = np.triu_indices(n_components, k=1)
+    differences = (means[first] - means[second]).astype(np.float64)
+    pooled = (covariances[first] + covariances[second]).astype(np.float64)
+    ratios = np.einsum(
+        "pi,pi->p", differences, np.linalg.solve(pooled, differences[..., None])[..., 0]
+    )
+    filled = (occupancy[first] > 0) & (occupancy[second] > 0)
+    merged = filled & (ratios < 1.0)
+    return SimpleNamespace(
+        smallest=float(ratios[filled].min(initial=np.inf)),
+        occupancy=occupancy,
+        empty=np.flatnonzero(occupancy == 0),
+        merged=np.stack([first[merged], second[merged]], axis=1),
     )

@@ -73,7 +73,7 @@ def read_modalities(
         Never written into the caller's memory.
     """
     shapes = None if modality_shapes is None else check_shapes(modality_shapes)
-    several = _is_several(X)
+    several = is_several(X)
     if several:
         data = _read_several(estimator, X, reset)
         form = "several" if data.shape[1] > 1 else "single"
@@ -112,7 +112,7 @@ def write_modalities(
     return arrays[0] if estimator._input_form == "single" else list(arrays)
 
 
-def _is_several(X: Any) -> bool:
+def is_several(X: Any) -> bool:
     """Say whether X holds modalities; if not, it is one array.
 
     A list is one array, as scikit-learn takes it, unless an element has two axes or is None.

@@ -319,13 +319,14 @@ class _Stopper:
     def __init__(self, tol: float, n_iter_no_change: int) -> None:
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.best, self.waited, self.converged = -math.inf, 0, False
-        self.best_state = None
+        self.best_state, self.best_temperature = None, None
 
     def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
         """Take note of one epoch; with a model, keep its state where it is the best so far."""
         self.waited = 0 if objective > self.best + self.tol else self.waited + 1
         if model is not None and objective > self.best:
             self.best_state = copy.deepcopy(model.state_dict())
+            self.best_temperature = model.prior.temperature
         self.best = max(self.best, objective)
         self.converged = self.tol > 0 and self.waited >= self.n_iter_no_change
         return self.converged
@@ -334,3 +335,4 @@ class _Stopper:
         """Go back to the best state, if states were kept."""
         if self.best_state is not None:
             model.load_state_dict(self.best_state)
+            model.prior.temperature = self.best_temperature

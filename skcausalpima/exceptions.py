@@ -1,6 +1,6 @@
 """Warnings of the package."""
 
-__all__ = ["ArrangementWarning"]
+__all__ = ["ArrangementWarning", "NodeSizesWarning"]
 
 
 class ArrangementWarning(UserWarning):
@@ -12,4 +12,16 @@ class ArrangementWarning(UserWarning):
     >>> from skcausalpima.exceptions import ArrangementWarning
     >>> warnings.simplefilter("error", ArrangementWarning)
     >>> warnings.simplefilter("default", ArrangementWarning)
+    """
+
+
+class NodeSizesWarning(UserWarning):
+    """None of the candidate node sizes is supported by the data.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import NodeSizesWarning
+    >>> warnings.simplefilter("error", NodeSizesWarning)
+    >>> warnings.simplefilter("default", NodeSizesWarning)
     """

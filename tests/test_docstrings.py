@@ -18,6 +18,7 @@ MODULES = [
     "skcausalpima.functional",
     "skcausalpima.graph",
     "skcausalpima.metrics",
+    "skcausalpima.model_selection",
     "skcausalpima.modules",
 ]
 OBJECTS = {

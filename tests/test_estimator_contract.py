@@ -1,10 +1,14 @@
 """What a fitted estimator says: graph, tables, clusters, scores, samples."""
 
+import itertools
+
 import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
+
+from skcausalpima.exceptions import ArrangementWarning
 
 
 def product_of_tables(dag, cpts):
@@ -247,3 +251,25 @@ def test_inverse_transform_restores_units(fitted, pair):
         assert array.shape == original.shape
         assert_allclose(array.mean(axis=0), original.mean(axis=0), atol=0.2 * original.std())
         assert np.square(array - original).mean() < 0.5 * original.var()
+
+
+def test_the_warning_of_a_near_tie_points_to_the_caller(quick):
+    corners = np.repeat(np.eye(8), 20, axis=0)  # all equally far apart: every arrangement ties
+    X = corners + np.random.default_rng(0).normal(scale=1e-3, size=corners.shape)
+    with pytest.warns(ArrangementWarning, match="near tie") as record:
+        quick((2, 2, 2)).fit(X)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_separation_is_the_fisher_ratio(fitted):
+    report = fitted.separation_
+    means, covariances = fitted.cluster_means_, fitted.cluster_covariances_
+    ratios = {}
+    for i, j in itertools.combinations(range(len(means)), 2):
+        direction = np.linalg.solve(covariances[i] + covariances[j], means[i] - means[j])
+        along = [direction @ c @ direction for c in (covariances[i], covariances[j])]
+        ratios[i, j] = (direction @ (means[i] - means[j])) ** 2 / sum(along)
+    assert_allclose(report.smallest, min(ratios.values()), rtol=1e-9)
+    assert_allclose(report.occupancy, np.bincount(fitted.labels_, minlength=4) / 60)
+    assert {tuple(pair) for pair in report.merged} == {p for p, r in ratios.items() if r < 1}
+    assert len(report.empty) == 0

@@ -205,6 +205,20 @@ def test_unfitted(quick, method):
             getattr(model, method)(3 if method == "sample" else ONES)
 
 
+def test_a_refit_that_fails_leaves_no_fitted_estimator(quick, pair):
+    """Not the old model with the new scales."""
+    model = quick().fit(pair).set_params(learning_rate=1e200, max_iter=5)
+    with pytest.raises(ValueError, match="Training diverged"):
+        model.fit([3.0 * array for array in pair])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        model.predict(pair)
+
+
+def test_weights_of_another_length(fitted, pair):
+    with pytest.raises(ValueError, match=r"sample_weight\.shape"):
+        fitted.score(pair, sample_weight=np.ones(3))
+
+
 def test_a_tensor_that_needs_a_gradient_is_data(quick):
     X = [torch.tensor(RAMP, requires_grad=True), torch.tensor(ONES)]
     assert quick().fit(X).labels_.shape == (5,)
@@ -214,6 +228,13 @@ def test_a_tensor_that_needs_a_gradient_is_data(quick):
 def test_sizes_that_nothing_scales(quick, pair, size):
     with pytest.raises(ValueError, match=r"scale=None leaves.*between 1e-06 and 1e\+06"):
         quick(scale=None).fit([pair[0] * size, pair[1]])
+
+
+def test_samples_beyond_all_bounds(fitted, pair):
+    curves = pair[1].copy()
+    curves[3] = 1e200
+    with pytest.raises(ValueError, match="Sample 3 is so far from the training data"):
+        fitted.predict([pair[0], curves])
 
 
 @pytest.mark.parametrize("pretraining_epochs", [0, 3])

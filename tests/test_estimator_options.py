@@ -79,6 +79,18 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
     assert model.n_iter_ == len(best.history)
 
 
+@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
+def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
+    """Edges and held-out bound belong together, whatever came later."""
+    options = {"validation_fraction": 0.3, "learning_rate": 0.05, "tol": 0.0}
+    long = quick(max_iter=30, temperature=temperature, **options).fit(pair)
+    best = int(long.history_["objective"].argmax())
+    assert best < 29
+    schedule = np.geomspace(*temperature, 30)[: best + 1]
+    short = quick(max_iter=best + 1, temperature=(temperature[0], schedule[-1]), **options)
+    assert_allclose(long.edge_weights_, short.fit(pair).edge_weights_, rtol=1e-6)
+
+
 # Schedules and steps ---------------------------------------------------------------------------
 
 
@@ -200,6 +212,14 @@ def test_the_users_modules_may_change_after_the_fit(quick, pair):
     with torch.no_grad():
         own[1].weight.zero_()
     assert_array_equal(model.transform(pair), expected)
+
+
+def test_a_fitted_model_keeps_its_networks(quick, pair):
+    """Parameters set afterwards are for the next fit."""
+    for one, other in [([encoder(), None], None), (None, [encoder(), None])]:
+        model = quick(encoders=one).fit(pair)
+        expected = model.transform(pair)
+        assert_array_equal(model.set_params(encoders=other).transform(pair), expected)
 
 
 @pytest.mark.parametrize("batch_size", [7, 59, 128])

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skcausalpima import CausalPIMA, MultimodalData, _arrangement
 from skcausalpima._arrangement import arrange
-from skcausalpima._known_nodes import align_nodes, allowed_cells, known_counts
+from skcausalpima._known_nodes import align_nodes, allowed_cells, known_counts, tolerated_share
 from skcausalpima._model_state import build_model
 from skcausalpima._placements import make_problem, misfits_of
 from skcausalpima._start_selection import choose_start, find_starts
@@ -154,11 +154,16 @@ def test_arrangement_agrees_first_and_fits_second(monkeypatch, sizes, n_clusters
             table[np.arange(n_clusters), problem.outcomes[placings, node]].sum(axis=1)
             for node, table in enumerate(counts)
         )
-        best = agreement.max()
-        misfit = misfits_of(placings[agreement == best], problem).min()
-        assert agreement[(placings == found.cells).all(axis=1)] == best
-        assert_allclose(found.misfit, misfit, atol=1e-9)
-        assert_allclose(misfits_of(found.cells[None], problem), misfit, atol=1e-9)
+        n_known = sum(table.sum() for table in counts)
+        tolerated = agreement >= n_known * tolerated_share(agreement.max() / n_known, n_known)
+        assert tolerated[(placings == found.cells).all(axis=1)]
+        assert_allclose(misfits_of(found.cells[None], problem), found.misfit, atol=1e-9)
+        smallest = misfits_of(placings[tolerated], problem).min()
+        if exhaustive:
+            assert_allclose(found.misfit, smallest, atol=1e-9)
+        else:  # the search goes for the largest agreement
+            most = misfits_of(placings[agreement == agreement.max()], problem).min()
+            assert smallest - 1e-9 <= found.misfit <= most + 1e-9
 
 
 def test_a_candidate_that_contradicts_is_not_chosen():

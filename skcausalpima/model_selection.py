@@ -1,0 +1,275 @@
+"""Choosing the number of nodes and of their outcomes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils import _safe_indexing
+
+from ._clusters import describe
+from ._known_nodes import align_nodes
+from ._modalities import is_several
+from ._multimodal_data import MultimodalData
+from .exceptions import ArrangementWarning, NodeSizesWarning
+
+__all__ = ["NodeSizeSelection", "select_node_sizes"]
+
+#: A cluster is stable from this mean Jaccard similarity on (Hennig, 2007).
+MIN_STABILITY = 0.75
+#: Clusters with this lift overlap as much as clusters that ignore each other.
+MAX_OVERLAP = 1.0
+#: The next best arrangement must leave this many times more unexplained (as for the warning).
+MIN_GAP = 1.05
+
+
+class NodeSizeSelection(NamedTuple):
+    """Which node sizes the data support.
+
+    Parameters
+    ----------
+    best_node_sizes : tuple of int
+        The candidate that was chosen.
+    best_estimator : CausalPIMA
+        It, fitted to all samples.
+    results : dict of str to list or ndarray
+        One entry per candidate, in their order: ``node_sizes``; ``mean_bound`` and ``std_bound``,
+        the bound of held-out samples over the folds; ``stability``, the mean over pairs of folds
+        of the smallest Jaccard similarity of a cell with its counterpart; ``overlap``, the largest
+        lift of two cells; ``separation``, the smallest Fisher ratio of two cells in latent space;
+        ``smallest_share`` of the samples in a cell; ``agreement`` of the starts and ``gap`` of the
+        arrangement, NaN where there is none; and whether it is ``supported``.
+    """
+
+    best_node_sizes: tuple[int, ...]
+    best_estimator: Any
+    results: dict[str, Any]
+
+
+class _Fold(NamedTuple):
+    """What is kept of a candidate's fit to one training set."""
+
+    cells: np.ndarray  # (n_samples, n_nodes): of all samples
+    bounds: np.ndarray  # of the held-out samples
+    overlap: float
+    separation: float
+    smallest_share: float
+    agreement: float
+    gap: float
+
+
+def select_node_sizes(
+    estimator: Any,
+    X: Any,
+    candidates: Sequence[Sequence[int]],
+    *,
+    cv: Any = 3,
+    n_jobs: int | None = None,
+) -> NodeSizeSelection:
+    r"""Choose the node sizes whose cells are found again, and the best bound among these.
+
+    The bound of held-out samples alone does not tell: it keeps rising when cells that hold
+    together are cut in pieces, and with the dimension of the latent space. A candidate is
+    *supported* where
+
+    - its cells are found again: fitted to the training sets of any two folds, it puts the samples
+      into the same cells of the same grid. The smallest Jaccard similarity of a cell with its
+      counterpart, in the mean over pairs of folds, is at least 0.75, from which Hennig [1]_ calls
+      a cluster stable;
+    - its cells are apart: no two overlap as much as if they ignored each other (lift 1);
+    - its arrangement is no near tie: the next best one leaves at least 1.05 times as much of the
+      differences between clusters unexplained (grids of several nodes only).
+
+    Of supported candidates with the same number of cells the one with most nodes is kept: it says
+    all that the others say, and how the cells hang together. Of those that remain it is the one
+    with the best bound of held-out samples, or the smallest one within one standard error of it.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        Its other parameters are used as they are. A given ``latent_dim`` makes the bounds of
+        candidates easier to compare; the default grows with the candidate.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        Training data.
+    candidates : sequence of (sequence of int)
+        The ``node_sizes`` to try.
+    cv : int, cross-validation generator or iterable, default=3
+        A number of folds (shuffled by the estimator's ``random_state``), or anything that
+        scikit-learn's ``check_cv`` knows. At least two folds.
+    n_jobs : int, default=None
+        Number of fits at a time.
+
+    Returns
+    -------
+    NodeSizeSelection
+        The choice, its fit to all samples, and what was measured.
+
+    Warns
+    -----
+    NodeSizesWarning
+        No candidate is supported; the most stable one is returned.
+
+    References
+    ----------
+    .. [1] C. Hennig, "Cluster-wise assessment of cluster stability", Computational Statistics &
+       Data Analysis 52, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima.model_selection import select_node_sizes
+    >>> rng = np.random.default_rng(0)
+    >>> group = rng.integers(3, size=150)
+    >>> X = [rng.normal(size=(150, 4, 4)) + 4 * group[:, None, None], rng.normal(size=(150, 5))]
+    >>> model = CausalPIMA(max_iter=2, random_state=0)
+    >>> selection = select_node_sizes(model, X, [(2,), (3,), (5,)])
+    >>> selection.best_node_sizes
+    (3,)
+    """
+    candidates = _check_candidates(candidates)
+    if is_several(X) and not isinstance(X, MultimodalData):
+        X = MultimodalData(X)
+    if isinstance(cv, Integral):
+        cv = KFold(cv, shuffle=True, random_state=estimator.random_state)
+    splits = list(check_cv(cv).split(X))
+    if len(splits) < 2:
+        raise ValueError("cv must make at least two folds, whose cells can be compared, got one.")
+    fits = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_fold)(clone(estimator).set_params(node_sizes=sizes), X, *split)
+        for sizes in candidates
+        for split in splits
+    )
+    n_folds = len(splits)
+    folds = [fits[k * n_folds : (k + 1) * n_folds] for k in range(len(candidates))]
+    results = _measure(candidates, folds)
+    bounds = np.stack([np.concatenate([fold.bounds for fold in parts]) for parts in folds])
+    best = _choose(results, bounds)
+    refitted = clone(estimator).set_params(node_sizes=candidates[best]).fit(X)
+    return NodeSizeSelection(candidates[best], refitted, results)
+
+
+def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Return the candidates as tuples."""
+    checked = [tuple(np.atleast_1d(sizes).tolist()) for sizes in candidates]
+    if not checked or len(set(checked)) < len(checked):
+        raise ValueError(
+            "candidates must hold at least one node_sizes, such as (2, 2), and none twice, got "
+            f"{list(candidates)}."
+        )
+    return checked
+
+
+def _fit_fold(estimator: Any, X: Any, training: np.ndarray, held_out: np.ndarray) -> _Fold:
+    """Fit one candidate to one training set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArrangementWarning)  # near ties are reported
+        estimator.fit(_safe_indexing(X, training))
+    probabilities, points = estimator.predict_proba(X), estimator.transform(X)
+    found = describe(
+        probabilities.astype(float), points.astype(float), np.arange(probabilities.shape[1]), "fit"
+    )
+    start = estimator.arrangement_
+    return _Fold(
+        estimator.cluster_states_[found.labels],
+        estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        found.overlap,
+        found.separation,
+        float(found.occupancy.min()),
+        np.nan if start is None else start.agreement,
+        np.nan if start is None else start.gap,
+    )
+
+
+def _measure(
+    candidates: list[tuple[int, ...]], folds: list[list[_Fold]]
+) -> dict[str, list | np.ndarray]:
+    """Summarise the folds of each candidate."""
+    bounds = np.array([[fold.bounds.mean() for fold in parts] for parts in folds])
+    results = {
+        "node_sizes": candidates,
+        "mean_bound": bounds.mean(axis=1),
+        "std_bound": bounds.std(axis=1),
+        "stability": np.array(
+            [
+                np.mean([cell_similarity(*pair, sizes) for pair in _pairs(parts)])
+                for sizes, parts in zip(candidates, folds, strict=True)
+            ]
+        ),
+    }
+    for name in ("overlap", "separation", "smallest_share", "agreement", "gap"):
+        values = [[getattr(fold, name) for fold in parts] for parts in folds]
+        results[name] = np.mean(values, axis=1)
+    results["supported"] = (
+        (results["stability"] >= MIN_STABILITY)
+        & (results["overlap"] < MAX_OVERLAP)
+        & ~(results["gap"] < MIN_GAP)  # NaN, no grid, is fine
+    )
+    return results
+
+
+def _pairs(parts: list[_Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the cells that each two folds put the samples into."""
+    return list(itertools.combinations([fold.cells for fold in parts], 2))
+
+
+def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[int]) -> float:
+    """Return the smallest Jaccard similarity of a cell in two fits to the same grid.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_samples, n_nodes)
+        Outcomes of the same samples. Nodes of one size are matched, and outcomes within nodes.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    float
+        In [0, 1]; cells that are empty in both do not count, but it is 0 where an outcome of a
+        node never occurs.
+    """
+    outcomes = [np.eye(size)[column] for column, size in zip(first.T, node_sizes, strict=True)]
+    second = align_nodes(second, outcomes)[0]
+    for nodes in (first, second):
+        if [len(np.unique(column)) for column in nodes.T] != list(node_sizes):
+            return 0.0
+    shape, n_cells = tuple(node_sizes), math.prod(node_sizes)
+    cells = [np.ravel_multi_index(tuple(nodes.T), shape) for nodes in (first, second)]
+    sizes = [np.bincount(labels, minlength=n_cells) for labels in cells]
+    shared = np.bincount(cells[0][cells[0] == cells[1]], minlength=n_cells)
+    union = sizes[0] + sizes[1] - shared
+    return float((shared[union > 0] / union[union > 0]).min())
+
+
+def _choose(results: dict[str, Any], bounds: np.ndarray) -> int:
+    """Return the index of the candidate to take; bounds has shape (n_candidates, n_held_out)."""
+    supported = np.flatnonzero(results["supported"])
+    if not len(supported):
+        warnings.warn(
+            "No candidate is supported by the data: cells that are found again, lie apart and "
+            "have a clear arrangement. The most stable one is taken; see results, and try other "
+            "candidates, more samples or more epochs.",
+            NodeSizesWarning,
+            stacklevel=3,
+        )
+        return int(np.argmax(results["stability"]))
+    n_cells = np.array([math.prod(sizes) for sizes in results["node_sizes"]])
+    n_nodes = np.array([len(sizes) for sizes in results["node_sizes"]])
+    means = bounds.mean(axis=1)
+    order = sorted(supported, key=lambda k: (n_cells[k], -n_nodes[k], -means[k]))
+    kept = [next(group) for _, group in itertools.groupby(order, key=lambda k: n_cells[k])]
+    best = max(kept, key=lambda k: means[k])
+    for k in kept:  # by rising number of cells
+        loss = bounds[best] - bounds[k]
+        if loss.mean() <= loss.std() / np.sqrt(len(loss)):
+            return int(k)
+    return int(best)
