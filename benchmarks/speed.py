@@ -33,7 +33,7 @@ def new_model(shape, seed):
         hidden_layer_sizes=HIDDEN,
         linear=True,
         full_covariances=True,
-        modality_weights=(1.0,),
+        modality_weights=None,
         prior_expert=True,
         sampled_responsibilities=False,
         dtype=np.float32,
