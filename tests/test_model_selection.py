@@ -8,8 +8,6 @@ from sklearn.model_selection import ShuffleSplit
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.datasets import (
     load_digits_with_curves,
-    make_circles_images,
-    make_sized_circles,
 )
 from skcausalpima.exceptions import NodeSizesWarning
 from skcausalpima.model_selection import _choose, cell_similarity, select_node_sizes
@@ -189,23 +187,7 @@ def found(X, candidates, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [320])
-def test_circles_have_three_binary_factors(seed):
-    data = make_circles_images(1500, random_state=seed)
-    candidates = [(2, 2), (2, 2, 2), (2, 2, 2, 2), (3, 3), (8,)]
-    assert found(data.images, candidates, seed) == (2, 2, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [320])
 def test_digits_are_ten(seed):
     data = load_digits_with_curves(random_state=seed)
     candidates = [(5,), (8,), (10,), (12,), (2, 5)]
     assert found([data.images, data.curves], candidates, seed) == (10,)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [320])
-def test_sized_circles_have_two_hues_and_three_radii(seed):
-    data = make_sized_circles(1500, random_state=seed)
-    candidates = [(2, 2), (2, 3), (3, 3), (6,), (2, 2, 2)]
-    assert found(data.images, candidates, seed) == (2, 3)
