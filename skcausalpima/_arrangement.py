@@ -13,6 +13,9 @@ from sklearn.utils import check_random_state
 from ._known_nodes import align_nodes, tolerated_share
 from ._placements import Problem, make_problem, misfits_of, search
 
+#: Below this ratio of the second smallest misfit to the smallest an arrangement is a near tie.
+NEAR_TIE = 1.05
+
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
 # (3, 3) has 5040, (2, 5) has 15120.
 _MAX_EXHAUSTIVE = 20_000

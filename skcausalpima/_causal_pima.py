@@ -370,7 +370,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
             data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
         rng = check_random_state(self.random_state)
-        scores = principal_scores(data, max(20, setup.latent_dim), rng.randint(2**31 - 1))
+        seed, scores = rng.randint(2**31 - 1), None
+        if self.init != "paper":
+            scores = principal_scores(data, max(20, setup.latent_dim), seed)
         best = None
         for restart in range(self.n_init):
             report = self._reporter(restart)

@@ -118,13 +118,20 @@ def kmeans_clusterings(
 ) -> list[Clustering]:
     """Return k-means clusterings, each the best of five; fewer clusters where points repeat."""
     rng = check_random_state(random_state)
-    n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
     clusterings = []
     for _ in range(n_starts):
-        kmeans = KMeans(n_clusters, n_init=5, random_state=rng.randint(2**31 - 1))
-        responsibilities = np.eye(n_clusters)[kmeans.fit_predict(points)]
-        clusterings.append(describe(responsibilities, points, np.arange(n_clusters), "k-means"))
+        labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5)
+        n_found = labels.max() + 1
+        responsibilities = np.eye(n_found)[labels]
+        clusterings.append(describe(responsibilities, points, np.arange(n_found), "k-means"))
     return clusterings
+
+
+def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1) -> np.ndarray:
+    """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
+    n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
+    kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
+    return kmeans.fit_predict(points)
 
 
 def merge_components(
@@ -237,17 +244,36 @@ def _lift(joint: np.ndarray, counts: np.ndarray, n_samples: int) -> np.ndarray:
 def _separation(shares: np.ndarray, points: np.ndarray) -> float:
     """Return the smallest Fisher ratio of two clusters; shares sum to 1 over samples."""
     means = shares.T @ points
-    covariances = []
-    for share, mean in zip(shares.T, means, strict=True):
+    covariances = np.empty((*means.shape, means.shape[1]))
+    for covariance, share, mean in zip(covariances, shares.T, means, strict=True):
         centred = points - mean
-        covariances.append((share[:, None] * centred).T @ centred + 1e-9 * np.eye(len(mean)))
-    smallest = np.inf
-    for i in range(len(means)):
-        for j in range(i):
-            difference = means[i] - means[j]
-            solved = np.linalg.solve(covariances[i] + covariances[j], difference)
-            smallest = min(smallest, float(difference @ solved))
-    return smallest
+        covariance[:] = (share[:, None] * centred).T @ centred + 1e-9 * np.eye(len(mean))
+    return float(fisher_ratios(means, covariances)[2].min(initial=np.inf))
+
+
+def fisher_ratios(
+    means: np.ndarray, covariances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Return the Fisher ratios of all pairs along their discriminants.
+
+    They are :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_clusters, n_features)
+        Means.
+    covariances : ndarray of shape (n_clusters, n_features, n_features)
+        Covariances.
+
+    Returns
+    -------
+    first, second, ratios : ndarray of shape (n_pairs,)
+        The clusters of each pair, and their ratio.
+    """
+    first, second = np.triu_indices(len(means), k=1)
+    differences = means[first] - means[second]
+    solved = np.linalg.solve(covariances[first] + covariances[second], differences[..., None])
+    return first, second, np.einsum("pi,pi->p", differences, solved[..., 0])
 
 
 def max_components(n_samples: int, n_features: int) -> int:

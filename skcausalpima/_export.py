@@ -11,12 +11,11 @@ from types import SimpleNamespace
 import networkx as nx
 import numpy as np
 
+from ._arrangement import NEAR_TIE
+from ._clusters import fisher_ratios
 from ._fitting import HardGraph
 from ._start_selection import StartReport
 from .exceptions import ArrangementWarning
-
-#: Below this ratio of the second smallest misfit to the smallest an arrangement is a near tie.
-NEAR_TIE = 1.05
 
 
 def number_components(
@@ -96,20 +95,14 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
 def separation_report(
     means: np.ndarray, covariances: np.ndarray, labels: np.ndarray
 ) -> SimpleNamespace:
-    r"""Report how well the components are separated and filled.
+    """Report how well the components are separated and filled.
 
-    The separation of two components is the Fisher ratio along their discriminant,
-    :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`. Below 1 their means are closer than their
-    common standard deviation: they have merged.
+    Where the Fisher ratio of two components is below 1, their means are closer than their common
+    standard deviation: they have merged.
     """
     n_components = len(means)
     occupancy = np.bincount(labels, minlength=n_components) / len(labels)
-    first, second = np.triu_indices(n_components, k=1)
-    differences = (means[first] - means[second]).astype(np.float64)
-    pooled = (covariances[first] + covariances[second]).astype(np.float64)
-    ratios = np.einsum(
-        "pi,pi->p", differences, np.linalg.solve(pooled, differences[..., None])[..., 0]
-    )
+    first, second, ratios = fisher_ratios(means.astype(np.float64), covariances.astype(np.float64))
     filled = (occupancy[first] > 0) & (occupancy[second] > 0)
     merged = filled & (ratios < 1.0)
     return SimpleNamespace(

@@ -84,11 +84,17 @@ def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
 
 
 def run(
-    params: Any, setup: Setup, data: TrainingData, scores: PrincipalScores, seed: int, report: Any
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    scores: PrincipalScores | None,
+    seed: int,
+    report: Any,
 ) -> Run:
     """Run the whole algorithm once.
 
-    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to.
+    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
+    ``scores`` may be None where ``params.init`` is "paper".
     """
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     model = _initial_model(params, setup, data, scores, generator)
@@ -132,7 +138,7 @@ def _initial_model(
     params: Any,
     setup: Setup,
     data: TrainingData,
-    scores: PrincipalScores,
+    scores: PrincipalScores | None,
     generator: torch.Generator,
 ) -> MultimodalVAE:
     """Build the networks and give them their start values."""
@@ -180,7 +186,7 @@ def _start_clusters(
     setup: Setup,
     model: MultimodalVAE,
     data: TrainingData,
-    scores: PrincipalScores,
+    scores: PrincipalScores | None,
     update: BlockUpdate,
     rng: np.random.RandomState,
 ) -> StartReport | None:

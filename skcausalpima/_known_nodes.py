@@ -113,6 +113,24 @@ def known_counts(
     return tables
 
 
+def outcome_indicators(nodes: np.ndarray, node_sizes: Sequence[int]) -> list[np.ndarray]:
+    """Return outcomes as the counts of :func:`align_nodes`, each sample a cluster of its own.
+
+    Parameters
+    ----------
+    nodes : ndarray of shape (n_samples, n_nodes)
+        Outcomes.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples, size)
+        One table of zeros and ones per node.
+    """
+    return [np.eye(size)[column] for column, size in zip(nodes.T, node_sizes, strict=True)]
+
+
 def align_nodes(
     outcomes: np.ndarray, counts: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, int]:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
 from torch import Tensor
 
+from ._clusters import kmeans_labels
 from .functional import (
     DiagonalGaussian,
     expected_log_density,
@@ -36,13 +36,6 @@ class MixtureFit(NamedTuple):
 def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
     """Return labels as responsibilities of shape (n_components, n_samples)."""
     return torch.nn.functional.one_hot(torch.as_tensor(labels).long(), n_components).T.double()
-
-
-def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1) -> np.ndarray:
-    """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
-    n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
-    kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
-    return kmeans.fit_predict(points)
 
 
 def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_random_state
 
 from ._arrangement import Arrangement, arrange
@@ -18,7 +17,7 @@ from ._clusters import (
     max_components,
     smallest_share,
 )
-from ._known_nodes import known_counts, tolerated_share
+from ._known_nodes import align_nodes, known_counts, outcome_indicators, tolerated_share
 
 
 class StartReport(NamedTuple):
@@ -198,12 +197,5 @@ def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.n
 
 def _agreement(first: np.ndarray, second: np.ndarray, sizes: tuple[int, ...]) -> float:
     """Return the share of equal node labels under the best matching of nodes and outcomes."""
-    matched = np.zeros((len(sizes), len(sizes)))
-    for i, j in np.ndindex(*matched.shape):
-        if sizes[i] == sizes[j]:
-            table = np.bincount(first[:, i] * sizes[i] + second[:, j], minlength=sizes[i] ** 2)
-            table = table.reshape(sizes[i], sizes[i])
-            matched[i, j] = table[linear_sum_assignment(table, maximize=True)].sum()
-        else:
-            matched[i, j] = -len(first) * len(sizes)
-    return float(matched[linear_sum_assignment(matched, maximize=True)].mean() / len(first))
+    n_equal = align_nodes(second, outcome_indicators(first, sizes))[2]
+    return n_equal / len(sizes) / len(first)

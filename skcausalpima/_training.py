@@ -16,6 +16,7 @@ from .functional import (
     DiagonalGaussian,
     MixtureStatistics,
     entropy,
+    log_responsibilities,
     mixture_statistics,
     mixture_terms,
     rsample,
@@ -120,12 +121,13 @@ def data_pass(
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
-            log_gamma = model.log_responsibilities(
-                posterior, z if model.sampled_responsibilities else None, block.allowed
-            )
+            log_density = model.log_density(posterior, block.allowed)
+            if model.sampled_responsibilities:
+                log_gamma = model.log_responsibilities(posterior, z, block.allowed)
+            else:
+                log_gamma = log_responsibilities(log_weights, log_density)
             part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
             statistics = part if statistics is None else statistics + part
-            log_density = prior.expected_log_density(posterior)
             mixture = mixture_terms(log_weights, log_density, log_gamma)
             terms = torch.stack([*mixture, entropy(posterior.log_var)])
             sums = sums + terms.double().sum(dim=1)

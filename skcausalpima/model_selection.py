@@ -15,8 +15,9 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import _safe_indexing
 
+from ._arrangement import NEAR_TIE
 from ._clusters import describe
-from ._known_nodes import align_nodes
+from ._known_nodes import align_nodes, outcome_indicators
 from ._modalities import is_several
 from ._multimodal_data import MultimodalData
 from .exceptions import ArrangementWarning, NodeSizesWarning
@@ -28,8 +29,6 @@ __all__ = ["NodeSizeSelection", "select_node_sizes"]
 MIN_STABILITY = 0.85
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
-#: The next best arrangement must leave this many times more unexplained (as for the warning).
-MIN_GAP = 1.05
 
 
 class NodeSizeSelection(NamedTuple):
@@ -214,7 +213,7 @@ def _measure(
     results["supported"] = (
         (results["stability"] >= MIN_STABILITY)
         & (results["overlap"] < MAX_OVERLAP)
-        & ~(results["gap"] < MIN_GAP)  # NaN, no grid, is fine
+        & ~(results["gap"] < NEAR_TIE)  # NaN, no grid, is fine
     )
     return results
 
@@ -240,8 +239,7 @@ def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[
         In [0, 1]; cells that are empty in both do not count, but it is 0 where an outcome of a
         node never occurs.
     """
-    outcomes = [np.eye(size)[column] for column, size in zip(first.T, node_sizes, strict=True)]
-    second = align_nodes(second, outcomes)[0]
+    second = align_nodes(second, outcome_indicators(first, node_sizes))[0]
     for nodes in (first, second):
         if [len(np.unique(column)) for column in nodes.T] != list(node_sizes):
             return 0.0

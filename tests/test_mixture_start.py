@@ -10,8 +10,9 @@ from sklearn.mixture._gaussian_mixture import (
     _estimate_gaussian_parameters,
 )
 
+from skcausalpima._clusters import kmeans_labels
 from skcausalpima._covariances import sklearn_covariances
-from skcausalpima._mixture_start import iterate_mixture, kmeans_labels, one_hot, start_mixture
+from skcausalpima._mixture_start import iterate_mixture, one_hot, start_mixture
 from skcausalpima.functional import DiagonalGaussian
 
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]

@@ -258,11 +258,24 @@ class MultimodalVAE(nn.Module):
         """
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-        log_density = self._log_density(posterior, allowed)
+        log_density = self.log_density(posterior, allowed)
         return _log_responsibilities(self.prior.log_weights(), log_density)
 
-    def _log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None) -> Tensor:
-        """Return the expected log-densities, -inf in cells that are not allowed."""
+    def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
+        """Return the expected log-densities of the cells (Eq. 34, 35).
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Posterior of the samples.
+        allowed : Tensor of shape (n_components, n_samples), default=None
+            Cells that a sample may belong to; the others get -inf. None allows all.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            In nats.
+        """
         log_density = self.prior.expected_log_density(posterior)
         return log_density if allowed is None else log_density.masked_fill(~allowed, -torch.inf)
 
@@ -293,10 +306,10 @@ class MultimodalVAE(nn.Module):
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
         log_weights = self.prior.log_weights(score_noise)
-        log_density = self._log_density(posterior, batch.allowed)
+        log_density = self.log_density(posterior, batch.allowed)
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-            gamma = _log_responsibilities(log_weights, self._log_density(at_z, batch.allowed))
+            gamma = _log_responsibilities(log_weights, self.log_density(at_z, batch.allowed))
             mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         else:
             mixture = mixture_log_evidence(log_weights, log_density)
