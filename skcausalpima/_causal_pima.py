@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 
 import numpy as np
@@ -24,9 +23,10 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, Setup, run, seeded_modules
+from ._fitting import Run, Setup, add_knowledge, run, seeded_modules
+from ._graph_knowledge import add_known, check_interventions, graph_settings
 from ._inference import bounds, decoded, posterior_and_cells
-from ._known_nodes import allowed_cells, check_known_nodes
+from ._known_nodes import check_known_nodes
 from ._linear_start import principal_scores
 from ._modalities import Modalities, read_modalities, write_modalities
 from ._model_state import build_model, export_state, load_state
@@ -39,6 +39,7 @@ from ._parameters import (
     resolve_device,
     resolve_latent_dim,
     resolve_modality_weights,
+    resolve_shrinkage,
     resolve_temperatures,
 )
 from ._scaling import ModalityScaler
@@ -89,7 +90,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Shape of the components' covariances; the paper's are ``"diag"``.
     covariance_shrinkage : float or "auto", default="auto"
         Number of samples that the pooled covariance counts for in each component's own.
-        ``"auto"`` is n_samples / n_components, one average component. The paper has 0.
+        ``"auto"`` is n_samples / n_components, one average component, for a single node, and
+        latent_dim * (latent_dim + 1), two samples per free entry, for several. The paper has 0.
     reg_covar : float, default=1e-6
         Added to the variances of the components.
     decoder_variance : float or "learned", default="learned"
@@ -112,10 +114,26 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         reconstruction term alone.
     pretraining_epochs : int, default=10
         Epochs of pre-training. More fits nuisance detail and bends the latent space.
-    structure : {"gradient"}, default="gradient"
-        How the graph is learned: by gradient on the relaxed edges, thresholded in the end.
+    structure : {"refined", "gradient"} or networkx.DiGraph, default="refined"
+        How the graph is learned. ``"gradient"`` is the paper's: by gradient on relaxed edges,
+        thresholded in the end; it tends to the complete graph. ``"refined"`` then searches the
+        graph that scores best on the expected counts of the cells, and trains some more epochs
+        with it. A graph over ``node_names`` is kept as it is.
+    structure_score : {"bic", "bdeu"}, default="bic"
+        Score of the search: the Bayesian information criterion, or the marginal likelihood under
+        a Dirichlet prior worth one sample.
+    polishing_epochs : int, default=5
+        Epochs of training with the refined graph.
+    required_edges, forbidden_edges : sequence of pairs of str, default=None
+        Edges (parent, child), by the nodes' names, that every graph has, or none.
+    tiers : sequence, default=None
+        Groups of nodes, earliest first: no edge leads from a later group to an earlier one. Names
+        in a row are an order of the nodes. Nodes in no group are free.
+    edge_penalty : float, default=0.0
+        Nats per sample that each edge costs (times its weight, in training). The bounds that are
+        reported are without it. The paper has none, and the refined graph needs none.
     edge_threshold : float, default=0.5
-        Edges of at least this weight stay in the graph.
+        Edges of at least this weight stay in the graph, if ``structure="gradient"``.
     temperature : float or pair of float, default=1.0
         Temperature of the edges; a pair is annealed geometrically over ``max_iter`` epochs.
     score_noise : float, default=0.0
@@ -159,14 +177,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     ----------
     dag_ : networkx.DiGraph
         The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size``; edges have
-        ``weight`` in [0, 1].
+        ``weight`` in [0, 1] and ``compelled``, whether all graphs that fit as well, and respect
+        what was stated about edges, have that arrow.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
         in the order of ``list(dag_.predecessors(node))``.
     edge_weights_ : ndarray of shape (n_nodes, n_nodes)
-        Relaxed edges E at the end of training; ``[i, j]`` means i -> j.
+        Weights of i -> j in ``[i, j]``: ``edge_probabilities_`` of a refined graph (beyond 10
+        nodes its edges), relaxed edges E at the end of training by gradient, or the given graph.
+    edge_probabilities_ : ndarray of shape (n_nodes, n_nodes) or None
+        Of a refined graph of up to 10 nodes: the probability of each edge, averaged over all
+        graphs that respect what was stated, each weighted by the exponential of its score. The
+        adjacency of two nodes has the sum of both directions. It takes the nodes' outcomes as
+        known, and does not tell how sure these are.
     node_scores_ : ndarray of shape (n_nodes,)
-        Node scores; parents have smaller ones.
+        Node scores; parents have smaller ones. Of a refined or given graph: places in a
+        topological order.
     joint_ : ndarray of shape node_sizes
         Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``.
     weights_ : ndarray of shape (n_components,)
@@ -279,7 +305,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_mixture_init=4,
         pretraining="vae",
         pretraining_epochs=10,
-        structure="gradient",
+        structure="refined",
+        structure_score="bic",
+        polishing_epochs=5,
+        required_edges=None,
+        forbidden_edges=None,
+        tiers=None,
+        edge_penalty=0.0,
         edge_threshold=0.5,
         temperature=1.0,
         score_noise=0.0,
@@ -319,6 +351,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.pretraining = pretraining
         self.pretraining_epochs = pretraining_epochs
         self.structure = structure
+        self.structure_score = structure_score
+        self.polishing_epochs = polishing_epochs
+        self.required_edges = required_edges
+        self.forbidden_edges = forbidden_edges
+        self.tiers = tiers
+        self.edge_penalty = edge_penalty
         self.edge_threshold = edge_threshold
         self.temperature = temperature
         self.score_noise = score_noise
@@ -339,7 +377,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, known_nodes=None):
+    def fit(self, X, y=None, *, known_nodes=None, interventions=None):
         """Fit the model.
 
         Parameters
@@ -355,6 +393,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             open. A few percent on one node are enough to name it. ``labels_`` and
             ``node_labels_`` respect them and so may differ from ``predict`` and
             ``predict_nodes``, which see the data alone.
+        interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
+            Nodes that were set from outside. One column: the node that was set in each sample, by
+            name or number, and None or -1 for none; what it was set to is learned, and something
+            else (such as ``known_nodes``) must say which node it is. One column per node: the
+            outcome that it was set to, or -1 where it was not; these outcomes count as known. In
+            such a sample the node does not depend on its parents: its table is cut out of the
+            joint, and is learned from the other samples. An edge between a node that was set and
+            one that was not then has an identified direction.
 
         Returns
         -------
@@ -363,12 +409,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
-        setup = self._set_up(modalities, known_nodes)
+        setup = self._set_up(modalities, known_nodes, interventions)
         self._scaler = ModalityScaler.fit(modalities, self.scale)
-        data = self._training_data(modalities, setup.device)
-        if setup.known_nodes is not None:
-            allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
-            data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
+        data = add_knowledge(self._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         seed, scores = rng.randint(2**31 - 1), None
         if self.init != "paper":
@@ -385,7 +428,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.lower_bound_ = float(self._bounds(best.model, data, modalities).mean())
         return self
 
-    def fit_predict(self, X, y=None, *, known_nodes=None):
+    def fit_predict(self, X, y=None, *, known_nodes=None, interventions=None):
         """Fit the model and return the component of every training sample.
 
         Parameters
@@ -396,13 +439,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Present for API consistency.
         known_nodes : array-like of shape (n_samples, n_nodes), default=None
             Known outcomes; see :meth:`fit`.
+        interventions : array-like, default=None
+            Nodes that were set from outside; see :meth:`fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             ``labels_``.
         """
-        return self.fit(X, y, known_nodes=known_nodes).labels_
+        return self.fit(X, y, known_nodes=known_nodes, interventions=interventions).labels_
 
     def transform(self, X):
         """Return the posterior means in the latent space.
@@ -587,16 +632,17 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Number of columns of :meth:`transform`."""
         return self.latent_dim_
 
-    def _set_up(self, modalities: Modalities, known_nodes) -> Setup:
+    def _set_up(self, modalities: Modalities, known_nodes, interventions) -> Setup:
         """Resolve the parameters for this data."""
         node_sizes = check_node_sizes(self.node_sizes, self.max_components)
-        shrinkage = self.covariance_shrinkage
-        if shrinkage == "auto":
-            shrinkage = modalities.n_samples / math.prod(node_sizes)
-        self._node_names = check_node_names(self.node_names, len(node_sizes))
+        latent_dim = resolve_latent_dim(self.latent_dim, node_sizes)
+        n_samples = modalities.n_samples
+        names = self._node_names = check_node_names(self.node_names, len(node_sizes))
+        known = check_known_nodes(known_nodes, n_samples, node_sizes)
+        interventions = check_interventions(interventions, n_samples, node_sizes, names)
         return Setup(
             node_sizes=node_sizes,
-            latent_dim=resolve_latent_dim(self.latent_dim, node_sizes),
+            latent_dim=latent_dim,
             names=modalities.names,
             shapes=modalities.shapes,
             encoders=per_modality(self.encoders, modalities.names, "encoders"),
@@ -604,10 +650,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
             modality_weights=resolve_modality_weights(self.modality_weights, modalities.widths),
             temperatures=resolve_temperatures(self.temperature, self.max_iter),
-            shrinkage=float(shrinkage),
+            shrinkage=resolve_shrinkage(
+                self.covariance_shrinkage, n_samples, node_sizes, latent_dim
+            ),
             dtype=modalities.dtype,
             device=resolve_device(self.device),
-            known_nodes=check_known_nodes(known_nodes, modalities.n_samples, node_sizes),
+            graph=graph_settings(self, names),
+            known_nodes=add_known(known, interventions, names),
+            interventions=interventions,
         )
 
     def _reporter(self, restart):
@@ -708,6 +758,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             self._state["prior.covariances"][cells], self.covariance_type
         )
         self.edge_weights_ = best.graph.edge_weights
+        self.edge_probabilities_ = best.graph.probabilities
         self.node_scores_ = best.graph.node_scores
         self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
         self.weights_ = self.joint_.ravel()[cells]

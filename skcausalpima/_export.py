@@ -13,7 +13,7 @@ import numpy as np
 
 from ._arrangement import NEAR_TIE
 from ._clusters import fisher_ratios
-from ._fitting import HardGraph
+from ._graph_learning import HardGraph
 from ._start_selection import StartReport
 from .exceptions import ArrangementWarning
 
@@ -54,7 +54,8 @@ def graph_and_tables(
         dag.add_node(name, size=size)
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
-        dag.add_edge(names[parent], names[child], weight=weight)
+        compelled = bool(graph.compelled[parent, child])
+        dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
     tables = {
         name: _compact_table(table, node, graph.adjacency[:, node])
         for node, (name, table) in enumerate(zip(names, graph.tables, strict=True))

@@ -10,6 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._graph_knowledge import Interventions
+from ._graph_learning import (
+    GraphSettings,
+    HardGraph,
+    family_tables,
+    name_nodes,
+    node_counts,
+    refit_tables,
+    settle_graph,
+)
+from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
 from ._mixture_start import iterate_mixture, start_mixture
 from ._model_state import build_model, check_modules
@@ -19,15 +30,13 @@ from ._training import (
     data_pass,
     encode_all,
     pretrain,
+    regime_counts,
     train,
     variance_floors,
 )
 from ._training_data import TrainingData
-from .functional import DiagonalGaussian, tables_from_counts
-from .modules import MultimodalVAE
-
-#: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
-PRIOR_COUNT = 1.0
+from .functional import DiagonalGaussian
+from .modules import EdgeKnowledge, MultimodalVAE
 
 #: Larger grids start like ``init="linear"``: their arrangement would take longer than the fit.
 MAX_ARRANGED = 128
@@ -48,16 +57,9 @@ class Setup(NamedTuple):
     shrinkage: float
     dtype: np.dtype
     device: torch.device
+    graph: GraphSettings
     known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
-
-
-class HardGraph(NamedTuple):
-    """The graph at the end of training."""
-
-    adjacency: np.ndarray  # bool (node, node)
-    edge_weights: np.ndarray  # (node, node)
-    node_scores: np.ndarray  # (node,)
-    tables: list[np.ndarray]  # per node, broadcasting over the grid
+    interventions: Interventions | None = None
 
 
 class Run(NamedTuple):
@@ -69,6 +71,17 @@ class Run(NamedTuple):
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
     start: StartReport | None  # how clusters were put on the grid
+
+
+def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
+    """Add what is known of single samples: outcomes of nodes, and which nodes were set."""
+    if setup.known_nodes is not None:
+        allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
+        data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
+    if setup.interventions is not None:
+        numbers = torch.from_numpy(setup.interventions.numbers)[None]
+        data = data._replace(regimes=numbers.to(setup.device))
+    return data
 
 
 @contextmanager
@@ -113,25 +126,43 @@ def run(
     pretrain(model, data, n_epochs=n_epochs, kl_weight=kl_weight, update=update, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
     start = _start_clusters(params, setup, model, data, scores, update, rng)
-    result = train(
-        model,
-        training,
-        held_out,
-        update=update,
-        temperatures=setup.temperatures,
-        graph_learning_rate=params.graph_learning_rate,
-        n_mixture_updates=params.n_mixture_updates,
-        n_graph_steps=params.n_graph_steps,
-        score_noise=params.score_noise,
-        tol=params.tol,
-        n_iter_no_change=params.n_iter_no_change,
-        report=report,
-        **steps,
-    )
+    steps |= {
+        "graph_learning_rate": params.graph_learning_rate,
+        "n_mixture_updates": params.n_mixture_updates,
+        "n_graph_steps": params.n_graph_steps,
+        "score_noise": params.score_noise,
+        "edge_penalty": setup.graph.edge_penalty,
+        "n_iter_no_change": params.n_iter_no_change,
+    }
+    if setup.graph.structure == "fixed":
+        update = update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))
+    options = {"temperatures": setup.temperatures, "tol": params.tol, "report": report}
+    result = train(model, training, held_out, update=update, **options, **steps)
     end = data_pass(model, data, generator, setup.names)
-    graph = harden_graph(model, end.statistics.counts, params.edge_threshold)
+    graph = settle_graph(model.prior, end.counts, setup.graph, rng)
+    if setup.graph.structure == "refined":
+        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
+        _polish(model, training, update, params.polishing_epochs, steps)
+        end = data_pass(model, data, generator, setup.names)
+        graph = refit_tables(model.prior, end.counts, graph)
     end = data_pass(model, data, generator, setup.names)
     return Run(model, graph, result.history, result.converged, end.terms["objective"], start)
+
+
+def _polish(
+    model: MultimodalVAE, data: TrainingData, update: BlockUpdate, n_epochs: int, steps: dict
+) -> None:
+    """Train some epochs with the graph settled, its tables in closed form."""
+    train(
+        model,
+        data,
+        None,
+        update=update,
+        temperatures=np.ones(n_epochs),
+        tol=0.0,
+        report=lambda epoch, terms: None,
+        **steps,
+    )
 
 
 def _initial_model(
@@ -205,6 +236,7 @@ def _start_clusters(
         chosen, report = choose_start(
             candidates, scores.scaled, setup.node_sizes, known=setup.known_nodes, random_state=rng
         )
+        report = _name_nodes(setup, report, chosen.responsibilities)
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
         cells = report.arrangements[report.chosen].cells
         gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
@@ -220,22 +252,41 @@ def _start_clusters(
         )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
-    model.prior.start_tables(fit.responsibilities.sum(dim=1).to(data.device))
+    _start_graph(setup, model, data, fit.responsibilities.to(data.device))
     return report
 
 
-@torch.no_grad()
-def harden_graph(model: MultimodalVAE, counts: Tensor, edge_threshold: float) -> HardGraph:
-    """Threshold the edges and refit the tables of the resulting DAG in closed form."""
-    prior = model.prior
-    edges, scores = prior.edges().double(), prior.scores.double().clone()
-    adjacency = (edges >= edge_threshold) & (edges > 0)
-    grid = counts.reshape(prior.node_sizes).double() + PRIOR_COUNT / counts.numel()
-    tables = tables_from_counts(grid, adjacency)
-    prior.fix_graph(adjacency, tables)
-    return HardGraph(
-        adjacency.cpu().numpy(),
-        edges.cpu().numpy(),
-        scores.cpu().numpy(),
-        [table.cpu().numpy() for table in tables],
+def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray) -> StartReport:
+    """Swap nodes of one size so that what was stated about edges, by name, fits best."""
+    sizes, arrangement = setup.node_sizes, report.arrangements[report.chosen]
+    counts = np.zeros(np.prod(sizes))
+    counts[arrangement.cells] = responsibilities.sum(axis=0)
+    is_named = np.zeros(len(sizes), dtype=bool)
+    if setup.known_nodes is not None:
+        is_named = (setup.known_nodes >= 0).any(axis=0)
+    order = name_nodes(counts.reshape(sizes), setup.graph, is_named)
+    outcomes = np.stack(np.unravel_index(arrangement.cells, sizes))[order]
+    cells = np.ravel_multi_index(outcomes, sizes)
+    named = arrangement._replace(cells=cells, node_shares=arrangement.node_shares[order])
+    arrangements = list(report.arrangements)
+    arrangements[report.chosen] = named
+    return report._replace(arrangements=arrangements)
+
+
+def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: Tensor) -> None:
+    """Start the tables from the first responsibilities, of shape (n_components, n_samples)."""
+    prior, interventions = model.prior, setup.interventions
+    n_regimes = 1 if interventions is None else len(interventions.regimes)
+    counts = regime_counts(gamma, data.regimes, n_regimes)
+    if interventions is not None:
+        known = interventions.outcomes is not None
+        prior.start_interventions(interventions.regimes, None if known else counts)
+    prior.start_tables(torch.stack([grid.flatten() for grid in node_counts(prior, counts)]))
+    required, forbidden, precedence = (
+        torch.as_tensor(matrix, device=data.device)
+        for matrix in (*setup.graph.constraints, setup.graph.precedence)
     )
+    if setup.graph.structure == "fixed":
+        prior.fix_graph(required, family_tables(prior, counts, required))
+    elif setup.graph.states_edges:
+        prior.knowledge = EdgeKnowledge(required, forbidden, precedence)

@@ -46,7 +46,9 @@ def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tenso
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
-        log_gamma = model.log_responsibilities(posterior, allowed=block.allowed)
+        log_gamma = model.log_responsibilities(
+            posterior, allowed=block.allowed, regimes=block.regimes
+        )
         probabilities.append(log_gamma.exp().T)
     return torch.cat(means), torch.cat(probabilities)
 

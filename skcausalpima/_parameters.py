@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 
+import networkx as nx
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -42,7 +43,13 @@ PARAMETER_CONSTRAINTS = {
     "n_mixture_init": [_positive(Integral)],
     "pretraining": [StrOptions({"vae", "reconstruction"})],
     "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],
-    "structure": [StrOptions({"gradient"})],
+    "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph],
+    "structure_score": [StrOptions({"bic", "bdeu"})],
+    "polishing_epochs": [Interval(Integral, 0, None, closed="left")],
+    "required_edges": [*_SEQUENCE, set, None],
+    "forbidden_edges": [*_SEQUENCE, set, None],
+    "tiers": [*_SEQUENCE, None],
+    "edge_penalty": [Interval(Real, 0, None, closed="left")],
     "edge_threshold": [Interval(Real, 0, 1, closed="both")],
     "temperature": [_positive(Real), *_SEQUENCE],
     "score_noise": [Interval(Real, 0, None, closed="left")],
@@ -115,6 +122,23 @@ def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int
     if latent_dim is not None:
         return int(latent_dim)
     return max(2, sum(size - 1 for size in node_sizes))
+
+
+def resolve_shrinkage(
+    shrinkage: float | str, n_samples: int, node_sizes: Sequence[int], latent_dim: int
+) -> float:
+    """Return how many samples the pooled covariance counts for in each component's own.
+
+    The clusters of a single node lie in as many dimensions as there are differences between them
+    and are taken to scatter alike, as in linear discriminant analysis: one average cluster. The
+    cells of a grid lie in fewer, in a latent space that bends, and differ in shape: there only two
+    samples per free entry of a matrix, which keeps small clusters well conditioned.
+    """
+    if shrinkage != "auto":
+        return float(shrinkage)
+    if len(node_sizes) == 1:
+        return n_samples / node_sizes[0]
+    return float(latent_dim * (latent_dim + 1))
 
 
 def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:

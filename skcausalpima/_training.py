@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._graph_learning import family_tables
 from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import (
     DiagonalGaussian,
@@ -42,6 +43,8 @@ def _step(
     loss: Tensor, optimizer: torch.optim.Optimizer, parameters: list, max_grad_norm: float | None
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped."""
+    if not loss.requires_grad:
+        return  # nothing to train: all modules are frozen, and the graph is settled
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if max_grad_norm is not None:
@@ -96,6 +99,7 @@ class PassResult(NamedTuple):
     """What one pass over the data yields."""
 
     statistics: MixtureStatistics
+    counts: Tensor  # (regime, component), expected counts
     squared_errors: Tensor  # (modality,)
     terms: dict[str, float]  # per-sample averages in nats
 
@@ -114,26 +118,36 @@ def data_pass(
     """
     model.eval()
     prior, full = model.prior, model.prior.covariances.ndim == 3
-    origin, log_weights = prior.means.mean(dim=0), prior.log_weights()
-    decode = squared_errors is None
-    statistics, sums, errors = None, 0.0, 0.0 if decode else squared_errors
+    origin, decode = prior.means.mean(dim=0), squared_errors is None
+    statistics, counts, sums, errors = None, 0.0, 0.0, 0.0 if decode else squared_errors
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
+            log_weights = model.log_weights(block.regimes)
             if model.sampled_responsibilities:
-                log_gamma = model.log_responsibilities(posterior, z, block.allowed)
+                log_gamma = model.log_responsibilities(posterior, z, block.allowed, block.regimes)
             else:
                 log_gamma = log_responsibilities(log_weights, log_density)
-            part = mixture_statistics(posterior, log_gamma.exp(), origin, full)
+            gamma = log_gamma.exp()
+            part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
+            counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
             mixture = mixture_terms(log_weights, log_density, log_gamma)
             terms = torch.stack([*mixture, entropy(posterior.log_var)])
             sums = sums + terms.double().sum(dim=1)
             if decode:
                 errors = errors + model.squared_errors(block, z).double().sum(dim=1)
-    return PassResult(statistics, errors, _terms(model, data, errors, sums, names))
+    return PassResult(statistics, counts, errors, _terms(model, data, errors, sums, names))
+
+
+def regime_counts(gamma: Tensor, regimes: Tensor | None, n_regimes: int) -> Tensor:
+    """Return expected counts of shape (n_regimes, n_components) from responsibilities."""
+    if regimes is None:
+        return gamma.double().sum(dim=1)[None]
+    counts = gamma.new_zeros((len(gamma), n_regimes), dtype=torch.float64)
+    return counts.index_add_(1, regimes[0], gamma.double()).T
 
 
 def _terms(
@@ -176,6 +190,8 @@ class BlockUpdate(NamedTuple):
         See :func:`~skcausalpima.functional.update_mixture`.
     variance_floors : Tensor of shape (n_modalities,) or None
         Smallest decoder variances; None where they are not learned.
+    adjacency : Tensor of shape (n_nodes, n_nodes), default=None
+        The graph where it is fixed: its tables have a closed form, too.
     """
 
     names: tuple[str, ...]
@@ -183,6 +199,7 @@ class BlockUpdate(NamedTuple):
     reg_covar: float
     shrinkage: float
     variance_floors: Tensor | None
+    adjacency: Tensor | None = None
 
     @torch.no_grad()
     def __call__(
@@ -206,6 +223,10 @@ class BlockUpdate(NamedTuple):
         _check_finite(update.covariances, "covariances of the mixture")
         prior.means.copy_(update.means)
         prior.covariances.copy_(update.covariances)
+        if self.adjacency is not None:
+            prior.set_tables(family_tables(prior, result.counts, self.adjacency))
+        if prior.outcomes_unknown:
+            prior.start_interventions(prior.regimes, result.counts)
         self._set_variances(model, data, result.squared_errors)
         return result
 
@@ -254,6 +275,7 @@ def train(
     n_mixture_updates: int,
     n_graph_steps: int,
     score_noise: float,
+    edge_penalty: float,
     tol: float,
     n_iter_no_change: int,
     generator: torch.Generator,
@@ -280,13 +302,14 @@ def train(
         with model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
                 bound = _noisy_bound(model, data, batch, score_noise, generator)
-                _step(-bound.values.mean(), optimizer, networks + graph, max_grad_norm)
+                loss = _penalty(model, edge_penalty) - bound.values.mean()
+                _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += bound.squared_errors.detach().double().sum(dim=1)
         for _ in range(n_mixture_updates):
             result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):
-            shares = (result.statistics.counts / result.statistics.counts.sum()).to(data.dtype)
-            _step(-(shares @ model.prior.log_weights()), optimizer, graph, max_grad_norm)
+            loss = -_graph_objective(model, result.counts, edge_penalty)
+            _step(loss, optimizer, graph, max_grad_norm)
         terms = result.terms | {"temperature": model.prior.temperature}
         if held_out is not None:
             held_out_terms = data_pass(model, held_out, generator, update.names).terms
@@ -298,6 +321,18 @@ def train(
             break
     stopper.restore(model)
     return TrainingResult(history, stopper.converged)
+
+
+def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:
+    """Return the part of the objective that the graph appears in, per sample."""
+    shares = (counts / counts.sum()).to(model.prior.means)
+    log_weights = model.prior.regime_log_weights()
+    return (shares * log_weights).sum() - _penalty(model, edge_penalty)
+
+
+def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
+    """Return what the edges cost in training, in nats per sample."""
+    return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
 
 
 def _noisy_bound(

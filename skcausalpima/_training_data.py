@@ -27,12 +27,15 @@ class TrainingData(NamedTuple):
         The dtype to compute in; batches are cast to it.
     allowed : Tensor of shape (n_components, n_samples), default=None
         True where a sample may belong to a cell; None where nothing is known.
+    regimes : Tensor of shape (1, n_samples), default=None
+        Which nodes were set from outside in each sample, by number; None for none anywhere.
     """
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
     dtype: torch.dtype
     allowed: Tensor | None = None
+    regimes: Tensor | None = None
 
     @property
     def n_samples(self) -> int:
@@ -54,16 +57,16 @@ class TrainingData(NamedTuple):
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
         arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
-        return Batch(arrays, *self._known(rows))
+        return Batch(arrays, *self._tables(rows))
 
     def subset(self, rows: Tensor | slice) -> TrainingData:
         """Return some samples as data of their own."""
-        observed, allowed = self._known(rows)
+        observed, *tables = self._tables(rows)
         arrays = tuple(array[rows] for array in self.arrays)
-        return TrainingData(arrays, observed, self.dtype, allowed)
+        return TrainingData(arrays, observed, self.dtype, *tables)
 
-    def _known(self, rows: Tensor | slice) -> list[Tensor | None]:
-        tables = (self.observed, self.allowed)
+    def _tables(self, rows: Tensor | slice) -> list[Tensor | None]:
+        tables = (self.observed, self.allowed, self.regimes)
         return [None if table is None else table[:, rows] for table in tables]
 
     def blocks(self) -> Iterator[Batch]:

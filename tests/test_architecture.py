@@ -13,7 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NUMERICS = {"functional", "modules"}
 GATE = {"_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
-TRAINING = {*NUMERICS, *STARTS, "_structure", "_training", "_training_data"}
+GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
+TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_training", "_training_data"}
 FITTING = {*TRAINING, "_covariances", "_linear_start", "_model_state", "_inference"}
 MAY_IMPORT = {
     "functional": set(),
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "_clusters": set(),
     "_start_selection": {"_arrangement", "_clusters", "_known_nodes"},
     "exceptions": set(),
-    "_export": {"_arrangement", "_clusters", "_fitting", "_start_selection", "exceptions"},
+    "_export": {"_arrangement", "_clusters", "_graph_learning", "_start_selection", "exceptions"},
     "_mixture_start": {"_clusters", "functional"},
     "_covariances": set(),
     "_modality_arrays": set(),
@@ -36,11 +37,13 @@ MAY_IMPORT = {
     "_parameters": set(),
     "_model_state": NUMERICS,
     "_training_data": {"modules"},
-    "_training": {"_training_data", *NUMERICS, "_arrangement", "_structure"},
+    "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
+    "_graph_knowledge": {"_graph_learning", "_structure"},
+    "_training": {"_training_data", *NUMERICS, "_graph_learning"},
     "_linear_start": TRAINING,
     "_inference": TRAINING,
     "_fitting": FITTING,
-    "_causal_pima": {*FITTING, *GATE, "_fitting", "_parameters", "_export"},
+    "_causal_pima": {*FITTING, *GATE, *GRAPHS, "_fitting", "_parameters", "_export"},
     "graph": {"_equivalence"},
     "datasets": set(),
     "metrics": set(),
@@ -83,6 +86,12 @@ def definitions(path):
 def docstring_length(node):
     first = node.body[0]
     return first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+
+
+def only_stores(node):
+    """Whether a function does nothing but store its arguments, as scikit-learn's constructors."""
+    names = [argument.arg for argument in (*node.args.args[1:], *node.args.kwonlyargs)]
+    return [ast.unparse(line) for line in node.body] == [f"self.{n} = {n}" for n in names]
 
 
 def relative_name(path):
@@ -130,6 +139,6 @@ def test_functions_are_shorter_than_forty_lines(path):
     lengths = {
         node.name: node.end_lineno - node.body[0].lineno + 1 - docstring_length(node)
         for node in definitions(path)
-        if not isinstance(node, ast.ClassDef)
+        if not isinstance(node, ast.ClassDef) and not only_stores(node)
     }
     assert {name: length for name, length in lengths.items() if length >= 40} == {}

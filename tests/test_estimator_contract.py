@@ -27,9 +27,10 @@ def product_of_tables(dag, cpts):
 def several(quick, pair):
     """Data and fits whose graphs have none, some and all of the edges."""
     models = {
-        "empty": quick((2, 3, 2), edge_threshold=1.0).fit(pair),
-        "some": quick((2, 2, 2), random_state=3).fit(pair),
-        "complete": quick((2, 3, 2), edge_threshold=0.0).fit(pair),
+        "empty": quick((2, 3, 2), structure="gradient", edge_threshold=1.0).fit(pair),
+        "some": quick((2, 2, 2), structure="gradient", random_state=3).fit(pair),
+        "refined": quick((2, 3, 2)).fit(pair),
+        "complete": quick((2, 3, 2), structure="gradient", edge_threshold=0.0).fit(pair),
         "one node": quick((4,)).fit(pair),
     }
     single = [array.astype(np.float32) for array in pair]
@@ -38,7 +39,7 @@ def several(quick, pair):
     }
 
 
-@pytest.fixture(params=["empty", "some", "complete", "one node", "float32"])
+@pytest.fixture(params=["empty", "some", "complete", "refined", "one node", "float32"])
 def model_and_data(several, request):
     return several[request.param]
 
@@ -69,11 +70,12 @@ def test_graph_agrees_with_weights_and_scores(model):
     edges, names = model.edge_weights_, list(model.dag_)
     assert nx.is_directed_acyclic_graph(model.dag_)
     assert ((edges >= 0) & (edges <= 1)).all()
-    expected = {
-        (names[i], names[j])
-        for i, j in np.argwhere((edges > 0) & (edges >= model.edge_threshold)).tolist()
-    }
-    assert set(model.dag_.edges) == expected
+    if model.structure == "gradient":
+        kept = np.argwhere((edges > 0) & (edges >= model.edge_threshold)).tolist()
+        assert set(model.dag_.edges) == {(names[i], names[j]) for i, j in kept}
+        assert model.edge_probabilities_ is None
+    else:
+        assert_array_equal(edges, model.edge_probabilities_)
     for parent, child, weight in model.dag_.edges(data="weight"):
         i, j = names.index(parent), names.index(child)
         assert type(weight) is float

@@ -83,6 +83,7 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {"validation_fraction": 0.3, "learning_rate": 0.05, "tol": 0.0}
+    options["structure"] = "gradient"
     long = quick(max_iter=30, temperature=temperature, **options).fit(pair)
     best = int(long.history_["objective"].argmax())
     assert best < 29
@@ -110,6 +111,10 @@ def test_temperature(quick, pair, temperature, expected):
         {"responsibilities": "sample"},
         {"score_noise": 0.5},
         {"n_graph_steps": 3},
+        {"structure": "gradient"},
+        {"structure_score": "bdeu"},
+        {"polishing_epochs": 0},
+        {"edge_penalty": 1.0},
         {"n_mixture_updates": 3},
         {"max_grad_norm": 1e-3},
         {"covariance_shrinkage": 0},

@@ -175,6 +175,7 @@ def run_training(model, data, held_out=None, **options):
         "n_mixture_updates": 1,
         "n_graph_steps": 0,
         "score_noise": 0.0,
+        "edge_penalty": 0.0,
         "tol": 0.0,
         "n_iter_no_change": 2,
         "generator": seed(),

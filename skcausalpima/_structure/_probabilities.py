@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,6 +18,8 @@ def edge_probabilities(
     *,
     score: str = "bic",
     equivalent_sample_size: float = 1.0,
+    edge_cost: float = 0.0,
+    node_counts: Sequence[ArrayLike] | None = None,
     required: ArrayLike | None = None,
     forbidden: ArrayLike | None = None,
     names: list[str] | None = None,
@@ -43,6 +47,10 @@ def edge_probabilities(
         See `FamilyScores`.
     equivalent_sample_size : float, default=1.0
         Prior samples of BDeu.
+    edge_cost : float, default=0.0
+        Nats that every edge costs; graphs with fewer edges are more likely beforehand.
+    node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
+        Per node the counts of the samples in which it was not set from outside.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that every or no graph has, ``[i, j]`` for i -> j.
     names : list of str, optional
@@ -67,7 +75,7 @@ def edge_probabilities(
     array([[0. , 0.5],
            [0.5, 0. ]])
     """
-    scores = FamilyScores(counts, score, equivalent_sample_size)
+    scores = FamilyScores(counts, score, equivalent_sample_size, edge_cost, node_counts)
     n_nodes = scores.n_nodes
     if n_nodes > MAX_PROBABILITY_NODES:
         raise ValueError(

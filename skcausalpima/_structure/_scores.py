@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
@@ -23,7 +25,10 @@ class FamilyScores:
       \alpha / |S|) - \log \Gamma(\alpha / |S|)]`, the log of the marginal likelihood under a
       Dirichlet prior worth :math:`\alpha` samples, spread evenly over the grid.
 
-    Counts may be fractional (sums of responsibilities).
+    Counts may be fractional (sums of responsibilities). Where nodes were set from outside in some
+    samples, the family of such a node is scored on the others (Cooper and Yoo 1999, Causal
+    discovery from a mixture of experimental and observational data, UAI), and equivalent graphs
+    need no longer score the same.
 
     Parameters
     ----------
@@ -33,6 +38,10 @@ class FamilyScores:
         Which score, in nats.
     equivalent_sample_size : float, default=1.0
         :math:`\alpha`, for BDeu only.
+    edge_cost : float, default=0.0
+        Taken off the score for every edge, in nats.
+    node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
+        Per node the counts of the samples in which it was not set; None for `counts` everywhere.
 
     Raises
     ------
@@ -48,7 +57,12 @@ class FamilyScores:
     """
 
     def __init__(
-        self, counts: ArrayLike, score: str = "bic", equivalent_sample_size: float = 1.0
+        self,
+        counts: ArrayLike,
+        score: str = "bic",
+        equivalent_sample_size: float = 1.0,
+        edge_cost: float = 0.0,
+        node_counts: Sequence[ArrayLike] | None = None,
     ) -> None:
         self.counts = _check_counts(counts)
         if score not in ("bic", "bdeu"):
@@ -60,8 +74,14 @@ class FamilyScores:
         self.score = score
         self.equivalent_sample_size = equivalent_sample_size
         self.n_nodes = self.counts.ndim
-        self._total = self.counts.sum()
-        self._cache: dict[int, float] = {}
+        if not (np.isfinite(edge_cost) and edge_cost >= 0):
+            raise ValueError(f"edge_cost must be finite and not negative; got {edge_cost!r}.")
+        self.edge_cost = edge_cost
+        shared = _SetTerms(self.counts, score, equivalent_sample_size)
+        self._terms = [shared] * self.n_nodes
+        if node_counts is not None:
+            tables = [np.asarray(table, dtype=np.float64) for table in node_counts]
+            self._terms = [_SetTerms(t, score, equivalent_sample_size) for t in tables]
 
     def family(self, node: int, parents: int) -> float:
         """Return the score of one family.
@@ -78,7 +98,8 @@ class FamilyScores:
         float
             In nats.
         """
-        return self._set_term(parents | 1 << node) - self._set_term(parents)
+        terms = self._terms[node]
+        return terms[parents | 1 << node] - terms[parents] - self.edge_cost * parents.bit_count()
 
     def graph(self, adjacency: NDArray[np.bool_]) -> float:
         """Return the score of a DAG, the sum over its families.
@@ -109,37 +130,56 @@ class FamilyScores:
             Indexed by child and by bit mask of parents; ``-inf`` where a set of parents holds a
             forbidden one (or the child itself) or lacks a required one.
         """
-        self._fill_cache(self.counts, 0, (1 << self.n_nodes) - 1)
         masks = np.arange(1 << self.n_nodes)
-        terms = np.array([self._cache[mask] for mask in range(len(masks))])
+        costs = self.edge_cost * np.array([mask.bit_count() for mask in range(len(masks))])
         scores = np.full((self.n_nodes, len(masks)), -np.inf)
         for node in range(self.n_nodes):
+            terms = self._terms[node].all()
             must = bit_mask(constraints.required[:, node])
             must_not = bit_mask(constraints.forbidden[:, node]) | 1 << node
             allowed = masks[(masks & must == must) & (masks & must_not == 0)]
-            scores[node, allowed] = terms[allowed | 1 << node] - terms[allowed]
+            gains = terms[allowed | 1 << node] - terms[allowed]
+            scores[node, allowed] = gains - costs[allowed]
         return scores
 
-    def _set_term(self, nodes: int) -> float:
+
+class _SetTerms:
+    """The terms h of all sets of nodes on one table of counts, computed when needed."""
+
+    def __init__(self, counts: NDArray[np.float64], score: str, sample_size: float) -> None:
+        self.counts, self.score, self.equivalent_sample_size = counts, score, sample_size
+        self._total = counts.sum()
+        self._cache: dict[int, float] = {}
+        self._all: NDArray[np.float64] | None = None
+
+    def __getitem__(self, nodes: int) -> float:
         """Return h of a set of nodes."""
         if nodes not in self._cache:
-            others = tuple(axis for axis in range(self.n_nodes) if not nodes >> axis & 1)
+            others = tuple(axis for axis in range(self.counts.ndim) if not nodes >> axis & 1)
             self._cache[nodes] = self._term(self.counts.sum(axis=others))
         return self._cache[nodes]
+
+    def all(self) -> NDArray[np.float64]:
+        """Return h of every set, indexed by its bit mask."""
+        if self._all is None:
+            n_sets = 1 << self.counts.ndim
+            self._fill_cache(self.counts, 0, n_sets - 1)
+            self._all = np.array([self._cache[mask] for mask in range(n_sets)])
+        return self._all
 
     def _term(self, counts: NDArray[np.float64]) -> float:
         """Return h of a marginal table of counts."""
         if self.score == "bic":
             # A total below one sample would turn the penalty into a reward.
             penalty = 0.5 * counts.size * np.log(max(self._total, 1.0))
-            return float(xlogy(counts, counts / self._total).sum() - penalty)
+            return float(xlogy(counts, counts / max(self._total, 1e-300)).sum() - penalty)
         pseudo_count = self.equivalent_sample_size / counts.size
         return float((gammaln(counts + pseudo_count) - gammaln(pseudo_count)).sum())
 
     def _fill_cache(self, marginal: NDArray[np.float64], first_axis: int, nodes: int) -> None:
         """Visit every subset once, each marginal being summed from the one before."""
         self._cache.setdefault(nodes, self._term(marginal))
-        for axis in range(first_axis, self.n_nodes):
+        for axis in range(first_axis, self.counts.ndim):
             smaller = marginal.sum(axis=axis, keepdims=True)
             self._fill_cache(smaller, axis + 1, nodes & ~(1 << axis))
 

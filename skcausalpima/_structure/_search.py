@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,9 @@ def search_dag(
     *,
     score: str = "bic",
     equivalent_sample_size: float = 1.0,
+    edge_cost: float = 0.0,
+    node_counts: Sequence[ArrayLike] | None = None,
+    told_apart: BoolArray | None = None,
     required: ArrayLike | None = None,
     forbidden: ArrayLike | None = None,
     names: list[str] | None = None,
@@ -68,6 +72,13 @@ def search_dag(
         See `FamilyScores`.
     equivalent_sample_size : float, default=1.0
         Prior samples of BDeu.
+    edge_cost : float, default=0.0
+        Nats that every edge costs.
+    node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
+        Per node the counts of the samples in which it was not set from outside.
+    told_apart : ndarray of bool of shape (n_nodes, n_nodes), optional
+        Symmetric; True for pairs of nodes of which some intervention set one and not the other:
+        an edge between them keeps the direction that scores best.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that must or must not be there, ``[i, j]`` for i -> j; see `edge_constraints`.
     names : list of str, optional
@@ -97,7 +108,7 @@ def search_dag(
     array([[False,  True],
            [False, False]])
     """
-    scores = FamilyScores(counts, score, equivalent_sample_size)
+    scores = FamilyScores(counts, score, equivalent_sample_size, edge_cost, node_counts)
     names = names if names is not None else [f"N{i + 1}" for i in range(scores.n_nodes)]
     constraints = check_constraints(required, forbidden, names)
     exact = scores.n_nodes <= max_exact_nodes
@@ -106,7 +117,10 @@ def search_dag(
     else:
         rng = check_random_state(random_state)
         adjacency = _hill_climb(scores, constraints, n_restarts, rng)
-    adjacency = canonical_member(adjacency, *constraints)
+    known = constraints.required
+    if told_apart is not None:
+        known = known | (adjacency & told_apart)
+    adjacency = canonical_member(adjacency, known, constraints.forbidden)
     return StructureResult(adjacency, scores.graph(adjacency), exact)
 
 

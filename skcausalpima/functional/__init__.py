@@ -5,10 +5,13 @@ lead for speed, which the docstrings say. Functions sum over events and leave sa
 """
 
 from ._dag import (
+    constrain_edges,
     edge_indicator,
     joint_from_tables,
     log_joint,
     mask_non_parents,
+    precede,
+    set_nodes,
     table_logits_to_probabilities,
     tables_from_counts,
     topological_order,
@@ -35,6 +38,7 @@ from ._mixture import (
     log_responsibilities,
     mixture_statistics,
     update_mixture,
+    weight_columns,
 )
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "MixtureTerms",
     "MixtureUpdate",
     "PreparedComponents",
+    "constrain_edges",
     "edge_indicator",
     "entropy",
     "expected_log_density",
@@ -55,11 +60,14 @@ __all__ = [
     "mixture_log_evidence",
     "mixture_statistics",
     "mixture_terms",
+    "precede",
     "prepare_components",
     "product_of_experts",
     "rsample",
+    "set_nodes",
     "table_logits_to_probabilities",
     "tables_from_counts",
     "topological_order",
     "update_mixture",
+    "weight_columns",
 ]

@@ -40,6 +40,74 @@ def edge_indicator(scores: Tensor, metric: Tensor, temperature: float = 1.0) -> 
     return torch.relu(torch.tanh(flow / temperature))
 
 
+def constrain_edges(edges: Tensor, required: Tensor, forbidden: Tensor) -> Tensor:
+    """Return an edge indicator that respects knowledge about edges.
+
+    Parameters
+    ----------
+    edges : Tensor of shape (n_nodes, n_nodes)
+        Edge weights in [0, 1], acyclic.
+    required : Tensor of shape (n_nodes, n_nodes)
+        True for edges that are there; the scores must respect their order.
+    forbidden : Tensor of shape (n_nodes, n_nodes)
+        True for edges that are not.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes, n_nodes)
+        Edge weights: 1 where required, 0 where forbidden.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import constrain_edges
+    >>> nothing = torch.zeros(2, 2, dtype=torch.bool)
+    >>> constrain_edges(torch.tensor([[0.0, 0.5], [0.0, 0.0]]), nothing, ~nothing)
+    tensor([[0., 0.],
+            [0., 0.]])
+    """
+    return torch.where(required, torch.ones_like(edges), edges.masked_fill(forbidden, 0.0))
+
+
+def precede(scores: Tensor, precedence: Tensor) -> Tensor:
+    r"""Return node scores that respect a partial order.
+
+    A node that others must precede gets
+    :math:`\max_{k \prec \ell} \xi_k + \mathrm{softplus}(\xi_\ell)`, the others keep theirs, so that
+    every order that respects the precedence can be reached, and no other.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n_nodes,)
+        Free scores.
+    precedence : Tensor of shape (n_nodes, n_nodes)
+        True where k comes before l; acyclic.
+
+    Returns
+    -------
+    Tensor of shape (n_nodes,)
+        Scores that rise along the precedence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import precede
+    >>> first_before_second = torch.tensor([[False, True], [False, False]])
+    >>> precede(torch.tensor([3.0, 0.0]), first_before_second)
+    tensor([3.0000, 3.6931])
+    """
+    n_before = torch.linalg.matrix_power(
+        precedence.to(scores) + torch.eye(len(scores)).to(scores), len(scores)
+    )
+    ordered = list(scores)
+    for node in torch.argsort((n_before > 0).sum(dim=0), stable=True).tolist():
+        before = torch.nonzero(precedence[:, node]).flatten().tolist()
+        if before:
+            latest = torch.stack([ordered[k] for k in before]).amax()
+            ordered[node] = latest + torch.nn.functional.softplus(scores[node])
+    return torch.stack(ordered)
+
+
 def topological_order(scores: Tensor) -> Tensor:
     r"""Return the order in which to traverse the DAG (Corollary C.5).
 
@@ -164,6 +232,47 @@ def log_joint(tables: Tensor, edges: Tensor) -> Tensor:
     # A probability below the smallest normal number would end in log(0).
     floor = torch.finfo(tables.dtype).tiny
     return mask_non_parents(tables, edges).clamp_min(floor).log().sum(dim=0)
+
+
+def set_nodes(
+    tables: Tensor, edges: Tensor, nodes: Sequence[int], log_probabilities: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Cut nodes that were set from outside off their parents (Pearl's do-operator).
+
+    Parameters
+    ----------
+    tables : Tensor of shape (n_nodes, C_1, ..., C_L)
+        Conditional probabilities.
+    edges : Tensor of shape (n_nodes, n_nodes)
+        Edge weights in [0, 1].
+    nodes : sequence of int
+        The nodes that were set.
+    log_probabilities : sequence of Tensor of shape (C_l,)
+        Per node of ``nodes`` how often it was set to which outcome.
+
+    Returns
+    -------
+    tables : Tensor of shape (n_nodes, C_1, ..., C_L)
+        With these nodes' tables replaced.
+    edges : Tensor of shape (n_nodes, n_nodes)
+        Without the edges into them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import log_joint, set_nodes
+    >>> tables, edges = torch.full((2, 2, 2), 0.5), torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    >>> set_to_0 = torch.tensor([1.0, 0.0]).log()
+    >>> log_joint(*set_nodes(tables, edges, [1], [set_to_0])).exp()
+    tensor([[0.5000, 0.0000],
+            [0.5000, 0.0000]])
+    """
+    tables, edges = list(tables), edges.clone()
+    for node, logs in zip(nodes, log_probabilities, strict=True):
+        shape = [-1 if axis == node else 1 for axis in range(len(tables))]
+        tables[node] = logs.exp().reshape(shape).expand_as(tables[node])
+        edges[:, node] = 0.0
+    return torch.stack(tables), edges
 
 
 def tables_from_counts(counts: Tensor, adjacency: Tensor, prior_count: float = 0.0) -> list[Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ._gaussian import LOG_2PI
+from ._mixture import weight_columns
 
 
 def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ def mixture_log_evidence(log_weights: Tensor, log_density: Tensor) -> Tensor:
 
     Parameters
     ----------
-    log_weights : Tensor of shape (n_components,)
+    log_weights : Tensor of shape (n_components,) or (n_components, n_samples)
         Logarithms of the cells' probabilities.
     log_density : Tensor of shape (n_components, n_samples)
         Expected log-densities.
@@ -98,7 +99,7 @@ def mixture_log_evidence(log_weights: Tensor, log_density: Tensor) -> Tensor:
     >>> mixture_log_evidence(torch.tensor([0.5, 0.5]).log(), torch.zeros(2, 1))
     tensor([0.])
     """
-    return torch.logsumexp(log_weights[:, None] + log_density, dim=0)
+    return torch.logsumexp(weight_columns(log_weights) + log_density, dim=0)
 
 
 class MixtureTerms(NamedTuple):
@@ -126,7 +127,7 @@ def mixture_terms(
 
     Parameters
     ----------
-    log_weights : Tensor of shape (n_components,)
+    log_weights : Tensor of shape (n_components,) or (n_components, n_samples)
         Logarithms of the cells' probabilities A.
     log_density : Tensor of shape (n_components, n_samples)
         Expected log-densities.
@@ -150,7 +151,7 @@ def mixture_terms(
     gamma = log_responsibilities.exp()
     # 0 * log(0) is 0: a cell of probability exactly zero is never responsible for a sample.
     nothing = gamma == 0
-    log_weights = log_weights[:, None].expand_as(gamma)
+    log_weights = weight_columns(log_weights).expand_as(gamma)
     return MixtureTerms(
         (gamma * log_density.masked_fill(nothing, 0.0)).sum(dim=0),
         (gamma * log_weights.masked_fill(nothing, 0.0)).sum(dim=0),

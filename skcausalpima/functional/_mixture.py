@@ -19,7 +19,7 @@ def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
 
     Parameters
     ----------
-    log_weights : Tensor of shape (n_components,)
+    log_weights : Tensor of shape (n_components,) or (n_components, n_samples)
         Logarithms of the cells' probabilities A, flattened in C order.
     log_density : Tensor of shape (n_components, n_samples)
         Log-densities (plus the log-likelihoods of cluster-dependent decoders, if any).
@@ -37,7 +37,30 @@ def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
     tensor([[0.2500],
             [0.7500]])
     """
-    return torch.log_softmax(log_weights[:, None] + log_density, dim=0)
+    return torch.log_softmax(weight_columns(log_weights) + log_density, dim=0)
+
+
+def weight_columns(log_weights: Tensor) -> Tensor:
+    """Return log-weights as columns that broadcast over samples.
+
+    Parameters
+    ----------
+    log_weights : Tensor of shape (n_components,) or (n_components, n_samples)
+        One distribution for all samples, or each sample's own.
+
+    Returns
+    -------
+    Tensor of shape (n_components, 1) or (n_components, n_samples)
+        Columns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import weight_columns
+    >>> weight_columns(torch.zeros(3)).shape
+    torch.Size([3, 1])
+    """
+    return log_weights[:, None] if log_weights.ndim == 1 else log_weights
 
 
 class MixtureStatistics(NamedTuple):

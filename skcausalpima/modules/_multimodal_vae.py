@@ -36,11 +36,14 @@ class Batch(NamedTuple):
         True where a sample has the modality; None where nothing is missing.
     allowed : Tensor of shape (n_components, n_samples), default=None
         True where a sample may belong to a cell; None where nothing is known.
+    regimes : Tensor of shape (1, n_samples), default=None
+        Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
     """
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
     allowed: Tensor | None = None
+    regimes: Tensor | None = None
 
 
 class BoundWithErrors(NamedTuple):
@@ -239,6 +242,7 @@ class MultimodalVAE(nn.Module):
         posterior: DiagonalGaussian,
         z: Tensor | None = None,
         allowed: Tensor | None = None,
+        regimes: Tensor | None = None,
     ) -> Tensor:
         """Return the log-responsibilities of the cells (Eq. 16).
 
@@ -250,6 +254,8 @@ class MultimodalVAE(nn.Module):
             Where to evaluate the densities; None takes the expectation over the posterior.
         allowed : Tensor of shape (n_components, n_samples), default=None
             Cells that a sample may belong to; the others get -inf. None allows all.
+        regimes : Tensor of shape (1, n_samples), default=None
+            Which nodes were set from outside; None for none.
 
         Returns
         -------
@@ -259,7 +265,26 @@ class MultimodalVAE(nn.Module):
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
         log_density = self.log_density(posterior, allowed)
-        return _log_responsibilities(self.prior.log_weights(), log_density)
+        return _log_responsibilities(self.log_weights(regimes), log_density)
+
+    def log_weights(self, regimes: Tensor | None, noise: Tensor | None = None) -> Tensor:
+        """Return the logarithms of the cells' probabilities A.
+
+        Parameters
+        ----------
+        regimes : Tensor of shape (1, n_samples) or None
+            Which nodes were set from outside; None for none.
+        noise : Tensor of shape (n_nodes,), default=None
+            Added to the node scores.
+
+        Returns
+        -------
+        Tensor of shape (n_components,), or (n_components, n_samples) where nodes were set
+            In nats.
+        """
+        if regimes is None:
+            return self.prior.log_weights(noise)
+        return self.prior.regime_log_weights(noise)[regimes[0]].T
 
     def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
         """Return the expected log-densities of the cells (Eq. 34, 35).
@@ -305,7 +330,7 @@ class MultimodalVAE(nn.Module):
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
-        log_weights = self.prior.log_weights(score_noise)
+        log_weights = self.log_weights(batch.regimes, score_noise)
         log_density = self.log_density(posterior, batch.allowed)
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))

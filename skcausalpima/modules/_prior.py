@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,32 @@ from torch import Tensor, nn
 from ..functional import (
     DiagonalGaussian,
     PreparedComponents,
+    constrain_edges,
     edge_indicator,
     expected_log_density,
     log_joint,
+    precede,
     prepare_components,
+    set_nodes,
     table_logits_to_probabilities,
     topological_order,
 )
+
+
+class EdgeKnowledge(NamedTuple):
+    """What is known about the edges before training.
+
+    Parameters
+    ----------
+    required, forbidden : Tensor of shape (n_nodes, n_nodes)
+        True for edges that must or must not be there.
+    precedence : Tensor of shape (n_nodes, n_nodes)
+        True where a node must come before another; acyclic, and true where required.
+    """
+
+    required: Tensor
+    forbidden: Tensor
+    precedence: Tensor
 
 
 class CausalPrior(nn.Module):
@@ -40,6 +60,11 @@ class CausalPrior(nn.Module):
     ----------
     temperature : float
         :math:`\beta` of Eq. 7.
+    knowledge : EdgeKnowledge or None
+        Respected by `edges` and `node_scores` until a graph is fixed.
+    regimes : list of tuple of int
+        Sets of nodes that were set from outside in some of the samples, see
+        `start_interventions`.
 
     Examples
     --------
@@ -53,6 +78,10 @@ class CausalPrior(nn.Module):
         super().__init__()
         self.node_sizes = tuple(node_sizes)
         self.temperature = 1.0
+        self.knowledge: EdgeKnowledge | None = None
+        self.regimes: list[tuple[int, ...]] = [()]
+        self._set_log_probabilities: list[Tensor] = []
+        self._learn_outcomes = False
         self._prepared: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
         # softplus(0.5413) = 1
@@ -82,8 +111,26 @@ class CausalPrior(nn.Module):
         Tensor of shape (n_nodes, n_nodes)
             Edge weights in [0, 1).
         """
+        edges = edge_indicator(self.node_scores(noise), self.metric, self.temperature)
+        if self.knowledge is None:
+            return edges
+        return constrain_edges(edges, self.knowledge.required, self.knowledge.forbidden)
+
+    def node_scores(self, noise: Tensor | None = None) -> Tensor:
+        r"""Return the node scores :math:`\xi`, in an order that respects the knowledge.
+
+        Parameters
+        ----------
+        noise : Tensor of shape (n_nodes,), default=None
+            Added to the free scores.
+
+        Returns
+        -------
+        Tensor of shape (n_nodes,)
+            Scores.
+        """
         scores = self.scores if noise is None else self.scores + noise
-        return edge_indicator(scores, self.metric, self.temperature)
+        return scores if self.knowledge is None else precede(scores, self.knowledge.precedence)
 
     def log_weights(self, noise: Tensor | None = None) -> Tensor:
         """Return the logarithms of the cells' probabilities A (Algorithm 1), flattened.
@@ -101,22 +148,77 @@ class CausalPrior(nn.Module):
         tables = table_logits_to_probabilities(self.table_logits)
         return log_joint(tables, self.edges(noise)).flatten()
 
+    def regime_log_weights(self, noise: Tensor | None = None) -> Tensor:
+        """Return A for every set of nodes that was set from outside.
+
+        Parameters
+        ----------
+        noise : Tensor of shape (n_nodes,), default=None
+            Added to the node scores.
+
+        Returns
+        -------
+        Tensor of shape (n_regimes, n_components)
+            Log-weights; where outcomes are known the node's own factor is left out.
+        """
+        tables, edges = table_logits_to_probabilities(self.table_logits), self.edges(noise)
+        rows = []
+        for nodes in self.regimes:
+            logs = [self._set_log_probabilities[node] for node in nodes]
+            rows.append(log_joint(*set_nodes(tables, edges, nodes, logs)).flatten())
+        return torch.stack(rows)
+
+    @property
+    def outcomes_unknown(self) -> bool:
+        """Whether it is to be learned what nodes were set to."""
+        return self._learn_outcomes
+
     @torch.no_grad()
-    def start_tables(self, counts: Tensor, pseudo_count: float = 1.0) -> None:
+    def start_interventions(
+        self, regimes: Sequence[tuple[int, ...]], counts: Tensor | None = None
+    ) -> None:
+        """Say which nodes were set from outside, and how often to what.
+
+        Parameters
+        ----------
+        regimes : sequence of tuple of int
+            Per regime the nodes that were set in it.
+        counts : Tensor of shape (n_regimes, n_components), default=None
+            Expected counts of the cells where it is unknown what nodes were set to; None where it
+            is known, which rules other cells out and needs no distribution.
+        """
+        self.regimes = [tuple(nodes) for nodes in regimes]
+        self._learn_outcomes = counts is not None
+        sizes, device = self.node_sizes, self.means.device
+        if counts is None:
+            self._set_log_probabilities = [torch.zeros(size).to(self.means) for size in sizes]
+            return
+        self._set_log_probabilities = []
+        for node, size in enumerate(sizes):
+            chosen = torch.tensor([node in nodes for nodes in self.regimes], device=device)
+            grid = counts[chosen].sum(dim=0).reshape(sizes)
+            others = [axis for axis in range(len(sizes)) if axis != node]
+            totals = (grid.sum(dim=others) if others else grid) + 1.0 / size  # one sample in all
+            self._set_log_probabilities.append((totals / totals.sum()).log().to(self.means))
+
+    @torch.no_grad()
+    def start_tables(self, counts: Tensor) -> None:
         """Start every table W from expected counts of the cells.
 
         A symmetric start would be a saddle point: uniform tables and no gradient on the edges.
 
+        One sample is spread evenly over the cells, so that empty cells have a finite logarithm.
+
         Parameters
         ----------
-        counts : Tensor of shape (n_components,)
-            Expected counts.
-        pseudo_count : float, default=1.0
-            Spread evenly over the cells, so that empty cells have a finite logarithm.
+        counts : Tensor of shape (n_components,) or (n_nodes, n_components)
+            Expected counts; where nodes were set from outside, for each node those of the samples
+            in which it was not.
         """
-        grid = counts.reshape(self.node_sizes) + pseudo_count / counts.numel()
+        counts = counts.expand(len(self.node_sizes), len(self.means))
         for node, logits in enumerate(self.table_logits):
-            logits.copy_(torch.log(grid) - torch.logsumexp(torch.log(grid), node, keepdim=True))
+            grid = torch.log(counts[node].reshape(self.node_sizes) + 1.0 / counts.shape[1])
+            logits.copy_(grid - torch.logsumexp(grid, node, keepdim=True))
 
     @torch.no_grad()
     def fix_graph(self, adjacency: Tensor, tables: Sequence[Tensor]) -> None:
@@ -133,6 +235,7 @@ class CausalPrior(nn.Module):
             Per node a table that broadcasts to the grid and sums to 1 along its node's axis.
         """
         n_nodes = len(self.scores)
+        self.knowledge = None
         paths = torch.eye(n_nodes).to(self.scores) + adjacency.to(self.scores)
         n_ancestors = (torch.linalg.matrix_power(paths, n_nodes) > 0).sum(dim=0)
         order = topological_order(n_ancestors)
@@ -141,10 +244,21 @@ class CausalPrior(nn.Module):
         # softplus(1000) = 1000 and tanh(1000) = 1; softplus(-1000) = 0
         self.metric_logits.copy_(torch.where(edge, 1000.0, -1000.0))
         self.temperature = 1.0
-        for logits, table in zip(self.table_logits, tables, strict=True):
-            logits.copy_(table.log())
+        self.set_tables(tables)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
+
+    @torch.no_grad()
+    def set_tables(self, tables: Sequence[Tensor]) -> None:
+        """Put given tables in the place of W.
+
+        Parameters
+        ----------
+        tables : sequence of Tensor
+            Per node a table that broadcasts to the grid and sums to 1 along its node's axis.
+        """
+        for logits, table in zip(self.table_logits, tables, strict=True):
+            logits.copy_(table.log())
 
     def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
         """Return every component's expected log-density (Eq. 34, 35).

@@ -54,10 +54,13 @@ def test_fixed_chain_of_many_nodes():
 def test_tables_start_as_the_conditionals_of_the_counts():
     counts = random_counts((2, 3))
     prior = CausalPrior((2, 3), 2).double()
-    prior.start_tables(counts.flatten(), pseudo_count=0.0)
-    logits = prior.table_logits.detach()
-    assert_allclose(logits[0].exp(), counts / counts.sum(dim=0, keepdim=True))
-    assert_allclose(logits[1].exp(), counts / counts.sum(dim=1, keepdim=True))
+    prior.start_tables(counts.flatten())
+    logits, smoothed = prior.table_logits.detach(), counts + 1 / 6
+    assert_allclose(logits[0].exp(), smoothed / smoothed.sum(dim=0, keepdim=True))
+    assert_allclose(logits[1].exp(), smoothed / smoothed.sum(dim=1, keepdim=True))
+    prior.start_tables(torch.stack([counts.flatten(), 0 * counts.flatten()]))  # a node's own
+    assert torch.equal(prior.table_logits[0], logits[0])
+    assert_allclose(prior.table_logits[1].exp().detach(), 1 / 3)
     prior.start_tables(torch.zeros(6, dtype=torch.float64))
     assert_allclose(prior.log_weights().exp().detach(), 1 / 6)
 

@@ -1,0 +1,193 @@
+"""What the user says about graph and interventions, in the form in which training needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+
+from ._graph_learning import GraphSettings
+from ._structure import EdgeConstraints, edge_constraints
+
+
+def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
+    """Return how the graph is to be learned; contradictions are errors.
+
+    Parameters
+    ----------
+    params : object
+        Has the estimator's parameters as attributes.
+    names : sequence of str
+        Names of the nodes.
+
+    Returns
+    -------
+    GraphSettings
+        Knowledge as matrices in the order of ``names``.
+    """
+    constraints = edge_constraints(
+        names,
+        required_edges=params.required_edges,
+        forbidden_edges=params.forbidden_edges,
+        tiers=params.tiers,
+    )
+    structure = params.structure
+    if isinstance(structure, nx.DiGraph):
+        constraints = _fixed_graph(structure, names, constraints)
+        structure, precedence = "fixed", constraints.required
+    else:
+        precedence = _precedence(names, params.tiers, constraints.required)
+    return GraphSettings(
+        structure,
+        constraints,
+        precedence,
+        params.structure_score,
+        float(params.edge_penalty),
+        params.edge_threshold,
+    )
+
+
+def _fixed_graph(
+    graph: nx.DiGraph, names: Sequence[str], constraints: EdgeConstraints
+) -> EdgeConstraints:
+    """Return constraints that only one graph meets."""
+    if set(graph) != set(names):
+        raise ValueError(
+            f"structure is a graph over the nodes {list(graph)}, but the nodes are {list(names)}; "
+            "name them with node_names."
+        )
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = " -> ".join(repr(edge[0]) for edge in nx.find_cycle(graph))
+        raise ValueError(f"structure must be acyclic, but it has the cycle {cycle}.")
+    adjacency = nx.to_numpy_array(graph, nodelist=list(names), weight=None) > 0
+    for what, wrong in (
+        ("lacks the required", constraints.required & ~adjacency),
+        ("has the forbidden", constraints.forbidden & adjacency),
+    ):
+        for parent, child in np.argwhere(wrong):
+            raise ValueError(f"structure {what} edge {names[parent]!r} -> {names[child]!r}.")
+    return EdgeConstraints(adjacency, ~adjacency)
+
+
+def _precedence(names: Sequence[str], tiers: Any, required: np.ndarray) -> np.ndarray:
+    """Return which nodes come before which in every order that training considers."""
+    earlier = edge_constraints(names, tiers=tiers).forbidden.T & ~np.eye(len(names), dtype=bool)
+    both = required | earlier
+    graph = nx.from_numpy_array(both, create_using=nx.DiGraph)
+    # Required edges may lead back from a later tier by way of a node that is in none.
+    return both if nx.is_directed_acyclic_graph(graph) else required
+
+
+class Interventions(NamedTuple):
+    """Which nodes were set from outside in which samples.
+
+    Parameters
+    ----------
+    regimes : list of tuple of int
+        The different sets of nodes.
+    numbers : ndarray of shape (n_samples,)
+        Each sample's regime.
+    outcomes : ndarray of shape (n_samples, n_nodes) or None
+        What nodes were set to, -1 where they were not; None where that is unknown.
+    """
+
+    regimes: list[tuple[int, ...]]
+    numbers: np.ndarray
+    outcomes: np.ndarray | None
+
+
+def check_interventions(
+    interventions: Any, n_samples: int, node_sizes: Sequence[int], names: Sequence[str]
+) -> Interventions | None:
+    """Return the regimes that an array of interventions stands for; None where there are none.
+
+    Parameters
+    ----------
+    interventions : array-like or None
+        Of shape (n_samples,): the node that was set, by name or number, None or -1 for none. Of
+        shape (n_samples, n_nodes): what nodes were set to, -1 where they were not.
+    n_samples : int
+        Number of training samples.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    names : sequence of str
+        Names of the nodes.
+
+    Returns
+    -------
+    Interventions or None
+        Regimes.
+    """
+    if interventions is None:
+        return None
+    given = np.asarray(interventions)
+    n_nodes, outcomes = len(node_sizes), None
+    if given.shape == (n_samples,):
+        targets = np.array([_target(entry, names) for entry in given.tolist()])
+        is_set = targets[:, None] == np.arange(n_nodes)
+    elif given.shape == (n_samples, n_nodes):
+        outcomes = _outcomes(given, node_sizes, names)
+        is_set = outcomes >= 0
+    else:
+        raise ValueError(
+            f"interventions must have shape ({n_samples},), the node that was set in each sample, "
+            f"or ({n_samples}, {n_nodes}), what each node was set to, got shape {given.shape}."
+        )
+    if not is_set.any():
+        return None
+    rows, numbers = np.unique(is_set, axis=0, return_inverse=True)
+    regimes = [tuple(np.flatnonzero(row).tolist()) for row in rows]
+    return Interventions(regimes, numbers.reshape(-1), outcomes)
+
+
+def _target(entry: Any, names: Sequence[str]) -> int:
+    """Return the number of a node that was set, -1 for none."""
+    if entry is None:
+        return -1
+    if isinstance(entry, str) and entry in names:
+        return list(names).index(entry)
+    if isinstance(entry, Integral) and -1 <= entry < len(names):
+        return int(entry)
+    raise ValueError(
+        f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "
+        "from 0, and None or -1 stands for none."
+    )
+
+
+def _outcomes(given: np.ndarray, node_sizes: Sequence[int], names: Sequence[str]) -> np.ndarray:
+    """Return what nodes were set to as integers."""
+    if given.dtype.kind not in "iu":
+        raise ValueError(
+            "interventions must hold integers, the outcome that each node was set to and -1 where "
+            f"it was not set, got dtype {given.dtype}."
+        )
+    for name, size, column in zip(names, node_sizes, given.T, strict=True):
+        wrong = (column < -1) | (column >= size)
+        if wrong.any():
+            raise ValueError(
+                f"interventions sets the node {name!r} to {column[wrong][0]}, but its outcomes are "
+                f"0 to {size - 1}."
+            )
+    return given.astype(np.int64)
+
+
+def add_known(
+    known: np.ndarray | None, interventions: Interventions | None, names: Sequence[str]
+) -> np.ndarray | None:
+    """Add what nodes were set to to the known outcomes; they must not contradict each other."""
+    if interventions is None or interventions.outcomes is None:
+        return known
+    if known is None:
+        return interventions.outcomes
+    outcomes = interventions.outcomes
+    clash = np.argwhere((known >= 0) & (outcomes >= 0) & (known != outcomes))
+    if len(clash):
+        sample, node = clash[0]
+        raise ValueError(
+            f"known_nodes says that {names[node]!r} is {known[sample, node]} in sample {sample}, "
+            f"but interventions sets it to {outcomes[sample, node]}."
+        )
+    return np.maximum(known, outcomes)
