@@ -639,7 +639,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         References
         ----------
-        .. [1] J. Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
+        .. [1] Judea Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
 
         Examples
         --------
@@ -673,8 +673,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Neither the graph nor its tables say how a descendant would have turned out in *this*
         sample; that needs an assumption. Here every node follows a Gumbel-max mechanism [2]_: its
         outcome is :math:`\arg\max_i (\log p_i + g_i)` with the table's row p and Gumbel noise g,
-        which is drawn given the factual outcomes and kept when the row changes. Over the
-        population the result follows the same distribution as :meth:`intervene`, and an outcome
+        which is drawn given the factual outcomes and kept when the row changes. Over samples that
+        follow the model, outcomes are distributed as those of :meth:`intervene`, and an outcome
         whose odds against all others do not fall is never left.
 
         Within the components, a sample keeps its place:
@@ -726,7 +726,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         References
         ----------
-        .. [1] J. Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
+        .. [1] Judea Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
         .. [2] M. Oberst and D. Sontag, "Counterfactual off-policy evaluation with Gumbel-max
            structural causal models", ICML, 2019.
 
