@@ -25,7 +25,7 @@ from ._export import (
 )
 from ._fitting import Run, Setup, add_knowledge, run, seeded_modules
 from ._graph_knowledge import add_known, check_interventions, graph_settings
-from ._inference import bounds, decoded, posterior_and_cells
+from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._known_nodes import check_known_nodes
 from ._linear_start import principal_scores
 from ._modalities import Modalities, read_modalities, write_modalities
@@ -44,6 +44,8 @@ from ._parameters import (
 )
 from ._scaling import ModalityScaler
 from ._training_data import TrainingData
+from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
+from .graph import CategoricalDAG
 from .modules import MultimodalVAE
 
 
@@ -604,20 +606,197 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         rng = check_random_state(self.random_state)
         labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
-        factors = np.linalg.cholesky(
-            full_covariances(
-                self.cluster_covariances_, self._covariance_type, *self.cluster_means_.shape
-            )
-        )
-        noise = rng.standard_normal((n_samples, self.latent_dim_))
-        points = self.cluster_means_[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
-        model = self._model()
-        deviations = model.log_variances.mul(0.5).exp().tolist()
-        arrays = [
-            array + deviation * rng.standard_normal(array.shape).astype(array.dtype)
-            for array, deviation in zip(decoded(model, points), deviations, strict=True)
-        ]
-        return write_modalities(self, self._scaler.inverse_transform(arrays)), labels
+        return self._draw_data(labels, rng), labels
+
+    def to_graph(self):
+        """Return the learned graph and its tables as a network that answers questions.
+
+        Returns
+        -------
+        skcausalpima.graph.CategoricalDAG
+            A copy of ``dag_``, with the attributes of nodes and edges, and ``cpts_``. It
+            conditions, intervenes, exports and lists which arrows are identified (``cpdag``); its
+            ``rename_nodes`` gives the nodes other names.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+
+        See Also
+        --------
+        intervene : Set nodes and draw data.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> X = rng.normal(size=(200, 2)) + 6 * np.column_stack([group // 2, group % 2])
+        >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
+        >>> network = model.to_graph()
+        >>> network.marginal(["N1"]).shape
+        (2,)
+        """
+        check_is_fitted(self)
+        return CategoricalDAG(self.dag_, self.cpts_)
+
+    def intervene(self, interventions, n_samples=1):
+        r"""Draw samples from the model after some nodes were set from outside.
+
+        Outcomes of the nodes are drawn from ``to_graph().do(interventions)``: the arrows into the
+        set nodes are cut (Pearl's do-operator [1]_), all other tables stay. Latent points are
+        drawn from the Gaussians of the components, and data from the decoders, observation noise
+        included, as in :meth:`sample`.
+
+        This answers "what if" *under the assumed graph*. The data identify the arrows of ``dag_``
+        at best up to Markov equivalence, and arrows are causal only under assumptions that the
+        data cannot test (see the user guide); equivalent graphs give different answers.
+
+        Parameters
+        ----------
+        interventions : mapping of str to int
+            Outcome of each node that is set. All nodes may be set, which is one component.
+        n_samples : int, default=1
+            How many.
+
+        Returns
+        -------
+        X : list of ndarray, or ndarray
+            Samples in the shapes and units of the training data, as from :meth:`sample`.
+        nodes : ndarray of shape (n_samples, n_nodes)
+            Outcomes of all nodes; columns in the order of ``list(dag_)``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If a node or an outcome does not exist, or ``n_samples`` is below 1.
+        TypeError
+            If ``n_samples`` is no integer.
+
+        See Also
+        --------
+        counterfactual : What given samples would have been.
+        sample : Draw samples where nothing is set.
+
+        References
+        ----------
+        .. [1] Judea Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+        >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+        >>> model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([images, curves])
+        >>> (new_images, new_curves), nodes = model.intervene({"N2": 1}, n_samples=5)
+        >>> new_images.shape, new_curves.shape
+        ((5, 4, 4), (5, 10))
+        >>> nodes[:, 1]
+        array([1, 1, 1, 1, 1])
+        """
+        dag = self.to_graph()
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        rng = check_random_state(self.random_state)
+        nodes = interventional_outcomes(dag, interventions, n_samples, rng)
+        return self._draw_data(self._components_of(nodes), rng), nodes
+
+    def counterfactual(self, X, interventions):
+        r"""Return what given samples would have been, had some nodes been set.
+
+        Pearl's three steps [1]_. *Abduction*: each sample is taken to lie in its most probable
+        component, ``predict_nodes(X)``, at the place ``transform(X)``. *Action*: the nodes are
+        set. *Prediction*: descendants of the set nodes get new outcomes, all other nodes keep
+        theirs; the sample moves to the component of the new outcomes and is decoded there.
+
+        Neither the graph nor its tables say how a descendant would have turned out in *this*
+        sample; that needs an assumption. Here every node follows a Gumbel-max mechanism [2]_: its
+        outcome is :math:`\arg\max_i (\log p_i + g_i)` with the table's row p and Gumbel noise g,
+        which is drawn given the factual outcomes and kept when the row changes. Over samples that
+        follow the model, outcomes are distributed as those of :meth:`intervene`, and an outcome
+        whose odds against all others do not fall is never left.
+
+        Within the components, a sample keeps its place:
+        :math:`z' = m_{new} + A (z - m_{old})`, where the symmetric A turns the old covariance into
+        the new one (the optimal transport map between the two Gaussians). Unlike the plain shift
+        :math:`z - m_{old} + m_{new}`, it keeps the Mahalanobis distance, and so the quantile of
+        the residual: a typical sample stays typical where the new component is narrower, instead
+        of landing where no decoder was trained. Unlike a map by Cholesky factors, it does not
+        depend on the order or rotation of the latent coordinates, which are arbitrary.
+
+        All this holds *under the assumed graph*: the data identify the arrows of ``dag_`` at best
+        up to Markov equivalence, arrows are causal only under assumptions that the data cannot
+        test, and the Gumbel-max assumption cannot be tested even by experiments.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples in the form of the training data; modalities may be missing and are then
+            filled in.
+        interventions : mapping of str to int
+            Outcome of each node that is set.
+
+        Returns
+        -------
+        X_new : list of ndarray, or ndarray
+            Decoded means in the shapes and units of the training data, as from
+            :meth:`inverse_transform`. Where no outcome changes, they are the sample's own
+            reconstruction ``inverse_transform(transform(X))``.
+        nodes : ndarray of shape (n_samples, n_nodes)
+            Counterfactual outcomes; columns in the order of ``list(dag_)``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If a node or an outcome does not exist, or X does not match the training data.
+
+        See Also
+        --------
+        intervene : Draw new samples.
+
+        Notes
+        -----
+        The outcomes of descendants are draws, seeded by ``random_state``. The draws of a row
+        depend on its position in X, but neither on the rows after it nor on ``interventions``:
+        with an int, several interventions on the same X meet the same noise. Repeat rows to get
+        several draws.
+
+        References
+        ----------
+        .. [1] Judea Pearl, *Causality*, 2nd edition, Cambridge University Press, 2009.
+        .. [2] M. Oberst and D. Sontag, "Counterfactual off-policy evaluation with Gumbel-max
+           structural causal models", ICML, 2019.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+        >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+        >>> model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([images, curves])
+        >>> new, nodes = model.counterfactual([images[:3], curves[:3]], {"N1": 1})
+        >>> new[0].shape, nodes[:, 0]
+        ((3, 4, 4), array([1, 1, 1]))
+        """
+        dag = self.to_graph()
+        points, probabilities = self._posterior_and_cells(X)
+        old = probabilities.argmax(axis=1)
+        rng = check_random_state(self.random_state)
+        nodes = counterfactual_outcomes(dag, self.cluster_states_[old], interventions, rng)
+        new = self._components_of(nodes)
+        covariances = self._full_covariances()
+        points = swap_states(points, old, new, self.cluster_means_, covariances)
+        return self.inverse_transform(points), nodes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -659,6 +838,23 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             known_nodes=add_known(known, interventions, names),
             interventions=interventions,
         )
+
+    def _full_covariances(self):
+        """Return one covariance matrix per component, whatever ``covariance_type``."""
+        return full_covariances(
+            self.cluster_covariances_, self._covariance_type, *self.cluster_means_.shape
+        )
+
+    def _components_of(self, nodes):
+        """Return the component that stands for each row of outcomes."""
+        cells = np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
+        return np.argsort(cells)[np.ravel_multi_index(nodes.T, self.joint_.shape)]
+
+    def _draw_data(self, labels, rng):
+        """Draw one sample from each label's component, in the form of the training data."""
+        points = drawn_points(self.cluster_means_, self._full_covariances(), labels, rng)
+        arrays = drawn_data(self._model(), points, rng)
+        return write_modalities(self, self._scaler.inverse_transform(arrays))
 
     def _reporter(self, restart):
         """Return what is called after every epoch."""
@@ -764,11 +960,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.weights_ = self.joint_.ravel()[cells]
         self.arrangement_ = arrangement_report(best.start)
         self.separation_ = separation_report(
-            self.cluster_means_,
-            full_covariances(
-                self.cluster_covariances_, self.covariance_type, *self.cluster_means_.shape
-            ),
-            self.labels_,
+            self.cluster_means_, self._full_covariances(), self.labels_
         )
         self.history_ = {
             key: np.array([terms[key] for terms in best.history]) for key in best.history[0]

@@ -74,3 +74,40 @@ def decoded(model: MultimodalVAE, points: np.ndarray) -> list[np.ndarray]:
     """Return the decoded means of latent points, flattened, as NumPy arrays."""
     z = torch.tensor(points).to(model.prior.means)
     return [array.cpu().numpy() for array in model.decode(z)]
+
+
+def drawn_points(
+    means: np.ndarray, covariances: np.ndarray, labels: np.ndarray, rng: np.random.RandomState
+) -> np.ndarray:
+    """Draw one latent point from the Gaussian of each label's component.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : ndarray of shape (n_components, latent_dim, latent_dim)
+        Their covariances.
+    labels : ndarray of int of shape (n_samples,)
+        Components.
+    rng : RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, latent_dim)
+        The points.
+    """
+    factors = np.linalg.cholesky(covariances)
+    noise = rng.standard_normal((len(labels), means.shape[1]))
+    return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+
+
+def drawn_data(
+    model: MultimodalVAE, points: np.ndarray, rng: np.random.RandomState
+) -> list[np.ndarray]:
+    """Draw data from the decoders at latent points: ``decoded`` plus observation noise."""
+    deviations = model.log_variances.mul(0.5).exp().tolist()
+    return [
+        array + deviation * rng.standard_normal(array.shape).astype(array.dtype)
+        for array, deviation in zip(decoded(model, points), deviations, strict=True)
+    ]

@@ -70,6 +70,8 @@ def test_global_state_is_untouched(quick, pair, parameters):
         getattr(model, method)(pair)
     model.inverse_transform(model.transform(pair))
     model.sample(3)
+    model.intervene({"N1": 1}, 3)
+    model.counterfactual(pair, {"N1": 1})
 
 
 def dropout_encoder():
@@ -117,10 +119,14 @@ def test_joblib(fitted, pair, tmp_path, mmap_mode):
 
 def test_predicting_changes_nothing(quick, pair):
     model = quick().fit(pair)
+    model.to_graph()  # whoever looks at a networkx graph makes it keep the view
     before = pickle.dumps(model)
     for method in METHODS:
         getattr(model, method)([pair[0], None])
     model.sample(2)
+    model.intervene({"N1": 1}, 2)
+    model.counterfactual([pair[0], None], {"N1": 1})
+    model.to_graph()
     model.inverse_transform(np.zeros((1, 2)))
     assert pickle.dumps(model) == before
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from . import _bif, _export, _identification
+from . import _bif, _export, _identification, _renaming
 from ._conditional import ConditionalDistribution, query
 from ._validation import (
     check_graph,
@@ -350,6 +350,8 @@ class CategoricalDAG:
     markov_equivalent = _identification.markov_equivalent
     edge_strength = _identification.edge_strength
     summary = _identification.summary
+
+    rename_nodes = _renaming.rename_nodes
 
     table = _export.table
     to_json = _export.to_json

@@ -45,7 +45,11 @@ def check_graph(graph: Any) -> nx.DiGraph:
     return copy_graph(graph)
 
 
-def copy_graph(graph: nx.DiGraph, cut: Iterable[Hashable] = ()) -> nx.DiGraph:
+def copy_graph(
+    graph: nx.DiGraph,
+    cut: Iterable[Hashable] = (),
+    names: Mapping[Hashable, Hashable] | None = None,
+) -> nx.DiGraph:
     """Copy a graph, keeping orders and attributes, without the edges into some nodes.
 
     Parameters
@@ -54,6 +58,8 @@ def copy_graph(graph: nx.DiGraph, cut: Iterable[Hashable] = ()) -> nx.DiGraph:
         The graph.
     cut : iterable of hashable, default=()
         Nodes whose incoming edges are left out.
+    names : mapping, optional
+        Name of every node in the copy; the same by default.
 
     Returns
     -------
@@ -61,13 +67,16 @@ def copy_graph(graph: nx.DiGraph, cut: Iterable[Hashable] = ()) -> nx.DiGraph:
         An independent copy.
     """
     cut = set(cut)
+    names = {node: node for node in graph} if names is None else names
     copy = nx.DiGraph()
     copy.graph.update(graph.graph)
-    copy.add_nodes_from((node, dict(data)) for node, data in graph.nodes(data=True))
+    copy.add_nodes_from((names[node], dict(data)) for node, data in graph.nodes(data=True))
     for child in graph:
         if child not in cut:
-            parents = graph.predecessors(child)
-            copy.add_edges_from((parent, child, graph.edges[parent, child]) for parent in parents)
+            copy.add_edges_from(
+                (names[parent], names[child], graph.edges[parent, child])
+                for parent in graph.predecessors(child)
+            )
     return copy
 
 
