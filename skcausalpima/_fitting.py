@@ -22,7 +22,7 @@ from ._graph_learning import (
 )
 from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
-from ._mixture_start import iterate_mixture, start_mixture
+from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import build_model, check_modules
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
@@ -243,6 +243,7 @@ def _start_clusters(
         if options["allowed"] is not None:
             gamma *= options["allowed"]  # others wait for the next responsibilities
         fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
+        fit = place_empty(fit, gamma.sum(dim=1), setup.node_sizes)
     else:
         spaces = [posterior.mean.numpy()]
         if params.init != "paper":
