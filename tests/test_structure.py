@@ -510,9 +510,9 @@ def test_an_edge_cost_is_paid_per_edge(score):
     for dag in all_dags(4)[::20]:
         assert paid.graph(dag) == pytest.approx(free.graph(dag) - 3.5 * dag.sum(), abs=1e-9)
     assert not search_dag(counts, score=score, edge_cost=1e6).adjacency.any()
-    with pytest.raises(ValueError, match="edge_cost must be finite and not negative; got -1.0"):
+    with pytest.raises(ValueError, match=r"edge_cost must be finite and not negative; got -1\.0"):
         search_dag(counts, edge_cost=-1.0)
-    with pytest.raises(ValueError, match="edge_cost must be finite.*got inf"):
+    with pytest.raises(ValueError, match=r"edge_cost must be finite.*got inf"):
         edge_probabilities(counts, edge_cost=np.inf)
 
 
