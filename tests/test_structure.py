@@ -398,7 +398,6 @@ def test_search_on_node_counts_equals_enumeration(
         found = search_dag(
             counts,
             node_counts=own,
-            told_apart=apart,
             score=score,
             edge_cost=edge_cost,
             required=required,
@@ -421,6 +420,8 @@ def test_graphs_equivalent_under_the_interventions_are_those_that_score_the_same
     for dag, value in zip(all_dags(4), textbook_scores(own, score, 0.0), strict=True):
         groups.setdefault(cpdag(dag, dag & apart).tobytes(), []).append(value)
     assert 185 < len(groups) < 543
+    np.testing.assert_array_equal(FamilyScores(own[0], node_counts=own).told_apart, apart)
+    assert not FamilyScores(own[0], node_counts=[own[0].copy()] * 4).told_apart.any()
     assert max(np.ptp(values) for values in groups.values()) < 1e-8
     assert np.diff(sorted(values[0] for values in groups.values())).min() > 1e-8
 
@@ -454,10 +455,8 @@ def test_edge_probabilities_on_node_counts_equal_enumeration(score, constrained,
 @pytest.mark.parametrize("max_exact_nodes", [10, 0])
 def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_nodes):
     """It has no counts to learn them from; its edges to others are compared as usual."""
-    counts, own, apart = random_regimes(2, (2, 3, 2), always_set=(1,))
-    found = search_dag(
-        counts, node_counts=own, told_apart=apart, score=score, max_exact_nodes=max_exact_nodes
-    )
+    counts, own, _ = random_regimes(2, (2, 3, 2), always_set=(1,))
+    found = search_dag(counts, node_counts=own, score=score, max_exact_nodes=max_exact_nodes)
     values = textbook_scores(own, score, 0.0)
     assert found.score == pytest.approx(values.max(), abs=1e-8)
     assert not found.adjacency[:, 1].any()
@@ -470,13 +469,10 @@ def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_no
 def test_an_intervention_orients_an_edge(max_exact_nodes):
     """0 -> 1 on observations; where 0 was set 1 still follows it, where 1 was set 0 does not."""
     table = np.array([[40.0, 10.0], [10.0, 40.0]])
-    apart = ~np.eye(2, dtype=bool)
     for node_set, cause in ((0, 0), (0, 1), (1, 0), (1, 1)):
         under = table if node_set == cause else np.full((2, 2), 25.0)
         own = [table + (node != node_set) * under for node in range(2)]
-        found = search_dag(
-            table + under, node_counts=own, told_apart=apart, max_exact_nodes=max_exact_nodes
-        )
+        found = search_dag(table + under, node_counts=own, max_exact_nodes=max_exact_nodes)
         assert np.argwhere(found.adjacency).tolist() == [[cause, 1 - cause]]
         assert edge_probabilities(table + under, node_counts=own)[cause, 1 - cause] > 0.9
 
@@ -488,9 +484,7 @@ def test_told_apart_holds_beyond_the_exact_search():
     own = [counts + (node % 2) * under for node in range(n_nodes)]  # even nodes were set there
     is_set = np.arange(n_nodes) % 2 == 0
     apart = is_set[:, None] != is_set
-    found = search_dag(
-        counts + under, node_counts=own, told_apart=apart, n_restarts=1, random_state=0
-    )
+    found = search_dag(counts + under, node_counts=own, n_restarts=1, random_state=0)
     assert not found.exact
     assert found.adjacency.any()
     scores = FamilyScores(counts + under, node_counts=own)

@@ -102,8 +102,8 @@ def random_prior(seed=0, dtype=torch.float64):
     return prior
 
 
-def regime_counts(n_regimes=len(REGIMES), seed=1):
-    counts = np.random.default_rng(seed).uniform(0.1, 9.0, (n_regimes, 12))
+def regime_counts(seed=1):
+    counts = np.random.default_rng(seed).uniform(0.1, 9.0, (len(REGIMES), 12))
     return torch.as_tensor(counts)
 
 
