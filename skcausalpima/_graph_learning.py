@@ -151,7 +151,8 @@ def settle_graph(
 
     ``counts`` has shape (n_regimes, n_components).
     """
-    scores, probabilities = prior.node_scores().double().cpu().numpy(), None
+    scores = prior.node_scores().double().cpu().numpy().copy()  # fixing the graph overwrites them
+    probabilities = None
     if settings.structure == "gradient":
         edges = prior.edges().double()
         adjacency = ((edges >= settings.edge_threshold) & (edges > 0)).cpu().numpy()

@@ -208,6 +208,17 @@ def test_a_given_graph_is_kept(regimes):
         check_settled(prior, counts, graph, regimes)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradient_keeps_scores_and_edges_of_training(dtype):
+    """The prior's own scores become places in an order; what is reported does not."""
+    prior = random_prior(dtype=dtype)
+    edges, scores = prior.edges().detach().double(), prior.scores.detach().double().clone()
+    graph = settle_graph(prior, random_counts(), settings("gradient"), np.random.RandomState(0))
+    assert_array_equal(graph.node_scores, scores)
+    assert_array_equal(graph.edge_weights, edges)
+    assert_array_equal(graph.adjacency, edges >= 0.5)
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("seed", range(10))
@@ -321,6 +332,21 @@ def test_interventions_tell_which_neighbour_of_a_named_node_is_its_cause():
         observed, total = 300 * joint.transpose(order), (300 * joint + 150 * under).transpose(order)
         found = name_nodes(total, [total, observed, total], known, np.array([0, 1, 0], dtype=bool))
         assert found.tolist() == order
+
+
+def test_eleven_nodes_have_no_probabilities():
+    counts = np.einsum("i,ij,k->ijk", [0.5, 0.5], [[0.8, 0.2], [0.2, 0.8]], np.full(2**9, 2.0**-9))
+    nothing = np.zeros((11, 11), dtype=bool)
+    known = settings()._replace(
+        constraints=EdgeConstraints(nothing, np.eye(11, dtype=bool)), precedence=nothing
+    )
+    prior = CausalPrior((2,) * 11, 2).double()
+    rng = np.random.RandomState(0)
+    graph = settle_graph(prior, torch.as_tensor(500 * counts.reshape(1, -1)), known, rng)
+    assert graph.probabilities is None
+    assert np.argwhere(graph.adjacency).tolist() == [[0, 1]]
+    assert_array_equal(graph.edge_weights, graph.adjacency)
+    assert not graph.compelled.any()
 
 
 def test_nothing_stated_or_too_many_ways_keep_the_places(monkeypatch):
