@@ -417,7 +417,14 @@ def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known
     bounds = []
     for _ in range(15):
         bounds.append(objective(model, data))
-        update(model, data, seed(7))
+        counts = update(model, data, seed(7)).counts.reshape(3, 2, 2)
+        first, second = counts[:2].sum(dim=(0, 2)), counts[0]  # where the node was not set
+        tables = (first / first.sum())[:, None] * (second / second.sum(dim=1, keepdim=True))
+        assert_allclose(model.prior.log_weights().exp(), tables.flatten(), atol=1e-9)
+        set_to = counts[2].sum(dim=1) + 0.5, counts[1:].sum(dim=(0, 1)) + 0.5
+        if not known:
+            expected = torch.cat([totals / totals.sum() for totals in set_to])
+            assert_allclose(model.prior.set_logs.exp(), expected)
     tolerance = 1e-9 if known else 1.0 / data.n_samples
     assert (np.diff(bounds) > -tolerance).all()
     assert bounds[-1] > bounds[0] + 0.1
