@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import xlogy
 from torch import Tensor
 
 from ._equivalence import cpdag
@@ -138,9 +139,19 @@ def name_nodes(
             order[group] = permuted
         renamed = [grid.transpose(order) for grid in grids]
         score = search_dag(counts.transpose(order), **_options(counts, renamed, settings)).score
+        score += sum(
+            _marginal_fit((counts - grid).sum(axis=tuple(identity[identity != order[place]])))
+            for place, grid in enumerate(grids)
+        )  # how nodes were set: else the node that is hardest to guess would be called a set one
         if score > best_score + 1e-9 * abs(score):  # the first of equals: places are kept
             best_score, best = score, order
     return best
+
+
+def _marginal_fit(counts: np.ndarray) -> float:
+    """Return the log-likelihood of outcomes at their own frequencies."""
+    counts = counts.clip(0.0)  # a difference of sums may be rounded to less
+    return float(xlogy(counts, counts / max(counts.sum(), 1e-300)).sum())
 
 
 @torch.no_grad()

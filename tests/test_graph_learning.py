@@ -288,7 +288,16 @@ def best_naming(counts, own, known, is_named):
         )
         required, forbidden = known.constraints
         fits = [d for d in all_dags() if (d >= required).all() and not (d & forbidden).any()]
-        found.append((max(scores.graph(dag) for dag in fits), order))
+        best = max(scores.graph(dag) for dag in fits)
+        for place, grid in enumerate(own):  # how the node was set, where it was
+            others = tuple(k for k in range(n_nodes) if k != place)
+            best += sum(
+                n * np.log(n / total.sum())
+                for total in [(counts - grid).transpose(order).sum(axis=others)]
+                for n in total
+                if n > 0
+            )
+        found.append((best, order))
     best = max(score for score, _ in found)
     return [order for score, order in found if score > best - 1e-7]
 
@@ -332,6 +341,27 @@ def test_interventions_tell_which_neighbour_of_a_named_node_is_its_cause():
         observed, total = 300 * joint.transpose(order), (300 * joint + 150 * under).transpose(order)
         found = name_nodes(total, [total, observed, total], known, np.array([0, 1, 0], dtype=bool))
         assert found.tolist() == order
+
+
+def test_which_node_was_set_is_judged_by_all_samples():
+    """The second node was set, a little differently than it falls by itself; the first is even.
+
+    To call the first one the node that was set would spare its outcomes, which are harder to
+    guess, from the score; how it was set must count, too.
+    """
+    observed, total = (5000 * np.outer([0.5, 0.5], second) for second in ([0.2, 0.8], [0.45, 1.55]))
+    known = GraphSettings(
+        "fixed",
+        EdgeConstraints(np.zeros((2, 2), bool), np.ones((2, 2), bool)),
+        np.zeros((2, 2), bool),
+        "bic",
+        0.0,
+        0.5,
+    )
+    for order in ([0, 1], [1, 0]):
+        own = [observed.transpose(order), total.transpose(order)]  # the first place was set
+        found = name_nodes(total.transpose(order), own, known, np.zeros(2, dtype=bool))
+        assert found.tolist() == order[::-1]
 
 
 def test_eleven_nodes_have_no_probabilities():
