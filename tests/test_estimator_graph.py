@@ -145,12 +145,11 @@ def test_gradient(fast, chain):
     "structure",
     [
         graph(),
-        graph("ba", "cb"),
         graph("cb", "ab"),
         graph("ca", "cb", "ab", nodes="cab"),
         nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]),
     ],
-    ids=["none", "chain", "collider", "complete", "multi"],
+    ids=["none", "collider", "complete", "multi"],
 )
 def test_a_given_graph_is_kept(fast, chain, structure):
     model = fast(structure=structure, init="linear").fit(chain[1])
@@ -211,7 +210,7 @@ def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, par
 def test_edge_penalty_prunes(fast, chain):
     """An edge of the chain is worth about 0.13 nats per sample."""
     _, X = chain
-    assert fast(edge_penalty=1.0).fit(X).dag_.number_of_edges() == 0
+    assert fast(edge_penalty=1.0, init="linear").fit(X).dag_.number_of_edges() == 0
     assert fast(edge_penalty=0.01).fit(X).dag_.number_of_edges() == 2
     options = {"structure": "gradient", "graph_learning_rate": 0.3, "n_graph_steps": 30}
     options |= {"init": "linear"}
@@ -294,11 +293,8 @@ def test_names_stay_within_nodes_of_one_size(fast):
 
 
 @pytest.mark.parametrize("cause", [0, 1])
-@pytest.mark.parametrize(
-    ("form", "structure"),
-    [("outcomes", "refined"), ("targets", "refined"), ("outcomes", "gradient")],
-)
-def test_one_intervention_orients_an_edge(fast, structure, form, cause):
+@pytest.mark.parametrize("form", ["outcomes", "targets"])
+def test_one_intervention_orients_an_edge(fast, form, cause):
     """The first node is set in 150 of 600 samples; the data look the same in either direction."""
     rng = np.random.default_rng(cause)
     is_set = np.arange(600) % 4 == 0
@@ -315,13 +311,12 @@ def test_one_intervention_orients_an_edge(fast, structure, form, cause):
     else:
         given = np.where(is_set, "a", None)
         knowledge["known_nodes"] = np.where(np.arange(600)[:, None] % 40 == 1, nodes, -1)
-    model = fast((2, 2), structure=structure)
+    model = fast((2, 2))
     model.fit(X, interventions=given, **knowledge)
     check_agreement(model, NAMES[:2])
     assert (model.node_labels_[:, 0] == nodes[:, 0]).mean() > 0.98
-    if structure == "refined":
-        assert list(model.dag_.edges) == [(NAMES[cause], NAMES[1 - cause])]
-        assert model.edge_probabilities_[cause, 1 - cause] > 0.99
+    assert list(model.dag_.edges) == [(NAMES[cause], NAMES[1 - cause])]
+    assert model.edge_probabilities_[cause, 1 - cause] > 0.99
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
@@ -465,7 +460,7 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     assert_array_equal(model.node_labels_[:, 1], nodes[:, 1])
 
 
-@pytest.mark.parametrize("structure", ["refined", "gradient", graph(nodes="a")], ids=str)
+@pytest.mark.parametrize("structure", ["refined", graph(nodes="a")], ids=str)
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
     X = show(nodes, (3,))[0]
