@@ -60,8 +60,9 @@ def _fixed_graph(
             "name them with node_names."
         )
     if not nx.is_directed_acyclic_graph(graph):
-        cycle = " -> ".join(repr(edge[0]) for edge in nx.find_cycle(graph))
-        raise ValueError(f"structure must be acyclic, but it has the cycle {cycle}.")
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
+        raise ValueError(f"structure must be acyclic, but it has the cycle {path}.")
     adjacency = nx.to_numpy_array(graph, nodelist=list(names), weight=None) > 0
     for what, wrong in (
         ("lacks the required", constraints.required & ~adjacency),
@@ -124,6 +125,8 @@ def check_interventions(
     if interventions is None:
         return None
     given = np.asarray(interventions)
+    if given.ndim == 1:  # among names NumPy would turn -1 into a name, too
+        given = np.asarray(interventions, dtype=object)
     n_nodes, outcomes = len(node_sizes), None
     if given.shape == (n_samples,):
         targets = np.array([_target(entry, names) for entry in given.tolist()])
@@ -149,7 +152,8 @@ def _target(entry: Any, names: Sequence[str]) -> int:
         return -1
     if isinstance(entry, str) and entry in names:
         return list(names).index(entry)
-    if isinstance(entry, Integral) and -1 <= entry < len(names):
+    is_number = isinstance(entry, Integral) and not isinstance(entry, bool)  # a mask is a mistake
+    if is_number and -1 <= entry < len(names):
         return int(entry)
     raise ValueError(
         f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "

@@ -294,6 +294,7 @@ def train(
         groups.append({"params": graph, "lr": graph_learning_rate})
     optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
     stopper, history = _Stopper(tol, n_iter_no_change), []
+    noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
     for epoch, temperature in enumerate(temperatures.tolist()):
         if graph:
             model.prior.temperature = temperature
@@ -301,7 +302,7 @@ def train(
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         with model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
-                bound = _noisy_bound(model, data, batch, score_noise, generator)
+                bound = _noisy_bound(model, data, batch, noise_scale, generator)
                 loss = _penalty(model, edge_penalty) - bound.values.mean()
                 _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += bound.squared_errors.detach().double().sum(dim=1)
