@@ -167,6 +167,14 @@ def test_stability_counts_pairs():
     assert 0.2 < np.min(expected) < np.max(expected) < 0.95
 
 
+def test_constant_nodes_are_not_stable():
+    nodes = np.stack([np.arange(40) % 2, np.zeros(40, dtype=int)], axis=1)
+    found = match_refit(as_dag([], 2), nodes, nodes, (2, 2))
+    assert_array_equal(found.rand_indices, [1.0, 0.0])
+    found = match_refit(as_dag([], 2), np.zeros_like(nodes), nodes, (2, 2))
+    assert_array_equal(found.rand_indices, 0.0)
+
+
 def test_compelled_arrows():
     nodes = random_nodes(np.random.default_rng(2), sizes=(2, 2, 2))
     found = match_refit(as_dag([(0, 1), (2, 1)], 3), nodes, nodes, (2, 2, 2))
@@ -340,10 +348,11 @@ def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
     numpy_state = global_state()
     found = edge_confidence(fitted, pair, n_bootstraps=4, random_state=0)
     assert_same(edge_confidence(fitted, pair, n_bootstraps=4, n_jobs=2, random_state=0), found)
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        assert_same(edge_confidence(fitted, pair, n_bootstraps=4, random_state=0), found)
     after = contents(fitted), torch.get_num_threads(), torch.get_rng_state().tolist()
     assert after == before
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert_same(edge_confidence(fitted, pair, n_bootstraps=4, random_state=0), found)
+    assert contents(fitted) == before[0]
     assert_array_equal(global_state(), numpy_state)
     assert found.node_stability.min() > 0.7  # four groups, well apart
 
@@ -366,6 +375,14 @@ def test_forms_of_data_agree(quick, pair):
     results = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for est, X in cases]
     for found in results[1:]:
         assert_same(found, results[0])
+
+
+def test_parameters_by_position_meet_their_modality(quick, pair):
+    data = dict(zip(["image", "curve"], pair, strict=True))
+    est = quick(encoders=[None, torch.nn.Linear(4, 4)]).fit(data)
+    swapped = {"curve": data["curve"], "image": data["image"]}
+    found = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for X in (data, swapped)]
+    assert_same(*found)
 
 
 def test_one_modality_in_other_containers(quick, pair):
@@ -398,17 +415,17 @@ def test_known_outcomes_are_drawn_along(quick, pair):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [400, 401])
+@pytest.mark.parametrize("seed", [402, 403])
 def test_stability_tells_structure_from_none(seed):
     """The nodes of circles are found again; halves of a single Gaussian are not."""
-    images = make_circles_images(500, random_state=seed).images
-    noise = np.random.default_rng(seed).normal(size=(500, 20))
+    images = make_circles_images(1200, random_state=seed).images
+    noise = np.random.default_rng(seed).normal(size=(1200, 20))
     stability = {}
     for name, X in {"images": images, "noise": noise}.items():
         est = CausalPIMA((2, 2, 2), max_iter=5, random_state=seed).fit(X)
-        found = edge_confidence(est, X, n_bootstraps=5, n_jobs=2, random_state=0)
+        found = edge_confidence(est, X, n_bootstraps=3, n_jobs=2, random_state=0)
         stability[name] = found.node_stability
-    assert stability["images"].min() > 0.6
+    assert stability["images"].min() > 0.7
     assert stability["noise"].max() < 0.3
 
 
@@ -535,13 +552,14 @@ def test_forms_of_metadata_agree():
         words,
         words.tolist(),
         np.where(missing, np.nan, words),
+        np.where(missing, np.nan, words).tolist(),
         numbers,
         np.ma.array(metadata, mask=missing),
         frame,
         frame.astype("Int64"),
         word_frame,
         word_frame.astype("category"),
-        {"a": words[:, 0].tolist(), "b": frame["b"]},
+        {"a": np.where(missing, np.nan, words)[:, 0].tolist(), "b": frame["b"]},
         {"a": np.ma.array(metadata[:, 0], mask=missing[:, 0]), "b": frame["b"]},
     ]
     columns = [(column, ~gaps) for column, gaps in zip(metadata.T, missing.T, strict=True)]

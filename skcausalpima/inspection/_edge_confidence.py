@@ -46,7 +46,8 @@ class EdgeConfidence(NamedTuple):
         the equivalence class, or the edge attribute ``compelled`` says that knowledge settles it.
     node_stability : ndarray of shape (n_nodes,)
         Adjusted Rand index of the node's partition of the samples with that by its counterpart,
-        in the mean over the refits: 1 for the same partition, 0 for what chance would give.
+        in the mean over the refits: 1 for the same partition, 0 for what chance would give and for
+        a node that has one outcome in all samples.
     worst_node_stability : ndarray of shape (n_nodes,)
         That of the refit in which it is smallest.
     node_names : tuple of str
@@ -135,7 +136,9 @@ def edge_confidence(
         with. Entries with one element per sample are drawn along with the samples.
     n_jobs : int, default=None
         Number of refits at a time. The result does not depend on it, as long as a fit does not
-        depend on the number of threads that PyTorch has.
+        depend on the number of threads that PyTorch has. Encoders or decoders of your own that
+        draw random numbers (dropout) need processes, joblib's default: threads would share
+        PyTorch's global generator.
     random_state : int, RandomState instance or None, default=None
         Source of the bootstrap samples and of the refits' seeds. None takes it from NumPy's
         global state, an int or RandomState leaves that untouched.
@@ -173,7 +176,8 @@ def edge_confidence(
     lacks is no evidence for it.
 
     The adjusted Rand index [3]_ needs no match of outcomes and is corrected for chance, which gives
-    two unrelated balanced binary nodes a matched accuracy of 0.5 or more.
+    two unrelated balanced binary nodes a matched accuracy of 0.5 or more. Data without structure
+    often leave all samples in one cell, on which all fits agree; hence its 0 for constant nodes.
 
     References
     ----------
@@ -281,8 +285,15 @@ def match_refit(
     aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
     edges, compelled = _arrows(dag)
     places = np.ix_(order, order)
-    indices = [adjusted_rand_score(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
+    indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
     return _Matched(edges[places], compelled[places], np.array(indices), order)
+
+
+def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the adjusted Rand index, 0 where one of the two is constant."""
+    if np.ptp(first) == 0:  # 0 / 0 if both are: scikit-learn's 1 would praise nodes that collapsed
+        return 0.0
+    return float(adjusted_rand_score(first, second))
 
 
 def _arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
