@@ -399,10 +399,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             ``predict_nodes``, which see the data alone.
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
             Nodes that were set from outside. One column: the node that was set in each sample, by
-            name or number, and None or -1 for none; what it was set to is learned, and something
-            else (such as ``known_nodes``) must say which node it is. One column per node: the
-            outcome that it was set to, or -1 where it was not; these outcomes count as known. In
-            such a sample the node does not depend on its parents: its table is cut out of the
+            name or number, and None or -1 for none; what it was set to is learned, and
+            ``known_nodes`` must say which node it is (a warning says if not). One column per node:
+            the outcome that it was set to, or -1 where it was not; these outcomes count as known.
+            In such a sample the node does not depend on its parents: its table is cut out of the
             joint, and is learned from the other samples (a node that was set in all of them gets
             a uniform one). An edge between a node that was set and one that was not then has an
             identified direction, which the search finds; ``structure="gradient"`` rarely leaves

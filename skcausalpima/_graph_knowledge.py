@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -182,7 +183,10 @@ def add_known(
     known: np.ndarray | None, interventions: Interventions | None, names: Sequence[str]
 ) -> np.ndarray | None:
     """Add what nodes were set to to the known outcomes; they must not contradict each other."""
-    if interventions is None or interventions.outcomes is None:
+    if interventions is None:
+        return known
+    if interventions.outcomes is None:
+        _warn_of_unnamed(known, interventions, names)
         return known
     if known is None:
         return interventions.outcomes
@@ -195,3 +199,21 @@ def add_known(
             f"but interventions sets it to {outcomes[sample, node]}."
         )
     return np.maximum(known, outcomes)
+
+
+def _warn_of_unnamed(
+    known: np.ndarray | None, interventions: Interventions, names: Sequence[str]
+) -> None:
+    """Warn where nothing says which node it is that was set."""
+    is_named = np.zeros(len(names), dtype=bool) if known is None else (known >= 0).any(axis=0)
+    unnamed = sorted(
+        {names[n] for nodes in interventions.regimes for n in nodes if not is_named[n]}
+    )
+    if unnamed and len(names) > 1:
+        warnings.warn(
+            f"interventions set {unnamed}, but nothing says which of the nodes found these are: "
+            "it is left to chance. Say it by a few known_nodes, or give the outcomes that nodes "
+            "were set to, one column per node.",
+            UserWarning,
+            stacklevel=6,  # the caller of fit
+        )

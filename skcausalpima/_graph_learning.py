@@ -197,7 +197,9 @@ def _fix(
 ) -> HardGraph:
     """Put a decided graph into the prior."""
     required, forbidden = settings.constraints
-    known = required | (adjacency & told_apart(prior))
+    known = required
+    if settings.structure != "gradient":  # which compares no directions
+        known = required | (adjacency & told_apart(prior))
     directed = cpdag(adjacency, known, forbidden)
     on_device = torch.as_tensor(adjacency, device=counts.device)
     tables = family_tables(prior, counts, on_device)

@@ -320,6 +320,16 @@ def test_one_intervention_orients_an_edge(fast, form, cause):
     assert all(nx.get_edge_attributes(model.dag_, "compelled").values())
 
 
+def test_a_set_node_without_a_name_is_warned_of(fast):
+    nodes = np.random.default_rng(0).integers(2, size=(60, 2))
+    X, given = show(nodes, (2, 2)), np.where(np.arange(60) % 4 == 0, "b", None)
+    with pytest.warns(UserWarning, match=r"interventions set \['b'\], but nothing says") as caught:
+        fast((2, 2), max_iter=1).fit(X, interventions=given)
+    assert [warning.filename for warning in caught if "but nothing" in str(warning.message)] == [
+        __file__
+    ]
+
+
 @pytest.fixture(scope="module")
 def experiment():
     """The chain of 300 samples with b set in every third of them; what was set; the data."""

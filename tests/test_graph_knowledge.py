@@ -256,7 +256,8 @@ def test_known_outcomes_and_interventions_are_joined():
     assert_array_equal(add_known(known, None, NAMES), known)
     which = check_interventions(["a", None, None], 3, SIZES, NAMES)
     assert_array_equal(add_known(known, which, NAMES), known)
-    assert add_known(None, which, NAMES) is None
+    with pytest.warns(UserWarning, match=r"interventions set \['a'\], but nothing says"):
+        assert add_known(None, which, NAMES) is None
 
 
 def test_known_outcomes_that_contradict_interventions():
