@@ -15,7 +15,6 @@ from skcausalpima._structure import (
     edge_constraints,
     edge_probabilities,
     search_dag,
-    tables_from_expected_counts,
 )
 
 SCORES = ["bic", "bdeu"]
@@ -272,31 +271,6 @@ def test_edge_probabilities_refuse_eleven_nodes():
         edge_probabilities(np.ones((2,) * 11))
 
 
-@pytest.mark.parametrize("sample_size", [0.0, 2.0])
-def test_tables_have_the_stated_prior(sample_size):
-    counts = random_counts(0, (2, 3, 2))
-    counts[1, 2] = 0.0
-    adjacency = np.zeros((3, 3), dtype=bool)
-    adjacency[[0, 1], [2, 2]] = True
-    tables = tables_from_expected_counts(counts, adjacency, sample_size)
-    for i, j in np.ndindex(2, 3):
-        row = counts[i, j] + sample_size / 12
-        expected = row / row.sum() if row.sum() else np.full(2, 0.5)
-        np.testing.assert_allclose(tables[2][i, j], expected, atol=1e-15)
-    assert [table.shape for table in tables] == [(2,), (3,), (2, 3, 2)]
-
-
-def test_equivalent_graphs_get_the_same_joint():
-    counts = random_counts(0, (2, 3, 2))
-    chain = np.zeros((3, 3), dtype=bool)
-    chain[[0, 1], [1, 2]] = True
-    a, b, c = tables_from_expected_counts(counts, chain, 5.0)
-    forward = np.einsum("a,ab,bc->abc", a, b, c)
-    a, b, c = tables_from_expected_counts(counts, chain.T, 5.0)
-    backward = np.einsum("ba,cb,c->abc", a, b, c)
-    np.testing.assert_allclose(forward, backward, atol=1e-15)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -343,8 +317,6 @@ def test_bad_counts_and_options(counts, options, message):
     for function in (search_dag, edge_probabilities):
         with pytest.raises(ValueError, match=message):
             function(counts, **options)
-    with pytest.raises(ValueError, match="not be negative"):
-        tables_from_expected_counts([1.0], np.zeros((1, 1), dtype=bool), -1.0)
 
 
 # Interventions and costs of edges --------------------------------------------------------------

@@ -7,7 +7,6 @@ from ._constraints import EdgeConstraints, check_constraints, edge_constraints
 from ._probabilities import MAX_PROBABILITY_NODES, edge_probabilities
 from ._scores import FamilyScores
 from ._search import StructureResult, search_dag
-from ._tables import tables_from_expected_counts
 
 __all__ = [
     "MAX_PROBABILITY_NODES",
@@ -18,5 +17,4 @@ __all__ = [
     "edge_constraints",
     "edge_probabilities",
     "search_dag",
-    "tables_from_expected_counts",
 ]
