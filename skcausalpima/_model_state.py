@@ -9,7 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from .modules import CausalPrior, MLPDecoder, MLPEncoder, MultimodalVAE
+from .modules import (
+    CausalPrior,
+    ClusterExpert,
+    ExpertDecoder,
+    MLPDecoder,
+    MLPEncoder,
+    MultimodalVAE,
+    SampleExpert,
+)
 
 
 def build_model(
@@ -27,8 +35,15 @@ def build_model(
     sampled_responsibilities: bool,
     dtype: np.dtype,
     generator: torch.Generator,
+    experts: Sequence[ExpertDecoder | None] | None = None,
+    node_names: Sequence[str] = (),
+    stand_ins: bool = False,
 ) -> MultimodalVAE:
-    """Build the model with random start values; the user's modules are copied."""
+    """Build the model with random start values; the user's modules are copied.
+
+    With ``stand_ins`` networks take the places of experts per cluster.
+    """
+    experts = [None] * len(shapes) if experts is None else experts
     encoders = [
         copy.deepcopy(module)
         if module is not None
@@ -41,6 +56,11 @@ def build_model(
         else MLPDecoder(shape, latent_dim, hidden_layer_sizes, generator, linear)
         for module, shape in zip(decoders, shapes, strict=True)
     ]
+    for m, expert in enumerate(experts):
+        if expert is not None and expert.per == "sample":
+            decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
+        elif expert is not None and not stand_ins:
+            decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)

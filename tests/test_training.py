@@ -8,9 +8,9 @@ from torch import nn
 
 from skcausalpima._inference import score_draws
 from skcausalpima._model_state import build_model
+from skcausalpima._stopping import Stopper
 from skcausalpima._training import (
     BlockUpdate,
-    _Stopper,
     data_pass,
     encode_all,
     pretrain,
@@ -280,7 +280,7 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
     ],
 )
 def test_stopper(tol, objectives, stopped_at):
-    stopper = _Stopper(tol, n_iter_no_change=2)
+    stopper = Stopper(tol, n_iter_no_change=2)
     stops = [stopper.stop(value, None) for value in objectives]
     assert (stops.index(True) if True in stops else None) == stopped_at
 
