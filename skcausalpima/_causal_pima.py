@@ -76,10 +76,16 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
         of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
         started at 1. A law per cluster has its say in which component a sample belongs to.
-    encoders, decoders : sequence or mapping of (torch.nn.Module or None), default=None
-        Your own networks, one entry per modality; None entries get the default one. An encoder
-        maps (n, \*shape) to (n, 2 * latent_dim), means and log-variances; a decoder maps
-        (n, latent_dim) to (n, \*shape). They are copied, never trained in place.
+    encoders, decoders : {"mlp", "conv"}, or sequence or mapping with one entry per modality, \
+            default=None
+        The networks. ``"mlp"`` or None is a multilayer perceptron; ``"conv"`` a convolutional
+        network for curves (width,) and images (height, width) or (height, width, channels), see
+        :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
+        that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
+        (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
+        (n, \*shape). Modules are copied, never trained in place, and are in evaluation mode when
+        they predict: with batch normalization, too, the rows of a batch do not depend on each
+        other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).

@@ -23,7 +23,7 @@ def resolve_experts(
 
     A bare function is the law of a modality with one axis, sampled evenly from 0 to 1.
     """
-    resolved = per_modality(experts, names, "experts", "ExpertDecoder or a function", callable_or)
+    resolved = per_modality(experts, names, "experts", "ExpertDecoder, function", can_be_expert)
     for m, (name, shape) in enumerate(zip(names, shapes, strict=True)):
         if resolved[m] is None:
             continue
@@ -39,7 +39,7 @@ def resolve_experts(
     return resolved
 
 
-def callable_or(value: Any) -> bool:
+def can_be_expert(value: Any) -> bool:
     """Say whether a value can be an expert."""
     return isinstance(value, ExpertDecoder) or callable(value)
 

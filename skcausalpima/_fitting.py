@@ -82,6 +82,7 @@ def architecture(params: Any, setup: Setup) -> dict:
     return {
         "node_sizes": setup.node_sizes,
         "latent_dim": setup.latent_dim,
+        "names": setup.names,
         "shapes": setup.shapes,
         "encoders": setup.encoders,
         "decoders": setup.decoders,

@@ -29,8 +29,8 @@ PARAMETER_CONSTRAINTS = {
     "latent_dim": [_positive(Integral), None],
     "modality_shapes": [*_SEQUENCE, None],
     "node_names": [*_SEQUENCE, None],
-    "encoders": [*_SEQUENCE, dict, None],
-    "decoders": [*_SEQUENCE, dict, None],
+    "encoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
+    "decoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
     "experts": [*_SEQUENCE, dict, None],
     "hidden_layer_sizes": _SEQUENCE,
     "prior_expert": ["boolean"],
@@ -201,12 +201,12 @@ def per_modality(
     value: Sequence | Mapping | None,
     names: Sequence[str],
     parameter: str,
-    kind: str = "torch.nn.Module",
-    accepts: Callable[[Any], bool] = lambda entry: isinstance(entry, nn.Module),
+    kind: str = "'mlp', 'conv', torch.nn.Module, function (shape, latent_dim) -> Module",
+    accepts: Callable[[Any], bool] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
-    if value is None:
-        return [None] * len(names)
+    if value is None or isinstance(value, str):
+        value = [value] * len(names)
     if isinstance(value, Mapping):
         unknown = sorted(set(value) - set(names))
         if unknown:
@@ -219,9 +219,16 @@ def per_modality(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
     for name, entry in zip(names, value, strict=True):
-        if not (entry is None or accepts(entry)):
+        if not (entry is None or (accepts or _is_network)(entry)):
             raise TypeError(
-                f"{parameter}[{name!r}] must be a {kind} or None, got {entry!r} of type "
+                f"{parameter}[{name!r}] must be one of {kind} or None, got {entry!r} of type "
                 f"{type(entry).__name__}."
             )
     return list(value)
+
+
+def _is_network(entry: Any) -> bool:
+    """Say whether a value stands for an encoder or decoder."""
+    if isinstance(entry, str):
+        return entry in ("mlp", "conv")
+    return isinstance(entry, nn.Module) or callable(entry)

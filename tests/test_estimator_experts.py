@@ -327,7 +327,11 @@ def test_known_nodes_interventions_and_containers(lines):
             r"experts\['modality1'\].*expected \(2, 15\)",
         ),
         ([lambda x, a: a * x, None], ValueError, r"experts\['modality0'\] is a bare function"),
-        ([None, 3], TypeError, r"experts\['modality1'\] must be a ExpertDecoder or a function"),
+        (
+            [None, 3],
+            TypeError,
+            r"experts\['modality1'\] must be one of ExpertDecoder, function or None",
+        ),
         ([None], ValueError, "experts must have one entry per modality"),
         ({"stress": ExpertDecoder(line, X)}, ValueError, r"experts names the modalities"),
         (

@@ -1,6 +1,7 @@
 """Parts of the model that have parameters."""
 
 from ._batch import Batch, BoundWithErrors
+from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, layer_sizes, multilayer_perceptron
 from ._expert_decoder import ExpertDecoder
@@ -15,6 +16,8 @@ __all__ = [
     "BoundWithErrors",
     "CausalPrior",
     "ClusterExpert",
+    "ConvDecoder",
+    "ConvEncoder",
     "EdgeKnowledge",
     "ExpertDecoder",
     "LawStart",
@@ -30,4 +33,5 @@ __all__ = [
     "multilayer_perceptron",
     "piecewise_linear",
     "shared_entries",
+    "spatial_shape",
 ]
