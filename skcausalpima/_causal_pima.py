@@ -241,8 +241,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
         standard errors from the curvature of the bound (responsibilities and variances count as
-        known; NaN in empty components). ``to_frame()`` is a pandas DataFrame. Experts per sample
-        have their parameters at the components' means, without standard errors.
+        known; NaN in empty components), with ``scatter`` also ``"<name>_sd"``, their standard
+        deviation between the samples of a component. ``to_frame()`` is a pandas DataFrame. Experts
+        per sample have their parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data.

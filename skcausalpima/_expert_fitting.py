@@ -19,7 +19,7 @@ from .functional import (
     curve_squared_errors,
     curve_statistics,
     fit_curves,
-    normal_equations,
+    projected_squared_errors,
 )
 from .modules import Batch, ClusterExpert, MultimodalVAE, SampleExpert, expert_log_likelihoods
 
@@ -49,7 +49,8 @@ class ExpertSums:
         for m, values in expert_log_likelihoods(self.model.decoders, batch).items():
             self.log_likelihoods[m] += (gamma * values).double().sum().item()
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
-            part = curve_statistics(batch.arrays[m], seen)
+            directions = self.model.decoders[m].directions
+            part = curve_statistics(batch.arrays[m], seen, directions)
             self.statistics[m] = self.statistics[m] + part if m in self.statistics else part
 
     def add_means(self, reconstruction: list[float], n_samples: int) -> float:
@@ -80,18 +81,57 @@ def update_experts(
             expert.set_coordinates(fit_curves(curve_problem(expert, sums), start))
         if floors is not None:
             set_variances(expert, sums, floors[m])
+        turn_directions(expert)
 
 
 def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -> None:
-    """Set variances to the mean squared error per element; empty cells keep theirs."""
-    width = sums.first.shape[1]
-    errors, counts = curve_squared_errors(sums, expert.means()), sums.counts
+    r"""Set variances to their optimum; empty cells keep theirs.
+
+    Without scatter that is the mean squared error per element. With scatter the covariance M of
+    the residuals along the law's directions Q is their mean, drawn to the mean of all cells by
+    two more samples than there are directions, and the variance that of the residuals across.
+    """
+    means, width, n_directions = expert.means(), sums.first.shape[1], expert.scatter.shape[1]
+    errors, counts = curve_squared_errors(sums, means), sums.counts
     occupied = counts >= MIN_COUNT
+    safe = counts.clamp_min(MIN_COUNT)
+    if n_directions:
+        along = projected_squared_errors(sums, means, expert.directions)
+        traces = along.diagonal(dim1=1, dim2=2).sum(dim=1)
+        errors = (errors - traces).clamp_min(0.0)
     if expert.expert.variance == "shared":
         errors, counts = errors.sum().expand_as(errors), counts.sum().expand_as(counts)
         occupied = counts >= MIN_COUNT
-    variances = torch.maximum(errors / (counts.clamp_min(MIN_COUNT) * width), floor)
+    elements = counts.clamp_min(MIN_COUNT) * (width - n_directions)
+    variances = torch.maximum(errors / elements, floor)
     expert.log_variances.copy_(torch.where(occupied, variances.log(), expert.log_variances))
+    if n_directions:
+        eye, prior = torch.eye(n_directions).to(along), n_directions + 2.0
+        mean = traces.sum() / (safe.sum() * n_directions)
+        inner = (along + prior * mean * eye) / (safe + prior)[:, None, None]
+        expert.scatter.copy_(_at_least(inner, expert.log_variances.double().exp()))
+
+
+def _at_least(matrices: Tensor, floors: Tensor) -> Tensor:
+    """Raise the eigenvalues of symmetric matrices to their floors."""
+    values, vectors = torch.linalg.eigh(matrices)
+    values = torch.maximum(values, floors[:, None])
+    return vectors @ (values[:, :, None] * vectors.mT)
+
+
+def turn_directions(expert: ClusterExpert) -> None:
+    """Turn the directions of the scatter to where the law moves its curves now."""
+    if not expert.expert.scatter:
+        return
+    jacobian = curve_jacobian(expert.scaled_curves, expert.coordinates().double())
+    scale = jacobian.square().sum(dim=1, keepdim=True).sqrt()
+    new = torch.linalg.qr(jacobian / torch.where(scale > 0, scale, 1.0)).Q
+    variances = expert.log_variances.double().exp()[:, None, None]
+    turn = new.mT @ expert.directions.double()
+    eye = torch.eye(new.shape[2]).to(new)
+    inner = turn @ (expert.scatter.double() - variances * eye) @ turn.mT + variances * eye
+    expert.scatter.copy_(_at_least(inner, variances[:, 0, 0]))
+    expert.directions.copy_(new)
 
 
 @torch.no_grad()
@@ -117,8 +157,10 @@ def start_cluster_experts(
         seen = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])
         _fit_start(expert, curve_statistics(data.arrays[m], seen), rng)
+        turn_directions(expert)
         if floors is not None:
-            set_variances(expert, curve_statistics(data.arrays[m], seen), floors[m])
+            sums = curve_statistics(data.arrays[m], seen, expert.directions)
+            set_variances(expert, sums, floors[m])
         model.decoders[m] = expert
 
 
@@ -233,38 +275,53 @@ def _start_network(
 
 
 @torch.no_grad()
-def standard_errors(expert: ClusterExpert, statistics: CurveStatistics) -> Tensor:
-    r"""Return standard errors of the parameters, of shape (n_components, n_parameters).
+def standard_errors(expert: ClusterExpert, statistics: CurveStatistics) -> tuple[Tensor, Tensor]:
+    r"""Return standard errors of the parameters, and how much these scatter between samples.
 
-    From the curvature of the gamma-weighted log-likelihood at its maximum, :math:`\sum_c N_c J_c^T
-    J_c / \hat\sigma_c^2` with the Jacobian J of the scaled curve by the parameters themselves:
-    responsibilities and variances count as known. NaN in empty cells, 0 for fixed parameters.
+    Standard errors are from the curvature of the gamma-weighted log-likelihood at its maximum,
+    :math:`\sum_c N_c J_c^T \Sigma_c^{-1} J_c` with the Jacobian J of the scaled curve by the
+    parameters themselves: responsibilities and variances count as known. Both have the shape
+    (n_components, n_parameters); NaN in empty cells, 0 for fixed parameters.
     """
     spec, index = expert.expert, expert.index
-    result = torch.zeros(len(index), len(spec.names), dtype=torch.float64)
+    errors = torch.zeros(len(index), len(spec.names), dtype=torch.float64)
+    deviations = torch.zeros_like(errors)
     if not spec.free_names:
-        return result
+        return errors, deviations
     values = spec.space.values(expert.coordinates().double())
-    unknowns = torch.zeros(expert.free.numel()).to(values)
-    unknowns[index] = values
 
     def scaled(parameters: Tensor) -> Tensor:
         curves = spec.curves(parameters, expert.x.double(), len(expert.shape)).flatten(1)
         return (curves - expert.centre) / expert.factor
 
-    problem = curve_problem(expert, statistics)._replace(predict=scaled)
-    information = assemble(problem, normal_equations(problem, unknowns)[0])
-    scale = information.diagonal().sqrt()
-    known = scale > 0
-    scaled_information = information / torch.where(known, scale, 1.0).outer(
-        torch.where(known, scale, 1.0)
-    )
-    scaled_information += torch.diag((~known).double())
-    variances = torch.linalg.pinv(scaled_information, hermitian=True).diagonal().clamp_min(0.0)
-    errors = torch.where(known, variances.sqrt() / scale, torch.nan)[index].cpu()
-    for k, name in enumerate(spec.free_names):
-        result[:, spec.names.index(name)] = errors[:, k]
-    return result
+    problem = curve_problem(expert, statistics)
+    jacobian = curve_jacobian(scaled, values)
+    known = (problem.weights > 0)[:, None, None]
+    jacobian = torch.where(known, jacobian, 0.0)
+    matrices = problem.weights[:, None, None] * jacobian.mT @ jacobian
+    columns = [spec.names.index(name) for name in spec.free_names]
+    if spec.scatter:
+        inner, along = expert.scatter.double(), expert.directions.double().mT @ jacobian
+        variances = expert.log_variances.double().exp()
+        counts = problem.weights * variances
+        matrices = counts[:, None, None] * along.mT @ torch.linalg.solve(inner, along)
+        back = torch.linalg.pinv(along)
+        spread = back @ (inner - torch.diag_embed(variances[:, None].expand(values.shape)))
+        squares = (spread @ back.mT).diagonal(dim1=1, dim2=2).clamp_min(0.0)
+        deviations[:, columns] = torch.where(known[:, :, 0], squares.sqrt(), torch.nan).cpu()
+    information = assemble(problem, matrices)
+    errors[:, columns] = _roots_of_inverse(information)[index].cpu()
+    return errors, deviations
+
+
+def _roots_of_inverse(information: Tensor) -> Tensor:
+    """Return the roots of the inverse's diagonal, NaN where nothing is known."""
+    diagonal = information.diagonal()
+    known = diagonal > 0
+    scale = torch.where(known, diagonal, 1.0).rsqrt()  # units out: unit diagonal
+    unit = scale[:, None] * information * scale + torch.diag((~known).double())
+    variances = torch.linalg.pinv(unit, hermitian=True).diagonal().clamp_min(0.0)
+    return torch.where(known, variances.sqrt() * scale, torch.nan)
 
 
 def expert_modules(model: MultimodalVAE) -> Sequence[tuple[int, ClusterExpert | SampleExpert]]:

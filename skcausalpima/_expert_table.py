@@ -20,7 +20,8 @@ class ExpertTable(Mapping):
     Parameters
     ----------
     columns : mapping of str to ndarray of shape (n_rows,)
-        One column per node, per parameter, and one ``"<parameter>_se"`` for its standard error.
+        One column per node, per parameter, and one ``"<parameter>_se"`` for its standard error;
+        ``"<parameter>_sd"`` is how much it scatters between samples, if it may.
     parameters : sequence of str
         Which of the columns are parameters.
     """
@@ -85,11 +86,14 @@ def cluster_tables(
             seen = gamma if data.observed is None else gamma * data.observed[m]
             statistics = curve_statistics(data.arrays[m], seen)
             values = expert.values(expert.coordinates().double())
-            errors = standard_errors(expert, statistics).numpy()
+            errors, spread = (part.numpy() for part in standard_errors(expert, statistics))
         else:
             values = expert.values(expert.coordinates(model.prior.means))
-            errors = np.full(values.shape, np.nan)
-        table = _table(expert.expert.names, values.cpu().numpy()[cells], errors[cells])
+            errors = spread = np.full(values.shape, np.nan)
+        parameters = expert.expert.names
+        table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
+        if expert.expert.scatter:
+            table[0].update({f"{n}_sd": spread[cells, k] for k, n in enumerate(parameters)})
         tables[names[m]] = _with_nodes(table, states, node_names)
     return tables
 

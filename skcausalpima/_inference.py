@@ -123,10 +123,14 @@ def drawn_data(
     """Draw data from the decoders at latent points: ``decoded`` plus observation noise."""
     arrays = []
     for m, array in enumerate(decoded(model, points, cells)):
-        log_variance, decoder = model.log_variances[m], model.decoders[m]
+        noise = rng.standard_normal(array.shape).astype(array.dtype)
+        decoder = model.decoders[m]
         if isinstance(decoder, ClusterExpert):
-            log_variance = decoder.log_variances[cells][:, None]
-        deviation = log_variance.mul(0.5).exp().cpu().double().numpy()
-        noise = deviation * rng.standard_normal(array.shape).astype(array.dtype)
-        arrays.append(array + noise.astype(array.dtype))
+            scatter = rng.standard_normal((len(array), decoder.directions.shape[2]))
+            draws = [torch.as_tensor(draw).to(decoder.means()) for draw in (noise, scatter)]
+            components = torch.as_tensor(cells, device=draws[0].device)
+            noise = decoder.residuals(components, *draws).cpu().numpy()
+        else:
+            noise = model.log_variances[m].mul(0.5).exp().item() * noise
+        arrays.append(array + noise)
     return arrays

@@ -370,3 +370,40 @@ def test_a_law_that_diverges_is_reported_and_the_last_good_state_kept(lines):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ExpertWarning)
         estimator(ExpertDecoder(fragile, X, p0=[100.0, 30.0]), sizes=(2,)).fit(half)
+
+
+def test_scatter_of_the_parameters_between_samples():
+    """Slopes scatter by 40 and 10; residuals from point to point by 5."""
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1], 150)
+    slope = np.array([300.0, -100.0])[group] + np.array([40.0, 10.0])[group] * rng.normal(size=300)
+    curves = slope[:, None] * X + 20.0 + 5.0 * rng.normal(size=(300, 15))
+    options = {"max_iter": 5, "random_state": 0}
+    est, plain = (
+        CausalPIMA((2,), experts=[ExpertDecoder(line, X, scatter=scatter)], **options).fit(curves)
+        for scatter in (True, False)
+    )
+    table = est.expert_params_["modality0"]
+    order = np.argsort(-table["slope"])
+    # deviations of 150 draws: 6 % each, so 4 of their deviations
+    assert_allclose(table["slope_sd"][order], [40.0, 10.0], rtol=0.24)
+    assert_allclose(table["slope_se"][order], table["slope_sd"][order] / np.sqrt(150), rtol=0.1)
+    assert_allclose(table["slope"][order], [300.0, -100.0], atol=4 * 40 / np.sqrt(150))
+    assert (plain.expert_params_["modality0"]["slope_se"] < table["slope_se"]).all()
+    assert est.score(curves) > plain.score(curves) + 5.0
+    drawn, labels = est.sample(2000)
+    spread = [np.polyfit(X, drawn[labels == c].T, 1)[0].std() for c in order]
+    assert_allclose(spread, [40.0, 10.0], rtol=0.3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "shared"}],
+    ids=str,
+)
+def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
+    steps = {"learning_rate": 0.01, "max_iter": 30, "batch_size": 32, "tol": 0.0}
+    est = estimator(ExpertDecoder(line, X, scatter=True, **options), **steps)
+    est.fit([array.astype(np.float32) for array in lines])
+    assert np.isfinite(est.score_samples(lines)).all()
+    assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(SLOPES), atol=30)

@@ -9,6 +9,8 @@ from ._curves import (
     cluster_squared_errors,
     curve_squared_errors,
     curve_statistics,
+    projected_squared_errors,
+    scattered_log_likelihood,
 )
 from ._dag import (
     constrain_edges,
@@ -87,7 +89,9 @@ __all__ = [
     "precede",
     "prepare_components",
     "product_of_experts",
+    "projected_squared_errors",
     "rsample",
+    "scattered_log_likelihood",
     "set_nodes",
     "table_logits_to_probabilities",
     "tables_from_counts",

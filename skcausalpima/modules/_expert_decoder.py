@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -49,6 +50,11 @@ class ExpertDecoder:
         nodes. Only for ``per="cluster"``.
     variance : {"cluster", "shared"}, default="cluster"
         Whether each cell has its own variance around the law, or all have one.
+    scatter : bool, default=False
+        Whether the parameters scatter between the samples of a cluster, as they do between things
+        that are made or grown: residuals are then correlated along the directions in which the
+        parameters move the curve, with a covariance that is learned, instead of independent from
+        point to point. Only for ``per="cluster"``.
     refit : bool, default=True
         Whether parameters per cluster are fitted by least squares (Levenberg-Marquardt, weighted
         by the responsibilities) after each epoch, or follow gradient steps alone.
@@ -93,11 +99,13 @@ class ExpertDecoder:
         fixed: Mapping[str, float] | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
         variance: str = "cluster",
+        scatter: bool = False,
         refit: bool = True,
     ) -> None:
         if not callable(f):
             raise TypeError(f"f must be a function f(x, a, b, ..), got {f!r}.")
-        self.f, self.per, self.variance, self.refit = f, per, variance, refit
+        self.f, self.per, self.variance = f, per, variance
+        self.scatter, self.refit = scatter, refit
         self.function_name = getattr(f, "__name__", type(f).__name__)
         self.x = _points(x, self.function_name)
         self.names = _parameter_names(f, self.function_name)
@@ -187,6 +195,11 @@ class ExpertDecoder:
         ValueError
             If ``f`` raises, or returns another shape, something not finite or without gradient.
         """
+        if self.scatter and math.prod(shape) <= len(self.free_names):
+            raise ValueError(
+                f"{where}: scatter needs more points than the {len(self.free_names)} parameters of "
+                f"{self.function_name}, got {math.prod(shape)}."
+            )
         for dtype in (torch.float64, torch.float32):
             self._check_at_start(where, tuple(shape), dtype)
 
@@ -266,6 +279,8 @@ class ExpertDecoder:
         nodes = self._named("depends_on", depends_on)
         if nodes and self.per == "sample":
             raise ValueError("depends_on is for per='cluster': there are no cells per sample.")
+        if self.scatter and self.per == "sample":
+            raise ValueError("scatter is for per='cluster': each sample has its own parameters.")
         if not self.free_names and self.per == "sample":
             raise ValueError("per='sample' needs a parameter that is not fixed.")
         self.depends_on = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in nodes.items()}

@@ -11,7 +11,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from ..functional import cluster_squared_errors, isotropic_log_likelihood
+from ..functional import (
+    cluster_squared_errors,
+    isotropic_log_likelihood,
+    scattered_log_likelihood,
+)
 from ._batch import Batch
 from ._decoders import MLPDecoder
 from ._expert_decoder import ExpertDecoder
@@ -186,6 +190,12 @@ class ClusterExpert(_Law):
         self.free = nn.Parameter(start, requires_grad=not expert.refit)
         self.register_buffer("step", torch.ones_like(start))
         self.register_buffer("log_variances", torch.zeros(len(index)))
+        n_directions = index.shape[1] if expert.scatter else 0
+        width = math.prod(shape)
+        eye = torch.eye(width, n_directions).repeat(len(index), 1, 1)
+        self.register_buffer("directions", eye)
+        inner = torch.eye(n_directions).repeat(len(index), 1, 1)
+        self.register_buffer("scatter", inner)
 
     def coordinates(self) -> Tensor:
         """Return the unbounded coordinates of all cells' parameters.
@@ -236,8 +246,37 @@ class ClusterExpert(_Law):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
-        errors = cluster_squared_errors(x, self.means())
-        return isotropic_log_likelihood(errors, x.shape[1], self.log_variances[:, None])
+        means = self.means()
+        errors = cluster_squared_errors(x, means)
+        if not self.expert.scatter:
+            return isotropic_log_likelihood(errors, x.shape[1], self.log_variances[:, None])
+        projections = x @ self.directions - means[:, None] @ self.directions
+        return scattered_log_likelihood(
+            errors, projections, x.shape[1], self.log_variances, self.scatter
+        )
+
+    def residuals(self, components: Tensor, noise: Tensor, scatter_noise: Tensor) -> Tensor:
+        """Turn standard normal draws into residuals around the curves of components.
+
+        Parameters
+        ----------
+        components : Tensor of int of shape (n_samples,)
+            Components.
+        noise : Tensor of shape (n_samples, width)
+            Draws of the points.
+        scatter_noise : Tensor of shape (n_samples, n_directions)
+            Draws of the parameters; without scatter of shape (n_samples, 0).
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Scaled.
+        """
+        noise = noise * (0.5 * self.log_variances[components, None]).exp()
+        directions = self.directions[components]
+        inside = torch.linalg.cholesky(self.scatter)[components] @ scatter_noise[:, :, None]
+        across = noise[:, :, None] - directions @ (directions.mT @ noise[:, :, None])
+        return (across + directions @ inside)[:, :, 0]
 
 
 class SampleExpert(_Law):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy.optimize import curve_fit, least_squares
+from scipy.stats import multivariate_normal
 
 from skcausalpima.functional import (
     CurveProblem,
@@ -18,6 +19,8 @@ from skcausalpima.functional import (
     curve_statistics,
     fit_curves,
     normal_equations,
+    projected_squared_errors,
+    scattered_log_likelihood,
 )
 
 X = torch.linspace(0.0, 3.0, 25).double()
@@ -147,3 +150,26 @@ def test_jacobians_are_those_of_differences(cube):
         step[k] = 1e-6
         expected = (law(parameters + step) - law(parameters - step)) / 2e-6
         assert_allclose(jacobian[:, :, k], expected, atol=1e-6)
+
+
+def test_scattered_likelihoods_are_those_of_the_whole_covariance():
+    rng = np.random.default_rng(0)
+    x, means = rng.normal(size=(6, 5)), rng.normal(size=(2, 5))
+    directions = np.linalg.qr(rng.normal(size=(2, 5, 2)))[0]
+    roots = rng.normal(size=(2, 2, 2))
+    inner = roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(2)
+    log_var = np.array([-1.0, 0.5])
+    tensors = [torch.as_tensor(array) for array in (x, means, directions, inner, log_var)]
+    errors = cluster_squared_errors(tensors[0], tensors[1])
+    projections = tensors[0] @ tensors[2] - tensors[1][:, None] @ tensors[2]
+    values = scattered_log_likelihood(errors, projections, 5, tensors[4], tensors[3])
+    for c in range(2):
+        Q = directions[c]
+        covariance = Q @ inner[c] @ Q.T + np.exp(log_var[c]) * (np.eye(5) - Q @ Q.T)
+        expected = multivariate_normal(means[c], covariance).logpdf(x)
+        assert_allclose(values[c], expected)
+    gamma = torch.as_tensor(rng.uniform(size=(2, 6)))
+    statistics = curve_statistics(tensors[0], gamma, tensors[2])
+    residuals = (x[None] - means[:, None]) @ directions
+    brute = np.einsum("cn,cnp,cnq->cpq", gamma, residuals, residuals)
+    assert_allclose(projected_squared_errors(statistics, tensors[1], tensors[2]), brute)

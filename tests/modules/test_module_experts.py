@@ -169,6 +169,7 @@ def test_the_functions_own_error_is_the_cause():
         ({"depends_on": {"speed": "N1"}}, ValueError, "depends_on names"),
         ({"depends_on": {"rate": "N1"}, "per": "sample"}, ValueError, "per='cluster'"),
         ({"per": "cell"}, ValueError, "per must be"),
+        ({"per": "sample", "scatter": True}, ValueError, "scatter is for per='cluster'"),
         ({"variance": "own"}, ValueError, "variance must be"),
         (
             {"per": "sample", "fixed": dict.fromkeys(["amplitude", "rate", "phase"], 1.0)},
@@ -276,3 +277,8 @@ def test_sample_experts_start_at_the_start_values():
     assert_allclose(module(z).detach(), np.tile(2.0 * np.exp(-3.0 * X) + 0.5, (6, 1)), rtol=1e-5)
     module(z).square().sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in module.head.parameters())
+
+
+def test_scatter_needs_more_points_than_parameters():
+    with pytest.raises(ValueError, match="scatter needs more points than the 3 parameters of wave"):
+        ExpertDecoder(wave, X[:3], scatter=True)
