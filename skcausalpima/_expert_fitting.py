@@ -88,13 +88,12 @@ def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -
     r"""Set variances to their optimum; empty cells keep theirs.
 
     Without scatter that is the mean squared error per element. With scatter the covariance M of
-    the residuals along the law's directions Q is their mean, drawn to the mean of all cells by
-    two more samples than there are directions, and the variance that of the residuals across.
+    the residuals along the law's directions Q is their mean, drawn to no scatter by two more
+    samples than there are directions, and the variance that of the residuals across.
     """
     means, width, n_directions = expert.means(), sums.first.shape[1], expert.scatter.shape[1]
     errors, counts = curve_squared_errors(sums, means), sums.counts
-    occupied = counts >= MIN_COUNT
-    safe = counts.clamp_min(MIN_COUNT)
+    occupied, counts_of_cells = counts >= MIN_COUNT, counts
     if n_directions:
         along = projected_squared_errors(sums, means, expert.directions)
         traces = along.diagonal(dim1=1, dim2=2).sum(dim=1)
@@ -107,8 +106,8 @@ def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -
     expert.log_variances.copy_(torch.where(occupied, variances.log(), expert.log_variances))
     if n_directions:
         eye, prior = torch.eye(n_directions).to(along), n_directions + 2.0
-        mean = traces.sum() / (safe.sum() * n_directions)
-        inner = (along + prior * mean * eye) / (safe + prior)[:, None, None]
+        none = expert.log_variances.double().exp()[:, None, None] * eye
+        inner = (along + prior * none) / (counts_of_cells + prior)[:, None, None]
         expert.scatter.copy_(_at_least(inner, expert.log_variances.double().exp()))
 
 
