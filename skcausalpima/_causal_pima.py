@@ -140,7 +140,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     polishing_epochs : int, default=5
         Epochs of training with the refined graph.
     required_edges, forbidden_edges : sequence of pairs of str, default=None
-        Edges (parent, child), by the nodes' names, that every graph has, or none.
+        Edges (parent, child), by the nodes' names, that every graph has, or none. Where edges are
+        stated (here, by ``tiers`` or as a given graph), an arranged start calls nodes of one size
+        that ``known_nodes`` do not name so that the statement fits best.
     tiers : sequence, default=None
         Groups of nodes, earliest first: no edge leads from a later group to an earlier one. Names
         in a row are an order of the nodes. Nodes in no group are free.
@@ -222,8 +224,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``"full"``, (latent_dim, latent_dim) for ``"tied"``, (n_components, latent_dim) for
         ``"diag"``, (n_components,) for ``"spherical"``.
     labels_ : ndarray of shape (n_samples,)
-        Component of every training sample: ``predict`` of the training data, except where
-        ``known_nodes`` rule that component out.
+        Component of every training sample: ``predict`` of the training data, but for what
+        ``known_nodes`` and ``interventions`` say of the sample.
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     arrangement_ : SimpleNamespace or None
@@ -419,12 +421,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             ``predict_nodes``, which see the data alone.
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
             Nodes that were set from outside. One column: the node that was set in each sample, by
-            name or number, and None or -1 for none; what it was set to is learned, and something
-            else (such as ``known_nodes``) must say which node it is. One column per node: the
-            outcome that it was set to, or -1 where it was not; these outcomes count as known. In
-            such a sample the node does not depend on its parents: its table is cut out of the
-            joint, and is learned from the other samples. An edge between a node that was set and
-            one that was not then has an identified direction.
+            name or number, and None or -1 for none; what it was set to is learned, and
+            ``known_nodes`` must say which node it is (a warning says if not). One column per node:
+            the outcome that it was set to, or -1 where it was not; these outcomes count as known.
+            In such a sample the node does not depend on its parents: its table is cut out of the
+            joint, and is learned from the other samples (a node that was set in all of them gets
+            a uniform one). An edge between a node that was set and one that was not then has an
+            identified direction, which the search finds; ``structure="gradient"`` rarely leaves
+            the order of the nodes that it started from.
 
         Returns
         -------

@@ -16,6 +16,9 @@ _COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
 _REG_COVAR = 1e-3  # of the unit variances of the scaled latents
 _MIN_SHARE = 0.01  # a smaller cluster is merged before any other
+_ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
+ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
+_SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 class Clustering(NamedTuple):
@@ -66,7 +69,8 @@ def find_clusters(
     latents : ndarray of shape (n_samples, n_features)
         Points; each column is scaled to unit variance first.
     n_clusters : int
-        Number of clusters to merge to; fewer come back where there are fewer distinct points.
+        Number of clusters to merge to; fewer come back where there are fewer distinct points, or
+        where fewer do not overlap at all while so many would split one of them.
     random_state : int, RandomState or None, default=None
         Seed of all starts.
     n_starts : int, default=1
@@ -103,8 +107,9 @@ def find_clusters(
     for _ in range(n_starts):
         seed = rng.randint(2**31 - 1)
         components = _component_responsibilities(rows, scaled, n_components, seed)
-        merged = merge_components(components, n_clusters)
-        responsibilities = components @ np.eye(n_clusters)[merged]
+        min_isolated = _ROWS_OF_ISOLATED * rows.shape[1]
+        merged = merge_components(components, n_clusters, min_isolated=min_isolated)
+        responsibilities = components @ np.eye(merged.max() + 1)[merged]
         clusterings.append(describe(responsibilities, latents, merged, source))
     return clusterings
 
@@ -135,16 +140,21 @@ def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 
 
 
 def merge_components(
-    responsibilities: np.ndarray, n_clusters: int, min_share: float | None = None
+    responsibilities: np.ndarray,
+    n_clusters: int,
+    min_share: float | None = None,
+    min_isolated: int = 1,
 ) -> np.ndarray:
-    r"""Merge the components that overlap most until n_clusters are left.
+    r"""Merge the components that overlap most until n_clusters are left, or fewer that stand apart.
 
     The overlap of i and j is the *lift* of belonging to both,
     :math:`n \sum_d \gamma_{di} \gamma_{dj} / (N_i N_j)`: 1 for components that ignore each other,
     0 for separated ones. A merged pair's lift to a third is the average over its samples. The
     pieces of one curved cluster overlap like links of a chain, whereas the distance of their means
     (or a Fisher ratio) says that the ends of the chain are apart. Components with less than
-    ``min_share`` of the samples are merged first.
+    ``min_share`` of the samples are merged first, unless they overlap no other. Merging goes on
+    below ``n_clusters`` where this joins only pieces of clusters and ends in clusters that do not
+    overlap: then some of the cells have no samples.
 
     Parameters
     ----------
@@ -154,6 +164,8 @@ def merge_components(
         At most the number of components.
     min_share : float, default=None
         By default the smaller of 0.01 and a quarter of the mean share.
+    min_isolated : int, default=1
+        Number of samples that a smaller cluster needs to stay because it overlaps no other.
 
     Returns
     -------
@@ -173,13 +185,19 @@ def merge_components(
         min_share = smallest_share(n_clusters)
     counts = responsibilities.sum(axis=0)
     joint = responsibilities.T @ responsibilities
-    members = np.arange(n_components)
+    members = merged = np.arange(n_components)
     alive = np.ones(n_components, dtype=bool)
-    while alive.sum() > n_clusters:
+    while alive.sum() > 1:
         lift = _lift(joint, counts, n_samples)
         lift[~alive] = lift[:, ~alive] = -np.inf
+        largest = lift.max()
+        if alive.sum() == n_clusters or (alive.sum() < n_clusters and largest < ISOLATED_LIFT):
+            merged = members.copy()
+        if alive.sum() <= n_clusters and largest < _SPLIT_LIFT:
+            break
         small = alive & (counts < min_share * n_samples)
-        if small.any():
+        small &= (lift.max(axis=1) >= ISOLATED_LIFT) | (counts < min_isolated)
+        if small.any() and alive.sum() > n_clusters:
             lift[~small] = -np.inf
         keep, drop = np.unravel_index(lift.argmax(), lift.shape)
         joint[keep] += joint[drop]
@@ -187,7 +205,7 @@ def merge_components(
         counts[keep] += counts[drop]
         members[members == drop] = keep
         alive[drop] = False
-    _, first, numbered = np.unique(members, return_index=True, return_inverse=True)
+    _, first, numbered = np.unique(merged, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[numbered]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from ._graph_learning import (
 )
 from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
-from ._mixture_start import iterate_mixture, start_mixture
+from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import build_model, check_modules
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
@@ -273,6 +274,7 @@ def _start_clusters(
         if options["allowed"] is not None:
             gamma *= options["allowed"]  # others wait for the next responsibilities
         fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
+        fit = place_empty(fit, gamma.sum(dim=1), setup.node_sizes)
     else:
         spaces = [posterior.mean.numpy()]
         if params.init != "paper":
@@ -290,12 +292,19 @@ def _start_clusters(
 def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray) -> StartReport:
     """Swap nodes of one size so that what was stated about edges, by name, fits best."""
     sizes, arrangement = setup.node_sizes, report.arrangements[report.chosen]
-    counts = np.zeros(np.prod(sizes))
-    counts[arrangement.cells] = responsibilities.sum(axis=0)
+    regimes, numbers = [()], np.zeros(len(responsibilities), dtype=int)
+    if setup.interventions is not None:
+        regimes, numbers, _ = setup.interventions
+    counts = torch.zeros(len(regimes), math.prod(sizes), dtype=torch.float64)
+    for number in range(len(regimes)):
+        rows = responsibilities[numbers == number]
+        counts[number, arrangement.cells] = torch.as_tensor(rows.sum(axis=0))
     is_named = np.zeros(len(sizes), dtype=bool)
     if setup.known_nodes is not None:
         is_named = (setup.known_nodes >= 0).any(axis=0)
-    order = name_nodes(counts.reshape(sizes), setup.graph, is_named)
+    grids = [grid.numpy() for grid in node_counts(counts, sizes, regimes)]
+    total = counts.sum(dim=0).reshape(sizes).numpy()
+    order = name_nodes(total, grids, setup.graph, is_named)
     outcomes = np.stack(np.unravel_index(arrangement.cells, sizes))[order]
     cells = np.ravel_multi_index(outcomes, sizes)
     named = arrangement._replace(cells=cells, node_shares=arrangement.node_shares[order])
@@ -312,7 +321,8 @@ def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: 
     if interventions is not None:
         known = interventions.outcomes is not None
         prior.start_interventions(interventions.regimes, None if known else counts)
-    prior.start_tables(torch.stack([grid.flatten() for grid in node_counts(prior, counts)]))
+    grids = node_counts(counts, prior.node_sizes, prior.regimes)
+    prior.start_tables(torch.stack([grid.flatten() for grid in grids]))
     required, forbidden, precedence = (
         torch.as_tensor(matrix, device=data.device)
         for matrix in (*setup.graph.constraints, setup.graph.precedence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -60,8 +61,9 @@ def _fixed_graph(
             "name them with node_names."
         )
     if not nx.is_directed_acyclic_graph(graph):
-        cycle = " -> ".join(repr(edge[0]) for edge in nx.find_cycle(graph))
-        raise ValueError(f"structure must be acyclic, but it has the cycle {cycle}.")
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
+        raise ValueError(f"structure must be acyclic, but it has the cycle {path}.")
     adjacency = nx.to_numpy_array(graph, nodelist=list(names), weight=None) > 0
     for what, wrong in (
         ("lacks the required", constraints.required & ~adjacency),
@@ -124,6 +126,8 @@ def check_interventions(
     if interventions is None:
         return None
     given = np.asarray(interventions)
+    if given.ndim == 1:  # among names NumPy would turn -1 into a name, too
+        given = np.asarray(interventions, dtype=object)
     n_nodes, outcomes = len(node_sizes), None
     if given.shape == (n_samples,):
         targets = np.array([_target(entry, names) for entry in given.tolist()])
@@ -149,7 +153,8 @@ def _target(entry: Any, names: Sequence[str]) -> int:
         return -1
     if isinstance(entry, str) and entry in names:
         return list(names).index(entry)
-    if isinstance(entry, Integral) and -1 <= entry < len(names):
+    is_number = isinstance(entry, Integral) and not isinstance(entry, bool)  # a mask is a mistake
+    if is_number and -1 <= entry < len(names):
         return int(entry)
     raise ValueError(
         f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "
@@ -178,7 +183,10 @@ def add_known(
     known: np.ndarray | None, interventions: Interventions | None, names: Sequence[str]
 ) -> np.ndarray | None:
     """Add what nodes were set to to the known outcomes; they must not contradict each other."""
-    if interventions is None or interventions.outcomes is None:
+    if interventions is None:
+        return known
+    if interventions.outcomes is None:
+        _warn_of_unnamed(known, interventions, names)
         return known
     if known is None:
         return interventions.outcomes
@@ -191,3 +199,21 @@ def add_known(
             f"but interventions sets it to {outcomes[sample, node]}."
         )
     return np.maximum(known, outcomes)
+
+
+def _warn_of_unnamed(
+    known: np.ndarray | None, interventions: Interventions, names: Sequence[str]
+) -> None:
+    """Warn where nothing says which node it is that was set."""
+    is_named = np.zeros(len(names), dtype=bool) if known is None else (known >= 0).any(axis=0)
+    unnamed = sorted(
+        {names[n] for nodes in interventions.regimes for n in nodes if not is_named[n]}
+    )
+    if unnamed and len(names) > 1:
+        warnings.warn(
+            f"interventions set {unnamed}, but nothing says which of the nodes found these are: "
+            "it is left to chance. Say it by a few known_nodes, or give the outcomes that nodes "
+            "were set to, one column per node.",
+            UserWarning,
+            stacklevel=6,  # the caller of fit
+        )

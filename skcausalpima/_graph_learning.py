@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import xlogy
 from torch import Tensor
 
 from ._equivalence import cpdag
@@ -71,16 +73,17 @@ class HardGraph(NamedTuple):
     tables: list[np.ndarray]  # per node, broadcasting over the grid
 
 
-def node_counts(prior: CausalPrior, counts: Tensor) -> list[Tensor]:
+def node_counts(
+    counts: Tensor, node_sizes: Sequence[int], regimes: Sequence[tuple[int, ...]]
+) -> list[Tensor]:
     """Return for every node the counts, over the grid, of the samples in which it was not set.
 
-    ``counts`` has shape (n_regimes, n_components).
+    ``counts`` has shape (n_regimes, n_components); ``regimes`` says which nodes were set in each.
     """
     grids = []
-    for node in range(len(prior.node_sizes)):
-        free = [node not in nodes for nodes in prior.regimes]
-        free = torch.tensor(free, device=counts.device)
-        grids.append(counts[free].sum(dim=0).reshape(prior.node_sizes))
+    for node in range(len(node_sizes)):
+        free = torch.tensor([node not in nodes for nodes in regimes], device=counts.device)
+        grids.append(counts[free].sum(dim=0).reshape(tuple(node_sizes)))
     return grids
 
 
@@ -92,11 +95,16 @@ def family_tables(prior: CausalPrior, counts: Tensor, adjacency: Tensor) -> list
     pseudo_count = PRIOR_COUNT / counts.shape[1]
     return [
         tables_from_counts(grid.double() + pseudo_count, adjacency)[node]
-        for node, grid in enumerate(node_counts(prior, counts))
+        for node, grid in enumerate(node_counts(counts, prior.node_sizes, prior.regimes))
     ]
 
 
-def name_nodes(counts: np.ndarray, settings: GraphSettings, is_named: np.ndarray) -> np.ndarray:
+def name_nodes(
+    counts: np.ndarray,
+    grids: Sequence[np.ndarray],
+    settings: GraphSettings,
+    is_named: np.ndarray,
+) -> np.ndarray:
     """Return which node should take each place so that what was stated about edges fits best.
 
     Which of the nodes of one size is called N1 is otherwise arbitrary; once edges are required,
@@ -106,6 +114,8 @@ def name_nodes(counts: np.ndarray, settings: GraphSettings, is_named: np.ndarray
     ----------
     counts : ndarray of shape (C_1, ..., C_L)
         Counts of the cells.
+    grids : sequence of ndarray of shape (C_1, ..., C_L)
+        Per place those of the samples in which its node was not set.
     settings : GraphSettings
         Knowledge about edges.
     is_named : ndarray of bool of shape (n_nodes,)
@@ -127,15 +137,21 @@ def name_nodes(counts: np.ndarray, settings: GraphSettings, is_named: np.ndarray
         order = identity.copy()
         for group, permuted in zip(groups, orders, strict=True):
             order[group] = permuted
-        score = search_dag(
-            counts.transpose(order),
-            score=settings.score,
-            required=settings.constraints.required,
-            forbidden=settings.constraints.forbidden,
-        ).score
+        renamed = [grid.transpose(order) for grid in grids]
+        score = search_dag(counts.transpose(order), **_options(counts, renamed, settings)).score
+        score += sum(
+            _marginal_fit((counts - grid).sum(axis=tuple(identity[identity != order[place]])))
+            for place, grid in enumerate(grids)
+        )  # how nodes were set: else the node that is hardest to guess would be called a set one
         if score > best_score + 1e-9 * abs(score):  # the first of equals: places are kept
             best_score, best = score, order
     return best
+
+
+def _marginal_fit(counts: np.ndarray) -> float:
+    """Return the log-likelihood of outcomes at their own frequencies."""
+    counts = counts.clip(0.0)  # a difference of sums may be rounded to less
+    return float(xlogy(counts, counts / max(counts.sum(), 1e-300)).sum())
 
 
 @torch.no_grad()
@@ -146,7 +162,8 @@ def settle_graph(
 
     ``counts`` has shape (n_regimes, n_components).
     """
-    scores, probabilities = prior.node_scores().double().cpu().numpy(), None
+    scores = prior.node_scores().double().cpu().numpy().copy()  # fixing the graph overwrites them
+    probabilities = None
     if settings.structure == "gradient":
         edges = prior.edges().double()
         adjacency = ((edges >= settings.edge_threshold) & (edges > 0)).cpu().numpy()
@@ -180,7 +197,9 @@ def _fix(
 ) -> HardGraph:
     """Put a decided graph into the prior."""
     required, forbidden = settings.constraints
-    known = required | (adjacency & told_apart(prior))
+    known = required
+    if settings.structure != "gradient":  # which compares no directions
+        known = required | (adjacency & told_apart(prior))
     directed = cpdag(adjacency, known, forbidden)
     on_device = torch.as_tensor(adjacency, device=counts.device)
     tables = family_tables(prior, counts, on_device)
@@ -200,19 +219,26 @@ def _search(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
     total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-    grids = [grid.cpu().numpy() for grid in node_counts(prior, counts)]
-    options = {
-        "node_counts": grids if prior.regimes != [()] else None,
-        "score": settings.score,
-        "equivalent_sample_size": PRIOR_COUNT,
-        "edge_cost": settings.edge_penalty * counts.sum().item(),
-        "required": settings.constraints.required,
-        "forbidden": settings.constraints.forbidden,
-    }
-    found = search_dag(total, told_apart=told_apart(prior), random_state=rng, **options)
+    grids = node_counts(counts.cpu(), prior.node_sizes, prior.regimes)
+    options = _options(total, [grid.numpy() for grid in grids], settings)
+    found = search_dag(total, random_state=rng, **options)
     if total.ndim > MAX_PROBABILITY_NODES:
         return found.adjacency, None
     return found.adjacency, edge_probabilities(total, **options)
+
+
+def _options(
+    counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings
+) -> dict[str, Any]:
+    """Return what searches and averages of graphs have in common."""
+    return {
+        "node_counts": grids,
+        "score": settings.score,
+        "equivalent_sample_size": PRIOR_COUNT,
+        "edge_cost": settings.edge_penalty * counts.sum(),
+        "required": settings.constraints.required,
+        "forbidden": settings.constraints.forbidden,
+    }
 
 
 def told_apart(prior: CausalPrior) -> np.ndarray:

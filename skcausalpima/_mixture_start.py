@@ -91,6 +91,27 @@ def iterate_mixture(
     return MixtureFit(bound, gamma, means, covariances)
 
 
+@torch.no_grad()
+def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> MixtureFit:
+    """Put the components of empty cells where effects of the nodes that add up would have them.
+
+    Few samples may belong there, which no cluster was found for. ``counts``, of shape
+    (n_components,), are those of the start; an empty cell gets the pooled covariance.
+    """
+    occupied = (counts > 0).numpy()
+    if occupied.all():
+        return fit
+    outcomes = np.unravel_index(np.arange(len(counts)), tuple(node_sizes))
+    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes, strict=True)]
+    design = np.column_stack([np.ones(len(counts)), *columns])
+    means, covariances = fit.means.clone(), fit.covariances.clone()
+    effects = np.linalg.lstsq(design[occupied], means[occupied].numpy(), rcond=None)[0]
+    means[~occupied] = torch.from_numpy(design[~occupied] @ effects)
+    shares = (counts / counts.sum()).to(covariances)
+    covariances[~occupied] = torch.tensordot(shares, covariances, dims=1)
+    return fit._replace(means=means, covariances=covariances)
+
+
 def start_mixture(
     posterior: DiagonalGaussian,
     spaces: Sequence[np.ndarray],

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from ._arrangement import Arrangement, arrange
 from ._clusters import (
+    ISOLATED_LIFT,
     Clustering,
     find_clusters,
     kmeans_clusterings,
@@ -34,7 +35,8 @@ class StartReport(NamedTuple):
     misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
         Signals that are reported but do not decide.
     qualified : ndarray of shape (n_candidates,)
-        Whether every cell has its cluster and none is below the smallest share.
+        Whether every cell has its cluster and none is below the smallest share, or no two
+        clusters overlap.
     known_agreement : ndarray of shape (n_candidates,), default=None
         Share of the known outcomes that agree, if any are known.
     """
@@ -106,8 +108,10 @@ def choose_start(
 
     Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
     are compared after matching nodes of equal size and their outcomes. Only candidates with a
-    cluster for every cell, each with a percent of the samples (or a quarter of the mean share),
-    can be chosen, unless none is; all have a say in the agreement. Where outcomes are known, only
+    cluster for every cell, each with a percent of the samples (or a quarter of the mean share), or
+    whose clusters do not overlap, however few or small they are, can be chosen, unless none is, and
+    none whose arrangement is one of several that fit equally, unless all are; all have a say in the
+    agreement. Where outcomes are known, only
     candidates within two standard errors of the largest share of agreeing ones can be chosen.
 
     Parameters
@@ -141,8 +145,12 @@ def choose_start(
     ]
     agreement = _mean_agreement(nodes, sizes)
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
-    qualified = share >= smallest_share(len(grid))
+    qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
+        share >= smallest_share(len(grid))
+    )
     eligible = qualified if qualified.any() else np.ones_like(qualified)
+    is_clear = np.array([arrangement.ties == 0 for arrangement in arrangements])
+    eligible = eligible & is_clear if (eligible & is_clear).any() else eligible
     right = None
     if known is not None:
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
@@ -160,6 +168,12 @@ def choose_start(
         qualified,
         right,
     )
+
+
+def _stands_apart(candidate: Clustering) -> bool:
+    """Tell whether the clusters were found not to overlap; those of k-means never do."""
+    is_soft = candidate.source.startswith("mixture")
+    return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
 
 
 def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:

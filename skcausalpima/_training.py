@@ -313,8 +313,9 @@ def train(
     if graph:
         groups.append({"params": graph, "lr": graph_learning_rate})
     optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    stopper, history = Stopper(tol, n_iter_no_change), []
-    guard = ExpertGuard(model, update.names)
+    stopper, guard = Stopper(tol, n_iter_no_change), ExpertGuard(model, update.names)
+    history = []
+    noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
     for epoch, temperature in enumerate(temperatures.tolist()):
         if graph:
             model.prior.temperature = temperature
@@ -323,12 +324,11 @@ def train(
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         with model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
-                bound = _noisy_bound(model, data, batch, score_noise, generator)
+                bound = _noisy_bound(model, data, batch, noise_scale, generator)
                 loss = _penalty(model, edge_penalty) - bound.values.mean()
                 _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += bound.squared_errors.detach().double().sum(dim=1)
-        if guard.restored(epoch):
-            errors = None
+        errors = None if guard.restored(epoch) else errors
         for _ in range(n_mixture_updates):
             result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):

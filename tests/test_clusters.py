@@ -11,6 +11,7 @@ from skcausalpima._clusters import (
     merge_components,
 )
 from skcausalpima._start_selection import _agreement, choose_start, find_starts
+from skcausalpima.metrics import node_recovery
 
 
 def _blobs(rng, centres, n=100, scale=1.0):
@@ -127,7 +128,8 @@ def test_degenerate_points_give_no_nan_and_no_warning(points):
         assert np.isfinite(clustering.means).all()
         assert not np.isnan([clustering.separation, clustering.overlap]).any()
     assert chosen is candidates[report.chosen]
-    assert not report.qualified.any()
+    # Fewer clusters than cells are trusted where they do not overlap.
+    assert report.qualified.any() == (len(np.unique(points, axis=0)) > 1)
     assert np.isfinite(report.agreement).all()
 
 
@@ -194,3 +196,40 @@ def test_few_samples_get_kmeans_only():
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     nodes = np.column_stack(np.unravel_index(cells, (2, 2)))
     assert _agreement(nodes, np.column_stack([labels % 2, labels // 2]), (2, 2)) == 1.0
+
+
+# Cells without samples, or with few ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [[400, 300, 300], [700, 400, 25, 12]])
+@pytest.mark.parametrize("seed", range(3))
+def test_separated_clusters_are_neither_split_nor_swallowed(sizes, seed):
+    """Fewer clusters than asked for come back, however small some are."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    points = 12.0 * np.array([(0, 0), (1, 0), (0, 1), (1, 1)])[labels]
+    clustering = find_clusters(points + rng.normal(size=points.shape), 6, random_state=seed)[0]
+    assert adjusted_rand_score(labels, clustering.labels) == 1.0
+    assert len(clustering.occupancy) == len(sizes)
+
+
+def test_one_cluster_is_split_into_as_many_as_asked_for():
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    assert len(find_clusters(points, 4, random_state=0)[0].occupancy) == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rare_cells_of_a_grid_keep_their_place(seed):
+    """Nine in ten samples lie in two of the eight cells; one cell has none."""
+    rng = np.random.default_rng(seed)
+    share = np.array([0.5, 0.01, 0.03, 0.4, 0.02, 0.02, 0.02, 0.0])
+    nodes = np.stack(np.unravel_index(rng.choice(8, size=1500, p=share), (2, 2, 2)), axis=1)
+    points = nodes @ (4.0 * np.linalg.qr(rng.normal(size=(6, 3)))[0].T)
+    points += 0.3 * rng.normal(size=points.shape)
+    candidates = find_starts(points, (2, 2, 2), random_state=seed)
+    chosen, report = choose_start(candidates, points, (2, 2, 2), random_state=seed)
+    cells = report.arrangements[report.chosen].cells[chosen.labels]
+    found = np.stack(np.unravel_index(cells, (2, 2, 2)), axis=1)
+    # A cell of a handful of samples may join another; training gives it back.
+    assert node_recovery(nodes, found).accuracies.min() > 0.99
+    assert report.arrangements[report.chosen].gap > 10

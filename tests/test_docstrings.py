@@ -17,6 +17,7 @@ MODULES = [
     "skcausalpima.exceptions",
     "skcausalpima.functional",
     "skcausalpima.graph",
+    "skcausalpima.inspection",
     "skcausalpima.metrics",
     "skcausalpima.model_selection",
     "skcausalpima.modules",

@@ -12,7 +12,13 @@ from sklearn.mixture._gaussian_mixture import (
 
 from skcausalpima._clusters import kmeans_labels
 from skcausalpima._covariances import sklearn_covariances
-from skcausalpima._mixture_start import iterate_mixture, one_hot, start_mixture
+from skcausalpima._mixture_start import (
+    MixtureFit,
+    iterate_mixture,
+    one_hot,
+    place_empty,
+    start_mixture,
+)
 from skcausalpima.functional import DiagonalGaussian
 
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -127,3 +133,21 @@ def test_more_components_than_points():
 
 def test_one_hot():
     assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 1], [0, 0], [1, 0]])
+
+
+def test_empty_cells_lie_where_effects_add_up():
+    """Of a 2 x 3 grid two cells have no samples; their means follow from the others."""
+    effects = np.array([[0.0, 0.0], [5.0, 1.0]])[:, None] + np.array([[0, 0], [1, 7], [2, -3]])
+    means = torch.as_tensor(effects.reshape(6, 2))
+    covariances = torch.eye(2).double() * torch.arange(1.0, 7.0)[:, None, None]
+    counts = torch.tensor([10.0, 0.0, 30.0, 10.0, 50.0, 0.0]).double()
+    occupied = counts > 0
+    fit = MixtureFit(
+        0.0, torch.ones(6, 1), torch.where(occupied[:, None], means, 99.0), covariances
+    )
+    placed = place_empty(fit, counts, (2, 3))
+    assert_allclose(placed.means, means, atol=1e-9)
+    assert_allclose(placed.covariances[occupied], covariances[occupied])
+    pooled = (10 * 1 + 30 * 3 + 10 * 4 + 50 * 5) / 100
+    assert_allclose(placed.covariances[1], pooled * np.eye(2))
+    assert place_empty(fit, counts + 1, (2, 3)) is fit

@@ -345,3 +345,175 @@ def test_bad_counts_and_options(counts, options, message):
             function(counts, **options)
     with pytest.raises(ValueError, match="not be negative"):
         tables_from_expected_counts([1.0], np.zeros((1, 1), dtype=bool), -1.0)
+
+
+# Interventions and costs of edges --------------------------------------------------------------
+
+
+def random_regimes(seed, sizes, always_set=()):
+    """Counts in all and per node those of the regimes in which it was not set; pairs told apart."""
+    n_nodes = len(sizes)
+    regimes = [set(always_set)] if always_set else [set(), {0}, {1, 2}]
+    counts = [random_counts(100 * seed + k, sizes, 200) for k in range(len(regimes))]
+    own = [
+        sum((c for c, r in zip(counts, regimes, strict=True) if node not in r), np.zeros(sizes))
+        for node in range(n_nodes)
+    ]
+    apart = np.zeros((n_nodes, n_nodes), dtype=bool)
+    for i, j in np.ndindex(n_nodes, n_nodes):
+        apart[i, j] = any((i in regime) != (j in regime) for regime in regimes)
+    return sum(counts), own, apart
+
+
+def textbook_scores(node_counts, score, edge_cost):
+    """Scores of all DAGs, every family on its node's own counts."""
+    n_nodes = len(node_counts)
+    families = np.zeros((n_nodes, 1 << n_nodes))
+    for node, mask in np.ndindex(n_nodes, 1 << n_nodes):
+        parents = [k for k in range(n_nodes) if mask >> k & 1]
+        if node in parents or node_counts[node].sum() == 0:
+            families[node, mask] = -edge_cost * len(parents)  # no counts: nothing to choose by
+            continue
+        fit = textbook_family(node_counts[node], node, parents, score)
+        families[node, mask] = fit - edge_cost * len(parents)
+    masks = (all_dags(n_nodes) * (1 << np.arange(n_nodes))[:, None]).sum(axis=1)
+    return sum(families[node, masks[:, node]] for node in range(n_nodes))
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("edge_cost", [0.0, 7.0])
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+@pytest.mark.parametrize("sizes", [(2, 3, 2), (2, 3, 2, 2)], ids=len)
+@pytest.mark.parametrize("constrained", [False, True])
+def test_search_on_node_counts_equals_enumeration(
+    sizes, constrained, max_exact_nodes, edge_cost, score
+):
+    for seed in range(3):
+        counts, own, apart = random_regimes(seed, sizes)
+        values = textbook_scores(own, score, edge_cost)
+        dags = all_dags(len(sizes))
+        required, forbidden = random_constraints(seed, len(sizes)) if constrained else (None, None)
+        if constrained:
+            values = np.where(meets(dags, required, forbidden), values, -np.inf)
+        found = search_dag(
+            counts,
+            node_counts=own,
+            score=score,
+            edge_cost=edge_cost,
+            required=required,
+            forbidden=forbidden,
+            max_exact_nodes=max_exact_nodes,
+            random_state=0,
+        )
+        assert found.score == pytest.approx(values.max(), abs=1e-8)
+        best = dags[values >= values.max() - 1e-8]
+        assert found.adjacency.tolist() in best.tolist()
+        direction = found.adjacency & apart
+        assert all((dag & apart == direction).all() for dag in best)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_graphs_equivalent_under_the_interventions_are_those_that_score_the_same(score):
+    """Hauser and Buehlmann (2012): same skeleton, v-structures, and edges that are told apart."""
+    _, own, apart = random_regimes(0, (2, 3, 2, 2))
+    groups = {}
+    for dag, value in zip(all_dags(4), textbook_scores(own, score, 0.0), strict=True):
+        groups.setdefault(cpdag(dag, dag & apart).tobytes(), []).append(value)
+    assert 185 < len(groups) < 543
+    np.testing.assert_array_equal(FamilyScores(own[0], node_counts=own).told_apart, apart)
+    assert not FamilyScores(own[0], node_counts=[own[0].copy()] * 4).told_apart.any()
+    assert max(np.ptp(values) for values in groups.values()) < 1e-8
+    assert np.diff(sorted(values[0] for values in groups.values())).min() > 1e-8
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("constrained", [False, True])
+@pytest.mark.parametrize("edge_cost", [0.0, 2.0])
+def test_edge_probabilities_on_node_counts_equal_enumeration(score, constrained, edge_cost):
+    sizes = (2, 3, 2, 2)
+    counts, own, _ = random_regimes(1, sizes)
+    counts, own = counts / 5, [table / 5 for table in own]  # few samples: many graphs matter
+    dags, scores = all_dags(4), textbook_scores(own, score, edge_cost)
+    required, forbidden = random_constraints(4, 4) if constrained else (None, None)
+    if constrained:
+        scores = np.where(meets(dags, required, forbidden), scores, -np.inf)
+    weights = np.exp(scores - scores.max())
+    expected = np.tensordot(weights / weights.sum(), dags, 1)
+    found = edge_probabilities(
+        counts,
+        node_counts=own,
+        score=score,
+        edge_cost=edge_cost,
+        required=required,
+        forbidden=forbidden,
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    assert not constrained or ((found[required] == 1).all() and (found[forbidden] == 0).all())
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_nodes):
+    """It has no counts to learn them from; its edges to others are compared as usual."""
+    counts, own, _ = random_regimes(2, (2, 3, 2), always_set=(1,))
+    found = search_dag(counts, node_counts=own, score=score, max_exact_nodes=max_exact_nodes)
+    values = textbook_scores(own, score, 0.0)
+    assert found.score == pytest.approx(values.max(), abs=1e-8)
+    assert not found.adjacency[:, 1].any()
+    expected = np.tensordot(np.exp(values) / np.exp(values).sum(), all_dags(3), 1)
+    probabilities = edge_probabilities(counts, node_counts=own, score=score)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("max_exact_nodes", [12, 0])
+def test_an_intervention_orients_an_edge(max_exact_nodes):
+    """0 -> 1 on observations; where 0 was set 1 still follows it, where 1 was set 0 does not."""
+    table = np.array([[40.0, 10.0], [10.0, 40.0]])
+    for node_set, cause in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        under = table if node_set == cause else np.full((2, 2), 25.0)
+        own = [table + (node != node_set) * under for node in range(2)]
+        found = search_dag(table + under, node_counts=own, max_exact_nodes=max_exact_nodes)
+        assert np.argwhere(found.adjacency).tolist() == [[cause, 1 - cause]]
+        assert edge_probabilities(table + under, node_counts=own)[cause, 1 - cause] > 0.9
+
+
+def test_told_apart_holds_beyond_the_exact_search():
+    counts, n_nodes = sparse_counts(0, 13).astype(float), 13
+    rng = np.random.default_rng(0)
+    under = rng.multinomial(2000, np.full(2**13, 2.0**-13)).reshape(counts.shape).astype(float)
+    own = [counts + (node % 2) * under for node in range(n_nodes)]  # even nodes were set there
+    is_set = np.arange(n_nodes) % 2 == 0
+    apart = is_set[:, None] != is_set
+    found = search_dag(counts + under, node_counts=own, n_restarts=1, random_state=0)
+    assert not found.exact
+    assert found.adjacency.any()
+    scores = FamilyScores(counts + under, node_counts=own)
+    assert found.score == pytest.approx(scores.graph(found.adjacency), abs=1e-9)
+    for i, j in np.argwhere(found.adjacency & apart):
+        reverse = found.adjacency.copy()
+        reverse[i, j], reverse[j, i] = False, True
+        closed = np.linalg.matrix_power(reverse.astype(int) + np.eye(n_nodes, dtype=int), n_nodes)
+        if not ((closed > 0) & (closed > 0).T & ~np.eye(n_nodes, dtype=bool)).any():
+            assert scores.graph(reverse) <= found.score + 1e-9
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_an_edge_cost_is_paid_per_edge(score):
+    counts = random_counts(3, (2, 3, 2, 2))
+    free, paid = FamilyScores(counts, score), FamilyScores(counts, score, edge_cost=3.5)
+    for dag in all_dags(4)[::20]:
+        assert paid.graph(dag) == pytest.approx(free.graph(dag) - 3.5 * dag.sum(), abs=1e-9)
+    assert not search_dag(counts, score=score, edge_cost=1e6).adjacency.any()
+    with pytest.raises(ValueError, match=r"edge_cost must be finite and not negative; got -1\.0"):
+        search_dag(counts, edge_cost=-1.0)
+    with pytest.raises(ValueError, match=r"edge_cost must be finite.*got inf"):
+        edge_probabilities(counts, edge_cost=np.inf)
+
+
+@pytest.mark.parametrize("total", [1e-6, 0.3, 1.0])
+def test_next_to_no_samples_do_not_reward_edges(total):
+    """log N is negative below one sample: the penalty must not turn into a reward."""
+    independent = np.einsum("i,j,k->ijk", [0.3, 0.7], [0.2, 0.3, 0.5], [0.6, 0.4])
+    assert not search_dag(total * independent).adjacency.any()
+    found = search_dag(50 * independent, node_counts=[total * independent] * 3)
+    assert not found.adjacency.any()

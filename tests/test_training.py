@@ -6,7 +6,9 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from skcausalpima._inference import score_draws
+from skcausalpima import _graph_learning
+from skcausalpima._inference import posterior_and_cells, score_draws
+from skcausalpima._known_nodes import allowed_cells
 from skcausalpima._model_state import build_model
 from skcausalpima._stopping import Stopper
 from skcausalpima._training import (
@@ -18,7 +20,7 @@ from skcausalpima._training import (
     variance_floors,
 )
 from skcausalpima._training_data import TrainingData
-from skcausalpima.functional import rsample
+from skcausalpima.functional import entropy, rsample
 
 NAMES = ("image", "curve")
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -320,3 +322,120 @@ def test_encoding_is_batch_independent_and_in_eval_mode():
     whole = encode_all(model, data)
     part = encode_all(model, data.subset(slice(3)))
     assert_allclose(part.mean, whole.mean[:3], atol=1e-12)
+
+
+# Nodes set from outside ------------------------------------------------------------------------
+
+REGIMES = [(), (1,), (0, 1)]
+
+
+def intervene(data, model, known):
+    """Say that some nodes were set; to what, if that is known."""
+    numbers = torch.arange(data.n_samples) % 3
+    data = data._replace(regimes=numbers[None])
+    model.prior.start_interventions(REGIMES)
+    if not known:
+        counts = np.random.default_rng(1).uniform(1, 9, (3, 4))
+        model.prior.start_interventions(REGIMES, torch.as_tensor(counts))
+        return data
+    outcomes = np.full((data.n_samples, 2), -1)
+    for number, nodes in enumerate(REGIMES):
+        for node in nodes:
+            outcomes[numbers == number, node] = np.arange(data.n_samples)[numbers == number] % 2
+    return data._replace(allowed=torch.as_tensor(allowed_cells(outcomes, (2, 2))))
+
+
+def cells_by_hand(model, data):
+    """log p(cell | how nodes were set) + E log p(z | cell), -inf where the cell is ruled out."""
+    prior = model.prior
+    tables = [torch.softmax(logits, dim=node) for node, logits in enumerate(prior.table_logits)]
+    edges = prior.edges()
+    factors = []
+    for node, table in enumerate(tables):
+        weight = edges[1 - node, node]
+        factors.append(weight * table + (1 - weight) * table.mean(dim=1 - node, keepdim=True))
+    set_to = [logs.exp() for logs in prior.set_logs.split((2, 2))]
+    logs = prior.expected_log_density(encode_all(model, data)).T.clone()
+    for sample, number in enumerate(data.regimes[0].tolist()):
+        for cell, outcome in enumerate(np.ndindex(2, 2)):
+            for node in range(2):
+                is_set = node in REGIMES[number]
+                p = set_to[node][outcome[node]] if is_set else factors[node][outcome]
+                logs[sample, cell] += p.log()
+            if data.allowed is not None and not data.allowed[cell, sample]:
+                logs[sample, cell] = -torch.inf
+    return logs.detach()
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("missing", [False, True])
+def test_bound_responsibilities_and_counts_know_what_was_set(known, missing):
+    """A known outcome costs nothing in the bound, an unknown one its learned probability."""
+    model = make_model().eval()
+    data = intervene(make_data(missing), model, known)
+    logs = cells_by_hand(model, data)
+    evidence, gamma = logs.logsumexp(dim=1), logs.softmax(dim=1)
+    assert_allclose(posterior_and_cells(model, data)[1], gamma, atol=1e-12)
+    batch, noise = data.rows(slice(None)), data.normal(data.n_samples, 2, seed())
+    posterior = model.encode(batch)
+    errors = model.squared_errors(batch, rsample(posterior, noise))
+    rest = model.training_log_likelihood(errors, batch.observed) + entropy(posterior.log_var)
+    assert_allclose(model.elbo(batch, noise).values.detach(), (rest + evidence).detach())
+    result = data_pass(model, data, seed(), NAMES)
+    counts = torch.stack([gamma[data.regimes[0] == number].sum(dim=0) for number in range(3)])
+    assert_allclose(result.counts, counts, rtol=1e-12)
+    assert_allclose(result.counts.sum(dim=0), result.statistics.counts, rtol=1e-12)
+    terms = result.terms
+    mixture = terms["density"] + terms["weight"] + terms["assignment_entropy"]
+    assert mixture == pytest.approx(evidence.mean().item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("sampled_responsibilities", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_terms_add_up_where_nodes_were_set(known, sampled_responsibilities):
+    """On the same draws, also with responsibilities that are not optimal."""
+    options = {"sampled_responsibilities": sampled_responsibilities}
+    model = make_model(modality_weights=[1.0, 1.0], **options).eval()
+    data = intervene(make_data(), model, known)
+    terms = data_pass(model, data, seed(7), NAMES).terms
+    noise = data.normal(data.n_samples, 2, seed(7))
+    bound = model.elbo(data.rows(slice(None)), noise).values.mean().item()
+    assert terms["lower_bound"] == pytest.approx(bound, rel=1e-12)
+    assert terms["objective"] == pytest.approx(bound, rel=1e-12)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known):
+    """Tables are swapped, too, and how nodes were set (up to its prior of one sample)."""
+    monkeypatch.setattr(_graph_learning, "PRIOR_COUNT", 1e-9)
+    model = make_model()
+    data = intervene(make_data(), model, known)
+    adjacency = torch.tensor([[False, True], [False, False]])
+    counts = data_pass(model, data, seed(7), NAMES).counts
+    model.prior.fix_graph(adjacency, _graph_learning.family_tables(model.prior, counts, adjacency))
+    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data), adjacency)
+    bounds = []
+    for _ in range(15):
+        bounds.append(objective(model, data))
+        counts = update(model, data, seed(7)).counts.reshape(3, 2, 2)
+        first, second = counts[:2].sum(dim=(0, 2)), counts[0]  # where the node was not set
+        tables = (first / first.sum())[:, None] * (second / second.sum(dim=1, keepdim=True))
+        assert_allclose(model.prior.log_weights().exp(), tables.flatten(), atol=1e-9)
+        set_to = counts[2].sum(dim=1) + 0.5, counts[1:].sum(dim=(0, 1)) + 0.5
+        if not known:
+            expected = torch.cat([totals / totals.sum() for totals in set_to])
+            assert_allclose(model.prior.set_logs.exp(), expected)
+    tolerance = 1e-9 if known else 1.0 / data.n_samples
+    assert (np.diff(bounds) > -tolerance).all()
+    assert bounds[-1] > bounds[0] + 0.1
+
+
+def test_the_best_state_has_how_nodes_were_set():
+    model = make_model()
+    intervene(make_data(), model, known=False)
+    stopper, best = Stopper(0.0, 10), model.prior.set_logs.clone()
+    stopper.stop(1.0, model)
+    model.prior.start_interventions(REGIMES, torch.ones(3, 4, dtype=torch.float64))
+    stopper.stop(0.0, model)
+    stopper.restore(model)
+    assert torch.equal(model.prior.set_logs, best)

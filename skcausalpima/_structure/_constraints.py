@@ -80,7 +80,7 @@ def _edge_matrix(
     """Mark the given edges in an (n_nodes, n_nodes) matrix."""
     matrix = np.zeros((len(names), len(names)), dtype=bool)
     for edge in edges if edges is not None else ():
-        if isinstance(edge, str) or len(edge) != 2:
+        if isinstance(edge, str) or not isinstance(edge, Iterable) or len(edge) != 2:
             raise ValueError(f"{what} must be pairs (parent, child); got {edge!r}.")
         parent, child = (_index(names, node, what) for node in edge)
         matrix[parent, child] = True
@@ -97,6 +97,8 @@ def _index(names: list[Hashable], node: Hashable, what: str) -> int:
 def _tier_members(names: list[Hashable], tier: Any, earlier: list[int]) -> list[int]:
     """Return the numbers of one tier's nodes."""
     is_node = isinstance(tier, str) or (isinstance(tier, Hashable) and tier in names)
+    if not (is_node or isinstance(tier, Iterable)):
+        raise ValueError(f"tiers must hold nodes or groups of nodes; got {tier!r}.")
     members = [_index(names, node, "tiers") for node in ([tier] if is_node else tier)]
     for position, node in enumerate(members):
         if node in earlier or node in members[:position]:

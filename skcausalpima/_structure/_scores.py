@@ -80,8 +80,24 @@ class FamilyScores:
         shared = _SetTerms(self.counts, score, equivalent_sample_size)
         self._terms = [shared] * self.n_nodes
         if node_counts is not None:
-            tables = [np.asarray(table, dtype=np.float64) for table in node_counts]
-            self._terms = [_SetTerms(t, score, equivalent_sample_size) for t in tables]
+            self._terms = self._own_terms(node_counts, shared)
+
+    def _own_terms(self, node_counts: Sequence[ArrayLike], shared: _SetTerms) -> list[_SetTerms]:
+        """Return the terms of every node; nodes with the same counts share them."""
+        known, own = [shared], []
+        for table in node_counts:
+            table = np.asarray(table, dtype=np.float64)
+            same = (terms for terms in known if np.array_equal(terms.counts, table))
+            own.append(
+                next(same, None) or _SetTerms(table, self.score, shared.equivalent_sample_size)
+            )
+            known.append(own[-1])
+        return own
+
+    @property
+    def told_apart(self) -> NDArray[np.bool_]:
+        """Pairs of nodes of which some intervention set one only: their edge is not reversible."""
+        return np.array([[one is not other for other in self._terms] for one in self._terms])
 
     def family(self, node: int, parents: int) -> float:
         """Return the score of one family.

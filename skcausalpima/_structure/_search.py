@@ -42,7 +42,6 @@ def search_dag(
     equivalent_sample_size: float = 1.0,
     edge_cost: float = 0.0,
     node_counts: Sequence[ArrayLike] | None = None,
-    told_apart: BoolArray | None = None,
     required: ArrayLike | None = None,
     forbidden: ArrayLike | None = None,
     names: list[str] | None = None,
@@ -75,10 +74,8 @@ def search_dag(
     edge_cost : float, default=0.0
         Nats that every edge costs.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
-        Per node the counts of the samples in which it was not set from outside.
-    told_apart : ndarray of bool of shape (n_nodes, n_nodes), optional
-        Symmetric; True for pairs of nodes of which some intervention set one and not the other:
-        an edge between them keeps the direction that scores best.
+        Per node the counts of the samples in which it was not set from outside. An edge between
+        nodes whose counts differ keeps the direction that scores best.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that must or must not be there, ``[i, j]`` for i -> j; see `edge_constraints`.
     names : list of str, optional
@@ -117,9 +114,7 @@ def search_dag(
     else:
         rng = check_random_state(random_state)
         adjacency = _hill_climb(scores, constraints, n_restarts, rng)
-    known = constraints.required
-    if told_apart is not None:
-        known = known | (adjacency & told_apart)
+    known = constraints.required | (adjacency & scores.told_apart)
     adjacency = canonical_member(adjacency, known, constraints.forbidden)
     return StructureResult(adjacency, scores.graph(adjacency), exact)
 

@@ -262,10 +262,10 @@ def set_nodes(
     >>> import torch
     >>> from skcausalpima.functional import log_joint, set_nodes
     >>> tables, edges = torch.full((2, 2, 2), 0.5), torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-    >>> set_to_0 = torch.tensor([1.0, 0.0]).log()
-    >>> log_joint(*set_nodes(tables, edges, [1], [set_to_0])).exp()
-    tensor([[0.5000, 0.0000],
-            [0.5000, 0.0000]])
+    >>> mostly_0 = torch.tensor([0.75, 0.25]).log()
+    >>> log_joint(*set_nodes(tables, edges, [1], [mostly_0])).exp()
+    tensor([[0.3750, 0.1250],
+            [0.3750, 0.1250]])
     """
     tables, edges = list(tables), edges.clone()
     for node, logs in zip(nodes, log_probabilities, strict=True):

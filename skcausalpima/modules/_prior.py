@@ -80,7 +80,6 @@ class CausalPrior(nn.Module):
         self.temperature = 1.0
         self.knowledge: EdgeKnowledge | None = None
         self.regimes: list[tuple[int, ...]] = [()]
-        self._set_log_probabilities: list[Tensor] = []
         self._learn_outcomes = False
         self._prepared: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
@@ -91,6 +90,8 @@ class CausalPrior(nn.Module):
         covariance = torch.eye(latent_dim) if full else torch.ones(latent_dim)
         self.register_buffer("means", torch.zeros(n_components, latent_dim))
         self.register_buffer("covariances", torch.stack([covariance] * n_components))
+        # How often each node, where it was set, was set to each of its outcomes; node by node.
+        self.register_buffer("set_logs", torch.zeros(sum(self.node_sizes)))
 
     @property
     def metric(self) -> Tensor:
@@ -162,9 +163,10 @@ class CausalPrior(nn.Module):
             Log-weights; where outcomes are known the node's own factor is left out.
         """
         tables, edges = table_logits_to_probabilities(self.table_logits), self.edges(noise)
+        set_logs = self.set_logs.split(self.node_sizes)
         rows = []
         for nodes in self.regimes:
-            logs = [self._set_log_probabilities[node] for node in nodes]
+            logs = [set_logs[node] for node in nodes]
             rows.append(log_joint(*set_nodes(tables, edges, nodes, logs)).flatten())
         return torch.stack(rows)
 
@@ -189,17 +191,17 @@ class CausalPrior(nn.Module):
         """
         self.regimes = [tuple(nodes) for nodes in regimes]
         self._learn_outcomes = counts is not None
-        sizes, device = self.node_sizes, self.means.device
         if counts is None:
-            self._set_log_probabilities = [torch.zeros(size).to(self.means) for size in sizes]
+            self.set_logs.zero_()
             return
-        self._set_log_probabilities = []
-        for node, size in enumerate(sizes):
+        sizes, device = self.node_sizes, self.means.device
+        for node, logs in enumerate(self.set_logs.split(sizes)):
             chosen = torch.tensor([node in nodes for nodes in self.regimes], device=device)
             grid = counts[chosen].sum(dim=0).reshape(sizes)
             others = [axis for axis in range(len(sizes)) if axis != node]
-            totals = (grid.sum(dim=others) if others else grid) + 1.0 / size  # one sample in all
-            self._set_log_probabilities.append((totals / totals.sum()).log().to(self.means))
+            totals = grid.sum(dim=others) if others else grid
+            totals = totals + 1.0 / sizes[node]  # one sample in all
+            logs.copy_((totals / totals.sum()).log())
 
     @torch.no_grad()
     def start_tables(self, counts: Tensor) -> None:

@@ -9,10 +9,13 @@ import torch
 from torch.autograd import gradcheck
 
 from skcausalpima.functional import (
+    constrain_edges,
     edge_indicator,
     joint_from_tables,
     log_joint,
     mask_non_parents,
+    precede,
+    set_nodes,
     table_logits_to_probabilities,
     tables_from_counts,
     topological_order,
@@ -49,6 +52,10 @@ def random_edges(n_nodes, seed=0):
     scores = torch.randn(n_nodes, generator=generator, dtype=torch.float64)
     metric = torch.rand(n_nodes, n_nodes, generator=generator, dtype=torch.float64)
     return edge_indicator(scores, metric + metric.T), scores
+
+
+def random_counts(seed=0):
+    return np.random.default_rng(seed).gamma(1.0, 10.0, SIZES)
 
 
 def algorithm_1(tables, edges, scores):
@@ -116,6 +123,77 @@ def test_edge_indicator_gradient():
     scores = torch.tensor([0.3, -1.0, 0.8], dtype=torch.float64, requires_grad=True)
     metric = torch.rand(3, 3, dtype=torch.float64) + 0.1
     assert gradcheck(lambda s, b: edge_indicator(s, b, 0.5), (scores, metric.requires_grad_()))
+
+
+# knowledge about edges -----------------------------------------------------------------------
+
+
+def random_knowledge(n_nodes, seed):
+    """Required edges that are acyclic, forbidden ones among the rest, an order of some pairs."""
+    rng = np.random.default_rng(seed)
+    rank = rng.permutation(n_nodes)
+    forward = rank[:, None] < rank
+    required = forward & (rng.random((n_nodes, n_nodes)) < 0.25)
+    forbidden = ~required & (rng.random((n_nodes, n_nodes)) < 0.3)
+    precedence = required | (forward & (rng.random((n_nodes, n_nodes)) < 0.2))
+    return (torch.tensor(matrix) for matrix in (required, forbidden, precedence))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("seed", range(20))
+def test_constrained_edges_are_exact_and_acyclic_at_any_scores(seed, dtype):
+    """Large negative free scores leave no room between a node and those it must follow."""
+    required, forbidden, precedence = random_knowledge(5, seed)
+    generator = torch.Generator().manual_seed(seed)
+    scale = (0.1, 1.0, 200.0)[seed % 3]
+    scores = scale * torch.randn(5, generator=generator, dtype=dtype)
+    metric = torch.rand(5, 5, generator=generator, dtype=dtype)
+    ordered = precede(scores, precedence)
+    edges = edge_indicator(ordered, metric + metric.T)
+    constrained = constrain_edges(edges, required, forbidden)
+    assert (constrained[required] == 1).all()
+    assert (constrained[forbidden] == 0).all()
+    free = ~(required | forbidden)
+    assert torch.equal(constrained[free], edges[free])
+    for k, node in precedence.nonzero().tolist():
+        assert ordered[k] <= ordered[node]
+    assert nx.is_directed_acyclic_graph(nx.DiGraph((constrained > 0).int().numpy()))
+
+
+def test_scores_without_predecessors_stay_and_the_others_follow_the_latest():
+    precedence = torch.zeros(4, 4, dtype=torch.bool)
+    precedence[[0, 1, 2], [2, 2, 3]] = True  # 0, 1 before 2 before 3
+    scores = torch.tensor([0.5, -1.0, 0.3, -2.0], dtype=torch.float64)
+    third = 0.5 + np.log1p(np.exp(0.3))
+    expected = [0.5, -1.0, third, third + np.log1p(np.exp(-2.0))]
+    np.testing.assert_allclose(precede(scores, precedence), expected, rtol=1e-14)
+    assert torch.equal(precede(scores, torch.zeros(4, 4, dtype=torch.bool)), scores)
+
+
+@by_dag
+def test_exactly_the_orders_that_respect_the_precedence_are_reached(adjacency):
+    graph, precedence = nx.DiGraph(adjacency), torch.tensor(adjacency, dtype=torch.bool)
+    rng = np.random.default_rng(0)
+    free = torch.tensor(rng.normal(scale=3.0, size=(400, 3)))
+    reached = {tuple(precede(scores, precedence).argsort().tolist()) for scores in free}
+    assert reached == {tuple(order) for order in nx.all_topological_sorts(graph)}
+
+
+def test_gradients_through_knowledge():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, *SIZES, generator=generator, dtype=torch.float64)
+    scores = torch.tensor([0.5, -1.0, 1.5], dtype=torch.float64)
+    metric = torch.ones(3, 3, dtype=torch.float64)
+    required, forbidden = torch.zeros(2, 3, 3, dtype=torch.bool)
+    required[0, 1] = forbidden[2, 0] = True
+    logs = torch.randn(3, generator=generator, dtype=torch.float64).log_softmax(dim=0)
+
+    def evaluate(logits, scores, metric, logs):
+        edges = edge_indicator(precede(scores, required), metric)
+        edges = constrain_edges(edges, required, forbidden)
+        return log_joint(*set_nodes(table_logits_to_probabilities(logits), edges, [1], [logs]))
+
+    assert gradcheck(evaluate, [t.requires_grad_() for t in (logits, scores, metric, logs)])
 
 
 # the joint -----------------------------------------------------------------------------------
@@ -209,11 +287,48 @@ def test_log_joint_gradient():
     assert gradcheck(evaluate, [t.requires_grad_() for t in (logits, scores, metric)])
 
 
+# nodes set from outside ----------------------------------------------------------------------
+
+TARGETS = [(), (0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)]
+
+
+@by_dag
+@pytest.mark.parametrize("targets", TARGETS, ids=str)
+def test_set_nodes_give_the_truncated_factorisation(adjacency, targets):
+    """Cell by cell: the product of all tables but those of the set nodes, times how they are set.
+
+    ``set_to`` of ones, which stands for known outcomes, leaves the bare truncated product.
+    """
+    edges = torch.tensor(adjacency)
+    tables = tables_from_counts(torch.tensor(random_counts()), edges.bool())
+    whole = torch.stack([table.expand(SIZES) for table in tables])
+    rng = np.random.default_rng(1)
+    for set_to in (
+        [np.ones(SIZES[k]) for k in targets],
+        [rng.dirichlet([1] * SIZES[k]) for k in targets],
+    ):
+        logs = [torch.tensor(probabilities).log() for probabilities in set_to]
+        joint = log_joint(*set_nodes(whole, edges.double(), targets, logs)).exp()
+        for cell in np.ndindex(SIZES):
+            expected = np.prod([p[cell[k]] for k, p in zip(targets, set_to, strict=True)])
+            for node in set(range(3)) - set(targets):
+                family = [cell[k] if size > 1 else 0 for k, size in enumerate(tables[node].shape)]
+                expected *= tables[node][tuple(family)].item()
+            assert joint[cell].item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_setting_nodes_leaves_its_arguments_alone():
+    tables, (edges, _) = random_tables(SIZES), random_edges(3)
+    copies = tables.clone(), edges.clone()
+    set_nodes(tables, edges, [0, 2], [torch.zeros(2).double(), torch.zeros(4).double()])
+    assert torch.equal(tables, copies[0])
+    assert torch.equal(edges, copies[1])
+    unset = set_nodes(tables, edges, [], [])
+    assert torch.equal(unset[0], tables)
+    assert torch.equal(unset[1], edges)
+
+
 # tables in closed form -----------------------------------------------------------------------
-
-
-def random_counts(seed=0):
-    return np.random.default_rng(seed).gamma(1.0, 10.0, SIZES)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)

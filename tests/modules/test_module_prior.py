@@ -1,5 +1,6 @@
 """The causal prior: hard graphs, tables, start."""
 
+import copy
 import itertools
 
 import networkx as nx
@@ -9,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from skcausalpima.functional import joint_from_tables, tables_from_counts
-from skcausalpima.modules import CausalPrior
+from skcausalpima.modules import CausalPrior, EdgeKnowledge
 
 
 def all_dags(n_nodes):
@@ -84,3 +85,148 @@ def test_metric_is_symmetric_and_nonnegative():
     assert (metric.diagonal() == 0).all()
     edges = prior.edges(torch.randn(3, generator=torch.Generator().manual_seed(1)))
     assert ((edges > 0) & (edges.T > 0)).sum() == 0
+
+
+# Nodes set from outside, and knowledge about edges ---------------------------------------------
+
+SIZES = (2, 3, 2)
+REGIMES = [(), (1,), (0, 2)]
+
+
+def random_prior(seed=0, dtype=torch.float64):
+    """A prior on SIZES in the middle of nowhere."""
+    generator = torch.Generator().manual_seed(seed)
+    prior = CausalPrior(SIZES, 2).to(dtype)
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, generator=generator)
+    return prior
+
+
+def regime_counts(seed=1):
+    counts = np.random.default_rng(seed).uniform(0.1, 9.0, (len(REGIMES), 12))
+    return torch.as_tensor(counts)
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+@pytest.mark.parametrize("noise", [None, torch.tensor([0.5, -3.0, 1.0], dtype=torch.float64)])
+def test_regime_weights_cell_by_cell(unknown, noise):
+    """Every regime's A: the set node's factor is how often it was set to what, or none at all."""
+    prior, counts = random_prior(), regime_counts()
+    prior.start_interventions(REGIMES, counts if unknown else None)
+    logs = prior.regime_log_weights(noise).detach().numpy()
+    edges = prior.edges(noise).detach().numpy()
+    logits = prior.table_logits.detach().numpy()
+    for number, targets in enumerate(REGIMES):
+        for flat, cell in enumerate(np.ndindex(SIZES)):
+            expected = 1.0
+            for node in range(3):
+                table = np.exp(logits[node])
+                table = table / table.sum(axis=node, keepdims=True)
+                for k in set(range(3)) - {node}:
+                    mean = table.mean(axis=k, keepdims=True)
+                    table = edges[k, node] * table + (1 - edges[k, node]) * mean
+                if node not in targets:
+                    expected *= table[cell]
+                elif unknown:
+                    own = sum(
+                        counts[r].reshape(SIZES).numpy()
+                        for r, nodes in enumerate(REGIMES)
+                        if node in nodes
+                    )
+                    others = tuple(k for k in range(3) if k != node)
+                    totals = own.sum(axis=others) + 1 / SIZES[node]
+                    expected *= totals[cell[node]] / totals.sum()
+            assert logs[number, flat] == pytest.approx(np.log(expected), rel=1e-10)
+    assert_allclose(logs[0], prior.log_weights(noise).detach(), rtol=1e-12)
+    assert prior.outcomes_unknown == unknown
+    if unknown:
+        assert_allclose(np.exp(logs).sum(axis=1), 1.0)
+
+
+def test_known_outcomes_leave_a_distribution_of_the_other_nodes():
+    """Given what was set, the cells that this allows have probability one in all."""
+    prior = random_prior()
+    prior.start_interventions(REGIMES)
+    weights = prior.regime_log_weights().exp().detach().reshape(-1, *SIZES)
+    assert_allclose(weights[1].sum(dim=(0, 2)), 1.0)
+    assert_allclose(weights[2].sum(dim=1), 1.0)
+
+
+def test_no_interventions_is_one_regime():
+    prior = random_prior()
+    assert_allclose(
+        prior.regime_log_weights().detach(), prior.log_weights().detach()[None], rtol=1e-15
+    )
+
+
+def test_what_nodes_were_set_to_is_part_of_the_state():
+    """Training goes back to the best state: what was learned by then belongs to it."""
+    prior = random_prior()
+    prior.start_interventions(REGIMES, regime_counts())
+    expected, state = prior.regime_log_weights(), copy.deepcopy(prior.state_dict())
+    prior.start_interventions(REGIMES, regime_counts(seed=5))
+    assert not torch.allclose(prior.regime_log_weights(), expected)
+    prior.load_state_dict(state)
+    assert torch.equal(prior.regime_log_weights(), expected)
+
+
+def test_what_nodes_were_set_to_follows_the_dtype():
+    prior = random_prior(dtype=torch.float32)
+    prior.start_interventions(REGIMES, regime_counts())
+    assert prior.regime_log_weights().dtype == torch.float32
+    assert prior.double().regime_log_weights().dtype == torch.float64
+
+
+def test_gradients_through_regimes():
+    prior = random_prior()
+    prior.start_interventions(REGIMES, regime_counts())
+    required, forbidden = torch.zeros(2, 3, 3, dtype=torch.bool)
+    required[2, 0] = forbidden[1, 2] = True
+    prior.knowledge = EdgeKnowledge(required, forbidden, required)
+    names = ["scores", "metric_logits", "table_logits"]
+
+    def evaluate(*values):
+        parameters = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(Regimes(prior), prefix(parameters), ())
+
+    values = [getattr(prior, name).detach().clone().requires_grad_() for name in names]
+    assert torch.autograd.gradcheck(evaluate, values)
+
+
+class Regimes(torch.nn.Module):
+    """Calls `regime_log_weights` in the place of `forward`."""
+
+    def __init__(self, prior):
+        super().__init__()
+        self.prior = prior
+
+    def forward(self):
+        return self.prior.regime_log_weights()
+
+
+def prefix(parameters):
+    return {f"prior.{name}": value for name, value in parameters.items()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("seed", range(10))
+def test_knowledge_holds_at_any_parameters(seed, dtype):
+    prior = random_prior(seed, dtype)
+    required, forbidden = torch.zeros(2, 3, 3, dtype=torch.bool)
+    required[2, 0] = forbidden[0, 1] = True
+    precedence = required.clone()
+    precedence[0, 1] = True
+    prior.knowledge = EdgeKnowledge(required, forbidden, precedence)
+    noise = 10.0 * torch.randn(3, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    for edges in (prior.edges(), prior.edges(noise)):
+        assert edges[2, 0] == 1
+        assert edges[0, 1] == edges[0, 2] == edges[1, 0] == edges[1, 2] == 0
+        assert 0 <= edges[2, 1] <= 1
+    assert prior.log_weights().exp().sum().item() == pytest.approx(1.0, abs=1e-6)
+    scores = prior.node_scores()
+    assert scores[2] < scores[0] < scores[1]
+    tables = tables_from_counts(random_counts(SIZES), forbidden)
+    prior.fix_graph(forbidden, tables)  # 0 -> 1 alone, against all that was known
+    assert prior.knowledge is None
+    assert torch.equal(prior.edges(), forbidden.to(dtype))
+    assert_allclose(prior.log_weights().exp(), joint_from_tables(tables).flatten(), rtol=1e-5)

@@ -1,0 +1,645 @@
+"""Confidence of edges and nodes by refits, and associations of nodes with known properties."""
+
+import copy
+import itertools
+import sys
+
+import joblib
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from scipy.stats.contingency import association, crosstab
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.metrics import normalized_mutual_info_score
+
+from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima.datasets import make_circles_images
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.inspection import associate_nodes, edge_confidence
+from skcausalpima.inspection._associations import _permutation_test, _table
+from skcausalpima.inspection._edge_confidence import match_refit
+
+SIZES = (2, 3, 2, 3, 2)
+COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
+REVERSED = [(2, 0), (1, 2), (2, 4)]  # the same neighbours without a collider: all reversible
+
+
+def random_nodes(rng, n_samples=300, sizes=SIZES):
+    return np.stack([rng.integers(size, size=n_samples) for size in sizes], axis=1)
+
+
+def as_dag(edges, n_nodes):
+    dag = nx.DiGraph()
+    dag.add_nodes_from(f"N{k + 1}" for k in range(n_nodes))
+    dag.add_edges_from((f"N{i + 1}", f"N{j + 1}") for i, j in edges)
+    return dag
+
+
+def matrix(edges, n_nodes=5):
+    array = np.zeros((n_nodes, n_nodes), dtype=bool)
+    for edge in edges:
+        array[edge] = True
+    return array
+
+
+def shuffled(rng, sizes):
+    """Return new places for nodes among those of one size, and new numbers of their outcomes."""
+    order = np.arange(len(sizes))
+    for size in set(sizes):
+        same = np.flatnonzero(np.array(sizes) == size)
+        order[same] = rng.permutation(same)
+    return order, [rng.permutation(size) for size in sizes]
+
+
+def renamed(nodes, order, numbers):
+    return np.stack([n[nodes[:, k]] for k, n in zip(order, numbers, strict=True)], axis=1)
+
+
+class Shuffled(BaseEstimator):
+    """Knows the nodes (its X) and a choice of graphs, but gives them other names in every fit."""
+
+    log = None  # a list, to see what the fits got
+
+    def __init__(self, node_sizes=SIZES, graphs=(COLLIDER,), fails=0.0, random_state=None):
+        self.node_sizes = node_sizes
+        self.graphs = graphs
+        self.fails = fails
+        self.random_state = random_state
+
+    def fit(self, X, y=None, known_nodes=None):
+        rng = np.random.default_rng(self.random_state)
+        graph = self.graphs[rng.integers(len(self.graphs))]
+        failed = rng.random() < self.fails
+        if self.log is not None:
+            self.log.append((X, known_nodes, graph, failed, self.random_state))
+        if failed:
+            raise RuntimeError("out of luck")
+        self.order_, self.numbers_ = shuffled(rng, self.node_sizes)
+        place = np.argsort(self.order_)
+        self.dag_ = as_dag([(place[i], place[j]) for i, j in graph], len(place))
+        self.cpts_ = {n: np.ones(s) / s for n, s in zip(self.dag_, self.node_sizes, strict=True)}
+        return self
+
+    def predict_nodes(self, X):
+        return renamed(X, self.order_, self.numbers_)
+
+
+@pytest.fixture
+def log(monkeypatch):
+    entries = []
+    monkeypatch.setattr(Shuffled, "log", entries)
+    return entries
+
+
+# Matching --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_renamed_graph_is_matched_back(seed):
+    rng = np.random.default_rng(seed)
+    nodes = random_nodes(rng)
+    edges = np.triu(rng.random((5, 5)) < 0.5, 1)
+    order, numbers = shuffled(rng, SIZES)
+    dag = as_dag(np.argwhere(edges[np.ix_(order, order)]), 5)
+    found = match_refit(dag, renamed(nodes, order, numbers), nodes, SIZES)
+    assert_array_equal(found.edges, edges)
+    assert_array_equal(order[found.order], np.arange(5))
+    assert_array_equal(found.rand_indices, 1.0)
+
+
+def test_nodes_of_other_sizes_are_not_matched():
+    """Each node of the refit looks like the other one of the reference."""
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(2, size=(2, 200))
+    reference = np.stack([first, second + (rng.random(200) < 0.1)], axis=1)
+    refit = np.stack([second, first + (rng.random(200) < 0.1)], axis=1)
+    found = match_refit(as_dag([(0, 1)], 2), refit, reference, (2, 3))
+    assert_array_equal(found.order, [0, 1])
+    assert_array_equal(found.edges, matrix([(0, 1)], 2))
+    assert found.rand_indices.max() < 0.1
+
+
+def all_agreements(reference, nodes, sizes):
+    """Yield each order of the nodes, and how many outcomes agree in the best numbering."""
+    for order in itertools.permutations(range(len(sizes))):
+        if [sizes[k] for k in order] == list(sizes):
+            numberings = [list(map(np.array, itertools.permutations(range(s)))) for s in sizes]
+            best = [
+                max((numbers[nodes[:, node]] == reference[:, place]).sum() for numbers in options)
+                for place, (node, options) in enumerate(zip(order, numberings, strict=True))
+            ]
+            yield order, sum(best)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_match_is_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    reference = random_nodes(rng, 40)
+    nodes = renamed(reference, *shuffled(rng, SIZES))
+    nodes = np.where(rng.random(nodes.shape) < 0.6, random_nodes(rng, 40), nodes)
+    found = match_refit(as_dag(COLLIDER, 5), nodes, reference, SIZES)
+    agreements = dict(all_agreements(reference, nodes, SIZES))
+    assert len(agreements) == 12
+    assert agreements[tuple(found.order)] == max(agreements.values())
+
+
+def pair_counting_index(first, second):
+    """Adjusted Rand index from pairs of samples (Hubert and Arabie, 1985)."""
+    pairs = np.triu_indices(len(first), 1)
+    a, b = (np.equal.outer(labels, labels)[pairs] for labels in (first, second))
+    chance = a.sum() * b.sum() / len(a)
+    return ((a & b).sum() - chance) / ((a.sum() + b.sum()) / 2 - chance)
+
+
+def test_stability_counts_pairs():
+    rng = np.random.default_rng(1)
+    reference = random_nodes(rng, 80)
+    nodes = np.where(rng.random(reference.shape) < 0.2, random_nodes(rng, 80), reference)
+    found = match_refit(as_dag(COLLIDER, 5), nodes, reference, SIZES)
+    assert_array_equal(found.order, np.arange(5))
+    expected = [pair_counting_index(*pair) for pair in zip(reference.T, nodes.T, strict=True)]
+    assert_allclose(found.rand_indices, expected)
+    assert 0.2 < np.min(expected) < np.max(expected) < 0.95
+
+
+def test_constant_nodes_are_not_stable():
+    nodes = np.stack([np.arange(40) % 2, np.zeros(40, dtype=int)], axis=1)
+    found = match_refit(as_dag([], 2), nodes, nodes, (2, 2))
+    assert_array_equal(found.rand_indices, [1.0, 0.0])
+    found = match_refit(as_dag([], 2), np.zeros_like(nodes), nodes, (2, 2))
+    assert_array_equal(found.rand_indices, 0.0)
+
+
+def test_compelled_arrows():
+    nodes = random_nodes(np.random.default_rng(2), sizes=(2, 2, 2))
+    found = match_refit(as_dag([(0, 1), (2, 1)], 3), nodes, nodes, (2, 2, 2))
+    assert_array_equal(found.compelled, matrix([(0, 1), (2, 1)], 3))
+    chain = as_dag([(0, 1), (1, 2)], 3)
+    assert not match_refit(chain, nodes, nodes, (2, 2, 2)).compelled.any()
+    chain.edges["N2", "N3"]["compelled"] = True  # by knowledge
+    found = match_refit(chain, nodes, nodes, (2, 2, 2))
+    assert_array_equal(found.compelled, matrix([(1, 2)], 3))
+
+
+# Counting --------------------------------------------------------------------------------------
+
+NODES = random_nodes(np.random.default_rng(3), 120)
+
+
+def in_names_of(est, edges):
+    """Write a graph of the true nodes in the nodes of a fit."""
+    return matrix(edges)[np.ix_(est.order_, est.order_)]
+
+
+def test_names_of_the_refits_do_not_matter():
+    est = Shuffled(random_state=0).fit(NODES)
+    found = edge_confidence(est, NODES, n_bootstraps=8, random_state=0)
+    expected = in_names_of(est, COLLIDER)
+    assert_array_equal(found.edge, expected)
+    assert_array_equal(found.compelled, expected)
+    assert_array_equal(found.adjacency, expected | expected.T)
+    assert_array_equal(found.node_stability, 1.0)
+    assert_array_equal(found.worst_node_stability, 1.0)
+    assert found.node_names == ("N1", "N2", "N3", "N4", "N5")
+    assert len({tuple(order) for order in found.node_orders}) > 2
+    assert found.failures == {}
+    assert {data["confidence"] for _, _, data in found.dag.edges(data=True)} == {1.0}
+
+
+def test_shares_are_those_of_the_graphs(log):
+    est = Shuffled(graphs=(COLLIDER, REVERSED, [(3, 4)], []), random_state=1).fit(NODES)
+    log.clear()
+    found = edge_confidence(est, NODES, n_bootstraps=30, random_state=0)
+    graphs = [entry[2] for entry in log]
+    edges = np.array([in_names_of(est, graph) for graph in graphs])
+    assert len({edge.tobytes() for edge in edges}) == 4
+    assert_array_equal(found.edges, edges)
+    assert_allclose(found.edge, edges.mean(axis=0))
+    assert_allclose(found.adjacency, (edges | edges.swapaxes(1, 2)).mean(axis=0))
+    is_collider = np.array([graph == COLLIDER for graph in graphs])
+    assert_array_equal(found.compelled_edges, edges & is_collider[:, None, None])
+    assert_allclose(found.compelled, in_names_of(est, COLLIDER) * is_collider.mean())
+    assert found.rand_indices.shape == found.node_orders.shape == (30, 5)
+
+
+@pytest.mark.parametrize("graph", [COLLIDER, REVERSED])
+def test_confidence_is_that_of_what_the_graph_says(log, graph):
+    """A compelled arrow wants compelled ones, a reversible one only neighbours."""
+    est = Shuffled(graphs=(graph,), random_state=0).fit(NODES)
+    est.set_params(graphs=(COLLIDER, REVERSED))
+    log.clear()
+    found = edge_confidence(est, NODES, n_bootstraps=20, random_state=0)
+    share = np.mean([entry[2] == COLLIDER for entry in log])
+    assert 0.0 < share < 1.0
+    values = [data["confidence"] for _, _, data in found.dag.edges(data=True)]
+    assert_allclose(values, share if graph == COLLIDER else 1.0)
+
+
+def test_the_copy_of_the_graph_keeps_what_tables_need():
+    nodes = NODES[:, [0, 2, 4]]
+    est = Shuffled((2, 2, 2), graphs=([(1, 2)],), random_state=0).fit(nodes)
+    est.dag_ = nx.DiGraph()
+    est.dag_.add_nodes_from("abc", size=2)
+    est.dag_.add_edges_from([("b", "c"), ("a", "c")], weight=0.75)  # nx's copy would swap them
+    est.cpts_ = {node: np.full(shape, 0.5) for node, shape in (("a", 2), ("b", 2))}
+    est.cpts_["c"] = np.array([[[0.1, 0.9], [0.2, 0.8]], [[0.3, 0.7], [0.4, 0.6]]])
+    joint = CategoricalDAG(est.dag_, est.cpts_).joint()
+    found = edge_confidence(est, nodes, n_bootstraps=2, random_state=0)
+    assert list(found.dag.predecessors("c")) == ["b", "a"]
+    dag = CategoricalDAG(found.dag, est.cpts_)
+    assert_array_equal(dag.joint(), joint)
+    assert dag.summary().count("  confidence 0.00") == 2
+    assert found.dag.nodes["a"] == {"size": 2}
+    assert found.dag.edges["b", "c"] == {"weight": 0.75, "confidence": 0.0}
+    assert est.dag_.edges["b", "c"] == {"weight": 0.75}
+
+
+def test_bootstrap_samples_and_restarts(log):
+    X = np.column_stack([NODES[:, 0], np.arange(120)])  # the second column numbers the samples
+    est, known = Shuffled((2, 120), graphs=([],), random_state=0).fit(X), -X
+    log.clear()
+    edge_confidence(est, X, n_bootstraps=5, params={"known_nodes": known}, random_state=0)
+    for sample, known_nodes, *_ in log:
+        assert_array_equal(sample, X[sample[:, 1]])
+        assert_array_equal(known_nodes, -sample)
+        assert 55 < len(np.unique(sample[:, 1])) < 95  # 76 are expected
+    assert len({entry[0].tobytes() for entry in log}) == 5
+    log.clear()
+    params = {"known_nodes": known}
+    edge_confidence(est, X, n_bootstraps=5, resample=False, params=params, random_state=0)
+    assert all(entry[0] is X and entry[1] is known for entry in log)
+    assert len({entry[-1] for entry in log}) == 5
+
+
+def test_failed_refits_are_named_and_left_out(log):
+    est = Shuffled(random_state=0).fit(NODES).set_params(fails=0.4)
+    log.clear()
+    message = r"of 12 refits failed and are left out.* RuntimeError: out of luck"
+    with pytest.warns(FitFailedWarning, match=message) as record:
+        found = edge_confidence(est, NODES, n_bootstraps=12, random_state=0)
+    assert record[0].filename == __file__
+    failed = [k for k, entry in enumerate(log) if entry[3]]
+    assert 0 < len(failed) < 12
+    assert found.failures == dict.fromkeys(failed, "RuntimeError: out of luck")
+    assert len(found.edges) == 12 - len(failed)
+    assert_array_equal(found.edge, in_names_of(est, COLLIDER))
+
+
+def test_it_is_an_error_if_all_refits_fail():
+    est = Shuffled(random_state=0).fit(NODES).set_params(fails=1.0)
+    with pytest.raises(ValueError, match="All 3 refits failed, the first one with RuntimeError"):
+        edge_confidence(est, NODES, n_bootstraps=3, random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_bootstraps": 0}, r"'n_bootstraps' parameter .* in the range \[1, inf\)"),
+        ({"n_bootstraps": 2.5}, "'n_bootstraps' parameter"),
+        ({"resample": "bootstrap"}, "'resample' parameter"),
+        ({"params": [1]}, "'params' parameter"),
+        ({"random_state": "seed"}, "'random_state' parameter"),
+    ],
+)
+def test_wrong_parameters(parameters, message):
+    est = Shuffled(random_state=0).fit(NODES)
+    with pytest.raises(ValueError, match=message):
+        edge_confidence(est, NODES, **parameters)
+
+
+def test_estimators_that_do_not_fit_the_purpose(quick, pair):
+    with pytest.raises(NotFittedError):
+        edge_confidence(CausalPIMA(), pair)
+    with pytest.raises(NotFittedError):
+        associate_nodes(CausalPIMA(), pair, np.zeros((60, 1), dtype=int))
+    with pytest.raises(ValueError, match="'est' parameter of edge_confidence"):
+        edge_confidence("est", pair)
+    est = quick().fit(pair).set_params(node_sizes=(2, 3))
+    with pytest.raises(ValueError, match=r"fitted with node_sizes=\(2, 2\), but .* \(2, 3\) now"):
+        edge_confidence(est, pair)
+
+
+# Refits of the estimator -----------------------------------------------------------------------
+
+
+def global_state():
+    return np.random.get_state()[1].copy()  # noqa: NPY002
+
+
+def contents(est):
+    """Return what a fit left; networkx puts its views into a graph when they are first used."""
+    values = {name: joblib.hash(value) for name, value in vars(est).items() if name != "dag_"}
+    return values, copy.deepcopy((list(est.dag_.nodes.items()), list(est.dag_.edges.items())))
+
+
+def assert_same(first, second):
+    for name in ("edges", "compelled_edges", "rand_indices", "node_orders"):
+        assert_array_equal(getattr(first, name), getattr(second, name))
+    assert list(first.dag.edges(data="confidence")) == list(second.dag.edges(data="confidence"))
+
+
+def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
+    before = contents(fitted), torch.get_num_threads(), torch.get_rng_state().tolist()
+    numpy_state = global_state()
+    found = edge_confidence(fitted, pair, n_bootstraps=4, random_state=0)
+    assert_same(edge_confidence(fitted, pair, n_bootstraps=4, n_jobs=2, random_state=0), found)
+    after = contents(fitted), torch.get_num_threads(), torch.get_rng_state().tolist()
+    assert after == before
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert_same(edge_confidence(fitted, pair, n_bootstraps=4, random_state=0), found)
+    assert contents(fitted) == before[0]
+    assert_array_equal(global_state(), numpy_state)
+    assert found.node_stability.min() > 0.7  # four groups, well apart
+
+
+def test_forms_of_data_agree(quick, pair):
+    images, curves = pair
+    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    by_place = quick().fit(pair)
+    by_name = quick().fit({"image": images, "curve": curves})
+    as_one = quick(modality_shapes=[(3, 2), (4,)]).fit(flat)
+    cases = [
+        (by_place, pair),
+        (by_place, MultimodalData(pair)),
+        (by_name, {"curve": curves, "image": images}),
+        (by_name, MultimodalData([curves, images], ["curve", "image"])),
+        (by_name, pair),
+        (as_one, flat),
+        (as_one, flat.tolist()),
+    ]
+    results = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for est, X in cases]
+    for found in results[1:]:
+        assert_same(found, results[0])
+
+
+def test_parameters_by_position_meet_their_modality(quick, pair):
+    data = dict(zip(["image", "curve"], pair, strict=True))
+    est = quick(encoders=[None, torch.nn.Linear(4, 4)]).fit(data)
+    swapped = {"curve": data["curve"], "image": data["image"]}
+    found = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for X in (data, swapped)]
+    assert_same(*found)
+
+
+def test_one_modality_in_other_containers(quick, pair):
+    images, curves = pair
+    for X in (images, torch.tensor(images), pd.DataFrame(curves, columns=list("abcd"))):
+        found = edge_confidence(quick().fit(X), X, n_bootstraps=2, random_state=0)
+        assert found.edge.shape == (2, 2)
+
+
+def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
+    """There is one curve only; a bootstrap sample lacks it with probability 1 / e."""
+    curves = np.full((60, 4), np.nan)
+    curves[0] = 1.0
+    X = [pair[0], curves]
+    est = quick((2,)).fit(X)
+    with pytest.warns(FitFailedWarning, match="is missing .NaN. in all samples"):
+        found = edge_confidence(est, X, n_bootstraps=10, random_state=0)
+    assert 0 < len(found.failures) < 10
+    assert len(found.edges) == 10 - len(found.failures)
+
+
+def test_known_outcomes_are_drawn_along(quick, pair):
+    """Known outcomes of other samples would blur the nodes."""
+    known = np.stack(np.divmod(np.repeat(np.arange(4), 15), 2), axis=1)[:, ::-1]
+    est = quick().fit(pair, known_nodes=known)
+    params = {"known_nodes": known}
+    found = edge_confidence(est, pair, n_bootstraps=3, params=params, random_state=0)
+    assert found.worst_node_stability.min() > 0.5
+    assert_array_equal(found.node_orders, [[0, 1]] * 3)
+
+
+@pytest.mark.slow
+def test_stability_tells_structure_from_none():
+    """The nodes of circles are found again; halves of a single Gaussian are not."""
+    images = make_circles_images(1200, random_state=402).images
+    noise = np.random.default_rng(402).normal(size=(1200, 20))
+    stability = {}
+    for name, X in {"images": images, "noise": noise}.items():
+        est = CausalPIMA((2, 2, 2), max_iter=5, random_state=402).fit(X)
+        found = edge_confidence(est, X, n_bootstraps=3, n_jobs=2, random_state=0)
+        stability[name] = found.node_stability
+    assert stability["images"].min() > 0.7
+    assert stability["noise"].max() < 0.3
+
+
+# Associations ----------------------------------------------------------------------------------
+
+
+class Given(BaseEstimator):
+    """A fitted estimator whose nodes are the columns of X."""
+
+    def fit(self, X):
+        self.dag_ = as_dag([], X.shape[1])
+        return self
+
+    def predict_nodes(self, X):
+        return X
+
+
+def associate(nodes, metadata, **parameters):
+    return associate_nodes(
+        Given().fit(nodes), nodes, metadata, **({"random_state": 0} | parameters)
+    )
+
+
+def planted(seed, n_samples=200, noise=0.5):
+    """Return nodes, and columns that repeat them but for a share of the samples."""
+    rng = np.random.default_rng(seed)
+    nodes = random_nodes(rng, n_samples, (2, 3))
+    other = random_nodes(rng, n_samples, (2, 3))
+    return nodes, np.where(rng.random(nodes.shape) < noise, other, nodes)
+
+
+def scipys_v(first, second):
+    return association(crosstab(first, second).count, method="cramer")
+
+
+def test_statistics_are_scipys_and_scikit_learns():
+    nodes, metadata = planted(0)
+    v = associate(nodes, metadata, n_permutations=1).statistic
+    nmi = associate(nodes, metadata, n_permutations=1, measure="nmi").statistic
+    for i, j in np.ndindex(2, 2):
+        pair = nodes[:, i], metadata[:, j]
+        assert_allclose(v[i, j], scipys_v(*pair))
+        assert_allclose(nmi[i, j], normalized_mutual_info_score(*pair), atol=1e-12)
+
+
+@pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
+@pytest.mark.parametrize("seed", range(4))
+def test_p_values_are_those_of_all_permutations(measure, seed):
+    """Within 5 standard errors of 20 000 draws."""
+    rng = np.random.default_rng(seed)
+    node = rng.integers(2, size=6)
+    column = np.where(rng.random(6) < 0.4, node, rng.integers(3, size=6))
+    node[:2], column[:3] = [0, 1], [0, 1, 2]
+    statistic = scipys_v if measure == "cramers_v" else normalized_mutual_info_score
+    observed = statistic(node, column)
+    values = np.array([statistic(node, np.array(p)) for p in itertools.permutations(column)])
+    exact = (values >= observed - 1e-9).mean()
+    found, p_value, expected = _permutation_test(_table(node, column), measure, 20_000, seed)
+    assert_allclose(found, observed, atol=1e-12)
+    assert abs(p_value - exact) < 5 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
+    assert abs(expected - values.mean()) < 5 * values.std() / np.sqrt(20_000)
+
+
+@pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
+def test_p_values_are_uniform_without_association(measure):
+    """A false alarm with probability 1 in 1000, had the seeds not been fixed."""
+    rng = np.random.default_rng(1)
+    nodes, columns = rng.integers(3, size=(500, 1)), rng.integers(5, size=(500, 400))
+    p_values = associate(nodes, columns, n_permutations=199, measure=measure).p_value.ravel()
+    spread = p_values - rng.random(400) / 200  # over the steps of 1 / 200
+    assert stats.kstest(spread, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
+def test_power(measure):
+    """Half of the entries are those of the node: seen in each of 20 data sets of 100 samples."""
+    for seed in range(20):
+        found = associate(*planted(seed, 100), n_permutations=199, measure=measure)
+        assert_allclose(np.diag(found.p_value), 1 / 200)
+        assert (np.diag(found.statistic) > 2 * np.diag(found.expected)).all()
+
+
+def test_expected_is_what_chance_gives():
+    """For 2 x K tables the mean of the square of V is (K - 1) / (n - 1)."""
+    rng = np.random.default_rng(2)
+    nodes, column = rng.integers(2, size=(400, 1)), rng.integers(20, size=(400, 1))
+    assert_allclose(associate(nodes, column).expected, np.sqrt(19 / 399), rtol=0.05)
+
+
+def test_names_order_and_company_do_not_matter():
+    nodes, metadata = planted(3, noise=0.9)
+    found = associate(nodes, metadata)
+    rows = np.random.default_rng(0).permutation(len(nodes))
+    columns = {"a": np.array(["no", "yes"])[metadata[:, 0]], "b": 7 - metadata[:, 1]}
+    others = [
+        associate(nodes[rows], metadata[rows]),
+        associate(np.stack([1 - nodes[:, 0], (nodes[:, 1] + 1) % 3], axis=1), columns),
+    ]
+    for other in others:
+        assert_allclose(other.statistic, found.statistic)
+        assert_array_equal(other.p_value, found.p_value)
+    swapped = associate(nodes[:, ::-1], metadata[:, ::-1])
+    assert_array_equal(swapped.p_value, found.p_value[::-1, ::-1])
+    assert_array_equal(associate(nodes, metadata[:, 1:]).p_value, found.p_value[:, 1:])
+    assert 0.001 < found.p_value.min() < found.p_value.max() < 1.0
+
+
+def test_large_tables_are_drawn_in_parts(monkeypatch):
+    nodes, metadata = planted(4)
+    table = _table(nodes[:, 0], metadata[:, 1])
+    whole = _permutation_test(table, "cramers_v", 50, 0)
+    monkeypatch.setattr("skcausalpima.inspection._associations.MAX_DRAWN", 20)
+    assert_allclose(_permutation_test(table, "cramers_v", 50, 0), whole)
+
+
+def test_forms_of_metadata_agree():
+    nodes, metadata = planted(5, 60)
+    missing = np.zeros(metadata.shape, dtype=bool)
+    missing[:9, 0], missing[5:20, 1] = True, True
+    words = np.where(missing, None, np.array(["x", "y", "z"], dtype=object)[metadata])
+    numbers = np.where(missing, np.nan, metadata)
+    frame, word_frame = (pd.DataFrame(v, columns=["a", "b"]) for v in (numbers, words))
+    forms = [
+        words,
+        words.tolist(),
+        np.where(missing, np.nan, words),
+        np.where(missing, np.nan, words).tolist(),
+        numbers,
+        np.ma.array(metadata, mask=missing),
+        frame,
+        frame.astype("Int64"),
+        word_frame,
+        word_frame.astype("category"),
+        {"a": np.where(missing, np.nan, words)[:, 0].tolist(), "b": frame["b"]},
+        {"a": np.ma.array(metadata[:, 0], mask=missing[:, 0]), "b": frame["b"]},
+    ]
+    columns = [(column, ~gaps) for column, gaps in zip(metadata.T, missing.T, strict=True)]
+    expected = [
+        [scipys_v(node[kept], column[kept]) for column, kept in columns] for node in nodes.T
+    ]
+    for form in forms:
+        found = associate(nodes, form, n_permutations=9)
+        assert_allclose(found.statistic, expected)
+        assert_array_equal(found.n_samples, [51, 45])
+        assert found.column_names in {("a", "b"), ("x0", "x1")}
+
+
+def test_one_outcome_says_nothing():
+    nodes, metadata = planted(6)
+    nodes = np.column_stack([nodes, np.zeros(200, dtype=int)])
+    found = associate(nodes, {"one": [7] * 200, "none": [None] * 200, "two": metadata[:, 0]})
+    undefined = np.ones((3, 3), dtype=bool)
+    undefined[:2, 2] = False
+    assert_array_equal(np.isnan(found.statistic), undefined)
+    assert_array_equal(np.isnan(found.expected), undefined)
+    assert_array_equal(found.p_value[undefined], 1.0)
+    assert_array_equal(found.n_samples, [200, 0, 200])
+
+
+def test_the_frame_has_a_row_per_pair():
+    found = associate(*planted(7))
+    frame = found.to_frame()
+    assert frame.shape == (4, 4)
+    for i, j in np.ndindex(2, 2):
+        row = frame.loc[(f"N{i + 1}", f"x{j}")]
+        for name in ("statistic", "p_value", "expected"):
+            assert row[name] == getattr(found, name)[i, j]
+        assert row["n_samples"] == 200
+
+
+def test_pandas_is_optional(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    nodes, metadata = planted(8)
+    found = associate(nodes, {"a": metadata[:, 0]})
+    with pytest.raises(ImportError, match="to_frame needs pandas"):
+        found.to_frame()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (np.zeros((59, 2)), r"Column 'x0' of metadata must have shape \(60,\).* got \(59,\)"),
+        ({"a": np.zeros((60, 2))}, r"Column 'a' of metadata must have shape \(60,\)"),
+        ({"a": "text"}, r"Column 'a' of metadata must have shape \(60,\)"),
+        ({"age": [0.5] * 60}, r"'age' .* got the number 0.5: cut .*KBinsDiscretizer"),
+        ({"age": [None, np.inf] * 30}, "'age' of metadata must hold categories"),
+        (np.zeros(60), r"array of shape \(n_samples, n_columns\), got shape \(60,\)"),
+        (None, r"array of shape \(n_samples, n_columns\), got shape \(\)"),
+        ({}, "metadata has no columns"),
+        (pd.DataFrame(np.zeros((60, 2)), columns=["a", "a"]), r"different names, got \['a', 'a'\]"),
+    ],
+)
+def test_wrong_metadata(fitted, pair, metadata, message):
+    with pytest.raises(ValueError, match=message):
+        associate_nodes(fitted, pair, metadata)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"measure": "correlation"}, "'measure' parameter of associate_nodes must be a str among"),
+        ({"n_permutations": 0}, r"'n_permutations' parameter .* in the range \[1, inf\)"),
+        ({"random_state": -1}, "'random_state' parameter"),
+    ],
+)
+def test_wrong_options(fitted, pair, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        associate_nodes(fitted, pair, np.zeros((60, 1)), **parameters)
+
+
+def test_nodes_of_a_fit(fitted, pair):
+    before, state = copy.deepcopy(pair), global_state()
+    found = associate_nodes(fitted, pair, fitted.predict_nodes(pair), random_state=0)
+    assert_allclose(np.diag(found.statistic), 1.0)
+    assert found.node_names == tuple(fitted.dag_)
+    assert_array_equal(global_state(), state)
+    for array, copied in zip(pair, before, strict=True):
+        assert_array_equal(array, copied)
