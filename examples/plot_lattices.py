@@ -143,11 +143,11 @@ for name, est in fits.items():
 # %%
 # The panels of Figure 3
 # ----------------------
-# (a) the latent space with two standard deviations of each cluster, octets blue and gyroids red;
-# (b) the curves and the law of each cluster; (c) the graph; (d) the tables; (e) the mean of each
-# cluster as an image. Above the defaults, below the paper's settings. With the defaults the latent
-# space holds what the images show, the lattice: the profile of the curve is left to the law, and
-# clusters that differ in it alone overlap there.
+# In panel (a) the latent space with two standard deviations of each cluster, octets blue and
+# gyroids red; in (b) the curves and the law of each cluster; in (c) the graph, in (d) its tables;
+# in (e) the mean of each cluster as an image. Above the defaults, below the paper's settings. With
+# the defaults the latent space holds what the images show, the lattice: the profile of the curve is
+# left to the law, and clusters that differ in it alone overlap there.
 COLOURS = np.array(["tab:blue", "tab:red"])
 lattice = lattices.factors[train, 0]
 

@@ -76,10 +76,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
         of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
         started at 1. A law per cluster has its say in which component a sample belongs to.
-    encoders, decoders : {"mlp", "conv"}, or sequence or mapping with one entry per modality, \
-            default=None
-        The networks. ``"mlp"`` or None is a multilayer perceptron; ``"conv"`` a convolutional
-        network for curves (width,) and images (height, width) or (height, width, channels), see
+    encoders, decoders : {"mlp", "conv"}, or one entry per modality, default=None
+        The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
+        perceptron; ``"conv"`` a convolutional network for curves (width,) and images
+        (height, width) or (height, width, channels), see
         :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
         that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
         (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
