@@ -17,13 +17,15 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._covariances import full_covariances, sklearn_covariances
+from ._expert_setup import resolve_experts
+from ._expert_table import cluster_tables, sample_tables
 from ._export import (
     arrangement_report,
     graph_and_tables,
     number_components,
     separation_report,
 )
-from ._fitting import Run, Setup, add_knowledge, run, seeded_modules
+from ._fitting import Run, Setup, add_knowledge, architecture, reporter, run, seeded_modules
 from ._graph_knowledge import add_known, check_interventions, graph_settings
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._known_nodes import check_known_nodes
@@ -69,10 +71,21 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Shapes of the modalities that lie side by side in a flat 2-D array.
     node_names : sequence of str, default=None
         Names of the nodes; None means N1, N2, ...
-    encoders, decoders : sequence or mapping of (torch.nn.Module or None), default=None
-        Your own networks, one entry per modality; None entries get the default one. An encoder
-        maps (n, \*shape) to (n, 2 * latent_dim), means and log-variances; a decoder maps
-        (n, latent_dim) to (n, \*shape). They are copied, never trained in place.
+    experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
+        Modalities that are decoded by a law instead of a network, one entry per modality: see
+        :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
+        of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
+        started at 1. A law per cluster has its say in which component a sample belongs to.
+    encoders, decoders : {"mlp", "conv"}, or one entry per modality, default=None
+        The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
+        perceptron; ``"conv"`` a convolutional network for curves (width,) and images
+        (height, width) or (height, width, channels), see
+        :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
+        that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
+        (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
+        (n, \*shape). Modules are copied, never trained in place, and are in evaluation mode when
+        they predict: with batch normalization, too, the rows of a batch do not depend on each
+        other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
@@ -226,6 +239,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         two components that hold samples; ``occupancy``, the share of the training samples in each;
         ``empty``, the components without any; ``merged``, pairs of components whose ratio is below
         1, of shape (n_pairs, 2).
+    expert_params_ : dict of str to mapping
+        For each modality with an expert a table, columns of shape (n_components,) by name: the
+        outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
+        standard errors from the curvature of the bound (responsibilities and variances count as
+        known; NaN in empty components), with ``scatter`` also ``"<name>_sd"``, their standard
+        deviation between the samples of a component. ``to_frame()`` is a pandas DataFrame. Experts
+        per sample have their parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data.
@@ -294,6 +314,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         latent_dim=None,
         modality_shapes=None,
         node_names=None,
+        experts=None,
         encoders=None,
         decoders=None,
         hidden_layer_sizes=(128, 64, 32, 16),
@@ -339,6 +360,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.latent_dim = latent_dim
         self.modality_shapes = modality_shapes
         self.node_names = node_names
+        self.experts = experts
         self.encoders = encoders
         self.decoders = decoders
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -416,7 +438,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
         setup = self._set_up(modalities, known_nodes, interventions)
-        self._scaler = ModalityScaler.fit(modalities, self.scale)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         seed, scores = rng.randint(2**31 - 1), None
@@ -424,10 +445,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             scores = principal_scores(data, max(20, setup.latent_dim), seed)
         best = None
         for restart in range(self.n_init):
-            report = self._reporter(restart)
             seed = rng.randint(2**31 - 1)
             with seeded_modules(setup.device, seed):
-                candidate = run(self, setup, data, scores, seed, report)
+                candidate = run(self, setup, data, scores, seed, reporter(self.verbose, restart))
             if best is None or not best.objective >= candidate.objective:
                 best = candidate
         self._export(best, setup, data)
@@ -575,6 +595,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         list of ndarray, or ndarray
             Decoded means in the shapes and units of the training data: a list in the order of
             ``modality_names_in_``, one array if fitted on one modality, a flat one if fitted flat.
+            A modality with an expert per cluster is the curve of the most probable component of
+            the latent point: always one that obeys the law, as averages of laws need not.
         """
         check_is_fitted(self)
         points = check_array(X, dtype=[np.float64, np.float32], input_name="X")
@@ -586,6 +608,43 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         model = self._model()
         arrays = decoded(model, points)
         return write_modalities(self, self._scaler.inverse_transform(arrays))
+
+    def predict_expert_params(self, X):
+        """Return the parameters of the laws for given samples.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples in the form of the training data; modalities may be missing.
+
+        Returns
+        -------
+        dict of str to mapping
+            For each modality with an expert, columns of shape (n_samples,) by name: the outcomes
+            of the nodes and the parameters, in the units of the data. Experts per cluster have
+            those of the most probable component, experts per sample those at ``transform(X)``.
+
+        See Also
+        --------
+        expert_params_ : The parameters of the components.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.modules import ExpertDecoder, line
+        >>> x, slope = np.linspace(0, 1, 20), np.repeat([1.0, 5.0], 50)
+        >>> curves = slope[:, None] * x + np.random.default_rng(0).normal(size=(100, 20)) / 10
+        >>> model = CausalPIMA((2,), experts=[ExpertDecoder(line, x)], max_iter=5, random_state=0)
+        >>> parameters = model.fit(curves).predict_expert_params(curves)["modality0"]
+        >>> parameters["slope"].shape
+        (100,)
+        """
+        points, probabilities = self._posterior_and_cells(X)
+        labels = probabilities.argmax(axis=1)
+        cells, nodes = self._cells()[labels], self.cluster_states_[labels]
+        names = self.modality_names_in_
+        return sample_tables(self._model(), points, cells, nodes, list(self.dag_), names)
 
     def sample(self, n_samples=1):
         """Draw samples from the fitted model.
@@ -751,7 +810,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X_new : list of ndarray, or ndarray
             Decoded means in the shapes and units of the training data, as from
             :meth:`inverse_transform`. Where no outcome changes, they are the sample's own
-            reconstruction ``inverse_transform(transform(X))``.
+            reconstruction ``inverse_transform(transform(X))`` (a modality with an expert per
+            cluster is the curve of the sample's component, ``predict(X)``).
         nodes : ndarray of shape (n_samples, n_nodes)
             Counterfactual outcomes; columns in the order of ``list(dag_)``.
 
@@ -800,7 +860,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         new = self._components_of(nodes)
         covariances = self._full_covariances()
         points = swap_states(points, old, new, self.cluster_means_, covariances)
-        return self.inverse_transform(points), nodes
+        arrays = decoded(self._model(), points, self._cells()[new])
+        return write_modalities(self, self._scaler.inverse_transform(arrays)), nodes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -823,13 +884,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         names = self._node_names = check_node_names(self.node_names, len(node_sizes))
         known = check_known_nodes(known_nodes, n_samples, node_sizes)
         interventions = check_interventions(interventions, n_samples, node_sizes, names)
+        modules = {
+            which: per_modality(getattr(self, which), modalities.names, which)
+            for which in ("encoders", "decoders")
+        }
+        in_data = (modalities.names, modalities.shapes)
+        experts = resolve_experts(self.experts, modules["decoders"], *in_data, node_sizes, names)
+        self._scaler = ModalityScaler.fit(modalities, self.scale)
         return Setup(
             node_sizes=node_sizes,
             latent_dim=latent_dim,
             names=modalities.names,
             shapes=modalities.shapes,
-            encoders=per_modality(self.encoders, modalities.names, "encoders"),
-            decoders=per_modality(self.decoders, modalities.names, "decoders"),
+            **modules,
+            experts=experts,
+            units=tuple(zip(self._scaler.centre, self._scaler.factor, strict=True)),
+            node_names=tuple(names),
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
             modality_weights=resolve_modality_weights(self.modality_weights, modalities.widths),
             temperatures=resolve_temperatures(self.temperature, self.max_iter),
@@ -849,28 +919,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             self.cluster_covariances_, self._covariance_type, *self.cluster_means_.shape
         )
 
+    def _cells(self):
+        """Return the cell of the grid, in C order, of each component."""
+        return np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
+
     def _components_of(self, nodes):
         """Return the component that stands for each row of outcomes."""
-        cells = np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
-        return np.argsort(cells)[np.ravel_multi_index(nodes.T, self.joint_.shape)]
+        cells = np.argsort(self._cells())
+        return cells[np.ravel_multi_index(nodes.T, self.joint_.shape)]
 
     def _draw_data(self, labels, rng):
         """Draw one sample from each label's component, in the form of the training data."""
         points = drawn_points(self.cluster_means_, self._full_covariances(), labels, rng)
-        arrays = drawn_data(self._model(), points, rng)
+        arrays = drawn_data(self._model(), points, self._cells()[labels], rng)
         return write_modalities(self, self._scaler.inverse_transform(arrays))
-
-    def _reporter(self, restart):
-        """Return what is called after every epoch."""
-
-        def report(epoch, terms):
-            if self.verbose:
-                print(
-                    f"[CausalPIMA] start {restart + 1}, epoch {epoch + 1}: bound "
-                    f"{terms['lower_bound']:.4f} nats (scaled data)"
-                )
-
-        return report
 
     def _read(self, X):
         """Check samples for a fitted model."""
@@ -910,8 +972,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         model = self._model()
         data = self._training_data(modalities, model)
         means, cells = posterior_and_cells(model, data)
-        order = np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
-        probabilities = cells.cpu().numpy()[:, order]
+        probabilities = cells.cpu().numpy()[:, self._cells()]
         far = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
         if len(far):
             raise ValueError(
@@ -926,31 +987,17 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         jacobian = self._scaler.log_jacobian(modalities.observed)
         return values + jacobian.astype(values.dtype)
 
-    def _architecture_for(self, setup: Setup) -> dict:
-        """Return what :func:`build_model` needs to build the fitted model again."""
-        return {
-            "node_sizes": setup.node_sizes,
-            "latent_dim": setup.latent_dim,
-            "shapes": setup.shapes,
-            "encoders": setup.encoders,
-            "decoders": setup.decoders,
-            "hidden_layer_sizes": setup.hidden_layer_sizes,
-            "linear": self.init != "paper",
-            "full_covariances": self.covariance_type in ("full", "tied"),
-            "modality_weights": setup.modality_weights,
-            "prior_expert": self.prior_expert,
-            "sampled_responsibilities": self.responsibilities == "sample",
-            "dtype": setup.dtype,
-        }
-
     def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = self._architecture_for(setup)
+        self._architecture = architecture(self, setup)
         self._state = export_state(best.model)
         self.latent_dim_ = setup.latent_dim
         probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()
         self.labels_, self.cluster_states_ = number_components(probabilities, setup.node_sizes)
         self.node_labels_ = self.cluster_states_[self.labels_]
+        self.expert_params_ = cluster_tables(
+            best.model, data, probabilities, self.cluster_states_, self._node_names, setup.names
+        )
         cells = np.ravel_multi_index(self.cluster_states_.T, setup.node_sizes)
         self.cluster_means_ = self._state["prior.means"][cells]
         self._covariance_type = self.covariance_type

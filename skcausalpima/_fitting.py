@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._expert_fitting import expert_modules, start_cluster_experts, start_sample_experts
 from ._graph_knowledge import Interventions
 from ._graph_learning import (
     GraphSettings,
@@ -59,6 +60,9 @@ class Setup(NamedTuple):
     dtype: np.dtype
     device: torch.device
     graph: GraphSettings
+    node_names: tuple[str, ...]
+    experts: list
+    units: tuple  # per modality what is taken from it and what it is divided by
     known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
     interventions: Interventions | None = None
 
@@ -74,6 +78,27 @@ class Run(NamedTuple):
     start: StartReport | None  # how clusters were put on the grid
 
 
+def architecture(params: Any, setup: Setup) -> dict:
+    """Return what :func:`build_model` needs to build the model, and to build it again."""
+    return {
+        "node_sizes": setup.node_sizes,
+        "latent_dim": setup.latent_dim,
+        "names": setup.names,
+        "shapes": setup.shapes,
+        "encoders": setup.encoders,
+        "decoders": setup.decoders,
+        "experts": setup.experts,
+        "node_names": setup.node_names,
+        "hidden_layer_sizes": setup.hidden_layer_sizes,
+        "linear": params.init != "paper",
+        "full_covariances": params.covariance_type in ("full", "tied"),
+        "modality_weights": setup.modality_weights,
+        "prior_expert": params.prior_expert,
+        "sampled_responsibilities": params.responsibilities == "sample",
+        "dtype": setup.dtype,
+    }
+
+
 def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
     """Add what is known of single samples: outcomes of nodes, and which nodes were set."""
     if setup.known_nodes is not None:
@@ -83,6 +108,19 @@ def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
         numbers = torch.from_numpy(setup.interventions.numbers)[None]
         data = data._replace(regimes=numbers.to(setup.device))
     return data
+
+
+def reporter(verbose: int, restart: int) -> Callable[[int, dict[str, float]], None]:
+    """Return what is called after every epoch."""
+
+    def report(epoch: int, terms: dict[str, float]) -> None:
+        if verbose:
+            print(
+                f"[CausalPIMA] start {restart + 1}, epoch {epoch + 1}: bound "
+                f"{terms['lower_bound']:.4f} nats (scaled data)"
+            )
+
+    return report
 
 
 @contextmanager
@@ -111,7 +149,7 @@ def run(
     ``scores`` may be None where ``params.init`` is "paper".
     """
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    model = _initial_model(params, setup, data, scores, generator)
+    model = _initial_model(params, setup, data, scores, generator, rng)
     floors = variance_floors(data) if params.decoder_variance == "learned" else None
     update = BlockUpdate(
         setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
@@ -126,7 +164,8 @@ def run(
     n_epochs = params.pretraining_epochs
     pretrain(model, data, n_epochs=n_epochs, kl_weight=kl_weight, update=update, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
-    start = _start_clusters(params, setup, model, data, scores, update, rng)
+    start, gamma = _start_clusters(params, setup, model, data, scores, update, rng)
+    start_cluster_experts(model, setup, data, gamma, floors, rng)
     steps |= {
         "graph_learning_rate": params.graph_learning_rate,
         "n_mixture_updates": params.n_mixture_updates,
@@ -172,27 +211,18 @@ def _initial_model(
     data: TrainingData,
     scores: PrincipalScores | None,
     generator: torch.Generator,
+    rng: np.random.RandomState,
 ) -> MultimodalVAE:
     """Build the networks and give them their start values."""
-    model = build_model(
-        node_sizes=setup.node_sizes,
-        latent_dim=setup.latent_dim,
-        shapes=setup.shapes,
-        encoders=setup.encoders,
-        decoders=setup.decoders,
-        hidden_layer_sizes=setup.hidden_layer_sizes,
-        linear=params.init != "paper",
-        full_covariances=params.covariance_type in ("full", "tied"),
-        modality_weights=setup.modality_weights,
-        prior_expert=params.prior_expert,
-        sampled_responsibilities=params.responsibilities == "sample",
-        dtype=setup.dtype,
-        generator=generator,
-    )
+    model = build_model(**architecture(params, setup), generator=generator, stand_ins=True)
+    for m, expert in expert_modules(model):
+        expert.set_units(*setup.units[m])
     check_modules(model, setup.names, setup.latent_dim)
     model.to(setup.device)
-    if params.init != "paper":
-        start_linear(model, data, scores.whitened[:, : setup.latent_dim])
+    whitened = None if scores is None else scores.whitened[:, : setup.latent_dim]
+    if whitened is not None:
+        start_linear(model, data, whitened)
+    start_sample_experts(model, data, whitened, rng)
     if params.decoder_variance != "learned":
         model.log_variances.fill_(float(np.log(params.decoder_variance)))
     return model
@@ -221,8 +251,8 @@ def _start_clusters(
     scores: PrincipalScores | None,
     update: BlockUpdate,
     rng: np.random.RandomState,
-) -> StartReport | None:
-    """Start mixture and tables; return how clusters were put on the grid, if they were."""
+) -> tuple[StartReport | None, Tensor]:
+    """Start mixture and tables; return how clusters were put on the grid, and responsibilities."""
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     options = {
         "covariance_type": update.covariance_type,
@@ -254,8 +284,9 @@ def _start_clusters(
         )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
-    _start_graph(setup, model, data, fit.responsibilities.to(data.device))
-    return report
+    gamma = fit.responsibilities.to(data.device)
+    _start_graph(setup, model, data, gamma)
+    return report, gamma
 
 
 def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray) -> StartReport:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ._training_data import TrainingData
 from .functional import entropy, mixture_log_evidence, rsample
-from .modules import MultimodalVAE
+from .modules import Batch, ClusterExpert, MultimodalVAE, expert_log_likelihoods
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -46,11 +46,17 @@ def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tenso
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
+        evidence = _evidence(model, block)
         log_gamma = model.log_responsibilities(
-            posterior, allowed=block.allowed, regimes=block.regimes
+            posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
         )
         probabilities.append(log_gamma.exp().T)
     return torch.cat(means), torch.cat(probabilities)
+
+
+def _evidence(model: MultimodalVAE, block: Batch) -> Tensor | float:
+    """Return what experts say about the cells, unweighted."""
+    return sum(expert_log_likelihoods(model.decoders, block).values(), start=0.0)
 
 
 @torch.no_grad()
@@ -64,16 +70,24 @@ def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
         errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
         reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
-        mixture = mixture_log_evidence(model.prior.log_weights(), log_density)
+        evidence = _evidence(model, block)
+        mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
         values.append(reconstruction + mixture + entropy(posterior.log_var))
     return torch.cat(values)
 
 
 @torch.no_grad()
-def decoded(model: MultimodalVAE, points: np.ndarray) -> list[np.ndarray]:
-    """Return the decoded means of latent points, flattened, as NumPy arrays."""
+def decoded(
+    model: MultimodalVAE, points: np.ndarray, cells: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the decoded means of latent points, flattened, as NumPy arrays.
+
+    ``cells`` says in which cell of the grid each point lies; None takes the most probable.
+    """
     z = torch.tensor(points).to(model.prior.means)
-    return [array.cpu().numpy() for array in model.decode(z)]
+    if cells is not None:
+        cells = torch.as_tensor(cells, device=z.device)
+    return [array.cpu().numpy() for array in model.decode(z, cells)]
 
 
 def drawn_points(
@@ -102,12 +116,21 @@ def drawn_points(
     return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
 
 
+@torch.no_grad()
 def drawn_data(
-    model: MultimodalVAE, points: np.ndarray, rng: np.random.RandomState
+    model: MultimodalVAE, points: np.ndarray, cells: np.ndarray, rng: np.random.RandomState
 ) -> list[np.ndarray]:
     """Draw data from the decoders at latent points: ``decoded`` plus observation noise."""
-    deviations = model.log_variances.mul(0.5).exp().tolist()
-    return [
-        array + deviation * rng.standard_normal(array.shape).astype(array.dtype)
-        for array, deviation in zip(decoded(model, points), deviations, strict=True)
-    ]
+    arrays = []
+    for m, array in enumerate(decoded(model, points, cells)):
+        noise = rng.standard_normal(array.shape).astype(array.dtype)
+        decoder = model.decoders[m]
+        if isinstance(decoder, ClusterExpert):
+            scatter = rng.standard_normal((len(array), decoder.directions.shape[2]))
+            draws = [torch.as_tensor(draw).to(decoder.means()) for draw in (noise, scatter)]
+            components = torch.as_tensor(cells, device=draws[0].device)
+            noise = decoder.residuals(components, *draws).cpu().numpy()
+        else:
+            noise = model.log_variances[m].mul(0.5).exp().item() * noise
+        arrays.append(array + noise)
+    return arrays

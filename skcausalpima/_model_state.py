@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
-from .modules import CausalPrior, MLPDecoder, MLPEncoder, MultimodalVAE
+from .modules import (
+    CausalPrior,
+    ClusterExpert,
+    ConvDecoder,
+    ConvEncoder,
+    ExpertDecoder,
+    MLPDecoder,
+    MLPEncoder,
+    MultimodalVAE,
+    SampleExpert,
+)
 
 
 def build_model(
@@ -17,8 +27,8 @@ def build_model(
     node_sizes: tuple[int, ...],
     latent_dim: int,
     shapes: Sequence[tuple[int, ...]],
-    encoders: Sequence[nn.Module | None],
-    decoders: Sequence[nn.Module | None],
+    encoders: Sequence[nn.Module | str | Callable | None],
+    decoders: Sequence[nn.Module | str | Callable | None],
     hidden_layer_sizes: tuple[int, ...],
     linear: bool,
     full_covariances: bool,
@@ -27,25 +37,43 @@ def build_model(
     sampled_responsibilities: bool,
     dtype: np.dtype,
     generator: torch.Generator,
+    experts: Sequence[ExpertDecoder | None] | None = None,
+    node_names: Sequence[str] = (),
+    stand_ins: bool = False,
+    names: Sequence[str] | None = None,
 ) -> MultimodalVAE:
-    """Build the model with random start values; the user's modules are copied."""
-    encoders = [
-        copy.deepcopy(module)
-        if module is not None
-        else MLPEncoder(shape, latent_dim, hidden_layer_sizes, generator, linear)
-        for module, shape in zip(encoders, shapes, strict=True)
-    ]
-    decoders = [
-        copy.deepcopy(module)
-        if module is not None
-        else MLPDecoder(shape, latent_dim, hidden_layer_sizes, generator, linear)
-        for module, shape in zip(decoders, shapes, strict=True)
-    ]
+    """Build the model with random start values; the user's modules are copied.
+
+    With ``stand_ins`` networks take the places of experts per cluster.
+    """
+    experts = [None] * len(shapes) if experts is None else experts
+    names = range(len(shapes)) if names is None else names
+    networks = {
+        which: [
+            _build(
+                entry,
+                f"{which}[{name!r}]",
+                shape,
+                latent_dim,
+                hidden_layer_sizes,
+                linear,
+                generator,
+            )
+            for entry, name, shape in zip(entries, names, shapes, strict=True)
+        ]
+        for which, entries in (("encoders", encoders), ("decoders", decoders))
+    }
+    decoders = networks["decoders"]
+    for m, expert in enumerate(experts):
+        if expert is not None and expert.per == "sample":
+            decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
+        elif expert is not None and not stand_ins:
+            decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     model = MultimodalVAE(
-        encoders,
+        networks["encoders"],
         decoders,
         prior,
         shapes,
@@ -54,6 +82,41 @@ def build_model(
         sampled_responsibilities,
     )
     return model.to(getattr(torch, np.dtype(dtype).name))
+
+
+def _build(
+    entry: nn.Module | str | Callable | None,
+    what: str,
+    shape: tuple[int, ...],
+    latent_dim: int,
+    hidden_layer_sizes: tuple[int, ...],
+    linear: bool,
+    generator: torch.Generator,
+) -> nn.Module:
+    """Return one encoder or decoder; a module of the user's is copied."""
+    decodes = what.startswith("decoders")
+    if entry is None or entry == "mlp":
+        mlp = MLPDecoder if decodes else MLPEncoder
+        return mlp(shape, latent_dim, hidden_layer_sizes, generator, linear)
+    if isinstance(entry, str):
+        return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
+    if isinstance(entry, nn.Module):
+        return copy.deepcopy(entry)
+    with torch.random.fork_rng(devices=[]):  # its draws are not the caller's
+        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        try:
+            module = entry(shape, latent_dim)
+        except Exception as error:
+            raise ValueError(
+                f"{what}, a factory, raised {type(error).__name__} for shape {shape} and "
+                f"latent_dim {latent_dim}: {error}"
+            ) from error
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"{what}, a factory, must return a torch.nn.Module for shape {shape} and latent_dim "
+            f"{latent_dim}, got {type(module).__name__}."
+        )
+    return module
 
 
 def export_state(model: nn.Module) -> dict[str, np.ndarray]:

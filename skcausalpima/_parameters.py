@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -28,8 +29,9 @@ PARAMETER_CONSTRAINTS = {
     "latent_dim": [_positive(Integral), None],
     "modality_shapes": [*_SEQUENCE, None],
     "node_names": [*_SEQUENCE, None],
-    "encoders": [*_SEQUENCE, dict, None],
-    "decoders": [*_SEQUENCE, dict, None],
+    "encoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
+    "decoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
+    "experts": [*_SEQUENCE, dict, None],
     "hidden_layer_sizes": _SEQUENCE,
     "prior_expert": ["boolean"],
     "scale": [StrOptions({"modality", "feature"}), *_SEQUENCE, dict, None],
@@ -196,11 +198,15 @@ def _as_floats(values: float | Sequence[float]) -> np.ndarray:
 
 
 def per_modality(
-    value: Sequence | Mapping | None, names: Sequence[str], parameter: str
-) -> list[nn.Module | None]:
-    """Return one module or None per modality from a sequence, a mapping by name, or None."""
-    if value is None:
-        return [None] * len(names)
+    value: Sequence | Mapping | None,
+    names: Sequence[str],
+    parameter: str,
+    kind: str = "'mlp', 'conv', torch.nn.Module, function (shape, latent_dim) -> Module",
+    accepts: Callable[[Any], bool] | None = None,
+) -> list:
+    """Return one entry or None per modality from a sequence, a mapping by name, or None."""
+    if value is None or isinstance(value, str):
+        value = [value] * len(names)
     if isinstance(value, Mapping):
         unknown = sorted(set(value) - set(names))
         if unknown:
@@ -212,10 +218,17 @@ def per_modality(
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
-    for name, module in zip(names, value, strict=True):
-        if not (module is None or isinstance(module, nn.Module)):
+    for name, entry in zip(names, value, strict=True):
+        if not (entry is None or (accepts or _is_network)(entry)):
             raise TypeError(
-                f"{parameter}[{name!r}] must be a torch.nn.Module or None, got {module!r} of type "
-                f"{type(module).__name__}."
+                f"{parameter}[{name!r}] must be one of {kind} or None, got {entry!r} of type "
+                f"{type(entry).__name__}."
             )
     return list(value)
+
+
+def _is_network(entry: Any) -> bool:
+    """Say whether a value stands for an encoder or decoder."""
+    if isinstance(entry, str):
+        return entry in ("mlp", "conv")
+    return isinstance(entry, nn.Module) or callable(entry)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._expert_fitting import ExpertSums, update_experts
 from ._graph_learning import family_tables
+from ._stopping import ExpertGuard, Stopper
 from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import (
     DiagonalGaussian,
@@ -73,12 +73,16 @@ def pretrain(
         update.decoder_variances(model, data, generator)
         return
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    for _ in range(n_epochs):
+    guard = ExpertGuard(model, update.names)
+    for epoch in range(n_epochs):
+        guard.keep()
         model.train()
         for batch in data.shuffled(batch_size, generator):
             noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
             loss = -model.unit_elbo(batch, noise, kl_weight).mean()
             _step(loss, optimizer, parameters, max_grad_norm)
+        if guard.restored(epoch, "pre-training"):
+            return
         update.decoder_variances(model, data, generator)
 
 
@@ -101,6 +105,7 @@ class PassResult(NamedTuple):
     statistics: MixtureStatistics
     counts: Tensor  # (regime, component), expected counts
     squared_errors: Tensor  # (modality,)
+    experts: ExpertSums
     terms: dict[str, float]  # per-sample averages in nats
 
 
@@ -120,17 +125,22 @@ def data_pass(
     prior, full = model.prior, model.prior.covariances.ndim == 3
     origin, decode = prior.means.mean(dim=0), squared_errors is None
     statistics, counts, sums, errors = None, 0.0, 0.0, 0.0 if decode else squared_errors
+    experts = ExpertSums(model)
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = model.log_weights(block.regimes)
+            evidence = model.evidence(block)
             if model.sampled_responsibilities:
-                log_gamma = model.log_responsibilities(posterior, z, block.allowed, block.regimes)
+                log_gamma = model.log_responsibilities(
+                    posterior, z, block.allowed, block.regimes, evidence
+                )
             else:
-                log_gamma = log_responsibilities(log_weights, log_density)
+                log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = log_gamma.exp()
+            experts.add(block, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
             counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
@@ -139,7 +149,8 @@ def data_pass(
             sums = sums + terms.double().sum(dim=1)
             if decode:
                 errors = errors + model.squared_errors(block, z).double().sum(dim=1)
-    return PassResult(statistics, counts, errors, _terms(model, data, errors, sums, names))
+    terms = _terms(model, data, errors, sums, experts, names)
+    return PassResult(statistics, counts, errors, experts, terms)
 
 
 def regime_counts(gamma: Tensor, regimes: Tensor | None, n_regimes: int) -> Tensor:
@@ -151,7 +162,12 @@ def regime_counts(gamma: Tensor, regimes: Tensor | None, n_regimes: int) -> Tens
 
 
 def _terms(
-    model: MultimodalVAE, data: TrainingData, errors: Tensor, sums: Tensor, names: tuple[str, ...]
+    model: MultimodalVAE,
+    data: TrainingData,
+    errors: Tensor,
+    sums: Tensor,
+    experts: ExpertSums,
+    names: tuple[str, ...],
 ) -> dict[str, float]:
     """Name the terms of the bound; the reconstruction follows from the squared errors."""
     n, observed = data.n_samples, None
@@ -159,13 +175,16 @@ def _terms(
         observed = data.observed.double().mean(dim=1, keepdim=True)
     errors = errors[:, None] / n
     reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
+    same = model.log_variances  # its dtype: the weights have no other
+    seen = None if observed is None else observed.to(same)
+    trained = model.training_log_likelihood(errors.to(same), seen).item()
+    trained += experts.add_means(reconstruction, n)
     terms = {
         f"reconstruction_{name}": value for name, value in zip(names, reconstruction, strict=True)
     }
     keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
     terms |= dict(zip(keys, (sums / n).tolist(), strict=True))
     terms["lower_bound"] = sum(terms.values())
-    trained = model.training_log_likelihood(errors.to(model.log_variances), observed).item()
     terms["objective"] = terms["lower_bound"] + trained - sum(reconstruction)
     return terms
 
@@ -228,6 +247,7 @@ class BlockUpdate(NamedTuple):
         if prior.outcomes_unknown:
             prior.start_interventions(prior.regimes, result.counts)
         self._set_variances(model, data, result.squared_errors)
+        update_experts(model, result.experts.statistics, self.variance_floors)
         return result
 
     @torch.no_grad()
@@ -293,11 +313,13 @@ def train(
     if graph:
         groups.append({"params": graph, "lr": graph_learning_rate})
     optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    stopper, history = _Stopper(tol, n_iter_no_change), []
+    stopper, guard = Stopper(tol, n_iter_no_change), ExpertGuard(model, update.names)
+    history = []
     noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
     for epoch, temperature in enumerate(temperatures.tolist()):
         if graph:
             model.prior.temperature = temperature
+        guard.keep()
         model.train()
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         with model.prior.frozen_mixture():
@@ -306,6 +328,7 @@ def train(
                 loss = _penalty(model, edge_penalty) - bound.values.mean()
                 _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += bound.squared_errors.detach().double().sum(dim=1)
+        errors = None if guard.restored(epoch) else errors
         for _ in range(n_mixture_updates):
             result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):
@@ -318,7 +341,8 @@ def train(
             terms["objective"] = held_out_terms["objective"]
         history.append(terms)
         report(epoch, terms)
-        if stopper.stop(terms["objective"], model if held_out is not None else None):
+        stop = stopper.stop(terms["objective"], model if held_out is not None else None)
+        if stop or errors is None:
             break
     stopper.restore(model)
     return TrainingResult(history, stopper.converged)
@@ -349,28 +373,3 @@ def _noisy_bound(
     if score_noise > 0:
         jitter = score_noise * data.normal(1, len(model.prior.scores), generator)[0]
     return model.elbo(batch, noise, jitter)
-
-
-class _Stopper:
-    """Early stopping: has the objective stopped rising?"""
-
-    def __init__(self, tol: float, n_iter_no_change: int) -> None:
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
-        self.best, self.waited, self.converged = -math.inf, 0, False
-        self.best_state, self.best_temperature = None, None
-
-    def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
-        """Take note of one epoch; with a model, keep its state where it is the best so far."""
-        self.waited = 0 if objective > self.best + self.tol else self.waited + 1
-        if model is not None and objective > self.best:
-            self.best_state = copy.deepcopy(model.state_dict())
-            self.best_temperature = model.prior.temperature
-        self.best = max(self.best, objective)
-        self.converged = self.tol > 0 and self.waited >= self.n_iter_no_change
-        return self.converged
-
-    def restore(self, model: MultimodalVAE) -> None:
-        """Go back to the best state, if states were kept."""
-        if self.best_state is not None:
-            model.load_state_dict(self.best_state)
-            model.prior.temperature = self.best_temperature

@@ -1,6 +1,6 @@
 """Warnings of the package."""
 
-__all__ = ["ArrangementWarning", "NodeSizesWarning"]
+__all__ = ["ArrangementWarning", "ExpertWarning", "NodeSizesWarning"]
 
 
 class ArrangementWarning(UserWarning):
@@ -12,6 +12,18 @@ class ArrangementWarning(UserWarning):
     >>> from skcausalpima.exceptions import ArrangementWarning
     >>> warnings.simplefilter("error", ArrangementWarning)
     >>> warnings.simplefilter("default", ArrangementWarning)
+    """
+
+
+class ExpertWarning(UserWarning):
+    """The law of an expert decoder diverged in training, which ended there.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import ExpertWarning
+    >>> warnings.simplefilter("error", ExpertWarning)
+    >>> warnings.simplefilter("default", ExpertWarning)
     """
 
 

@@ -14,9 +14,10 @@ NUMERICS = {"functional", "modules"}
 GATE = {"_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
-TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_training", "_training_data"}
-FITTING = {*TRAINING, "_covariances", "_linear_start", "_model_state", "_inference"}
-FRONT = {"_export", "_fitting", "_parameters", "_what_if", "graph"}
+EXPERTS = {"_expert_setup", "_expert_table"}
+TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
+FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state"}
+FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
     "modules": {"functional"},
@@ -40,9 +41,13 @@ MAY_IMPORT = {
     "_training_data": {"modules"},
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
-    "_training": {"_training_data", *NUMERICS, "_graph_learning"},
-    "_linear_start": TRAINING,
-    "_inference": TRAINING,
+    "_expert_setup": {"_parameters", "modules"},
+    "_expert_fitting": {"_training_data", *NUMERICS},
+    "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
+    "_stopping": {"_expert_fitting", "exceptions", "modules"},
+    "_training": {"_stopping", "_training_data", *NUMERICS, "_expert_fitting", "_graph_learning"},
+    "_linear_start": {"_training_data", "modules"},
+    "_inference": {"_training_data", *NUMERICS},
     "_fitting": FITTING,
     "graph": {"_equivalence"},
     "_what_if": {"graph"},

@@ -152,13 +152,17 @@ class Pair(nn.Module):
         ([Pair(), None], "got tuple"),
         (
             ["network", None],
-            r"encoders\['modality0'\] must be a torch.nn.Module or None, got .*str",
+            r"encoders\['modality0'\] must be one of 'mlp', 'conv', .*got .*str",
         ),
         (
             [None, nn.Linear],
-            r"encoders\['modality1'\] must be a torch.nn.Module or None, got .*type",
+            r"encoders\['modality1'\], a factory, raised TypeError for shape",
         ),
-        ([None, lambda x: x], r"encoders\['modality1'\] must be a torch.nn.Module or None"),
+        ([None, 3], r"encoders\['modality1'\] must be one of .* got 3 of type int"),
+        (
+            [None, lambda shape, latent_dim: shape],
+            r"encoders\['modality1'\], a factory, must return a torch.nn.Module .* got tuple",
+        ),
     ],
 )
 def test_bad_modules(quick, modules, match):

@@ -10,9 +10,9 @@ from skcausalpima import _graph_learning
 from skcausalpima._inference import posterior_and_cells, score_draws
 from skcausalpima._known_nodes import allowed_cells
 from skcausalpima._model_state import build_model
+from skcausalpima._stopping import Stopper
 from skcausalpima._training import (
     BlockUpdate,
-    _Stopper,
     data_pass,
     encode_all,
     pretrain,
@@ -282,7 +282,7 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
     ],
 )
 def test_stopper(tol, objectives, stopped_at):
-    stopper = _Stopper(tol, n_iter_no_change=2)
+    stopper = Stopper(tol, n_iter_no_change=2)
     stops = [stopper.stop(value, None) for value in objectives]
     assert (stops.index(True) if True in stops else None) == stopped_at
 
@@ -433,7 +433,7 @@ def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known
 def test_the_best_state_has_how_nodes_were_set():
     model = make_model()
     intervene(make_data(), model, known=False)
-    stopper, best = _Stopper(0.0, 10), model.prior.set_logs.clone()
+    stopper, best = Stopper(0.0, 10), model.prior.set_logs.clone()
     stopper.stop(1.0, model)
     model.prior.start_interventions(REGIMES, torch.ones(3, 4, dtype=torch.float64))
     stopper.stop(0.0, model)

@@ -4,6 +4,14 @@ Arrays are laid out as (modality, sample, component, latent or event) except whe
 lead for speed, which the docstrings say. Functions sum over events and leave samples alone.
 """
 
+from ._curves import (
+    CurveStatistics,
+    cluster_squared_errors,
+    curve_squared_errors,
+    curve_statistics,
+    projected_squared_errors,
+    scattered_log_likelihood,
+)
 from ._dag import (
     constrain_edges,
     edge_indicator,
@@ -32,6 +40,14 @@ from ._gaussian import (
     product_of_experts,
     rsample,
 )
+from ._least_squares import (
+    CurveProblem,
+    assemble,
+    curve_jacobian,
+    curve_losses,
+    fit_curves,
+    normal_equations,
+)
 from ._mixture import (
     MixtureStatistics,
     MixtureUpdate,
@@ -42,15 +58,24 @@ from ._mixture import (
 )
 
 __all__ = [
+    "CurveProblem",
+    "CurveStatistics",
     "DiagonalGaussian",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
     "PreparedComponents",
+    "assemble",
+    "cluster_squared_errors",
     "constrain_edges",
+    "curve_jacobian",
+    "curve_losses",
+    "curve_squared_errors",
+    "curve_statistics",
     "edge_indicator",
     "entropy",
     "expected_log_density",
+    "fit_curves",
     "gaussian_log_likelihood",
     "isotropic_log_likelihood",
     "joint_from_tables",
@@ -60,10 +85,13 @@ __all__ = [
     "mixture_log_evidence",
     "mixture_statistics",
     "mixture_terms",
+    "normal_equations",
     "precede",
     "prepare_components",
     "product_of_experts",
+    "projected_squared_errors",
     "rsample",
+    "scattered_log_likelihood",
     "set_nodes",
     "table_logits_to_probabilities",
     "tables_from_counts",

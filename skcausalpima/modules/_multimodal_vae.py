@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,46 +18,12 @@ from ..functional import (
     rsample,
 )
 from ..functional import log_responsibilities as _log_responsibilities
+from ._batch import Batch, BoundWithErrors
+from ._experts import ClusterExpert, expert_log_likelihoods
 from ._prior import CausalPrior
 
 #: Log-variances of encoders are kept within this distance of zero: exp never overflows.
 MAX_ABS_LOG_VAR = 15.0
-
-
-class Batch(NamedTuple):
-    """Some samples of all modalities, scaled.
-
-    Parameters
-    ----------
-    arrays : tuple of Tensor
-        Per modality a tensor of shape (n_samples, width); missing rows hold zeros.
-    observed : Tensor of shape (n_modalities, n_samples) or None
-        True where a sample has the modality; None where nothing is missing.
-    allowed : Tensor of shape (n_components, n_samples), default=None
-        True where a sample may belong to a cell; None where nothing is known.
-    regimes : Tensor of shape (1, n_samples), default=None
-        Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
-    """
-
-    arrays: tuple[Tensor, ...]
-    observed: Tensor | None
-    allowed: Tensor | None = None
-    regimes: Tensor | None = None
-
-
-class BoundWithErrors(NamedTuple):
-    """The bound of some samples, and what it was computed from.
-
-    Parameters
-    ----------
-    values : Tensor of shape (n_samples,)
-        Bounds in nats.
-    squared_errors : Tensor of shape (n_modalities, n_samples)
-        Squared reconstruction errors, summed over elements.
-    """
-
-    values: Tensor
-    squared_errors: Tensor
 
 
 class MultimodalVAE(nn.Module):
@@ -69,7 +34,8 @@ class MultimodalVAE(nn.Module):
     encoders : sequence of torch.nn.Module
         Per modality a module from (n_samples, \*shape) to (n_samples, 2 * latent_dim).
     decoders : sequence of torch.nn.Module
-        Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape).
+        Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape), or a
+        :class:`ClusterExpert`.
     prior : CausalPrior
         The prior.
     shapes : sequence of tuple of int
@@ -128,23 +94,37 @@ class MultimodalVAE(nn.Module):
         log_vars = log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
         return product_of_experts(means, log_vars, batch.observed, self.prior_expert)
 
-    def decode(self, z: Tensor) -> list[Tensor]:
+    @property
+    def cluster_experts(self) -> list[int]:
+        """Numbers of the modalities that depend on the cluster alone."""
+        return [m for m, d in enumerate(self.decoders) if isinstance(d, ClusterExpert)]
+
+    def decode(self, z: Tensor, components: Tensor | None = None) -> list[Tensor]:
         """Return the decoded means of all modalities, flattened.
 
         Parameters
         ----------
         z : Tensor of shape (n_samples, latent_dim)
             Points of the latent space.
+        components : Tensor of int of shape (n_samples,), default=None
+            Component of each point, whose curve an expert returns; None takes the most probable.
 
         Returns
         -------
         list of Tensor
             Per modality a tensor of shape (n_samples, width).
         """
-        return [decoder(z).flatten(1) for decoder in self.decoders]
+        if components is None and self.cluster_experts:
+            components = self.log_responsibilities(None, z).argmax(dim=0)
+        return [
+            decoder.means()[components]
+            if isinstance(decoder, ClusterExpert)
+            else decoder(z).flatten(1)
+            for decoder in self.decoders
+        ]
 
     def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
-        """Return the squared reconstruction errors, summed over elements.
+        """Return the squared errors of what is decoded from latent points, summed over elements.
 
         Parameters
         ----------
@@ -156,12 +136,16 @@ class MultimodalVAE(nn.Module):
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
-            Zero where a modality is missing.
+            Zero where a modality is missing, or depends on the cluster alone.
         """
         errors = torch.stack(
             [
-                nn.functional.mse_loss(mean, array, reduction="none").sum(dim=1)
-                for array, mean in zip(batch.arrays, self.decode(z), strict=True)
+                z.new_zeros(len(z))
+                if isinstance(decoder, ClusterExpert)
+                else nn.functional.mse_loss(decoder(z).flatten(1), array, reduction="none").sum(
+                    dim=1
+                )
+                for array, decoder in zip(batch.arrays, self.decoders, strict=True)
             ]
         )
         return errors if batch.observed is None else errors * batch.observed
@@ -201,8 +185,9 @@ class MultimodalVAE(nn.Module):
         """
         if self.modality_weights is not None:
             return self.modality_weights * torch.exp(-self.log_variances)
-        widths = self._widths()
-        return widths.mean() / (widths * self.log_variances.exp().mean())
+        widths, rows = self._widths(), self._decoded_rows
+        factors = widths[rows].mean() / (widths * self.log_variances[rows].exp().mean())
+        return torch.where(widths > 0, factors, 0.0)
 
     def training_log_likelihood(
         self, squared_errors: Tensor, observed: Tensor | None = None
@@ -226,36 +211,71 @@ class MultimodalVAE(nn.Module):
         """
         if self.modality_weights is not None:
             return self.modality_weights @ self.log_likelihoods(squared_errors, observed)
-        widths = self._widths()[:, None]
-        mean_width, log_variance = widths.mean(), self.log_variances.exp().mean().log()
+        rows = self._decoded_rows
+        if rows == []:
+            return squared_errors.sum(dim=0)  # zero: there are experts alone
+        widths = self._widths()[rows, None]
+        mean_width, log_variance = widths.mean(), self.log_variances[rows].exp().mean().log()
+        errors = squared_errors[rows] * (mean_width / widths)
         if observed is not None:
-            mean_width = mean_width * observed
-        errors = squared_errors * (widths.mean() / widths)
+            mean_width = mean_width * observed[rows]
         return isotropic_log_likelihood(errors, mean_width, log_variance).sum(dim=0)
 
+    @property
+    def _decoded_rows(self) -> slice | list[int]:
+        """The modalities that are decoded from the latent point."""
+        experts = self.cluster_experts
+        rows = [m for m in range(len(self.decoders)) if m not in experts]
+        return rows if experts else slice(None)
+
     def _widths(self) -> Tensor:
-        """Return the number of elements of each modality."""
-        return self.log_variances.new_tensor([math.prod(shape) for shape in self.shapes])
+        """Return the number of elements of each modality, 0 where there is a cluster expert."""
+        widths = [math.prod(shape) for shape in self.shapes]
+        for m in self.cluster_experts:
+            widths[m] = 0
+        return self.log_variances.new_tensor(widths)
+
+    def evidence(self, batch: Batch) -> Tensor | float:
+        """Return what experts say about the cells in training.
+
+        Balanced modalities are balanced in what they ask of the latent point; experts ask nothing
+        of it, and count in full.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples), or 0.0 if there are no experts
+            To be added to the expected log-densities of the cells.
+        """
+        parts, weights = expert_log_likelihoods(self.decoders, batch), self.modality_weights
+        return sum((p if weights is None else weights[m] * p for m, p in parts.items()), start=0.0)
 
     def log_responsibilities(
         self,
-        posterior: DiagonalGaussian,
+        posterior: DiagonalGaussian | None,
         z: Tensor | None = None,
         allowed: Tensor | None = None,
         regimes: Tensor | None = None,
+        evidence: Tensor | float = 0.0,
     ) -> Tensor:
         """Return the log-responsibilities of the cells (Eq. 16).
 
         Parameters
         ----------
-        posterior : DiagonalGaussian
-            Posterior of the samples.
+        posterior : DiagonalGaussian or None
+            Posterior of the samples; None only with ``z``.
         z : Tensor of shape (n_samples, latent_dim), default=None
             Where to evaluate the densities; None takes the expectation over the posterior.
         allowed : Tensor of shape (n_components, n_samples), default=None
             Cells that a sample may belong to; the others get -inf. None allows all.
         regimes : Tensor of shape (1, n_samples), default=None
             Which nodes were set from outside; None for none.
+        evidence : Tensor of shape (n_components, n_samples), default=0.0
+            What experts say.
 
         Returns
         -------
@@ -264,7 +284,7 @@ class MultimodalVAE(nn.Module):
         """
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-        log_density = self.log_density(posterior, allowed)
+        log_density = self.log_density(posterior, allowed) + evidence
         return _log_responsibilities(self.log_weights(regimes), log_density)
 
     def log_weights(self, regimes: Tensor | None, noise: Tensor | None = None) -> Tensor:
@@ -331,10 +351,12 @@ class MultimodalVAE(nn.Module):
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
         log_weights = self.log_weights(batch.regimes, score_noise)
-        log_density = self.log_density(posterior, batch.allowed)
+        evidence = self.evidence(batch)
+        log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-            gamma = _log_responsibilities(log_weights, self.log_density(at_z, batch.allowed))
+            at_z = self.log_density(at_z, batch.allowed) + evidence
+            gamma = _log_responsibilities(log_weights, at_z)
             mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         else:
             mixture = mixture_log_evidence(log_weights, log_density)

@@ -1,25 +1,17 @@
-"""Seeded data sets whose factors, and the graph that generated them, are known."""
+"""Images of discs and bars, and digits with curves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 
-import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_scalar
 
-__all__ = [
-    "load_digits_with_curves",
-    "make_circles_images",
-    "make_grey_bars",
-    "make_sized_circles",
-    "make_striped_circles",
-]
+from ._factors import draw_factors
 
 # The gap between neighbouring outcomes in standard deviations of the value at overlap 1: a
 # threshold halfway errs for Phi(-2.75) = 0.3 % of the samples.
@@ -148,7 +140,7 @@ def make_circles_images(
         raise ValueError(f"graph must be one of {list(_CIRCLE_GRAPHS)}, got {graph!r}.")
     check_scalar(image_size, "image_size", Integral, min_val=1)
     scales = _overlapping(_CIRCLE_CENTRES, overlap)
-    bunch, random_state = _draw_factors(
+    bunch, random_state = draw_factors(
         n_samples, _CIRCLE_GRAPHS[graph], _CIRCLE_CENTRES, scales, random_state
     )
     bunch.images = _render_discs(bunch, image_size)
@@ -193,7 +185,7 @@ def make_striped_circles(n_samples=4096, *, overlap=1.0, random_state=None):
     (100, 4)
     """
     scales = _overlapping(_STRIPED_CENTRES, overlap)
-    bunch, _ = _draw_factors(n_samples, _STRIPED_GRAPH, _STRIPED_CENTRES, scales, random_state)
+    bunch, _ = draw_factors(n_samples, _STRIPED_GRAPH, _STRIPED_CENTRES, scales, random_state)
     bunch.images = _render_discs(bunch, 28)
     return bunch
 
@@ -230,7 +222,7 @@ def make_sized_circles(n_samples=4096, *, overlap=1.0, random_state=None):
     [2, 3]
     """
     scales = _overlapping(_SIZED_CENTRES, overlap)
-    bunch, _ = _draw_factors(n_samples, _SIZED_GRAPH, _SIZED_CENTRES, scales, random_state)
+    bunch, _ = draw_factors(n_samples, _SIZED_GRAPH, _SIZED_CENTRES, scales, random_state)
     bunch.images = _render_discs(bunch, 28)
     return bunch
 
@@ -266,7 +258,7 @@ def make_grey_bars(n_samples=3000, *, random_state=None):
     >>> bars.images.shape, bars.factor_names
     ((100, 24, 24), ['brightness', 'thickness', 'place'])
     """
-    bunch, random_state = _draw_factors(
+    bunch, random_state = draw_factors(
         n_samples, _BAR_GRAPH, _BAR_CENTRES, _BAR_SCALES, random_state
     )
     brightness, thickness, place = bunch.factor_values.T[:, :, None]
@@ -333,33 +325,6 @@ def _overlapping(centres: Mapping[str, Sequence[float]], overlap: float) -> dict
     """Return the standard deviations that put neighbouring outcomes _GAP / overlap apart."""
     check_scalar(overlap, "overlap", Real, min_val=0.0)
     return {name: (means[1] - means[0]) / _GAP * overlap for name, means in centres.items()}
-
-
-def _draw_factors(
-    n_samples: int,
-    graph: Mapping[str, tuple[Sequence[str], ArrayLike]],
-    centres: Mapping[str, Sequence[float]],
-    scales: Mapping[str, float],
-    random_state: int | np.random.RandomState | None,
-) -> tuple[Bunch, np.random.RandomState]:
-    """Draw outcomes along the graph (which names parents first), then the values behind them."""
-    check_scalar(n_samples, "n_samples", Integral, min_val=1)
-    random_state = check_random_state(random_state)
-    dag, cpts, outcomes, values = nx.DiGraph(), {}, {}, []
-    for name, (parents, table) in graph.items():
-        cpts[name] = np.asarray(table, dtype=np.float64)
-        dag.add_node(name, size=cpts[name].shape[-1])
-        dag.add_edges_from((parent, name) for parent in parents)
-        cumulative = cpts[name].cumsum(axis=-1)[tuple(outcomes[parent] for parent in parents)]
-        # The last step of the cumulative sum may round to below 1 and is not needed.
-        outcome = (random_state.uniform(size=(n_samples, 1)) > cumulative[..., :-1]).sum(axis=-1)
-        outcomes[name] = outcome
-        values.append(random_state.normal(np.asarray(centres[name])[outcome], scales[name]))
-    factors = np.column_stack(list(outcomes.values()))
-    bunch = Bunch(factors=factors, factor_names=list(dag), factor_values=np.column_stack(values))
-    sizes = [size for _, size in dag.nodes(data="size")]
-    bunch.update(target=np.ravel_multi_index(factors.T, sizes), dag=dag, cpts=cpts)
-    return bunch, random_state
 
 
 def _render_discs(bunch: Bunch, image_size: int) -> np.ndarray:

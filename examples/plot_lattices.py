@@ -1,0 +1,230 @@
+"""
+Lattices: an image, a law, and two nodes
+========================================
+
+The second experiment of the paper (Section 4.2, Figure 3): printed lattices of two geometries, each
+with an image and a stress-strain curve. The curve is decoded by a law, a line of two pieces, whose
+slopes and knot are learned for each cluster in MPa and strain. The paper's data is not public: the
+lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
+"""
+
+# %%
+# Preparation
+# -----------
+# As in Appendix B.2: images of 32 x 32 whose pixels have zero mean and unit variance, flips along
+# each axis, and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa, since the
+# estimator scales inside and gives the parameters of the law back in these units. Each flip comes
+# with a copy of its curve, so that standard errors of the parameters are half of what they should
+# be: multiply them by 2.
+import warnings
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
+from matplotlib.patches import Ellipse
+
+from skcausalpima import CausalPIMA
+from skcausalpima.datasets import make_lattices
+from skcausalpima.exceptions import ArrangementWarning
+from skcausalpima.modules import ExpertDecoder, piecewise_linear
+
+lattices = make_lattices(random_state=0)
+images = lattices.images - lattices.images.mean(axis=(1, 2), keepdims=True)
+images /= images.std(axis=(1, 2), keepdims=True)
+order = np.random.default_rng(0).permutation(91)
+train, validation, test = np.split(order, [74, 82])
+
+
+def augmented(rows):
+    """Return images, their flips, and the curves that belong to them."""
+    chosen = images[rows]
+    flips = [chosen, chosen[:, ::-1], chosen[:, :, ::-1], chosen[:, ::-1, ::-1]]
+    return [np.concatenate(flips), np.tile(lattices.curves[rows], (4, 1))]
+
+
+X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
+
+# %%
+# Two fits
+# --------
+# *Defaults*, with two latent dimensions so that the latent space can be drawn. The samples of a
+# cluster differ from each other by more than noise from point to point: ``scatter=True`` says that
+# the parameters of the law scatter between samples. Without it, the hundred points of a curve count
+# as a hundred independent witnesses, which outvote the image where curves of different lattices
+# come close.
+#
+# *The paper's settings*: convolutional encoders, random start, diagonal covariances, gamma at the
+# sampled latent point and noise from point to point. The law alone is ours in one respect: its
+# parameters are refitted in closed form after each epoch. At the paper's learning rate of 1.25e-5
+# fifty epochs are not enough to leave the start, so a hundred times that rate is tried too. Neither
+# finds the lattice here: the law fits the curves, and the images have no say against it.
+strain = lattices.curve_points
+law = piecewise_linear(2, intercept=False)
+default = CausalPIMA(
+    (2, 2),
+    latent_dim=2,
+    experts=[None, ExpertDecoder(law, strain, scatter=True)],
+    random_state=0,
+)
+paper = CausalPIMA(
+    (2, 2),
+    latent_dim=2,
+    experts=[None, ExpertDecoder(law, strain)],
+    encoders="conv",
+    decoders=["conv", None],
+    init="paper",
+    covariance_type="diag",
+    covariance_shrinkage=0,
+    modality_weights="elements",
+    responsibilities="sample",
+    prior_expert=False,
+    structure="gradient",
+    learning_rate=1.25e-5,
+    max_iter=50,
+    random_state=0,
+)
+fits = {
+    "default": default,
+    "paper's settings": paper,
+    "paper's, rate 1.25e-3": CausalPIMA(**(paper.get_params() | {"learning_rate": 1.25e-3})),
+}
+
+
+def node_of_the_lattice(est):
+    """Return the node that matches the lattice best, and whether its outcomes are swapped."""
+    agree = np.mean(est.node_labels_ == factors[:, :1], axis=0)
+    node = int(np.argmax(np.maximum(agree, 1 - agree)))
+    return node, int(agree[node] < 0.5)
+
+
+def accuracy(est, rows):
+    """Return the share of samples whose lattice the matching node tells."""
+    node, swapped = node_of_the_lattice(est)
+    nodes = est.predict_nodes([images[rows], lattices.curves[rows]])
+    return np.mean(nodes[:, node] == (lattices.factors[rows, 0] ^ swapped))
+
+
+print("Accuracy of the node that matches the lattice     train  validation  test")
+for name, est in fits.items():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArrangementWarning)
+        est.fit(X)
+    print(f"{name:48s} " + "  ".join(f"{accuracy(est, r):7.3f}" for r in (train, validation, test)))
+
+# %%
+# What the law learned
+# --------------------
+# The parameters of each component, beside the means of the parameters that its samples were made
+# with. ``_sd`` is how much they scatter between samples.
+table, truth = default.expert_params_["modality1"], np.tile(lattices.law_parameters[train], (4, 1))
+for component in np.unique(default.labels_):
+    own = truth[default.labels_ == component]
+    states = "".join(map(str, default.cluster_states_[component]))
+    print(f"component {states}, {len(own) // 4} lattices")
+    for name, values in zip(lattices.law_names, own.T, strict=True):
+        print(
+            f"    {name}: {table[name][component]:7.3f} +- {2 * table[f'{name}_se'][component]:.3f}"
+            f", sd {table[f'{name}_sd'][component]:.3f}   (made with {values.mean():7.3f}, "
+            f"sd {values.std():.3f})"
+        )
+
+# %%
+# Merged clusters
+# ---------------
+# In the paper the two clusters of octets merged, since octet curves vary less. ``separation_``
+# lists pairs whose Gaussians overlap and components without samples; curves that nearly agree show
+# in the table above.
+for name, est in fits.items():
+    print(
+        f"{name}: merged pairs {est.separation_.merged.tolist()}, "
+        f"empty components {est.separation_.empty.tolist()}"
+    )
+
+# %%
+# The panels of Figure 3
+# ----------------------
+# In panel (a) the latent space with two standard deviations of each cluster, octets blue and
+# gyroids red; in (b) the curves and the law of each cluster; in (c) the graph, in (d) its tables;
+# in (e) the mean of each cluster as an image. Above the defaults, below the paper's settings. With
+# the defaults the latent space holds what the images show, the lattice: the profile of the curve is
+# left to the law, and clusters that differ in it alone overlap there.
+COLOURS = np.array(["tab:blue", "tab:red"])
+lattice = lattices.factors[train, 0]
+
+
+def draw_latent(axis, est):
+    """Draw the samples by lattice, and an ellipse per component."""
+    points = est.transform(X)[: len(train)]
+    axis.scatter(*points.T, c=COLOURS[lattice], s=8)
+    covariances = est.cluster_covariances_
+    for component in np.unique(est.labels_):
+        matrix = covariances[component]
+        matrix = np.diag(matrix) if matrix.ndim == 1 else matrix
+        values, vectors = np.linalg.eigh(matrix)
+        angle = np.degrees(np.arctan2(*vectors[::-1, 1]))
+        centre = est.cluster_means_[component]
+        size = 4 * np.sqrt(values[::-1])  # two standard deviations to either side
+        axis.add_patch(Ellipse(centre, *size, angle=angle, fc="grey", ec="black", alpha=0.3))
+        axis.annotate("".join(map(str, est.cluster_states_[component])), centre, weight="bold")
+    axis.set(title="(a) latent space", xticks=[], yticks=[])
+
+
+def draw_curves(axis, est):
+    """Draw the curves by lattice, and the law of each component."""
+    for k in (0, 1):
+        axis.plot(strain, lattices.curves[train][lattice == k].T, c=COLOURS[k], lw=0.4, alpha=0.5)
+    laws = est.expert_params_["modality1"]
+    for component in np.unique(est.labels_):
+        before, after, knot = (laws[name][component] for name in lattices.law_names)
+        stress = before * np.minimum(strain, knot) + after * np.maximum(strain - knot, 0)
+        axis.plot(strain, stress, "k--", lw=1.5)
+        axis.annotate("".join(map(str, est.cluster_states_[component])), (0.302, stress[-1]))
+    axis.set(title="(b) curves and laws", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
+
+
+def draw_graph(axis, est):
+    """Draw the graph with the weights of its edges."""
+    node, _ = node_of_the_lattice(est)
+    names = {name: name for name in est.dag_}
+    names[list(est.dag_)[node]] += "\nlattice"
+    places = {"N1": (0, 0), "N2": (1, 0)}
+    style = {"node_size": 2200, "node_color": "lightgrey", "ax": axis}
+    nx.draw_networkx(est.dag_, places, labels=names, **style)
+    weights = {edge[:2]: f"{edge[2]:.2f}" for edge in est.dag_.edges(data="weight")}
+    nx.draw_networkx_edge_labels(est.dag_, places, weights, ax=axis)
+    axis.set(title="(c) graph", xlim=(-0.4, 1.4))
+    axis.set_axis_off()
+
+
+def draw_tables(axis, est):
+    """Write the conditional probabilities."""
+    lines = []
+    for name, cpt in est.cpts_.items():
+        parents = list(est.dag_.predecessors(name))
+        for states in np.ndindex(*cpt.shape[:-1]):
+            given = ", ".join(f"{p}={s}" for p, s in zip(parents, states, strict=True))
+            values = "  ".join(f"{p:.2f}" for p in cpt[states])
+            lines.append((f"p({name} | {given})" if given else f"p({name})").ljust(16) + values)
+    axis.text(0, 0.5, "\n".join(lines), family="monospace", va="center")
+    axis.set(title="(d) tables")
+    axis.set_axis_off()
+
+
+def draw_means(axis, est):
+    """Show the decoded means of all components in the order of their outcomes."""
+    order = np.lexsort(est.cluster_states_.T[::-1])
+    decoded = est.inverse_transform(est.cluster_means_)[0][order].reshape(2, 2, 32, 32)
+    axis.imshow(np.block([[*row] for row in decoded]), cmap="gray")
+    axis.set(title="(e) means, rows N1, columns N2", xticks=[16, 48], yticks=[16, 48])
+    axis.set(xticklabels=["0", "1"], yticklabels=["0", "1"])
+
+
+fig, axes = plt.subplots(2, 5, figsize=(19, 7.5), layout="constrained")
+for row, name in zip(axes, ("default", "paper's, rate 1.25e-3"), strict=True):
+    est = fits[name]
+    for axis, draw in zip(
+        row, (draw_latent, draw_curves, draw_graph, draw_tables, draw_means), strict=True
+    ):
+        draw(axis, est)
+    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}")
+plt.show()

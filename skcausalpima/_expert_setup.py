@@ -1,0 +1,57 @@
+"""The estimator's ``experts``: which modality is decoded by which law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._parameters import per_modality
+from .modules import ExpertDecoder, shared_entries
+
+
+def resolve_experts(
+    experts: Any,
+    decoders: Sequence,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+    node_sizes: Sequence[int],
+    node_names: Sequence[str],
+) -> list[ExpertDecoder | None]:
+    """Return one checked expert or None per modality.
+
+    A bare function is the law of a modality with one axis, sampled evenly from 0 to 1.
+    """
+    resolved = per_modality(experts, names, "experts", "ExpertDecoder, function", can_be_expert)
+    for m, (name, shape) in enumerate(zip(names, shapes, strict=True)):
+        if resolved[m] is None:
+            continue
+        where = f"experts[{name!r}]"
+        if decoders[m] is not None:
+            raise ValueError(
+                f"modality {name!r} has both a decoder and an expert: leave one of them None."
+            )
+        if not isinstance(resolved[m], ExpertDecoder):
+            resolved[m] = _bare(resolved[m], where, shape)
+        resolved[m].check(where, shape)
+        shared_entries(resolved[m], node_sizes, node_names)
+    return resolved
+
+
+def can_be_expert(value: Any) -> bool:
+    """Say whether a value can be an expert."""
+    return isinstance(value, ExpertDecoder) or callable(value)
+
+
+def _bare(f: Callable, where: str, shape: tuple[int, ...]) -> ExpertDecoder:
+    """Make an expert of a function alone."""
+    if len(shape) != 1:
+        raise ValueError(
+            f"{where} is a bare function, which is sampled at numpy.linspace(0, 1, width), but the "
+            f"modality has shape {shape}: use ExpertDecoder(f, x) to say what x is."
+        )
+    try:
+        return ExpertDecoder(f, np.linspace(0.0, 1.0, shape[0]))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from error

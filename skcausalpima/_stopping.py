@@ -1,0 +1,83 @@
+"""When training ends: the bound has stopped rising, or a law has diverged."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Sequence
+
+import torch
+
+from ._expert_fitting import expert_modules
+from .exceptions import ExpertWarning
+from .modules import ClusterExpert, MultimodalVAE, SampleExpert
+
+
+class Stopper:
+    """Early stopping: has the objective stopped rising?"""
+
+    def __init__(self, tol: float, n_iter_no_change: int) -> None:
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.best, self.waited, self.converged = -math.inf, 0, False
+        self.best_state, self.best_temperature = None, None
+
+    def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
+        """Take note of one epoch; with a model, keep its state where it is the best so far."""
+        self.waited = 0 if objective > self.best + self.tol else self.waited + 1
+        if model is not None and objective > self.best:
+            self.best_state = copy.deepcopy(model.state_dict())
+            self.best_temperature = model.prior.temperature
+        self.best = max(self.best, objective)
+        self.converged = self.tol > 0 and self.waited >= self.n_iter_no_change
+        return self.converged
+
+    def restore(self, model: MultimodalVAE) -> None:
+        """Go back to the best state, if states were kept."""
+        if self.best_state is not None:
+            model.load_state_dict(self.best_state)
+            model.prior.temperature = self.best_temperature
+
+
+class ExpertGuard:
+    """Keeps the last state of a model in which all laws that gradients train were finite."""
+
+    def __init__(self, model: MultimodalVAE, names: Sequence[str]) -> None:
+        self.model, self.names, self.state = model, names, None
+        self.experts = [
+            (m, expert)
+            for m, expert in expert_modules(model)
+            if any(parameter.requires_grad for parameter in expert.parameters())
+        ]
+
+    def keep(self) -> None:
+        """Take note of a good state."""
+        if self.experts:
+            self.state = copy.deepcopy(self.model.state_dict())
+
+    def restored(self, epoch: int, phase: str = "training") -> bool:
+        """Say whether a law has diverged; if so, warn and bring back the last good state."""
+        for m, expert in self.experts:
+            before = self._coordinates(expert)
+            if torch.isfinite(before).all() and torch.isfinite(expert.scaled_curves(before)).all():
+                continue
+            self.model.load_state_dict(self.state)
+            values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
+            table = {n: values[:, k].tolist() for k, n in enumerate(expert.expert.names)}
+            warnings.warn(
+                f"The law {expert.expert.function_name} of modality {self.names[m]!r} diverged in "
+                f"epoch {epoch + 1} of {phase}, which ends here. The state before that epoch is "
+                f"kept; its parameters, by component of the grid, are {table}. Use a smaller "
+                "learning_rate, max_grad_norm, or bounds.",
+                ExpertWarning,
+                stacklevel=2,
+            )
+            return True
+        return False
+
+    @torch.no_grad()
+    def _coordinates(self, expert: ClusterExpert | SampleExpert) -> torch.Tensor:
+        """Return the unbounded coordinates of all cells, or at their centres."""
+        if isinstance(expert, ClusterExpert):
+            return expert.coordinates()
+        return expert.coordinates(self.model.prior.means)

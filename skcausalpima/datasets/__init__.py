@@ -1,0 +1,19 @@
+"""Seeded data sets whose factors, and the graph that generated them, are known."""
+
+from ._images import (
+    load_digits_with_curves,
+    make_circles_images,
+    make_grey_bars,
+    make_sized_circles,
+    make_striped_circles,
+)
+from ._lattices import make_lattices
+
+__all__ = [
+    "load_digits_with_curves",
+    "make_circles_images",
+    "make_grey_bars",
+    "make_lattices",
+    "make_sized_circles",
+    "make_striped_circles",
+]

@@ -1,0 +1,39 @@
+"""Factors drawn along a known graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+
+import networkx as nx
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.validation import check_scalar
+
+
+def draw_factors(
+    n_samples: int,
+    graph: Mapping[str, tuple[Sequence[str], ArrayLike]],
+    centres: Mapping[str, Sequence[float]],
+    scales: Mapping[str, float],
+    random_state: int | np.random.RandomState | None,
+) -> tuple[Bunch, np.random.RandomState]:
+    """Draw outcomes along the graph (which names parents first), then the values behind them."""
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
+    random_state = check_random_state(random_state)
+    dag, cpts, outcomes, values = nx.DiGraph(), {}, {}, []
+    for name, (parents, table) in graph.items():
+        cpts[name] = np.asarray(table, dtype=np.float64)
+        dag.add_node(name, size=cpts[name].shape[-1])
+        dag.add_edges_from((parent, name) for parent in parents)
+        cumulative = cpts[name].cumsum(axis=-1)[tuple(outcomes[parent] for parent in parents)]
+        # The last step of the cumulative sum may round to below 1 and is not needed.
+        outcome = (random_state.uniform(size=(n_samples, 1)) > cumulative[..., :-1]).sum(axis=-1)
+        outcomes[name] = outcome
+        values.append(random_state.normal(np.asarray(centres[name])[outcome], scales[name]))
+    factors = np.column_stack(list(outcomes.values()))
+    bunch = Bunch(factors=factors, factor_names=list(dag), factor_values=np.column_stack(values))
+    sizes = [size for _, size in dag.nodes(data="size")]
+    bunch.update(target=np.ravel_multi_index(factors.T, sizes), dag=dag, cpts=cpts)
+    return bunch, random_state

@@ -1,0 +1,43 @@
+"""What goes into the model, and what its bound is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Some samples of all modalities, scaled.
+
+    Parameters
+    ----------
+    arrays : tuple of Tensor
+        Per modality a tensor of shape (n_samples, width); missing rows hold zeros.
+    observed : Tensor of shape (n_modalities, n_samples) or None
+        True where a sample has the modality; None where nothing is missing.
+    allowed : Tensor of shape (n_components, n_samples), default=None
+        True where a sample may belong to a cell; None where nothing is known.
+    regimes : Tensor of shape (1, n_samples), default=None
+        Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
+    """
+
+    arrays: tuple[Tensor, ...]
+    observed: Tensor | None
+    allowed: Tensor | None = None
+    regimes: Tensor | None = None
+
+
+class BoundWithErrors(NamedTuple):
+    """The bound of some samples, and what it was computed from.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_samples,)
+        Bounds in nats.
+    squared_errors : Tensor of shape (n_modalities, n_samples)
+        Squared reconstruction errors, summed over elements.
+    """
+
+    values: Tensor
+    squared_errors: Tensor

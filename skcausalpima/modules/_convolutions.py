@@ -1,0 +1,268 @@
+"""Convolutional encoders and decoders (Appendix B.2), for curves and images of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+#: Channels of the encoders' two layers, by number of spatial axes.
+ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
+
+#: Channels that the decoders start from, and those of their first two layers.
+DECODER_CHANNELS = {1: (8, 16, 8), 2: (32, 64, 32)}
+
+_CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
+_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+_NORMALIZATION = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+
+def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """Split the shape of a sample into its spatial axes and its number of channels.
+
+    Channels come last, scikit-learn's habit: one axis is a curve, two a grey image, three an image
+    of shape (height, width, channels).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample.
+
+    Returns
+    -------
+    spatial : tuple of int
+        One or two numbers.
+    n_channels : int
+        1 where the shape has no axis for it.
+
+    Raises
+    ------
+    ValueError
+        If there are more than three axes.
+
+    Examples
+    --------
+    >>> from skcausalpima.modules import spatial_shape
+    >>> spatial_shape((100,)), spatial_shape((28, 28)), spatial_shape((28, 28, 3))
+    (((100,), 1), ((28, 28), 1), ((28, 28), 3))
+    """
+    shape = tuple(shape)
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(
+            f"'conv' needs curves (width,) or images (height, width) or (height, width, channels), "
+            f"got samples of shape {shape}."
+        )
+    return (shape[:2], shape[2]) if len(shape) == 3 else (shape, 1)
+
+
+def _drawn(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
+    """Draw weights and biases as PyTorch does, but from the generator alone."""
+    bound = 1.0 / math.sqrt(fan_in)
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+class ConvEncoder(nn.Module):
+    r"""Encode curves or images by two convolutions and a linear layer.
+
+    Kernels of size 3, exponential linear units and batch normalization, as in Appendix B.2; each
+    convolution halves the resolution. With ``linear``, a linear map of the input is added to the
+    mean, which the warm start needs.
+
+    Batches matter in training only: in evaluation mode, in which the estimator predicts, running
+    averages take the place of the statistics of the batch.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample, see :func:`spatial_shape`.
+    latent_dim : int
+        Dimension of the latent space.
+    generator : torch.Generator
+        Source of the start values.
+    linear : bool, default=True
+        Whether the mean has the linear path. It starts at zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ConvEncoder
+    >>> encoder = ConvEncoder((5, 7, 3), 2, torch.Generator()).eval()
+    >>> encoder(torch.zeros(3, 5, 7, 3)).shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        generator: torch.Generator,
+        linear: bool = True,
+    ) -> None:
+        super().__init__()
+        self.spatial, channels = spatial_shape(shape)
+        self.n_channels, n_axes = channels, len(self.spatial)
+        sizes, layers = self.spatial, []
+        for out in ENCODER_CHANNELS[n_axes]:
+            layer = nn.utils.skip_init(
+                _CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1
+            )
+            fan_in = channels * 3**n_axes
+            layers += [_drawn(layer, fan_in, generator), nn.ELU(), _NORMALIZATION[n_axes](out)]
+            channels, sizes = out, tuple(math.ceil(size / 2) for size in sizes)
+        self.convolutions = nn.Sequential(*layers)
+        width = channels * math.prod(sizes)
+        self.last = nn.utils.skip_init(nn.Linear, width, 2 * latent_dim)
+        _drawn(self.last, width, generator)
+        self.linear = None
+        if linear:
+            self.linear = nn.utils.skip_init(nn.Linear, math.prod(shape), latent_dim, bias=False)
+            nn.init.zeros_(self.linear.weight)
+
+    @torch.no_grad()
+    def start_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
+        """Start as a linear encoder with a small nonlinear part.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (latent_dim, width)
+            The linear map.
+        bias : Tensor of shape (latent_dim,)
+            Offset of the mean.
+        log_var : Tensor of shape (latent_dim,)
+            Log-variance for all samples.
+        """
+        if self.linear is None:
+            return
+        self.last.weight.mul_(0.1)
+        self.last.bias.copy_(torch.cat([bias, log_var]))
+        self.linear.weight.copy_(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        r"""Return mean and log-variance of the posterior, side by side.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, \*shape)
+            One modality, channels last.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, 2 * latent_dim)
+            Means, then log-variances.
+        """
+        channels_last = x.reshape(len(x), *self.spatial, self.n_channels)
+        output = self.last(self.convolutions(channels_last.movedim(-1, 1)).flatten(1))
+        if self.linear is None:
+            return output
+        linear = self.linear(x.flatten(1))
+        return output + nn.functional.pad(linear, (0, linear.shape[1]))
+
+
+class ConvDecoder(nn.Module):
+    r"""Decode curves or images by a linear layer and three transposed convolutions.
+
+    Kernels of size 3 and rectified linear units, as in Appendix B.2, from a quarter of the
+    resolution. The first two layers double it (the paper prints a stride of 3, which does not lead
+    back to the shape of its images), cut to the shape; the last one keeps it. With ``linear``, a
+    linear map of the latent point is added.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample, see :func:`spatial_shape`.
+    latent_dim : int
+        Dimension of the latent space.
+    generator : torch.Generator
+        Source of the start values.
+    linear : bool, default=True
+        Whether the linear path exists. It starts at zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ConvDecoder
+    >>> decoder = ConvDecoder((5, 7, 3), 2, torch.Generator())
+    >>> decoder(torch.zeros(4, 2)).shape
+    torch.Size([4, 5, 7, 3])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int,
+        generator: torch.Generator,
+        linear: bool = True,
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        spatial, n_channels = spatial_shape(shape)
+        n_axes = len(spatial)
+        halved = [tuple(math.ceil(size / by) for size in spatial) for by in (4, 2, 1)]
+        channels = [*DECODER_CHANNELS[n_axes], n_channels]
+        self.start_shape = (channels[0], *halved[0])
+        self.first = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(self.start_shape))
+        _drawn(self.first, latent_dim, generator)
+        layers: list[nn.Module] = []
+        sizes = [halved[0], halved[1], halved[2], halved[2]]
+        for k in range(3):
+            stride = 2 if k < 2 else 1
+            extra = tuple(
+                after - (before - 1) * stride - 1
+                for before, after in zip(sizes[k], sizes[k + 1], strict=True)
+            )
+            layer = nn.utils.skip_init(
+                _TRANSPOSED[n_axes],
+                *channels[k : k + 2],
+                kernel_size=3,
+                stride=stride,
+                padding=1,
+                output_padding=extra,
+            )
+            layers += [_drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
+        self.convolutions = nn.Sequential(*layers[:-1])
+        self.linear = None
+        if linear:
+            self.linear = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(shape))
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+
+    @torch.no_grad()
+    def start_linear(self, weight: Tensor, bias: Tensor) -> None:
+        """Start as a linear decoder; the convolutions begin with no say.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (width, latent_dim)
+            The linear map.
+        bias : Tensor of shape (width,)
+            Offset.
+        """
+        if self.linear is None:
+            return
+        nn.init.zeros_(self.convolutions[-1].weight)
+        nn.init.zeros_(self.convolutions[-1].bias)
+        self.linear.weight.copy_(weight)
+        self.linear.bias.copy_(bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        r"""Return the decoded means.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, \*shape)
+            Means of the modality, channels last.
+        """
+        maps = torch.relu(self.first(z)).unflatten(1, self.start_shape)
+        output = self.convolutions(maps).movedim(1, -1).flatten(1)
+        if self.linear is not None:
+            output = output + self.linear(z)
+        return output.unflatten(1, self.shape)
