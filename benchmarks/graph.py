@@ -7,7 +7,8 @@ Run with OMP_NUM_THREADS=1. Published networks need the folder that SKCAUSALPIMA
 Every figure is the number of seeds in which the Markov equivalence class (CPDAG) is the true one,
 or the mean structural Hamming distance between classes. ``search`` is the score-based search (BIC)
 that ``structure="refined"`` makes, ``gradient`` the paper's relaxed graph, thresholded at 0.5. All
-associations are worth at least 0.05 nats given the other parents.
+associations are worth at least 0.05 nats given the other parents. Tables are drawn uniformly, so
+that an outcome may have next to no samples; in the last class each has at least a tenth.
 """
 
 from __future__ import annotations
@@ -35,13 +36,16 @@ CLASSES = {
     "fork": [("a", "b"), ("a", "c")],
     "one edge": [("a", "b")],
     "independent": [],
+    "independent, common outcomes": [],
 }
 
 
 # --- data ------------------------------------------------------------------------------------
 
 
-def random_network(nodes: str, edges: Sequence, rng: np.random.RandomState) -> CategoricalDAG:
+def random_network(
+    nodes: str, edges: Sequence, rng: np.random.RandomState, least_share: float = 0.0
+) -> CategoricalDAG:
     """Draw a network of binary nodes whose every edge is strong enough to be seen."""
     graph = nx.DiGraph()
     graph.add_nodes_from(nodes)
@@ -49,7 +53,8 @@ def random_network(nodes: str, edges: Sequence, rng: np.random.RandomState) -> C
     while True:
         shapes = {node: (2,) * graph.in_degree(node) for node in nodes}
         dag = CategoricalDAG(graph, {k: rng.dirichlet([1, 1], size=s) for k, s in shapes.items()})
-        if all(dag.edge_strength(*edge) >= LEAST_STRENGTH for edge in edges):
+        strong = all(dag.edge_strength(*edge) >= LEAST_STRENGTH for edge in edges)
+        if strong and all(dag.marginal([node]).min() >= least_share for node in nodes):
             return dag
 
 
@@ -120,7 +125,7 @@ def from_true_labels(seeds: Sequence[int]) -> list[str]:
         right = {by_search: 0, by_gradient: 0}
         for seed in seeds:
             rng = np.random.RandomState(seed)
-            truth = random_network("abc", edges, rng)
+            truth = random_network("abc", edges, rng, 0.1 if "common" in name else 0.0)
             counts = rng.multinomial(N_SAMPLES, truth.joint().ravel()).reshape(truth.sizes)
             for method in right:
                 found = with_tables(method(counts, seed), truth)
@@ -163,7 +168,7 @@ def from_features(seeds: Sequence[int]) -> list[str]:
         right = 0
         for seed in seeds:
             rng = np.random.RandomState(seed)
-            truth = random_network("abc", edges, rng)
+            truth = random_network("abc", edges, rng, 0.1 if "common" in name else 0.0)
             outcomes = truth.sample(N_SAMPLES, rng)
             X = visible_features(outcomes, rng)
             found = fitted_graph(truth, X, outcomes, random_state=seed)
