@@ -76,6 +76,7 @@ class OurLoop:
             "n_mixture_updates": 1,
             "n_graph_steps": 0,
             "score_noise": 0.0,
+            "edge_penalty": 0.0,
             "tol": 0.0,
             "n_iter_no_change": 10,
             "generator": torch.Generator().manual_seed(0),
