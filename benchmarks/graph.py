@@ -21,11 +21,11 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import torch
+from nodes import class_distance, named_graph
 
 from skcausalpima import CausalPIMA
 from skcausalpima._structure import search_dag
 from skcausalpima.graph import CategoricalDAG
-from skcausalpima.metrics import node_recovery, structural_hamming_distance
 from skcausalpima.modules import CausalPrior
 
 N_SAMPLES = 4096
@@ -72,11 +72,6 @@ def visible_features(
 # --- graphs ----------------------------------------------------------------------------------
 
 
-def class_distance(found: CategoricalDAG, truth: CategoricalDAG) -> int:
-    """Count the pairs of nodes that two equivalence classes differ in."""
-    return structural_hamming_distance(found.cpdag(), truth.cpdag())
-
-
 def with_tables(adjacency: np.ndarray, truth: CategoricalDAG) -> CategoricalDAG:
     """Return a network on a found graph; its tables do not matter."""
     sizes = np.array(truth.sizes)
@@ -103,16 +98,6 @@ def by_gradient(counts: np.ndarray, seed: int, n_steps: int = 2000) -> np.ndarra
         (-(cells / cells.sum()) @ prior.log_weights()).backward()
         optimizer.step()
     return (prior.edges() >= 0.5).numpy(force=True)
-
-
-def fitted_graph(
-    truth: CategoricalDAG, X: list[np.ndarray], outcomes: np.ndarray, **parameters
-) -> CategoricalDAG:
-    """Fit all modalities; return the graph with its nodes named after the factors they match."""
-    est = CausalPIMA(truth.sizes, **parameters).fit(X)
-    matched = node_recovery(outcomes, est.node_labels_).permutation
-    names = dict(zip(np.array(est.dag_)[matched].tolist(), truth.nodes, strict=True))
-    return est.to_graph().rename_nodes(names)
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -171,7 +156,8 @@ def from_features(seeds: Sequence[int]) -> list[str]:
             truth = random_network("abc", edges, rng, 0.1 if "common" in name else 0.0)
             outcomes = truth.sample(N_SAMPLES, rng)
             X = visible_features(outcomes, rng)
-            found = fitted_graph(truth, X, outcomes, random_state=seed)
+            est = CausalPIMA(truth.sizes, random_state=seed).fit(X)
+            found = named_graph(est, outcomes, truth)
             right += class_distance(found, truth) == 0
             print(name, seed, right, flush=True)
         rows.append(row(name, f"{right} of {len(seeds)}"))

@@ -20,25 +20,22 @@ from __future__ import annotations
 
 import argparse
 import csv
-import functools
 import itertools
 import math
-import os
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
+from node_rows import PLANE, Data, Row, rows
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
-from skcausalpima import CausalPIMA, datasets
+from skcausalpima import CausalPIMA
 from skcausalpima._arrangement import arrange
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.metrics import node_recovery, structural_hamming_distance
@@ -49,9 +46,7 @@ FIELDS = (
     *("gap", "agreement", "graph_distance", "warned", "seconds", "factor_accuracies"),
 )
 TEXT = ("warned", "factor_accuracies")  # the other fields after method are numbers
-OVERLAP = 1.6  # k-means on PCA-5 stays well below an adjusted Rand index of 0.75
 BASELINES = ("k-means", "mixture", "mixture-J")
-PLANE = {"latent_dim": 2}
 PAPER = {
     **PLANE,
     "init": "paper",
@@ -62,116 +57,6 @@ PAPER = {
     "prior_expert": False,
     "structure": "gradient",
 }
-
-
-class Data(NamedTuple):
-    """Modalities of the same samples, their true factors (n_samples, n_factors) and graph."""
-
-    arrays: Sequence[np.ndarray]
-    factors: np.ndarray
-    graph: CategoricalDAG | None = None
-
-
-class Row(NamedTuple):
-    """One line of the table; ``figure`` is the column that the targets are about."""
-
-    load: Callable[[int], Data]
-    sizes: tuple[int, ...]
-    mean: float | None
-    least: float | None
-    parameters: Mapping[str, object] = {}
-    figure: str = "nodes"
-    n_components: int = 5
-
-
-# --- data ------------------------------------------------------------------------------------
-
-
-def generated(seed: int, make: Callable, **parameters) -> Data:
-    """Draw one of the generators of the package."""
-    bunch = make(random_state=seed, **parameters)
-    arrays = [bunch.images, bunch.curves] if "curves" in bunch else [bunch.images]
-    return Data(arrays, bunch.factors, CategoricalDAG(bunch.dag, bunch.cpts))
-
-
-def digits(seed: int) -> Data:
-    """Return scikit-learn's digits, each with a line whose slope is the digit."""
-    bunch = datasets.load_digits_with_curves(noise_variance=0.5, random_state=seed)
-    return Data([bunch.images, bunch.curves], bunch.target[:, None])
-
-
-@functools.cache
-def stored(name: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a file of the data folder."""
-    with np.load(Path(os.environ["SKCAUSALPIMA_DATA"]) / f"{name}.npz") as file:
-        return dict(file)
-
-
-def noisy(curves: np.ndarray, rng: np.random.RandomState, variance: float = 0.5) -> np.ndarray:
-    """Add noise to curves."""
-    return (curves + rng.normal(scale=math.sqrt(variance), size=curves.shape)).astype(np.float32)
-
-
-def mnist(seed: int) -> Data:
-    """Return images of ten digits, each with a line whose slope is the digit."""
-    images, digit = stored("mnist5k")["images"], stored("mnist5k")["digit"].astype(int)
-    lines = digit[:, None] * np.linspace(0.0, 1.0, 20)
-    curves = noisy(lines, np.random.RandomState(seed))
-    return Data([images.astype(np.float32), curves], digit[:, None])
-
-
-def zeros_and_ones(seed: int, n_samples: int = 1000) -> Data:
-    """Return images of zeros and ones, each with one period of a sine or two.
-
-    Two periods come with a zero three times in ten, with a one seven times.
-    """
-    rng = np.random.RandomState(seed)
-    chosen = rng.permutation(np.flatnonzero(stored("mnist5k")["digit"] <= 1))[:n_samples]
-    digit = stored("mnist5k")["digit"][chosen].astype(int)
-    periods = (rng.uniform(size=len(digit)) < np.array([0.3, 0.7])[digit]).astype(int)
-    curves = noisy(np.sin(2 * np.pi * (1 + periods[:, None]) * np.linspace(0.0, 1.0, 20)), rng)
-    images = stored("mnist5k")["images"][chosen].astype(np.float32)
-    return Data([images, curves], np.column_stack([digit, periods]))
-
-
-def nutrimouse(seed: int) -> Data:
-    """Return gene expressions and lipids of 40 mice of two genotypes on five diets."""
-    data = stored("nutrimouse")
-    factors = [np.unique(data[name], return_inverse=True)[1] for name in ("genotype", "diet")]
-    return Data([data["gene"], data["lipid"]], np.column_stack(factors))
-
-
-def mfeat(seed: int) -> Data:
-    """Return six descriptions of 2000 handwritten digits."""
-    views = dict(stored("mfeat"))
-    digit = views.pop("y").astype(int)
-    return Data([view.astype(np.float32) for view in views.values()], digit[:, None])
-
-
-def rows() -> dict[str, Row]:
-    """Return the rows by name."""
-    circles = functools.partial(functools.partial, generated, make=datasets.make_circles_images)
-    striped = functools.partial(generated, make=datasets.make_striped_circles)
-    sized = functools.partial(generated, make=datasets.make_sized_circles)
-    bars = functools.partial(generated, make=datasets.make_grey_bars)
-    graphs = ("v-structure", "chain", "complete", "independent")
-    plain = {f"circles, {graph}": circles(graph=graph) for graph in graphs}
-    cube, ten, balanced = (2, 2, 2), (10,), {"modality_weights": "balanced"}
-    unlike = {"scale": "feature", **balanced}
-    return {
-        **{name: Row(load, cube, 0.99, 0.985) for name, load in plain.items()},
-        **{f"{name}, latent_dim=2": Row(plain[name], cube, 0.99, 0.98, PLANE) for name in plain},
-        "circles and curve": Row(circles(curves=True), cube, 0.99, 0.98),
-        "striped circles": Row(striped, (2, 2, 2, 2), 0.97, 0.93),
-        "sized circles": Row(sized, (2, 3), 0.98, 0.95),
-        "grey bars": Row(bars, cube, 0.97, 0.93),
-        "heavy overlap": Row(circles(overlap=OVERLAP), cube, None, None, figure="ari"),
-        "mnist 0/1 and curve": Row(zeros_and_ones, (2, 2), 0.98, 0.95),
-        "nutrimouse": Row(nutrimouse, (2, 5), 0.954, 0.954, figure="nmi"),
-        "mfeat": Row(mfeat, ten, 0.97, 0.96, unlike, n_components=10),
-        "mnist5k and line": Row(mnist, ten, 0.99, 0.985, balanced, n_components=10),
-        "digits and line": Row(digits, ten, 0.99, 0.98, n_components=10),
-    }
 
 
 # --- methods ---------------------------------------------------------------------------------
@@ -229,16 +114,21 @@ def fitted(method: str, data: Data, row: Row, seed: int) -> tuple[np.ndarray, di
     if est.arrangement_ is not None:
         report.update(gap=est.arrangement_.gap, agreement=est.arrangement_.agreement)
     if data.graph is not None:
-        report["graph_distance"] = graph_distance(data, est)
+        found = named_graph(est, data.factors, data.graph)
+        report["graph_distance"] = class_distance(found, data.graph)
     return est.node_labels_, report
 
 
-def graph_distance(data: Data, est: CausalPIMA) -> int:
-    """Count the pairs of nodes that the equivalence classes of found and true graph differ in."""
-    matched = node_recovery(data.factors, est.node_labels_).permutation
-    names = dict(zip(np.array(est.dag_)[matched].tolist(), data.graph.nodes, strict=True))
-    found = nx.relabel_nodes(est.to_graph().cpdag(), names)
-    return structural_hamming_distance(found, data.graph.cpdag())
+def named_graph(est: CausalPIMA, factors: np.ndarray, truth: CategoricalDAG) -> CategoricalDAG:
+    """Return the learned graph, its nodes named after the factors that they match."""
+    matched = node_recovery(factors, est.node_labels_).permutation
+    names = dict(zip(np.array(est.dag_)[matched].tolist(), truth.nodes, strict=True))
+    return est.to_graph().rename_nodes(names)
+
+
+def class_distance(found: CategoricalDAG, truth: CategoricalDAG) -> int:
+    """Count the pairs of nodes that two equivalence classes differ in."""
+    return structural_hamming_distance(found.cpdag(), truth.cpdag())
 
 
 def measure(name: str, row: Row, seed: int, method: str) -> dict:

@@ -25,13 +25,13 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, Setup, add_knowledge, architecture, reporter, run, seeded_modules
+from ._fitting import Run, Setup, add_knowledge, architecture, reporter, run
 from ._graph_knowledge import add_known, check_interventions, graph_settings
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._known_nodes import check_known_nodes
 from ._linear_start import principal_scores
 from ._modalities import Modalities, read_modalities, write_modalities
-from ._model_state import build_model, export_state, load_state
+from ._model_state import build_model, export_state, load_state, seeded_modules
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
     check_hidden_layer_sizes,

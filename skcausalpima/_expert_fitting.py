@@ -185,11 +185,10 @@ def fit_from_starts(
 ) -> Tensor:
     """Return the best of several fits for every block of curves."""
     index, spec = problem.index, law.expert
-    n_unknowns = int(index.max()) + 1 if index.numel() else 0
-    best = torch.zeros(n_unknowns, dtype=torch.float64, device=index.device)
-    if n_unknowns == 0:
+    owner, losses = problem.per_unknown(problem.block), None
+    best = torch.zeros_like(owner, dtype=torch.float64)
+    if not owner.numel():
         return best
-    losses = None
     for coordinates in _starts(spec, rng):
         start = torch.zeros_like(best)
         start[index] = coordinates.to(best.device).expand(index.shape)
@@ -199,8 +198,6 @@ def fit_from_starts(
             best, losses = fit, found
             continue
         better = found < losses
-        owner = torch.zeros(n_unknowns, dtype=torch.long, device=index.device)
-        owner[index] = problem.block[:, None].expand_as(index)
         best = torch.where(better[owner], fit, best)
         losses = torch.minimum(losses, found)
     return best

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +65,18 @@ class Setup(NamedTuple):
     known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
     interventions: Interventions | None = None
 
+    @property
+    def regimes(self) -> list[tuple[int, ...]]:
+        """The different sets of nodes that were set from outside."""
+        return [()] if self.interventions is None else self.interventions.regimes
+
+    @property
+    def regime_numbers(self) -> Tensor | None:
+        """Number of each sample's regime, of shape (1, n_samples); None where no node was set."""
+        if self.interventions is None:
+            return None
+        return torch.from_numpy(self.interventions.numbers)[None]
+
 
 class Run(NamedTuple):
     """A trained model and what was learned."""
@@ -105,8 +116,7 @@ def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
         allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
         data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
     if setup.interventions is not None:
-        numbers = torch.from_numpy(setup.interventions.numbers)[None]
-        data = data._replace(regimes=numbers.to(setup.device))
+        data = data._replace(regimes=setup.regime_numbers.to(setup.device))
     return data
 
 
@@ -121,18 +131,6 @@ def reporter(verbose: int, restart: int) -> Callable[[int, dict[str, float]], No
             )
 
     return report
-
-
-@contextmanager
-def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
 
 
 def run(
@@ -292,17 +290,13 @@ def _start_clusters(
 def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray) -> StartReport:
     """Swap nodes of one size so that what was stated about edges, by name, fits best."""
     sizes, arrangement = setup.node_sizes, report.arrangements[report.chosen]
-    regimes, numbers = [()], np.zeros(len(responsibilities), dtype=int)
-    if setup.interventions is not None:
-        regimes, numbers, _ = setup.interventions
-    counts = torch.zeros(len(regimes), math.prod(sizes), dtype=torch.float64)
-    for number in range(len(regimes)):
-        rows = responsibilities[numbers == number]
-        counts[number, arrangement.cells] = torch.as_tensor(rows.sum(axis=0))
+    counts = torch.zeros(len(setup.regimes), math.prod(sizes), dtype=torch.float64)
+    gamma = torch.as_tensor(responsibilities.T)
+    counts[:, arrangement.cells] = regime_counts(gamma, setup.regime_numbers, len(setup.regimes))
     is_named = np.zeros(len(sizes), dtype=bool)
     if setup.known_nodes is not None:
         is_named = (setup.known_nodes >= 0).any(axis=0)
-    grids = [grid.numpy() for grid in node_counts(counts, sizes, regimes)]
+    grids = [grid.numpy() for grid in node_counts(counts, sizes, setup.regimes)]
     total = counts.sum(dim=0).reshape(sizes).numpy()
     order = name_nodes(total, grids, setup.graph, is_named)
     outcomes = np.stack(np.unravel_index(arrangement.cells, sizes))[order]
@@ -316,8 +310,7 @@ def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray)
 def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: Tensor) -> None:
     """Start the tables from the first responsibilities, of shape (n_components, n_samples)."""
     prior, interventions = model.prior, setup.interventions
-    n_regimes = 1 if interventions is None else len(interventions.regimes)
-    counts = regime_counts(gamma, data.regimes, n_regimes)
+    counts = regime_counts(gamma, data.regimes, len(setup.regimes))
     if interventions is not None:
         known = interventions.outcomes is not None
         prior.start_interventions(interventions.regimes, None if known else counts)

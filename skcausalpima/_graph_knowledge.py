@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 
 from ._graph_learning import GraphSettings
-from ._structure import EdgeConstraints, edge_constraints
+from ._structure import EdgeConstraints, cycle_path, edge_constraints
 
 
 def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
@@ -61,9 +61,7 @@ def _fixed_graph(
             "name them with node_names."
         )
     if not nx.is_directed_acyclic_graph(graph):
-        cycle = [edge[0] for edge in nx.find_cycle(graph)]
-        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
-        raise ValueError(f"structure must be acyclic, but it has the cycle {path}.")
+        raise ValueError(f"structure must be acyclic, but it has the cycle {cycle_path(graph)}.")
     adjacency = nx.to_numpy_array(graph, nodelist=list(names), weight=None) > 0
     for what, wrong in (
         ("lacks the required", constraints.required & ~adjacency),

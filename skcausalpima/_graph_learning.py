@@ -162,7 +162,7 @@ def settle_graph(
 
     ``counts`` has shape (n_regimes, n_components).
     """
-    scores = prior.node_scores().double().cpu().numpy().copy()  # fixing the graph overwrites them
+    trained_scores = prior.node_scores().double().cpu().numpy().copy()  # to be overwritten by ranks
     probabilities = None
     if settings.structure == "gradient":
         edges = prior.edges().double()
@@ -170,12 +170,14 @@ def settle_graph(
         weights = edges.cpu().numpy()
     elif settings.structure == "fixed":
         adjacency = settings.constraints.required
-        weights, scores = adjacency.astype(float), topological_ranks(adjacency)
+        weights = adjacency.astype(float)
     else:
         adjacency, probabilities = _search(prior, counts, settings, rng)
         weights = adjacency.astype(float) if probabilities is None else probabilities
-        scores = topological_ranks(adjacency)
-    return _fix(prior, counts, settings, adjacency, weights, probabilities, scores)
+    compelled, tables = _fix(prior, counts, settings, adjacency)
+    is_trained = settings.structure == "gradient"
+    scores = trained_scores if is_trained else prior.scores.double().cpu().numpy().copy()
+    return HardGraph(adjacency, compelled, weights, probabilities, scores, tables)
 
 
 @torch.no_grad()
@@ -187,15 +189,9 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
 
 
 def _fix(
-    prior: CausalPrior,
-    counts: Tensor,
-    settings: GraphSettings,
-    adjacency: np.ndarray,
-    weights: np.ndarray,
-    probabilities: np.ndarray | None,
-    scores: np.ndarray,
-) -> HardGraph:
-    """Put a decided graph into the prior."""
+    prior: CausalPrior, counts: Tensor, settings: GraphSettings, adjacency: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Put a decided graph into the prior; return its compelled edges and its tables."""
     required, forbidden = settings.constraints
     known = required
     if settings.structure != "gradient":  # which compares no directions
@@ -204,14 +200,7 @@ def _fix(
     on_device = torch.as_tensor(adjacency, device=counts.device)
     tables = family_tables(prior, counts, on_device)
     prior.fix_graph(on_device, tables)
-    return HardGraph(
-        adjacency,
-        directed & ~directed.T,
-        weights,
-        probabilities,
-        scores,
-        [table.cpu().numpy() for table in tables],
-    )
+    return directed & ~directed.T, [table.cpu().numpy() for table in tables]
 
 
 def _search(
@@ -249,12 +238,3 @@ def told_apart(prior: CausalPrior) -> np.ndarray:
         is_set = np.isin(np.arange(n_nodes), nodes)
         apart |= is_set[:, None] != is_set
     return apart
-
-
-def topological_ranks(adjacency: np.ndarray) -> np.ndarray:
-    """Return ranks that rise along the edges: the place of each node in a topological order."""
-    n_nodes = len(adjacency)
-    paths = np.linalg.matrix_power((adjacency | np.eye(n_nodes, dtype=bool)).astype(int), n_nodes)
-    ranks = np.empty(n_nodes)
-    ranks[np.argsort((paths > 0).sum(axis=0), kind="stable")] = np.arange(n_nodes)
-    return ranks

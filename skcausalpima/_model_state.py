@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -20,6 +21,18 @@ from .modules import (
     MultimodalVAE,
     SampleExpert,
 )
+
+
+@contextmanager
+def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def build_model(
@@ -102,8 +115,8 @@ def _build(
         return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
     if isinstance(entry, nn.Module):
         return copy.deepcopy(entry)
-    with torch.random.fork_rng(devices=[]):  # its draws are not the caller's
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+    seed = int(torch.randint(2**31, (), generator=generator))
+    with seeded_modules(torch.device("cpu"), seed):  # its draws are not the caller's
         try:
             module = entry(shape, latent_dim)
         except Exception as error:

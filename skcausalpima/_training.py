@@ -23,7 +23,7 @@ from .functional import (
     rsample,
     update_mixture,
 )
-from .modules import Batch, BoundWithErrors, MultimodalVAE
+from .modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
 
 
 @torch.no_grad()
@@ -125,13 +125,13 @@ def data_pass(
     prior, full = model.prior, model.prior.covariances.ndim == 3
     origin, decode = prior.means.mean(dim=0), squared_errors is None
     statistics, counts, sums, errors = None, 0.0, 0.0, 0.0 if decode else squared_errors
-    experts = ExpertSums(model)
+    experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
-            log_weights = model.log_weights(block.regimes)
+            log_weights = weights_of_regimes(all_log_weights, block.regimes)
             evidence = model.evidence(block)
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(

@@ -3,7 +3,7 @@
 Numpy arrays in, numpy arrays out; nothing here knows the estimator.
 """
 
-from ._constraints import EdgeConstraints, check_constraints, edge_constraints
+from ._constraints import EdgeConstraints, check_constraints, cycle_path, edge_constraints
 from ._probabilities import MAX_PROBABILITY_NODES, edge_probabilities
 from ._scores import FamilyScores
 from ._search import StructureResult, search_dag
@@ -14,6 +14,7 @@ __all__ = [
     "FamilyScores",
     "StructureResult",
     "check_constraints",
+    "cycle_path",
     "edge_constraints",
     "edge_probabilities",
     "search_dag",

@@ -155,10 +155,15 @@ def check_constraints(
         )
     graph = nx.from_numpy_array(required, create_using=nx.DiGraph)
     if not nx.is_directed_acyclic_graph(graph):
-        cycle = [names[edge[0]] for edge in nx.find_cycle(graph)]
-        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
+        path = cycle_path(nx.relabel_nodes(graph, dict(enumerate(names))))
         raise ValueError(f"The required edges form the cycle {path}; leave one of them out.")
     return EdgeConstraints(required, forbidden)
+
+
+def cycle_path(graph: nx.DiGraph) -> str:
+    """Write down a cycle of a graph that has one."""
+    cycle = [edge[0] for edge in nx.find_cycle(graph)]
+    return " -> ".join(map(repr, [*cycle, cycle[0]]))
 
 
 def _as_matrix(matrix: Any, n_nodes: int, what: str) -> NDArray[np.bool_]:

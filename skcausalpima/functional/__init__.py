@@ -23,6 +23,7 @@ from ._dag import (
     table_logits_to_probabilities,
     tables_from_counts,
     topological_order,
+    topological_ranks,
 )
 from ._elbo import (
     MixtureTerms,
@@ -96,6 +97,7 @@ __all__ = [
     "table_logits_to_probabilities",
     "tables_from_counts",
     "topological_order",
+    "topological_ranks",
     "update_mixture",
     "weight_columns",
 ]

@@ -96,16 +96,41 @@ def precede(scores: Tensor, precedence: Tensor) -> Tensor:
     >>> precede(torch.tensor([3.0, 0.0]), first_before_second)
     tensor([3.0000, 3.6931])
     """
-    n_before = torch.linalg.matrix_power(
-        precedence.to(scores) + torch.eye(len(scores)).to(scores), len(scores)
-    )
     ordered = list(scores)
-    for node in torch.argsort((n_before > 0).sum(dim=0), stable=True).tolist():
+    for node in torch.argsort(topological_ranks(precedence)).tolist():
         before = torch.nonzero(precedence[:, node]).flatten().tolist()
         if before:
             latest = torch.stack([ordered[k] for k in before]).amax()
             ordered[node] = latest + torch.nn.functional.softplus(scores[node])
     return torch.stack(ordered)
+
+
+def topological_ranks(adjacency: Tensor) -> Tensor:
+    """Return the place of each node in an order in which parents come first.
+
+    Nodes with fewer ancestors come earlier, and of those with equally many the first.
+
+    Parameters
+    ----------
+    adjacency : Tensor of shape (n_nodes, n_nodes)
+        True where k -> l; acyclic.
+
+    Returns
+    -------
+    Tensor of int of shape (n_nodes,)
+        The numbers from 0 to n_nodes - 1; they rise along the edges.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import topological_ranks
+    >>> topological_ranks(torch.tensor([[False, False], [True, False]]))
+    tensor([1, 0])
+    """
+    n_nodes = len(adjacency)
+    paths = adjacency.double() + torch.eye(n_nodes).to(adjacency.device)
+    n_ancestors = (torch.linalg.matrix_power(paths, n_nodes) > 0).sum(dim=0)
+    return torch.argsort(topological_order(n_ancestors))
 
 
 def topological_order(scores: Tensor) -> Tensor:

@@ -33,6 +33,24 @@ class CurveProblem(NamedTuple):
     index: Tensor
     block: Tensor
 
+    def per_unknown(self, values: Tensor) -> Tensor:
+        """Return for each unknown the value of the curves it belongs to.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n_curves,)
+            The same for all curves of a block.
+
+        Returns
+        -------
+        Tensor of shape (n_unknowns,)
+            In the order of the unknowns.
+        """
+        n_unknowns = int(self.index.max()) + 1 if self.index.numel() else 0
+        result = values.new_zeros(n_unknowns)
+        result[self.index] = values[:, None].expand_as(self.index)
+        return result
+
 
 def curve_jacobian(predict: Callable[[Tensor], Tensor], parameters: Tensor) -> Tensor:
     """Return the derivatives of every curve by its own parameters.
@@ -121,7 +139,7 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
     3.0
     """
     unknowns, best = start.clone(), curve_losses(problem, start)
-    damping = torch.full_like(best, 1e-3)
+    damping, owner = torch.full_like(best, 1e-3), problem.per_unknown(problem.block)
     for _ in range(max_iter):
         step = _damped_step(problem, unknowns, damping)
         trial = unknowns + step
@@ -130,8 +148,6 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
         gain = torch.where(better, best - losses, 0.0)
         done = (gain <= 1e-12 * best) & (better | (damping > 1e6))
         best = torch.where(better, losses, best)
-        owner = torch.zeros_like(problem.block).new_zeros(len(unknowns))
-        owner[problem.index] = problem.block[:, None].expand_as(problem.index)
         unknowns = torch.where(better[owner], trial, unknowns)
         damping = torch.where(better, damping * 0.1, damping * 10.0).clamp(1e-12, 1e12)
         if done.all():
@@ -248,10 +264,8 @@ def _damped_step(problem: CurveProblem, unknowns: Tensor, damping: Tensor) -> Te
         step = torch.zeros_like(unknowns)
         step[problem.index] = _solve(matrices, right, damping[:, None])
         return step
-    owner = damping.new_zeros(len(unknowns))
-    owner[problem.index] = damping[:, None].expand_as(right)
     total = torch.zeros_like(unknowns).index_put_((problem.index,), right, accumulate=True)
-    return _solve(assemble(problem, matrices), total, owner)
+    return _solve(assemble(problem, matrices), total, problem.per_unknown(damping))
 
 
 def _solve(matrix: Tensor, right: Tensor, damping: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from ._experts import ClusterExpert, SampleExpert, expert_log_likelihoods, share
 from ._laws import LawStart, exponential_decay, line, piecewise_linear
 from ._multimodal_vae import MultimodalVAE
 from ._parameter_space import ParameterSpace
-from ._prior import CausalPrior, EdgeKnowledge
+from ._prior import CausalPrior, EdgeKnowledge, weights_of_regimes
 
 __all__ = [
     "Batch",
@@ -34,4 +34,5 @@ __all__ = [
     "piecewise_linear",
     "shared_entries",
     "spatial_shape",
+    "weights_of_regimes",
 ]

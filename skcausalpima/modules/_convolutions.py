@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ._encoders import drawn
+
 #: Channels of the encoders' two layers, by number of spatial axes.
 ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
 
@@ -57,14 +59,6 @@ def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
     return (shape[:2], shape[2]) if len(shape) == 3 else (shape, 1)
 
 
-def _drawn(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
-    """Draw weights and biases as PyTorch does, but from the generator alone."""
-    bound = 1.0 / math.sqrt(fan_in)
-    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-    return layer
-
-
 class ConvEncoder(nn.Module):
     r"""Encode curves or images by two convolutions and a linear layer.
 
@@ -111,12 +105,12 @@ class ConvEncoder(nn.Module):
                 _CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1
             )
             fan_in = channels * 3**n_axes
-            layers += [_drawn(layer, fan_in, generator), nn.ELU(), _NORMALIZATION[n_axes](out)]
+            layers += [drawn(layer, fan_in, generator), nn.ELU(), _NORMALIZATION[n_axes](out)]
             channels, sizes = out, tuple(math.ceil(size / 2) for size in sizes)
         self.convolutions = nn.Sequential(*layers)
         width = channels * math.prod(sizes)
         self.last = nn.utils.skip_init(nn.Linear, width, 2 * latent_dim)
-        _drawn(self.last, width, generator)
+        drawn(self.last, width, generator)
         self.linear = None
         if linear:
             self.linear = nn.utils.skip_init(nn.Linear, math.prod(shape), latent_dim, bias=False)
@@ -205,7 +199,7 @@ class ConvDecoder(nn.Module):
         channels = [*DECODER_CHANNELS[n_axes], n_channels]
         self.start_shape = (channels[0], *halved[0])
         self.first = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(self.start_shape))
-        _drawn(self.first, latent_dim, generator)
+        drawn(self.first, latent_dim, generator)
         layers: list[nn.Module] = []
         sizes = [halved[0], halved[1], halved[2], halved[2]]
         for k in range(3):
@@ -222,7 +216,7 @@ class ConvDecoder(nn.Module):
                 padding=1,
                 output_padding=extra,
             )
-            layers += [_drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
+            layers += [drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers[:-1])
         self.linear = None
         if linear:

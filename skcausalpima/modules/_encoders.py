@@ -34,6 +34,14 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     return [min(size, max(width, 16)) for size in hidden_layer_sizes]
 
 
+def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
+    """Draw weights and biases as PyTorch does, but from the generator alone."""
+    bound = 1.0 / math.sqrt(fan_in)
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
 def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> nn.Sequential:
     r"""Build linear layers with ReLU between them.
 
@@ -62,10 +70,7 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(sizes):
         layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
-        bound = 1.0 / math.sqrt(fan_in)
-        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-        layers += [layer, nn.ReLU()]
+        layers += [drawn(layer, fan_in, generator), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -20,7 +20,7 @@ from ..functional import (
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
 from ._experts import ClusterExpert, expert_log_likelihoods
-from ._prior import CausalPrior
+from ._prior import CausalPrior, weights_of_regimes
 
 #: Log-variances of encoders are kept within this distance of zero: exp never overflows.
 MAX_ABS_LOG_VAR = 15.0
@@ -304,7 +304,7 @@ class MultimodalVAE(nn.Module):
         """
         if regimes is None:
             return self.prior.log_weights(noise)
-        return self.prior.regime_log_weights(noise)[regimes[0]].T
+        return weights_of_regimes(self.prior.regime_log_weights(noise), regimes)
 
     def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
         """Return the expected log-densities of the cells (Eq. 34, 35).

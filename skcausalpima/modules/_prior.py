@@ -21,7 +21,7 @@ from ..functional import (
     prepare_components,
     set_nodes,
     table_logits_to_probabilities,
-    topological_order,
+    topological_ranks,
 )
 
 
@@ -236,12 +236,8 @@ class CausalPrior(nn.Module):
         tables : sequence of Tensor
             Per node a table that broadcasts to the grid and sums to 1 along its node's axis.
         """
-        n_nodes = len(self.scores)
         self.knowledge = None
-        paths = torch.eye(n_nodes).to(self.scores) + adjacency.to(self.scores)
-        n_ancestors = (torch.linalg.matrix_power(paths, n_nodes) > 0).sum(dim=0)
-        order = topological_order(n_ancestors)
-        self.scores[order] = torch.arange(n_nodes).to(self.scores)
+        self.scores.copy_(topological_ranks(adjacency))
         edge = adjacency | adjacency.T
         # softplus(1000) = 1000 and tanh(1000) = 1; softplus(-1000) = 0
         self.metric_logits.copy_(torch.where(edge, 1000.0, -1000.0))
@@ -295,3 +291,29 @@ class CausalPrior(nn.Module):
             yield
         finally:
             self._prepared = None
+
+
+def weights_of_regimes(table: Tensor, regimes: Tensor | None) -> Tensor:
+    """Return the log-weights that samples see, from those of all regimes.
+
+    Parameters
+    ----------
+    table : Tensor of shape (n_regimes, n_components)
+        From :meth:`CausalPrior.regime_log_weights`.
+    regimes : Tensor of shape (1, n_samples) or None
+        Number of each sample's regime; None where there is only one.
+
+    Returns
+    -------
+    Tensor of shape (n_components,), or (n_components, n_samples) where there are several
+        In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import weights_of_regimes
+    >>> weights_of_regimes(torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.tensor([[1, 0, 1]]))
+    tensor([[2., 0., 2.],
+            [3., 1., 3.]])
+    """
+    return table[0] if regimes is None else table[regimes[0]].T
