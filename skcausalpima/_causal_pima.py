@@ -17,7 +17,6 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._covariances import full_covariances, sklearn_covariances
-from ._expert_setup import resolve_experts
 from ._expert_table import cluster_tables, sample_tables
 from ._export import (
     arrangement_report,
@@ -25,26 +24,16 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, Setup, add_knowledge, architecture, reporter, run
-from ._graph_knowledge import add_known, check_interventions, graph_settings
+from ._fitting import Run, add_knowledge, reporter, run
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
-from ._known_nodes import check_known_nodes
 from ._linear_start import principal_scores
-from ._modalities import Modalities, read_modalities, write_modalities
+from ._modalities import read_modalities, write_modalities
 from ._model_state import build_model, export_state, load_state, seeded_modules
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
-    check_hidden_layer_sizes,
-    check_node_names,
-    check_node_sizes,
-    per_modality,
     resolve_device,
-    resolve_latent_dim,
-    resolve_modality_weights,
-    resolve_shrinkage,
-    resolve_temperatures,
 )
-from ._scaling import ModalityScaler
+from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
 from .graph import CategoricalDAG
@@ -437,7 +426,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
-        setup = self._set_up(modalities, known_nodes, interventions)
+        setup = set_up(self, modalities, known_nodes, interventions)
+        self._scaler, self._node_names = setup.scaler, list(setup.node_names)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         seed, scores = rng.randint(2**31 - 1), None
@@ -875,43 +865,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def _n_features_out(self):
         """Number of columns of :meth:`transform`."""
         return self.latent_dim_
-
-    def _set_up(self, modalities: Modalities, known_nodes, interventions) -> Setup:
-        """Resolve the parameters for this data."""
-        node_sizes = check_node_sizes(self.node_sizes, self.max_components)
-        latent_dim = resolve_latent_dim(self.latent_dim, node_sizes)
-        n_samples = modalities.n_samples
-        names = self._node_names = check_node_names(self.node_names, len(node_sizes))
-        known = check_known_nodes(known_nodes, n_samples, node_sizes)
-        interventions = check_interventions(interventions, n_samples, node_sizes, names)
-        modules = {
-            which: per_modality(getattr(self, which), modalities.names, which)
-            for which in ("encoders", "decoders")
-        }
-        in_data = (modalities.names, modalities.shapes)
-        experts = resolve_experts(self.experts, modules["decoders"], *in_data, node_sizes, names)
-        self._scaler = ModalityScaler.fit(modalities, self.scale)
-        return Setup(
-            node_sizes=node_sizes,
-            latent_dim=latent_dim,
-            names=modalities.names,
-            shapes=modalities.shapes,
-            **modules,
-            experts=experts,
-            units=tuple(zip(self._scaler.centre, self._scaler.factor, strict=True)),
-            node_names=tuple(names),
-            hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
-            modality_weights=resolve_modality_weights(self.modality_weights, modalities.widths),
-            temperatures=resolve_temperatures(self.temperature, self.max_iter),
-            shrinkage=resolve_shrinkage(
-                self.covariance_shrinkage, n_samples, node_sizes, latent_dim
-            ),
-            dtype=modalities.dtype,
-            device=resolve_device(self.device),
-            graph=graph_settings(self, names),
-            known_nodes=add_known(known, interventions, names),
-            interventions=interventions,
-        )
 
     def _full_covariances(self):
         """Return one covariance matrix per component, whatever ``covariance_type``."""

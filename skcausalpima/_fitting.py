@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from ._expert_fitting import expert_modules, start_cluster_experts, start_sample_experts
-from ._graph_knowledge import Interventions
 from ._graph_learning import (
-    GraphSettings,
     HardGraph,
     family_tables,
     name_nodes,
@@ -25,6 +23,7 @@ from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
 from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import build_model, check_modules
+from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
     BlockUpdate,
@@ -43,41 +42,6 @@ from .modules import EdgeKnowledge, MultimodalVAE
 MAX_ARRANGED = 128
 
 
-class Setup(NamedTuple):
-    """What parameters and data together determine."""
-
-    node_sizes: tuple[int, ...]
-    latent_dim: int
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    encoders: list
-    decoders: list
-    hidden_layer_sizes: tuple[int, ...]
-    modality_weights: tuple[float, ...] | None
-    temperatures: np.ndarray
-    shrinkage: float
-    dtype: np.dtype
-    device: torch.device
-    graph: GraphSettings
-    node_names: tuple[str, ...]
-    experts: list
-    units: tuple  # per modality what is taken from it and what it is divided by
-    known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
-    interventions: Interventions | None = None
-
-    @property
-    def regimes(self) -> list[tuple[int, ...]]:
-        """The different sets of nodes that were set from outside."""
-        return [()] if self.interventions is None else self.interventions.regimes
-
-    @property
-    def regime_numbers(self) -> Tensor | None:
-        """Number of each sample's regime, of shape (1, n_samples); None where no node was set."""
-        if self.interventions is None:
-            return None
-        return torch.from_numpy(self.interventions.numbers)[None]
-
-
 class Run(NamedTuple):
     """A trained model and what was learned."""
 
@@ -87,27 +51,6 @@ class Run(NamedTuple):
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
     start: StartReport | None  # how clusters were put on the grid
-
-
-def architecture(params: Any, setup: Setup) -> dict:
-    """Return what :func:`build_model` needs to build the model, and to build it again."""
-    return {
-        "node_sizes": setup.node_sizes,
-        "latent_dim": setup.latent_dim,
-        "names": setup.names,
-        "shapes": setup.shapes,
-        "encoders": setup.encoders,
-        "decoders": setup.decoders,
-        "experts": setup.experts,
-        "node_names": setup.node_names,
-        "hidden_layer_sizes": setup.hidden_layer_sizes,
-        "linear": params.init != "paper",
-        "full_covariances": params.covariance_type in ("full", "tied"),
-        "modality_weights": setup.modality_weights,
-        "prior_expert": params.prior_expert,
-        "sampled_responsibilities": params.responsibilities == "sample",
-        "dtype": setup.dtype,
-    }
 
 
 def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:

@@ -16,7 +16,7 @@ STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
-FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state"}
+FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
     "_expert_setup": {"_parameters", "modules"},
+    "_setup": {"_expert_setup", "_known_nodes", "_parameters", *GATE, *GRAPHS},
     "_expert_fitting": {"_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
     "_stopping": {"_expert_fitting", "exceptions", "modules"},
