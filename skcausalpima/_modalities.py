@@ -75,14 +75,15 @@ def read_modalities(
     shapes = None if modality_shapes is None else check_shapes(modality_shapes)
     several = is_several(X)
     if several:
-        data = _read_several(estimator, X, reset)
+        names = None if reset else list(estimator.modality_names_in_)
+        data = read_several(X, names, None if reset else _fitted_on(estimator))
         form = "several" if data.shape[1] > 1 else "single"
     else:
         data, form = _read_array(estimator, X, shapes, reset)
     if reset:
         _check_fit(data, shapes)
     else:
-        _check_shapes_in(estimator, data)
+        check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
     modalities = _checked(estimator, data, reset)
     if reset:
         _remember(estimator, modalities, form, several)
@@ -130,8 +131,11 @@ def is_several(X: Any) -> bool:
     return some_absent or any(isinstance(ndim, int) and ndim >= 2 for ndim in dims)
 
 
-def _read_several(estimator: BaseEstimator, X: Any, reset: bool) -> MultimodalData:
-    """Return several modalities in the order of the fitted ones."""
+def read_several(X: Any, names: list[str] | None, expected: str | None) -> MultimodalData:
+    """Return several modalities in the order of ``names``, or as they come if that is None.
+
+    ``expected`` says in words what they must agree with, for messages.
+    """
     if isinstance(X, (list, tuple)) and len(X) == 1:
         raise ValueError(
             f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
@@ -140,22 +144,21 @@ def _read_several(estimator: BaseEstimator, X: Any, reset: bool) -> MultimodalDa
             "MultimodalData([...]) there."
         )
     named = not isinstance(X, (list, tuple))
-    names = None if reset or named else list(estimator.modality_names_in_)
-    if names is not None and len(names) != len(X):
+    if names is not None and not named and len(names) != len(X):
         raise ValueError(
-            f"X is a list of {len(X)} modalities, but {_fitted_on(estimator)}: pass one array per "
+            f"X is a list of {len(X)} modalities, but {expected}: pass one array per "
             "modality in that order (None for one that is missing). A tool that splits by sample "
             "takes a list of modalities for a list of samples: use MultimodalData([...]) there."
         )
-    data = X if isinstance(X, MultimodalData) else MultimodalData(X, names)
-    if reset or not named:
+    data = X if isinstance(X, MultimodalData) else MultimodalData(X, None if named else names)
+    if names is None or not named:
         return data
-    if set(data.names) != set(estimator.modality_names_in_):
+    if set(data.names) != set(names):
         raise ValueError(
-            f"X has the modalities {list(data.names)}, but {_fitted_on(estimator)}: pass all of "
+            f"X has the modalities {list(data.names)}, but {expected}: pass all of "
             "these names and no other (None for a modality that is missing)."
         )
-    return data[:, list(estimator.modality_names_in_)]
+    return data[:, names]
 
 
 def _read_array(
@@ -175,7 +178,7 @@ def _read_array(
     if ndim > 2:
         data = MultimodalData([X], names)
         if not reset:
-            _check_shapes_in(estimator, data)
+            check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
         _validated(estimator, flat_rows(data.arrays[0]), reset)
         return data, "single"
     flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
@@ -240,15 +243,14 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
         )
 
 
-def _check_shapes_in(estimator: BaseEstimator, data: MultimodalData) -> None:
-    """Compare the shapes of one sample with the fitted ones."""
+def check_samples(data: MultimodalData, shapes: Sequence[tuple[int, ...]], expected: str) -> None:
+    """Check that there are samples, and that they have the shapes which ``expected`` speaks of."""
     if len(data) < 1:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
-    expected = estimator.modality_shapes_in_
-    for name, shape, fitted in zip(data.names, data.modality_shapes, expected, strict=True):
+    for name, shape, fitted in zip(data.names, data.modality_shapes, shapes, strict=True):
         if shape is not None and shape != tuple(fitted):
             raise ValueError(
-                f"modality {name!r} has samples of shape {shape}, but {_fitted_on(estimator)}: "
+                f"modality {name!r} has samples of shape {shape}, but {expected}: "
                 f"expected an array of shape (n_samples, {', '.join(map(str, fitted))})."
             )
 
@@ -356,7 +358,12 @@ def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bo
 
 def _fitted_on(estimator: BaseEstimator) -> str:
     """Say what the estimator was fitted on."""
-    names, shapes = estimator.modality_names_in_, estimator.modality_shapes_in_
+    listed = list_modalities(estimator.modality_names_in_, estimator.modality_shapes_in_)
+    return f"{type(estimator).__name__} was fitted on {listed}"
+
+
+def list_modalities(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> str:
+    """List modalities with their shapes."""
     listed = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes, strict=True))
     noun = "modality" if len(names) == 1 else "modalities"
-    return f"{type(estimator).__name__} was fitted on {len(names)} {noun} ({listed})"
+    return f"{len(names)} {noun} ({listed})"

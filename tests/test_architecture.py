@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "_multimodal_data": GATE,
     "_modalities": GATE,
     "_scaling": GATE,
+    "_modality_part": GATE,
+    "_modality_transformer": {"_modality_part", *GATE},
     "_parameters": set(),
     "_model_state": NUMERICS,
     "_training_data": {"modules"},
@@ -57,12 +59,14 @@ MAY_IMPORT = {
     "metrics": set(),
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
     "model_selection": {"_arrangement", "_clusters", "_known_nodes", *GATE, "exceptions"},
-    "__init__": {"_causal_pima", "_multimodal_data"},
+    "__init__": {"_causal_pima", "_modality_transformer", "_multimodal_data"},
 }
 # The docstrings of the one estimator are its reference; they do not count as its length.
 REFERENCE_FILES = {"_causal_pima.py"}
 # These work without torch.
+PREPARATION = {"_modality_part", "_modality_transformer"}
 LIGHT_ROOMS = {"datasets", "metrics", "graph", "inspection", "_equivalence", "_what_if", *GATE}
+LIGHT_ROOMS |= PREPARATION
 
 
 def room_of(path):
