@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -108,3 +108,54 @@ def stored(array: np.ndarray, name: str) -> np.ndarray:
         )
     wide = np.result_type(array.dtype, np.float32).itemsize > 4
     return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
+
+
+def stack_cells(column: Any, name: str) -> np.ndarray | None:
+    """Stack the cells of a pandas column; an empty cell becomes a block of NaN.
+
+    Return None if all are empty: then nothing says how large a block is.
+    """
+    if len(column) == 0:
+        raise ValueError(f"column {name!r} has no cells, so the shape of the modality is unknown.")
+    empty = column.isna().to_numpy()
+    if empty.all():
+        return None
+    cells = [np.atleast_1d(cell) for cell in column[~empty]]
+    shapes = {cell.shape for cell in cells}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}."
+        )
+    filler = [np.float32(np.nan)] if empty.any() else []
+    dtype = _common_dtype([*cells, *filler], name)
+    stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
+    stacked[~empty] = cells
+    return stacked
+
+
+def concatenate_rows(
+    pieces: Sequence[tuple[np.ndarray | None, int]], name: str
+) -> np.ndarray | None:
+    """Concatenate one modality's arrays; None of a known length becomes NaN."""
+    present = [array for array, _ in pieces if array is not None]
+    if not present:
+        return None
+    shapes = {array.shape[1:] for array in present}
+    if len(shapes) > 1:
+        raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
+    gap = shapes.pop()
+    filler = np.float32(np.nan)
+    blocks = [np.full((n, *gap), filler) if array is None else array for array, n in pieces]
+    return np.concatenate(blocks, dtype=_common_dtype(blocks, name))
+
+
+def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
+    """Return the dtype that holds all blocks; NumPy would make words of numbers beside words."""
+    kinds = {"number" if block.dtype.kind in "buifc" else block.dtype.kind for block in blocks}
+    if len(kinds) > 1:
+        dtypes = " and ".join(dict.fromkeys(str(block.dtype) for block in blocks))
+        raise TypeError(
+            f"modality {name!r} has {dtypes}, which cannot be put together: convert them to one "
+            "kind first (only numbers have NaN for missing samples)."
+        )
+    return np.result_type(*{block.dtype for block in blocks})

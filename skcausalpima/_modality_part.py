@@ -254,9 +254,10 @@ def _with_gaps(result: np.ndarray, present: np.ndarray, name: str) -> np.ndarray
 def _names_out(transformer: Any) -> list[str] | None:
     """Return the names of a transformer's columns, or None where it has none."""
     try:
-        return list(transformer.get_feature_names_out())
+        names = transformer.get_feature_names_out()
     except (AttributeError, ValueError):  # a step of a Pipeline has none, or wants some of the user
         return None
+    return None if names is None else list(names)  # None: a Pipeline whose steps all pass through
 
 
 def _keeps_columns(transformer: Any, width: int) -> bool:

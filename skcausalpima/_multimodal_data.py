@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, missing_rows
+from ._modality_arrays import (
+    as_modality,
+    check_shapes,
+    concatenate_rows,
+    describe,
+    flat_rows,
+    missing_rows,
+    stack_cells,
+)
 
 
 class MultimodalData:
@@ -118,7 +126,12 @@ class MultimodalData:
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             return self.arrays[_position(key, self.names)]
-        rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, Ellipsis)
+        if isinstance(key, tuple) and len(key) != 2:
+            raise IndexError(
+                f"X takes at most two indices, X[rows, columns], got {len(key)}; X[name][...] goes "
+                "on into one modality"
+            )
+        rows, columns = key if isinstance(key, tuple) else (key, Ellipsis)
         chosen = _column_positions(columns, self.names)
         rows = _row_key(rows, self._n_samples)
         arrays = [self.arrays[k] for k in chosen]
@@ -152,7 +165,8 @@ class MultimodalData:
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
             for name, text in self._summary()
         )
-        caption = f"<caption>MultimodalData, {self._n_samples} samples</caption>"
+        plural = "" if self._n_samples == 1 else "s"
+        caption = f"<caption>MultimodalData, {self._n_samples} sample{plural}</caption>"
         return f"<table>{caption}{rows}</table>"
 
     def _summary(self) -> list[tuple[str, str]]:
@@ -228,18 +242,27 @@ class MultimodalData:
         ----------
         frame : DataFrame of n_samples rows
             Either with two levels of columns (modality, element), or with one column per
-            modality whose cells are arrays of one shape (or numbers). A cell that is None is
-            a missing modality.
+            modality whose cells are arrays of one shape (or numbers). A cell that is empty
+            (None, NaN, NA) is a missing modality.
 
         Returns
         -------
         MultimodalData
-            One modality per column, or per entry of the first level.
+            One modality per column, or per entry of the first level; None for a column whose
+            cells are all empty.
         """
+        if not hasattr(frame, "columns"):
+            raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
+        if frame.columns.nlevels > 2:
+            raise ValueError(
+                f"frame has {frame.columns.nlevels} levels of columns: expected one or two, "
+                "(modality, element)."
+            )
         if frame.columns.nlevels == 2:
             names = list(dict.fromkeys(frame.columns.get_level_values(0)))
             return cls([frame[name] for name in names], names)
-        return cls([_stack_cells(frame[name], name) for name in frame.columns], list(frame.columns))
+        names = _check_names(frame.columns, frame.shape[1])
+        return cls([stack_cells(frame[name], name) for name in names], names)
 
     @classmethod
     def concatenate(cls, parts: Sequence[MultimodalData]) -> MultimodalData:
@@ -260,12 +283,16 @@ class MultimodalData:
             raise ValueError("parts is empty: pass at least one MultimodalData.")
         names = parts[0].names
         for part in parts:
+            if not isinstance(part, MultimodalData):
+                raise TypeError(
+                    f"parts holds {describe(part)}: expected a sequence of MultimodalData."
+                )
             if set(part.names) != set(names):
                 raise ValueError(
                     f"all parts must have the modalities {list(names)}, got {list(part.names)}."
                 )
         return cls(
-            [_concatenate([(p[name], len(p)) for p in parts], name) for name in names], names
+            [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names], names
         )
 
 
@@ -349,35 +376,3 @@ def _same_values(first: np.ndarray | None, second: np.ndarray | None) -> bool:
         return first is second
     numbers = first.dtype.kind in "fc" and second.dtype.kind in "fc"
     return np.array_equal(first, second, equal_nan=numbers)
-
-
-def _stack_cells(column: Any, name: str) -> np.ndarray:
-    """Stack the cells of a column; an empty cell becomes a block of NaN."""
-    empty = [cell is None or (np.ndim(cell) == 0 and cell != cell) for cell in column]
-    cells = [np.atleast_1d(cell) for cell, gap in zip(column, empty, strict=True) if not gap]
-    shapes = {cell.shape for cell in cells}
-    if len(shapes) != 1:
-        raise ValueError(
-            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}."
-        )
-    if not any(empty):
-        return np.stack(cells)
-    dtype = np.result_type(*cells, np.float32)
-    stacked = np.full((len(column), *shapes.pop()), np.nan, dtype=dtype)
-    stacked[~np.array(empty)] = cells
-    return stacked
-
-
-def _concatenate(pieces: list[tuple[np.ndarray | None, int]], name: str) -> np.ndarray | None:
-    """Concatenate one modality's arrays; None of a known length becomes NaN."""
-    present = [array for array, _ in pieces if array is not None]
-    if not present:
-        return None
-    shapes = {array.shape[1:] for array in present}
-    if len(shapes) > 1:
-        raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
-    gap = shapes.pop()
-    filler = np.float32(np.nan)
-    return np.concatenate(
-        [np.full((n, *gap), filler) if array is None else array for array, n in pieces]
-    )

@@ -190,7 +190,7 @@ def test_tables_with_the_same_columns_become_images_again(arrays, transformer, s
     prep = ModalityTransformer({"image": transformer})
     result = prep.fit_transform({"image": image}, arrays["curve"][:, 0])["image"]
     assert result.shape == (N, *shape)
-    given = image if isinstance(transformer, FunctionTransformer) else flat(image)
+    given = flat(image) if getattr(transformer, "validate", True) else image
     if not isinstance(transformer, Pipeline):
         by_hand = clone(transformer, safe=False).fit(given, arrays["curve"][:, 0]).transform(given)
         assert_allclose(flat(result), flat(np.asarray(by_hand)), atol=1e-12)
@@ -318,14 +318,17 @@ def test_inverse_transform_of_one_modality_takes_its_array(arrays):
 def test_inverse_transform_is_there_only_where_all_parts_have_one(arrays):
     prep = ModalityTransformer({"curve": SelectKBest()}, remainder=Duck())
     assert not hasattr(prep, "inverse_transform")
-    with pytest.raises(AttributeError, match="transformer of 'remainder', .*Duck.*, has none"):
-        prep.inverse_transform
-    prep = ModalityTransformer({"curve": SelectKBest(), "image": Recorder()})
-    assert not hasattr(prep, "inverse_transform")
-    prep.fit(arrays, np.arange(N))
-    with pytest.raises(AttributeError, match=r"transformer of 'image', Recorder\(\), has none"):
+    with pytest.raises(AttributeError, match="no attribute 'inverse_transform'") as caught:
         prep.inverse_transform(arrays)
+    assert "transformer of 'remainder', <" in str(caught.value.__cause__)
+    prep = ModalityTransformer({"curve": SelectKBest(k=2), "image": Recorder()})
+    assert not hasattr(prep, "inverse_transform")
+    with pytest.raises(AttributeError, match="no attribute 'inverse_transform'") as caught:
+        prep.fit(arrays, np.arange(N)).inverse_transform(arrays)
+    assert "transformer of 'image', Recorder(), has none" in str(caught.value.__cause__)
     assert hasattr(ModalityTransformer({}), "inverse_transform")
+    with pytest.raises(NotFittedError):
+        ModalityTransformer({}).inverse_transform(arrays)
 
 
 def test_an_inverse_that_leads_elsewhere_is_an_error(arrays):
@@ -534,9 +537,10 @@ def test_pipeline_is_the_estimator_on_what_was_prepared(quick, model, arrays):
     model.fit(arrays)
     prepared = clone(model["prep"]).fit_transform(arrays)
     alone = quick().fit(prepared)
-    assert_array_equal(model.predict(arrays), alone.labels_)
-    assert_array_equal(model.transform(arrays), alone.transform(prepared))
-    assert model.score(arrays) == alone.score(prepared)
+    assert_array_equal(model["pima"].labels_, alone.labels_)
+    # PCA.transform differs from PCA.fit_transform in the last digit
+    assert_allclose(model.transform(arrays), alone.transform(prepared), rtol=1e-9)
+    assert_allclose(model.score(arrays), alone.score(prepared), rtol=1e-9)
     assert model.n_features_in_ == 18
     assert list(model.get_feature_names_out()) == list(alone.get_feature_names_out())
     absent = {"image": arrays["image"], "curve": None, "age": None}
@@ -624,7 +628,7 @@ def test_metadata_routing(model, arrays):
     by_hand = np.average(flat(arrays["image"]), axis=0, weights=weight)
     assert_allclose(model["prep"].transformers_["image"].mean_, by_hand)
     assert_allclose(remainder.transformers_["image"].mean_, by_hand)
-    with pytest.raises(ValueError, match="metadata routing"):
+    with pytest.raises(ValueError, match="only supported if enable_metadata_routing=True"):
         remainder.fit(arrays, sample_weight=weight)
 
 

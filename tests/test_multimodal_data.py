@@ -137,6 +137,7 @@ def test_iteration_gives_samples_and_ends(data):
         ((slice(None), [True]), IndexError, "mask of modalities must have length 2"),
         ((slice(None), 0.5), IndexError, "by its name or position"),
         ((slice(None), []), ValueError, "no modality"),
+        ((0, 0, 0), IndexError, r"at most two indices, X\[rows, columns\], got 3"),
     ],
 )
 def test_bad_keys(data, key, error, match):
@@ -229,6 +230,9 @@ def test_repr_says_what_is_missing(arrays):
     assert repr(data[0]).startswith("MultimodalData(1 sample, ")
     assert "<b>" not in data._repr_html_()
     assert "&lt;b&gt;" in data._repr_html_()
+    for text in ("12 samples", "(3, 2) float64, 2 missing", "(4,) float32", "missing"):
+        assert text in data._repr_html_()
+    assert "1 sample<" in data[0]._repr_html_()
 
 
 def test_flat_and_back(data, arrays):
@@ -282,6 +286,50 @@ def test_from_frame_with_array_cells(arrays):
         MultimodalData.from_frame(frame)
 
 
+def test_from_frame_knows_all_empty_cells():
+    empty = [None, np.nan, pd.NA, pd.NaT]
+    frame = pd.DataFrame(
+        {
+            "image": pd.Series([*empty, np.ones((2, 2))], dtype=object),
+            "count": pd.array([1, None, 3, 4, 5], dtype="Int64"),
+            "word": list("abcde"),
+            "absent": [None, *empty],
+        }
+    )
+    data = MultimodalData.from_frame(frame)
+    assert_array_equal(data["image"][4], np.ones((2, 2)))
+    assert np.isnan(data["image"][:4]).all()
+    assert_array_equal(data["count"], [[1], [np.nan], [3], [4], [5]])
+    assert_array_equal(data["word"], frame[["word"]])
+    assert data["absent"] is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "match"),
+    [
+        ([1, 2], TypeError, "frame is a list: expected a pandas DataFrame"),
+        (pd.DataFrame({"a": []}), ValueError, "'a' has no cells"),
+        (pd.DataFrame({"a": [None]}), ValueError, "no modality"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "unique"),
+        (pd.DataFrame([[1, 2]]), TypeError, "must be strings, got 0"),
+        (
+            pd.DataFrame({"a": ["x", None]}),
+            TypeError,
+            "'a' has .* and float32, which cannot be put",
+        ),
+        (pd.DataFrame({"a": [[1, 2], ["x", "y"]]}), TypeError, "'a' .* cannot be put together"),
+        (
+            pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b", "c")])),
+            ValueError,
+            "frame has 3 levels of columns: expected one or two",
+        ),
+    ],
+)
+def test_bad_frames(frame, error, match):
+    with pytest.raises(error, match=match):
+        MultimodalData.from_frame(frame)
+
+
 def test_from_frame_with_two_levels():
     columns = pd.MultiIndex.from_tuples([("b", "x"), ("a", "x"), ("b", "y")])
     data = MultimodalData.from_frame(
@@ -308,6 +356,20 @@ def test_concatenate(data, arrays):
         MultimodalData.concatenate(
             [data, MultimodalData([arrays[0], np.ones((12, 5))], data.names)]
         )
+
+
+def test_concatenate_never_makes_words_of_numbers(data):
+    words = MultimodalData([np.full((3, 3, 2), "a"), np.ones((3, 4))], data.names)
+    assert MultimodalData.concatenate([words, words])["image"].shape == (6, 3, 2)
+    with pytest.raises(
+        TypeError, match="'image' has float64 and <U1, which cannot be put together"
+    ):
+        MultimodalData.concatenate([data, words])
+    absent = MultimodalData({"image": None, "curve": np.ones((3, 4))})
+    with pytest.raises(TypeError, match="'image' has <U1 and float32, which cannot be put"):
+        MultimodalData.concatenate([words, absent])
+    with pytest.raises(TypeError, match=r"holds a ndarray .* expected a sequence of Multimodal"):
+        MultimodalData.concatenate([data, data["image"]])
 
 
 def test_pickle_and_memory_map(data, tmp_path):
