@@ -116,6 +116,10 @@ def test_slices_are_views(data, arrays):
     for part, array in zip(data[2:7].arrays, arrays, strict=True):
         assert np.shares_memory(part, array)
     assert np.shares_memory(data[4]["image"], arrays[0])
+    assert np.shares_memory(data[:, ["curve"]]["curve"], arrays[1])
+    flat = data.to_flat()
+    for part in MultimodalData.from_flat(flat, data.modality_shapes).arrays:
+        assert np.shares_memory(part, flat)
 
 
 def test_iteration_gives_samples_and_ends(data):
