@@ -303,8 +303,8 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """
         if "transformers" in params:  # first, for the other names are about the new ones
             self.transformers = params.pop("transformers")
-        own = {"remainder"}
-        replaced = {key: params.pop(key) for key in set(params) & set(self.transformers) - own}
+        names = set(self.transformers) if isinstance(self.transformers, Mapping) else set()
+        replaced = {key: params.pop(key) for key in set(params) & names - {"remainder"}}
         if replaced:
             self.transformers = {**self.transformers, **replaced}
         return super().set_params(**params)

@@ -363,6 +363,10 @@ def test_nested_parameters(arrays):
     assert prep.transformers["age"].with_mean is False
     with pytest.raises(ValueError, match="Invalid parameter 'sound'"):
         prep.set_params(sound=PCA())
+    assert (
+        ModalityTransformer(None).set_params(transformers={}, remainder="drop").transformers == {}
+    )
+    assert ModalityTransformer(None).set_params(remainder="drop").remainder == "drop"
     copy = clone(prep)
     assert copy.transformers["age"] is not prep.transformers["age"]
     assert copy.get_params()["age__with_mean"] is False
