@@ -8,6 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+#: Largest damping: steps from a start next to a bound, where coordinates hardly move the curve,
+#: are too long by that much.
+MAX_DAMPING = 1e12
+
 
 class CurveProblem(NamedTuple):
     """Curves to be fitted by one law, each with its own weight.
@@ -146,10 +150,10 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
         losses = curve_losses(problem, trial)
         better = losses < best  # false for NaN
         gain = torch.where(better, best - losses, 0.0)
-        done = (gain <= 1e-12 * best) & (better | (damping > 1e6))
+        done = (gain <= 1e-12 * best) & (better | (damping >= MAX_DAMPING))
         best = torch.where(better, losses, best)
         unknowns = torch.where(better[owner], trial, unknowns)
-        damping = torch.where(better, damping * 0.1, damping * 10.0).clamp(1e-12, 1e12)
+        damping = torch.where(better, damping * 0.1, damping * 10.0).clamp(1e-12, MAX_DAMPING)
         if done.all():
             break
     return unknowns
