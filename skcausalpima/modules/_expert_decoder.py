@@ -38,15 +38,19 @@ class ExpertDecoder:
     ----------
     f : callable
         The law, such as ``lambda x, a, b: a * torch.exp(-b * x)``, or :func:`line`,
-        :func:`exponential_decay` or :func:`piecewise_linear`.
+        :func:`exponential_decay` or :func:`piecewise_linear`. Keyword-only arguments with a
+        default are constants.
     x : array-like
-        Where the modality is sampled; anything that ``f`` understands.
+        Where the modality is sampled, finite numbers. For a modality of several axes an array of
+        several axes: of the modality's shape, or whatever ``f`` makes that shape of, such as one
+        array of that shape per coordinate.
     p0 : sequence or mapping of float, default=None
         Start values. None, and parameters that a mapping leaves out, start at 1, or within their
         bounds: in the middle of two, 1 away from a single one.
     bounds : pair of (float or sequence), or mapping of str to pair, default=None
-        Lower and upper bounds, infinite for none: of all parameters, or by name. Bounded
-        parameters are smooth functions of unbounded ones.
+        Lower and upper bounds, infinite for none: of all parameters (also as SciPy's
+        :class:`!Bounds`), or by name. Bounded parameters are smooth functions of unbounded ones,
+        which lose digits where two bounds are very far apart: prefer an infinite one.
     per : {"cluster", "sample"}, default="cluster"
         ``"cluster"``: one set of parameters for each cell of the grid of nodes, independent of the
         latent point. ``"sample"``: a small network maps the latent point to the parameters.
@@ -62,7 +66,8 @@ class ExpertDecoder:
         Whether the parameters scatter between the samples of a cluster, as they do between things
         that are made or grown: residuals are then correlated along the directions in which the
         parameters move the curve, with a covariance that is learned, instead of independent from
-        point to point. Only for ``per="cluster"``.
+        point to point. In the model that covariance is drawn to no scatter where a cluster has few
+        samples; reported deviations and standard errors are not. Only for ``per="cluster"``.
     refit : bool, default=True
         Whether parameters per cluster are fitted by least squares (Levenberg-Marquardt, weighted
         by the responsibilities) after each epoch, or follow gradient steps alone.
@@ -80,7 +85,8 @@ class ExpertDecoder:
         If ``f`` is not callable, or returns no tensor or another dtype.
     ValueError
         If ``f`` raises, returns another shape, something that is not finite or that has no
-        gradient; if a name is no parameter; if bounds cross or start values are outside.
+        gradient, changes x, or lets the curve of one set of parameters depend on the others; if a
+        name is no parameter; if bounds cross or start values are outside.
 
     Examples
     --------
