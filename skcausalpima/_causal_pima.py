@@ -914,7 +914,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _model(self):
         """Rebuild the fitted model."""
-        model = build_model(**self._architecture, generator=torch.Generator())
+        model = build_model(**self._architecture, generator=None)
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
         return model.to(device).eval()

@@ -51,7 +51,7 @@ def build_model(
     prior_expert: bool,
     sampled_responsibilities: bool,
     dtype: np.dtype,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
     experts: Sequence[ExpertDecoder | None] | None = None,
     node_names: Sequence[str] = (),
     stand_ins: bool = False,
@@ -59,7 +59,8 @@ def build_model(
 ) -> MultimodalVAE:
     """Build the model with random start values; the user's modules are copied.
 
-    With ``stand_ins`` networks take the places of experts per cluster.
+    With ``stand_ins`` networks take the places of experts per cluster. Without a generator nothing
+    is drawn: a state is to be loaded.
     """
     experts = [None] * len(shapes) if experts is None else experts
     names = range(len(shapes)) if names is None else names
@@ -88,7 +89,8 @@ def build_model(
             decoders[m].modality = names[m]
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
-    nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
+    if generator is not None:
+        nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     model = MultimodalVAE(
         networks["encoders"],
         decoders,
@@ -108,7 +110,7 @@ def _build(
     latent_dim: int,
     hidden_layer_sizes: tuple[int, ...],
     linear: bool,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
     decodes = what.startswith("decoders")
@@ -119,7 +121,7 @@ def _build(
         return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
     if isinstance(entry, nn.Module):
         return copy.deepcopy(entry)
-    seed = int(torch.randint(2**31, (), generator=generator))
+    seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
     with seeded_modules(torch.device("cpu"), seed):  # its draws are not the caller's
         try:
             module = entry(shape, latent_dim)

@@ -34,8 +34,13 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     return [min(size, max(width, 16)) for size in hidden_layer_sizes]
 
 
-def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
-    """Draw weights and biases as PyTorch does, but from the generator alone."""
+def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator | None) -> nn.Module:
+    """Draw weights and biases as PyTorch does, but from the generator alone.
+
+    With None they stay as they are, to be loaded.
+    """
+    if generator is None:
+        return layer
     bound = 1.0 / math.sqrt(fan_in)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
