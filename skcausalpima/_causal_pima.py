@@ -72,9 +72,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
         that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
         (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
-        (n, \*shape). Modules are copied, never trained in place, and are in evaluation mode when
-        they predict: with batch normalization, too, the rows of a batch do not depend on each
-        other.
+        (n, \*shape). Both see the modality as ``scale`` leaves it. Modules are copied, never
+        trained in place, and are in evaluation mode when they predict: with batch normalization,
+        too, the rows of a batch do not depend on each other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
@@ -232,9 +232,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
         standard errors from the curvature of the bound (responsibilities and variances count as
-        known; NaN in empty components), with ``scatter`` also ``"<name>_sd"``, their standard
-        deviation between the samples of a component. ``to_frame()`` is a pandas DataFrame. Experts
-        per sample have their parameters at the components' means, without standard errors.
+        known; NaN in empty components, infinite where the data tell combinations of parameters
+        only), with ``scatter`` also ``"<name>_sd"``, their standard deviation between the samples
+        of a component. ``to_frame()`` is a pandas DataFrame. Experts per sample have their
+        parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data.
@@ -913,7 +914,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _model(self):
         """Rebuild the fitted model."""
-        model = build_model(**self._architecture, generator=torch.Generator())
+        model = build_model(**self._architecture, generator=None)
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
         return model.to(device).eval()

@@ -26,6 +26,9 @@ from .modules import Batch, ClusterExpert, MultimodalVAE, SampleExpert, expert_l
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
 
+#: Smallest eigenvalue of a Fisher information of unit diagonal that is told from zero.
+MIN_EIGENVALUE = 1e-12
+
 #: Starts of each law: the stated one, and points drawn between the bounds.
 N_STARTS = 8
 
@@ -66,7 +69,28 @@ def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurvePr
     """State the gamma-weighted part of Eq. 26 as a fit of each cell's mean curve."""
     counts = torch.where(statistics.counts < MIN_COUNT, 0.0, statistics.counts)
     weights = counts / expert.log_variances.double().exp()
-    return CurveProblem(expert.scaled_curves, statistics.means, weights, expert.index, expert.block)
+    return CurveProblem(expert.trial_curves, statistics.means, weights, expert.index, expert.block)
+
+
+def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
+    """State the same where curves share parameters that scatter between samples.
+
+    Along the directions of the scatter a cell's mean curve is as uncertain as its covariance says,
+    and the cells differ in it: residuals are whitened. Where each cell has its own parameters,
+    least squares have the same solution.
+    """
+    problem, directions = curve_problem(expert, statistics), expert.directions.double()
+    deviations = (0.5 * expert.log_variances.double()).exp()[:, None, None]
+    factors = torch.linalg.cholesky(expert.scatter.double())
+
+    def whitened(curves: Tensor) -> Tensor:
+        along = directions.mT @ curves[:, :, None]
+        inside = deviations * torch.linalg.solve_triangular(factors, along, upper=False)
+        return curves + (directions @ (inside - along))[:, :, 0]
+
+    return problem._replace(
+        predict=lambda free: whitened(problem.predict(free)), targets=whitened(problem.targets)
+    )
 
 
 @torch.no_grad()
@@ -78,7 +102,9 @@ def update_experts(
         expert = model.decoders[m]
         if expert.expert.refit and expert.free.numel():
             start = (expert.free * expert.step).double()
-            expert.set_coordinates(fit_curves(curve_problem(expert, sums), start))
+            tied = expert.expert.scatter and expert.free.numel() < expert.index.numel()
+            problem = (scattered_problem if tied else curve_problem)(expert, sums)
+            expert.set_coordinates(fit_curves(problem, start))
         if floors is not None:
             set_variances(expert, sums, floors[m])
         turn_directions(expert)
@@ -152,6 +178,7 @@ def start_cluster_experts(
         if spec is None or spec.per != "cluster":
             continue
         expert = ClusterExpert(spec, setup.shapes[m], setup.node_sizes, setup.node_names)
+        expert.modality = setup.names[m]
         expert.to(device=data.device, dtype=data.dtype).set_units(*setup.units[m])
         seen = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])
@@ -253,7 +280,7 @@ def _start_network(
     numbers = torch.arange(len(array), device=array.device)
     index = numbers[:, None] + len(array) * torch.arange(n_free, device=array.device)
     problem = CurveProblem(
-        expert.scaled_curves, curves, torch.ones_like(curves[:, 0]), index, numbers
+        expert.trial_curves, curves, torch.ones_like(curves[:, 0]), index, numbers
     )
     coordinates = fit_from_starts(problem, expert, rng)[index].cpu()
     # A sample that no parameters explain, or that they explain at a bound, must not pull.
@@ -270,14 +297,27 @@ def _start_network(
     return (predicted - curves).square().mean()
 
 
+def seen_scatter(expert: ClusterExpert, sums: CurveStatistics) -> Tensor:
+    """Return the covariances of the residuals along the directions of the scatter, as seen.
+
+    What the model uses is drawn to no scatter, which is safe for the responsibilities, but would
+    make deviations and standard errors of small clusters too small.
+    """
+    along = projected_squared_errors(sums, expert.means(), expert.directions)
+    others = (sums.counts - 1.0)[:, None, None]
+    seen = torch.where(others >= 1.0, along / others.clamp_min(1.0), expert.scatter.double())
+    return _at_least(seen, expert.log_variances.double().exp())
+
+
 @torch.no_grad()
 def standard_errors(expert: ClusterExpert, statistics: CurveStatistics) -> tuple[Tensor, Tensor]:
     r"""Return standard errors of the parameters, and how much these scatter between samples.
 
     Standard errors are from the curvature of the gamma-weighted log-likelihood at its maximum,
     :math:`\sum_c N_c J_c^T \Sigma_c^{-1} J_c` with the Jacobian J of the scaled curve by the
-    parameters themselves: responsibilities and variances count as known. Both have the shape
-    (n_components, n_parameters); NaN in empty cells, 0 for fixed parameters.
+    parameters themselves: responsibilities and variances count as known. ``statistics`` are those
+    with the expert's directions. Both have the shape (n_components, n_parameters); NaN in empty
+    cells, 0 for fixed parameters, infinite where the data tell a combination of parameters only.
     """
     spec, index = expert.expert, expert.index
     errors = torch.zeros(len(index), len(spec.names), dtype=torch.float64)
@@ -297,7 +337,7 @@ def standard_errors(expert: ClusterExpert, statistics: CurveStatistics) -> tuple
     matrices = problem.weights[:, None, None] * jacobian.mT @ jacobian
     columns = [spec.names.index(name) for name in spec.free_names]
     if spec.scatter:
-        inner, along = expert.scatter.double(), expert.directions.double().mT @ jacobian
+        inner, along = seen_scatter(expert, statistics), expert.directions.double().mT @ jacobian
         variances = expert.log_variances.double().exp()
         counts = problem.weights * variances
         matrices = counts[:, None, None] * along.mT @ torch.linalg.solve(inner, along)
@@ -311,12 +351,19 @@ def standard_errors(expert: ClusterExpert, statistics: CurveStatistics) -> tuple
 
 
 def _roots_of_inverse(information: Tensor) -> Tensor:
-    """Return the roots of the inverse's diagonal, NaN where nothing is known."""
+    """Return the roots of the inverse's diagonal, NaN where nothing is known.
+
+    Infinite where the data tell a combination of parameters only, as a * b.
+    """
     diagonal = information.diagonal()
     known = diagonal > 0
     scale = torch.where(known, diagonal, 1.0).rsqrt()  # units out: unit diagonal
     unit = scale[:, None] * information * scale + torch.diag((~known).double())
-    variances = torch.linalg.pinv(unit, hermitian=True).diagonal().clamp_min(0.0)
+    values, vectors = torch.linalg.eigh(unit)
+    flat = values <= MIN_EIGENVALUE
+    variances = (vectors.square() / torch.where(flat, torch.inf, values)).sum(dim=1)
+    untold = (vectors.square() * flat).sum(dim=1) > MIN_EIGENVALUE**0.5
+    variances = torch.where(untold, torch.inf, variances)
     return torch.where(known, variances.sqrt() * scale, torch.nan)
 
 

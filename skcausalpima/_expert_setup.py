@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from ._parameters import per_modality
 from .modules import ExpertDecoder, shared_entries
@@ -18,6 +19,7 @@ def resolve_experts(
     shapes: Sequence[tuple[int, ...]],
     node_sizes: Sequence[int],
     node_names: Sequence[str],
+    dtype: torch.dtype,
 ) -> list[ExpertDecoder | None]:
     """Return one checked expert or None per modality.
 
@@ -34,8 +36,12 @@ def resolve_experts(
             )
         if not isinstance(resolved[m], ExpertDecoder):
             resolved[m] = _bare(resolved[m], where, shape)
-        resolved[m].check(where, shape)
-        shared_entries(resolved[m], node_sizes, node_names)
+        resolved[m].check(where, shape, dtype)
+        try:
+            shared_entries(resolved[m], node_sizes, node_names)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        _check_columns(resolved[m], where, node_names)
     return resolved
 
 
@@ -55,3 +61,15 @@ def _bare(f: Callable, where: str, shape: tuple[int, ...]) -> ExpertDecoder:
         return ExpertDecoder(f, np.linspace(0.0, 1.0, shape[0]))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}: {error}") from error
+
+
+def _check_columns(expert: ExpertDecoder, where: str, node_names: Sequence[str]) -> None:
+    """Raise where two columns of the table of parameters would have one name."""
+    endings = ("_se", "_sd") if expert.scatter else ("_se",)
+    columns = [*node_names, *expert.names, *(n + end for n in expert.names for end in endings)]
+    double = sorted({name for name in columns if columns.count(name) > 1})
+    if double:
+        raise ValueError(
+            f"{where}: two columns of expert_params_ would have the name {double[0]!r}, which has "
+            "one for each node, each parameter and its standard error: rename the parameter."
+        )

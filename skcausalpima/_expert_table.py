@@ -84,7 +84,7 @@ def cluster_tables(
     for m, expert in expert_modules(model):
         if isinstance(expert, ClusterExpert):
             seen = gamma if data.observed is None else gamma * data.observed[m]
-            statistics = curve_statistics(data.arrays[m], seen)
+            statistics = curve_statistics(data.arrays[m], seen, expert.directions)
             values = expert.values(expert.coordinates().double())
             errors, spread = (part.numpy() for part in standard_errors(expert, statistics))
         else:

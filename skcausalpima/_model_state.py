@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from .modules import (
     MLPEncoder,
     MultimodalVAE,
     SampleExpert,
+    ScaledLaw,
 )
 
 
@@ -49,7 +51,7 @@ def build_model(
     prior_expert: bool,
     sampled_responsibilities: bool,
     dtype: np.dtype,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
     experts: Sequence[ExpertDecoder | None] | None = None,
     node_names: Sequence[str] = (),
     stand_ins: bool = False,
@@ -57,7 +59,8 @@ def build_model(
 ) -> MultimodalVAE:
     """Build the model with random start values; the user's modules are copied.
 
-    With ``stand_ins`` networks take the places of experts per cluster.
+    With ``stand_ins`` networks take the places of experts per cluster. Without a generator nothing
+    is drawn: a state is to be loaded.
     """
     experts = [None] * len(shapes) if experts is None else experts
     names = range(len(shapes)) if names is None else names
@@ -82,9 +85,12 @@ def build_model(
             decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
         elif expert is not None and not stand_ins:
             decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
+        if isinstance(decoders[m], ScaledLaw):
+            decoders[m].modality = names[m]
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
-    nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
+    if generator is not None:
+        nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     model = MultimodalVAE(
         networks["encoders"],
         decoders,
@@ -104,7 +110,7 @@ def _build(
     latent_dim: int,
     hidden_layer_sizes: tuple[int, ...],
     linear: bool,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
     decodes = what.startswith("decoders")
@@ -115,7 +121,7 @@ def _build(
         return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
     if isinstance(entry, nn.Module):
         return copy.deepcopy(entry)
-    seed = int(torch.randint(2**31, (), generator=generator))
+    seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
     with seeded_modules(torch.device("cpu"), seed):  # its draws are not the caller's
         try:
             module = entry(shape, latent_dim)
@@ -158,7 +164,6 @@ def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -
         _check_module(decoder, f"decoders[{name!r}]", (2, latent_dim), (2, *shape), dtype)
 
 
-@torch.no_grad()
 def _check_module(
     module: nn.Module,
     what: str,
@@ -166,9 +171,14 @@ def _check_module(
     output_shape: tuple[int, ...],
     dtype: torch.dtype,
 ) -> None:
-    """Run one module on zeros and compare the shape of what comes out."""
+    """Run one module on two samples and look at what comes out."""
+    decodes = what.startswith("decoders")
+    # An encoder meets zeros, in the places of missing samples; a decoder need not work at 0.
+    entries = torch.linspace(-1.0, 1.0, math.prod(input_shape), dtype=dtype)
+    entries = (entries if decodes else torch.zeros_like(entries)).reshape(input_shape)
     try:
-        output = module(torch.zeros(input_shape, dtype=dtype))
+        with torch.set_grad_enabled(decodes):
+            output = module(entries.requires_grad_(decodes))
     except Exception as error:
         raise ValueError(
             f"{what} raised {type(error).__name__} on an input of shape {input_shape}: {error}"
@@ -177,4 +187,17 @@ def _check_module(
         got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ValueError(
             f"{what} must map {input_shape} to a tensor of shape {output_shape}, got {got}."
+        )
+    returned = f"{what}, {type(module).__name__}, returned"
+    if not output.is_floating_point():
+        raise TypeError(f"{returned} {output.dtype} for an input of {dtype}: expected {dtype}.")
+    if decodes and not torch.isfinite(output).all():
+        raise ValueError(
+            f"{returned} values that are not finite for latent points between -1 and 1: start it "
+            "where its output is finite."
+        )
+    if decodes and not output.requires_grad:
+        raise ValueError(
+            f"{returned} values without gradient: compute them by torch operations alone, without "
+            "detach, item or NumPy."
         )

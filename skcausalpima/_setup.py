@@ -79,8 +79,10 @@ def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions:
         which: per_modality(getattr(params, which), modalities.names, which)
         for which in ("encoders", "decoders")
     }
-    in_data = (modalities.names, modalities.shapes)
-    experts = resolve_experts(params.experts, modules["decoders"], *in_data, node_sizes, names)
+    in_data, dtype = (modalities.names, modalities.shapes), getattr(torch, modalities.dtype.name)
+    experts = resolve_experts(
+        params.experts, modules["decoders"], *in_data, node_sizes, names, dtype
+    )
     return Setup(
         node_sizes=node_sizes,
         latent_dim=latent_dim,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
 from ._expert_fitting import expert_modules
 from .exceptions import ExpertWarning
-from .modules import ClusterExpert, MultimodalVAE, SampleExpert
+from .modules import ClusterExpert, LawError, MultimodalVAE, SampleExpert
 
 
 class Stopper:
@@ -39,11 +40,22 @@ class Stopper:
             model.prior.temperature = self.best_temperature
 
 
+@contextmanager
+def named_epoch(epoch: int, phase: str = "training") -> Iterator[None]:
+    """Say in which epoch a law raised."""
+    try:
+        yield
+    except LawError as error:
+        message = f"{error} This was in epoch {epoch + 1} of {phase}."
+        raise LawError(message, error.modality) from error.__cause__
+
+
 class ExpertGuard:
     """Keeps the last state of a model in which all laws that gradients train were finite."""
 
     def __init__(self, model: MultimodalVAE, names: Sequence[str]) -> None:
         self.model, self.names, self.state = model, names, None
+        self.error: LawError | None = None
         self.experts = [
             (m, expert)
             for m, expert in expert_modules(model)
@@ -55,11 +67,23 @@ class ExpertGuard:
         if self.experts:
             self.state = copy.deepcopy(self.model.state_dict())
 
+    @contextmanager
+    def watched(self, epoch: int, phase: str = "training") -> Iterator[None]:
+        """Watch gradient steps: a law that raises in them has diverged, which `restored` tells."""
+        self.error = None
+        try:
+            with named_epoch(epoch, phase):
+                yield
+        except LawError as error:
+            self.error = error
+            if error.modality not in [expert.modality for _, expert in self.experts]:
+                raise  # no gradient moves this law: going back would not help
+
     def restored(self, epoch: int, phase: str = "training") -> bool:
         """Say whether a law has diverged; if so, warn and bring back the last good state."""
         for m, expert in self.experts:
-            before = self._coordinates(expert)
-            if torch.isfinite(before).all() and torch.isfinite(expert.scaled_curves(before)).all():
+            told = self._failure(expert)
+            if told is None:
                 continue
             self.model.load_state_dict(self.state)
             values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
@@ -68,7 +92,7 @@ class ExpertGuard:
                 f"The law {expert.expert.function_name} of modality {self.names[m]!r} diverged in "
                 f"epoch {epoch + 1} of {phase}, which ends here. The state before that epoch is "
                 f"kept; its parameters, by component of the grid, are {table}. Use a smaller "
-                "learning_rate, max_grad_norm, or bounds.",
+                f"learning_rate, max_grad_norm, or bounds.{told}",
                 ExpertWarning,
                 stacklevel=2,
             )
@@ -81,3 +105,15 @@ class ExpertGuard:
         if isinstance(expert, ClusterExpert):
             return expert.coordinates()
         return expert.coordinates(self.model.prior.means)
+
+    def _failure(self, expert: ClusterExpert | SampleExpert) -> str | None:
+        """Return what a law raised, nothing if it is not finite, None if all is well."""
+        if self.error is not None and self.error.modality == expert.modality:
+            return f" {self.error}"
+        coordinates = self._coordinates(expert)
+        try:
+            curves = expert.scaled_curves(coordinates)
+        except LawError as error:
+            return f" {error}"
+        finite = torch.isfinite(coordinates).all() and torch.isfinite(curves).all()
+        return None if finite else ""

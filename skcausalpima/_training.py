@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ._expert_fitting import ExpertSums, update_experts
 from ._graph_learning import family_tables
-from ._stopping import ExpertGuard, Stopper
+from ._stopping import ExpertGuard, Stopper, named_epoch
 from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import (
     DiagonalGaussian,
@@ -77,13 +77,15 @@ def pretrain(
     for epoch in range(n_epochs):
         guard.keep()
         model.train()
-        for batch in data.shuffled(batch_size, generator):
-            noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
-            loss = -model.unit_elbo(batch, noise, kl_weight).mean()
-            _step(loss, optimizer, parameters, max_grad_norm)
+        with guard.watched(epoch, "pre-training"):
+            for batch in data.shuffled(batch_size, generator):
+                noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+                loss = -model.unit_elbo(batch, noise, kl_weight).mean()
+                _step(loss, optimizer, parameters, max_grad_norm)
         if guard.restored(epoch, "pre-training"):
             return
-        update.decoder_variances(model, data, generator)
+        with named_epoch(epoch, "pre-training"):
+            update.decoder_variances(model, data, generator)
 
 
 @torch.no_grad()
@@ -309,9 +311,7 @@ def train(
     """
     networks = _trainable(model.encoders, model.decoders)
     graph = _trainable(model.prior)
-    groups = [{"params": networks}]
-    if graph:
-        groups.append({"params": graph, "lr": graph_learning_rate})
+    groups = [{"params": networks}, *[{"params": graph, "lr": graph_learning_rate}] * bool(graph)]
     optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
     stopper, guard = Stopper(tol, n_iter_no_change), ExpertGuard(model, update.names)
     history = []
@@ -322,7 +322,7 @@ def train(
         guard.keep()
         model.train()
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
-        with model.prior.frozen_mixture():
+        with guard.watched(epoch), model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
                 bound = _noisy_bound(model, data, batch, noise_scale, generator)
                 loss = _penalty(model, edge_penalty) - bound.values.mean()
@@ -330,7 +330,8 @@ def train(
                 errors += bound.squared_errors.detach().double().sum(dim=1)
         errors = None if guard.restored(epoch) else errors
         for _ in range(n_mixture_updates):
-            result = update(model, data, generator, errors)
+            with named_epoch(epoch):
+                result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):
             loss = -_graph_objective(model, result.counts, edge_penalty)
             _step(loss, optimizer, graph, max_grad_norm)

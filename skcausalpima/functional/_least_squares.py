@@ -8,6 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+#: Largest damping: steps from a start next to a bound, where coordinates hardly move the curve,
+#: are too long by that much.
+MAX_DAMPING = 1e12
+
 
 class CurveProblem(NamedTuple):
     """Curves to be fitted by one law, each with its own weight.
@@ -140,16 +144,20 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
     """
     unknowns, best = start.clone(), curve_losses(problem, start)
     damping, owner = torch.full_like(best, 1e-3), problem.per_unknown(problem.block)
+    moved = torch.ones((), dtype=torch.bool)
     for _ in range(max_iter):
-        step = _damped_step(problem, unknowns, damping)
+        if moved:
+            equations = normal_equations(problem, unknowns)
+        step, promised = _damped_step(problem, equations, damping)
         trial = unknowns + step
         losses = curve_losses(problem, trial)
         better = losses < best  # false for NaN
-        gain = torch.where(better, best - losses, 0.0)
-        done = (gain <= 1e-12 * best) & (better | (damping > 1e6))
+        moved = better.any()
+        gain, little = torch.where(better, best - losses, 0.0), 1e-12 * best
+        done = (gain <= little) & (better | (promised <= little) | (damping >= MAX_DAMPING))
         best = torch.where(better, losses, best)
         unknowns = torch.where(better[owner], trial, unknowns)
-        damping = torch.where(better, damping * 0.1, damping * 10.0).clamp(1e-12, 1e12)
+        damping = torch.where(better, damping * 0.1, damping * 10.0).clamp(1e-12, MAX_DAMPING)
         if done.all():
             break
     return unknowns
@@ -256,16 +264,25 @@ def assemble(problem: CurveProblem, matrices: Tensor) -> Tensor:
     return total.index_put_((rows, columns), matrices, accumulate=True)
 
 
-def _damped_step(problem: CurveProblem, unknowns: Tensor, damping: Tensor) -> Tensor:
-    """Return the step of all unknowns, zero where nothing is known of them."""
-    matrices, right = normal_equations(problem, unknowns)
-    damping = damping[problem.block]
-    if problem.index.numel() == len(unknowns):  # nothing is shared: many small systems
-        step = torch.zeros_like(unknowns)
-        step[problem.index] = _solve(matrices, right, damping[:, None])
-        return step
-    total = torch.zeros_like(unknowns).index_put_((problem.index,), right, accumulate=True)
-    return _solve(assemble(problem, matrices), total, problem.per_unknown(damping))
+def _damped_step(
+    problem: CurveProblem, equations: tuple[Tensor, Tensor], damping: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the step of all unknowns, zero where nothing is known of them.
+
+    And what each block's sum of squares would fall by, at most, were the law linear.
+    """
+    matrices, right = equations
+    damping, index = damping[problem.block], problem.index
+    n_unknowns = int(index.max()) + 1
+    if index.numel() == n_unknowns:  # nothing is shared: many small systems
+        step = right.new_zeros(n_unknowns)
+        step[index] = _solve(matrices, right, damping[:, None])
+    else:
+        total = right.new_zeros(n_unknowns).index_put_((index,), right, accumulate=True)
+        step = _solve(assemble(problem, matrices), total, problem.per_unknown(damping))
+    promised = 2.0 * torch.nan_to_num(right * step[index]).sum(dim=1)
+    blocks = right.new_zeros(int(problem.block.max()) + 1)
+    return step, blocks.index_add_(0, problem.block, promised)
 
 
 def _solve(matrix: Tensor, right: Tensor, damping: Tensor) -> Tensor:

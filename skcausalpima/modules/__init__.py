@@ -3,13 +3,15 @@
 from ._batch import Batch, BoundWithErrors
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
-from ._encoders import MLPEncoder, layer_sizes, multilayer_perceptron
+from ._encoders import MLPEncoder, encode_observed, layer_sizes, multilayer_perceptron
 from ._expert_decoder import ExpertDecoder
 from ._experts import ClusterExpert, SampleExpert, expert_log_likelihoods, shared_entries
+from ._law_check import LawError
 from ._laws import LawStart, exponential_decay, line, piecewise_linear
 from ._multimodal_vae import MultimodalVAE
 from ._parameter_space import ParameterSpace
 from ._prior import CausalPrior, EdgeKnowledge, weights_of_regimes
+from ._scaled_law import ScaledLaw
 
 __all__ = [
     "Batch",
@@ -20,12 +22,15 @@ __all__ = [
     "ConvEncoder",
     "EdgeKnowledge",
     "ExpertDecoder",
+    "LawError",
     "LawStart",
     "MLPDecoder",
     "MLPEncoder",
     "MultimodalVAE",
     "ParameterSpace",
     "SampleExpert",
+    "ScaledLaw",
+    "encode_observed",
     "expert_log_likelihoods",
     "exponential_decay",
     "layer_sizes",

@@ -34,8 +34,13 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     return [min(size, max(width, 16)) for size in hidden_layer_sizes]
 
 
-def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
-    """Draw weights and biases as PyTorch does, but from the generator alone."""
+def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator | None) -> nn.Module:
+    """Draw weights and biases as PyTorch does, but from the generator alone.
+
+    With None they stay as they are, to be loaded.
+    """
+    if generator is None:
+        return layer
     bound = 1.0 / math.sqrt(fan_in)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -153,3 +158,46 @@ class MLPEncoder(nn.Module):
             return output
         linear = self.linear(x)
         return output + nn.functional.pad(linear, (0, linear.shape[1]))
+
+
+def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, width: int) -> Tensor:
+    """Encode one modality; in training its observed rows alone.
+
+    Missing rows hold zeros, which must not enter the statistics of batch normalization. A single
+    row has no statistics: running averages take their place.
+
+    Parameters
+    ----------
+    encoder : torch.nn.Module
+        Of the modality.
+    x : Tensor of shape (n_samples, *shape)
+        The modality.
+    observed : Tensor of bool of shape (n_samples,) or None
+        Which samples have it; None for all.
+    width : int
+        Number of elements that the encoder returns per sample.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, width)
+        In training zero where the modality is missing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import encode_observed
+    >>> encoder = torch.nn.BatchNorm1d(1, affine=False, eps=0.0)
+    >>> x, observed = torch.tensor([[3.0], [0.0], [5.0]]), torch.tensor([True, False, True])
+    >>> encode_observed(encoder, x, observed, 1).flatten()
+    tensor([-1.,  0.,  1.])
+    """
+    if observed is None or not encoder.training or observed.all():
+        return encoder(x)
+    rows = observed.nonzero()[:, 0]
+    if not len(rows):
+        return x.new_zeros(len(x), width)
+    if len(rows) == 1:
+        encoder.eval()
+    outputs = encoder(x[rows])
+    encoder.train()
+    return outputs.new_zeros(len(x), width).index_copy(0, rows, outputs)

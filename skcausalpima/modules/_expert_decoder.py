@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ._laws import LawStart
+from ._law_check import check_law
 from ._parameter_space import ParameterSpace
+from ._stated_parameters import (
+    law_start,
+    name_of,
+    named,
+    node_names_of,
+    number,
+    ordered_groups,
+    parameter_names,
+    points,
+    read_bounds,
+    read_start,
+)
 
 
 class ExpertDecoder:
@@ -30,15 +38,19 @@ class ExpertDecoder:
     ----------
     f : callable
         The law, such as ``lambda x, a, b: a * torch.exp(-b * x)``, or :func:`line`,
-        :func:`exponential_decay` or :func:`piecewise_linear`.
+        :func:`exponential_decay` or :func:`piecewise_linear`. Keyword-only arguments with a
+        default are constants.
     x : array-like
-        Where the modality is sampled; anything that ``f`` understands.
+        Where the modality is sampled, finite numbers. For a modality of several axes an array of
+        several axes: of the modality's shape, or whatever ``f`` makes that shape of, such as one
+        array of that shape per coordinate.
     p0 : sequence or mapping of float, default=None
         Start values. None, and parameters that a mapping leaves out, start at 1, or within their
         bounds: in the middle of two, 1 away from a single one.
     bounds : pair of (float or sequence), or mapping of str to pair, default=None
-        Lower and upper bounds, infinite for none: of all parameters, or by name. Bounded
-        parameters are smooth functions of unbounded ones.
+        Lower and upper bounds, infinite for none: of all parameters (also as SciPy's
+        :class:`!Bounds`), or by name. Bounded parameters are smooth functions of unbounded ones,
+        which lose digits where two bounds are very far apart: prefer an infinite one.
     per : {"cluster", "sample"}, default="cluster"
         ``"cluster"``: one set of parameters for each cell of the grid of nodes, independent of the
         latent point. ``"sample"``: a small network maps the latent point to the parameters.
@@ -54,7 +66,8 @@ class ExpertDecoder:
         Whether the parameters scatter between the samples of a cluster, as they do between things
         that are made or grown: residuals are then correlated along the directions in which the
         parameters move the curve, with a covariance that is learned, instead of independent from
-        point to point. Only for ``per="cluster"``.
+        point to point. In the model that covariance is drawn to no scatter where a cluster has few
+        samples; reported deviations and standard errors are not. Only for ``per="cluster"``.
     refit : bool, default=True
         Whether parameters per cluster are fitted by least squares (Levenberg-Marquardt, weighted
         by the responsibilities) after each epoch, or follow gradient steps alone.
@@ -72,7 +85,8 @@ class ExpertDecoder:
         If ``f`` is not callable, or returns no tensor or another dtype.
     ValueError
         If ``f`` raises, returns another shape, something that is not finite or that has no
-        gradient; if a name is no parameter; if bounds cross or start values are outside.
+        gradient, changes x, or lets the curve of one set of parameters depend on the others; if a
+        name is no parameter; if bounds cross or start values are outside.
 
     Examples
     --------
@@ -106,23 +120,31 @@ class ExpertDecoder:
             raise TypeError(f"f must be a function f(x, a, b, ..), got {f!r}.")
         self.f, self.per, self.variance = f, per, variance
         self.scatter, self.refit = scatter, refit
-        self.function_name = getattr(f, "__name__", type(f).__name__)
-        self.x = _points(x, self.function_name)
-        self.names = _parameter_names(f, self.function_name)
-        self.fixed = {k: float(v) for k, v in self._named("fixed", fixed).items()}
+        self.function_name = name_of(f)
+        self.x = points(x, self.function_name)
+        self.names = parameter_names(f, self.function_name)
+        known = named("fixed", fixed, self.names, self.function_name)
+        self.fixed = {k: number(f"fixed value of {k}", v) for k, v in known.items()}
         self.free_names = tuple(name for name in self.names if name not in self.fixed)
-        self._check_words(depends_on)
-        law = f.start(self.x) if hasattr(f, "start") else LawStart({}, {})
-        lower, upper = self._read_bounds(bounds, law)
-        self.start_values = self._read_start(p0, law, lower, upper)
-        groups = [[n for n in group if n in self.free_names] for group in law.ordered]
-        groups = [tuple(self.free_names.index(n) for n in group) for group in groups if group]
-        self.space = ParameterSpace(
-            *(tuple(side[name] for name in self.free_names) for side in (lower, upper)),
-            tuple(groups),
-        )
+        nodes = named("depends_on", depends_on, self.names, self.function_name)
+        self.depends_on = {name: node_names_of(name, value) for name, value in nodes.items()}
+        self._check_words()
+        self._read_values(p0, bounds)
         if self.x.ndim == 1:  # more axes may be coordinates: the shape of the modality decides
             self.check(f"ExpertDecoder({self.function_name})", self.x.shape)
+
+    def _read_values(self, p0: Any, bounds: Any) -> None:
+        """Read start values and bounds, the law's own and those that are stated."""
+        law = law_start(self.f, self.x, self.function_name)
+        sides = read_bounds(bounds, law, self.names, self.function_name)
+        start = read_start(p0, law, self.fixed, sides, self.function_name)
+        stated = self.names if p0 is not None and not isinstance(p0, Mapping) else p0 or ()
+        groups = ordered_groups(law.ordered, self.fixed, sides, start, stated)
+        self.start_values = start
+        self.space = ParameterSpace(
+            *(tuple(side[name] for name in self.free_names) for side in sides),
+            tuple(tuple(self.free_names.index(n) for n in group) for group in groups),
+        )
 
     def __repr__(self) -> str:
         """Show the law and how often its parameters occur."""
@@ -178,7 +200,7 @@ class ExpertDecoder:
         values = torch.tensor([self.start_values[n] for n in self.free_names]).double()
         return self.space.coordinates(values)
 
-    def check(self, where: str, shape: Sequence[int]) -> None:
+    def check(self, where: str, shape: Sequence[int], dtype: torch.dtype = torch.float64) -> None:
         """Evaluate the law at its start values and raise where the result cannot be used.
 
         Parameters
@@ -187,187 +209,30 @@ class ExpertDecoder:
             Which expert it is, for messages.
         shape : sequence of int
             Shape of one sample of the modality.
+        dtype : torch.dtype, default=torch.float64
+            The dtype of the data: values must be finite in it.
 
         Raises
         ------
         TypeError
             If ``f`` returns no tensor, or another dtype.
         ValueError
-            If ``f`` raises, or returns another shape, something not finite or without gradient.
+            If ``f`` raises, or returns another shape, something not finite or without gradient, or
+            curves that depend on each other.
         """
-        if self.scatter and math.prod(shape) <= len(self.free_names):
-            raise ValueError(
-                f"{where}: scatter needs more points than the {len(self.free_names)} parameters of "
-                f"{self.function_name}, got {math.prod(shape)}."
-            )
-        for dtype in (torch.float64, torch.float32):
-            self._check_at_start(where, tuple(shape), dtype)
+        check_law(self, where, shape, dtype)
 
-    def _check_at_start(self, where: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        start = self.start_coordinates().to(dtype).expand(2, -1)
-        free = self.space.values(start).detach().requires_grad_()
-        x = torch.as_tensor(self.x).to(dtype)
-        values = ", ".join(f"{name}={value:g}" for name, value in self._shown(free[0]).items())
-        at = (
-            f"for x of shape {tuple(x.shape)} and {values} (each of shape "
-            f"{(2, *[1] * len(shape))}, {dtype})"
-        )
-        try:
-            with torch.enable_grad():
-                output = self.curves(free, x, len(shape))
-        except Exception as error:
-            raise ValueError(
-                f"{where}: the function {self.function_name} raised {type(error).__name__} {at}: "
-                f"{error} Write it with torch operations that broadcast."
-            ) from error
-        returned = f"{where}: the function {self.function_name} returned"
-        if not isinstance(output, Tensor):
-            raise TypeError(f"{returned} {type(output).__name__} {at}: expected a torch.Tensor.")
-        if tuple(output.shape) != (2, *shape):
-            raise ValueError(
-                f"{returned} shape {tuple(output.shape)} {at}: expected {(2, *shape)}, a curve of "
-                "the modality's shape for each set of parameters."
-            )
-        if output.dtype != dtype:
-            raise TypeError(f"{returned} {output.dtype} {at}: expected the dtype of its input.")
-        if not torch.isfinite(output).all():
-            raise ValueError(f"{returned} values that are not finite {at}: change p0 or bounds.")
-        self._check_gradient(returned, at, output, free)
-
-    def _check_gradient(self, returned: str, at: str, output: Tensor, free: Tensor) -> None:
-        """Raise where the parameters have no finite influence."""
-        if not self.free_names:
-            return
-        gradient = None
-        if output.requires_grad:
-            gradient = torch.autograd.grad(output.sum(), free, allow_unused=True)[0]
-        if gradient is None:
-            raise ValueError(
-                f"{returned} values without gradient {at}: compute them from the parameters by "
-                "torch operations alone, without detach, item or NumPy."
-            )
-        if not torch.isfinite(gradient).all():
-            raise ValueError(
-                f"{returned} values whose gradient is not finite {at}: change p0 or bounds."
-            )
-
-    def _shown(self, free_values: Tensor) -> dict[str, float]:
-        values = self.all_values(free_values.detach()[None])[0].tolist()
-        return dict(zip(self.names, values, strict=True))
-
-    def _named(self, what: str, values: Mapping | None) -> dict:
-        """Return a mapping whose keys are parameters."""
-        if values is None:
-            return {}
-        if not isinstance(values, Mapping):
-            raise TypeError(f"{what} must be a mapping from names of parameters, got {values!r}.")
-        unknown = [name for name in values if name not in self.names]
-        if unknown:
-            raise ValueError(
-                f"{what} names {unknown}, but the parameters of {self.function_name} are "
-                f"{list(self.names)}."
-            )
-        return dict(values)
-
-    def _check_words(self, depends_on: Mapping | None) -> None:
+    def _check_words(self) -> None:
         for name, value, words in (
             ("per", self.per, ("cluster", "sample")),
             ("variance", self.variance, ("cluster", "shared")),
         ):
             if value not in words:
                 raise ValueError(f"{name} must be {words[0]!r} or {words[1]!r}, got {value!r}.")
-        nodes = self._named("depends_on", depends_on)
-        if nodes and self.per == "sample":
+        if self.depends_on and self.per == "sample":
             raise ValueError("depends_on is for per='cluster': there are no cells per sample.")
         if self.scatter and self.per == "sample":
             raise ValueError("scatter is for per='cluster': each sample has its own parameters.")
-        if not self.free_names and self.per == "sample":
-            raise ValueError("per='sample' needs a parameter that is not fixed.")
-        self.depends_on = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in nodes.items()}
-
-    def _read_bounds(self, bounds: Any, law: LawStart) -> tuple[dict, dict]:
-        """Return lower and upper bounds by name."""
-        pairs = {name: law.bounds.get(name, (-np.inf, np.inf)) for name in self.names}
-        if isinstance(bounds, Mapping):
-            pairs.update(self._named("bounds", bounds))
-        elif bounds is not None:
-            if len(bounds) != 2:
-                raise ValueError(f"bounds must be a pair (lower, upper) or a mapping: {bounds!r}.")
-            try:
-                sides = [np.broadcast_to(np.asarray(b, float), len(self.names)) for b in bounds]
-            except ValueError as error:
-                raise ValueError(
-                    f"bounds must hold one number, or one for each of {list(self.names)}, got "
-                    f"{bounds!r}."
-                ) from error
-            pairs.update(zip(self.names, zip(*sides, strict=True), strict=True))
-        for name, (low, high) in pairs.items():
-            if not low < high:  # NaN, too
-                raise ValueError(
-                    f"bounds of {name} must rise, but are ({low}, {high}). Use fixed={{{name!r}: "
-                    "..}} for a known value."
-                )
-        return tuple({name: float(pairs[name][side]) for name in pairs} for side in (0, 1))
-
-    def _read_start(self, p0: Any, law: LawStart, lower: dict, upper: dict) -> dict[str, float]:
-        """Return the start values of all parameters by name."""
-        start = {
-            name: law.p0[name] if name in law.p0 else _feasible(lower[name], upper[name])
-            for name in self.names
-        }
-        start = {n: v if lower[n] <= v <= upper[n] else _feasible(lower[n], upper[n])
-                 for n, v in start.items()}  # fmt: skip
-        if isinstance(p0, Mapping):
-            start.update(self._named("p0", p0))
-        elif p0 is not None:
-            values = np.atleast_1d(np.asarray(p0, dtype=float)).tolist()
-            if len(values) != len(self.names):
-                raise ValueError(
-                    f"p0 must have one value for each of {list(self.names)}, got {len(values)}."
-                )
-            start.update(zip(self.names, values, strict=True))
-        start.update(self.fixed)
-        for name, value in start.items():
-            if not isinstance(value, Real) or not np.isfinite(value):
-                raise ValueError(f"p0 of {name} must be a finite number, got {value!r}.")
-            if not lower[name] <= value <= upper[name]:
-                raise ValueError(
-                    f"p0 of {name} is {value:g}, outside its bounds ({lower[name]:g}, "
-                    f"{upper[name]:g})."
-                )
-        return {name: float(value) for name, value in start.items()}
-
-
-def _points(x: ArrayLike, function_name: str) -> np.ndarray:
-    """Return x as a finite array of its own."""
-    try:
-        points = np.array(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"x of {function_name} must be an array of numbers, got {x!r}.") from error
-    if points.ndim == 0 or points.size == 0 or not np.isfinite(points).all():
-        raise ValueError(f"x of {function_name} must hold finite numbers, got {points}.")
-    return points
-
-
-def _parameter_names(f: Callable, function_name: str) -> tuple[str, ...]:
-    """Return the names of the arguments after x."""
-    try:
-        arguments = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{function_name} has no signature that can be read.") from error
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if len(arguments) < 2 or any(argument.kind not in positional for argument in arguments):
-        raise ValueError(
-            f"{function_name} must have arguments (x, a, b, ..), x and at least one parameter with "
-            f"a name, but has {inspect.signature(f)}."
-        )
-    return tuple(argument.name for argument in arguments[1:])
-
-
-def _feasible(low: float, high: float) -> float:
-    """Return SciPy's start value: 1, or within the bounds."""
-    if np.isfinite(low) and np.isfinite(high):
-        return (low + high) / 2.0
-    if np.isfinite(low):
-        return low + 1.0
-    return high - 1.0 if np.isfinite(high) else 1.0
+        for option, on in (("per='sample'", self.per == "sample"), ("scatter", self.scatter)):
+            if on and not self.free_names:
+                raise ValueError(f"{option} needs a parameter that is not fixed.")

@@ -19,6 +19,7 @@ from ..functional import (
 from ._batch import Batch
 from ._decoders import MLPDecoder
 from ._expert_decoder import ExpertDecoder
+from ._scaled_law import ScaledLaw
 
 #: Hidden layers of the network from the latent point to the parameters of a law.
 HEAD_LAYERS = (32, 32)
@@ -90,64 +91,7 @@ def _blocks(index: np.ndarray) -> np.ndarray:
     return np.unique(connected_components(edges)[1][:n_cells], return_inverse=True)[1]
 
 
-class _Law(nn.Module):
-    """What both kinds of experts share: the law, and the units of the modality."""
-
-    def __init__(self, expert: ExpertDecoder, shape: Sequence[int]) -> None:
-        super().__init__()
-        self.expert, self.shape = expert, tuple(shape)
-        self.register_buffer("x", torch.as_tensor(expert.x))
-        self.register_buffer("centre", torch.zeros(math.prod(shape)))
-        self.register_buffer("factor", torch.ones(math.prod(shape)))
-
-    @torch.no_grad()
-    def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
-        """Say how the modality is scaled.
-
-        Parameters
-        ----------
-        centre : ndarray of shape shape
-            Taken from each element.
-        factor : ndarray of shape shape, or float
-            Divisor.
-        """
-        self.centre.copy_(torch.as_tensor(np.ravel(centre)))
-        self.factor.copy_(torch.as_tensor(np.ravel(factor)))
-
-    def scaled_curves(self, free: Tensor) -> Tensor:
-        """Return scaled curves, computed in the dtype of the coordinates.
-
-        Parameters
-        ----------
-        free : Tensor of shape (n, n_free)
-            Unbounded coordinates of the parameters.
-
-        Returns
-        -------
-        Tensor of shape (n, width)
-            Scaled.
-        """
-        x, centre, factor = (part.to(free.dtype) for part in (self.x, self.centre, self.factor))
-        curves = self.expert.curves(self.expert.space.values(free), x, len(self.shape))
-        return (curves.flatten(1) - centre) / factor
-
-    def values(self, free: Tensor) -> Tensor:
-        """Return the parameters, fixed ones included, in the units of the data.
-
-        Parameters
-        ----------
-        free : Tensor of shape (n, n_free)
-            Unbounded coordinates.
-
-        Returns
-        -------
-        Tensor of shape (n, n_parameters)
-            In the order of ``expert.names``.
-        """
-        return self.expert.all_values(self.expert.space.values(free))
-
-
-class ClusterExpert(_Law):
+class ClusterExpert(ScaledLaw):
     r"""One curve for each cell: :math:`p(x_m | c) = N(f(x; \theta_c), \hat\sigma^2_c I)`.
 
     Parameters
@@ -279,7 +223,7 @@ class ClusterExpert(_Law):
         return (across + directions @ inside)[:, :, 0]
 
 
-class SampleExpert(_Law):
+class SampleExpert(ScaledLaw):
     """A law whose parameters a small network takes from the latent point.
 
     Parameters

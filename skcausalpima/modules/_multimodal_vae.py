@@ -19,6 +19,7 @@ from ..functional import (
 )
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
+from ._encoders import encode_observed
 from ._experts import ClusterExpert, expert_log_likelihoods
 from ._prior import CausalPrior, weights_of_regimes
 
@@ -82,11 +83,13 @@ class MultimodalVAE(nn.Module):
         DiagonalGaussian
             Mean and log-variance of shape (n_samples, latent_dim).
         """
+        rows = [None] * len(self.shapes) if batch.observed is None else batch.observed
+        width = 2 * self.prior.means.shape[1]
         outputs = torch.stack(
             [
-                encoder(array.unflatten(1, shape))
-                for encoder, array, shape in zip(
-                    self.encoders, batch.arrays, self.shapes, strict=True
+                encode_observed(encoder, array.unflatten(1, shape), seen, width)
+                for encoder, array, shape, seen in zip(
+                    self.encoders, batch.arrays, self.shapes, rows, strict=True
                 )
             ]
         )

@@ -108,7 +108,9 @@ def _inside(free: Tensor, low: float, high: float) -> Tensor:
 def _outside(value: Tensor, low: float, high: float) -> Tensor:
     """Invert :func:`_inside`."""
     if low > -torch.inf and high < torch.inf:
-        return torch.logit((value - low) / (high - low), eps=INSIDE)
+        share = (value - low) / (high - low)
+        share = torch.where(share <= 0, INSIDE, torch.where(share >= 1, 1.0 - INSIDE, share))
+        return torch.logit(share)
     if low > -torch.inf:
         return _inverse_softplus(value - low)
     if high < torch.inf:
@@ -117,5 +119,5 @@ def _outside(value: Tensor, low: float, high: float) -> Tensor:
 
 
 def _inverse_softplus(value: Tensor) -> Tensor:
-    value = value.clamp_min(INSIDE**2)
+    value = torch.where(value > 0, value, INSIDE)
     return value + torch.log(-torch.expm1(-value))
