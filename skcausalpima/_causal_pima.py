@@ -942,7 +942,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(self, setup)
+        self._architecture = architecture(self, setup, best.model.decoders)
         self._state = export_state(best.model)
         self.latent_dim_ = setup.latent_dim
         probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from .functional import (
     fit_curves,
     projected_squared_errors,
 )
-from .modules import Batch, ClusterExpert, MultimodalVAE, SampleExpert, expert_log_likelihoods
+from .modules import Batch, ClusterDecoder, ClusterExpert, Likelihood, MultimodalVAE, SampleExpert
 
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
@@ -36,30 +36,52 @@ MIN_VARIANCE = 1e-3
 MAX_ROWS = 2000
 
 
+class ErrorSums(NamedTuple):
+    """What the variances of a network with its own likelihood depend on, per component."""
+
+    counts: Tensor  # sums of responsibilities over samples that have the modality
+    squared_errors: Tensor  # weighted sums
+
+    def __add__(self, other: ErrorSums) -> ErrorSums:
+        """Pool the sums over two sets of samples."""
+        return ErrorSums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
 class ExpertSums:
-    """Sums over samples that concern the modalities with one curve per cluster."""
+    """Sums over samples that concern the decoders with a likelihood of their own."""
 
     def __init__(self, model: MultimodalVAE) -> None:
         self.model = model
         self.statistics: dict[int, CurveStatistics] = {}
-        self.log_likelihoods = dict.fromkeys(model.cluster_experts, 0.0)
+        self.log_likelihoods: dict[int, float] = {}
+        self.errors: dict[int, ErrorSums] = {}
 
-    def add(self, batch: Batch, gamma: Tensor) -> None:
+    def add(self, batch: Batch, likelihoods: Mapping[int, Likelihood], gamma: Tensor) -> None:
         """Add samples with their responsibilities of shape (n_components, n_samples)."""
-        for m, values in expert_log_likelihoods(self.model.decoders, batch).items():
-            self.log_likelihoods[m] += (gamma * values).double().sum().item()
+        for m, (values, errors) in likelihoods.items():
+            total = (gamma * values).double().sum().item()
+            self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
+            if errors is not None:
+                part = ErrorSums(seen.double().sum(dim=1), (gamma * errors).double().sum(dim=1))
+                self.errors[m] = self.errors[m] + part if m in self.errors else part
+                continue
             directions = self.model.decoders[m].directions
             part = curve_statistics(batch.arrays[m], seen, directions)
             self.statistics[m] = self.statistics[m] + part if m in self.statistics else part
 
     def add_means(self, reconstruction: list[float], n_samples: int) -> float:
         """Add mean log-likelihoods to those of the other modalities; return what training sees."""
-        trained, weights = 0.0, self.model.modality_weights
+        trained = 0.0
         for m, value in self.log_likelihoods.items():
             reconstruction[m] += value / n_samples
-            trained += (1.0 if weights is None else weights[m].item()) * value / n_samples
+            trained += float(self.model.likelihood_weight(m)) * value / n_samples
         return trained
+
+    def squared_errors(self, others: Tensor) -> Tensor:
+        """Return those of all modalities, of shape (n_modalities,), from those of the others."""
+        own = {m: sums.squared_errors.sum() for m, sums in self.errors.items()}
+        return torch.stack([own.get(m, other) for m, other in enumerate(others)]) if own else others
 
 
 def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
@@ -82,6 +104,23 @@ def update_experts(
         if floors is not None:
             set_variances(expert, sums, floors[m])
         turn_directions(expert)
+
+
+@torch.no_grad()
+def update_cluster_decoders(
+    model: MultimodalVAE, sums: Mapping[int, ErrorSums], floors: Tensor | None
+) -> None:
+    """Set the variances of networks per cluster to the mean squared error; empty cells keep theirs.
+
+    The mean is over the elements of the samples of a component, weighted with gamma.
+    """
+    for m, (counts, errors) in sums.items():
+        decoder = model.decoders[m]
+        if floors is not None and isinstance(decoder, ClusterDecoder):
+            variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
+            logs = torch.maximum(variances, floors[m]).log()
+            own = torch.where(counts >= MIN_COUNT, logs, decoder.log_variances)
+            decoder.log_variances.copy_(own)
 
 
 def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from .modules import (
     CausalPrior,
+    ClusterDecoder,
     ClusterExpert,
     ConvDecoder,
     ConvEncoder,
@@ -20,6 +22,7 @@ from .modules import (
     MLPEncoder,
     MultimodalVAE,
     SampleExpert,
+    VarianceDecoder,
 )
 
 
@@ -54,10 +57,12 @@ def build_model(
     node_names: Sequence[str] = (),
     stand_ins: bool = False,
     names: Sequence[str] | None = None,
+    predict_variances: Sequence[bool] | None = None,
 ) -> MultimodalVAE:
     """Build the model with random start values; the user's modules are copied.
 
-    With ``stand_ins`` networks take the places of experts per cluster.
+    With ``stand_ins`` networks take the places of experts and networks per cluster.
+    ``predict_variances`` says whose decoders have variances of their own.
     """
     experts = [None] * len(shapes) if experts is None else experts
     names = range(len(shapes)) if names is None else names
@@ -76,12 +81,14 @@ def build_model(
         ]
         for which, entries in (("encoders", encoders), ("decoders", decoders))
     }
-    decoders = networks["decoders"]
+    words, decoders = decoders, networks["decoders"]
     for m, expert in enumerate(experts):
         if expert is not None and expert.per == "sample":
             decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
         elif expert is not None and not stand_ins:
             decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
+        elif predict_variances is not None and predict_variances[m]:
+            decoders[m] = VarianceDecoder(decoders[m])
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
@@ -94,7 +101,28 @@ def build_model(
         prior_expert,
         sampled_responsibilities,
     )
-    return model.to(getattr(torch, np.dtype(dtype).name))
+    model.to(getattr(torch, np.dtype(dtype).name))
+    if not stand_ins:
+        start_cluster_decoders(model, words)
+    return model
+
+
+@torch.no_grad()
+def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> None:
+    """Give every cell its own copy of a network that stood in for those of all cells.
+
+    ``decoders`` are the estimator's, one per modality.
+    """
+    for m, entry in enumerate(decoders):
+        if per_cluster(entry):
+            cells = ClusterDecoder(model.decoders[m], len(model.prior.means))
+            cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
+            model.decoders[m] = cells
+
+
+def per_cluster(entry: nn.Module | str | Callable | None) -> bool:
+    """Say whether an entry of the estimator's ``decoders`` is a network per cluster."""
+    return isinstance(entry, str) and entry.startswith("cluster_")
 
 
 def _build(
@@ -108,7 +136,7 @@ def _build(
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
     decodes = what.startswith("decoders")
-    if entry is None or entry == "mlp":
+    if entry is None or (isinstance(entry, str) and entry.endswith("mlp")):
         mlp = MLPDecoder if decodes else MLPEncoder
         return mlp(shape, latent_dim, hidden_layer_sizes, generator, linear)
     if isinstance(entry, str):
@@ -148,33 +176,74 @@ def load_state(model: nn.Module, state: dict[str, np.ndarray]) -> None:
 
 
 def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:
-    """Raise where an encoder or decoder returns something of another shape."""
+    """Raise where an encoder or decoder returns something of another shape.
+
+    A decoder that returns a pair, means and log-variances, is from then on a `VarianceDecoder`.
+    """
     dtype = model.prior.means.dtype
     model.eval()
-    for name, shape, encoder, decoder in zip(
-        names, model.shapes, model.encoders, model.decoders, strict=True
+    for m, (name, shape, encoder, decoder) in enumerate(
+        zip(names, model.shapes, model.encoders, model.decoders, strict=True)
     ):
-        _check_module(encoder, f"encoders[{name!r}]", (2, *shape), (2, 2 * latent_dim), dtype)
-        _check_module(decoder, f"decoders[{name!r}]", (2, latent_dim), (2, *shape), dtype)
+        images, points = (
+            torch.zeros(2, *shape, dtype=dtype),
+            torch.zeros(2, latent_dim, dtype=dtype),
+        )
+        what = f"encoders[{name!r}]"
+        output = _output(encoder, what, images)
+        if not _has_shape(output, (2, 2 * latent_dim)):
+            _raise_for_output(encoder, what, images, (2, 2 * latent_dim), output)
+        what, expected = f"decoders[{name!r}]", (2, *shape)
+        output = _output(decoder, what, points)
+        pair = isinstance(output, tuple) and len(output) == 2
+        if not all(_has_shape(part, expected) for part in (output if pair else (output,))):
+            _raise_for_output(
+                decoder,
+                what,
+                points,
+                expected,
+                output,
+                ", or a pair of such tensors, means and log-variances",
+            )
+        if pair:
+            model.decoders[m] = VarianceDecoder(decoder)
 
 
 @torch.no_grad()
-def _check_module(
-    module: nn.Module,
-    what: str,
-    input_shape: tuple[int, ...],
-    output_shape: tuple[int, ...],
-    dtype: torch.dtype,
-) -> None:
-    """Run one module on zeros and compare the shape of what comes out."""
+def _output(module: nn.Module, what: str, zeros: torch.Tensor) -> Any:
+    """Run one module on zeros."""
     try:
-        output = module(torch.zeros(input_shape, dtype=dtype))
+        return module(zeros)
     except Exception as error:
         raise ValueError(
-            f"{what} raised {type(error).__name__} on an input of shape {input_shape}: {error}"
+            f"{what} raised {type(error).__name__} on an input of shape {tuple(zeros.shape)}: "
+            f"{error}"
         ) from error
-    if not isinstance(output, torch.Tensor) or tuple(output.shape) != output_shape:
-        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise ValueError(
-            f"{what} must map {input_shape} to a tensor of shape {output_shape}, got {got}."
-        )
+
+
+def _has_shape(output: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(output, torch.Tensor) and tuple(output.shape) == shape
+
+
+def _raise_for_output(
+    module: nn.Module,
+    what: str,
+    zeros: torch.Tensor,
+    shape: tuple[int, ...],
+    output: Any,
+    also: str = "",
+) -> None:
+    """Say what a module was expected to return, and what it did."""
+    raise ValueError(
+        f"{what} must map {tuple(zeros.shape)} to a tensor of shape {shape}{also}, got "
+        f"{_described(output)} from {type(module).__name__}."
+    )
+
+
+def _described(output: Any) -> str:
+    """Say in words what came out of a module."""
+    if isinstance(output, torch.Tensor):
+        return str(tuple(output.shape))
+    if isinstance(output, tuple):
+        return f"a tuple of {len(output)}: {', '.join(map(_described, output))}"
+    return type(output).__name__

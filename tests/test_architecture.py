@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
     "_expert_setup": {"_parameters", "modules"},
-    "_setup": {"_expert_setup", "_known_nodes", "_parameters", *GATE, *GRAPHS},
+    "_setup": {"_expert_setup", "_known_nodes", "_parameters", "modules", *GATE, *GRAPHS},
     "_expert_fitting": {"_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
     "_stopping": {"_expert_fitting", "exceptions", "modules"},
