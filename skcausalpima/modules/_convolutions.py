@@ -256,7 +256,7 @@ class ConvDecoder(nn.Module):
         layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
-        self.log_variance = layer
+        self.log_variance = layer.to(last.weight)
 
     @torch.no_grad()
     def start_variances(self, log_variances: Tensor) -> None:

@@ -85,7 +85,8 @@ class MLPDecoder(nn.Module):
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""
         last = self.network[-1]
-        self.log_variance = nn.utils.skip_init(nn.Linear, last.in_features, last.out_features)
+        layer = nn.utils.skip_init(nn.Linear, last.in_features, last.out_features)
+        self.log_variance = layer.to(last.weight)
         nn.init.zeros_(self.log_variance.weight)
         nn.init.zeros_(self.log_variance.bias)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood
@@ -12,6 +14,10 @@ from ._decoders import MLPDecoder
 #: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
 MAX_ABS_LOG_VAR = 15.0
 
+#: Smallest log-variance that a decoder predicts: a hundredth of the deviation of scaled data. With
+#: less, an element that hardly varies in training rules out every new sample in which it does.
+MIN_LOG_VARIANCE = math.log(1e-4)
+
 
 class VarianceDecoder(nn.Module):
     r"""Decode means and log-variances: :math:`p(x_m | z) = N(\mu(z), \mathrm{diag}(s^2(z)))`.
@@ -21,7 +27,7 @@ class VarianceDecoder(nn.Module):
     network : torch.nn.Module
         From (n_samples, latent_dim) to a pair of tensors of shape (n_samples, \*shape), means and
         log-variances of scaled data. An :class:`MLPDecoder` or :class:`ConvDecoder` is given that
-        second output. Log-variances are kept within [-15, 15].
+        second output. Log-variances are kept within [log(1e-4), 15].
 
     Examples
     --------
@@ -84,7 +90,7 @@ class VarianceDecoder(nn.Module):
             Of scaled data; log-variances are cut to their range.
         """
         mean, log_variance = self.network(z)
-        log_variance = log_variance.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
+        log_variance = log_variance.clamp(MIN_LOG_VARIANCE, MAX_ABS_LOG_VAR)
         return mean.flatten(1), log_variance.flatten(1)
 
     def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
