@@ -101,9 +101,8 @@ def run(
         "max_grad_norm": params.max_grad_norm,
         "generator": generator,
     }
-    kl_weight = 1.0 if params.pretraining == "vae" else 0.0
-    n_epochs = params.pretraining_epochs
-    pretrain(model, data, n_epochs=n_epochs, kl_weight=kl_weight, update=update, **steps)
+    options = {"kl_weight": 1.0 if params.pretraining == "vae" else 0.0, "update": update}
+    pretrain(model, data, n_epochs=params.pretraining_epochs, **options, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
     start, gamma = _start_clusters(params, setup, model, data, scores, update, rng)
     start_cluster_experts(model, setup, data, gamma, floors, rng)

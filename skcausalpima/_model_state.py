@@ -81,20 +81,19 @@ def build_model(
         ]
         for which, entries in (("encoders", encoders), ("decoders", decoders))
     }
-    words, decoders = decoders, networks["decoders"]
     for m, expert in enumerate(experts):
         if expert is not None and expert.per == "sample":
-            decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
+            networks["decoders"][m] = SampleExpert(expert, shapes[m], latent_dim, generator)
         elif expert is not None and not stand_ins:
-            decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
+            networks["decoders"][m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
         elif predict_variances is not None and predict_variances[m]:
-            decoders[m] = VarianceDecoder(decoders[m])
+            networks["decoders"][m] = VarianceDecoder(networks["decoders"][m])
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     model = MultimodalVAE(
         networks["encoders"],
-        decoders,
+        networks["decoders"],
         prior,
         shapes,
         None if modality_weights is None else torch.tensor(modality_weights).double(),
@@ -102,27 +101,21 @@ def build_model(
         sampled_responsibilities,
     )
     model.to(getattr(torch, np.dtype(dtype).name))
-    if not stand_ins:
-        start_cluster_decoders(model, words)
-    return model
+    return model if stand_ins else start_cluster_decoders(model, decoders)
 
 
 @torch.no_grad()
-def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> None:
+def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> MultimodalVAE:
     """Give every cell its own copy of a network that stood in for those of all cells.
 
     ``decoders`` are the estimator's, one per modality.
     """
     for m, entry in enumerate(decoders):
-        if per_cluster(entry):
+        if isinstance(entry, str) and entry.startswith("cluster_"):
             cells = ClusterDecoder(model.decoders[m], len(model.prior.means))
             cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
             model.decoders[m] = cells
-
-
-def per_cluster(entry: nn.Module | str | Callable | None) -> bool:
-    """Say whether an entry of the estimator's ``decoders`` is a network per cluster."""
-    return isinstance(entry, str) and entry.startswith("cluster_")
+    return model
 
 
 def _build(
