@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ._training_data import TrainingData
 from .functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
@@ -50,10 +52,12 @@ def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
 def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
     """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
     means, probabilities, draws = [], [], _draws(model)
+    # What predicted variances make of a sample is the same in all cells.
+    decoders = [None if isinstance(d, VarianceDecoder) else d for d in model.decoders]
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
-        evidence = _evidence(model, block, posterior, draws)
+        evidence = _evidence(decoders, block, posterior, draws)
         log_gamma = model.log_responsibilities(
             posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
         )
@@ -68,14 +72,14 @@ def _draws(model: MultimodalVAE) -> Tensor:
 
 
 def _evidence(
-    model: MultimodalVAE, block: Batch, posterior: DiagonalGaussian, draws: Tensor
+    decoders: Sequence[nn.Module | None], block: Batch, posterior: DiagonalGaussian, draws: Tensor
 ) -> Tensor | float:
     """Return what decoders with their own likelihoods say, unweighted, in expectation over z."""
-    if not any(isinstance(d, ClusterDecoder | VarianceDecoder) for d in model.decoders):
+    if not any(isinstance(d, ClusterDecoder | VarianceDecoder) for d in decoders):
         draws = draws[:1]  # experts say the same everywhere
     total = 0.0
     for draw in draws:
-        own = own_likelihoods(model.decoders, block, rsample(posterior, draw))
+        own = own_likelihoods(decoders, block, rsample(posterior, draw))
         total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
     return total / len(draws)
 
@@ -89,7 +93,7 @@ def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
         errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
         reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
-        evidence = _evidence(model, block, posterior, draws)
+        evidence = _evidence(model.decoders, block, posterior, draws)
         mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
         values.append(reconstruction + mixture + entropy(posterior.log_var))
     return torch.cat(values)

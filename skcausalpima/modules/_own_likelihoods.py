@@ -16,7 +16,7 @@ OWN_LIKELIHOOD = (ClusterExpert, ClusterDecoder, VarianceDecoder)
 
 
 def own_likelihoods(
-    decoders: Sequence[nn.Module], batch: Batch, z: Tensor
+    decoders: Sequence[nn.Module | None], batch: Batch, z: Tensor
 ) -> dict[int, Likelihood]:
     """Return what the decoders say that have a likelihood of their own (Eq. 26).
 
@@ -25,8 +25,8 @@ def own_likelihoods(
 
     Parameters
     ----------
-    decoders : sequence of torch.nn.Module
-        Of all modalities.
+    decoders : sequence of (torch.nn.Module or None)
+        Of all modalities; None for one to be passed over.
     batch : Batch
         Samples.
     z : Tensor of shape (n_samples, latent_dim)
