@@ -238,5 +238,5 @@ def _described(output: Any) -> str:
     if isinstance(output, torch.Tensor):
         return str(tuple(output.shape))
     if isinstance(output, tuple):
-        return f"a tuple of {len(output)}: {', '.join(map(_described, output))}"
+        return f"tuple of {len(output)}: {', '.join(map(_described, output))}"
     return type(output).__name__

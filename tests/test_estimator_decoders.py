@@ -243,11 +243,11 @@ def test_decoders_are_of_the_kinds_that_were_asked_for(quick, pair):
 @pytest.mark.parametrize(
     ("outputs", "match"),
     [
-        (lambda z: (z, z), r"got a tuple of 2: \(2, 2\), \(2, 2\) from Returns"),
-        (lambda z: (z[:, :1].expand(2, 4),), r"got a tuple of 1: \(2, 4\) from Returns"),
+        (lambda z: (z, z), r"got tuple of 2: \(2, 2\), \(2, 2\) from Returns"),
+        (lambda z: (z[:, :1].expand(2, 4),), r"got tuple of 1: \(2, 4\) from Returns"),
         (lambda z: [z[:, :1].expand(2, 4)] * 2, "got list from Returns"),
-        (lambda z: (z[:, :1].expand(2, 4), 1.0), r"got a tuple of 2: \(2, 4\), float from"),
-        (lambda z: (z[:, :1].expand(2, 4),) * 3, "got a tuple of 3"),
+        (lambda z: (z[:, :1].expand(2, 4), 1.0), r"got tuple of 2: \(2, 4\), float from"),
+        (lambda z: (z[:, :1].expand(2, 4),) * 3, "got tuple of 3"),
         (lambda z: None, "got NoneType from Returns"),
     ],
 )
@@ -266,7 +266,7 @@ def test_encoders_return_one_tensor(quick, pair):
         def forward(self, x):
             return x[:, :2], x[:, :2]
 
-    with pytest.raises(ValueError, match=r"encoders\['modality1'\] must map .*a tuple of 2.*Pair"):
+    with pytest.raises(ValueError, match=r"encoders\['modality1'\] must map .*tuple of 2.*Pair"):
         quick(encoders=[None, Pair()]).fit(pair)
 
 
