@@ -65,16 +65,19 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
         of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
         started at 1. A law per cluster has its say in which component a sample belongs to.
-    encoders, decoders : {"mlp", "conv"}, or one entry per modality, default=None
+    encoders, decoders : {"mlp", "conv", ..}, or one entry per modality, default=None
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
         (height, width) or (height, width, channels), see
         :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
         that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
         (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
-        (n, \*shape). Both see the modality as ``scale`` leaves it. Modules are copied, never
-        trained in place, and are in evaluation mode when they predict: with batch normalization,
-        too, the rows of a batch do not depend on each other.
+        (n, \*shape), or to a pair of these, means and log-variances. Both see the modality as
+        ``scale`` leaves it. As decoders, ``"cluster_mlp"`` and ``"cluster_conv"`` have a last layer
+        of its own for each component, behind a trunk that all share, and one variance each; they
+        have their say in which component a sample belongs to. Modules are copied, never trained in
+        place, and are in evaluation mode when they predict: with batch normalization, too, the rows
+        of a batch do not depend on each other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
@@ -98,9 +101,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         latent_dim * (latent_dim + 1), two samples per free entry, for several. The paper has 0.
     reg_covar : float, default=1e-6
         Added to the variances of the components.
-    decoder_variance : float or "learned", default="learned"
-        Variance of the decoders in scaled units. ``"learned"`` sets each modality's to its
-        optimum, the mean squared error of the epoch, after every epoch.
+    decoder_variance : float, "learned" or "predicted", default="learned"
+        Variance of the decoders in scaled units. ``"learned"`` sets each modality's (of networks
+        and experts per cluster: each component's) to its optimum, the mean squared error, after
+        every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for
+        each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
     responsibilities : {"expected", "sample"}, default="expected"
         Whether training takes the responsibilities in expectation over the posterior, which is
         optimal, or at the sampled latent point, as the paper does.
@@ -587,7 +592,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Decoded means in the shapes and units of the training data: a list in the order of
             ``modality_names_in_``, one array if fitted on one modality, a flat one if fitted flat.
             A modality with an expert per cluster is the curve of the most probable component of
-            the latent point: always one that obeys the law, as averages of laws need not.
+            the latent point: always one that obeys the law, as averages of laws need not. A
+            network per cluster is that of the same component.
         """
         check_is_fitted(self)
         points = check_array(X, dtype=[np.float64, np.float32], input_name="X")
@@ -801,8 +807,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X_new : list of ndarray, or ndarray
             Decoded means in the shapes and units of the training data, as from
             :meth:`inverse_transform`. Where no outcome changes, they are the sample's own
-            reconstruction ``inverse_transform(transform(X))`` (a modality with an expert per
-            cluster is the curve of the sample's component, ``predict(X)``).
+            reconstruction ``inverse_transform(transform(X))`` (a modality with an expert or
+            network per cluster is that of the sample's component, ``predict(X)``).
         nodes : ndarray of shape (n_samples, n_nodes)
             Counterfactual outcomes; columns in the order of ``list(dag_)``.
 
@@ -943,7 +949,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(self, setup)
+        self._architecture = architecture(self, setup, best.model.decoders)
         self._state = export_state(best.model)
         self.latent_dim_ = setup.latent_dim
         probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._expert_fitting import expert_modules, start_cluster_experts, start_sample_experts
+from ._expert_fitting import expert_modules
+from ._expert_start import start_cluster_experts, start_sample_experts
 from ._graph_learning import (
     HardGraph,
     family_tables,
@@ -22,7 +23,8 @@ from ._graph_learning import (
 from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
 from ._mixture_start import iterate_mixture, place_empty, start_mixture
-from ._model_state import build_model, check_modules
+from ._model_state import build_model, start_cluster_decoders
+from ._module_checks import check_modules
 from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
@@ -91,7 +93,7 @@ def run(
     """
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     model = _initial_model(params, setup, data, scores, generator, rng)
-    floors = variance_floors(data) if params.decoder_variance == "learned" else None
+    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
     update = BlockUpdate(
         setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
     )
@@ -101,12 +103,12 @@ def run(
         "max_grad_norm": params.max_grad_norm,
         "generator": generator,
     }
-    kl_weight = 1.0 if params.pretraining == "vae" else 0.0
-    n_epochs = params.pretraining_epochs
-    pretrain(model, data, n_epochs=n_epochs, kl_weight=kl_weight, update=update, **steps)
+    options = {"kl_weight": 1.0 if params.pretraining == "vae" else 0.0, "update": update}
+    pretrain(model, data, n_epochs=params.pretraining_epochs, **options, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
     start, gamma = _start_clusters(params, setup, model, data, scores, update, rng)
     start_cluster_experts(model, setup, data, gamma, floors, rng)
+    start_cluster_decoders(model, setup.decoders)
     steps |= {
         "graph_learning_rate": params.graph_learning_rate,
         "n_mixture_updates": params.n_mixture_updates,
@@ -164,7 +166,7 @@ def _initial_model(
     if whitened is not None:
         start_linear(model, data, whitened)
     start_sample_experts(model, data, whitened, rng)
-    if params.decoder_variance != "learned":
+    if not isinstance(params.decoder_variance, str):
         model.log_variances.fill_(float(np.log(params.decoder_variance)))
     return model
 

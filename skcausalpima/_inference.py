@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ._training_data import TrainingData
-from .functional import entropy, mixture_log_evidence, rsample
-from .modules import Batch, ClusterExpert, MultimodalVAE, expert_log_likelihoods
+from .functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
+from .modules import (
+    Batch,
+    ClusterDecoder,
+    ClusterExpert,
+    MultimodalVAE,
+    VarianceDecoder,
+    own_likelihoods,
+)
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -42,11 +51,13 @@ def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
 @torch.no_grad()
 def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
     """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
-    means, probabilities = [], []
+    means, probabilities, draws = [], [], _draws(model)
+    # What predicted variances make of a sample is the same in all cells.
+    decoders = [None if isinstance(d, VarianceDecoder) else d for d in model.decoders]
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
-        evidence = _evidence(model, block)
+        evidence = _evidence(decoders, block, posterior, draws)
         log_gamma = model.log_responsibilities(
             posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
         )
@@ -54,23 +65,35 @@ def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tenso
     return torch.cat(means), torch.cat(probabilities)
 
 
-def _evidence(model: MultimodalVAE, block: Batch) -> Tensor | float:
-    """Return what experts say about the cells, unweighted."""
-    return sum(expert_log_likelihoods(model.decoders, block).values(), start=0.0)
+def _draws(model: MultimodalVAE) -> Tensor:
+    """Return the draws at which expectations over z are taken."""
+    means = model.prior.means
+    return torch.as_tensor(score_draws(means.shape[1])).to(means)
+
+
+def _evidence(
+    decoders: Sequence[nn.Module | None], block: Batch, posterior: DiagonalGaussian, draws: Tensor
+) -> Tensor | float:
+    """Return what decoders with their own likelihoods say, unweighted, in expectation over z."""
+    if not any(isinstance(d, ClusterDecoder | VarianceDecoder) for d in decoders):
+        draws = draws[:1]  # experts say the same everywhere
+    total = 0.0
+    for draw in draws:
+        own = own_likelihoods(decoders, block, rsample(posterior, draw))
+        total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
+    return total / len(draws)
 
 
 @torch.no_grad()
 def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
     """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats."""
-    draws = torch.as_tensor(score_draws(model.prior.means.shape[1]))
-    draws = draws.to(dtype=data.dtype, device=data.device)
-    values = []
+    values, draws = [], _draws(model)
     for block in data.blocks():
         posterior = model.encode(block)
         errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
         reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
-        evidence = _evidence(model, block)
+        evidence = _evidence(model.decoders, block, posterior, draws)
         mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
         values.append(reconstruction + mixture + entropy(posterior.log_var))
     return torch.cat(values)
@@ -130,6 +153,11 @@ def drawn_data(
             draws = [torch.as_tensor(draw).to(decoder.means()) for draw in (noise, scatter)]
             components = torch.as_tensor(cells, device=draws[0].device)
             noise = decoder.residuals(components, *draws).cpu().numpy()
+        elif isinstance(decoder, ClusterDecoder):
+            noise = decoder.deviations(torch.as_tensor(cells)).cpu().numpy() * noise
+        elif isinstance(decoder, VarianceDecoder):
+            z = torch.as_tensor(points).to(model.prior.means)
+            noise = decoder.deviations(z).cpu().numpy() * noise
         else:
             noise = model.log_variances[m].mul(0.5).exp().item() * noise
         arrays.append(array + noise)

@@ -10,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from ._training_data import TrainingData
-from .modules import MultimodalVAE
+from .modules import MultimodalVAE, VarianceDecoder
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
 MAX_ROWS = 10_000
@@ -107,10 +107,14 @@ def _fit_decoder(
     slope, offset = coefficients[:-1], coefficients[-1]  # (latent, width), (width,)
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
-    residual = torch.maximum((x - design @ coefficients).square().mean(), floor)
-    model.log_variances[m] = residual.log()
-    if hasattr(model.decoders[m], "start_linear"):
-        model.decoders[m].start_linear(slope.T, offset)
+    squares = (x - design @ coefficients).square()
+    model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
+    decoder = model.decoders[m]
+    if isinstance(decoder, VarianceDecoder):
+        log_variances = torch.maximum(squares.mean(dim=0), floor).log()
+        decoder.start_linear(slope.T, offset, log_variances)
+    elif hasattr(decoder, "start_linear"):
+        decoder.start_linear(slope.T, offset)
     return slope, offset
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ from torch import nn
 
 from .modules import (
     CausalPrior,
+    ClusterDecoder,
     ClusterExpert,
     ConvDecoder,
     ConvEncoder,
@@ -22,6 +22,7 @@ from .modules import (
     MultimodalVAE,
     SampleExpert,
     ScaledLaw,
+    VarianceDecoder,
 )
 
 
@@ -56,51 +57,62 @@ def build_model(
     node_names: Sequence[str] = (),
     stand_ins: bool = False,
     names: Sequence[str] | None = None,
+    predict_variances: Sequence[bool] | None = None,
 ) -> MultimodalVAE:
     """Build the model with random start values; the user's modules are copied.
 
-    With ``stand_ins`` networks take the places of experts per cluster. Without a generator nothing
-    is drawn: a state is to be loaded.
+    With ``stand_ins`` networks take the places of experts and networks per cluster.
+    ``predict_variances`` says whose decoders have variances of their own. Without a generator
+    nothing is drawn: a state is to be loaded.
     """
     experts = [None] * len(shapes) if experts is None else experts
     names = range(len(shapes)) if names is None else names
-    networks = {
-        which: [
-            _build(
-                entry,
-                f"{which}[{name!r}]",
-                shape,
-                latent_dim,
-                hidden_layer_sizes,
-                linear,
-                generator,
-            )
+    settings = (latent_dim, hidden_layer_sizes, linear, generator)
+    encoders, networks = (
+        [
+            _build(entry, f"{which}[{name!r}]", shape, *settings)
             for entry, name, shape in zip(entries, names, shapes, strict=True)
         ]
         for which, entries in (("encoders", encoders), ("decoders", decoders))
-    }
-    decoders = networks["decoders"]
+    )
     for m, expert in enumerate(experts):
         if expert is not None and expert.per == "sample":
-            decoders[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
+            networks[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
         elif expert is not None and not stand_ins:
-            decoders[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
-        if isinstance(decoders[m], ScaledLaw):
-            decoders[m].modality = names[m]
+            networks[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
+        elif predict_variances is not None and predict_variances[m]:
+            networks[m] = VarianceDecoder(networks[m])
+        if isinstance(networks[m], ScaledLaw):
+            networks[m].modality = names[m]
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     if generator is not None:
         nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     model = MultimodalVAE(
-        networks["encoders"],
-        decoders,
+        encoders,
+        networks,
         prior,
         shapes,
         None if modality_weights is None else torch.tensor(modality_weights).double(),
         prior_expert,
         sampled_responsibilities,
     )
-    return model.to(getattr(torch, np.dtype(dtype).name))
+    model.to(getattr(torch, np.dtype(dtype).name))
+    return model if stand_ins else start_cluster_decoders(model, decoders)
+
+
+@torch.no_grad()
+def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> MultimodalVAE:
+    """Give every cell its own copy of a network that stood in for those of all cells.
+
+    ``decoders`` are the estimator's, one per modality.
+    """
+    for m, entry in enumerate(decoders):
+        if isinstance(entry, str) and entry.startswith("cluster_"):
+            cells = ClusterDecoder(model.decoders[m], len(model.prior.means))
+            cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
+            model.decoders[m] = cells
+    return model
 
 
 def _build(
@@ -114,7 +126,7 @@ def _build(
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
     decodes = what.startswith("decoders")
-    if entry is None or entry == "mlp":
+    if entry is None or (isinstance(entry, str) and entry.endswith("mlp")):
         mlp = MLPDecoder if decodes else MLPEncoder
         return mlp(shape, latent_dim, hidden_layer_sizes, generator, linear)
     if isinstance(entry, str):
@@ -151,53 +163,3 @@ def load_state(model: nn.Module, state: dict[str, np.ndarray]) -> None:
     model.load_state_dict(
         {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
     )
-
-
-def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:
-    """Raise where an encoder or decoder returns something of another shape."""
-    dtype = model.prior.means.dtype
-    model.eval()
-    for name, shape, encoder, decoder in zip(
-        names, model.shapes, model.encoders, model.decoders, strict=True
-    ):
-        _check_module(encoder, f"encoders[{name!r}]", (2, *shape), (2, 2 * latent_dim), dtype)
-        _check_module(decoder, f"decoders[{name!r}]", (2, latent_dim), (2, *shape), dtype)
-
-
-def _check_module(
-    module: nn.Module,
-    what: str,
-    input_shape: tuple[int, ...],
-    output_shape: tuple[int, ...],
-    dtype: torch.dtype,
-) -> None:
-    """Run one module on two samples and look at what comes out."""
-    decodes = what.startswith("decoders")
-    # An encoder meets zeros, in the places of missing samples; a decoder need not work at 0.
-    entries = torch.linspace(-1.0, 1.0, math.prod(input_shape), dtype=dtype)
-    entries = (entries if decodes else torch.zeros_like(entries)).reshape(input_shape)
-    try:
-        with torch.set_grad_enabled(decodes):
-            output = module(entries.requires_grad_(decodes))
-    except Exception as error:
-        raise ValueError(
-            f"{what} raised {type(error).__name__} on an input of shape {input_shape}: {error}"
-        ) from error
-    if not isinstance(output, torch.Tensor) or tuple(output.shape) != output_shape:
-        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise ValueError(
-            f"{what} must map {input_shape} to a tensor of shape {output_shape}, got {got}."
-        )
-    returned = f"{what}, {type(module).__name__}, returned"
-    if not output.is_floating_point():
-        raise TypeError(f"{returned} {output.dtype} for an input of {dtype}: expected {dtype}.")
-    if decodes and not torch.isfinite(output).all():
-        raise ValueError(
-            f"{returned} values that are not finite for latent points between -1 and 1: start it "
-            "where its output is finite."
-        )
-    if decodes and not output.requires_grad:
-        raise ValueError(
-            f"{returned} values without gradient: compute them by torch operations alone, without "
-            "detach, item or NumPy."
-        )

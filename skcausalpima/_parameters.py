@@ -24,13 +24,19 @@ def _positive(kind: type) -> Interval:
     )
 
 
+#: The words for networks.
+NETWORKS = {
+    "encoders": ("mlp", "conv"),
+    "decoders": ("mlp", "conv", "cluster_mlp", "cluster_conv"),
+}
+
 PARAMETER_CONSTRAINTS = {
     "node_sizes": _SEQUENCE,
     "latent_dim": [_positive(Integral), None],
     "modality_shapes": [*_SEQUENCE, None],
     "node_names": [*_SEQUENCE, None],
-    "encoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
-    "decoders": [StrOptions({"mlp", "conv"}), *_SEQUENCE, dict, None],
+    "encoders": [StrOptions(set(NETWORKS["encoders"])), *_SEQUENCE, dict, None],
+    "decoders": [StrOptions(set(NETWORKS["decoders"])), *_SEQUENCE, dict, None],
     "experts": [*_SEQUENCE, dict, None],
     "hidden_layer_sizes": _SEQUENCE,
     "prior_expert": ["boolean"],
@@ -39,7 +45,7 @@ PARAMETER_CONSTRAINTS = {
     "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
     "covariance_shrinkage": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     "reg_covar": [Interval(Real, 0, None, closed="left")],
-    "decoder_variance": [StrOptions({"learned"}), _positive(Real)],
+    "decoder_variance": [StrOptions({"learned", "predicted"}), _positive(Real)],
     "responsibilities": [StrOptions({"expected", "sample"})],
     "init": [StrOptions({"arranged", "linear", "paper"})],
     "n_mixture_init": [_positive(Integral)],
@@ -201,7 +207,7 @@ def per_modality(
     value: Sequence | Mapping | None,
     names: Sequence[str],
     parameter: str,
-    kind: str = "'mlp', 'conv', torch.nn.Module, function (shape, latent_dim) -> Module",
+    kind: str = "torch.nn.Module, function (shape, latent_dim) -> Module",
     accepts: Callable[[Any], bool] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
@@ -218,17 +224,18 @@ def per_modality(
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
+    words = NETWORKS.get(parameter, ())
     for name, entry in zip(names, value, strict=True):
-        if not (entry is None or (accepts or _is_network)(entry)):
+        known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
+        if not (entry is None or known):
+            listed = ", ".join([*map(repr, words), kind])
             raise TypeError(
-                f"{parameter}[{name!r}] must be one of {kind} or None, got {entry!r} of type "
+                f"{parameter}[{name!r}] must be one of {listed} or None, got {entry!r} of type "
                 f"{type(entry).__name__}."
             )
     return list(value)
 
 
-def _is_network(entry: Any) -> bool:
-    """Say whether a value stands for an encoder or decoder."""
-    if isinstance(entry, str):
-        return entry in ("mlp", "conv")
+def _is_module(entry: Any) -> bool:
+    """Say whether a value is an encoder or decoder, or makes one."""
     return isinstance(entry, nn.Module) or callable(entry)

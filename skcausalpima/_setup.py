@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from ._parameters import (
     resolve_temperatures,
 )
 from ._scaling import ModalityScaler
+from .modules import VarianceDecoder
 
 
 class Setup(NamedTuple):
@@ -104,8 +106,19 @@ def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions:
     )
 
 
-def architecture(params: Any, setup: Setup) -> dict:
-    """Return what :func:`build_model` needs to build the model, and to build it again."""
+def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) -> dict:
+    """Return what :func:`build_model` needs to build the model, and to build it again.
+
+    Only the fitted ``decoders`` tell which modules of the user's return variances.
+    """
+    if decoders is not None:
+        variances = [isinstance(decoder, VarianceDecoder) for decoder in decoders]
+    else:
+        predicted = params.decoder_variance == "predicted"
+        variances = [
+            predicted and expert is None and entry in (None, "mlp", "conv")
+            for entry, expert in zip(setup.decoders, setup.experts, strict=True)
+        ]
     return {
         "node_sizes": setup.node_sizes,
         "latent_dim": setup.latent_dim,
@@ -122,4 +135,5 @@ def architecture(params: Any, setup: Setup) -> dict:
         "prior_expert": params.prior_expert,
         "sampled_responsibilities": params.responsibilities == "sample",
         "dtype": setup.dtype,
+        "predict_variances": variances,
     }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._expert_fitting import ExpertSums, update_experts
+from ._expert_fitting import ExpertSums, update_cluster_decoders, update_experts
 from ._graph_learning import family_tables
 from ._stopping import ExpertGuard, Stopper, named_epoch
 from ._training_data import BLOCK_ROWS, TrainingData
@@ -23,7 +23,13 @@ from .functional import (
     rsample,
     update_mixture,
 )
-from .modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
+from .modules import (
+    Batch,
+    BoundWithErrors,
+    MultimodalVAE,
+    own_likelihoods,
+    weights_of_regimes,
+)
 
 
 @torch.no_grad()
@@ -121,7 +127,8 @@ def data_pass(
 ) -> PassResult:
     """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass.
 
-    With ``squared_errors`` of shape (n_modalities,), collected before, nothing is decoded.
+    With ``squared_errors`` of shape (n_modalities,), collected before, nothing is decoded but what
+    has a likelihood of its own.
     """
     model.eval()
     prior, full = model.prior, model.prior.covariances.ndim == 3
@@ -134,7 +141,8 @@ def data_pass(
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regimes)
-            evidence = model.evidence(block)
+            likelihoods = own_likelihoods(model.decoders, block, z)
+            evidence = model.evidence(likelihoods)
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(
                     posterior, z, block.allowed, block.regimes, evidence
@@ -142,7 +150,7 @@ def data_pass(
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = log_gamma.exp()
-            experts.add(block, gamma)
+            experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
             counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
@@ -152,6 +160,7 @@ def data_pass(
             if decode:
                 errors = errors + model.squared_errors(block, z).double().sum(dim=1)
     terms = _terms(model, data, errors, sums, experts, names)
+    errors = experts.squared_errors(errors)
     return PassResult(statistics, counts, errors, experts, terms)
 
 
@@ -250,6 +259,7 @@ class BlockUpdate(NamedTuple):
             prior.start_interventions(prior.regimes, result.counts)
         self._set_variances(model, data, result.squared_errors)
         update_experts(model, result.experts.statistics, self.variance_floors)
+        update_cluster_decoders(model, result.experts.errors, self.variance_floors)
         return result
 
     @torch.no_grad()
@@ -264,7 +274,10 @@ class BlockUpdate(NamedTuple):
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
-            errors += model.squared_errors(block, z).double().sum(dim=1)
+            own = own_likelihoods(model.decoders, block, z)
+            sums = ExpertSums(model)
+            sums.add(block, own, torch.ones_like(z[:, :1].T))  # there are no cells yet
+            errors += sums.squared_errors(model.squared_errors(block, z).double().sum(dim=1))
         self._set_variances(model, data, errors)
 
     def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
@@ -311,7 +324,7 @@ def train(
     """
     networks = _trainable(model.encoders, model.decoders)
     graph = _trainable(model.prior)
-    groups = [{"params": networks}, *[{"params": graph, "lr": graph_learning_rate}] * bool(graph)]
+    groups = [{"params": networks}] + [{"params": graph, "lr": graph_learning_rate}] * bool(graph)
     optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
     stopper, guard = Stopper(tol, n_iter_no_change), ExpertGuard(model, update.names)
     history = []

@@ -16,7 +16,8 @@ STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
-FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
+MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
+FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_setup"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
@@ -40,12 +41,14 @@ MAY_IMPORT = {
     "_modality_transformer": {"_modality_part", *GATE},
     "_parameters": set(),
     "_model_state": NUMERICS,
+    "_module_checks": {"modules"},
     "_training_data": {"modules"},
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
     "_expert_setup": {"_parameters", "modules"},
-    "_setup": {"_expert_setup", "_known_nodes", "_parameters", *GATE, *GRAPHS},
+    "_setup": {"_expert_setup", "_known_nodes", "_parameters", "modules", *GATE, *GRAPHS},
     "_expert_fitting": {"_training_data", *NUMERICS},
+    "_expert_start": {"_expert_fitting", "_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
     "_stopping": {"_expert_fitting", "exceptions", "modules"},
     "_training": {"_stopping", "_training_data", *NUMERICS, "_expert_fitting", "_graph_learning"},

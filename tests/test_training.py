@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy import stats
 from torch import nn
 
 from skcausalpima import _graph_learning
-from skcausalpima._inference import posterior_and_cells, score_draws
+from skcausalpima._inference import bounds, drawn_data, posterior_and_cells, score_draws
 from skcausalpima._known_nodes import allowed_cells
 from skcausalpima._model_state import build_model
 from skcausalpima._stopping import Stopper
@@ -21,6 +22,7 @@ from skcausalpima._training import (
 )
 from skcausalpima._training_data import TrainingData
 from skcausalpima.functional import entropy, rsample
+from skcausalpima.modules import own_likelihoods
 
 NAMES = ("image", "curve")
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -439,3 +441,113 @@ def test_the_best_state_has_how_nodes_were_set():
     stopper.stop(0.0, model)
     stopper.restore(model)
     assert torch.equal(model.prior.set_logs, best)
+
+
+def own_model(**options):
+    """Networks per cluster for the images, a network with variances for the curves."""
+    words = {"decoders": ["cluster_mlp", None], "predict_variances": [False, True]}
+    model = make_model(**(words | options))
+    generator = seed(9)
+    with torch.no_grad():
+        for parameter in model.decoders.parameters():
+            parameter.normal_(std=0.5, generator=generator)
+        model.decoders[0].log_variances.normal_(generator=generator)
+    return model.eval()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("weights", [[1.0, 1.0], [1.0, 2.0], None])
+@pytest.mark.parametrize("sampled", [False, True])
+@torch.no_grad()
+def test_terms_with_own_likelihoods_are_those_of_the_bound(missing, weights, sampled):
+    """On the same draws; the plain bound is that of weights of one."""
+    model = own_model(modality_weights=weights, sampled_responsibilities=sampled)
+    data = make_data(missing)
+    batch, noise = data.rows(slice(None)), data.normal(data.n_samples, 2, seed(7))
+    terms = data_pass(model, data, seed(7), NAMES).terms
+    assert terms["objective"] == pytest.approx(model.elbo(batch, noise).values.mean().item())
+    if weights == [1.0, 1.0]:
+        assert terms["lower_bound"] == pytest.approx(terms["objective"])
+
+
+@torch.no_grad()
+def test_variances_per_cluster_are_optimal():
+    """No other variance of a component gives a larger gamma-weighted likelihood: a grid search."""
+    model, data = own_model(), make_data(missing=True)
+    batch, z = data.rows(slice(None)), data.normal(data.n_samples, 2, seed(7))
+    posterior = model.encode(batch)
+    z = rsample(posterior, z)
+    own = own_likelihoods(model.decoders, batch, z)
+    gamma = model.log_responsibilities(posterior, evidence=model.evidence(own)).exp()
+    update = BlockUpdate(NAMES, "full", 0.0, 0.0, torch.full((2,), 1e-9))
+    update(model, data, seed(7))
+    errors = (batch.arrays[0][:, None] - model.decoders[0](z).flatten(2)).square().sum(dim=2).T
+    seen, found = gamma * data.observed[0], model.decoders[0].log_variances
+    grid = found + torch.linspace(-1.0, 1.0, 2001)[:, None]
+    losses = 6 * seen.sum(dim=1) * grid + (seen * errors).sum(dim=1) * torch.exp(-grid)
+    assert_allclose(losses.argmin(dim=0), 1000, atol=1)
+    means = torch.stack([(seen * errors).sum(), (own[1].squared_errors).sum()]) / data.n_elements
+    assert_allclose(model.log_variances.exp(), means)
+
+
+@torch.no_grad()
+def test_pretraining_knows_the_error_beside_a_predicted_variance():
+    model, data = own_model(), make_data(missing=True)
+    batch, noise = data.rows(slice(None)), data.normal(data.n_samples, 2, seed())
+    z = rsample(model.encode(batch), noise)
+    errors = (model.decoders[1](z) - batch.arrays[1]).square().sum(dim=1) * data.observed[1]
+    set_decoder_variances(model, data)
+    assert_allclose(model.log_variances[1].exp(), errors.sum() / data.n_elements[1])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@torch.no_grad()
+def test_score_and_cells_take_own_likelihoods_in_expectation(missing):
+    """Draw by draw, component by component, with SciPy's densities."""
+    model, data = own_model(), make_data(missing)
+    batch = data.rows(slice(None))
+    posterior, prior = model.encode(batch), model.prior
+    draws = torch.as_tensor(score_draws(2))
+    seen = torch.ones(2, 90) if data.observed is None else data.observed
+    evidence = torch.zeros(4, 90).double()
+    for draw in draws:
+        z = posterior.mean + posterior.log_var.mul(0.5).exp() * draw
+        for c in range(4):
+            deviation = model.decoders[0].log_variances[c].mul(0.5).exp()
+            mean = model.decoders[0](z)[:, c].flatten(1)
+            part = stats.norm.logpdf(batch.arrays[0], mean, deviation).sum(axis=1)
+            evidence[c] += seen[0] * torch.as_tensor(part) / len(draws)
+        mean, log_variance = model.decoders[1].moments(z)
+        part = stats.norm.logpdf(batch.arrays[1], mean, log_variance.mul(0.5).exp()).sum(axis=1)
+        evidence += seen[1] * torch.as_tensor(part) / len(draws)
+    logs = prior.log_weights()[:, None] + model.log_density(posterior) + evidence
+    assert_allclose(posterior_and_cells(model, data)[1], logs.softmax(dim=0).T, atol=1e-12)
+    expected = logs.logsumexp(dim=0) + entropy(posterior.log_var)
+    assert_allclose(bounds(model, data), expected, rtol=1e-10)
+
+
+@torch.no_grad()
+def test_draws_have_the_variances_of_the_decoders():
+    """At one latent point, within five standard errors; the draws are seeded."""
+    model, point = own_model(), np.array([[0.4, -0.7]])
+    z, cells = np.repeat(point, 20_000, axis=0), np.full(20_000, 2)
+    arrays = drawn_data(model, z, cells, np.random.RandomState(0))
+    z = torch.as_tensor(point)
+    mean, log_variance = model.decoders[1].moments(z)
+    expected = [
+        (model.decoders[0](z)[0, 2].flatten(), model.decoders[0].log_variances[2].expand(6)),
+        (mean[0], log_variance[0]),
+    ]
+    for array, (mean, log_variance) in zip(arrays, expected, strict=True):
+        deviation = log_variance.mul(0.5).exp().numpy()
+        errors = (array.mean(axis=0) - mean.numpy()) / deviation
+        assert np.abs(errors).max() < 5 / np.sqrt(20_000)
+        assert np.abs(array.std(axis=0) / deviation - 1).max() < 5 / np.sqrt(40_000)
+
+
+@pytest.mark.parametrize("word", ["cluster_mlp", "cluster_conv"])
+def test_steps_and_updates_raise_the_bound_of_own_likelihoods(word):
+    model, data = own_model(decoders=[word, None]), make_data()
+    before = objective(model, data)
+    run_training(model, data, temperatures=np.ones(30))
+    assert objective(model, data) > before + 1.0

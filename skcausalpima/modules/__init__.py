@@ -1,22 +1,26 @@
 """Parts of the model that have parameters."""
 
-from ._batch import Batch, BoundWithErrors
+from ._batch import Batch, BoundWithErrors, Likelihood
+from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, encode_observed, layer_sizes, multilayer_perceptron
 from ._expert_decoder import ExpertDecoder
-from ._experts import ClusterExpert, SampleExpert, expert_log_likelihoods, shared_entries
+from ._experts import ClusterExpert, SampleExpert, shared_entries
 from ._law_check import LawError
 from ._laws import LawStart, exponential_decay, line, piecewise_linear
 from ._multimodal_vae import MultimodalVAE
+from ._own_likelihoods import own_likelihoods
 from ._parameter_space import ParameterSpace
 from ._prior import CausalPrior, EdgeKnowledge, weights_of_regimes
 from ._scaled_law import ScaledLaw
+from ._variance_decoder import VarianceDecoder
 
 __all__ = [
     "Batch",
     "BoundWithErrors",
     "CausalPrior",
+    "ClusterDecoder",
     "ClusterExpert",
     "ConvDecoder",
     "ConvEncoder",
@@ -24,18 +28,20 @@ __all__ = [
     "ExpertDecoder",
     "LawError",
     "LawStart",
+    "Likelihood",
     "MLPDecoder",
     "MLPEncoder",
     "MultimodalVAE",
     "ParameterSpace",
     "SampleExpert",
     "ScaledLaw",
+    "VarianceDecoder",
     "encode_observed",
-    "expert_log_likelihoods",
     "exponential_decay",
     "layer_sizes",
     "line",
     "multilayer_perceptron",
+    "own_likelihoods",
     "piecewise_linear",
     "shared_entries",
     "spatial_shape",

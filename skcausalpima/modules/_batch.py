@@ -41,3 +41,18 @@ class BoundWithErrors(NamedTuple):
 
     values: Tensor
     squared_errors: Tensor
+
+
+class Likelihood(NamedTuple):
+    """What one modality says about the components, if its decoder has a likelihood of its own.
+
+    Parameters
+    ----------
+    log_likelihoods : Tensor of shape (n_components or 1, n_samples)
+        In nats; one row where all components say the same.
+    squared_errors : Tensor of the same shape, or None
+        Summed over elements; None where nothing is decoded from the latent point.
+    """
+
+    log_likelihoods: Tensor
+    squared_errors: Tensor | None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ._decoders import repeated
 from ._encoders import drawn
 
 #: Channels of the encoders' two layers, by number of spatial axes.
@@ -156,6 +157,12 @@ class ConvEncoder(nn.Module):
         return output + nn.functional.pad(linear, (0, linear.shape[1]))
 
 
+def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> nn.Module:
+    """Return a transposed convolution that keeps the resolution, its values not set."""
+    kind = _TRANSPOSED[n_axes]
+    return nn.utils.skip_init(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
+
+
 class ConvDecoder(nn.Module):
     r"""Decode curves or images by a linear layer and three transposed convolutions.
 
@@ -194,7 +201,7 @@ class ConvDecoder(nn.Module):
         super().__init__()
         self.shape = tuple(shape)
         spatial, n_channels = spatial_shape(shape)
-        n_axes = len(spatial)
+        n_axes, self.n_channels = len(spatial), n_channels
         halved = [tuple(math.ceil(size / by) for size in spatial) for by in (4, 2, 1)]
         channels = [*DECODER_CHANNELS[n_axes], n_channels]
         self.start_shape = (channels[0], *halved[0])
@@ -223,6 +230,7 @@ class ConvDecoder(nn.Module):
             self.linear = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(shape))
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
+        self.log_variance = None
 
     @torch.no_grad()
     def start_linear(self, weight: Tensor, bias: Tensor) -> None:
@@ -242,7 +250,45 @@ class ConvDecoder(nn.Module):
         self.linear.weight.copy_(weight)
         self.linear.bias.copy_(bias)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def add_variances(self) -> None:
+        """Give the network a second output, log-variances, which start at zero."""
+        last = self.convolutions[-1]
+        layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        self.log_variance = layer.to(last.weight)
+
+    @torch.no_grad()
+    def start_variances(self, log_variances: Tensor) -> None:
+        """Start with a log-variance that depends on nothing: the mean variance of all elements.
+
+        Parameters
+        ----------
+        log_variances : Tensor of shape (width,)
+            One per element.
+        """
+        self.log_variance.bias.fill_(log_variances.exp().mean().log())
+
+    @torch.no_grad()
+    def repeat(self, n_copies: int) -> None:
+        """Give the last layer and the linear path so many copies, behind one trunk.
+
+        Parameters
+        ----------
+        n_copies : int
+            Length of the axis that outputs have from now on before their shape.
+        """
+        self.shape = (n_copies, *self.shape)
+        last = self.convolutions[-1]
+        layer = _last_layer(last.weight.ndim - 2, last.in_channels, n_copies * self.n_channels)
+        layer.to(last.weight)
+        layer.weight.copy_(torch.cat([last.weight] * n_copies, dim=1))
+        layer.bias.copy_(last.bias.repeat(n_copies))
+        self.convolutions[-1] = layer
+        if self.linear is not None:
+            self.linear = repeated(self.linear, n_copies)
+
+    def forward(self, z: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         r"""Return the decoded means.
 
         Parameters
@@ -253,10 +299,20 @@ class ConvDecoder(nn.Module):
         Returns
         -------
         Tensor of shape (n_samples, \*shape)
-            Means of the modality, channels last.
+            Means of the modality, channels last; a pair, these and log-variances, after
+            :meth:`add_variances`.
         """
         maps = torch.relu(self.first(z)).unflatten(1, self.start_shape)
-        output = self.convolutions(maps).movedim(1, -1).flatten(1)
+        hidden = self.convolutions[:-1](maps)
+        output = self._channels_last(self.convolutions[-1](hidden))
         if self.linear is not None:
             output = output + self.linear(z)
-        return output.unflatten(1, self.shape)
+        output = output.unflatten(1, self.shape)
+        if self.log_variance is None:
+            return output
+        log_variance = self._channels_last(self.log_variance(hidden))
+        return output, log_variance.unflatten(1, self.shape)
+
+    def _channels_last(self, maps: Tensor) -> Tensor:
+        """Flatten maps with the channels of each copy last."""
+        return maps.unflatten(1, (-1, self.n_channels)).movedim(2, -1).flatten(1)

@@ -11,6 +11,17 @@ from torch import Tensor, nn
 from ._encoders import layer_sizes, multilayer_perceptron
 
 
+def repeated(layer: nn.Linear, n_copies: int) -> nn.Linear:
+    """Return a layer whose outputs are those of the given one, several times over."""
+    n_outputs, has_bias = n_copies * layer.out_features, layer.bias is not None
+    result = nn.utils.skip_init(nn.Linear, layer.in_features, n_outputs, bias=has_bias)
+    result.to(layer.weight)
+    result.weight.copy_(layer.weight.repeat(n_copies, 1))
+    if has_bias:
+        result.bias.copy_(layer.bias.repeat(n_copies))
+    return result
+
+
 class MLPDecoder(nn.Module):
     """Decode a modality by a linear map plus a multilayer perceptron.
 
@@ -53,6 +64,7 @@ class MLPDecoder(nn.Module):
         if linear:
             self.linear = nn.utils.skip_init(nn.Linear, latent_dim, width, bias=False)
             nn.init.zeros_(self.linear.weight)
+        self.log_variance = None
 
     @torch.no_grad()
     def start_linear(self, weight: Tensor, bias: Tensor) -> None:
@@ -70,7 +82,40 @@ class MLPDecoder(nn.Module):
         last.bias.copy_(bias)
         self.linear.weight.copy_(weight)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def add_variances(self) -> None:
+        """Give the network a second output, log-variances, which start at zero."""
+        last = self.network[-1]
+        layer = nn.utils.skip_init(nn.Linear, last.in_features, last.out_features)
+        self.log_variance = layer.to(last.weight)
+        nn.init.zeros_(self.log_variance.weight)
+        nn.init.zeros_(self.log_variance.bias)
+
+    @torch.no_grad()
+    def start_variances(self, log_variances: Tensor) -> None:
+        """Start with log-variances that do not depend on z.
+
+        Parameters
+        ----------
+        log_variances : Tensor of shape (width,)
+            One per element.
+        """
+        self.log_variance.bias.copy_(log_variances)
+
+    @torch.no_grad()
+    def repeat(self, n_copies: int) -> None:
+        """Give the last layer and the linear path so many copies, behind one trunk.
+
+        Parameters
+        ----------
+        n_copies : int
+            Length of the axis that outputs have from now on before their shape.
+        """
+        self.shape = (n_copies, *self.shape)
+        self.network[-1] = repeated(self.network[-1], n_copies)
+        if self.linear is not None:
+            self.linear = repeated(self.linear, n_copies)
+
+    def forward(self, z: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Return the decoded means.
 
         Parameters
@@ -81,9 +126,17 @@ class MLPDecoder(nn.Module):
         Returns
         -------
         Tensor of shape (n_samples, *shape)
-            Means of the modality.
+            Means of the modality; a pair, these and log-variances, after
+            :meth:`add_variances`.
         """
-        output = self.network(z)
+        if self.log_variance is None:
+            output = self.network(z)
+        else:
+            hidden = self.network[:-1](z)
+            output = self.network[-1](hidden)
         if self.linear is not None:
             output = output + self.linear(z)
-        return output.unflatten(1, self.shape)
+        output = output.unflatten(1, self.shape)
+        if self.log_variance is None:
+            return output
+        return output, self.log_variance(hidden).unflatten(1, self.shape)

@@ -186,7 +186,7 @@ def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, widt
     --------
     >>> import torch
     >>> from skcausalpima.modules import encode_observed
-    >>> encoder = torch.nn.BatchNorm1d(1, affine=False, eps=0.0)
+    >>> encoder = torch.nn.BatchNorm1d(1, affine=False, eps=1e-12)
     >>> x, observed = torch.tensor([[3.0], [0.0], [5.0]]), torch.tensor([True, False, True])
     >>> encode_observed(encoder, x, observed, 1).flatten()
     tensor([-1.,  0.,  1.])

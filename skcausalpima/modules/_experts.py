@@ -16,7 +16,7 @@ from ..functional import (
     isotropic_log_likelihood,
     scattered_log_likelihood,
 )
-from ._batch import Batch
+from ._batch import Likelihood
 from ._decoders import MLPDecoder
 from ._expert_decoder import ExpertDecoder
 from ._scaled_law import ScaledLaw
@@ -199,6 +199,40 @@ class ClusterExpert(ScaledLaw):
             errors, projections, x.shape[1], self.log_variances, self.scatter
         )
 
+    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+        """Return :meth:`log_likelihoods`, whatever the latent points.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points.
+
+        Returns
+        -------
+        Likelihood
+            Of shape (n_components, n_samples), without squared errors.
+        """
+        return Likelihood(self.log_likelihoods(x), None)
+
+    def decode(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the curves of components, whatever the latent points.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points.
+        components : Tensor of int of shape (n_samples,)
+            Components.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Scaled.
+        """
+        return self.means()[components]
+
     def residuals(self, components: Tensor, noise: Tensor, scatter_noise: Tensor) -> Tensor:
         """Turn standard normal draws into residuals around the curves of components.
 
@@ -302,37 +336,3 @@ class SampleExpert(ScaledLaw):
             Scaled.
         """
         return self.scaled_curves(self.coordinates(z)).unflatten(1, self.shape)
-
-
-def expert_log_likelihoods(decoders: Sequence[nn.Module], batch: Batch) -> dict[int, Tensor]:
-    """Return the log-likelihoods of the modalities that depend on the cluster alone (Eq. 26).
-
-    Parameters
-    ----------
-    decoders : sequence of torch.nn.Module
-        Of all modalities; those that are no :class:`ClusterExpert` are passed over.
-    batch : Batch
-        Samples.
-
-    Returns
-    -------
-    dict of int to Tensor of shape (n_components, n_samples)
-        By number of the modality, in nats; zero where it is missing.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.modules import (
-    ...     Batch, ClusterExpert, ExpertDecoder, expert_log_likelihoods, line)
-    >>> decoder = ClusterExpert(ExpertDecoder(line, [0.0, 1.0]), (2,), (3,), ["N1"])
-    >>> batch = Batch((torch.zeros(5, 2),), None)
-    >>> expert_log_likelihoods([decoder], batch)[0].shape
-    torch.Size([3, 5])
-    """
-    result = {}
-    for m, decoder in enumerate(decoders):
-        if isinstance(decoder, ClusterExpert):
-            result[m] = decoder.log_likelihoods(batch.arrays[m])
-            if batch.observed is not None:
-                result[m] = result[m] * batch.observed[m]
-    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,13 @@ from ..functional import (
     rsample,
 )
 from ..functional import log_responsibilities as _log_responsibilities
-from ._batch import Batch, BoundWithErrors
+from ._batch import Batch, BoundWithErrors, Likelihood
+from ._cluster_decoder import ClusterDecoder
 from ._encoders import encode_observed
-from ._experts import ClusterExpert, expert_log_likelihoods
+from ._experts import ClusterExpert
+from ._own_likelihoods import OWN_LIKELIHOOD, own_likelihoods
 from ._prior import CausalPrior, weights_of_regimes
-
-#: Log-variances of encoders are kept within this distance of zero: exp never overflows.
-MAX_ABS_LOG_VAR = 15.0
+from ._variance_decoder import MAX_ABS_LOG_VAR
 
 
 class MultimodalVAE(nn.Module):
@@ -35,8 +35,8 @@ class MultimodalVAE(nn.Module):
     encoders : sequence of torch.nn.Module
         Per modality a module from (n_samples, \*shape) to (n_samples, 2 * latent_dim).
     decoders : sequence of torch.nn.Module
-        Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape), or a
-        :class:`ClusterExpert`.
+        Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape), or one with a
+        likelihood of its own, see :func:`own_likelihoods`.
     prior : CausalPrior
         The prior.
     shapes : sequence of tuple of int
@@ -65,6 +65,7 @@ class MultimodalVAE(nn.Module):
         self.decoders = nn.ModuleList(decoders)
         self.prior = prior
         self.shapes = [tuple(shape) for shape in shapes]
+        self.widths = [math.prod(shape) for shape in shapes]
         self.prior_expert = prior_expert
         self.sampled_responsibilities = sampled_responsibilities
         self.register_buffer("modality_weights", modality_weights)
@@ -85,22 +86,14 @@ class MultimodalVAE(nn.Module):
         """
         rows = [None] * len(self.shapes) if batch.observed is None else batch.observed
         width = 2 * self.prior.means.shape[1]
-        outputs = torch.stack(
-            [
-                encode_observed(encoder, array.unflatten(1, shape), seen, width)
-                for encoder, array, shape, seen in zip(
-                    self.encoders, batch.arrays, self.shapes, rows, strict=True
-                )
-            ]
-        )
-        means, log_vars = outputs.chunk(2, dim=-1)
+        parts = zip(self.encoders, batch.arrays, self.shapes, rows, strict=True)
+        outputs = [
+            encode_observed(encoder, array.unflatten(1, shape), seen, width)
+            for encoder, array, shape, seen in parts
+        ]
+        means, log_vars = torch.stack(outputs).chunk(2, dim=-1)
         log_vars = log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
         return product_of_experts(means, log_vars, batch.observed, self.prior_expert)
-
-    @property
-    def cluster_experts(self) -> list[int]:
-        """Numbers of the modalities that depend on the cluster alone."""
-        return [m for m, d in enumerate(self.decoders) if isinstance(d, ClusterExpert)]
 
     def decode(self, z: Tensor, components: Tensor | None = None) -> list[Tensor]:
         """Return the decoded means of all modalities, flattened.
@@ -110,19 +103,18 @@ class MultimodalVAE(nn.Module):
         z : Tensor of shape (n_samples, latent_dim)
             Points of the latent space.
         components : Tensor of int of shape (n_samples,), default=None
-            Component of each point, whose curve an expert returns; None takes the most probable.
+            Component of each point, for what depends on it; None takes the most probable.
 
         Returns
         -------
         list of Tensor
             Per modality a tensor of shape (n_samples, width).
         """
-        if components is None and self.cluster_experts:
+        kinds = (ClusterExpert, ClusterDecoder)
+        if components is None and self._rows_without(*kinds) != slice(None):
             components = self.log_responsibilities(None, z).argmax(dim=0)
         return [
-            decoder.means()[components]
-            if isinstance(decoder, ClusterExpert)
-            else decoder(z).flatten(1)
+            decoder.decode(z, components) if isinstance(decoder, kinds) else decoder(z).flatten(1)
             for decoder in self.decoders
         ]
 
@@ -139,18 +131,15 @@ class MultimodalVAE(nn.Module):
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
-            Zero where a modality is missing, or depends on the cluster alone.
+            Zero where a modality is missing, or its decoder has a likelihood of its own.
         """
-        errors = torch.stack(
-            [
-                z.new_zeros(len(z))
-                if isinstance(decoder, ClusterExpert)
-                else nn.functional.mse_loss(decoder(z).flatten(1), array, reduction="none").sum(
-                    dim=1
-                )
-                for array, decoder in zip(batch.arrays, self.decoders, strict=True)
-            ]
-        )
+        rows = [
+            z.new_zeros(len(z))
+            if isinstance(decoder, OWN_LIKELIHOOD)
+            else nn.functional.mse_loss(decoder(z).flatten(1), x, reduction="none").sum(dim=1)
+            for x, decoder in zip(batch.arrays, self.decoders, strict=True)
+        ]
+        errors = torch.stack(rows)
         return errors if batch.observed is None else errors * batch.observed
 
     def log_likelihoods(self, squared_errors: Tensor, observed: Tensor | None = None) -> Tensor:
@@ -166,10 +155,11 @@ class MultimodalVAE(nn.Module):
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
-            In nats; zero where a modality is missing.
+            In nats; zero where a modality is missing, or its decoder has its own likelihood.
         """
         log_variances = self.log_variances[:, None]
-        widths = self._widths()[:, None]
+        rows, widths = self._rows_without(*OWN_LIKELIHOOD), torch.zeros_like(log_variances)
+        widths[rows] = widths.new_tensor(self.widths)[rows, None]
         if observed is not None:
             widths = widths * observed  # a missing modality has no elements, and no error
         return isotropic_log_likelihood(squared_errors, widths, log_variances)
@@ -188,9 +178,11 @@ class MultimodalVAE(nn.Module):
         """
         if self.modality_weights is not None:
             return self.modality_weights * torch.exp(-self.log_variances)
-        widths, rows = self._widths(), self._decoded_rows
-        factors = widths[rows].mean() / (widths * self.log_variances[rows].exp().mean())
-        return torch.where(widths > 0, factors, 0.0)
+        widths, rows = self.log_variances.new_tensor(self.widths), self._rows_without(ClusterExpert)
+        factors = torch.zeros_like(widths)
+        mean_variance = self.log_variances[rows].exp().mean()
+        factors[rows] = widths[rows].mean() / (widths[rows] * mean_variance)
+        return factors
 
     def training_log_likelihood(
         self, squared_errors: Tensor, observed: Tensor | None = None
@@ -214,48 +206,59 @@ class MultimodalVAE(nn.Module):
         """
         if self.modality_weights is not None:
             return self.modality_weights @ self.log_likelihoods(squared_errors, observed)
-        rows = self._decoded_rows
+        rows, decoded = self._rows_without(*OWN_LIKELIHOOD), self._rows_without(ClusterExpert)
         if rows == []:
-            return squared_errors.sum(dim=0)  # zero: there are experts alone
-        widths = self._widths()[rows, None]
-        mean_width, log_variance = widths.mean(), self.log_variances[rows].exp().mean().log()
-        errors = squared_errors[rows] * (mean_width / widths)
+            return squared_errors.sum(dim=0)  # zero: all decoders have their own likelihoods
+        widths, variances = self.log_variances.new_tensor(self.widths), self.log_variances.exp()
+        mean_width, log_variance = widths[decoded].mean(), variances[decoded].mean().log()
+        errors = squared_errors[rows] * (mean_width / widths[rows, None])
         if observed is not None:
             mean_width = mean_width * observed[rows]
         return isotropic_log_likelihood(errors, mean_width, log_variance).sum(dim=0)
 
-    @property
-    def _decoded_rows(self) -> slice | list[int]:
-        """The modalities that are decoded from the latent point."""
-        experts = self.cluster_experts
-        rows = [m for m in range(len(self.decoders)) if m not in experts]
-        return rows if experts else slice(None)
+    def likelihood_weight(self, m: int) -> Tensor | float:
+        r"""Return the factor in training of the likelihood that a decoder has for its own.
 
-    def _widths(self) -> Tensor:
-        """Return the number of elements of each modality, 0 where there is a cluster expert."""
-        widths = [math.prod(shape) for shape in self.shapes]
-        for m in self.cluster_experts:
-            widths[m] = 0
-        return self.log_variances.new_tensor(widths)
-
-    def evidence(self, batch: Batch) -> Tensor | float:
-        """Return what experts say about the cells in training.
-
-        Balanced modalities are balanced in what they ask of the latent point; experts ask nothing
-        of it, and count in full.
+        Where modalities are balanced, it is such that a squared error of the mean variance counts
+        as in every other modality. Experts per cluster ask nothing of the latent point, and count
+        in full.
 
         Parameters
         ----------
-        batch : Batch
-            Samples.
+        m : int
+            Number of the modality.
 
         Returns
         -------
-        Tensor of shape (n_components, n_samples), or 0.0 if there are no experts
+        Tensor of shape () or float
+            Nonnegative.
+        """
+        if self.modality_weights is not None:
+            return self.modality_weights[m]
+        if isinstance(self.decoders[m], ClusterExpert):
+            return 1.0
+        return self.error_weights()[m] * self.log_variances[m].exp()
+
+    def _rows_without(self, *kinds: type) -> slice | list[int]:
+        """Return the numbers of the modalities whose decoders are of other kinds."""
+        rows = [m for m, d in enumerate(self.decoders) if not isinstance(d, kinds)]
+        return rows if len(rows) < len(self.decoders) else slice(None)
+
+    def evidence(self, likelihoods: Mapping[int, Likelihood]) -> Tensor | float:
+        """Return what decoders with likelihoods of their own say about the cells in training.
+
+        Parameters
+        ----------
+        likelihoods : mapping of int to Likelihood
+            From :func:`own_likelihoods`.
+
+        Returns
+        -------
+        Tensor of shape (n_components or 1, n_samples), or 0.0 if there are none
             To be added to the expected log-densities of the cells.
         """
-        parts, weights = expert_log_likelihoods(self.decoders, batch), self.modality_weights
-        return sum((p if weights is None else weights[m] * p for m, p in parts.items()), start=0.0)
+        parts = (self.likelihood_weight(m) * own[0] for m, own in likelihoods.items())
+        return sum(parts, start=0.0)
 
     def log_responsibilities(
         self,
@@ -278,7 +281,7 @@ class MultimodalVAE(nn.Module):
         regimes : Tensor of shape (1, n_samples), default=None
             Which nodes were set from outside; None for none.
         evidence : Tensor of shape (n_components, n_samples), default=0.0
-            What experts say.
+            What decoders with their own likelihoods say.
 
         Returns
         -------
@@ -354,7 +357,7 @@ class MultimodalVAE(nn.Module):
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
         log_weights = self.log_weights(batch.regimes, score_noise)
-        evidence = self.evidence(batch)
+        evidence = self.evidence(own_likelihoods(self.decoders, batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
@@ -383,8 +386,11 @@ class MultimodalVAE(nn.Module):
             In nats.
         """
         posterior = self.encode(batch)
-        errors = self.squared_errors(batch, rsample(posterior, noise))
+        z = rsample(posterior, noise)
+        errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
+        evidence = self.evidence(own_likelihoods(self.decoders, batch, z))
+        reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
         if kl_weight == 0.0:
             return reconstruction
         variance = posterior.log_var.exp()

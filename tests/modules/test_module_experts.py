@@ -17,9 +17,9 @@ from skcausalpima.modules import (
     LawStart,
     ParameterSpace,
     SampleExpert,
-    expert_log_likelihoods,
     exponential_decay,
     line,
+    own_likelihoods,
     piecewise_linear,
     shared_entries,
 )
@@ -241,9 +241,10 @@ def test_cluster_experts_are_in_the_users_units():
 def test_missing_samples_say_nothing():
     arrays = (torch.zeros(4, 3).double(), torch.ones(4, 12).double())
     observed = torch.tensor([[True] * 4, [True, False, True, False]])
-    parts = expert_log_likelihoods([torch.nn.Identity(), scaled_expert()], Batch(arrays, observed))
+    decoders = [torch.nn.Identity(), scaled_expert()]
+    parts = own_likelihoods(decoders, Batch(arrays, observed), arrays[0])
     assert list(parts) == [1]
-    assert_array_equal((parts[1] == 0).all(dim=0), [False, True, False, True])
+    assert_array_equal((parts[1].log_likelihoods == 0).all(dim=0), [False, True, False, True])
 
 
 def test_fixed_parameters_stay():

@@ -1,0 +1,117 @@
+"""One network for each cell, behind a shared trunk."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import isotropic_log_likelihood
+from ._batch import Likelihood
+from ._convolutions import ConvDecoder
+from ._decoders import MLPDecoder
+
+#: Samples whose means under all components are in memory at once where no gradient is needed.
+BLOCK_ROWS = 512
+
+
+class ClusterDecoder(nn.Module):
+    r"""Decode under each component: :math:`p(x_m | z, c) = N(D_c(z), \hat\sigma^2_c I)`.
+
+    All layers but the last, and the linear path, are shared between components; the last ones have
+    one copy for each (:math:`D_{m;c}` of Section 2.1). All start as the given decoder.
+
+    Parameters
+    ----------
+    decoder : MLPDecoder or ConvDecoder
+        Where every component starts; it is copied.
+    n_components : int
+        How many there are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ClusterDecoder, MLPDecoder
+    >>> decoder = ClusterDecoder(MLPDecoder((5,), 2, (8,), torch.Generator()), 3)
+    >>> z, x = torch.zeros(4, 2), torch.zeros(4, 5)
+    >>> decoder(z).shape, decoder.likelihood(x, z).log_likelihoods.shape
+    (torch.Size([4, 3, 5]), torch.Size([3, 4]))
+    """
+
+    def __init__(self, decoder: MLPDecoder | ConvDecoder, n_components: int) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(decoder)
+        self.network.repeat(n_components)
+        self.register_buffer("log_variances", torch.zeros(n_components))
+
+    def forward(self, z: Tensor) -> Tensor:
+        r"""Return the means under all components.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_components, \*shape)
+            Means of the modality.
+        """
+        return self.network(z)
+
+    def decode(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the mean of each latent point's own component.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Means of the modality.
+        """
+        blocks = zip(z.split(BLOCK_ROWS), components.split(BLOCK_ROWS), strict=True)
+        return torch.cat([self(points)[range(len(own)), own].flatten(1) for points, own in blocks])
+
+    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+        """Return the log-likelihood of every sample under every component (Eq. 26).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Their latent points.
+
+        Returns
+        -------
+        Likelihood
+            Of shape (n_components, n_samples).
+        """
+        # The expanded square would need no array of this size, but as many multiplications, and
+        # loses digits.
+        means = self(z).flatten(2)
+        errors = nn.functional.mse_loss(means, x[:, None].expand_as(means), reduction="none")
+        errors = errors.sum(dim=2).T
+        log_variances = self.log_variances[:, None]
+        return Likelihood(isotropic_log_likelihood(errors, x.shape[1], log_variances), errors)
+
+    def deviations(self, components: Tensor) -> Tensor:
+        """Return the standard deviation of each sample's elements.
+
+        Parameters
+        ----------
+        components : Tensor of int of shape (n_samples,)
+            Components.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, 1)
+            Of scaled data.
+        """
+        return self.log_variances[components, None].mul(0.5).exp()

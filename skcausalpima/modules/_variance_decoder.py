@@ -1,0 +1,129 @@
+"""A decoder that predicts the variance of every element, too."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from ..functional import isotropic_log_likelihood
+from ._batch import Likelihood
+from ._convolutions import ConvDecoder
+from ._decoders import MLPDecoder
+
+#: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
+MAX_ABS_LOG_VAR = 15.0
+
+#: Smallest log-variance that a decoder predicts: a hundredth of the deviation of scaled data. With
+#: less, an element that hardly varies in training rules out every new sample in which it does.
+MIN_LOG_VARIANCE = math.log(1e-4)
+
+
+class VarianceDecoder(nn.Module):
+    r"""Decode means and log-variances: :math:`p(x_m | z) = N(\mu(z), \mathrm{diag}(s^2(z)))`.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From (n_samples, latent_dim) to a pair of tensors of shape (n_samples, \*shape), means and
+        log-variances of scaled data. An :class:`MLPDecoder` or :class:`ConvDecoder` is given that
+        second output. Log-variances are kept within [log(1e-4), 15].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import MLPDecoder, VarianceDecoder
+    >>> decoder = VarianceDecoder(MLPDecoder((5,), 2, (8,), torch.Generator()))
+    >>> z = torch.zeros(3, 2)
+    >>> decoder(z).shape, decoder.deviations(z)[0].tolist()
+    (torch.Size([3, 5]), [1.0, 1.0, 1.0, 1.0, 1.0])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        if isinstance(network, MLPDecoder | ConvDecoder):
+            network.add_variances()
+
+    def start_linear(self, weight: Tensor, bias: Tensor, log_variances: Tensor) -> None:
+        """Start as a linear decoder with its residual variances, where the network can.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (width, latent_dim)
+            The linear map.
+        bias : Tensor of shape (width,)
+            Offset.
+        log_variances : Tensor of shape (width,)
+            One per element.
+        """
+        if isinstance(self.network, MLPDecoder | ConvDecoder):
+            self.network.start_linear(weight, bias)
+            self.network.start_variances(log_variances)
+
+    def forward(self, z: Tensor) -> Tensor:
+        r"""Return the decoded means.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, \*shape)
+            Means of the modality.
+        """
+        return self.network(z)[0]
+
+    def moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and log-variances, flattened.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        mean, log_variance : Tensor of shape (n_samples, width)
+            Of scaled data; log-variances are cut to their range.
+        """
+        mean, log_variance = self.network(z)
+        log_variance = log_variance.clamp(MIN_LOG_VARIANCE, MAX_ABS_LOG_VAR)
+        return mean.flatten(1), log_variance.flatten(1)
+
+    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+        """Return the log-likelihood of every sample, the same under all components.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Their latent points.
+
+        Returns
+        -------
+        Likelihood
+            Of shape (1, n_samples).
+        """
+        mean, log_variance = self.moments(z)
+        squares = nn.functional.mse_loss(mean, x, reduction="none")
+        values = isotropic_log_likelihood(squares, 1, log_variance)
+        return Likelihood(values.sum(dim=1)[None], squares.sum(dim=1)[None])
+
+    def deviations(self, z: Tensor) -> Tensor:
+        """Return the standard deviation of every element.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Of scaled data.
+        """
+        return self.moments(z)[1].mul(0.5).exp()
