@@ -14,6 +14,11 @@ from sklearn.utils.validation import validate_data
 from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, row_blocks, stored
 from ._multimodal_data import MultimodalData
 
+BARE_LIST_ADVICE = (
+    "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
+    "samples: wrap the modalities in MultimodalData([...]) there."
+)
+
 
 @dataclass(frozen=True)
 class Modalities:
@@ -82,7 +87,7 @@ def read_modalities(
     if reset:
         _check_fit(data, shapes)
     else:
-        _check_shapes_in(estimator, data)
+        _check_shapes_in(estimator, data, bare_list=several and isinstance(X, (list, tuple)))
     modalities = _checked(estimator, data, reset)
     if reset:
         _remember(estimator, modalities, form, several)
@@ -135,17 +140,14 @@ def _read_several(estimator: BaseEstimator, X: Any, reset: bool) -> MultimodalDa
     if isinstance(X, (list, tuple)) and len(X) == 1:
         raise ValueError(
             f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
-            "array itself. GridSearchCV and other tools that split by sample take a list of "
-            "modalities for a list of samples and hand over such a list: wrap the modalities in "
-            "MultimodalData([...]) there."
+            f"array itself. {BARE_LIST_ADVICE}"
         )
     named = not isinstance(X, (list, tuple))
     names = None if reset or named else list(estimator.modality_names_in_)
     if names is not None and len(names) != len(X):
         raise ValueError(
             f"X is a list of {len(X)} modalities, but {_fitted_on(estimator)}: pass one array per "
-            "modality in that order (None for one that is missing). A tool that splits by sample "
-            "takes a list of modalities for a list of samples: use MultimodalData([...]) there."
+            f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
         )
     data = X if isinstance(X, MultimodalData) else MultimodalData(X, names)
     if reset or not named:
@@ -240,7 +242,9 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
         )
 
 
-def _check_shapes_in(estimator: BaseEstimator, data: MultimodalData) -> None:
+def _check_shapes_in(
+    estimator: BaseEstimator, data: MultimodalData, bare_list: bool = False
+) -> None:
     """Compare the shapes of one sample with the fitted ones."""
     if len(data) < 1:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
@@ -250,6 +254,7 @@ def _check_shapes_in(estimator: BaseEstimator, data: MultimodalData) -> None:
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, but {_fitted_on(estimator)}: "
                 f"expected an array of shape (n_samples, {', '.join(map(str, fitted))})."
+                + (f" {BARE_LIST_ADVICE}" if bare_list else "")
             )
 
 
