@@ -51,7 +51,7 @@ def flattened(pair):
     return np.hstack([array.reshape(len(array), -1) for array in pair])
 
 
-# The tools: each takes a model, data and labels, and returns arrays --------------------------------
+# The tools: each takes a model, data and labels, and returns arrays -------------------------------
 
 
 def split_in_two(model, X, y):
