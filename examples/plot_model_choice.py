@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.datasets import load_digits_with_curves
 from skcausalpima.metrics import matched_accuracy
-from skcausalpima.model_selection import MIN_STABILITY, select_node_sizes
+from skcausalpima.model_selection import select_node_sizes
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
 X = MultimodalData({"image": digits.images, "curve": digits.curves})
@@ -34,13 +34,13 @@ cv = KFold(5, shuffle=True, random_state=0)
 search = GridSearchCV(est, {"node_sizes": candidates}, cv=cv, refit=False, n_jobs=2).fit(X)
 
 # %%
-# The bound rises to the last candidate, and so does its choice with it. What one more outcome gains
-# falls smoothly; nothing marks the tenth. Clusters of real digits are no Gaussians: two outcomes for
-# one digit describe it better than one, and held-out samples see that as well as training samples.
+# The bound rises to the last candidate, and nothing marks the tenth: what one more outcome gains
+# falls smoothly. Clusters of real digits are no Gaussians, so two outcomes for one digit describe
+# it better than one, and held-out samples see that as well as training samples.
 #
 # The rule of one standard error (the smallest candidate that is within one of the best) stops
-# somewhere, but where depends on the number of samples. Folds share what is hard about their samples,
-# so the error of a gain is taken from differences within folds.
+# somewhere, but where depends on the number of samples and on the candidates. Some folds are harder
+# than others for all candidates, so the error of a gain is taken from differences within folds.
 n_folds = cv.get_n_splits()
 bounds = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(n_folds)])
 means, errors = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_folds)
@@ -102,7 +102,7 @@ axes[1].set(title="gain of one more outcome", ylabel="nats per sample and outcom
 
 colours = np.where(results["supported"], "tab:green", "lightgrey")
 axes[2].bar(np.arange(len(sizes)), results["stability"], color=colours)
-axes[2].axhline(MIN_STABILITY, color="grey", linestyle=":", label="supported from here on")
+axes[2].axhline(0.85, color="grey", linestyle=":", label="supported from here on")
 axes[2].set(
     title="are the cells found again?", ylabel="smallest Jaccard similarity", ylim=(0, 1.15)
 )
