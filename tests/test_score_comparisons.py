@@ -7,8 +7,8 @@ from scipy import special, stats
 from skcausalpima import CausalPIMA
 
 # Four Gaussians in a plane, seen through six and four elements. All elements of a modality have
-# one spread and one noise, so that the model can describe them exactly in any ``scale``; latent axes
-# are equally precise, so that its factorised posterior is the exact one.
+# one spread and one noise, so that the model can describe them exactly in any ``scale``; latent
+# axes are equally precise, so that its factorised posterior is the exact one.
 MEANS = 4.0 * np.array(list(np.ndindex(2, 2))) - 2.0
 NOISE = np.repeat([0.5, 1.0], [6, 4])
 ANGLES = np.concatenate([np.pi * np.arange(6) / 6, np.pi * np.arange(4) / 4])
