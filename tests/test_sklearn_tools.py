@@ -11,6 +11,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -340,6 +341,12 @@ def test_two_processes_find_what_one_finds(model, pair, run):
         assert_same(two, one)
     for result, other in zip(two, one, strict=True):
         assert_allclose(result, other, rtol=1e-5, atol=1e-6)
+
+
+def test_processes_get_large_modalities_as_memory_maps(pair):
+    X = mapped(pair)
+    tasks = (delayed(lambda X: [type(array) for array in X.arrays])(X) for _ in range(2))
+    assert Parallel(n_jobs=2)(tasks) == [[np.memmap, np.ndarray]] * 2
 
 
 def test_ranks_of_two_processes_are_those_of_one(model, pair):
