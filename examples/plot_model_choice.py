@@ -35,12 +35,12 @@ search = GridSearchCV(est, {"node_sizes": candidates}, cv=cv, refit=False, n_job
 
 # %%
 # The bound rises to the last candidate, and nothing marks the tenth: what one more outcome gains
-# falls smoothly. Clusters of real digits are no Gaussians, so two outcomes for one digit describe
-# it better than one, and held-out samples see that as well as training samples.
+# falls without a kink. Clusters of real digits are no Gaussians, so two outcomes for one digit
+# describe it better than one, and held-out samples see that as well as training samples.
 #
-# The rule of one standard error (the smallest candidate that is within one of the best) stops
-# somewhere, but where depends on the number of samples and on the candidates. Some folds are harder
-# than others for all candidates, so the error of a gain is taken from differences within folds.
+# The rule of one standard error (the smallest candidate that is within one of the best) stops at
+# eleven, but only since some folds are harder than others for all candidates, which makes the error
+# large. Taken from differences within folds, the error of even the last gain is far below the gain.
 n_folds = cv.get_n_splits()
 bounds = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(n_folds)])
 means, errors = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_folds)
@@ -56,9 +56,12 @@ one_error = int(sizes[np.flatnonzero(means >= means[best] - errors[best])[0]])
 # ``select_node_sizes`` first asks whether a candidate's cells are found again from other samples,
 # here whether the fits of any two of the same five folds put the samples into the same cells, and
 # whether they lie apart. Of the candidates that pass it takes the best bound.
+#
+# Its limit of 0.85 is a convention, too: without the given ``latent_dim``, eleven outcomes just pass
+# it in these folds (0.86), and are taken. Look at the whole column; it falls off after ten.
 selection = select_node_sizes(est, X, candidates, cv=cv, n_jobs=2)
 results = selection.results
-np.testing.assert_allclose(results["mean_bound"], means)  # the same fits
+np.testing.assert_allclose(results["mean_bound"], means, rtol=1e-5)  # the same fits
 (chosen,) = selection.best_node_sizes
 
 print("outcomes  bound +- error    gain per outcome  stability  supported")
