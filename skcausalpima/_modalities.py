@@ -14,6 +14,11 @@ from sklearn.utils.validation import validate_data
 from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, row_blocks, stored
 from ._multimodal_data import MultimodalData
 
+BARE_LIST_ADVICE = (
+    "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
+    "samples: wrap the modalities in MultimodalData([...]) there."
+)
+
 
 @dataclass(frozen=True)
 class Modalities:
@@ -83,7 +88,8 @@ def read_modalities(
     if reset:
         _check_fit(data, shapes)
     else:
-        check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
+        bare = BARE_LIST_ADVICE if several and isinstance(X, (list, tuple)) else ""
+        check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
     modalities = _checked(estimator, data, reset)
     if reset:
         _remember(estimator, modalities, form, several)
@@ -139,16 +145,13 @@ def read_several(X: Any, names: list[str] | None, expected: str | None) -> Multi
     if isinstance(X, (list, tuple)) and len(X) == 1:
         raise ValueError(
             f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
-            "array itself. GridSearchCV and other tools that split by sample take a list of "
-            "modalities for a list of samples and hand over such a list: wrap the modalities in "
-            "MultimodalData([...]) there."
+            f"array itself. {BARE_LIST_ADVICE}"
         )
     named = not isinstance(X, (list, tuple))
     if names is not None and not named and len(names) != len(X):
         raise ValueError(
             f"X is a list of {len(X)} modalities, but {expected}: pass one array per "
-            "modality in that order (None for one that is missing). A tool that splits by sample "
-            "takes a list of modalities for a list of samples: use MultimodalData([...]) there."
+            f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
         )
     data = X if isinstance(X, MultimodalData) else MultimodalData(X, None if named else names)
     if names is None or not named:
@@ -243,15 +246,17 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
         )
 
 
-def check_samples(data: MultimodalData, shapes: Sequence[tuple[int, ...]], expected: str) -> None:
+def check_samples(
+    data: MultimodalData, shapes: Sequence[tuple[int, ...]], expected: str, advice: str = ""
+) -> None:
     """Check that there are samples, and that they have the shapes which ``expected`` speaks of."""
     if len(data) < 1:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
     for name, shape, fitted in zip(data.names, data.modality_shapes, shapes, strict=True):
         if shape is not None and shape != tuple(fitted):
             raise ValueError(
-                f"modality {name!r} has samples of shape {shape}, but {expected}: "
-                f"expected an array of shape (n_samples, {', '.join(map(str, fitted))})."
+                f"modality {name!r} has samples of shape {shape}, but {expected}: expected an "
+                f"array of shape (n_samples, {', '.join(map(str, fitted))}). {advice}".rstrip()
             )
 
 

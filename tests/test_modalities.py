@@ -503,7 +503,7 @@ def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
     search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=2, error_score="raise")
     with pytest.raises(ValueError, match="wrap the modalities in MultimodalData"):
         search.fit([image, curve])
-    with pytest.raises(ValueError, match=r"list of 3 modalities, but .* use MultimodalData"):
+    with pytest.raises(ValueError, match=r"list of 3 modalities, but .* wrap .* MultimodalData"):
         cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
 
 
