@@ -119,5 +119,5 @@ def architecture(params: Any, setup: Setup) -> dict:
         "modality_weights": setup.modality_weights,
         "prior_expert": params.prior_expert,
         "sampled_responsibilities": params.responsibilities == "sample",
-        "dtype": setup.dtype,
+        "dtype": setup.dtype.name,
     }

@@ -18,6 +18,7 @@ EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
 FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
+FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 MAY_IMPORT = {
     "functional": set(),
     "modules": {"functional"},
@@ -52,7 +53,17 @@ MAY_IMPORT = {
     "_fitting": FITTING,
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
-    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT},
+    "_plain_values": {"_expert_table", "_scaling", "modules"},
+    "_fitted_attributes": {"_expert_table", "_scaling"},
+    "_stored_model": {"_expert_setup", "_model_state", "_parameters", "_plain_values", "modules"},
+    "_persistence": {
+        "__version__",
+        "_fitted_attributes",
+        "_plain_values",
+        "_stored_model",
+        "modules",
+    },
+    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT, "_persistence", "_plain_values"},
     "datasets": set(),
     "metrics": set(),
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
