@@ -14,7 +14,7 @@ from ._expert_table import ExpertTable
 from ._scaling import ModalityScaler
 
 #: Says whether a value is what an attribute must be, given the sizes of the fit.
-Check = Callable[[Any, Mapping[str, tuple[int, ...]]], bool]
+Check = Callable[[Any, Mapping[str, tuple]], bool]
 
 
 def is_a(*kinds: type) -> Check:
@@ -32,12 +32,12 @@ def is_size(name: str) -> Check:
     return lambda value, sizes: type(value) is int and (value,) == sizes[name]
 
 
-def is_array(kinds: str, *axes: str) -> Check:
-    """Return a check of kind and shape of an array without NaN and infinity."""
+def is_array(dtype: str, *axes: str) -> Check:
+    """Return a check of dtype ("model": what it computes in) and shape of a finite array."""
 
     def check(value: Any, sizes: Mapping) -> bool:
         shape = tuple(size for axis in axes for size in sizes[axis])
-        return is_finite(value, kinds) and value.shape == shape
+        return is_finite(value, *sizes.get(dtype, (dtype,))) and value.shape == shape
 
     return check
 
@@ -53,10 +53,10 @@ def are_names(value: Any, sizes: Mapping, axis: str = "modalities") -> bool:
     return right and all(isinstance(name, str) for name in value)
 
 
-def is_finite(value: Any, kinds: str) -> bool:
-    """Say whether it is an array of these kinds without NaN and infinity."""
-    right = isinstance(value, np.ndarray) and value.dtype.kind in kinds
-    return right and (value.dtype.kind != "f" or bool(np.isfinite(value).all()))
+def is_finite(value: Any, dtype: str = "float64") -> bool:
+    """Say whether it is an array of this dtype without NaN and infinity."""
+    right = isinstance(value, np.ndarray) and value.dtype == dtype
+    return right and bool(np.isfinite(value).all())
 
 
 def are_shapes(value: Any, sizes: Mapping) -> bool:
@@ -72,7 +72,7 @@ def is_scaler(value: Any, sizes: Mapping) -> bool:
         return False
     pairs = list(zip(value.centre, map(np.asarray, value.factor), strict=True))
     return (len(pairs),) == sizes["modalities"] and all(
-        is_finite(c, "f") and is_finite(f, "f") and (f > 0).all() and f.shape in ((), c.shape)
+        is_finite(c) and is_finite(f) and (f > 0).all() and f.shape in ((), c.shape)
         for c, f in pairs
     )
 
@@ -93,13 +93,14 @@ def is_graph(value: Any, sizes: Mapping) -> bool:
 def are_tables(value: Any, sizes: Mapping) -> bool:
     """Say whether it is a finite table for each node."""
     right = type(value) is dict and (len(value),) == sizes["nodes"]
-    return right and all(is_finite(table, "f") for table in value.values())
+    return right and all(is_finite(table) for table in value.values())
 
 
 def are_histories(value: Any, sizes: Mapping) -> bool:
     """Say whether it is a number per epoch for each term; a term may diverge."""
     return type(value) is dict and all(
-        isinstance(terms, np.ndarray) and terms.shape == sizes["epochs"] for terms in value.values()
+        isinstance(v, np.ndarray) and v.dtype == "float64" and v.shape == sizes["epochs"]
+        for v in value.values()
     )
 
 
@@ -153,19 +154,19 @@ FITTED: dict[str, Check] = {
     "_sklearn_output_config": is_a(dict),
     "_state": is_state,
     "arrangement_": is_a(SimpleNamespace, type(None)),
-    "cluster_covariances_": is_array("f", "covariances"),
-    "cluster_means_": is_array("f", "components", "latent"),
-    "cluster_states_": is_array("i", "components", "nodes"),
+    "cluster_covariances_": is_array("model", "covariances"),
+    "cluster_means_": is_array("model", "components", "latent"),
+    "cluster_states_": is_array("int64", "components", "nodes"),
     "converged_": is_a(bool, np.bool_),
     "cpts_": are_tables,
     "dag_": is_graph,
-    "edge_probabilities_": either(is_array("f", "nodes", "nodes"), NOTHING),
-    "edge_weights_": is_array("f", "nodes", "nodes"),
+    "edge_probabilities_": either(is_array("float64", "nodes", "nodes"), NOTHING),
+    "edge_weights_": is_array("float64", "nodes", "nodes"),
     "expert_params_": are_expert_tables,
     "feature_names_in_": lambda value, sizes: are_names(value, sizes, "features"),
     "history_": are_histories,
-    "joint_": is_array("f", "grid"),
-    "labels_": is_array("i", "samples"),
+    "joint_": is_array("float64", "grid"),
+    "labels_": is_array("int64", "samples"),
     "latent_dim_": is_size("latent"),
     "lower_bound_": lambda value, sizes: type(value) is float and math.isfinite(value),
     "modality_names_in_": are_names,
@@ -173,10 +174,10 @@ FITTED: dict[str, Check] = {
     "n_features_in_": is_size("features"),
     "n_iter_": is_size("epochs"),
     "n_modalities_in_": is_size("modalities"),
-    "node_labels_": is_array("i", "samples", "nodes"),
-    "node_scores_": is_array("fi", "nodes"),
+    "node_labels_": is_array("int64", "samples", "nodes"),
+    "node_scores_": is_array("float64", "nodes"),
     "separation_": is_a(SimpleNamespace),
-    "weights_": is_array("f", "components"),
+    "weights_": is_array("float64", "components"),
 }
 OPTIONAL = {"_sklearn_output_config", "feature_names_in_"}
 
@@ -211,8 +212,8 @@ def _check_all(values: Mapping, checks: Mapping[str, Check], sizes: Mapping) -> 
             raise ValueError(f"{name} is not what a fit of this size sets: {value!s:.100}")
 
 
-def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of axes, by name."""
+def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple]:
+    """Return the shapes of axes, by name, and the dtype of the model."""
     architecture, n_iter = attributes["_architecture"], attributes["n_iter_"]
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]
     components = math.prod(grid)
@@ -232,6 +233,7 @@ def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         "features": (sum(math.prod(shape) for shape in architecture["shapes"]),),
         "samples": attributes["labels_"].shape[:1],
         "epochs": (n_iter,),
+        "model": (architecture["dtype"],),
     }
 
 
@@ -241,12 +243,13 @@ def _check_together(attributes: Mapping[str, Any]) -> None:
     names, labels = list(architecture["node_names"]), attributes["labels_"]
     dag, tables, states = attributes["dag_"], attributes["cpts_"], attributes["cluster_states_"]
     per_modality = [architecture[which] for which in ("encoders", "decoders", "experts")]
+    if not list(dag) == names == list(tables) == attributes["_node_names"]:
+        raise ValueError(f"its names of nodes contradict each other: {names}, {list(dag)}")
     size_of = dict(zip(names, grid, strict=True))
     shapes = [tuple(shape) for shape in architecture["shapes"]]
     cells = np.ravel_multi_index(states.T, grid)  # an outcome that does not exist raises
     for what, holds in {
         "node_sizes": min(grid, default=0) >= 2 and architecture["latent_dim"] >= 1,
-        "node names": list(dag) == names == list(tables) == attributes["_node_names"],
         "encoders, decoders, experts": {len(entries) for entries in per_modality} == {len(shapes)},
         "shapes": [tuple(shape) for shape in attributes["modality_shapes_in_"]] == shapes
         and [centre.shape for centre in attributes["_scaler"].centre] == shapes,

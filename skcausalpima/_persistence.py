@@ -1,13 +1,14 @@
 """A fitted estimator as one file: arrays in safetensors, everything else as JSON in its header.
 
 No code runs on loading: what the file says is compared with tables of ours, and what only code can
-make (modules, functions) is passed to ``load`` again. The header's metadata are
+make (modules, functions) is passed to ``load`` again. The header's metadata have one entry,
+``"skcausalpima"``, so that equal estimators are equal files; it is JSON, an object with
 
-- ``format``: "skcausalpima", and ``version``: the number of the format;
-- ``estimator``: JSON with ``class``, ``library`` (the version that saved it), ``parameters`` and
-  ``attributes``, both in the plain form of :mod:`_plain_values`, in which
+- ``version``: the number of the format;
+- ``class`` of the estimator, and ``library``: the version that saved it;
+- ``parameters`` and ``attributes`` in the plain form of :mod:`_plain_values`, in which
   ``{"$": "array", "name": name}`` stands for a tensor of the file;
-- ``sha256``: of all of this and of the tensors. It finds damage, and is no signature.
+- ``sha256`` of all of this and of the tensors. It finds damage, and is no signature.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ._fitted_attributes import FITTED, check_attributes
+from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
 from ._stored_model import HOLDS_CODE, check_model, check_stored, fill
 from .modules import ExpertDecoder
@@ -37,18 +39,16 @@ FORMAT = "skcausalpima"
 VERSION = 1
 #: The file in a folder.
 FILE_NAME = "model.safetensors"
-METADATA = {"format", "version", "estimator", "sha256"}
-PARTS = {"class", "library", "parameters", "attributes"}
+PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
 
 
 def save_estimator(estimator: Any, path: str | os.PathLike) -> None:
     """Write a fitted estimator to a file; see :meth:`CausalPIMA.save`."""
     check_is_fitted(estimator)
     file, arrays = _target(path), {}
-    metadata = {"format": FORMAT, "version": str(VERSION)}
-    metadata["estimator"] = json.dumps(_document(estimator, arrays), allow_nan=False)
-    metadata["sha256"] = _digest(metadata, arrays)
-    _replace(file, safetensors.numpy.save(arrays, metadata))
+    document = {"version": VERSION} | _document(estimator, arrays)
+    text = json.dumps(document | {"sha256": _digest(document, arrays)}, allow_nan=False)
+    _replace(file, safetensors.numpy.save(arrays, {FORMAT: text}))
 
 
 def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any]) -> Any:
@@ -59,15 +59,17 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
     file = _located(path)
     with _explained(file):
         document, arrays = _read(file, cls.__name__)
-        parameters, attributes = _decoded(document, arrays, cls._get_param_names())
+        known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
+        parameters, attributes = _decoded(document, arrays, known)
         check_attributes(attributes)
         check_stored(attributes["_architecture"], attributes["_state"])
     for which in HOLDS_CODE:
         fill(which, given[which], parameters, attributes["_architecture"], file)
     with _explained(file):
         check_model(attributes["_architecture"], attributes["_state"])
-    estimator = cls(**parameters)
-    vars(estimator).update(attributes)
+    own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
+    estimator = cls(**own)
+    vars(estimator).update(parameters | attributes)
     return estimator
 
 
@@ -112,7 +114,9 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
     """Return what the JSON holds; arrays go to ``arrays``."""
     from . import __version__
 
-    parameters = estimator.get_params(deep=False)
+    # The constructor of a subclass may set parameters that it does not take.
+    set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
+    parameters = set_by_it | estimator.get_params(deep=False)
     attributes = {n: v for n, v in vars(estimator).items() if n not in parameters}
     unknown = sorted(set(attributes) - set(FITTED))
     if unknown:
@@ -176,14 +180,13 @@ def _name_part(key: Any, position: int) -> str:
     return key if plain else str(position)
 
 
-def _digest(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+def _digest(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of a file's content."""
-    digest = hashlib.sha256()
     about = [[name, a.dtype.str, list(a.shape)] for name, a in sorted(arrays.items())]
-    own = [metadata[key] for key in ("format", "version", "estimator")]
-    digest.update(json.dumps([own, about]).encode())
+    own = {part: value for part, value in document.items() if part != "sha256"}
+    digest = hashlib.sha256(json.dumps([own, about]).encode())
     for name in sorted(arrays):
-        digest.update(arrays[name].data if arrays[name].size else b"")
+        digest.update(arrays[name].tobytes())
     return digest.hexdigest()
 
 
@@ -210,9 +213,11 @@ def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the JSON and the tensors of a file that holds an estimator of this name."""
     with safe_open(str(file), framework="numpy") as content:
         metadata = content.metadata() or {}
-        _check_format(metadata)
-        document = json.loads(metadata["estimator"], parse_constant=_no_constant)
-        if type(document) is not dict or set(document) != PARTS:
+        if set(metadata) != {FORMAT}:
+            raise ValueError(f"its header has {sorted(metadata)!s:.100}, not [{FORMAT!r}]")
+        document = json.loads(metadata[FORMAT], parse_constant=_no_constant)
+        _check_version(document)
+        if set(document) != PARTS:
             raise ValueError(f"its JSON is not an object of {sorted(PARTS)}")
         if document["class"] != name:
             raise ValueError(
@@ -220,25 +225,22 @@ def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:
                 "load it with the class that saved it"
             )
         arrays = {key: np.array(content.get_tensor(key)) for key in content.keys()}  # noqa: SIM118
-    if _digest(metadata, arrays) != metadata["sha256"]:
+    whole = json.dumps(document) == metadata[FORMAT]
+    if not whole or document["sha256"] != _digest(document, arrays):
         raise ValueError("it is damaged: its checksum does not match its content")
     return document, arrays
 
 
-def _check_format(metadata: Mapping[str, str]) -> None:
-    """Raise where a file is of another format, or of a newer version of it."""
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"its format is {metadata.get('format')!r:.100}, not {FORMAT!r}")
-    version = metadata.get("version", "")
-    if version.isdecimal() and int(version) > VERSION:
+def _check_version(document: Any) -> None:
+    """Raise where the JSON is of a newer version of the format, or of none."""
+    version = document.get("version") if type(document) is dict else None
+    if type(version) is not int or version < 1:
+        raise ValueError(f"its format has the version {version!r:.50}, not a number from 1")
+    if version > VERSION:
         raise ValueError(
-            f"it has version {version:.20} of the format, but this version of skcausalpima reads "
+            f"it has version {version} of the format, but this version of skcausalpima reads "
             f"versions up to {VERSION}: update skcausalpima"
         )
-    if version != str(VERSION):
-        raise ValueError(f"its format has the version {version!r:.100}, not a number from 1")
-    if set(metadata) != METADATA:
-        raise ValueError(f"its header has the entries {sorted(metadata)}, not {sorted(METADATA)}")
 
 
 def _no_constant(word: str) -> None:
@@ -246,7 +248,7 @@ def _no_constant(word: str) -> None:
 
 
 def _decoded(
-    document: dict, arrays: dict[str, np.ndarray], known: list[str]
+    document: dict, arrays: dict[str, np.ndarray], known: set[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return parameters and attributes; each array is used once."""
 
@@ -261,7 +263,7 @@ def _decoded(
     }
     if arrays:
         raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)}")
-    unknown = sorted(set(decoded["parameters"]) - set(known))
+    unknown = sorted(set(decoded["parameters"]) - known)
     if unknown:
         raise ValueError(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "

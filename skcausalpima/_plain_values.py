@@ -167,8 +167,9 @@ def _tag_of(value: Any) -> str | None:
         return None if _law_name(value) is None else "law"
     if type(value) is np.ndarray and value.dtype.kind not in "OU":
         return None
-    if type(value) is np.random.RandomState and value.get_state()[0] != "MT19937":
-        return None
+    if type(value) is np.random.RandomState:
+        twister = value.get_state(legacy=False)["bit_generator"] == "MT19937"
+        return "random_state" if twister else None
     return next((tag for tag, form in FORMS.items() if type(value) is form.kind), None)
 
 
@@ -276,8 +277,10 @@ class Form(NamedTuple):
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
     "tuple": Form(tuple, lambda v: {"items": list(v)}, lambda items: tuple(items)),
-    "set": Form(set, lambda v: {"items": list(v)}, lambda items: set(items)),
-    "frozenset": Form(frozenset, lambda v: {"items": list(v)}, lambda items: frozenset(items)),
+    "set": Form(set, lambda v: {"items": sorted(v, key=repr)}, lambda items: set(items)),
+    "frozenset": Form(
+        frozenset, lambda v: {"items": sorted(v, key=repr)}, lambda items: frozenset(items)
+    ),
     "dict": Form(
         dict,
         lambda v: {"keys": list(v), "values": list(v.values())},
