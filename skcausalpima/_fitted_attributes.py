@@ -47,6 +47,11 @@ def is_tuple_of(*kinds: type) -> Check:
     return lambda value, sizes: type(value) is tuple and all(type(v) in kinds for v in value)
 
 
+def are_sizes(value: Any, sizes: Mapping) -> bool:
+    """Say whether it is a tuple of positive integers."""
+    return is_tuple_of(int)(value, sizes) and min(value, default=1) > 0
+
+
 def are_names(value: Any, sizes: Mapping, axis: str = "modalities") -> bool:
     """Say whether it is an array of strings, one per entry of an axis."""
     right = isinstance(value, np.ndarray) and value.dtype == object and value.shape == sizes[axis]
@@ -63,7 +68,7 @@ def are_shapes(value: Any, sizes: Mapping) -> bool:
     """Say whether it is one shape per modality."""
     if type(value) not in (list, tuple) or (len(value),) != sizes["modalities"]:
         return False
-    return all(is_tuple_of(int)(shape, sizes) and min(shape, default=0) > 0 for shape in value)
+    return all(are_sizes(shape, sizes) and len(shape) > 0 for shape in value)
 
 
 def is_scaler(value: Any, sizes: Mapping) -> bool:
@@ -117,16 +122,11 @@ def either(*checks: Check) -> Check:
     return lambda value, sizes: any(check(value, sizes) for check in checks)
 
 
-def anything(value: Any, sizes: Mapping) -> bool:
-    """Accept whatever plain data stand for."""
-    return True
-
-
 NOTHING = is_a(type(None))
 
 #: What :func:`build_model` is given.
 ARCHITECTURE: dict[str, Check] = {
-    "node_sizes": is_tuple_of(int),
+    "node_sizes": are_sizes,
     "latent_dim": is_a(int),
     "names": is_tuple_of(str),
     "shapes": are_shapes,
@@ -134,7 +134,7 @@ ARCHITECTURE: dict[str, Check] = {
     "decoders": is_a(list),
     "experts": is_a(list),
     "node_names": is_tuple_of(str),
-    "hidden_layer_sizes": is_tuple_of(int),
+    "hidden_layer_sizes": are_sizes,
     "linear": is_a(bool),
     "full_covariances": is_a(bool),
     "modality_weights": either(is_tuple_of(float), NOTHING),
@@ -143,8 +143,9 @@ ARCHITECTURE: dict[str, Check] = {
     "dtype": is_one_of("float32", "float64"),
 }
 
-#: Every attribute of a fitted estimator, its parameters aside. A new one is one line here (and in
-#: ``OPTIONAL``, if some fits do not set it): an attribute that is not listed cannot be saved.
+#: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a form
+#: in :mod:`_plain_values`, is one line here (and a word in ``OPTIONAL``, if some fits or older files
+#: do not have it): an attribute that is not listed cannot be saved.
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),

@@ -32,7 +32,7 @@ from torch import nn
 from ._fitted_attributes import FITTED, check_attributes
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
-from ._stored_model import HOLDS_CODE, check_model, check_stored, fill
+from ._stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
 from .modules import ExpertDecoder
 
 FORMAT = "skcausalpima"
@@ -62,11 +62,14 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
         known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
         parameters, attributes = _decoded(document, arrays, known)
         check_attributes(attributes)
-        check_stored(attributes["_architecture"], attributes["_state"])
+        architecture, state = attributes["_architecture"], attributes["_state"]
+        check_stored(architecture, state)
+        check_numbers(architecture, state)
     for which in HOLDS_CODE:
-        fill(which, given[which], parameters, attributes["_architecture"], file)
-    with _explained(file):
-        check_model(attributes["_architecture"], attributes["_state"])
+        fill(which, given[which], parameters, architecture, file)
+    passed = [which for which in HOLDS_CODE if given[which] is not None]
+    with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
+        check_model(architecture, state)
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
     vars(estimator).update(parameters | attributes)
@@ -126,6 +129,7 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
         )
     try:
         check_attributes(attributes)
+        check_numbers(attributes["_architecture"], attributes["_state"])
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"This estimator cannot be saved: {error}.") from error
     packed = {
@@ -193,20 +197,19 @@ def _digest(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 #: What the content of a file can cause where no check of ours comes first.
 BROKEN = (
     *(SafetensorError, ValueError, TypeError, KeyError, IndexError, AttributeError),
-    *(ArithmeticError, RecursionError),
+    *(ArithmeticError, RuntimeError),
 )
+UNDAMAGED = "an undamaged file from CausalPIMA.save"
 
 
 @contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def _explained(file: Path, expected: str = UNDAMAGED) -> Iterator[None]:
     """Turn whatever a file's content can cause into a ValueError that names the file."""
     try:
         yield
     except BROKEN as error:
         said = str(error).rstrip(".") or type(error).__name__
-        raise ValueError(
-            f"{file} cannot be loaded: {said}. Expected an undamaged file from CausalPIMA.save."
-        ) from error
+        raise ValueError(f"{file} cannot be loaded: {said}. Expected {expected}.") from error
 
 
 def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:

@@ -223,13 +223,16 @@ def _take_graph(graph: nx.DiGraph) -> dict:
 
 
 def _make_graph(attributes: dict, nodes: list, edges: list) -> nx.DiGraph:
-    graph = nx.DiGraph(**attributes)
+    graph = nx.DiGraph()
+    graph.graph.update(attributes)
     for node, of_node in nodes:
-        graph.add_node(node, **of_node)
+        graph.add_node(node)
+        graph.nodes[node].update(of_node)
     for parent, child, of_edge in edges:
         if parent not in graph or child not in graph:
             raise ValueError(f"a graph has an edge {parent!r} -> {child!r} between other nodes")
-        graph.add_edge(parent, child, **of_edge)
+        graph.add_edge(parent, child)
+        graph.edges[parent, child].update(of_edge)
     return graph
 
 

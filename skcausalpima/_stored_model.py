@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from ._expert_setup import resolve_experts
 from ._model_state import build_model, check_modules
@@ -149,35 +148,46 @@ def check_model(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]
     Raises
     ------
     ValueError
-        Says which entry of the model has another name, shape or dtype, or is not finite.
+        Says which entry of the model has another name, shape or dtype.
     """
     model = build_model(**architecture, generator=torch.Generator())
     built = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    code = tuple(_code_prefixes(architecture))
     for name in [*built, *(set(state) - set(built))]:
         expected, found = (
             f"{values[name].dtype} of shape {values[name].shape}" if name in values else "nothing"
             for values in (built, state)
         )
-        what = _readable(name, architecture)
         if expected != found:
-            advice = "; what load got is not what was fitted" if name.startswith(code) else ""
-            raise ValueError(f"{what} was {found}, but this model has {expected}{advice}")
-        if not name.startswith(code) and not np.isfinite(state[name]).all():
-            raise ValueError(f"{what} holds NaN or infinity")
-    if code:  # a network stands in for laws, which are no function of the latent point
+            what = _readable(name, architecture)
+            raise ValueError(f"{what} was {found}, but this model has {expected}")
+    if _code_prefixes(
+        architecture
+    ):  # a network stands in for laws, which are no function of the latent point
         model = build_model(**architecture, generator=torch.Generator(), stand_ins=True)
         check_modules(model, architecture["names"], architecture["latent_dim"])
 
 
-def _code_prefixes(architecture: Mapping[str, Any]) -> list[str]:
+def check_numbers(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
+    """Raise where a number of the model, other than those of the user's modules, is not finite.
+
+    Raises
+    ------
+    ValueError
+        Says which.
+    """
+    for name, array in state.items():
+        if not name.startswith(_code_prefixes(architecture)) and not np.isfinite(array).all():
+            raise ValueError(f"{_readable(name, architecture)} holds NaN or infinity")
+
+
+def _code_prefixes(architecture: Mapping[str, Any]) -> tuple[str, ...]:
     """Return how the names of all numbers of the user's own modules begin."""
-    return [
+    return tuple(
         f"{which}.{m}."
         for which in ("encoders", "decoders")
         for m, entry in enumerate(architecture[which])
-        if isinstance(entry, nn.Module) or callable(entry)
-    ]
+        if not (entry is None or isinstance(entry, str))
+    )
 
 
 def _readable(name: str, architecture: Mapping[str, Any]) -> str:

@@ -8,7 +8,9 @@ import joblib
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 from safetensors import safe_open
+from torch import nn
 
 from skcausalpima import CausalPIMA
 from skcausalpima._persistence import FORMAT, VERSION, _digest
@@ -207,6 +209,7 @@ def in_tuple(*items):
         (setting("hidden_layer_sizes", in_tuple(10**9, 10**9)), "_state|model|nothing|was"),
         (setting("hidden_layer_sizes", in_tuple(*[16] * 1000)), "larger than the"),
         (setting("hidden_layer_sizes", in_tuple(7)), "but this model has"),
+        (setting("hidden_layer_sizes", in_tuple(-7)), "hidden_layer_sizes is not"),
         (setting("shapes", in_tuple(in_tuple(10**6, 10**6), in_tuple(4))), None),
         (setting("shapes", in_tuple(in_tuple(2, 3), in_tuple(4))), "shapes contradict"),
         (setting("dtype", "float32"), "cluster_means_ is not"),
@@ -348,3 +351,26 @@ def test_a_scale_of_zero(forge):
 @pytest.mark.parametrize("change", [-100, 100])
 def test_labels_without_a_component(forge, change):
     forge(array_edit("labels_", lambda labels: labels + change), "labels_ contradict")
+
+
+def test_a_model_that_is_not_finite_is_not_saved(quick, pair, tmp_path):
+    est = quick().fit(pair)
+    est._state["prior.scores"][0] = np.nan
+    with pytest.raises(ValueError, match=r"cannot be saved: prior.scores holds NaN or infinity"):
+        est.save(tmp_path / "model")
+
+
+def test_infinity_in_a_users_module_is_the_users(quick, pair, tmp_path):
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(6, 4)
+            self.register_buffer("mask", torch.full((6,), torch.inf))
+
+        def forward(self, x):
+            return self.linear(torch.minimum(x.flatten(1), self.mask))
+
+    est = quick(encoders=[Masked(), None]).fit(pair)
+    est.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model", encoders=[Masked(), None])
+    np.testing.assert_array_equal(loaded.transform(pair), est.transform(pair))

@@ -106,6 +106,7 @@ def given_graph():
     graph = nx.DiGraph(note="ours")
     graph.add_nodes_from(["a", "b"])
     graph.add_edge("b", "a", why=("known", None))
+    graph.edges["b", "a"]["u_of_edge"] = 3.5
     return graph
 
 
@@ -452,7 +453,8 @@ def wider(x, height, breadth):
             {"encoders": [nn.Sequential(nn.Flatten(), nn.Linear(6, 5).double()), None]},
             ValueError,
             r"1.weight of encoders\['modality0'\] was float64 of shape \(4, 6\), but this model "
-            r"has float64 of shape \(5, 6\); what load got is not what was fitted",
+            r"has float64 of shape \(5, 6\). Expected the experts and encoders and "
+            "decoders of the fit",
         ),
         ({"encoders": [nn.Identity(), None]}, ValueError, "but this model has nothing"),
         (
