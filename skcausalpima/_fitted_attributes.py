@@ -143,9 +143,9 @@ ARCHITECTURE: dict[str, Check] = {
     "dtype": is_one_of("float32", "float64"),
 }
 
-#: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a form
-#: in :mod:`_plain_values`, is one line here (and a word in ``OPTIONAL``, if some fits or older files
-#: do not have it): an attribute that is not listed cannot be saved.
+#: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a
+#: form in :mod:`_plain_values`, is one line here (and a word in ``OPTIONAL``, if some fits or files
+#: lack it): an attribute that is not listed cannot be saved.
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
