@@ -45,10 +45,10 @@ PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
 def save_estimator(estimator: Any, path: str | os.PathLike) -> None:
     """Write a fitted estimator to a file; see :meth:`CausalPIMA.save`."""
     check_is_fitted(estimator)
-    file, arrays = _target(path), {}
+    arrays: dict[str, np.ndarray] = {}
     document = {"version": VERSION} | _document(estimator, arrays)
     text = json.dumps(document | {"sha256": _digest(document, arrays)}, allow_nan=False)
-    _replace(file, safetensors.numpy.save(arrays, {FORMAT: text}))
+    _replace(_target(path), safetensors.numpy.save(arrays, {FORMAT: text}))
 
 
 def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any]) -> Any:

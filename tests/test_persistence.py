@@ -329,7 +329,7 @@ def test_a_parameter_without_a_place_is_an_error(quick, pair, tmp_path, paramete
 
 def test_unfitted_estimators_are_not_saved(quick, tmp_path):
     with pytest.raises(NotFittedError):
-        quick().save(tmp_path / "model")
+        quick().save(f"{tmp_path / 'model'}{os.sep}")
     assert os.listdir(tmp_path) == []
 
 
