@@ -114,7 +114,7 @@ def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str
         )
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"node_names must hold strings, got {names}.")
-    return names
+    return [str(name) for name in names]  # NumPy's strings are strings, too
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:

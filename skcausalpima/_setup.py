@@ -112,13 +112,13 @@ def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) ->
     Only the fitted ``decoders`` tell which modules of the user's return variances.
     """
     if decoders is not None:
-        variances = [isinstance(decoder, VarianceDecoder) for decoder in decoders]
+        variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in decoders)
     else:
         predicted = params.decoder_variance == "predicted"
-        variances = [
+        variances = tuple(
             predicted and expert is None and entry in (None, "mlp", "conv")
             for entry, expert in zip(setup.decoders, setup.experts, strict=True)
-        ]
+        )
     return {
         "node_sizes": setup.node_sizes,
         "latent_dim": setup.latent_dim,
@@ -134,6 +134,6 @@ def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) ->
         "modality_weights": setup.modality_weights,
         "prior_expert": params.prior_expert,
         "sampled_responsibilities": params.responsibilities == "sample",
-        "dtype": setup.dtype,
+        "dtype": setup.dtype.name,
         "predict_variances": variances,
     }

@@ -19,6 +19,7 @@ TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_train
 MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
 FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_setup"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
+FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 MAY_IMPORT = {
     "functional": set(),
     "modules": {"functional"},
@@ -57,7 +58,18 @@ MAY_IMPORT = {
     "_fitting": FITTING,
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
-    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT},
+    "_plain_values": {"_expert_table", "_scaling", "modules"},
+    "_fitted_attributes": {"_expert_table", "_scaling"},
+    "_stored_model": {
+        "_expert_setup",
+        "_model_state",
+        "_module_checks",
+        "_parameters",
+        "_plain_values",
+        "modules",
+    },
+    "_persistence": {"__version__", "_parameters", *FILES_OF_FITS, "modules"},
+    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT, "_persistence", "_plain_values"},
     "datasets": set(),
     "metrics": set(),
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},

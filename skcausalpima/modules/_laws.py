@@ -114,6 +114,12 @@ class PiecewiseLinear:
         self.__name__ = f"piecewise_linear({n_pieces})"
         self.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in ["x", *names]])
 
+    def __getstate__(self) -> dict:
+        return {"n_pieces": self.n_pieces, "intercept": self.intercept}  # a Signature is no data
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(**state)
+
     def __call__(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """Return the values at x."""
         slopes, rest = parameters[: self.n_pieces], parameters[self.n_pieces :]
