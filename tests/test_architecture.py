@@ -16,7 +16,8 @@ STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
-FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
+SETTING_UP = {"_covariances", "_linear_start", "_model_state", "_sample_weights", "_setup"}
+FITTING = {*TRAINING, *SETTING_UP, "_training_data"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
@@ -36,13 +37,14 @@ MAY_IMPORT = {
     "_multimodal_data": GATE,
     "_modalities": GATE,
     "_scaling": GATE,
+    "_sample_weights": GATE,
     "_parameters": set(),
     "_model_state": NUMERICS,
     "_training_data": {"modules"},
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
     "_expert_setup": {"_parameters", "modules"},
-    "_setup": {"_expert_setup", "_known_nodes", "_parameters", *GATE, *GRAPHS},
+    "_setup": {"_expert_setup", "_known_nodes", "_parameters", "_sample_weights", *GATE, *GRAPHS},
     "_expert_fitting": {"_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
     "_stopping": {"_expert_fitting", "exceptions", "modules"},
