@@ -107,7 +107,7 @@ class TrainingData(NamedTuple):
         count in full because it meets its like.
         """
         mean = batch.weighted(values).mean()
-        return mean if self.weights is None else mean * (self.n_samples / self.total)
+        return mean if self.weights is None else mean / self.weights.mean()
 
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise; the draws do not depend on the device."""
