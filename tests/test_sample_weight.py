@@ -193,6 +193,38 @@ def test_what_makes_rows_equal():
     assert_array_equal(plain.rows, same.rows)
 
 
+def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
+    X = np.random.default_rng(0).normal(size=(10, 3)).repeat(4, axis=0)
+    known, same = np.tile([[0, -1], [1, -1]], (20, 1)), np.tile([[-1, 0]], (40, 1))
+    was_set = np.tile([-1, 1], 20)
+    for known_nodes, interventions in ((known, None), (same, was_set)):
+        model = quick()
+        modalities = read_modalities(model, X, reset=True)
+        setup, training = set_up(model, modalities, known_nodes, interventions)
+        back = setup.rows.places  # where each row of X is trained on
+        assert_array_equal(training.arrays[0][back], X)
+        assert_array_equal(setup.known_nodes[back], known_nodes)
+        if interventions is not None:
+            assert_array_equal(setup.interventions.is_set[back, 1], was_set >= 0)
+
+
+def test_sums_of_weights_do_not_depend_on_the_order():
+    rng = np.random.default_rng(0)
+    x, weights = np.ones((40, 1)), rng.uniform(size=40)
+    found = {training_rows(modalities_of(x), rng.permutation(weights)).weights[0]
+             for _ in range(20)}  # fmt: skip
+    assert len(found) == 1
+
+
+def test_rows_of_weight_zero_have_the_labels_of_predict(quick, pair):
+    """Also where the cells of the others do not come first on the grid."""
+    weights = GROUP >= 2  # their first node is known to be 1
+    model = quick().fit(pair, sample_weight=weights, known_nodes=NODES)
+    assert_array_equal(model.cluster_states_[:2], [[1, 0], [1, 1]])
+    assert_array_equal(model.labels_[~weights], model.predict(rows_of(pair, ~weights)))
+    assert_array_equal(model.node_labels_[weights], NODES[weights])
+
+
 def test_huge_weights_make_few_copies():
     x = np.arange(30.0)[:, None]
     weights = np.random.default_rng(0).uniform(1e8, 3e9, size=30)
