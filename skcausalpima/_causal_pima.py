@@ -24,10 +24,9 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, add_knowledge, reporter, run
+from ._fitting import Run, add_knowledge, reporter, run, start_sample
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
-from ._linear_start import principal_scores
-from ._modalities import read_modalities, write_modalities
+from ._modalities import Modalities, read_modalities, write_modalities
 from ._model_state import build_model, export_state, load_state, seeded_modules
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -35,6 +34,7 @@ from ._parameters import (
 )
 from ._persistence import load_estimator, save_estimator
 from ._plain_values import portable, restored
+from ._sample_weights import TrainingRows
 from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
@@ -211,8 +211,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     weights_ : ndarray of shape (n_components,)
         ``joint_`` in the order of the components.
     cluster_states_ : ndarray of shape (n_components, n_nodes)
-        The outcomes that each component stands for. Components that hold training samples come
-        first.
+        The outcomes that each component stands for. Components that hold training samples (of
+        positive weight) come first.
     cluster_means_ : ndarray of shape (n_components, latent_dim)
         Means of the components.
     cluster_covariances_ : ndarray
@@ -221,7 +221,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``"diag"``, (n_components,) for ``"spherical"``.
     labels_ : ndarray of shape (n_samples,)
         Component of every training sample: ``predict`` of the training data, but for what
-        ``known_nodes`` and ``interventions`` say of the sample.
+        ``known_nodes`` and ``interventions`` say of the sample. Rows of weight zero are no
+        training samples: their labels are those of ``predict``.
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     arrangement_ : SimpleNamespace or None
@@ -232,7 +233,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         starts with the chosen one, and the ``smallest_share`` of the samples in any cell.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
-        two components that hold samples; ``occupancy``, the share of the training samples in each;
+        two components that hold samples; ``occupancy``, the share of the training samples in each
+        (of their weights);
         ``empty``, the components without any; ``merged``, pairs of components whose ratio is below
         1, of shape (n_pairs, 2).
     expert_params_ : dict of str to mapping
@@ -245,7 +247,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
-        ``score`` of the training data.
+        ``score`` of the training data with the same ``sample_weight``.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch.
@@ -400,7 +402,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, known_nodes=None, interventions=None):
+    def fit(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
         """Fit the model.
 
         Parameters
@@ -409,6 +411,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Training data; see the notes of :class:`CausalPIMA`.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            For how many samples each row counts; None for one. 3 is the same as three such rows,
+            0 as none, and only sums over equal rows matter: the fits are equal bit by bit, in
+            whatever order the rows are (see the notes for where this ends). Weights of another
+            meaning must be scaled: they should add up to the number of samples that the data are
+            worth, for importance weights w about ``w.sum() ** 2 / (w ** 2).sum()``, since the
+            choice of the graph, standard errors and shrinkage go by that number.
         known_nodes : array-like of shape (n_samples, n_nodes), default=None
             Outcomes of nodes that are known for some samples, integers from 0, and -1 where they
             are unknown. They name the nodes and number their outcomes: clusters are laid on the
@@ -431,28 +440,47 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         -------
         CausalPIMA
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, ``known_nodes``, ``interventions`` or a parameter is not as described, or if
+            weights are negative, or add up to less than 2 samples.
+
+        Notes
+        -----
+        A row of weight w is trained on as ceil(w) copies that count for w / ceil(w) each, which
+        takes their memory and time. If copies would outnumber the rows tenfold (and 10 000), there
+        are fewer and each counts for more than one sample: then a weight is no longer the same as
+        so many rows, but close. With copies about, rows are sorted by a hash of their content.
+
+        Clusters start from a resample of the rows in which each counts alike; all that is trained
+        afterwards, and all that is reported, is weighted exactly. Copies of a row may fall on both
+        sides of ``validation_fraction``, and batch normalization in modules of your own sees
+        copies, not weights.
         """
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
-        modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
-        setup = set_up(self, modalities, known_nodes, interventions)
+        given = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
+        setup, modalities = set_up(self, given, known_nodes, interventions, sample_weight)
         self._scaler, self._node_names = setup.scaler, list(setup.node_names)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
-        seed, scores = rng.randint(2**31 - 1), None
-        if self.init != "paper":
-            scores = principal_scores(data, max(20, setup.latent_dim), seed)
+        start = start_sample(self, setup, data, rng.randint(2**31 - 1))
         best = None
         for restart in range(self.n_init):
             seed = rng.randint(2**31 - 1)
             with seeded_modules(setup.device, seed):
-                candidate = run(self, setup, data, scores, seed, reporter(self.verbose, restart))
+                candidate = run(self, setup, data, start, seed, reporter(self.verbose, restart))
             if best is None or not best.objective >= candidate.objective:
                 best = candidate
         self._export(best, setup, data)
-        self.lower_bound_ = float(self._bounds(best.model, data, modalities).mean())
+        if setup.rows is not None:
+            self._label_rows(best.model, given, setup.rows)
+        values = self._bounds(best.model, data, modalities)
+        self.lower_bound_ = float(np.average(values, weights=setup.weights))
         return self
 
-    def fit_predict(self, X, y=None, *, known_nodes=None, interventions=None):
+    def fit_predict(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
         """Fit the model and return the component of every training sample.
 
         Parameters
@@ -461,6 +489,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Training data; see :class:`CausalPIMA`.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            For how many samples each row counts; see :meth:`fit`.
         known_nodes : array-like of shape (n_samples, n_nodes), default=None
             Known outcomes; see :meth:`fit`.
         interventions : array-like, default=None
@@ -471,7 +501,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples,)
             ``labels_``.
         """
-        return self.fit(X, y, known_nodes=known_nodes, interventions=interventions).labels_
+        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
+        return self.fit(X, y, sample_weight, **knowledge).labels_
 
     def transform(self, X):
         """Return the posterior means in the latent space.
@@ -1084,10 +1115,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.weights_ = self.joint_.ravel()[cells]
         self.arrangement_ = arrangement_report(best.start)
         self.separation_ = separation_report(
-            self.cluster_means_, self._full_covariances(), self.labels_
+            self.cluster_means_, self._full_covariances(), self.labels_, setup.weights
         )
         self.history_ = {
             key: np.array([terms[key] for terms in best.history]) for key in best.history[0]
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged
+
+    def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
+        """Turn the labels of the rows that were trained on into those of all rows of X."""
+        self.labels_ = self.labels_[rows.places]
+        left_out = np.flatnonzero(rows.places < 0)
+        if len(left_out):
+            data = self._training_data(given.take(left_out), model)
+            cells = posterior_and_cells(model, data)[1].cpu().numpy().argmax(axis=1)
+            self.labels_[left_out] = np.argsort(self._cells())[cells]
+        self.node_labels_ = self.cluster_states_[self.labels_]

@@ -80,6 +80,8 @@ def cluster_tables(
     """
     cells = np.ravel_multi_index(states.T, model.prior.node_sizes)
     gamma = torch.as_tensor(probabilities.T.copy(), device=data.device)
+    if data.weights is not None:
+        gamma = gamma * data.weights
     tables = {}
     for m, expert in expert_modules(model):
         if isinstance(expert, ClusterExpert):

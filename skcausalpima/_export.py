@@ -94,15 +94,21 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
 
 
 def separation_report(
-    means: np.ndarray, covariances: np.ndarray, labels: np.ndarray
+    means: np.ndarray,
+    covariances: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> SimpleNamespace:
     """Report how well the components are separated and filled.
+
+    ``weights`` say for how many samples each label counts.
 
     Where the Fisher ratio of two components is below 1, their means are closer than their common
     standard deviation: they have merged.
     """
     n_components = len(means)
-    occupancy = np.bincount(labels, minlength=n_components) / len(labels)
+    counts = np.bincount(labels, weights, n_components)
+    occupancy = counts / counts.sum()
     first, second, ratios = fisher_ratios(means.astype(np.float64), covariances.astype(np.float64))
     filled = (occupancy[first] > 0) & (occupancy[second] > 0)
     merged = filled & (ratios < 1.0)

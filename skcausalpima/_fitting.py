@@ -21,10 +21,11 @@ from ._graph_learning import (
     settle_graph,
 )
 from ._known_nodes import allowed_cells
-from ._linear_start import PrincipalScores, start_linear
+from ._linear_start import PrincipalScores, principal_scores, start_linear
 from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import build_model, start_cluster_decoders
 from ._module_checks import check_modules
+from ._sample_weights import resampled_rows
 from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
 from ._training import (
@@ -62,7 +63,33 @@ def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
         data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
     if setup.interventions is not None:
         data = data._replace(regimes=setup.regime_numbers.to(setup.device))
+    if setup.weights is not None:
+        weights = torch.from_numpy(setup.weights)[None]
+        data = data._replace(weights=weights.to(setup.device, data.dtype))
     return data
+
+
+class StartSample(NamedTuple):
+    """The samples that a start is found on: those trained on, or a resample where these weigh."""
+
+    setup: Setup
+    data: TrainingData
+    scores: PrincipalScores | None  # None where ``init`` is "paper"
+
+
+def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> StartSample:
+    """Return samples of which each counts alike, since clustering knows no weights.
+
+    This decides where training begins. All that is trained then is weighted as it should be.
+    """
+    if data.weights is not None:
+        rows = resampled_rows(data.weights[0].double().cpu().numpy())
+        data = data.subset(torch.as_tensor(rows, device=data.device))._replace(weights=None)
+        setup = setup.take(rows)
+    scores = None
+    if params.init != "paper":
+        scores = principal_scores(data, max(20, setup.latent_dim), seed)
+    return StartSample(setup, data, scores)
 
 
 def reporter(verbose: int, restart: int) -> Callable[[int, dict[str, float]], None]:
@@ -82,17 +109,16 @@ def run(
     params: Any,
     setup: Setup,
     data: TrainingData,
-    scores: PrincipalScores | None,
+    start: StartSample,
     seed: int,
     report: Any,
 ) -> Run:
     """Run the whole algorithm once.
 
-    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
-    ``scores`` may be None where ``params.init`` is "paper".
+    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to.
     """
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    model = _initial_model(params, setup, data, scores, generator, rng)
+    model = _initial_model(params, *start, generator, rng)
     floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
     update = BlockUpdate(
         setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
@@ -106,8 +132,8 @@ def run(
     options = {"kl_weight": 1.0 if params.pretraining == "vae" else 0.0, "update": update}
     pretrain(model, data, n_epochs=params.pretraining_epochs, **options, **steps)
     training, held_out = _split(data, params.validation_fraction, rng)
-    start, gamma = _start_clusters(params, setup, model, data, scores, update, rng)
-    start_cluster_experts(model, setup, data, gamma, floors, rng)
+    found, gamma = _start_clusters(params, start.setup, model, *start[1:], update, rng)
+    start_cluster_experts(model, setup, start.data, gamma, floors, rng)
     start_cluster_decoders(model, setup.decoders)
     steps |= {
         "graph_learning_rate": params.graph_learning_rate,
@@ -129,7 +155,7 @@ def run(
         end = data_pass(model, data, generator, setup.names)
         graph = refit_tables(model.prior, end.counts, graph)
     end = data_pass(model, data, generator, setup.names)
-    return Run(model, graph, result.history, result.converged, end.terms["objective"], start)
+    return Run(model, graph, result.history, result.converged, end.terms["objective"], found)
 
 
 def _polish(

@@ -98,6 +98,24 @@ class Interventions(NamedTuple):
     numbers: np.ndarray
     outcomes: np.ndarray | None
 
+    def take(self, rows: np.ndarray) -> Interventions:
+        """Return those of the samples with the given numbers, for the same regimes."""
+        outcomes = None if self.outcomes is None else self.outcomes[rows]
+        return self._replace(numbers=self.numbers[rows], outcomes=outcomes)
+
+    def without_unused(self) -> Interventions | None:
+        """Leave out regimes that have no samples; None where no node was set in any."""
+        used, numbers = np.unique(self.numbers, return_inverse=True)
+        regimes = [self.regimes[number] for number in used]
+        return None if regimes == [()] else self._replace(regimes=regimes, numbers=numbers)
+
+    @property
+    def is_set(self) -> np.ndarray:
+        """Which nodes were set in each sample, of shape (n_samples, last set node + 1)."""
+        width = 1 + max(max(nodes, default=0) for nodes in self.regimes)
+        sets = [np.isin(np.arange(width), nodes) for nodes in self.regimes]
+        return np.array(sets)[self.numbers]
+
 
 def check_interventions(
     interventions: Any, n_samples: int, node_sizes: Sequence[int], names: Sequence[str]

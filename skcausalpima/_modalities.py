@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class Modalities:
     def widths(self) -> tuple[int, ...]:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
+
+    def take(self, rows: np.ndarray) -> Modalities:
+        """Return the samples with the given numbers, as often as they are given."""
+        arrays = tuple(None if array is None else array[rows] for array in self.arrays)
+        return replace(self, arrays=arrays, observed=self.observed[:, rows], n_samples=len(rows))
 
 
 def read_modalities(

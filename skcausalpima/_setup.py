@@ -25,12 +25,13 @@ from ._parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
+from ._sample_weights import TrainingRows, training_rows
 from ._scaling import ModalityScaler
 from .modules import VarianceDecoder
 
 
 class Setup(NamedTuple):
-    """What parameters and data together determine."""
+    """What parameters and data together determine; samples are the rows trained on."""
 
     node_sizes: tuple[int, ...]
     latent_dim: int
@@ -50,6 +51,7 @@ class Setup(NamedTuple):
     scaler: ModalityScaler
     known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
     interventions: Interventions | None = None
+    rows: TrainingRows | None = None  # None where all rows of X are trained on as they are
 
     @property
     def units(self) -> list[tuple]:
@@ -68,15 +70,43 @@ class Setup(NamedTuple):
             return None
         return torch.from_numpy(self.interventions.numbers)[None]
 
+    @property
+    def weights(self) -> np.ndarray | None:
+        """For how many samples each row counts; None where all count for one."""
+        return None if self.rows is None else self.rows.weights
 
-def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions: Any) -> Setup:
-    """Resolve the estimator's parameters, attributes of ``params``, for this data."""
+    def take(self, rows: np.ndarray) -> Setup:
+        """Return what is known of the samples with the given numbers, all else as it is."""
+        interventions = self.interventions
+        return self._replace(
+            known_nodes=_known_of(self.known_nodes, rows),
+            interventions=None if interventions is None else interventions.take(rows),
+        )
+
+
+def set_up(
+    params: Any,
+    modalities: Modalities,
+    known_nodes: Any,
+    interventions: Any,
+    sample_weight: Any = None,
+) -> tuple[Setup, Modalities]:
+    """Resolve the estimator's parameters, attributes of ``params``, for this data.
+
+    Returns the data, too, as it is to be trained on.
+    """
     node_sizes = check_node_sizes(params.node_sizes, params.max_components)
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
-    n_samples = modalities.n_samples
     names = check_node_names(params.node_names, len(node_sizes))
+    n_samples = modalities.n_samples
     known = check_known_nodes(known_nodes, n_samples, node_sizes)
     interventions = check_interventions(interventions, n_samples, node_sizes, names)
+    known = add_known(known, interventions, names)
+    rows, modalities, known, interventions = _counted(
+        modalities, known, interventions, sample_weight
+    )
+    weights = None if rows is None else rows.weights
+    n_samples = n_samples if rows is None else rows.total
     modules = {
         which: per_modality(getattr(params, which), modalities.names, which)
         for which in ("encoders", "decoders")
@@ -85,14 +115,14 @@ def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions:
     experts = resolve_experts(
         params.experts, modules["decoders"], *in_data, node_sizes, names, dtype
     )
-    return Setup(
+    setup = Setup(
         node_sizes=node_sizes,
         latent_dim=latent_dim,
         names=modalities.names,
         shapes=modalities.shapes,
         **modules,
         experts=experts,
-        scaler=ModalityScaler.fit(modalities, params.scale),
+        scaler=ModalityScaler.fit(modalities, params.scale, weights),
         node_names=tuple(names),
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
@@ -101,9 +131,41 @@ def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions:
         dtype=modalities.dtype,
         device=resolve_device(params.device),
         graph=graph_settings(params, names),
-        known_nodes=add_known(known, interventions, names),
+        known_nodes=known,
         interventions=interventions,
+        rows=rows,
     )
+    return setup, modalities
+
+
+def _counted(
+    modalities: Modalities,
+    known: np.ndarray | None,
+    interventions: Interventions | None,
+    sample_weight: Any,
+) -> tuple[TrainingRows | None, Modalities, np.ndarray | None, Interventions | None]:
+    """Return which rows are trained on, and these rows of everything."""
+    tables = [] if known is None else [known]
+    if interventions is not None:
+        tables.append(interventions.is_set)
+    rows = training_rows(modalities, sample_weight, tables)
+    if rows is None:
+        return None, modalities, known, interventions
+    modalities = modalities.take(rows.rows)
+    for name, present in zip(modalities.names, modalities.observed, strict=True):
+        if not present.any():
+            raise ValueError(
+                f"modality {name!r} is missing (NaN) in all samples of positive weight: leave it "
+                "out of fit."
+            )
+    if interventions is not None:
+        interventions = interventions.take(rows.rows).without_unused()
+    return rows, modalities, _known_of(known, rows.rows), interventions
+
+
+def _known_of(known: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """Return the known outcomes of some samples; None where nothing is known."""
+    return None if known is None or not (known[rows] >= 0).any() else known[rows]
 
 
 def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ def pretrain(
         with guard.watched(epoch, "pre-training"):
             for batch in data.shuffled(batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
-                loss = -model.unit_elbo(batch, noise, kl_weight).mean()
+                loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
                 _step(loss, optimizer, parameters, max_grad_norm)
         if guard.restored(epoch, "pre-training"):
             return
@@ -99,12 +99,21 @@ def variance_floors(data: TrainingData, relative: float = 1e-6) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.stack(
         [
-            sum(block.double().square().sum() for block in array.split(BLOCK_ROWS))
+            sum(block.double().square().sum() for block in _weighted_blocks(array, data.weights))
             for array in data.arrays
         ]
     )
     variances = totals / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
+
+
+def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
+    """Return an array block by block, rows times the roots of their weights."""
+    if weights is None:
+        return iter(array.split(BLOCK_ROWS))
+    roots = weights[0].sqrt()[:, None]
+    pairs = zip(array.split(BLOCK_ROWS), roots.split(BLOCK_ROWS), strict=True)
+    return (block * root for block, root in pairs)
 
 
 class PassResult(NamedTuple):
@@ -149,16 +158,17 @@ def data_pass(
                 )
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
-            gamma = log_gamma.exp()
+            gamma = block.weighted(log_gamma.exp())
             experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
             counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
             mixture = mixture_terms(log_weights, log_density, log_gamma)
             terms = torch.stack([*mixture, entropy(posterior.log_var)])
-            sums = sums + terms.double().sum(dim=1)
+            sums = sums + block.weighted(terms.double()).sum(dim=1)
             if decode:
-                errors = errors + model.squared_errors(block, z).double().sum(dim=1)
+                squares = model.squared_errors(block, z)
+                errors = errors + block.weighted(squares.double()).sum(dim=1)
     terms = _terms(model, data, errors, sums, experts, names)
     errors = experts.squared_errors(errors)
     return PassResult(statistics, counts, errors, experts, terms)
@@ -181,9 +191,9 @@ def _terms(
     names: tuple[str, ...],
 ) -> dict[str, float]:
     """Name the terms of the bound; the reconstruction follows from the squared errors."""
-    n, observed = data.n_samples, None
+    n, observed = data.total, None
     if data.observed is not None:
-        observed = data.observed.double().mean(dim=1, keepdim=True)
+        observed = (data.n_observed / n)[:, None]
     errors = errors[:, None] / n
     reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
     same = model.log_variances  # its dtype: the weights have no other
@@ -276,8 +286,9 @@ class BlockUpdate(NamedTuple):
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             own = own_likelihoods(model.decoders, block, z)
             sums = ExpertSums(model)
-            sums.add(block, own, torch.ones_like(z[:, :1].T))  # there are no cells yet
-            errors += sums.squared_errors(model.squared_errors(block, z).double().sum(dim=1))
+            sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
+            squares = block.weighted(model.squared_errors(block, z).double())
+            errors += sums.squared_errors(squares.sum(dim=1))
         self._set_variances(model, data, errors)
 
     def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
@@ -338,9 +349,9 @@ def train(
         with guard.watched(epoch), model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
                 bound = _noisy_bound(model, data, batch, noise_scale, generator)
-                loss = _penalty(model, edge_penalty) - bound.values.mean()
+                loss = _penalty(model, edge_penalty) - data.mean(bound.values, batch)
                 _step(loss, optimizer, networks + graph, max_grad_norm)
-                errors += bound.squared_errors.detach().double().sum(dim=1)
+                errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         errors = None if guard.restored(epoch) else errors
         for _ in range(n_mixture_updates):
             with named_epoch(epoch):

@@ -29,6 +29,8 @@ class TrainingData(NamedTuple):
         True where a sample may belong to a cell; None where nothing is known.
     regimes : Tensor of shape (1, n_samples), default=None
         Which nodes were set from outside in each sample, by number; None for none anywhere.
+    weights : Tensor of shape (1, n_samples), default=None
+        For how many samples each row counts, in ``dtype``; None for one.
     """
 
     arrays: tuple[Tensor, ...]
@@ -36,6 +38,7 @@ class TrainingData(NamedTuple):
     dtype: torch.dtype
     allowed: Tensor | None = None
     regimes: Tensor | None = None
+    weights: Tensor | None = None
 
     @property
     def n_samples(self) -> int:
@@ -43,16 +46,30 @@ class TrainingData(NamedTuple):
         return self.arrays[0].shape[0]
 
     @property
+    def total(self) -> float:
+        """Number of samples that the rows count for."""
+        return self.n_samples if self.weights is None else self.weights.double().sum().item()
+
+    @property
     def device(self) -> torch.device:
         """Where the data lies."""
         return self.arrays[0].device
 
     @property
+    def n_observed(self) -> Tensor:
+        """Number of samples that have each modality, by weight, of shape (n_modalities,)."""
+        if self.observed is None:
+            return torch.full((len(self.arrays),), self.total, device=self.device).double()
+        observed = self.observed.double()
+        if self.weights is not None:
+            observed = observed * self.weights.double()
+        return observed.sum(dim=1)
+
+    @property
     def n_elements(self) -> Tensor:
         """Number of observed elements of each modality, of shape (n_modalities,)."""
         widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
-        n_observed = self.n_samples if self.observed is None else self.observed.sum(dim=1)
-        return (widths * n_observed).double()
+        return widths * self.n_observed
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -66,7 +83,7 @@ class TrainingData(NamedTuple):
         return TrainingData(arrays, observed, self.dtype, *tables)
 
     def _tables(self, rows: Tensor | slice) -> list[Tensor | None]:
-        tables = (self.observed, self.allowed, self.regimes)
+        tables = (self.observed, self.allowed, self.regimes, self.weights)
         return [None if table is None else table[:, rows] for table in tables]
 
     def blocks(self) -> Iterator[Batch]:
@@ -82,6 +99,15 @@ class TrainingData(NamedTuple):
             batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples
         for rows in batches:
             yield self.rows(rows)
+
+    def mean(self, values: Tensor, batch: Batch) -> Tensor:
+        """Return the mean of a batch's values, of shape (n_rows,), by weight.
+
+        The divisor is the mean weight of all rows, not of the batch: an unimportant row must not
+        count in full because it meets its like.
+        """
+        mean = batch.weighted(values).mean()
+        return mean if self.weights is None else mean / self.weights.mean()
 
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise; the draws do not depend on the device."""

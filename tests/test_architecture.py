@@ -17,7 +17,7 @@ GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
 MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
-FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_setup"}
+FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights", "_setup"}
 FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 MAY_IMPORT = {
@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "_scaling": GATE,
     "_modality_part": GATE,
     "_modality_transformer": {"_modality_part", *GATE},
+    "_sample_weights": GATE,
     "_parameters": set(),
     "_model_state": NUMERICS,
     "_module_checks": {"modules"},
@@ -47,7 +48,15 @@ MAY_IMPORT = {
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
     "_graph_knowledge": {"_graph_learning", "_structure"},
     "_expert_setup": {"_parameters", "modules"},
-    "_setup": {"_expert_setup", "_known_nodes", "_parameters", "modules", *GATE, *GRAPHS},
+    "_setup": {
+        *GATE,
+        *GRAPHS,
+        "_expert_setup",
+        "_known_nodes",
+        "_parameters",
+        "_sample_weights",
+        "modules",
+    },
     "_expert_fitting": {"_training_data", *NUMERICS},
     "_expert_start": {"_expert_fitting", "_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},

@@ -20,12 +20,30 @@ class Batch(NamedTuple):
         True where a sample may belong to a cell; None where nothing is known.
     regimes : Tensor of shape (1, n_samples), default=None
         Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
+    weights : Tensor of shape (1, n_samples), default=None
+        For how many samples each one counts; None for one.
     """
 
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
     allowed: Tensor | None = None
     regimes: Tensor | None = None
+    weights: Tensor | None = None
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Multiply values of the samples by the samples' weights.
+
+        Parameters
+        ----------
+        values : Tensor of shape (..., n_samples)
+            Values.
+
+        Returns
+        -------
+        Tensor of shape (..., n_samples)
+            The values themselves where all weights are 1.
+        """
+        return values if self.weights is None else values * self.weights[0]
 
 
 class BoundWithErrors(NamedTuple):
