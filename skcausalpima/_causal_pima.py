@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._checkpoint import Checkpoint, check_continues
 from ._covariances import full_covariances, sklearn_covariances
 from ._expert_table import cluster_tables, sample_tables
 from ._export import (
@@ -24,15 +25,16 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, add_knowledge, reporter, run
+from ._fitting import Run, add_knowledge, resume, trained_model
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._linear_start import principal_scores
-from ._modalities import read_modalities, write_modalities
-from ._model_state import build_model, export_state, load_state, seeded_modules
+from ._modalities import read_further, read_modalities, write_modalities
+from ._model_state import build_model, load_state
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
     resolve_device,
 )
+from ._restarts import best_run
 from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
@@ -337,6 +339,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_iter_no_change=10,
         validation_fraction=0.0,
         n_init=1,
+        n_jobs=None,
+        warm_start=False,
         batch_size=128,
         learning_rate=1e-3,
         max_grad_norm=None,
@@ -383,6 +387,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
         self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.max_grad_norm = max_grad_norm
@@ -424,7 +430,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         CausalPIMA
             The fitted estimator.
         """
+        checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
+        if checkpoint is not None:
+            return self._continue(Checkpoint(**checkpoint), X, known_nodes, interventions)
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
+        vars(self).pop("_checkpoint", None)
         modalities = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
         setup = set_up(self, modalities, known_nodes, interventions)
         self._scaler, self._node_names = setup.scaler, list(setup.node_names)
@@ -433,15 +443,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         seed, scores = rng.randint(2**31 - 1), None
         if self.init != "paper":
             scores = principal_scores(data, max(20, setup.latent_dim), seed)
-        best = None
-        for restart in range(self.n_init):
-            seed = rng.randint(2**31 - 1)
-            with seeded_modules(setup.device, seed):
-                candidate = run(self, setup, data, scores, seed, reporter(self.verbose, restart))
-            if best is None or not best.objective >= candidate.objective:
-                best = candidate
-        self._export(best, setup, data)
-        self.lower_bound_ = float(self._bounds(best.model, data, modalities).mean())
+        seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
+        best = best_run(self, setup, data, scores, seeds)
+        self.arrangement_ = arrangement_report(best.start)
+        self._export(best, setup, data, modalities)
         return self
 
     def fit_predict(self, X, y=None, *, known_nodes=None, interventions=None):
@@ -940,16 +945,27 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         jacobian = self._scaler.log_jacobian(modalities.observed)
         return values + jacobian.astype(values.dtype)
 
-    def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
+    def _continue(self, checkpoint: Checkpoint, X, known_nodes, interventions):
+        """Train the fitted model further (``warm_start``)."""
+        modalities = read_further(self, X)
+        setup = set_up(self, modalities, known_nodes, interventions, self._scaler)
+        check_continues(checkpoint, self, setup, self._architecture)
+        data = add_knowledge(self._training_data(modalities, setup.device), setup)
+        self._export(resume(self, setup, data, checkpoint, "continued"), setup, data, modalities)
+        return self
+
+    def _export(self, best: Run, setup: Setup, data: TrainingData, modalities) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(self, setup)
-        self._state = export_state(best.model)
+        self._architecture, self._state = architecture(self, setup), best.state
+        if best.checkpoint is not None:
+            self._checkpoint = best.checkpoint._asdict()
         self.latent_dim_ = setup.latent_dim
-        probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()
+        model = trained_model(self, setup, best.state)
+        probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
         self.labels_, self.cluster_states_ = number_components(probabilities, setup.node_sizes)
         self.node_labels_ = self.cluster_states_[self.labels_]
         self.expert_params_ = cluster_tables(
-            best.model, data, probabilities, self.cluster_states_, self._node_names, setup.names
+            model, data, probabilities, self.cluster_states_, self._node_names, setup.names
         )
         cells = np.ravel_multi_index(self.cluster_states_.T, setup.node_sizes)
         self.cluster_means_ = self._state["prior.means"][cells]
@@ -962,7 +978,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.node_scores_ = best.graph.node_scores
         self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
         self.weights_ = self.joint_.ravel()[cells]
-        self.arrangement_ = arrangement_report(best.start)
         self.separation_ = separation_report(
             self.cluster_means_, self._full_covariances(), self.labels_
         )
@@ -971,3 +986,4 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged
+        self.lower_bound_ = float(self._bounds(model, data, modalities).mean())

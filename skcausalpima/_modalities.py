@@ -89,6 +89,27 @@ def read_modalities(
     return modalities
 
 
+def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
+    """Check data on which a fitted estimator is to be trained further.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator; X is checked against it.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        See the estimator.
+
+    Returns
+    -------
+    Modalities
+        What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
+    """
+    modalities = read_modalities(estimator, X, reset=False)
+    _check_n_samples(modalities.n_samples)
+    _check_observed(modalities.observed, modalities.names)
+    return modalities
+
+
 def write_modalities(
     estimator: BaseEstimator, arrays: Sequence[np.ndarray]
 ) -> list[np.ndarray] | np.ndarray:
@@ -218,11 +239,7 @@ def _validated(
 
 def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
-    if len(data) < 2:
-        raise ValueError(
-            f"Found {len(data)} sample(s), n_samples={len(data)}, while a minimum of 2 is required "
-            "to fit."
-        )
+    _check_n_samples(len(data))
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
         if shape is None:
             raise ValueError(
@@ -237,6 +254,14 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
         raise ValueError(
             f"X has modalities of the shapes {data.modality_shapes}, but modality_shapes says "
             f"{shapes}: make them agree, or leave modality_shapes at None (it is for flat arrays)."
+        )
+
+
+def _check_n_samples(n: int) -> None:
+    """Check that there are two samples."""
+    if n < 2:
+        raise ValueError(
+            f"Found {n} sample(s), n_samples={n}, while a minimum of 2 is required to fit."
         )
 
 

@@ -67,8 +67,17 @@ class Setup(NamedTuple):
         return torch.from_numpy(self.interventions.numbers)[None]
 
 
-def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions: Any) -> Setup:
-    """Resolve the estimator's parameters, attributes of ``params``, for this data."""
+def set_up(
+    params: Any,
+    modalities: Modalities,
+    known_nodes: Any,
+    interventions: Any,
+    scaler: ModalityScaler | None = None,
+) -> Setup:
+    """Resolve the estimator's parameters, attributes of ``params``, for this data.
+
+    Without a ``scaler`` one is fitted to it.
+    """
     node_sizes = check_node_sizes(params.node_sizes, params.max_components)
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     n_samples = modalities.n_samples
@@ -88,7 +97,7 @@ def set_up(params: Any, modalities: Modalities, known_nodes: Any, interventions:
         shapes=modalities.shapes,
         **modules,
         experts=experts,
-        scaler=ModalityScaler.fit(modalities, params.scale),
+        scaler=scaler or ModalityScaler.fit(modalities, params.scale),
         node_names=tuple(names),
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),

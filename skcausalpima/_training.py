@@ -25,6 +25,9 @@ from .functional import (
 )
 from .modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
 
+#: Called after every epoch with its number, from 0, and the terms of the bound.
+Report = Callable[[int, dict[str, float]], None]
+
 
 @torch.no_grad()
 def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
@@ -63,6 +66,7 @@ def pretrain(
     max_grad_norm: float | None,
     update: BlockUpdate,
     generator: torch.Generator,
+    report: Report,
 ) -> None:
     """Train encoders and decoders before there are clusters (Section 3.3).
 
@@ -77,10 +81,13 @@ def pretrain(
     for epoch in range(n_epochs):
         guard.keep()
         model.train()
+        total = torch.zeros((), dtype=torch.float64, device=data.device)
         for batch in data.shuffled(batch_size, generator):
             noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
             loss = -model.unit_elbo(batch, noise, kl_weight).mean()
             _step(loss, optimizer, parameters, max_grad_norm)
+            total -= loss.detach() * len(batch.arrays[0])
+        report(epoch, {"objective": total / data.n_samples})
         if guard.restored(epoch, "pre-training"):
             return
         update.decoder_variances(model, data, generator)
@@ -274,49 +281,55 @@ class BlockUpdate(NamedTuple):
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
-class TrainingResult(NamedTuple):
-    """How training went."""
+class Progress:
+    """What training carries from epoch to epoch, besides the model and its generator."""
 
-    history: list[dict[str, float]]
-    converged: bool
+    def __init__(
+        self,
+        model: MultimodalVAE,
+        learning_rate: float,
+        graph_learning_rate: float,
+        stopper: Stopper,
+    ) -> None:
+        self.networks = _trainable(model.encoders, model.decoders)
+        self.graph = _trainable(model.prior)
+        groups = [{"params": self.networks}]
+        if self.graph:
+            groups.append({"params": self.graph, "lr": graph_learning_rate})
+        self.optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
+        self.stopper = stopper
+        self.history: list[dict[str, float]] = []
 
 
 def train(
     model: MultimodalVAE,
     data: TrainingData,
     held_out: TrainingData | None,
+    progress: Progress,
     *,
     update: BlockUpdate,
     temperatures: np.ndarray,
     batch_size: int,
-    learning_rate: float,
-    graph_learning_rate: float,
     max_grad_norm: float | None,
     n_mixture_updates: int,
     n_graph_steps: int,
     score_noise: float,
     edge_penalty: float,
-    tol: float,
-    n_iter_no_change: int,
     generator: torch.Generator,
-    report: Callable[[int, dict[str, float]], None],
-) -> TrainingResult:
+    report: Report,
+) -> None:
     """Alternate epochs of gradient steps and block-coordinate updates (Algorithm 2).
 
-    One epoch per temperature, fewer where the (held-out, if there is held-out data) bound has
-    not risen by ``tol`` for ``n_iter_no_change`` epochs. With held-out data the best state is
-    kept. The squared errors of an epoch are collected while it trains.
+    One epoch per temperature, until ``progress.stopper`` says, by the (held-out, if there is
+    held-out data) bound, that training is to end. With held-out data it keeps the best state, to
+    be restored by the caller. The squared errors of an epoch are collected while it trains.
     """
-    networks = _trainable(model.encoders, model.decoders)
-    graph = _trainable(model.prior)
-    groups = [{"params": networks}]
-    if graph:
-        groups.append({"params": graph, "lr": graph_learning_rate})
-    optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    stopper, guard = Stopper(tol, n_iter_no_change), ExpertGuard(model, update.names)
-    history = []
+    networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
+    guard = ExpertGuard(model, update.names)
     noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
-    for epoch, temperature in enumerate(temperatures.tolist()):
+    for temperature in temperatures.tolist():
+        if progress.stopper.converged:  # a fit that is continued may have come to its end
+            break
         if graph:
             model.prior.temperature = temperature
         guard.keep()
@@ -328,7 +341,7 @@ def train(
                 loss = _penalty(model, edge_penalty) - bound.values.mean()
                 _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += bound.squared_errors.detach().double().sum(dim=1)
-        errors = None if guard.restored(epoch) else errors
+        errors = None if guard.restored(len(progress.history)) else errors
         for _ in range(n_mixture_updates):
             result = update(model, data, generator, errors)
         for _ in range(n_graph_steps if graph else 0):
@@ -339,13 +352,11 @@ def train(
             held_out_terms = data_pass(model, held_out, generator, update.names).terms
             terms["held_out_bound"] = held_out_terms["lower_bound"]
             terms["objective"] = held_out_terms["objective"]
-        history.append(terms)
-        report(epoch, terms)
-        stop = stopper.stop(terms["objective"], model if held_out is not None else None)
-        if stop or errors is None:
+        report(len(progress.history), terms)
+        progress.history.append(terms)
+        progress.stopper.stop(terms["objective"], model if held_out is not None else None)
+        if errors is None:
             break
-    stopper.restore(model)
-    return TrainingResult(history, stopper.converged)
 
 
 def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:

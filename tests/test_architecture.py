@@ -17,7 +17,8 @@ GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
 FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
-FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
+RUNNING = {"_checkpoint", "_fitting", "_restarts"}
+FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
     "modules": {"functional"},
@@ -49,7 +50,9 @@ MAY_IMPORT = {
     "_training": {"_stopping", "_training_data", *NUMERICS, "_expert_fitting", "_graph_learning"},
     "_linear_start": {"_training_data", "modules"},
     "_inference": {"_training_data", *NUMERICS},
-    "_fitting": FITTING,
+    "_checkpoint": {*NUMERICS, *FITTING, "_scaling"},
+    "_fitting": {*FITTING, "_checkpoint"},
+    "_restarts": {"_fitting", "_linear_start", "_setup", "_training_data"},
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
     "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT},

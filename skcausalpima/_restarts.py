@@ -1,0 +1,55 @@
+"""Several runs from different seeds, one after another or in parallel; the best is kept."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from ._fitting import Run, run
+from ._linear_start import PrincipalScores
+from ._setup import Setup
+from ._training_data import TrainingData
+
+
+def best_run(
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    scores: PrincipalScores | None,
+    seeds: Sequence[int],
+) -> Run:
+    """Run once per seed, through joblib; return the run with the best objective.
+
+    What is drawn depends on the seeds alone, not on who runs where. Workers map the data into
+    their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
+    """
+    if len(seeds) == 1:
+        return run(params, setup, data, scores, seeds[0], "start 1")
+    plain = SimpleNamespace(**params.get_params(deep=False))  # without what an earlier fit left
+    calls = (
+        delayed(_run_one)(plain, setup, data, scores, seed, f"start {number + 1}", os.getpid())
+        for number, seed in enumerate(seeds)
+    )
+    best = None
+    for candidate, caught in Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls):
+        for warning in caught:
+            warnings.warn(warning, stacklevel=4)  # the caller of fit
+        if best is None or not best.objective >= candidate.objective:
+            best = candidate
+    return best
+
+
+def _run_one(*arguments: Any) -> tuple[Run, list[Warning]]:
+    """Run once; in a worker, catch the warnings, which would not reach the user from there."""
+    *arguments, caller = arguments
+    if os.getpid() == caller:
+        return run(*arguments), []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = run(*arguments)
+    return result, [warning.message for warning in caught]
