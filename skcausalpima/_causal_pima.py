@@ -25,7 +25,7 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, add_knowledge, resume, trained_model
+from ._fitting import add_knowledge
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._linear_start import principal_scores
 from ._modalities import read_further, read_modalities, write_modalities
@@ -35,6 +35,7 @@ from ._parameters import (
     resolve_device,
 )
 from ._restarts import best_run
+from ._runs import Run, resume, trained_model
 from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
@@ -164,6 +165,18 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         state is kept.
     n_init : int, default=1
         Number of complete fits; the one with the best bound (weighted as in training) is kept.
+    n_jobs : int, default=None
+        How many of the ``n_init`` fits run at once, through joblib: None is 1 unless a
+        :func:`joblib.parallel_config` says more, -1 is all processors. The result is the same bit
+        by bit, given the same number of threads for each (joblib gives a worker its share of the
+        processors unless ``OMP_NUM_THREADS`` is set). Keep to joblib's default backend ``"loky"``:
+        ``"multiprocessing"`` forks, and hangs if PyTorch has used threads before.
+    warm_start : bool, default=False
+        Whether ``fit`` trains the last fit further, for ``max_iter`` more epochs, instead of
+        starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as ``temperature`` is a
+        schedule over each fit). ``history_`` and ``n_iter_`` count all of them. The data may be
+        other samples of the same shapes and dtype, and are scaled as the first were; what
+        determines the model must not change. See the user guide.
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -179,7 +192,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.
     verbose : int, default=0
-        Whether to print the bound after every epoch.
+        Whether to print the bound after every epoch of training and polishing, and the objective
+        after every epoch of pre-training.
 
     Attributes
     ----------
@@ -244,7 +258,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs, of all fits that were continued.
     converged_ : bool
         Whether training stopped early.
     latent_dim_ : int
@@ -399,7 +413,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, known_nodes=None, interventions=None):
-        """Fit the model.
+        """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
 
         Parameters
         ----------
@@ -429,6 +443,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         -------
         CausalPIMA
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters do not go together, if training diverges, or if a fit is to be
+            continued (``warm_start``) with data of other shapes or for another model.
         """
         checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
         if checkpoint is not None:

@@ -1,4 +1,4 @@
-"""One run of the algorithm: start, train, harden the graph."""
+"""How a run starts: networks, pre-training, clusters, laws and graph."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._checkpoint import (
-    Checkpoint,
-    data_fingerprint,
-    fixed_settings,
-    resume_draws,
-    resume_model,
-    resume_progress,
-    take_checkpoint,
-)
 from ._expert_fitting import expert_modules, start_cluster_experts, start_sample_experts
 from ._graph_learning import (
-    HardGraph,
     family_tables,
     name_nodes,
     node_counts,
-    refit_tables,
-    settle_graph,
 )
 from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, start_linear
@@ -33,9 +21,6 @@ from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import (
     build_model,
     check_modules,
-    export_state,
-    load_state,
-    seeded_modules,
 )
 from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
@@ -44,11 +29,9 @@ from ._training import (
     BlockUpdate,
     Progress,
     Report,
-    data_pass,
     encode_all,
     pretrain,
     regime_counts,
-    train,
     variance_floors,
 )
 from ._training_data import TrainingData
@@ -57,18 +40,6 @@ from .modules import CausalPrior, EdgeKnowledge, MultimodalVAE
 
 #: Larger grids start like ``init="linear"``: their arrangement would take longer than the fit.
 MAX_ARRANGED = 128
-
-
-class Run(NamedTuple):
-    """What was learned, as NumPy arrays: it may come from another process."""
-
-    state: dict[str, np.ndarray]  # of the model
-    graph: HardGraph
-    history: list[dict[str, float]]
-    converged: bool
-    objective: float  # the (weighted) bound per sample after the last step
-    start: StartReport | None  # how clusters were put on the grid
-    checkpoint: Checkpoint | None  # where training stood, for warm_start
 
 
 class Started(NamedTuple):
@@ -108,52 +79,7 @@ def reporter(verbose: int, label: str, phase: str = "") -> Report:
     return report
 
 
-def run(
-    params: Any,
-    setup: Setup,
-    data: TrainingData,
-    scores: PrincipalScores | None,
-    seed: int,
-    label: str,
-) -> Run:
-    """Run the whole algorithm once: start, train, settle.
-
-    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
-    ``scores`` may be None where ``params.init`` is "paper"; ``label`` is for what is printed.
-    """
-    with seeded_modules(setup.device, seed):
-        started = _start(params, setup, data, scores, seed, label)
-        return _train_and_settle(params, setup, data, started, label)
-
-
-def resume(
-    params: Any, setup: Setup, data: TrainingData, checkpoint: Checkpoint, label: str
-) -> Run:
-    """Train a run further from where it stood, then settle it again."""
-    with seeded_modules(setup.device, 0):
-        started = _resume(params, setup, data, checkpoint)
-        return _train_and_settle(params, setup, data, started, label)
-
-
-def built_model(params: Any, setup: Setup) -> MultimodalVAE:
-    """Build the model as it is trained, laws in their places; its values are to be loaded."""
-    model = build_model(**architecture(params, setup), generator=torch.Generator())
-    interventions = setup.interventions
-    if interventions is not None:
-        none = torch.zeros(len(setup.regimes), len(model.prior.means), dtype=torch.float64)
-        known = interventions.outcomes is not None
-        model.prior.start_interventions(interventions.regimes, None if known else none)
-    return model
-
-
-def trained_model(params: Any, setup: Setup, state: dict[str, np.ndarray]) -> MultimodalVAE:
-    """Return the model that a run has trained."""
-    model = built_model(params, setup)
-    load_state(model, state)
-    return model.to(setup.device).eval()
-
-
-def _start(
+def start_run(
     params: Any,
     setup: Setup,
     data: TrainingData,
@@ -164,7 +90,7 @@ def _start(
     """Build the model, pre-train it, start the clusters, the laws and the graph."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     model = _initial_model(params, setup, data, scores, generator, rng)
-    update = _block_update(params, setup, data)
+    update = block_update(params, setup, data)
     pretrain(
         model,
         data,
@@ -177,101 +103,20 @@ def _start(
         generator=generator,
         report=reporter(params.verbose, label, "pre-training "),
     )
-    order = _held_out_first(data.n_samples, params.validation_fraction, rng)
+    order = held_out_first(data.n_samples, params.validation_fraction, rng)
     start, gamma = _start_clusters(params, setup, model, data, scores, update, rng)
     start_cluster_experts(model, setup, data, gamma, update.variance_floors, rng)
-    progress = _new_progress(params, model)
-    return Started(model, generator, rng, order, _settled(update, setup), progress, start)
+    progress = new_progress(params, model)
+    return Started(model, generator, rng, order, settled_update(update, setup), progress, start)
 
 
-def _resume(params: Any, setup: Setup, data: TrainingData, checkpoint: Checkpoint) -> Started:
-    """Rebuild everything as it was after the last epoch.
-
-    With other data, or another part of it held out, the split and early stopping start anew.
-    """
-    generator, rng = torch.Generator(), np.random.RandomState()
-    model = built_model(params, setup)
-    if setup.graph.structure == "fixed":
-        model.prior.requires_grad_(False)
-    resume_model(checkpoint, model)
-    model.to(setup.device)
-    _state_knowledge(setup, model.prior)
-    progress = _new_progress(params, model)
-    same = checkpoint.data == data_fingerprint(data, params.validation_fraction)
-    resume_progress(checkpoint, model, progress, same)
-    resume_draws(checkpoint, generator, rng, setup.device)
-    order = checkpoint.order
-    if not same:
-        order = _held_out_first(data.n_samples, params.validation_fraction, rng)
-    update = _settled(_block_update(params, setup, data), setup)
-    return Started(model, generator, rng, order, update, progress)
-
-
-def _train_and_settle(
-    params: Any, setup: Setup, data: TrainingData, started: Started, label: str
-) -> Run:
-    """Train, keep where training stands if the fit may be continued, then settle the graph."""
-    model, generator, rng, order, update, progress, start = started
-    steps = {
-        "batch_size": params.batch_size,
-        "max_grad_norm": params.max_grad_norm,
-        "generator": generator,
-        "n_mixture_updates": params.n_mixture_updates,
-        "n_graph_steps": params.n_graph_steps,
-        "score_noise": params.score_noise,
-        "edge_penalty": setup.graph.edge_penalty,
-    }
-    training, held_out = _parts(data, order, params.validation_fraction)
-    report = reporter(params.verbose, label)
-    options = {"update": update, "temperatures": setup.temperatures, "report": report}
-    train(model, training, held_out, progress, **options, **steps)
-    checkpoint = None
-    if params.warm_start:
-        fingerprint = data_fingerprint(data, params.validation_fraction)
-        noted = (order, fingerprint, fixed_settings(params, setup))
-        checkpoint = take_checkpoint(model, progress, generator, rng, *noted)
-    progress.stopper.restore(model)
-    end = data_pass(model, data, generator, setup.names)
-    graph = settle_graph(model.prior, end.counts, setup.graph, rng)
-    if setup.graph.structure == "refined":
-        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
-        _polish(params, model, training, update, steps, label)
-        end = data_pass(model, data, generator, setup.names)
-        graph = refit_tables(model.prior, end.counts, graph)
-    end = data_pass(model, data, generator, setup.names)
-    learned = (export_state(model), graph, progress.history, progress.stopper.converged)
-    return Run(*learned, end.terms["objective"], start, checkpoint)
-
-
-def _polish(
-    params: Any,
-    model: MultimodalVAE,
-    data: TrainingData,
-    update: BlockUpdate,
-    steps: dict,
-    label: str,
-) -> None:
-    """Train some epochs with the graph settled, its tables in closed form."""
-    rates = (params.learning_rate, params.graph_learning_rate)
-    train(
-        model,
-        data,
-        None,
-        Progress(model, *rates, Stopper(0.0, 1)),
-        update=update,
-        temperatures=np.ones(params.polishing_epochs),
-        report=reporter(params.verbose, label, "polishing "),
-        **steps,
-    )
-
-
-def _new_progress(params: Any, model: MultimodalVAE) -> Progress:
+def new_progress(params: Any, model: MultimodalVAE) -> Progress:
     """Return the optimizer and early stopping as they begin."""
     stopper = Stopper(params.tol, params.n_iter_no_change)
     return Progress(model, params.learning_rate, params.graph_learning_rate, stopper)
 
 
-def _block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
+def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
     """Return the block-coordinate update; the graph is not settled."""
     floors = variance_floors(data) if params.decoder_variance == "learned" else None
     return BlockUpdate(
@@ -279,7 +124,7 @@ def _block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
     )
 
 
-def _settled(update: BlockUpdate, setup: Setup) -> BlockUpdate:
+def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
     """Let the update fit the tables, if the graph is given."""
     if setup.graph.structure != "fixed":
         return update
@@ -309,7 +154,7 @@ def _initial_model(
     return model
 
 
-def _held_out_first(
+def held_out_first(
     n_samples: int, fraction: float, rng: np.random.RandomState
 ) -> np.ndarray | None:
     """Return a random order of the samples, the first of which are set aside; None if none are."""
@@ -321,17 +166,6 @@ def _held_out_first(
             f"validation_fraction={fraction} of {n_samples} samples leaves none to train on."
         )
     return rng.permutation(n_samples)
-
-
-def _parts(
-    data: TrainingData, order: np.ndarray | None, fraction: float
-) -> tuple[TrainingData, TrainingData | None]:
-    """Set some samples aside for early stopping."""
-    if order is None:
-        return data, None
-    n_held_out = int(np.ceil(fraction * data.n_samples))
-    rows = torch.as_tensor(order, device=data.device)
-    return data.subset(rows[n_held_out:]), data.subset(rows[:n_held_out])
 
 
 def _start_clusters(
@@ -412,10 +246,10 @@ def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: 
     if setup.graph.structure == "fixed":
         required = torch.as_tensor(setup.graph.constraints.required, device=data.device)
         prior.fix_graph(required, family_tables(prior, counts, required))
-    _state_knowledge(setup, prior)
+    state_knowledge(setup, prior)
 
 
-def _state_knowledge(setup: Setup, prior: CausalPrior) -> None:
+def state_knowledge(setup: Setup, prior: CausalPrior) -> None:
     """Let training respect what is known about the edges, unless the graph is given."""
     if setup.graph.structure == "fixed" or not setup.graph.states_edges:
         return

@@ -10,8 +10,8 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ._fitting import Run, run
 from ._linear_start import PrincipalScores
+from ._runs import Run, run
 from ._setup import Setup
 from ._training_data import TrainingData
 

@@ -17,7 +17,7 @@ GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
 FITTING = {*TRAINING, "_training_data", "_covariances", "_linear_start", "_model_state", "_setup"}
-RUNNING = {"_checkpoint", "_fitting", "_restarts"}
+RUNNING = {"_checkpoint", "_fitting", "_restarts", "_runs"}
 FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
 MAY_IMPORT = {
     "functional": set(),
@@ -51,8 +51,9 @@ MAY_IMPORT = {
     "_linear_start": {"_training_data", "modules"},
     "_inference": {"_training_data", *NUMERICS},
     "_checkpoint": {*NUMERICS, *FITTING, "_scaling"},
-    "_fitting": {*FITTING, "_checkpoint"},
-    "_restarts": {"_fitting", "_linear_start", "_setup", "_training_data"},
+    "_fitting": FITTING,
+    "_runs": {*FITTING, "_checkpoint", "_fitting"},
+    "_restarts": {"_linear_start", "_runs", "_setup", "_training_data"},
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
     "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT},

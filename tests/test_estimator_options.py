@@ -162,17 +162,6 @@ def test_published_algorithm(quick, pair):
     assert_allclose(model.score(pair), model.lower_bound_)
 
 
-def test_verbose_prints_the_bound(quick, pair, capsys):
-    quick(verbose=1, n_init=2, max_iter=1).fit(pair)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line[:38] for line in lines] == [
-        "[CausalPIMA] start 1, epoch 1: bound -",
-        "[CausalPIMA] start 2, epoch 1: bound -",
-    ]
-    quick(max_iter=1).fit(pair)
-    assert capsys.readouterr().out == ""
-
-
 # Your own networks -----------------------------------------------------------------------------
 
 
