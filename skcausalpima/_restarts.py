@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,28 @@ from ._linear_start import PrincipalScores
 from ._runs import Run, run
 from ._setup import Setup
 from ._training_data import TrainingData
+
+
+class SentOnce:
+    """Data for several calls of one function in workers, written for them once.
+
+    joblib maps each array object into the workers' memory; a tensor has another one each time.
+    """
+
+    def __init__(self, data: TrainingData) -> None:
+        self.data = data
+        self._reduced: tuple | None = None
+
+    def __reduce__(self) -> tuple:
+        """Pickle the data, every time as the same array objects."""
+        if self._reduced is None:
+            self._reduced = _received, self.data.__reduce__()
+        return self._reduced
+
+
+def _received(rebuild: Callable, arguments: tuple) -> SentOnce:
+    """Undo the pickling."""
+    return SentOnce(rebuild(*arguments))
 
 
 def best_run(
@@ -31,8 +53,9 @@ def best_run(
     if len(seeds) == 1:
         return run(params, setup, data, scores, seeds[0], "start 1")
     plain = SimpleNamespace(**params.get_params(deep=False))  # without what an earlier fit left
+    sent, caller = SentOnce(data), os.getpid()
     calls = (
-        delayed(_run_one)(plain, setup, data, scores, seed, f"start {number + 1}", os.getpid())
+        delayed(_run_one)(caller, plain, setup, sent, scores, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
     best = None
@@ -44,12 +67,13 @@ def best_run(
     return best
 
 
-def _run_one(*arguments: Any) -> tuple[Run, list[Warning]]:
+def _run_one(
+    caller: int, params: Any, setup: Setup, sent: SentOnce, *arguments: Any
+) -> tuple[Run, list[Warning]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there."""
-    *arguments, caller = arguments
     if os.getpid() == caller:
-        return run(*arguments), []
+        return run(params, setup, sent.data, *arguments), []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = run(*arguments)
+        result = run(params, setup, sent.data, *arguments)
     return result, [warning.message for warning in caught]

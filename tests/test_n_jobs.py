@@ -14,6 +14,7 @@ from torch import nn
 
 import skcausalpima
 from skcausalpima._model_state import seeded_modules
+from skcausalpima._restarts import SentOnce
 from skcausalpima._training_data import TrainingData
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
@@ -27,10 +28,15 @@ def dropout():
         return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 4))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("mapped")
+
+
 @pytest.fixture(autouse=True)
-def workers():
+def workers(folder):
     """Map everything into the workers' memory; one pool serves all tests."""
-    with joblib.parallel_config("loky", max_nbytes=1):
+    with joblib.parallel_config("loky", max_nbytes=1, temp_folder=folder):
         yield
 
 
@@ -119,23 +125,24 @@ def test_warnings_of_workers_reach_the_user(quick, pair):
     assert {warning.filename for warning in caught} == {__file__}
 
 
-def describe(data, arrays):
-    kinds = [(type(array).__name__, getattr(array, "mode", None)) for array in arrays]
-    data.arrays[0].zero_()  # private to this process
-    return kinds, data.arrays[1].numpy().copy(), data.observed.numpy(), str(data.dtype)
+def describe(sent, folder):
+    """Return what a worker sees, and overwrite it."""
+    first, second = sent.data.arrays
+    seen = first.numpy().copy(), second.numpy().copy(), sent.data.observed.numpy()
+    first.zero_()  # private to this process
+    return seen, str(sent.data.dtype), len(list(folder.rglob("*.pkl")))
 
 
-def test_data_are_mapped_into_the_workers_copy_on_write():
+def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
     data = TrainingData(arrays, torch.ones(2, 3000, dtype=torch.bool), torch.float32)
-    sent = data.__reduce__()[1][1][0]
     parallel = joblib.Parallel(n_jobs=2, mmap_mode="c")  # as in fit
-    for result in parallel(joblib.delayed(describe)(data, sent) for _ in range(2)):
-        kinds, second, observed, dtype = result
-        assert kinds == [("memmap", "c")] * 2
-        assert_array_equal(second, arrays[1])
-        assert_array_equal(observed, data.observed)
+    sent = SentOnce(data)
+    for seen, dtype, n_files in parallel(joblib.delayed(describe)(sent, folder) for _ in "abc"):
+        for array, tensor in zip(seen, (*data.arrays, data.observed), strict=True):
+            assert_array_equal(array, tensor)
         assert dtype == "torch.float32"
+        assert n_files == 3  # two modalities and what is observed, however many calls
     assert (arrays[0] == 1).all()
 
 
