@@ -14,8 +14,10 @@ import time
 import numpy as np
 import torch
 
+from skcausalpima._block_update import BlockUpdate
 from skcausalpima._model_state import build_model
-from skcausalpima._training import BlockUpdate, train
+from skcausalpima._stopping import Stopper
+from skcausalpima._training import Progress, train
 from skcausalpima._training_data import TrainingData
 from skcausalpima.datasets import make_circles_images
 
@@ -70,21 +72,18 @@ class OurLoop:
         self.options = {
             "update": BlockUpdate(("images",), "full", 1e-6, 500.0, torch.full((1,), 1e-6)),
             "batch_size": batch_size,
-            "learning_rate": 1e-3,
-            "graph_learning_rate": 1e-2,
             "max_grad_norm": None,
             "n_mixture_updates": 1,
             "n_graph_steps": 0,
             "score_noise": 0.0,
             "edge_penalty": 0.0,
-            "tol": 0.0,
-            "n_iter_no_change": 10,
             "generator": torch.Generator().manual_seed(0),
             "report": lambda epoch, terms: None,
         }
 
     def epoch(self):
-        train(self.model, self.data, None, temperatures=np.ones(1), **self.options)
+        progress = Progress(self.model, 1e-3, 1e-2, Stopper(0.0, 10))
+        train(self.model, self.data, None, progress, temperatures=np.ones(1), **self.options)
 
 
 def main():

@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._checkpoint import Checkpoint, check_continues
 from ._covariances import full_covariances, sklearn_covariances
 from ._expert_table import cluster_tables, sample_tables
 from ._export import (
@@ -24,16 +25,18 @@ from ._export import (
     number_components,
     separation_report,
 )
-from ._fitting import Run, add_knowledge, reporter, run, start_sample
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
-from ._modalities import Modalities, read_modalities, write_modalities
-from ._model_state import build_model, export_state, load_state, seeded_modules
+from ._modalities import Modalities, read_further, read_modalities, write_modalities
+from ._model_state import build_model, load_state
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
     resolve_device,
 )
 from ._persistence import load_estimator, save_estimator
 from ._plain_values import portable, restored
+from ._restarts import best_run
+from ._run_start import add_knowledge, start_sample
+from ._runs import Run, resume, trained_model
 from ._sample_weights import TrainingRows
 from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
@@ -169,6 +172,18 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         state is kept.
     n_init : int, default=1
         Number of complete fits; the one with the best bound (weighted as in training) is kept.
+    n_jobs : int, default=None
+        How many of the ``n_init`` fits run at once, through joblib: None is 1 unless a
+        :func:`joblib.parallel_config` says more, -1 is all processors. The result is the same bit
+        by bit, given the same number of threads for each (joblib gives a worker its share of the
+        processors unless ``OMP_NUM_THREADS`` is set). Keep to joblib's default backend ``"loky"``:
+        ``"multiprocessing"`` forks, and hangs if PyTorch has used threads before.
+    warm_start : bool, default=False
+        Whether ``fit`` trains the last fit further, for ``max_iter`` more epochs, instead of
+        starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as ``temperature`` is a
+        schedule over each fit). ``history_`` and ``n_iter_`` count all of them. The data may be
+        other samples of the same shapes and dtype, and are scaled as the first were; what
+        determines the model must not change. See the user guide.
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -184,7 +199,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.
     verbose : int, default=0
-        Whether to print the bound after every epoch.
+        Whether to print the bound after every epoch of training and polishing, and the objective
+        after every epoch of pre-training.
 
     Attributes
     ----------
@@ -252,7 +268,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs, of all fits that were continued.
     converged_ : bool
         Whether training stopped early.
     latent_dim_ : int
@@ -347,6 +363,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_iter_no_change=10,
         validation_fraction=0.0,
         n_init=1,
+        n_jobs=None,
+        warm_start=False,
         batch_size=128,
         learning_rate=1e-3,
         max_grad_norm=None,
@@ -393,6 +411,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
         self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.max_grad_norm = max_grad_norm
@@ -403,7 +423,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
-        """Fit the model.
+        """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
 
         Parameters
         ----------
@@ -444,8 +464,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Raises
         ------
         ValueError
-            If X, ``known_nodes``, ``interventions`` or a parameter is not as described, or if
-            weights are negative, or add up to less than 2 samples.
+            If X, ``known_nodes``, ``interventions`` or a parameter is not as described, if weights
+            are negative or add up to less than 2 samples, if training diverges, or if a fit is to
+            be continued (``warm_start``) with data of other shapes or for another model.
 
         Notes
         -----
@@ -459,25 +480,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         sides of ``validation_fraction``, and batch normalization in modules of your own sees
         copies, not weights.
         """
+        checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
+        if checkpoint is not None:
+            knowledge = (known_nodes, interventions, sample_weight)
+            return self._continue(Checkpoint(**checkpoint), X, knowledge)
         vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
+        vars(self).pop("_checkpoint", None)
         given = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
         setup, modalities = set_up(self, given, known_nodes, interventions, sample_weight)
         self._scaler, self._node_names = setup.scaler, list(setup.node_names)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         start = start_sample(self, setup, data, rng.randint(2**31 - 1))
-        best = None
-        for restart in range(self.n_init):
-            seed = rng.randint(2**31 - 1)
-            with seeded_modules(setup.device, seed):
-                candidate = run(self, setup, data, start, seed, reporter(self.verbose, restart))
-            if best is None or not best.objective >= candidate.objective:
-                best = candidate
-        self._export(best, setup, data)
-        if setup.rows is not None:
-            self._label_rows(best.model, given, setup.rows)
-        values = self._bounds(best.model, data, modalities)
-        self.lower_bound_ = float(np.average(values, weights=setup.weights))
+        seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
+        best = best_run(self, setup, data, start, seeds)
+        self.arrangement_ = arrangement_report(best.start)
+        self._export(best, setup, data, modalities, given)
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
@@ -1091,16 +1109,29 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         jacobian = self._scaler.log_jacobian(modalities.observed)
         return values + jacobian.astype(values.dtype)
 
-    def _export(self, best: Run, setup: Setup, data: TrainingData) -> None:
+    def _continue(self, checkpoint: Checkpoint, X, knowledge):
+        """Train the fitted model further (``warm_start``)."""
+        given = read_further(self, X)
+        setup, modalities = set_up(self, given, *knowledge, scaler=self._scaler)
+        check_continues(checkpoint, self, setup, self._architecture)
+        data = add_knowledge(self._training_data(modalities, setup.device), setup)
+        best = resume(self, setup, data, checkpoint, self._architecture, "continued")
+        self._export(best, setup, data, modalities, given)
+        return self
+
+    def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(self, setup, best.model.decoders)
-        self._state = export_state(best.model)
+        self._architecture = architecture(self, setup, best.predict_variances)
+        self._state = best.state
+        if best.checkpoint is not None:
+            self._checkpoint = best.checkpoint._asdict()
         self.latent_dim_ = setup.latent_dim
-        probabilities = posterior_and_cells(best.model, data)[1].cpu().numpy()
+        model = trained_model(self._architecture, setup, best.state)
+        probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
         self.labels_, self.cluster_states_ = number_components(probabilities, setup.node_sizes)
         self.node_labels_ = self.cluster_states_[self.labels_]
         self.expert_params_ = cluster_tables(
-            best.model, data, probabilities, self.cluster_states_, self._node_names, setup.names
+            model, data, probabilities, self.cluster_states_, self._node_names, setup.names
         )
         cells = np.ravel_multi_index(self.cluster_states_.T, setup.node_sizes)
         self.cluster_means_ = self._state["prior.means"][cells]
@@ -1113,7 +1144,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.node_scores_ = best.graph.node_scores
         self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
         self.weights_ = self.joint_.ravel()[cells]
-        self.arrangement_ = arrangement_report(best.start)
         self.separation_ = separation_report(
             self.cluster_means_, self._full_covariances(), self.labels_, setup.weights
         )
@@ -1122,6 +1152,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged
+        if setup.rows is not None:
+            self._label_rows(model, given, setup.rows)
+        values = self._bounds(model, data, modalities)
+        self.lower_bound_ = float(np.average(values, weights=setup.weights))
 
     def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
         """Turn the labels of the rows that were trained on into those of all rows of X."""

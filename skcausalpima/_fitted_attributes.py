@@ -10,6 +10,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from ._checkpoint import Checkpoint
 from ._expert_table import ExpertTable
 from ._scaling import ModalityScaler
 
@@ -117,10 +118,27 @@ def are_expert_tables(value: Any, sizes: Mapping) -> bool:
     )
 
 
+def is_checkpoint(value: Any, sizes: Mapping) -> bool:
+    """Say whether it is where a fit stands that may be continued."""
+    return type(value) is dict and set(value) == set(Checkpoint._fields)
+
+
+def are_requests(value: Any, sizes: Mapping) -> bool:
+    """Say whether it is what methods ask for in metadata routing, by method."""
+    right = type(value) is dict and set(value) <= set(ROUTED)
+    return right and all(
+        type(asked) is dict and all(type(v) in (bool, str) for v in asked.values())
+        for asked in value.values()
+    )
+
+
 def either(*checks: Check) -> Check:
     """Return what holds where one of the checks holds."""
     return lambda value, sizes: any(check(value, sizes) for check in checks)
 
+
+#: Methods whose metadata can be routed.
+ROUTED = ("fit", "score")
 
 NOTHING = is_a(type(None))
 
@@ -152,7 +170,9 @@ PER_MODALITY = ("encoders", "decoders", "experts", "predict_variances")
 #: lack it): an attribute that is not listed cannot be saved.
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
+    "_checkpoint": is_checkpoint,
     "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
+    "_metadata_request": are_requests,
     "_input_form": is_one_of("several", "single", "flat"),
     "_node_names": is_a(list),
     "_scaler": is_scaler,
@@ -184,7 +204,12 @@ FITTED: dict[str, Check] = {
     "separation_": is_a(SimpleNamespace),
     "weights_": is_array("float64", "components"),
 }
-OPTIONAL = {"_sklearn_output_config", "feature_names_in_"}
+OPTIONAL = {
+    "_checkpoint",
+    "_metadata_request",
+    "_sklearn_output_config",
+    "feature_names_in_",
+}
 
 
 def check_attributes(attributes: Mapping[str, Any]) -> None:

@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, row_blocks, stored
+from ._missing_samples import check_observed, missing_samples, without_missing
+from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, stored
 from ._multimodal_data import MultimodalData
 
 BARE_LIST_ADVICE = (
@@ -98,6 +99,27 @@ def read_modalities(
     modalities = _checked(estimator, data, reset)
     if reset:
         _remember(estimator, modalities, form, several)
+    return modalities
+
+
+def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
+    """Check data on which a fitted estimator is to be trained further.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator; X is checked against it.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        See the estimator.
+
+    Returns
+    -------
+    Modalities
+        What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
+    """
+    modalities = read_modalities(estimator, X, reset=False)
+    _check_n_samples(modalities.n_samples)
+    check_observed(modalities.observed, modalities.names)
     return modalities
 
 
@@ -229,11 +251,7 @@ def _validated(
 
 def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
-    if len(data) < 2:
-        raise ValueError(
-            f"Found {len(data)} sample(s), n_samples={len(data)}, while a minimum of 2 is required "
-            "to fit."
-        )
+    _check_n_samples(len(data))
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
         if shape is None:
             raise ValueError(
@@ -248,6 +266,14 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
         raise ValueError(
             f"X has modalities of the shapes {data.modality_shapes}, but modality_shapes says "
             f"{shapes}: make them agree, or leave modality_shapes at None (it is for flat arrays)."
+        )
+
+
+def _check_n_samples(n: int) -> None:
+    """Check that there are two samples."""
+    if n < 2:
+        raise ValueError(
+            f"Found {n} sample(s), n_samples={n}, while a minimum of 2 is required to fit."
         )
 
 
@@ -272,13 +298,13 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
             clean = stored(array, name)
-            missing = _missing_samples(clean, name)
-            clean = _without_missing(clean, missing)
+            missing = missing_samples(clean, name)
+            clean = without_missing(clean, missing)
             observed[k] = ~missing
             array = clean
         arrays.append(array)
     if reset:
-        _check_observed(observed, data.names)
+        check_observed(observed, data.names)
     shapes = data.modality_shapes if reset else estimator.modality_shapes_in_
     return Modalities(
         tuple(arrays),
@@ -288,62 +314,6 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
         _compute_dtype(data.arrays, arrays),
         len(data),
     )
-
-
-def _missing_samples(array: np.ndarray, name: str) -> np.ndarray:
-    """Return which samples are NaN in all elements; any other NaN or infinity is an error."""
-    flat = flat_rows(array)
-    missing = np.zeros(len(flat), dtype=bool)
-    for rows in row_blocks(*flat.shape):
-        block = flat[rows]
-        if np.isfinite(block).all():
-            continue
-        nans = np.isnan(block)
-        missing[rows] = nans.all(axis=1)
-        broken = np.flatnonzero((nans | np.isinf(block)).any(axis=1) & ~missing[rows])
-        if broken.size > 0:
-            _raise_broken(block[broken[0]], name, rows.start + int(broken[0]))
-    return missing
-
-
-def _raise_broken(sample: np.ndarray, name: str, row: int) -> None:
-    """Say which elements of a sample are not finite."""
-    if np.isinf(sample).any():
-        raise ValueError(
-            f"modality {name!r} contains infinity in sample {row}: expected finite numbers (or "
-            "NaN in all elements of a sample whose modality is missing)."
-        )
-    raise ValueError(
-        f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
-        f"of sample {row}: a missing modality is NaN in all elements; fill in single values, or "
-        "set the whole sample of this modality to NaN."
-    )
-
-
-def _without_missing(array: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Return a read-only array whose missing samples are 0."""
-    if missing.any():
-        array = array.copy()
-        array[missing] = 0.0
-    array = array.view()
-    array.flags.writeable = False
-    return array
-
-
-def _check_observed(observed: np.ndarray, names: Sequence[str]) -> None:
-    """Check that a fit sees something of every modality and of every sample."""
-    for name, present in zip(names, observed, strict=True):
-        if not present.any():
-            raise ValueError(
-                f"modality {name!r} is missing (NaN) in all samples: leave it out of fit."
-            )
-    empty = np.flatnonzero(~observed.any(axis=0))
-    if empty.size > 0:
-        listed = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
-        raise ValueError(
-            f"no modality is observed in {empty.size} sample(s), row(s) {listed}: every sample "
-            "needs at least one modality in fit; drop these rows."
-        )
 
 
 def _compute_dtype(

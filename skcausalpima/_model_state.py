@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -25,17 +26,38 @@ from .modules import (
     VarianceDecoder,
 )
 
+#: Held by whoever has seeded PyTorch's generators, which all threads of a process share.
+_SEEDING = threading.RLock()
+
 
 @contextmanager
 def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after."""
+    """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after.
+
+    Other threads that want to do the same wait.
+    """
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with _SEEDING, torch.random.fork_rng(devices):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def module_draws(device: torch.device) -> dict[str, np.ndarray]:
+    """Return the states of PyTorch's own generators."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return {kind: state.numpy().copy() for kind, state in states.items()}
+
+
+def resume_module_draws(device: torch.device, states: dict[str, np.ndarray]) -> None:
+    """Let PyTorch's own generators go on from states of :func:`module_draws`."""
+    torch.set_rng_state(torch.from_numpy(states["cpu"].copy()))
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(torch.from_numpy(states["cuda"].copy()), device)
 
 
 def build_model(

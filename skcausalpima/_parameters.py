@@ -69,6 +69,8 @@ PARAMETER_CONSTRAINTS = {
     "n_iter_no_change": [_positive(Integral)],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
     "n_init": [_positive(Integral)],
+    "n_jobs": [Integral, None],
+    "warm_start": ["boolean"],
     "batch_size": [_positive(Integral)],
     "learning_rate": [_positive(Real)],
     "max_grad_norm": [_positive(Real), None],

@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
+from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ._fitted_attributes import FITTED, check_attributes
+from ._fitted_attributes import FITTED, ROUTED, check_attributes
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
 from ._stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
@@ -39,6 +40,8 @@ FORMAT = "skcausalpima"
 VERSION = 1
 #: The file in a folder.
 FILE_NAME = "model.safetensors"
+#: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
+REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
 
 
@@ -72,7 +75,11 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
         check_model(architecture, state)
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
+    requests = attributes.pop(REQUESTS, {})
     vars(estimator).update(parameters | attributes)
+    with config_context(enable_metadata_routing=True):
+        for method, asked in requests.items():
+            getattr(estimator, f"set_{method}_request")(**asked)
     return estimator
 
 
@@ -121,6 +128,8 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
     parameters = set_by_it | estimator.get_params(deep=False)
     attributes = {n: v for n, v in vars(estimator).items() if n not in parameters}
+    if REQUESTS in attributes:
+        attributes[REQUESTS] = _requests(estimator)
     unknown = sorted(set(attributes) - set(FITTED))
     if unknown:
         raise ValueError(
@@ -140,6 +149,15 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
         for kind, values in (("parameters", parameters), ("attributes", attributes))
     }
     return {"class": type(estimator).__name__, "library": __version__} | packed
+
+
+def _requests(estimator: Any) -> dict[str, dict]:
+    """Return what was asked for by ``set_fit_request`` and its like."""
+    routing = estimator.get_metadata_routing()
+    return {
+        method: {n: v for n, v in getattr(routing, method).requests.items() if v is not None}
+        for method in ROUTED
+    }
 
 
 def _stand_in(name: str) -> Callable[[Any], dict]:

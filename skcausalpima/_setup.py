@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +26,6 @@ from ._parameters import (
 )
 from ._sample_weights import TrainingRows, training_rows
 from ._scaling import ModalityScaler
-from .modules import VarianceDecoder
 
 
 class Setup(NamedTuple):
@@ -90,10 +88,11 @@ def set_up(
     known_nodes: Any,
     interventions: Any,
     sample_weight: Any = None,
+    scaler: ModalityScaler | None = None,
 ) -> tuple[Setup, Modalities]:
     """Resolve the estimator's parameters, attributes of ``params``, for this data.
 
-    Returns the data, too, as it is to be trained on.
+    Returns the data, too, as it is to be trained on. Without a ``scaler`` one is fitted to it.
     """
     node_sizes = check_node_sizes(params.node_sizes, params.max_components)
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
@@ -107,22 +106,13 @@ def set_up(
     )
     weights = None if rows is None else rows.weights
     n_samples = n_samples if rows is None else rows.total
-    modules = {
-        which: per_modality(getattr(params, which), modalities.names, which)
-        for which in ("encoders", "decoders")
-    }
-    in_data, dtype = (modalities.names, modalities.shapes), getattr(torch, modalities.dtype.name)
-    experts = resolve_experts(
-        params.experts, modules["decoders"], *in_data, node_sizes, names, dtype
-    )
     setup = Setup(
         node_sizes=node_sizes,
         latent_dim=latent_dim,
         names=modalities.names,
         shapes=modalities.shapes,
-        **modules,
-        experts=experts,
-        scaler=ModalityScaler.fit(modalities, params.scale, weights),
+        **_networks(params, modalities, node_sizes, names),
+        scaler=scaler or ModalityScaler.fit(modalities, params.scale, weights),
         node_names=tuple(names),
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
@@ -136,6 +126,19 @@ def set_up(
         rows=rows,
     )
     return setup, modalities
+
+
+def _networks(
+    params: Any, modalities: Modalities, node_sizes: tuple[int, ...], node_names: list[str]
+) -> dict[str, list]:
+    """Return encoders, decoders and experts, one entry per modality."""
+    encoders, decoders = (
+        per_modality(getattr(params, which), modalities.names, which)
+        for which in ("encoders", "decoders")
+    )
+    in_data, dtype = (modalities.names, modalities.shapes), getattr(torch, modalities.dtype.name)
+    experts = resolve_experts(params.experts, decoders, *in_data, node_sizes, node_names, dtype)
+    return {"encoders": encoders, "decoders": decoders, "experts": experts}
 
 
 def _counted(
@@ -168,16 +171,16 @@ def _known_of(known: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if known is None or not (known[rows] >= 0).any() else known[rows]
 
 
-def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) -> dict:
+def architecture(
+    params: Any, setup: Setup, predict_variances: tuple[bool, ...] | None = None
+) -> dict:
     """Return what :func:`build_model` needs to build the model, and to build it again.
 
-    Only the fitted ``decoders`` tell which modules of the user's return variances.
+    Only a fit tells which modules of the user's return variances; None takes none of them.
     """
-    if decoders is not None:
-        variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in decoders)
-    else:
+    if predict_variances is None:
         predicted = params.decoder_variance == "predicted"
-        variances = tuple(
+        predict_variances = tuple(
             predicted and expert is None and entry in (None, "mlp", "conv")
             for entry, expert in zip(setup.decoders, setup.experts, strict=True)
         )
@@ -197,5 +200,5 @@ def architecture(params: Any, setup: Setup, decoders: Sequence | None = None) ->
         "prior_expert": params.prior_expert,
         "sampled_responsibilities": params.responsibilities == "sample",
         "dtype": setup.dtype.name,
-        "predict_variances": variances,
+        "predict_variances": predict_variances,
     }

@@ -20,8 +20,13 @@ class Stopper:
 
     def __init__(self, tol: float, n_iter_no_change: int) -> None:
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
-        self.best, self.waited, self.converged = -math.inf, 0, False
+        self.best, self.waited = -math.inf, 0
         self.best_state, self.best_temperature = None, None
+
+    @property
+    def converged(self) -> bool:
+        """Whether training is to end."""
+        return self.tol > 0 and self.waited >= self.n_iter_no_change
 
     def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
         """Take note of one epoch; with a model, keep its state where it is the best so far."""
@@ -30,7 +35,6 @@ class Stopper:
             self.best_state = copy.deepcopy(model.state_dict())
             self.best_temperature = model.prior.temperature
         self.best = max(self.best, objective)
-        self.converged = self.tol > 0 and self.waited >= self.n_iter_no_change
         return self.converged
 
     def restore(self, model: MultimodalVAE) -> None:

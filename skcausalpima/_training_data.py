@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +41,11 @@ class TrainingData(NamedTuple):
     allowed: Tensor | None = None
     regimes: Tensor | None = None
     weights: Tensor | None = None
+
+    def __reduce__(self) -> tuple:
+        """Pickle as NumPy arrays, which joblib memory-maps for its workers."""
+        fields = [_converted(field, lambda tensor: tensor.cpu().numpy()) for field in self]
+        return _from_arrays, (str(self.device), fields)
 
     @property
     def n_samples(self) -> int:
@@ -113,3 +120,16 @@ class TrainingData(NamedTuple):
         """Draw standard normal noise; the draws do not depend on the device."""
         noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
         return noise.to(self.device)
+
+
+def _converted(field: Any, convert: Callable) -> Any:
+    """Convert the arrays of a field; anything else stays as it is."""
+    if isinstance(field, tuple):
+        return tuple(convert(array) for array in field)
+    return convert(field) if isinstance(field, (Tensor, np.ndarray)) else field
+
+
+def _from_arrays(device: str, fields: Sequence) -> TrainingData:
+    """Undo the pickling. Arrays must be writable: torch has no read-only tensors."""
+    to_tensor = partial(torch.as_tensor, device=device)
+    return TrainingData(*(_converted(field, to_tensor) for field in fields))

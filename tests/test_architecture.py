@@ -11,14 +11,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What each room (a file or a folder right below the package) may import of ours, itself aside.
 NUMERICS = {"functional", "modules"}
-GATE = {"_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
+GATE = {"_missing_samples", "_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
-TRAINING = {*NUMERICS, *STARTS, *GRAPHS, "_expert_fitting", "_stopping", "_training"}
+TRAINED = {"_block_update", "_expert_fitting", "_stopping", "_training"}
+TRAINING = {*NUMERICS, *STARTS, *GRAPHS, *TRAINED}
 MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
 FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights", "_setup"}
-FRONT = {*EXPERTS, "_export", "_fitting", "_inference", "_parameters", "_what_if", "graph"}
+RUNNING = {"_checkpoint", "_run_start", "_restarts", "_runs"}
+FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 MAY_IMPORT = {
     "functional": set(),
@@ -35,6 +37,7 @@ MAY_IMPORT = {
     "_mixture_start": {"_clusters", "functional"},
     "_covariances": set(),
     "_modality_arrays": set(),
+    "_missing_samples": {"_modality_arrays"},
     "_multimodal_data": GATE,
     "_modalities": GATE,
     "_scaling": GATE,
@@ -61,14 +64,18 @@ MAY_IMPORT = {
     "_expert_start": {"_expert_fitting", "_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
     "_stopping": {"_expert_fitting", "exceptions", "modules"},
-    "_training": {"_stopping", "_training_data", *NUMERICS, "_expert_fitting", "_graph_learning"},
+    "_block_update": {"_expert_fitting", "_graph_learning", "_training_data", *NUMERICS},
+    "_training": {"_block_update", "_stopping", "_training_data", "modules"},
     "_linear_start": {"_training_data", "modules"},
     "_inference": {"_training_data", *NUMERICS},
-    "_fitting": FITTING,
+    "_checkpoint": {*NUMERICS, *FITTING, "_scaling"},
+    "_run_start": FITTING,
+    "_runs": {*FITTING, "_checkpoint", "_run_start"},
+    "_restarts": {"_run_start", "_runs", "_setup", "_training_data"},
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
     "_plain_values": {"_expert_table", "_scaling", "modules"},
-    "_fitted_attributes": {"_expert_table", "_scaling"},
+    "_fitted_attributes": {"_checkpoint", "_expert_table", "_scaling"},
     "_stored_model": {
         "_expert_setup",
         "_model_state",

@@ -11,11 +11,11 @@ from sklearn.model_selection import GridSearchCV
 
 from skcausalpima import CausalPIMA, MultimodalData, _arrangement
 from skcausalpima._arrangement import arrange
+from skcausalpima._block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._known_nodes import align_nodes, allowed_cells, known_counts, tolerated_share
 from skcausalpima._model_state import build_model
 from skcausalpima._placements import make_problem, misfits_of
 from skcausalpima._start_selection import choose_start, find_starts
-from skcausalpima._training import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training_data import TrainingData
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.metrics import matched_accuracy

@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 
 from skcausalpima import _linear_start
+from skcausalpima._block_update import encode_all
 from skcausalpima._linear_start import principal_scores, start_linear
 from skcausalpima._model_state import build_model
-from skcausalpima._training import encode_all
 from skcausalpima._training_data import TrainingData
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
@@ -582,3 +583,37 @@ def test_subclasses(pair, fitted, tmp_path):
     fitted.save(tmp_path / "plain")
     with pytest.raises(ValueError, match="an estimator of the class 'CausalPIMA', not Special"):
         Special.load(tmp_path / "plain")
+
+
+def test_metadata_requests_are_kept(quick, pair, tmp_path):
+    with config_context(enable_metadata_routing=True):
+        est = quick().set_fit_request(sample_weight=True, known_nodes="known", interventions=False)
+        est = est.set_score_request(sample_weight="w").fit(pair)
+        est.save(tmp_path / "model")
+        loaded = CausalPIMA.load(tmp_path / "model")
+        assert str(loaded.get_metadata_routing()) == str(est.get_metadata_routing())
+        assert "known" in str(loaded.get_metadata_routing())
+    assert_same(loaded.predict_proba(pair), est.predict_proba(pair))
+
+
+@pytest.mark.parametrize("form", ["file", "pickle", "skops"])
+def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
+    def part(max_iter):
+        return quick(max_iter=max_iter, warm_start=True, validation_fraction=0.2, tol=0)
+
+    whole, first = part(5).fit(pair), part(2).fit(pair)
+    if form == "file":
+        first.save(tmp_path / "model")
+        copy = CausalPIMA.load(tmp_path / "model")
+    elif form == "pickle":
+        copy = pickle.loads(pickle.dumps(first))
+    else:
+        skops_io = pytest.importorskip("skops.io")
+        dumped = skops_io.dumps(first)
+        trusted = skops_io.get_untrusted_types(data=dumped)
+        assert trusted == ["skcausalpima._causal_pima.CausalPIMA"]
+        copy = skops_io.loads(dumped, trusted=trusted)
+    copy.set_params(max_iter=3).fit(pair)
+    assert copy.n_iter_ == 5
+    assert_same(copy.transform(pair), whole.transform(pair))
+    assert_same(copy.lower_bound_, whole.lower_bound_)

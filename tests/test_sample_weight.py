@@ -13,10 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcausalpima import MultimodalData, _training
+from skcausalpima._block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._modalities import read_modalities
 from skcausalpima._sample_weights import resampled_rows, training_rows
 from skcausalpima._setup import set_up
-from skcausalpima._training import BlockUpdate, data_pass, pretrain, train, variance_floors
+from skcausalpima._stopping import Stopper
+from skcausalpima._training import Progress, pretrain, train
 from skcausalpima._training_data import TrainingData
 from skcausalpima.functional import rsample
 from skcausalpima.inspection import edge_confidence
@@ -310,10 +312,10 @@ def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     generator = torch.Generator().manual_seed(2)
     order = torch.randperm(60, generator=generator)
     by_hand = expected(order, data.normal(60, 2, generator))
-    steps = {"batch_size": 60, "learning_rate": 1e-12, "graph_learning_rate": 1e-12}
-    steps |= {"max_grad_norm": None, "n_mixture_updates": 1, "n_graph_steps": 0, "tol": 0.0}
-    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "n_iter_no_change": 2}
-    train(model, data, None, update=update, temperatures=np.ones(1), report=lambda *_: None,
+    steps = {"batch_size": 60, "max_grad_norm": None, "n_mixture_updates": 1, "n_graph_steps": 0}
+    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "update": update}
+    progress = Progress(model, 1e-12, 1e-12, Stopper(0.0, 2))
+    train(model, data, None, progress, temperatures=np.ones(1), report=lambda *_: None,
           generator=torch.Generator().manual_seed(2), **steps)  # fmt: skip
     assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
 
@@ -324,7 +326,7 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     losses = []
     monkeypatch.setattr(_training, "_step", lambda loss, *_: losses.append(loss.item()))
     update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, None)
-    steps = {"batch_size": 60, "learning_rate": 1e-3, "max_grad_norm": None, "update": update}
+    steps = {"batch_size": 60, "max_grad_norm": None, "update": update, "report": lambda *_: None}
     expected = []
     for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
         generator = torch.Generator().manual_seed(2)
@@ -334,12 +336,11 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
             values = bound(data.rows(order), noise)
         expected.append(-np.average(values, weights=data.weights[0, order]))
     generator = torch.Generator().manual_seed(2)
-    pretrain(model, data, n_epochs=1, kl_weight=1.0, generator=generator, **steps)
-    steps |= {"n_mixture_updates": 1, "n_graph_steps": 0, "tol": 0.0, "graph_learning_rate": 1e-3}
-    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "n_iter_no_change": 2}
-    generator = torch.Generator().manual_seed(2)
-    options = {"temperatures": np.ones(1), "report": lambda *_: None, "generator": generator}
-    train(model, data, None, **options, **steps)
+    options = {"n_epochs": 1, "kl_weight": 1.0, "learning_rate": 1e-3, "generator": generator}
+    pretrain(model, data, **options, **steps)
+    steps |= {"n_mixture_updates": 1, "n_graph_steps": 0, "score_noise": 0.0, "edge_penalty": 0.0}
+    options = {"temperatures": np.ones(1), "generator": torch.Generator().manual_seed(2)}
+    train(model, data, None, Progress(model, 1e-3, 1e-3, Stopper(0.0, 2)), **options, **steps)
     assert_allclose(losses, expected, rtol=1e-5)
 
 

@@ -8,18 +8,12 @@ from scipy import stats
 from torch import nn
 
 from skcausalpima import _graph_learning
+from skcausalpima._block_update import BlockUpdate, data_pass, encode_all, variance_floors
 from skcausalpima._inference import bounds, drawn_data, posterior_and_cells, score_draws
 from skcausalpima._known_nodes import allowed_cells
 from skcausalpima._model_state import build_model
 from skcausalpima._stopping import Stopper
-from skcausalpima._training import (
-    BlockUpdate,
-    data_pass,
-    encode_all,
-    pretrain,
-    train,
-    variance_floors,
-)
+from skcausalpima._training import Progress, pretrain, train
 from skcausalpima._training_data import TrainingData
 from skcausalpima.functional import entropy, rsample
 from skcausalpima.modules import own_likelihoods
@@ -152,6 +146,7 @@ def test_pretraining_raises_the_bound(kl_weight):
             return model.unit_elbo(data.rows(slice(None)), noise, kl_weight).mean().item()
 
     before, prior = bound(), {k: v.clone() for k, v in model.prior.state_dict().items()}
+    seen = []
     pretrain(
         model,
         data,
@@ -162,8 +157,11 @@ def test_pretraining_raises_the_bound(kl_weight):
         max_grad_norm=None,
         update=BlockUpdate(NAMES, "full", 0.0, 0.0, None),
         generator=seed(),
+        report=lambda epoch, terms: seen.append((epoch, float(terms["objective"]))),
     )
     assert bound() > before + 0.5
+    assert [epoch for epoch, _ in seen] == list(range(len(seen)))
+    assert seen[-1][1] > seen[0][1] + 0.5
     for name, tensor in model.prior.state_dict().items():
         assert torch.equal(tensor, prior[name])
 
@@ -173,19 +171,19 @@ def run_training(model, data, held_out=None, **options):
         "update": BlockUpdate(NAMES, "full", 1e-6, 10.0, variance_floors(data)),
         "temperatures": np.ones(4),
         "batch_size": 30,
-        "learning_rate": 1e-2,
-        "graph_learning_rate": 1e-2,
         "max_grad_norm": None,
         "n_mixture_updates": 1,
         "n_graph_steps": 0,
         "score_noise": 0.0,
         "edge_penalty": 0.0,
-        "tol": 0.0,
-        "n_iter_no_change": 2,
         "generator": seed(),
         "report": lambda epoch, terms: None,
     }
-    return train(model, data, held_out, **(defaults | options))
+    rates = [options.pop(name, 1e-2) for name in ("learning_rate", "graph_learning_rate")]
+    progress = Progress(model, *rates, Stopper(0.0, n_iter_no_change=2))
+    train(model, data, held_out, progress, **(defaults | options))
+    progress.stopper.restore(model)
+    return progress
 
 
 def test_training_raises_the_bound():
@@ -196,7 +194,7 @@ def test_training_raises_the_bound():
     assert objective(model, data) > before + 1.0
     assert [epoch for epoch, _ in seen] == [0, 1, 2, 3]
     assert [terms for _, terms in seen] == result.history
-    assert not result.converged
+    assert not result.stopper.converged
 
 
 def test_errors_of_the_epoch_are_those_of_its_steps():

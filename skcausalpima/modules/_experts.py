@@ -85,7 +85,9 @@ def shared_entries(
 def _blocks(index: np.ndarray) -> np.ndarray:
     """Number the groups of cells that share parameters, directly or by way of others."""
     n_cells, n_free = index.shape
-    cells = np.repeat(np.arange(n_cells), n_free)
+    # SciPy below 1.12 reads no graph with 64-bit indices.
+    index = index.astype(np.int32)
+    cells = np.repeat(np.arange(n_cells, dtype=np.int32), n_free)
     size = n_cells + (int(index.max()) + 1 if index.size else 0)
     edges = coo_array((np.ones(index.size), (cells, n_cells + index.ravel())), (size, size))
     return np.unique(connected_components(edges)[1][:n_cells], return_inverse=True)[1]

@@ -1,24 +1,21 @@
-"""One run of the algorithm: start, train, harden the graph."""
+"""How one run of the algorithm starts: networks, clusters, laws and graph."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ._block_update import BlockUpdate, encode_all, regime_counts, variance_floors
 from ._expert_fitting import expert_modules
 from ._expert_start import start_cluster_experts, start_sample_experts
 from ._graph_learning import (
-    HardGraph,
     family_tables,
     name_nodes,
     node_counts,
-    refit_tables,
-    settle_graph,
 )
 from ._known_nodes import allowed_cells
 from ._linear_start import PrincipalScores, principal_scores, start_linear
@@ -28,32 +25,26 @@ from ._module_checks import check_modules
 from ._sample_weights import resampled_rows
 from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
-from ._training import (
-    BlockUpdate,
-    data_pass,
-    encode_all,
-    pretrain,
-    regime_counts,
-    train,
-    variance_floors,
-)
+from ._stopping import Stopper
+from ._training import Progress, Report, pretrain
 from ._training_data import TrainingData
 from .functional import DiagonalGaussian
-from .modules import EdgeKnowledge, MultimodalVAE
+from .modules import CausalPrior, EdgeKnowledge, MultimodalVAE
 
 #: Larger grids start like ``init="linear"``: their arrangement would take longer than the fit.
 MAX_ARRANGED = 128
 
 
-class Run(NamedTuple):
-    """A trained model and what was learned."""
+class Started(NamedTuple):
+    """A run between its start and its end: the model, and all that training carries along."""
 
     model: MultimodalVAE
-    graph: HardGraph
-    history: list[dict[str, float]]
-    converged: bool
-    objective: float  # the (weighted) bound per sample after the last step
-    start: StartReport | None  # how clusters were put on the grid
+    generator: torch.Generator
+    rng: np.random.RandomState
+    order: np.ndarray | None  # of the samples, those that are held out first
+    update: BlockUpdate
+    progress: Progress
+    start: StartReport | None = None
 
 
 def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
@@ -92,86 +83,72 @@ def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> St
     return StartSample(setup, data, scores)
 
 
-def reporter(verbose: int, restart: int) -> Callable[[int, dict[str, float]], None]:
-    """Return what is called after every epoch."""
+def reporter(verbose: int, label: str, phase: str = "") -> Report:
+    """Return what is called after every epoch of a phase."""
 
     def report(epoch: int, terms: dict[str, float]) -> None:
         if verbose:
+            key = "lower_bound" if "lower_bound" in terms else "objective"
             print(
-                f"[CausalPIMA] start {restart + 1}, epoch {epoch + 1}: bound "
-                f"{terms['lower_bound']:.4f} nats (scaled data)"
+                f"[CausalPIMA] {label}, {phase}epoch {epoch + 1}: {key.replace('lower_', '')} "
+                f"{float(terms[key]):.4f} nats (scaled data)",
+                flush=True,  # a worker's output would wait for the end
             )
 
     return report
 
 
-def run(
+def start_run(
     params: Any,
     setup: Setup,
     data: TrainingData,
     start: StartSample,
     seed: int,
-    report: Any,
-) -> Run:
-    """Run the whole algorithm once.
-
-    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to.
-    """
+    label: str,
+) -> Started:
+    """Build the model, pre-train it, start the clusters, the laws and the graph."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     model = _initial_model(params, *start, generator, rng)
-    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
-    update = BlockUpdate(
-        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
-    )
-    steps = {
-        "batch_size": params.batch_size,
-        "learning_rate": params.learning_rate,
-        "max_grad_norm": params.max_grad_norm,
-        "generator": generator,
-    }
-    options = {"kl_weight": 1.0 if params.pretraining == "vae" else 0.0, "update": update}
-    pretrain(model, data, n_epochs=params.pretraining_epochs, **options, **steps)
-    training, held_out = _split(data, params.validation_fraction, rng)
-    found, gamma = _start_clusters(params, start.setup, model, *start[1:], update, rng)
-    start_cluster_experts(model, setup, start.data, gamma, floors, rng)
-    start_cluster_decoders(model, setup.decoders)
-    steps |= {
-        "graph_learning_rate": params.graph_learning_rate,
-        "n_mixture_updates": params.n_mixture_updates,
-        "n_graph_steps": params.n_graph_steps,
-        "score_noise": params.score_noise,
-        "edge_penalty": setup.graph.edge_penalty,
-        "n_iter_no_change": params.n_iter_no_change,
-    }
-    if setup.graph.structure == "fixed":
-        update = update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))
-    options = {"temperatures": setup.temperatures, "tol": params.tol, "report": report}
-    result = train(model, training, held_out, update=update, **options, **steps)
-    end = data_pass(model, data, generator, setup.names)
-    graph = settle_graph(model.prior, end.counts, setup.graph, rng)
-    if setup.graph.structure == "refined":
-        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
-        _polish(model, training, update, params.polishing_epochs, steps)
-        end = data_pass(model, data, generator, setup.names)
-        graph = refit_tables(model.prior, end.counts, graph)
-    end = data_pass(model, data, generator, setup.names)
-    return Run(model, graph, result.history, result.converged, end.terms["objective"], found)
-
-
-def _polish(
-    model: MultimodalVAE, data: TrainingData, update: BlockUpdate, n_epochs: int, steps: dict
-) -> None:
-    """Train some epochs with the graph settled, its tables in closed form."""
-    train(
+    update = block_update(params, setup, data)
+    pretrain(
         model,
         data,
-        None,
+        n_epochs=params.pretraining_epochs,
+        kl_weight=1.0 if params.pretraining == "vae" else 0.0,
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        max_grad_norm=params.max_grad_norm,
         update=update,
-        temperatures=np.ones(n_epochs),
-        tol=0.0,
-        report=lambda epoch, terms: None,
-        **steps,
+        generator=generator,
+        report=reporter(params.verbose, label, "pre-training "),
     )
+    order = held_out_first(data.n_samples, params.validation_fraction, rng)
+    found, gamma = _start_clusters(params, start.setup, model, *start[1:], update, rng)
+    start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
+    start_cluster_decoders(model, setup.decoders)
+    progress = new_progress(params, model)
+    return Started(model, generator, rng, order, settled_update(update, setup), progress, found)
+
+
+def new_progress(params: Any, model: MultimodalVAE) -> Progress:
+    """Return the optimizer and early stopping as they begin."""
+    stopper = Stopper(params.tol, params.n_iter_no_change)
+    return Progress(model, params.learning_rate, params.graph_learning_rate, stopper)
+
+
+def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
+    """Return the block-coordinate update; the graph is not settled."""
+    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
+    return BlockUpdate(
+        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+    )
+
+
+def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
+    """Let the update fit the tables, if the graph is given."""
+    if setup.graph.structure != "fixed":
+        return update
+    return update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))
 
 
 def _initial_model(
@@ -197,19 +174,18 @@ def _initial_model(
     return model
 
 
-def _split(
-    data: TrainingData, fraction: float, rng: np.random.RandomState
-) -> tuple[TrainingData, TrainingData | None]:
-    """Set some samples aside for early stopping."""
-    n_held_out = int(np.ceil(fraction * data.n_samples))
+def held_out_first(
+    n_samples: int, fraction: float, rng: np.random.RandomState
+) -> np.ndarray | None:
+    """Return a random order of the samples, the first of which are set aside; None if none are."""
+    n_held_out = int(np.ceil(fraction * n_samples))
     if n_held_out == 0:
-        return data, None
-    if n_held_out >= data.n_samples:
+        return None
+    if n_held_out >= n_samples:
         raise ValueError(
-            f"validation_fraction={fraction} of {data.n_samples} samples leaves none to train on."
+            f"validation_fraction={fraction} of {n_samples} samples leaves none to train on."
         )
-    order = torch.as_tensor(rng.permutation(data.n_samples), device=data.device)
-    return data.subset(order[n_held_out:]), data.subset(order[:n_held_out])
+    return rng.permutation(n_samples)
 
 
 def _start_clusters(
@@ -287,11 +263,16 @@ def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: 
         prior.start_interventions(interventions.regimes, None if known else counts)
     grids = node_counts(counts, prior.node_sizes, prior.regimes)
     prior.start_tables(torch.stack([grid.flatten() for grid in grids]))
-    required, forbidden, precedence = (
-        torch.as_tensor(matrix, device=data.device)
-        for matrix in (*setup.graph.constraints, setup.graph.precedence)
-    )
     if setup.graph.structure == "fixed":
+        required = torch.as_tensor(setup.graph.constraints.required, device=data.device)
         prior.fix_graph(required, family_tables(prior, counts, required))
-    elif setup.graph.states_edges:
-        prior.knowledge = EdgeKnowledge(required, forbidden, precedence)
+    state_knowledge(setup, prior)
+
+
+def state_knowledge(setup: Setup, prior: CausalPrior) -> None:
+    """Let training respect what is known about the edges, unless the graph is given."""
+    if setup.graph.structure == "fixed" or not setup.graph.states_edges:
+        return
+    matrices = (*setup.graph.constraints, setup.graph.precedence)
+    device = prior.means.device
+    prior.knowledge = EdgeKnowledge(*(torch.as_tensor(m, device=device) for m in matrices))

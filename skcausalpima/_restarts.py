@@ -1,0 +1,79 @@
+"""Several runs from different seeds, one after another or in parallel; the best is kept."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from ._run_start import StartSample
+from ._runs import Run, run
+from ._setup import Setup
+from ._training_data import TrainingData
+
+
+class SentOnce:
+    """Data for several calls of one function in workers, written for them once.
+
+    joblib maps each array object into the workers' memory; a tensor has another one each time.
+    """
+
+    def __init__(self, data: TrainingData) -> None:
+        self.data = data
+        self._reduced: tuple | None = None
+
+    def __reduce__(self) -> tuple:
+        """Pickle the data, every time as the same array objects."""
+        if self._reduced is None:
+            self._reduced = _received, self.data.__reduce__()
+        return self._reduced
+
+
+def _received(rebuild: Callable, arguments: tuple) -> SentOnce:
+    """Undo the pickling."""
+    return SentOnce(rebuild(*arguments))
+
+
+def best_run(
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    start: StartSample,
+    seeds: Sequence[int],
+) -> Run:
+    """Run once per seed, through joblib; return the run with the best objective.
+
+    What is drawn depends on the seeds alone, not on who runs where. Workers map the data into
+    their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
+    """
+    if len(seeds) == 1:
+        return run(params, setup, data, start, seeds[0], "start 1")
+    plain = SimpleNamespace(**params.get_params(deep=False))  # without what an earlier fit left
+    sent, caller = SentOnce(data), os.getpid()
+    calls = (
+        delayed(_run_one)(caller, plain, setup, sent, start, seed, f"start {number + 1}")
+        for number, seed in enumerate(seeds)
+    )
+    best = None
+    for candidate, caught in Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls):
+        for warning in caught:
+            warnings.warn(warning, stacklevel=4)  # the caller of fit
+        if best is None or not best.objective >= candidate.objective:
+            best = candidate
+    return best
+
+
+def _run_one(
+    caller: int, params: Any, setup: Setup, sent: SentOnce, *arguments: Any
+) -> tuple[Run, list[Warning]]:
+    """Run once; in a worker, catch the warnings, which would not reach the user from there."""
+    if os.getpid() == caller:
+        return run(params, setup, sent.data, *arguments), []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = run(params, setup, sent.data, *arguments)
+    return result, [warning.message for warning in caught]

@@ -1,0 +1,37 @@
+"""What it means that two fits are equal, bit by bit."""
+
+from types import SimpleNamespace
+
+import networkx as nx
+import numpy as np
+
+METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples"]
+
+
+def assert_same(one, other, where):
+    """Compare two values of any kind that fitted attributes have."""
+    assert type(one) is type(other), where
+    if isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other, err_msg=where)
+        assert one.dtype == other.dtype, where
+    elif isinstance(one, nx.DiGraph):
+        assert nx.utils.graphs_equal(one, other), where
+    elif isinstance(one, SimpleNamespace):
+        assert_same(vars(one), vars(other), where)
+    elif isinstance(one, dict) or hasattr(one, "keys"):
+        assert list(one) == list(other), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}[{key!r}]")
+    else:
+        assert one == other, where
+
+
+def assert_same_fits(one, other, X):
+    """Compare all fitted attributes, and what the methods say of data."""
+    attributes = [name for name in vars(other) if name.endswith("_") and not name.startswith("_")]
+    assert set(attributes) == {n for n in vars(one) if n.endswith("_") and not n.startswith("_")}
+    assert len(attributes) > 20
+    for name in attributes:
+        assert_same(getattr(one, name), getattr(other, name), name)
+    for method in METHODS:
+        assert_same(getattr(one, method)(X), getattr(other, method)(X), method)

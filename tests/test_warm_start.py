@@ -1,0 +1,323 @@
+"""A fit that is continued ends where one long fit ends, bit by bit."""
+
+import pickle
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from same_fits import assert_same_fits
+from sklearn.base import clone
+from torch import nn
+
+from skcausalpima import MultimodalData
+from skcausalpima.exceptions import ExpertWarning
+from skcausalpima.modules import ExpertDecoder, line
+
+X_POINTS = np.linspace(0.0, 1.0, 4)
+
+
+def conv_norm_dropout(shape, latent_dim):
+    """An encoder whose buffers change, and that draws from PyTorch's own generator."""
+    return nn.Sequential(
+        nn.Unflatten(1, (1, *shape[:1])),
+        nn.Conv2d(1, 2, (2, 1)),
+        nn.Flatten(),
+        nn.BatchNorm1d(8),
+        nn.Dropout(0.3),
+        nn.Linear(8, 2 * latent_dim),
+    )
+
+
+def given_module():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Dropout(0.3), nn.Linear(5, 4))
+    module[1].bias.requires_grad_(False)
+    return module
+
+
+def decay(x, height, rate):
+    return height * torch.exp(-rate * x)
+
+
+CONFIGURATIONS = {
+    "default": {},
+    "one node": {"node_sizes": (4,)},
+    "early stopping": {"validation_fraction": 0.2, "n_iter_no_change": 1, "tol": 1e-3},
+    "best state": {"validation_fraction": 0.3, "tol": 0, "learning_rate": 0.05},
+    "gradient": {"structure": "gradient", "score_noise": 0.2, "n_graph_steps": 2},
+    "fixed": {"structure": nx.DiGraph([("N2", "N1")])},
+    "edges": {"required_edges": [("N1", "N2")], "edge_penalty": 0.01, "n_mixture_updates": 2},
+    "tiers": {"structure": "gradient", "tiers": ["N2", "N1"], "temperature": 0.5},
+    "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
+    "factory": {"encoders": [conv_norm_dropout, None], "decoders": [None, "conv"]},
+    "module": {"encoders": [given_module(), None], "validation_fraction": 0.2, "n_init": 2},
+    "law": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
+    "bare law": {"experts": [None, line], "max_grad_norm": 1.0},
+    "scatter": {"experts": [None, ExpertDecoder(decay, X_POINTS, [50.0, 0.1], scatter=True)]},
+    "no refit": {"experts": [None, ExpertDecoder(line, X_POINTS, refit=False)]},
+    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
+    "shared": {
+        "experts": [None, ExpertDecoder(line, X_POINTS, depends_on={"slope": "N2"})],
+        "decoder_variance": 0.3,
+    },
+    "no scaling": {"scale": ["feature", None], "covariance_type": "tied", "batch_size": 17},
+}
+
+
+def in_two(model, X, first=2, second=3, **fit):
+    """Fit in two parts, through a pickle in between."""
+    model.set_params(warm_start=True, max_iter=first).fit(X, **fit)
+    model = pickle.loads(pickle.dumps(model))
+    return model.set_params(max_iter=second).fit(X, **fit)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_two_and_three_epochs_are_five(quick, pair, name):
+    whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
+    parts = in_two(clone(whole), pair)
+    assert len(parts.history_["objective"]) == parts.n_iter_ == whole.n_iter_
+    assert_same_fits(parts, whole, pair)
+
+
+def test_the_best_state_may_lie_in_the_first_part(quick, pair):
+    options = {"structure": "gradient", "temperature": 0.5, "validation_fraction": 0.3, "tol": 0}
+    whole = quick(max_iter=5, learning_rate=0.5, **options).fit(pair)
+    first = int(whole.history_["objective"].argmax()) + 1
+    assert first < 5
+    assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair)
+
+
+@pytest.mark.parametrize("form", ["float32", "missing", "mapping", "flat", "one"])
+def test_forms_of_data(quick, pair, form):
+    images, curves = pair
+    data = {
+        "float32": [array.astype(np.float32) for array in pair],
+        "mapping": {"image": images, "curve": curves},
+        "flat": np.column_stack([images.reshape(60, -1), curves]),
+        "one": curves,
+    }
+    holes = [images.copy(), curves.copy()]
+    holes[0][::7] = np.nan
+    holes[1][3::7] = np.nan
+    X = (data | {"missing": MultimodalData(holes)})[form]
+    options = {"modality_shapes": [(3, 2), (4,)]} if form == "flat" else {}
+    whole = quick(max_iter=5, validation_fraction=0.2, **options).fit(X)
+    assert_same_fits(in_two(clone(whole), X), whole, X)
+
+
+@pytest.mark.parametrize("kind", ["known", "set", "set to"])
+@pytest.mark.parametrize("structure", ["refined", "gradient"])
+def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
+    group = np.repeat(np.arange(4), 15)
+    known = np.where(np.arange(60)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
+    set_to = np.full((60, 2), -1)
+    set_to[::4, 1] = (group % 2)[::4]
+    fit = {
+        "known": {"known_nodes": known},
+        "set": {
+            "known_nodes": known,
+            "interventions": np.where(np.arange(60) % 4 == 0, "N2", None),
+        },
+        "set to": {"interventions": set_to},
+    }[kind]
+    whole = quick(max_iter=5, structure=structure).fit(pair, **fit)
+    parts = in_two(quick(structure=structure), pair, **fit)
+    assert_same_fits(parts, whole.set_params(max_iter=3, warm_start=True), pair)
+
+
+def test_three_parts_and_random_state_instances(quick, pair):
+    whole = quick(max_iter=6, random_state=np.random.RandomState(3)).fit(pair)
+    parts = quick(max_iter=1, random_state=np.random.RandomState(3), warm_start=True).fit(pair)
+    parts.set_params(max_iter=2).fit(pair)
+    assert parts.n_iter_ == 3
+    parts.set_params(max_iter=3).fit(pair)
+    assert_same_fits(parts, whole, pair)
+
+
+def test_several_starts_the_best_is_continued(quick, pair):
+    whole = quick(n_init=3, max_iter=3, warm_start=True).fit(pair)
+    state = whole._checkpoint["history"]
+    whole.fit(pair)
+    for key, values in whole.history_.items():
+        assert_array_equal(values[:3], [terms[key] for terms in state])
+    assert whole.n_iter_ == 6
+
+
+def test_a_clone_and_a_cold_fit_start_afresh(quick, pair):
+    cold = quick().fit(pair)
+    warm = quick(warm_start=True).fit(pair)
+    assert_same_fits(warm, cold, pair)
+    copy = clone(warm)
+    assert_same_fits(copy.fit(pair), cold, pair)
+    warm.set_params(warm_start=False).fit(pair)
+    assert not hasattr(warm, "_checkpoint")
+    assert not hasattr(cold, "_checkpoint")
+    assert_same_fits(warm, cold, pair)
+    warm.set_params(warm_start=True).fit(pair)  # there is nothing to continue
+    assert warm.n_iter_ == 3
+
+
+def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
+    model = quick(warm_start=True, validation_fraction=0.2, experts=[None, line]).fit(pair)
+
+    def check(value):
+        if isinstance(value, dict):
+            for entry in value.values():
+                check(entry)
+        elif isinstance(value, list):
+            for entry in value:
+                check(entry)
+        else:
+            assert type(value) in {np.ndarray, int, float, str, bool, type(None)}
+
+    check(model._checkpoint)
+    assert model._checkpoint["moments"]
+
+
+def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
+    options = {"tol": 100.0, "structure": "gradient", "temperature": 0.5}
+    model = quick(warm_start=True, max_iter=50, n_iter_no_change=2, **options).fit(pair)
+    stopped_at, bound, edges = model.n_iter_, model.lower_bound_, model.edge_weights_
+    assert model.converged_
+    assert stopped_at == 3
+    assert model.fit(pair).n_iter_ == stopped_at
+    assert model.lower_bound_ == bound
+    assert_array_equal(model.edge_weights_, edges)
+    assert model.set_params(max_iter=2, n_iter_no_change=3).fit(pair).n_iter_ == 4
+    assert model.converged_
+    assert model.set_params(tol=0).fit(pair).n_iter_ == 6
+    assert not model.converged_
+
+
+@pytest.mark.parametrize("validation_fraction", [0.0, 0.25])
+def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
+    """It is scaled as the first was, and early stopping forgets the bounds of the first."""
+    rows = np.r_[0:12, 15:27, 30:42, 45:57]
+    more = [1000.0 + 30.0 * array[rows] for array in pair]  # a far lower bound
+    options = {"validation_fraction": validation_fraction, "structure": "gradient", "tol": 0}
+    model = quick(warm_start=True, **options).fit(pair)  # no polishing
+    centre, before = model._scaler.centre, model._state["encoders.0.network.0.weight"]
+    model.set_params(max_iter=5).fit(more)
+    assert model.n_iter_ == 8
+    assert model.labels_.shape == (48,)
+    assert all((a == b).all() for a, b in zip(model._scaler.centre, centre, strict=True))
+    assert model.lower_bound_ == pytest.approx(model.score(more))
+    bounds = model.history_["lower_bound"]
+    assert bounds[3] < bounds[2]
+    assert (model._state["encoders.0.network.0.weight"] != before).any()
+
+
+def test_another_held_out_part_is_drawn_anew(quick, pair):
+    model = quick(warm_start=True).fit(pair).set_params(validation_fraction=0.2)
+    copy = pickle.loads(pickle.dumps(model)).fit(pair)
+    order = model.fit(pair)._checkpoint["order"]
+    assert_array_equal(np.sort(order), np.arange(60))
+    assert_array_equal(order, copy._checkpoint["order"])  # the run's generator goes on
+    model.set_params(validation_fraction=0.0).fit(pair)
+    assert model._checkpoint["order"] is None
+
+
+def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
+    model = quick(warm_start=True, temperature=(1.0, 0.25)).fit(pair).fit(pair)
+    np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "message"),
+    [
+        ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\); latent_dim"),
+        ({}, {"latent_dim": 3}, "latent_dim is now 3, not 2: set it back, or set warm_start=False"),
+        ({}, {"node_names": ["a", "b"]}, "node_names is now"),
+        ({}, {"hidden_layer_sizes": (9,)}, r"hidden_layer_sizes is now \(9,\), not \(8,\)"),
+        ({}, {"prior_expert": False}, "prior_expert is now False, not True"),
+        ({}, {"scale": "feature"}, r"scale is now \['feature', 'feature'\]"),
+        ({}, {"modality_weights": "elements"}, r"modality_weights is now \(1.0, 1.0\), not None"),
+        ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
+        ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
+        ({}, {"init": "paper"}, "init .* is now False, not True"),
+        ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
+        ({}, {"encoders": "conv"}, "encoders is now"),
+        ({"encoders": [given_module(), None]}, {"encoders": [given_module(), None]}, "encoders is"),
+        ({}, {"experts": [None, line]}, "experts is now"),
+        (
+            {"experts": [None, ExpertDecoder(line, X_POINTS)]},
+            {"experts": [None, ExpertDecoder(line, 2 * X_POINTS)]},
+            "experts is now",
+        ),
+        ({}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is now .*not 'learned'"),
+        (
+            {"structure": nx.DiGraph([("N1", "N2")])},
+            {"structure": nx.DiGraph([("N2", "N1")])},
+            "structure .* is now",
+        ),
+    ],
+)
+def test_another_model_is_refused(quick, pair, before, change, message):
+    model = quick(warm_start=True, **before).fit(pair)
+    bound = model.score(pair)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**change).fit(pair)
+    assert model.score(pair) == bound  # the fit that was to be continued is still there
+    kept = {name: getattr(clone(quick(**before)), name) for name in change}
+    if "encoders" not in before:  # clones of modules are other modules
+        assert model.set_params(**kept).fit(pair).n_iter_ == 6
+
+
+def test_other_data_is_refused(quick, pair):
+    images, curves = pair
+    model = quick(warm_start=True).fit(pair)
+    for X, message in (
+        ([images], "list of one modality"),
+        (images, "X is one array"),
+        ([images, curves[:, :3]], r"samples of shape \(3,\), but CausalPIMA was fitted"),
+        ([a.astype(np.float32) for a in pair], "the dtype of X is now .*float32.*not .*float64"),
+        ([images[:1], curves[:1]], "minimum of 2 is required to fit"),
+        ([images, None], "missing .* in all samples"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X)
+    assert model.fit(pair).n_iter_ == 6
+
+
+def test_what_may_change(quick, pair):
+    """Parameters of training, of how the graph is settled, and what is known about edges."""
+    model = quick(warm_start=True).fit(pair)
+    changes = {
+        "structure": "gradient",
+        "covariance_type": "tied",
+        "learning_rate": 0.1,
+        "batch_size": 20,
+        "forbidden_edges": [("N1", "N2"), ("N2", "N1")],
+        "random_state": 5,
+        "init": "linear",
+    }
+    model.set_params(**changes).fit(pair)
+    assert model.n_iter_ == 6
+    assert model.dag_.number_of_edges() == 0
+    assert model.edge_probabilities_ is None
+    assert model.cluster_covariances_.shape == (2, 2)
+
+
+def test_interventions_may_come_and_go(quick, pair):
+    group = np.repeat(np.arange(4), 15)
+    known = np.where(np.arange(60)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
+    which = np.where(np.arange(60) % 4 == 0, "N2", None)
+    model = quick(warm_start=True).fit(pair)
+    model.fit(pair, known_nodes=known, interventions=which)
+    assert np.isfinite(model.history_["objective"]).all()
+    model.fit(pair)
+    assert model.n_iter_ == 9
+    assert not model._state["prior.set_logs"].any()
+
+
+def test_a_law_that_diverged_is_tried_again(quick, pair):
+    expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
+    model = quick(experts=[None, expert], warm_start=True, learning_rate=1e9, pretraining_epochs=0)
+    with pytest.warns(ExpertWarning, match="diverged in epoch 1 of training"):
+        model.fit(pair)
+    model.set_params(learning_rate=1e-3).fit(pair)
+    assert model.n_iter_ == 4
+    assert np.isfinite(model.lower_bound_)
