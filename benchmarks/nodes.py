@@ -325,8 +325,11 @@ def main() -> None:
         if not matches:
             parser.error(f"no row has {part!r} in its name; there are {list(table)}")
         chosen.update({name: table[name] for name in table if name in matches})
-    methods = ["fit", *BASELINES, "oracle", *["paper"] * arguments.paper]
-    run_table(chosen, arguments.seeds, arguments.only or methods, arguments.out)
+    methods = arguments.only or ["fit", *BASELINES, "oracle", *["paper"] * arguments.paper]
+    unstated = [name for name, row in chosen.items() if row.paper_rate is None]
+    if unstated and any(method.startswith(PAPER_RATE) for method in methods):
+        parser.error(f"the paper prints no learning rate for {unstated}")
+    run_table(chosen, arguments.seeds, methods, arguments.out)
 
 
 if __name__ == "__main__":

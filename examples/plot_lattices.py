@@ -57,9 +57,9 @@ X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
 # *The paper's settings*: all that Table 3 and Appendix B.2 print. They print neither the number of
 # epochs, nor the size of batches, nor the optimizer: these are our defaults (10 epochs of
 # pre-training and 50 of training, Adam, 128). One learning rate is printed, so that it is the
-# graph's, too. Three things are ours: the strides of the networks (the printed ones do not lead back
-# to 32 x 32 pixels), the law's start from a fit in the first clusters, and what the law says of a
-# sample, which counts for its responsibilities. The same settings run with our default learning
+# graph's, too. Three things are ours: the strides of the networks (the printed ones do not lead
+# back to 32 x 32 pixels), the law's start from a fit in the first clusters, and that what the law
+# says of a sample counts for its responsibilities. The same settings run with our default learning
 # rates, too.
 strain = lattices.curve_points
 law = piecewise_linear(2, intercept=False)
