@@ -12,10 +12,10 @@ lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
 # Preparation
 # -----------
 # As in Appendix B.2: images of 32 x 32 whose pixels have zero mean and unit variance, flips along
-# each axis, and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa, since the
-# estimator scales inside and gives the parameters of the law back in these units. Each flip comes
-# with a copy of its curve, so that standard errors of the parameters are half of what they should
-# be: multiply them by 2.
+# each axis (and both), and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa,
+# since the estimator scales inside and gives the parameters of the law back in these units. Each
+# flip comes with a copy of its curve, so that standard errors of the parameters are half of what
+# they should be: multiply them by 2.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -61,6 +61,11 @@ X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
 # back to 32 x 32 pixels), the law's start from a fit in the first clusters, and that what the law
 # says of a sample counts for its responsibilities. The same settings run with our default learning
 # rates, too.
+#
+# What came out: the defaults find the lattice and the arrow. With the paper's settings no node is
+# the lattice at either rate (0.72 and 0.84 of the samples that train; eight and nine samples are
+# too few to judge by). Cells follow the curves: one of them holds all octets and gyroids whose
+# curves come close. More seeds are in :doc:`/benchmarks`.
 strain = lattices.curve_points
 law = piecewise_linear(2, intercept=False)
 default = CausalPIMA(
@@ -116,6 +121,15 @@ for name, est in fits.items():
         est.fit(X)
     print(f"{name:48s} " + "  ".join(f"{accuracy(est, r):7.3f}" for r in (train, validation, test)))
 
+print("Octets and gyroids in each component")
+for name, est in fits.items():
+    counts = [
+        f"{''.join(map(str, states))}: {np.bincount(own, minlength=2) // 4}"
+        for component, states in enumerate(est.cluster_states_)
+        for own in [factors[est.labels_ == component, 0]]
+    ]
+    print(f"{name:23s} " + "  ".join(counts))
+
 # %%
 # What the law learned
 # --------------------
@@ -150,9 +164,9 @@ for name, est in fits.items():
 # ----------------------
 # In panel (a) the latent space with two standard deviations of each cluster, octets blue and
 # gyroids red; in (b) the curves and the law of each cluster; in (c) the graph, in (d) its tables;
-# in (e) the mean of each cluster as an image. Above the defaults, below the paper's settings. With
-# the defaults the latent space holds what the images show, the lattice: the profile of the curve is
-# left to the law, and clusters that differ in it alone overlap there.
+# in (e) the mean of each cluster as an image. One row per fit; numbers such as 01 are the outcomes
+# of N1 and N2. With the defaults the latent space holds what the images show, the lattice: the
+# profile of the curve is left to the law, and clusters that differ in it alone overlap there.
 COLOURS = np.array(["tab:blue", "tab:red"])
 lattice = lattices.factors[train, 0]
 
@@ -170,7 +184,18 @@ def draw_latent(axis, est):
         centre = est.cluster_means_[component]
         size = 4 * np.sqrt(values[::-1])  # two standard deviations to either side
         axis.add_patch(Ellipse(centre, *size, angle=angle, fc="grey", ec="black", alpha=0.3))
-        axis.annotate("".join(map(str, est.cluster_states_[component])), centre, weight="bold")
+        states = est.cluster_states_[component]
+        axis.annotate(  # beside the centre, in a direction for each cell: clusters may coincide
+            "".join(map(str, states)),
+            centre,
+            40 * states[::-1] - 20,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            weight="bold",
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "alpha": 0.8, "lw": 0},
+            arrowprops={"arrowstyle": "-", "lw": 0.8},
+        )
     axis.set(title="(a) latent space", xticks=[], yticks=[])
 
 
@@ -178,12 +203,16 @@ def draw_curves(axis, est):
     """Draw the curves by lattice, and the law of each component."""
     for k in (0, 1):
         axis.plot(strain, lattices.curves[train][lattice == k].T, c=COLOURS[k], lw=0.4, alpha=0.5)
-    laws = est.expert_params_["modality1"]
+    laws, ends = est.expert_params_["modality1"], []
     for component in np.unique(est.labels_):
         before, after, knot = (laws[name][component] for name in lattices.law_names)
         stress = before * np.minimum(strain, knot) + after * np.maximum(strain - knot, 0)
         axis.plot(strain, stress, "k--", lw=1.5)
-        axis.annotate("".join(map(str, est.cluster_states_[component])), (0.302, stress[-1]))
+        ends.append((stress[-1], "".join(map(str, est.cluster_states_[component]))))
+    height = -np.inf
+    for end, states in sorted(ends):
+        height = max(end, height + 0.9)  # apart, where laws end close to each other
+        axis.annotate(states, (0.305, height), va="center")
     axis.set(title="(b) curves and laws", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
 
 
@@ -220,16 +249,22 @@ def draw_means(axis, est):
     order = np.lexsort(est.cluster_states_.T[::-1])
     decoded = est.inverse_transform(est.cluster_means_)[0][order].reshape(2, 2, 32, 32)
     axis.imshow(np.block([[*row] for row in decoded]), cmap="gray")
+    axis.axhline(31.5, c="white", lw=3)
+    axis.axvline(31.5, c="white", lw=3)
     axis.set(title="(e) means, rows N1, columns N2", xticks=[16, 48], yticks=[16, 48])
     axis.set(xticklabels=["0", "1"], yticklabels=["0", "1"])
 
 
-fig, axes = plt.subplots(2, 5, figsize=(19, 7.5), layout="constrained")
-for row, name in zip(axes, ("default", "paper's, default rates"), strict=True):
-    est = fits[name]
-    for axis, draw in zip(
-        row, (draw_latent, draw_curves, draw_graph, draw_tables, draw_means), strict=True
-    ):
+fig, axes = plt.subplots(
+    3, 5, figsize=(16, 10), layout="constrained", width_ratios=[1.2, 1.2, 0.8, 1, 1]
+)
+panels = (draw_latent, draw_curves, draw_graph, draw_tables, draw_means)
+for row, (name, est) in zip(axes, fits.items(), strict=True):
+    for axis, draw in zip(row, panels, strict=True):
         draw(axis, est)
-    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}")
+    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}", size="large")
+for kind, colour in zip(("octet", "gyroid"), COLOURS, strict=True):
+    axes[0, 1].plot([], c=colour, label=kind)
+axes[0, 1].plot([], "k--", label="law")
+axes[0, 1].legend(loc="lower right")
 plt.show()
