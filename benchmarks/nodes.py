@@ -13,7 +13,9 @@ Methods: ``fit`` (default settings but for the nodes and what a row states), ``k
 ``mixture`` (full covariances) on the first principal components of the balanced modalities,
 ``mixture-J`` on as many as there are main effects, ``oracle`` (the true cells, of which only the
 place on the grid is to be found) and, with ``--paper``, ``paper`` (the published algorithm). All
-but ``fit`` and ``paper`` lay clusters on the grid by the estimator's arrangement step.
+but ``fit`` and ``paper`` lay clusters on the grid by the estimator's arrangement step. With
+``--only paper-rate-20`` the published algorithm runs at the learning rate that the paper prints for
+the experiment, for 20 (or any number of) times the default epochs.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ FIELDS = (
 )
 TEXT = ("warned", "factor_accuracies")  # the other fields after method are numbers
 BASELINES = ("k-means", "mixture", "mixture-J")
+PAPER_RATE = "paper-rate-"  # and how many times the default epochs
 PAPER = {
     **PLANE,
     "init": "paper",
@@ -103,9 +106,29 @@ def baseline(method: str, data: Data, row: Row, seed: int) -> tuple[np.ndarray, 
     return nodes, {"gap": gap}
 
 
+def parameters_of(method: str, row: Row) -> dict:
+    """Return what the estimator is made with."""
+    if method == "fit":
+        return dict(row.parameters)
+    parameters = {**row.parameters, **PAPER, **row.paper}
+    if method.startswith(PAPER_RATE):
+        parameters.update(at_paper_rate(row.paper_rate, int(method.removeprefix(PAPER_RATE))))
+    return parameters
+
+
+def at_paper_rate(rate: float, times: int) -> dict:
+    """Return the paper's one learning rate, and ``times`` the default number of epochs.
+
+    The paper prints neither the number of epochs nor a rule to stop.
+    """
+    default = CausalPIMA().get_params()
+    epochs = {key: times * default[key] for key in ("pretraining_epochs", "max_iter")}
+    return {"learning_rate": rate, "graph_learning_rate": rate, "tol": 0, **epochs}
+
+
 def fitted(method: str, data: Data, row: Row, seed: int) -> tuple[np.ndarray, dict]:
     """Return the nodes of a fitted estimator."""
-    parameters = {**row.parameters, **(PAPER if method == "paper" else {})}
+    parameters = parameters_of(method, row)
     est = CausalPIMA(row.sizes, random_state=seed, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -135,7 +158,7 @@ def measure(name: str, row: Row, seed: int, method: str) -> dict:
     """Run one method on the data of one seed; NaN figures stand for an error."""
     data = row.load(seed)
     line = {"row": name, "seed": seed, "method": method, "nodes": math.nan}
-    run = fitted if method in ("fit", "paper") else baseline
+    run = fitted if method == "fit" or method.startswith("paper") else baseline
     start = time.perf_counter()
     try:
         nodes, report = run(method, data, row, seed)
@@ -302,8 +325,11 @@ def main() -> None:
         if not matches:
             parser.error(f"no row has {part!r} in its name; there are {list(table)}")
         chosen.update({name: table[name] for name in table if name in matches})
-    methods = ["fit", *BASELINES, "oracle", *["paper"] * arguments.paper]
-    run_table(chosen, arguments.seeds, arguments.only or methods, arguments.out)
+    methods = arguments.only or ["fit", *BASELINES, "oracle", *["paper"] * arguments.paper]
+    unstated = [name for name, row in chosen.items() if row.paper_rate is None]
+    if unstated and any(method.startswith(PAPER_RATE) for method in methods):
+        parser.error(f"the paper prints no learning rate for {unstated}")
+    run_table(chosen, arguments.seeds, methods, arguments.out)
 
 
 if __name__ == "__main__":

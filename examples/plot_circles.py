@@ -16,11 +16,13 @@ import itertools
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
+from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
-from skcausalpima.metrics import node_recovery
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.metrics import node_recovery, structural_hamming_distance
 
 circles = make_circles_images(random_state=0)
 # Two latent dimensions, as in the paper, can be drawn; the default here would be three.
@@ -112,7 +114,7 @@ nx.draw_networkx(
     est.dag_,
     positions,
     ax=graph_axis,
-    labels={node: f"{node}: {factor_of[node]}\n({accuracy_of[node]:.2f})" for node in nodes},
+    labels={node: f"{node}: {factor_of[node]}\n({accuracy_of[node]:.3f})" for node in nodes},
     node_size=2900,
     node_color="lightgrey",
     font_size=9,
@@ -127,3 +129,82 @@ table_axis.text(0.5, 0.5, "\n".join(table_lines), family="monospace", ha="center
 table_axis.set_axis_off()
 fig.savefig("plot_circles.png", dpi=120)
 print("Saved plot_circles.png")
+
+# %%
+# The paper's own settings
+# ------------------------
+# All that the paper prints of this experiment, with the place where it does. It prints neither
+# the number of epochs, nor the size of batches, nor the optimizer, nor which of its two kinds of
+# pre-training it took: these are our defaults, 10 and 50 epochs of Adam on batches of 128, and the
+# unit-normal autoencoder. Optional parts that it does not say it used (noise on the node scores, an
+# annealed temperature, extra steps) are off. One learning rate is printed, so that it is the
+# graph's, too. Data are scaled as in all fits here, by one number and a centre per pixel.
+#
+# What came out: sixty epochs at the paper's rate find nothing, all samples are in one cell. With
+# our default rates the same settings find the cells but for one (adjusted Rand index 0.84, the
+# defaults 0.97), but no node: none is above 0.77, where 0.5 is chance and the defaults have 0.99.
+# The graph, learned from these nodes, is wrong. More seeds, and more epochs at the paper's rate:
+# :doc:`/benchmarks`.
+paper = CausalPIMA(
+    node_sizes=(2, 2, 2),  # Table 3
+    latent_dim=2,  # Table 3
+    hidden_layer_sizes=(128, 64, 32, 16),  # Appendix B.1; the decoder has them in reverse
+    learning_rate=1e-6,  # Table 3
+    graph_learning_rate=1e-6,
+    init="paper",  # Section 3.3: random networks, pre-training, a mixture of what they encode
+    covariance_type="diag",  # Section 2
+    covariance_shrinkage=0,  # Eq. 17
+    modality_weights="elements",  # Eq. 15
+    responsibilities="sample",  # Eq. 16, at the sampled latent point
+    prior_expert=False,  # Eq. 4
+    structure="gradient",  # Eq. 6 to 8
+    tol=0,  # no rule to stop is printed
+    random_state=0,
+)
+default_rates = {name: est.get_params()[name] for name in ("learning_rate", "graph_learning_rate")}
+fits = {
+    "default": est,
+    "paper's settings": paper.fit(circles.images),
+    "paper's, default rates": clone(paper).set_params(**default_rates).fit(circles.images),
+}
+
+
+def same_class(fitted):
+    """Return whether the graph, its nodes named after factors, is equivalent to the true one."""
+    matched = node_recovery(circles.factors, fitted.node_labels_).permutation
+    names = dict(zip(np.array(fitted.dag_)[matched].tolist(), circles.factor_names, strict=True))
+    found = fitted.to_graph().rename_nodes(names).cpdag()
+    truth = CategoricalDAG(circles.dag, circles.cpts).cpdag()
+    return structural_hamming_distance(found, truth) == 0
+
+
+print(f"{'':23s} nodes  worst  cells (ARI)  cells with samples  graph's class")
+for name, fitted in fits.items():
+    accuracies = node_recovery(circles.factors, fitted.node_labels_).accuracies
+    rand_index = adjusted_rand_score(circles.target, fitted.labels_)
+    print(
+        f"{name:23s} {accuracies.mean():.3f}  {accuracies.min():.3f}  {rand_index:11.3f}  "
+        f"{len(np.unique(fitted.labels_)):18d}  {'right' if same_class(fitted) else 'wrong'}"
+    )
+
+# %%
+# The latent spaces of the three fits, coloured by the true cell; crosses are the means of the eight
+# components. At the paper's rate the networks hardly leave their random start in sixty epochs: that
+# panel is half a unit wide, and all means coincide. At the default rates the cells lie apart, but
+# the mixture gives two components to one of them and none to another, and which component stands
+# for which outcomes is luck.
+fig, axes = plt.subplots(1, 3, figsize=(12, 5), layout="constrained")
+for axis, (name, fitted) in zip(axes, fits.items(), strict=True):
+    dots = axis.scatter(*fitted.transform(circles.images).T, c=circles.target, cmap="tab10", s=3)
+    crosses = axis.scatter(*fitted.cluster_means_.T, c="black", marker="x", s=60)
+    axis.set(title=name, xlabel="first latent dimension")
+axes[0].set_ylabel("second latent dimension")
+cells = itertools.product(("blue", "red"), ("small", "big"), ("left", "right"))
+fig.legend(
+    [*dots.legend_elements(num=None)[0], crosses],
+    [*map(" ".join, cells), "mean of a component"],
+    loc="outside lower center",
+    ncols=5,
+)
+fig.savefig("plot_circles_paper.png", dpi=120)
+print("Saved plot_circles_paper.png")

@@ -12,16 +12,17 @@ lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
 # Preparation
 # -----------
 # As in Appendix B.2: images of 32 x 32 whose pixels have zero mean and unit variance, flips along
-# each axis, and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa, since the
-# estimator scales inside and gives the parameters of the law back in these units. Each flip comes
-# with a copy of its curve, so that standard errors of the parameters are half of what they should
-# be: multiply them by 2.
+# each axis (and both), and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa,
+# since the estimator scales inside and gives the parameters of the law back in these units. Each
+# flip comes with a copy of its curve, so that standard errors of the parameters are half of what
+# they should be: multiply them by 2.
 import warnings
 
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 from matplotlib.patches import Ellipse
+from sklearn.base import clone
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_lattices
@@ -45,19 +46,28 @@ def augmented(rows):
 X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
 
 # %%
-# Two fits
-# --------
+# Defaults and the paper's own settings
+# -------------------------------------
 # *Defaults*, with two latent dimensions so that the latent space can be drawn. The samples of a
 # cluster differ from each other by more than noise from point to point: ``scatter=True`` says that
 # the parameters of the law scatter between samples. Without it, the hundred points of a curve count
 # as a hundred independent witnesses, which outvote the image where curves of different lattices
 # come close.
 #
-# *The paper's settings*: convolutional encoders, random start, diagonal covariances, gamma at the
-# sampled latent point and noise from point to point. The law alone is ours in one respect: its
-# parameters are refitted in closed form after each epoch. At the paper's learning rate of 1.25e-5
-# fifty epochs are not enough to leave the start, so a hundred times that rate is tried too. Neither
-# finds the lattice here: the law fits the curves, and the images have no say against it.
+# *The paper's settings*: all that Table 3 and Appendix B.2 print. They print neither the number of
+# epochs, nor the size of batches, nor the optimizer: these are our defaults (10 epochs of
+# pre-training and 50 of training, Adam, 128). One learning rate is printed, so that it is the
+# graph's, too. Three things are ours: the strides of the networks (the printed ones do not lead
+# back to 32 x 32 pixels), the law's start from a fit in the first clusters, and that what the law
+# says of a sample counts for its responsibilities. The same settings run with our default learning
+# rates, too.
+#
+# What came out: the defaults find the lattice, and the edge to the other node (which way it points
+# two nodes cannot tell). With the paper's settings no node is the lattice: one agrees with it in
+# 0.72 of the samples that train, at our default rates in 0.84 (eight and nine others are too few to
+# judge by). At the paper's rate the four laws stay the mean of all curves for sixty epochs. At our
+# rates cells follow the curves: one of them holds ten octets and twelve gyroids, whose curves come
+# close. More seeds: :doc:`/benchmarks`.
 strain = lattices.curve_points
 law = piecewise_linear(2, intercept=False)
 default = CausalPIMA(
@@ -67,26 +77,28 @@ default = CausalPIMA(
     random_state=0,
 )
 paper = CausalPIMA(
-    (2, 2),
-    latent_dim=2,
-    experts=[None, ExpertDecoder(law, strain)],
-    encoders="conv",
-    decoders=["conv", None],
-    init="paper",
-    covariance_type="diag",
-    covariance_shrinkage=0,
-    modality_weights="elements",
-    responsibilities="sample",
-    prior_expert=False,
-    structure="gradient",
-    learning_rate=1.25e-5,
-    max_iter=50,
+    node_sizes=(2, 2),  # Table 3
+    latent_dim=2,  # Table 3
+    encoders="conv",  # Appendix B.2, for images and curves
+    decoders=["conv", None],  # Appendix B.2, for images
+    experts=[None, ExpertDecoder(law, strain, refit=False)],  # Section 3.2: trained by gradient
+    learning_rate=1.25e-5,  # Table 3
+    graph_learning_rate=1.25e-5,
+    init="paper",  # Section 3.3: random networks, pre-training, a mixture of what they encode
+    covariance_type="diag",  # Section 2
+    covariance_shrinkage=0,  # Eq. 17
+    modality_weights="elements",  # Eq. 15
+    responsibilities="sample",  # Eq. 16, at the sampled latent point
+    prior_expert=False,  # Eq. 4
+    structure="gradient",  # Eq. 6 to 8
+    tol=0,  # no rule to stop is printed
     random_state=0,
 )
+default_rates = {n: default.get_params()[n] for n in ("learning_rate", "graph_learning_rate")}
 fits = {
     "default": default,
     "paper's settings": paper,
-    "paper's, rate 1.25e-3": CausalPIMA(**(paper.get_params() | {"learning_rate": 1.25e-3})),
+    "paper's, default rates": clone(paper).set_params(**default_rates),
 }
 
 
@@ -110,6 +122,15 @@ for name, est in fits.items():
         warnings.simplefilter("ignore", ArrangementWarning)
         est.fit(X)
     print(f"{name:48s} " + "  ".join(f"{accuracy(est, r):7.3f}" for r in (train, validation, test)))
+
+print("Octets and gyroids in each component")
+for name, est in fits.items():
+    counts = [
+        f"{''.join(map(str, states))}: {np.bincount(own, minlength=2) // 4}"
+        for component, states in enumerate(est.cluster_states_)
+        for own in [factors[est.labels_ == component, 0]]
+    ]
+    print(f"{name:23s} " + "  ".join(counts))
 
 # %%
 # What the law learned
@@ -145,9 +166,9 @@ for name, est in fits.items():
 # ----------------------
 # In panel (a) the latent space with two standard deviations of each cluster, octets blue and
 # gyroids red; in (b) the curves and the law of each cluster; in (c) the graph, in (d) its tables;
-# in (e) the mean of each cluster as an image. Above the defaults, below the paper's settings. With
-# the defaults the latent space holds what the images show, the lattice: the profile of the curve is
-# left to the law, and clusters that differ in it alone overlap there.
+# in (e) the mean of each cluster as an image. One row per fit; numbers such as 01 are the outcomes
+# of N1 and N2. With the defaults the latent space holds what the images show, the lattice: the
+# profile of the curve is left to the law, and clusters that differ in it alone overlap there.
 COLOURS = np.array(["tab:blue", "tab:red"])
 lattice = lattices.factors[train, 0]
 
@@ -165,7 +186,18 @@ def draw_latent(axis, est):
         centre = est.cluster_means_[component]
         size = 4 * np.sqrt(values[::-1])  # two standard deviations to either side
         axis.add_patch(Ellipse(centre, *size, angle=angle, fc="grey", ec="black", alpha=0.3))
-        axis.annotate("".join(map(str, est.cluster_states_[component])), centre, weight="bold")
+        states = est.cluster_states_[component]
+        axis.annotate(  # beside the centre, in a direction for each cell: clusters may coincide
+            "".join(map(str, states)),
+            centre,
+            40 * states[::-1] - 20,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            weight="bold",
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "alpha": 0.8, "lw": 0},
+            arrowprops={"arrowstyle": "-", "lw": 0.8},
+        )
     axis.set(title="(a) latent space", xticks=[], yticks=[])
 
 
@@ -173,12 +205,16 @@ def draw_curves(axis, est):
     """Draw the curves by lattice, and the law of each component."""
     for k in (0, 1):
         axis.plot(strain, lattices.curves[train][lattice == k].T, c=COLOURS[k], lw=0.4, alpha=0.5)
-    laws = est.expert_params_["modality1"]
+    laws, ends = est.expert_params_["modality1"], []
     for component in np.unique(est.labels_):
         before, after, knot = (laws[name][component] for name in lattices.law_names)
         stress = before * np.minimum(strain, knot) + after * np.maximum(strain - knot, 0)
         axis.plot(strain, stress, "k--", lw=1.5)
-        axis.annotate("".join(map(str, est.cluster_states_[component])), (0.302, stress[-1]))
+        ends.append((stress[-1], "".join(map(str, est.cluster_states_[component]))))
+    height = -np.inf
+    for end, states in sorted(ends):
+        height = max(end, height + 0.9)  # apart, where laws end close to each other
+        axis.annotate(states, (0.305, height), va="center")
     axis.set(title="(b) curves and laws", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
 
 
@@ -215,16 +251,22 @@ def draw_means(axis, est):
     order = np.lexsort(est.cluster_states_.T[::-1])
     decoded = est.inverse_transform(est.cluster_means_)[0][order].reshape(2, 2, 32, 32)
     axis.imshow(np.block([[*row] for row in decoded]), cmap="gray")
+    axis.axhline(31.5, c="white", lw=3)
+    axis.axvline(31.5, c="white", lw=3)
     axis.set(title="(e) means, rows N1, columns N2", xticks=[16, 48], yticks=[16, 48])
     axis.set(xticklabels=["0", "1"], yticklabels=["0", "1"])
 
 
-fig, axes = plt.subplots(2, 5, figsize=(19, 7.5), layout="constrained")
-for row, name in zip(axes, ("default", "paper's, rate 1.25e-3"), strict=True):
-    est = fits[name]
-    for axis, draw in zip(
-        row, (draw_latent, draw_curves, draw_graph, draw_tables, draw_means), strict=True
-    ):
+fig, axes = plt.subplots(
+    3, 5, figsize=(16, 10), layout="constrained", width_ratios=[1.2, 1.2, 0.8, 1, 1]
+)
+panels = (draw_latent, draw_curves, draw_graph, draw_tables, draw_means)
+for row, (name, est) in zip(axes, fits.items(), strict=True):
+    for axis, draw in zip(row, panels, strict=True):
         draw(axis, est)
-    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}")
+    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}", size="large")
+for kind, colour in zip(("octet", "gyroid"), COLOURS, strict=True):
+    axes[0, 1].plot([], c=colour, label=kind)
+axes[0, 1].plot([], "k--", label="law")
+axes[0, 1].legend(loc="lower right")
 plt.show()
