@@ -621,6 +621,7 @@ def test_metadata_routing(model, arrays):
     with sklearn.config_context(enable_metadata_routing=True):
         assert_array_equal(clone(model).fit(arrays).transform(arrays), expected)
         model.set_params(prep__image=StandardScaler().set_fit_request(sample_weight=True))
+        model["pima"].set_fit_request(sample_weight=False)
         model.fit(arrays, sample_weight=weight)
         remainder = ModalityTransformer(
             {"age": "drop"}, remainder=StandardScaler().set_fit_request(sample_weight=True)

@@ -139,9 +139,9 @@ def known_nodes():
 
 
 def routed(model, X, y):
-    """``known_nodes`` reach the fits, ``sample_weight`` the scores, split as the samples are."""
+    """What is known reaches the fits, weights both fits and scores, split as the samples are."""
     with config_context(enable_metadata_routing=True):
-        asking = clone(model).set_fit_request(known_nodes=True)
+        asking = clone(model).set_fit_request(known_nodes=True, sample_weight=True)
         asking.set_score_request(sample_weight=True)
         params = {"known_nodes": known_nodes(), "sample_weight": np.arange(60.0)}
         scores = cross_validate(asking, X, cv=2, params=params)["test_score"]
