@@ -69,7 +69,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Modalities that are decoded by a law instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
         of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
-        started at 1. A law per cluster has its say in which component a sample belongs to.
+        started at 1. A law per cluster has its say in which component a sample belongs to. The
+        entry of such a modality in ``decoders`` must be None.
     encoders, decoders : {"mlp", "conv", ..}, or one entry per modality, default=None
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
@@ -91,7 +92,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         has none, but then a sample needs at least one observed modality.
     scale : {"modality", "feature", None}, or one per modality, default="modality"
         ``"modality"`` centres each element and divides the modality by one number, its root mean
-        variance. ``"feature"`` divides each element by its own. None leaves the data as it is.
+        variance. ``"feature"`` divides each element by its own. None leaves the data as it is. A
+        mapping must have all names.
         Scores and outputs are in the units of the data in any case.
     modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
         What the modalities count for in training. ``"elements"`` is the plain bound, in which a
@@ -161,7 +163,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     n_mixture_updates : int, default=1
         Block-coordinate updates after each epoch.
     max_iter : int, default=50
-        Largest number of training epochs.
+        Largest number of training epochs, of each fit.
     tol : float, default=1e-3
         Training stops when the bound has not risen by this many nats per sample for
         ``n_iter_no_change`` epochs; 0 never stops early.
@@ -183,7 +185,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as ``temperature`` is a
         schedule over each fit). ``history_`` and ``n_iter_`` count all of them. The data may be
         other samples of the same shapes and dtype, and are scaled as the first were; what
-        determines the model must not change. See the user guide.
+        determines the model must not change. The state of training goes along into pickles and
+        into files of :meth:`save`. See the user guide.
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -243,16 +246,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     arrangement_ : SimpleNamespace or None
         How clusters were laid on the grid (None unless ``init="arranged"`` and there are several
-        nodes): ``misfit``, the part of the variation between cluster means that effects of single
+        nodes, and at most 128 cells): ``misfit``, the part of the variation between cluster means that effects of single
         nodes leave unexplained, ``gap``, the misfit of the next best arrangement relative to it,
         ``ties``, ``node_shares``, the part that each node explains, ``agreement`` of the candidate
         starts with the chosen one, and the ``smallest_share`` of the samples in any cell.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
-        two components that hold samples; ``occupancy``, the share of the training samples in each
-        (of their weights);
-        ``empty``, the components without any; ``merged``, pairs of components whose ratio is below
-        1, of shape (n_pairs, 2).
+        two components that hold samples; ``occupancy``, the share of the training samples (of
+        their weights) in each; ``empty``, the components without any; ``merged``, pairs of
+        components whose ratio is below 1, of shape (n_pairs, 2).
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
@@ -263,7 +265,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
-        ``score`` of the training data with the same ``sample_weight``.
+        ``score`` of the training data with the same ``sample_weight``, up to rounding.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch.

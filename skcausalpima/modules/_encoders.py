@@ -161,7 +161,7 @@ class MLPEncoder(nn.Module):
 
 
 def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, width: int) -> Tensor:
-    """Encode one modality; in training its observed rows alone.
+    r"""Encode one modality; in training its observed rows alone.
 
     Missing rows hold zeros, which must not enter the statistics of batch normalization. A single
     row has no statistics: running averages take their place.
@@ -170,7 +170,7 @@ def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, widt
     ----------
     encoder : torch.nn.Module
         Of the modality.
-    x : Tensor of shape (n_samples, *shape)
+    x : Tensor of shape (n_samples, \*shape)
         The modality.
     observed : Tensor of bool of shape (n_samples,) or None
         Which samples have it; None for all.
