@@ -246,10 +246,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     arrangement_ : SimpleNamespace or None
         How clusters were laid on the grid (None unless ``init="arranged"`` and there are several
-        nodes, and at most 128 cells): ``misfit``, the part of the variation between cluster means that effects of single
-        nodes leave unexplained, ``gap``, the misfit of the next best arrangement relative to it,
-        ``ties``, ``node_shares``, the part that each node explains, ``agreement`` of the candidate
-        starts with the chosen one, and the ``smallest_share`` of the samples in any cell.
+        nodes, and at most 128 cells): ``misfit``, the part of the variation between cluster means
+        that effects of single nodes leave unexplained, ``gap``, the misfit of the next best
+        arrangement relative to it, ``ties``, ``node_shares``, the part that each node explains,
+        ``agreement`` of the candidate starts with the chosen one, and the ``smallest_share`` of the
+        samples in any cell.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of
