@@ -32,7 +32,8 @@ def resolve_experts(
         where = f"experts[{name!r}]"
         if decoders[m] is not None:
             raise ValueError(
-                f"modality {name!r} has both a decoder and an expert: leave one of them None."
+                f"modality {name!r} has both a decoder and an expert: leave one of them None (a "
+                "word as decoders is for all modalities: pass a list or mapping instead)."
             )
         if not isinstance(resolved[m], ExpertDecoder):
             resolved[m] = _bare(resolved[m], where, shape)

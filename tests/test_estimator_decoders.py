@@ -279,7 +279,7 @@ def test_encoders_return_one_tensor(quick, pair):
         ({"decoder_variance": "free"}, "'decoder_variance' parameter of CausalPIMA must be"),
         (
             {"decoders": "cluster_mlp", "experts": [None, line]},
-            "'modality1' has both a decoder and an expert",
+            "'modality1' has both a decoder and an expert: .*a word as decoders is for all",
         ),
     ],
 )
