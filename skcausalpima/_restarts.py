@@ -10,6 +10,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from ._parameters import PARAMETER_CONSTRAINTS
 from ._run_start import StartSample
 from ._runs import Run, run
 from ._setup import Setup
@@ -52,10 +53,12 @@ def best_run(
     """
     if len(seeds) == 1:
         return run(params, setup, data, start, seeds[0], "start 1")
-    plain = SimpleNamespace(**params.get_params(deep=False))  # without what an earlier fit left
+    # Without what an earlier fit left. The constructor of a subclass may take other parameters.
+    plain = SimpleNamespace(**{name: getattr(params, name) for name in PARAMETER_CONSTRAINTS})
     sent, caller = SentOnce(data), os.getpid()
+    begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
     calls = (
-        delayed(_run_one)(caller, plain, setup, sent, start, seed, f"start {number + 1}")
+        delayed(_run_one)(caller, plain, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
     best = None
@@ -68,12 +71,16 @@ def best_run(
 
 
 def _run_one(
-    caller: int, params: Any, setup: Setup, sent: SentOnce, *arguments: Any
+    caller: int, params: Any, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
 ) -> tuple[Run, list[Warning]]:
-    """Run once; in a worker, catch the warnings, which would not reach the user from there."""
+    """Run once; in a worker, catch the warnings, which would not reach the user from there.
+
+    ``begin`` has its data as `SentOnce`, too.
+    """
+    start = begin._replace(data=begin.data.data)
     if os.getpid() == caller:
-        return run(params, setup, sent.data, *arguments), []
+        return run(params, setup, sent.data, start, *arguments), []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = run(params, setup, sent.data, *arguments)
+        result = run(params, setup, sent.data, start, *arguments)
     return result, [warning.message for warning in caught]
