@@ -617,3 +617,14 @@ def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     assert copy.n_iter_ == 5
     assert_same(copy.transform(pair), whole.transform(pair))
     assert_same(copy.lower_bound_, whole.lower_bound_)
+
+
+@pytest.mark.parametrize("law", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
+def test_a_loaded_law_is_the_law_of_the_fit(quick, pair, tmp_path, law):
+    est = quick(experts=[None, law], warm_start=True).fit(pair)
+    est.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model").fit(pair)
+    assert loaded.n_iter_ == 6
+    assert_same(outputs(est.fit(pair), pair), outputs(loaded, pair))
+    with pytest.raises(ValueError, match="experts is now"):
+        loaded.set_params(experts=[None, piecewise_linear(3)]).fit(pair)
