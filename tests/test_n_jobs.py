@@ -190,6 +190,28 @@ def test_a_constructor_of_your_own(pair, n_jobs):
     assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
+    options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
+    expected = quick(**options).fit(pair)
+    with torch.no_grad():
+        model = quick(**options, n_jobs=n_jobs).fit(pair)
+        assert not torch.is_grad_enabled()
+    assert_same_fits(model, expected, pair)
+
+
+def test_workers_have_the_default_dtype_of_the_caller(quick, pair):
+    """In it modules and start values are made."""
+    try:
+        torch.set_default_dtype(torch.float64)
+        expected = quick(n_init=2, encoders=[dropout(), None]).fit(pair)
+        model = quick(n_init=2, encoders=[dropout(), None], n_jobs=2).fit(pair)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_same_fits(model, expected, pair)
+    assert_same_fits(quick(n_init=2, n_jobs=2).fit(pair), quick(n_init=2).fit(pair), pair)
+
+
 def test_one_start_needs_no_workers(quick, pair, fitted, monkeypatch):
     monkeypatch.setattr("skcausalpima._restarts.Parallel", None)
     assert quick(n_jobs=2).fit(pair).lower_bound_ == fitted.lower_bound_

@@ -286,6 +286,13 @@ def test_other_data_is_refused(quick, pair):
     assert model.fit(pair).n_iter_ == 6
 
 
+def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fitted):
+    model = quick(max_iter=1, warm_start=True).fit(pair).set_params(max_iter=2)
+    with torch.no_grad():
+        model.fit(pair)
+    assert_same_fits(model, fitted, pair)
+
+
 def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
     flat = np.hstack([array.reshape(60, -1) for array in pair])
     model = quick(warm_start=True, modality_shapes=[(3, 2), (4,)]).fit(flat)
