@@ -1158,7 +1158,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         if setup.rows is not None:
             self._label_rows(model, given, setup.rows)
         values = self._bounds(model, data, modalities)
-        self.lower_bound_ = float(np.average(values, weights=setup.weights))
+        self.lower_bound_ = float(np.average(values.astype(np.float64), weights=setup.weights))
 
     def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
         """Turn the labels of the rows that were trained on into those of all rows of X."""

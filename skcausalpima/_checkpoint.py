@@ -175,7 +175,7 @@ def check_continues(
     then = built | checkpoint.settings
     now = architecture(params, setup, built["predict_variances"]) | fixed_settings(params, setup)
     changed = [
-        f"{_PARAMETERS.get(key, key)} is now {reprlib.repr(now[key])}, not {reprlib.repr(old)}"
+        f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
         for key, old in then.items()
         if _comparable(now[key]) != _comparable(old)
     ]
@@ -184,6 +184,14 @@ def check_continues(
             f"warm_start=True continues the last fit, but {'; '.join(changed)}: set it back, or "
             "set warm_start=False to start afresh."
         )
+
+
+def _change(new: Any, old: Any) -> str:
+    """Say in words what a setting is, and what it was."""
+    now, then = reprlib.repr(new), reprlib.repr(old)
+    if now != then:
+        return f"{now}, not {then}"
+    return f"another {now} (functions, modules, and what is stated of laws, must be the same)"
 
 
 def _comparable(value: Any) -> Any:

@@ -117,6 +117,12 @@ def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
     Modalities
         What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
     """
+    stated, fitted = estimator.modality_shapes, [tuple(s) for s in estimator.modality_shapes_in_]
+    if stated is not None and check_shapes(stated) != fitted:
+        raise ValueError(
+            f"warm_start=True continues the last fit, but modality_shapes is now {stated}, not "
+            f"{fitted}: set it back, or set warm_start=False to start afresh."
+        )
     modalities = read_modalities(estimator, X, reset=False)
     _check_n_samples(modalities.n_samples)
     check_observed(modalities.observed, modalities.names)

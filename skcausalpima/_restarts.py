@@ -6,10 +6,12 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from joblib import Parallel, delayed
 
+from ._parameters import PARAMETER_CONSTRAINTS
 from ._run_start import StartSample
 from ._runs import Run, run
 from ._setup import Setup
@@ -33,6 +35,13 @@ class SentOnce:
         return self._reduced
 
 
+class Caller(NamedTuple):
+    """The process that called ``fit``, and what workers must take over from it."""
+
+    process: int
+    default_dtype: torch.dtype
+
+
 def _received(rebuild: Callable, arguments: tuple) -> SentOnce:
     """Undo the pickling."""
     return SentOnce(rebuild(*arguments))
@@ -52,10 +61,12 @@ def best_run(
     """
     if len(seeds) == 1:
         return run(params, setup, data, start, seeds[0], "start 1")
-    plain = SimpleNamespace(**params.get_params(deep=False))  # without what an earlier fit left
-    sent, caller = SentOnce(data), os.getpid()
+    # Without what an earlier fit left. The constructor of a subclass may take other parameters.
+    plain = SimpleNamespace(**{name: getattr(params, name) for name in PARAMETER_CONSTRAINTS})
+    sent, caller = SentOnce(data), Caller(os.getpid(), torch.get_default_dtype())
+    begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
     calls = (
-        delayed(_run_one)(caller, plain, setup, sent, start, seed, f"start {number + 1}")
+        delayed(_run_one)(caller, plain, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
     best = None
@@ -68,12 +79,21 @@ def best_run(
 
 
 def _run_one(
-    caller: int, params: Any, setup: Setup, sent: SentOnce, *arguments: Any
+    caller: Caller, params: Any, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
 ) -> tuple[Run, list[Warning]]:
-    """Run once; in a worker, catch the warnings, which would not reach the user from there."""
-    if os.getpid() == caller:
-        return run(params, setup, sent.data, *arguments), []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = run(params, setup, sent.data, *arguments)
+    """Run once; in a worker, catch the warnings, which would not reach the user from there.
+
+    ``begin`` has its data as `SentOnce`, too.
+    """
+    start = begin._replace(data=begin.data.data)
+    if os.getpid() == caller.process:
+        return run(params, setup, sent.data, start, *arguments), []
+    own_dtype = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(caller.default_dtype)  # that modules and start values are made in
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = run(params, setup, sent.data, start, *arguments)
+    finally:
+        torch.set_default_dtype(own_dtype)
     return result, [warning.message for warning in caught]

@@ -64,7 +64,7 @@ def run(
     ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
     ``label`` is for what is printed.
     """
-    with seeded_modules(setup.device, seed):
+    with torch.enable_grad(), seeded_modules(setup.device, seed):  # even if the caller has none
         started = start_run(params, setup, data, start, seed, label)
         return _train_and_settle(params, setup, data, started, label)
 
@@ -81,7 +81,7 @@ def resume(
 
     ``built`` is the architecture of the model.
     """
-    with seeded_modules(setup.device, 0):
+    with torch.enable_grad(), seeded_modules(setup.device, 0):
         started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
         return _train_and_settle(params, setup, data, started, label)
 

@@ -16,7 +16,7 @@ from ._model_state import build_model
 from ._module_checks import check_modules
 from ._parameters import NETWORKS, per_modality
 from ._plain_values import Code, StoredExpert, expert_settings, pack
-from .modules import ExpertDecoder, layer_sizes, spatial_shape
+from .modules import ExpertDecoder, VarianceDecoder, layer_sizes, spatial_shape
 
 #: What may hold code, and so may be passed to ``load``.
 HOLDS_CODE = ("experts", "encoders", "decoders")
@@ -166,9 +166,23 @@ def check_model(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]
             what = _readable(name, architecture)
             raise ValueError(f"{what} was {found}, but this model has {expected}")
     if _code_prefixes(architecture):
-        # Networks stand in for laws, which are no function of the latent point.
-        model = build_model(**architecture, generator=torch.Generator(), stand_ins=True)
-        check_modules(model, architecture["names"], architecture["latent_dim"])
+        _check_code(architecture)
+
+
+def _check_code(architecture: Mapping[str, Any]) -> None:
+    """Raise where a module of the user's returns something else than that of the fit."""
+    names, stored = architecture["names"], architecture["predict_variances"]
+    is_code = [not (e is None or isinstance(e, str)) for e in architecture["decoders"]]
+    own = [pair and not code for pair, code in zip(stored, is_code, strict=True)]
+    # Networks stand in for laws, which are no function of the latent point.
+    tried = architecture | {"predict_variances": own}
+    model = build_model(**tried, generator=torch.Generator(), stand_ins=True)
+    check_modules(model, names, architecture["latent_dim"])
+    for name, decoder, was_pair in zip(names, model.decoders, stored, strict=True):
+        if isinstance(decoder, VarianceDecoder) != was_pair:
+            outputs = ("a pair, means and log-variances", "one tensor, means alone")
+            then, now = outputs if was_pair else outputs[::-1]
+            raise ValueError(f"decoders[{name!r}] returned {then}, and now returns {now}")
 
 
 def check_numbers(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:

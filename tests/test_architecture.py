@@ -71,7 +71,7 @@ MAY_IMPORT = {
     "_checkpoint": {*NUMERICS, *FITTING, "_scaling"},
     "_run_start": FITTING,
     "_runs": {*FITTING, "_checkpoint", "_run_start"},
-    "_restarts": {"_run_start", "_runs", "_setup", "_training_data"},
+    "_restarts": {"_parameters", "_run_start", "_runs", "_setup", "_training_data"},
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
     "_plain_values": {"_expert_table", "_scaling", "modules"},

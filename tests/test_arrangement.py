@@ -111,7 +111,7 @@ def test_search_finds_what_enumeration_finds(monkeypatch, sizes, n_clusters):
         ((8, 8), 64, 1),
         ((4, 4, 4), 64, 2),
         ((2, 2, 2, 2), 14, 5),
-        ((2,) * 6, 60, 2),
+        pytest.param((2,) * 6, 60, 2, marks=pytest.mark.slow),
     ],
 )
 def test_true_arrangement_of_large_noisy_grids_is_found(sizes, n_clusters, n_trials):

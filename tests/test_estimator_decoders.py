@@ -194,6 +194,7 @@ def bent(n_samples, random_state):
     return [table, curves + 0.3 * rng.normal(size=(n_samples, 10))], group
 
 
+@pytest.mark.slow
 def test_groups_that_differ_in_their_decoders_alone_are_found():
     """Which one network for all cannot tell apart: measured .93-.98 against .58-.64 (3 seeds)."""
     (X, _), (new, group) = bent(600, 1), bent(600, 101)
@@ -215,6 +216,7 @@ def noisy_groups(n_samples, random_state):
     return table, deviations
 
 
+@pytest.mark.slow
 def test_predicted_deviations_are_those_of_the_generator():
     """Within 15 % for each group and element; each has a standard error of 3 %."""
     table, truth = noisy_groups(1000, 0)

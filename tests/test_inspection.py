@@ -343,6 +343,7 @@ def assert_same(first, second):
     assert list(first.dag.edges(data="confidence")) == list(second.dag.edges(data="confidence"))
 
 
+@pytest.mark.slow
 def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
     before = contents(fitted), torch.get_num_threads(), torch.get_rng_state().tolist()
     numpy_state = global_state()
@@ -471,7 +472,7 @@ def test_statistics_are_scipys_and_scikit_learns():
 
 
 @pytest.mark.parametrize("measure", ["cramers_v", "nmi"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
 def test_p_values_are_those_of_all_permutations(measure, seed):
     """Within 5 standard errors of 20 000 draws."""
     rng = np.random.default_rng(seed)

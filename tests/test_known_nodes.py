@@ -348,6 +348,7 @@ def named_share(seed, share, factor, swap=False, **parameters):
     return (model.predict_nodes(images)[rest, 0] == column[rest]).mean()
 
 
+@pytest.mark.slow
 def test_five_percent_of_one_factor_name_node_zero():
     assert named_share(300, 0.05, factor=2) >= 0.95
 

@@ -135,6 +135,7 @@ def test_three_groups(quick, groups):
     assert_array_equal(np.isnan(results["gap"]), [True, True, True, False])
 
 
+@pytest.mark.slow
 def test_a_grid_rather_than_its_cells(quick, grid):
     selection = select_node_sizes(quick(), grid, [(4,), (2, 2), (2, 3)])
     assert selection.best_node_sizes == (2, 2)

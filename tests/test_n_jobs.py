@@ -1,5 +1,7 @@
 """Restarts in parallel: the same bits, warnings and printed lines as one after another."""
 
+import io
+import pickle
 import threading
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from same_fits import assert_same_fits
 from torch import nn
 
 import skcausalpima
+from skcausalpima import CausalPIMA
 from skcausalpima._model_state import seeded_modules
 from skcausalpima._restarts import SentOnce
 from skcausalpima._training_data import TrainingData
@@ -144,6 +147,69 @@ def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
         assert dtype == "torch.float32"
         assert n_files == 3  # two modalities and what is observed, however many calls
     assert (arrays[0] == 1).all()
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_a_fit_writes_its_data_once(quick, pair, monkeypatch, weigh):
+    """And what it starts from, if weights make that another sample."""
+    arrays = {}  # they stay alive, and so are told apart by their identity
+
+    class Noting(pickle.Pickler):
+        def reducer_override(self, value):
+            if isinstance(value, np.ndarray):
+                arrays[id(value)] = value
+            return NotImplemented
+
+    def parallel(**options):
+        def run(calls):
+            for function, arguments, _ in calls:
+                Noting(io.BytesIO()).dump(arguments)
+                yield function(*arguments)
+
+        return run
+
+    monkeypatch.setattr("skcausalpima._restarts.Parallel", parallel)
+    weights = np.linspace(0.5, 1.5, 60) if weigh else None
+    quick(n_init=3, max_iter=1).fit(pair, sample_weight=weights)
+    n_images = sum(array.ndim == 2 and array.shape[1] == 6 for array in arrays.values())
+    assert n_images == 1 + weigh
+
+
+class Small(CausalPIMA):
+    """Its constructor takes some parameters, and sets the others."""
+
+    def __init__(self, n_init=2, n_jobs=None):
+        super().__init__(hidden_layer_sizes=(8,), max_iter=1, n_init=n_init, n_jobs=n_jobs)
+        self.random_state = 0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_constructor_of_your_own(pair, n_jobs):
+    options = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0}
+    expected = CausalPIMA(**options, n_init=2).fit(pair)
+    assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
+    options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
+    expected = quick(**options).fit(pair)
+    with torch.no_grad():
+        model = quick(**options, n_jobs=n_jobs).fit(pair)
+        assert not torch.is_grad_enabled()
+    assert_same_fits(model, expected, pair)
+
+
+def test_workers_have_the_default_dtype_of_the_caller(quick, pair):
+    """In it modules and start values are made."""
+    try:
+        torch.set_default_dtype(torch.float64)
+        expected = quick(n_init=2, encoders=[dropout(), None]).fit(pair)
+        model = quick(n_init=2, encoders=[dropout(), None], n_jobs=2).fit(pair)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_same_fits(model, expected, pair)
+    assert_same_fits(quick(n_init=2, n_jobs=2).fit(pair), quick(n_init=2).fit(pair), pair)
 
 
 def test_one_start_needs_no_workers(quick, pair, fitted, monkeypatch):

@@ -486,6 +486,38 @@ def test_code_that_does_not_fit(with_code, given, error, match):
         CausalPIMA.load(path, **(code_of(est) | given))
 
 
+class MeanOrPair(nn.Linear):
+    """A decoder of the second modality, with a log-variance of 0 or without one."""
+
+    def __init__(self, is_pair):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().__init__(2, 4)
+        self.is_pair = is_pair
+
+    def forward(self, z):
+        mean = super().forward(z)
+        return (mean, torch.zeros_like(mean)) if self.is_pair else mean
+
+
+@pytest.mark.parametrize("stated", ["learned", "predicted"])
+@pytest.mark.parametrize(
+    ("was_pair", "match"),
+    [
+        (True, r"decoders\['modality1'\] returned a pair, means.* returns one tensor, means alone"),
+        (False, r"decoders\['modality1'\] returned one tensor.*, and now returns a pair, means"),
+    ],
+)
+def test_decoders_that_return_a_pair_or_do_not(quick, pair, tmp_path, stated, was_pair, match):
+    decoders = [None, MeanOrPair(was_pair)]
+    est = quick(decoders=decoders, decoder_variance=stated).fit(pair)
+    est.save(tmp_path / "model")
+    same = CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(was_pair)])
+    assert_same(outputs(est, pair), outputs(same, pair))
+    with pytest.raises(ValueError, match=match):
+        CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(not was_pair)])
+
+
 def test_the_librarys_own_laws_may_be_passed_too(fits, tmp_path):
     est, X = fits("decay")
     est.save(tmp_path / "model")
@@ -617,3 +649,14 @@ def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     assert copy.n_iter_ == 5
     assert_same(copy.transform(pair), whole.transform(pair))
     assert_same(copy.lower_bound_, whole.lower_bound_)
+
+
+@pytest.mark.parametrize("law", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
+def test_a_loaded_law_is_the_law_of_the_fit(quick, pair, tmp_path, law):
+    est = quick(experts=[None, law], warm_start=True).fit(pair)
+    est.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model").fit(pair)
+    assert loaded.n_iter_ == 6
+    assert_same(outputs(est.fit(pair), pair), outputs(loaded, pair))
+    with pytest.raises(ValueError, match="experts is now"):
+        loaded.set_params(experts=[None, piecewise_linear(3)]).fit(pair)

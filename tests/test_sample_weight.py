@@ -398,7 +398,7 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.
 

@@ -332,7 +332,13 @@ def mapped(pair):
     return MultimodalData([images, pair[1]])
 
 
-@pytest.mark.parametrize("run", [grid_search, grid_search_by_labels], ids=["score", "labels"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(grid_search, id="score"),
+        pytest.param(grid_search_by_labels, id="labels", marks=pytest.mark.slow),
+    ],
+)
 def test_two_processes_find_what_one_finds(model, pair, run):
     X = mapped(pair)
     one, two = (run(model, X, GROUPS, n_jobs=n_jobs) for n_jobs in (1, 2))

@@ -74,8 +74,7 @@ class LawTrial:
         """Return the curves of sets of parameters of shape (n, n_free)."""
         expert, at, expected = self.expert, self._at(free), (len(free), *self.shape)
         try:
-            with torch.enable_grad():
-                output = expert.curves(free, self.x, len(self.shape))
+            output = expert.curves(free, self.x, len(self.shape))
         except Exception as error:
             raise ValueError(
                 f"{self.where}: the function {expert.function_name} raised {type(error).__name__} "
@@ -190,5 +189,6 @@ def check_law(expert: ExpertDecoder, where: str, shape: Sequence[int], dtype: to
             f"{where}: scatter needs more points than the {len(expert.free_names)} parameters of "
             f"{expert.function_name}, got {math.prod(shape)}."
         )
-    for tried in (torch.float64, torch.float32):
-        LawTrial(expert, where, tuple(shape), tried).check(tried in (torch.float64, dtype))
+    with torch.enable_grad():  # even if the caller has none
+        for tried in (torch.float64, torch.float32):
+            LawTrial(expert, where, tuple(shape), tried).check(tried in (torch.float64, dtype))

@@ -120,6 +120,14 @@ class PiecewiseLinear:
     def __setstate__(self, state: dict) -> None:
         self.__init__(**state)
 
+    def __eq__(self, other: object) -> bool:
+        """Say whether it is the same law: one from a file is another object."""
+        return type(other) is type(self) and self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        """Return equal numbers for equal laws."""
+        return hash((self.n_pieces, self.intercept))
+
     def __call__(self, x: Tensor, *parameters: Tensor) -> Tensor:
         """Return the values at x."""
         slopes, rest = parameters[: self.n_pieces], parameters[self.n_pieces :]
