@@ -91,8 +91,9 @@ def reporter(verbose: int, label: str, phase: str = "") -> Report:
             key = "lower_bound" if "lower_bound" in terms else "objective"
             print(
                 f"[CausalPIMA] {label}, {phase}epoch {epoch + 1}: {key.replace('lower_', '')} "
-                f"{float(terms[key]):.4f} nats (scaled data)",
-                flush=True,  # a worker's output would wait for the end
+                f"{float(terms[key]):.4f} nats (scaled data)\n",
+                end="",  # in one piece: workers write side by side
+                flush=True,  # and what they write would wait for the end
             )
 
     return report
