@@ -478,8 +478,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         are fewer and each counts for more than one sample: then a weight is no longer the same as
         so many rows, but close. With copies about, rows are sorted by a hash of their content.
 
-        Clusters start from a resample of the rows in which each counts alike; all that is trained
-        afterwards, and all that is reported, is weighted exactly. Copies of a row may fall on both
+        Clusters start from rows that count alike: a resample if weights are fractional, else each
+        row once (unless most rows are copies); all that is trained afterwards, and all that is
+        reported, is weighted exactly. Copies of a row may fall on both
         sides of ``validation_fraction``, and batch normalization in modules of your own sees
         copies, not weights.
         """

@@ -22,7 +22,7 @@ from ._linear_start import PrincipalScores, principal_scores, start_linear
 from ._mixture_start import iterate_mixture, place_empty, start_mixture
 from ._model_state import build_model, start_cluster_decoders
 from ._module_checks import check_modules
-from ._sample_weights import resampled_rows
+from ._sample_weights import start_rows
 from ._setup import Setup, architecture
 from ._start_selection import StartReport, choose_start, find_starts
 from ._stopping import Stopper
@@ -61,7 +61,7 @@ def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
 
 
 class StartSample(NamedTuple):
-    """The samples that a start is found on: those trained on, or a resample where these weigh."""
+    """The samples that a start is found on: each of them counts alike."""
 
     setup: Setup
     data: TrainingData
@@ -73,8 +73,8 @@ def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> St
 
     This decides where training begins. All that is trained then is weighted as it should be.
     """
-    if data.weights is not None:
-        rows = resampled_rows(data.weights[0].double().cpu().numpy())
+    rows = None if setup.rows is None else start_rows(setup.rows)
+    if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device))._replace(weights=None)
         setup = setup.take(rows)
     scores = None

@@ -151,6 +151,37 @@ def _numbers_of_copies(totals: np.ndarray, room: int) -> np.ndarray:
     return np.ceil(totals / unit).astype(np.int64)
 
 
+def start_rows(rows: TrainingRows) -> np.ndarray | None:
+    """Return on which of the training rows a start is found, each counting alike.
+
+    Clustering knows no fractions, so these are resampled. Copies of a row tell nothing new about
+    where clusters are, and mixtures lock onto them: each row counts once, unless most rows are
+    copies, as in tables of few different values, where the numbers of copies are the density.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        What is trained on.
+
+    Returns
+    -------
+    ndarray of int of shape (n_start_rows,) or None
+        Places among the training rows, in rising order; None for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._sample_weights import TrainingRows, start_rows
+    >>> start_rows(TrainingRows(np.array([5, 5, 7]), None, np.empty(0)))
+    array([0, 2])
+    >>> start_rows(TrainingRows(np.array([5, 5, 5, 7]), None, np.empty(0)))
+    """
+    if rows.weights is not None:
+        return resampled_rows(rows.weights)
+    first = np.sort(np.unique(rows.rows, return_index=True)[1])
+    return first if len(rows.rows) / 2 < len(first) < len(rows.rows) else None
+
+
 def resampled_rows(weights: np.ndarray) -> np.ndarray:
     r"""Return rows that stand for weighted ones, each counting alike (systematic resampling).
 
