@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._modality_arrays import flat_rows, row_blocks
+from ._modality_arrays import flat_rows, missing_rows, row_blocks
 
 
 def missing_samples(array: np.ndarray, name: str) -> np.ndarray:
     """Return which samples are NaN in all elements; any other NaN or infinity is an error."""
-    flat = flat_rows(array)
-    missing = np.zeros(len(flat), dtype=bool)
+    flat, missing = flat_rows(array), missing_rows(array)
     for rows in row_blocks(*flat.shape):
-        block = flat[rows]
-        if np.isfinite(block).all():
+        finite = np.isfinite(flat[rows])
+        if finite.all():
             continue
-        nans = np.isnan(block)
-        missing[rows] = nans.all(axis=1)
-        broken = np.flatnonzero((nans | np.isinf(block)).any(axis=1) & ~missing[rows])
+        broken = np.flatnonzero(~finite.all(axis=1) & ~missing[rows])
         if broken.size > 0:
-            _raise_broken(block[broken[0]], name, rows.start + int(broken[0]))
+            row = rows.start + int(broken[0])
+            _raise_broken(flat[row], name, row)
     return missing
 
 
