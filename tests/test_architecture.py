@@ -23,7 +23,7 @@ RUNNING = {"_checkpoint", "_run_start", "_restarts", "_runs"}
 FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 # What every room may import.
-GROUND = {"_version"}
+GROUND = {"_version", "_warnings"}
 MAY_IMPORT = {
     "functional": set(),
     "modules": {"functional"},
@@ -93,6 +93,7 @@ MAY_IMPORT = {
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
     "model_selection": {"_arrangement", "_clusters", "_known_nodes", *GATE, "exceptions"},
     "_version": set(),
+    "_warnings": set(),
     "__init__": {"_causal_pima", "_modality_transformer", "_multimodal_data"},
 }
 # The docstrings of the one estimator are its reference; they do not count as its length.
