@@ -3,6 +3,6 @@
 from ._causal_pima import CausalPIMA
 from ._modality_transformer import ModalityTransformer
 from ._multimodal_data import MultimodalData
+from ._version import __version__ as __version__
 
 __all__ = ["CausalPIMA", "ModalityTransformer", "MultimodalData"]
-__version__ = "0.1.0"

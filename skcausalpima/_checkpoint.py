@@ -150,8 +150,13 @@ def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
 
 
 def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
-    """Return what tells the data, and the part of it that is held out, from others."""
-    return joblib.hash((data, validation_fraction))
+    """Return what tells the data, and the part of it that is held out, from others.
+
+    Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
+    """
+    tensors = (*data.arrays, data.observed, data.allowed, data.regimes, data.weights)
+    arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
+    return joblib.hash((arrays, validation_fraction))
 
 
 def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ from ._arrangement import NEAR_TIE
 from ._clusters import fisher_ratios
 from ._graph_learning import HardGraph
 from ._start_selection import StartReport
+from ._warnings import warn_caller
 from .exceptions import ArrangementWarning
 
 
@@ -76,12 +76,11 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
         return None
     chosen = start.arrangements[start.chosen]
     if chosen.ties or chosen.gap < NEAR_TIE:
-        warnings.warn(
+        warn_caller(
             f"The arrangement of clusters on the grid is a near tie: the next best one fits "
             f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
             "arrangement_; other node_sizes may suit the data better.",
             ArrangementWarning,
-            stacklevel=4,  # the caller of fit, beyond scikit-learn's wrapper
         )
     return SimpleNamespace(
         misfit=chosen.misfit,

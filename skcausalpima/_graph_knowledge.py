@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 
 from ._graph_learning import GraphSettings
 from ._structure import EdgeConstraints, cycle_path, edge_constraints
+from ._warnings import warn_caller
 
 
 def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
@@ -226,10 +226,8 @@ def _warn_of_unnamed(
         {names[n] for nodes in interventions.regimes for n in nodes if not is_named[n]}
     )
     if unnamed and len(names) > 1:
-        warnings.warn(
+        warn_caller(
             f"interventions set {unnamed}, but nothing says which of the nodes found these are: "
             "it is left to chance. Say it by a few known_nodes, or give the outcomes that nodes "
             "were set to, one column per node.",
-            UserWarning,
-            stacklevel=6,  # the caller of fit
         )

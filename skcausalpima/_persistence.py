@@ -34,6 +34,7 @@ from ._fitted_attributes import FITTED, ROUTED, check_attributes
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
 from ._stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
+from ._version import __version__
 from .modules import ExpertDecoder
 
 FORMAT = "skcausalpima"
@@ -122,8 +123,6 @@ def _replace(file: Path, data: bytes) -> None:
 
 def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
     """Return what the JSON holds; arrays go to ``arrays``."""
-    from . import __version__
-
     # The constructor of a subclass may set parameters that it does not take.
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
     parameters = set_by_it | estimator.get_params(deep=False)

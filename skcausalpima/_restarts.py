@@ -16,6 +16,7 @@ from ._run_start import StartSample
 from ._runs import Run, run
 from ._setup import Setup
 from ._training_data import TrainingData
+from ._warnings import warn_caller
 
 
 class SentOnce:
@@ -72,7 +73,7 @@ def best_run(
     best = None
     for candidate, caught in Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls):
         for warning in caught:
-            warnings.warn(warning, stacklevel=4)  # the caller of fit
+            warn_caller(warning)
         if best is None or not best.objective >= candidate.objective:
             best = candidate
     return best

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
 from ._expert_fitting import expert_modules
+from ._warnings import warn_caller
 from .exceptions import ExpertWarning
 from .modules import ClusterExpert, LawError, MultimodalVAE, SampleExpert
 
@@ -92,13 +92,12 @@ class ExpertGuard:
             self.model.load_state_dict(self.state)
             values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
             table = {n: values[:, k].tolist() for k, n in enumerate(expert.expert.names)}
-            warnings.warn(
+            warn_caller(
                 f"The law {expert.expert.function_name} of modality {self.names[m]!r} diverged in "
                 f"epoch {epoch + 1} of {phase}, which ends here. The state before that epoch is "
                 f"kept; its parameters, by component of the grid, are {table}. Use a smaller "
                 f"learning_rate, max_grad_norm, or bounds.{told}",
                 ExpertWarning,
-                stacklevel=2,
             )
             return True
         return False

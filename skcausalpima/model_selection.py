@@ -20,6 +20,7 @@ from ._clusters import describe
 from ._known_nodes import align_nodes, outcome_indicators
 from ._modalities import is_several
 from ._multimodal_data import MultimodalData
+from ._warnings import warn_caller
 from .exceptions import ArrangementWarning, NodeSizesWarning
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
@@ -255,12 +256,11 @@ def _choose(results: dict[str, Any], bounds: np.ndarray) -> int:
     """Return the index of the candidate to take; bounds has shape (n_candidates, n_held_out)."""
     supported = np.flatnonzero(results["supported"])
     if not len(supported):
-        warnings.warn(
+        warn_caller(
             "No candidate is supported by the data: cells that are found again, lie apart and "
             "have a clear arrangement. The most stable one is taken; see results, and try other "
             "candidates, more samples or more epochs.",
             NodeSizesWarning,
-            stacklevel=3,
         )
         return int(np.argmax(results["stability"]))
     n_cells = np.array([math.prod(sizes) for sizes in results["node_sizes"]])

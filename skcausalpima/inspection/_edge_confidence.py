@@ -21,6 +21,7 @@ from .._equivalence import cpdag
 from .._known_nodes import align_nodes, outcome_indicators
 from .._modalities import is_several
 from .._multimodal_data import MultimodalData
+from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning
 from ..graph._validation import copy_graph
 
@@ -313,11 +314,10 @@ def _report_failures(failures: dict[int, str], n_refits: int) -> None:
     first = next(iter(failures.values()))
     if len(failures) == n_refits:
         raise ValueError(f"All {n_refits} refits failed, the first one with {first}")
-    warnings.warn(
+    warn_caller(
         f"{len(failures)} of {n_refits} refits failed and are left out, numbers "
         f"{list(failures)}; the first one with {first}",
         FitFailedWarning,
-        stacklevel=4,  # the caller of edge_confidence, beyond scikit-learn's wrapper
     )
 
 
