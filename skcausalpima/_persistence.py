@@ -30,10 +30,10 @@ from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ._fitted_attributes import FITTED, ROUTED, check_attributes
+from ._fitted_attributes import FITTED, ROUTED, check_attributes, states_of
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
-from ._stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
+from ._stored_model import HOLDS_CODE, check_model, check_stored, fill
 from .modules import ExpertDecoder
 
 FORMAT = "skcausalpima"
@@ -65,19 +65,18 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
         known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
         parameters, attributes = _decoded(document, arrays, known)
         check_attributes(attributes)
-        architecture, state = attributes["_architecture"], attributes["_state"]
-        check_stored(architecture, state)
-        check_numbers(architecture, state)
+        architecture, states = attributes["_architecture"], states_of(attributes)
+        check_stored(architecture, states[0])
     for which in HOLDS_CODE:
         fill(which, given[which], parameters, architecture, file)
     passed = [which for which in HOLDS_CODE if given[which] is not None]
     with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
-        check_model(architecture, state)
+        check_model(architecture, states, attributes.get("_checkpoint", {}).get("moments", ()))
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
     requests = attributes.pop(REQUESTS, {})
     vars(estimator).update(parameters | attributes)
-    with config_context(enable_metadata_routing=True):
+    with _explained(file), config_context(enable_metadata_routing=True):
         for method, asked in requests.items():
             getattr(estimator, f"set_{method}_request")(**asked)
     return estimator
@@ -138,7 +137,6 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
         )
     try:
         check_attributes(attributes)
-        check_numbers(attributes["_architecture"], attributes["_state"])
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"This estimator cannot be saved: {error}.") from error
     packed = {
