@@ -241,7 +241,7 @@ def _decoded(
         for kind in ("parameters", "attributes")
     }
     if arrays:
-        raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)}")
+        raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)!s:.200}")
     unknown = sorted(set(decoded["parameters"]) - known)
     if unknown:
         raise ValueError(
