@@ -18,6 +18,9 @@ from ._training import Progress
 from ._training_data import TrainingData
 from .modules import ExpertDecoder, MultimodalVAE
 
+#: The name of that setting among those that must stay.
+STRUCTURE = "structure (learned, or a given graph)"
+
 #: What entries of an architecture are called by the user.
 _PARAMETERS = {
     "names": "the names of the modalities",
@@ -149,6 +152,14 @@ def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
     model.prior.temperature = checkpoint.temperature
 
 
+def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction: float) -> bool:
+    """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
+    if checkpoint.data != data_fingerprint(data, validation_fraction):
+        return False
+    held_out = () if checkpoint.order is None else checkpoint.order
+    return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
+
+
 def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
     """Return what tells the data, and the part of it that is held out, from others.
 
@@ -166,7 +177,7 @@ def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:
     return {
         "scale": resolve_scale(params.scale, setup.names),
         "decoder_variance": params.decoder_variance,
-        "structure (learned, or a given graph)": given,
+        STRUCTURE: given,
     }
 
 

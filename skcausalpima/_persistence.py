@@ -13,11 +13,9 @@ make (modules, functions) is passed to ``load`` again. The header's metadata hav
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,17 +28,16 @@ from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ._fitted_attributes import FITTED, ROUTED, check_attributes
+from ._fitted_attributes import FITTED, ROUTED, check_attributes, states_of
+from ._model_files import file_to_read, file_to_write, replace_file
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._plain_values import TAG, Code, pack, unpack
-from ._stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
+from ._stored_model import HOLDS_CODE, check_model, check_stored, fill
 from ._version import __version__
 from .modules import ExpertDecoder
 
 FORMAT = "skcausalpima"
 VERSION = 1
-#: The file in a folder.
-FILE_NAME = "model.safetensors"
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
@@ -52,7 +49,7 @@ def save_estimator(estimator: Any, path: str | os.PathLike) -> None:
     arrays: dict[str, np.ndarray] = {}
     document = {"version": VERSION} | _document(estimator, arrays)
     text = json.dumps(document | {"sha256": _digest(document, arrays)}, allow_nan=False)
-    _replace(_target(path), safetensors.numpy.save(arrays, {FORMAT: text}))
+    replace_file(file_to_write(path), safetensors.numpy.save(arrays, {FORMAT: text}))
 
 
 def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any]) -> Any:
@@ -60,65 +57,27 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
 
     ``given`` has an entry for each of ``HOLDS_CODE``.
     """
-    file = _located(path)
+    file = file_to_read(path)
     with _explained(file):
         document, arrays = _read(file, cls.__name__)
         known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
         parameters, attributes = _decoded(document, arrays, known)
         check_attributes(attributes)
-        architecture, state = attributes["_architecture"], attributes["_state"]
-        check_stored(architecture, state)
-        check_numbers(architecture, state)
+        architecture, states = attributes["_architecture"], states_of(attributes)
+        check_stored(architecture, states[0])
     for which in HOLDS_CODE:
         fill(which, given[which], parameters, architecture, file)
     passed = [which for which in HOLDS_CODE if given[which] is not None]
     with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
-        check_model(architecture, state)
+        check_model(architecture, states, attributes.get("_checkpoint", {}).get("moments", ()))
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
     requests = attributes.pop(REQUESTS, {})
     vars(estimator).update(parameters | attributes)
-    with config_context(enable_metadata_routing=True):
+    with _explained(file), config_context(enable_metadata_routing=True):
         for method, asked in requests.items():
             getattr(estimator, f"set_{method}_request")(**asked)
     return estimator
-
-
-def _target(path: str | os.PathLike) -> Path:
-    """Return the file to write; a folder that is asked for is made."""
-    name = os.fsdecode(path)
-    folder = Path(name)
-    if name.endswith((os.sep, "/")):
-        folder.mkdir(exist_ok=True)
-    return folder / FILE_NAME if folder.is_dir() else folder
-
-
-def _located(path: str | os.PathLike) -> Path:
-    """Return the file to read."""
-    file = Path(os.fsdecode(path))
-    if file.is_dir() and not (file / FILE_NAME).is_file():
-        raise ValueError(
-            f"The folder {file} holds no {FILE_NAME}, so no estimator was saved there."
-        )
-    file = file / FILE_NAME if file.is_dir() else file
-    if not file.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
-    return file
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Write a file so that others see the old one or the new one, and never a part."""
-    if not file.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file.parent))
-    scratch = file.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(scratch, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(scratch, file)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
@@ -137,7 +96,6 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
         )
     try:
         check_attributes(attributes)
-        check_numbers(attributes["_architecture"], attributes["_state"])
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"This estimator cannot be saved: {error}.") from error
     packed = {
@@ -282,7 +240,7 @@ def _decoded(
         for kind in ("parameters", "attributes")
     }
     if arrays:
-        raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)}")
+        raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)!s:.200}")
     unknown = sorted(set(decoded["parameters"]) - known)
     if unknown:
         raise ValueError(

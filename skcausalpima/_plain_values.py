@@ -18,6 +18,7 @@ import numpy as np
 
 from ._expert_table import ExpertTable
 from ._scaling import ModalityScaler
+from ._value_checks import is_twister
 from .modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 
 TAG = "$"
@@ -254,6 +255,8 @@ def _take_random_state(rng: np.random.RandomState) -> dict:
 
 
 def _make_random_state(key: np.ndarray, pos: int, has_gauss: int, gauss: float) -> Any:
+    if not is_twister(key, pos, has_gauss, gauss):
+        raise ValueError("it has a random state that is none")
     rng = np.random.RandomState(0)
     rng.set_state(("MT19937", key, pos, has_gauss, gauss))
     return rng

@@ -12,6 +12,7 @@ from ._checkpoint import (
     Checkpoint,
     data_fingerprint,
     fixed_settings,
+    is_same_data,
     resume_draws,
     resume_model,
     resume_progress,
@@ -120,7 +121,7 @@ def _resume(
     model.to(setup.device)
     state_knowledge(setup, model.prior)
     progress = new_progress(params, model)
-    same = checkpoint.data == data_fingerprint(data, params.validation_fraction)
+    same = is_same_data(checkpoint, data, params.validation_fraction)
     resume_progress(checkpoint, model, progress, same)
     resume_draws(checkpoint, generator, rng, setup.device)
     order = checkpoint.order

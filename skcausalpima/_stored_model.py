@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,20 @@ from ._model_state import build_model
 from ._module_checks import check_modules
 from ._parameters import NETWORKS, per_modality
 from ._plain_values import Code, StoredExpert, expert_settings, pack
+from ._value_checks import are_covariances
 from .modules import ExpertDecoder, VarianceDecoder, layer_sizes, spatial_shape
+
+#: The ending of the name of a number that counts batches.
+COUNTED = "num_batches_tracked"
+#: What numbers of the model must be, by the ending of their names.
+MEANINGS: dict[str, tuple[Callable[[np.ndarray], bool], str]] = {
+    "prior.covariances": (are_covariances, "symmetric and positive definite"),
+    ".scatter": (are_covariances, "symmetric and positive definite"),
+    ".factor": (lambda array: (array > 0).all(), "positive"),
+    ".step": (lambda array: (array > 0).all(), "positive"),
+    ".running_var": (lambda array: (array >= 0).all(), "nonnegative"),
+    COUNTED: (lambda array: (array >= 0).all(), "nonnegative"),
+}
 
 #: What may hold code, and so may be passed to ``load``.
 HOLDS_CODE = ("experts", "encoders", "decoders")
@@ -147,8 +160,14 @@ def _no_law(law: Any) -> str:
     return "code"
 
 
-def check_model(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
+def check_model(
+    architecture: Mapping[str, Any],
+    states: Sequence[Mapping[str, np.ndarray]],
+    moments: Collection[str] = (),
+) -> None:
     """Build the model once and raise where the stored numbers are not its own.
+
+    ``states`` are numbers of the model, ``moments`` names of parameters that were trained.
 
     Raises
     ------
@@ -157,16 +176,31 @@ def check_model(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]
     """
     model = build_model(**architecture, generator=None)
     built = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    for state in states:
+        _compare(built, state, architecture)
+    frozen = sorted(set(moments) - dict(model.named_parameters()).keys())
+    if frozen:
+        raise ValueError(f"{_readable(frozen[0], architecture)} is nothing that training changes")
+    if _code_prefixes(architecture):
+        _check_code(architecture)
+
+
+def _compare(
+    built: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], architecture: Mapping
+) -> None:
+    """Raise where numbers differ from those of the model in name, dtype, shape or fixed value."""
     for name in [*built, *(set(state) - set(built))]:
         expected, found = (
             f"{values[name].dtype} of shape {values[name].shape}" if name in values else "nothing"
             for values in (built, state)
         )
+        what = _readable(name, architecture)
         if expected != found:
-            what = _readable(name, architecture)
             raise ValueError(f"{what} was {found}, but this model has {expected}")
-    if _code_prefixes(architecture):
-        _check_code(architecture)
+        fixed = built[name].dtype.kind in "iu" and not name.endswith(COUNTED)
+        own = not name.startswith(_code_prefixes(architecture))
+        if own and fixed and not np.array_equal(state[name], built[name]):
+            raise ValueError(f"{what} is not what this model has there")
 
 
 def _check_code(architecture: Mapping[str, Any]) -> None:
@@ -185,17 +219,25 @@ def _check_code(architecture: Mapping[str, Any]) -> None:
             raise ValueError(f"decoders[{name!r}] returned {then}, and now returns {now}")
 
 
-def check_numbers(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
-    """Raise where a number of the model, other than those of the user's modules, is not finite.
+def check_numbers(
+    architecture: Mapping[str, Any], state: Mapping[str, np.ndarray], where: str = ""
+) -> None:
+    """Raise where a number of the model, other than those of the user's modules, cannot be one.
 
     Raises
     ------
     ValueError
-        Says which.
+        Says which is not finite, or what it must be.
     """
-    for name, array in state.items():
-        if not name.startswith(_code_prefixes(architecture)) and not np.isfinite(array).all():
-            raise ValueError(f"{_readable(name, architecture)} holds NaN or infinity")
+    own = [name for name in state if not name.startswith(_code_prefixes(architecture))]
+    for name in own:
+        what = f"{where}{_readable(name, architecture)}"
+        if not np.isfinite(state[name]).all():
+            raise ValueError(f"{what} holds NaN or infinity")
+        must = (of for ending, of in MEANINGS.items() if name.endswith(ending))
+        holds, meaning = next(must, (bool, None))
+        if meaning is not None and not holds(state[name]):
+            raise ValueError(f"{what} is not {meaning}")
 
 
 def _code_prefixes(architecture: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
 FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights", "_setup"}
 RUNNING = {"_checkpoint", "_run_start", "_restarts", "_runs"}
 FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
+CHECKS = {"_checkpoint_checks", "_fit_consistency", "_value_checks"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 # What every room may import.
 GROUND = {"_version", "_warnings"}
@@ -76,17 +77,22 @@ MAY_IMPORT = {
     "_restarts": {"_parameters", "_run_start", "_runs", "_setup", "_training_data"},
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
-    "_plain_values": {"_expert_table", "_scaling", "modules"},
-    "_fitted_attributes": {"_checkpoint", "_expert_table", "_scaling"},
+    "_value_checks": set(),
+    "_checkpoint_checks": {"_checkpoint", "_scaling", "_value_checks"},
+    "_plain_values": {"_expert_table", "_scaling", "_value_checks", "modules"},
+    "_fit_consistency": {"_covariances", "_expert_table", "_plain_values", "_value_checks"},
+    "_fitted_attributes": {*CHECKS, "_expert_table", "_scaling", "_stored_model"},
     "_stored_model": {
         "_expert_setup",
         "_model_state",
         "_module_checks",
         "_parameters",
         "_plain_values",
+        "_value_checks",
         "modules",
     },
-    "_persistence": {"_parameters", *FILES_OF_FITS, "modules"},
+    "_model_files": set(),
+    "_persistence": {"_model_files", "_parameters", *FILES_OF_FITS, "modules"},
     "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT, "_persistence", "_plain_values"},
     "datasets": set(),
     "metrics": set(),

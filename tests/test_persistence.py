@@ -23,7 +23,7 @@ from torch import nn
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._expert_table import ExpertTable
 from skcausalpima._fitted_attributes import FITTED, OPTIONAL
-from skcausalpima._persistence import FILE_NAME
+from skcausalpima._model_files import FILE_NAME
 from skcausalpima._plain_values import pack, unpack
 from skcausalpima._scaling import ModalityScaler
 from skcausalpima.modules import (
