@@ -68,31 +68,36 @@ def meek_closure(pdag: BoolArray) -> BoolArray:
            [0, 0, 0]])
     """
     pdag = pdag.copy()
-    changed = True
-    while changed:
-        changed = False
-        for a, b in np.argwhere(pdag & pdag.T):
-            if pdag[b, a] and pdag[a, b] and _follows(pdag, a, b):
+    free = np.argwhere(pdag & pdag.T).tolist()
+    changed = np.ones(len(pdag), dtype=bool)  # a rule looks no further than near its edge's start
+    while free and changed.any():
+        before, changed = changed, np.zeros_like(changed)
+        for a, b in free:
+            if (before[a] or changed[a]) and pdag[b, a] and pdag[a, b] and _follows(pdag, a, b):
                 pdag[b, a] = False
-                changed = True
+                changed |= pdag[a] | pdag[:, a] | pdag[b] | pdag[:, b]
+        free = [(a, b) for a, b in free if pdag[a, b] and pdag[b, a]]
     return pdag
 
 
 def _follows(pdag: BoolArray, a: int, b: int) -> bool:
     """Tell whether a - b must be a -> b by one of Meek's rules."""
-    directed, undirected = pdag & ~pdag.T, pdag & pdag.T
-    apart = ~(pdag | pdag.T)
-    into_b = directed[:, b]
-    rule_1 = directed[:, a] & apart[:, b]  # c -> a - b: else a new v-structure
-    rule_2 = directed[a] & into_b  # a -> c -> b: else a cycle
-    if rule_1.any() or rule_2.any():
+    from_a, to_a = pdag[a], pdag[:, a]  # rows and columns: whole matrices would take long
+    from_b, to_b = pdag[b], pdag[:, b]
+    into_b, apart_from_b = to_b > from_b, ~(to_b | from_b)
+    if ((to_a > from_a) & apart_from_b).any():  # c -> a - b: else a new v-structure
         return True
-    middle = np.flatnonzero(undirected[a] & into_b)  # a - c -> b <- d - a, c and d apart
-    if any(apart[c, d] for c in middle for d in middle if c != d):
+    if ((from_a > to_a) & into_b).any():  # a -> c -> b: else a cycle
         return True
-    ends = np.flatnonzero(undirected[a] & apart[:, b])  # a - c -> d -> b, c and b apart
-    last = np.flatnonzero((~apart[a]) & into_b)
-    return bool(directed[np.ix_(ends, last)].any())
+    beside_a = from_a & to_a
+    if not into_b.any():
+        return False
+    middle = np.flatnonzero(beside_a & into_b)  # a - c -> b <- d - a, c and d apart
+    if any(not (pdag[c, d] or pdag[d, c]) for c in middle for d in middle if c != d):
+        return True
+    ends = np.flatnonzero(beside_a & apart_from_b)  # a - c -> d -> b, c and b apart
+    last = np.flatnonzero((from_a | to_a) & into_b)
+    return bool((pdag[np.ix_(ends, last)] & ~pdag[np.ix_(last, ends)].T).any())
 
 
 def cpdag(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from itertools import product
+import math
+from collections.abc import Sequence
+from itertools import count, product
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
+
+from ._bif_words import WORD, Entry, Words, read_probability, read_variable, skip_properties
+from ._texts import check_text, shown
 
 if TYPE_CHECKING:
     from ._categorical_dag import CategoricalDAG
 
-_WORD = re.compile(r"[^\s{}()\[\]|,;\"]+")
-_TOKEN = re.compile(rf"/\*.*?\*/|//[^\n]*|\"[^\"]*\"|[{{}}()\[\]|,;]|{_WORD.pattern}|\"", re.DOTALL)
+MAX_FILLED = 2**22  # cells that `default` may fill, in all tables together; 32 MiB
 
 
 def to_bif(self: CategoricalDAG) -> str:
@@ -48,7 +52,7 @@ def to_bif(self: CategoricalDAG) -> str:
     for node, size in zip(self.nodes, self.sizes, strict=True):
         states[node] = self.states.get(node, tuple(map(str, range(size))))
         for word in (node, *states[node]):
-            if not isinstance(word, str) or not _WORD.fullmatch(word) or word.startswith("//"):
+            if not isinstance(word, str) or not WORD.fullmatch(word):
                 raise ValueError(f"Node {node!r}: {word!r} cannot be written as a word of BIF.")
     lines = ["network unknown {", "}"]
     for node, names in states.items():
@@ -87,9 +91,12 @@ def from_bif(cls: type[CategoricalDAG], text: str) -> CategoricalDAG:
 
     Raises
     ------
+    TypeError
+        If ``text`` is no str.
     ValueError
         If a word is unknown or missing, or a table is incomplete or wrong; the message names the
-        node and the entry.
+        line, or the node and the entry. No table is made before its numbers have been counted;
+        ``default`` may fill 2**22 cells.
 
     Examples
     --------
@@ -98,21 +105,21 @@ def from_bif(cls: type[CategoricalDAG], text: str) -> CategoricalDAG:
     >>> CategoricalDAG.from_bif(dag.to_bif()).states
     {'N1': ('0', '1'), 'N2': ('0', '1')}
     """
-    words = _Words(text)
+    words = Words(check_text(text, "from_bif"))
     states: dict[str, tuple[str, ...]] = {}
-    blocks: dict[str, tuple[list[str], list[tuple[str, list[str], list[str]]]]] = {}
+    blocks: dict[str, tuple[list[str], list[Entry]]] = {}
     while (keyword := words.next(optional=True)) is not None:
         if keyword == "network":
             while words.next() != "{":
                 pass
-            _properties(words, "network")
+            skip_properties(words, "network")
         elif keyword == "variable":
             name = words.name()
             if name in states:
                 raise ValueError(f"The variable {name!r} is declared twice.")
-            states[name] = _variable(words, name)
+            states[name] = read_variable(words, name)
         elif keyword == "probability":
-            name, parents, entries = _probability(words)
+            name, parents, entries = read_probability(words)
             if name in blocks:
                 raise ValueError(f"There are two probability blocks for {name!r}.")
             blocks[name] = (parents, entries)
@@ -124,11 +131,16 @@ def from_bif(cls: type[CategoricalDAG], text: str) -> CategoricalDAG:
     return _build(cls, states, blocks)
 
 
-def _build(cls: type[CategoricalDAG], states: dict[str, tuple[str, ...]], blocks: Any) -> Any:
+def _build(
+    cls: type[CategoricalDAG],
+    states: dict[str, tuple[str, ...]],
+    blocks: dict[str, tuple[list[str], list[Entry]]],
+) -> CategoricalDAG:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"states": names}) for name, names in states.items())
     tables = {}
+    budget = MAX_FILLED
     for name, (parents, entries) in blocks.items():
         for node in (name, *parents):
             if node not in states:
@@ -136,160 +148,107 @@ def _build(cls: type[CategoricalDAG], states: dict[str, tuple[str, ...]], blocks
         if len({name, *parents}) != len(parents) + 1:
             raise ValueError(f"The probability of {name!r} names a node twice.")
         graph.add_edges_from((parent, name) for parent in parents)
-        tables[name] = _fill_table(name, [states[node] for node in (*parents, name)], entries)
+        family = [states[node] for node in (*parents, name)]
+        tables[name] = _make_table(name, family, entries, budget)
+        budget -= _n_filled(family, entries)
     return cls(graph, tables)
 
 
-def _fill_table(
-    name: str, states: list[tuple[str, ...]], entries: list[tuple[str, list[str], list[str]]]
-) -> np.ndarray:
+def _n_filled(family: Sequence[tuple[str, ...]], entries: Sequence[Entry]) -> int:
+    """Return how many cells a table has beyond the numbers that the text gives."""
+    return max(math.prod(map(len, family)) - sum(len(entry.values) for entry in entries), 0)
+
+
+def _make_table(
+    name: str, family: list[tuple[str, ...]], entries: list[Entry], budget: int
+) -> NDArray[np.float64]:
     """Build one table, axes (*parents, node), from a probability block's entries."""
-    shape = tuple(map(len, states))
-    array = np.full(shape, np.nan)
-    for kind, labels, values in sorted(entries, key=lambda entry: entry[0] != "default"):
-        numbers = _numbers(name, values)
-        index: tuple[int, ...] = ()
-        if kind == "row":
-            index = _row_index(name, labels, states[:-1])
-        expected = array.size if kind == "table" else shape[-1]
-        if len(numbers) != expected:
-            raise ValueError(
-                f"The probability of {name!r}, entry {kind} {tuple(labels)}, has {len(numbers)} "
-                f"numbers; expected {expected}."
-            )
-        if kind == "table":  # the node's own outcome varies slowest in this form
-            array[...] = np.moveaxis(np.reshape(numbers, (shape[-1], *shape[:-1])), 0, -1)
-        else:
-            array[index] = numbers
-    missing = np.argwhere(np.isnan(array[..., 0]))
-    if len(missing):
-        labels = tuple(names[i] for names, i in zip(states, missing[0], strict=False))
-        raise ValueError(f"The probability of {name!r} has no entry for {labels}.")
-    return array
+    kinds = [entry.kind for entry in entries]
+    if kinds.count("default") > 1 or ("table" in kinds and len(kinds) > 1):
+        raise ValueError(
+            f"The probability of {name!r} must have either one table, or rows and at most one "
+            f"default; it has {', '.join(f'{kinds.count(k)} {k}' for k in sorted(set(kinds)))}."
+        )
+    if "default" in kinds and _n_filled(family, entries) > budget:
+        raise ValueError(
+            f"The default of {name!r} would fill {_n_filled(family, entries)} cells; all defaults "
+            f"of a text may fill {MAX_FILLED}. Write the rows."
+        )
+    sizes = list(map(len, family))
+    if kinds == ["table"]:  # the node's own outcome varies slowest in this form
+        numbers = _numbers(name, entries[0], math.prod(sizes))
+        return np.moveaxis(_shaped(name, numbers, [sizes[-1], *sizes[:-1]]), 0, -1)
+    return _shaped(name, _collect_rows(name, family, entries), sizes)
 
 
-def _numbers(name: str, values: list[str]) -> list[float]:
-    """Convert the numbers of one entry."""
+def _shaped(name: str, numbers: Any, shape: list[int]) -> NDArray[np.float64]:
+    """Make an array of numbers whose count is right."""
     try:
-        return [float(value) for value in values]
+        return np.reshape(np.array(numbers, dtype=np.float64), shape)
+    except ValueError as error:
+        raise ValueError(
+            f"The table of {name!r}, which has {len(shape) - 1} parents, is no array of NumPy's: "
+            f"{error}."
+        ) from error
+
+
+def _collect_rows(
+    name: str, family: list[tuple[str, ...]], entries: list[Entry]
+) -> list[list[float]]:
+    """Return the rows in the order of the parents' outcomes."""
+    *parents, outcomes = family
+    places = [{label: i for i, label in enumerate(names)} for names in parents]
+    default = None
+    rows: dict[int, list[float]] = {}
+    for entry in entries:
+        numbers = _numbers(name, entry, len(outcomes))
+        if entry.kind == "default":
+            default = numbers
+            continue
+        row = _row_number(name, entry.labels, places)
+        if row in rows:
+            raise ValueError(
+                f"The probability of {name!r} has two entries for {shown(tuple(entry.labels))}."
+            )
+        rows[row] = numbers
+    n_rows = math.prod(map(len, parents))
+    if default is None and len(rows) < n_rows:
+        missing = _row_labels(next(row for row in count() if row not in rows), parents)
+        raise ValueError(f"The probability of {name!r} has no entry for {shown(missing)}.")
+    return [rows.get(row, default) for row in range(n_rows)]
+
+
+def _numbers(name: str, entry: Entry, expected: int) -> list[float]:
+    """Convert the numbers of one entry."""
+    if len(entry.values) != expected:
+        raise ValueError(
+            f"The probability of {name!r}, entry {entry.kind} {shown(tuple(entry.labels))}, has "
+            f"{len(entry.values)} numbers; expected {expected}."
+        )
+    try:
+        return list(map(float, entry.values))
     except ValueError as error:
         raise ValueError(f"The probability of {name!r} has a bad entry: {error}.") from error
 
 
-def _row_index(name: str, labels: list[str], states: list[tuple[str, ...]]) -> tuple[int, ...]:
+def _row_number(name: str, labels: list[str], places: list[dict[str, int]]) -> int:
     """Find the row that the parents' outcomes name."""
-    known = len(labels) == len(states) and all(
-        label in names for label, names in zip(labels, states, strict=True)
-    )
+    known = len(labels) == len(places) and all(map(dict.__contains__, places, labels))
     if not known:
         raise ValueError(
-            f"The probability of {name!r} has an entry for {tuple(labels)}, which are no outcomes "
-            f"of its parents; those are {states}."
+            f"The probability of {name!r} has an entry for {shown(tuple(labels))}, which are no "
+            f"outcomes of its parents; those are {shown(list(map(tuple, places)))}."
         )
-    return tuple(names.index(label) for label, names in zip(labels, states, strict=True))
+    row = 0
+    for place, label in zip(places, labels, strict=True):
+        row = row * len(place) + place[label]
+    return row
 
 
-class _Words:
-    """The words and signs of a BIF file, one at a time."""
-
-    def __init__(self, text: str) -> None:
-        matches = [m for m in _TOKEN.finditer(text) if not m.group().startswith(("//", "/*"))]
-        self._tokens = [match.group() for match in matches]
-        self._lines = [text.count("\n", 0, match.start()) + 1 for match in matches]
-        self._position = 0
-
-    def next(self, optional: bool = False) -> str | None:
-        """Return the next word; None (or an error) at the end."""
-        if self._position == len(self._tokens):
-            if optional:
-                return None
-            raise ValueError("The BIF text ends in the middle of an entry.")
-        self._position += 1
-        return self._tokens[self._position - 1]
-
-    def name(self) -> str:
-        """Return the next word, which must be a name."""
-        word = self.next()
-        if word == '"' or (not word.startswith('"') and not _WORD.fullmatch(word)):
-            raise ValueError(f"Expected a name {self.where()}; got {word!r}.")
-        return word.strip('"')
-
-    def expect(self, sign: str) -> None:
-        """Skip one given word."""
-        word = self.next()
-        if word != sign:
-            raise ValueError(f"Expected {sign!r} {self.where()}; got {word!r}.")
-
-    def until(self, sign: str) -> list[str]:
-        """Return the names before a given sign, skip commas and the sign."""
-        names = []
-        while self._tokens[self._position : self._position + 1] != [sign]:
-            if self._tokens[self._position : self._position + 1] == [","]:
-                self._position += 1
-            else:
-                names.append(self.name())
-        self._position += 1
-        return names
-
-    def skip_property(self) -> None:
-        """Skip anything up to the next semicolon."""
-        while self.next() != ";":
-            pass
-
-    def where(self) -> str:
-        """Say where the last word stands."""
-        return f"in line {self._lines[self._position - 1]}"
-
-
-def _properties(words: _Words, owner: str) -> None:
-    """Skip the properties up to the closing bracket."""
-    while (word := words.next()) != "}":
-        if word != "property":
-            raise ValueError(f"{owner!r} has the unknown entry {word!r} {words.where()}.")
-        words.skip_property()
-
-
-def _variable(words: _Words, name: str) -> tuple[str, ...]:
-    """Read a variable's block and return its outcomes."""
-    words.expect("{")
-    while (word := words.next()) == "property":
-        words.skip_property()
-    if word != "type":
-        raise ValueError(f"The variable {name!r} has the unknown entry {word!r} {words.where()}.")
-    for sign in ("discrete", "["):
-        words.expect(sign)
-    size = words.name()
-    for sign in ("]", "{"):
-        words.expect(sign)
-    names = tuple(words.until("}"))
-    words.expect(";")
-    if size != str(len(names)):
-        raise ValueError(
-            f"The variable {name!r} is declared with {size} outcomes, but names {names}."
-        )
-    _properties(words, name)
-    return names
-
-
-def _probability(words: _Words) -> tuple[str, list[str], list[tuple[str, list[str], list[str]]]]:
-    """Read a probability block: the node, its parents and the entries (kind, labels, numbers)."""
-    words.expect("(")
-    name = words.name()
-    separator = words.next()
-    if separator not in ("|", ")"):
-        raise ValueError(f"Expected '|' or ')' {words.where()}; got {separator!r}.")
-    parents = words.until(")") if separator == "|" else []
-    words.expect("{")
-    entries = []
-    while (word := words.next()) != "}":
-        if word == "property":
-            words.skip_property()
-        elif word in ("table", "default"):
-            entries.append((word, [], words.until(";")))
-        elif word == "(":
-            entries.append(("row", words.until(")"), words.until(";")))
-        else:
-            raise ValueError(
-                f"The probability of {name!r} has the unknown entry {word!r} {words.where()}."
-            )
-    return name, parents, entries
+def _row_labels(row: int, parents: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the parents' outcomes that a row stands for."""
+    labels = []
+    for names in reversed(parents):
+        row, place = divmod(row, len(names))
+        labels.append(names[place])
+    return tuple(reversed(labels))

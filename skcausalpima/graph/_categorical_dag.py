@@ -15,6 +15,7 @@ from ._conditional import ConditionalDistribution, query
 from ._validation import (
     check_graph,
     check_names,
+    check_numbers,
     check_outcomes,
     check_samples,
     check_states,
@@ -138,10 +139,17 @@ class CategoricalDAG:
         names = list(names) if names is not None else [f"N{i + 1}" for i in range(len(tables))]
         if len(names) != len(tables) or len(set(names)) != len(names):
             raise ValueError(f"names must be {len(tables)} different names; got {names}.")
+        if weights is not None:
+            weights = check_numbers("weights", weights)
+            if weights.shape != adjacency.shape:
+                raise ValueError(
+                    f"weights must have the adjacency's shape {adjacency.shape}; got "
+                    f"{weights.shape}."
+                )
         graph = nx.DiGraph()
         graph.add_nodes_from(names)
         for i, j in np.argwhere(adjacency):  # ascending i, so parents are in ascending order
-            attributes = {} if weights is None else {"weight": float(np.asarray(weights)[i, j])}
+            attributes = {} if weights is None else {"weight": float(weights[i, j])}
             graph.add_edge(names[i], names[j], **attributes)
         return cls(graph, dict(zip(names, tables, strict=True)))
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from ._elimination import Factor, eliminate
+from ._elimination import Factor, check_cells, eliminate
 from ._validation import check_names, check_outcomes
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ class ConditionalDistribution:
 
     Examples
     --------
-    >>> import networkx as nx
-    >>> from skcausalpima.graph import CategoricalDAG
+    >>>     >>> from skcausalpima.graph import CategoricalDAG
     >>> dag = CategoricalDAG(nx.DiGraph([("a", "b")]), {"a": [0.5, 0.5], "b": [[1, 0], [0.5, 0.5]]})
     >>> dag.condition({"b": 1}).marginal(["a"])
     array([0., 1.])
@@ -138,10 +136,20 @@ def query(
         Scaled.
     exponent : int
         The probabilities are ``array * 2.0**exponent``.
+
+    Raises
+    ------
+    ValueError
+        If a table of more than 2**27 cells would be needed.
     """
+    sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
+    check_cells(sizes[node] for node in names)
     relevant = {*names, *evidence}
-    for node in list(relevant):
-        relevant |= nx.ancestors(dag.graph, node)
+    waiting = list(relevant)
+    while waiting:
+        new = set(dag.graph.predecessors(waiting.pop())) - relevant
+        relevant |= new
+        waiting += new
     factors = []
     for child in dag.nodes:
         if child in relevant:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -65,35 +67,80 @@ def eliminate(
     >>> array * 2.0**exponent
     array([0.25, 0.75])
     """
-    sizes = {node: n for factor in factors for node, n in zip(*_named_shape(factor), strict=True)}
-    factors = list(factors)
-    kept = set(keep)
-    _check_cells(math.prod(sizes[node] for node in keep))
-    remaining = [node for node in sizes if node not in kept]
+    shape = _sizes(factors)
+    check_cells(shape[node] for node in keep)
+    factors = [_without_constants(factor) for factor in factors]
+    sizes = _sizes(factors)
+    axes = [node for node in keep if node in sizes]
+    pool = dict(enumerate(factors))  # in the order in which they were made
+    holders: dict[Hashable, set[int]] = {node: set() for node in sizes}
+    for key, factor in pool.items():
+        _register(holders, key, factor)
     exponent = 0
-    while remaining:
-        scopes = {node: _scope(factors, node) for node in remaining}
-        node = min(remaining, key=lambda node: math.prod(sizes[n] for n in scopes[node]))
-        remaining.remove(node)
-        involved = [factor for factor in factors if node in factor.nodes]
-        factors = [factor for factor in factors if node not in factor.nodes]
-        product, shift = _contract(involved, [n for n in scopes[node] if n != node], sizes)
-        factors.append(product)
+    for key, node in enumerate(_greedy_order(factors, sizes, axes), start=len(factors)):
+        keys = sorted(holders[node])
+        involved = [pool.pop(key) for key in keys]
+        scope = dict.fromkeys(n for factor in involved for n in factor.nodes)
+        for other in scope:
+            holders[other].difference_update(keys)
+        pool[key], shift = _contract(involved, [n for n in scope if n != node], sizes)
+        _register(holders, key, pool[key])
         exponent += shift
-    result, shift = _contract(factors, list(keep), sizes)
-    return result.array, exponent + shift
+    result, shift = _contract(list(pool.values()), axes, sizes)
+    return result.array.reshape([shape[node] for node in keep]), exponent + shift
 
 
-def _named_shape(factor: Factor) -> tuple[tuple[Hashable, ...], tuple[int, ...]]:
-    """Return a factor's nodes and their sizes."""
-    return factor.nodes, factor.array.shape
+def _sizes(factors: Sequence[Factor]) -> dict[Hashable, int]:
+    """Return the sizes of all nodes that occur, in the order in which they do."""
+    return {
+        n: k for factor in factors for n, k in zip(factor.nodes, factor.array.shape, strict=True)
+    }
 
 
-def _scope(factors: Sequence[Factor], node: Hashable) -> list[Hashable]:
-    """Return all nodes that share a factor with a node, itself included."""
-    return list(
-        dict.fromkeys(n for factor in factors if node in factor.nodes for n in factor.nodes)
-    )
+def _without_constants(factor: Factor) -> Factor:
+    """Leave out nodes of one outcome: einsum has no labels for hundreds of them."""
+    if 1 not in factor.array.shape:
+        return factor
+    nodes = [n for n, k in zip(factor.nodes, factor.array.shape, strict=True) if k > 1]
+    return Factor(tuple(nodes), factor.array.squeeze())
+
+
+def _register(holders: dict[Hashable, set[int]], key: int, factor: Factor) -> None:
+    """Note which nodes a factor holds."""
+    for node in factor.nodes:
+        holders[node].add(key)
+
+
+def _greedy_order(
+    factors: Sequence[Factor], sizes: dict[Hashable, int], keep: Sequence[Hashable]
+) -> Iterator[Hashable]:
+    """Yield the nodes not kept, always one whose product table is smallest (the first such).
+
+    Two nodes are near each other if they share a factor. Summing a node out makes all that are
+    near it near each other, so that the tables themselves are not looked at.
+    """
+    near: dict[Hashable, set[Hashable]] = {node: set() for node in sizes}
+    for factor in factors:
+        for node in factor.nodes:
+            near[node].update(factor.nodes)
+    kept = set(keep)
+    cells = {node: math.prod(sizes[n] for n in near[node]) for node in sizes}
+    place = {node: i for i, node in enumerate(sizes) if node not in kept}
+    heap = [(cells[node], place[node], node) for node in place]
+    heapify(heap)
+    while heap:
+        n_cells, _, node = heappop(heap)
+        if node not in near or n_cells != cells[node]:
+            continue  # it is done, or has been put back with another number
+        yield node
+        clique = near.pop(node)
+        for other in clique - {node}:
+            added = clique - near[other]
+            near[other] |= added
+            near[other].discard(node)
+            cells[other] = cells[other] // sizes[node] * math.prod(sizes[n] for n in added)
+            if other in place:
+                heappush(heap, (cells[other], place[other], other))
 
 
 def _contract(
@@ -108,7 +155,7 @@ def _contract(
     exponent = 0
     for index, factor in enumerate(rest):
         union = list(dict.fromkeys([*first.nodes, *factor.nodes]))
-        _check_cells(math.prod(sizes[node] for node in union))
+        check_cells(sizes[node] for node in union)
         target = keep if index == len(rest) - 1 else union
         first, shift = _scale(_einsum([first, factor], target))
         exponent += shift
@@ -131,10 +178,22 @@ def _scale(factor: Factor) -> tuple[Factor, int]:
     return Factor(factor.nodes, np.ldexp(factor.array, -exponent)), int(exponent)
 
 
-def _check_cells(n_cells: int) -> None:
-    """Refuse a table that would not fit into memory."""
+def check_cells(sizes: Iterable[int]) -> None:
+    """Refuse a table that would not fit into memory.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+        Its axes' lengths.
+
+    Raises
+    ------
+    ValueError
+        If it has more than 2**27 cells.
+    """
+    n_cells = math.prod(sizes)
     if n_cells > MAX_CELLS:
         raise ValueError(
-            f"This needs a table of {n_cells:.3g} cells; at most {MAX_CELLS:.3g} are allowed. Ask "
-            "for the marginal of fewer nodes."
+            f"This needs a table of {Decimal(n_cells):.3g} cells; at most {MAX_CELLS:.3g} are "
+            "allowed. Ask for the marginal of fewer nodes."
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from .. import _equivalence
+from ._families import family_joints
 from ._validation import check_graph, check_names, copy_graph
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ def reversible_edges(self: CategoricalDAG) -> list[tuple[Hashable, Hashable]]:
 
 def _edges(self: CategoricalDAG, compelled: bool) -> list[tuple[Hashable, Hashable]]:
     """Return the edges of one of the two kinds."""
-    pdag = _equivalence.cpdag(self.adjacency)
-    chosen = self.adjacency & (~pdag.T if compelled else pdag.T)
+    adjacency = self.adjacency
+    pdag = _equivalence.cpdag(adjacency)
+    chosen = adjacency & (~pdag.T if compelled else pdag.T)
     return [(self.nodes[i], self.nodes[j]) for i, j in np.argwhere(chosen)]
 
 
@@ -164,7 +166,11 @@ def edge_strength(self: CategoricalDAG, parent: Hashable, child: Hashable) -> fl
     if not self.graph.has_edge(parent, child):
         raise ValueError(f"There is no edge {parent!r} -> {child!r}.")
     others = [node for node in self.graph.predecessors(child) if node != parent]
-    joint = self.marginal([parent, child, *others])
+    return _strength(self.marginal([parent, child, *others]))
+
+
+def _strength(joint: NDArray[np.float64]) -> float:
+    """Return the information between the first two axes, given the others."""
     rest = joint.sum(axis=(0, 1), keepdims=True)
     expected = joint.sum(axis=0, keepdims=True) * joint.sum(axis=1, keepdims=True)
     # Zero times anything is zero here: a cell of no mass contributes nothing.
@@ -191,17 +197,21 @@ def summary(self: CategoricalDAG) -> str:
     >>> print(dag.summary())
     N1 -> N2  weight 0.90  reversible  strength 0.6931 nats
     """
-    compelled = set(compelled_edges(self))
+    adjacency = self.adjacency
+    pdag = _equivalence.cpdag(adjacency)
+    joints = family_joints(self)
     lines = []
-    for i, j in np.argwhere(self.adjacency):
+    for i, j in np.argwhere(adjacency):
         edge = (self.nodes[i], self.nodes[j])
+        axis = list(self.graph.predecessors(edge[1])).index(edge[0])
+        joint = np.moveaxis(joints[edge[1]], (axis, -1), (0, 1))
         attributes = self.graph.edges[edge]
         known = "known" if attributes.get("compelled") else "reversible"
         parts = [f"{edge[0]} -> {edge[1]}"]
         if attributes.get("weight") is not None:
             parts.append(f"weight {attributes['weight']:.2f}")
-        parts.append("compelled" if edge in compelled else known)
-        parts.append(f"strength {self.edge_strength(*edge):.4f} nats")
+        parts.append(known if pdag[j, i] else "compelled")
+        parts.append(f"strength {_strength(joint):.4f} nats")
         if attributes.get("confidence") is not None:
             parts.append(f"confidence {attributes['confidence']:.2f}")
         lines.append(parts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+
+from ._texts import shown
 
 SUM_TOLERANCE = 1e-6
 
@@ -123,14 +125,43 @@ def check_tables(
     return tables
 
 
+def check_numbers(owner: str, values: Any) -> NDArray[np.float64]:
+    """Return numbers as a new float64 array.
+
+    Parameters
+    ----------
+    owner : str
+        What they are, for messages.
+    values : array-like
+        Real numbers.
+
+    Returns
+    -------
+    ndarray
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are no rectangular array of real numbers, or a tensor that NumPy cannot read.
+    """
+    try:
+        source = np.asarray(values) if hasattr(values, "__array__") else values
+        if isinstance(source, np.ndarray) and source.dtype.kind == "c":
+            raise TypeError("it holds complex numbers")
+        return np.array(source, dtype=np.float64)
+    except RuntimeError as error:  # a tensor that requires gradients, among others
+        raise ValueError(
+            f"{owner} cannot be read as an array: {error} Tables are plain numbers, from which "
+            "no gradient flows back; pass a tensor as tensor.detach().cpu()."
+        ) from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{owner} is no rectangular array of numbers: {error}") from error
+
+
 def _numeric(node: Hashable, table: Any) -> NDArray[np.float64]:
     """Return a float64 copy with at least one axis."""
-    try:
-        array = np.array(table, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"The table of node {node!r} is no rectangular array of numbers: {error}"
-        ) from error
+    array = check_numbers(f"The table of node {node!r}", table)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"The table of node {node!r} is empty; got shape {array.shape}.")
     return array
@@ -150,7 +181,7 @@ def _check_shape(
     size = graph.nodes[node].get("size", sizes[node])
     if size != sizes[node]:
         raise ValueError(
-            f"Node {node!r} has the attribute size={size!r}, but its table has {sizes[node]} "
+            f"Node {node!r} has the attribute size={shown(size)}, but its table has {sizes[node]} "
             "outcomes."
         )
 
@@ -207,7 +238,7 @@ def check_states(
             continue
         names = data["states"]
         if (
-            isinstance(names, str)
+            isinstance(names, (str, Mapping))
             or not isinstance(names, Iterable)
             or not all(isinstance(name, str) for name in names)
             or len(set(names)) != len(names)
@@ -215,18 +246,18 @@ def check_states(
         ):
             raise ValueError(
                 f"The attribute states of node {node!r} must be {sizes[node]} different strings; "
-                f"got {names!r}."
+                f"got {shown(names)}."
             )
         states[node] = tuple(names)
     return states
 
 
-def check_names(nodes: Sequence[Hashable], names: Any, what: str = "names") -> list[Hashable]:
+def check_names(nodes: Collection[Hashable], names: Any, what: str = "names") -> list[Hashable]:
     """Return a list of distinct nodes.
 
     Parameters
     ----------
-    nodes : sequence of hashable
+    nodes : list or mapping of hashable
         The nodes that there are.
     names : iterable of hashable
         Some of them.
@@ -246,12 +277,24 @@ def check_names(nodes: Sequence[Hashable], names: Any, what: str = "names") -> l
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise ValueError(f"{what} must be a list of nodes; write [{names!r}].")
     names = list(names)
-    for position, name in enumerate(names):
-        if name not in nodes:
-            raise ValueError(f"There is no node {name!r}; the nodes here are {list(nodes)}.")
-        if name in names[:position]:
+    known = nodes if isinstance(nodes, Mapping) else set(nodes)
+    seen: set[Hashable] = set()
+    for name in names:
+        if not _is_hashable(name) or name not in known:
+            raise ValueError(f"There is no node {shown(name)}; the nodes here are {list(nodes)}.")
+        if name in seen:
             raise ValueError(f"{what} hold the node {name!r} twice.")
+        seen.add(name)
     return names
+
+
+def _is_hashable(name: Any) -> bool:
+    """Tell whether a name can be a node's: a tuple that holds a list cannot."""
+    try:
+        hash(name)
+    except TypeError:
+        return False
+    return True
 
 
 def check_outcomes(

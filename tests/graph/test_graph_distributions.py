@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import time
+import tracemalloc
 from itertools import permutations
 
 import networkx as nx
@@ -152,6 +154,35 @@ def test_long_chain_needs_no_grid():
     close(dag.marginal(["N60"]), expected)
     with pytest.raises(ValueError, match=r"1.15e\+18 cells.*fewer nodes"):
         dag.joint()
+
+
+@pytest.mark.parametrize(("n_nodes", "size"), [(1000, 2), (1000, 3), (2000, 2)])
+def test_joint_of_a_thousand_nodes_is_refused_before_anything_is_computed(n_nodes, size):
+    step = np.full((size, size), 1 / size)
+    adjacency = np.eye(n_nodes, k=1, dtype=bool)
+    dag = CategoricalDAG.from_arrays(adjacency, [step[0]] + [step] * (n_nodes - 1))
+    given = dag.condition({"N1": 0})
+    for distribution in (dag, given):
+        tracemalloc.start()
+        start = time.process_time()
+        with pytest.raises(ValueError, match=r"table of \d\.\d\de\+\d{3} cells.*fewer nodes"):
+            distribution.joint()
+        assert time.process_time() - start < 1
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2**21
+    close(dag.marginal([f"N{n_nodes}"]), 1 / size)
+
+
+def test_nodes_of_one_outcome_take_no_axes():
+    n_nodes = 200
+    adjacency = np.triu(np.ones((n_nodes, n_nodes), dtype=bool), 1) & (np.tri(n_nodes, k=-4).T == 0)
+    tables = [np.ones((1,) * min(i + 1, 4)) for i in range(n_nodes)]
+    tables[0], tables[1] = np.array([0.25, 0.75]), np.ones((2, 1))
+    tables[2], tables[3] = np.ones((2, 1, 1)), np.ones((2, 1, 1, 1))
+    dag = CategoricalDAG.from_arrays(adjacency, tables)
+    close(dag.marginal(["N7", "N1", "N200"]), [[[0.25], [0.75]]])
+    assert dag.condition({"N1": 1}).log_probability == pytest.approx(np.log(0.75))
 
 
 def test_improbable_evidence_does_not_underflow():

@@ -3,6 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 
 from skcausalpima.graph import CategoricalDAG
 
@@ -39,6 +40,40 @@ HALF = [0.5, 0.5]
 def test_graphs_and_tables(graph, cpts, message):
     with pytest.raises(ValueError, match=message):
         CategoricalDAG(graph, cpts)
+
+
+def test_tensors_and_numbers_that_numpy_cannot_read():
+    def chain(table, **options):
+        return CategoricalDAG.from_arrays([[0, 1], [0, 0]], [HALF, table], **options)
+
+    plain = torch.tensor([[0.25, 0.75], [0.5, 0.5]])
+    np.testing.assert_array_equal(chain(plain).cpts["N2"], plain.numpy())
+    tracked = plain.clone().requires_grad_()
+    for table in (tracked, list(tracked), [[0.5, 0.5], tracked[1]]):
+        with pytest.raises(ValueError, match=r"table of node 'N2' cannot.*tensor\.detach\(\)"):
+            chain(table)
+    with pytest.raises(ValueError, match=r"weights cannot be read.*tensor\.detach\(\)"):
+        chain(plain, weights=tracked)
+    np.testing.assert_array_equal(chain(tracked.detach()).cpts["N2"], plain.numpy())
+    message = "table of node 'N2' is no rectangular array of numbers: "
+    with pytest.raises(ValueError, match=f"{message}.*complex"):
+        chain(np.eye(2) + 0j)
+    with pytest.raises(ValueError, match=f"{message}.*too large"):
+        chain([[10**400, 0], [0, 1]])
+    with pytest.raises(ValueError, match=f"{message}.*BFloat16"):
+        chain(plain.to(torch.bfloat16))
+
+
+def test_weights_have_the_shape_of_the_adjacency():
+    with pytest.raises(ValueError, match=r"adjacency's shape \(2, 2\); got \(1, 2\)"):
+        CategoricalDAG.from_arrays([[0, 1], [0, 0]], [HALF, np.eye(2)], weights=[[0, 1]])
+
+
+def test_names_of_outcomes_have_an_order():
+    graph = nx.DiGraph()
+    graph.add_node("a", states={"x": 0, "y": 1})
+    with pytest.raises(ValueError, match="states of node 'a' must be 2 different strings"):
+        CategoricalDAG(graph, {"a": HALF})
 
 
 def test_node_attributes_must_agree_with_the_table():
