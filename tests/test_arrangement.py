@@ -251,6 +251,15 @@ def test_size_of_effect_is_that_of_the_mean_of_the_clusters():
     np.testing.assert_array_equal(labels[:, 0], [1, 1, 0])
 
 
+def test_size_of_effect_is_that_of_the_mean_however_many_clusters():
+    """By hand: outcomes with means 2 (of two clusters), -3 and -1, and two samples each."""
+    means = np.array([[2.0, 0.1], [2.0, -0.1], [-3.0, 0.0], [-1.0, 0.0]])
+    problem = _arrangement.make_problem(means, (3, 2))
+    placed = np.ravel_multi_index(([0, 0, 1, 2], [0, 1, 0, 0]), (3, 2))
+    cells, _ = _arrangement._canonical(placed, np.array([1.0, 1.0, 2.0, 2.0]), problem)
+    np.testing.assert_array_equal(_outcomes((3, 2))[cells, 0], [1, 1, 0, 2])
+
+
 def test_ties_of_a_search_are_counted_once(monkeypatch):
     """However often its starts and neighbours meet one and the same arrangement."""
     monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
@@ -327,3 +336,13 @@ def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, e
     found = arrange(means, counts, sizes, known=tables, random_state=0)
     np.testing.assert_array_equal(found.cells[seen], without.cells)
     assert found.misfit == without.misfit
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_counts_matter_by_their_ratios_only(factor):
+    """They may be sums of responsibilities, also below one; zero alone is no sample."""
+    rng = np.random.default_rng(0)
+    means, counts = _additive_means(rng, (2, 3), 0.2), np.array([3.0, 1.0, 0.0, 2.0, 5.0, 4.0])
+    first, again = (arrange(means, c, (2, 3)) for c in (counts, factor * counts))
+    np.testing.assert_array_equal(first.cells, again.cells)
+    assert first[1:5] == again[1:5]

@@ -522,3 +522,26 @@ def test_nodes_that_were_set_together_share_their_terms():
     assert not scores.told_apart[1, 2]
     assert scores._terms[1] is scores._terms[2]  # computed once
     assert scores._terms[3].counts is not scores._terms[1].counts
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("total", [1.2, 3.0])
+def test_few_samples_are_scored_by_the_textbook_too(score, total):
+    counts = random_counts(8, (2, 3))
+    counts *= total / counts.sum()
+    scores = FamilyScores(counts, score)  # by default a prior worth one sample, edges for free
+    for node in range(2):
+        expected = textbook_family(counts, node, [1 - node], score, 1.0)
+        assert scores.family(node, 1 << (1 - node)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("edge_cost", [-0.1, np.inf, np.nan])
+def test_costs_of_edges_are_finite_and_not_negative(edge_cost):
+    with pytest.raises(ValueError, match="edge_cost must be finite and not negative; got"):
+        FamilyScores([[1.0, 2.0], [3.0, 4.0]], edge_cost=edge_cost)
+
+
+@pytest.mark.parametrize("counts", [np.zeros((0, 2)), np.zeros((2, 0))])
+def test_a_grid_without_cells_is_refused(counts):
+    with pytest.raises(ValueError, match=r"one axis per node; got an array of shape"):
+        FamilyScores(counts)

@@ -289,3 +289,57 @@ def test_values_per_unknown_are_those_of_their_block():
     assert_allclose(problem.per_unknown(torch.tensor([5.0, 5.0, 7.0])), [5, 5, 7, 5, 7])
     nothing = problem._replace(index=torch.zeros(3, 0, dtype=torch.long))
     assert nothing.per_unknown(torch.ones(3)).shape == (0,)
+
+
+def test_a_fit_that_no_step_helps_ends():
+    """The law hides that its derivative is wrong: steps get shorter, up to a limit."""
+
+    class Reversed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return -gradient
+
+    law = counted(lambda p: Reversed.apply(p[:, :1]) * X + 0.0 * p[:, 1:])
+    problem = problem_of(torch.ones(1, len(X)).double(), predict=law)
+    start = torch.tensor([2.0, 0.0]).double()
+    assert_allclose(fit_curves(problem, start), start)
+    assert law.calls < 30
+
+
+def test_a_fit_from_afar_is_as_exact_as_one_from_nearby():
+    """It does not stop while steps still tell."""
+    _, curves = noisy_curves(4)
+    near, far = (
+        fit_curves(problem_of(curves), torch.tensor(start * 4).double(), max_iter=200)
+        for start in ([2.0, 1.0], [0.01, 5.0])
+    )
+    assert_allclose(near, far, rtol=1e-6)
+
+
+def test_where_a_derivative_is_infinite_the_rest_goes_on():
+    """By hand: the root at zero, and what shares an equation with it, stay where they are."""
+
+    def root(parameters):
+        return torch.sqrt(parameters[:, :1]) * (1.0 + X) + parameters[:, 1:]
+
+    targets = torch.stack([X, 3.0 * (1.0 + X) + 0.5])
+    problem = problem_of(targets, index=[[0, 2], [1, 2]], predict=root)
+    fitted = fit_curves(problem, torch.tensor([0.0, 1.0, 0.5]).double())
+    assert_allclose(fitted, [0.0, 9.0, 0.5], rtol=1e-6)
+
+
+def test_a_jacobian_takes_one_sweep_per_parameter(monkeypatch):
+    """However many points a curve has."""
+    gradients, calls = torch.autograd.grad, []
+
+    def grad(*args, **options):
+        calls.append(args)
+        return gradients(*args, **options)
+
+    monkeypatch.setattr(torch.autograd, "grad", grad)
+    curve_jacobian(decay, torch.tensor([[0.5, 1.0], [2.0, -1.0], [1.0, 1.0]]).double())
+    assert len(calls) == 3

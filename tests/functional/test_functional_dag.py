@@ -317,6 +317,15 @@ def test_set_nodes_give_the_truncated_factorisation(adjacency, targets):
             assert joint[cell].item() == pytest.approx(expected, rel=1e-12)
 
 
+@by_dag
+def test_setting_nodes_cuts_the_edges_into_them_and_no_others(adjacency):
+    edges = torch.tensor(adjacency).double()
+    logs = [torch.zeros(SIZES[node]).double() for node in (0, 2)]
+    cut = set_nodes(random_tables(SIZES), edges, [0, 2], logs)[1]
+    assert not cut[:, [0, 2]].any()
+    assert torch.equal(cut[:, 1], edges[:, 1])
+
+
 def test_setting_nodes_leaves_its_arguments_alone():
     tables, (edges, _) = random_tables(SIZES), random_edges(3)
     copies = tables.clone(), edges.clone()
