@@ -85,6 +85,9 @@ CHANCE = "differs where two numbers are equal to the last bit, which no data are
 SCHEDULE = "the way to the minimum, not the minimum"
 EQUIVALENT = {
     ("_curves.py", "torch.where(self.counts > 0, self.counts, 2.0)"): "zero over any number",
+    ("_curves.py", "zip(self, other, strict=False)"): "both have four fields",
+    ("_dag.py", "n_nodes) > 1)"): "no node counts itself then, and ancestors are reached in 2 ways",
+    ("_dag.py", "stable=False"): "torch sorts stably on a CPU",
     ("_elbo.py", "x.shape[1], log_var"): "x has two axes",
     ("_elbo.py", "(nothing, 1.0)"): "multiplied by gamma, which is zero there",
     ("_gaussian.py", "means.shape[1]"): "means have two axes",
@@ -100,6 +103,8 @@ EQUIVALENT = {
     ("_least_squares.py", "promised = 4.0 *"): SCHEDULE,
     ("_scores.py", "if counts.mean() == 0"): "zero where the sum is",
     ("_scores.py", "1e-294"): "only for a total of zero: 0 log 0",
+    ("_elimination.py", "MAX_CELLS = 2**28"): "a budget",
+    ("_elimination.py", "strict=False"): "each factor has one node per axis",
     ("_arrangement.py", "_MAX_EXHAUSTIVE = 20001"): "a budget",
     ("_arrangement.py", "sizes) < _MAX_EXHAUSTIVE"): "a budget",
     ("_arrangement.py", "np.full((2, len(sizes))"): "only the first row is read",
@@ -232,8 +237,6 @@ class Finder(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         stop = self.span(node)[1]
         self.rename(node.attr, stop - len(node.attr), stop)
-        if node.attr in ("sum", "mean"):
-            self.add("average", stop - len(node.attr), stop, {"sum": "mean"}.get(node.attr, "sum"))
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -251,6 +254,10 @@ class Finder(ast.NodeVisitor):
             self.add("extreme", start, stop, swapped)
 
     def visit_Call(self, node: ast.Call) -> None:
+        name = getattr(node.func, "attr", None)
+        if name in ("sum", "mean"):
+            stop = self.span(node.func)[1]
+            self.add("average", stop - len(name), stop, "mean" if name == "sum" else "sum")
         self.visit(node.func)
         for argument in node.args:
             self.visit(argument)

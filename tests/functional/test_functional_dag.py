@@ -402,3 +402,19 @@ def test_unseen_parent_configuration_is_uniform():
 def test_no_counts_at_all_is_uniform():
     tables = tables_from_counts(torch.zeros(2, 3), torch.zeros(2, 2, dtype=torch.bool))
     np.testing.assert_allclose(joint_from_tables(tables), np.full((2, 3), 1 / 6), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3])
+def test_few_counts_give_the_same_tables_as_many(scale):
+    counts, adjacency = torch.tensor(random_counts()), torch.ones(3, 3).triu(1).bool()
+    for few, many in zip(
+        tables_from_counts(scale * counts, adjacency),
+        tables_from_counts(counts, adjacency),
+        strict=True,
+    ):
+        torch.testing.assert_close(few, many)
+
+
+def test_every_node_that_is_set_says_how():
+    with pytest.raises(ValueError, match="shorter"):
+        set_nodes(random_tables(SIZES), random_edges(3)[0], [0, 1], [torch.zeros(2).double()])

@@ -349,3 +349,10 @@ def test_a_component_is_empty_below_the_smallest_count_only(covariance_type, cou
         expected = np.diag(sigma2[0]) + 1e-6 * np.eye(LATENT_DIM)
         np.testing.assert_allclose(matrices(result.covariances)[1], expected, rtol=1e-10)
     assert update(batch, covariance_type, min_count=1.01 * count).empty[1]
+
+
+@pytest.mark.parametrize(("count", "empty"), [(1.5e-3, False), (0.5e-3, True)])
+def test_a_thousandth_of_a_sample_is_the_smallest_count_by_default(count, empty):
+    mean, sigma2, gamma = random_batch()
+    gamma[1] = count / N_SAMPLES
+    assert update((mean, sigma2, gamma), "full").empty.tolist() == [False, empty, False]
