@@ -344,7 +344,7 @@ class Scratch:
     """A copy of package and tests in which mutants are run, one at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.parent = folder, os.getppid()
         hidden = shutil.ignore_patterns("__pycache__", ".*")
         for part in PARTS:
             if (ROOT / part).is_dir():
@@ -358,15 +358,16 @@ class Scratch:
         if child == 0:
             self._test(file, bytecode)
         end = time.monotonic() + limit
-        while True:
+        while time.monotonic() < end and os.getppid() == self.parent:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
                 return os.waitstatus_to_exitcode(status) == 0
-            if time.monotonic() > end:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                return False
             time.sleep(0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if os.getppid() != self.parent:  # ended from outside: leave nothing running
+            os._exit(1)
+        return False
 
     def _test(self, file: str, bytecode: bool) -> NoReturn:
         """Run the tests of a file and end this process with their exit code."""
