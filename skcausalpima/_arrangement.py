@@ -133,7 +133,7 @@ def arrange(
         placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _rank(placed, misfits, problem)
     seen_cells, shares = _canonical(best, counts[seen], problem)
-    smallest = float(np.clip(misfits.min(initial=1.0), 0.0, 1.0)) if len(seen) else 0.0
+    smallest = float(misfits.min(initial=1.0))
     return Arrangement(
         _fill(seen_cells, seen, len(means), n_cells),
         smallest,

@@ -206,3 +206,143 @@ def test_one_node_has_one_arrangement_by_falling_counts():
 def test_more_clusters_than_cells_is_an_error():
     with pytest.raises(ValueError, match=r"Expected at most 4 clusters .* got 5; merge"):
         arrange(np.eye(5), np.ones(5), (2, 2))
+
+
+# What is reported of the best arrangement ------------------------------------------------------
+
+
+def _shares_by_regression(means, cells, sizes):
+    """The rise of the misfit when a node's one-hot columns are left out."""
+    labels = _outcomes(sizes)[np.asarray(cells)]
+    columns = [(labels[:, [n]] == np.arange(size)).astype(float) for n, size in enumerate(sizes)]
+    centred = means - means.mean(axis=0)
+
+    def left(columns):
+        design = np.concatenate([np.ones((len(means), 1)), *columns], axis=1)
+        rest = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+        return np.square(rest).sum() / np.square(centred).sum()
+
+    return [left(columns[:n] + columns[n + 1 :]) - left(columns) for n in range(len(sizes))]
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(("sizes", "n_clusters"), [*CASES, ((2, 2, 2), 3), ((2, 2, 2), 5)])
+def test_shares_are_what_each_node_adds_to_a_regression(sizes, n_clusters, known):
+    """Also on grids with empty cells, where effects of nodes overlap or cannot be told apart."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        means = rng.permutation(_additive_means(rng, sizes, 0.3))[:n_clusters]
+        tables = [rng.poisson(1.0, size=(n_clusters, size)) for size in sizes] if known else None
+        found = arrange(means, np.ones(n_clusters), sizes, known=tables)
+        expected = _shares_by_regression(means, found.cells, sizes)
+        np.testing.assert_allclose(found.node_shares, expected, atol=1e-9)
+
+
+def test_outcomes_of_equally_many_samples_go_by_falling_size_of_effect():
+    means = np.array([[1.0], [-4.0], [2.0], [1.5]])  # about their mean: 0.9, -4.1, 1.9, 1.4
+    np.testing.assert_array_equal(arrange(means, np.ones(4), (4,)).cells, [3, 0, 1, 2])
+
+
+def test_size_of_effect_is_that_of_the_mean_of_the_clusters():
+    """Two clusters of one outcome near the middle are no larger than one far from it."""
+    means = np.array([[2.0, 0.0], [2.0, 1.0], [-3.0, 0.0]])
+    found = arrange(means, np.array([1.0, 1.0, 2.0]), (2, 2))
+    labels = _outcomes((2, 2))[found.cells]
+    np.testing.assert_array_equal(labels[:, 0], [1, 1, 0])
+
+
+def test_size_of_effect_is_that_of_the_mean_however_many_clusters():
+    """By hand: outcomes with means 2 (of two clusters), -3 and -1, and two samples each."""
+    means = np.array([[2.0, 0.1], [2.0, -0.1], [-3.0, 0.0], [-1.0, 0.0]])
+    problem = _arrangement.make_problem(means, (3, 2))
+    placed = np.ravel_multi_index(([0, 0, 1, 2], [0, 1, 0, 0]), (3, 2))
+    cells, _ = _arrangement._canonical(placed, np.array([1.0, 1.0, 2.0, 2.0]), problem)
+    np.testing.assert_array_equal(_outcomes((3, 2))[cells, 0], [1, 1, 0, 2])
+
+
+def test_ties_of_a_search_are_counted_once(monkeypatch):
+    """However often its starts and neighbours meet one and the same arrangement."""
+    monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    found = arrange(np.eye(4), np.ones(4), (2, 2), random_state=0)
+    assert (found.ties, found.gap) == (2, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize("exhaustive", [True, False])
+def test_a_slightly_worse_arrangement_is_no_tie(monkeypatch, exhaustive):
+    """By hand: a square of unequal diagonals, and one whose second axis is hardly shorter."""
+    if not exhaustive:
+        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    means = np.eye(4)
+    means[3] += 1e-3 * np.array([1.0, -1.0, 0.5, 0.0])
+    found = arrange(means, np.ones(4), (2, 2), random_state=0)
+    smallest, second = sorted(_brute_force(means, (2, 2)).values())[:2]
+    assert 1e-8 < second - smallest < 1e-2
+    assert found.ties == 0
+    assert found.gap == pytest.approx(second / smallest, abs=1e-9)
+
+
+def test_ties_go_on_until_the_first_that_is_none():
+    """Two of six points in general position coincide: exchanging them changes nothing."""
+    rng = np.random.default_rng(0)
+    means = _additive_means(rng, (2, 3), 0.5)
+    means[1] = means[0]
+    found = arrange(means, np.ones(6), (2, 3))
+    values = np.array(list(_brute_force(means, (2, 3)).values()))
+    equal = np.isclose(values, values.min(), atol=1e-10)
+    assert found.ties == equal.sum() - 1 >= 1
+    assert found.gap == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3)])
+def test_nothing_known_changes_nothing(sizes):
+    rng = np.random.default_rng(0)
+    means = rng.permutation(_additive_means(rng, sizes, 0.5))
+    counts = rng.random(len(means)) + 1
+    nothing = [np.zeros((len(means), size), dtype=int) for size in sizes]
+    first, again = (arrange(means, counts, sizes, known=known) for known in (None, nothing))
+    np.testing.assert_array_equal(first.cells, again.cells)
+    assert first[1:5] == again[1:5]
+
+
+@pytest.mark.parametrize("cluster", range(4))
+@pytest.mark.parametrize("node", range(2))
+def test_a_single_known_outcome_is_respected(cluster, node):
+    rng = np.random.default_rng(cluster)
+    means = rng.permutation(_additive_means(rng, (2, 2), 0.1))
+    counts = np.arange(4.0) + 1
+    free = _outcomes((2, 2))[arrange(means, counts, (2, 2)).cells]
+    for outcome in range(2):
+        tables = [np.zeros((4, 2), dtype=int) for _ in range(2)]
+        tables[node][cluster, outcome] = 1
+        found = arrange(means, counts, (2, 2), known=tables)
+        labels = _outcomes((2, 2))[found.cells]
+        assert labels[cluster, node] == outcome
+        assert _partitions(found.cells, (2, 2)) == _partitions(
+            np.ravel_multi_index(tuple(free.T), (2, 2)), (2, 2)
+        )
+
+
+@pytest.mark.parametrize("exhaustive", [True, False])
+def test_known_outcomes_of_a_cluster_without_samples_do_not_count(monkeypatch, exhaustive):
+    if not exhaustive:
+        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    rng = np.random.default_rng(1)
+    sizes, counts = (2, 2, 2), np.array([9.0, 8, 7, 0, 5, 4, 3, 6])
+    means, seen = _additive_means(rng, sizes, 0.1), counts > 0
+    tables = [rng.poisson(2.0, size=(8, size)) for size in sizes]
+    without = arrange(
+        means[seen], counts[seen], sizes, known=[t[seen] for t in tables], random_state=0
+    )
+    found = arrange(means, counts, sizes, known=tables, random_state=0)
+    np.testing.assert_array_equal(found.cells[seen], without.cells)
+    assert found.misfit == without.misfit
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_counts_matter_by_their_ratios_only(factor):
+    """They may be sums of responsibilities, also below one; zero alone is no sample."""
+    rng = np.random.default_rng(0)
+    means, counts = _additive_means(rng, (2, 3), 0.2), np.array([3.0, 1.0, 0.0, 2.0, 5.0, 4.0])
+    first, again = (arrange(means, c, (2, 3)) for c in (counts, factor * counts))
+    np.testing.assert_array_equal(first.cells, again.cells)
+    assert first[1:5] == again[1:5]

@@ -489,3 +489,59 @@ def test_next_to_no_samples_do_not_reward_edges(total):
     assert not search_dag(total * independent).adjacency.any()
     found = search_dag(50 * independent, node_counts=[total * independent] * 3)
     assert not found.adjacency.any()
+
+
+def test_a_prior_worth_less_than_a_sample_and_a_node_of_one_outcome_are_allowed():
+    counts = random_counts(3, (2, 1, 3))
+    scores = FamilyScores(counts, "bdeu", equivalent_sample_size=0.25)
+    for node, parent in permutations(range(3), 2):
+        expected = textbook_family(counts, node, [parent], "bdeu", 0.25)
+        assert scores.family(node, 1 << parent) == pytest.approx(expected, abs=1e-9)
+    assert FamilyScores([7.0]).family(0, 0) == 0.0  # one cell: nothing to explain or to pay for
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("order", [False, True])
+def test_scores_of_families_one_by_one_and_all_at_once_are_equal(score, order):
+    """In whichever order they are asked for: the terms are kept."""
+    total, own, _ = random_regimes(5, (2, 3, 2))
+    scores = FamilyScores(total, score, 2.0, 0.5, own)
+    free = check_constraints(None, None, ["a", "b", "c"])
+    before = scores.all_families(free) if order else None
+    single = [
+        [scores.family(node, mask) if not mask >> node & 1 else -np.inf for mask in range(8)]
+        for node in range(3)
+    ]
+    np.testing.assert_allclose(scores.all_families(free) if before is None else before, single)
+
+
+def test_nodes_that_were_set_together_share_their_terms():
+    total, own, apart = random_regimes(6, (2, 2, 3, 2))
+    scores = FamilyScores(total, node_counts=own)
+    np.testing.assert_array_equal(scores.told_apart, apart)
+    assert not scores.told_apart[1, 2]
+    assert scores._terms[1] is scores._terms[2]  # computed once
+    assert scores._terms[3].counts is not scores._terms[1].counts
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("total", [1.2, 3.0])
+def test_few_samples_are_scored_by_the_textbook_too(score, total):
+    counts = random_counts(8, (2, 3))
+    counts *= total / counts.sum()
+    scores = FamilyScores(counts, score)  # by default a prior worth one sample, edges for free
+    for node in range(2):
+        expected = textbook_family(counts, node, [1 - node], score, 1.0)
+        assert scores.family(node, 1 << (1 - node)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("edge_cost", [-0.1, np.inf, np.nan])
+def test_costs_of_edges_are_finite_and_not_negative(edge_cost):
+    with pytest.raises(ValueError, match="edge_cost must be finite and not negative; got"):
+        FamilyScores([[1.0, 2.0], [3.0, 4.0]], edge_cost=edge_cost)
+
+
+@pytest.mark.parametrize("counts", [np.zeros((0, 2)), np.zeros((2, 0))])
+def test_a_grid_without_cells_is_refused(counts):
+    with pytest.raises(ValueError, match=r"one axis per node; got an array of shape"):
+        FamilyScores(counts)

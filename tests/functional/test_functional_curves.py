@@ -173,3 +173,173 @@ def test_scattered_likelihoods_are_those_of_the_whole_covariance():
     residuals = (x[None] - means[:, None]) @ directions
     brute = np.einsum("cn,cnp,cnq->cpq", gamma, residuals, residuals)
     assert_allclose(projected_squared_errors(statistics, tensors[1], tensors[2]), brute)
+
+
+def test_scattered_likelihood_of_a_residual_within_the_directions():
+    """Nothing is left across them: the density is that of the inner covariance alone, at zero."""
+    rng = np.random.default_rng(0)
+    direction = np.linalg.qr(rng.normal(size=(3, 1)))[0][None]
+    residual, inner, log_var = 0.01 * direction[0, :, 0], 0.0004, -2.0
+    value = scattered_log_likelihood(
+        torch.full((1, 1), 0.01**2, dtype=torch.float64),
+        torch.full((1, 1, 1), 0.01, dtype=torch.float64),
+        3,
+        torch.full((1,), log_var, dtype=torch.float64),
+        torch.full((1, 1, 1), inner, dtype=torch.float64),
+    )
+    Q = direction[0]
+    covariance = inner * Q @ Q.T + np.exp(log_var) * (np.eye(3) - Q @ Q.T)
+    expected = multivariate_normal(np.zeros(3), covariance).logpdf(residual)
+    assert value.item() == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-2])
+def test_means_of_few_samples_are_weighted_means(scale):
+    """Sums of responsibilities below one are no special case, and zero gives zero."""
+    rng = np.random.default_rng(0)
+    x, gamma = torch.as_tensor(rng.normal(size=(5, 3))), torch.as_tensor(rng.uniform(size=(2, 5)))
+    gamma[1] = 0.0
+    statistics = curve_statistics(x, scale * gamma)
+    assert_allclose(statistics.means[0], np.average(x, axis=0, weights=gamma[0]))
+    assert_allclose(statistics.means[1], 0.0)
+    errors = curve_squared_errors(statistics, torch.zeros(2, 3))
+    assert_allclose(errors, [scale * (gamma[0] @ x.square().sum(dim=1)).item(), 0.0])
+
+
+def counted(predict):
+    """A law that counts its calls."""
+
+    def law(parameters):
+        law.calls += 1
+        return predict(parameters)
+
+    law.calls = 0
+    return law
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_a_linear_law_is_solved_in_few_steps_in_any_unit(shared, scale):
+    """A Gauss-Newton step solves it, and a fit that has arrived ends."""
+
+    def line(parameters):
+        return parameters[:, :1] * X + scale * parameters[:, 1:]
+
+    rng = np.random.default_rng(0)
+    targets = scale * rng.normal(size=(3, len(X)))
+    index = np.array([[0, 3], [1, 3], [2, 3]]) if shared else None
+    law = counted(line)
+    problem = problem_of(targets, index=index, predict=law)
+    fitted = fit_curves(problem, torch.zeros(4 if shared else 6).double())
+    assert law.calls < 30
+    design = np.zeros((3, len(X), 4 if shared else 6))
+    for curve, (slope, base) in enumerate(problem.index.tolist()):
+        design[curve, :, slope], design[curve, :, base] = X, scale
+    expected = np.linalg.lstsq(design.reshape(3 * len(X), -1), targets.ravel(), rcond=None)[0]
+    assert_allclose(fitted / scale, expected / scale, rtol=1e-6, atol=1e-6 * abs(expected).max())
+
+
+def test_a_fit_that_starts_at_its_end_stops_at_once():
+    law = counted(decay)
+    targets = decay(torch.tensor([[2.0, 1.0], [3.0, 0.5]]).double())
+    problem = problem_of(targets, predict=law)
+    start = torch.tensor([2.0, 1.0, 3.0, 0.5]).double()
+    assert_allclose(fit_curves(problem, start), start)
+    assert law.calls < 8
+
+
+def test_each_block_goes_on_until_it_has_arrived():
+    """One curve is there from the start; the other is not left half-way."""
+    truth = torch.tensor([[2.0, 1.0], [3.0, 0.5]]).double()
+    start = torch.tensor([2.0, 1.0, 0.5, 3.0]).double()
+    fitted = fit_curves(problem_of(decay(truth)), start)
+    assert_allclose(fitted.reshape(2, 2), truth, rtol=1e-6)
+
+
+def test_a_curve_without_weight_may_be_anything():
+    """Its parameters may make the law infinite: no loss, no equation, no step."""
+
+    def root(parameters):
+        return torch.sqrt(parameters[:, :1]) * X + parameters[:, 1:]
+
+    targets = torch.stack([2.0 * X + 1.0, X])
+    problem = problem_of(targets, [2.0, 0.0], predict=root)
+    start = torch.tensor([1.0, 0.0, -1.0, 0.0]).double()
+    expected = 2.0 * (X + 1.0).square().sum()
+    assert_allclose(curve_losses(problem, start), [expected, 0.0])
+    matrices, right = normal_equations(problem, start)
+    assert_allclose(matrices[1], 0.0)
+    assert_allclose(right[1], 0.0)
+    jacobian = torch.stack([0.5 * X, torch.ones_like(X)], dim=1)
+    assert_allclose(matrices[0], 2.0 * jacobian.mT @ jacobian)
+    assert_allclose(right[0], 2.0 * jacobian.mT @ (X + 1.0))
+    fitted = fit_curves(problem, start)
+    assert_allclose(fitted, [4.0, 1.0, -1.0, 0.0], atol=1e-6)
+
+
+def test_an_infinite_curve_of_positive_weight_has_infinite_loss():
+    problem = problem_of(torch.zeros(2, len(X)), predict=lambda p: p[:, :1] / p[:, 1:] + X)
+    losses = curve_losses(problem, torch.tensor([1.0, 0.0, 0.0, 0.0]).double())
+    assert torch.isinf(losses).all()
+
+
+def test_values_per_unknown_are_those_of_their_block():
+    index = torch.tensor([[0, 3], [1, 3], [2, 4]])
+    problem = CurveProblem(decay, None, None, index, torch.tensor([0, 0, 1]))
+    assert_allclose(problem.per_unknown(torch.tensor([5.0, 5.0, 7.0])), [5, 5, 7, 5, 7])
+    nothing = problem._replace(index=torch.zeros(3, 0, dtype=torch.long))
+    assert nothing.per_unknown(torch.ones(3)).shape == (0,)
+
+
+def test_a_fit_that_no_step_helps_ends():
+    """The law hides that its derivative is wrong: steps get shorter, up to a limit."""
+
+    class Reversed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return -gradient
+
+    law = counted(lambda p: Reversed.apply(p[:, :1]) * X + 0.0 * p[:, 1:])
+    problem = problem_of(torch.ones(1, len(X)).double(), predict=law)
+    start = torch.tensor([2.0, 0.0]).double()
+    assert_allclose(fit_curves(problem, start), start)
+    assert law.calls < 30
+
+
+def test_a_fit_from_afar_is_as_exact_as_one_from_nearby():
+    """It does not stop while steps still tell."""
+    _, curves = noisy_curves(4)
+    near, far = (
+        fit_curves(problem_of(curves), torch.tensor(start * 4).double(), max_iter=200)
+        for start in ([2.0, 1.0], [0.01, 5.0])
+    )
+    assert_allclose(near, far, rtol=1e-6)
+
+
+def test_where_a_derivative_is_infinite_the_rest_goes_on():
+    """By hand: the root at zero, and what shares an equation with it, stay where they are."""
+
+    def root(parameters):
+        return torch.sqrt(parameters[:, :1]) * (1.0 + X) + parameters[:, 1:]
+
+    targets = torch.stack([X, 3.0 * (1.0 + X) + 0.5])
+    problem = problem_of(targets, index=[[0, 2], [1, 2]], predict=root)
+    fitted = fit_curves(problem, torch.tensor([0.0, 1.0, 0.5]).double())
+    assert_allclose(fitted, [0.0, 9.0, 0.5], rtol=1e-6)
+
+
+def test_a_jacobian_takes_one_sweep_per_parameter(monkeypatch):
+    """However many points a curve has."""
+    gradients, calls = torch.autograd.grad, []
+
+    def grad(*args, **options):
+        calls.append(args)
+        return gradients(*args, **options)
+
+    monkeypatch.setattr(torch.autograd, "grad", grad)
+    curve_jacobian(decay, torch.tensor([[0.5, 1.0], [2.0, -1.0], [1.0, 1.0]]).double())
+    assert len(calls) == 3

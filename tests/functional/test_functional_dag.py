@@ -317,6 +317,15 @@ def test_set_nodes_give_the_truncated_factorisation(adjacency, targets):
             assert joint[cell].item() == pytest.approx(expected, rel=1e-12)
 
 
+@by_dag
+def test_setting_nodes_cuts_the_edges_into_them_and_no_others(adjacency):
+    edges = torch.tensor(adjacency).double()
+    logs = [torch.zeros(SIZES[node]).double() for node in (0, 2)]
+    cut = set_nodes(random_tables(SIZES), edges, [0, 2], logs)[1]
+    assert not cut[:, [0, 2]].any()
+    assert torch.equal(cut[:, 1], edges[:, 1])
+
+
 def test_setting_nodes_leaves_its_arguments_alone():
     tables, (edges, _) = random_tables(SIZES), random_edges(3)
     copies = tables.clone(), edges.clone()
@@ -393,3 +402,19 @@ def test_unseen_parent_configuration_is_uniform():
 def test_no_counts_at_all_is_uniform():
     tables = tables_from_counts(torch.zeros(2, 3), torch.zeros(2, 2, dtype=torch.bool))
     np.testing.assert_allclose(joint_from_tables(tables), np.full((2, 3), 1 / 6), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3])
+def test_few_counts_give_the_same_tables_as_many(scale):
+    counts, adjacency = torch.tensor(random_counts()), torch.ones(3, 3).triu(1).bool()
+    for few, many in zip(
+        tables_from_counts(scale * counts, adjacency),
+        tables_from_counts(counts, adjacency),
+        strict=True,
+    ):
+        torch.testing.assert_close(few, many)
+
+
+def test_every_node_that_is_set_says_how():
+    with pytest.raises(ValueError, match="shorter"):
+        set_nodes(random_tables(SIZES), random_edges(3)[0], [0, 1], [torch.zeros(2).double()])

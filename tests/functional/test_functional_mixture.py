@@ -332,3 +332,27 @@ def test_update_returns_the_dtype_of_the_means(covariance_type):
     exact = update(random_batch(), covariance_type)
     assert result.means.dtype == result.covariances.dtype == torch.float32
     torch.testing.assert_close(result.covariances, exact.covariances.float())
+
+
+@by_type
+@pytest.mark.parametrize("count", [0.3, 1.0])
+def test_a_component_is_empty_below_the_smallest_count_only(covariance_type, count):
+    """At that count it moves; and a sum of responsibilities below one is no special case."""
+    mean, sigma2, gamma = random_batch()
+    gamma[1] = 0.0
+    gamma[1, 0] = count
+    batch = mean, sigma2, gamma
+    result = update(batch, covariance_type, min_count=count)
+    assert result.empty.tolist() == [False, False, False]
+    torch.testing.assert_close(result.means[1], torch.as_tensor(mean[0]))
+    if covariance_type in ("full", "diag"):
+        expected = np.diag(sigma2[0]) + 1e-6 * np.eye(LATENT_DIM)
+        np.testing.assert_allclose(matrices(result.covariances)[1], expected, rtol=1e-10)
+    assert update(batch, covariance_type, min_count=1.01 * count).empty[1]
+
+
+@pytest.mark.parametrize(("count", "empty"), [(1.5e-3, False), (0.5e-3, True)])
+def test_a_thousandth_of_a_sample_is_the_smallest_count_by_default(count, empty):
+    mean, sigma2, gamma = random_batch()
+    gamma[1] = count / N_SAMPLES
+    assert update((mean, sigma2, gamma), "full").empty.tolist() == [False, empty, False]
