@@ -11,8 +11,7 @@ import torch
 from fault_calls import Target, attacked
 from fault_verdicts import Case
 
-from skcausalpima import functional
-from skcausalpima import modules
+from skcausalpima import functional, modules
 from skcausalpima.modules import ExpertDecoder, line
 
 

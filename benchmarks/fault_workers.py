@@ -1,17 +1,21 @@
 """Cases in processes of their own, which are watched: a hang or a crash is one case's outcome.
 
-A worker says on a pipe which case it begins and how it ended. One that says nothing for too long
-is killed, one that is gone has crashed; another goes on with the next case.
+A worker says on a pipe which case it begins and how it ended. A timer ends one whose case takes
+too much processor time (so that a busy machine is no hang), and one that says nothing for ten times
+as long is killed. One that is gone for any other reason has crashed. Another goes on.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
 import select
+import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -41,11 +45,14 @@ def generator(seed: int, kind: str, number: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(kind.encode()), number])
 
 
-def work(make: Callable[[np.random.Generator], Case], kind: str, seed: int, cases: range) -> None:
+def work(
+    make: Callable[[np.random.Generator], Case], kind: str, seed: int, cases: range, limit: float
+) -> None:
     """Run cases and say so on what standard output was; what they print goes nowhere."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    faulthandler.register(signal.SIGPROF, chain=True)  # says where it hangs, then ends the process
     warnings.simplefilter("ignore")
 
     def say(*words: Any) -> None:
@@ -56,18 +63,23 @@ def work(make: Callable[[np.random.Generator], Case], kind: str, seed: int, case
     for number in cases:
         case = make(generator(seed, kind, number))
         say("begin", number, case.label[:500])
-        say("end", number, *judged(case))
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        verdict = judged(case)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        say("end", number, *verdict)
 
 
 class _Worker:
     """A process that runs the cases from one number on."""
 
-    def __init__(self, kind: str, seed: int, cases: range) -> None:
+    def __init__(self, kind: str, seed: int, cases: range, limit: float) -> None:
+        options = ["--seed", str(seed), "--limit", str(limit)]
         span = [str(cases.start), str(cases.stop)]
-        command = [sys.executable, str(SCRIPT), "--worker", kind, *span, "--seed", str(seed)]
+        command = [sys.executable, str(SCRIPT), "--worker", kind, *span, *options]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "SCIPY_ARRAY_API": "1"}
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by end)
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+            command, stdout=subprocess.PIPE, stderr=self.errors, env=environment
         )
         self.rest = b""
 
@@ -87,14 +99,18 @@ class _Worker:
     def end(self) -> str:
         """End the process; return how it ended."""
         self.process.kill()
-        errors = self.process.communicate()[1].decode(errors="replace").strip()
+        self.process.wait()
+        self.process.stdout.close()
+        with self.errors as stream:
+            stream.seek(0)
+            errors = " ".join(stream.read().decode(errors="replace").split())
         return f"exit status {self.process.returncode} {errors[-300:]}"
 
 
 def outcomes(kind: str, seed: int, cases: range, limit: float) -> Iterator[Outcome]:
     """Run cases in workers; yield how each ended."""
     while len(cases):
-        worker = _Worker(kind, seed, cases)
+        worker = _Worker(kind, seed, cases, limit)
         last = None
         for outcome in _said(worker, kind, limit):
             last = outcome.case
@@ -104,21 +120,21 @@ def outcomes(kind: str, seed: int, cases: range, limit: float) -> Iterator[Outco
 
 def _said(worker: _Worker, kind: str, limit: float) -> Iterator[Outcome]:
     """Yield the outcomes of one worker, until it ends or is silent for too long."""
-    if worker.line(120.0) != ["ready"]:
+    if worker.line(300.0) != ["ready"]:
         raise RuntimeError(f"a worker for {kind} does not start: {worker.end()}")
     begun, runs = None, False
-    try:
-        while said := worker.line(limit):
-            runs = said[0] == "begin"
-            if runs:
-                begun = said[1:]
-            else:
-                yield Outcome(kind, *begun, *said[2:])
-        if not runs and said is None and worker.process.wait() == 0:
-            return
-        if begun is None:
-            raise RuntimeError(f"a worker for {kind} makes no case: {worker.end()}")
-        after = "" if runs else "after it, "  # memory that it damaged
-        yield Outcome(kind, *begun, "hang" if said == [] else "crash", after + worker.end())
-    finally:
-        worker.end()
+    while said := worker.line(10.0 * limit):
+        runs = said[0] == "begin"
+        if runs:
+            begun = said[1:]
+        else:
+            yield Outcome(kind, *begun, *said[2:])
+    ended = None if said == [] else worker.process.wait()
+    how = worker.end()
+    if not runs and ended == 0:
+        return
+    if begun is None:
+        raise RuntimeError(f"a worker for {kind} makes no case: {how}")
+    hangs = ended in (None, -signal.SIGPROF)
+    after = "" if runs else "after it, "  # memory that it damaged
+    yield Outcome(kind, *begun, "hang" if hangs else "crash", after + how)

@@ -17,7 +17,8 @@ Kinds of cases, each of which runs in a watched process of its own (see ``fault_
 
 An outcome is a fault if a result is wrong without a word (silent: not finite where it could be, or
 neither the old fit nor the new), if an error is not of the documented types or has no message
-(undocumented), if it takes longer than ``--limit`` seconds (hang), or ends the process (crash).
+(undocumented), if it takes ``--limit`` seconds of processor time (hang), or ends the process
+(crash); faults are told on standard error as they are found.
 ``blunt`` counts errors of the documented types in the words of Python or NumPy. Each case follows
 from seed, kind and number alone; ``--case`` runs one of them here.
 """
@@ -53,13 +54,14 @@ def maker(kind: str):
     return importlib.import_module(KINDS[kind][0]).case
 
 
-def attack(kinds: list[str], cases: int, seed: int, limit: float) -> Iterator[tuple]:
-    """Run all cases; yield each kind with its outcomes and seconds."""
-    for kind in kinds:
-        start = time.perf_counter()
-        n_cases = max(1, round(cases * KINDS[kind][1]))
-        found = list(outcomes(kind, seed, range(n_cases), limit))
-        yield kind, found, time.perf_counter() - start
+def attack(kind: str, options: argparse.Namespace) -> Iterator[Outcome]:
+    """Run all cases of a kind; yield their outcomes, and tell those that are faults."""
+    listed = (*FAULTS, "blunt") if options.list else FAULTS
+    cases = range(max(1, round(options.cases * KINDS[kind][1])))
+    for outcome in outcomes(kind, options.seed, cases, options.limit):
+        if outcome.outcome in listed:
+            print(told(outcome), file=sys.stderr, flush=True)
+        yield outcome
 
 
 def row(kind: str, found: list[Outcome], seconds: float) -> str:
@@ -75,26 +77,23 @@ def told(outcome: Outcome) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table and the faults; return 1 if there are any."""
+    """Print the table; return 1 if there are any."""
     options = _options(arguments)
     if options.worker:
         kind, start, stop = options.worker
-        work(maker(kind), kind, options.seed, range(int(start), int(stop)))
+        work(maker(kind), kind, options.seed, range(int(start), int(stop)), options.limit)
         return 0
     if options.case is not None:
         return _one(options.kinds[0], options.seed, options.case)
     print("| kind | cases |", " | ".join(COLUMNS), "| seconds |")
     print("|---" * (len(COLUMNS) + 3) + "|")
-    everything = []
-    for kind, found, seconds in attack(options.kinds, options.cases, options.seed, options.limit):
-        print(row(kind, found, seconds), flush=True)
-        everything += found
-    listed = (*FAULTS, "blunt") if options.list else FAULTS
-    faults = [outcome for outcome in everything if outcome.outcome in FAULTS]
-    for outcome in everything:
-        if outcome.outcome in listed:
-            print(told(outcome))
-    return int(bool(faults))
+    sound = True
+    for kind in options.kinds:
+        start = time.perf_counter()
+        found = list(attack(kind, options))
+        print(row(kind, found, time.perf_counter() - start), flush=True)
+        sound &= not any(outcome.outcome in FAULTS for outcome in found)
+    return 0 if sound else 1
 
 
 def _one(kind: str, seed: int, number: int) -> int:
@@ -110,7 +109,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--limit", type=float, default=20.0, help="seconds for one case")
-    parser.add_argument("--list", action="store_true", help="print the blunt errors, too")
+    parser.add_argument("--list", action="store_true", help="tell the blunt errors, too")
     parser.add_argument("--case", type=int, help="run this case of the first kind, unwatched")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
