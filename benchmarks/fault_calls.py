@@ -146,7 +146,9 @@ def _transformed(transformers: Any, remainder: Any, X: Any) -> Any:
 
 
 def _associations(**arguments: Any) -> Any:
-    return associate_nodes(pickle.loads(fitted_bytes()), pair(), n_permutations=3, **arguments)
+    """Return the p-values: statistics of constant columns are NaN, as documented."""
+    model = pickle.loads(fitted_bytes())
+    return associate_nodes(model, pair(), n_permutations=3, **arguments).p_value
 
 
 def _confidence(**arguments: Any) -> Any:

@@ -105,7 +105,8 @@ def _changed(rng: np.random.Generator, base: Any, huge: bool) -> tuple[str, Any]
     if isinstance(base, Mapping) and base:
         return _changed_entry(rng, dict(base), list(base), huge)
     if isinstance(base, (list, tuple)) and base:
-        return _changed_entry(rng, list(base), list(range(len(base))), huge)
+        text, changed = _changed_entry(rng, list(base), list(range(len(base))), huge)
+        return text, tuple(changed) if type(base) is tuple else changed
     if isinstance(base, (int, float)):
         return _expression(rng, NUMBERS, huge)
     return None

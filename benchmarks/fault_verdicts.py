@@ -16,12 +16,11 @@ from skcausalpima import CausalPIMA
 
 #: What every public callable may raise, with a message.
 DOCUMENTED = (ValueError, TypeError, FileNotFoundError, ImportError)
-#: Words of Python and of libraries, where ours would say what was expected: counted for
+#: How messages of Python and NumPy begin, where ours would say what was expected: counted for
 #: information, as "blunt".
 BLUNT = re.compile(
-    r"object is not|unsupported operand|unhashable|has no len|could not be broadcast|not iterable"
-    r"|not subscriptable|ambiguous|not supported between|inhomogeneous|could not convert"
-    r"|expected .* got an unexpected|must be real number|cannot be interpreted as an integer"
+    r"'\w+' object|object of type|unhashable|unsupported operand|bad operand|'.+' not supported"
+    r"|could not|The truth value|setting an array|must be real|int\(\)|float\(\)|cannot unpack"
 )
 FITTED_NUMBERS = (
     *("lower_bound_", "weights_", "joint_", "cpts_", "cluster_means_", "cluster_covariances_"),
@@ -50,7 +49,7 @@ def judged(case: Case) -> tuple[str, str]:
     except (*DOCUMENTED, *case.allowed) as error:
         if not str(error).strip() and not isinstance(error, case.allowed):
             return "undocumented", f"{type(error).__name__} without a message"
-        blunt = type(error) in (ValueError, TypeError) and BLUNT.search(str(error))
+        blunt = type(error) in (ValueError, TypeError) and BLUNT.match(str(error))
         return ("blunt" if blunt else "error"), " ".join(
             f"{type(error).__name__}: {error}".split()
         )[:300]
