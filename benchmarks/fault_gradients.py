@@ -1,0 +1,75 @@
+"""NaN in the gradient of one parameter, in one step: an error, or a fit that is finite."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import torch
+from fault_calls import pair
+from fault_fits import KINDS, made, reference
+from fault_verdicts import Case, require_finite
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from skcausalpima import CausalPIMA
+
+VALUES = (float("nan"), float("inf"), 1e30)
+
+
+class Poison:
+    """Count the steps of optimizers; put a value into one gradient at one of them."""
+
+    def __init__(self, step: int | None = None, place: float = 0.0, value: float = 0.0) -> None:
+        self.step, self.place, self.value = step, place, value
+        self.n_steps = 0
+
+    def __call__(self, optimizer: torch.optim.Optimizer, *arguments: object) -> None:
+        if self.n_steps == self.step:
+            groups = optimizer.param_groups
+            gradients = [p.grad for g in groups for p in g["params"] if p.grad is not None]
+            gradient = gradients[int(self.place * len(gradients))]
+            gradient.view(-1)[int(self.place * 997) % gradient.numel()] = self.value
+        self.n_steps += 1
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Be asked before each step."""
+        handle = register_optimizer_step_pre_hook(self)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+def _disturbed(kind: str, further: bool, poison: Poison) -> CausalPIMA:
+    """Fit, or train a fit further, with a poison."""
+    model = copy.deepcopy(reference(kind, 1, True)) if further else made(kind)
+    with poison.applied():
+        return model.fit(pair())
+
+
+@cache
+def _n_steps(kind: str, further: bool) -> int:
+    count = Poison()
+    _disturbed(kind, further, count)
+    return count.n_steps
+
+
+def case(rng: np.random.Generator) -> Case:
+    """Draw a fit, a step (often the last one) and a gradient."""
+    kind = list(KINDS)[rng.integers(len(KINDS))]
+    further = bool(rng.random() < 0.3)
+    n_steps = _n_steps(kind, further)
+    step = n_steps - 1 if rng.random() < 0.3 else int(rng.integers(n_steps))
+    place, value = float(rng.random()), VALUES[rng.integers(len(VALUES))]
+
+    def run() -> None:
+        model = _disturbed(kind, further, Poison(step, place, value))
+        require_finite(model)
+        require_finite([model.score_samples(pair()), model.transform(pair()), model.sample(2)])
+
+    label = f"{kind}{', continued' if further else ''}: {value} in a gradient of step {step}"
+    return Case(f"{label} of {n_steps}, place {place:.3f}", run)
