@@ -49,7 +49,8 @@ class ConditionalDistribution:
 
     Examples
     --------
-    >>>     >>> from skcausalpima.graph import CategoricalDAG
+    >>> import networkx as nx
+    >>> from skcausalpima.graph import CategoricalDAG
     >>> dag = CategoricalDAG(nx.DiGraph([("a", "b")]), {"a": [0.5, 0.5], "b": [[1, 0], [0.5, 0.5]]})
     >>> dag.condition({"b": 1}).marginal(["a"])
     array([0., 1.])
