@@ -925,7 +925,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ----------
         path : str or os.PathLike
             The file, by exactly this name: nothing is appended. If it is a folder, or ends with a
-            separator (the folder is then made), the file is ``model.safetensors`` in it.
+            separator (the folder is then made), the file is ``model.safetensors`` in it. A symbolic
+            link is followed: it stays, and what it leads to is replaced or made.
 
         Raises
         ------
@@ -936,7 +937,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             functions and laws in ``encoders``, ``decoders`` and ``experts`` are accepted, but not
             stored: :meth:`load` asks for them.
         ValueError
-            If the estimator has an attribute that no fit sets, or numbers that are not finite.
+            If the estimator has an attribute that no fit sets, or values that :meth:`load` would
+            refuse, or if ``path`` is empty or something else than a regular file or a folder.
 
         See Also
         --------
@@ -945,7 +947,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Notes
         -----
         All parameters and fitted attributes are stored, those with the labels of the training
-        samples included, but not the training data.
+        samples included, but not the training data. The file keeps the permissions of one that it
+        replaces.
 
         Examples
         --------
@@ -967,9 +970,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def load(cls, path, *, experts=None, encoders=None, decoders=None):
         """Load an estimator that :meth:`save` wrote.
 
-        No code runs because a file says so, and nothing that it names is imported. Predictions are
-        equal bit by bit to those of the estimator that was saved, on the same machine with the
-        same libraries. A model fitted on a GPU loads, and predicts, where there is none.
+        No code runs because a file says so, nothing that it names is imported, and every value in
+        it is checked against the model that it says it is. Predictions are equal bit by bit to
+        those of the estimator that was saved, on the same machine with the same libraries. A model
+        fitted on a GPU loads, and predicts, where there is none.
 
         Parameters
         ----------
@@ -990,8 +994,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         FileNotFoundError
             If there is nothing at ``path``.
         ValueError
-            If the file is damaged or no file of this class, if a newer version of the format wrote
-            it, if code is missing, or if it does not fit.
+            If the file is damaged or no regular file of this class, if a newer version of the
+            format wrote it, if code is missing, or if it does not fit.
         TypeError
             If an argument is of a type that the constructor does not take.
 
@@ -1152,7 +1156,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             self.cluster_means_, self._full_covariances(), self.labels_, setup.weights
         )
         self.history_ = {
-            key: np.array([terms[key] for terms in best.history]) for key in best.history[0]
+            key: np.array([terms.get(key, np.nan) for terms in best.history])
+            for key in best.history[0]
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged

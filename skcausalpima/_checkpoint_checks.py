@@ -48,10 +48,11 @@ def are_moments(value: Any, known: Mapping) -> bool:
 
     A parameter that has not had a gradient yet has none.
     """
+    has_moments = has(step=is_step, exp_avg=is_ndarray, exp_avg_sq=is_ndarray)
     state = known["state"]
     return type(value) is dict and all(
         name in state
-        and has(step=is_step, exp_avg=is_ndarray, exp_avg_sq=is_ndarray)(kept, known)
+        and has_moments(kept, known)
         and is_alike(kept["exp_avg"], state[name])
         and is_alike(kept["exp_avg_sq"], state[name])
         and bool(np.isfinite(kept["exp_avg"]).all())

@@ -105,7 +105,7 @@ def _terms_are_the_history(fit: SimpleNamespace) -> bool:
     """Say whether the checkpoint's terms of the bound are those of the fit."""
     terms = fit._checkpoint["history"]
     return set(fit.history_) == set(terms[0]) and all(
-        np.array_equal(values, [of[name] for of in terms], equal_nan=True)
+        np.array_equal(values, [of.get(name, np.nan) for of in terms], equal_nan=True)
         for name, values in fit.history_.items()
     )
 

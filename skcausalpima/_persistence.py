@@ -9,6 +9,10 @@ make (modules, functions) is passed to ``load`` again. The header's metadata hav
 - ``parameters`` and ``attributes`` in the plain form of :mod:`_plain_values`, in which
   ``{"$": "array", "name": name}`` stands for a tensor of the file;
 - ``sha256`` of all of this and of the tensors. It finds damage, and is no signature.
+
+skops is not the container, since it imports what a file names if that is on its list of trusted
+types, and lets pass some flipped bytes, what is appended, and attributes that are missing or of
+another type. Its files of equal estimators differ (times, addresses), and it cannot store modules.
 """
 
 from __future__ import annotations

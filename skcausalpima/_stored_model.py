@@ -16,7 +16,7 @@ from ._model_state import build_model
 from ._module_checks import check_modules
 from ._parameters import NETWORKS, per_modality
 from ._plain_values import Code, StoredExpert, expert_settings, pack
-from ._value_checks import are_covariances
+from ._value_checks import are_covariances, is_alike
 from .modules import ExpertDecoder, VarianceDecoder, layer_sizes, spatial_shape
 
 #: The ending of the name of a number that counts batches.
@@ -189,18 +189,20 @@ def _compare(
     built: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], architecture: Mapping
 ) -> None:
     """Raise where numbers differ from those of the model in name, dtype, shape or fixed value."""
+    code = _code_prefixes(architecture)
     for name in [*built, *(set(state) - set(built))]:
-        expected, found = (
-            f"{values[name].dtype} of shape {values[name].shape}" if name in values else "nothing"
-            for values in (built, state)
-        )
-        what = _readable(name, architecture)
-        if expected != found:
+        if name not in built or name not in state or not is_alike(state[name], built[name]):
+            expected, found = (
+                f"{values[name].dtype} of shape {values[name].shape}"
+                if name in values
+                else "nothing"
+                for values in (built, state)
+            )
+            what = _readable(name, architecture)
             raise ValueError(f"{what} was {found}, but this model has {expected}")
         fixed = built[name].dtype.kind in "iu" and not name.endswith(COUNTED)
-        own = not name.startswith(_code_prefixes(architecture))
-        if own and fixed and not np.array_equal(state[name], built[name]):
-            raise ValueError(f"{what} is not what this model has there")
+        if fixed and not name.startswith(code) and not np.array_equal(state[name], built[name]):
+            raise ValueError(f"{_readable(name, architecture)} is not what this model has there")
 
 
 def _check_code(architecture: Mapping[str, Any]) -> None:
@@ -229,15 +231,15 @@ def check_numbers(
     ValueError
         Says which is not finite, or what it must be.
     """
-    own = [name for name in state if not name.startswith(_code_prefixes(architecture))]
-    for name in own:
-        what = f"{where}{_readable(name, architecture)}"
-        if not np.isfinite(state[name]).all():
-            raise ValueError(f"{what} holds NaN or infinity")
-        must = (of for ending, of in MEANINGS.items() if name.endswith(ending))
-        holds, meaning = next(must, (bool, None))
-        if meaning is not None and not holds(state[name]):
-            raise ValueError(f"{what} is not {meaning}")
+    code = _code_prefixes(architecture)
+    for name, array in state.items():
+        if name.startswith(code):
+            continue
+        if not np.isfinite(array).all():
+            raise ValueError(f"{where}{_readable(name, architecture)} holds NaN or infinity")
+        for ending, (holds, meaning) in MEANINGS.items():
+            if name.endswith(ending) and not holds(array):
+                raise ValueError(f"{where}{_readable(name, architecture)} is not {meaning}")
 
 
 def _code_prefixes(architecture: Mapping[str, Any]) -> tuple[str, ...]:

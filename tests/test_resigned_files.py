@@ -14,6 +14,8 @@ import pytest
 from resigned_files import changed, changes, read_file, use, write_file
 
 from skcausalpima import CausalPIMA
+from skcausalpima._checkpoint import Checkpoint
+from skcausalpima._checkpoint_checks import CHECKPOINT
 from skcausalpima.modules import ExpertDecoder, line
 
 WIDTH = np.linspace(0.0, 1.0, 4)
@@ -334,3 +336,7 @@ def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
 
     est = load(*changed_by(edit, *saved("law"))).fit(pair)
     assert sorted(est._checkpoint["order"]) == list(range(60))
+
+
+def test_the_table_is_that_of_a_checkpoint():
+    assert tuple(CHECKPOINT) == Checkpoint._fields

@@ -11,7 +11,7 @@ from same_fits import assert_same_fits
 from sklearn.base import clone
 from torch import nn
 
-from skcausalpima import MultimodalData
+from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
@@ -218,6 +218,16 @@ def test_another_held_out_part_is_drawn_anew(quick, pair):
     assert_array_equal(order, copy._checkpoint["order"])  # the run's generator goes on
     model.set_params(validation_fraction=0.0).fit(pair)
     assert model._checkpoint["order"] is None
+
+
+def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
+    est = quick(max_iter=2, warm_start=True, validation_fraction=0.2, tol=0).fit(pair)
+    est.set_params(validation_fraction=0.0).fit(pair)
+    assert est.n_iter_ == 4
+    assert np.isnan(est.history_["held_out_bound"]).tolist() == [False, False, True, True]
+    est.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(pair), est.predict_proba(pair))
 
 
 def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
