@@ -3,7 +3,7 @@
 A seeded sample of mutants of the files in ``TABLE``, in proportion to the places where each file
 can be changed. Each is written to a scratch copy of package and tests, never to the checkout, and
 the tests that ``TABLE`` assigns to its file and the doctests of its module run against it, in a
-process of their own (Unix only). A mutant is killed where they fail or take ten times as long.
+process of their own (Unix only). A mutant is killed where one fails or takes over ten seconds.
 Mutants that compute the same as the original are listed in ``EQUIVALENT`` with the reason; they
 are not run and do not count.
 
@@ -131,6 +131,8 @@ EQUIVALENT = {
 }
 
 MEMORY = 12 * 2**30  # bytes that the tests of a mutant may take
+TEST_SECONDS = 10  # of the processor, for a test of a mutant
+RUN_SECONDS = 1800  # for all of them, on the clock of a machine that others use, too
 ARITHMETIC = {ast.Add: "+-", ast.Sub: "-+", ast.Mult: "*/", ast.Div: "/*"}
 COMPARISON = {
     **{ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")},
@@ -340,6 +342,13 @@ def sample(mutants: dict[str, list[Mutant]], n: int, seed: int) -> list[Mutant]:
     return [mutant for some in drawn for mutant in sorted(some, key=lambda m: m.start)]
 
 
+class TimeLimit:
+    """A plugin that ends the process in which a test takes too long."""
+
+    def pytest_runtest_setup(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, TEST_SECONDS)
+
+
 class Scratch:
     """A copy of package and tests in which mutants are run, one at a time."""
 
@@ -352,12 +361,12 @@ class Scratch:
             else:
                 shutil.copy(ROOT / part, folder / part)
 
-    def passes(self, file: str, limit: float = math.inf, bytecode: bool = False) -> bool:
-        """Tell whether the tests of a file pass in time, in a process of their own."""
+    def passes(self, file: str, bytecode: bool = False) -> bool:
+        """Tell whether the tests of a file pass, in a process of their own."""
         child = os.fork()
         if child == 0:
             self._test(file, bytecode)
-        end = time.monotonic() + limit
+        end = time.monotonic() + RUN_SECONDS
         while time.monotonic() < end and os.getppid() == self.parent:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -380,11 +389,12 @@ class Scratch:
             for stream in (1, 2):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
             options = ["-x", "-q", "-p", "no:cacheprovider"]
-            code = pytest.main([*options, *TABLE[file], f"skcausalpima/{file}"])
+            tests = [*TABLE[file], f"skcausalpima/{file}"]
+            code = pytest.main([*options, *tests], plugins=[TimeLimit()])
         finally:
             os._exit(code)
 
-    def survives(self, mutant: Mutant, limit: float) -> bool:
+    def survives(self, mutant: Mutant) -> bool:
         """Tell whether a mutant passes the tests of its file."""
         path = self.folder / "skcausalpima" / mutant.file
         source = path.read_text()
@@ -392,7 +402,7 @@ class Scratch:
             compiled.unlink()  # it would stand for a change of the same size in the same second
         path.write_text(mutant.apply(source))
         try:
-            return self.passes(mutant.file, limit)
+            return self.passes(mutant.file)
         finally:
             path.write_text(source)
 
@@ -407,17 +417,15 @@ def start_worker(folder: str) -> None:
         raise RuntimeError("The package must not be imported before its mutants are.")
 
 
-def time_limit(file: str) -> float:
-    """Run the tests of the original; a mutant gets ten times as long."""
-    start = time.perf_counter()
+def check_original(file: str) -> None:
+    """Raise an error unless the tests of a file pass without any mutant."""
     if not scratch.passes(file, bytecode=True):
         raise RuntimeError(f"The tests of {file} fail without any mutant: {TABLE[file]}.")
-    return max(30.0, 10.0 * (time.perf_counter() - start))
 
 
-def survives(mutant: Mutant, limit: float) -> bool:
+def survives(mutant: Mutant) -> bool:
     """Run one mutant in this process's scratch copy."""
-    return scratch.survives(mutant, limit)
+    return scratch.survives(mutant)
 
 
 def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
@@ -430,9 +438,8 @@ def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
         ProcessPoolExecutor(jobs, context, start_worker, (folder,)) as pool,
     ):
         files = sorted({mutant.file for mutant in drawn})
-        limits = dict(zip(files, pool.map(time_limit, files), strict=True))
-        asked = pool.map(survives, drawn, [limits[mutant.file] for mutant in drawn])
-        yield from zip(drawn, asked, strict=True)
+        list(pool.map(check_original, files))
+        yield from zip(drawn, pool.map(survives, drawn), strict=True)
 
 
 def difference(mutant: Mutant, source: str) -> str:
