@@ -3,53 +3,38 @@
 A seeded sample of mutants of the files in ``TABLE``, in proportion to the places where each file
 can be changed. Each is written to a scratch copy of package and tests, never to the checkout, and
 the tests that ``TABLE`` assigns to its file and the doctests of its module run against it, in a
-process of their own (Unix only). A mutant is killed where they fail or take ten times as long.
+process of their own (Unix only). A mutant is killed where one fails or takes over ten seconds.
 Mutants that compute the same as the original are listed in ``EQUIVALENT`` with the reason; they
 are not run and do not count.
 
     python benchmarks/mutants.py --n 150 --seed 0
     python benchmarks/mutants.py --n 40 --only _placements.py
 
-Operators:
-
-- arithmetic: ``+`` <-> ``-``, ``*`` <-> ``/``, also in augmented assignments
-- comparison: ``<`` <-> ``<=``, ``>`` <-> ``>=``, ``==`` <-> ``!=``
-- sign: a unary minus is dropped, the left factor of a product or quotient negated
-- constant: an integer k becomes k + 1, 0.0 becomes 1.0, any other float doubles, but one below
-  0.001, a tolerance, grows a million times
-- axis: an integer given as ``axis``, ``dim`` and the like: 0 becomes 1, any other 0
-- boolean: ``and`` <-> ``or``, ``&`` <-> ``|``, ``not`` and ``~`` dropped
-- extreme: min <-> max in the names of functions (``argmin``, ``clamp_min``, ``amax``, ...)
-- average: the methods ``sum`` <-> ``mean``
-- switch: ``True`` <-> ``False`` in arguments and their defaults
-- dropped: an augmented assignment or a call for its effect becomes ``pass``
-
-Docstrings, annotations and what is raised are left alone.
+The operators are described in ``mutant_operators.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import difflib
 import importlib
 import math
 import multiprocessing
 import os
 import random
-import re
 import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import pytest
+from mutant_operators import Mutant, find_mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONAL = "tests/functional"
@@ -78,11 +63,11 @@ TABLE = {
     "_placements.py": ARRANGEMENT,
 }
 
+CHANCE = "differs where two numbers are equal to the last bit, which no data are"
+SCHEDULE = "the way to the minimum, not the minimum"
 #: Mutants that compute the same, by file and a part of the line that the mutation makes; with the
 #: reason. Bounds of rounding errors, budgets and the damping's schedule say how a result is found
 #: and not what it is.
-CHANCE = "differs where two numbers are equal to the last bit, which no data are"
-SCHEDULE = "the way to the minimum, not the minimum"
 EQUIVALENT = {
     ("_curves.py", "torch.where(self.counts > 0, self.counts, 2.0)"): "zero over any number",
     ("_curves.py", "zip(self, other, strict=False)"): "both have four fields",
@@ -131,199 +116,21 @@ EQUIVALENT = {
 }
 
 MEMORY = 12 * 2**30  # bytes that the tests of a mutant may take
-ARITHMETIC = {ast.Add: "+-", ast.Sub: "-+", ast.Mult: "*/", ast.Div: "/*"}
-COMPARISON = {
-    **{ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")},
-    **{ast.Eq: ("==", "!="), ast.NotEq: ("!=", "==")},
-}
-BOOLEAN = {ast.And: ("and", "or"), ast.Or: ("or", "and"), ast.BitAnd: "&|", ast.BitOr: "|&"}
-AXES = {"axis", "dim", "dim1", "dim2", "start_dim"}
-TOLERANCE = 1e-3  # smaller floats bound errors: twice as much would mean nothing
-
-
-class Mutant(NamedTuple):
-    """One change: the characters from start to stop of a file replaced."""
-
-    file: str
-    operator: str
-    line: int
-    start: int
-    stop: int
-    new: str
-
-    def apply(self, source: str) -> str:
-        return source[: self.start] + self.new + source[self.stop :]
-
-    def is_equivalent(self, source: str) -> bool:
-        """Tell whether the list names the line that this mutant makes."""
-        begin = source.rfind("\n", 0, self.start) + 1
-        old, new = (text[begin:].split("\n", 1)[0] for text in (source, self.apply(source)))
-        name = Path(self.file).name
-        return any(f == name and part in new and part not in old for f, part in EQUIVALENT)
-
-
-class Finder(ast.NodeVisitor):
-    """Collect every place of a module that an operator can change."""
-
-    def __init__(self, file: str, source: str) -> None:
-        self.file, self.source, self.found = file, source, []
-        lengths = [len(line.encode()) for line in source.splitlines(keepends=True)]
-        self.starts = [sum(lengths[:number]) for number in range(len(lengths))]
-        self.visit(ast.parse(source))
-
-    def place(self, line: int, column: int) -> int:
-        """Return the character at a line and a column in bytes."""
-        return len(self.source.encode()[: self.starts[line - 1] + column].decode())
-
-    def span(self, node: ast.AST) -> tuple[int, int]:
-        start = self.place(node.lineno, node.col_offset)
-        return start, self.place(node.end_lineno, node.end_col_offset)
-
-    def add(self, operator: str, start: int, stop: int, new: str) -> None:
-        line = self.source.count("\n", 0, start) + 1
-        self.found.append(Mutant(self.file, operator, line, start, stop, new))
-
-    def between(self, operator: str, left: ast.AST, right: ast.AST, change: Sequence[str]) -> None:
-        """Replace the sign that stands between two operands."""
-        begin, end = self.span(left)[1], self.span(right)[0]
-        match = re.search(rf"(?<!\w){re.escape(change[0])}(?!\w)", self.source[begin:end])
-        self.add(operator, begin + match.start(), begin + match.end(), change[1])
-
-    def visit_BinOp(self, node: ast.BinOp) -> None:
-        kind = type(node.op)
-        if kind in ARITHMETIC:
-            self.between("arithmetic", node.left, node.right, ARITHMETIC[kind])
-        if kind in BOOLEAN:
-            self.between("boolean", node.left, node.right, BOOLEAN[kind])
-        if kind in (ast.Mult, ast.Div, ast.MatMult) and not isinstance(node.left, ast.List):
-            start, stop = self.span(node.left)
-            self.add("sign", start, stop, f"(-({self.source[start:stop]}))")
-        self.generic_visit(node)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        for operator, table in (("arithmetic", ARITHMETIC), ("boolean", BOOLEAN)):
-            if type(node.op) in table:
-                self.between(operator, node.target, node.value, table[type(node.op)])
-        self.add("dropped", *self.span(node), "pass")
-        self.generic_visit(node)
-
-    def visit_Expr(self, node: ast.Expr) -> None:
-        if isinstance(node.value, ast.Call):
-            self.add("dropped", *self.span(node), "pass")
-        self.generic_visit(node)
-
-    def visit_Compare(self, node: ast.Compare) -> None:
-        operands = [node.left, *node.comparators]
-        for op, left, right in zip(node.ops, operands, operands[1:], strict=False):
-            if type(op) in COMPARISON:
-                self.between("comparison", left, right, COMPARISON[type(op)])
-        self.generic_visit(node)
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        for left, right in zip(node.values, node.values[1:], strict=False):
-            self.between("boolean", left, right, BOOLEAN[type(node.op)])
-        self.generic_visit(node)
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
-        operator = "sign" if isinstance(node.op, ast.USub) else "boolean"
-        self.add(operator, self.span(node)[0], self.span(node.operand)[0], "")
-        self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        value = node.value
-        if type(value) in (int, float):
-            self.add("constant", *self.span(node), repr(raised(value)))
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        stop = self.span(node)[1]
-        self.rename(node.attr, stop - len(node.attr), stop)
-        self.generic_visit(node)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
-            self.rename(node.id, *self.span(node))
-
-    def rename(self, name: str, start: int, stop: int) -> None:
-        """Swap minima and maxima."""
-        swapped = re.sub(
-            r"(?<![a-z])(arg|a|clamp_)?(min|max)(imum)?(?![a-z])",
-            lambda m: f"{m[1] or ''}{'max' if m[2] == 'min' else 'min'}{m[3] or ''}",
-            name,
-        )
-        if swapped != name and re.fullmatch(r"(arg|a|clamp_)?(min|max)(imum)?", name):
-            self.add("extreme", start, stop, swapped)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        name = getattr(node.func, "attr", None)
-        if name in ("sum", "mean"):
-            stop = self.span(node.func)[1]
-            self.add("average", stop - len(name), stop, "mean" if name == "sum" else "sum")
-        self.visit(node.func)
-        for argument in node.args:
-            self.visit(argument)
-        for keyword in node.keywords:
-            self.visit_keyword(keyword)
-
-    def visit_keyword(self, node: ast.keyword) -> None:
-        value = axis_number(node.value) if node.arg in AXES else None
-        if value is not None:
-            self.add("axis", *self.span(node.value), "1" if value == 0 else "0")
-        elif isinstance(node.value, ast.Constant) and isinstance(node.value.value, bool):
-            self.add("switch", *self.span(node.value), str(not node.value.value))
-        else:
-            self.visit(node.value)
-
-    def visit_arguments(self, node: ast.arguments) -> None:
-        for default in [*node.defaults, *filter(None, node.kw_defaults)]:
-            if isinstance(default, ast.Constant) and isinstance(default.value, bool):
-                self.add("switch", *self.span(default), str(not default.value))
-            else:
-                self.visit(default)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        """Leave out decorators and annotations."""
-        self.visit(node.args)
-        for statement in node.body:
-            self.visit(statement)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
-            self.visit(node.value)
-
-    def visit_Raise(self, node: ast.Raise) -> None:
-        """Leave out messages."""
-
-
-def raised(number: int | float) -> int | float:
-    """Return another number in the place of a constant."""
-    if isinstance(number, int):
-        return number + 1
-    if number == 0.0:
-        return 1.0
-    return number * (2.0 if number >= TOLERANCE else 1e6)
-
-
-def axis_number(node: ast.AST) -> int | None:
-    """Return the integer that an expression spells, if it does."""
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        return None
-    return value if type(value) is int else None
+TEST_SECONDS = 10  # of the processor, for a test of a mutant
+RUN_SECONDS = 1800  # for all of them, on the clock of a machine that others use, too
 
 
 def mutants_of(file: str) -> list[Mutant]:
-    """Return all mutants of a file that still are Python, and another program."""
-    source = (ROOT / "skcausalpima" / file).read_text()
-    original, kept = ast.dump(ast.parse(source)), []
-    for mutant in Finder(file, source).found:
-        try:
-            changed = ast.dump(ast.parse(mutant.apply(source)))
-        except SyntaxError:
-            continue
-        if changed != original:
-            kept.append(mutant)
-    return kept
+    """Return all mutants of a file of the package."""
+    return find_mutants(file, (ROOT / "skcausalpima" / file).read_text())
+
+
+def is_equivalent(mutant: Mutant, source: str) -> bool:
+    """Tell whether the list names the line that a mutant makes."""
+    begin = source.rfind("\n", 0, mutant.start) + 1
+    old, new = (text[begin:].split("\n", 1)[0] for text in (source, mutant.apply(source)))
+    name = Path(mutant.file).name
+    return any(f == name and part in new and part not in old for f, part in EQUIVALENT)
 
 
 def sample(mutants: dict[str, list[Mutant]], n: int, seed: int) -> list[Mutant]:
@@ -340,6 +147,13 @@ def sample(mutants: dict[str, list[Mutant]], n: int, seed: int) -> list[Mutant]:
     return [mutant for some in drawn for mutant in sorted(some, key=lambda m: m.start)]
 
 
+class TimeLimit:
+    """A plugin that ends the process in which a test takes too long."""
+
+    def pytest_runtest_setup(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, TEST_SECONDS)
+
+
 class Scratch:
     """A copy of package and tests in which mutants are run, one at a time."""
 
@@ -352,12 +166,12 @@ class Scratch:
             else:
                 shutil.copy(ROOT / part, folder / part)
 
-    def passes(self, file: str, limit: float = math.inf, bytecode: bool = False) -> bool:
-        """Tell whether the tests of a file pass in time, in a process of their own."""
+    def passes(self, file: str, bytecode: bool = False) -> bool:
+        """Tell whether the tests of a file pass, in a process of their own."""
         child = os.fork()
         if child == 0:
             self._test(file, bytecode)
-        end = time.monotonic() + limit
+        end = time.monotonic() + RUN_SECONDS
         while time.monotonic() < end and os.getppid() == self.parent:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -380,11 +194,12 @@ class Scratch:
             for stream in (1, 2):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
             options = ["-x", "-q", "-p", "no:cacheprovider"]
-            code = pytest.main([*options, *TABLE[file], f"skcausalpima/{file}"])
+            tests = [*TABLE[file], f"skcausalpima/{file}"]
+            code = pytest.main([*options, *tests], plugins=[TimeLimit()])
         finally:
             os._exit(code)
 
-    def survives(self, mutant: Mutant, limit: float) -> bool:
+    def survives(self, mutant: Mutant) -> bool:
         """Tell whether a mutant passes the tests of its file."""
         path = self.folder / "skcausalpima" / mutant.file
         source = path.read_text()
@@ -392,7 +207,7 @@ class Scratch:
             compiled.unlink()  # it would stand for a change of the same size in the same second
         path.write_text(mutant.apply(source))
         try:
-            return self.passes(mutant.file, limit)
+            return self.passes(mutant.file)
         finally:
             path.write_text(source)
 
@@ -407,17 +222,15 @@ def start_worker(folder: str) -> None:
         raise RuntimeError("The package must not be imported before its mutants are.")
 
 
-def time_limit(file: str) -> float:
-    """Run the tests of the original; a mutant gets ten times as long."""
-    start = time.perf_counter()
+def check_original(file: str) -> None:
+    """Raise an error unless the tests of a file pass without any mutant."""
     if not scratch.passes(file, bytecode=True):
         raise RuntimeError(f"The tests of {file} fail without any mutant: {TABLE[file]}.")
-    return max(30.0, 10.0 * (time.perf_counter() - start))
 
 
-def survives(mutant: Mutant, limit: float) -> bool:
+def survives(mutant: Mutant) -> bool:
     """Run one mutant in this process's scratch copy."""
-    return scratch.survives(mutant, limit)
+    return scratch.survives(mutant)
 
 
 def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
@@ -430,9 +243,8 @@ def run(drawn: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
         ProcessPoolExecutor(jobs, context, start_worker, (folder,)) as pool,
     ):
         files = sorted({mutant.file for mutant in drawn})
-        limits = dict(zip(files, pool.map(time_limit, files), strict=True))
-        asked = pool.map(survives, drawn, [limits[mutant.file] for mutant in drawn])
-        yield from zip(drawn, asked, strict=True)
+        list(pool.map(check_original, files))
+        yield from zip(drawn, pool.map(survives, drawn), strict=True)
 
 
 def difference(mutant: Mutant, source: str) -> str:
@@ -470,7 +282,7 @@ def main() -> None:
     drawn = sample({file: mutants_of(file) for file in files}, options.n, options.seed)
     counts, survivors, asked = {file: [0, 0, 0] for file in files}, [], []
     for mutant in drawn:
-        same = mutant.is_equivalent(sources[mutant.file])
+        same = is_equivalent(mutant, sources[mutant.file])
         counts[mutant.file][0] += 1
         counts[mutant.file][2] += same
         asked += [] if same else [mutant]
