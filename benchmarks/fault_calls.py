@@ -156,7 +156,9 @@ def _confidence(**arguments: Any) -> Any:
 
 
 def _selection(**arguments: Any) -> Any:
-    return select_node_sizes(CausalPIMA(**QUICK), **arguments).results
+    """Return what is finite for each candidate; others are NaN for a single node."""
+    results = select_node_sizes(CausalPIMA(**QUICK), **arguments).results
+    return {k: results[k] for k in ("mean_bound", "std_bound", "stability", "smallest_share")}
 
 
 def _saved(path: Any) -> None:

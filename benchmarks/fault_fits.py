@@ -88,9 +88,11 @@ class Lines:
         return self._line
 
 
-def moment(rng: np.random.Generator, places: list[tuple[str, int]]) -> tuple[int, str]:
-    """Draw one moment of a run: each line of code alike, however often it runs."""
-    distinct = sorted(set(places))
+def moment(
+    rng: np.random.Generator, places: list[tuple[str, int]], among: list[tuple[str, int]]
+) -> tuple[int, str]:
+    """Draw one moment of a run: each line of code in ``among`` alike, however often it runs."""
+    distinct = sorted(set(among))
     file, line_number = distinct[rng.integers(len(distinct))]
     times = [k for k, place in enumerate(places) if place == (file, line_number)]
     return times[rng.integers(len(times))], f"{Path(file).name}:{line_number}"

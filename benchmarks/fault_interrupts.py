@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 
 KINDS = ("default", "held out", "law", "two starts")
+ESTIMATOR = ("_causal_pima.py", "_export.py")
 #: What is interrupted: the first fit, a new fit of a fitted estimator, and a continued fit.
 WHICH = ("first", "again", "continued")
 
@@ -37,7 +38,10 @@ def _places(kind: str, which: str) -> list[tuple[str, int]]:
 def case(rng: np.random.Generator) -> Case:
     """Draw a fit and a moment of it."""
     kind, which = KINDS[rng.integers(len(KINDS))], WHICH[rng.integers(len(WHICH))]
-    number, where = moment(rng, _places(kind, which))
+    places = _places(kind, which)
+    last = int(rng.integers(2)) * len(places) // 2  # at the end results become attributes
+    ends = [place for place in places[last:] if last == 0 or place[0].endswith(ESTIMATOR)]
+    number, where = moment(rng, places, ends)
     return Case(f"{kind}, {which} fit, at {where}", lambda: _interrupted(kind, which, number))
 
 

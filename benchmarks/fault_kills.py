@@ -48,7 +48,7 @@ def case(rng: np.random.Generator) -> Case:
     """Draw a moment: a line of ours, or a time, at which the kernel may be at work."""
     _contents()
     if rng.random() < 0.5:
-        number, where = moment(rng, _places())
+        number, where = moment(rng, _places(), _places())
         return Case(f"killed at {where}", lambda: _killed(number, None))
     delay = float(rng.uniform(0.0, 0.03))
     return Case(f"killed after {delay:.5f} s", lambda: _killed(None, delay))
