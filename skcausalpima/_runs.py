@@ -159,24 +159,41 @@ def _train_and_settle(
         noted = (order, fingerprint, fixed_settings(params, setup))
         checkpoint = take_checkpoint(model, progress, generator, rng, *noted)
     progress.stopper.restore(model)
+    graph, objective = _settle(params, setup, data, started, training, steps, label)
+    learned = (export_state(model), graph, progress.history, progress.stopper.converged)
+    variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in model.decoders)
+    return Run(*learned, objective, start, checkpoint, variances)
+
+
+def _settle(
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    started: Started,
+    training: TrainingData,
+    steps: dict,
+    label: str,
+) -> tuple[HardGraph, float]:
+    """Settle the graph and polish; return it and the objective of the final model."""
+    model, generator, rng, _, update, progress, _ = started
     settling = f"the settling of the graph after epoch {len(progress.history)}"
     with told_divergence(model, setup.names, settling, weights=data.weights):
         check_model(model, setup.names)
         end = data_pass(model, data, generator, setup.names)
         graph = settle_graph(model.prior, end.counts, setup.graph, rng)
-    if setup.graph.structure == "refined":
+    refines = setup.graph.structure == "refined"
+    if refines:
         update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
         _polish(params, model, training, update, steps, label)
     with told_divergence(model, setup.names, "the final model", weights=data.weights):
-        if setup.graph.structure == "refined":
+        if refines:
             end = data_pass(model, data, generator, setup.names)
             graph = refit_tables(model.prior, end.counts, graph)
         end = data_pass(model, data, generator, setup.names)
         check_model(model, setup.names)
-        check_finite(torch.tensor([end.terms["objective"], end.terms["lower_bound"]]), "bounds")
-    learned = (export_state(model), graph, progress.history, progress.stopper.converged)
-    variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in model.decoders)
-    return Run(*learned, end.terms["objective"], start, checkpoint, variances)
+        ends = [end.terms["objective"], end.terms["lower_bound"]]
+        check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
+    return graph, end.terms["objective"]
 
 
 def _warn_of_divergence(params: Any, progress: Progress) -> None:
