@@ -12,6 +12,7 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
+from ._orphans import ending_with
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._run_start import StartSample
 from ._runs import Run, run
@@ -100,7 +101,7 @@ def _run_one(
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(caller.default_dtype)  # that modules and start values are made in
-        with warnings.catch_warnings(record=True) as caught:
+        with ending_with(caller.process), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             outcome = _run_or_error(params, setup, sent.data, start, *arguments)
     finally:
