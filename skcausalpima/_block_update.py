@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ._divergence import NotFiniteError, check_finite
 from ._expert_fitting import ExpertSums, update_cluster_decoders, update_experts
 from ._graph_learning import family_tables
 from ._training_data import BLOCK_ROWS, TrainingData
@@ -148,15 +149,6 @@ def _terms(
     return terms
 
 
-def _check_finite(values: Tensor, what: str) -> None:
-    """Raise where training has diverged."""
-    if not torch.isfinite(values).all():
-        raise ValueError(
-            f"Training diverged: the {what} are not finite. Use a smaller learning_rate, or clip "
-            "gradients with max_grad_norm."
-        )
-
-
 class BlockUpdate(NamedTuple):
     """The block-coordinate update: mixture and decoder variances at their optimum.
 
@@ -198,7 +190,7 @@ class BlockUpdate(NamedTuple):
             self.reg_covar,
             self.shrinkage,
         )
-        _check_finite(update.covariances, "covariances of the mixture")
+        check_finite(update.covariances, "covariances of the mixture")
         prior.means.copy_(update.means)
         prior.covariances.copy_(update.covariances)
         if self.adjacency is not None:
@@ -231,7 +223,10 @@ class BlockUpdate(NamedTuple):
 
     def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""
-        _check_finite(errors, f"squared errors of {list(self.names)}")
+        finite = torch.isfinite(errors).tolist()
+        if not all(finite):
+            names = [name for name, fine in zip(self.names, finite, strict=True) if not fine]
+            raise NotFiniteError(f"the squared errors of {names} are not finite")
         if self.variance_floors is not None:
             variances = torch.maximum(errors / data.n_elements, self.variance_floors)
             observed = data.n_elements > 0  # a modality may be missing in all of a subset

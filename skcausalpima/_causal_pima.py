@@ -17,14 +17,11 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._checkpoint import Checkpoint, check_continues
-from ._covariances import full_covariances, sklearn_covariances
-from ._expert_table import cluster_tables, sample_tables
-from ._export import (
-    arrangement_report,
-    graph_and_tables,
-    number_components,
-    separation_report,
-)
+from ._covariances import full_covariances
+from ._divergence import check_finite, told_divergence
+from ._expert_table import sample_tables
+from ._export import arrangement_report, cluster_attributes
+from ._fitted_attributes import FITTED, SET_BY_USERS
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._modalities import Modalities, read_further, read_modalities, write_modalities
 from ._model_state import build_model, load_state
@@ -462,7 +459,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         CausalPIMA
-            The fitted estimator.
+            The fitted estimator. Until the new fit is complete, and where it fails or is
+            interrupted, the estimator stays as it was: not fitted, or with its last fit.
 
         Raises
         ------
@@ -488,18 +486,18 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         if checkpoint is not None:
             knowledge = (known_nodes, interventions, sample_weight)
             return self._continue(Checkpoint(**checkpoint), X, knowledge)
-        vars(self).pop("lower_bound_", None)  # until the end this is no fitted estimator
-        vars(self).pop("_checkpoint", None)
-        given = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
+        fresh = self._copy(set(FITTED) - SET_BY_USERS)
+        given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
         setup, modalities = set_up(self, given, known_nodes, interventions, sample_weight)
-        self._scaler, self._node_names = setup.scaler, list(setup.node_names)
-        data = add_knowledge(self._training_data(modalities, setup.device), setup)
+        fresh._scaler, fresh._node_names = setup.scaler, list(setup.node_names)
+        data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         start = start_sample(self, setup, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
         best = best_run(self, setup, data, start, seeds)
-        self.arrangement_ = arrangement_report(best.start)
-        self._export(best, setup, data, modalities, given)
+        fresh.arrangement_ = arrangement_report(best.start)
+        fresh._export(best, setup, data, modalities, given)
+        self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
@@ -1036,7 +1034,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return tags
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "lower_bound_")  # set last: a fit that failed is none
+        return hasattr(self, "lower_bound_")
 
     @property
     def _n_features_out(self):
@@ -1119,52 +1117,42 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _continue(self, checkpoint: Checkpoint, X, knowledge):
         """Train the fitted model further (``warm_start``)."""
+        further = self._copy({"_checkpoint"})
         given = read_further(self, X)
         setup, modalities = set_up(self, given, *knowledge, scaler=self._scaler)
         check_continues(checkpoint, self, setup, self._architecture)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
         best = resume(self, setup, data, checkpoint, self._architecture, "continued")
-        self._export(best, setup, data, modalities, given)
+        further._export(best, setup, data, modalities, given)
+        self.__dict__ = vars(further)
         return self
+
+    def _copy(self, left_out):
+        """Return an estimator with the same attributes but some; it shares the values."""
+        copy = type(self).__new__(type(self))
+        vars(copy).update((n, value) for n, value in vars(self).items() if n not in left_out)
+        return copy
 
     def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
         self._architecture = architecture(self, setup, best.predict_variances)
-        self._state = best.state
+        self._state, self._covariance_type = best.state, self.covariance_type
         if best.checkpoint is not None:
             self._checkpoint = best.checkpoint._asdict()
-        self.latent_dim_ = setup.latent_dim
-        model = trained_model(self._architecture, setup, best.state)
-        probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
-        self.labels_, self.cluster_states_ = number_components(probabilities, setup.node_sizes)
-        self.node_labels_ = self.cluster_states_[self.labels_]
-        self.expert_params_ = cluster_tables(
-            model, data, probabilities, self.cluster_states_, self._node_names, setup.names
-        )
-        cells = np.ravel_multi_index(self.cluster_states_.T, setup.node_sizes)
-        self.cluster_means_ = self._state["prior.means"][cells]
-        self._covariance_type = self.covariance_type
-        self.cluster_covariances_ = sklearn_covariances(
-            self._state["prior.covariances"][cells], self.covariance_type
-        )
-        self.edge_weights_ = best.graph.edge_weights
-        self.edge_probabilities_ = best.graph.probabilities
-        self.node_scores_ = best.graph.node_scores
-        self.dag_, self.cpts_, self.joint_ = graph_and_tables(best.graph, self._node_names)
-        self.weights_ = self.joint_.ravel()[cells]
-        self.separation_ = separation_report(
-            self.cluster_means_, self._full_covariances(), self.labels_, setup.weights
-        )
         self.history_ = {
             key: np.array([terms.get(key, np.nan) for terms in best.history])
             for key in best.history[0]
         }
         self.n_iter_ = len(best.history)
         self.converged_ = best.converged
-        if setup.rows is not None:
-            self._label_rows(model, given, setup.rows)
-        values = self._bounds(model, data, modalities)
-        self.lower_bound_ = float(np.average(values.astype(np.float64), weights=setup.weights))
+        model = trained_model(self._architecture, setup, best.state)
+        with told_divergence(model, setup.names, "the final model", weights=data.weights):
+            vars(self).update(cluster_attributes(model, best, setup, data, self.covariance_type))
+            if setup.rows is not None:
+                self._label_rows(model, given, setup.rows)
+            values = self._bounds(model, data, modalities).astype(np.float64)
+            check_finite(torch.from_numpy(values), "bounds of the samples")
+        self.lower_bound_ = float(np.average(values, weights=setup.weights))
 
     def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
         """Turn the labels of the rows that were trained on into those of all rows of X."""

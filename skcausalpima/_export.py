@@ -6,16 +6,24 @@ import functools
 import math
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from ._arrangement import NEAR_TIE
 from ._clusters import fisher_ratios
+from ._covariances import full_covariances, sklearn_covariances
+from ._expert_table import cluster_tables
 from ._graph_learning import HardGraph
+from ._inference import posterior_and_cells
+from ._runs import Run
+from ._setup import Setup
 from ._start_selection import StartReport
+from ._training_data import TrainingData
 from ._warnings import warn_caller
 from .exceptions import ArrangementWarning
+from .modules import MultimodalVAE
 
 
 def number_components(
@@ -42,6 +50,41 @@ def number_components(
     empty = np.setdiff1d(np.arange(math.prod(node_sizes)), occupied)
     states = np.unravel_index(np.concatenate([occupied, empty]), tuple(node_sizes))
     return np.searchsorted(occupied, cells), np.stack(states, axis=1)
+
+
+def cluster_attributes(
+    model: MultimodalVAE, best: Run, setup: Setup, data: TrainingData, covariance_type: str
+) -> dict[str, Any]:
+    """Return the attributes of a fit that describe the components, the nodes and their graph.
+
+    ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
+    """
+    probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
+    labels, states = number_components(probabilities, setup.node_sizes)
+    names = list(setup.node_names)
+    tables = cluster_tables(model, data, probabilities, states, names, setup.names)
+    cells = np.ravel_multi_index(states.T, setup.node_sizes)
+    means = best.state["prior.means"][cells]
+    covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
+    full = full_covariances(covariances, covariance_type, *means.shape)
+    dag, cpts, joint = graph_and_tables(best.graph, names)
+    return {
+        "latent_dim_": setup.latent_dim,
+        "labels_": labels,
+        "node_labels_": states[labels],
+        "cluster_states_": states,
+        "expert_params_": tables,
+        "cluster_means_": means,
+        "cluster_covariances_": covariances,
+        "edge_weights_": best.graph.edge_weights,
+        "edge_probabilities_": best.graph.probabilities,
+        "node_scores_": best.graph.node_scores,
+        "dag_": dag,
+        "cpts_": cpts,
+        "joint_": joint,
+        "weights_": joint.ravel()[cells],
+        "separation_": separation_report(means, full, labels, setup.weights),
+    }
 
 
 def graph_and_tables(

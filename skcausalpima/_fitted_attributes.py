@@ -196,6 +196,8 @@ OPTIONAL = {
     "_sklearn_output_config",
     "feature_names_in_",
 }
+#: Those that are no result of a fit, and outlive it.
+SET_BY_USERS = {"_metadata_request", "_sklearn_output_config"}
 
 
 def check_attributes(attributes: Mapping[str, Any]) -> None:

@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 import torch
 from joblib import Parallel, delayed
+from sklearn.exceptions import ConvergenceWarning
 
+from ._orphans import ending_with
 from ._parameters import PARAMETER_CONSTRAINTS
 from ._run_start import StartSample
 from ._runs import Run, run
 from ._setup import Setup
 from ._training_data import TrainingData
 from ._warnings import warn_caller
+from .exceptions import DivergenceError
 
 
 class SentOnce:
@@ -57,6 +60,8 @@ def best_run(
 ) -> Run:
     """Run once per seed, through joblib; return the run with the best objective.
 
+    Of several runs those that diverge are left out, with a warning.
+
     What is drawn depends on the seeds alone, not on who runs where. Workers map the data into
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
@@ -70,31 +75,44 @@ def best_run(
         delayed(_run_one)(caller, plain, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
-    best = None
-    for candidate, caught in Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls):
+    runs = []
+    for number, (outcome, caught) in enumerate(Parallel(params.n_jobs, mmap_mode="c")(calls)):
         for warning in caught:
             warn_caller(warning)
-        if best is None or not best.objective >= candidate.objective:
-            best = candidate
-    return best
+        if isinstance(outcome, Run):
+            runs.append(outcome)
+            continue
+        told = f"n_init: start {number + 1} of {len(seeds)} is left out. {outcome}"
+        warn_caller(told, ConvergenceWarning)
+    if not runs:
+        raise DivergenceError(f"All {len(seeds)} starts (n_init) diverged. The last: {outcome}")
+    return max(runs, key=lambda found: found.objective)  # the first of equals
 
 
 def _run_one(
     caller: Caller, params: Any, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
-) -> tuple[Run, list[Warning]]:
+) -> tuple[Run | DivergenceError, list[Warning]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there.
 
-    ``begin`` has its data as `SentOnce`, too.
+    ``begin`` has its data as `SentOnce`, too. A run that diverges returns its error.
     """
     start = begin._replace(data=begin.data.data)
     if os.getpid() == caller.process:
-        return run(params, setup, sent.data, start, *arguments), []
+        return _run_or_error(params, setup, sent.data, start, *arguments), []
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(caller.default_dtype)  # that modules and start values are made in
-        with warnings.catch_warnings(record=True) as caught:
+        with ending_with(caller.process), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            result = run(params, setup, sent.data, start, *arguments)
+            outcome = _run_or_error(params, setup, sent.data, start, *arguments)
     finally:
         torch.set_default_dtype(own_dtype)
-    return result, [warning.message for warning in caught]
+    return outcome, [warning.message for warning in caught]
+
+
+def _run_or_error(*arguments: Any) -> Run | DivergenceError:
+    """Run once; return the error of a run that diverges, without the memory that it refers to."""
+    try:
+        return run(*arguments)
+    except DivergenceError as error:
+        return DivergenceError(str(error))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ._block_update import BlockUpdate, encode_all, regime_counts, variance_floors
+from ._divergence import check_finite, told_divergence
 from ._expert_fitting import expert_modules
 from ._expert_start import start_cluster_experts, start_sample_experts
 from ._graph_learning import (
@@ -124,8 +125,9 @@ def start_run(
         report=reporter(params.verbose, label, "pre-training "),
     )
     order = held_out_first(data.n_samples, params.validation_fraction, rng)
-    found, gamma = _start_clusters(params, start.setup, model, *start[1:], update, rng)
-    start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
+    with told_divergence(model, setup.names, "the start of the clusters", weights=data.weights):
+        found, gamma = _start_clusters(params, start.setup, model, *start[1:], update, rng)
+        start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
     start_cluster_decoders(model, setup.decoders)
     progress = new_progress(params, model)
     return Started(model, generator, rng, order, settled_update(update, setup), progress, found)
@@ -200,6 +202,7 @@ def _start_clusters(
 ) -> tuple[StartReport | None, Tensor]:
     """Start mixture and tables; return how clusters were put on the grid, and responsibilities."""
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
+    check_finite(torch.cat(posterior), "posteriors of the samples")
     options = {
         "covariance_type": update.covariance_type,
         "reg_covar": update.reg_covar,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from ._block_update import BlockUpdate, data_pass
 from ._checkpoint import (
@@ -18,6 +20,7 @@ from ._checkpoint import (
     resume_progress,
     take_checkpoint,
 )
+from ._divergence import ADVICE, check_finite, check_model, told_divergence
 from ._graph_learning import HardGraph, refit_tables, settle_graph
 from ._model_state import build_model, export_state, load_state, seeded_modules
 from ._run_start import (
@@ -150,22 +153,59 @@ def _train_and_settle(
     options = {"update": update, "temperatures": setup.temperatures, "report": report}
     train(model, training, held_out, progress, **options, **steps)
     checkpoint = None
-    if params.warm_start:
+    if progress.diverged:
+        _warn_of_divergence(params, progress)
+    elif params.warm_start:
         fingerprint = data_fingerprint(data, params.validation_fraction)
         noted = (order, fingerprint, fixed_settings(params, setup))
         checkpoint = take_checkpoint(model, progress, generator, rng, *noted)
     progress.stopper.restore(model)
-    end = data_pass(model, data, generator, setup.names)
-    graph = settle_graph(model.prior, end.counts, setup.graph, rng)
-    if setup.graph.structure == "refined":
-        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
-        _polish(params, model, training, update, steps, label)
-        end = data_pass(model, data, generator, setup.names)
-        graph = refit_tables(model.prior, end.counts, graph)
-    end = data_pass(model, data, generator, setup.names)
+    graph, objective = _settle(params, setup, data, started, training, steps, label)
     learned = (export_state(model), graph, progress.history, progress.stopper.converged)
     variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in model.decoders)
-    return Run(*learned, end.terms["objective"], start, checkpoint, variances)
+    return Run(*learned, objective, start, checkpoint, variances)
+
+
+def _settle(
+    params: Any,
+    setup: Setup,
+    data: TrainingData,
+    started: Started,
+    training: TrainingData,
+    steps: dict,
+    label: str,
+) -> tuple[HardGraph, float]:
+    """Settle the graph and polish; return it and the objective of the final model."""
+    model, generator, rng, _, update, progress, _ = started
+    settling = f"the settling of the graph after epoch {len(progress.history)}"
+    with told_divergence(model, setup.names, settling, weights=data.weights):
+        check_model(model, setup.names)
+        end = data_pass(model, data, generator, setup.names)
+        graph = settle_graph(model.prior, end.counts, setup.graph, rng)
+    refines = setup.graph.structure == "refined"
+    if refines:
+        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
+        _polish(params, model, training, update, steps, label)
+    with told_divergence(model, setup.names, "the final model", weights=data.weights):
+        if refines:
+            end = data_pass(model, data, generator, setup.names)
+            graph = refit_tables(model.prior, end.counts, graph)
+        end = data_pass(model, data, generator, setup.names)
+        check_model(model, setup.names)
+        ends = [end.terms["objective"], end.terms["lower_bound"]]
+        check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
+    return graph, end.terms["objective"]
+
+
+def _warn_of_divergence(params: Any, progress: Progress) -> None:
+    """Tell that the last epoch is lost, while an earlier state is at hand."""
+    lost = " The fit cannot be continued: the next fit starts afresh." if params.warm_start else ""
+    warnings.warn(
+        f"Training diverged in epoch {len(progress.history)}, its last one. The state of the best "
+        f"held-out bound is kept.{lost} {ADVICE}",
+        ConvergenceWarning,
+        stacklevel=7,  # the caller of fit
+    )
 
 
 def _parts(
@@ -193,7 +233,7 @@ def _polish(
         model,
         data,
         None,
-        Progress(model, *rates, Stopper(0.0, 1)),
+        Progress(model, *rates, Stopper(0.0, 1), "polishing"),
         update=update,
         temperatures=np.ones(params.polishing_epochs),
         report=reporter(params.verbose, label, "polishing "),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ._divergence import told_divergence
 from ._expert_fitting import expert_modules
 from ._warnings import warn_caller
 from .exceptions import ExpertWarning
@@ -44,21 +45,11 @@ class Stopper:
             model.prior.temperature = self.best_temperature
 
 
-@contextmanager
-def named_epoch(epoch: int, phase: str = "training") -> Iterator[None]:
-    """Say in which epoch a law raised."""
-    try:
-        yield
-    except LawError as error:
-        message = f"{error} This was in epoch {epoch + 1} of {phase}."
-        raise LawError(message, error.modality) from error.__cause__
-
-
 class ExpertGuard:
     """Keeps the last state of a model in which all laws that gradients train were finite."""
 
-    def __init__(self, model: MultimodalVAE, names: Sequence[str]) -> None:
-        self.model, self.names, self.state = model, names, None
+    def __init__(self, model: MultimodalVAE, names: Sequence[str], phase: str) -> None:
+        self.model, self.names, self.phase, self.state = model, names, phase, None
         self.error: LawError | None = None
         self.experts = [
             (m, expert)
@@ -72,18 +63,18 @@ class ExpertGuard:
             self.state = copy.deepcopy(self.model.state_dict())
 
     @contextmanager
-    def watched(self, epoch: int, phase: str = "training") -> Iterator[None]:
+    def watched(self, epoch: int, weights: torch.Tensor | None) -> Iterator[None]:
         """Watch gradient steps: a law that raises in them has diverged, which `restored` tells."""
         self.error = None
         try:
-            with named_epoch(epoch, phase):
+            with told_divergence(self.model, self.names, self.phase, epoch, weights):
                 yield
         except LawError as error:
             self.error = error
             if error.modality not in [expert.modality for _, expert in self.experts]:
                 raise  # no gradient moves this law: going back would not help
 
-    def restored(self, epoch: int, phase: str = "training") -> bool:
+    def restored(self, epoch: int) -> bool:
         """Say whether a law has diverged; if so, warn and bring back the last good state."""
         for m, expert in self.experts:
             told = self._failure(expert)
@@ -94,8 +85,8 @@ class ExpertGuard:
             table = {n: values[:, k].tolist() for k, n in enumerate(expert.expert.names)}
             warn_caller(
                 f"The law {expert.expert.function_name} of modality {self.names[m]!r} diverged in "
-                f"epoch {epoch + 1} of {phase}, which ends here. The state before that epoch is "
-                f"kept; its parameters, by component of the grid, are {table}. Use a smaller "
+                f"epoch {epoch + 1} of {self.phase}, which ends here. The state before that epoch "
+                f"is kept; its parameters, by component of the grid, are {table}. Use a smaller "
                 f"learning_rate, max_grad_norm, or bounds.{told}",
                 ExpertWarning,
             )

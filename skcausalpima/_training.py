@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ._block_update import BlockUpdate, data_pass
-from ._stopping import ExpertGuard, Stopper, named_epoch
+from ._divergence import broken_parts, check_model, divergence, told_divergence
+from ._stopping import ExpertGuard, Stopper
 from ._training_data import TrainingData
 from .modules import Batch, BoundWithErrors, MultimodalVAE
 
@@ -57,26 +58,32 @@ def pretrain(
         update.decoder_variances(model, data, generator)
         return
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    guard = ExpertGuard(model, update.names)
+    guard = ExpertGuard(model, update.names, "pre-training")
     for epoch in range(n_epochs):
         guard.keep()
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
-        with guard.watched(epoch, "pre-training"):
+        with guard.watched(epoch, data.weights):
             for batch in data.shuffled(batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
                 loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
                 _step(loss, optimizer, parameters, max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
         report(epoch, {"objective": total / data.n_samples})
-        if guard.restored(epoch, "pre-training"):
+        if guard.restored(epoch):
             return
-        with named_epoch(epoch, "pre-training"):
+        with told_divergence(model, update.names, "pre-training", epoch, data.weights):
             update.decoder_variances(model, data, generator)
+            if epoch == n_epochs - 1:
+                check_model(model, update.names)
 
 
 class Progress:
-    """What training carries from epoch to epoch, besides the model and its generator."""
+    """What training carries from epoch to epoch, besides the model and its generator.
+
+    ``diverged`` is true where its last epoch left numbers that are not finite, and the stopper
+    has an earlier state.
+    """
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class Progress:
         learning_rate: float,
         graph_learning_rate: float,
         stopper: Stopper,
+        phase: str = "training",
     ) -> None:
         self.networks = _trainable(model.encoders, model.decoders)
         self.graph = _trainable(model.prior)
@@ -91,8 +99,16 @@ class Progress:
         if self.graph:
             groups.append({"params": self.graph, "lr": graph_learning_rate})
         self.optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-        self.stopper = stopper
+        self.stopper, self.phase, self.diverged = stopper, phase, False
         self.history: list[dict[str, float]] = []
+
+    def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
+        """Raise where the model is not finite and there is no earlier state to go back to."""
+        parts = broken_parts(model, names)
+        self.diverged = bool(parts)
+        if parts and self.stopper.best_state is None:
+            place = f"epoch {len(self.history)} of {self.phase}"
+            raise divergence(f"numbers in {', '.join(parts)} are not finite", place)
 
 
 def train(
@@ -119,7 +135,7 @@ def train(
     be restored by the caller. The squared errors of an epoch are collected while it trains.
     """
     networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
-    guard = ExpertGuard(model, update.names)
+    guard = ExpertGuard(model, update.names, progress.phase)
     noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
     for temperature in temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
@@ -130,29 +146,30 @@ def train(
         guard.keep()
         model.train()
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
-        with guard.watched(epoch), model.prior.frozen_mixture():
+        with guard.watched(epoch, data.weights), model.prior.frozen_mixture():
             for batch in data.shuffled(batch_size, generator):
                 bound = _noisy_bound(model, data, batch, noise_scale, generator)
                 loss = _penalty(model, edge_penalty) - data.mean(bound.values, batch)
                 _step(loss, optimizer, networks + graph, max_grad_norm)
                 errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         errors = None if guard.restored(epoch) else errors
-        for _ in range(n_mixture_updates):
-            with named_epoch(epoch):
+        with told_divergence(model, update.names, progress.phase, epoch, data.weights):
+            for _ in range(n_mixture_updates):
                 result = update(model, data, generator, errors)
-        for _ in range(n_graph_steps if graph else 0):
-            loss = -_graph_objective(model, result.counts, edge_penalty)
-            _step(loss, optimizer, graph, max_grad_norm)
-        terms = result.terms | {"temperature": model.prior.temperature}
-        if held_out is not None:
-            held_out_terms = data_pass(model, held_out, generator, update.names).terms
-            terms["held_out_bound"] = held_out_terms["lower_bound"]
-            terms["objective"] = held_out_terms["objective"]
+            for _ in range(n_graph_steps if graph else 0):
+                loss = -_graph_objective(model, result.counts, edge_penalty)
+                _step(loss, optimizer, graph, max_grad_norm)
+            terms = result.terms | {"temperature": model.prior.temperature}
+            if held_out is not None:
+                held_out_terms = data_pass(model, held_out, generator, update.names).terms
+                terms["held_out_bound"] = held_out_terms["lower_bound"]
+                terms["objective"] = held_out_terms["objective"]
         report(epoch, terms)
         progress.history.append(terms)
         progress.stopper.stop(terms["objective"], model if held_out is not None else None)
         if errors is None:
             break
+    progress.check(model, update.names)
 
 
 def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:

@@ -1,6 +1,6 @@
-"""Warnings of the package."""
+"""Errors and warnings of the package."""
 
-__all__ = ["ArrangementWarning", "ExpertWarning", "NodeSizesWarning"]
+__all__ = ["ArrangementWarning", "DivergenceError", "ExpertWarning", "NodeSizesWarning"]
 
 
 class ArrangementWarning(UserWarning):
@@ -12,6 +12,26 @@ class ArrangementWarning(UserWarning):
     >>> from skcausalpima.exceptions import ArrangementWarning
     >>> warnings.simplefilter("error", ArrangementWarning)
     >>> warnings.simplefilter("default", ArrangementWarning)
+    """
+
+
+class DivergenceError(ValueError):
+    """Training diverged: numbers of the model, or its bound, are no longer finite.
+
+    Also raised where a covariance matrix is no longer positive definite. The message says in which
+    epoch of which phase that was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima.exceptions import DivergenceError
+    >>> X = np.random.default_rng(0).normal(size=(30, 3))
+    >>> try:
+    ...     CausalPIMA((2,), learning_rate=1e200, random_state=0).fit(X)
+    ... except DivergenceError as error:
+    ...     print(str(error).partition(":")[0])
+    Training diverged
     """
 
 

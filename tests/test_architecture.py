@@ -15,7 +15,7 @@ GATE = {"_missing_samples", "_modality_arrays", "_multimodal_data", "_modalities
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
-TRAINED = {"_block_update", "_expert_fitting", "_stopping", "_training"}
+TRAINED = {"_block_update", "_divergence", "_expert_fitting", "_stopping", "_training"}
 TRAINING = {*NUMERICS, *STARTS, *GRAPHS, *TRAINED}
 MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
 FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights", "_setup"}
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "_clusters": set(),
     "_start_selection": {"_arrangement", "_clusters", "_known_nodes"},
     "exceptions": set(),
-    "_export": {"_arrangement", "_clusters", "_graph_learning", "_start_selection", "exceptions"},
+    "_export": {*FITTING, "_expert_table", "_inference", "_runs", "exceptions"},
     "_mixture_start": {"_clusters", "functional"},
     "_covariances": set(),
     "_modality_arrays": set(),
@@ -66,15 +66,31 @@ MAY_IMPORT = {
     "_expert_fitting": {"_training_data", *NUMERICS},
     "_expert_start": {"_expert_fitting", "_training_data", *NUMERICS},
     "_expert_table": {"_expert_fitting", "_training_data", *NUMERICS},
-    "_stopping": {"_expert_fitting", "exceptions", "modules"},
-    "_block_update": {"_expert_fitting", "_graph_learning", "_training_data", *NUMERICS},
-    "_training": {"_block_update", "_stopping", "_training_data", "modules"},
+    "_divergence": {"exceptions", "modules"},
+    "_stopping": {"_divergence", "_expert_fitting", "exceptions", "modules"},
+    "_block_update": {
+        "_divergence",
+        "_expert_fitting",
+        "_graph_learning",
+        "_training_data",
+        *NUMERICS,
+    },
+    "_training": {"_block_update", "_divergence", "_stopping", "_training_data", "modules"},
     "_linear_start": {"_training_data", "modules"},
     "_inference": {"_training_data", *NUMERICS},
     "_checkpoint": {*NUMERICS, *FITTING, "_scaling"},
     "_run_start": FITTING,
     "_runs": {*FITTING, "_checkpoint", "_run_start"},
-    "_restarts": {"_parameters", "_run_start", "_runs", "_setup", "_training_data"},
+    "_orphans": set(),
+    "_restarts": {
+        "_orphans",
+        "_parameters",
+        "_run_start",
+        "_runs",
+        "_setup",
+        "_training_data",
+        "exceptions",
+    },
     "graph": {"_equivalence"},
     "_what_if": {"graph"},
     "_value_checks": set(),
@@ -93,7 +109,15 @@ MAY_IMPORT = {
     },
     "_model_files": set(),
     "_persistence": {"_model_files", "_parameters", *FILES_OF_FITS, "modules"},
-    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT, "_persistence", "_plain_values"},
+    "_causal_pima": {
+        *FITTING,
+        *GATE,
+        *GRAPHS,
+        *FRONT,
+        "_fitted_attributes",
+        "_persistence",
+        "_plain_values",
+    },
     "datasets": set(),
     "metrics": set(),
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
