@@ -72,6 +72,15 @@ def are_shapes(value: Any, sizes: Mapping) -> bool:
     return all(are_sizes(shape, sizes) and len(shape) > 0 for shape in value)
 
 
+def are_columns(value: Any, sizes: Mapping) -> bool:
+    """Say whether it is a list of names, or None, for each modality."""
+    right = type(value) is list and (len(value),) == sizes["modalities"]
+    return right and all(
+        names is None or (type(names) is list and all(type(name) is str for name in names))
+        for names in value
+    )
+
+
 def is_scaler(value: Any, sizes: Mapping) -> bool:
     """Say whether it has a centre and positive factors for each modality."""
     if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
@@ -171,6 +180,7 @@ PER_MODALITY = ("encoders", "decoders", "experts", "predict_variances")
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_checkpoint": is_checkpoint,
+    "_column_names": are_columns,
     "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
     "_metadata_request": are_requests,
     "_input_form": is_one_of("several", "single", "flat"),
@@ -206,6 +216,7 @@ FITTED: dict[str, Check] = {
 }
 OPTIONAL = {
     "_checkpoint",
+    "_column_names",
     "_metadata_request",
     "_sklearn_output_config",
     "feature_names_in_",

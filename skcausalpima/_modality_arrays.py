@@ -16,32 +16,64 @@ BLOCK_ELEMENTS = 2**16
 
 def as_modality(array: Any, name: str) -> np.ndarray:
     """Return an array-like as an ndarray of at least two axes, without a copy where possible."""
-    if sparse.issparse(array):
-        raise TypeError(f"modality {name!r} is sparse: dense data is required, use '.toarray()'.")
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise TypeError(
-            f"modality {name!r} is a masked array: fill it first (a sample that is missing is "
-            "NaN in all its elements)."
-        )
-    if hasattr(array, "detach"):  # a torch tensor, perhaps one that is part of a graph
-        array = array.detach()
-    try:
-        if hasattr(array, "iloc"):  # a DataFrame, perhaps of nullable or mixed dtypes
-            array = check_array(
-                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-            )
-        array = np.asarray(array)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
-            f"modality {name!r} cannot be read as a NumPy array of numbers: {error}"
-        ) from error
+    array = as_array(array, f"modality {name!r}")
     if array.ndim < 2:
         raise ValueError(
             f"modality {name!r} has shape {array.shape}: expected (n_samples, ...) with at least "
             "two axes. Reshape your data with array.reshape(-1, 1) if it has one number per sample."
         )
     return array
+
+
+def as_array(array: Any, what: str) -> np.ndarray:
+    """Return an array-like as an ndarray, without a copy where possible; errors say ``what``."""
+    refuse_containers(array, what)
+    if sparse.issparse(array):
+        raise TypeError(f"{what} is sparse: dense data is required, use '.toarray()'.")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(
+            f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
+            "elements)."
+        )
+    try:
+        array = without_gradients(array, what)
+        if hasattr(array, "iloc") and hasattr(array, "columns"):  # perhaps of nullable dtypes
+            array = check_array(
+                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+            )
+        return np.asarray(array)
+    except OverflowError as error:
+        raise ValueError(f"{what} holds a number beyond those of a float: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
+
+
+def without_gradients(array: Any, what: str) -> Any:
+    """Return a torch tensor as one that is no part of a graph; anything else as it is."""
+    if not hasattr(array, "detach"):
+        return array
+    if str(array.dtype) == "torch.bfloat16":
+        raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
+    return array.detach()
+
+
+def refuse_containers(value: Any, what: str) -> None:
+    """Raise where a value is an AnnData, a MuData, or a DataFrame with two levels of columns."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    if packages & {"anndata", "mudata"}:
+        is_several = "mudata" in packages
+        form = "{name: part.to_df() for name, part in mdata.mod.items()}"
+        raise TypeError(
+            f"{what} is {describe(value)}: expected arrays. Pass "
+            + (f"{form}, with the same cells in each." if is_several else "adata.to_df().")
+        )
+    levels = getattr(getattr(value, "columns", None), "nlevels", 1)
+    if isinstance(levels, int) and levels > 1:
+        raise ValueError(
+            f"{what} is a DataFrame with {levels} levels of columns: expected one. "
+            "MultimodalData.from_frame(frame) reads the levels (modality, element)."
+        )
 
 
 def check_shapes(shapes: Any) -> list[tuple[int, ...]]:

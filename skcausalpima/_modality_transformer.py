@@ -21,6 +21,7 @@ from ._modalities import check_samples, is_several, list_modalities, read_severa
 from ._modality_arrays import as_modality, describe
 from ._modality_part import check_transformers, fit_part
 from ._multimodal_data import MultimodalData
+from ._table_labels import check_columns
 
 
 def _all_parts_invert(self):
@@ -189,6 +190,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         expected = f"ModalityTransformer was fitted on {listed}"
         data = _read(X, list(self.modality_names_in_), expected)
         check_samples(data, self.modality_shapes_in_, expected)
+        check_columns(data._columns, self._column_names, data.names, data.modality_shapes)
         return MultimodalData(
             {
                 name: None if data[name] is None else part.transform(data[name])
@@ -364,6 +366,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             name: parts[name].transformer if name in parts else "drop" for name in chosen
         }
         self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
+        self._column_names = data._columns
         self.n_modalities_in_ = len(data.names)
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes

@@ -17,8 +17,10 @@ from ._modality_arrays import (
     describe,
     flat_rows,
     missing_rows,
+    refuse_containers,
     stack_cells,
 )
+from ._table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
 
 class MultimodalData:
@@ -58,9 +60,10 @@ class MultimodalData:
     ------
     ValueError
         If arrays differ in their numbers of samples or have fewer than two axes, if there is
-        none, or if names are not unique or not one per array.
+        none, if DataFrames differ in their indexes, or if names are not unique or not one per
+        array.
     TypeError
-        If an array is sparse, or a name not a string.
+        If an array is sparse, an AnnData or a MuData, or a name not a string.
 
     Notes
     -----
@@ -68,7 +71,8 @@ class MultimodalData:
     integer, a slice, integers or a boolean mask, are the MultimodalData of these samples (``X[i]``
     of one sample, so that it can be given to ``predict``). ``X[:, columns]``, with
     positions, names, a slice or a mask, is the MultimodalData of these modalities. Slices are
-    views wherever NumPy's are.
+    views wherever NumPy's are. DataFrames become arrays, but the names of their columns are
+    remembered: an estimator refuses columns in another order than in its ``fit``.
 
     Examples
     --------
@@ -86,6 +90,7 @@ class MultimodalData:
     def __init__(self, arrays: Sequence | Mapping, names: Sequence[str] | None = None) -> None:
         if sparse.issparse(arrays):  # before Mapping: a dok_array is a dict
             raise TypeError("arrays is one sparse array: pass a sequence of dense arrays.")
+        refuse_containers(arrays, "arrays")
         if isinstance(arrays, Mapping):
             if names is not None:
                 raise TypeError("names is given twice: arrays is a mapping and names is not None.")
@@ -103,6 +108,8 @@ class MultimodalData:
             for array, name in zip(arrays, self.names, strict=True)
         )
         self._n_samples = _common_n_samples(self.arrays, self.names)
+        check_same_rows(arrays, self.names)
+        self._columns: tuple[Columns, ...] = tuple(map(column_names, arrays))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -138,7 +145,12 @@ class MultimodalData:
         return MultimodalData(
             [None if array is None else array[rows] for array in arrays],
             [self.names[k] for k in chosen],
-        )
+        )._with_columns([self._columns[k] for k in chosen])
+
+    def _with_columns(self, columns: Sequence[Columns]) -> MultimodalData:
+        """Set the names of the columns that the modalities had as DataFrames."""
+        self._columns = tuple(columns)
+        return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
@@ -220,7 +232,7 @@ class MultimodalData:
         MultimodalData
             Views of ``flat``.
         """
-        flat = as_modality(flat, "flat")
+        columns, flat = column_names(flat), as_modality(flat, "flat")
         shapes = check_shapes(shapes)
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         if flat.ndim != 2 or flat.shape[1] != ends[-1]:
@@ -232,7 +244,7 @@ class MultimodalData:
         arrays = [
             block.reshape(len(flat), *shape) for block, shape in zip(blocks, shapes, strict=True)
         ]
-        return cls(arrays, names)
+        return cls(arrays, names)._with_columns(split_columns(columns, shapes))
 
     @classmethod
     def from_frame(cls, frame: Any) -> MultimodalData:
@@ -252,6 +264,7 @@ class MultimodalData:
             cells are all empty.
         """
         if not hasattr(frame, "columns"):
+            refuse_containers(frame, "frame")
             raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
         if frame.columns.nlevels > 2:
             raise ValueError(
@@ -278,22 +291,30 @@ class MultimodalData:
         MultimodalData
             A modality that is None in some of the parts is NaN there.
         """
-        parts = list(parts)
-        if not parts:
-            raise ValueError("parts is empty: pass at least one MultimodalData.")
+        parts = _check_parts(parts)
         names = parts[0].names
         for part in parts:
-            if not isinstance(part, MultimodalData):
-                raise TypeError(
-                    f"parts holds {describe(part)}: expected a sequence of MultimodalData."
-                )
             if set(part.names) != set(names):
                 raise ValueError(
                     f"all parts must have the modalities {list(names)}, got {list(part.names)}."
                 )
-        return cls(
-            [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names], names
-        )
+        arrays = [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names]
+        columns = zip(*(part[:, list(names)]._columns for part in parts), strict=True)
+        return cls(arrays, names)._with_columns(list(map(common_columns, columns, names)))
+
+
+def _check_parts(parts: Any) -> list[MultimodalData]:
+    """Return the containers that are to be put one after another."""
+    expected = "expected a sequence of MultimodalData"
+    if not hasattr(parts, "__iter__"):
+        raise TypeError(f"parts is {describe(parts)}: {expected}.")
+    parts = list(parts)
+    if not parts:
+        raise ValueError("parts is empty: pass at least one MultimodalData.")
+    for part in parts:
+        if not isinstance(part, MultimodalData):
+            raise TypeError(f"parts holds {describe(part)}: {expected}.")
+    return parts
 
 
 def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
