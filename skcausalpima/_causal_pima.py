@@ -11,7 +11,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._checkpoint import Checkpoint, check_continues
@@ -25,7 +25,7 @@ from ._export import (
 )
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._modalities import Modalities, read_further, read_modalities, write_modalities
-from ._modality_arrays import as_array
+from ._modality_arrays import as_points
 from ._model_state import build_model, load_state
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -651,11 +651,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             network per cluster is that of the same component.
         """
         check_is_fitted(self)
-        points = as_array(X, "X")
-        try:
-            points = check_array(points, dtype=[np.float64, np.float32], input_name="X")
-        except OverflowError as error:
-            raise ValueError(f"X holds a number beyond those of a float: {error}") from error
+        points = as_points(X, "X")
         if points.shape[1] != self.latent_dim_:
             raise ValueError(
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "

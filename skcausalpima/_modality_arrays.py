@@ -35,8 +35,8 @@ def as_array(array: Any, what: str) -> np.ndarray:
             f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
             "elements)."
         )
+    array = without_gradients(array, what)
     try:
-        array = without_gradients(array, what)
         if hasattr(array, "iloc") and hasattr(array, "columns"):  # perhaps of nullable dtypes
             array = check_array(
                 array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
@@ -47,6 +47,16 @@ def as_array(array: Any, what: str) -> np.ndarray:
     except (TypeError, ValueError, RuntimeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
+
+
+def as_points(array: Any, what: str) -> np.ndarray:
+    """Return an array-like as a table of finite floats; errors say ``what``."""
+    array = as_array(array, what)
+    try:
+        return check_array(array, dtype=[np.float64, np.float32], input_name=what)
+    except (OverflowError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} must be a table of finite numbers: {error}") from error
 
 
 def without_gradients(array: Any, what: str) -> Any:

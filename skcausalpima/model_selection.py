@@ -190,9 +190,11 @@ def _splits(cv: Any, X: Any, random_state: Any) -> list[tuple[np.ndarray, np.nda
         raise TypeError(f"cv is {cv!r}: expected a number of folds, a splitter or splits.")
     if isinstance(cv, Integral):
         cv = KFold(cv, shuffle=True, random_state=random_state)
-    pairs = list(check_cv(cv).split(X))
-    if any(not isinstance(pair, (tuple, list)) or len(pair) != 2 for pair in pairs):
-        raise TypeError("cv must be pairs of training and held-out rows.")
+    try:
+        pairs = [(training, held_out) for training, held_out in check_cv(cv).split(X)]
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"cv does not split X into pairs of rows: {error}") from error
     n_samples = _num_samples(X)
     splits = [(_rows(training, n_samples), _rows(other, n_samples)) for training, other in pairs]
     if len(splits) < 2:
@@ -311,7 +313,7 @@ def _choose(results: dict[str, Any], bounds: np.ndarray) -> int:
             "have a clear arrangement. The most stable one is taken; see results, and try other "
             "candidates, more samples or more epochs.",
             NodeSizesWarning,
-            stacklevel=3,
+            stacklevel=4,  # the caller of select_node_sizes, beyond scikit-learn's wrapper
         )
         return int(np.argmax(results["stability"]))
     n_cells = np.array([math.prod(sizes) for sizes in results["node_sizes"]])

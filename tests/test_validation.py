@@ -42,7 +42,7 @@ def on_frames(quick, frames):
     ("weights", "match"),
     [
         (np.r_[-1.0, np.ones(59)], "Negative values"),
-        (np.zeros(60), "adds up to 0 samples"),
+        (np.zeros(60), "adds up to 0 samples|at least one non-zero"),
         (np.r_[np.nan, np.ones(59)], "sample_weight contains NaN"),
         (np.r_[np.inf, np.ones(59)], "sample_weight contains infinity"),
         (np.full(60, 1e308), "adds up to inf samples"),
@@ -207,7 +207,7 @@ def test_images_are_finite_up_to_the_largest_overlap():
     [
         ([None, None], ["a", "b"], r"y_true\[0\] is None"),
         (["a", "b"], ["a", None], r"y_pred\[1\] is None"),
-        ([0.0, np.nan], [0, 1], r"y_true\[1\] is nan"),
+        ([0.0, np.nan], [0, 1], r"y_true\[1\] is .*nan"),
         (np.array(["NaT", "2020"], "datetime64[Y]"), [0, 1], r"y_true\[0\]"),
         (pd.Series(["a", pd.NA], dtype=object), [0, 1], r"y_true\[1\]"),
         ([0, 1], None, "y_pred"),
@@ -261,7 +261,7 @@ def test_bfloat16_modalities(quick, fitted, pair, method):
 def test_bfloat16_everywhere_else(quick, fitted, pair):
     ones = torch.ones(60).bfloat16()
     for call, match in [
-        (lambda: fitted.inverse_transform(torch.ones(3, 2).bfloat16()), "X is"),
+        (lambda: fitted.inverse_transform(torch.ones(3, 2).bfloat16()), "X"),
         (lambda: quick().fit(torch.ones(60, 2).bfloat16()), "X"),
         (lambda: quick().fit(pair, known_nodes=torch.ones(60, 2).bfloat16()), "known_nodes"),
         (lambda: quick().fit(pair, interventions=ones), "interventions"),
@@ -522,6 +522,7 @@ def test_splits_beyond_the_data(quick, pair, splits, match):
         select_node_sizes(quick(), pair, [(2,)], cv=[good, *splits])
 
 
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_splits_by_masks(quick, pair):
     half = np.arange(60) % 2 == 0
     masks, rows = [(half, ~half), (~half, half)], [np.flatnonzero(m) for m in (half, ~half)]
