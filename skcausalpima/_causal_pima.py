@@ -279,7 +279,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     n_features_in_ : int
         Total number of elements of one sample.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if fitted on a DataFrame.
+        Names of the columns, if fitted on one DataFrame.
     n_modalities_in_ : int
         Number of modalities.
     modality_names_in_ : ndarray of shape (n_modalities,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -69,7 +69,9 @@ def without_gradients(array: Any, what: str) -> Any:
 
 
 def refuse_containers(value: Any, what: str) -> None:
-    """Raise where a value is an AnnData, a MuData, or a DataFrame with two levels of columns."""
+    """Raise where a value is an AnnData, a MuData, a class, or a DataFrame with two levels."""
+    if isinstance(value, type):
+        raise TypeError(f"{what} is the class {value.__name__}: expected arrays.")
     packages = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
     if packages & {"anndata", "mudata"}:
         is_several = "mudata" in packages
@@ -89,15 +91,21 @@ def refuse_containers(value: Any, what: str) -> None:
 def check_shapes(shapes: Any) -> list[tuple[int, ...]]:
     """Return the modalities' shapes as a list of tuples of positive integers."""
     advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
-    if isinstance(shapes, (str, Mapping)) or not hasattr(shapes, "__len__"):
+    if isinstance(shapes, (str, bytes, Mapping)) or not isinstance(shapes, Iterable):
         raise TypeError(f"modality_shapes is {shapes!r}: {advice}.")
+    try:
+        shapes = list(shapes)
+    except TypeError as error:
+        raise TypeError(f"modality_shapes is {shapes!r}: {advice}.") from error
     if len(shapes) == 0:
         raise ValueError(f"modality_shapes is empty: {advice}.")
     checked = []
     for shape in shapes:
         sizes = [shape] if isinstance(shape, Integral) else shape
-        if isinstance(sizes, str) or not hasattr(sizes, "__len__") or len(sizes) == 0:
-            raise ValueError(f"modality_shapes holds {shape!r}: {advice}.")
+        if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence | np.ndarray):
+            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
+        if getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
+            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
         if not all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sizes):
             raise ValueError(f"modality_shapes holds {shape!r}: sizes must be positive integers.")
         checked.append(tuple(int(size) for size in sizes))
@@ -121,6 +129,8 @@ def missing_rows(array: np.ndarray) -> np.ndarray:
 
 def describe(value: Any) -> str:
     """Say in a few words what a value is."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     shape = getattr(value, "shape", None)
     kind = type(value).__name__
     return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(shape)}"
@@ -162,7 +172,7 @@ def stack_cells(column: Any, name: str) -> np.ndarray | None:
     empty = column.isna().to_numpy()
     if empty.all():
         return None
-    cells = [np.atleast_1d(cell) for cell in column[~empty]]
+    cells = [np.atleast_1d(as_array(cell, f"column {name!r}")) for cell in column[~empty]]
     shapes = {cell.shape for cell in cells}
     if len(shapes) != 1:
         raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ._modality_arrays import (
     refuse_containers,
     stack_cells,
 )
+from ._selection_keys import position, positions, row_key
 from ._table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
 
@@ -132,15 +132,15 @@ class MultimodalData:
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
-            return self.arrays[_position(key, self.names)]
+            return self.arrays[position(key, self.names)]
         if isinstance(key, tuple) and len(key) != 2:
             raise IndexError(
                 f"X takes at most two indices, X[rows, columns], got {len(key)}; X[name][...] goes "
                 "on into one modality"
             )
         rows, columns = key if isinstance(key, tuple) else (key, Ellipsis)
-        chosen = _column_positions(columns, self.names)
-        rows = _row_key(rows, self._n_samples)
+        chosen = positions(columns, self.names)
+        rows = row_key(rows, self._n_samples)
         arrays = [self.arrays[k] for k in chosen]
         return MultimodalData(
             [None if array is None else array[rows] for array in arrays],
@@ -263,7 +263,7 @@ class MultimodalData:
             One modality per column, or per entry of the first level; None for a column whose
             cells are all empty.
         """
-        if not hasattr(frame, "columns"):
+        if isinstance(frame, type) or not hasattr(frame, "columns"):
             refuse_containers(frame, "frame")
             raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
         if frame.columns.nlevels > 2:
@@ -306,9 +306,11 @@ class MultimodalData:
 def _check_parts(parts: Any) -> list[MultimodalData]:
     """Return the containers that are to be put one after another."""
     expected = "expected a sequence of MultimodalData"
-    if not hasattr(parts, "__iter__"):
-        raise TypeError(f"parts is {describe(parts)}: {expected}.")
-    parts = list(parts)
+    refuse_containers(parts, "parts")
+    try:
+        parts = list(parts)
+    except TypeError as error:
+        raise TypeError(f"parts is {describe(parts)}: {expected}.") from error
     if not parts:
         raise ValueError("parts is empty: pass at least one MultimodalData.")
     for part in parts:
@@ -318,9 +320,13 @@ def _check_parts(parts: Any) -> list[MultimodalData]:
 
 
 def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
+    expected = "expected a sequence with one name per modality"
     if isinstance(names, str):
-        raise TypeError(f"names is {names!r}: expected a sequence with one name per modality.")
-    names = tuple(names)
+        raise TypeError(f"names is {names!r}: {expected}.")
+    try:
+        names = tuple(names)
+    except TypeError as error:
+        raise TypeError(f"names is {describe(names)}: {expected}.") from error
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"names of modalities must be strings, got {name!r}.")
@@ -339,57 +345,6 @@ def _common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str])
         listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
         raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
     return next(iter(counts.values()))
-
-
-def _position(key: Any, names: Sequence[str]) -> int:
-    """Return the position of one modality, given by name or position."""
-    if isinstance(key, str):
-        if key not in names:
-            raise KeyError(f"there is no modality {key!r}, only {list(names)}")
-        return names.index(key)
-    if not isinstance(key, Integral) or isinstance(key, bool):
-        raise IndexError(f"a modality is chosen by its name or position, got {key!r}")
-    if not -len(names) <= key < len(names):
-        raise IndexError(f"there is no modality {key}, only {len(names)} modalities")
-    return int(key) % len(names)
-
-
-def _column_positions(columns: Any, names: Sequence[str]) -> list[int]:
-    """Return the positions of the modalities that ``X[:, columns]`` asks for."""
-    if columns is Ellipsis:
-        return list(range(len(names)))
-    if isinstance(columns, slice):
-        return list(range(len(names)))[columns]
-    if isinstance(columns, (str, Integral)):
-        return [_position(columns, names)]
-    columns = np.asarray(columns)
-    if columns.dtype == bool:
-        if columns.shape != (len(names),):
-            raise IndexError(f"a mask of modalities must have length {len(names)}, got {columns}")
-        columns = np.flatnonzero(columns)
-    return [_position(column, names) for column in np.atleast_1d(columns).tolist()]
-
-
-def _row_key(rows: Any, n_samples: int) -> Any:
-    """Return a slice or an array that keeps the sample axis."""
-    if rows is Ellipsis:
-        return slice(None)
-    if isinstance(rows, slice):
-        return rows
-    if isinstance(rows, Integral) and not isinstance(rows, (bool, np.bool_)):
-        if not -n_samples <= rows < n_samples:
-            raise IndexError(f"there is no sample {rows}, only {n_samples} samples")
-        start = int(rows) % n_samples
-        return slice(start, start + 1)
-    rows = np.asarray(rows)
-    if rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.dtype == bool):
-        return rows
-    if rows.shape == (0,):
-        return rows.astype(int)
-    raise IndexError(
-        "samples are chosen by an integer, a slice, a list of integers or a boolean mask, got "
-        f"{rows!r}; X[name] is one modality, X[:, names] are several"
-    )
 
 
 def _same_values(first: np.ndarray | None, second: np.ndarray | None) -> bool:

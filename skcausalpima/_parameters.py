@@ -13,9 +13,9 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
-from ._scalar_checks import JOBS, NumberRange, count, is_count
+from ._scalar_checks import JOBS, MAX_COUNT, ArrayWithAxis, NumberRange, count, is_count
 
-_SEQUENCE = [list, tuple, np.ndarray]
+_SEQUENCE = [list, tuple, ArrayWithAxis()]
 _POSITIVE = NumberRange(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = NumberRange(Real, 0, None, closed="left")
 
@@ -90,6 +90,8 @@ def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[in
             )
         if size < 2:
             raise ValueError(f"node_sizes[{node}] is {size}, but a node needs at least 2 outcomes.")
+        if size > MAX_COUNT:
+            raise ValueError(f"node_sizes[{node}] is beyond {MAX_COUNT}: use a smaller node.")
     n_components = math.prod(int(size) for size in sizes)
     if n_components > max_components:
         product = " x ".join(str(size) for size in sizes)

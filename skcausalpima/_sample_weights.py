@@ -132,14 +132,13 @@ def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
     """
     if not isinstance(sample_weight, Number):
         sample_weight = as_array(sample_weight, "sample_weight")
-    elif sample_weight != sample_weight:
-        raise ValueError("sample_weight is nan: expected a finite number.")
     try:
         weights = _check_sample_weight(sample_weight, np.empty(n_samples), dtype=np.float64)
-    except OverflowError as error:
-        raise ValueError(
-            f"sample_weight holds a number beyond those of a float: {error}"
-        ) from error
+    except (OverflowError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"sample_weight must hold one finite number per sample: {error}") from error
+    if np.isnan(weights).any():  # a single number, which scikit-learn does not look at
+        raise ValueError("sample_weight is nan: expected a finite number.")
     check_non_negative(weights, "`sample_weight`")
     with np.errstate(over="ignore"):
         total = weights.sum()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import HasMethods, Interval
 
 #: The largest number of things: what an int of C holds.
 MAX_COUNT = 2**31 - 1
@@ -19,7 +19,7 @@ class NumberRange(Interval):
     Parameters
     ----------
     kind : {numbers.Integral, numbers.Real}
-        What the number is; a real one must be finite as a float.
+        What the number is.
     left, right : number or None
         The ends.
     closed : {"left", "right", "both", "neither"}
@@ -28,21 +28,20 @@ class NumberRange(Interval):
 
     def is_satisfied_by(self, val: Any) -> bool:
         """Say whether a value is such a number."""
-        if isinstance(val, (bool, np.bool_)) or not super().is_satisfied_by(val):
+        if isinstance(val, (bool, np.bool_)) or not isinstance(val, _KINDS[self.type]):
             return False
-        return self.type is Integral or _is_finite(val)
+        is_large = isinstance(val, Integral) and abs(val) > np.iinfo(np.int64).max
+        if self.type is Real and is_large:  # floats hold many of these, but not all of NumPy does
+            return False
+        return val in self
+
+
+#: What is a number of a kind to NumPy and torch, too.
+_KINDS = {Integral: Integral, Real: (Integral, float, np.floating)}
 
 
 #: The constraint of ``n_jobs``, None aside.
 JOBS = NumberRange(Integral, -MAX_COUNT, MAX_COUNT, closed="both")
-
-
-def _is_finite(value: Real) -> bool:
-    """Say whether a number is finite as a float; large integers are not."""
-    try:
-        return bool(np.isfinite(float(value)))
-    except OverflowError:
-        return False
 
 
 def count(least: int) -> NumberRange:
@@ -106,7 +105,7 @@ def check_number(value: Any, name: str, least: float, most: float) -> float:
     2.0
     """
     _refuse_booleans(value, name)
-    check_scalar(value, name, Real, min_val=least, max_val=most)
+    check_scalar(value, name, _KINDS[Real], min_val=least, max_val=most)
     if value != value:
         raise ValueError(f"{name} is {value!r}: expected a number from {least} to {most}.")
     return float(value)
@@ -124,3 +123,18 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except (TypeError, ValueError):  # pandas.NA is neither equal to itself nor not; arrays
         return not hasattr(value, "shape")
+
+
+class ArrayWithAxis(HasMethods):
+    """A constraint of scikit-learn's kind: an unmasked array that is a sequence of numbers."""
+
+    def __init__(self) -> None:
+        super().__init__("__array__")
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Say whether a value is such an array."""
+        is_plain = isinstance(val, np.ndarray) and not isinstance(val, np.ma.MaskedArray)
+        return is_plain and val.ndim > 0 and val.dtype.kind != "V"
+
+    def __str__(self) -> str:
+        return "a numpy.ndarray with at least one axis"

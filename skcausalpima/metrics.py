@@ -57,7 +57,7 @@ def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
     """Return labels of any kind as numbers; none may be missing."""
     try:
         labels = column_or_1d(labels)
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold one label per sample: {error}") from error
     if labels.dtype != object and (labels == labels).all():
         return np.unique(labels, return_inverse=True)[1]
@@ -135,7 +135,7 @@ def _outcomes(outcomes: ArrayLike, name: str) -> np.ndarray:
     """Return a table of outcomes of any kind; none may be missing."""
     try:
         table = check_array(outcomes, dtype=None, ensure_all_finite=False)
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must have shape (n_samples, n_factors): {error}") from error
     return np.stack([_numbered(column, name) for column in table.T], axis=1)
 

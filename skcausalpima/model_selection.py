@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from ._arrangement import NEAR_TIE
 from ._clusters import describe
 from ._known_nodes import align_nodes, outcome_indicators
 from ._modalities import is_several
+from ._modality_arrays import as_array
 from ._multimodal_data import MultimodalData
 from ._parameters import check_node_sizes
 from ._scalar_checks import JOBS
@@ -171,14 +172,20 @@ def _check_candidates(
 ) -> list[tuple[int, ...]]:
     """Return the candidates as tuples."""
     expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
-    if isinstance(candidates, str) or not isinstance(candidates, Iterable):
-        raise TypeError(f"{expected}, got {candidates!r}.")
-    candidates, checked = list(candidates), []
+    try:
+        is_text = isinstance(candidates, (str, bytes, bytearray, memoryview))
+        candidates, checked = None if is_text else list(candidates), []
+    except TypeError:
+        candidates = None
+    if candidates is None:
+        raise TypeError(f"{expected}: pass a sequence of such.")
     for sizes in candidates:
         try:
-            checked.append(check_node_sizes(np.atleast_1d(sizes).tolist(), max_components))
+            sizes = np.atleast_1d(as_array(sizes, "an entry")).tolist()
+            checked.append(check_node_sizes(sizes, max_components))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{expected}, but it holds {sizes!r:.100}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{expected}, but it holds {sizes!r:.100}: {error}") from error
     if not checked or len(set(checked)) < len(checked):
         raise ValueError(f"{expected}, got {candidates}.")
     return checked
@@ -204,7 +211,7 @@ def _splits(cv: Any, X: Any, random_state: Any) -> list[tuple[np.ndarray, np.nda
 
 def _rows(rows: Any, n_samples: int) -> np.ndarray:
     """Return the rows that one side of a split holds, of all that there are."""
-    rows = np.asarray(rows)
+    rows = as_array(rows, "a side of a split of cv")
     if rows.dtype == bool:
         if rows.shape != (n_samples,):
             raise ValueError(

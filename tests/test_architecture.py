@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each room (a file or a folder right below the package) may import of ours, itself aside.
 NUMERICS = {"functional", "modules"}
 GATE = {"_missing_samples", "_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
-GATE |= {"_table_labels"}
+GATE |= {"_selection_keys", "_table_labels"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "_structure": {"_equivalence", "functional"},
     "_scalar_checks": set(),
     "_table_labels": set(),
+    "_selection_keys": {"_modality_arrays"},
     "_known_nodes": {"_modality_arrays"},
     "_placements": set(),
     "_arrangement": {"_known_nodes", "_placements"},

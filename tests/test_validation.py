@@ -1,6 +1,8 @@
 """What must not go through in silence: weights, counts, frames, and what is no array."""
 
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import networkx as nx
 import numpy as np
@@ -46,8 +48,8 @@ def on_frames(quick, frames):
         (np.r_[np.nan, np.ones(59)], "sample_weight contains NaN"),
         (np.r_[np.inf, np.ones(59)], "sample_weight contains infinity"),
         (np.full(60, 1e308), "adds up to inf samples"),
-        ([HUGE] + [1] * 59, "sample_weight holds a number beyond"),
-        (HUGE, "sample_weight holds a number beyond"),
+        ([HUGE] + [1] * 59, "sample_weight.* too large|sample_weight.* beyond"),
+        (HUGE, "sample_weight.* too large|sample_weight.* beyond"),
         (-1.0, "Negative values"),
         (np.nan, "sample_weight is nan"),
         (np.inf, "adds up to inf samples|sample_weight is inf"),
@@ -564,3 +566,73 @@ def test_counts_of_the_inspection(fitted, pair, call, value):
         arguments["metadata"] = {"a": np.arange(60) % 2}
     with pytest.raises(ValueError, match=next(iter(arguments))):
         call(fitted, pair, **arguments)
+
+
+# What else a user may try
+
+ONE = MultimodalData([np.ones((2, 1))])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda model: model.predict(MultimodalData), TypeError, "X is the class MultimodalData"),
+        (lambda model: MultimodalData(MultimodalData), TypeError, "arrays is the class"),
+        (lambda model: MultimodalData([np.ones((2, 1))], 5), TypeError, "names is a int"),
+        (lambda model: MultimodalData.from_flat(np.ones((2, 4)), 5), TypeError, "modality_shapes"),
+        (
+            lambda model: MultimodalData.from_flat(np.ones((2, 4)), np.ones((2, 1, 1), int)),
+            ValueError,
+            "modality_shapes holds",
+        ),
+        (lambda model: MultimodalData([np.ones((2, 1))])[[[1], [1, 2]]], IndexError, "samples are"),
+        (
+            lambda model: MultimodalData([np.ones((2, 1))])[:, [[1], 2]],
+            IndexError,
+            "modalities are",
+        ),
+        (
+            lambda model: ModalityTransformer({}).set_output(transform=np.ones(2)),
+            ValueError,
+            "array",
+        ),
+        (lambda model: associate_nodes(model, np.ones((60, 10)), {}), ValueError, "list with one"),
+    ],
+)
+def test_arguments_of_another_kind(fitted, call, error, match):
+    with pytest.raises(error, match=match):
+        call(fitted)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "match"),
+    [
+        ({"a": torch.ones(60).bfloat16()}, "'a' of metadata has dtype torch.bfloat16"),
+        ({"a": [[1]] * 59 + [[1, 2]]}, "'a' of metadata must hold categories"),
+        (torch.ones(60, 1).bfloat16(), "metadata has dtype torch.bfloat16"),
+        (MultimodalData([np.ones((60, 1))]), "metadata cannot be read"),
+    ],
+)
+def test_metadata_of_another_kind(fitted, pair, metadata, match):
+    with pytest.raises(TypeError, match=match):
+        associate_nodes(fitted, pair, metadata)
+
+
+def test_a_transformer_with_names_that_are_no_strings_can_be_shown():
+    model = ModalityTransformer({1: "passthrough"})
+    assert "passthrough" in model._repr_html_()
+    with pytest.raises(ValueError, match=r"names the modalities \[1\]"):
+        model.fit([np.ones((2, 1))] * 2)
+
+
+@pytest.mark.parametrize("parameter", ["node_sizes", "node_names", "encoders", "tiers", "scale"])
+@pytest.mark.parametrize("value", [np.array(2), np.ma.array([2, 2]), np.zeros(2, [("a", int)])])
+def test_arrays_that_are_no_sequences(quick, pair, parameter, value):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter"):
+        quick(**{"node_sizes": (2, 2), parameter: value}).fit(pair)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 100), Decimal("0.01")])
+def test_numbers_that_arrays_do_not_know(quick, pair, value):
+    with pytest.raises(ValueError, match="learning_rate"):
+        quick(learning_rate=value).fit(pair)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from .._modality_arrays import refuse_containers
+from .._modality_arrays import refuse_containers, without_gradients
 from .._scalar_checks import count, is_missing
 
 if TYPE_CHECKING:
@@ -214,8 +214,7 @@ def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
         columns = [metadata[name] for name in names]
     else:
         # Objects, since NumPy would turn a NaN between strings into a string.
-        is_array = isinstance(metadata, np.ndarray)
-        array = metadata if is_array else np.array(metadata, dtype=object)
+        array = metadata if isinstance(metadata, np.ndarray) else _objects(metadata, "metadata")
         if array.ndim != 2:
             raise ValueError(
                 "metadata must be a DataFrame, a mapping from names to columns, or an array of "
@@ -228,11 +227,19 @@ def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
     return names, columns
 
 
+def _objects(values: Any, what: str) -> np.ndarray:
+    """Return values as an array of objects."""
+    try:
+        return np.array(without_gradients(values, what), dtype=object)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} cannot be read as an array: {error}") from error
+
+
 def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
     """Number the categories of a column; -1 where an entry is missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), None, column.data)
-    values = np.asarray(column, dtype=object)
+    values = _objects(column, f"Column {name!r} of metadata")
     if values.shape != (n_samples,):
         raise ValueError(
             f"Column {name!r} of metadata must have shape ({n_samples},), one entry per sample of "
@@ -247,6 +254,10 @@ def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
                 f"Column {name!r} of metadata must hold categories, got the number {value}: cut "
                 "numbers into bins first, with sklearn.preprocessing.KBinsDiscretizer("
                 "encode='ordinal')."
+            )
+        if not isinstance(value, Hashable):
+            raise TypeError(
+                f"Column {name!r} of metadata must hold categories, got {value!r:.100}."
             )
         codes[row] = numbers.setdefault(value, len(numbers))
     return codes
