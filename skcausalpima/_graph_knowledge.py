@@ -145,6 +145,8 @@ def check_interventions(
         return None
     check_node_columns(interventions, names, "interventions")
     given = as_array(interventions, "interventions")
+    if given.dtype.kind in "mM":
+        raise TypeError(f"interventions must hold names or numbers of nodes, got {given.dtype}.")
     if given.ndim == 1:  # among names NumPy would turn -1 into a name, too
         interventions = without_gradients(interventions, "interventions")
         given = np.asarray(interventions, dtype=object)

@@ -41,12 +41,15 @@ def as_array(array: Any, what: str) -> np.ndarray:
             array = check_array(
                 array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
             )
-        return np.asarray(array)
+        array = np.asarray(array)
     except OverflowError as error:
         raise ValueError(f"{what} holds a number beyond those of a float: {error}") from error
     except (TypeError, ValueError, RuntimeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
+    if array.dtype.kind == "V":
+        raise TypeError(f"{what} is an array with fields, {array.dtype}: pass plain numbers.")
+    return array
 
 
 def as_points(array: Any, what: str) -> np.ndarray:

@@ -141,6 +141,8 @@ def test_numbers_are_finite(quick, pair, parameter, value):
         ({"modality_weights": (True, False)}, "modality_weights"),
         ({"temperature": (HUGE, 1)}, "temperature"),
         ({"node_names": [["a"], ["b"]]}, "node_names"),
+        ({"tiers": [np.ones((2, 2))]}, "tiers"),
+        ({"required_edges": [(["N1"], "N2")]}, "required_edges"),
     ],
 )
 def test_sequences_of_numbers(quick, pair, parameters, match):
