@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from sklearn.base import (
@@ -13,8 +11,8 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from ._checkpoint import Checkpoint, check_continues
 from ._covariances import full_covariances
@@ -24,6 +22,7 @@ from ._export import arrangement_report, cluster_attributes
 from ._fitted_attributes import FITTED, SET_BY_USERS
 from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
 from ._modalities import Modalities, read_further, read_modalities, write_modalities
+from ._modality_arrays import as_points
 from ._model_state import build_model, load_state
 from ._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -34,7 +33,8 @@ from ._plain_values import portable, restored
 from ._restarts import best_run
 from ._run_start import add_knowledge, start_sample
 from ._runs import Run, resume, trained_model
-from ._sample_weights import TrainingRows
+from ._sample_weights import TrainingRows, check_weights, weighted_mean
+from ._scalar_checks import check_count
 from ._setup import Setup, architecture, set_up
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
@@ -276,7 +276,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     n_features_in_ : int
         Total number of elements of one sample.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if fitted on a DataFrame.
+        Names of the columns, if fitted on one DataFrame.
     n_modalities_in_ : int
         Number of modalities.
     modality_names_in_ : ndarray of shape (n_modalities,)
@@ -619,7 +619,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
+            Weights of the mean, none negative.
 
         Returns
         -------
@@ -627,9 +627,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             In nats.
         """
         values = self.score_samples(X).astype(np.float64)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, values)
-        return float(np.average(values, weights=sample_weight))
+        if sample_weight is None:
+            return float(np.average(values))
+        return weighted_mean(values, check_weights(sample_weight, len(values)))
 
     def inverse_transform(self, X):
         """Decode points of the latent space.
@@ -649,7 +649,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             network per cluster is that of the same component.
         """
         check_is_fitted(self)
-        points = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        points = as_points(X, "X")
         if points.shape[1] != self.latent_dim_:
             raise ValueError(
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
@@ -716,7 +716,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Components.
         """
         check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
         labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
         return self._draw_data(labels, rng), labels
@@ -815,7 +815,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         array([1, 1, 1, 1, 1])
         """
         dag = self.to_graph()
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
         nodes = interventional_outcomes(dag, interventions, n_samples, rng)
         return self._draw_data(self._components_of(nodes), rng), nodes

@@ -54,6 +54,15 @@ def are_weights(value: Any, known: Mapping) -> bool:
     return right and all(0 <= weight < math.inf for weight in value)
 
 
+def are_columns(value: Any, known: Mapping) -> bool:
+    """Say whether it is a list of names, or None, for each modality."""
+    right = type(value) is list and (len(value),) == known["modalities"]
+    return right and all(
+        names is None or (type(names) is list and all(type(name) is str for name in names))
+        for names in value
+    )
+
+
 def is_scaler(value: Any, known: Mapping) -> bool:
     """Say whether it has a centre and positive factors for each modality."""
     if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
@@ -140,6 +149,7 @@ ARCHITECTURE: dict[str, Check] = {
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_checkpoint": is_a(dict),
+    "_column_names": are_columns,
     "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
     "_metadata_request": are_requests,
     "_input_form": is_one_of("several", "single", "flat"),
@@ -192,6 +202,7 @@ FITTED: dict[str, Check] = {
 }
 OPTIONAL = {
     "_checkpoint",
+    "_column_names",
     "_metadata_request",
     "_sklearn_output_config",
     "feature_names_in_",

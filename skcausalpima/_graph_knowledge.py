@@ -10,7 +10,9 @@ import networkx as nx
 import numpy as np
 
 from ._graph_learning import GraphSettings
+from ._modality_arrays import as_array, without_gradients
 from ._structure import EdgeConstraints, cycle_path, edge_constraints
+from ._table_labels import check_node_columns
 from ._warnings import warn_caller
 
 
@@ -141,8 +143,12 @@ def check_interventions(
     """
     if interventions is None:
         return None
-    given = np.asarray(interventions)
+    check_node_columns(interventions, names, "interventions")
+    given = as_array(interventions, "interventions")
+    if given.dtype.kind in "mM":
+        raise TypeError(f"interventions must hold names or numbers of nodes, got {given.dtype}.")
     if given.ndim == 1:  # among names NumPy would turn -1 into a name, too
+        interventions = without_gradients(interventions, "interventions")
         given = np.asarray(interventions, dtype=object)
     n_nodes, outcomes = len(node_sizes), None
     if given.shape == (n_samples,):

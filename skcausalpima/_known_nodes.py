@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ._modality_arrays import as_array
+
 
 def check_known_nodes(
     known_nodes: Any, n_samples: int, node_sizes: Sequence[int]
@@ -30,7 +32,7 @@ def check_known_nodes(
     """
     if known_nodes is None:
         return None
-    known = np.asarray(known_nodes)
+    known = as_array(known_nodes, "known_nodes")
     expected = (n_samples, len(node_sizes))
     if known.shape != expected:
         raise ValueError(

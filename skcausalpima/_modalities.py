@@ -12,8 +12,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ._missing_samples import check_observed, missing_samples, without_missing
-from ._modality_arrays import as_modality, check_shapes, describe, flat_rows, stored
+from ._modality_arrays import (
+    as_modality,
+    check_shapes,
+    describe,
+    flat_rows,
+    refuse_containers,
+    stored,
+    without_gradients,
+)
 from ._multimodal_data import MultimodalData
+from ._table_labels import check_columns, column_names, split_columns
 
 BARE_LIST_ADVICE = (
     "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
@@ -96,9 +105,13 @@ def read_modalities(
     else:
         bare = BARE_LIST_ADVICE if several and isinstance(X, (list, tuple)) else ""
         check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
+        fitted = getattr(estimator, "_column_names", data._columns)  # an older file has none
+        # scikit-learn has warned where one table has names and the other has not.
+        check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
     modalities = _checked(estimator, data, reset)
     if reset:
         _remember(estimator, modalities, form, several)
+        _remember_columns(estimator, data, several)
     return modalities
 
 
@@ -157,6 +170,7 @@ def is_several(X: Any) -> bool:
 
     A list is one array, as scikit-learn takes it, unless an element has two axes or is None.
     """
+    refuse_containers(X, "X")
     if sparse.issparse(X):  # before Mapping: a dok_array is a dict
         return False
     if isinstance(X, (MultimodalData, Mapping)):
@@ -204,7 +218,7 @@ def _read_array(
     if not reset and estimator._input_form == "flat":
         shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
     names = None if reset else list(estimator.modality_names_in_)
-    X = _as_one_array(X)
+    columns, X = column_names(X), _as_one_array(X)
     ndim = getattr(X, "ndim", 0)
     if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
         raise ValueError(
@@ -219,14 +233,15 @@ def _read_array(
         return data, "single"
     flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
     if shapes is None:
-        return MultimodalData([flat], names), "single"
-    return MultimodalData.from_flat(flat, shapes, names), "flat"
+        return MultimodalData([flat], names)._with_columns([columns]), "single"
+    data = MultimodalData.from_flat(flat, shapes, names)
+    return data._with_columns(split_columns(columns, shapes)), "flat"
 
 
 def _as_one_array(X: Any) -> Any:
     """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
     if hasattr(X, "detach"):
-        return as_modality(X, "X") if X.ndim > 1 else X.detach()
+        return as_modality(X, "X") if X.ndim > 1 else without_gradients(X, "X")
     if isinstance(X, np.ndarray):
         return as_modality(X, "X") if np.ma.is_masked(X) else X
     if not isinstance(X, (list, tuple)):
@@ -245,14 +260,17 @@ def _validated(
     estimator: BaseEstimator, X: Any, reset: bool, allow_nan: bool = False
 ) -> np.ndarray:
     """Let scikit-learn check a 2-D array, with its own messages."""
-    return validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype="numeric",
-        ensure_min_samples=2 if reset else 1,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-    )
+    try:
+        return validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype="numeric",
+            ensure_min_samples=2 if reset else 1,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+        )
+    except OverflowError as error:
+        raise ValueError(f"X holds a number beyond those of a float: {error}") from error
 
 
 def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
@@ -333,13 +351,22 @@ def _compute_dtype(
 
 def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bool) -> None:
     """Set the attributes that describe the input of ``fit``."""
-    if several and hasattr(estimator, "feature_names_in_"):  # from an earlier fit
-        del estimator.feature_names_in_
     estimator.n_features_in_ = sum(data.widths)
     estimator.n_modalities_in_ = len(data.names)
     estimator.modality_names_in_ = np.array(data.names, dtype=object)
     estimator.modality_shapes_in_ = list(data.shapes)
     estimator._input_form = form
+
+
+def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
+    """Set the names of the columns of the DataFrames that ``fit`` was given."""
+    estimator._column_names = [None if names is None else list(names) for names in data._columns]
+    if not several:  # scikit-learn has set them
+        return
+    if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
+        del estimator.feature_names_in_
+    if len(data.names) == 1 and data._columns[0] is not None:
+        estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
 
 
 def _fitted_on(estimator: BaseEstimator) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,26 +16,7 @@ BLOCK_ELEMENTS = 2**16
 
 def as_modality(array: Any, name: str) -> np.ndarray:
     """Return an array-like as an ndarray of at least two axes, without a copy where possible."""
-    if sparse.issparse(array):
-        raise TypeError(f"modality {name!r} is sparse: dense data is required, use '.toarray()'.")
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise TypeError(
-            f"modality {name!r} is a masked array: fill it first (a sample that is missing is "
-            "NaN in all its elements)."
-        )
-    if hasattr(array, "detach"):  # a torch tensor, perhaps one that is part of a graph
-        array = array.detach()
-    try:
-        if hasattr(array, "iloc"):  # a DataFrame, perhaps of nullable or mixed dtypes
-            array = check_array(
-                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-            )
-        array = np.asarray(array)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
-            f"modality {name!r} cannot be read as a NumPy array of numbers: {error}"
-        ) from error
+    array = as_array(array, f"modality {name!r}")
     if array.ndim < 2:
         raise ValueError(
             f"modality {name!r} has shape {array.shape}: expected (n_samples, ...) with at least "
@@ -44,18 +25,90 @@ def as_modality(array: Any, name: str) -> np.ndarray:
     return array
 
 
+def as_array(array: Any, what: str) -> np.ndarray:
+    """Return an array-like as an ndarray, without a copy where possible; errors say ``what``."""
+    refuse_containers(array, what)
+    if sparse.issparse(array):
+        raise TypeError(f"{what} is sparse: dense data is required, use '.toarray()'.")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(
+            f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
+            "elements)."
+        )
+    array = without_gradients(array, what)
+    try:
+        if hasattr(array, "iloc") and hasattr(array, "columns"):  # perhaps of nullable dtypes
+            array = check_array(
+                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+            )
+        array = np.asarray(array)
+    except OverflowError as error:
+        raise ValueError(f"{what} holds a number beyond those of a float: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
+    if array.dtype.kind == "V":
+        raise TypeError(f"{what} is an array with fields, {array.dtype}: pass plain numbers.")
+    return array
+
+
+def as_points(array: Any, what: str) -> np.ndarray:
+    """Return an array-like as a table of finite floats; errors say ``what``."""
+    array = as_array(array, what)
+    try:
+        return check_array(array, dtype=[np.float64, np.float32], input_name=what)
+    except (OverflowError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} must be a table of finite numbers: {error}") from error
+
+
+def without_gradients(array: Any, what: str) -> Any:
+    """Return a torch tensor as one that is no part of a graph; anything else as it is."""
+    if not hasattr(array, "detach"):
+        return array
+    if str(array.dtype) == "torch.bfloat16":
+        raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
+    return array.detach()
+
+
+def refuse_containers(value: Any, what: str) -> None:
+    """Raise where a value is an AnnData, a MuData, a class, or a DataFrame with two levels."""
+    if isinstance(value, type):
+        raise TypeError(f"{what} is the class {value.__name__}: expected arrays.")
+    packages = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    if packages & {"anndata", "mudata"}:
+        is_several = "mudata" in packages
+        form = "{name: part.to_df() for name, part in mdata.mod.items()}"
+        raise TypeError(
+            f"{what} is {describe(value)}: expected arrays. Pass "
+            + (f"{form}, with the same cells in each." if is_several else "adata.to_df().")
+        )
+    levels = getattr(getattr(value, "columns", None), "nlevels", 1)
+    if isinstance(levels, int) and levels > 1:
+        raise ValueError(
+            f"{what} is a DataFrame with {levels} levels of columns: expected one. "
+            "MultimodalData.from_frame(frame) reads the levels (modality, element)."
+        )
+
+
 def check_shapes(shapes: Any) -> list[tuple[int, ...]]:
     """Return the modalities' shapes as a list of tuples of positive integers."""
     advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
-    if isinstance(shapes, (str, Mapping)) or not hasattr(shapes, "__len__"):
+    if isinstance(shapes, (str, bytes, Mapping)) or not isinstance(shapes, Iterable):
         raise TypeError(f"modality_shapes is {shapes!r}: {advice}.")
+    try:
+        shapes = list(shapes)
+    except TypeError as error:
+        raise TypeError(f"modality_shapes is {shapes!r}: {advice}.") from error
     if len(shapes) == 0:
         raise ValueError(f"modality_shapes is empty: {advice}.")
     checked = []
     for shape in shapes:
         sizes = [shape] if isinstance(shape, Integral) else shape
-        if isinstance(sizes, str) or not hasattr(sizes, "__len__") or len(sizes) == 0:
-            raise ValueError(f"modality_shapes holds {shape!r}: {advice}.")
+        if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence | np.ndarray):
+            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
+        if getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
+            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
         if not all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sizes):
             raise ValueError(f"modality_shapes holds {shape!r}: sizes must be positive integers.")
         checked.append(tuple(int(size) for size in sizes))
@@ -79,6 +132,8 @@ def missing_rows(array: np.ndarray) -> np.ndarray:
 
 def describe(value: Any) -> str:
     """Say in a few words what a value is."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     shape = getattr(value, "shape", None)
     kind = type(value).__name__
     return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(shape)}"
@@ -120,7 +175,7 @@ def stack_cells(column: Any, name: str) -> np.ndarray | None:
     empty = column.isna().to_numpy()
     if empty.all():
         return None
-    cells = [np.atleast_1d(cell) for cell in column[~empty]]
+    cells = [np.atleast_1d(as_array(cell, f"column {name!r}")) for cell in column[~empty]]
     shapes = {cell.shape for cell in cells}
     if len(shapes) != 1:
         raise ValueError(

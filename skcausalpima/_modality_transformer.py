@@ -21,6 +21,7 @@ from ._modalities import check_samples, is_several, list_modalities, read_severa
 from ._modality_arrays import as_modality, describe
 from ._modality_part import check_transformers, fit_part
 from ._multimodal_data import MultimodalData
+from ._table_labels import check_columns
 
 
 def _all_parts_invert(self):
@@ -189,6 +190,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         expected = f"ModalityTransformer was fitted on {listed}"
         data = _read(X, list(self.modality_names_in_), expected)
         check_samples(data, self.modality_shapes_in_, expected)
+        check_columns(data._columns, self._column_names, data.names, data.modality_shapes)
         return MultimodalData(
             {
                 name: None if data[name] is None else part.transform(data[name])
@@ -259,7 +261,8 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ModalityTransformer
             The transformer itself.
         """
-        if transform not in (None, "default", "pandas", "polars"):
+        known = ("default", "pandas", "polars")
+        if transform is not None and not (isinstance(transform, str) and transform in known):
             raise ValueError(
                 f"transform is {transform!r}: expected 'default', 'pandas', 'polars' or None."
             )
@@ -279,9 +282,10 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             Values by name.
         """
         params = super().get_params(deep=deep)
-        if not deep or not isinstance(self.transformers, Mapping):
+        named = self.transformers if isinstance(self.transformers, Mapping) else {}
+        if not deep or not all(isinstance(name, str) for name in named):  # an error of fit
             return params
-        for name, part in self.transformers.items():
+        for name, part in named.items():
             params.setdefault(name, part)  # a name that clashes is an error of fit
             if hasattr(part, "get_params") and not isinstance(part, type):
                 params.update({f"{name}__{key}": value for key, value in part.get_params().items()})
@@ -343,7 +347,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Draw what a ColumnTransformer of the same parts draws."""
         parts = getattr(self, "transformers_", self.transformers)
         remainder = "drop" if hasattr(self, "transformers_") else self.remainder
-        columns = [(name, part, [name]) for name, part in parts.items()]
+        columns = [(str(name), part, [name]) for name, part in parts.items()]
         return ColumnTransformer(columns, remainder=remainder)._sk_visual_block_()
 
     def _fit_transform(self, X, y, routed):
@@ -364,7 +368,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             name: parts[name].transformer if name in parts else "drop" for name in chosen
         }
         self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
-        self.n_modalities_in_ = len(data.names)
+        self.n_modalities_in_, self._column_names = len(data.names), data._columns
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes
         return MultimodalData(results)

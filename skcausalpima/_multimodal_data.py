@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,11 @@ from ._modality_arrays import (
     describe,
     flat_rows,
     missing_rows,
+    refuse_containers,
     stack_cells,
 )
+from ._selection_keys import position, positions, row_key
+from ._table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
 
 class MultimodalData:
@@ -58,9 +60,10 @@ class MultimodalData:
     ------
     ValueError
         If arrays differ in their numbers of samples or have fewer than two axes, if there is
-        none, or if names are not unique or not one per array.
+        none, if DataFrames differ in their indexes, or if names are not unique or not one per
+        array.
     TypeError
-        If an array is sparse, or a name not a string.
+        If an array is sparse, an AnnData or a MuData, or a name not a string.
 
     Notes
     -----
@@ -68,7 +71,8 @@ class MultimodalData:
     integer, a slice, integers or a boolean mask, are the MultimodalData of these samples (``X[i]``
     of one sample, so that it can be given to ``predict``). ``X[:, columns]``, with
     positions, names, a slice or a mask, is the MultimodalData of these modalities. Slices are
-    views wherever NumPy's are.
+    views wherever NumPy's are. DataFrames become arrays, but the names of their columns are
+    remembered: an estimator refuses columns in another order than in its ``fit``.
 
     Examples
     --------
@@ -86,6 +90,7 @@ class MultimodalData:
     def __init__(self, arrays: Sequence | Mapping, names: Sequence[str] | None = None) -> None:
         if sparse.issparse(arrays):  # before Mapping: a dok_array is a dict
             raise TypeError("arrays is one sparse array: pass a sequence of dense arrays.")
+        refuse_containers(arrays, "arrays")
         if isinstance(arrays, Mapping):
             if names is not None:
                 raise TypeError("names is given twice: arrays is a mapping and names is not None.")
@@ -103,6 +108,8 @@ class MultimodalData:
             for array, name in zip(arrays, self.names, strict=True)
         )
         self._n_samples = _common_n_samples(self.arrays, self.names)
+        check_same_rows(arrays, self.names)
+        self._columns: tuple[Columns, ...] = tuple(map(column_names, arrays))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -125,20 +132,25 @@ class MultimodalData:
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
-            return self.arrays[_position(key, self.names)]
+            return self.arrays[position(key, self.names)]
         if isinstance(key, tuple) and len(key) != 2:
             raise IndexError(
                 f"X takes at most two indices, X[rows, columns], got {len(key)}; X[name][...] goes "
                 "on into one modality"
             )
         rows, columns = key if isinstance(key, tuple) else (key, Ellipsis)
-        chosen = _column_positions(columns, self.names)
-        rows = _row_key(rows, self._n_samples)
+        chosen = positions(columns, self.names)
+        rows = row_key(rows, self._n_samples)
         arrays = [self.arrays[k] for k in chosen]
         return MultimodalData(
             [None if array is None else array[rows] for array in arrays],
             [self.names[k] for k in chosen],
-        )
+        )._with_columns([self._columns[k] for k in chosen])
+
+    def _with_columns(self, columns: Sequence[Columns]) -> MultimodalData:
+        """Set the names of the columns that the modalities had as DataFrames."""
+        self._columns = tuple(columns)
+        return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
@@ -220,7 +232,7 @@ class MultimodalData:
         MultimodalData
             Views of ``flat``.
         """
-        flat = as_modality(flat, "flat")
+        columns, flat = column_names(flat), as_modality(flat, "flat")
         shapes = check_shapes(shapes)
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         if flat.ndim != 2 or flat.shape[1] != ends[-1]:
@@ -232,7 +244,7 @@ class MultimodalData:
         arrays = [
             block.reshape(len(flat), *shape) for block, shape in zip(blocks, shapes, strict=True)
         ]
-        return cls(arrays, names)
+        return cls(arrays, names)._with_columns(split_columns(columns, shapes))
 
     @classmethod
     def from_frame(cls, frame: Any) -> MultimodalData:
@@ -251,7 +263,8 @@ class MultimodalData:
             One modality per column, or per entry of the first level; None for a column whose
             cells are all empty.
         """
-        if not hasattr(frame, "columns"):
+        if isinstance(frame, type) or not hasattr(frame, "columns"):
+            refuse_containers(frame, "frame")
             raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
         if frame.columns.nlevels > 2:
             raise ValueError(
@@ -278,28 +291,42 @@ class MultimodalData:
         MultimodalData
             A modality that is None in some of the parts is NaN there.
         """
-        parts = list(parts)
-        if not parts:
-            raise ValueError("parts is empty: pass at least one MultimodalData.")
+        parts = _check_parts(parts)
         names = parts[0].names
         for part in parts:
-            if not isinstance(part, MultimodalData):
-                raise TypeError(
-                    f"parts holds {describe(part)}: expected a sequence of MultimodalData."
-                )
             if set(part.names) != set(names):
                 raise ValueError(
                     f"all parts must have the modalities {list(names)}, got {list(part.names)}."
                 )
-        return cls(
-            [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names], names
-        )
+        arrays = [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names]
+        columns = zip(*(part[:, list(names)]._columns for part in parts), strict=True)
+        return cls(arrays, names)._with_columns(list(map(common_columns, columns, names)))
+
+
+def _check_parts(parts: Any) -> list[MultimodalData]:
+    """Return the containers that are to be put one after another."""
+    expected = "expected a sequence of MultimodalData"
+    refuse_containers(parts, "parts")
+    try:
+        parts = list(parts)
+    except TypeError as error:
+        raise TypeError(f"parts is {describe(parts)}: {expected}.") from error
+    if not parts:
+        raise ValueError("parts is empty: pass at least one MultimodalData.")
+    for part in parts:
+        if not isinstance(part, MultimodalData):
+            raise TypeError(f"parts holds {describe(part)}: {expected}.")
+    return parts
 
 
 def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
+    expected = "expected a sequence with one name per modality"
     if isinstance(names, str):
-        raise TypeError(f"names is {names!r}: expected a sequence with one name per modality.")
-    names = tuple(names)
+        raise TypeError(f"names is {names!r}: {expected}.")
+    try:
+        names = tuple(names)
+    except TypeError as error:
+        raise TypeError(f"names is {describe(names)}: {expected}.") from error
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"names of modalities must be strings, got {name!r}.")
@@ -318,57 +345,6 @@ def _common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str])
         listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
         raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
     return next(iter(counts.values()))
-
-
-def _position(key: Any, names: Sequence[str]) -> int:
-    """Return the position of one modality, given by name or position."""
-    if isinstance(key, str):
-        if key not in names:
-            raise KeyError(f"there is no modality {key!r}, only {list(names)}")
-        return names.index(key)
-    if not isinstance(key, Integral) or isinstance(key, bool):
-        raise IndexError(f"a modality is chosen by its name or position, got {key!r}")
-    if not -len(names) <= key < len(names):
-        raise IndexError(f"there is no modality {key}, only {len(names)} modalities")
-    return int(key) % len(names)
-
-
-def _column_positions(columns: Any, names: Sequence[str]) -> list[int]:
-    """Return the positions of the modalities that ``X[:, columns]`` asks for."""
-    if columns is Ellipsis:
-        return list(range(len(names)))
-    if isinstance(columns, slice):
-        return list(range(len(names)))[columns]
-    if isinstance(columns, (str, Integral)):
-        return [_position(columns, names)]
-    columns = np.asarray(columns)
-    if columns.dtype == bool:
-        if columns.shape != (len(names),):
-            raise IndexError(f"a mask of modalities must have length {len(names)}, got {columns}")
-        columns = np.flatnonzero(columns)
-    return [_position(column, names) for column in np.atleast_1d(columns).tolist()]
-
-
-def _row_key(rows: Any, n_samples: int) -> Any:
-    """Return a slice or an array that keeps the sample axis."""
-    if rows is Ellipsis:
-        return slice(None)
-    if isinstance(rows, slice):
-        return rows
-    if isinstance(rows, Integral) and not isinstance(rows, (bool, np.bool_)):
-        if not -n_samples <= rows < n_samples:
-            raise IndexError(f"there is no sample {rows}, only {n_samples} samples")
-        start = int(rows) % n_samples
-        return slice(start, start + 1)
-    rows = np.asarray(rows)
-    if rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.dtype == bool):
-        return rows
-    if rows.shape == (0,):
-        return rows.astype(int)
-    raise IndexError(
-        "samples are chosen by an integer, a slice, a list of integers or a boolean mask, got "
-        f"{rows!r}; X[name] is one modality, X[:, names] are several"
-    )
 
 
 def _same_values(first: np.ndarray | None, second: np.ndarray | None) -> bool:

@@ -10,18 +10,14 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
-_SEQUENCE = [list, tuple, np.ndarray]
+from ._scalar_checks import JOBS, MAX_COUNT, ArrayWithAxis, NumberRange, count, is_count
 
-
-def _positive(kind: type) -> Interval:
-    return (
-        Interval(kind, 1, None, closed="left")
-        if kind is Integral
-        else Interval(kind, 0, None, closed="neither")
-    )
+_SEQUENCE = [list, tuple, ArrayWithAxis()]
+_POSITIVE = NumberRange(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = NumberRange(Real, 0, None, closed="left")
 
 
 #: The words for networks.
@@ -32,7 +28,7 @@ NETWORKS = {
 
 PARAMETER_CONSTRAINTS = {
     "node_sizes": _SEQUENCE,
-    "latent_dim": [_positive(Integral), None],
+    "latent_dim": [count(1), None],
     "modality_shapes": [*_SEQUENCE, None],
     "node_names": [*_SEQUENCE, None],
     "encoders": [StrOptions(set(NETWORKS["encoders"])), *_SEQUENCE, dict, None],
@@ -43,38 +39,38 @@ PARAMETER_CONSTRAINTS = {
     "scale": [StrOptions({"modality", "feature"}), *_SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"elements", "balanced"}), *_SEQUENCE],
     "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
-    "covariance_shrinkage": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-    "reg_covar": [Interval(Real, 0, None, closed="left")],
-    "decoder_variance": [StrOptions({"learned", "predicted"}), _positive(Real)],
+    "covariance_shrinkage": [StrOptions({"auto"}), _NOT_NEGATIVE],
+    "reg_covar": [_NOT_NEGATIVE],
+    "decoder_variance": [StrOptions({"learned", "predicted"}), _POSITIVE],
     "responsibilities": [StrOptions({"expected", "sample"})],
     "init": [StrOptions({"arranged", "linear", "paper"})],
-    "n_mixture_init": [_positive(Integral)],
+    "n_mixture_init": [count(1)],
     "pretraining": [StrOptions({"vae", "reconstruction"})],
-    "pretraining_epochs": [Interval(Integral, 0, None, closed="left")],
+    "pretraining_epochs": [count(0)],
     "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph],
     "structure_score": [StrOptions({"bic", "bdeu"})],
-    "polishing_epochs": [Interval(Integral, 0, None, closed="left")],
+    "polishing_epochs": [count(0)],
     "required_edges": [*_SEQUENCE, set, None],
     "forbidden_edges": [*_SEQUENCE, set, None],
     "tiers": [*_SEQUENCE, None],
-    "edge_penalty": [Interval(Real, 0, None, closed="left")],
-    "edge_threshold": [Interval(Real, 0, 1, closed="both")],
-    "temperature": [_positive(Real), *_SEQUENCE],
-    "score_noise": [Interval(Real, 0, None, closed="left")],
-    "graph_learning_rate": [_positive(Real)],
-    "n_graph_steps": [Interval(Integral, 0, None, closed="left")],
-    "n_mixture_updates": [_positive(Integral)],
-    "max_iter": [_positive(Integral)],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "n_iter_no_change": [_positive(Integral)],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-    "n_init": [_positive(Integral)],
-    "n_jobs": [Integral, None],
+    "edge_penalty": [_NOT_NEGATIVE],
+    "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
+    "temperature": [_POSITIVE, *_SEQUENCE],
+    "score_noise": [_NOT_NEGATIVE],
+    "graph_learning_rate": [_POSITIVE],
+    "n_graph_steps": [count(0)],
+    "n_mixture_updates": [count(1)],
+    "max_iter": [count(1)],
+    "tol": [_NOT_NEGATIVE],
+    "n_iter_no_change": [count(1)],
+    "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
+    "n_init": [count(1)],
+    "n_jobs": [JOBS, None],
     "warm_start": ["boolean"],
-    "batch_size": [_positive(Integral)],
-    "learning_rate": [_positive(Real)],
-    "max_grad_norm": [_positive(Real), None],
-    "max_components": [_positive(Integral)],
+    "batch_size": [count(1)],
+    "learning_rate": [_POSITIVE],
+    "max_grad_norm": [_POSITIVE, None],
+    "max_components": [NumberRange(Integral, 1, None, closed="left")],
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -94,6 +90,8 @@ def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[in
             )
         if size < 2:
             raise ValueError(f"node_sizes[{node}] is {size}, but a node needs at least 2 outcomes.")
+        if size > MAX_COUNT:
+            raise ValueError(f"node_sizes[{node}] is beyond {MAX_COUNT}: use a smaller node.")
     n_components = math.prod(int(size) for size in sizes)
     if n_components > max_components:
         product = " x ".join(str(size) for size in sizes)
@@ -109,20 +107,20 @@ def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str
     if node_names is None:
         return [f"N{node + 1}" for node in range(n_nodes)]
     names = list(node_names)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"node_names must hold strings, got {names}.")
     if len(names) != n_nodes or len(set(names)) != n_nodes:
         raise ValueError(
             f"node_names must hold {n_nodes} distinct names, one per entry of node_sizes, got "
             f"{names}."
         )
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"node_names must hold strings, got {names}.")
     return [str(name) for name in names]  # NumPy's strings are strings, too
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the hidden layer sizes as positive integers."""
     sizes = list(hidden_layer_sizes)
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+    if not all(map(is_count, sizes)):
         raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
     return tuple(int(size) for size in sizes)
 
@@ -200,8 +198,9 @@ def resolve_modality_weights(
 def _as_floats(values: float | Sequence[float]) -> np.ndarray:
     """Return numbers as an array; NaN, which no check lets pass, where they are not numbers."""
     try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+        given = np.asarray(values)
+        return given.astype(float) if given.dtype.kind in "iufO" else np.array(np.nan)
+    except (TypeError, ValueError, OverflowError):
         return np.array(np.nan)
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from ._modalities import Modalities
-from ._modality_arrays import flat_rows
+from ._modality_arrays import as_array, flat_rows
 
 #: Training rows per row of X, on average, beyond which copies count for more than one sample.
 MAX_COPIES = 10
 #: So many training rows are never too many.
 MIN_ROOM = 10_000
+
+#: No data are worth more samples; single precision holds the squares of such sums.
+MAX_WEIGHT = 1e18
 
 #: Sums of weights this close to an integer, relative to it, are taken for it: 1/3 three times.
 _ROUNDING = 1e-9
@@ -105,15 +109,80 @@ def training_rows(
     return TrainingRows(rows, None if (unit_weights == 1).all() else unit_weights, places)
 
 
+def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
+    """Return weights as an array, after the checks that all weights must pass.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), or float
+        Weights; they must be finite, none negative, and their sum positive and finite.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        In double precision.
+
+    Examples
+    --------
+    >>> from skcausalpima._sample_weights import check_weights
+    >>> check_weights([1, 0], 2)
+    array([1., 0.])
+    """
+    if not isinstance(sample_weight, Number):
+        sample_weight = as_array(sample_weight, "sample_weight")
+    try:
+        weights = _check_sample_weight(sample_weight, np.empty(n_samples), dtype=np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"sample_weight must hold one finite number per sample: {error}") from error
+    if np.isnan(weights).any():  # a single number, which scikit-learn does not look at
+        raise ValueError("sample_weight is nan: expected a finite number.")
+    check_non_negative(weights, "`sample_weight`")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(
+            f"sample_weight adds up to {total:.3g} samples: expected a positive, finite sum."
+        )
+    return weights
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return a mean by weight, of weights of any magnitude.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        What to take the mean of.
+    weights : ndarray of shape (n_samples,)
+        From :func:`check_weights`.
+
+    Returns
+    -------
+    float
+        The mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._sample_weights import weighted_mean
+    >>> weighted_mean(np.array([1.0, 4.0]), np.array([2e307, 1e307]))
+    2.0
+    """
+    unit = np.frexp(weights.max())[1] - 1
+    return float(np.average(values, weights=np.ldexp(weights, -unit)))  # exact: a power of 2
+
+
 def _checked(sample_weight: Any, n_samples: int) -> np.ndarray:
     """Return weights that a fit can use."""
-    weights = _check_sample_weight(sample_weight, np.empty(n_samples), dtype=np.float64)
-    check_non_negative(weights, "`sample_weight`")
-    if not 2 <= weights.sum() < np.inf:
+    weights = check_weights(sample_weight, n_samples)
+    if not 2 <= weights.sum() <= MAX_WEIGHT:
         raise ValueError(
-            f"sample_weight adds up to {weights.sum():.3g} samples, while a minimum of 2 is "
-            "required to fit: a weight says how many samples a row counts for. Multiply weights "
-            "that add up to 1 by the number of samples."
+            f"sample_weight adds up to {weights.sum():.3g} samples, while a minimum of 2 and a "
+            f"maximum of {MAX_WEIGHT:.0e} is required to fit: a weight says how many samples a row "
+            "counts for. Multiply weights that add up to 1 by the number of samples."
         )
     return weights
 

@@ -26,6 +26,7 @@ from ._parameters import (
 )
 from ._sample_weights import TrainingRows, training_rows
 from ._scaling import ModalityScaler
+from ._table_labels import check_node_columns
 
 
 class Setup(NamedTuple):
@@ -98,6 +99,7 @@ def set_up(
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     n_samples = modalities.n_samples
+    check_node_columns(known_nodes, names, "known_nodes")
     known = check_known_nodes(known_nodes, n_samples, node_sizes)
     interventions = check_interventions(interventions, n_samples, node_sizes, names)
     known = add_known(known, interventions, names)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from ._scalar_checks import is_missing
 
 __all__ = ["NodeRecovery", "matched_accuracy", "node_recovery", "structural_hamming_distance"]
 
@@ -32,7 +35,8 @@ def matched_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        The labels differ in number or are not one-dimensional, or there are none.
+        The labels differ in number or are not one-dimensional, or there are none, or one is missing
+        (None, NaN).
 
     Examples
     --------
@@ -40,13 +44,34 @@ def matched_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> matched_accuracy([0, 0, 1, 1], ["b", "b", "a", "b"])
     0.75
     """
-    y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
+    y_true, y_pred = _numbered(y_true, "y_true"), _numbered(y_pred, "y_pred")
     check_consistent_length(y_true, y_pred)
     if y_true.size == 0:
         raise ValueError("Expected at least one label, got none.")
     counts = contingency_matrix(y_true, y_pred)
     rows, columns = linear_sum_assignment(counts, maximize=True)
     return float(counts[rows, columns].sum() / counts.sum())
+
+
+def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
+    """Return labels of any kind as numbers; none may be missing."""
+    try:
+        labels = column_or_1d(labels)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold one label per sample: {error}") from error
+    if labels.dtype != object and (labels == labels).all():
+        return np.unique(labels, return_inverse=True)[1]
+    numbers: dict[Any, int] = {}
+    for place, label in enumerate(labels):
+        if is_missing(label):
+            raise ValueError(
+                f"{name}[{place}] is {label!r}: a label must not be missing; leave such samples "
+                "out of both."
+            )
+        if not isinstance(label, Hashable):
+            raise TypeError(f"{name}[{place}] is {label!r}: a label must be hashable.")
+        numbers.setdefault(label, len(numbers))
+    return np.array([numbers[label] for label in labels], dtype=np.int64)
 
 
 class NodeRecovery(NamedTuple):
@@ -85,7 +110,7 @@ def node_recovery(factors: ArrayLike, nodes: ArrayLike) -> NodeRecovery:
     Raises
     ------
     ValueError
-        The shapes differ or are not two-dimensional.
+        The shapes differ or are not two-dimensional, or an outcome is missing.
 
     Examples
     --------
@@ -95,7 +120,7 @@ def node_recovery(factors: ArrayLike, nodes: ArrayLike) -> NodeRecovery:
     >>> node_recovery(factors, nodes)
     NodeRecovery(accuracies=array([1.  , 0.75]), permutation=array([1, 0]))
     """
-    factors, nodes = (check_array(labels, dtype=None) for labels in (factors, nodes))
+    factors, nodes = _outcomes(factors, "factors"), _outcomes(nodes, "nodes")
     if factors.shape != nodes.shape:
         raise ValueError(
             f"Expected one node per factor for the same samples, got factors of shape "
@@ -104,6 +129,15 @@ def node_recovery(factors: ArrayLike, nodes: ArrayLike) -> NodeRecovery:
     accuracies = np.array([[matched_accuracy(f, n) for n in nodes.T] for f in factors.T])
     rows, permutation = linear_sum_assignment(accuracies, maximize=True)
     return NodeRecovery(accuracies[rows, permutation], permutation)
+
+
+def _outcomes(outcomes: ArrayLike, name: str) -> np.ndarray:
+    """Return a table of outcomes of any kind; none may be missing."""
+    try:
+        table = check_array(outcomes, dtype=None, ensure_all_finite=False)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} must have shape (n_samples, n_factors): {error}") from error
+    return np.stack([_numbered(column, name) for column in table.T], axis=1)
 
 
 def structural_hamming_distance(dag_a: nx.DiGraph, dag_b: nx.DiGraph) -> int:
@@ -129,6 +163,8 @@ def structural_hamming_distance(dag_a: nx.DiGraph, dag_b: nx.DiGraph) -> int:
     ------
     ValueError
         The graphs have different nodes.
+    TypeError
+        One of them is no networkx.DiGraph.
 
     Examples
     --------
@@ -138,6 +174,9 @@ def structural_hamming_distance(dag_a: nx.DiGraph, dag_b: nx.DiGraph) -> int:
     >>> structural_hamming_distance(collider, nx.DiGraph([("a", "b"), ("b", "c")]))
     1
     """
+    for name, dag in {"dag_a": dag_a, "dag_b": dag_b}.items():
+        if not isinstance(dag, nx.DiGraph) or dag.is_multigraph():
+            raise TypeError(f"{name} must be a networkx.DiGraph, got {dag!r:.100}.")
     if set(dag_a) != set(dag_b):
         only = sorted(map(str, set(dag_a) ^ set(dag_b)))
         raise ValueError(f"Expected two graphs of the same nodes, but only one of them has {only}.")

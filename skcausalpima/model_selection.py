@@ -14,12 +14,17 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, validate_params
+from sklearn.utils.validation import _num_samples
 
 from ._arrangement import NEAR_TIE
 from ._clusters import describe
 from ._known_nodes import align_nodes, outcome_indicators
 from ._modalities import is_several
+from ._modality_arrays import as_array
 from ._multimodal_data import MultimodalData
+from ._parameters import check_node_sizes
+from ._scalar_checks import JOBS
 from ._warnings import warn_caller
 from .exceptions import ArrangementWarning, NodeSizesWarning
 
@@ -68,6 +73,13 @@ class _Fold(NamedTuple):
     gap: float
 
 
+@validate_params(
+    {
+        "estimator": [HasMethods(["fit", "predict_proba", "set_params", "score_samples"])],
+        "n_jobs": [JOBS, None],
+    },
+    prefer_skip_nested_validation=False,  # the fits check their own parameters
+)
 def select_node_sizes(
     estimator: Any,
     X: Any,
@@ -138,14 +150,10 @@ def select_node_sizes(
     >>> selection.best_node_sizes
     (3,)
     """
-    candidates = _check_candidates(candidates)
+    candidates = _check_candidates(candidates, estimator.max_components)
     if is_several(X) and not isinstance(X, MultimodalData):
         X = MultimodalData(X)
-    if isinstance(cv, Integral):
-        cv = KFold(cv, shuffle=True, random_state=estimator.random_state)
-    splits = list(check_cv(cv).split(X))
-    if len(splits) < 2:
-        raise ValueError("cv must make at least two folds, whose cells can be compared, got one.")
+    splits = _splits(cv, X, estimator.random_state)
     fits = Parallel(n_jobs=n_jobs)(
         delayed(_fit_fold)(clone(estimator).set_params(node_sizes=sizes), X, *split)
         for sizes in candidates
@@ -160,15 +168,67 @@ def select_node_sizes(
     return NodeSizeSelection(candidates[best], refitted, results)
 
 
-def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+def _check_candidates(
+    candidates: Sequence[Sequence[int]], max_components: int
+) -> list[tuple[int, ...]]:
     """Return the candidates as tuples."""
-    checked = [tuple(np.atleast_1d(sizes).tolist()) for sizes in candidates]
+    expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
+    try:
+        is_text = isinstance(candidates, (str, bytes, bytearray, memoryview))
+        candidates, checked = None if is_text else list(candidates), []
+    except TypeError:
+        candidates = None
+    if candidates is None:
+        raise TypeError(f"{expected}: pass a sequence of such.")
+    for sizes in candidates:
+        try:
+            sizes = np.atleast_1d(as_array(sizes, "an entry")).tolist()
+            checked.append(check_node_sizes(sizes, max_components))
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{expected}, but it holds {sizes!r:.100}: {error}") from error
     if not checked or len(set(checked)) < len(checked):
-        raise ValueError(
-            "candidates must hold at least one node_sizes, such as (2, 2), and none twice, got "
-            f"{list(candidates)}."
-        )
+        raise ValueError(f"{expected}, got {candidates}.")
     return checked
+
+
+def _splits(cv: Any, X: Any, random_state: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the rows of training and held-out samples of each fold."""
+    if isinstance(cv, (bool, np.bool_)):
+        raise TypeError(f"cv is {cv!r}: expected a number of folds, a splitter or splits.")
+    if isinstance(cv, Integral):
+        cv = KFold(cv, shuffle=True, random_state=random_state)
+    try:
+        pairs = [(training, held_out) for training, held_out in check_cv(cv).split(X)]
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"cv does not split X into pairs of rows: {error}") from error
+    n_samples = _num_samples(X)
+    splits = [(_rows(training, n_samples), _rows(other, n_samples)) for training, other in pairs]
+    if len(splits) < 2:
+        raise ValueError("cv must make at least two folds, whose cells can be compared, got one.")
+    return splits
+
+
+def _rows(rows: Any, n_samples: int) -> np.ndarray:
+    """Return the rows that one side of a split holds, of all that there are."""
+    rows = as_array(rows, "a side of a split of cv")
+    if rows.dtype == bool:
+        if rows.shape != (n_samples,):
+            raise ValueError(
+                f"cv holds a mask of shape {rows.shape}, but X has {n_samples} samples."
+            )
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.size > 0 and rows.dtype.kind not in "iu"):
+        raise TypeError(f"cv must hold integers, the numbers of rows, or masks, got {rows!r:.100}.")
+    if rows.size == 0:
+        raise ValueError("cv has a split with no rows on one side.")
+    outside = rows[(rows < 0) | (rows >= n_samples)]
+    if outside.size > 0:
+        raise ValueError(
+            f"cv has a split with row {outside[0]}, but X has {n_samples} samples, numbered from 0."
+        )
+    return rows
 
 
 def _fit_fold(estimator: Any, X: Any, training: np.ndarray, held_out: np.ndarray) -> _Fold:

@@ -12,6 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each room (a file or a folder right below the package) may import of ours, itself aside.
 NUMERICS = {"functional", "modules"}
 GATE = {"_missing_samples", "_modality_arrays", "_multimodal_data", "_modalities", "_scaling"}
+GATE |= {"_selection_keys", "_table_labels"}
 STARTS = {"_arrangement", "_clusters", "_known_nodes", "_mixture_start", "_start_selection"}
 GRAPHS = {"_equivalence", "_graph_knowledge", "_graph_learning", "_structure"}
 EXPERTS = {"_expert_setup", "_expert_table"}
@@ -30,7 +31,10 @@ MAY_IMPORT = {
     "modules": {"functional"},
     "_equivalence": set(),
     "_structure": {"_equivalence", "functional"},
-    "_known_nodes": set(),
+    "_scalar_checks": set(),
+    "_table_labels": set(),
+    "_selection_keys": {"_modality_arrays"},
+    "_known_nodes": {"_modality_arrays"},
     "_placements": set(),
     "_arrangement": {"_known_nodes", "_placements"},
     "_clusters": set(),
@@ -47,12 +51,12 @@ MAY_IMPORT = {
     "_modality_part": GATE,
     "_modality_transformer": {"_modality_part", *GATE},
     "_sample_weights": GATE,
-    "_parameters": set(),
+    "_parameters": {"_scalar_checks"},
     "_model_state": NUMERICS,
     "_module_checks": {"modules"},
     "_training_data": {"modules"},
     "_graph_learning": {"_equivalence", "_structure", *NUMERICS},
-    "_graph_knowledge": {"_graph_learning", "_structure"},
+    "_graph_knowledge": {"_graph_learning", "_modality_arrays", "_structure", "_table_labels"},
     "_expert_setup": {"_parameters", "modules"},
     "_setup": {
         *GATE,
@@ -117,11 +121,27 @@ MAY_IMPORT = {
         "_fitted_attributes",
         "_persistence",
         "_plain_values",
+        "_scalar_checks",
     },
-    "datasets": set(),
-    "metrics": set(),
-    "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
-    "model_selection": {"_arrangement", "_clusters", "_known_nodes", *GATE, "exceptions"},
+    "datasets": {"_scalar_checks"},
+    "metrics": {"_scalar_checks"},
+    "inspection": {
+        "_equivalence",
+        "_known_nodes",
+        *GATE,
+        "_scalar_checks",
+        "exceptions",
+        "graph",
+    },
+    "model_selection": {
+        "_arrangement",
+        "_clusters",
+        "_known_nodes",
+        *GATE,
+        "_parameters",
+        "_scalar_checks",
+        "exceptions",
+    },
     "_version": set(),
     "_warnings": set(),
     "__init__": {"_causal_pima", "_modality_transformer", "_multimodal_data"},
@@ -130,8 +150,17 @@ MAY_IMPORT = {
 REFERENCE_FILES = {"_causal_pima.py"}
 # These work without torch.
 PREPARATION = {"_modality_part", "_modality_transformer"}
-LIGHT_ROOMS = {"datasets", "metrics", "graph", "inspection", "_equivalence", "_what_if", *GATE}
-LIGHT_ROOMS |= PREPARATION
+LIGHT_ROOMS = {
+    "_scalar_checks",
+    "datasets",
+    "metrics",
+    "graph",
+    "inspection",
+    "_equivalence",
+    "_what_if",
+    *GATE,
+}
+LIGHT_ROOMS |= {"_scalar_checks", *PREPARATION}
 
 
 def room_of(path):

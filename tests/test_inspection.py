@@ -299,7 +299,7 @@ def test_it_is_an_error_if_all_refits_fail():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_bootstraps": 0}, r"'n_bootstraps' parameter .* in the range \[1, inf\)"),
+        ({"n_bootstraps": 0}, r"'n_bootstraps' parameter .* in the range \[1, "),
         ({"n_bootstraps": 2.5}, "'n_bootstraps' parameter"),
         ({"resample": "bootstrap"}, "'resample' parameter"),
         ({"params": [1]}, "'params' parameter"),
@@ -627,7 +627,7 @@ def test_wrong_metadata(fitted, pair, metadata, message):
     ("parameters", "message"),
     [
         ({"measure": "correlation"}, "'measure' parameter of associate_nodes must be a str among"),
-        ({"n_permutations": 0}, r"'n_permutations' parameter .* in the range \[1, inf\)"),
+        ({"n_permutations": 0}, r"'n_permutations' parameter .* in the range \[1, "),
         ({"random_state": -1}, "'random_state' parameter"),
     ],
 )

@@ -89,7 +89,7 @@ def _edge_matrix(
 
 def _index(names: list[Hashable], node: Hashable, what: str) -> int:
     """Return a node's number, or say that there is no such node."""
-    if node not in names:
+    if not isinstance(node, Hashable) or node not in names:
         raise ValueError(f"{what} names the unknown node {node!r}; the nodes are {names}.")
     return names.index(node)
 

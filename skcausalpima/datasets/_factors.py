@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_scalar
+
+from .._scalar_checks import check_count
 
 
 def draw_factors(
@@ -20,7 +20,7 @@ def draw_factors(
     random_state: int | np.random.RandomState | None,
 ) -> tuple[Bunch, np.random.RandomState]:
     """Draw outcomes along the graph (which names parents first), then the values behind them."""
-    check_scalar(n_samples, "n_samples", Integral, min_val=1)
+    check_count(n_samples, "n_samples")
     random_state = check_random_state(random_state)
     dag, cpts, outcomes, values = nx.DiGraph(), {}, {}, []
     for name, (parents, table) in graph.items():

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_scalar
 
+from .._scalar_checks import check_count, check_number
 from ._factors import draw_factors
 
 # The gap between neighbouring outcomes in standard deviations of the value at overlap 1: a
 # threshold halfway errs for Phi(-2.75) = 0.3 % of the samples.
 _GAP = 5.5
+# The largest overlap or variance: beyond it there is nothing but noise, or what no float holds.
+_MOST_NOISE = 1e9
 
 # The continuous value behind each outcome. Hue and stripe are log-odds of a colour mix, the
 # others pixels of a 28 x 28 image.
@@ -136,9 +137,11 @@ def make_circles_images(
     >>> circles.cpts["shift"].shape
     (2, 2, 2)
     """
-    if graph not in _CIRCLE_GRAPHS:
+    if not isinstance(graph, str) or graph not in _CIRCLE_GRAPHS:
         raise ValueError(f"graph must be one of {list(_CIRCLE_GRAPHS)}, got {graph!r}.")
-    check_scalar(image_size, "image_size", Integral, min_val=1)
+    check_count(image_size, "image_size")
+    if not isinstance(curves, (bool, np.bool_)):
+        raise TypeError(f"curves must be True or False, got {curves!r}.")
     scales = _overlapping(_CIRCLE_CENTRES, overlap)
     bunch, random_state = draw_factors(
         n_samples, _CIRCLE_GRAPHS[graph], _CIRCLE_CENTRES, scales, random_state
@@ -311,8 +314,8 @@ def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=Non
     >>> digits.images.shape, digits.curves.shape
     ((1797, 8, 8), (1797, 20))
     """
-    check_scalar(noise_variance, "noise_variance", Real, min_val=0.0)
-    check_scalar(n_points, "n_points", Integral, min_val=1)
+    noise_variance = check_number(noise_variance, "noise_variance", 0.0, _MOST_NOISE)
+    check_count(n_points, "n_points")
     digits = load_digits()
     points = np.linspace(0.0, 1.0, n_points)
     random_state = check_random_state(random_state)
@@ -323,7 +326,7 @@ def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=Non
 
 def _overlapping(centres: Mapping[str, Sequence[float]], overlap: float) -> dict[str, float]:
     """Return the standard deviations that put neighbouring outcomes _GAP / overlap apart."""
-    check_scalar(overlap, "overlap", Real, min_val=0.0)
+    overlap = check_number(overlap, "overlap", 0.0, _MOST_NOISE)
     return {name: (means[1] - means[0]) / _GAP * overlap for name, means in centres.items()}
 
 

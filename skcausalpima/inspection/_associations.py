@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,11 @@ from scipy.special import entr
 from scipy.stats import random_table
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
+
+from .._modality_arrays import refuse_containers, without_gradients
+from .._scalar_checks import count, is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +91,7 @@ class NodeAssociations(NamedTuple):
     {
         "est": [HasMethods(["predict_nodes"])],
         "measure": [StrOptions({"cramers_v", "nmi"})],
-        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "n_permutations": [count(1)],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
@@ -201,6 +204,7 @@ def associate_nodes(
 
 def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
+    refuse_containers(metadata, "metadata")
     if isinstance(metadata, Mapping):
         names, columns = list(metadata), list(metadata.values())
     elif hasattr(metadata, "columns"):
@@ -210,8 +214,7 @@ def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
         columns = [metadata[name] for name in names]
     else:
         # Objects, since NumPy would turn a NaN between strings into a string.
-        is_array = isinstance(metadata, np.ndarray)
-        array = metadata if is_array else np.array(metadata, dtype=object)
+        array = metadata if isinstance(metadata, np.ndarray) else _objects(metadata, "metadata")
         if array.ndim != 2:
             raise ValueError(
                 "metadata must be a DataFrame, a mapping from names to columns, or an array of "
@@ -224,11 +227,19 @@ def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
     return names, columns
 
 
+def _objects(values: Any, what: str) -> np.ndarray:
+    """Return values as an array of objects."""
+    try:
+        return np.array(without_gradients(values, what), dtype=object)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} cannot be read as an array: {error}") from error
+
+
 def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
     """Number the categories of a column; -1 where an entry is missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), None, column.data)
-    values = np.asarray(column, dtype=object)
+    values = _objects(column, f"Column {name!r} of metadata")
     if values.shape != (n_samples,):
         raise ValueError(
             f"Column {name!r} of metadata must have shape ({n_samples},), one entry per sample of "
@@ -236,7 +247,7 @@ def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
         )
     codes, numbers = np.full(n_samples, -1), {}
     for row, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             continue
         if isinstance(value, Real) and value % 1 != 0:
             raise ValueError(
@@ -244,16 +255,12 @@ def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
                 "numbers into bins first, with sklearn.preprocessing.KBinsDiscretizer("
                 "encode='ordinal')."
             )
+        if not isinstance(value, Hashable):
+            raise TypeError(
+                f"Column {name!r} of metadata must hold categories, got {value!r:.100}."
+            )
         codes[row] = numbers.setdefault(value, len(numbers))
     return codes
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell whether an entry is None, NaN, NaT or pandas.NA."""
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas.NA is neither equal to itself nor not
-        return True
 
 
 def _table(outcomes: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -13,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
@@ -21,6 +20,7 @@ from .._equivalence import cpdag
 from .._known_nodes import align_nodes, outcome_indicators
 from .._modalities import is_several
 from .._multimodal_data import MultimodalData
+from .._scalar_checks import JOBS, count
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning
 from ..graph._validation import copy_graph
@@ -91,10 +91,10 @@ class _Matched(NamedTuple):
 @validate_params(
     {
         "est": [HasMethods(["fit", "predict_nodes", "set_params"])],
-        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+        "n_bootstraps": [count(1)],
         "resample": ["boolean"],
         "params": [dict, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [JOBS, None],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=False,  # the refits check their own parameters

@@ -1,0 +1,140 @@
+"""Checks of single values: a boolean is no number, and numbers must be of a possible size."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_scalar
+from sklearn.utils._param_validation import HasMethods, Interval
+
+#: The largest number of things: what an int of C holds.
+MAX_COUNT = 2**31 - 1
+
+
+class NumberRange(Interval):
+    """A constraint of scikit-learn's kind: a number in an interval that is no boolean.
+
+    Parameters
+    ----------
+    kind : {numbers.Integral, numbers.Real}
+        What the number is.
+    left, right : number or None
+        The ends.
+    closed : {"left", "right", "both", "neither"}
+        The ends that belong to it.
+    """
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Say whether a value is such a number."""
+        if isinstance(val, (bool, np.bool_)) or not isinstance(val, _KINDS[self.type]):
+            return False
+        is_large = isinstance(val, Integral) and abs(val) > np.iinfo(np.int64).max
+        if self.type is Real and is_large:  # floats hold many of these, but not all of NumPy does
+            return False
+        return val in self
+
+
+#: What is a number of a kind to NumPy and torch, too.
+_KINDS = {Integral: Integral, Real: (Integral, float, np.floating)}
+
+
+#: The constraint of ``n_jobs``, None aside.
+JOBS = NumberRange(Integral, -MAX_COUNT, MAX_COUNT, closed="both")
+
+
+def count(least: int) -> NumberRange:
+    """Return the constraint of a number of things."""
+    return NumberRange(Integral, least, MAX_COUNT, closed="both")
+
+
+def is_count(value: Any, least: int = 1) -> bool:
+    """Say whether a value is a number of things."""
+    return count(least).is_satisfied_by(value)
+
+
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """Return a number of things as an int.
+
+    Parameters
+    ----------
+    value : int
+        The number.
+    name : str
+        Its name, for messages.
+    least : int, default=1
+        The smallest number.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Examples
+    --------
+    >>> from skcausalpima._scalar_checks import check_count
+    >>> check_count(3, "n_samples")
+    3
+    """
+    _refuse_booleans(value, name)
+    return int(check_scalar(value, name, Integral, min_val=least, max_val=MAX_COUNT))
+
+
+def check_number(value: Any, name: str, least: float, most: float) -> float:
+    """Return a finite number in a range as a float.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    name : str
+        Its name, for messages.
+    least, most : float
+        The range.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Examples
+    --------
+    >>> from skcausalpima._scalar_checks import check_number
+    >>> check_number(2, "overlap", 0.0, 10.0)
+    2.0
+    """
+    _refuse_booleans(value, name)
+    check_scalar(value, name, _KINDS[Real], min_val=least, max_val=most)
+    if value != value:
+        raise ValueError(f"{name} is {value!r}: expected a number from {least} to {most}.")
+    return float(value)
+
+
+def _refuse_booleans(value: Any, name: str) -> None:
+    """Raise where a value is a boolean, which Python takes for an integer."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}: expected a number, not a boolean.")
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NaT or pandas.NA."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA is neither equal to itself nor not; arrays
+        return not hasattr(value, "shape")
+
+
+class ArrayWithAxis(HasMethods):
+    """A constraint of scikit-learn's kind: an unmasked array that is a sequence of numbers."""
+
+    def __init__(self) -> None:
+        super().__init__("__array__")
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Say whether a value is such an array."""
+        is_plain = isinstance(val, np.ndarray) and not isinstance(val, np.ma.MaskedArray)
+        return is_plain and val.ndim > 0 and val.dtype.kind != "V"
+
+    def __str__(self) -> str:
+        return "a numpy.ndarray with at least one axis"

@@ -1,0 +1,640 @@
+"""What must not go through in silence: weights, counts, frames, and what is no array."""
+
+import warnings
+from decimal import Decimal
+from fractions import Fraction
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+
+from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData, datasets
+from skcausalpima.inspection import associate_nodes, edge_confidence
+from skcausalpima.metrics import matched_accuracy, node_recovery, structural_hamming_distance
+from skcausalpima.model_selection import select_node_sizes
+
+HUGE = 10**400
+
+
+@pytest.fixture(scope="module")
+def frames(pair):
+    """The two modalities of ``pair`` as DataFrames."""
+    flat = [array.reshape(60, -1) for array in pair]
+    index = [f"s{k}" for k in range(60)]
+    return [
+        pd.DataFrame(array, columns=[f"{letter}{k}" for k in range(array.shape[1])], index=index)
+        for letter, array in zip("ab", flat, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def on_frames(quick, frames):
+    return quick().fit(frames)
+
+
+# Weights
+
+
+@pytest.mark.parametrize(
+    ("weights", "match"),
+    [
+        (np.r_[-1.0, np.ones(59)], "Negative values"),
+        (np.zeros(60), "adds up to 0 samples|at least one non-zero"),
+        (np.r_[np.nan, np.ones(59)], "sample_weight contains NaN"),
+        (np.r_[np.inf, np.ones(59)], "sample_weight contains infinity"),
+        (np.full(60, 1e308), "adds up to inf samples"),
+        ([HUGE] + [1] * 59, "sample_weight.* too large|sample_weight.* beyond"),
+        (HUGE, "sample_weight.* too large|sample_weight.* beyond"),
+        (-1.0, "Negative values"),
+        (np.nan, "sample_weight is nan"),
+        (np.inf, "adds up to inf samples|sample_weight is inf"),
+        (["x"] * 60, "could not convert|sample_weight"),
+        (np.ones((60, 1)), "1D array"),
+        (np.ones(59), "sample_weight.shape"),
+        (1j * np.ones(60), "Complex data not supported"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_weights_that_are_none(quick, pair, fitted, method, weights, match):
+    model = quick() if method == "fit" else fitted
+    with pytest.raises(ValueError, match=match):
+        getattr(model, method)(pair, sample_weight=weights)
+
+
+def test_large_and_small_weights_do_not_break_the_mean_score(fitted, pair):
+    expected = fitted.score(pair, sample_weight=np.arange(60.0))
+    for factor in (2.0**1000, 2.0**-1000, 2.0**5):
+        assert fitted.score(pair, sample_weight=factor * np.arange(60.0)) == expected
+
+
+def test_more_weight_than_samples_can_be_is_an_error(quick, pair):
+    with pytest.raises(ValueError, match="sample_weight adds up to 6e\\+21 samples"):
+        quick().fit(pair, sample_weight=np.full(60, 1e20))
+
+
+# Numbers too large for a float
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[HUGE, 1.0], [1.0, 2.0], [0.0, 1.0]],
+        pd.DataFrame({"a": [HUGE, 1, 2], "b": [1, 2, 3]}),
+        {"one": pd.DataFrame({"a": [HUGE, 1, 2]}), "two": np.ones((3, 1))},
+    ],
+    ids=["list", "frame", "mapping"],
+)
+def test_numbers_beyond_floats(quick, X):
+    with pytest.raises(ValueError, match="number beyond"):
+        quick().fit(X)
+
+
+# Counts and other parameters
+
+
+@pytest.mark.parametrize("n_samples", [True, np.True_, 2**64, 0, -1, 1.0, None, "x", HUGE])
+@pytest.mark.parametrize("method", ["sample", "intervene"])
+def test_numbers_of_samples(fitted, method, n_samples):
+    call = fitted.sample if method == "sample" else lambda n: fitted.intervene({"N1": 0}, n)
+    with pytest.raises((TypeError, ValueError), match="n_samples"):
+        call(n_samples)
+
+
+COUNTS = [
+    "latent_dim", "n_mixture_init", "pretraining_epochs", "polishing_epochs", "n_graph_steps",
+    "n_mixture_updates", "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
+]  # fmt: skip
+REALS = [
+    "covariance_shrinkage", "reg_covar", "decoder_variance", "edge_penalty", "edge_threshold",
+    "temperature", "score_noise", "graph_learning_rate", "tol", "validation_fraction",
+    "learning_rate", "max_grad_norm",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [True, False, 2**64, HUGE])
+@pytest.mark.parametrize("parameter", COUNTS)
+def test_counts_are_integers_of_a_possible_size(quick, pair, parameter, value):
+    with pytest.raises(ValueError, match=parameter):
+        quick(**{parameter: value}).fit(pair)
+
+
+@pytest.mark.parametrize("value", [True, HUGE, np.nan, np.inf])
+@pytest.mark.parametrize("parameter", REALS)
+def test_numbers_are_finite(quick, pair, parameter, value):
+    with pytest.raises(ValueError, match=parameter):
+        quick(**{parameter: value}).fit(pair)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"max_components": True}, "max_components"),
+        ({"hidden_layer_sizes": (True,)}, "hidden_layer_sizes"),
+        ({"hidden_layer_sizes": (2**64,)}, "hidden_layer_sizes"),
+        ({"hidden_layer_sizes": np.ones((2, 2), int)}, "hidden_layer_sizes"),
+        ({"modality_weights": (HUGE, 1)}, "modality_weights"),
+        ({"modality_weights": (True, False)}, "modality_weights"),
+        ({"temperature": (HUGE, 1)}, "temperature"),
+        ({"node_names": [["a"], ["b"]]}, "node_names"),
+        ({"tiers": [np.ones((2, 2))]}, "tiers"),
+        ({"required_edges": [(["N1"], "N2")]}, "required_edges"),
+    ],
+)
+def test_sequences_of_numbers(quick, pair, parameters, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        quick(**parameters).fit(pair)
+
+
+# Generators
+
+CIRCLES = [
+    datasets.make_circles_images,
+    datasets.make_striped_circles,
+    datasets.make_sized_circles,
+]
+
+
+@pytest.mark.parametrize("overlap", [np.inf, np.nan, -1.0, HUGE, 1e300, True, "x", None, 1j])
+@pytest.mark.parametrize(
+    "make",
+    [datasets.make_circles_images, datasets.make_striped_circles, datasets.make_sized_circles],
+)
+def test_overlaps(make, overlap):
+    with pytest.raises((TypeError, ValueError), match="overlap"):
+        make(5, overlap=overlap)
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (datasets.make_circles_images, "n_samples"),
+        (datasets.make_circles_images, "image_size"),
+        (datasets.make_striped_circles, "n_samples"),
+        (datasets.make_sized_circles, "n_samples"),
+        (datasets.make_grey_bars, "n_samples"),
+        (datasets.make_lattices, "n_samples"),
+        (datasets.load_digits_with_curves, "n_points"),
+    ],
+)
+@pytest.mark.parametrize("value", [True, 2**64, HUGE, 0, 2.0, None])
+def test_counts_of_generators(make, argument, value):
+    with pytest.raises((TypeError, ValueError), match=argument):
+        make(**{argument: value})
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, HUGE, 1e300, -1.0, True])
+def test_noise_of_curves(value):
+    with pytest.raises((TypeError, ValueError), match="noise_variance"):
+        datasets.load_digits_with_curves(value)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("graph", []), ("graph", None), ("curves", "no")])
+def test_words_of_generators(argument, value):
+    with pytest.raises((TypeError, ValueError), match=argument):
+        datasets.make_circles_images(5, **{argument: value})
+
+
+def test_images_are_finite_up_to_the_largest_overlap():
+    assert np.isfinite(datasets.make_circles_images(50, overlap=1e6, random_state=0).images).all()
+
+
+# Metrics
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "match"),
+    [
+        ([None, None], ["a", "b"], r"y_true\[0\] is None"),
+        (["a", "b"], ["a", None], r"y_pred\[1\] is None"),
+        ([0.0, np.nan], [0, 1], r"y_true\[1\] is .*nan"),
+        (np.array(["NaT", "2020"], "datetime64[Y]"), [0, 1], r"y_true\[0\]"),
+        (pd.Series(["a", pd.NA], dtype=object), [0, 1], r"y_true\[1\]"),
+        ([0, 1], None, "y_pred"),
+        (5, [0, 1], "y_true"),
+        ([[0, 1], [1]], [0, 1], "y_true"),
+        ([{}, {}], [0, 1], "y_true"),
+    ],
+)
+def test_labels_that_are_missing_or_none(true, predicted, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        matched_accuracy(true, predicted)
+
+
+def test_labels_of_mixed_types_are_labels():
+    assert matched_accuracy(np.array([0, "a", "a"], dtype=object), [1, 0, 0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("factors", "nodes", "match"),
+    [
+        ([[0, 1], [1, 0]], [[0, None], [1, 0]], "nodes"),
+        ([[0, 1], [1, np.nan]], [[0, 1], [1, 0]], "factors"),
+        (None, [[0]], "factors"),
+    ],
+)
+def test_outcomes_that_are_missing(factors, nodes, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        node_recovery(factors, nodes)
+
+
+@pytest.mark.parametrize("other", [None, 5, "ab", nx.Graph([("a", "b")]), nx.MultiDiGraph()])
+def test_graphs_that_are_none(other):
+    dag = nx.DiGraph([("a", "b")])
+    with pytest.raises(TypeError, match="dag_b"):
+        structural_hamming_distance(dag, other)
+    with pytest.raises(TypeError, match="dag_a"):
+        structural_hamming_distance(other, dag)
+
+
+# Tensors
+
+
+@pytest.mark.parametrize("method", ["predict", "transform", "score", "fit"])
+def test_bfloat16_modalities(quick, fitted, pair, method):
+    X = [torch.from_numpy(array.copy()).bfloat16() for array in pair]
+    model = quick() if method == "fit" else fitted
+    with pytest.raises(TypeError, match=r"modality0.*torch.bfloat16.*\.float\(\)"):
+        getattr(model, method)(X)
+
+
+def test_bfloat16_everywhere_else(quick, fitted, pair):
+    ones = torch.ones(60).bfloat16()
+    for call, match in [
+        (lambda: fitted.inverse_transform(torch.ones(3, 2).bfloat16()), "X"),
+        (lambda: quick().fit(torch.ones(60, 2).bfloat16()), "X"),
+        (lambda: quick().fit(pair, known_nodes=torch.ones(60, 2).bfloat16()), "known_nodes"),
+        (lambda: quick().fit(pair, interventions=ones), "interventions"),
+        (lambda: quick().fit(pair, sample_weight=ones), "sample_weight"),
+        (lambda: fitted.score(pair, sample_weight=ones), "sample_weight"),
+    ]:
+        with pytest.raises(TypeError, match=rf"{match}.*torch.bfloat16.*\.float\(\)"):
+            call()
+
+
+def test_tensors_with_gradients_are_arrays(quick, fitted, pair):
+    points = np.ones((3, 2))
+    found = fitted.inverse_transform(torch.from_numpy(points).requires_grad_())
+    assert_array_equal(found[0], fitted.inverse_transform(points)[0])
+    weights = torch.ones(60, dtype=torch.float64, requires_grad=True)
+    assert fitted.score(pair, sample_weight=weights) == fitted.score(pair)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2)), [[HUGE, 1]], None, "x", [["a", "b"]], {}],
+    ids=str,
+)
+def test_latent_points_that_are_none(fitted, X):
+    with pytest.raises((TypeError, ValueError), match="X"):
+        fitted.inverse_transform(X)
+
+
+# Containers
+
+
+@pytest.mark.parametrize("parts", [[5], 5, None, [None], ["x"]])
+def test_parts_that_are_no_containers(parts):
+    with pytest.raises(TypeError, match="parts"):
+        MultimodalData.concatenate(parts)
+
+
+class AnnData:
+    """Stands for the class of that name."""
+
+    __module__ = "anndata._core.anndata"
+    shape = (60, 3)
+
+
+class MuData(dict):
+    """Stands for the class of that name; the real one answers any key."""
+
+    __module__ = "mudata._core.mudata"
+
+
+CELLS = {"AnnData": AnnData(), "MuData": MuData(rna=AnnData())}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_containers_of_other_packages_are_refused_by_name(quick, fitted, pair, kind):
+    other = CELLS[kind]
+    for call in (
+        lambda: quick().fit(other),
+        lambda: fitted.predict(other),
+        lambda: fitted.inverse_transform(other),
+        lambda: quick().fit([pair[0], other]),
+        lambda: quick().fit({"a": pair[0], "b": other}),
+        lambda: MultimodalData(other),
+        lambda: MultimodalData([other, pair[0]]),
+        lambda: MultimodalData.from_flat(other, [(3,)]),
+        lambda: MultimodalData.from_frame(other),
+        lambda: ModalityTransformer({}).fit(other),
+        lambda: select_node_sizes(quick(), other, [(2,)]),
+        lambda: edge_confidence(fitted, other),
+        lambda: associate_nodes(fitted, other, {}),
+        lambda: associate_nodes(fitted, pair, other),
+    ):
+        with pytest.raises(TypeError, match=rf"{kind}.*to_df\(\)"):
+            call()
+
+
+# Frames
+
+
+@pytest.mark.parametrize("form", ["list", "mapping", "container"])
+def test_columns_in_another_order(quick, frames, form):
+    def make(parts):
+        return {
+            "list": list,
+            "mapping": lambda parts: dict(zip("ab", parts, strict=True)),
+            "container": MultimodalData,
+        }[form](parts)
+
+    model = quick().fit(make(frames))
+    swapped = [frames[0], frames[1][["b1", "b0", "b2", "b3"]]]
+    for method in (model.predict, model.transform, model.score, model.score_samples):
+        with pytest.raises(ValueError, match=r"its columns in another order than in fit.*'b0'"):
+            method(make(swapped))
+    with pytest.raises(ValueError, match="another order"):
+        quick(warm_start=True).fit(make(frames)).fit(make(swapped))
+    with pytest.raises(ValueError, match=r"\['x'\].*lacks \['b2'\]"):
+        model.predict(make([frames[0], frames[1].rename(columns={"b2": "x"})]))
+    assert_array_equal(model.predict(make(frames)), model.labels_)
+
+
+def test_columns_are_kept_by_the_container(quick, frames):
+    data = MultimodalData(frames, ["a", "b"])
+    model = quick().fit(data)
+    swapped = MultimodalData([frames[0].iloc[:, ::-1], frames[1]], ["a", "b"])
+    parts = [
+        swapped[:5],
+        swapped[3],
+        swapped[[1, 2]],
+        swapped[:, ["b", "a"]],
+        swapped[np.arange(60) < 9, :],
+        MultimodalData.concatenate([swapped[:5], swapped[5:]]),
+    ]
+    for part in parts:
+        with pytest.raises(ValueError, match="modality 'a' has its columns in another order"):
+            model.predict(part)
+    with pytest.raises(ValueError, match=r"modality 'a'.*other columns"):
+        MultimodalData.concatenate([data, swapped])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(data[:, ["b", "a"]][2:4])
+        model.predict({"b": None, "a": frames[0]})
+        model.predict(MultimodalData.concatenate([data[:3], data[3:]]))
+
+
+def test_columns_without_names_are_numbered(quick, pair):
+    frame = pd.DataFrame(pair[1])
+    model = quick().fit([pair[0], frame])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_array_equal(model.predict(pair), model.predict([pair[0], frame]))
+    with pytest.raises(ValueError, match="another order"):
+        model.predict([pair[0], frame[[1, 0, 2, 3]]])
+    single = quick().fit(frame)
+    with pytest.raises(ValueError, match="another order"):
+        single.predict(frame[[1, 0, 2, 3]])
+
+
+def test_arrays_in_place_of_frames_warn(on_frames, frames, quick):
+    with pytest.warns(UserWarning, match="'modality0' has no names of columns, but in fit"):
+        on_frames.predict([frames[0].to_numpy(), frames[1]])
+    model = quick().fit([frame.to_numpy() for frame in frames])
+    with pytest.warns(UserWarning, match="'modality1' has names of columns, but in fit"):
+        model.predict([frames[0].to_numpy(), frames[1]])
+
+
+def test_columns_of_a_flat_frame(quick, frames):
+    both = pd.concat(frames, axis=1)
+    shapes = [(6,), (4,)]
+    model = quick(modality_shapes=shapes).fit(both)
+    with pytest.raises(ValueError, match="another order"):
+        model.predict([frames[0], frames[1].iloc[:, ::-1]])
+    data = MultimodalData.from_flat(both.iloc[:, ::-1], [(4,), (6,)], ["b", "a"])
+    with pytest.raises(ValueError, match="another order"):
+        quick().fit({"b": frames[1], "a": frames[0]}).predict(data)
+
+
+def test_one_frame_and_a_container_of_one(quick, frames):
+    alone = quick().fit(frames[1])
+    with pytest.raises(ValueError, match="another order"):
+        alone.predict(MultimodalData([frames[1].iloc[:, ::-1]]))
+    contained = quick().fit(MultimodalData([frames[1]]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_array_equal(contained.predict(frames[1]), contained.labels_)
+    with pytest.raises(ValueError, match="order"):
+        contained.predict(frames[1].iloc[:, ::-1])
+
+
+def test_columns_are_known_after_load(on_frames, frames, tmp_path):
+    on_frames.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert_array_equal(loaded.predict(frames), on_frames.labels_)
+    with pytest.raises(ValueError, match="another order"):
+        loaded.predict([frames[0].iloc[:, ::-1], frames[1]])
+
+
+def test_columns_are_forgotten_by_the_next_fit(on_frames, frames, pair):
+    model = clone(on_frames).fit(frames)
+    model.fit(pair)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(pair)
+
+
+def test_columns_of_a_transformer(frames):
+    data = dict(zip("ab", frames, strict=True))
+    model = ModalityTransformer({"a": "passthrough"}).fit(data)
+    with pytest.raises(ValueError, match="another order"):
+        model.transform({**data, "b": frames[1].iloc[:, ::-1]})
+
+
+def test_rows_that_differ_between_frames(quick, on_frames, frames):
+    shuffled = frames[1].sample(frac=1, random_state=0)
+    for call in (
+        lambda: quick().fit([frames[0], shuffled]),
+        lambda: on_frames.predict([frames[0], shuffled]),
+        lambda: quick().fit(dict(zip("ab", [frames[0], shuffled], strict=True))),
+        lambda: MultimodalData([frames[0], np.ones((60, 2)), shuffled]),
+    ):
+        with pytest.raises(ValueError, match=r"rows .* in another order.*\.loc\["):
+            call()
+    with pytest.raises(ValueError, match=r"other rows.*'t0'.*reset_index\(drop=True\)"):
+        MultimodalData([frames[0], frames[1].rename(index={"s0": "t0"})])
+
+
+def test_rows_that_agree(frames):
+    numbered = [frame.reset_index(drop=True) for frame in frames]
+    numbered[1].index = list(range(60))
+    MultimodalData(numbered)
+    MultimodalData([frames[0], None, frames[1]])
+    MultimodalData([frames[0], frames[1].to_numpy()])
+
+
+def test_two_levels_of_columns(quick, on_frames, frames):
+    both = pd.concat(dict(zip("ab", frames, strict=True)), axis=1)
+    for call in (
+        lambda: quick().fit(both),
+        lambda: on_frames.predict(both),
+        lambda: quick().fit([both, frames[0]]),
+        lambda: MultimodalData({"a": both}),
+        lambda: MultimodalData.from_flat(both, [(6,), (4,)]),
+    ):
+        with pytest.raises(ValueError, match=r"2 levels of columns.*MultimodalData.from_frame"):
+            call()
+    model = quick().fit(MultimodalData.from_frame(both))
+    other = both.loc[:, [*both.columns[::-1][:4], *both.columns[:6]]]
+    with pytest.raises(ValueError, match="modality 'b' has its columns in another order"):
+        model.predict(MultimodalData.from_frame(other))
+
+
+@pytest.mark.parametrize("argument", ["known_nodes", "interventions"])
+def test_nodes_in_another_order(quick, pair, argument):
+    table = pd.DataFrame({"y": np.full(60, -1), "x": np.repeat([0, 1], 30)})
+    model = quick(node_names=["x", "y"], max_iter=1)
+    with pytest.raises(ValueError, match=rf"{argument} has the columns \['y', 'x'\].*\['x', 'y'\]"):
+        model.fit(pair, **{argument: table})
+    model.fit(pair, **{argument: table[["x", "y"]]})
+
+
+# Splits
+
+
+@pytest.mark.parametrize(
+    ("splits", "match"),
+    [
+        ([(np.arange(60), np.arange(60, 70))], "row 60.*60 samples"),
+        ([(np.arange(-5, 20), np.arange(30, 40))], "row -5"),
+        ([(np.arange(30), np.array([], int))], "no rows"),
+        ([(np.arange(3.0), np.arange(4))], "integers"),
+        ([(np.ones(59, bool), np.arange(4))], "mask"),
+        ([5], "pairs"),
+        ([(np.arange(5), None)], "integers"),
+    ],
+)
+def test_splits_beyond_the_data(quick, pair, splits, match):
+    good = (np.arange(30), np.arange(30, 60))
+    with pytest.raises((TypeError, ValueError), match=f"cv.*{match}"):
+        select_node_sizes(quick(), pair, [(2,)], cv=[good, *splits])
+
+
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+def test_splits_by_masks(quick, pair):
+    half = np.arange(60) % 2 == 0
+    masks, rows = [(half, ~half), (~half, half)], [np.flatnonzero(m) for m in (half, ~half)]
+    by_masks = select_node_sizes(quick(max_iter=1), pair, [(2,)], cv=masks)
+    by_rows = select_node_sizes(quick(max_iter=1), pair, [(2,)], cv=[rows, rows[::-1]])
+    assert_array_equal(by_masks.results["mean_bound"], by_rows.results["mean_bound"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"cv": True}, "cv"),
+        ({"cv": "x"}, "cv|cross-validation"),
+        ({"cv": 61}, "n_splits|cv"),
+        ({"candidates": 5}, "candidates"),
+        ({"candidates": None}, "candidates"),
+        ({"candidates": ["x"]}, "candidates"),
+        ({"candidates": [(2.5,)]}, "candidates"),
+        ({"candidates": [(True, True)]}, "candidates"),
+        ({"candidates": [(2, 1)]}, "candidates"),
+        ({"candidates": [(2**64,)]}, "candidates"),
+        ({"n_jobs": "x"}, "n_jobs"),
+        ({"n_jobs": True}, "n_jobs"),
+        ({"estimator": None}, "estimator"),
+        ({"estimator": KFold()}, "estimator"),
+    ],
+)
+def test_arguments_of_the_selection(quick, pair, arguments, match):
+    given = {"estimator": quick(), "X": pair, "candidates": [(2,)], **arguments}
+    with pytest.raises((TypeError, ValueError), match=match):
+        select_node_sizes(**given)
+
+
+@pytest.mark.parametrize("value", [True, 2**64, 0, 1.0, HUGE])
+@pytest.mark.parametrize("call", [edge_confidence, associate_nodes], ids=["edges", "nodes"])
+def test_counts_of_the_inspection(fitted, pair, call, value):
+    arguments = {"n_bootstraps": value} if call is edge_confidence else {"n_permutations": value}
+    if call is associate_nodes:
+        arguments["metadata"] = {"a": np.arange(60) % 2}
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        call(fitted, pair, **arguments)
+
+
+# What else a user may try
+
+ONE = MultimodalData([np.ones((2, 1))])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda model: model.predict(MultimodalData), TypeError, "X is the class MultimodalData"),
+        (lambda model: MultimodalData(MultimodalData), TypeError, "arrays is the class"),
+        (lambda model: MultimodalData([np.ones((2, 1))], 5), TypeError, "names is a int"),
+        (lambda model: MultimodalData.from_flat(np.ones((2, 4)), 5), TypeError, "modality_shapes"),
+        (
+            lambda model: MultimodalData.from_flat(np.ones((2, 4)), np.ones((2, 1, 1), int)),
+            ValueError,
+            "modality_shapes holds",
+        ),
+        (lambda model: MultimodalData([np.ones((2, 1))])[[[1], [1, 2]]], IndexError, "samples are"),
+        (
+            lambda model: MultimodalData([np.ones((2, 1))])[:, [[1], 2]],
+            IndexError,
+            "modalities are",
+        ),
+        (
+            lambda model: ModalityTransformer({}).set_output(transform=np.ones(2)),
+            ValueError,
+            "array",
+        ),
+        (lambda model: associate_nodes(model, np.ones((60, 10)), {}), ValueError, "list with one"),
+    ],
+)
+def test_arguments_of_another_kind(fitted, call, error, match):
+    with pytest.raises(error, match=match):
+        call(fitted)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "match"),
+    [
+        ({"a": torch.ones(60).bfloat16()}, "'a' of metadata has dtype torch.bfloat16"),
+        ({"a": [[1]] * 59 + [[1, 2]]}, "'a' of metadata must hold categories"),
+        (torch.ones(60, 1).bfloat16(), "metadata has dtype torch.bfloat16"),
+        (MultimodalData([np.ones((60, 1))]), "metadata cannot be read"),
+    ],
+)
+def test_metadata_of_another_kind(fitted, pair, metadata, match):
+    with pytest.raises(TypeError, match=match):
+        associate_nodes(fitted, pair, metadata)
+
+
+def test_a_transformer_with_names_that_are_no_strings_can_be_shown():
+    model = ModalityTransformer({1: "passthrough"})
+    assert "passthrough" in model._repr_html_()
+    with pytest.raises(ValueError, match=r"names the modalities \[1\]"):
+        model.fit([np.ones((2, 1))] * 2)
+
+
+@pytest.mark.parametrize("parameter", ["node_sizes", "node_names", "encoders", "tiers", "scale"])
+@pytest.mark.parametrize("value", [np.array(2), np.ma.array([2, 2]), np.zeros(2, [("a", int)])])
+def test_arrays_that_are_no_sequences(quick, pair, parameter, value):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter"):
+        quick(**{"node_sizes": (2, 2), parameter: value}).fit(pair)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 100), Decimal("0.01")])
+def test_numbers_that_arrays_do_not_know(quick, pair, value):
+    with pytest.raises(ValueError, match="learning_rate"):
+        quick(learning_rate=value).fit(pair)
