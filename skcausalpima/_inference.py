@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._training_data import TrainingData
+from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
 from .modules import (
     Batch,
@@ -136,7 +136,9 @@ def drawn_points(
     """
     factors = np.linalg.cholesky(covariances)
     noise = rng.standard_normal((len(labels), means.shape[1]))
-    return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels), BLOCK_ROWS)]
+    moves = [np.einsum("nij,nj->ni", factors[labels[rows]], noise[rows]) for rows in blocks]
+    return means[labels] + np.concatenate(moves)
 
 
 @torch.no_grad()
