@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._arithmetic import working_in
 from ._checkpoint import Checkpoint, check_continues
 from ._covariances import full_covariances, sklearn_covariances
 from ._expert_table import cluster_tables, sample_tables
@@ -39,12 +40,14 @@ from ._run_start import add_knowledge, start_sample
 from ._runs import Run, resume, trained_model
 from ._sample_weights import TrainingRows
 from ._setup import Setup, architecture, set_up
+from ._surroundings import usual_surroundings
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
 from .graph import CategoricalDAG
 from .modules import MultimodalVAE
 
 
+@working_in(usual_surroundings)
 class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     r"""Causal disentanglement of multimodal data.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 
+_FILTERING = threading.Lock()  # all threads share the filters of warnings
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 _COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
@@ -227,7 +229,7 @@ def _component_responsibilities(
     mixture = GaussianMixture(
         n_components, reg_covar=_REG_COVAR, init_params="k-means++", random_state=seed
     )
-    with warnings.catch_warnings():
+    with _FILTERING, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return mixture.fit(rows).predict_proba(points)
 

@@ -81,7 +81,7 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
             f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
             "arrangement_; other node_sizes may suit the data better.",
             ArrangementWarning,
-            stacklevel=4,  # the caller of fit, beyond scikit-learn's wrapper
+            stacklevel=5,  # the caller of fit, beyond scikit-learn's wrapper and ours
         )
     return SimpleNamespace(
         misfit=chosen.misfit,

@@ -231,5 +231,5 @@ def _warn_of_unnamed(
             "it is left to chance. Say it by a few known_nodes, or give the outcomes that nodes "
             "were set to, one column per node.",
             UserWarning,
-            stacklevel=6,  # the caller of fit
+            stacklevel=7,  # the caller of fit
         )

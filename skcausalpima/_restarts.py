@@ -72,7 +72,7 @@ def best_run(
     best = None
     for candidate, caught in Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls):
         for warning in caught:
-            warnings.warn(warning, stacklevel=4)  # the caller of fit
+            warnings.warn(warning, stacklevel=5)  # the caller of fit
         if best is None or not best.objective >= candidate.objective:
             best = candidate
     return best

@@ -12,6 +12,7 @@ from ._checkpoint import (
     Checkpoint,
     data_fingerprint,
     fixed_settings,
+    present_draws,
     resume_draws,
     resume_model,
     resume_progress,
@@ -64,7 +65,7 @@ def run(
     ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
     ``label`` is for what is printed.
     """
-    with torch.enable_grad(), seeded_modules(setup.device, seed):  # even if the caller has none
+    with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         started = start_run(params, setup, data, start, seed, label)
         return _train_and_settle(params, setup, data, started, label)
 
@@ -81,7 +82,7 @@ def resume(
 
     ``built`` is the architecture of the model.
     """
-    with torch.enable_grad(), seeded_modules(setup.device, 0):
+    with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
         return _train_and_settle(params, setup, data, started, label)
 
@@ -122,7 +123,7 @@ def _resume(
     progress = new_progress(params, model)
     same = checkpoint.data == data_fingerprint(data, params.validation_fraction)
     resume_progress(checkpoint, model, progress, same)
-    resume_draws(checkpoint, generator, rng, setup.device)
+    resume_draws(checkpoint, generator, rng, setup.module_device)
     order = checkpoint.order
     if not same:
         order = held_out_first(data.n_samples, params.validation_fraction, rng)
@@ -151,8 +152,9 @@ def _train_and_settle(
     checkpoint = None
     if params.warm_start:
         fingerprint = data_fingerprint(data, params.validation_fraction)
+        draws = present_draws(generator, rng, setup.module_device)
         noted = (order, fingerprint, fixed_settings(params, setup))
-        checkpoint = take_checkpoint(model, progress, generator, rng, *noted)
+        checkpoint = take_checkpoint(model, progress, draws, *noted)
     progress.stopper.restore(model)
     end = data_pass(model, data, generator, setup.names)
     graph = settle_graph(model.prior, end.counts, setup.graph, rng)

@@ -21,8 +21,12 @@ MODEL = {"_expert_start", "_linear_start", "_model_state", "_module_checks"}
 FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights", "_setup"}
 RUNNING = {"_checkpoint", "_run_start", "_restarts", "_runs"}
 FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
+SURROUNDINGS = {"_arithmetic", "_surroundings"}
+SAVING = {"_persistence", "_plain_values"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 MAY_IMPORT = {
+    "_arithmetic": set(),
+    "_surroundings": {"_arithmetic"},
     "functional": set(),
     "modules": {"functional"},
     "_equivalence": set(),
@@ -85,7 +89,15 @@ MAY_IMPORT = {
         "modules",
     },
     "_persistence": {"__version__", "_parameters", *FILES_OF_FITS, "modules"},
-    "_causal_pima": {*FITTING, *GATE, *GRAPHS, *FRONT, "_persistence", "_plain_values"},
+    "_causal_pima": {
+        *SURROUNDINGS,
+        *FITTING,
+        *GATE,
+        *GRAPHS,
+        *FRONT,
+        "_persistence",
+        "_plain_values",
+    },
     "datasets": set(),
     "metrics": set(),
     "inspection": {"_equivalence", "_known_nodes", *GATE, "exceptions", "graph"},
@@ -97,7 +109,7 @@ REFERENCE_FILES = {"_causal_pima.py"}
 # These work without torch.
 PREPARATION = {"_modality_part", "_modality_transformer"}
 LIGHT_ROOMS = {"datasets", "metrics", "graph", "inspection", "_equivalence", "_what_if", *GATE}
-LIGHT_ROOMS |= PREPARATION
+LIGHT_ROOMS |= {"_arithmetic", *PREPARATION}
 
 
 def room_of(path):

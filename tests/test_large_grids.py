@@ -42,7 +42,9 @@ def test_separation_of_pairs_is_what_it_is_of_all(mixture):
     report = separation_report(means, 20 * covariances, labels)
     first, second = np.triu_indices(30, k=1)
     differences = means[first] - means[second]
-    solved = np.linalg.solve(20 * (covariances[first] + covariances[second]), differences[..., None])
+    solved = np.linalg.solve(
+        20 * (covariances[first] + covariances[second]), differences[..., None]
+    )
     ratios = (differences * solved[..., 0]).sum(axis=1)
     filled = (first != 7) & (second != 7)
     assert report.smallest == pytest.approx(ratios[filled].min(), rel=1e-12)
