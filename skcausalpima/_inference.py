@@ -48,6 +48,31 @@ def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
     return np.concatenate([half, -half])
 
 
+def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
+    """Raise where what was found out about a sample is not finite.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_samples, ...)
+        What was found out.
+    what : str
+        What it is, in the plural.
+    which : str, default="Sample"
+        What rows are.
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite.
+    """
+    far = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
+    if len(far):
+        raise ValueError(
+            f"{which} {far[0]} is so far from the training data that its {what} are not finite in "
+            f"{numbers.dtype}: expected values like those in fit."
+        )
+
+
 @torch.no_grad()
 def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
     """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""

@@ -3,11 +3,13 @@
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
 from same_fits import assert_same, assert_same_fits
+from sklearn.base import clone
 from torch import nn
 
 from skcausalpima import CausalPIMA
@@ -52,6 +54,12 @@ SURROUNDINGS = {
     "warnings": warnings_as_errors,
 }
 
+# One of each, and what makes numbers of its own under each default dtype.
+QUICK = {
+    *((option, "double precision") for option in ("float32", "laws", "variances", "weights")),
+    *(("laws", name) for name in ("mixed precision", "inference mode", "default device")),
+    *(("defaults", name) for name in ("half precision", "errors of NumPy", "warnings")),
+}
 EXPERTS = [
     ExpertDecoder(line, np.linspace(0, 1, 12), p0={"slope": 0.1}, scatter=True),
     ExpertDecoder(
@@ -91,7 +99,8 @@ def fit(quick, curves, option):
 
 @pytest.fixture(scope="module")
 def fits(quick, curves):
-    return {option: fit(quick, curves, option) for option in OPTIONS}
+    """Fit in the usual surroundings, when it is asked for and once."""
+    return cache(lambda option: fit(quick, curves, option))
 
 
 def answers(model, X, path):
@@ -117,15 +126,73 @@ def answers(model, X, path):
     }
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+CASES = [(option, surroundings) for option in OPTIONS for surroundings in SURROUNDINGS]
+CASES = [
+    pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow, id=" under ".join(case))
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize(("option", "surroundings"), CASES)
 def test_fits_and_answers_do_not_depend_on_surroundings(
     fits, quick, curves, option, surroundings, tmp_path
 ):
-    model, X = fits[option]
+    model, X = fits(option)
     with SURROUNDINGS[surroundings]():
         other, _ = fit(quick, curves, option)
         answered = answers(other, X, tmp_path / "other")
     assert_same_fits(other, model, X)
     for name, expected in answers(model, X, tmp_path / "model").items():
         assert_same(answered[name], expected, name)
+
+
+def test_modules_of_the_user_are_trained_in_any_surroundings(quick, pair):
+    """What they are made in is theirs; modes of the thread are not."""
+
+    def fit_own():
+        encoders = [nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(6, 4)), "mlp"]
+        return quick(encoders=encoders, latent_dim=2)
+
+    torch.manual_seed(0)
+    model = fit_own()
+    usual = clone(model).fit(pair)
+    for surroundings in (torch.inference_mode, lambda: torch.device("meta")):
+        with surroundings():
+            other = clone(model).fit(pair)
+        assert_same_fits(other, usual, pair)
+
+
+def draws_during(fit):
+    """Return what this thread draws while another one fits, and the same from the seed alone."""
+    torch.manual_seed(5)
+    thread, drawn = threading.Thread(target=fit), []
+    thread.start()
+    while thread.is_alive():
+        drawn.append(torch.rand(()).item())
+    drawn += [torch.rand(()).item() for _ in range(10)]
+    torch.manual_seed(5)
+    return drawn, [torch.rand(()).item() for _ in drawn]
+
+
+@pytest.mark.parametrize("options", [{"warm_start": True}, {"experts": [None, line]}])
+def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, options):
+    model = quick(**options)
+
+    def fit_twice():
+        model.fit(pair)
+        model.fit(pair)
+        model.predict(pair)
+
+    drawn, expected = draws_during(fit_twice)
+    assert len(drawn) > 100
+    assert drawn == expected
+
+
+def test_fits_in_threads_leave_the_filters_of_warnings_alone(quick, pair):
+    before = list(warnings.filters)
+    threads = [threading.Thread(target=quick().fit, args=(pair,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
