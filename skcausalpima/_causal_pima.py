@@ -14,13 +14,21 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._arithmetic import working_in
 from ._checkpoint import Checkpoint, check_continues
 from ._covariances import full_covariances
 from ._divergence import check_finite, told_divergence
 from ._expert_table import sample_tables
 from ._export import arrangement_report, cluster_attributes
 from ._fitted_attributes import FITTED, SET_BY_USERS
-from ._inference import bounds, decoded, drawn_data, drawn_points, posterior_and_cells
+from ._inference import (
+    bounds,
+    check_near,
+    decoded,
+    drawn_data,
+    drawn_points,
+    posterior_and_cells,
+)
 from ._modalities import Modalities, read_further, read_modalities, write_modalities
 from ._modality_arrays import as_points
 from ._model_state import build_model, load_state
@@ -36,12 +44,14 @@ from ._runs import Run, resume, trained_model
 from ._sample_weights import TrainingRows, check_weights, weighted_mean
 from ._scalar_checks import check_count
 from ._setup import Setup, architecture, set_up
+from ._surroundings import usual_surroundings
 from ._training_data import TrainingData
 from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
 from .graph import CategoricalDAG
 from .modules import MultimodalVAE
 
 
+@working_in(usual_surroundings)
 class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     r"""Causal disentanglement of multimodal data.
 
@@ -607,7 +617,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         modalities = self._read(X)
         model = self._model()
-        return self._bounds(model, self._training_data(modalities, model), modalities)
+        values = self._bounds(model, self._training_data(modalities, model), modalities)
+        check_near(values, "terms of the bound")
+        return values
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean evidence lower bound per sample.
@@ -627,9 +639,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             In nats.
         """
         values = self.score_samples(X).astype(np.float64)
+        unit = max(1.0, np.abs(values).max() / 1e300)  # the sum of finite bounds may overflow
         if sample_weight is None:
-            return float(np.average(values))
-        return weighted_mean(values, check_weights(sample_weight, len(values)))
+            return float(unit * np.average(values / unit))
+        weights = check_weights(sample_weight, len(values))
+        return float(unit * weighted_mean(values / unit, weights))
 
     def inverse_transform(self, X):
         """Decode points of the latent space.
@@ -656,8 +670,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 "dimensions."
             )
         model = self._model()
-        arrays = decoded(model, points)
-        return write_modalities(self, self._scaler.inverse_transform(arrays))
+        return self._in_units(decoded(model, points), "Point")
 
     def predict_expert_params(self, X):
         """Return the parameters of the laws for given samples.
@@ -694,7 +707,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         labels = probabilities.argmax(axis=1)
         cells, nodes = self._cells()[labels], self.cluster_states_[labels]
         names = self.modality_names_in_
-        return sample_tables(self._model(), points, cells, nodes, list(self.dag_), names)
+        tables = sample_tables(self._model(), points, cells, nodes, list(self.dag_), names)
+        for table in tables.values():
+            check_near(np.stack([table[name] for name in table], axis=1), "parameters")
+        return tables
 
     def sample(self, n_samples=1):
         """Draw samples from the fitted model.
@@ -911,7 +927,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         covariances = self._full_covariances()
         points = swap_states(points, old, new, self.cluster_means_, covariances)
         arrays = decoded(self._model(), points, self._cells()[new])
-        return write_modalities(self, self._scaler.inverse_transform(arrays)), nodes
+        return self._in_units(arrays), nodes
 
     def save(self, path):
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.
@@ -1060,7 +1076,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Draw one sample from each label's component, in the form of the training data."""
         points = drawn_points(self.cluster_means_, self._full_covariances(), labels, rng)
         arrays = drawn_data(self._model(), points, self._cells()[labels], rng)
-        return write_modalities(self, self._scaler.inverse_transform(arrays))
+        return self._in_units(arrays)
+
+    def _in_units(self, arrays, which="Sample"):
+        """Return decoded data in the units and the form of the training data."""
+        arrays = self._scaler.inverse_transform(arrays)
+        for array in arrays:
+            check_near(array, "decoded values", which)
+        return write_modalities(self, arrays)
 
     def _read(self, X):
         """Check samples for a fitted model."""
@@ -1101,13 +1124,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         data = self._training_data(modalities, model)
         means, cells = posterior_and_cells(model, data)
         probabilities = cells.cpu().numpy()[:, self._cells()]
-        far = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
-        if len(far):
-            raise ValueError(
-                f"Sample {far[0]} is so far from the training data that its probabilities are not "
-                f"finite in {probabilities.dtype}: expected values like those in fit."
-            )
-        return means.cpu().numpy(), probabilities
+        check_near(probabilities, "probabilities")
+        points = means.cpu().numpy()
+        check_near(points, "latent coordinates")
+        return points, probabilities
 
     def _bounds(self, model, data, modalities):
         """Return the bound of every sample in the user's units."""

@@ -71,15 +71,14 @@ class Checkpoint(NamedTuple):
 def take_checkpoint(
     model: MultimodalVAE,
     progress: Progress,
-    generator: torch.Generator,
-    rng: np.random.RandomState,
+    draws: dict[str, Any],
     order: np.ndarray | None,
     data: str,
     settings: dict[str, Any],
 ) -> Checkpoint:
     """Take note of where training stands; nothing is shared with the model."""
     names = {parameter: name for name, parameter in model.named_parameters()}
-    stopper, device = progress.stopper, model.prior.means.device
+    stopper = progress.stopper
     return Checkpoint(
         model=export_state(model),
         temperature=model.prior.temperature,
@@ -87,11 +86,7 @@ def take_checkpoint(
             names[parameter]: _arrays(state)
             for parameter, state in progress.optimizer.state.items()
         },
-        draws={
-            "generator": generator.get_state().numpy().copy(),
-            "numpy": rng.get_state(legacy=False),
-            "modules": module_draws(device),
-        },
+        draws=draws,
         stopper={
             "best": stopper.best,
             "waited": stopper.waited,
@@ -105,16 +100,27 @@ def take_checkpoint(
     )
 
 
+def present_draws(
+    generator: torch.Generator, rng: np.random.RandomState, module_device: torch.device | None
+) -> dict[str, Any]:
+    """Take note of where all generators stand, PyTorch's own ones if modules draw from them."""
+    return {
+        "generator": generator.get_state().numpy().copy(),
+        "numpy": rng.get_state(legacy=False),
+        "modules": module_draws(module_device),
+    }
+
+
 def resume_draws(
     checkpoint: Checkpoint,
     generator: torch.Generator,
     rng: np.random.RandomState,
-    device: torch.device,
+    module_device: torch.device | None,
 ) -> None:
-    """Let all generators go on from where they were, PyTorch's own ones, too."""
+    """Let all generators go on from where :func:`present_draws` saw them."""
     generator.set_state(torch.from_numpy(checkpoint.draws["generator"].copy()))
     rng.set_state(checkpoint.draws["numpy"])
-    resume_module_draws(device, checkpoint.draws["modules"])
+    resume_module_draws(module_device, checkpoint.draws["modules"])
 
 
 def resume_progress(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 
+_FILTERING = threading.Lock()  # all threads share the filters of warnings
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 _COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
@@ -226,7 +229,7 @@ def _component_responsibilities(
     mixture = GaussianMixture(
         n_components, reg_covar=_REG_COVAR, init_params="k-means++", random_state=seed
     )
-    with warnings.catch_warnings():
+    with _FILTERING, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return mixture.fit(rows).predict_proba(points)
 
@@ -266,15 +269,17 @@ def _separation(shares: np.ndarray, points: np.ndarray) -> float:
     for covariance, share, mean in zip(covariances, shares.T, means, strict=True):
         centred = points - mean
         covariance[:] = (share[:, None] * centred).T @ centred + 1e-9 * np.eye(len(mean))
-    return float(fisher_ratios(means, covariances)[2].min(initial=np.inf))
+    smallest = (ratios.min() for _, ratios in fisher_ratios(means, covariances))
+    return float(min(smallest, default=np.inf))
 
 
 def fisher_ratios(
     means: np.ndarray, covariances: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Return the Fisher ratios of all pairs along their discriminants.
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    r"""Yield the Fisher ratios of all pairs along their discriminants, cluster by cluster.
 
-    They are :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`.
+    They are :math:`(m_1 - m_2)^T (S_1 + S_2)^{-1} (m_1 - m_2)`. No more matrices are held at a time
+    than there are clusters.
 
     Parameters
     ----------
@@ -283,15 +288,16 @@ def fisher_ratios(
     covariances : ndarray of shape (n_clusters, n_features, n_features)
         Covariances.
 
-    Returns
-    -------
-    first, second, ratios : ndarray of shape (n_pairs,)
-        The clusters of each pair, and their ratio.
+    Yields
+    ------
+    others, ratios : ndarray of shape (n_others,)
+        For the first cluster, the second and so on: the clusters after it, and its ratios to them.
     """
-    first, second = np.triu_indices(len(means), k=1)
-    differences = means[first] - means[second]
-    solved = np.linalg.solve(covariances[first] + covariances[second], differences[..., None])
-    return first, second, np.einsum("pi,pi->p", differences, solved[..., 0])
+    numbers = np.arange(len(means))
+    for k in numbers[:-1]:
+        differences = means[k] - means[k + 1 :]
+        solved = np.linalg.solve(covariances[k] + covariances[k + 1 :], differences[..., None])
+        yield numbers[k + 1 :], np.einsum("pi,pi->p", differences, solved[..., 0])
 
 
 def max_components(n_samples: int, n_features: int) -> int:

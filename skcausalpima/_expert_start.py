@@ -161,7 +161,8 @@ def _start_network(
     )
     coordinates = fit_from_starts(problem, expert, rng)[index].cpu()
     # A sample that no parameters explain, or that they explain at a bound, must not pull.
-    low, high = coordinates.quantile(torch.tensor([0.02, 0.98]).double(), dim=0)
+    ends = torch.tensor([0.02, 0.98], dtype=torch.float32).double()
+    low, high = coordinates.quantile(ends, dim=0)
     coordinates = coordinates.clamp(low, high)
     origin, step = coordinates.mean(dim=0), coordinates.std(dim=0, correction=0)
     step = torch.where(step > 0, step, 1.0)

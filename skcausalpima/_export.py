@@ -148,15 +148,18 @@ def separation_report(
     Where the Fisher ratio of two components is below 1, their means are closer than their common
     standard deviation: they have merged.
     """
-    n_components = len(means)
-    counts = np.bincount(labels, weights, n_components)
+    counts = np.bincount(labels, weights, len(means))
     occupancy = counts / counts.sum()
-    first, second, ratios = fisher_ratios(means.astype(np.float64), covariances.astype(np.float64))
-    filled = (occupancy[first] > 0) & (occupancy[second] > 0)
-    merged = filled & (ratios < 1.0)
+    means, covariances = means.astype(np.float64), covariances.astype(np.float64)
+    smallest, merged = np.inf, [np.empty((0, 2), dtype=np.intp)]
+    for first, (others, ratios) in enumerate(fisher_ratios(means, covariances)):
+        filled = (occupancy[first] > 0) & (occupancy[others] > 0)
+        smallest = ratios[filled].min(initial=smallest)
+        others = others[filled & (ratios < 1.0)]
+        merged.append(np.stack([np.full_like(others, first), others], axis=1))
     return SimpleNamespace(
-        smallest=float(ratios[filled].min(initial=np.inf)),
+        smallest=float(smallest),
         occupancy=occupancy,
         empty=np.flatnonzero(occupancy == 0),
-        merged=np.stack([first[merged], second[merged]], axis=1),
+        merged=np.concatenate(merged),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._training_data import TrainingData
+from ._training_data import BLOCK_ROWS, TrainingData
 from .functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
 from .modules import (
     Batch,
@@ -46,6 +46,31 @@ def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
     covariance = half.T @ half / len(half)
     half = half @ np.linalg.inv(np.linalg.cholesky(covariance)).T
     return np.concatenate([half, -half])
+
+
+def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
+    """Raise where what was found out about a sample is not finite.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_samples, ...)
+        What was found out.
+    what : str
+        What it is, in the plural.
+    which : str, default="Sample"
+        What rows are.
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite.
+    """
+    far = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
+    if len(far):
+        raise ValueError(
+            f"{which} {far[0]} is so far from the training data that its {what} are not finite in "
+            f"{numbers.dtype}: expected values like those in fit."
+        )
 
 
 @torch.no_grad()
@@ -136,7 +161,9 @@ def drawn_points(
     """
     factors = np.linalg.cholesky(covariances)
     noise = rng.standard_normal((len(labels), means.shape[1]))
-    return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(labels), BLOCK_ROWS)]
+    moves = [np.einsum("nij,nj->ni", factors[labels[rows]], noise[rows]) for rows in blocks]
+    return means[labels] + np.concatenate(moves)
 
 
 @torch.no_grad()

@@ -31,11 +31,15 @@ _SEEDING = threading.RLock()
 
 
 @contextmanager
-def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
+def seeded_modules(device: torch.device | None, seed: int) -> Iterator[None]:
     """Seed PyTorch's own generators, from which user modules (dropout) draw; restore them after.
 
-    Other threads that want to do the same wait.
+    Other threads that want to do the same wait; those that only draw meet the seed. With None, for
+    the library's networks, which draw from none of them, they are left alone.
     """
+    if device is None:
+        yield
+        return
     devices = [device] if device.type == "cuda" else []
     with _SEEDING, torch.random.fork_rng(devices):
         torch.default_generator.manual_seed(seed)
@@ -45,16 +49,20 @@ def seeded_modules(device: torch.device, seed: int) -> Iterator[None]:
         yield
 
 
-def module_draws(device: torch.device) -> dict[str, np.ndarray]:
-    """Return the states of PyTorch's own generators."""
+def module_draws(device: torch.device | None) -> dict[str, np.ndarray]:
+    """Return the states of PyTorch's own generators, those that `seeded_modules` seeds."""
+    if device is None:
+        return {}
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     return {kind: state.numpy().copy() for kind, state in states.items()}
 
 
-def resume_module_draws(device: torch.device, states: dict[str, np.ndarray]) -> None:
+def resume_module_draws(device: torch.device | None, states: dict[str, np.ndarray]) -> None:
     """Let PyTorch's own generators go on from states of :func:`module_draws`."""
+    if device is None:
+        return
     torch.set_rng_state(torch.from_numpy(states["cpu"].copy()))
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(torch.from_numpy(states["cuda"].copy()), device)
@@ -110,12 +118,13 @@ def build_model(
     # Equal scores have no edges and no gradient: start from random ones.
     if generator is not None:
         nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
+    weights = modality_weights and torch.tensor(modality_weights, dtype=torch.float32).double()
     model = MultimodalVAE(
         encoders,
         networks,
         prior,
         shapes,
-        None if modality_weights is None else torch.tensor(modality_weights).double(),
+        weights,
         prior_expert,
         sampled_responsibilities,
     )

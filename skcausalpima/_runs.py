@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from ._checkpoint import (
     data_fingerprint,
     fixed_settings,
     is_same_data,
+    present_draws,
     resume_draws,
     resume_model,
     resume_progress,
@@ -39,6 +39,7 @@ from ._start_selection import StartReport
 from ._stopping import Stopper
 from ._training import Progress, train
 from ._training_data import TrainingData
+from ._warnings import warn_caller
 from .modules import MultimodalVAE, VarianceDecoder
 
 
@@ -68,7 +69,7 @@ def run(
     ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
     ``label`` is for what is printed.
     """
-    with torch.enable_grad(), seeded_modules(setup.device, seed):  # even if the caller has none
+    with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         started = start_run(params, setup, data, start, seed, label)
         return _train_and_settle(params, setup, data, started, label)
 
@@ -85,7 +86,7 @@ def resume(
 
     ``built`` is the architecture of the model.
     """
-    with torch.enable_grad(), seeded_modules(setup.device, 0):
+    with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
         return _train_and_settle(params, setup, data, started, label)
 
@@ -126,7 +127,7 @@ def _resume(
     progress = new_progress(params, model)
     same = is_same_data(checkpoint, data, params.validation_fraction)
     resume_progress(checkpoint, model, progress, same)
-    resume_draws(checkpoint, generator, rng, setup.device)
+    resume_draws(checkpoint, generator, rng, setup.module_device)
     order = checkpoint.order
     if not same:
         order = held_out_first(data.n_samples, params.validation_fraction, rng)
@@ -157,8 +158,9 @@ def _train_and_settle(
         _warn_of_divergence(params, progress)
     elif params.warm_start:
         fingerprint = data_fingerprint(data, params.validation_fraction)
+        draws = present_draws(generator, rng, setup.module_device)
         noted = (order, fingerprint, fixed_settings(params, setup))
-        checkpoint = take_checkpoint(model, progress, generator, rng, *noted)
+        checkpoint = take_checkpoint(model, progress, draws, *noted)
     progress.stopper.restore(model)
     graph, objective = _settle(params, setup, data, started, training, steps, label)
     learned = (export_state(model), graph, progress.history, progress.stopper.converged)
@@ -200,11 +202,10 @@ def _settle(
 def _warn_of_divergence(params: Any, progress: Progress) -> None:
     """Tell that the last epoch is lost, while an earlier state is at hand."""
     lost = " The fit cannot be continued: the next fit starts afresh." if params.warm_start else ""
-    warnings.warn(
+    warn_caller(
         f"Training diverged in epoch {len(progress.history)}, its last one. The state of the best "
         f"held-out bound is kept.{lost} {ADVICE}",
         ConvergenceWarning,
-        stacklevel=7,  # the caller of fit
     )
 
 

@@ -91,7 +91,8 @@ class ModalityScaler:
             flat = flat_rows(array)
             out = np.empty_like(flat)
             for rows in row_blocks(*flat.shape):
-                out[rows] = (flat[rows] - self.centre[k].ravel()) / np.ravel(self.factor[k])
+                with np.errstate(over="ignore"):  # inf, which callers check
+                    out[rows] = (flat[rows] - self.centre[k].ravel()) / np.ravel(self.factor[k])
             out[~modalities.observed[k]] = 0.0
             scaled.append(out)
         return scaled
@@ -114,7 +115,8 @@ class ModalityScaler:
             flat = array.reshape(-1, centre.size)
             out = np.empty_like(flat)
             for rows in row_blocks(*flat.shape):
-                out[rows] = flat[rows] * np.ravel(factor) + centre.ravel()
+                with np.errstate(over="ignore", invalid="ignore"):  # inf, which callers check
+                    out[rows] = flat[rows] * np.ravel(factor) + centre.ravel()
             restored.append(out.reshape(*array.shape[:-1], *centre.shape))
         return restored
 
@@ -197,7 +199,7 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     if total <= 0:
         return np.zeros(width), np.zeros(width)
     sums, largest = np.zeros(width), 0.0
-    with np.errstate(over="ignore"):  # the caller checks
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
         for rows in row_blocks(*flat.shape):
             block = flat[rows].astype(np.float64)
             sums += weights[rows] @ block
@@ -208,10 +210,13 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
     unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
     first, second = np.zeros(width), np.zeros(width)
-    for rows in row_blocks(*flat.shape):
-        centred = (flat[rows] - mean) / unit
-        first += weights[rows] @ centred
-        second += weights[rows] @ np.square(centred)
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
+        for rows in row_blocks(*flat.shape):
+            centred = (flat[rows] - mean) / unit
+            first += weights[rows] @ centred
+            second += weights[rows] @ np.square(centred)
+    if not np.isfinite(second).all():
+        return mean, np.full(width, np.inf)
     shift = first / total  # what rounding left in the mean
     variance = np.maximum(second / total - shift**2, 0.0)
     mean = mean + shift * unit

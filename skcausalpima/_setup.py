@@ -53,6 +53,16 @@ class Setup(NamedTuple):
     rows: TrainingRows | None = None  # None where all rows of X are trained on as they are
 
     @property
+    def module_device(self) -> torch.device | None:
+        """Where user modules draw from PyTorch's own generators; None if there are none.
+
+        The library's networks draw from none of them.
+        """
+        networks = (*self.encoders, *self.decoders)
+        has_own = any(network is not None and not isinstance(network, str) for network in networks)
+        return self.device if has_own else None
+
+    @property
     def units(self) -> list[tuple]:
         """Per modality what is taken from it and what it is divided by."""
         return list(zip(self.scaler.centre, self.scaler.factor, strict=True))

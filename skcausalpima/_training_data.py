@@ -66,7 +66,9 @@ class TrainingData(NamedTuple):
     def n_observed(self) -> Tensor:
         """Number of samples that have each modality, by weight, of shape (n_modalities,)."""
         if self.observed is None:
-            return torch.full((len(self.arrays),), self.total, device=self.device).double()
+            kind = torch.int64 if self.weights is None else torch.float32
+            total = torch.full((len(self.arrays),), self.total, dtype=kind, device=self.device)
+            return total.double()
         observed = self.observed.double()
         if self.weights is not None:
             observed = observed * self.weights.double()

@@ -12,6 +12,8 @@ from sklearn.utils import check_random_state
 from .graph import CategoricalDAG
 from .graph._validation import check_outcomes, check_samples
 
+_ROWS = 2048  # of latent points that are moved at a time
+
 
 def interventional_outcomes(
     dag: CategoricalDAG,
@@ -167,10 +169,16 @@ def swap_states(
         In the dtype of ``points``.
     """
     pairs, which = np.unique(np.stack([old, new], axis=1), axis=0, return_inverse=True)
-    covariances = covariances.astype(np.float64)
-    maps = transport_maps(covariances[pairs[:, 0]], covariances[pairs[:, 1]])
-    residuals = points.astype(np.float64) - means[old]
-    moved = means[new] + np.einsum("nij,nj->ni", maps[which.reshape(-1)], residuals)
+    which, covariances = which.reshape(-1), covariances.astype(np.float64)
+    order = np.argsort(which, kind="stable")
+    moved = means[new].astype(np.float64)
+    for start in range(0, len(order), _ROWS):  # of as many matrices
+        rows = order[start : start + _ROWS]
+        first, last = which[rows[[0, -1]]]
+        sources, targets = covariances[pairs[first : last + 1].T]
+        maps = transport_maps(sources, targets)[which[rows] - first]
+        residuals = points[rows].astype(np.float64) - means[old[rows]]
+        moved[rows] += np.einsum("nij,nj->ni", maps, residuals)
     return np.where((old == new)[:, None], points, moved).astype(points.dtype)
 
 

@@ -23,10 +23,14 @@ FITTING = {*TRAINING, *MODEL, "_training_data", "_covariances", "_sample_weights
 RUNNING = {"_checkpoint", "_run_start", "_restarts", "_runs"}
 FRONT = {*EXPERTS, *RUNNING, "_export", "_inference", "_parameters", "_what_if", "graph"}
 CHECKS = {"_checkpoint_checks", "_fit_consistency", "_value_checks"}
+SURROUNDINGS = {"_arithmetic", "_surroundings"}
+SAVING = {"_persistence", "_plain_values"}
 FILES_OF_FITS = {"_fitted_attributes", "_plain_values", "_stored_model"}
 # What every room may import.
 GROUND = {"_version", "_warnings"}
 MAY_IMPORT = {
+    "_arithmetic": set(),
+    "_surroundings": {"_arithmetic"},
     "functional": set(),
     "modules": {"functional"},
     "_equivalence": set(),
@@ -114,6 +118,7 @@ MAY_IMPORT = {
     "_model_files": set(),
     "_persistence": {"_model_files", "_parameters", *FILES_OF_FITS, "modules"},
     "_causal_pima": {
+        *SURROUNDINGS,
         *FITTING,
         *GATE,
         *GRAPHS,
@@ -160,7 +165,7 @@ LIGHT_ROOMS = {
     "_what_if",
     *GATE,
 }
-LIGHT_ROOMS |= {"_scalar_checks", *PREPARATION}
+LIGHT_ROOMS |= {"_arithmetic", "_scalar_checks", *PREPARATION}
 
 
 def room_of(path):

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima.modules import ExpertDecoder, line
 
 ONES = np.ones((5, 2))
 RAMP = np.arange(20.0).reshape(5, 2, 2)
@@ -234,11 +235,70 @@ def test_sizes_that_nothing_scales(quick, pair, size):
         quick(scale=None).fit([pair[0] * size, pair[1]])
 
 
-def test_samples_beyond_all_bounds(fitted, pair):
-    curves = pair[1].copy()
-    curves[3] = 1e200
-    with pytest.raises(ValueError, match="Sample 3 is so far from the training data"):
-        fitted.predict([pair[0], curves])
+@pytest.fixture(scope="module")
+def in_single_precision(quick, pair):
+    law = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
+    X = [array.astype(np.float32) for array in pair]
+    return quick(experts=[None, law]).fit(X)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "predict",
+        "predict_proba",
+        "predict_nodes",
+        "transform",
+        "score_samples",
+        "score",
+        "predict_expert_params",
+        "counterfactual",
+    ],
+)
+def test_samples_beyond_all_bounds(fitted, in_single_precision, pair, method):
+    arguments = [{"N1": 0}] if method == "counterfactual" else []
+    for model, far, dtype in (fitted, 1e200, "float64"), (in_single_precision, 1e30, "float32"):
+        curves = pair[1].copy()
+        curves[3] = far
+        with pytest.raises(
+            ValueError, match=f"Sample 3 is so far from the training data .* finite in {dtype}"
+        ):
+            getattr(model, method)([pair[0], curves], *arguments)
+
+
+def test_bounds_that_are_finite_although_their_sum_is_not(fitted, pair):
+    X = [np.repeat(array[:1], 60, axis=0) * 1e153 for array in pair]
+    values = fitted.score_samples(X)
+    assert np.isfinite(values).all()
+    total = sum(map(int, values))
+    assert total < -int(np.finfo(float).max)
+    assert fitted.score(X) == pytest.approx(float(total // len(values)), rel=1e-12)
+
+
+def test_points_beyond_all_bounds(fitted, in_single_precision):
+    for model, dtype in (fitted, "float64"), (in_single_precision, "float32"):
+        points = np.zeros((3, model.latent_dim_))
+        points[1, 0] = 1.7e308
+        with pytest.raises(
+            ValueError, match=f"Point 1 is so far from the training data .* in {dtype}"
+        ):
+            model.inverse_transform(points)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e305])
+def test_data_near_the_largest_numbers(quick, pair, size):
+    X = [array * size for array in pair]
+    model = quick().fit(X)
+    assert np.isfinite([model.lower_bound_, model.score(X)]).all()
+    assert all(np.isfinite(array).all() for array in model.sample(5)[0])
+    np.testing.assert_array_equal(model.labels_, quick().fit(pair).labels_)
+
+
+def test_data_beyond_the_largest_numbers(quick, pair):
+    largest = np.finfo(np.float64).max
+    for values in [-largest, *[largest] * 59], [0, *[largest] * 29, *[-largest] * 30]:
+        with pytest.raises(ValueError, match="too large for float64 arithmetic: rescale it"):
+            quick().fit([pair[0], np.repeat([values], 4, axis=0).T])
 
 
 @pytest.mark.parametrize("pretraining_epochs", [0, 3])

@@ -10,6 +10,11 @@ from torch import Tensor
 
 LOG_2PI = math.log(2.0 * math.pi)
 
+#: Largest number of elements of an array that grows with components, dimensions and samples.
+LARGEST = 2**25
+#: Unless so many components alone need more: a multiple of what matrix products take at a time.
+AT_ONCE = 16
+
 
 class DiagonalGaussian(NamedTuple):
     """A batch of Gaussians with diagonal covariance.
@@ -210,9 +215,17 @@ class PreparedComponents(NamedTuple):
         if self.offsets is None:  # no (sample, component, latent) array is made
             quadratic = self.precisions @ (mu.square() + variance) - 2.0 * self.linear @ mu
         else:
-            whitened = self.linear @ mu - self.offsets  # (component, latent, sample)
-            quadratic = whitened.square().sum(dim=-2) + self.precisions @ variance
+            quadratic = self._squared_distances(mu) + self.precisions @ variance
         return -0.5 * (self.constants + quadratic)
+
+    def _squared_distances(self, mu: Tensor) -> Tensor:
+        """Return Mahalanobis distances, some components at a time where a grid is large."""
+        # Before the sum there is a (component, latent, sample) array.
+        if len(self.linear) * mu.numel() <= LARGEST:
+            return (self.linear @ mu - self.offsets).square().sum(dim=-2)
+        size = AT_ONCE * max(1, LARGEST // (AT_ONCE * mu.numel()))
+        parts = zip(self.linear.split(size), self.offsets.split(size), strict=True)
+        return torch.cat([(part @ mu - offsets).square().sum(dim=-2) for part, offsets in parts])
 
 
 def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:

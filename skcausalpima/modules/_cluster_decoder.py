@@ -43,7 +43,7 @@ class ClusterDecoder(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(decoder)
         self.network.repeat(n_components)
-        self.register_buffer("log_variances", torch.zeros(n_components))
+        self.register_buffer("log_variances", torch.zeros(n_components, dtype=torch.float32))
 
     def forward(self, z: Tensor) -> Tensor:
         r"""Return the means under all components.

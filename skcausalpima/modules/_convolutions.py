@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._decoders import repeated
-from ._encoders import drawn
+from ._encoders import drawn, unset
 
 #: Channels of the encoders' two layers, by number of spatial axes.
 ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
@@ -102,19 +102,18 @@ class ConvEncoder(nn.Module):
         self.n_channels, n_axes = channels, len(self.spatial)
         sizes, layers = self.spatial, []
         for out in ENCODER_CHANNELS[n_axes]:
-            layer = nn.utils.skip_init(
-                _CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1
-            )
+            layer = unset(_CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1)
             fan_in = channels * 3**n_axes
-            layers += [drawn(layer, fan_in, generator), nn.ELU(), _NORMALIZATION[n_axes](out)]
+            normalization = _NORMALIZATION[n_axes](out, dtype=torch.float32)
+            layers += [drawn(layer, fan_in, generator), nn.ELU(), normalization]
             channels, sizes = out, tuple(math.ceil(size / 2) for size in sizes)
         self.convolutions = nn.Sequential(*layers)
         width = channels * math.prod(sizes)
-        self.last = nn.utils.skip_init(nn.Linear, width, 2 * latent_dim)
+        self.last = unset(nn.Linear, width, 2 * latent_dim)
         drawn(self.last, width, generator)
         self.linear = None
         if linear:
-            self.linear = nn.utils.skip_init(nn.Linear, math.prod(shape), latent_dim, bias=False)
+            self.linear = unset(nn.Linear, math.prod(shape), latent_dim, bias=False)
             nn.init.zeros_(self.linear.weight)
 
     @torch.no_grad()
@@ -160,7 +159,7 @@ class ConvEncoder(nn.Module):
 def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> nn.Module:
     """Return a transposed convolution that keeps the resolution, its values not set."""
     kind = _TRANSPOSED[n_axes]
-    return nn.utils.skip_init(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
+    return unset(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
 
 
 class ConvDecoder(nn.Module):
@@ -205,7 +204,7 @@ class ConvDecoder(nn.Module):
         halved = [tuple(math.ceil(size / by) for size in spatial) for by in (4, 2, 1)]
         channels = [*DECODER_CHANNELS[n_axes], n_channels]
         self.start_shape = (channels[0], *halved[0])
-        self.first = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(self.start_shape))
+        self.first = unset(nn.Linear, latent_dim, math.prod(self.start_shape))
         drawn(self.first, latent_dim, generator)
         layers: list[nn.Module] = []
         sizes = [halved[0], halved[1], halved[2], halved[2]]
@@ -215,7 +214,7 @@ class ConvDecoder(nn.Module):
                 after - (before - 1) * stride - 1
                 for before, after in zip(sizes[k], sizes[k + 1], strict=True)
             )
-            layer = nn.utils.skip_init(
+            layer = unset(
                 _TRANSPOSED[n_axes],
                 *channels[k : k + 2],
                 kernel_size=3,
@@ -227,7 +226,7 @@ class ConvDecoder(nn.Module):
         self.convolutions = nn.Sequential(*layers[:-1])
         self.linear = None
         if linear:
-            self.linear = nn.utils.skip_init(nn.Linear, latent_dim, math.prod(shape))
+            self.linear = unset(nn.Linear, latent_dim, math.prod(shape))
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
         self.log_variance = None

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ._encoders import layer_sizes, multilayer_perceptron
+from ._encoders import layer_sizes, multilayer_perceptron, unset
 
 
 def repeated(layer: nn.Linear, n_copies: int) -> nn.Linear:
     """Return a layer whose outputs are those of the given one, several times over."""
     n_outputs, has_bias = n_copies * layer.out_features, layer.bias is not None
-    result = nn.utils.skip_init(nn.Linear, layer.in_features, n_outputs, bias=has_bias)
+    result = unset(nn.Linear, layer.in_features, n_outputs, bias=has_bias)
     result.to(layer.weight)
     result.weight.copy_(layer.weight.repeat(n_copies, 1))
     if has_bias:
@@ -62,7 +62,7 @@ class MLPDecoder(nn.Module):
         self.network = multilayer_perceptron([latent_dim, *sizes, width], generator)
         self.linear = None
         if linear:
-            self.linear = nn.utils.skip_init(nn.Linear, latent_dim, width, bias=False)
+            self.linear = unset(nn.Linear, latent_dim, width, bias=False)
             nn.init.zeros_(self.linear.weight)
         self.log_variance = None
 
@@ -85,7 +85,7 @@ class MLPDecoder(nn.Module):
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""
         last = self.network[-1]
-        layer = nn.utils.skip_init(nn.Linear, last.in_features, last.out_features)
+        layer = unset(nn.Linear, last.in_features, last.out_features)
         self.log_variance = layer.to(last.weight)
         nn.init.zeros_(self.log_variance.weight)
         nn.init.zeros_(self.log_variance.bias)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,11 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     [20, 20, 20, 16]
     """
     return [min(size, max(width, 16)) for size in hidden_layer_sizes]
+
+
+def unset(kind: type[nn.Module], *sizes: int, **options: Any) -> nn.Module:
+    """Return a layer whose values are not set, in float32 whatever PyTorch's default dtype."""
+    return nn.utils.skip_init(kind, *sizes, dtype=torch.float32, **options)
 
 
 def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator | None) -> nn.Module:
@@ -74,7 +80,7 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     """
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(sizes):
-        layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        layer = unset(nn.Linear, fan_in, fan_out)
         layers += [drawn(layer, fan_in, generator), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -118,7 +124,7 @@ class MLPEncoder(nn.Module):
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
         self.linear = None
         if linear:
-            self.linear = nn.utils.skip_init(nn.Linear, width, latent_dim, bias=False)
+            self.linear = unset(nn.Linear, width, latent_dim, bias=False)
             nn.init.zeros_(self.linear.weight)
 
     @torch.no_grad()

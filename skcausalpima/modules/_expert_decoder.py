@@ -197,7 +197,8 @@ class ExpertDecoder:
         Tensor of shape (n_free,)
             In float64.
         """
-        values = torch.tensor([self.start_values[n] for n in self.free_names]).double()
+        starts = [self.start_values[n] for n in self.free_names]
+        values = torch.tensor(starts, dtype=torch.float32).double()
         return self.space.coordinates(values)
 
     def check(self, where: str, shape: Sequence[int], dtype: torch.dtype = torch.float64) -> None:

@@ -131,16 +131,16 @@ class ClusterExpert(ScaledLaw):
         index = shared_entries(expert, node_sizes, node_names)
         self.register_buffer("index", torch.as_tensor(index))
         self.register_buffer("block", torch.as_tensor(_blocks(index)))
-        start = torch.zeros(int(index.max()) + 1 if index.size else 0)
+        start = torch.zeros(int(index.max()) + 1 if index.size else 0, dtype=torch.float32)
         start[self.index] = expert.start_coordinates().to(start).expand(index.shape)
         self.free = nn.Parameter(start, requires_grad=not expert.refit)
         self.register_buffer("step", torch.ones_like(start))
-        self.register_buffer("log_variances", torch.zeros(len(index)))
+        self.register_buffer("log_variances", torch.zeros(len(index), dtype=torch.float32))
         n_directions = index.shape[1] if expert.scatter else 0
         width = math.prod(shape)
-        eye = torch.eye(width, n_directions).repeat(len(index), 1, 1)
+        eye = torch.eye(width, n_directions, dtype=torch.float32).repeat(len(index), 1, 1)
         self.register_buffer("directions", eye)
-        inner = torch.eye(n_directions).repeat(len(index), 1, 1)
+        inner = torch.eye(n_directions, dtype=torch.float32).repeat(len(index), 1, 1)
         self.register_buffer("scatter", inner)
 
     def coordinates(self) -> Tensor:
@@ -295,7 +295,7 @@ class SampleExpert(ScaledLaw):
         self.head = MLPDecoder((n_free,), latent_dim, HEAD_LAYERS, generator)
         self.head.start_linear(torch.zeros(n_free, latent_dim), torch.zeros(n_free))
         self.register_buffer("origin", expert.start_coordinates().float())
-        self.register_buffer("step", torch.ones(n_free))
+        self.register_buffer("step", torch.ones(n_free, dtype=torch.float32))
 
     @torch.no_grad()
     def set_units_of_parameters(self, origin: Tensor, step: Tensor) -> None:

@@ -69,7 +69,7 @@ class MultimodalVAE(nn.Module):
         self.prior_expert = prior_expert
         self.sampled_responsibilities = sampled_responsibilities
         self.register_buffer("modality_weights", modality_weights)
-        self.register_buffer("log_variances", torch.zeros(len(self.shapes)))
+        self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
 
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -83,15 +84,17 @@ class CausalPrior(nn.Module):
         self._learn_outcomes = False
         self._prepared: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
+        zeros = partial(torch.zeros, dtype=torch.float32)
         # softplus(0.5413) = 1
-        self.metric_logits = nn.Parameter(torch.full((n_nodes, n_nodes), 0.5413))
-        self.scores = nn.Parameter(torch.zeros(n_nodes))
-        self.table_logits = nn.Parameter(torch.zeros(n_nodes, *self.node_sizes))
-        covariance = torch.eye(latent_dim) if full else torch.ones(latent_dim)
-        self.register_buffer("means", torch.zeros(n_components, latent_dim))
+        metric_logits = torch.full((n_nodes, n_nodes), 0.5413, dtype=torch.float32)
+        self.metric_logits = nn.Parameter(metric_logits)
+        self.scores = nn.Parameter(zeros(n_nodes))
+        self.table_logits = nn.Parameter(zeros(n_nodes, *self.node_sizes))
+        covariance = (torch.eye if full else torch.ones)(latent_dim, dtype=torch.float32)
+        self.register_buffer("means", zeros(n_components, latent_dim))
         self.register_buffer("covariances", torch.stack([covariance] * n_components))
         # How often each node, where it was set, was set to each of its outcomes; node by node.
-        self.register_buffer("set_logs", torch.zeros(sum(self.node_sizes)))
+        self.register_buffer("set_logs", zeros(sum(self.node_sizes)))
 
     @property
     def metric(self) -> Tensor:

@@ -38,8 +38,8 @@ class ScaledLaw(nn.Module):
         self.expert, self.shape = expert, tuple(shape)
         self.modality: str | int | None = None  # its name, for messages
         self.register_buffer("x", torch.as_tensor(expert.x))
-        self.register_buffer("centre", torch.zeros(math.prod(shape)))
-        self.register_buffer("factor", torch.ones(math.prod(shape)))
+        self.register_buffer("centre", torch.zeros(math.prod(shape), dtype=torch.float32))
+        self.register_buffer("factor", torch.ones(math.prod(shape), dtype=torch.float32))
 
     @torch.no_grad()
     def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:

@@ -1,0 +1,198 @@
+"""What the caller has set in NumPy and PyTorch changes no result."""
+
+import threading
+import warnings
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from same_fits import assert_same, assert_same_fits
+from sklearn.base import clone
+from torch import nn
+
+from skcausalpima import CausalPIMA
+from skcausalpima.modules import ExpertDecoder, exponential_decay, line
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def default_device(device):
+    torch.set_default_device(device)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+@contextmanager
+def warnings_as_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+SURROUNDINGS = {
+    "double precision": lambda: default_dtype(torch.float64),
+    "half precision": lambda: default_dtype(torch.bfloat16),
+    "mixed precision": lambda: torch.autocast("cpu"),
+    "no gradients": torch.no_grad,
+    "inference mode": torch.inference_mode,
+    "default device": lambda: default_device("meta"),
+    "device context": lambda: torch.device("meta"),
+    "errors of NumPy": lambda: np.errstate(all="raise"),
+    "warnings": warnings_as_errors,
+}
+
+# One of each, and what makes numbers of its own under each default dtype.
+QUICK = {
+    *((option, "double precision") for option in ("float32", "laws", "variances", "weights")),
+    *(("laws", name) for name in ("mixed precision", "inference mode", "default device")),
+    *(("defaults", name) for name in ("half precision", "errors of NumPy", "warnings")),
+}
+EXPERTS = [
+    ExpertDecoder(line, np.linspace(0, 1, 12), p0={"slope": 0.1}, scatter=True),
+    ExpertDecoder(
+        exponential_decay,
+        np.linspace(0, 1, 10),
+        p0={"rate": 0.3},
+        bounds={"rate": (0.1, 7.0)},
+        per="sample",
+    ),
+]
+OPTIONS = {
+    "defaults": {},
+    "float32": {},
+    "laws": {"experts": EXPERTS},
+    "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
+    "variances": {"decoder_variance": "predicted", "modality_weights": [0.1, 1.7]},
+    "weights": {"init": "linear", "covariance_type": "diag", "n_graph_steps": 2},
+    "structure": {"structure": "gradient", "score_noise": 0.1, "required_edges": [("N1", "N2")]},
+}
+
+
+@pytest.fixture(scope="module")
+def curves():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 15)
+    t, u = np.linspace(0, 1, 12), np.linspace(0, 1, 10)
+    lines = (group // 2)[:, None] * 3.0 * t + 0.1 * rng.normal(size=(60, 12))
+    decays = 5 * np.exp(-(0.5 + 3.0 * (group % 2))[:, None] * u) + 0.1 * rng.normal(size=(60, 10))
+    return [lines, decays]
+
+
+def fit(quick, curves, option):
+    X = [curve.astype(np.float32) for curve in curves] if option == "float32" else curves
+    weight = np.linspace(0.1, 2.1, 60) if option == "weights" else None
+    return quick(max_iter=2, **OPTIONS[option]).fit(X, sample_weight=weight), X
+
+
+@pytest.fixture(scope="module")
+def fits(quick, curves):
+    """Fit in the usual surroundings, when it is asked for and once."""
+    return cache(lambda option: fit(quick, curves, option))
+
+
+def answers(model, X, path):
+    """Return what all methods say."""
+    model.save(path)
+    loaded = CausalPIMA.load(path, experts=model.experts)
+    new, labels = model.sample(7)
+    intervened, nodes = model.intervene({"N1": 1}, 5)
+    imagined, outcomes = model.counterfactual(X, {"N1": 0})
+    points = model.transform(X)
+    return {
+        "points": points,
+        "probabilities": loaded.predict_proba(X),
+        "labels": model.predict(X),
+        "nodes": model.predict_nodes(X),
+        "bounds": loaded.score_samples(X),
+        "score": model.score(X, sample_weight=np.arange(60)),
+        "decoded": dict(enumerate(model.inverse_transform(points))),
+        "parameters": model.predict_expert_params(X),
+        "sample": dict(enumerate([*new, labels, *intervened, nodes, *imagined, outcomes])),
+        "graph": model.to_graph().marginal(["N1", "N2"]),
+        "missing": model.predict_proba([X[0], None]),
+    }
+
+
+CASES = [(option, surroundings) for option in OPTIONS for surroundings in SURROUNDINGS]
+CASES = [
+    pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow, id=" under ".join(case))
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize(("option", "surroundings"), CASES)
+def test_fits_and_answers_do_not_depend_on_surroundings(
+    fits, quick, curves, option, surroundings, tmp_path
+):
+    model, X = fits(option)
+    with SURROUNDINGS[surroundings]():
+        other, _ = fit(quick, curves, option)
+        answered = answers(other, X, tmp_path / "other")
+    assert_same_fits(other, model, X)
+    for name, expected in answers(model, X, tmp_path / "model").items():
+        assert_same(answered[name], expected, name)
+
+
+def test_modules_of_the_user_are_trained_in_any_surroundings(quick, pair):
+    """What they are made in is theirs; modes of the thread are not."""
+
+    def fit_own():
+        encoders = [nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(6, 4)), "mlp"]
+        return quick(encoders=encoders, latent_dim=2)
+
+    torch.manual_seed(0)
+    model = fit_own()
+    usual = clone(model).fit(pair)
+    for surroundings in (torch.inference_mode, lambda: torch.device("meta")):
+        with surroundings():
+            other = clone(model).fit(pair)
+        assert_same_fits(other, usual, pair)
+
+
+def draws_during(fit):
+    """Return what this thread draws while another one fits, and the same from the seed alone."""
+    torch.manual_seed(5)
+    thread, drawn = threading.Thread(target=fit), []
+    thread.start()
+    while thread.is_alive():
+        drawn.append(torch.rand(()).item())
+    drawn += [torch.rand(()).item() for _ in range(10)]
+    torch.manual_seed(5)
+    return drawn, [torch.rand(()).item() for _ in drawn]
+
+
+@pytest.mark.parametrize("options", [{"warm_start": True}, {"experts": [None, line]}])
+def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, options):
+    model = quick(**options)
+
+    def fit_twice():
+        model.fit(pair)
+        model.fit(pair)
+        model.predict(pair)
+
+    drawn, expected = draws_during(fit_twice)
+    assert len(drawn) > 100
+    assert drawn == expected
+
+
+def test_fits_in_threads_leave_the_filters_of_warnings_alone(quick, pair):
+    before = list(warnings.filters)
+    threads = [threading.Thread(target=quick().fit, args=(pair,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
