@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from ._warnings import warn_caller
 
 Columns = tuple[str, ...] | None
 """Names of the elements of a sample; None where nothing names them but their numbers."""
@@ -110,11 +111,9 @@ def check_columns(
             )
         if warn:
             has, had = ("names", "none") if now else ("no names", "some")
-            warnings.warn(
+            warn_caller(
                 f"modality {name!r} has {has} of columns, but in fit it had {had}: that they are "
                 "the same columns in the same order cannot be checked.",
-                UserWarning,
-                stacklevel=2,
             )
 
 
