@@ -27,7 +27,7 @@ ARRAY_CHANGES = {
     "float64": lambda a: a.astype(np.float64),
     "int64": lambda a: a.astype(np.int64),
     "bool": lambda a: a.astype(bool),
-    "nan": lambda a: np.full_like(a, np.nan) if a.dtype.kind == "f" else a[..., ::-1] + 1,
+    "nan": lambda a: np.full_like(a, np.nan) if a.dtype.kind == "f" else np.flip(a) + 1,
     "infinite": lambda a: np.full_like(a, np.inf) if a.dtype.kind == "f" else a * 0,
     "negative": lambda a: -a - 1 if a.dtype.kind != "u" else a // 2,
     "zero": np.zeros_like,
