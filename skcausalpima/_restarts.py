@@ -76,7 +76,8 @@ def best_run(
         for number, seed in enumerate(seeds)
     )
     runs = []
-    for number, (outcome, caught) in enumerate(Parallel(params.n_jobs, mmap_mode="c")(calls)):
+    done = Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls)
+    for number, (outcome, caught) in enumerate(done):
         for warning in caught:
             warn_caller(warning)
         if isinstance(outcome, Run):
