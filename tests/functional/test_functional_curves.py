@@ -202,6 +202,7 @@ def test_means_of_few_samples_are_weighted_means(scale):
     statistics = curve_statistics(x, scale * gamma)
     assert_allclose(statistics.means[0], np.average(x, axis=0, weights=gamma[0]))
     assert_allclose(statistics.means[1], 0.0)
+    assert statistics.projected.shape == (2, 0, 0)  # as documented, without directions
     errors = curve_squared_errors(statistics, torch.zeros(2, 3))
     assert_allclose(errors, [scale * (gamma[0] @ x.square().sum(dim=1)).item(), 0.0])
 
