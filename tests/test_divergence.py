@@ -87,7 +87,7 @@ def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
         {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
         {"validation_fraction": 0.2, "polishing_epochs": 3},
     ],
-    ids=str,
+    ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
 )
 def test_the_last_step_of_all_kinds_of_models(quick, pair, spoil, options):
     if "encoders" in options:
