@@ -19,7 +19,7 @@ from fault_verdicts import Case, require_finite
 from safetensors import safe_open
 
 from skcausalpima import CausalPIMA
-from skcausalpima._persistence import FORMAT, _digest
+from skcausalpima._persistence.file import FORMAT, _digest
 
 KINDS = ("default", "paper", "law", "clusters", "held out")
 #: What a number, word or list in the JSON may become.

@@ -24,7 +24,7 @@ import torch
 from nodes import class_distance, named_graph
 
 from skcausalpima import CausalPIMA
-from skcausalpima._structure import search_dag
+from skcausalpima._structure.search import search_dag
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.modules import CausalPrior
 

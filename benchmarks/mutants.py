@@ -8,7 +8,7 @@ Mutants that compute the same as the original are listed in ``EQUIVALENT`` with 
 are not run and do not count.
 
     python benchmarks/mutants.py --n 150 --seed 0
-    python benchmarks/mutants.py --n 40 --only _placements.py
+    python benchmarks/mutants.py --n 40 --only _clustering/placements.py
 
 The operators are described in ``mutant_operators.py``.
 """
@@ -41,26 +41,26 @@ FUNCTIONAL = "tests/functional"
 PARTS = ("skcausalpima", "tests", "pyproject.toml")  # of the repository
 PRELOADED = ("torch", "networkx", "pandas", "scipy.stats", "sklearn.mixture", "sklearn.cluster")
 ARRANGEMENT = (
-    "tests/test_placements.py",
-    "tests/test_arrangement.py",
-    "tests/test_known_nodes.py::test_arrangement_agrees_first_and_fits_second",
+    "tests/clustering/test_placements.py",
+    "tests/clustering/test_arrangement.py",
+    "tests/data/test_known_nodes.py::test_arrangement_agrees_first_and_fits_second",
 )
 
 #: The files to mutate, each with the fast tests that answer for it.
 TABLE = {
-    "functional/_curves.py": (f"{FUNCTIONAL}/test_functional_curves.py",),
-    "functional/_dag.py": (f"{FUNCTIONAL}/test_functional_dag.py",),
-    "functional/_elbo.py": (f"{FUNCTIONAL}/test_functional_elbo.py",),
-    "functional/_gaussian.py": (f"{FUNCTIONAL}/test_functional_gaussian.py",),
-    "functional/_least_squares.py": (f"{FUNCTIONAL}/test_functional_curves.py",),
-    "functional/_mixture.py": (f"{FUNCTIONAL}/test_functional_mixture.py",),
-    "_structure/_scores.py": ("tests/test_structure.py",),
+    "functional/_cluster_likelihood.py": (f"{FUNCTIONAL}/test_cluster_likelihood.py",),
+    "functional/_dag.py": (f"{FUNCTIONAL}/test_dag.py",),
+    "functional/_elbo.py": (f"{FUNCTIONAL}/test_elbo.py",),
+    "functional/_gaussian.py": (f"{FUNCTIONAL}/test_gaussian.py",),
+    "functional/_curve_fit.py": (f"{FUNCTIONAL}/test_cluster_likelihood.py",),
+    "functional/_mixture.py": (f"{FUNCTIONAL}/test_mixture.py",),
+    "_structure/scores.py": ("tests/structure/test_search.py",),
     "graph/_elimination.py": (
         "tests/graph/test_graph_elimination.py",
-        "tests/graph/test_graph_distributions.py",
+        "tests/graph/test_categorical_dag.py",
     ),
-    "_arrangement.py": ARRANGEMENT,
-    "_placements.py": ARRANGEMENT,
+    "_clustering/arrangement.py": ARRANGEMENT,
+    "_clustering/placements.py": ARRANGEMENT,
 }
 
 CHANCE = "differs where two numbers are equal to the last bit, which no data are"
@@ -69,50 +69,53 @@ SCHEDULE = "the way to the minimum, not the minimum"
 #: reason. Bounds of rounding errors, budgets and the damping's schedule say how a result is found
 #: and not what it is.
 EQUIVALENT = {
-    ("_curves.py", "torch.where(self.counts > 0, self.counts, 2.0)"): "zero over any number",
-    ("_curves.py", "zip(self, other, strict=False)"): "both have four fields",
+    (
+        "_cluster_likelihood.py",
+        "torch.where(self.counts > 0, self.counts, 2.0)",
+    ): "zero over any number",
+    ("_cluster_likelihood.py", "zip(self, other, strict=False)"): "both have four fields",
     ("_dag.py", "n_nodes) > 1)"): "no node counts itself then, and ancestors are reached in 2 ways",
     ("_dag.py", "stable=False"): "torch sorts stably on a CPU",
     ("_elbo.py", "x.shape[1], log_var"): "x has two axes",
     ("_elbo.py", "(nothing, 1.0)"): "multiplied by gamma, which is zero there",
     ("_gaussian.py", "means.shape[1]"): "means have two axes",
-    ("_least_squares.py", "equal_nan=False"): "a sweep per point gives the same",
-    ("_least_squares.py", "diagonal > 0, diagonal, 2.0"): "derivatives are zero: so is the step",
-    ("_least_squares.py", "diagonal > 0, damping, 2.0"): "derivatives are zero: so is the step",
-    ("_least_squares.py", "MAX_DAMPING = 2"): SCHEDULE,
-    ("_least_squares.py", "max_iter: int = 51"): SCHEDULE,
-    ("_least_squares.py", "full_like(best, 0.002)"): SCHEDULE,
-    ("_least_squares.py", "damping * 0.2"): SCHEDULE,
-    ("_least_squares.py", "damping * 20.0"): SCHEDULE,
-    ("_least_squares.py", "clamp(1e-06, MAX_DAMPING)"): SCHEDULE,
-    ("_least_squares.py", "promised = 4.0 *"): SCHEDULE,
-    ("_scores.py", "if counts.mean() == 0"): "zero where the sum is",
-    ("_scores.py", "1e-294"): "only for a total of zero: 0 log 0",
+    ("_curve_fit.py", "equal_nan=False"): "a sweep per point gives the same",
+    ("_curve_fit.py", "diagonal > 0, diagonal, 2.0"): "derivatives are zero: so is the step",
+    ("_curve_fit.py", "diagonal > 0, damping, 2.0"): "derivatives are zero: so is the step",
+    ("_curve_fit.py", "MAX_DAMPING = 2"): SCHEDULE,
+    ("_curve_fit.py", "max_iter: int = 51"): SCHEDULE,
+    ("_curve_fit.py", "full_like(best, 0.002)"): SCHEDULE,
+    ("_curve_fit.py", "damping * 0.2"): SCHEDULE,
+    ("_curve_fit.py", "damping * 20.0"): SCHEDULE,
+    ("_curve_fit.py", "clamp(1e-06, MAX_DAMPING)"): SCHEDULE,
+    ("_curve_fit.py", "promised = 4.0 *"): SCHEDULE,
+    ("scores.py", "if counts.mean() == 0"): "zero where the sum is",
+    ("scores.py", "1e-294"): "only for a total of zero: 0 log 0",
     ("_elimination.py", "MAX_CELLS = 2**28"): "a budget",
     ("_elimination.py", "strict=False"): "each factor has one node per axis",
-    ("_arrangement.py", "_MAX_EXHAUSTIVE = 20001"): "a budget",
-    ("_arrangement.py", "sizes) < _MAX_EXHAUSTIVE"): "a budget",
-    ("_arrangement.py", "np.full((2, len(sizes))"): "only the first row is read",
-    ("_arrangement.py", "max(2, sum("): "one known outcome: any arrangement can be named to agree",
-    ("_arrangement.py", "share > tolerated_share"): CHANCE,
-    ("_arrangement.py", "misfits.min(initial=2.0)"): "no misfit exceeds the total variation",
-    ("_arrangement.py", "is_tie = misfits[index] < "): CHANCE,
-    ("_arrangement.py", "smallest < _TIE_TOLERANCE"): CHANCE,
-    ("_arrangement.py", "second < _TIE_TOLERANCE"): CHANCE,
-    ("_arrangement.py", "effect.round(10)"): "digits below any meaning and above rounding",
-    ("_arrangement.py", "values >= 1e-9"): CHANCE,
-    ("_arrangement.py", "values > 1e-9 / values.max"): "singular values are rounding or above 0.01",
-    ("_arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
-    ("_arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
-    ("_placements.py", "_N_RESTARTS = 201"): "a budget",
-    ("_placements.py", "_N_POLISHED = 6"): "a budget",
-    ("_placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",
-    ("_placements.py", "self.bonus.min(initial=1.0)"): "no bonus is above zero",
-    ("_placements.py", "20.0 * agreeing"): "any number above 1 exceeds the misfits",
-    ("_placements.py", "hermitian=False"): "the same inverse",
-    ("_placements.py", "cost[rows, new].sum() <= problem.tolerance"): CHANCE,
-    ("_placements.py", "gain[first, second] < problem.tolerance"): CHANCE,
-    ("_placements.py", "misfits.min() > misfit - problem.tolerance"): CHANCE,
+    ("arrangement.py", "_MAX_EXHAUSTIVE = 20001"): "a budget",
+    ("arrangement.py", "sizes) < _MAX_EXHAUSTIVE"): "a budget",
+    ("arrangement.py", "np.full((2, len(sizes))"): "only the first row is read",
+    ("arrangement.py", "max(2, sum("): "one known outcome: any arrangement can be named to agree",
+    ("arrangement.py", "share > tolerated_share"): CHANCE,
+    ("arrangement.py", "misfits.min(initial=2.0)"): "no misfit exceeds the total variation",
+    ("arrangement.py", "is_tie = misfits[index] < "): CHANCE,
+    ("arrangement.py", "smallest < _TIE_TOLERANCE"): CHANCE,
+    ("arrangement.py", "second < _TIE_TOLERANCE"): CHANCE,
+    ("arrangement.py", "effect.round(10)"): "digits below any meaning and above rounding",
+    ("arrangement.py", "values >= 1e-9"): CHANCE,
+    ("arrangement.py", "values > 1e-9 / values.max"): "singular values are rounding or above 0.01",
+    ("arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
+    ("arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
+    ("placements.py", "_N_RESTARTS = 201"): "a budget",
+    ("placements.py", "_N_POLISHED = 6"): "a budget",
+    ("placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",
+    ("placements.py", "self.bonus.min(initial=1.0)"): "no bonus is above zero",
+    ("placements.py", "20.0 * agreeing"): "any number above 1 exceeds the misfits",
+    ("placements.py", "hermitian=False"): "the same inverse",
+    ("placements.py", "cost[rows, new].sum() <= problem.tolerance"): CHANCE,
+    ("placements.py", "gain[first, second] < problem.tolerance"): CHANCE,
+    ("placements.py", "misfits.min() > misfit - problem.tolerance"): CHANCE,
 }
 
 MEMORY = 12 * 2**30  # bytes that the tests of a mutant may take

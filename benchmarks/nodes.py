@@ -38,7 +38,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
 from skcausalpima import CausalPIMA
-from skcausalpima._arrangement import arrange
+from skcausalpima._clustering.arrangement import arrange
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.metrics import node_recovery, structural_hamming_distance
 

@@ -14,11 +14,11 @@ import time
 import numpy as np
 import torch
 
-from skcausalpima._block_update import BlockUpdate
-from skcausalpima._model_state import build_model
-from skcausalpima._stopping import Stopper
-from skcausalpima._training import Progress, train
-from skcausalpima._training_data import TrainingData
+from skcausalpima._model.build import build_model
+from skcausalpima._model.tensors import TrainingData
+from skcausalpima._training.block_update import BlockUpdate
+from skcausalpima._training.early_stopping import Stopper
+from skcausalpima._training.loop import Progress, train
 from skcausalpima.datasets import make_circles_images
 
 HIDDEN = (128, 64, 32, 16)

@@ -1,8 +1,8 @@
 """Causal disentanglement of multimodal data as a scikit-learn estimator."""
 
 from ._causal_pima import CausalPIMA
-from ._modality_transformer import ModalityTransformer
-from ._multimodal_data import MultimodalData
+from ._data.modality_transformer import ModalityTransformer
+from ._data.multimodal_data import MultimodalData
 from ._version import __version__ as __version__
 
 __all__ = ["CausalPIMA", "ModalityTransformer", "MultimodalData"]

@@ -15,39 +15,34 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
-from ._checkpoint import Checkpoint, check_continues
-from ._covariances import full_covariances
-from ._divergence import check_finite, told_divergence
-from ._expert_table import sample_tables
-from ._export import arrangement_report, cluster_attributes
-from ._fitted_attributes import FITTED, SET_BY_USERS
-from ._inference import (
-    bounds,
-    check_near,
-    decoded,
-    drawn_data,
-    drawn_points,
-    posterior_and_cells,
-)
-from ._modalities import Modalities, read_further, read_modalities, write_modalities
-from ._modality_arrays import as_points
-from ._model_state import build_model, load_state
-from ._parameters import (
-    PARAMETER_CONSTRAINTS,
-    resolve_device,
-)
-from ._persistence import load_estimator, save_estimator
-from ._plain_values import portable, restored
-from ._restarts import best_run
-from ._run_start import add_knowledge, start_sample
-from ._runs import Run, resume, trained_model
-from ._sample_weights import TrainingRows, check_weights, weighted_mean
+from ._data.arrays import as_points
+from ._data.sample_weight import TrainingRows, check_weights, weighted_mean
+from ._data.validation import Modalities, read_further, read_modalities, write_modalities
+from ._fit.attributes import cluster_attributes
+from ._fit.checkpoint import Checkpoint, check_continues
+from ._fit.restarts import best_run
+from ._fit.resume import resume, trained_model
+from ._fit.run import Run
+from ._inference.attributes import full_covariances
+from ._inference.expert_tables import sample_tables
+from ._inference.posterior import bounds, check_near, posterior_and_cells
+from ._inference.reports import arrangement_report
+from ._inference.sampling import decoded, drawn_data, drawn_points
+from ._inference.transport import swap_states
+from ._initialization.start import start_sample
+from ._model.build import build_model
+from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
+from ._model.setup import Setup, architecture, set_up
+from ._model.state import load_state
+from ._model.surroundings import usual_surroundings
+from ._model.tensors import TrainingData, add_knowledge
+from ._persistence.file import load_estimator, save_estimator
+from ._persistence.plain_data import portable, restored
+from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
-from ._setup import Setup, architecture, set_up
-from ._surroundings import usual_surroundings
-from ._training_data import TrainingData
-from ._what_if import counterfactual_outcomes, interventional_outcomes, swap_states
+from ._training.divergence import check_finite, told_divergence
 from .graph import CategoricalDAG
+from .graph._counterfactuals import counterfactual_outcomes, interventional_outcomes
 from .modules import MultimodalVAE
 
 

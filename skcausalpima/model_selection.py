@@ -17,13 +17,13 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import _num_samples
 
-from ._arrangement import NEAR_TIE
-from ._clusters import describe
-from ._known_nodes import align_nodes, outcome_indicators
-from ._modalities import is_several
-from ._modality_arrays import as_array
-from ._multimodal_data import MultimodalData
-from ._parameters import check_node_sizes
+from ._clustering.arrangement import NEAR_TIE
+from ._clustering.clusters import describe
+from ._clustering.matching import align_nodes, outcome_indicators
+from ._data.arrays import as_array
+from ._data.multimodal_data import MultimodalData
+from ._data.validation import is_several
+from ._model.parameters import check_node_sizes
 from ._scalar_checks import JOBS
 from ._warnings import warn_caller
 from .exceptions import ArrangementWarning, NodeSizesWarning

@@ -8,7 +8,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
-from skcausalpima._persistence import FORMAT, _digest
+from skcausalpima._persistence.file import FORMAT, _digest
 
 NAN = {"$": "float", "value": "nan"}
 

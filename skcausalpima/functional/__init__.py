@@ -4,13 +4,21 @@ Arrays are laid out as (modality, sample, component, latent or event) except whe
 lead for speed, which the docstrings say. Functions sum over events and leave samples alone.
 """
 
-from ._curves import (
+from ._cluster_likelihood import (
     CurveStatistics,
     cluster_squared_errors,
     curve_squared_errors,
     curve_statistics,
     projected_squared_errors,
     scattered_log_likelihood,
+)
+from ._curve_fit import (
+    CurveProblem,
+    assemble,
+    curve_jacobian,
+    curve_losses,
+    fit_curves,
+    normal_equations,
 )
 from ._dag import (
     constrain_edges,
@@ -40,14 +48,6 @@ from ._gaussian import (
     prepare_components,
     product_of_experts,
     rsample,
-)
-from ._least_squares import (
-    CurveProblem,
-    assemble,
-    curve_jacobian,
-    curve_losses,
-    fit_curves,
-    normal_equations,
 )
 from ._mixture import (
     MixtureStatistics,

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from .._structure.digraphs import check_graph, copy_graph
 from . import _bif, _export, _identification, _renaming
 from ._conditional import ConditionalDistribution, query
 from ._validation import (
-    check_graph,
     check_names,
     check_numbers,
     check_outcomes,
     check_samples,
     check_states,
     check_tables,
-    copy_graph,
 )
 
 

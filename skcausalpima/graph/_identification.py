@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from .. import _equivalence
+from .._structure import equivalence as _equivalence
+from .._structure.digraphs import check_graph, copy_graph
 from ._families import family_joints
-from ._validation import check_graph, check_names, copy_graph
+from ._validation import check_names
 
 if TYPE_CHECKING:
     from ._categorical_dag import CategoricalDAG

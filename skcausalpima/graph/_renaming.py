@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from ._validation import check_names, copy_graph
+from .._structure.digraphs import copy_graph
+from ._validation import check_names
 
 if TYPE_CHECKING:
     from ._categorical_dag import CategoricalDAG

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from .._modality_arrays import refuse_containers, without_gradients
+from .._data.arrays import refuse_containers, without_gradients
 from .._scalar_checks import count, is_missing
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from .._equivalence import cpdag
-from .._known_nodes import align_nodes, outcome_indicators
-from .._modalities import is_several
-from .._multimodal_data import MultimodalData
+from .._clustering.matching import align_nodes, outcome_indicators
+from .._data.multimodal_data import MultimodalData
+from .._data.validation import is_several
 from .._scalar_checks import JOBS, count
+from .._structure.digraphs import copy_graph
+from .._structure.equivalence import cpdag
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning
-from ..graph._validation import copy_graph
 
 
 class EdgeConfidence(NamedTuple):

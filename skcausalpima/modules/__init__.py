@@ -3,17 +3,18 @@
 from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
+from ._decoder_likelihoods import own_likelihoods
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, encode_observed, layer_sizes, multilayer_perceptron
-from ._expert_decoder import ExpertDecoder
-from ._experts import ClusterExpert, SampleExpert, shared_entries
-from ._law_check import LawError
-from ._laws import LawStart, exponential_decay, line, piecewise_linear
+from ._experts.base import ScaledLaw
+from ._experts.checks import LawError
+from ._experts.cluster import ClusterExpert, shared_entries
+from ._experts.expert_decoder import ExpertDecoder
+from ._experts.functions import LawStart, exponential_decay, line, piecewise_linear
+from ._experts.parameter_space import ParameterSpace
+from ._experts.sample import SampleExpert
 from ._multimodal_vae import MultimodalVAE
-from ._own_likelihoods import own_likelihoods
-from ._parameter_space import ParameterSpace
 from ._prior import CausalPrior, EdgeKnowledge, weights_of_regimes
-from ._scaled_law import ScaledLaw
 from ._variance_decoder import VarianceDecoder
 
 __all__ = [

@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+#: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
+MAX_ABS_LOG_VAR = 15.0
+
 
 def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     """Narrow hidden layers to the width of the modality (but not below 16).

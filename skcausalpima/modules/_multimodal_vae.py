@@ -20,11 +20,10 @@ from ..functional import (
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
-from ._encoders import encode_observed
-from ._experts import ClusterExpert
-from ._own_likelihoods import OWN_LIKELIHOOD, own_likelihoods
+from ._decoder_likelihoods import OWN_LIKELIHOOD, own_likelihoods
+from ._encoders import MAX_ABS_LOG_VAR, encode_observed
+from ._experts.cluster import ClusterExpert
 from ._prior import CausalPrior, weights_of_regimes
-from ._variance_decoder import MAX_ABS_LOG_VAR
 
 
 class MultimodalVAE(nn.Module):

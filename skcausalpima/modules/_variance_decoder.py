@@ -10,9 +10,7 @@ from ..functional import isotropic_log_likelihood
 from ._batch import Likelihood
 from ._convolutions import ConvDecoder
 from ._decoders import MLPDecoder
-
-#: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
-MAX_ABS_LOG_VAR = 15.0
+from ._encoders import MAX_ABS_LOG_VAR
 
 #: Smallest log-variance that a decoder predicts: a hundredth of the deviation of scaled data. With
 #: less, an element that hardly varies in training rules out every new sample in which it does.

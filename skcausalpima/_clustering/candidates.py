@@ -1,0 +1,215 @@
+"""Choosing a start: candidate clusterings on the grid, and which one the others agree with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .arrangement import Arrangement, arrange
+from .clusters import (
+    ISOLATED_LIFT,
+    Clustering,
+    find_clusters,
+    kmeans_clusterings,
+    max_components,
+    smallest_share,
+)
+from .matching import align_nodes, known_counts, outcome_indicators, tolerated_share
+
+
+class StartReport(NamedTuple):
+    """What :func:`choose_start` saw: one entry per candidate, in their order.
+
+    Parameters
+    ----------
+    chosen : int
+        Index of the chosen candidate.
+    arrangements : list of Arrangement
+        Clusters on the grid.
+    agreement : ndarray of shape (n_candidates,)
+        Mean agreement of the node labels with those of the other candidates; the criterion.
+    misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
+        Signals that are reported but do not decide.
+    qualified : ndarray of shape (n_candidates,)
+        Whether every cell has its cluster and none is below the smallest share, or no two
+        clusters overlap.
+    known_agreement : ndarray of shape (n_candidates,), default=None
+        Share of the known outcomes that agree, if any are known.
+    """
+
+    chosen: int
+    arrangements: list[Arrangement]
+    agreement: np.ndarray
+    misfit: np.ndarray
+    gap: np.ndarray
+    separation: np.ndarray
+    overlap: np.ndarray
+    smallest_share: np.ndarray
+    qualified: np.ndarray
+    known_agreement: np.ndarray | None = None
+
+
+def find_starts(
+    scores: np.ndarray,
+    node_sizes: Sequence[int],
+    *,
+    random_state: int | np.random.RandomState | None = None,
+    n_starts: int = 3,
+) -> list[Clustering]:
+    """Return candidate clusterings of principal scores, from several numbers of dimensions.
+
+    With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
+    (four numbers), each from ``n_starts`` starts. K-means clusterings of all scores join the
+    candidates where there is one node (no grid to be consistent with), and replace them where there
+    are too few samples for a mixture of twice as many components as cells.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_features)
+        Principal scores by falling variance, of any scale.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    random_state : int, RandomState or None, default=None
+        Seed of all starts.
+    n_starts : int, default=3
+        Starts per number of dimensions.
+
+    Returns
+    -------
+    list of Clustering
+        For :func:`choose_start`.
+    """
+    rng = check_random_state(random_state)
+    n_clusters = math.prod(node_sizes)
+    candidates = []
+    for n_dims in _numbers_of_dimensions(node_sizes, scores.shape[1]):
+        if max_components(len(scores), n_dims) >= 2 * n_clusters:
+            latents = scores[:, :n_dims]
+            candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
+    if len(node_sizes) == 1 or not candidates:
+        n_runs = max(len(candidates), 4 * n_starts)
+        candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_runs)
+    return candidates
+
+
+def choose_start(
+    candidates: Sequence[Clustering],
+    data: np.ndarray,
+    node_sizes: Sequence[int],
+    *,
+    known: np.ndarray | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[Clustering, StartReport]:
+    """Arrange every candidate on the grid; return the one that the others agree with most.
+
+    Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
+    are compared after matching nodes of equal size and their outcomes. Only candidates with a
+    cluster for every cell, each with a percent of the samples (or a quarter of the mean share), or
+    whose clusters do not overlap, however few or small they are, can be chosen, unless none is, and
+    none whose arrangement is one of several that fit equally, unless all are; all have a say in the
+    agreement. Where outcomes are known, only
+    candidates within two standard errors of the largest share of agreeing ones can be chosen.
+
+    Parameters
+    ----------
+    candidates : sequence of Clustering
+        At least one, all of the same samples.
+    data : ndarray of shape (n_samples, n_features)
+        Where effects of nodes add up: principal scores of the balanced, scaled modalities, not
+        whitened.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    known : ndarray of shape (n_samples, n_nodes), default=None
+        Known outcomes, -1 where unknown.
+    random_state : int, RandomState or None, default=None
+        Used by the search of large grids.
+
+    Returns
+    -------
+    chosen : Clustering
+        One of the candidates.
+    report : StartReport
+        All signals of all candidates.
+    """
+    sizes = tuple(int(size) for size in node_sizes)
+    rng = check_random_state(random_state)
+    grid = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
+    arrangements = [_arrange_clusters(c, data, sizes, known, rng) for c in candidates]
+    nodes = [
+        grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)
+        for candidate, arrangement in zip(candidates, arrangements, strict=True)
+    ]
+    agreement = _mean_agreement(nodes, sizes)
+    share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
+    qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
+        share >= smallest_share(len(grid))
+    )
+    eligible = qualified if qualified.any() else np.ones_like(qualified)
+    is_clear = np.array([arrangement.ties == 0 for arrangement in arrangements])
+    eligible = eligible & is_clear if (eligible & is_clear).any() else eligible
+    right = None
+    if known is not None:
+        right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
+        eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
+    chosen = int(np.where(eligible, agreement, -np.inf).argmax())
+    return candidates[chosen], StartReport(
+        chosen,
+        arrangements,
+        agreement,
+        np.array([arrangement.misfit for arrangement in arrangements]),
+        np.array([arrangement.gap for arrangement in arrangements]),
+        np.array([candidate.separation for candidate in candidates]),
+        np.array([candidate.overlap for candidate in candidates]),
+        share,
+        qualified,
+        right,
+    )
+
+
+def _stands_apart(candidate: Clustering) -> bool:
+    """Tell whether the clusters were found not to overlap; those of k-means never do."""
+    is_soft = candidate.source.startswith("mixture")
+    return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
+
+
+def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:
+    """Return up to four numbers from d to 2 d, d being the number of main effects."""
+    n_effects = max(2, sum(size - 1 for size in node_sizes))
+    numbers = np.linspace(n_effects, 2 * n_effects, 4).round().astype(int)
+    return sorted({min(int(number), n_features) for number in numbers})
+
+
+def _arrange_clusters(
+    candidate: Clustering,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> Arrangement:
+    """Arrange the clusters by the means of their samples."""
+    n_clusters = len(candidate.means)
+    counts = np.bincount(candidate.labels, minlength=n_clusters)
+    sums = np.zeros((n_clusters, data.shape[1]))
+    np.add.at(sums, candidate.labels, data)
+    tables = None if known is None else known_counts(known, candidate.labels, n_clusters, sizes)
+    means = sums / np.maximum(counts, 1)[:, None]
+    return arrange(means, counts, sizes, known=tables, random_state=rng)
+
+
+def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
+    """Return each labelling's mean agreement with the others; 1 for a single one."""
+    agreement = np.eye(len(nodes))
+    for i in range(len(nodes)):
+        for j in range(i):
+            agreement[i, j] = agreement[j, i] = _agreement(nodes[i], nodes[j], sizes)
+    return (agreement.sum(axis=1) - 1) / (len(nodes) - 1) if len(nodes) > 1 else np.ones(1)
+
+
+def _agreement(first: np.ndarray, second: np.ndarray, sizes: tuple[int, ...]) -> float:
+    """Return the share of equal node labels under the best matching of nodes and outcomes."""
+    n_equal = align_nodes(second, outcome_indicators(first, sizes))[2]
+    return n_equal / len(sizes) / len(first)

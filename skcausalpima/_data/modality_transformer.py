@@ -1,0 +1,399 @@
+"""ModalityTransformer: a transformer for each modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.utils import Bunch, check_consistent_length
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from .arrays import as_modality, describe
+from .multimodal_data import MultimodalData
+from .table_labels import check_columns
+from .transform_one import check_transformers, fit_part
+from .validation import check_samples, is_several, list_modalities, read_several
+
+
+def _all_parts_invert(self):
+    """Raise an AttributeError that names the part without an inverse."""
+    parts = getattr(self, "transformers_", None)
+    if parts is None:
+        parts = {**self.transformers, "remainder": self.remainder}
+    for name, part in parts.items():
+        if not isinstance(part, str) and not hasattr(part, "inverse_transform"):
+            raise AttributeError(
+                f"ModalityTransformer has no inverse_transform here, since the transformer of "
+                f"{name!r}, {part!r}, has none."
+            )
+    return True
+
+
+class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Apply a transformer to each modality.
+
+    This is scikit-learn's :class:`~sklearn.compose.ColumnTransformer` for modalities: each is
+    transformed on its own, and all come back together as a
+    :class:`~skcausalpima.MultimodalData`, so that it can be the first step of a
+    :class:`~sklearn.pipeline.Pipeline` that ends in :class:`~skcausalpima.CausalPIMA`.
+
+    Parameters
+    ----------
+    transformers : dict of (str, transformer)
+        Transformers by the name of the modality. ``"passthrough"`` leaves a modality as it is,
+        ``"drop"`` takes it out. Names must not contain ``__``.
+    remainder : {"passthrough", "drop"} or transformer, default="passthrough"
+        What happens to modalities that ``transformers`` does not name. Of a transformer each of
+        them gets a clone of its own.
+
+    Attributes
+    ----------
+    transformers_ : dict of (str, transformer)
+        The fitted transformers of all modalities, or ``"passthrough"`` or ``"drop"``, in the order
+        of the modalities. Those that were given stay as they are.
+    named_transformers_ : Bunch
+        The same, by attribute.
+    n_features_in_ : int
+        Total number of elements of a sample.
+    n_modalities_in_ : int
+        Number of modalities.
+    modality_names_in_ : ndarray of str
+        Names of the modalities.
+    modality_shapes_in_ : list of tuple of int
+        Shape of one sample of each modality.
+
+    See Also
+    --------
+    MultimodalData : What is returned.
+    CausalPIMA : The estimator that follows.
+
+    Notes
+    -----
+    *Shapes.* scikit-learn's transformers want tables. A transformer is given the samples of a
+    modality flattened, as a table of shape (n_samples, width); if the same columns come back, they
+    get the shape of the modality again. They are the same if they are as many and, where the
+    transformer can say, ``get_feature_names_out`` names them as before: an image stays an image
+    under ``StandardScaler``, and becomes a table under ``PCA``, however many components are kept.
+    A transformer that takes arrays of any shape is given the modality in its own shape, and what
+    it returns is left as it is: that is :class:`~sklearn.preprocessing.FunctionTransformer` (with
+    ``validate=False``, its default) and any transformer whose tags have ``no_validation`` or
+    ``input_tags.three_d_array``. A ``Pipeline`` is treated as its first step is. Where an
+    image is to be cropped and then standardised, let two ModalityTransformers follow each other.
+
+    *Missing modalities.* A sample that is NaN in all elements of a modality is not shown to the
+    modality's transformer, neither in ``fit`` nor in ``transform``, and stays NaN; so does None in
+    place of a modality in ``transform``. Samples that are NaN in part are passed on, to be
+    imputed.
+
+    *Names.* Modalities keep their names and their order. Sparse results and DataFrames become
+    arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skcausalpima import ModalityTransformer
+    >>> rng = np.random.default_rng(0)
+    >>> X = {"image": rng.normal(size=(20, 8, 8)), "curve": rng.normal(size=(20, 5))}
+    >>> ModalityTransformer({"image": StandardScaler()}).fit_transform(X)
+    MultimodalData(20 samples, image: (8, 8) float64, curve: (5,) float64)
+    >>> prep = ModalityTransformer({"image": make_pipeline(StandardScaler(), PCA(3))})
+    >>> prep.fit_transform(X)
+    MultimodalData(20 samples, image: (3,) float64, curve: (5,) float64)
+    >>> prep.inverse_transform(prep.transform(X))
+    MultimodalData(20 samples, image: (8, 8) float64, curve: (5,) float64)
+    >>> prep.set_params(image__pca__n_components=2, remainder="drop").fit_transform(X)
+    MultimodalData(20 samples, image: (2,) float64)
+    """
+
+    def __init__(self, transformers, remainder="passthrough"):
+        self.transformers = transformers
+        self.remainder = remainder
+
+    def fit(self, X, y=None, **params):
+        """Fit the transformers.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, or list of arrays of shape (n_samples, ...)
+            Modalities of the same samples. The names of those in a list are ``modality0``,
+            ``modality1``, ...
+        y : array-like of shape (n_samples, ...), default=None
+            Passed on to the transformers.
+        **params : dict
+            Metadata that the transformers request, if metadata routing is enabled.
+
+        Returns
+        -------
+        ModalityTransformer
+            The fitted transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If ``transformers`` names a modality that X does not have, X is one array, a
+            modality is missing in all samples, or a transformer changes the number of samples.
+        TypeError
+            If a transformer is none.
+        """
+        _raise_for_params(params, self, "fit")
+        self._fit_transform(X, y, process_routing(self, "fit", **params))
+        return self
+
+    def fit_transform(self, X, y=None, **params):
+        """Fit the transformers and transform the same samples.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, or list of arrays of shape (n_samples, ...)
+            Modalities of the same samples.
+        y : array-like of shape (n_samples, ...), default=None
+            Passed on to the transformers.
+        **params : dict
+            Metadata that the transformers request, if metadata routing is enabled.
+
+        Returns
+        -------
+        MultimodalData
+            The transformed modalities, without those that are dropped.
+        """
+        _raise_for_params(params, self, "fit_transform")
+        return self._fit_transform(X, y, process_routing(self, "fit_transform", **params))
+
+    def transform(self, X):
+        """Transform each modality.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, or list of arrays of shape (n_samples, ...)
+            The modalities of ``fit``, matched by name, those of a list by position; None for a
+            modality that is missing in all samples.
+
+        Returns
+        -------
+        MultimodalData
+            The transformed modalities, without those that are dropped.
+        """
+        check_is_fitted(self)
+        listed = list_modalities(self.modality_names_in_, self.modality_shapes_in_)
+        expected = f"ModalityTransformer was fitted on {listed}"
+        data = _read(X, list(self.modality_names_in_), expected)
+        check_samples(data, self.modality_shapes_in_, expected)
+        check_columns(data._columns, self._column_names, data.names, data.modality_shapes)
+        return MultimodalData(
+            {
+                name: None if data[name] is None else part.transform(data[name])
+                for name, part in self._parts.items()
+            }
+        )
+
+    @available_if(_all_parts_invert)
+    def inverse_transform(self, X):
+        """Undo ``transform``, where every transformer has an inverse.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, or list of arrays of shape (n_samples, ...)
+            Modalities as ``transform`` returns them, or the list that
+            :meth:`CausalPIMA.inverse_transform` returns; where there is one modality only, its
+            array.
+
+        Returns
+        -------
+        MultimodalData
+            The modalities in their first shapes and units. Those that were dropped are not there.
+        """
+        check_is_fitted(self)
+        names, shapes = list(self._parts), [part.shape_out for part in self._parts.values()]
+        expected = f"ModalityTransformer returns {list_modalities(names, shapes)}"
+        if len(names) == 1 and not is_several(X):
+            X = {names[0]: as_modality(X, names[0])}
+        data = _read(X, names, expected)
+        check_samples(data, shapes, expected)
+        return MultimodalData(
+            {
+                name: None if data[name] is None else part.inverse_transform(data[name])
+                for name, part in self._parts.items()
+            }
+        )
+
+    def get_feature_names_out(self, input_features=None):
+        """Return names of the columns of ``transform(X).to_flat()``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used; it is here since Pipeline passes the names of the step before.
+
+        Returns
+        -------
+        ndarray of str
+            The modality, ``__`` and what its transformer calls the column, such as
+            ``curve__pca0``; ``x0``, ``x1``, ... where it has no names.
+        """
+        check_is_fitted(self)
+        names = [name for part in self._parts.values() for name in part.column_names()]
+        return np.array(names, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Do nothing: whatever is asked for, ``transform`` returns a MultimodalData.
+
+        It is here so that the steps after this one can be set by ``Pipeline.set_output``.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            A table has no place for modalities of several axes, so this changes nothing.
+
+        Returns
+        -------
+        ModalityTransformer
+            The transformer itself.
+        """
+        known = ("default", "pandas", "polars")
+        if transform is not None and not (isinstance(transform, str) and transform in known):
+            raise ValueError(
+                f"transform is {transform!r}: expected 'default', 'pandas', 'polars' or None."
+            )
+        return self
+
+    def get_params(self, deep=True):
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Also return the transformers by name, and their parameters as ``<name>__<parameter>``.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        named = self.transformers if isinstance(self.transformers, Mapping) else {}
+        if not deep or not all(isinstance(name, str) for name in named):  # an error of fit
+            return params
+        for name, part in named.items():
+            params.setdefault(name, part)  # a name that clashes is an error of fit
+            if hasattr(part, "get_params") and not isinstance(part, type):
+                params.update({f"{name}__{key}": value for key, value in part.get_params().items()})
+        return params
+
+    def set_params(self, **params):
+        """Set parameters, or replace transformers by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Names as ``get_params`` returns them. The dict ``transformers`` that was given is not
+            changed. The name of a modality that it does not have is an error.
+
+        Returns
+        -------
+        ModalityTransformer
+            The transformer itself.
+        """
+        if "transformers" in params:  # first, for the other names are about the new ones
+            self.transformers = params.pop("transformers")
+        names = set(self.transformers) if isinstance(self.transformers, Mapping) else set()
+        replaced = {key: params.pop(key) for key in set(params) & names - {"remainder"}}
+        if replaced:
+            self.transformers = {**self.transformers, **replaced}
+        return super().set_params(**params)
+
+    @property
+    def named_transformers_(self):
+        """The fitted transformers, by attribute."""
+        return Bunch(**self.transformers_)
+
+    def get_metadata_routing(self):
+        """Return which metadata the transformers request.
+
+        Returns
+        -------
+        MetadataRouter
+            In the form that scikit-learn's routing wants.
+        """
+        router = MetadataRouter(owner=self)
+        for name, part in {**self.transformers, "remainder": self.remainder}.items():
+            if isinstance(part, str):
+                continue
+            callee = "fit_transform" if hasattr(part, "fit_transform") else "fit"
+            mapping = MethodMapping()
+            for caller in ("fit", "fit_transform"):
+                mapping.add(caller=caller, callee=callee)
+            router.add(method_mapping=mapping, **{name: part})
+        return router
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # a table does not say which modality is which
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _sk_visual_block_(self):
+        """Draw what a ColumnTransformer of the same parts draws."""
+        parts = getattr(self, "transformers_", self.transformers)
+        remainder = "drop" if hasattr(self, "transformers_") else self.remainder
+        columns = [(str(name), part, [name]) for name, part in parts.items()]
+        return ColumnTransformer(columns, remainder=remainder)._sk_visual_block_()
+
+    def _fit_transform(self, X, y, routed):
+        """Fit clones; set attributes only when all have been fitted."""
+        data = _read(X, None, None)
+        chosen = self._choose(data)
+        check_consistent_length(data, y)
+        parts, results = {}, {}
+        for name, transformer in chosen.items():
+            if isinstance(transformer, str) and transformer == "drop":
+                continue
+            params = routed.get(name if name in self.transformers else "remainder", {})
+            parts[name], results[name] = fit_part(name, transformer, data[name], y, params)
+        if not parts:
+            raise ValueError("all modalities are dropped: keep at least one.")
+        self._parts = parts
+        self.transformers_ = {
+            name: parts[name].transformer if name in parts else "drop" for name in chosen
+        }
+        self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
+        self.n_modalities_in_, self._column_names = len(data.names), data._columns
+        self.modality_names_in_ = np.array(data.names, dtype=object)
+        self.modality_shapes_in_ = data.modality_shapes
+        return MultimodalData(results)
+
+    def _choose(self, data):
+        """Return the transformer of each modality, after checks of the parameters."""
+        check_transformers(self.transformers, self.remainder, data.names)
+        for name, shape in zip(data.names, data.modality_shapes, strict=True):
+            if shape is None:
+                raise ValueError(
+                    f"modality {name!r} is None: in fit every modality is needed (for some samples "
+                    "at least; the others are NaN). Leave it out, or pass it."
+                )
+        return {name: self.transformers.get(name, self.remainder) for name in data.names}
+
+
+def _read(X, names, expected):
+    """Return several modalities in the order of ``names``, whatever is in them."""
+    if not is_several(X):
+        raise ValueError(
+            f"X is {describe(X)}, so one array: ModalityTransformer needs to know which modality "
+            "is which. Pass a mapping from names to arrays, a MultimodalData, or a list of arrays; "
+            "MultimodalData.from_flat(X, shapes, names) cuts a flat array."
+        )
+    data = read_several(X, names, expected)
+    if len(data) == 0:
+        raise ValueError("Found 0 samples while a minimum of 1 is required.")
+    return data

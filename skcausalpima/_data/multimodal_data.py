@@ -1,0 +1,354 @@
+"""MultimodalData: several arrays of the same samples, indexable by sample."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .arrays import (
+    as_modality,
+    check_shapes,
+    concatenate_rows,
+    describe,
+    flat_rows,
+    missing_rows,
+    refuse_containers,
+    stack_cells,
+)
+from .selection_keys import position, positions, row_key
+from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
+
+
+class MultimodalData:
+    """Several modalities of the same samples, in one container that can be split by sample.
+
+    scikit-learn's tools that split data (``train_test_split``, ``cross_val_score``,
+    ``GridSearchCV``, ...) take a bare list of two arrays for two samples. This container
+    has the shape ``(n_samples, n_modalities)`` and is indexed by sample, so that it goes through
+    all of them.
+
+    Parameters
+    ----------
+    arrays : sequence or mapping of array-likes, each of shape (n_samples, ...)
+        One array per modality, with at least two axes; the first one counts the samples. A
+        mapping gives the names, too. ``None`` stands for a modality that is missing in all
+        samples; a modality that is missing in some samples is NaN in all elements of those.
+        At least one array is needed. Arrays are not copied.
+    names : sequence of str, default=None
+        Names of the modalities; ``modality0``, ``modality1``, ... by default.
+
+    Attributes
+    ----------
+    arrays : tuple of (ndarray or None)
+        The modalities by position.
+    names : tuple of str
+        Their names.
+    modality_shapes : list of (tuple or None)
+        Shape of one sample of each modality; None where the modality is missing in all.
+    dtypes : tuple of (dtype or None)
+        The dtype of each modality.
+    shape : tuple
+        ``(n_samples, n_modalities)``.
+    ndim : int
+        Always 2.
+
+    Raises
+    ------
+    ValueError
+        If arrays differ in their numbers of samples or have fewer than two axes, if there is
+        none, if DataFrames differ in their indexes, or if names are not unique or not one per
+        array.
+    TypeError
+        If an array is sparse, an AnnData or a MuData, or a name not a string.
+
+    Notes
+    -----
+    ``X["image"]`` is the array of a modality. ``X[i]``, ``X[rows]`` and ``X[rows, ...]``, with an
+    integer, a slice, integers or a boolean mask, are the MultimodalData of these samples (``X[i]``
+    of one sample, so that it can be given to ``predict``). ``X[:, columns]``, with
+    positions, names, a slice or a mask, is the MultimodalData of these modalities. Slices are
+    views wherever NumPy's are. DataFrames become arrays, but the names of their columns are
+    remembered: an estimator refuses columns in another order than in its ``fit``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skcausalpima import MultimodalData
+    >>> X = MultimodalData([np.zeros((8, 4, 4)), np.ones((8, 5))], names=["image", "curve"])
+    >>> X
+    MultimodalData(8 samples, image: (4, 4) float64, curve: (5,) float64)
+    >>> train, test = train_test_split(X, random_state=0)
+    >>> train.shape, test["curve"].shape
+    ((6, 2), (2, 5))
+    """
+
+    def __init__(self, arrays: Sequence | Mapping, names: Sequence[str] | None = None) -> None:
+        if sparse.issparse(arrays):  # before Mapping: a dok_array is a dict
+            raise TypeError("arrays is one sparse array: pass a sequence of dense arrays.")
+        refuse_containers(arrays, "arrays")
+        if isinstance(arrays, Mapping):
+            if names is not None:
+                raise TypeError("names is given twice: arrays is a mapping and names is not None.")
+            arrays, names = list(arrays.values()), list(arrays)
+        elif not isinstance(arrays, Sequence) or isinstance(arrays, (str, bytes)):
+            raise TypeError(
+                f"arrays is {describe(arrays)}: pass a sequence with one array per modality, "
+                "or a mapping from names to arrays."
+            )
+        if names is None:
+            names = [f"modality{k}" for k in range(len(arrays))]
+        self.names: tuple[str, ...] = _check_names(names, len(arrays))
+        self.arrays: tuple[np.ndarray | None, ...] = tuple(
+            None if array is None else as_modality(array, name)
+            for array, name in zip(arrays, self.names, strict=True)
+        )
+        self._n_samples = _common_n_samples(self.arrays, self.names)
+        check_same_rows(arrays, self.names)
+        self._columns: tuple[Columns, ...] = tuple(map(column_names, arrays))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._n_samples, len(self.names)
+
+    @property
+    def ndim(self) -> int:
+        return 2
+
+    @property
+    def modality_shapes(self) -> list[tuple[int, ...] | None]:
+        return [None if array is None else array.shape[1:] for array in self.arrays]
+
+    @property
+    def dtypes(self) -> tuple[np.dtype | None, ...]:
+        return tuple(None if array is None else array.dtype for array in self.arrays)
+
+    def __len__(self) -> int:
+        return self._n_samples
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self.arrays[position(key, self.names)]
+        if isinstance(key, tuple) and len(key) != 2:
+            raise IndexError(
+                f"X takes at most two indices, X[rows, columns], got {len(key)}; X[name][...] goes "
+                "on into one modality"
+            )
+        rows, columns = key if isinstance(key, tuple) else (key, Ellipsis)
+        chosen = positions(columns, self.names)
+        rows = row_key(rows, self._n_samples)
+        arrays = [self.arrays[k] for k in chosen]
+        return MultimodalData(
+            [None if array is None else array[rows] for array in arrays],
+            [self.names[k] for k in chosen],
+        )._with_columns([self._columns[k] for k in chosen])
+
+    def _with_columns(self, columns: Sequence[Columns]) -> MultimodalData:
+        """Set the names of the columns that the modalities had as DataFrames."""
+        self._columns = tuple(columns)
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise TypeError(
+            "MultimodalData is not converted to one array silently: use X.to_flat() for an array "
+            "of shape (n_samples, total width), or X[name] for one modality."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MultimodalData):
+            return NotImplemented
+        if self.names != other.names or self.shape != other.shape:
+            return False
+        return all(map(_same_values, self.arrays, other.arrays))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = [f"{name}: {text}" for name, text in self._summary()]
+        plural = "" if self._n_samples == 1 else "s"
+        return f"MultimodalData({', '.join([f'{self._n_samples} sample{plural}', *parts])})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+            for name, text in self._summary()
+        )
+        plural = "" if self._n_samples == 1 else "s"
+        caption = f"<caption>MultimodalData, {self._n_samples} sample{plural}</caption>"
+        return f"<table>{caption}{rows}</table>"
+
+    def _summary(self) -> list[tuple[str, str]]:
+        """Return name and description of each modality."""
+        lines = []
+        for name, array in zip(self.names, self.arrays, strict=True):
+            text = "missing" if array is None else f"{array.shape[1:]} {array.dtype}"
+            n_missing = 0 if array is None else int(missing_rows(array).sum())
+            lines.append((name, f"{text}, {n_missing} missing" if n_missing else text))
+        return lines
+
+    def to_flat(self) -> np.ndarray:
+        """Return all modalities side by side, as one array.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, total width)
+            The flattened modalities in order; the inverse is
+            ``MultimodalData.from_flat(flat, X.modality_shapes, X.names)``.
+        """
+        for name, array in zip(self.names, self.arrays, strict=True):
+            if array is None:
+                raise ValueError(
+                    f"modality {name!r} is None, so its width is unknown: drop it, or give an "
+                    "array of NaN in its place."
+                )
+            if array.dtype.kind not in "buifc":
+                raise TypeError(
+                    f"modality {name!r} has dtype {array.dtype}: only numbers can be put side "
+                    "by side in one array."
+                )
+        return np.concatenate([flat_rows(array) for array in self.arrays], axis=1)
+
+    @classmethod
+    def from_flat(
+        cls, flat: Any, shapes: Sequence, names: Sequence[str] | None = None
+    ) -> MultimodalData:
+        """Cut one array into modalities.
+
+        Parameters
+        ----------
+        flat : array-like of shape (n_samples, total width)
+            The flattened modalities side by side.
+        shapes : sequence of (tuple of int or int)
+            Shape of one sample of each modality.
+        names : sequence of str, default=None
+            Names of the modalities.
+
+        Returns
+        -------
+        MultimodalData
+            Views of ``flat``.
+        """
+        columns, flat = column_names(flat), as_modality(flat, "flat")
+        shapes = check_shapes(shapes)
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        if flat.ndim != 2 or flat.shape[1] != ends[-1]:
+            raise ValueError(
+                f"X has shape {flat.shape}, but the modality shapes {shapes} add up to "
+                f"{ends[-1]} columns: pass a 2-D array of that width, or other shapes."
+            )
+        blocks = np.split(flat, ends[:-1], axis=1)
+        arrays = [
+            block.reshape(len(flat), *shape) for block, shape in zip(blocks, shapes, strict=True)
+        ]
+        return cls(arrays, names)._with_columns(split_columns(columns, shapes))
+
+    @classmethod
+    def from_frame(cls, frame: Any) -> MultimodalData:
+        """Read a pandas DataFrame.
+
+        Parameters
+        ----------
+        frame : DataFrame of n_samples rows
+            Either with two levels of columns (modality, element), or with one column per
+            modality whose cells are arrays of one shape (or numbers). A cell that is empty
+            (None, NaN, NA) is a missing modality.
+
+        Returns
+        -------
+        MultimodalData
+            One modality per column, or per entry of the first level; None for a column whose
+            cells are all empty.
+        """
+        if isinstance(frame, type) or not hasattr(frame, "columns"):
+            refuse_containers(frame, "frame")
+            raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
+        if frame.columns.nlevels > 2:
+            raise ValueError(
+                f"frame has {frame.columns.nlevels} levels of columns: expected one or two, "
+                "(modality, element)."
+            )
+        if frame.columns.nlevels == 2:
+            names = list(dict.fromkeys(frame.columns.get_level_values(0)))
+            return cls([frame[name] for name in names], names)
+        names = _check_names(frame.columns, frame.shape[1])
+        return cls([stack_cells(frame[name], name) for name in names], names)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[MultimodalData]) -> MultimodalData:
+        """Put the samples of several containers one after another.
+
+        Parameters
+        ----------
+        parts : sequence of MultimodalData
+            Containers of the same modalities (matched by name, in the order of the first one).
+
+        Returns
+        -------
+        MultimodalData
+            A modality that is None in some of the parts is NaN there.
+        """
+        parts = _check_parts(parts)
+        names = parts[0].names
+        for part in parts:
+            if set(part.names) != set(names):
+                raise ValueError(
+                    f"all parts must have the modalities {list(names)}, got {list(part.names)}."
+                )
+        arrays = [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names]
+        columns = zip(*(part[:, list(names)]._columns for part in parts), strict=True)
+        return cls(arrays, names)._with_columns(list(map(common_columns, columns, names)))
+
+
+def _check_parts(parts: Any) -> list[MultimodalData]:
+    """Return the containers that are to be put one after another."""
+    expected = "expected a sequence of MultimodalData"
+    refuse_containers(parts, "parts")
+    try:
+        parts = list(parts)
+    except TypeError as error:
+        raise TypeError(f"parts is {describe(parts)}: {expected}.") from error
+    if not parts:
+        raise ValueError("parts is empty: pass at least one MultimodalData.")
+    for part in parts:
+        if not isinstance(part, MultimodalData):
+            raise TypeError(f"parts holds {describe(part)}: {expected}.")
+    return parts
+
+
+def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
+    expected = "expected a sequence with one name per modality"
+    if isinstance(names, str):
+        raise TypeError(f"names is {names!r}: {expected}.")
+    try:
+        names = tuple(names)
+    except TypeError as error:
+        raise TypeError(f"names is {describe(names)}: {expected}.") from error
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"names of modalities must be strings, got {name!r}.")
+    if len(names) != n_modalities:
+        raise ValueError(f"expected {n_modalities} names, one per array, got {list(names)}.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"names of modalities must be unique, got {list(names)}.")
+    return tuple(str(name) for name in names)
+
+
+def _common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
+    counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
+    if not counts:
+        raise ValueError("there is no modality: pass at least one array that is not None.")
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
+    return next(iter(counts.values()))
+
+
+def _same_values(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    numbers = first.dtype.kind in "fc" and second.dtype.kind in "fc"
+    return np.array_equal(first, second, equal_nan=numbers)

@@ -1,0 +1,252 @@
+"""Scaling of the modalities: centring per element, one scale per modality or per element."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arrays import flat_rows, row_blocks
+from .validation import Modalities
+
+#: Largest size of values (and inverse of the smallest) that may go without scaling.
+MAX_UNSCALED = 1e6
+
+SCALES = ("modality", "feature", None)
+
+
+@dataclass(frozen=True)
+class ModalityScaler:
+    r"""The affine map :math:`(x - \mathrm{centre}) / \mathrm{factor}` of each modality.
+
+    Parameters
+    ----------
+    centre : tuple of ndarray of shape (*shape), dtype float64
+        Taken from each element.
+    factor : tuple of (ndarray of shape (*shape) or float)
+        The scale of each element, or of the whole modality; positive.
+    """
+
+    centre: tuple[np.ndarray, ...]
+    factor: tuple[np.ndarray | float, ...]
+
+    @classmethod
+    def fit(
+        cls, modalities: Modalities, scale: Any, sample_weight: np.ndarray | None = None
+    ) -> ModalityScaler:
+        """Find centres and factors from the observed samples.
+
+        Parameters
+        ----------
+        modalities : Modalities
+            The training data; no array may be None.
+        scale : {"modality", "feature", None}, or a sequence or mapping of these
+            ``"modality"``: elements are centred and the modality has the mean variance 1.
+            ``"feature"``: each element has mean 0 and variance 1. None: nothing is changed.
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Nonnegative weights.
+
+        Returns
+        -------
+        ModalityScaler
+            The factor of what does not vary is 1.
+        """
+        centres, factors = [], []
+        weights = np.ones(modalities.n_samples) if sample_weight is None else sample_weight
+        for k, word in enumerate(resolve_scale(scale, modalities.names)):
+            shape = modalities.shapes[k]
+            if word is None:
+                centre, factor = np.zeros(shape), 1.0
+                _check_magnitude(modalities.arrays[k], modalities.names[k])
+            else:
+                flat = flat_rows(modalities.arrays[k])
+                centre, spread = _moments(flat, np.asarray(weights) * modalities.observed[k])
+                factor = _factor(spread, word)
+                _check_finite(factor, modalities.names[k])
+            centres.append(np.reshape(centre, shape))
+            factors.append(factor if np.ndim(factor) == 0 else np.reshape(factor, shape))
+        return cls(tuple(centres), tuple(factors))
+
+    def transform(self, modalities: Modalities) -> list[np.ndarray]:
+        """Return each modality scaled, flat and in its storage dtype; missing samples are 0.
+
+        Parameters
+        ----------
+        modalities : Modalities
+            Data of the fitted shapes.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, width)
+            New memory, also where nothing is scaled.
+        """
+        scaled = []
+        for k, array in enumerate(modalities.arrays):
+            if array is None:
+                width = modalities.widths[k]
+                scaled.append(np.zeros((modalities.n_samples, width), dtype=modalities.dtype))
+                continue
+            flat = flat_rows(array)
+            out = np.empty_like(flat)
+            for rows in row_blocks(*flat.shape):
+                with np.errstate(over="ignore"):  # inf, which callers check
+                    out[rows] = (flat[rows] - self.centre[k].ravel()) / np.ravel(self.factor[k])
+            out[~modalities.observed[k]] = 0.0
+            scaled.append(out)
+        return scaled
+
+    def inverse_transform(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return scaled arrays in the original shapes and units.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray of shape (..., width)
+            One per modality, with any number of leading axes.
+
+        Returns
+        -------
+        list of ndarray of shape (..., *shape)
+            Each in the dtype of the array given.
+        """
+        restored = []
+        for array, centre, factor in zip(arrays, self.centre, self.factor, strict=True):
+            flat = array.reshape(-1, centre.size)
+            out = np.empty_like(flat)
+            for rows in row_blocks(*flat.shape):
+                with np.errstate(over="ignore", invalid="ignore"):  # inf, which callers check
+                    out[rows] = flat[rows] * np.ravel(factor) + centre.ravel()
+            restored.append(out.reshape(*array.shape[:-1], *centre.shape))
+        return restored
+
+    def log_jacobian(self, observed: np.ndarray) -> np.ndarray:
+        """Return what turns log-densities of scaled data into those of the data in user's units.
+
+        Parameters
+        ----------
+        observed : ndarray of shape (n_modalities, n_samples), dtype bool
+            Which modalities of which samples count.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Minus the sum of the logarithms of the factors of all observed elements: add it.
+        """
+        per_modality = [
+            -np.log(np.broadcast_to(factor, centre.shape)).sum()
+            for factor, centre in zip(self.factor, self.centre, strict=True)
+        ]
+        return np.array(per_modality) @ observed.astype(np.float64)
+
+
+def resolve_scale(scale: Any, names: Sequence[str]) -> list[str | None]:
+    """Return one word per modality.
+
+    Parameters
+    ----------
+    scale : {"modality", "feature", None}, or a sequence or mapping of these
+        One word for all, one per modality in order, or one per name.
+    names : sequence of str
+        Names of the modalities.
+
+    Returns
+    -------
+    list of (str or None)
+        In the order of ``names``.
+    """
+    if scale is None or isinstance(scale, str):
+        words = [scale] * len(names)
+    elif isinstance(scale, Mapping):
+        if set(scale) != set(names):
+            raise ValueError(
+                f"scale must have one entry for each of the modalities {list(names)}, got the "
+                f"names {list(scale)}."
+            )
+        words = [scale[name] for name in names]
+    elif isinstance(scale, (Sequence, np.ndarray)):
+        words = list(scale)
+    else:
+        raise TypeError(f"scale must be one of {SCALES}, or one of these per modality: {scale!r}.")
+    if len(words) != len(names):
+        raise ValueError(f"scale must have one entry per modality, {len(names)}, got {len(words)}.")
+    for word in words:
+        if not (word is None or (isinstance(word, str) and word in SCALES)):
+            raise ValueError(
+                f"scale must be one of {SCALES}, or one of these per modality, got {word!r}."
+            )
+    return words
+
+
+def _check_magnitude(array: np.ndarray, name: str) -> None:
+    """Raise where numbers that nothing scales would under- or overflow in training."""
+    largest = max(float(array.max()), -float(array.min()))
+    if largest > MAX_UNSCALED or 0 < largest < 1 / MAX_UNSCALED:
+        raise ValueError(
+            f"modality {name!r} has values of up to {largest:.3g} in size, which scale=None leaves "
+            f"as they are: expected a size between {1 / MAX_UNSCALED:g} and {MAX_UNSCALED:g}. Use "
+            "scale='modality', or change the unit."
+        )
+
+
+def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weighted mean and standard deviation of each column, in float64 and two passes.
+
+    The standard deviation of a column that varies by no more than rounding is 0.
+    """
+    width = flat.shape[1]
+    total = weights.sum()
+    if total <= 0:
+        return np.zeros(width), np.zeros(width)
+    sums, largest = np.zeros(width), 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
+        for rows in row_blocks(*flat.shape):
+            block = flat[rows].astype(np.float64)
+            sums += weights[rows] @ block
+            largest = max(largest, float(block.max()), -float(block.min()))
+    mean = sums / total
+    if not np.isfinite(mean).all():
+        return mean, np.full(width, np.inf)
+    # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
+    unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
+    first, second = np.zeros(width), np.zeros(width)
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
+        for rows in row_blocks(*flat.shape):
+            centred = (flat[rows] - mean) / unit
+            first += weights[rows] @ centred
+            second += weights[rows] @ np.square(centred)
+    if not np.isfinite(second).all():
+        return mean, np.full(width, np.inf)
+    shift = first / total  # what rounding left in the mean
+    variance = np.maximum(second / total - shift**2, 0.0)
+    mean = mean + shift * unit
+    variance[variance <= (_rounding(flat) * np.abs(mean) / unit) ** 2] = 0.0
+    return mean, np.sqrt(variance) * unit
+
+
+def _rounding(flat: np.ndarray) -> float:
+    """Return the standard deviation, relative to the mean, that rounding alone can cause.
+
+    In the data, a few units in the last place; in the two passes, n * eps for the mean, of which
+    the second pass corrects all but a share n * eps in the variance. (scikit-learn's
+    _is_constant_feature does not correct, and has n * eps.)
+    """
+    eps = np.finfo(np.float64).eps
+    return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (flat.shape[0] * eps) ** 1.5)
+
+
+def _factor(spread: np.ndarray, word: str) -> np.ndarray | float:
+    """Return the divisor from the standard deviations; 1 where nothing varies."""
+    if word == "feature":
+        return np.where(spread > 0, spread, 1.0)
+    largest = spread.max()
+    if largest == 0 or not np.isfinite(largest):
+        return 1.0 if largest == 0 else float(largest)
+    return float(largest * np.sqrt(np.mean(np.square(spread / largest))))
+
+
+def _check_finite(factor: np.ndarray | float, name: str) -> None:
+    if not np.isfinite(factor).all():
+        raise ValueError(
+            f"the values of modality {name!r} are too large for float64 arithmetic: rescale it."
+        )

@@ -1,0 +1,143 @@
+"""What names the rows and columns of DataFrames: the same rows together, the columns of ``fit``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._warnings import warn_caller
+
+Columns = tuple[str, ...] | None
+"""Names of the elements of a sample; None where nothing names them but their numbers."""
+
+
+def column_names(table: Any) -> Columns:
+    """Return the names of a DataFrame's columns, None where it is none or has only numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skcausalpima._data.table_labels import column_names
+    >>> column_names(pd.DataFrame({"a": [1], "b": [2]}))
+    ('a', 'b')
+    >>> column_names(pd.DataFrame([[1, 2]]))
+    """
+    if not hasattr(table, "columns") or not hasattr(table, "__array__"):
+        return None
+    names = tuple(map(str, table.columns))
+    return None if names == _numbers(len(names)) else names
+
+
+def _numbers(width: int) -> tuple[str, ...]:
+    """Return the names of columns that have none."""
+    return tuple(map(str, range(width)))
+
+
+def check_same_rows(tables: Sequence[Any], names: Sequence[str]) -> None:
+    """Check that all DataFrames among the modalities have the same index."""
+    indexes = {
+        name: table.index
+        for name, table in zip(names, tables, strict=True)
+        if hasattr(table, "iloc")
+    }
+    first = next(iter(indexes), None)
+    for name, index in indexes.items():
+        if index.equals(indexes[first]):
+            continue
+        other = index.difference(indexes[first], sort=False)
+        if len(other) == 0:
+            raise ValueError(
+                f"modality {name!r} has the rows of {first!r} in another order: a sample is one "
+                "row of each modality. Align them with frame.loc[other.index]."
+            )
+        raise ValueError(
+            f"modality {name!r} has other rows than {first!r}, such as {other[0]!r}: a sample is "
+            "one row of each modality. Align them with frame.loc[other.index] (or reindex, whose "
+            "rows of NaN are missing), or use frame.reset_index(drop=True) on each if they go "
+            "together as they are."
+        )
+
+
+def split_columns(columns: Columns, shapes: Sequence[tuple[int, ...]]) -> list[Columns]:
+    """Cut the names of a flat table's columns into those of its modalities."""
+    if columns is None:
+        return [None] * len(shapes)
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    return [columns[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def check_columns(
+    columns: Sequence[Columns],
+    fitted: Sequence[Sequence[str] | None],
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...] | None],
+    *,
+    warn: bool = True,
+) -> None:
+    """Check that columns are those of ``fit``, in their order.
+
+    Parameters
+    ----------
+    columns, fitted : sequence of (tuple of str or None)
+        Names of the columns of each modality, now and in ``fit``.
+    names : sequence of str
+        Names of the modalities.
+    shapes : sequence of (tuple of int or None)
+        Shape of a sample of each, as in ``fit``; None where it is missing.
+    warn : bool, default=True
+        Whether to warn where only one of the two has names.
+    """
+    for name, now, before, shape in zip(names, columns, fitted, shapes, strict=True):
+        if shape is None:
+            continue
+        numbers = _numbers(math.prod(shape))
+        one, other = now or numbers, tuple(before or numbers)
+        if one == other:
+            continue
+        if sorted(one) == sorted(other):
+            place = next(k for k in range(len(one)) if one[k] != other[k])
+            raise ValueError(
+                f"modality {name!r} has its columns in another order than in fit: column {place} "
+                f"is {one[place]!r}, but was {other[place]!r}. Put them in order, with "
+                "frame[columns of fit]."
+            )
+        if now and before:
+            raise ValueError(
+                f"modality {name!r} has other columns than in fit: it has the columns "
+                f"{_listed(one, other)} that fit has not seen, and lacks {_listed(other, one)}."
+            )
+        if warn:
+            has, had = ("names", "none") if now else ("no names", "some")
+            warn_caller(
+                f"modality {name!r} has {has} of columns, but in fit it had {had}: that they are "
+                "the same columns in the same order cannot be checked.",
+            )
+
+
+def _listed(some: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return the first names that are not among the others."""
+    return sorted(set(some) - set(others))[:5]
+
+
+def common_columns(columns: Sequence[Columns], name: str) -> Columns:
+    """Return the columns that the parts of a modality share; None are any."""
+    found = list(dict.fromkeys(names for names in columns if names is not None))
+    if len(found) > 1:
+        raise ValueError(
+            f"modality {name!r} has other columns, or columns in another order, in some parts: "
+            f"{list(found[0])[:5]} and {list(found[1])[:5]}."
+        )
+    return found[0] if found else None
+
+
+def check_node_columns(table: Any, names: Sequence[str], argument: str) -> None:
+    """Check that a DataFrame whose columns are the nodes has them in their order."""
+    columns = list(getattr(table, "columns", []))
+    if len(columns) > 1 and set(columns) == set(names) and columns != list(names):
+        raise ValueError(
+            f"{argument} has the columns {columns}, but the nodes are {list(names)}: put them in "
+            "this order."
+        )

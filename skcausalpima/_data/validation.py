@@ -1,0 +1,384 @@
+"""The one input gate: whatever the user passes becomes named, checked arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from .arrays import (
+    as_modality,
+    check_observed,
+    check_shapes,
+    describe,
+    flat_rows,
+    missing_samples,
+    refuse_containers,
+    stored,
+    without_gradients,
+    without_missing,
+)
+from .multimodal_data import MultimodalData
+from .table_labels import check_columns, column_names, split_columns
+
+BARE_LIST_ADVICE = (
+    "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
+    "samples: wrap the modalities in MultimodalData([...]) there."
+)
+
+
+@dataclass(frozen=True)
+class Modalities:
+    """Checked modalities of the same samples.
+
+    Parameters
+    ----------
+    arrays : tuple of (ndarray of shape (n_samples, *shape) or None)
+        Finite float32 or float64 arrays in C order; read-only, since they may be the caller's own
+        memory. Missing samples are 0. None where a modality is missing in all samples.
+    observed : ndarray of shape (n_modalities, n_samples), dtype bool
+        False where a sample's modality is missing.
+    names : tuple of str
+        Names of the modalities.
+    shapes : tuple of tuple of int
+        Shape of one sample of each modality.
+    dtype : dtype
+        The dtype to compute in: that of the floating modalities.
+    n_samples : int
+        The number of samples.
+    """
+
+    arrays: tuple[np.ndarray | None, ...]
+    observed: np.ndarray
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: np.dtype
+    n_samples: int
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The number of elements of one sample of each modality."""
+        return tuple(int(np.prod(shape)) for shape in self.shapes)
+
+    def take(self, rows: np.ndarray) -> Modalities:
+        """Return the samples with the given numbers, as often as they are given."""
+        arrays = tuple(None if array is None else array[rows] for array in self.arrays)
+        return replace(self, arrays=arrays, observed=self.observed[:, rows], n_samples=len(rows))
+
+
+def read_modalities(
+    estimator: BaseEstimator, X: Any, *, modality_shapes: Any = None, reset: bool
+) -> Modalities:
+    """Check the input of an estimator's method.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With ``reset`` it gets ``n_features_in_``, ``n_modalities_in_``, ``modality_names_in_``,
+        ``modality_shapes_in_`` and, for a DataFrame, ``feature_names_in_``; else X is checked
+        against them.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        See the estimator.
+    modality_shapes : sequence of (tuple of int or int), default=None
+        Shapes of the modalities in a flat 2-D array.
+    reset : bool
+        True in ``fit``, False in all other methods.
+
+    Returns
+    -------
+    Modalities
+        Never written into the caller's memory.
+    """
+    shapes = None if modality_shapes is None else check_shapes(modality_shapes)
+    several = is_several(X)
+    if several:
+        names = None if reset else list(estimator.modality_names_in_)
+        data = read_several(X, names, None if reset else _fitted_on(estimator))
+        form = "several" if data.shape[1] > 1 else "single"
+    else:
+        data, form = _read_array(estimator, X, shapes, reset)
+    if reset:
+        _check_fit(data, shapes)
+    else:
+        bare = BARE_LIST_ADVICE if several and isinstance(X, (list, tuple)) else ""
+        check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
+        fitted = getattr(estimator, "_column_names", data._columns)  # an older file has none
+        # scikit-learn has warned where one table has names and the other has not.
+        check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
+    modalities = _checked(estimator, data, reset)
+    if reset:
+        _remember(estimator, modalities, form, several)
+        _remember_columns(estimator, data, several)
+    return modalities
+
+
+def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
+    """Check data on which a fitted estimator is to be trained further.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator; X is checked against it.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        See the estimator.
+
+    Returns
+    -------
+    Modalities
+        What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
+    """
+    stated, fitted = estimator.modality_shapes, [tuple(s) for s in estimator.modality_shapes_in_]
+    if stated is not None and check_shapes(stated) != fitted:
+        raise ValueError(
+            f"warm_start=True continues the last fit, but modality_shapes is now {stated}, not "
+            f"{fitted}: set it back, or set warm_start=False to start afresh."
+        )
+    modalities = read_modalities(estimator, X, reset=False)
+    _check_n_samples(modalities.n_samples)
+    check_observed(modalities.observed, modalities.names)
+    return modalities
+
+
+def write_modalities(
+    estimator: BaseEstimator, arrays: Sequence[np.ndarray]
+) -> list[np.ndarray] | np.ndarray:
+    """Return modalities in the form in which the estimator got its input in ``fit``.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator.
+    arrays : sequence of ndarray of shape (n_samples, *shape)
+        One array per modality.
+
+    Returns
+    -------
+    list of ndarray, or ndarray
+        A list in the order of ``modality_names_in_``; one array if the estimator was fitted on
+        one modality; an array of shape (n_samples, n_features_in_) if it was fitted on a flat one.
+    """
+    if estimator._input_form == "flat":
+        return np.concatenate([flat_rows(array) for array in arrays], axis=1)
+    return arrays[0] if estimator._input_form == "single" else list(arrays)
+
+
+def is_several(X: Any) -> bool:
+    """Say whether X holds modalities; if not, it is one array.
+
+    A list is one array, as scikit-learn takes it, unless an element has two axes or is None.
+    """
+    refuse_containers(X, "X")
+    if sparse.issparse(X):  # before Mapping: a dok_array is a dict
+        return False
+    if isinstance(X, (MultimodalData, Mapping)):
+        return True
+    if not isinstance(X, (list, tuple)):
+        return False
+    if len(X) == 0:
+        raise ValueError("X is an empty list: pass one array per modality, or one array.")
+    dims = [getattr(element, "ndim", None) for element in X]
+    some_absent = any(element is None for element in X)
+    return some_absent or any(isinstance(ndim, int) and ndim >= 2 for ndim in dims)
+
+
+def read_several(X: Any, names: list[str] | None, expected: str | None) -> MultimodalData:
+    """Return several modalities in the order of ``names``, or as they come if that is None.
+
+    ``expected`` says in words what they must agree with, for messages.
+    """
+    if isinstance(X, (list, tuple)) and len(X) == 1:
+        raise ValueError(
+            f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
+            f"array itself. {BARE_LIST_ADVICE}"
+        )
+    named = not isinstance(X, (list, tuple))
+    if names is not None and not named and len(names) != len(X):
+        raise ValueError(
+            f"X is a list of {len(X)} modalities, but {expected}: pass one array per "
+            f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
+        )
+    data = X if isinstance(X, MultimodalData) else MultimodalData(X, None if named else names)
+    if names is None or not named:
+        return data
+    if set(data.names) != set(names):
+        raise ValueError(
+            f"X has the modalities {list(data.names)}, but {expected}: pass all of "
+            "these names and no other (None for a modality that is missing)."
+        )
+    return data[:, names]
+
+
+def _read_array(
+    estimator: BaseEstimator, X: Any, shapes: list[tuple[int, ...]] | None, reset: bool
+) -> tuple[MultimodalData, str]:
+    """Return the modalities in one array and the form of it."""
+    if not reset and estimator._input_form == "flat":
+        shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
+    names = None if reset else list(estimator.modality_names_in_)
+    columns, X = column_names(X), _as_one_array(X)
+    ndim = getattr(X, "ndim", 0)
+    if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
+        raise ValueError(
+            f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
+            "array per modality, a mapping, or a MultimodalData."
+        )
+    if ndim > 2:
+        data = MultimodalData([X], names)
+        if not reset:
+            check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
+        _validated(estimator, flat_rows(data.arrays[0]), reset)
+        return data, "single"
+    flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
+    if shapes is None:
+        return MultimodalData([flat], names)._with_columns([columns]), "single"
+    data = MultimodalData.from_flat(flat, shapes, names)
+    return data._with_columns(split_columns(columns, shapes)), "flat"
+
+
+def _as_one_array(X: Any) -> Any:
+    """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
+    if hasattr(X, "detach"):
+        return as_modality(X, "X") if X.ndim > 1 else without_gradients(X, "X")
+    if isinstance(X, np.ndarray):
+        return as_modality(X, "X") if np.ma.is_masked(X) else X
+    if not isinstance(X, (list, tuple)):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "X is a list whose entries differ in shape, so it is not one array, and a list of "
+            "modalities has only arrays with at least two axes, (n_samples, ...): use "
+            "array.reshape(-1, 1) for a modality of one number per sample."
+        ) from error
+
+
+def _validated(
+    estimator: BaseEstimator, X: Any, reset: bool, allow_nan: bool = False
+) -> np.ndarray:
+    """Let scikit-learn check a 2-D array, with its own messages."""
+    try:
+        return validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype="numeric",
+            ensure_min_samples=2 if reset else 1,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+        )
+    except OverflowError as error:
+        raise ValueError(f"X holds a number beyond those of a float: {error}") from error
+
+
+def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
+    """Check what a fit needs: two samples, and elements in every modality."""
+    _check_n_samples(len(data))
+    for name, shape in zip(data.names, data.modality_shapes, strict=True):
+        if shape is None:
+            raise ValueError(
+                f"modality {name!r} is None: in fit every modality is needed (for some samples at "
+                "least; the others are NaN). Leave it out, or pass it."
+            )
+        if 0 in shape:
+            raise ValueError(
+                f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
+            )
+    if shapes is not None and shapes != data.modality_shapes:
+        raise ValueError(
+            f"X has modalities of the shapes {data.modality_shapes}, but modality_shapes says "
+            f"{shapes}: make them agree, or leave modality_shapes at None (it is for flat arrays)."
+        )
+
+
+def _check_n_samples(n: int) -> None:
+    """Check that there are two samples."""
+    if n < 2:
+        raise ValueError(
+            f"Found {n} sample(s), n_samples={n}, while a minimum of 2 is required to fit."
+        )
+
+
+def check_samples(
+    data: MultimodalData, shapes: Sequence[tuple[int, ...]], expected: str, advice: str = ""
+) -> None:
+    """Check that there are samples, and that they have the shapes which ``expected`` speaks of."""
+    if len(data) < 1:
+        raise ValueError("Found 0 samples while a minimum of 1 is required.")
+    for name, shape, fitted in zip(data.names, data.modality_shapes, shapes, strict=True):
+        if shape is not None and shape != tuple(fitted):
+            raise ValueError(
+                f"modality {name!r} has samples of shape {shape}, but {expected}: expected an "
+                f"array of shape (n_samples, {', '.join(map(str, fitted))}). {advice}".rstrip()
+            )
+
+
+def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Modalities:
+    """Convert all arrays and find the missing samples."""
+    observed = np.zeros((data.shape[1], len(data)), dtype=bool)
+    arrays: list[np.ndarray | None] = []
+    for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
+        if array is not None:
+            clean = stored(array, name)
+            missing = missing_samples(clean, name)
+            clean = without_missing(clean, missing)
+            observed[k] = ~missing
+            array = clean
+        arrays.append(array)
+    if reset:
+        check_observed(observed, data.names)
+    shapes = data.modality_shapes if reset else estimator.modality_shapes_in_
+    return Modalities(
+        tuple(arrays),
+        observed,
+        data.names,
+        tuple(tuple(shape) for shape in shapes),
+        _compute_dtype(data.arrays, arrays),
+        len(data),
+    )
+
+
+def _compute_dtype(
+    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
+) -> np.dtype:
+    """Return the dtype of the floating modalities, or of all if none is floating."""
+    pairs = [(g, k) for g, k in zip(given, kept, strict=True) if k is not None]
+    floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
+    return np.result_type(*(floating or [k.dtype for _, k in pairs]))
+
+
+def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bool) -> None:
+    """Set the attributes that describe the input of ``fit``."""
+    estimator.n_features_in_ = sum(data.widths)
+    estimator.n_modalities_in_ = len(data.names)
+    estimator.modality_names_in_ = np.array(data.names, dtype=object)
+    estimator.modality_shapes_in_ = list(data.shapes)
+    estimator._input_form = form
+
+
+def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
+    """Set the names of the columns of the DataFrames that ``fit`` was given."""
+    estimator._column_names = [None if names is None else list(names) for names in data._columns]
+    if not several:  # scikit-learn has set them
+        return
+    if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
+        del estimator.feature_names_in_
+    if len(data.names) == 1 and data._columns[0] is not None:
+        estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
+
+
+def _fitted_on(estimator: BaseEstimator) -> str:
+    """Say what the estimator was fitted on."""
+    listed = list_modalities(estimator.modality_names_in_, estimator.modality_shapes_in_)
+    return f"{type(estimator).__name__} was fitted on {listed}"
+
+
+def list_modalities(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> str:
+    """List modalities with their shapes."""
+    listed = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes, strict=True))
+    noun = "modality" if len(names) == 1 else "modalities"
+    return f"{len(names)} {noun} ({listed})"

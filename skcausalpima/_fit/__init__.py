@@ -1,0 +1,4 @@
+"""One whole fit: initialize, train, select the graph; once or from several seeds.
+
+Imports ``_initialization`` and what lies below it.
+"""

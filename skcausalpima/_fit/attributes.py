@@ -1,0 +1,56 @@
+"""What a run leaves behind, as attributes of the estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._inference.attributes import (
+    full_covariances,
+    graph_and_tables,
+    number_components,
+    sklearn_covariances,
+)
+from .._inference.expert_tables import cluster_tables
+from .._inference.posterior import posterior_and_cells
+from .._inference.reports import separation_report
+from .._model.setup import Setup
+from .._model.tensors import TrainingData
+from ..modules import MultimodalVAE
+from .run import Run
+
+
+def cluster_attributes(
+    model: MultimodalVAE, best: Run, setup: Setup, data: TrainingData, covariance_type: str
+) -> dict[str, Any]:
+    """Return the attributes of a fit that describe the components, the nodes and their graph.
+
+    ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
+    """
+    probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
+    labels, states = number_components(probabilities, setup.node_sizes)
+    names = list(setup.node_names)
+    tables = cluster_tables(model, data, probabilities, states, names, setup.names)
+    cells = np.ravel_multi_index(states.T, setup.node_sizes)
+    means = best.state["prior.means"][cells]
+    covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
+    full = full_covariances(covariances, covariance_type, *means.shape)
+    dag, cpts, joint = graph_and_tables(best.graph, names)
+    return {
+        "latent_dim_": setup.latent_dim,
+        "labels_": labels,
+        "node_labels_": states[labels],
+        "cluster_states_": states,
+        "expert_params_": tables,
+        "cluster_means_": means,
+        "cluster_covariances_": covariances,
+        "edge_weights_": best.graph.edge_weights,
+        "edge_probabilities_": best.graph.probabilities,
+        "node_scores_": best.graph.node_scores,
+        "dag_": dag,
+        "cpts_": cpts,
+        "joint_": joint,
+        "weights_": joint.ravel()[cells],
+        "separation_": separation_report(means, full, labels, setup.weights),
+    }

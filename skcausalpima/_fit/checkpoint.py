@@ -1,0 +1,235 @@
+"""Where training stands between two fits (``warm_start``), as NumPy arrays and plain Python."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._data.scaling import resolve_scale
+from .._model.setup import Setup, architecture
+from .._model.state import export_state, load_state, module_draws, resume_module_draws
+from .._model.tensors import TrainingData
+from .._training.early_stopping import Stopper
+from .._training.loop import Progress
+from ..modules import ExpertDecoder, MultimodalVAE
+
+#: The name of that setting among those that must stay.
+STRUCTURE = "structure (learned, or a given graph)"
+
+#: What entries of an architecture are called by the user.
+_PARAMETERS = {
+    "names": "the names of the modalities",
+    "shapes": "the shapes of the modalities",
+    "dtype": "the dtype of X",
+    "linear": "init (linear or not)",
+    "full_covariances": "covariance_type (matrices or not)",
+    "sampled_responsibilities": "responsibilities (sampled or not)",
+}
+
+
+class Checkpoint(NamedTuple):
+    """The state of a run after its last epoch of training, before the graph is settled.
+
+    Parameters
+    ----------
+    model : dict of str to ndarray
+        Parameters and buffers.
+    temperature : float
+        Of the edges.
+    moments : dict of str to (dict of str to ndarray)
+        What Adam keeps, by parameter.
+    draws : dict
+        States of all generators: that of the fit, NumPy's, and PyTorch's own.
+    stopper : dict
+        What early stopping remembers.
+    history : list of dict
+        Terms of the bound after every epoch.
+    order : ndarray of shape (n_samples,) or None
+        The samples, those that are held out first; None where none are.
+    data : str
+        Tells the data, and the part of it that is held out, from others.
+    settings : dict
+        Parameters that must stay, besides the architecture.
+    """
+
+    model: dict[str, np.ndarray]
+    temperature: float
+    moments: dict[str, dict[str, np.ndarray]]
+    draws: dict[str, Any]
+    stopper: dict[str, Any]
+    history: list[dict[str, float]]
+    order: np.ndarray | None
+    data: str
+    settings: dict[str, Any]
+
+
+def take_checkpoint(
+    model: MultimodalVAE,
+    progress: Progress,
+    draws: dict[str, Any],
+    order: np.ndarray | None,
+    data: str,
+    settings: dict[str, Any],
+) -> Checkpoint:
+    """Take note of where training stands; nothing is shared with the model."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    stopper = progress.stopper
+    return Checkpoint(
+        model=export_state(model),
+        temperature=model.prior.temperature,
+        moments={
+            names[parameter]: _arrays(state)
+            for parameter, state in progress.optimizer.state.items()
+        },
+        draws=draws,
+        stopper={
+            "best": stopper.best,
+            "waited": stopper.waited,
+            "best_state": stopper.best_state and _arrays(stopper.best_state),
+            "best_temperature": stopper.best_temperature,
+        },
+        history=[dict(terms) for terms in progress.history],
+        order=order,
+        data=data,
+        settings=settings,
+    )
+
+
+def present_draws(
+    generator: torch.Generator, rng: np.random.RandomState, module_device: torch.device | None
+) -> dict[str, Any]:
+    """Take note of where all generators stand, PyTorch's own ones if modules draw from them."""
+    return {
+        "generator": generator.get_state().numpy().copy(),
+        "numpy": rng.get_state(legacy=False),
+        "modules": module_draws(module_device),
+    }
+
+
+def resume_draws(
+    checkpoint: Checkpoint,
+    generator: torch.Generator,
+    rng: np.random.RandomState,
+    module_device: torch.device | None,
+) -> None:
+    """Let all generators go on from where :func:`present_draws` saw them."""
+    generator.set_state(torch.from_numpy(checkpoint.draws["generator"].copy()))
+    rng.set_state(checkpoint.draws["numpy"])
+    resume_module_draws(module_device, checkpoint.draws["modules"])
+
+
+def resume_progress(
+    checkpoint: Checkpoint, model: MultimodalVAE, progress: Progress, same_data: bool
+) -> None:
+    """Give the optimizer and the history back, and the stopper's memory if the data is the same.
+
+    Bounds of other data cannot be compared.
+    """
+    groups = progress.optimizer.state_dict()
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    trained = [names[p] for group in progress.optimizer.param_groups for p in group["params"]]
+    states = {
+        k: _tensors(checkpoint.moments[name])
+        for k, name in enumerate(trained)
+        if name in checkpoint.moments
+    }
+    progress.optimizer.load_state_dict(groups | {"state": states})
+    progress.history = [dict(terms) for terms in checkpoint.history]
+    if not same_data:
+        return
+    stopper: Stopper = progress.stopper
+    stopper.best, stopper.waited = checkpoint.stopper["best"], checkpoint.stopper["waited"]
+    best_state = checkpoint.stopper["best_state"]
+    stopper.best_state = best_state and _tensors(best_state)
+    stopper.best_temperature = checkpoint.stopper["best_temperature"]
+
+
+def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
+    """Put the trained values into a model of the same make."""
+    fresh = model.prior.set_logs.clone()
+    load_state(model, checkpoint.model)
+    if not (model.prior.outcomes_unknown and model.prior.set_logs.any()):
+        model.prior.set_logs.copy_(fresh)  # what nodes were set to was not learned, or is not to be
+    model.prior.temperature = checkpoint.temperature
+
+
+def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction: float) -> bool:
+    """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
+    if checkpoint.data != data_fingerprint(data, validation_fraction):
+        return False
+    held_out = () if checkpoint.order is None else checkpoint.order
+    return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
+
+
+def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
+    """Return what tells the data, and the part of it that is held out, from others.
+
+    Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
+    """
+    tensors = (*data.arrays, data.observed, data.allowed, data.regimes, data.weights)
+    arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
+    return joblib.hash((arrays, validation_fraction))
+
+
+def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:
+    """Return the parameters that must stay, besides the architecture, while a fit is continued."""
+    graph = setup.graph
+    given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
+    return {
+        "scale": resolve_scale(params.scale, setup.names),
+        "decoder_variance": params.decoder_variance,
+        STRUCTURE: given,
+    }
+
+
+def check_continues(
+    checkpoint: Checkpoint, params: Any, setup: Setup, built: dict[str, Any]
+) -> None:
+    """Raise where parameters or data do not suit the model that is to be trained further.
+
+    ``built`` is the architecture of the fitted model.
+    """
+    then = built | checkpoint.settings
+    now = architecture(params, setup, built["predict_variances"]) | fixed_settings(params, setup)
+    changed = [
+        f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
+        for key, old in then.items()
+        if _comparable(now[key]) != _comparable(old)
+    ]
+    if changed:
+        raise ValueError(
+            f"warm_start=True continues the last fit, but {'; '.join(changed)}: set it back, or "
+            "set warm_start=False to start afresh."
+        )
+
+
+def _change(new: Any, old: Any) -> str:
+    """Say in words what a setting is, and what it was."""
+    now, then = reprlib.repr(new), reprlib.repr(old)
+    if now != then:
+        return f"{now}, not {then}"
+    return f"another {now} (functions, modules, and what is stated of laws, must be the same)"
+
+
+def _comparable(value: Any) -> Any:
+    """Return what two settings can be compared by; a law is what was stated about it."""
+    if isinstance(value, list | tuple):
+        return [_comparable(entry) for entry in value]
+    if isinstance(value, ExpertDecoder):
+        stated = {k: v for k, v in vars(value).items() if k != "x"}
+        return stated, value.x.tolist()
+    return value
+
+
+def _arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    return {key: tensor.detach().cpu().numpy().copy() for key, tensor in state.items()}
+
+
+def _tensors(state: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    # np.array copies: a memory-mapped, read-only array must not reach torch.
+    return {key: torch.from_numpy(np.array(array)) for key, array in state.items()}

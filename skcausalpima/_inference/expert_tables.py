@@ -1,0 +1,142 @@
+"""What experts have learned, in the form in which the estimator shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._model.tensors import TrainingData
+from .._training.expert_updates import expert_modules
+from ..functional import curve_statistics
+from ..modules import ClusterExpert, MultimodalVAE
+from .standard_errors import standard_errors
+
+
+class ExpertTable(Mapping):
+    """Columns by name: outcomes of nodes, parameters, and standard errors of these.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (n_rows,)
+        One column per node, per parameter, and one ``"<parameter>_se"`` for its standard error;
+        ``"<parameter>_sd"`` is how much it scatters between samples, if it may.
+    parameters : sequence of str
+        Which of the columns are parameters.
+    """
+
+    def __init__(self, columns: Mapping[str, np.ndarray], parameters: Sequence[str]) -> None:
+        self._columns = dict(columns)
+        self.parameters = tuple(parameters)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a column."""
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the columns."""
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        """Show the table."""
+        rows = zip(*([_shown(v) for v in self[name]] for name in self), strict=True)
+        lines = [list(self), *rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+    def to_frame(self) -> Any:
+        """Return the table as a pandas DataFrame."""
+        import pandas as pd  # an optional dependency
+
+        return pd.DataFrame(self._columns)
+
+
+def _shown(value: float | int) -> str:
+    return str(value) if isinstance(value, (int, np.integer)) else f"{value:.4g}"
+
+
+@torch.no_grad()
+def cluster_tables(
+    model: MultimodalVAE,
+    data: TrainingData,
+    probabilities: np.ndarray,
+    states: np.ndarray,
+    node_names: Sequence[str],
+    names: Sequence[str],
+) -> dict[str, ExpertTable]:
+    """Return the parameters of every component, by name of the modality.
+
+    ``probabilities`` of shape (n_samples, n_cells) are those of the training data, ``states`` the
+    outcomes of the components in their order. Experts per sample show their parameters at the
+    centres of the components, without standard errors.
+    """
+    cells = np.ravel_multi_index(states.T, model.prior.node_sizes)
+    gamma = torch.as_tensor(probabilities.T.copy(), device=data.device)
+    if data.weights is not None:
+        gamma = gamma * data.weights
+    tables = {}
+    for m, expert in expert_modules(model):
+        if isinstance(expert, ClusterExpert):
+            seen = gamma if data.observed is None else gamma * data.observed[m]
+            statistics = curve_statistics(data.arrays[m], seen, expert.directions)
+            values = expert.values(expert.coordinates().double())
+            errors, spread = (part.numpy() for part in standard_errors(expert, statistics))
+        else:
+            values = expert.values(expert.coordinates(model.prior.means))
+            errors = spread = np.full(values.shape, np.nan)
+        parameters = expert.expert.names
+        table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
+        if expert.expert.scatter:
+            table[0].update({f"{n}_sd": spread[cells, k] for k, n in enumerate(parameters)})
+        tables[names[m]] = _with_nodes(table, states, node_names)
+    return tables
+
+
+@torch.no_grad()
+def sample_tables(
+    model: MultimodalVAE,
+    points: np.ndarray,
+    cells: np.ndarray,
+    nodes: np.ndarray,
+    node_names: Sequence[str],
+    names: Sequence[str],
+) -> dict[str, ExpertTable]:
+    """Return the parameters of single samples, by name of the modality.
+
+    ``points`` are their latent points, ``cells`` and ``nodes`` their cells and outcomes.
+    """
+    z, tables = torch.tensor(points).to(model.prior.means), {}
+    for m, expert in expert_modules(model):
+        if isinstance(expert, ClusterExpert):
+            values = expert.values(expert.coordinates().double())[cells]
+        else:
+            values = expert.values(expert.coordinates(z))
+        table = _table(expert.expert.names, values.cpu().numpy(), None)
+        tables[names[m]] = _with_nodes(table, nodes, node_names)
+    return tables
+
+
+def _table(
+    parameters: Sequence[str], values: np.ndarray, errors: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+    columns = {name: values[:, k].copy() for k, name in enumerate(parameters)}
+    if errors is not None:
+        columns |= {f"{name}_se": errors[:, k].copy() for k, name in enumerate(parameters)}
+    return columns, parameters
+
+
+def _with_nodes(
+    table: tuple[dict[str, np.ndarray], Sequence[str]], nodes: np.ndarray, node_names: Sequence[str]
+) -> ExpertTable:
+    columns, parameters = table
+    outcomes = {name: nodes[:, k].copy() for k, name in enumerate(node_names)}
+    return ExpertTable(outcomes | columns, parameters)

@@ -1,0 +1,117 @@
+"""What a fitted model says about samples: posteriors, cells, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._model.tensors import TrainingData
+from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
+from ..modules import Batch, ClusterDecoder, MultimodalVAE, VarianceDecoder, own_likelihoods
+
+#: Seed of the standard normal draws that every call of ``score_samples`` shares.
+SCORE_SEED = 20_240_711
+
+
+def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
+    r"""Return the draws at which the bound's expectation over z is taken.
+
+    Antithetic pairs of standard normal draws, transformed linearly so that their mean is exactly
+    0 and their covariance exactly I: the expectation of any quadratic function of z, and so the
+    bound of a linear decoder, is exact.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Dimension of the latent space.
+    n_pairs : int, default=8
+        Number of pairs; at least ``latent_dim``.
+
+    Returns
+    -------
+    ndarray of shape (2 * max(n_pairs, latent_dim), latent_dim)
+        The draws.
+    """
+    half = np.random.default_rng(SCORE_SEED).standard_normal((max(n_pairs, latent_dim), latent_dim))
+    covariance = half.T @ half / len(half)
+    half = half @ np.linalg.inv(np.linalg.cholesky(covariance)).T
+    return np.concatenate([half, -half])
+
+
+def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
+    """Raise where what was found out about a sample is not finite.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_samples, ...)
+        What was found out.
+    what : str
+        What it is, in the plural.
+    which : str, default="Sample"
+        What rows are.
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite.
+    """
+    far = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
+    if len(far):
+        raise ValueError(
+            f"{which} {far[0]} is so far from the training data that its {what} are not finite in "
+            f"{numbers.dtype}: expected values like those in fit."
+        )
+
+
+@torch.no_grad()
+def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
+    """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
+    means, probabilities, draws = [], [], _draws(model)
+    # What predicted variances make of a sample is the same in all cells.
+    decoders = [None if isinstance(d, VarianceDecoder) else d for d in model.decoders]
+    for block in data.blocks():
+        posterior = model.encode(block)
+        means.append(posterior.mean)
+        evidence = _evidence(decoders, block, posterior, draws)
+        log_gamma = model.log_responsibilities(
+            posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
+        )
+        probabilities.append(log_gamma.exp().T)
+    return torch.cat(means), torch.cat(probabilities)
+
+
+def _draws(model: MultimodalVAE) -> Tensor:
+    """Return the draws at which expectations over z are taken."""
+    means = model.prior.means
+    return torch.as_tensor(score_draws(means.shape[1])).to(means)
+
+
+def _evidence(
+    decoders: Sequence[nn.Module | None], block: Batch, posterior: DiagonalGaussian, draws: Tensor
+) -> Tensor | float:
+    """Return what decoders with their own likelihoods say, unweighted, in expectation over z."""
+    if not any(isinstance(d, ClusterDecoder | VarianceDecoder) for d in decoders):
+        draws = draws[:1]  # experts say the same everywhere
+    total = 0.0
+    for draw in draws:
+        own = own_likelihoods(decoders, block, rsample(posterior, draw))
+        total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
+    return total / len(draws)
+
+
+@torch.no_grad()
+def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
+    """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats."""
+    values, draws = [], _draws(model)
+    for block in data.blocks():
+        posterior = model.encode(block)
+        errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
+        reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
+        log_density = model.prior.expected_log_density(posterior)
+        evidence = _evidence(model.decoders, block, posterior, draws)
+        mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
+        values.append(reconstruction + mixture + entropy(posterior.log_var))
+    return torch.cat(values)

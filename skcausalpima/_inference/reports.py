@@ -1,0 +1,65 @@
+"""How clusters were laid on the grid, and how well they are separated."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from .._clustering.arrangement import NEAR_TIE
+from .._clustering.candidates import StartReport
+from .._clustering.clusters import fisher_ratios
+from .._warnings import warn_caller
+from ..exceptions import ArrangementWarning
+
+
+def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
+    """Report how clusters were laid on the grid; warn where it was nearly a tie."""
+    if start is None:
+        return None
+    chosen = start.arrangements[start.chosen]
+    if chosen.ties or chosen.gap < NEAR_TIE:
+        warn_caller(
+            f"The arrangement of clusters on the grid is a near tie: the next best one fits "
+            f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
+            "arrangement_; other node_sizes may suit the data better.",
+            ArrangementWarning,
+        )
+    return SimpleNamespace(
+        misfit=chosen.misfit,
+        gap=chosen.gap,
+        ties=chosen.ties,
+        node_shares=chosen.node_shares,
+        agreement=float(start.agreement[start.chosen]),
+        smallest_share=float(start.smallest_share[start.chosen]),
+    )
+
+
+def separation_report(
+    means: np.ndarray,
+    covariances: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> SimpleNamespace:
+    """Report how well the components are separated and filled.
+
+    ``weights`` say for how many samples each label counts.
+
+    Where the Fisher ratio of two components is below 1, their means are closer than their common
+    standard deviation: they have merged.
+    """
+    counts = np.bincount(labels, weights, len(means))
+    occupancy = counts / counts.sum()
+    means, covariances = means.astype(np.float64), covariances.astype(np.float64)
+    smallest, merged = np.inf, [np.empty((0, 2), dtype=np.intp)]
+    for first, (others, ratios) in enumerate(fisher_ratios(means, covariances)):
+        filled = (occupancy[first] > 0) & (occupancy[others] > 0)
+        smallest = ratios[filled].min(initial=smallest)
+        others = others[filled & (ratios < 1.0)]
+        merged.append(np.stack([np.full_like(others, first), others], axis=1))
+    return SimpleNamespace(
+        smallest=float(smallest),
+        occupancy=occupancy,
+        empty=np.flatnonzero(occupancy == 0),
+        merged=np.concatenate(merged),
+    )

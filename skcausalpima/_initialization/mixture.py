@@ -1,0 +1,151 @@
+"""The first mixture: Eq. 16 and 17 iterated on the latent space from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from .._clustering.clusters import kmeans_labels
+from ..functional import (
+    DiagonalGaussian,
+    expected_log_density,
+    log_responsibilities,
+    mixture_log_evidence,
+    mixture_statistics,
+    update_mixture,
+)
+
+#: Runs of k-means of which the first start of each space is the best by inertia.
+KMEANS_RUNS = 20
+
+
+class MixtureFit(NamedTuple):
+    """A mixture on the latent space."""
+
+    bound: float  # mean over samples of the mixture's terms of the ELBO, in nats
+    responsibilities: Tensor  # (component, sample)
+    means: Tensor  # (component, latent)
+    covariances: Tensor  # (component, latent[, latent])
+
+
+def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
+    """Return labels as responsibilities of shape (n_components, n_samples)."""
+    return torch.nn.functional.one_hot(torch.as_tensor(labels).long(), n_components).T.double()
+
+
+def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:
+    """Renumber clusters so that most samples are allowed where they are; drop the others' weight.
+
+    Samples that are still not allowed wait for the next responsibilities.
+    """
+    if allowed is None:
+        return gamma
+    agreement = gamma @ allowed.to(gamma).T  # (cluster, component)
+    components = linear_sum_assignment(agreement.numpy(), maximize=True)[1]
+    return gamma[np.argsort(components)] * allowed
+
+
+@torch.no_grad()
+def iterate_mixture(
+    posterior: DiagonalGaussian,
+    responsibilities: Tensor,
+    *,
+    covariance_type: str,
+    reg_covar: float,
+    shrinkage: float,
+    allowed: Tensor | None = None,
+    max_iter: int = 100,
+    tol: float = 1e-4,
+) -> MixtureFit:
+    """Iterate Eq. 17 and 16 with free weights until the bound settles.
+
+    Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
+    """
+    full = covariance_type in ("full", "tied")
+    posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
+    origin = posterior.mean.mean(dim=0)
+    n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
+    identity = torch.eye(latent_dim) if full else torch.ones(latent_dim)
+    means = origin.expand(n_components, -1)
+    covariances = identity.to(origin).expand(n_components, *identity.shape)
+    bound, gamma = -np.inf, responsibilities.to(origin)
+    for _ in range(max_iter):
+        statistics = mixture_statistics(posterior, gamma, origin, full)
+        update = update_mixture(
+            statistics, means, covariances, covariance_type, reg_covar, shrinkage
+        )
+        means, covariances = update.means, update.covariances
+        weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
+        log_density = expected_log_density(posterior, means, covariances)
+        if allowed is not None:
+            log_density.masked_fill_(~allowed, -torch.inf)
+        gamma = log_responsibilities(weights.log(), log_density).exp()
+        previous, bound = bound, mixture_log_evidence(weights.log(), log_density).mean().item()
+        if bound - previous < tol:
+            break
+    return MixtureFit(bound, gamma, means, covariances)
+
+
+@torch.no_grad()
+def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> MixtureFit:
+    """Put the components of empty cells where effects of the nodes that add up would have them.
+
+    Few samples may belong there, which no cluster was found for. ``counts``, of shape
+    (n_components,), are those of the start; an empty cell gets the pooled covariance.
+    """
+    occupied = (counts > 0).numpy()
+    if occupied.all():
+        return fit
+    outcomes = np.unravel_index(np.arange(len(counts)), tuple(node_sizes))
+    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes, strict=True)]
+    design = np.column_stack([np.ones(len(counts)), *columns])
+    means, covariances = fit.means.clone(), fit.covariances.clone()
+    effects = np.linalg.lstsq(design[occupied], means[occupied].numpy(), rcond=None)[0]
+    means[~occupied] = torch.from_numpy(design[~occupied] @ effects)
+    shares = (counts / counts.sum()).to(covariances)
+    covariances[~occupied] = torch.tensordot(shares, covariances, dims=1)
+    return fit._replace(means=means, covariances=covariances)
+
+
+def start_mixture(
+    posterior: DiagonalGaussian,
+    spaces: Sequence[np.ndarray],
+    n_components: int,
+    *,
+    n_starts: int,
+    rng: np.random.RandomState,
+    covariance_type: str,
+    reg_covar: float,
+    shrinkage: float,
+    allowed: Tensor | None = None,
+    short_iter: int = 10,
+) -> MixtureFit:
+    """Start from k-means in every space, several times, and keep the best bound.
+
+    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
+    only.
+    """
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "shrinkage": shrinkage}
+    options["allowed"] = allowed
+    simple = options | {"covariance_type": "diag"}
+    best = None
+    for points in spaces:
+        for start in range(n_starts):
+            # The first start is the best of several runs, the others bring variety.
+            n_runs = KMEANS_RUNS if start == 0 else 1
+            labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
+            gamma = match_components(one_hot(labels, n_components), allowed)
+            if covariance_type in ("full", "tied"):
+                gamma = iterate_mixture(
+                    posterior, gamma, max_iter=3 * short_iter, **simple
+                ).responsibilities
+            fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
+            if best is None or fit.bound > best.bound:
+                best = fit
+    return iterate_mixture(posterior, best.responsibilities, **options)

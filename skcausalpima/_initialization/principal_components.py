@@ -1,0 +1,137 @@
+"""The linear warm start: encoders and decoders begin as probabilistic PCA (design 2a)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils.extmath import randomized_svd
+from torch import Tensor
+
+from .._model.tensors import TrainingData
+from ..modules import MultimodalVAE, VarianceDecoder
+
+#: Rows that the decomposition and the least squares look at; more bring nothing.
+MAX_ROWS = 10_000
+
+#: Smallest residual variance and precision, in units of the scaled data.
+FLOOR = 1e-3
+
+
+class PrincipalScores(NamedTuple):
+    """Principal components of the balanced modalities (every modality counts alike)."""
+
+    whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
+    scaled: np.ndarray  # (sample, component): with their standard deviations
+
+
+def principal_scores(data: TrainingData, n_components: int, seed: int) -> PrincipalScores:
+    """Return the principal scores of all samples.
+
+    Every modality is centred and divided by the square root of its width. Missing blocks count
+    as means. The directions come from at most ``MAX_ROWS`` samples.
+    """
+    stacked = _balanced(data)
+    part = stacked[_some_rows(len(stacked), seed)]
+    n_found = min(n_components, *part.shape)
+    if min(part.shape) <= 4 * n_components + 20:
+        _, singular, components = np.linalg.svd(part, full_matrices=False)
+    else:
+        _, singular, components = randomized_svd(part, n_found, random_state=seed)
+    keep = singular[:n_found] > 1e-8 * max(singular[0], np.finfo(float).tiny)
+    scaled = np.zeros((len(stacked), n_components))
+    scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
+    deviations = np.zeros(n_components)
+    deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
+    whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
+    return PrincipalScores(whitened, scaled)
+
+
+def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
+    """Return rows from everywhere (the data may be sorted), or all if they are not too many."""
+    if n_samples <= MAX_ROWS:
+        return slice(None)
+    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
+
+
+def _balanced(data: TrainingData) -> np.ndarray:
+    """Return all modalities side by side, centred, each divided by the root of its width."""
+    blocks = []
+    for m, array in enumerate(data.arrays):
+        block = array.cpu().numpy() / np.sqrt(array.shape[1])
+        present = slice(None) if data.observed is None else data.observed[m].cpu().numpy()
+        block -= block[present].mean(axis=0, dtype=np.float64)
+        if data.observed is not None:
+            block[~present] = 0.0
+        blocks.append(block)
+    return np.concatenate(blocks, axis=1)
+
+
+@torch.no_grad()
+def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -> None:
+    r"""Start encoders, decoders and decoder variances as probabilistic PCA.
+
+    The decoder map B of a modality is its least-squares fit on the J whitened scores, the
+    decoder variance :math:`s^2` its residual. The encoder is the posterior of that model:
+    map :math:`(B B^T / s^2 + I / M)^{-1} B / s^2` (with the weight that the modality's errors
+    have in training in the place of :math:`1 / s^2`) and precision :math:`p + 1/M` with
+    :math:`p = \mathrm{diag}(B B^T / s^2)`. With a prior expert, which adds the unit precision
+    itself, the rows of the map are multiplied by :math:`(p + 1/M) / p` and the precision is p.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Its default encoders and decoders are changed in place; other modules are left alone.
+    data : TrainingData
+        Scaled samples.
+    scores : ndarray of shape (n_samples, latent_dim)
+        Whitened principal scores.
+    """
+    fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
+    for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
+        _start_encoder(model, m, slope, offset)
+
+
+def _fit_decoder(
+    model: MultimodalVAE, m: int, data: TrainingData, scores: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Fit one modality's observed samples on their scores; start its decoder."""
+    rows = np.arange(data.n_samples)
+    if data.observed is not None:
+        rows = np.flatnonzero(data.observed[m].cpu().numpy())
+    rows = rows[_some_rows(len(rows))]
+    x, z = data.arrays[m][rows].double().cpu(), torch.as_tensor(scores[rows])
+    design = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], dim=1)
+    coefficients = torch.linalg.lstsq(design, x, driver="gelsd").solution
+    slope, offset = coefficients[:-1], coefficients[-1]  # (latent, width), (width,)
+    variance = x.var(dim=0, correction=0).mean()
+    floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
+    squares = (x - design @ coefficients).square()
+    model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
+    decoder = model.decoders[m]
+    if isinstance(decoder, VarianceDecoder):
+        log_variances = torch.maximum(squares.mean(dim=0), floor).log()
+        decoder.start_linear(slope.T, offset, log_variances)
+    elif hasattr(decoder, "start_linear"):
+        decoder.start_linear(slope.T, offset)
+    return slope, offset
+
+
+def _start_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) -> None:
+    """Start one encoder as the posterior of the linear decoder."""
+    encoder = model.encoders[m]
+    if not hasattr(encoder, "start_linear"):
+        return
+    weight = model.error_weights()[m].double().cpu()
+    share = 1.0 / len(model.encoders)
+    information = weight * slope @ slope.T
+    eye = torch.eye(len(slope), dtype=slope.dtype)
+    encoder_map = torch.linalg.solve(information + share * eye, weight * slope)
+    precision = information.diagonal().clamp_min(FLOOR)
+    if model.prior_expert:
+        encoder_map = encoder_map * ((precision + share) / precision)[:, None]
+        log_var = -precision.log()
+    else:
+        log_var = -(precision + share).log()
+    encoder.start_linear(encoder_map, -encoder_map @ offset, log_var)

@@ -1,0 +1,76 @@
+"""The estimator's ``experts``: which modality is decoded by which law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..modules import ExpertDecoder, shared_entries
+from .parameters import per_modality
+
+
+def resolve_experts(
+    experts: Any,
+    decoders: Sequence,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+    node_sizes: Sequence[int],
+    node_names: Sequence[str],
+    dtype: torch.dtype,
+) -> list[ExpertDecoder | None]:
+    """Return one checked expert or None per modality.
+
+    A bare function is the law of a modality with one axis, sampled evenly from 0 to 1.
+    """
+    resolved = per_modality(experts, names, "experts", "ExpertDecoder, function", can_be_expert)
+    for m, (name, shape) in enumerate(zip(names, shapes, strict=True)):
+        if resolved[m] is None:
+            continue
+        where = f"experts[{name!r}]"
+        if decoders[m] is not None:
+            raise ValueError(
+                f"modality {name!r} has both a decoder and an expert: leave one of them None (a "
+                "word as decoders is for all modalities: pass a list or mapping instead)."
+            )
+        if not isinstance(resolved[m], ExpertDecoder):
+            resolved[m] = _bare(resolved[m], where, shape)
+        resolved[m].check(where, shape, dtype)
+        try:
+            shared_entries(resolved[m], node_sizes, node_names)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        _check_columns(resolved[m], where, node_names)
+    return resolved
+
+
+def can_be_expert(value: Any) -> bool:
+    """Say whether a value can be an expert."""
+    return isinstance(value, ExpertDecoder) or callable(value)
+
+
+def _bare(f: Callable, where: str, shape: tuple[int, ...]) -> ExpertDecoder:
+    """Make an expert of a function alone."""
+    if len(shape) != 1:
+        raise ValueError(
+            f"{where} is a bare function, which is sampled at numpy.linspace(0, 1, width), but the "
+            f"modality has shape {shape}: use ExpertDecoder(f, x) to say what x is."
+        )
+    try:
+        return ExpertDecoder(f, np.linspace(0.0, 1.0, shape[0]))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from error
+
+
+def _check_columns(expert: ExpertDecoder, where: str, node_names: Sequence[str]) -> None:
+    """Raise where two columns of the table of parameters would have one name."""
+    endings = ("_se", "_sd") if expert.scatter else ("_se",)
+    columns = [*node_names, *expert.names, *(n + end for n in expert.names for end in endings)]
+    double = sorted({name for name in columns if columns.count(name) > 1})
+    if double:
+        raise ValueError(
+            f"{where}: two columns of expert_params_ would have the name {double[0]!r}, which has "
+            "one for each node, each parameter and its standard error: rename the parameter."
+        )

@@ -1,0 +1,242 @@
+"""The estimator's parameters: what each may be, and what the words among them stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import torch
+from sklearn.utils._param_validation import StrOptions
+from torch import nn
+
+from .._scalar_checks import JOBS, MAX_COUNT, ArrayWithAxis, NumberRange, count, is_count
+
+_SEQUENCE = [list, tuple, ArrayWithAxis()]
+_POSITIVE = NumberRange(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = NumberRange(Real, 0, None, closed="left")
+
+
+#: The words for networks.
+NETWORKS = {
+    "encoders": ("mlp", "conv"),
+    "decoders": ("mlp", "conv", "cluster_mlp", "cluster_conv"),
+}
+
+PARAMETER_CONSTRAINTS = {
+    "node_sizes": _SEQUENCE,
+    "latent_dim": [count(1), None],
+    "modality_shapes": [*_SEQUENCE, None],
+    "node_names": [*_SEQUENCE, None],
+    "encoders": [StrOptions(set(NETWORKS["encoders"])), *_SEQUENCE, dict, None],
+    "decoders": [StrOptions(set(NETWORKS["decoders"])), *_SEQUENCE, dict, None],
+    "experts": [*_SEQUENCE, dict, None],
+    "hidden_layer_sizes": _SEQUENCE,
+    "prior_expert": ["boolean"],
+    "scale": [StrOptions({"modality", "feature"}), *_SEQUENCE, dict, None],
+    "modality_weights": [StrOptions({"elements", "balanced"}), *_SEQUENCE],
+    "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+    "covariance_shrinkage": [StrOptions({"auto"}), _NOT_NEGATIVE],
+    "reg_covar": [_NOT_NEGATIVE],
+    "decoder_variance": [StrOptions({"learned", "predicted"}), _POSITIVE],
+    "responsibilities": [StrOptions({"expected", "sample"})],
+    "init": [StrOptions({"arranged", "linear", "paper"})],
+    "n_mixture_init": [count(1)],
+    "pretraining": [StrOptions({"vae", "reconstruction"})],
+    "pretraining_epochs": [count(0)],
+    "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph],
+    "structure_score": [StrOptions({"bic", "bdeu"})],
+    "polishing_epochs": [count(0)],
+    "required_edges": [*_SEQUENCE, set, None],
+    "forbidden_edges": [*_SEQUENCE, set, None],
+    "tiers": [*_SEQUENCE, None],
+    "edge_penalty": [_NOT_NEGATIVE],
+    "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
+    "temperature": [_POSITIVE, *_SEQUENCE],
+    "score_noise": [_NOT_NEGATIVE],
+    "graph_learning_rate": [_POSITIVE],
+    "n_graph_steps": [count(0)],
+    "n_mixture_updates": [count(1)],
+    "max_iter": [count(1)],
+    "tol": [_NOT_NEGATIVE],
+    "n_iter_no_change": [count(1)],
+    "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
+    "n_init": [count(1)],
+    "n_jobs": [JOBS, None],
+    "warm_start": ["boolean"],
+    "batch_size": [count(1)],
+    "learning_rate": [_POSITIVE],
+    "max_grad_norm": [_POSITIVE, None],
+    "max_components": [NumberRange(Integral, 1, None, closed="left")],
+    "device": [str],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[int, ...]:
+    """Return the node sizes as plain integers; their grid must not be too large."""
+    sizes = list(node_sizes)
+    if not sizes:
+        raise ValueError("node_sizes is empty; it must name at least one node, such as (2, 2).")
+    for node, size in enumerate(sizes):
+        if isinstance(size, (bool, np.bool_)) or not isinstance(size, Integral):
+            raise TypeError(
+                f"node_sizes must hold integers, but node_sizes[{node}] is {size!r} of type "
+                f"{type(size).__name__}."
+            )
+        if size < 2:
+            raise ValueError(f"node_sizes[{node}] is {size}, but a node needs at least 2 outcomes.")
+        if size > MAX_COUNT:
+            raise ValueError(f"node_sizes[{node}] is beyond {MAX_COUNT}: use a smaller node.")
+    n_components = math.prod(int(size) for size in sizes)
+    if n_components > max_components:
+        product = " x ".join(str(size) for size in sizes)
+        raise ValueError(
+            f"node_sizes make a grid of {product} = {n_components} components, but max_components "
+            f"is {max_components}. Use fewer or smaller nodes, or raise max_components."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str]:
+    """Return the names of the nodes, N1, N2, .. by default."""
+    if node_names is None:
+        return [f"N{node + 1}" for node in range(n_nodes)]
+    names = list(node_names)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"node_names must hold strings, got {names}.")
+    if len(names) != n_nodes or len(set(names)) != n_nodes:
+        raise ValueError(
+            f"node_names must hold {n_nodes} distinct names, one per entry of node_sizes, got "
+            f"{names}."
+        )
+    return [str(name) for name in names]  # NumPy's strings are strings, too
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return the hidden layer sizes as positive integers."""
+    sizes = list(hidden_layer_sizes)
+    if not all(map(is_count, sizes)):
+        raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
+    return tuple(int(size) for size in sizes)
+
+
+def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int:
+    """Return the dimension of the latent space: one per outcome beyond each node's first."""
+    if latent_dim is not None:
+        return int(latent_dim)
+    return max(2, sum(size - 1 for size in node_sizes))
+
+
+def resolve_shrinkage(
+    shrinkage: float | str, n_samples: int, node_sizes: Sequence[int], latent_dim: int
+) -> float:
+    """Return how many samples the pooled covariance counts for in each component's own.
+
+    The clusters of a single node lie in as many dimensions as there are differences between them
+    and are taken to scatter alike, as in linear discriminant analysis: one average cluster. The
+    cells of a grid lie in fewer, in a latent space that bends, and differ in shape: there only two
+    samples per free entry of a matrix, which keeps small clusters well conditioned.
+    """
+    if shrinkage != "auto":
+        return float(shrinkage)
+    if len(node_sizes) == 1:
+        return n_samples / node_sizes[0]
+    return float(latent_dim * (latent_dim + 1))
+
+
+def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:
+    """Return the temperature of every epoch; a pair is annealed geometrically."""
+    ends = np.atleast_1d(_as_floats(temperature))
+    if ends.shape not in ((1,), (2,)) or not (np.isfinite(ends) & (ends > 0)).all():
+        raise ValueError(
+            "temperature must be a positive number, or a pair (first, last) of positive numbers, "
+            f"got {temperature!r}."
+        )
+    return np.geomspace(ends[0], ends[-1], max_iter)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device that a word stands for; it must be there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        resolved = None
+    if resolved is None or (resolved.type != "cuda" and device != "cpu"):
+        raise ValueError(
+            f"device must be 'cpu', 'cuda', 'cuda:N' or 'auto', got {device!r}."
+        ) from None
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} is not available: PyTorch sees {torch.cuda.device_count()} CUDA "
+            "devices here. Use device='cpu', or 'auto' to take what is there."
+        )
+    return resolved
+
+
+def resolve_modality_weights(
+    modality_weights: str | Sequence[float], widths: Sequence[int]
+) -> tuple[float, ...] | None:
+    """Return the factor of every modality's log-likelihood in training, None for balanced ones."""
+    if isinstance(modality_weights, str):
+        return (1.0,) * len(widths) if modality_weights == "elements" else None
+    weights = _as_floats(modality_weights)
+    if weights.shape != (len(widths),) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ValueError(
+            f"modality_weights must be 'elements', 'balanced' or {len(widths)} positive numbers, "
+            f"one per modality, got {modality_weights!r}."
+        )
+    return tuple(weights.tolist())
+
+
+def _as_floats(values: float | Sequence[float]) -> np.ndarray:
+    """Return numbers as an array; NaN, which no check lets pass, where they are not numbers."""
+    try:
+        given = np.asarray(values)
+        return given.astype(float) if given.dtype.kind in "iufO" else np.array(np.nan)
+    except (TypeError, ValueError, OverflowError):
+        return np.array(np.nan)
+
+
+def per_modality(
+    value: Sequence | Mapping | None,
+    names: Sequence[str],
+    parameter: str,
+    kind: str = "torch.nn.Module, function (shape, latent_dim) -> Module",
+    accepts: Callable[[Any], bool] | None = None,
+) -> list:
+    """Return one entry or None per modality from a sequence, a mapping by name, or None."""
+    if value is None or isinstance(value, str):
+        value = [value] * len(names)
+    if isinstance(value, Mapping):
+        unknown = sorted(set(value) - set(names))
+        if unknown:
+            raise ValueError(
+                f"{parameter} names the modalities {unknown}, but X has {list(names)}."
+            )
+        value = [value.get(name) for name in names]
+    if len(value) != len(names):
+        raise ValueError(
+            f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
+        )
+    words = NETWORKS.get(parameter, ())
+    for name, entry in zip(names, value, strict=True):
+        known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
+        if not (entry is None or known):
+            listed = ", ".join([*map(repr, words), kind])
+            raise TypeError(
+                f"{parameter}[{name!r}] must be one of {listed} or None, got {entry!r} of type "
+                f"{type(entry).__name__}."
+            )
+    return list(value)
+
+
+def _is_module(entry: Any) -> bool:
+    """Say whether a value is an encoder or decoder, or makes one."""
+    return isinstance(entry, nn.Module) or callable(entry)

@@ -1,0 +1,159 @@
+"""What a checkpoint must be, so that PyTorch and NumPy can go on from it.
+
+Both trust what they are given here: fused Adam reads and writes moments at the length of their
+parameter, generators read their state wherever a counter points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._data.scaling import SCALES
+from .._fit.checkpoint import STRUCTURE
+from .value_checks import (
+    TWISTER,
+    Check,
+    either,
+    has,
+    is_a,
+    is_alike,
+    is_count,
+    is_finite,
+    is_list_of,
+    is_ndarray,
+    is_number,
+    is_one_of,
+    is_permutation,
+    is_twister,
+)
+
+NOTHING = is_a(type(None))
+
+
+def is_like_the_model(value: Any, known: Mapping) -> bool:
+    """Say whether it has the names, dtypes and shapes of the fitted model's numbers."""
+    state = known["state"]
+    right = type(value) is dict and set(value) == set(state)
+    return right and all(is_alike(array, state[name]) for name, array in value.items())
+
+
+def are_moments(value: Any, known: Mapping) -> bool:
+    """Say whether it is what Adam keeps of parameters, which it takes the shapes for granted of.
+
+    A parameter that has not had a gradient yet has none.
+    """
+    has_moments = has(step=is_step, exp_avg=is_ndarray, exp_avg_sq=is_ndarray)
+    state = known["state"]
+    return type(value) is dict and all(
+        name in state
+        and has_moments(kept, known)
+        and is_alike(kept["exp_avg"], state[name])
+        and is_alike(kept["exp_avg_sq"], state[name])
+        and bool(np.isfinite(kept["exp_avg"]).all())
+        and bool((kept["exp_avg_sq"] >= 0).all())
+        for name, kept in value.items()
+    )
+
+
+def is_step(value: Any, known: Mapping) -> bool:
+    """Say whether it is a number of steps as Adam counts them."""
+    return is_finite(value, "float32") and value.shape == () and value >= 1 and value % 1 == 0
+
+
+def are_terms(value: Any, known: Mapping) -> bool:
+    """Say whether it is the terms of the bound after every epoch."""
+    terms = type(value) is list and (len(value),) == known["epochs"]
+    return terms and all(
+        type(of) is dict and all(type(k) is str and type(v) is float for k, v in of.items())
+        for of in value
+    )
+
+
+def is_number_above_zero(value: Any, known: Mapping) -> bool:
+    """Say whether it is a positive finite number of any kind."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def are_scales(value: Any, known: Mapping) -> bool:
+    """Say whether it is a word, or none, for each modality."""
+    right = type(value) is list and (len(value),) == known["modalities"]
+    return right and all(word is None or (type(word) is str and word in SCALES) for word in value)
+
+
+def is_adjacency(value: Any, known: Mapping) -> bool:
+    """Say whether it is rows of booleans, one row and column per node."""
+    n_nodes = known["nodes"][0]
+    rows = is_list_of(is_list_of(is_a(bool)))(value, known) and len(value) == n_nodes
+    return rows and all(len(row) == n_nodes for row in value)
+
+
+def is_numpy_state(value: Any, known: Mapping) -> bool:
+    """Say whether it is what ``RandomState.get_state(legacy=False)`` returns."""
+    whole = has(
+        bit_generator=is_one_of("MT19937"),
+        state=has(key=is_ndarray, pos=is_a(int)),
+        has_gauss=is_a(int),
+        gauss=is_a(float),
+    )
+    if not whole(value, known):
+        return False
+    return is_twister(**value["state"], has_gauss=value["has_gauss"], gauss=value["gauss"])
+
+
+def is_torch_state(value: Any, known: Mapping) -> bool:
+    """Say whether it is a state of PyTorch's generator on the CPU."""
+    generator = torch.Generator()
+    if not is_alike(value, generator.get_state().numpy()):
+        return False
+    try:
+        generator.set_state(torch.from_numpy(value.copy()))
+    except RuntimeError:
+        return False
+    # PyTorch looks at each of two counters alone: how many numbers are left, and which is next.
+    # Together they must stay within the numbers, after which it makes new ones.
+    left, following = int(value[8:12].view(np.int32)[0]), int(value[16:24].view(np.uint64)[0])
+    return left + following <= TWISTER + 1 and bool(value[24 : 24 + 8 * TWISTER].any())
+
+
+def is_cuda_state(value: Any, known: Mapping) -> bool:
+    """Say whether it is a state of PyTorch's generator on a GPU: a seed, and an offset."""
+    right = isinstance(value, np.ndarray) and value.dtype == "uint8" and value.shape == (16,)
+    return right and int(value[8:].view(np.uint64)[0]) % 4 == 0
+
+
+#: Where training stands: see :class:`Checkpoint`.
+CHECKPOINT: dict[str, Check] = {
+    "model": is_like_the_model,
+    "temperature": is_number_above_zero,
+    "moments": are_moments,
+    "draws": has(
+        generator=is_torch_state,
+        numpy=is_numpy_state,
+        modules=has(frozenset({"cuda"}), cpu=is_torch_state, cuda=is_cuda_state),
+    ),
+    "stopper": either(
+        has(
+            best=is_number(),
+            waited=is_count,
+            best_state=is_like_the_model,
+            best_temperature=is_number_above_zero,
+        ),
+        has(best=is_number(), waited=is_count, best_state=NOTHING, best_temperature=NOTHING),
+    ),
+    "history": are_terms,
+    "order": either(is_permutation, NOTHING),
+    "data": is_a(str),
+    "settings": has(
+        **{
+            "scale": are_scales,
+            "decoder_variance": either(is_number_above_zero, is_one_of("learned", "predicted")),
+            STRUCTURE: either(is_adjacency, is_one_of("learned")),
+        }
+    ),
+}

@@ -1,0 +1,152 @@
+"""Whether the attributes of a fit agree with each other: what follows from others must be so."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .._inference.attributes import sklearn_covariances
+from .._inference.expert_tables import ExpertTable
+from .plain_data import StoredExpert
+from .value_checks import SLACK, is_alike, is_distribution, is_permutation
+
+#: Entries of it that have one entry per modality.
+PER_MODALITY = ("encoders", "decoders", "experts", "predict_variances")
+
+
+def check_together(
+    attributes: Mapping[str, Any], checks: Mapping[str, Callable[[SimpleNamespace], bool]]
+) -> None:
+    """Raise where attributes contradict each other; those of the architecture count as some.
+
+    Raises
+    ------
+    ValueError
+        Says which.
+    """
+    fit = SimpleNamespace(**attributes["_architecture"], **attributes)
+    for what, holds in checks.items():
+        try:
+            right = holds(fit)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            right = False
+        if not right:
+            raise ValueError(f"its {what} contradict the rest")
+
+
+def _cells(fit: SimpleNamespace) -> np.ndarray:
+    """Return the cell of the grid of each component; an outcome that does not exist raises."""
+    return np.ravel_multi_index(fit.cluster_states_.T, fit.node_sizes)
+
+
+def _product(fit: SimpleNamespace) -> np.ndarray:
+    """Return the product of the tables along the graph; a table of another shape raises."""
+    axis_of = {name: axis for axis, name in enumerate(fit.node_names)}
+    joint, axes = np.ones(fit.node_sizes), list(range(len(axis_of)))
+    for node in fit.node_names:
+        family = [axis_of[name] for name in (*fit.dag_.predecessors(node), node)]
+        if fit.cpts_[node].shape != tuple(fit.node_sizes[axis] for axis in family):
+            raise ValueError(f"the table of {node} has another shape")
+        joint = np.einsum(joint, axes, fit.cpts_[node], family, axes)
+    return joint
+
+
+def _edges_have_their_weights(fit: SimpleNamespace) -> bool:
+    """Say whether the graph and the matrix agree, and no node is its own parent."""
+    pairs = list(itertools.product(enumerate(fit.node_names), repeat=2))
+    matrices = [m for m in (fit.edge_weights_, fit.edge_probabilities_) if m is not None]
+    return not any(matrix.diagonal().any() for matrix in matrices) and all(
+        fit.edge_weights_[i, j] == fit.dag_.edges[parent, child]["weight"]
+        for (i, parent), (j, child) in pairs
+        if fit.dag_.has_edge(parent, child)
+    )
+
+
+def _separation_is_of_components(fit: SimpleNamespace) -> bool:
+    """Say whether it counts all samples, and names components that there are."""
+    said, n_components = fit.separation_, len(fit.weights_)
+    pairs = said.merged
+    return (
+        is_distribution(said.occupancy)
+        and np.array_equal(said.empty, np.flatnonzero(said.occupancy == 0))
+        and is_alike(said.empty, np.empty(len(said.empty), np.int64))
+        and is_alike(pairs, np.empty((len(pairs), 2), np.int64))
+        and bool(((pairs >= 0) & (pairs < n_components)).all())
+    )
+
+
+def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
+    """Say whether the laws' tables have the columns that the laws ask for, parameters finite."""
+    laws = {n: law for n, law in zip(fit.names, fit.experts, strict=True) if law is not None}
+    if set(laws) != set(fit.expert_params_):
+        return False
+    nodes = dict(zip(fit.node_names, fit.cluster_states_.T, strict=True))
+    return all(_is_table_of(law, fit.expert_params_[name], nodes) for name, law in laws.items())
+
+
+def _is_table_of(law: Any, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
+    stored = isinstance(law, StoredExpert)
+    names = tuple(law.settings["parameters"] if stored else law.names)
+    endings = ["_se", *(["_sd"] if (law.settings["scatter"] if stored else law.scatter) else [])]
+    columns = nodes.keys() | {name + end for name in names for end in ("", *endings)}
+    return (
+        table.parameters == names
+        and set(table) == columns
+        and all(np.isfinite(table[name]).all() for name in names)
+        and all(np.array_equal(table[n], nodes[n]) for n in nodes.keys() - set(names))
+    )
+
+
+def _terms_are_the_history(fit: SimpleNamespace) -> bool:
+    """Say whether the checkpoint's terms of the bound are those of the fit."""
+    terms = fit._checkpoint["history"]
+    return set(fit.history_) == set(terms[0]) and all(
+        np.array_equal(values, [of.get(name, np.nan) for of in terms], equal_nan=True)
+        for name, values in fit.history_.items()
+    )
+
+
+#: What attributes must be to each other, by the names of those that contradict the rest if not;
+#: each may rely on those before it.
+TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
+    "names of nodes": lambda fit: (
+        list(fit.dag_) == list(fit.node_names) == list(fit.cpts_) == fit._node_names
+    ),
+    "node_sizes": lambda fit: min(fit.node_sizes, default=0) >= 2 and fit.latent_dim >= 1,
+    "n_iter_": lambda fit: fit.n_iter_ >= 1,
+    ", ".join(PER_MODALITY): lambda fit: (
+        {len(vars(fit)[which]) for which in PER_MODALITY} == {len(fit.shapes)}
+    ),
+    "shapes": lambda fit: (
+        [tuple(shape) for shape in fit.modality_shapes_in_]
+        == [tuple(shape) for shape in fit.shapes]
+        == [centre.shape for centre in fit._scaler.centre]
+    ),
+    "names of modalities": lambda fit: (
+        tuple(fit.modality_names_in_) == fit.names and len(set(fit.names)) == len(fit.names)
+    ),
+    "_input_form": lambda fit: fit._input_form != "single" or len(fit.names) == 1,
+    "cluster_states_": lambda fit: is_permutation(_cells(fit), {}),
+    "labels_": lambda fit: fit.labels_.min() >= 0 and fit.labels_.max() < len(fit.weights_),
+    "node_labels_": lambda fit: np.array_equal(fit.node_labels_, fit.cluster_states_[fit.labels_]),
+    "cpts_ and joint_": lambda fit: np.allclose(_product(fit), fit.joint_, rtol=0.0, atol=SLACK),
+    "weights_": lambda fit: np.array_equal(fit.weights_, fit.joint_.ravel()[_cells(fit)]),
+    "cluster_means_": lambda fit: np.array_equal(
+        fit.cluster_means_, fit._state["prior.means"][_cells(fit)]
+    ),
+    "cluster_covariances_": lambda fit: np.array_equal(
+        fit.cluster_covariances_,
+        sklearn_covariances(fit._state["prior.covariances"][_cells(fit)], fit._covariance_type),
+    ),
+    "edges": _edges_have_their_weights,
+    "separation_": _separation_is_of_components,
+    "expert_params_": _tables_are_of_experts,
+}
+
+WITH_CHECKPOINT: dict[str, Callable[[SimpleNamespace], bool]] = {
+    "_checkpoint.history and history_": _terms_are_the_history,
+}

@@ -1,0 +1,319 @@
+"""Values as plain data, for pickles and for files, and back again.
+
+Plain data are None, booleans, integers, finite floats, strings, numeric arrays, lists of these, and
+mappings ``{"$": tag, field: ..}`` that stand for everything else. The tags are those of ``FORMS``:
+nothing is imported, and nothing called, because a file names it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+
+from .._data.scaling import ModalityScaler
+from .._inference.expert_tables import ExpertTable
+from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
+from .value_checks import is_twister
+
+TAG = "$"
+
+#: What pickles hold in plain form, so that whoever reads one need trust no type but the estimator.
+PLAIN_IN_PICKLES = (
+    "arrangement_",
+    "dag_",
+    "expert_params_",
+    "separation_",
+    "structure",
+    "_scaler",
+)
+
+LAWS = {"line": line, "exponential_decay": exponential_decay}
+PIECEWISE = "piecewise_linear"  # one law for each number of pieces
+PiecewiseLinear = type(piecewise_linear())
+SCALARS = {
+    np.dtype(kind).name: np.dtype(kind).type
+    for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+} | {"str": np.str_}
+
+
+class Code(NamedTuple):
+    """The place of something that only code can make: a module, a function."""
+
+    what: str
+
+
+class StoredExpert(NamedTuple):
+    """What is known of an expert whose law is code."""
+
+    settings: dict
+
+
+def pack(value: Any, other: Callable[[Any], Any]) -> Any:
+    """Return a value in plain form.
+
+    Parameters
+    ----------
+    value : object
+        Nothing in it is copied that need not be.
+    other : callable
+        Called with what has no plain form; what it returns takes the place.
+
+    Returns
+    -------
+    object
+        Plain data.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
+        return value
+    if kind is list:
+        return [pack(entry, other) for entry in value]
+    if _is_numeric(value):
+        return value
+    tag = _tag_of(value)
+    if tag is None:
+        return other(value)
+    fields = FORMS[tag].take(value)
+    return {TAG: tag} | {name: pack(field, other) for name, field in fields.items()}
+
+
+def unpack(plain: Any, stored: Callable[[str], np.ndarray] | None = None) -> Any:
+    """Return the value that plain data stand for.
+
+    Parameters
+    ----------
+    plain : object
+        From :func:`pack`.
+    stored : callable, default=None
+        Returns an array by its name, where arrays are stored elsewhere.
+
+    Returns
+    -------
+    object
+        The value.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If it stands for nothing.
+    """
+    if type(plain) is list:
+        return [unpack(entry, stored) for entry in plain]
+    if type(plain) is not dict:
+        return plain
+    fields = dict(plain)
+    tag = fields.pop(TAG, None)
+    if tag == "array" and stored is not None:
+        return stored(fields["name"])
+    if type(tag) is not str or tag not in FORMS:
+        raise ValueError(f"it asks for a value of the kind {tag!r}, expected one of {list(FORMS)}")
+    return FORMS[tag].make(**{name: unpack(field, stored) for name, field in fields.items()})
+
+
+def portable(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an estimator's state for a pickle, without types of other libraries."""
+    plain = {n: pack(state[n], lambda value: value) for n in PLAIN_IN_PICKLES if n in state}
+    return {**state, **plain}
+
+
+def restored(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo :func:`portable`."""
+    plain = {name: state[name] for name in PLAIN_IN_PICKLES if name in state}
+    tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
+    return {**state, **{name: unpack(value) for name, value in tagged.items()}}
+
+
+SETTINGS = {
+    *("parameters", "x", "p0", "bounds", "per"),
+    *("fixed", "depends_on", "variance", "scatter", "refit"),
+}
+
+
+def expert_settings(expert: ExpertDecoder) -> dict[str, Any]:
+    """Return what an expert consists of, its law aside.
+
+    Returns
+    -------
+    dict
+        ``parameters``, their names, and the arguments of :class:`ExpertDecoder`.
+    """
+    bounds = dict.fromkeys(expert.names, (-math.inf, math.inf))  # what is fixed needs none
+    bounds |= zip(
+        expert.free_names, zip(expert.space.lower, expert.space.upper, strict=True), strict=True
+    )
+    same = {name: getattr(expert, name) for name in ("x", "per", "fixed", "depends_on")}
+    words = {name: getattr(expert, name) for name in ("variance", "scatter", "refit")}
+    start = {"parameters": list(expert.names), "p0": expert.start_values, "bounds": bounds}
+    return start | same | words
+
+
+def _is_numeric(value: Any) -> bool:
+    """Say whether a value is an array that is stored as such."""
+    if type(value) not in (np.ndarray, np.memmap):
+        return False
+    return value.dtype.kind in "biuf" and value.dtype.itemsize <= 8
+
+
+def _tag_of(value: Any) -> str | None:
+    """Return the tag of a value's form, None if it has none."""
+    if isinstance(value, np.generic):
+        return "scalar" if _scalar_name(value) in SCALARS else None
+    if type(value) in (FunctionType, PiecewiseLinear):
+        return None if _law_name(value) is None else "law"
+    if type(value) is np.ndarray and value.dtype.kind not in "OU":
+        return None
+    if type(value) is np.random.RandomState:
+        twister = value.get_state(legacy=False)["bit_generator"] == "MT19937"
+        return "random_state" if twister else None
+    return next((tag for tag, form in FORMS.items() if type(value) is form.kind), None)
+
+
+def _law_name(law: Callable) -> str | None:
+    """Return the name of one of the library's own laws."""
+    if type(law) is PiecewiseLinear:
+        return PIECEWISE
+    return next((name for name, ours in LAWS.items() if law is ours), None)
+
+
+def _parameters(law: Callable) -> list[str]:
+    return list(inspect.signature(law).parameters)[1:]
+
+
+def _make_law(name: str, parameters: Sequence[str]) -> Callable:
+    # As long as the list of names: a number of pieces could be any.
+    n_pieces = sum(parameter.startswith("slope") for parameter in parameters)
+    law = LAWS.get(name)
+    if name == PIECEWISE:
+        law = piecewise_linear(n_pieces, "intercept" in parameters)
+    if law is None:
+        raise ValueError(f"it asks for the law {name!r}, expected one of {[*LAWS, PIECEWISE]}")
+    if _parameters(law) != parameters:
+        raise ValueError(f"the law {name} has the parameters {_parameters(law)}, not {parameters}")
+    return law
+
+
+def _make_expert(law: Any, settings: dict) -> ExpertDecoder | StoredExpert:
+    if isinstance(law, Code):
+        if set(settings) != SETTINGS:
+            raise ValueError(f"an expert has the settings {list(settings)}, not {list(SETTINGS)}")
+        return StoredExpert(settings)
+    arguments = dict(settings)
+    if arguments.pop("parameters") != _parameters(law):
+        raise ValueError(f"an expert's law {_law_name(law)} has other parameters: {settings}")
+    return ExpertDecoder(law, **arguments)
+
+
+def _take_graph(graph: nx.DiGraph) -> dict:
+    """Return nodes and edges in an order that keeps the order of children and of parents."""
+    order = nx.DiGraph()
+    order.add_nodes_from(graph.edges)
+    for node in graph:
+        nx.add_path(order, list(graph.out_edges(node)))
+        nx.add_path(order, list(graph.in_edges(node)))
+    return {
+        "attributes": dict(graph.graph),
+        "nodes": [[node, dict(attributes)] for node, attributes in graph.nodes.items()],
+        "edges": [[*edge, dict(graph.edges[edge])] for edge in nx.topological_sort(order)],
+    }
+
+
+def _make_graph(attributes: dict, nodes: list, edges: list) -> nx.DiGraph:
+    graph = nx.DiGraph()
+    graph.graph.update(attributes)
+    for node, of_node in nodes:
+        graph.add_node(node)
+        graph.nodes[node].update(of_node)
+    for parent, child, of_edge in edges:
+        if parent not in graph or child not in graph:
+            raise ValueError(f"a graph has an edge {parent!r} -> {child!r} between other nodes")
+        graph.add_edge(parent, child)
+        graph.edges[parent, child].update(of_edge)
+    return graph
+
+
+def _take_objects(array: np.ndarray) -> dict:
+    """Return the entries of an array of strings or of objects."""
+    values = array.ravel().tolist()
+    return {"values": values, "shape": list(array.shape), "text": array.dtype.kind == "U"}
+
+
+def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        array[place] = value
+    return (array.astype(np.str_) if text else array).reshape(shape)
+
+
+def _take_random_state(rng: np.random.RandomState) -> dict:
+    return dict(zip(("key", "pos", "has_gauss", "gauss"), rng.get_state()[1:], strict=True))
+
+
+def _make_random_state(key: np.ndarray, pos: int, has_gauss: int, gauss: float) -> Any:
+    if not is_twister(key, pos, has_gauss, gauss):
+        raise ValueError("it has a random state that is none")
+    rng = np.random.RandomState(0)
+    rng.set_state(("MT19937", key, pos, has_gauss, gauss))
+    return rng
+
+
+def _make_float(value: str) -> float:
+    if value not in ("inf", "-inf", "nan"):
+        raise ValueError(f"a number is {value!r}")
+    return float(value)
+
+
+def _scalar_name(value: np.generic) -> str:
+    return "str" if isinstance(value, np.str_) else value.dtype.name
+
+
+class Form(NamedTuple):
+    """How one type becomes named fields, and how these become a value again."""
+
+    kind: type
+    take: Callable[[Any], dict]
+    make: Callable[..., Any]
+
+
+FORMS = {
+    "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
+    "tuple": Form(tuple, lambda v: {"items": list(v)}, lambda items: tuple(items)),
+    "set": Form(set, lambda v: {"items": sorted(v, key=repr)}, lambda items: set(items)),
+    "frozenset": Form(
+        frozenset, lambda v: {"items": sorted(v, key=repr)}, lambda items: frozenset(items)
+    ),
+    "dict": Form(
+        dict,
+        lambda v: {"keys": list(v), "values": list(v.values())},
+        lambda keys, values: dict(zip(keys, values, strict=True)),
+    ),
+    "scalar": Form(
+        np.generic,
+        lambda v: {"type": _scalar_name(v), "value": v.item()},
+        lambda type, value: SCALARS[type](value),
+    ),
+    "objects": Form(np.ndarray, _take_objects, _make_objects),
+    "namespace": Form(
+        SimpleNamespace, lambda v: {"fields": vars(v)}, lambda fields: SimpleNamespace(**fields)
+    ),
+    "graph": Form(nx.DiGraph, _take_graph, _make_graph),
+    "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
+    "scaler": Form(
+        ModalityScaler, lambda v: {"centre": v.centre, "factor": v.factor}, ModalityScaler
+    ),
+    "expert_table": Form(
+        ExpertTable, lambda v: {"columns": dict(v), "parameters": v.parameters}, ExpertTable
+    ),
+    "law": Form(
+        FunctionType, lambda v: {"name": _law_name(v), "parameters": _parameters(v)}, _make_law
+    ),
+    "expert": Form(
+        ExpertDecoder, lambda v: {"law": v.f, "settings": expert_settings(v)}, _make_expert
+    ),
+    "code": Form(Code, lambda v: {"what": v.what}, Code),
+}

@@ -1,0 +1,283 @@
+"""The attributes that a fit sets: what each must be, so that a file can be checked against it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from .._data.scaling import ModalityScaler
+from .._inference.expert_tables import ExpertTable
+from .checkpoint_checks import CHECKPOINT
+from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
+from .stored_model import check_numbers
+from .value_checks import (
+    SLACK,
+    Check,
+    are_names,
+    are_sizes,
+    either,
+    has,
+    is_a,
+    is_alike,
+    is_array,
+    is_count,
+    is_distribution,
+    is_finite,
+    is_ndarray,
+    is_number,
+    is_one_of,
+    is_size,
+    is_tuple_of,
+)
+
+#: Methods whose metadata can be routed.
+ROUTED = ("fit", "score")
+
+NOTHING = is_a(type(None))
+EDGES = is_array("float64", "nodes", "nodes", low=-SLACK, high=1.0 + SLACK)
+
+
+def are_shapes(value: Any, known: Mapping) -> bool:
+    """Say whether it is one shape per modality."""
+    if type(value) not in (list, tuple) or (len(value),) != known["modalities"]:
+        return False
+    return all(are_sizes(shape, known) and len(shape) > 0 for shape in value)
+
+
+def are_weights(value: Any, known: Mapping) -> bool:
+    """Say whether it is a finite factor for each modality."""
+    right = is_tuple_of(float)(value, known) and (len(value),) == known["modalities"]
+    return right and all(0 <= weight < math.inf for weight in value)
+
+
+def are_columns(value: Any, known: Mapping) -> bool:
+    """Say whether it is a list of names, or None, for each modality."""
+    right = type(value) is list and (len(value),) == known["modalities"]
+    return right and all(
+        names is None or (type(names) is list and all(type(name) is str for name in names))
+        for names in value
+    )
+
+
+def is_scaler(value: Any, known: Mapping) -> bool:
+    """Say whether it has a centre and positive factors for each modality."""
+    if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
+        return False
+    pairs = list(zip(value.centre, map(np.asarray, value.factor), strict=True))
+    return (len(pairs),) == known["modalities"] and all(
+        is_finite(c) and is_finite(f) and (f > 0).all() and f.shape in ((), c.shape)
+        for c, f in pairs
+    )
+
+
+def is_state(value: Any, known: Mapping) -> bool:
+    """Say whether it is numbers by name; the model says which they must be."""
+    return type(value) is dict and all(isinstance(array, np.ndarray) for array in value.values())
+
+
+def is_graph(value: Any, known: Mapping) -> bool:
+    """Say whether it is an acyclic graph of the nodes with their sizes, and edges with weights."""
+    if type(value) is not nx.DiGraph or not nx.is_directed_acyclic_graph(value):
+        return False
+    edges = [(of.get("weight"), of.get("compelled")) for of in value.edges.values()]
+    right = all(type(weight) is float and type(bound) is bool for weight, bound in edges)
+    return right and tuple(of.get("size") for of in value.nodes.values()) == known["grid"]
+
+
+def are_tables(value: Any, known: Mapping) -> bool:
+    """Say whether it is a table for each node, whose rows are probabilities."""
+    right = type(value) is dict and (len(value),) == known["nodes"]
+    return right and all(is_distribution(table, axis=-1) for table in value.values())
+
+
+def are_histories(value: Any, known: Mapping) -> bool:
+    """Say whether it is a number per epoch for each term; a term may diverge."""
+    right = type(value) is dict and len(value) > 0 and all(type(name) is str for name in value)
+    return right and all(
+        isinstance(v, np.ndarray) and v.dtype == "float64" and v.shape == known["epochs"]
+        for v in value.values()
+    )
+
+
+def are_expert_tables(value: Any, known: Mapping) -> bool:
+    """Say whether it is columns with one entry per component."""
+    # Outcomes, parameters and, where laws are per sample, parameters in the model's dtype.
+    kinds = [np.empty(known["components"], dtype) for dtype in ("int64", "float64", "float32")]
+    return type(value) is dict and all(
+        type(table) is ExpertTable
+        and all(any(is_alike(c, kind) for kind in kinds) for c in table.values())
+        for table in value.values()
+    )
+
+
+def are_requests(value: Any, known: Mapping) -> bool:
+    """Say whether it is what methods ask for in metadata routing, by method."""
+    right = type(value) is dict and set(value) <= set(ROUTED)
+    return right and all(
+        type(asked) is dict and all(type(v) in (bool, str) for v in asked.values())
+        for asked in value.values()
+    )
+
+
+#: What :func:`build_model` is given.
+ARCHITECTURE: dict[str, Check] = {
+    "node_sizes": are_sizes,
+    "latent_dim": is_a(int),
+    "names": is_tuple_of(str),
+    "shapes": are_shapes,
+    "encoders": is_a(list),
+    "decoders": is_a(list),
+    "experts": is_a(list),
+    "node_names": is_tuple_of(str),
+    "hidden_layer_sizes": are_sizes,
+    "linear": is_a(bool),
+    "full_covariances": is_a(bool),
+    "modality_weights": either(are_weights, NOTHING),
+    "prior_expert": is_a(bool, np.bool_),
+    "sampled_responsibilities": is_a(bool),
+    "dtype": is_one_of("float32", "float64"),
+    "predict_variances": is_tuple_of(bool),
+}
+
+#: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a
+#: form in :mod:`plain_data`, is one line here (and a word in ``OPTIONAL``, if some fits or files
+#: lack it): an attribute that is not listed cannot be saved.
+FITTED: dict[str, Check] = {
+    "_architecture": is_a(dict),
+    "_checkpoint": is_a(dict),
+    "_column_names": are_columns,
+    "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
+    "_metadata_request": are_requests,
+    "_input_form": is_one_of("several", "single", "flat"),
+    "_node_names": is_a(list),
+    "_scaler": is_scaler,
+    "_sklearn_output_config": has(
+        frozenset({"transform"}), transform=is_one_of("default", "pandas", "polars")
+    ),
+    "_state": is_state,
+    "arrangement_": either(
+        has(
+            misfit=is_number(),
+            gap=is_number(low=0.0),
+            ties=is_count,
+            node_shares=is_array("float64", "nodes"),
+            agreement=is_number(),
+            smallest_share=is_number(),
+        ),
+        NOTHING,
+    ),
+    "cluster_covariances_": is_array("model", "covariances"),
+    "cluster_means_": is_array("model", "components", "latent"),
+    "cluster_states_": is_array("int64", "components", "nodes"),
+    "converged_": is_a(bool, np.bool_),
+    "cpts_": are_tables,
+    "dag_": is_graph,
+    "edge_probabilities_": either(EDGES, NOTHING),
+    "edge_weights_": EDGES,
+    "expert_params_": are_expert_tables,
+    "feature_names_in_": are_names("features"),
+    "history_": are_histories,
+    "joint_": is_array("float64", "grid", low=0.0, high=1.0 + SLACK),
+    "labels_": is_array("int64", "samples"),
+    "latent_dim_": is_size("latent"),
+    "lower_bound_": lambda value, known: type(value) is float and math.isfinite(value),
+    "modality_names_in_": are_names("modalities"),
+    "modality_shapes_in_": are_shapes,
+    "n_features_in_": is_size("features"),
+    "n_iter_": is_size("epochs"),
+    "n_modalities_in_": is_size("modalities"),
+    "node_labels_": is_array("int64", "samples", "nodes"),
+    "node_scores_": is_array("float64", "nodes"),
+    "separation_": has(
+        smallest=is_number(low=-SLACK),
+        occupancy=is_array("float64", "components", low=0.0, high=1.0 + SLACK),
+        empty=is_ndarray,
+        merged=is_ndarray,
+    ),
+    "weights_": is_array("float64", "components", low=0.0, high=1.0 + SLACK),
+}
+OPTIONAL = {
+    "_checkpoint",
+    "_column_names",
+    "_metadata_request",
+    "_sklearn_output_config",
+    "feature_names_in_",
+}
+#: Those that are no result of a fit, and outlive it.
+SET_BY_USERS = {"_metadata_request", "_sklearn_output_config"}
+
+
+def check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raise where attributes are not those of a fit, or do not go together.
+
+    Raises
+    ------
+    ValueError
+        Says which attribute is missing, unknown, or not what it must be.
+    """
+    unknown, missing = set(attributes) - set(FITTED), set(FITTED) - set(attributes) - OPTIONAL
+    if unknown or missing:
+        raise ValueError(
+            f"its attributes are not those of a fit: unknown {sorted(unknown)}, missing "
+            f"{sorted(missing)}"
+        )
+    architecture = attributes["_architecture"]
+    if type(architecture) is not dict or set(architecture) != set(ARCHITECTURE):
+        raise ValueError(f"_architecture is not {list(ARCHITECTURE)}")
+    of_model = {"modalities": (len(architecture["names"]),)}
+    _check_all(architecture, ARCHITECTURE, of_model)
+    known = _sizes(attributes) | {"state": attributes["_state"]}
+    _check_all(attributes, FITTED, known)
+    check_numbers(architecture, attributes["_state"])
+    check_together(attributes, TOGETHER)
+    checkpoint = attributes.get("_checkpoint")
+    if checkpoint is not None:
+        if set(checkpoint) != set(CHECKPOINT):
+            raise ValueError(f"_checkpoint is not {list(CHECKPOINT)}")
+        _check_all(checkpoint, CHECKPOINT, known, "_checkpoint.")
+        for state in states_of(attributes)[1:]:
+            check_numbers(architecture, state, "_checkpoint: ")
+        check_together(attributes, WITH_CHECKPOINT)
+
+
+def states_of(attributes: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
+    """Return the numbers of the model: as fitted, and as training goes on from and back to."""
+    checkpoint = attributes.get("_checkpoint")
+    kept = [] if checkpoint is None else [checkpoint["model"], checkpoint["stopper"]["best_state"]]
+    return [attributes["_state"], *(state for state in kept if state is not None)]
+
+
+def _check_all(values: Mapping, checks: Mapping[str, Check], known: Mapping, of: str = "") -> None:
+    """Check each value on its own."""
+    for name, value in values.items():
+        if not checks[name](value, known):
+            raise ValueError(f"{of}{name} is not what a fit of this size sets: {value!s:.100}")
+
+
+def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple]:
+    """Return the shapes of axes, by name, and the dtype of the model."""
+    architecture, n_iter = attributes["_architecture"], attributes["n_iter_"]
+    grid, latent = architecture["node_sizes"], architecture["latent_dim"]
+    components = math.prod(grid)
+    covariances = {
+        "full": (components, latent, latent),
+        "tied": (latent, latent),
+        "diag": (components, latent),
+        "spherical": (components,),
+    }
+    return {
+        "grid": grid,
+        "nodes": (len(grid),),
+        "components": (components,),
+        "latent": (latent,),
+        "covariances": covariances[attributes["_covariance_type"]],
+        "modalities": (len(architecture["names"]),),
+        "features": (sum(math.prod(shape) for shape in architecture["shapes"]),),
+        "samples": attributes["labels_"].shape[:1],
+        "epochs": (n_iter,),
+        "model": (architecture["dtype"],),
+    }

@@ -1,0 +1,177 @@
+"""What the scientist already knows about the graph, as two boolean matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from .digraphs import cycle_path
+
+
+class EdgeConstraints(NamedTuple):
+    """Knowledge about edges, indexed ``[i, j]`` for i -> j.
+
+    Parameters
+    ----------
+    required : ndarray of bool of shape (n_nodes, n_nodes)
+        Edges that every graph must have.
+    forbidden : ndarray of bool of shape (n_nodes, n_nodes)
+        Edges that no graph may have; its diagonal is True.
+    """
+
+    required: NDArray[np.bool_]
+    forbidden: NDArray[np.bool_]
+
+
+def edge_constraints(
+    names: Sequence[Hashable],
+    *,
+    required_edges: Iterable[tuple[Hashable, Hashable]] | None = None,
+    forbidden_edges: Iterable[tuple[Hashable, Hashable]] | None = None,
+    tiers: Iterable[Any] | None = None,
+) -> EdgeConstraints:
+    """Turn knowledge in the user's words into matrices, and check that it can be met.
+
+    Parameters
+    ----------
+    names : sequence of hashable
+        The nodes, in the order of the matrices.
+    required_edges, forbidden_edges : iterable of pairs of names, optional
+        Directed edges (parent, child). Forbid both directions to forbid an adjacency.
+    tiers : iterable, optional
+        Groups of nodes, earliest first: no edge may lead from a later group to an earlier one.
+        Edges within a group are free. An element that is itself a node is a group of one, so
+        that ``tiers=["N2", "N1", "N3"]`` is a fixed order. Nodes in no group are free.
+
+    Returns
+    -------
+    EdgeConstraints
+        At least one DAG meets them.
+
+    Raises
+    ------
+    ValueError
+        If a node is unknown or stands in two tiers, or if no DAG meets the constraints; the
+        message names the nodes.
+
+    Examples
+    --------
+    >>> from skcausalpima._structure.constraints import edge_constraints
+    >>> edge_constraints(["a", "b"], tiers=["b", "a"]).forbidden
+    array([[ True,  True],
+           [False,  True]])
+    """
+    names = list(names)
+    required = _edge_matrix(names, required_edges, "required_edges")
+    forbidden = _edge_matrix(names, forbidden_edges, "forbidden_edges")
+    earlier: list[int] = []
+    for tier in tiers if tiers is not None else ():
+        members = _tier_members(names, tier, earlier)
+        forbidden[np.ix_(members, earlier)] = True
+        earlier += members
+    return check_constraints(required, forbidden, names)
+
+
+def _edge_matrix(
+    names: list[Hashable], edges: Iterable[tuple[Hashable, Hashable]] | None, what: str
+) -> NDArray[np.bool_]:
+    """Mark the given edges in an (n_nodes, n_nodes) matrix."""
+    matrix = np.zeros((len(names), len(names)), dtype=bool)
+    for edge in edges if edges is not None else ():
+        if isinstance(edge, str) or not isinstance(edge, Iterable) or len(edge) != 2:
+            raise ValueError(f"{what} must be pairs (parent, child); got {edge!r}.")
+        parent, child = (_index(names, node, what) for node in edge)
+        matrix[parent, child] = True
+    return matrix
+
+
+def _index(names: list[Hashable], node: Hashable, what: str) -> int:
+    """Return a node's number, or say that there is no such node."""
+    if not isinstance(node, Hashable) or node not in names:
+        raise ValueError(f"{what} names the unknown node {node!r}; the nodes are {names}.")
+    return names.index(node)
+
+
+def _tier_members(names: list[Hashable], tier: Any, earlier: list[int]) -> list[int]:
+    """Return the numbers of one tier's nodes."""
+    is_node = isinstance(tier, str) or (isinstance(tier, Hashable) and tier in names)
+    if not (is_node or isinstance(tier, Iterable)):
+        raise ValueError(f"tiers must hold nodes or groups of nodes; got {tier!r}.")
+    members = [_index(names, node, "tiers") for node in ([tier] if is_node else tier)]
+    for position, node in enumerate(members):
+        if node in earlier or node in members[:position]:
+            raise ValueError(f"tiers name the node {names[node]!r} twice; name each node once.")
+    return members
+
+
+def check_constraints(
+    required: NDArray[np.bool_] | None,
+    forbidden: NDArray[np.bool_] | None,
+    names: Sequence[Hashable],
+) -> EdgeConstraints:
+    """Check constraints given as matrices and fill in what was left out.
+
+    Required edges that are acyclic and not forbidden are a DAG that meets all constraints, so
+    the two checks made here are all there is to check.
+
+    Parameters
+    ----------
+    required, forbidden : array-like of bool of shape (n_nodes, n_nodes) or None
+        Edges that must or must not be there; None for none.
+    names : sequence of hashable
+        The nodes, for messages.
+
+    Returns
+    -------
+    EdgeConstraints
+        Copies; the diagonal is forbidden.
+
+    Raises
+    ------
+    ValueError
+        If a matrix has the wrong shape, an edge is both required and forbidden, or the required
+        edges form a cycle.
+
+    Examples
+    --------
+    >>> from skcausalpima._structure.constraints import check_constraints
+    >>> check_constraints([[False, True], [True, False]], None, ["a", "b"])
+    Traceback (most recent call last):
+        ...
+    ValueError: The required edges form the cycle 'a' -> 'b' -> 'a'; leave one of them out.
+    """
+    names = list(names)
+    required = _as_matrix(required, len(names), "required")
+    forbidden = _as_matrix(forbidden, len(names), "forbidden")
+    np.fill_diagonal(forbidden, True)
+    for i, j in np.argwhere(required & forbidden):
+        if i == j:
+            raise ValueError(f"The required edge {names[i]!r} -> {names[i]!r} is a loop.")
+        raise ValueError(
+            f"The edge {names[i]!r} -> {names[j]!r} is both required and forbidden (by a "
+            "forbidden edge or by the tiers); drop one of the two."
+        )
+    graph = nx.from_numpy_array(required, create_using=nx.DiGraph)
+    if not nx.is_directed_acyclic_graph(graph):
+        path = cycle_path(nx.relabel_nodes(graph, dict(enumerate(names))))
+        raise ValueError(f"The required edges form the cycle {path}; leave one of them out.")
+    return EdgeConstraints(required, forbidden)
+
+
+def _as_matrix(matrix: Any, n_nodes: int, what: str) -> NDArray[np.bool_]:
+    """Return a boolean copy of the right shape."""
+    if matrix is None:
+        return np.zeros((n_nodes, n_nodes), dtype=bool)
+    matrix = np.array(matrix)
+    if matrix.shape != (n_nodes, n_nodes):
+        raise ValueError(
+            f"{what} must be a matrix of shape {(n_nodes, n_nodes)}, one row and column per node; "
+            f"got shape {matrix.shape}."
+        )
+    if not np.isin(matrix, (0, 1)).all():
+        raise ValueError(f"{what} must hold booleans (True where i -> j).")
+    return matrix.astype(bool)

@@ -1,0 +1,81 @@
+"""Copies of graphs that keep the order of parents, and cycles in words."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import networkx as nx
+
+
+def cycle_path(graph: nx.DiGraph) -> str:
+    """Write down a cycle of a graph that has one."""
+    cycle = [edge[0] for edge in nx.find_cycle(graph)]
+    return " -> ".join(map(repr, [*cycle, cycle[0]]))
+
+
+def check_graph(graph: Any) -> nx.DiGraph:
+    """Return a copy of a DAG that keeps the orders of nodes and of every node's predecessors.
+
+    ``graph.copy()`` would not: it re-adds edges by source, which can permute predecessors and
+    with them the axes that the tables mean.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The graph, with any attributes.
+
+    Returns
+    -------
+    networkx.DiGraph
+        An independent copy.
+
+    Raises
+    ------
+    ValueError
+        If it is no simple directed graph, has no nodes, or has a cycle (which is named).
+    """
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise ValueError(f"graph must be a networkx.DiGraph; got {type(graph).__name__}.")
+    if not len(graph):
+        raise ValueError("graph has no nodes; a CategoricalDAG needs at least one.")
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+        path = " -> ".join(map(repr, [*cycle, cycle[0]]))
+        raise ValueError(f"graph must be acyclic; it has the cycle {path}.")
+    return copy_graph(graph)
+
+
+def copy_graph(
+    graph: nx.DiGraph,
+    cut: Iterable[Hashable] = (),
+    names: Mapping[Hashable, Hashable] | None = None,
+) -> nx.DiGraph:
+    """Copy a graph, keeping orders and attributes, without the edges into some nodes.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        The graph.
+    cut : iterable of hashable, default=()
+        Nodes whose incoming edges are left out.
+    names : mapping, optional
+        Name of every node in the copy; the same by default.
+
+    Returns
+    -------
+    networkx.DiGraph
+        An independent copy.
+    """
+    cut = set(cut)
+    names = {node: node for node in graph} if names is None else names
+    copy = nx.DiGraph()
+    copy.graph.update(graph.graph)
+    copy.add_nodes_from((names[node], dict(data)) for node, data in graph.nodes(data=True))
+    for child in graph:
+        if child not in cut:
+            copy.add_edges_from(
+                (names[parent], names[child], graph.edges[parent, child])
+                for parent in graph.predecessors(child)
+            )
+    return copy

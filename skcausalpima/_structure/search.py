@@ -1,0 +1,253 @@
+"""The best-scoring DAG: exact for few nodes, hill climbing for more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from .constraints import EdgeConstraints, check_constraints
+from .equivalence import canonical_member
+from .scores import FamilyScores, bit_mask
+
+BoolArray = NDArray[np.bool_]
+
+
+class StructureResult(NamedTuple):
+    """What a search found.
+
+    Parameters
+    ----------
+    adjacency : ndarray of bool of shape (n_nodes, n_nodes)
+        True where i -> j; acyclic.
+    score : float
+        The graph's score in nats.
+    exact : bool
+        True if no other graph that meets the constraints scores better; False if the graph
+        comes from hill climbing.
+    """
+
+    adjacency: BoolArray
+    score: float
+    exact: bool
+
+
+def search_dag(
+    counts: ArrayLike,
+    *,
+    score: str = "bic",
+    equivalent_sample_size: float = 1.0,
+    edge_cost: float = 0.0,
+    node_counts: Sequence[ArrayLike] | None = None,
+    required: ArrayLike | None = None,
+    forbidden: ArrayLike | None = None,
+    names: list[str] | None = None,
+    max_exact_nodes: int = 12,
+    n_restarts: int = 50,
+    random_state: int | np.random.RandomState | None = None,
+) -> StructureResult:
+    """Search the DAG that scores best on expected counts.
+
+    Up to ``max_exact_nodes`` nodes the search is exact, by dynamic programming over subsets
+    (Silander and Myllymaki 2006, A simple approach for finding the globally optimal Bayesian
+    network structure, UAI). Beyond, it climbs by adding, removing and reversing single edges,
+    and starts again, in turn, from random changes of the best graph so far and from the best
+    climb within a random order; the optimum is likely but not certain.
+
+    Equivalent graphs score the same, so the data cannot choose between them. Of the best class
+    the member is returned whose reversible edges point from lower to higher node numbers where
+    they are free to (taken in ascending order, see `canonical_member`); it meets the
+    constraints. Should graphs of different classes tie as well, the one with the
+    lexicographically smallest order of nodes, then the fewest parents, is taken.
+
+    Parameters
+    ----------
+    counts : array-like of shape (C_1, ..., C_L)
+        Expected counts of the cells.
+    score : {"bic", "bdeu"}, default="bic"
+        See `FamilyScores`.
+    equivalent_sample_size : float, default=1.0
+        Prior samples of BDeu.
+    edge_cost : float, default=0.0
+        Nats that every edge costs.
+    node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
+        Per node the counts of the samples in which it was not set from outside. An edge between
+        nodes whose counts differ keeps the direction that scores best.
+    required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
+        Edges that must or must not be there, ``[i, j]`` for i -> j; see `edge_constraints`.
+    names : list of str, optional
+        The nodes' names, for error messages; N1, N2, ... by default.
+    max_exact_nodes : int, default=12
+        Time and memory of the exact search grow as ``n_nodes * 2 ** n_nodes``, plus one pass
+        over all marginals of the grid: 0.1 s for 12 binary nodes, 3 s for 16.
+    n_restarts : int, default=50
+        Restarts of hill climbing.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the restarts; the exact search is deterministic.
+
+    Returns
+    -------
+    StructureResult
+        Graph, score, and whether it is the optimum.
+
+    Raises
+    ------
+    ValueError
+        If counts or options are invalid, or the constraints contradict each other.
+
+    Examples
+    --------
+    >>> from skcausalpima._structure.search import search_dag
+    >>> search_dag([[40.0, 10.0], [10.0, 40.0]]).adjacency
+    array([[False,  True],
+           [False, False]])
+    """
+    scores = FamilyScores(counts, score, equivalent_sample_size, edge_cost, node_counts)
+    names = names if names is not None else [f"N{i + 1}" for i in range(scores.n_nodes)]
+    constraints = check_constraints(required, forbidden, names)
+    exact = scores.n_nodes <= max_exact_nodes
+    if exact:
+        adjacency = _exact_search(scores, constraints)
+    else:
+        rng = check_random_state(random_state)
+        adjacency = _hill_climb(scores, constraints, n_restarts, rng)
+    known = constraints.required | (adjacency & scores.told_apart)
+    adjacency = canonical_member(adjacency, known, constraints.forbidden)
+    return StructureResult(adjacency, scores.graph(adjacency), exact)
+
+
+def _exact_search(scores: FamilyScores, constraints: EdgeConstraints) -> BoolArray:
+    """Return a best DAG, by dynamic programming over the sets of nodes placed so far."""
+    family = scores.all_families(constraints)  # (n_nodes, 2 ** n_nodes)
+    n_nodes = scores.n_nodes
+    best = _best_subset(family)
+    full = (1 << n_nodes) - 1
+    rest = np.full(full + 1, -np.inf)  # best score of all nodes outside of a set, given the set
+    rest[full] = 0.0
+    bits = 1 << np.arange(n_nodes)
+    for placed in range(full - 1, -1, -1):
+        outside = np.flatnonzero((placed & bits) == 0)
+        rest[placed] = (best[outside, placed] + rest[placed | bits[outside]]).max()
+
+    tolerance = 1e-12 * max(1e3, abs(rest[0]))  # well above rounding, far below any real gap
+    adjacency = np.zeros((n_nodes, n_nodes), dtype=bool)
+    placed = 0
+    while placed != full:
+        outside = np.flatnonzero((placed & bits) == 0)
+        values = best[outside, placed] + rest[placed | bits[outside]]
+        node = outside[np.argmax(values >= rest[placed] - tolerance)]  # the first of those tied
+        parents = _smallest_best(family[node], placed, best[node, placed] - tolerance)
+        adjacency[:, node] = (parents & bits) != 0
+        placed |= int(bits[node])
+    return adjacency
+
+
+def _best_subset(family: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for every set of candidates the score of the best parents among them."""
+    best = family.copy()
+    for node in range(len(family)):
+        with_and_without = best.reshape(len(family), -1, 2, 1 << node)
+        np.maximum(
+            with_and_without[:, :, 1], with_and_without[:, :, 0], out=with_and_without[:, :, 1]
+        )
+    return best
+
+
+def _smallest_best(family: NDArray[np.float64], candidates: int, threshold: float) -> int:
+    """Return the smallest set of parents among the candidates that reaches a score."""
+    masks = np.flatnonzero(family >= threshold)
+    masks = masks[(masks & ~candidates) == 0]
+    return min((int(mask) for mask in masks), key=lambda mask: (mask.bit_count(), mask))
+
+
+def _hill_climb(
+    scores: FamilyScores,
+    constraints: EdgeConstraints,
+    n_restarts: int,
+    rng: np.random.RandomState,
+) -> BoolArray:
+    """Return the best of several climbs."""
+    best = _climb(constraints.required.copy(), scores, constraints)
+    best_score = scores.graph(best)
+    for restart in range(n_restarts):
+        if restart % 2:
+            rank = rng.permutation(scores.n_nodes)
+            ordered = constraints.forbidden | (rank[:, None] >= rank)
+            within = EdgeConstraints(constraints.required, ordered)
+            start = _climb(constraints.required.copy(), scores, within)
+        else:
+            start = _shake(best, constraints, rng.randint(1, 2 * scores.n_nodes), rng)
+        found = _climb(start, scores, constraints)
+        found_score = scores.graph(found)
+        if found_score > best_score + 1e-12 * abs(best_score):
+            best, best_score = found, found_score
+    return best
+
+
+def _shake(
+    adjacency: BoolArray, constraints: EdgeConstraints, n_moves: int, rng: np.random.RandomState
+) -> BoolArray:
+    """Make some random changes."""
+    for _ in range(n_moves):
+        if moves := _moves(adjacency, constraints):
+            adjacency = _apply(adjacency, moves[rng.randint(len(moves))])
+    return adjacency
+
+
+def _climb(adjacency: BoolArray, scores: FamilyScores, constraints: EdgeConstraints) -> BoolArray:
+    """Make the best single change until none improves the score."""
+    tolerance = 1e-12 * max(1e3, abs(scores.graph(adjacency)))
+    while moves := _moves(adjacency, constraints):
+        gains = [_gain(adjacency, move, scores) for move in moves]
+        if max(gains) <= tolerance:
+            break
+        adjacency = _apply(adjacency, moves[int(np.argmax(gains))])
+    return adjacency
+
+
+def _moves(adjacency: BoolArray, constraints: EdgeConstraints) -> list[tuple[str, int, int]]:
+    """List the changes of one edge that leave the graph acyclic and within the constraints."""
+    required, forbidden = constraints
+    leads_to = _leads_to(adjacency)
+    moves = []
+    for i, j in np.argwhere(~np.eye(len(adjacency), dtype=bool)):
+        if adjacency[i, j] and not required[i, j]:
+            moves.append(("remove", i, j))
+            others = adjacency[i].copy()
+            others[j] = False
+            if not forbidden[j, i] and not (others & leads_to[:, j]).any():
+                moves.append(("reverse", i, j))
+        elif not adjacency[i, j] and not forbidden[i, j] and not leads_to[j, i]:
+            moves.append(("add", i, j))
+    return moves
+
+
+def _leads_to(adjacency: BoolArray) -> BoolArray:
+    """Tell for every pair whether a directed path leads from the first to the second."""
+    paths = adjacency.copy()
+    for node in range(len(paths)):
+        paths |= np.outer(paths[:, node], paths[node])
+    return paths
+
+
+def _gain(adjacency: BoolArray, move: tuple[str, int, int], scores: FamilyScores) -> float:
+    """Return by how much a move raises the score."""
+    kind, i, j = (move[0], int(move[1]), int(move[2]))
+    parents = bit_mask(adjacency[:, j])
+    gain = scores.family(j, parents ^ 1 << i) - scores.family(j, parents)
+    if kind == "reverse":
+        parents = bit_mask(adjacency[:, i])
+        gain += scores.family(i, parents | 1 << j) - scores.family(i, parents)
+    return gain
+
+
+def _apply(adjacency: BoolArray, move: tuple[str, int, int]) -> BoolArray:
+    """Return the graph after a move."""
+    kind, i, j = move
+    changed = adjacency.copy()
+    changed[i, j] = kind == "add"
+    changed[j, i] |= kind == "reverse"
+    return changed

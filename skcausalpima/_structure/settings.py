@@ -1,0 +1,129 @@
+"""How the graph is learned, and what the user knows about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+
+from .constraints import EdgeConstraints, edge_constraints
+from .digraphs import cycle_path
+
+#: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
+PRIOR_COUNT = 1.0
+
+
+def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
+    """Return how the graph is to be learned; contradictions are errors.
+
+    Parameters
+    ----------
+    params : object
+        Has the estimator's parameters as attributes.
+    names : sequence of str
+        Names of the nodes.
+
+    Returns
+    -------
+    GraphSettings
+        Knowledge as matrices in the order of ``names``.
+    """
+    constraints = edge_constraints(
+        names,
+        required_edges=params.required_edges,
+        forbidden_edges=params.forbidden_edges,
+        tiers=params.tiers,
+    )
+    structure = params.structure
+    if isinstance(structure, nx.DiGraph):
+        constraints = _fixed_graph(structure, names, constraints)
+        structure, precedence = "fixed", constraints.required
+    else:
+        precedence = _precedence(names, params.tiers, constraints.required)
+    return GraphSettings(
+        structure,
+        constraints,
+        precedence,
+        params.structure_score,
+        float(params.edge_penalty),
+        params.edge_threshold,
+    )
+
+
+def _fixed_graph(
+    graph: nx.DiGraph, names: Sequence[str], constraints: EdgeConstraints
+) -> EdgeConstraints:
+    """Return constraints that only one graph meets."""
+    if set(graph) != set(names):
+        raise ValueError(
+            f"structure is a graph over the nodes {list(graph)}, but the nodes are {list(names)}; "
+            "name them with node_names."
+        )
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"structure must be acyclic, but it has the cycle {cycle_path(graph)}.")
+    adjacency = nx.to_numpy_array(graph, nodelist=list(names), weight=None) > 0
+    for what, wrong in (
+        ("lacks the required", constraints.required & ~adjacency),
+        ("has the forbidden", constraints.forbidden & adjacency),
+    ):
+        for parent, child in np.argwhere(wrong):
+            raise ValueError(f"structure {what} edge {names[parent]!r} -> {names[child]!r}.")
+    return EdgeConstraints(adjacency, ~adjacency)
+
+
+def _precedence(names: Sequence[str], tiers: Any, required: np.ndarray) -> np.ndarray:
+    """Return which nodes come before which in every order that training considers."""
+    earlier = edge_constraints(names, tiers=tiers).forbidden.T & ~np.eye(len(names), dtype=bool)
+    both = required | earlier
+    graph = nx.from_numpy_array(both, create_using=nx.DiGraph)
+    # Required edges may lead back from a later tier by way of a node that is in none.
+    return both if nx.is_directed_acyclic_graph(graph) else required
+
+
+class GraphSettings(NamedTuple):
+    """How the graph is learned, and what is known about it.
+
+    Parameters
+    ----------
+    structure : {"gradient", "refined", "fixed"}
+        Threshold of the relaxed edges, score-based search, or a given graph.
+    constraints : EdgeConstraints
+        Required and forbidden edges; of a fixed graph all its edges and no others.
+    precedence : ndarray of bool of shape (n_nodes, n_nodes)
+        True where a node comes before another in every order.
+    score : {"bic", "bdeu"}
+        Of the search.
+    edge_penalty : float
+        Nats per sample that an edge costs.
+    edge_threshold : float
+        Least weight of an edge, for "gradient".
+    """
+
+    structure: str
+    constraints: EdgeConstraints
+    precedence: np.ndarray
+    score: str
+    edge_penalty: float
+    edge_threshold: float
+
+    @property
+    def states_edges(self) -> bool:
+        """Whether anything is known about edges."""
+        required, forbidden = self.constraints
+        return bool(required.any() or forbidden.sum() > len(forbidden) or self.precedence.any())
+
+
+def search_options(
+    counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings
+) -> dict[str, Any]:
+    """Return what searches and averages of graphs have in common."""
+    return {
+        "node_counts": grids,
+        "score": settings.score,
+        "equivalent_sample_size": PRIOR_COUNT,
+        "edge_cost": settings.edge_penalty * counts.sum(),
+        "required": settings.constraints.required,
+        "forbidden": settings.constraints.forbidden,
+    }

@@ -1,0 +1,4 @@
+"""Algorithm 2: gradient steps and closed-form updates.
+
+Imports ``_model`` and what lies below it.
+"""

@@ -1,0 +1,249 @@
+"""One pass over the data, and the block-coordinate update that follows from it (Eq. 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .._model.setup import Setup
+from .._model.tensors import BLOCK_ROWS, TrainingData
+from ..functional import (
+    DiagonalGaussian,
+    MixtureStatistics,
+    entropy,
+    log_responsibilities,
+    mixture_statistics,
+    mixture_terms,
+    rsample,
+    update_mixture,
+)
+from ..modules import MultimodalVAE, own_likelihoods, weights_of_regimes
+from .divergence import NotFiniteError, check_finite
+from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
+from .graph_selection import family_tables
+
+
+@torch.no_grad()
+def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
+    """Return the posterior of all samples."""
+    model.eval()
+    parts = [model.encode(block) for block in data.blocks()]
+    return DiagonalGaussian(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def variance_floors(data: TrainingData, relative: float = 1e-6) -> Tensor:
+    """Return the smallest decoder variance of each modality, relative to its own variance."""
+    totals = torch.stack(
+        [
+            sum(block.double().square().sum() for block in _weighted_blocks(array, data.weights))
+            for array in data.arrays
+        ]
+    )
+    variances = totals / data.n_elements
+    return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
+
+
+def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
+    """Return an array block by block, rows times the roots of their weights."""
+    if weights is None:
+        return iter(array.split(BLOCK_ROWS))
+    roots = weights[0].sqrt()[:, None]
+    pairs = zip(array.split(BLOCK_ROWS), roots.split(BLOCK_ROWS), strict=True)
+    return (block * root for block, root in pairs)
+
+
+class PassResult(NamedTuple):
+    """What one pass over the data yields."""
+
+    statistics: MixtureStatistics
+    counts: Tensor  # (regime, component), expected counts
+    squared_errors: Tensor  # (modality,)
+    experts: ExpertSums
+    terms: dict[str, float]  # per-sample averages in nats
+
+
+@torch.no_grad()
+def data_pass(
+    model: MultimodalVAE,
+    data: TrainingData,
+    generator: torch.Generator,
+    names: tuple[str, ...],
+    squared_errors: Tensor | None = None,
+) -> PassResult:
+    """Collect sufficient statistics and the terms of the bound (Eq. 31) in one pass.
+
+    With ``squared_errors`` of shape (n_modalities,), collected before, nothing is decoded but what
+    has a likelihood of its own.
+    """
+    model.eval()
+    prior, full = model.prior, model.prior.covariances.ndim == 3
+    origin, decode = prior.means.mean(dim=0), squared_errors is None
+    statistics, counts, sums, errors = None, 0.0, 0.0, 0.0 if decode else squared_errors
+    experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
+    with prior.frozen_mixture():
+        for block in data.blocks():
+            posterior = model.encode(block)
+            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            log_density = model.log_density(posterior, block.allowed)
+            log_weights = weights_of_regimes(all_log_weights, block.regimes)
+            likelihoods = own_likelihoods(model.decoders, block, z)
+            evidence = model.evidence(likelihoods)
+            if model.sampled_responsibilities:
+                log_gamma = model.log_responsibilities(
+                    posterior, z, block.allowed, block.regimes, evidence
+                )
+            else:
+                log_gamma = log_responsibilities(log_weights, log_density + evidence)
+            gamma = block.weighted(log_gamma.exp())
+            experts.add(block, likelihoods, gamma)
+            part = mixture_statistics(posterior, gamma, origin, full)
+            statistics = part if statistics is None else statistics + part
+            counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
+            mixture = mixture_terms(log_weights, log_density, log_gamma)
+            terms = torch.stack([*mixture, entropy(posterior.log_var)])
+            sums = sums + block.weighted(terms.double()).sum(dim=1)
+            if decode:
+                squares = model.squared_errors(block, z)
+                errors = errors + block.weighted(squares.double()).sum(dim=1)
+    terms = _terms(model, data, errors, sums, experts, names)
+    errors = experts.squared_errors(errors)
+    return PassResult(statistics, counts, errors, experts, terms)
+
+
+def regime_counts(gamma: Tensor, regimes: Tensor | None, n_regimes: int) -> Tensor:
+    """Return expected counts of shape (n_regimes, n_components) from responsibilities."""
+    if regimes is None:
+        return gamma.double().sum(dim=1)[None]
+    counts = gamma.new_zeros((len(gamma), n_regimes), dtype=torch.float64)
+    return counts.index_add_(1, regimes[0], gamma.double()).T
+
+
+def _terms(
+    model: MultimodalVAE,
+    data: TrainingData,
+    errors: Tensor,
+    sums: Tensor,
+    experts: ExpertSums,
+    names: tuple[str, ...],
+) -> dict[str, float]:
+    """Name the terms of the bound; the reconstruction follows from the squared errors."""
+    n, observed = data.total, None
+    if data.observed is not None:
+        observed = (data.n_observed / n)[:, None]
+    errors = errors[:, None] / n
+    reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
+    same = model.log_variances  # its dtype: the weights have no other
+    seen = None if observed is None else observed.to(same)
+    trained = model.training_log_likelihood(errors.to(same), seen).item()
+    trained += experts.add_means(reconstruction, n)
+    terms = {
+        f"reconstruction_{name}": value for name, value in zip(names, reconstruction, strict=True)
+    }
+    keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
+    terms |= dict(zip(keys, (sums / n).tolist(), strict=True))
+    terms["lower_bound"] = sum(terms.values())
+    terms["objective"] = terms["lower_bound"] + trained - sum(reconstruction)
+    return terms
+
+
+class BlockUpdate(NamedTuple):
+    """The block-coordinate update: mixture and decoder variances at their optimum.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the modalities, for the terms of the bound.
+    covariance_type, reg_covar, shrinkage
+        See :func:`~skcausalpima.functional.update_mixture`.
+    variance_floors : Tensor of shape (n_modalities,) or None
+        Smallest decoder variances; None where they are not learned.
+    adjacency : Tensor of shape (n_nodes, n_nodes), default=None
+        The graph where it is fixed: its tables have a closed form, too.
+    """
+
+    names: tuple[str, ...]
+    covariance_type: str
+    reg_covar: float
+    shrinkage: float
+    variance_floors: Tensor | None
+    adjacency: Tensor | None = None
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: MultimodalVAE,
+        data: TrainingData,
+        generator: torch.Generator,
+        squared_errors: Tensor | None = None,
+    ) -> PassResult:
+        """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
+        result = data_pass(model, data, generator, self.names, squared_errors)
+        prior = model.prior
+        update = update_mixture(
+            result.statistics,
+            prior.means,
+            prior.covariances,
+            self.covariance_type,
+            self.reg_covar,
+            self.shrinkage,
+        )
+        check_finite(update.covariances, "covariances of the mixture")
+        prior.means.copy_(update.means)
+        prior.covariances.copy_(update.covariances)
+        if self.adjacency is not None:
+            prior.set_tables(family_tables(prior, result.counts, self.adjacency))
+        if prior.outcomes_unknown:
+            prior.start_interventions(prior.regimes, result.counts)
+        self._set_variances(model, data, result.squared_errors)
+        update_experts(model, result.experts.statistics, self.variance_floors)
+        update_cluster_decoders(model, result.experts.errors, self.variance_floors)
+        return result
+
+    @torch.no_grad()
+    def decoder_variances(
+        self, model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+    ) -> None:
+        """Update the decoder variances alone, from one pass over the data."""
+        if self.variance_floors is None:
+            return
+        model.eval()
+        errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+        for block in data.blocks():
+            posterior = model.encode(block)
+            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            own = own_likelihoods(model.decoders, block, z)
+            sums = ExpertSums(model)
+            sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
+            squares = block.weighted(model.squared_errors(block, z).double())
+            errors += sums.squared_errors(squares.sum(dim=1))
+        self._set_variances(model, data, errors)
+
+    def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
+        """Set every decoder variance to its optimum, the mean squared error per element."""
+        finite = torch.isfinite(errors).tolist()
+        if not all(finite):
+            names = [name for name, fine in zip(self.names, finite, strict=True) if not fine]
+            raise NotFiniteError(f"the squared errors of {names} are not finite")
+        if self.variance_floors is not None:
+            variances = torch.maximum(errors / data.n_elements, self.variance_floors)
+            observed = data.n_elements > 0  # a modality may be missing in all of a subset
+            model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
+
+
+def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
+    """Return the block-coordinate update; the graph is not settled."""
+    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
+    return BlockUpdate(
+        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+    )
+
+
+def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
+    """Let the update fit the tables, if the graph is given."""
+    if setup.graph.structure != "fixed":
+        return update
+    return update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))

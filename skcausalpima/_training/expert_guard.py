@@ -1,0 +1,83 @@
+"""A law that diverges ends the training; the last good state returns."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from .._warnings import warn_caller
+from ..exceptions import ExpertWarning
+from ..modules import ClusterExpert, LawError, MultimodalVAE, SampleExpert
+from .divergence import told_divergence
+from .expert_updates import expert_modules
+
+
+class ExpertGuard:
+    """Keeps the last state of a model in which all laws that gradients train were finite."""
+
+    def __init__(self, model: MultimodalVAE, names: Sequence[str], phase: str) -> None:
+        self.model, self.names, self.phase, self.state = model, names, phase, None
+        self.error: LawError | None = None
+        self.experts = [
+            (m, expert)
+            for m, expert in expert_modules(model)
+            if any(parameter.requires_grad for parameter in expert.parameters())
+        ]
+
+    def keep(self) -> None:
+        """Take note of a good state."""
+        if self.experts:
+            self.state = copy.deepcopy(self.model.state_dict())
+
+    @contextmanager
+    def watched(self, epoch: int, weights: torch.Tensor | None) -> Iterator[None]:
+        """Watch gradient steps: a law that raises in them has diverged, which `restored` tells."""
+        self.error = None
+        try:
+            with told_divergence(self.model, self.names, self.phase, epoch, weights):
+                yield
+        except LawError as error:
+            self.error = error
+            if error.modality not in [expert.modality for _, expert in self.experts]:
+                raise  # no gradient moves this law: going back would not help
+
+    def restored(self, epoch: int) -> bool:
+        """Say whether a law has diverged; if so, warn and bring back the last good state."""
+        for m, expert in self.experts:
+            told = self._failure(expert)
+            if told is None:
+                continue
+            self.model.load_state_dict(self.state)
+            values = expert.values(self._coordinates(expert)).detach().cpu().numpy()
+            table = {n: values[:, k].tolist() for k, n in enumerate(expert.expert.names)}
+            warn_caller(
+                f"The law {expert.expert.function_name} of modality {self.names[m]!r} diverged in "
+                f"epoch {epoch + 1} of {self.phase}, which ends here. The state before that epoch "
+                f"is kept; its parameters, by component of the grid, are {table}. Use a smaller "
+                f"learning_rate, max_grad_norm, or bounds.{told}",
+                ExpertWarning,
+            )
+            return True
+        return False
+
+    @torch.no_grad()
+    def _coordinates(self, expert: ClusterExpert | SampleExpert) -> torch.Tensor:
+        """Return the unbounded coordinates of all cells, or at their centres."""
+        if isinstance(expert, ClusterExpert):
+            return expert.coordinates()
+        return expert.coordinates(self.model.prior.means)
+
+    def _failure(self, expert: ClusterExpert | SampleExpert) -> str | None:
+        """Return what a law raised, nothing if it is not finite, None if all is well."""
+        if self.error is not None and self.error.modality == expert.modality:
+            return f" {self.error}"
+        coordinates = self._coordinates(expert)
+        try:
+            curves = expert.scaled_curves(coordinates)
+        except LawError as error:
+            return f" {error}"
+        finite = torch.isfinite(coordinates).all() and torch.isfinite(curves).all()
+        return None if finite else ""

@@ -1,0 +1,188 @@
+"""Least squares for the experts of a model, after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..functional import (
+    CurveProblem,
+    CurveStatistics,
+    curve_jacobian,
+    curve_squared_errors,
+    curve_statistics,
+    fit_curves,
+    projected_squared_errors,
+)
+from ..modules import Batch, ClusterDecoder, ClusterExpert, Likelihood, MultimodalVAE, SampleExpert
+
+#: Cells with a smaller sum of responsibilities say nothing about their curves.
+MIN_COUNT = 1e-3
+
+
+class ErrorSums(NamedTuple):
+    """What the variances of a network with its own likelihood depend on, per component."""
+
+    counts: Tensor  # sums of responsibilities over samples that have the modality
+    squared_errors: Tensor  # weighted sums
+
+    def __add__(self, other: ErrorSums) -> ErrorSums:
+        """Pool the sums over two sets of samples."""
+        return ErrorSums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class ExpertSums:
+    """Sums over samples that concern the decoders with a likelihood of their own."""
+
+    def __init__(self, model: MultimodalVAE) -> None:
+        self.model = model
+        self.statistics: dict[int, CurveStatistics] = {}
+        self.log_likelihoods: dict[int, float] = {}
+        self.errors: dict[int, ErrorSums] = {}
+
+    def add(self, batch: Batch, likelihoods: Mapping[int, Likelihood], gamma: Tensor) -> None:
+        """Add samples with their responsibilities of shape (n_components, n_samples)."""
+        for m, (values, errors) in likelihoods.items():
+            total = (gamma * values).double().sum().item()
+            self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
+            seen = gamma if batch.observed is None else gamma * batch.observed[m]
+            if errors is not None:
+                part = ErrorSums(seen.double().sum(dim=1), (gamma * errors).double().sum(dim=1))
+                self.errors[m] = self.errors[m] + part if m in self.errors else part
+                continue
+            directions = self.model.decoders[m].directions
+            part = curve_statistics(batch.arrays[m], seen, directions)
+            self.statistics[m] = self.statistics[m] + part if m in self.statistics else part
+
+    def add_means(self, reconstruction: list[float], n_samples: int) -> float:
+        """Add mean log-likelihoods to those of the other modalities; return what training sees."""
+        trained = 0.0
+        for m, value in self.log_likelihoods.items():
+            reconstruction[m] += value / n_samples
+            trained += float(self.model.likelihood_weight(m)) * value / n_samples
+        return trained
+
+    def squared_errors(self, others: Tensor) -> Tensor:
+        """Return those of all modalities, of shape (n_modalities,), from those of the others."""
+        own = {m: sums.squared_errors.sum() for m, sums in self.errors.items()}
+        return torch.stack([own.get(m, other) for m, other in enumerate(others)]) if own else others
+
+
+def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
+    """State the gamma-weighted part of Eq. 26 as a fit of each cell's mean curve."""
+    counts = torch.where(statistics.counts < MIN_COUNT, 0.0, statistics.counts)
+    weights = counts / expert.log_variances.double().exp()
+    return CurveProblem(expert.trial_curves, statistics.means, weights, expert.index, expert.block)
+
+
+def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
+    """State the same where curves share parameters that scatter between samples.
+
+    Along the directions of the scatter a cell's mean curve is as uncertain as its covariance says,
+    and the cells differ in it: residuals are whitened. Where each cell has its own parameters,
+    least squares have the same solution.
+    """
+    problem, directions = curve_problem(expert, statistics), expert.directions.double()
+    deviations = (0.5 * expert.log_variances.double()).exp()[:, None, None]
+    factors = torch.linalg.cholesky(expert.scatter.double())
+
+    def whitened(curves: Tensor) -> Tensor:
+        along = directions.mT @ curves[:, :, None]
+        inside = deviations * torch.linalg.solve_triangular(factors, along, upper=False)
+        return curves + (directions @ (inside - along))[:, :, 0]
+
+    return problem._replace(
+        predict=lambda free: whitened(problem.predict(free)), targets=whitened(problem.targets)
+    )
+
+
+@torch.no_grad()
+def update_experts(
+    model: MultimodalVAE, statistics: dict[int, CurveStatistics], floors: Tensor | None
+) -> None:
+    """Refit the curves of all cells and set their variances to the optimum."""
+    for m, sums in statistics.items():
+        expert = model.decoders[m]
+        if expert.expert.refit and expert.free.numel():
+            start = (expert.free * expert.step).double()
+            tied = expert.expert.scatter and expert.free.numel() < expert.index.numel()
+            problem = (scattered_problem if tied else curve_problem)(expert, sums)
+            expert.set_coordinates(fit_curves(problem, start))
+        if floors is not None:
+            set_variances(expert, sums, floors[m])
+        turn_directions(expert)
+
+
+@torch.no_grad()
+def update_cluster_decoders(
+    model: MultimodalVAE, sums: Mapping[int, ErrorSums], floors: Tensor | None
+) -> None:
+    """Set the variances of networks per cluster to the mean squared error; empty cells keep theirs.
+
+    The mean is over the elements of the samples of a component, weighted with gamma.
+    """
+    for m, (counts, errors) in sums.items():
+        decoder = model.decoders[m]
+        if floors is not None and isinstance(decoder, ClusterDecoder):
+            variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
+            logs = torch.maximum(variances, floors[m]).log()
+            own = torch.where(counts >= MIN_COUNT, logs, decoder.log_variances)
+            decoder.log_variances.copy_(own)
+
+
+def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -> None:
+    r"""Set variances to their optimum; empty cells keep theirs.
+
+    Without scatter that is the mean squared error per element. With scatter the covariance M of
+    the residuals along the law's directions Q is their mean, drawn to no scatter by two more
+    samples than there are directions, and the variance that of the residuals across.
+    """
+    means, width, n_directions = expert.means(), sums.first.shape[1], expert.scatter.shape[1]
+    errors, counts = curve_squared_errors(sums, means), sums.counts
+    occupied, counts_of_cells = counts >= MIN_COUNT, counts
+    if n_directions:
+        along = projected_squared_errors(sums, means, expert.directions)
+        traces = along.diagonal(dim1=1, dim2=2).sum(dim=1)
+        errors = (errors - traces).clamp_min(0.0)
+    if expert.expert.variance == "shared":
+        errors, counts = errors.sum().expand_as(errors), counts.sum().expand_as(counts)
+        occupied = counts >= MIN_COUNT
+    elements = counts.clamp_min(MIN_COUNT) * (width - n_directions)
+    variances = torch.maximum(errors / elements, floor)
+    expert.log_variances.copy_(torch.where(occupied, variances.log(), expert.log_variances))
+    if n_directions:
+        eye, prior = torch.eye(n_directions).to(along), n_directions + 2.0
+        none = expert.log_variances.double().exp()[:, None, None] * eye
+        inner = (along + prior * none) / (counts_of_cells + prior)[:, None, None]
+        expert.scatter.copy_(at_least(inner, expert.log_variances.double().exp()))
+
+
+def at_least(matrices: Tensor, floors: Tensor) -> Tensor:
+    """Raise the eigenvalues of symmetric matrices to their floors."""
+    values, vectors = torch.linalg.eigh(matrices)
+    values = torch.maximum(values, floors[:, None])
+    return vectors @ (values[:, :, None] * vectors.mT)
+
+
+def turn_directions(expert: ClusterExpert) -> None:
+    """Turn the directions of the scatter to where the law moves its curves now."""
+    if not expert.expert.scatter:
+        return
+    jacobian = curve_jacobian(expert.scaled_curves, expert.coordinates().double())
+    scale = jacobian.square().sum(dim=1, keepdim=True).sqrt()
+    new = torch.linalg.qr(jacobian / torch.where(scale > 0, scale, 1.0)).Q
+    variances = expert.log_variances.double().exp()[:, None, None]
+    turn = new.mT @ expert.directions.double()
+    eye = torch.eye(new.shape[2]).to(new)
+    inner = turn @ (expert.scatter.double() - variances * eye) @ turn.mT + variances * eye
+    expert.scatter.copy_(at_least(inner, variances[:, 0, 0]))
+    expert.directions.copy_(new)
+
+
+def expert_modules(model: MultimodalVAE) -> Sequence[tuple[int, ClusterExpert | SampleExpert]]:
+    """Return the experts of a model and the numbers of their modalities."""
+    kinds = (ClusterExpert, SampleExpert)
+    return [(m, d) for m, d in enumerate(model.decoders) if isinstance(d, kinds)]

@@ -1,0 +1,207 @@
+"""Algorithm 2: pre-training, then epochs of gradient steps and block-coordinate updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._model.tensors import TrainingData
+from ..modules import Batch, BoundWithErrors, MultimodalVAE
+from .block_update import BlockUpdate, data_pass
+from .divergence import broken_parts, check_model, divergence, told_divergence
+from .early_stopping import Stopper
+from .expert_guard import ExpertGuard
+
+#: Called after every epoch with its number, from 0, and the terms of the bound.
+Report = Callable[[int, dict[str, float]], None]
+
+
+def _trainable(*modules: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """Return the parameters that are not frozen."""
+    return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+
+def _step(
+    loss: Tensor, optimizer: torch.optim.Optimizer, parameters: list, max_grad_norm: float | None
+) -> None:
+    """Make one step of gradient descent, with the gradient's norm clipped."""
+    if not loss.requires_grad:
+        return  # nothing to train: all modules are frozen, and the graph is settled
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=True)
+    optimizer.step()
+
+
+def pretrain(
+    model: MultimodalVAE,
+    data: TrainingData,
+    *,
+    n_epochs: int,
+    kl_weight: float,
+    batch_size: int,
+    learning_rate: float,
+    max_grad_norm: float | None,
+    update: BlockUpdate,
+    generator: torch.Generator,
+    report: Report,
+) -> None:
+    """Train encoders and decoders before there are clusters (Section 3.3).
+
+    ``kl_weight=0`` fits the reconstruction term alone, 1 the unit-Gaussian VAE.
+    """
+    parameters = _trainable(model.encoders, model.decoders)
+    if not parameters:
+        update.decoder_variances(model, data, generator)
+        return
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    guard = ExpertGuard(model, update.names, "pre-training")
+    for epoch in range(n_epochs):
+        guard.keep()
+        model.train()
+        total = torch.zeros((), dtype=torch.float64, device=data.device)
+        with guard.watched(epoch, data.weights):
+            for batch in data.shuffled(batch_size, generator):
+                noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+                loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
+                _step(loss, optimizer, parameters, max_grad_norm)
+                total -= loss.detach() * len(batch.arrays[0])
+        report(epoch, {"objective": total / data.n_samples})
+        if guard.restored(epoch):
+            return
+        with told_divergence(model, update.names, "pre-training", epoch, data.weights):
+            update.decoder_variances(model, data, generator)
+            if epoch == n_epochs - 1:
+                check_model(model, update.names)
+
+
+class Progress:
+    """What training carries from epoch to epoch, besides the model and its generator.
+
+    ``diverged`` is true where its last epoch left numbers that are not finite, and the stopper
+    has an earlier state.
+    """
+
+    def __init__(
+        self,
+        model: MultimodalVAE,
+        learning_rate: float,
+        graph_learning_rate: float,
+        stopper: Stopper,
+        phase: str = "training",
+    ) -> None:
+        self.networks = _trainable(model.encoders, model.decoders)
+        self.graph = _trainable(model.prior)
+        groups = [{"params": self.networks}]
+        if self.graph:
+            groups.append({"params": self.graph, "lr": graph_learning_rate})
+        self.optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
+        self.stopper, self.phase, self.diverged = stopper, phase, False
+        self.history: list[dict[str, float]] = []
+
+    def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
+        """Raise where the model is not finite and there is no earlier state to go back to."""
+        parts = broken_parts(model, names)
+        self.diverged = bool(parts)
+        if parts and self.stopper.best_state is None:
+            place = f"epoch {len(self.history)} of {self.phase}"
+            raise divergence(f"numbers in {', '.join(parts)} are not finite", place)
+
+
+def train(
+    model: MultimodalVAE,
+    data: TrainingData,
+    held_out: TrainingData | None,
+    progress: Progress,
+    *,
+    update: BlockUpdate,
+    temperatures: np.ndarray,
+    batch_size: int,
+    max_grad_norm: float | None,
+    n_mixture_updates: int,
+    n_graph_steps: int,
+    score_noise: float,
+    edge_penalty: float,
+    generator: torch.Generator,
+    report: Report,
+) -> None:
+    """Alternate epochs of gradient steps and block-coordinate updates (Algorithm 2).
+
+    One epoch per temperature, until ``progress.stopper`` says, by the (held-out, if there is
+    held-out data) bound, that training is to end. With held-out data it keeps the best state, to
+    be restored by the caller. The squared errors of an epoch are collected while it trains.
+    """
+    networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
+    guard = ExpertGuard(model, update.names, progress.phase)
+    noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
+    for temperature in temperatures.tolist():
+        if progress.stopper.converged:  # a fit that is continued may have come to its end
+            break
+        epoch = len(progress.history)
+        if graph:
+            model.prior.temperature = temperature
+        guard.keep()
+        model.train()
+        errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+        with guard.watched(epoch, data.weights), model.prior.frozen_mixture():
+            for batch in data.shuffled(batch_size, generator):
+                bound = _noisy_bound(model, data, batch, noise_scale, generator)
+                loss = _penalty(model, edge_penalty) - data.mean(bound.values, batch)
+                _step(loss, optimizer, networks + graph, max_grad_norm)
+                errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
+        errors = None if guard.restored(epoch) else errors
+        with told_divergence(model, update.names, progress.phase, epoch, data.weights):
+            for _ in range(n_mixture_updates):
+                result = update(model, data, generator, errors)
+            for _ in range(n_graph_steps if graph else 0):
+                loss = -_graph_objective(model, result.counts, edge_penalty)
+                _step(loss, optimizer, graph, max_grad_norm)
+            terms = result.terms | {"temperature": model.prior.temperature}
+            if held_out is not None:
+                held_out_terms = data_pass(model, held_out, generator, update.names).terms
+                terms["held_out_bound"] = held_out_terms["lower_bound"]
+                terms["objective"] = held_out_terms["objective"]
+        report(epoch, terms)
+        progress.history.append(terms)
+        progress.stopper.stop(terms["objective"], model if held_out is not None else None)
+        if errors is None:
+            break
+    progress.check(model, update.names)
+
+
+def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:
+    """Return the part of the objective that the graph appears in, per sample."""
+    shares = (counts / counts.sum()).to(model.prior.means)
+    log_weights = model.prior.regime_log_weights()
+    return (shares * log_weights).sum() - _penalty(model, edge_penalty)
+
+
+def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
+    """Return what the edges cost in training, in nats per sample."""
+    return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
+
+
+def _noisy_bound(
+    model: MultimodalVAE,
+    data: TrainingData,
+    batch: Batch,
+    score_noise: float,
+    generator: torch.Generator,
+) -> BoundWithErrors:
+    """Return the bound at one draw of z and, where asked for, of the noise on the scores."""
+    noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+    jitter = None
+    if score_noise > 0:
+        jitter = score_noise * data.normal(1, len(model.prior.scores), generator)[0]
+    return model.elbo(batch, noise, jitter)
+
+
+def new_progress(params: Any, model: MultimodalVAE) -> Progress:
+    """Return the optimizer and early stopping as they begin."""
+    stopper = Stopper(params.tol, params.n_iter_no_change)
+    return Progress(model, params.learning_rate, params.graph_learning_rate, stopper)

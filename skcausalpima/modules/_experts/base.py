@@ -1,0 +1,128 @@
+"""A law inside a model: in the units in which its modality is scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .checks import LawError, ranges
+from .expert_decoder import ExpertDecoder
+
+
+class ScaledLaw(nn.Module):
+    """What both kinds of experts share: the law, and the units of the modality.
+
+    Parameters
+    ----------
+    expert : ExpertDecoder
+        The law.
+    shape : sequence of int
+        Shape of one sample of the modality.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ExpertDecoder, ScaledLaw, line
+    >>> law = ScaledLaw(ExpertDecoder(line, [0.0, 1.0]), (2,))
+    >>> law.set_units([1.0, 1.0], 2.0)
+    >>> law.scaled_curves(torch.tensor([[4.0, 3.0]]))
+    tensor([[1., 3.]])
+    """
+
+    def __init__(self, expert: ExpertDecoder, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.expert, self.shape = expert, tuple(shape)
+        self.modality: str | int | None = None  # its name, for messages
+        self.register_buffer("x", torch.as_tensor(expert.x))
+        self.register_buffer("centre", torch.zeros(math.prod(shape), dtype=torch.float32))
+        self.register_buffer("factor", torch.ones(math.prod(shape), dtype=torch.float32))
+
+    @torch.no_grad()
+    def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
+        """Say how the modality is scaled.
+
+        Parameters
+        ----------
+        centre : ndarray of shape shape
+            Taken from each element.
+        factor : ndarray of shape shape, or float
+            Divisor.
+        """
+        self.centre.copy_(torch.as_tensor(np.ravel(centre)))
+        self.factor.copy_(torch.as_tensor(np.ravel(factor)))
+
+    def scaled_curves(self, free: Tensor) -> Tensor:
+        """Return scaled curves, computed in the dtype of the coordinates.
+
+        Parameters
+        ----------
+        free : Tensor of shape (n, n_free)
+            Unbounded coordinates of the parameters.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Scaled.
+
+        Raises
+        ------
+        LawError
+            If the law raises, or returns another shape.
+        """
+        x, centre, factor = (part.to(free.dtype) for part in (self.x, self.centre, self.factor))
+        values = self.expert.space.values(free)
+        try:
+            curves = self.expert.curves(values, x, len(self.shape))
+        except Exception as error:
+            raise self._error(values, f"it raised {type(error).__name__}: {error}") from error
+        if tuple(curves.shape) != (len(free), *self.shape):
+            raise self._error(values, f"it returned shape {tuple(curves.shape)}")
+        return (curves.flatten(1) - centre) / factor
+
+    def trial_curves(self, free: Tensor) -> Tensor:
+        """Return scaled curves, NaN for parameters at which the law raises.
+
+        Parameters
+        ----------
+        free : Tensor of shape (n, n_free)
+            Unbounded coordinates of the parameters.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Scaled.
+        """
+        try:
+            return self.scaled_curves(free)
+        except LawError:
+            if len(free) == 1:  # a sum, so that there is a gradient
+                return (torch.nan * free.sum(dim=1, keepdim=True)).expand(1, len(self.centre))
+            half = len(free) // 2  # one set of parameters must not spoil the others
+            return torch.cat([self.trial_curves(free[:half]), self.trial_curves(free[half:])])
+
+    def _error(self, values: Tensor, what: str) -> LawError:
+        at = ranges(self.expert.names, self.expert.all_values(values))
+        message = (
+            f"The law {self.expert.function_name} of modality {self.modality!r} failed at {at}: "
+            f"{what}. State bounds that keep such values out, or return NaN for them."
+        )
+        return LawError(message, self.modality)
+
+    def values(self, free: Tensor) -> Tensor:
+        """Return the parameters, fixed ones included, in the units of the data.
+
+        Parameters
+        ----------
+        free : Tensor of shape (n, n_free)
+            Unbounded coordinates.
+
+        Returns
+        -------
+        Tensor of shape (n, n_parameters)
+            In the order of ``expert.names``.
+        """
+        return self.expert.all_values(self.expert.space.values(free))

@@ -1,0 +1,231 @@
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima._clustering.candidates import _agreement, choose_start, find_starts
+from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, merge_components
+from skcausalpima.metrics import node_recovery
+
+
+def _blobs(rng, centres, n=100, scale=1.0):
+    labels = np.repeat(np.arange(len(centres)), n)
+    return np.asarray(centres, float)[labels] + scale * rng.normal(size=(len(labels), 2)), labels
+
+
+def _moons(rng, n):
+    """Two interleaved arcs: curved clusters whose means lie close together."""
+    angle = rng.uniform(0, np.pi, size=2 * n)
+    labels = np.repeat([0, 1], n)
+    x = np.where(labels, 1 - np.cos(angle), np.cos(angle))
+    y = np.where(labels, 0.5 - np.sin(angle), np.sin(angle))
+    return np.column_stack([x, y]) + 0.06 * rng.normal(size=(2 * n, 2)), labels
+
+
+def _cube(rng, n=1500, scale=0.12, n_features=6):
+    """Three binary nodes whose effects add up."""
+    nodes = rng.integers(0, 2, size=(n, 3))
+    directions = np.linalg.qr(rng.normal(size=(n_features, 3)))[0].T * [[1.5], [1.2], [1.0]]
+    return nodes @ directions + scale * rng.normal(size=(n, n_features)), nodes
+
+
+def test_separated_blobs_are_found():
+    rng = np.random.default_rng(0)
+    points, labels = _blobs(rng, [(0, 0), (12, 0), (0, 12), (12, 12)])
+    for clustering in find_clusters(points, 4, random_state=0, n_starts=3):
+        assert adjusted_rand_score(labels, clustering.labels) == 1.0
+        np.testing.assert_allclose(clustering.occupancy, 0.25, atol=1e-3)
+        np.testing.assert_allclose(clustering.responsibilities.sum(axis=1), 1.0)
+        assert clustering.overlap < 1e-3
+        assert len(clustering.merged) == 24
+        # unit variances, centres 12 apart: 12^2 / 2, less sampling error
+        assert clustering.separation == pytest.approx(72, rel=0.25)
+
+
+# All of 20 starts had an adjusted Rand index of 1.
+def test_curved_clusters_are_chains_of_components():
+    points, labels = _moons(np.random.default_rng(0), 600)
+    for clustering in find_clusters(points, 2, random_state=0, n_starts=3):
+        assert adjusted_rand_score(labels, clustering.labels) > 0.98
+
+
+def _merge_by_definition(responsibilities, n_clusters, min_share):
+    """Merge columns and recompute every lift from the samples."""
+    groups = [[k] for k in range(responsibilities.shape[1])]
+    columns = list(responsibilities.T)
+    while len(groups) > n_clusters:
+        shares = np.array([column.mean() for column in columns])
+        candidates = {}
+        for i, j in itertools.permutations(range(len(groups)), 2):
+            if shares[i] < min_share or (shares >= min_share).all():
+                candidates[i, j] = (columns[i] * columns[j]).mean() / (shares[i] * shares[j])
+        i, j = max(candidates, key=candidates.get)
+        groups[i], columns[i] = groups[i] + groups[j], columns[i] + columns[j]
+        del groups[j], columns[j]
+    return {frozenset(group) for group in groups}
+
+
+@pytest.mark.parametrize("min_share", [0.0, 0.05])
+@pytest.mark.parametrize("seed", range(5))
+def test_merging_equals_its_definition(seed, min_share):
+    rng = np.random.default_rng(seed)
+    responsibilities = rng.dirichlet(rng.uniform(0.02, 0.2, size=12), size=200)
+    merged = merge_components(responsibilities, 4, min_share)
+    groups = {frozenset(np.flatnonzero(merged == k).tolist()) for k in range(4)}
+    assert groups == _merge_by_definition(responsibilities, 4, min_share)
+    assert merged[0] == 0
+
+
+def test_small_components_go_first():
+    responsibilities = np.eye(3)[[0] * 500 + [1] * 499 + [2]]
+    responsibilities[-1] = [0.0, 0.4, 0.6]
+    np.testing.assert_array_equal(merge_components(responsibilities, 2), [0, 1, 1])
+
+
+def test_units_of_the_columns_do_not_matter():
+    rng = np.random.default_rng(0)
+    points, _ = _blobs(rng, [(0, 0), (6, 0), (0, 6)])
+    first = find_clusters(points, 3, random_state=0)[0]
+    again = find_clusters(points * [1e-6, 1e6] + [5, -3], 3, random_state=0)[0]
+    np.testing.assert_array_equal(first.labels, again.labels)
+    assert again.separation == pytest.approx(first.separation, rel=1e-3)
+
+
+def test_same_seed_same_clusters_and_global_state_untouched():
+    points, _ = _blobs(np.random.default_rng(0), [(0, 0), (4, 0)])
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = (find_clusters(points, 2, random_state=3, n_starts=2) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.responsibilities, b.responsibilities)
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.full((30, 2), 1e6 / 3),
+        np.repeat(np.eye(2), 15, axis=0),
+        np.eye(3)[:, :2],
+        np.ones((1, 2)),
+    ],
+    ids=["identical", "two points", "fewer samples than clusters", "one sample"],
+)
+def test_degenerate_points_give_no_nan_and_no_warning(points):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        candidates = find_clusters(points, 4, random_state=0)
+        candidates += kmeans_clusterings(points, 4, random_state=0)
+        chosen, report = choose_start(candidates, points, (2, 2), random_state=0)
+    for clustering in candidates:
+        assert len(clustering.means) <= len(np.unique(points, axis=0))
+        assert np.isfinite(clustering.responsibilities).all()
+        assert np.isfinite(clustering.means).all()
+        assert not np.isnan([clustering.separation, clustering.overlap]).any()
+    assert chosen is candidates[report.chosen]
+    # Fewer clusters than cells are trusted where they do not overlap.
+    assert report.qualified.any() == (len(np.unique(points, axis=0)) > 1)
+    assert np.isfinite(report.agreement).all()
+
+
+# All of 20 seeds had an agreement above 0.997.
+@pytest.mark.parametrize("seed", range(3))
+def test_start_recovers_the_nodes_of_a_cube(seed):
+    points, nodes = _cube(np.random.default_rng(seed))
+    candidates = find_starts(points, (2, 2, 2), random_state=seed, n_starts=1)
+    chosen, report = choose_start(candidates, points, (2, 2, 2), random_state=seed)
+    cells = report.arrangements[report.chosen].cells[chosen.labels]
+    found = np.column_stack(np.unravel_index(cells, (2, 2, 2)))
+    assert _agreement(found, nodes, (2, 2, 2)) > 0.99
+    assert report.qualified[report.chosen]
+
+
+def test_the_majority_wins_whatever_its_gap():
+    rng = np.random.default_rng(0)
+    points, labels = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
+    good = kmeans_clusterings(points, 4, random_state=0, n_starts=1)[0]
+    shuffled = [good._replace(labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
+    candidates = [shuffled[0], good, *shuffled[1:], good]
+    chosen, report = choose_start(candidates, points, (2, 2))
+    assert chosen is good
+    assert report.agreement[1] == report.agreement[4] > report.agreement[[0, 2, 3]].max()
+
+
+def test_a_start_without_a_small_cell_is_preferred():
+    rng = np.random.default_rng(0)
+    points, _ = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
+    good = kmeans_clusterings(points, 4, random_state=0)[0]
+    bad = good._replace(occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
+    _, report = choose_start([bad, bad, good], points, (2, 2))
+    assert report.chosen == 2
+    np.testing.assert_array_equal(report.qualified, [False, False, True])
+    _, report = choose_start([bad, bad], points, (2, 2))
+    assert report.chosen == 0
+
+
+def test_agreement_ignores_names_of_outcomes_and_of_equal_sized_nodes():
+    rng = np.random.default_rng(0)
+    nodes = np.column_stack([rng.integers(0, size, size=500) for size in (2, 3, 2)])
+    renamed = np.column_stack([1 - nodes[:, 2], (nodes[:, 1] + 1) % 3, nodes[:, 0]])
+    assert _agreement(nodes, renamed, (2, 3, 2)) == 1.0
+    flipped = renamed.copy()
+    flipped[:50, 0] = 1 - flipped[:50, 0]  # 50 of 500 labels of one of three nodes
+    assert _agreement(nodes, flipped, (2, 3, 2)) == pytest.approx(1 - 50 / 500 / 3)
+
+
+def test_one_node_gets_kmeans_candidates_too():
+    points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9), (5, 20)])
+    candidates = find_starts(points, (5,), random_state=0, n_starts=1)
+    assert any(candidate.source == "k-means" for candidate in candidates)
+    chosen, report = choose_start(candidates, points, (5,))
+    assert adjusted_rand_score(labels, chosen.labels) == 1.0
+    assert np.isinf(report.gap).all()
+
+
+def test_few_samples_get_kmeans_only():
+    points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9)], n=10)
+    candidates = find_starts(points, (2, 2), random_state=0, n_starts=1)
+    assert {candidate.source for candidate in candidates} == {"k-means"}
+    chosen, report = choose_start(candidates, points, (2, 2))
+    assert adjusted_rand_score(labels, chosen.labels) == 1.0
+    cells = report.arrangements[report.chosen].cells[chosen.labels]
+    nodes = np.column_stack(np.unravel_index(cells, (2, 2)))
+    assert _agreement(nodes, np.column_stack([labels % 2, labels // 2]), (2, 2)) == 1.0
+
+
+# Cells without samples, or with few ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [[400, 300, 300], [700, 400, 25, 12]])
+@pytest.mark.parametrize("seed", range(3))
+def test_separated_clusters_are_neither_split_nor_swallowed(sizes, seed):
+    """Fewer clusters than asked for come back, however small some are."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    points = 12.0 * np.array([(0, 0), (1, 0), (0, 1), (1, 1)])[labels]
+    clustering = find_clusters(points + rng.normal(size=points.shape), 6, random_state=seed)[0]
+    assert adjusted_rand_score(labels, clustering.labels) == 1.0
+    assert len(clustering.occupancy) == len(sizes)
+
+
+def test_one_cluster_is_split_into_as_many_as_asked_for():
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    assert len(find_clusters(points, 4, random_state=0)[0].occupancy) == 4
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+def test_rare_cells_of_a_grid_keep_their_place(seed):
+    """Nine in ten samples lie in two of the eight cells; one cell has none."""
+    rng = np.random.default_rng(seed)
+    share = np.array([0.5, 0.01, 0.03, 0.4, 0.02, 0.02, 0.02, 0.0])
+    nodes = np.stack(np.unravel_index(rng.choice(8, size=1500, p=share), (2, 2, 2)), axis=1)
+    points = nodes @ (4.0 * np.linalg.qr(rng.normal(size=(6, 3)))[0].T)
+    points += 0.3 * rng.normal(size=points.shape)
+    candidates = find_starts(points, (2, 2, 2), random_state=seed)
+    chosen, report = choose_start(candidates, points, (2, 2, 2), random_state=seed)
+    cells = report.arrangements[report.chosen].cells[chosen.labels]
+    found = np.stack(np.unravel_index(cells, (2, 2, 2)), axis=1)
+    # A cell of a handful of samples may join another; training gives it back.
+    assert node_recovery(nodes, found).accuracies.min() > 0.99
+    assert report.arrangements[report.chosen].gap > 10

@@ -1,0 +1,275 @@
+"""Where clusters are placed on grids: misfits, bonuses and each step of the search."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcausalpima._clustering import placements as _placements
+from skcausalpima._clustering.placements import make_problem, misfits_of, search
+
+GRIDS = [((2, 2), 4), ((2, 2), 3), ((2, 3), 6), ((3, 2), 5), ((2, 2, 2), 6), ((4,), 3)]
+LARGE = [((2, 2, 3), 12), ((2, 2, 2, 2), 16), ((3, 4), 10), ((2, 2, 2, 2), 11)]
+
+
+def outcomes_of(sizes):
+    return np.array(list(itertools.product(*map(range, sizes))))
+
+
+def make(seed, sizes, n_clusters, known=False, noise=0.5):
+    """A problem with additive means plus noise, and with few known outcomes if asked."""
+    rng = np.random.default_rng(seed)
+    outcomes = outcomes_of(sizes)[rng.permutation(math.prod(sizes))[:n_clusters]]
+    effects = [rng.normal(size=(size, 5)) for size in sizes]
+    means = sum(effect[outcomes[:, node]] for node, effect in enumerate(effects))
+    means = means + noise * rng.normal(size=means.shape) + 3.0
+    counts = [rng.poisson(0.3, size=(n_clusters, size)) for size in sizes] if known else None
+    return make_problem(means, sizes, counts), means, counts
+
+
+def regression_misfit(means, cells, sizes):
+    """The part of the variation that one-hot columns leave over in a regression."""
+    labels = outcomes_of(sizes)[cells]
+    design = np.concatenate([np.eye(size)[labels[:, n]] for n, size in enumerate(sizes)], axis=1)
+    centred = means - means.mean(axis=0)
+    left = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+    return np.square(left).sum() / np.square(centred).sum()
+
+
+def agreement_of(counts, cells, sizes):
+    """The number of known outcomes that agree with a placing."""
+    if counts is None:
+        return 0
+    labels = outcomes_of(sizes)[cells]
+    return sum(
+        counts[node][cluster, label]
+        for cluster, row in enumerate(labels)
+        for node, label in enumerate(row)
+    )
+
+
+def placings(sizes, n_clusters):
+    return np.array(list(itertools.permutations(range(math.prod(sizes)), n_clusters)))
+
+
+def some_placings(seed, sizes, n_clusters, number):
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.permutation(math.prod(sizes))[:n_clusters] for _ in range(number)])
+
+
+def neighbours_of(cells, n_cells):
+    """All placings in which two clusters are swapped or one takes a free cell."""
+    found = []
+    for one, other in itertools.combinations(range(len(cells)), 2):
+        found.append(cells.copy())
+        found[-1][[one, other]] = cells[[other, one]]
+    for one, cell in itertools.product(range(len(cells)), set(range(n_cells)) - set(cells)):
+        found.append(cells.copy())
+        found[-1][one] = cell
+    return np.array(found)
+
+
+def objective(cells, problem, means, counts):
+    """The misfit less ten for every known outcome that agrees, up to a constant."""
+    misfit = regression_misfit(means, cells, problem.sizes)
+    return misfit - 10.0 * agreement_of(counts, cells, problem.sizes)
+
+
+def steepest(cells, problem, means, counts):
+    """Go to the best neighbour until none is better."""
+    value = objective(cells, problem, means, counts)
+    while True:
+        candidates = neighbours_of(cells, len(problem.design))
+        values = [objective(other, problem, means, counts) for other in candidates]
+        if min(values) >= value - 1e-9:
+            return cells
+        cells, value = candidates[np.argmin(values)], min(values)
+
+
+# The problem -----------------------------------------------------------------------------------
+
+
+def test_means_are_centred_and_of_unit_variation():
+    problem, means, _ = make(0, (2, 3), 6)
+    assert_allclose(problem.means.mean(axis=0), 0.0, atol=1e-12)
+    assert np.square(problem.means).sum() == pytest.approx(1.0)
+    differences, original = problem.means[1:] - problem.means[0], means[1:] - means[0]
+    assert (differences / original).min() > 0  # one scale for all, and no sign turned
+    assert_allclose(differences / original, (differences / original)[0, 0])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("spread", [0.0, 1e-15, 1e-8])
+def test_identical_means_are_told_from_close_ones_in_any_unit(scale, spread):
+    """Differences of rounding size are none, those of a hundred millionth are."""
+    means = scale * (1.0 + spread * np.random.default_rng(0).normal(size=(4, 3)))
+    variation = np.square(make_problem(means, (2, 2)).means).sum()
+    assert variation == pytest.approx(float(spread > 1e-12))
+
+
+def test_means_of_zero_stay():
+    assert not make_problem(np.zeros((4, 3)), (2, 2)).means.any()
+
+
+def test_largest_entry_decides_what_is_rounding():
+    """One column near zero does not make the rounding of the others a difference."""
+    means = np.full((4, 2), [1e8 / 3, 0.0])
+    means[0, 0] = np.nextafter(means[0, 0], np.inf)
+    assert not make_problem(means, (2, 2)).means.any()
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (3,), (2, 2, 2)])
+def test_design_spans_base_and_effects(sizes):
+    problem, *_ = make(0, sizes, math.prod(sizes))
+    assert_array_equal(problem.outcomes, outcomes_of(sizes))
+    n_effects = 1 + sum(size - 1 for size in sizes)
+    assert problem.design.shape == (math.prod(sizes), n_effects)
+    one_hot = np.concatenate([np.eye(s)[problem.outcomes[:, n]] for n, s in enumerate(sizes)], 1)
+    assert np.linalg.matrix_rank(np.concatenate([problem.design, one_hot], 1)) == n_effects
+
+
+@pytest.mark.parametrize(("sizes", "n_clusters"), [*GRIDS, *LARGE])
+def test_misfits_are_those_of_a_regression(sizes, n_clusters):
+    problem, means, _ = make(1, sizes, n_clusters)
+    states = some_placings(1, sizes, n_clusters, 10)
+    expected = [regression_misfit(means, cells, sizes) for cells in states]
+    assert_allclose(misfits_of(states, problem), expected, atol=1e-12)
+    assert (misfits_of(states, problem) >= 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 2, 2), (5,)])
+def test_kernel_projects_centred_means_on_main_effects(sizes):
+    problem, *_ = make(2, sizes, math.prod(sizes))
+    projector = problem.design @ np.linalg.pinv(problem.design)
+    assert_allclose(_placements._kernel(problem) @ problem.means, projector @ problem.means)
+
+
+# Known outcomes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS[:4])
+def test_more_known_outcomes_that_agree_beat_any_misfit(sizes, n_clusters):
+    """The order by objective is that by agreement and, among equals, by misfit."""
+    problem, means, counts = make(3, sizes, n_clusters, known=True)
+    states = placings(sizes, n_clusters)
+    agreement = [agreement_of(counts, cells, sizes) for cells in states]
+    misfit = np.round([regression_misfit(means, cells, sizes) for cells in states], 9)
+    values = _placements._objectives(states, problem)
+    order = np.lexsort((misfit, np.negative(agreement)))
+    assert max(agreement) > min(agreement)
+    assert (np.diff(values[order]) > -1e-8).all()
+    jumps = np.diff(np.array(agreement)[order]) < 0
+    assert (np.diff(values[order])[jumps] > 1e-3).all()
+
+
+def test_bonuses_count_known_outcomes_from_the_best_cell():
+    """By hand: each cluster's best cell has bonus 0, and every outcome less costs the same."""
+    counts = [np.array([[3, 0], [0, 0], [1, 2]]), np.array([[0, 1], [0, 0], [5, 0]])]
+    problem = make_problem(np.eye(3), (2, 2), counts)
+    lacking = np.array([[1, 0, 4, 3], [0, 0, 0, 0], [1, 6, 0, 5]])
+    unit = problem.bonus[0, 0]
+    assert unit < -1  # a misfit is at most 1
+    assert_allclose(problem.bonus, unit * lacking)
+
+
+def test_without_known_outcomes_there_is_no_bonus():
+    problem, *_ = make(0, (2, 2), 4)
+    assert problem.bonus.shape == (4, 4)
+    assert not problem.bonus.any()
+
+
+def test_tolerance_follows_the_size_of_the_bonuses():
+    """It covers rounding of the objective, and nothing that a misfit could mean."""
+    problem, means, counts = make(4, (2, 3), 6, known=True)
+    free = make_problem(means, (2, 3)).tolerance
+    assert np.finfo(float).eps < free < 1e-9
+    assert free < problem.tolerance < 1e-9
+    many = make_problem(means, (2, 3), [100_000 * table for table in counts])
+    assert many.tolerance == pytest.approx(1e5 * problem.tolerance, rel=0.1)
+
+
+# Steps of the search ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
+def test_neighbours_are_all_swaps_and_moves(sizes, n_clusters):
+    cells = some_placings(0, sizes, n_clusters, 1)[0]
+    found = _placements._neighbours(cells, math.prod(sizes))
+    expected = neighbours_of(cells, math.prod(sizes))
+    assert len(found) == len(expected)
+    assert {tuple(row) for row in found} == {tuple(row) for row in expected}
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 2, 2), (2, 5), (2, 2, 2, 2)])
+def test_swap_descent_takes_the_best_swap(sizes, known):
+    """Against the misfits of all swaps, each from its own regression."""
+    n_cells = math.prod(sizes)
+    problem, means, counts = make(5, sizes, n_cells, known)
+    for cells in some_placings(5, sizes, n_cells, 3):
+        start = cells.copy()
+        found = _placements._swap_descent(cells, problem)
+        assert_array_equal(cells, start)
+        value = objective(steepest(start, problem, means, counts), problem, means, counts)
+        assert objective(found, problem, means, counts) == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(("sizes", "n_clusters"), [((2, 3), 5), ((2, 2, 2), 6), ((3, 4), 9)])
+def test_polishing_takes_the_best_neighbour(sizes, n_clusters, known):
+    problem, means, counts = make(6, sizes, n_clusters, known)
+    for cells in some_placings(6, sizes, n_clusters, 3):
+        value = objective(steepest(cells, problem, means, counts), problem, means, counts)
+        found = _placements._polish(cells, problem)
+        assert objective(found, problem, means, counts) == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
+def test_no_placing_fits_better_the_effects_that_a_descent_ends_with(sizes, n_clusters, known):
+    """Against the squared errors of all placings, less ten for each outcome that agrees."""
+    problem, means, counts = make(7, sizes, n_clusters, known)
+    everything = placings(sizes, n_clusters)
+    for start in some_placings(7, sizes, n_clusters, 3):
+        found = _placements._descend(start, problem)
+        before = objective(start, problem, means, counts)
+        assert objective(found, problem, means, counts) <= before + 1e-9
+        predicted = problem.design @ np.linalg.pinv(problem.design[found]) @ problem.means
+        errors = np.square(problem.means[:, None] - predicted).sum(axis=2)
+        rows = np.arange(n_clusters)
+
+        def cost(cells, errors=errors, rows=rows):
+            return errors[rows, cells].sum() - 10.0 * agreement_of(counts, cells, sizes)
+
+        assert cost(found) <= min(cost(cells) for cells in everything) + 1e-9
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(("sizes", "n_clusters"), LARGE)
+def test_search_ends_where_no_swap_or_move_helps(monkeypatch, sizes, n_clusters, known):
+    """From a single start, so that luck does not stand in for any step."""
+    monkeypatch.setattr(_placements, "_N_RESTARTS", 1)
+    for seed in range(5):
+        problem, means, counts = make(seed, sizes, n_clusters, known)
+        states, misfits = search(problem, np.random.RandomState(seed))
+        assert_allclose(misfits, misfits_of(states, problem))
+        values = np.array([objective(cells, problem, means, counts) for cells in states])
+        best = states[values.argmin()]
+        around = neighbours_of(best, len(problem.design))
+        assert min(objective(c, problem, means, counts) for c in around) >= values.min() - 1e-9
+        assert {tuple(cells) for cells in around} <= {tuple(cells) for cells in states}
+
+
+def test_search_polishes_several_of_the_best(monkeypatch):
+    """The best optimum before polishing need not be the one that ends best."""
+    sizes, n_clusters = (2, 2, 2, 2), 11
+    reached = []
+    for n_polished in (1, 200):
+        monkeypatch.setattr(_placements, "_N_POLISHED", n_polished)
+        monkeypatch.setattr(_placements, "_N_RESTARTS", 20)
+        problems = [make(seed, sizes, n_clusters, noise=1.0)[0] for seed in range(5)]
+        reached.append([search(p, np.random.RandomState(0))[1].min() for p in problems])
+    assert (np.array(reached[1]) <= np.array(reached[0]) + 1e-9).all()
+    assert min(np.subtract(*reached[::-1])) < -1e-6

@@ -1,0 +1,364 @@
+"""Outcomes that are known for some samples: they name nodes, and training respects them."""
+
+import itertools
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import GridSearchCV
+
+from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._clustering import arrangement as _arrangement
+from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.candidates import choose_start, find_starts
+from skcausalpima._clustering.matching import align_nodes, known_counts, tolerated_share
+from skcausalpima._clustering.placements import make_problem, misfits_of
+from skcausalpima._data.known_nodes import allowed_cells
+from skcausalpima._model.build import build_model
+from skcausalpima._model.tensors import TrainingData
+from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
+from skcausalpima.datasets import make_circles_images
+from skcausalpima.metrics import matched_accuracy
+
+GROUP = np.repeat(np.arange(4), 15)
+FACTORS = np.stack([GROUP // 2, GROUP % 2], axis=1)  # of the fixture ``pair``: images, curves
+NAMES = ("image", "curve")
+
+
+def some_known(column, node, n_nodes=2, rows=slice(0, None, 7)):
+    """Give one node's outcomes for every seventh sample."""
+    known = np.full((len(column), n_nodes), -1)
+    known[rows, node] = column[rows]
+    return known
+
+
+# What goes in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (np.zeros((60, 3), dtype=int), r"shape \(n_samples, n_nodes\) = \(60, 2\).*got .*60, 3"),
+        (np.zeros(60, dtype=int), r"shape \(n_samples, n_nodes\) = \(60, 2\).*got shape \(60,\)"),
+        (np.zeros((59, 2), dtype=int), r"\(60, 2\).*got shape \(59, 2\)"),
+        (np.full((60, 2), 2), r"known_nodes\[:, 0\] must lie between 0 and 1.* got 2"),
+        (np.full((60, 2), [0, -2]), r"known_nodes\[:, 1\] must lie between 0 and 1.* got -2"),
+        (np.zeros((60, 2)), "must hold integers.* got dtype float64"),
+        (np.full((60, 2), np.nan), "Replace NaN by -1"),
+        (np.full((60, 2), "a"), "must hold integers.* got dtype <U1"),
+        (np.zeros((60, 2), dtype=bool), "must hold integers.* got dtype bool"),
+    ],
+)
+def test_what_is_not_an_outcome_is_refused(quick, pair, known, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(pair, known_nodes=known)
+
+
+@pytest.mark.parametrize("make", [np.ndarray.tolist, lambda known: known.astype(np.int8)])
+def test_forms_of_known_outcomes(quick, pair, make):
+    known = some_known(FACTORS[:, 0], 1)
+    expected = quick().fit(pair, known_nodes=known)
+    model = quick().fit(pair, known_nodes=make(known))
+    assert_array_equal(model.node_labels_, expected.node_labels_)
+
+
+def test_nothing_known_changes_nothing(quick, pair, fitted):
+    model = quick().fit(pair, known_nodes=np.full((60, 2), -1))
+    assert_array_equal(model.transform(pair), fitted.transform(pair))
+    assert_array_equal(model.labels_, fitted.labels_)
+    assert model.lower_bound_ == fitted.lower_bound_
+
+
+# Counting and naming ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def labelled():
+    rng = np.random.default_rng(0)
+    sizes = (2, 3, 2)
+    known = np.stack([rng.integers(-1, size, 40) for size in sizes], axis=1)
+    return known, sizes, rng.integers(5, size=40)
+
+
+def test_allowed_cells_one_by_one(labelled):
+    known, sizes, _ = labelled
+    allowed = allowed_cells(known, sizes)
+    for cell, outcomes in enumerate(np.ndindex(*sizes)):
+        for sample, row in enumerate(known):
+            fits = all(k in (-1, o) for k, o in zip(row, outcomes, strict=True))
+            assert allowed[cell, sample] == fits
+
+
+def test_known_counts_one_by_one(labelled):
+    known, sizes, labels = labelled
+    for node, table in enumerate(known_counts(known, labels, 5, sizes)):
+        for cluster, outcome in np.ndindex(*table.shape):
+            expected = ((labels == cluster) & (known[:, node] == outcome)).sum()
+            assert table[cluster, outcome] == expected
+
+
+def renamings(sizes):
+    """Swaps of nodes of one size, each with every renumbering of outcomes."""
+    numbers = list(itertools.product(*(itertools.permutations(range(size)) for size in sizes)))
+    for order in itertools.permutations(range(len(sizes))):
+        if all(sizes[k] == size for k, size in zip(order, sizes, strict=True)):
+            yield from ((list(order), number) for number in numbers)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3, 2), (3, 3)])
+def test_alignment_is_the_best_renaming(sizes):
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        outcomes = np.stack([rng.integers(size, size=6) for size in sizes], axis=1)
+        counts = [rng.poisson(1.0, size=(6, size)) for size in sizes]
+        aligned, order, agreement = align_nodes(outcomes, counts)
+        rows = np.arange(6)
+        best = max(
+            sum(
+                counts[place][rows, np.array(number[place])[outcomes[:, node]]].sum()
+                for place, node in enumerate(order)
+            )
+            for order, number in renamings(sizes)
+        )
+        assert agreement == best
+        assert agreement == sum(t[rows, aligned[:, place]].sum() for place, t in enumerate(counts))
+        for place, node in enumerate(order):  # only renamed
+            both = np.stack([aligned[:, place], outcomes[:, node]])
+            assert len(np.unique(both, axis=1).T) == len(np.unique(outcomes[:, node]))
+
+
+def test_alignment_leaves_what_is_not_known():
+    outcomes = np.array([[0, 1, 0], [1, 0, 2], [0, 0, 1]])
+    nothing = [np.zeros((3, size), dtype=int) for size in (2, 2, 3)]
+    aligned, order, agreement = align_nodes(outcomes, nothing)
+    assert_array_equal(aligned, outcomes)
+    assert_array_equal(order, [0, 1, 2])
+    assert agreement == 0
+
+
+@pytest.mark.parametrize("exhaustive", [True, False])
+@pytest.mark.parametrize(("sizes", "n_clusters"), [((2, 2), 4), ((2, 3), 6), ((2, 2), 3)])
+def test_arrangement_agrees_first_and_fits_second(monkeypatch, sizes, n_clusters, exhaustive):
+    """Against all placings of the clusters."""
+    if not exhaustive:
+        monkeypatch.setattr(_arrangement, "_MAX_EXHAUSTIVE", 0)
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        means = rng.normal(size=(n_clusters, 4))
+        counts = [rng.poisson(0.4, size=(n_clusters, size)) for size in sizes]
+        found = arrange(means, np.ones(n_clusters), sizes, known=counts, random_state=0)
+        cells = range(int(np.prod(sizes)))
+        placings = np.array(list(itertools.permutations(cells, n_clusters)))
+        problem = make_problem(means, sizes)
+        agreement = sum(
+            table[np.arange(n_clusters), problem.outcomes[placings, node]].sum(axis=1)
+            for node, table in enumerate(counts)
+        )
+        n_known = sum(table.sum() for table in counts)
+        tolerated = agreement >= n_known * tolerated_share(agreement.max() / n_known, n_known)
+        assert tolerated[(placings == found.cells).all(axis=1)]
+        assert_allclose(misfits_of(found.cells[None], problem), found.misfit, atol=1e-9)
+        smallest = misfits_of(placings[tolerated], problem).min()
+        if exhaustive:
+            assert_allclose(found.misfit, smallest, atol=1e-9)
+        else:  # the search goes for the largest agreement
+            most = misfits_of(placings[agreement == agreement.max()], problem).min()
+            assert smallest - 1e-9 <= found.misfit <= most + 1e-9
+
+
+def test_a_candidate_that_contradicts_is_not_chosen():
+    """Three starts mix up one factor in the same way; the one that known outcomes support wins."""
+    rng = np.random.default_rng(3)
+    nodes = np.stack(np.unravel_index(np.repeat(np.arange(4), 50), (2, 2)), axis=1)
+    data = np.array([6.0, 5.0]) * nodes + rng.normal(size=(200, 2))
+    good = find_starts(data, (2, 2), random_state=0)[0]
+    wrong = good._replace(labels=rng.permutation(good.labels))
+    known = some_known(nodes[:, 0], 0, rows=slice(0, None, 4))
+    candidates = [wrong, wrong, wrong, good]
+    assert choose_start(candidates, data, (2, 2), random_state=0)[1].chosen != 3
+    report = choose_start(candidates, data, (2, 2), known=known, random_state=0)[1]
+    assert report.chosen == 3
+    assert report.known_agreement[3] > 0.95
+    assert report.known_agreement[0] < 0.8
+
+
+# Fits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("init", ["arranged", "linear"])
+@pytest.mark.parametrize("factor", [0, 1])
+@pytest.mark.parametrize("node", [0, 1])
+def test_known_outcomes_name_the_node(quick, pair, init, factor, node):
+    for column in (FACTORS[:, factor], 1 - FACTORS[:, factor]):
+        model = quick(init=init, max_iter=8).fit(pair, known_nodes=some_known(column, node))
+        nodes = model.predict_nodes(pair)[:, node]
+        assert (nodes == column).mean() > 0.95
+
+
+@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
+def test_known_outcomes_number_those_of_one_node(quick, pair, init):
+    """No other numbering is better; random networks do not separate the groups in this time."""
+    column = np.array([2, 0, 3, 1])[GROUP]
+    known = some_known(column, 0, n_nodes=1, rows=slice(0, None, 5))
+    model = quick((4,), init=init, max_iter=10).fit(pair, known_nodes=known)
+    nodes = model.predict_nodes(pair)[:, 0]
+    assert (nodes == column).mean() == matched_accuracy(column, nodes)
+    assert (nodes == column).mean() > (0.5 if init == "paper" else 0.9)
+
+
+@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
+@pytest.mark.parametrize("node_sizes", [(2, 2), (3, 2), (4,)])
+def test_labels_respect_even_nonsense(quick, pair, init, node_sizes):
+    rng = np.random.default_rng(4)
+    known = np.stack([rng.integers(-1, size, 60) for size in node_sizes], axis=1)
+    model = quick(node_sizes, init=init).fit(pair, known_nodes=known)
+    assert_array_equal(model.node_labels_[known >= 0], known[known >= 0])
+    assert_array_equal(model.node_labels_, model.cluster_states_[model.labels_])
+    assert (model.predict_nodes(pair) != model.node_labels_).any()
+    assert np.isfinite(model.lower_bound_)
+    assert_allclose(model.score(pair), model.lower_bound_, rtol=1e-6)
+
+
+def test_everything_known(quick, pair):
+    model = quick(responsibilities="sample", validation_fraction=0.2, n_init=2).fit(
+        pair, known_nodes=FACTORS
+    )
+    assert_array_equal(model.node_labels_, FACTORS)
+    assert_allclose(model.joint_, 0.25, atol=1e-2)
+
+
+def test_fit_predict_and_fit_transform_pass_them_on(quick, pair):
+    known = some_known(FACTORS[:, 1], 0)
+    model = quick().fit(pair, known_nodes=known)
+    assert_array_equal(quick().fit_predict(pair, known_nodes=known), model.labels_)
+    assert_array_equal(quick().fit_transform(pair, known_nodes=known), model.transform(pair))
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_searches_split_them_with_the_samples(quick, pair, routing):
+    X, known = MultimodalData(pair), some_known(FACTORS[:, 1], 0)
+    order = np.random.default_rng(5).permutation(60)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        model = quick()
+        if routing:
+            model.set_fit_request(known_nodes=True)
+        search = GridSearchCV(model, {"max_iter": [2, 3]}, cv=2, error_score="raise")
+        search.fit(X[order], known_nodes=known[order])
+    nodes = search.best_estimator_.predict_nodes(X)[:, 0]
+    assert (nodes == FACTORS[:, 1]).mean() > 0.95
+
+
+# Training --------------------------------------------------------------------------------------
+
+
+def seed(number=0):
+    return torch.Generator().manual_seed(number)
+
+
+def make_data(pair):
+    known = np.stack([np.random.default_rng(k).integers(-1, 2, 60) for k in range(2)], axis=1)
+    arrays = [array.reshape(60, -1) for array in pair]
+    arrays = [(array - array.mean(axis=0)) / array.std() for array in arrays]
+    allowed = torch.as_tensor(allowed_cells(known, (2, 2)))
+    return TrainingData(tuple(map(torch.as_tensor, arrays)), None, torch.float64, allowed)
+
+
+def make_model(sampled=False):
+    model = build_model(
+        node_sizes=(2, 2),
+        latent_dim=2,
+        shapes=[(3, 2), (4,)],
+        encoders=[None, None],
+        decoders=[None, None],
+        hidden_layer_sizes=(8,),
+        linear=True,
+        full_covariances=True,
+        modality_weights=[1.0, 2.0],
+        prior_expert=True,
+        sampled_responsibilities=sampled,
+        dtype=np.dtype(float),
+        generator=seed(1),
+    )
+    with torch.no_grad():
+        model.prior.means.normal_(generator=seed(2))
+        model.prior.table_logits.normal_(generator=seed(3))
+    return model
+
+
+def test_the_bound_sums_over_allowed_cells(pair):
+    model, data = make_model(), make_data(pair)
+    noise = data.normal(60, 2, seed(7))
+    with torch.no_grad():
+        batch = data.rows(slice(None))
+        posterior = model.encode(batch)
+        log_density = model.prior.expected_log_density(posterior)
+        cells = (model.prior.log_weights()[:, None] + log_density).exp()
+        change = ((cells * data.allowed).sum(dim=0) / cells.sum(dim=0)).log()
+        free = model.elbo(batch._replace(allowed=None), noise).values
+        assert_allclose(model.elbo(batch, noise).values, free + change, rtol=1e-10)
+        gamma = model.log_responsibilities(posterior, allowed=data.allowed).exp()
+        expected = cells * data.allowed / (cells * data.allowed).sum(dim=0)
+        assert_allclose(gamma, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_pass_names_the_terms_of_that_bound(pair, sampled):
+    model, data = make_model(sampled), make_data(pair)
+    bound = model.elbo(data.rows(slice(None)), data.normal(60, 2, seed(7))).values.mean()
+    bound.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    terms = data_pass(model, data, seed(7), NAMES).terms
+    assert_allclose(terms["objective"], bound.detach(), rtol=1e-12)
+
+
+def test_block_update_is_coordinate_ascent(pair):
+    model, data = make_model(), make_data(pair)
+    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data))
+    bounds = [update(model, data, seed(7)).terms["objective"] for _ in range(15)]
+    assert (np.diff(bounds) > -1e-10).all()
+
+
+def test_subsets_and_batches_take_their_columns(pair):
+    data = make_data(pair)
+    rows = torch.tensor([3, 50, 7])
+    assert torch.equal(data.subset(rows).allowed, data.allowed[:, rows])
+    assert torch.equal(data.rows(rows).allowed, data.allowed[:, rows])
+
+
+# The claim -------------------------------------------------------------------------------------
+
+
+def circles_with_known(seed, share, factor, swap=False):
+    """Give a share of one factor's outcomes in column 0."""
+    data = make_circles_images(1000, random_state=seed)
+    column = 1 - data.factors[:, factor] if swap else data.factors[:, factor]
+    rows = np.random.default_rng(seed).choice(1000, int(1000 * share), replace=False)
+    known = np.full((1000, 3), -1)
+    known[rows, 0] = column[rows]
+    return data.images, known, column
+
+
+def named_share(seed, share, factor, swap=False, **parameters):
+    """Return how often node 0 is the factor among samples whose outcome was not given."""
+    images, known, column = circles_with_known(seed, share, factor, swap)
+    model = CausalPIMA((2, 2, 2), max_iter=3, random_state=seed, **parameters)
+    model.fit(images, known_nodes=known)
+    assert_array_equal(model.node_labels_[known >= 0], known[known >= 0])
+    rest = known[:, 0] < 0
+    return (model.predict_nodes(images)[rest, 0] == column[rest]).mean()
+
+
+@pytest.mark.slow
+def test_five_percent_of_one_factor_name_node_zero():
+    assert named_share(300, 0.05, factor=2) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.02, 0.05])
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("factor", [0, 1, 2])
+@pytest.mark.parametrize("seed", [301, 302])
+def test_a_few_percent_name_any_factor(seed, factor, swap, share):
+    assert named_share(seed, share, factor, swap) >= 0.95

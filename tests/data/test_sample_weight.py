@@ -1,0 +1,515 @@
+"""Sample weights: repetition, removal, order, statistics by hand, and target populations."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start_rows, training_rows
+from skcausalpima._data.validation import read_modalities
+from skcausalpima._model.setup import set_up
+from skcausalpima._model.tensors import TrainingData
+from skcausalpima._training import loop as _training
+from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
+from skcausalpima._training.early_stopping import Stopper
+from skcausalpima._training.loop import Progress, pretrain, train
+from skcausalpima.datasets import make_circles_images
+from skcausalpima.functional import rsample
+from skcausalpima.inspection import edge_confidence
+from skcausalpima.metrics import node_recovery
+from skcausalpima.modules import ExpertDecoder, line
+
+POINTS = np.linspace(0.0, 1.0, 4)
+GROUP = np.repeat(np.arange(4), 15)
+NODES = np.stack([GROUP // 2, GROUP % 2], axis=1)
+WEIGHTS = np.random.default_rng(3).integers(0, 4, size=60)  # the modality, or what is known of
+WEIGHTS[:20] = np.maximum(WEIGHTS[:20], 1)  # nodes, must not vanish with rows of weight zero
+
+
+def some_missing(pair):
+    curves = pair[1].copy()
+    curves[::7] = np.nan
+    return [pair[0], curves]
+
+
+def rows_of(X, rows):
+    return [array[rows] for array in X]
+
+
+def assert_equal_fits(one, other, X):
+    """To the last bit, but for what is said row by row."""
+    for method in ("transform", "predict_proba", "score_samples"):
+        assert_array_equal(getattr(one, method)(X), getattr(other, method)(X))
+    for name in ("joint_", "cluster_states_", "cluster_covariances_", "node_scores_"):
+        assert_array_equal(getattr(one, name), getattr(other, name))
+    assert_array_equal(one.separation_.occupancy, other.separation_.occupancy)
+    assert one.lower_bound_ == other.lower_bound_
+    for key, values in one.history_.items():
+        assert_array_equal(values, other.history_[key])
+
+
+WAS_SET = np.full((60, 2), -1)
+WAS_SET[::4, 1] = NODES[::4, 1]
+CASES = {
+    "plain": ({}, {}),
+    "missing, held out, two starts": ({"validation_fraction": 0.2, "n_init": 2}, {}),
+    "expert per cluster, nodes set": (
+        {"experts": [None, ExpertDecoder(line, POINTS)]},
+        {"interventions": WAS_SET},
+    ),
+    "expert per sample": ({"experts": [None, ExpertDecoder(line, POINTS, per="sample")]}, {}),
+    "the paper's, known outcomes": (
+        {"init": "paper", "responsibilities": "sample"},
+        {
+            "known_nodes": np.where(np.arange(60)[:, None] % 3 == 0, NODES, -1),
+            "interventions": np.where(np.arange(60) % 4 == 0, "N2", None),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
+    parameters, known = CASES[case]
+    X = some_missing(pair) if "missing" in case else pair
+    shuffled = np.random.default_rng(0).permutation(60)
+    repeated = np.repeat(np.arange(60), WEIGHTS)
+    weighted, plain = (
+        quick(**parameters).fit(
+            rows_of(X, rows), sample_weight=w, **{key: value[rows] for key, value in known.items()}
+        )
+        for rows, w in ((shuffled, WEIGHTS[shuffled]), (repeated, None))
+    )
+    assert_equal_fits(weighted, plain, X)
+    seen = np.repeat(np.arange(60), WEIGHTS[shuffled])
+    back = np.argsort(shuffled[seen], kind="stable")
+    assert_array_equal(weighted.labels_[seen][back], plain.labels_)
+    assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_of_zero_are_removal(quick, pair, case):
+    """Also where only removed rows lack a modality, were known, or had nodes set."""
+    parameters, known = CASES[case]
+    X = some_missing(pair) if "missing" in case else pair
+    weights = np.ones(60)
+    if "nodes set" in case:
+        weights[::4] = 0.0
+    elif "missing" in case:
+        weights[::7] = 0.0
+    else:
+        weights[[3, 31, 59]] = 0.0
+    kept = np.flatnonzero(weights)
+    weighted = quick(**parameters).fit(X, sample_weight=weights, **known)
+    removed = quick(**parameters).fit(
+        rows_of(X, kept), **{key: value[kept] for key, value in known.items()}
+    )
+    assert_equal_fits(weighted, removed, X)
+    assert_array_equal(weighted.labels_[kept], removed.labels_)
+    others = np.flatnonzero(weights == 0)
+    assert_array_equal(weighted.labels_[others], weighted.predict(rows_of(X, others)))
+    assert_array_equal(weighted.node_labels_, weighted.cluster_states_[weighted.labels_])
+
+
+def test_weights_of_one_are_no_weights(quick, pair, fitted):
+    assert_equal_fits(quick().fit(pair, sample_weight=np.ones(60)), fitted, pair)
+    labels = quick().fit_predict(pair, sample_weight=np.ones(60, dtype=int))
+    assert_array_equal(labels, fitted.labels_)
+
+
+def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
+    halves = np.repeat(np.arange(60), 2)
+    assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)
+    thirds = np.tile(np.arange(60), 3)
+    model = quick().fit(rows_of(pair, thirds), sample_weight=np.full(180, 1 / 3))
+    assert_equal_fits(model, fitted, pair)
+    assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
+    parameters, known = CASES[case]
+    X = some_missing(pair) if "missing" in case else pair
+    weights = np.random.default_rng(0).uniform(0.1, 2.5, size=60)
+    order = np.random.default_rng(1).permutation(60)
+    one, other = (
+        quick(**parameters).fit(
+            rows_of(X, rows),
+            sample_weight=weights[rows],
+            **{key: value[rows] for key, value in known.items()},
+        )
+        for rows in (np.arange(60), order)
+    )
+    assert_equal_fits(one, other, X)
+    if parameters.get("init") != "paper":  # which rarely finds clusters
+        assert adjusted_rand_score(one.labels_, GROUP) > 0.6
+    assert_array_equal(one.labels_[order], other.labels_)
+
+
+def modalities_of(*arrays, observed=None):
+    n = len(arrays[0])
+    observed = np.ones((len(arrays), n), dtype=bool) if observed is None else observed
+    return SimpleNamespace(arrays=arrays, observed=observed, n_samples=n)
+
+
+def test_rows_that_are_trained_on():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    weights = np.random.default_rng(1).choice([0.0, 0.4, 1.0, 2.5, 3.0], size=50)
+    found = training_rows(modalities_of(x), weights)
+    assert_allclose(np.bincount(found.rows, found.weights, 50), weights)
+    assert found.weights.max() <= 1.0
+    assert len(found.rows) == np.ceil(weights).sum()
+    assert found.total == pytest.approx(weights.sum())
+    assert_array_equal(found.places < 0, weights == 0)
+    kept = weights > 0
+    assert_array_equal(found.rows[found.places[kept]], np.flatnonzero(kept))
+
+
+def test_data_without_equal_rows_are_left_alone(quick, pair):
+    x = np.arange(6.0).reshape(3, 2)
+    for weights in (None, np.ones(3), 1):
+        assert training_rows(modalities_of(x), weights) is None
+    model = quick()
+    modalities = read_modalities(model, pair, reset=True)
+    assert set_up(model, modalities, None, None)[1] is modalities  # no copy
+
+
+def test_what_makes_rows_equal():
+    x = np.ones((3, 2))
+    assert len(training_rows(modalities_of(x), None).rows) == 3
+    known = np.array([[0], [1], [0]])
+    places = training_rows(modalities_of(x), None, [known]).places
+    assert places[0] == places[2] != places[1]
+    observed = np.array([[True, True, True], [True, False, False]])
+    found = training_rows(modalities_of(x, 0 * x, observed=observed), None)
+    assert len(set(found.places[:2])) == 2
+    assert found.places[1] == found.places[2]
+    # What is the same in all rows makes no difference to their order.
+    x = np.arange(20.0)[:, None] // 2
+    plain, same = (training_rows(modalities_of(x), None, t) for t in ([], [np.ones((20, 1))]))
+    assert_array_equal(plain.rows, same.rows)
+
+
+def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
+    X = np.random.default_rng(0).normal(size=(10, 3)).repeat(4, axis=0)
+    known, same = np.tile([[0, -1], [1, -1]], (20, 1)), np.tile([[-1, 0]], (40, 1))
+    was_set = np.tile([-1, 1], 20)
+    for known_nodes, interventions in ((known, None), (same, was_set)):
+        model = quick()
+        modalities = read_modalities(model, X, reset=True)
+        setup, training = set_up(model, modalities, known_nodes, interventions)
+        back = setup.rows.places  # where each row of X is trained on
+        assert_array_equal(training.arrays[0][back], X)
+        assert_array_equal(setup.known_nodes[back], known_nodes)
+        if interventions is not None:
+            assert_array_equal(setup.interventions.is_set[back, 1], was_set >= 0)
+
+
+def test_sums_of_weights_do_not_depend_on_the_order():
+    rng = np.random.default_rng(0)
+    x, weights = np.ones((40, 1)), rng.uniform(size=40)
+    found = {training_rows(modalities_of(x), rng.permutation(weights)).weights[0]
+             for _ in range(20)}  # fmt: skip
+    assert len(found) == 1
+
+
+def test_rows_of_weight_zero_have_the_labels_of_predict(quick, pair):
+    """Also where the cells of the others do not come first on the grid."""
+    weights = GROUP >= 2  # their first node is known to be 1
+    model = quick().fit(pair, sample_weight=weights, known_nodes=NODES)
+    assert_array_equal(model.cluster_states_[:2], [[1, 0], [1, 1]])
+    assert_array_equal(model.labels_[~weights], model.predict(rows_of(pair, ~weights)))
+    assert_array_equal(model.node_labels_[weights], NODES[weights])
+
+
+def test_huge_weights_make_few_copies():
+    x = np.arange(30.0)[:, None]
+    weights = np.random.default_rng(0).uniform(1e8, 3e9, size=30)
+    found = training_rows(modalities_of(x), weights)
+    assert 9_000 < len(found.rows) <= 10_000
+    assert_allclose(np.bincount(found.rows, found.weights), weights)
+    assert found.weights.max() / found.weights.min() < 1.1
+
+
+def test_a_resample_has_rows_in_proportion_to_their_weights():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        weights = rng.uniform(size=rng.integers(2, 300)) ** rng.integers(0, 6)
+        rows = resampled_rows(weights)
+        expected = len(rows) * weights / weights.sum()
+        drawn = np.bincount(rows, minlength=len(weights))
+        assert (np.abs(drawn - expected) < 1 + 1e-9).all()
+        worth = weights.sum() ** 2 / np.square(weights).sum()
+        assert abs(len(rows) - worth) <= 0.5 or len(rows) == 2
+    assert_array_equal(resampled_rows(np.full(7, 0.2)), np.arange(7))
+
+
+def model_and_data(quick, pair, missing=False, **parameters):
+    """A fitted model, its data with weights, and the same with weights as repetition."""
+    X = some_missing(pair) if missing else pair
+    est = quick(**parameters).fit(X)
+    model = est._model()
+    data = est._training_data(read_modalities(est, X, reset=False), model)
+    numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
+    repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
+    return est, model, data._replace(weights=(0.25 * numbers)[None].to(data.dtype)), repeated
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_statistics_of_a_pass_are_those_of_repetition(quick, pair, missing):
+    est, model, data, repeated = model_and_data(quick, pair, missing)
+    names = tuple(est.modality_names_in_)
+    one, many = (data_pass(model, d, torch.Generator().manual_seed(0), names)
+                 for d in (data, repeated))  # fmt: skip
+    for part, other in zip(one.statistics[:3], many.statistics[:3], strict=True):
+        assert_allclose(4.0 * part, other, rtol=1e-5, atol=1e-3)
+    assert_allclose(4.0 * one.counts, many.counts, rtol=1e-5)
+    for key in ("density", "weight", "assignment_entropy", "posterior_entropy"):
+        assert_allclose(one.terms[key], many.terms[key], rtol=1e-5, atol=1e-6)
+    assert_allclose(data.total, repeated.total / 4)
+    assert_allclose(4.0 * data.n_elements, repeated.n_elements)
+    assert_allclose(variance_floors(data), variance_floors(repeated), rtol=1e-6)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
+    est, model, data, _ = model_and_data(quick, pair, missing)
+    terms = data_pass(
+        model, data, torch.Generator().manual_seed(7), tuple(est.modality_names_in_)
+    ).terms
+    noise = data.normal(60, 2, torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        values = model.elbo(data.rows(slice(None)), noise).values.numpy()
+    expected = np.average(values, weights=data.weights[0].numpy())
+    assert terms["objective"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
+    """From a pass of their own, and from the steps of an epoch that moves next to nothing."""
+    est, model, data, _ = model_and_data(quick, pair, missing=True)
+    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, variance_floors(data))
+    weights = data.weights[0]
+
+    def expected(order, noise):
+        batch = data.rows(order)
+        with torch.no_grad():
+            posterior = model.encode(batch)
+            decoded = model.decode(rsample(posterior, noise))
+        result = []
+        for array, mean, seen in zip(batch.arrays, decoded, batch.observed, strict=True):
+            errors = (array - mean).square().mean(dim=1)[seen]
+            result.append(np.average(errors, weights=weights[order][seen]))
+        return result
+
+    by_hand = expected(torch.arange(60), data.normal(60, 2, torch.Generator().manual_seed(1)))
+    update.decoder_variances(model, data, torch.Generator().manual_seed(1))
+    assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
+    generator = torch.Generator().manual_seed(2)
+    order = torch.randperm(60, generator=generator)
+    by_hand = expected(order, data.normal(60, 2, generator))
+    steps = {"batch_size": 60, "max_grad_norm": None, "n_mixture_updates": 1, "n_graph_steps": 0}
+    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "update": update}
+    progress = Progress(model, 1e-12, 1e-12, Stopper(0.0, 2))
+    train(model, data, None, progress, temperatures=np.ones(1), report=lambda *_: None,
+          generator=torch.Generator().manual_seed(2), **steps)  # fmt: skip
+    assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
+
+
+def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
+    """In pre-training and in training; one batch, no penalty."""
+    est, model, data, _ = model_and_data(quick, pair)
+    losses = []
+    monkeypatch.setattr(_training, "_step", lambda loss, *_: losses.append(loss.item()))
+    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, None)
+    steps = {"batch_size": 60, "max_grad_norm": None, "update": update, "report": lambda *_: None}
+    expected = []
+    for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
+        generator = torch.Generator().manual_seed(2)
+        order = torch.randperm(60, generator=generator)
+        noise = data.normal(60, 2, generator)
+        with torch.no_grad():
+            values = bound(data.rows(order), noise)
+        expected.append(-np.average(values, weights=data.weights[0, order]))
+    generator = torch.Generator().manual_seed(2)
+    options = {"n_epochs": 1, "kl_weight": 1.0, "learning_rate": 1e-3, "generator": generator}
+    pretrain(model, data, **options, **steps)
+    steps |= {"n_mixture_updates": 1, "n_graph_steps": 0, "score_noise": 0.0, "edge_penalty": 0.0}
+    options = {"temperatures": np.ones(1), "generator": torch.Generator().manual_seed(2)}
+    train(model, data, None, Progress(model, 1e-3, 1e-3, Stopper(0.0, 2)), **options, **steps)
+    assert_allclose(losses, expected, rtol=1e-5)
+
+
+def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
+    rng = np.random.default_rng(0)
+    values = torch.as_tensor(rng.normal(size=60))
+    weights = torch.as_tensor(rng.uniform(size=(1, 60)))
+    data = TrainingData((values[:, None],), None, torch.float64, weights=weights)
+    batches = list(data.shuffled(15, torch.Generator().manual_seed(0)))
+    means = [data.mean(batch.arrays[0][:, 0], batch).item() for batch in batches]
+    assert np.mean(means) == pytest.approx(np.average(values, weights=weights[0]))
+    plain = data._replace(weights=None)
+    batch = plain.rows(slice(0, 15))
+    assert plain.mean(values[:15], batch) == values[:15].mean()
+    # A row that hardly counts does not count in full in a batch of its likes.
+    light = data._replace(weights=torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
+    assert abs(light.mean(values[:15], light.rows(slice(0, 15)))) < 1e-8
+
+
+def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
+    weights = np.random.default_rng(0).uniform(0, 2.5, size=60)
+    weights[:5] = 0.0
+    X = some_missing(pair)
+    for experts in (None, [None, ExpertDecoder(line, POINTS)]):
+        model = quick(experts=experts).fit(X, sample_weight=weights)
+        assert model.lower_bound_ == pytest.approx(model.score(X, sample_weight=weights), rel=1e-9)
+        shares = np.bincount(model.labels_, weights, 4) / weights.sum()
+        assert_allclose(model.separation_.occupancy, shares)
+
+
+def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
+    X = rows_of(pair, np.append(np.arange(60), 0))
+    X = [array.copy() for array in X]
+    X[0][60] += 30.0
+    light, lighter = (
+        quick().fit(X, sample_weight=np.append(np.ones(60), weight)) for weight in (1e-9, 1e-30)
+    )
+    assert adjusted_rand_score(light.labels_[:60], GROUP) > 0.9
+    for method in ("transform", "predict_proba", "score_samples"):
+        assert_allclose(getattr(light, method)(pair), getattr(lighter, method)(pair), rtol=1e-4)
+    assert_allclose(light.joint_, lighter.joint_, atol=1e-6)
+    assert_allclose(light._scaler.centre[0], fitted._scaler.centre[0], atol=1e-6)
+    heavy = quick().fit(X)
+    assert np.abs(heavy._scaler.centre[0] - fitted._scaler.centre[0]).max() > 0.1
+
+
+def test_standard_errors_go_by_the_weights(quick, pair):
+    """Four times the weight, half the error."""
+    experts = [None, ExpertDecoder(line, POINTS)]
+    one, quarter = (
+        quick(experts=experts).fit(pair, sample_weight=w).expert_params_["modality1"]
+        for w in (np.ones(60), np.full(60, 0.25))
+    )
+    assert_allclose(np.sort(quarter["slope"]), np.sort(one["slope"]), rtol=0.02)
+    assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
+def test_importance_weights_recover_the_target(quick, seed):
+    """Independent nodes in the sample, dependent ones in the population that weights stand for.
+
+    The bound on the joint is 5 standard errors of a share among so many samples as the weighted
+    ones are worth: it fails once in about 10 ** 5 seeds if the clusters are right.
+    """
+    rng = np.random.default_rng(seed)
+    group = rng.integers(4, size=400)
+    X = [rng.normal(size=(400, 5)) + 8.0 * (group // 2)[:, None],
+         rng.normal(size=(400, 4)) + 8.0 * (group % 2)[:, None]]  # fmt: skip
+    target = np.array([0.4, 0.1, 0.1, 0.4])
+    weights = target[group] / 0.25
+    weights *= weights.sum() / np.square(weights).sum()  # sums up to what they are worth
+    model = quick(random_state=seed).fit(X, sample_weight=weights)
+    assert adjusted_rand_score(model.labels_, group) == 1.0
+    components = [np.bincount(model.labels_[group == k]).argmax() for k in range(4)]
+    error = 5.0 * np.sqrt(target * (1 - target) / weights.sum())
+    assert (np.abs(model.weights_[components] - target) < error).all()
+    assert len(model.dag_.edges) == 1
+    shares = np.bincount(group, weights) / weights.sum()  # what the data say
+    assert_allclose(model.weights_[components], shares, atol=1.0 / weights.sum())
+    plain = quick(random_state=seed).fit(X)
+    assert (np.abs(plain.weights_ - 0.25) < 5.0 * np.sqrt(0.25 * 0.75 / 400)).all()
+    assert len(plain.dag_.edges) == 0
+
+
+def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
+    """nu = n / C of the pooled covariance, n being what the rows count for."""
+    setups = []
+    for weights in (np.full(60, 0.5), np.full(60, 2.0)):
+        model = quick((4,))
+        modalities = read_modalities(model, pair, reset=True)
+        setups.append(set_up(model, modalities, None, None, weights)[0])
+    assert [setup.shrinkage for setup in setups] == [7.5, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "match"),
+    [
+        (np.full(60, -1.0), "Negative values in data passed to `sample_weight`"),
+        (np.zeros(60), "at least one non-zero|adds up to 0 samples"),
+        (np.full(60, 1 / 60), "adds up to 1 samples, while a minimum of 2 .* number of samples"),
+        (np.arange(60) == 3, "adds up to 1 samples"),
+        (np.full(60, np.nan), "sample_weight contains NaN"),
+        (np.ones(59), r"sample_weight\.shape == \(59,\), expected \(60,\)"),
+        (np.ones((60, 1)), "Sample weights must be 1D"),
+        (np.full(60, 1e308), "adds up to inf samples"),
+    ],
+)
+def test_weights_that_cannot_be(quick, pair, weights, match):
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match=match):
+        quick().fit(pair, sample_weight=weights)
+
+
+def test_a_modality_that_only_removed_rows_have(quick, pair):
+    X = [pair[0], pair[1].copy()]
+    X[1][10:] = np.nan
+    weights = np.arange(60) >= 10
+    with pytest.raises(ValueError, match=r"'modality1' is missing .* samples of positive weight"):
+        quick().fit(X, sample_weight=weights)
+
+
+def test_weights_are_routed(quick, pair):
+    flat = np.concatenate([pair[0].reshape(60, -1), pair[1]], axis=1)
+    weights = np.random.default_rng(0).integers(1, 3, size=60).astype(float)
+    direct = quick().fit(StandardScaler().fit_transform(flat), sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        model = quick().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, model).fit(flat, sample_weight=weights)
+        assert_equal_fits(routed[-1], direct, StandardScaler().fit_transform(flat))
+        X = MultimodalData(pair)
+        search = GridSearchCV(model, {"latent_dim": [2, 3]}, cv=2).fit(X, sample_weight=weights)
+    train_rows, test_rows = next(iter(KFold(2).split(X)))
+    fold = quick(latent_dim=3).fit(X[train_rows], sample_weight=weights[train_rows])
+    expected = fold.score(X[test_rows], sample_weight=weights[test_rows])
+    assert search.cv_results_["split0_test_score"][1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_weights_go_along_with_bootstrap_samples(quick, pair, fitted):
+    weights = np.where(GROUP < 2, 0.0, 1.0)
+    params = {"sample_weight": weights}
+    found = edge_confidence(fitted, pair, n_bootstraps=2, params=params, random_state=0)
+    plain = edge_confidence(fitted, pair, n_bootstraps=2, random_state=0)
+    assert found.failures == {}
+    assert plain.node_stability.min() > 0.8
+    assert found.node_stability.min() < 0.5  # of the images' node the refits see one outcome
+
+
+def test_a_start_sees_each_row_once_unless_most_are_copies():
+    def starts(*rows):
+        return start_rows(TrainingRows(np.array(rows), None, np.empty(0)))
+
+    assert_array_equal(starts(3, 3, 4, 9), [0, 2, 3])
+    assert starts(1, 2, 3) is None
+    assert starts(3, 3, 4, 4) is None
+    assert starts(3, 3) is None
+    weighted = TrainingRows(np.array([3, 3, 4]), np.array([1.0, 1.0, 0.5]), np.empty(0))
+    assert_array_equal(start_rows(weighted), resampled_rows(weighted.weights))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [411, 416, 419])
+def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
+    """Bootstrap samples of discs, whose copies the starting mixtures locked onto (0.88 to 0.93)."""
+    circles = make_circles_images(1000, random_state=seed)
+    drawn = np.random.default_rng(seed).integers(1000, size=1000)
+    weights = np.bincount(drawn, minlength=1000)
+    model = CausalPIMA((2, 2, 2), max_iter=8, random_state=seed)
+    model.fit(circles.images, sample_weight=weights)
+    assert node_recovery(circles.factors, model.node_labels_).accuracies.mean() > 0.97

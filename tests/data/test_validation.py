@@ -1,0 +1,528 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import check_is_fitted
+
+from skcausalpima._data.multimodal_data import MultimodalData
+from skcausalpima._data.validation import read_modalities, write_modalities
+
+
+class Mean(TransformerMixin, BaseEstimator):
+    """A toy that goes through the gate: distance of each sample from the mean."""
+
+    def __init__(self, modality_shapes=None, power=2):
+        self.modality_shapes = modality_shapes
+        self.power = power
+
+    def fit(self, X, y=None):
+        data = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
+        self.means_ = [array.mean(axis=0) for array in data.arrays]
+        return self
+
+    def read(self, X):
+        check_is_fitted(self)
+        return read_modalities(self, X, modality_shapes=self.modality_shapes, reset=False)
+
+    def predict(self, X):
+        return np.zeros(self.read(X).n_samples, dtype=int)
+
+    def transform(self, X):
+        data = self.read(X)
+        total = np.zeros((data.n_samples, 1), dtype=data.dtype)
+        for array, mean in zip(data.arrays, self.means_, strict=True):
+            if array is not None:
+                gaps = (array - mean).reshape(data.n_samples, -1)
+                total[:, 0] += (np.abs(gaps) ** self.power).mean(axis=1)
+        return total
+
+    def score(self, X, y=None):
+        return -float(self.transform(X).mean())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@parametrize_with_checks([Mean()])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).normal(size=(12, 3, 2))
+
+
+@pytest.fixture
+def curve():
+    return np.random.default_rng(1).normal(size=(12, 4)).astype(np.float32)
+
+
+def read(X, **keywords):
+    return read_modalities(Mean(), X, reset=True, **keywords)
+
+
+# Every form of input ---------------------------------------------------------------------------
+
+
+def forms(image, curve):
+    """Return name, X and modality_shapes of every form of the same two modalities."""
+    flat = np.hstack([image.reshape(12, 6), curve])
+    shapes = [(3, 2), (4,)]
+    return {
+        "list": ([image, curve], None),
+        "tuple": ((image, curve), None),
+        "mapping": ({"modality0": image, "modality1": curve}, None),
+        "container": (MultimodalData([image, curve]), None),
+        "flat": (flat, shapes),
+        "flat frame": (pd.DataFrame(flat, columns=list("abcdefghij")), shapes),
+        "flat list": (flat.tolist(), shapes),
+        "tensors": ([torch.tensor(image, requires_grad=True), torch.tensor(curve)], None),
+        "frame in a list": ([image, pd.DataFrame(curve)], None),
+        "lists in a mapping": ({"modality0": image.tolist(), "modality1": curve.tolist()}, None),
+        "shapes stated": ([image, curve], [(3, 2), 4]),
+    }
+
+
+@pytest.mark.parametrize("form", forms(np.ones((12, 3, 2)), np.ones((12, 4))))
+def test_forms_are_the_same_data(image, curve, form):
+    X, shapes = forms(image, curve)[form]
+    estimator = Mean()
+    data = read_modalities(estimator, X, modality_shapes=shapes, reset=True)
+    again = read_modalities(estimator, X, modality_shapes=shapes, reset=False)
+    for got in (data, again):
+        assert got.n_samples == 12
+        assert got.names == ("modality0", "modality1")
+        assert got.shapes == ((3, 2), (4,))
+        assert got.widths == (6, 4)
+        assert got.dtype == np.float64
+        assert got.observed.dtype == bool
+        assert got.observed.shape == (2, 12)
+        assert got.observed.all()
+        assert_array_equal(got.arrays[0], image)
+        assert_array_equal(got.arrays[1], curve)
+    assert estimator.n_features_in_ == 10
+    assert estimator.n_modalities_in_ == 2
+    assert estimator.modality_names_in_.tolist() == ["modality0", "modality1"]
+    assert estimator.modality_shapes_in_ == [(3, 2), (4,)]
+    assert hasattr(estimator, "feature_names_in_") == (form == "flat frame")
+    written = write_modalities(estimator, data.arrays)
+    if form.startswith("flat"):
+        assert estimator._input_form == "flat"
+        assert_array_equal(written, X)
+    else:
+        assert estimator._input_form == "several"
+        assert isinstance(written, list)
+        assert_array_equal(written[1], curve)
+
+
+@pytest.mark.parametrize(
+    ("X", "shape"),
+    [
+        (np.arange(24.0).reshape(6, 4), (4,)),
+        (np.arange(24).reshape(6, 2, 2), (2, 2)),
+        (np.arange(24).reshape(6, 2, 2).tolist(), (2, 2)),
+        (list(np.arange(24.0).reshape(6, 4)), (4,)),
+        (np.arange(24.0).reshape(6, 4).tolist(), (4,)),
+        (np.arange(24.0).reshape(6, 4).astype(object), (4,)),
+        (torch.arange(24.0).reshape(6, 2, 2), (2, 2)),
+        (torch.arange(24.0).reshape(6, 4).requires_grad_(), (4,)),
+        (pd.DataFrame(np.arange(24.0).reshape(6, 4), columns=list("abcd")), (4,)),
+        (MultimodalData([np.arange(24).reshape(6, 2, 2)]), (2, 2)),
+        ({"modality0": np.arange(24).reshape(6, 2, 2)}, (2, 2)),
+    ],
+)
+def test_one_modality(X, shape):
+    estimator = Mean()
+    data = read_modalities(estimator, X, reset=True)
+    assert_array_equal(data.arrays[0], np.arange(24).reshape(6, *shape))
+    assert data.shapes == (shape,)
+    assert estimator.n_features_in_ == 4
+    assert estimator.n_modalities_in_ == 1
+    assert estimator._input_form == "single"
+    assert write_modalities(estimator, data.arrays) is data.arrays[0]
+    assert hasattr(estimator, "feature_names_in_") == isinstance(X, pd.DataFrame)
+    assert_array_equal(read_modalities(estimator, X, reset=False).arrays[0], data.arrays[0])
+
+
+def test_one_modality_with_its_shape(image):
+    estimator = Mean()
+    data = read_modalities(estimator, image.reshape(12, 6), modality_shapes=[(3, 2)], reset=True)
+    assert_array_equal(data.arrays[0], image)
+    assert_array_equal(write_modalities(estimator, data.arrays), image.reshape(12, 6))
+    data = read_modalities(estimator, image, modality_shapes=[(3, 2)], reset=True)
+    assert write_modalities(estimator, data.arrays) is data.arrays[0]
+
+
+def test_names_are_matched_in_any_order(image, curve):
+    estimator = Mean().fit({"image": image, "curve": curve})
+    for X in (
+        {"curve": curve, "image": image},
+        MultimodalData([curve, image], names=["curve", "image"]),
+        [image, curve],
+    ):
+        data = estimator.read(X)
+        assert data.names == ("image", "curve")
+        assert_array_equal(data.arrays[0], image)
+        assert_array_equal(data.arrays[1], curve)
+
+
+def test_flat_estimator_reads_lists_and_keeps_its_shapes(image, curve):
+    flat = np.hstack([image.reshape(12, 6), curve])
+    estimator = Mean(modality_shapes=[(3, 2), (4,)]).fit(flat)
+    assert_array_equal(estimator.read([image, None]).arrays[0], image)
+    estimator.modality_shapes = None  # fitted ones hold
+    assert_array_equal(estimator.read(flat).arrays[1], curve)
+    estimator = Mean(modality_shapes=[(3, 2), (4,)]).fit([image, curve])
+    assert_array_equal(estimator.read(flat).arrays[1], curve)
+
+
+def test_second_fit_forgets_feature_names(image, curve):
+    estimator = Mean().fit(pd.DataFrame(curve, columns=list("abcd")))
+    assert estimator.feature_names_in_.tolist() == list("abcd")
+    estimator.fit([image, curve])
+    assert not hasattr(estimator, "feature_names_in_")
+
+
+def test_feature_names_are_checked(curve):
+    frame = pd.DataFrame(curve, columns=list("abcd"))
+    estimator = Mean().fit(frame)
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.read(frame[list("dcba")])
+
+
+# Missing modalities ----------------------------------------------------------------------------
+
+
+def test_missing_samples(image, curve):
+    image[[2, 5]] = np.nan
+    curve[7] = np.nan
+    before = image.copy()
+    flat = np.hstack([image.reshape(12, 6), curve])
+    for X, shapes in (([image, curve], None), (flat, [(3, 2), (4,)])):
+        data = read(X, modality_shapes=shapes)
+        expected = np.ones((2, 12), dtype=bool)
+        expected[0, [2, 5]] = expected[1, 7] = False
+        assert_array_equal(data.observed, expected)
+        assert_array_equal(data.arrays[0], np.nan_to_num(image))
+        assert_array_equal(data.arrays[1], np.nan_to_num(curve))
+    assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("container", [list, MultimodalData, dict])
+def test_none_at_predict(image, curve, container):
+    names = ["modality0", "modality1"]
+    estimator = Mean().fit([image, curve])
+    pair = [image, None]
+    data = estimator.read(
+        dict(zip(names, pair, strict=True)) if container is dict else container(pair)
+    )
+    assert data.arrays[1] is None
+    assert data.shapes == ((3, 2), (4,))
+    assert_array_equal(data.observed, [[True] * 12, [False] * 12])
+
+
+def test_all_missing_at_predict_but_not_in_fit(image, curve):
+    estimator = Mean().fit([image, curve])
+    image[[1, 4]] = curve[[1, 4]] = np.nan
+    assert_array_equal(np.flatnonzero(~estimator.read([image, curve]).observed.any(axis=0)), [1, 4])
+    with pytest.raises(
+        ValueError, match=r"no modality is observed in 2 sample\(s\), row\(s\) 1, 4"
+    ):
+        Mean().fit([image, curve])
+    gaps = np.full((9, 2), np.nan)
+    gaps[8] = 1.0
+    with pytest.raises(ValueError, match=r"8 sample\(s\), row\(s\) 0, 1, 2, 3, 4, \.\.\.:"):
+        Mean().fit([gaps, gaps])
+
+
+# Number formats --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (bool, np.float32),
+        (np.uint8, np.float32),
+        (np.int16, np.float32),
+        (np.float16, np.float32),
+        (np.float32, np.float32),
+        (">f4", np.float32),
+        (np.int32, np.float64),
+        (np.int64, np.float64),
+        (np.uint64, np.float64),
+        (">f8", np.float64),
+        (np.longdouble, np.float64),
+    ],
+)
+@pytest.mark.parametrize("layout", ["list", "one"])
+def test_storage_dtypes(given, kept, layout):
+    values = np.arange(12).reshape(3, 2, 2) % 2
+    array = values.astype(given)
+    data = read([array, array] if layout == "list" else array)
+    assert data.arrays[0].dtype == kept
+    assert data.arrays[0].dtype.isnative
+    assert data.dtype == kept
+    assert_array_equal(data.arrays[0], values)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        ((np.float32, np.int64), np.float32),
+        ((np.uint8, np.float16), np.float32),
+        ((np.float64, np.float32), np.float64),
+        ((np.uint8, np.uint8), np.float32),
+        ((np.uint8, np.int64), np.float64),
+    ],
+)
+def test_compute_dtype_is_that_of_the_floating_modalities(dtypes, expected):
+    assert read([np.ones((3, 2), dtype=dtype) for dtype in dtypes]).dtype == expected
+
+
+def make_layout(image, layout, folder):
+    if layout == "negative strides":
+        return image[::-1, :, ::-1]
+    if layout == "fortran":
+        return np.asfortranarray(image)
+    if layout == "big-endian":
+        return image.astype(">f8")
+    if layout == "read-only":
+        image.flags.writeable = False
+        return image
+    mapped = np.memmap(folder / "image", mode="w+", shape=image.shape, dtype=image.dtype)
+    mapped[:] = image
+    mapped.flush()
+    return np.memmap(folder / "image", mode="r", shape=image.shape, dtype=image.dtype)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(
+    "layout", ["negative strides", "fortran", "big-endian", "read-only", "memory map"]
+)
+def test_layouts(image, curve, layout, missing, tmp_path):
+    if missing:
+        image[3] = np.nan
+    X = make_layout(image, layout, tmp_path)
+    before = np.array(X)
+    data = read([X, curve])
+    got = data.arrays[0]
+    assert type(got) is np.ndarray
+    assert got.flags.c_contiguous
+    assert got.dtype == np.dtype(np.float64)
+    assert not got.flags.writeable  # it may be the caller's memory
+    assert_array_equal(got, np.nan_to_num(before))
+    assert_array_equal(X, before)
+    if layout in ("read-only", "memory map") and not missing:
+        assert np.shares_memory(got, X)
+
+
+def test_duplicate_rows_and_extreme_values(curve):
+    X = [np.repeat(curve[:1] * np.float32(1e20), 5, axis=0), np.full((5, 2), 1e-20)]
+    data = read(X)
+    for got, given in zip(data.arrays, X, strict=True):
+        assert_array_equal(got, given)
+    assert data.observed.all()
+
+
+# Bad input -------------------------------------------------------------------------------------
+
+ONES = np.ones((5, 2))
+WITH_NAN = np.ones((5, 2, 3))
+WITH_NAN[3, 1, 2] = np.nan
+WITH_INF = np.ones((5, 2, 3))
+WITH_INF[2, 0, 0] = -np.inf
+HUGE_NAN = np.full((5, 2), np.nan)
+HUGE_NAN[0] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "match"),
+    [
+        ([ONES, np.ones((6, 2))], ValueError, "same number of samples.*modality0: 5, modality1: 6"),
+        ([], ValueError, "empty list"),
+        ((), ValueError, "empty list"),
+        ({}, ValueError, "no modality"),
+        ([None], ValueError, "list of one modality"),
+        ([None, None], ValueError, "no modality"),
+        ([ONES], ValueError, r"list of one modality \(a ndarray of shape \(5, 2\)\).*GridSearchCV"),
+        ([ONES], ValueError, r"wrap the modalities in MultimodalData\(\[\.\.\.\]\)"),
+        ((ONES,), ValueError, "list of one modality"),
+        ([ONES, None], ValueError, "'modality1' is None: in fit every modality is needed"),
+        ([ONES, np.ones(5)], ValueError, r"'modality1' has shape \(5,\): expected \(n_samples"),
+        ([ONES, np.float64(5)], ValueError, r"'modality1' has shape \(\): expected"),
+        ({"a": ONES, "b": 3.0}, ValueError, r"'b' has shape \(\): expected"),
+        ({"a": ONES, 3: ONES}, TypeError, "must be strings, got 3"),
+        ([ONES, WITH_NAN], ValueError, "'modality1' contains NaN in 1 of 6 elements of sample 3"),
+        ([ONES, WITH_INF], ValueError, "'modality1' contains infinity in sample 2"),
+        ([ONES, HUGE_NAN], ValueError, "'modality1' contains infinity in sample 0"),
+        ([ONES, ONES * np.nan], ValueError, r"'modality1' is missing \(NaN\) in all samples"),
+        ([ONES, ONES * 1j], ValueError, "Complex data not supported: modality 'modality1'"),
+        ([ONES, ONES.astype(object)], TypeError, "'modality1' has dtype object, expected numbers"),
+        ([ONES, ONES.astype(str)], TypeError, "'modality1' has dtype <U32, expected numbers"),
+        ([ONES, ONES.astype("M8[s]")], TypeError, "'modality1' has dtype datetime64"),
+        ([ONES, pd.DataFrame({"a": list("abcde")})], ValueError, "'modality1' cannot be read"),
+        ([ONES, sparse.csr_array(ONES)], TypeError, "'modality1' is sparse"),
+        ({"a": ONES, "b": sparse.dok_array((5, 2))}, TypeError, "'b' is sparse"),
+        ([ONES, [[1], [1, 2]]], ValueError, "'modality1' cannot be read"),
+        ([ONES, np.ma.masked_equal(ONES, 1)], TypeError, "masked array"),
+        ([ONES[:1], ONES[:1]], ValueError, r"1 sample\(s\), n_samples=1, while a minimum of 2"),
+        ([ONES[:0], ONES[:0]], ValueError, r"0 sample\(s\)"),
+        ([ONES, np.ones((5, 3, 0))], ValueError, r"'modality1' has samples of shape \(3, 0\)"),
+        (MultimodalData([np.ones((5, 0))]), ValueError, "no elements"),
+        (MultimodalData([HUGE_NAN[1:]]), ValueError, "missing"),
+        # one array: scikit-learn's own words
+        (sparse.csr_array(ONES), TypeError, "dense data is required"),
+        (sparse.dok_array((5, 2)), TypeError, "dense data is required"),
+        (np.ones(5), ValueError, "Reshape your data"),
+        ([1.0, 2.0], ValueError, "Reshape your data"),
+        (torch.ones(5), ValueError, "Reshape your data"),
+        (np.float64(5), ValueError, "Expected 2D array, got scalar"),
+        (None, ValueError, "Expected 2D array, got scalar"),
+        ("text", ValueError, "could not convert|scalar|compatible"),
+        (ONES * 1j, ValueError, "Complex data not supported"),
+        (WITH_NAN[:, 1], ValueError, "contains NaN"),
+        (WITH_NAN, ValueError, "contains NaN"),
+        (WITH_INF, ValueError, "contains infinity"),
+        (WITH_NAN * 1j, ValueError, "Complex data not supported"),
+        (ONES.astype(str), ValueError, "Convert your data to numeric"),
+        (ONES.astype("M8[s]"), TypeError, "'modality0' has dtype datetime64"),
+        (np.array([[{}, 1], [1, 1]], dtype=object), TypeError, "must be a string or a real number"),
+        (ONES[:1], ValueError, r"1 sample\(s\)"),
+        (np.ones((1, 2, 2)), ValueError, r"1 sample\(s\)"),
+        (np.ones((0, 2, 2)), ValueError, r"0 sample\(s\)"),
+        (np.ones((5, 0)), ValueError, r"0 feature\(s\)"),
+        (np.ones((5, 0, 3)), ValueError, r"0 feature\(s\)"),
+        ([np.ones(3), np.ones(4)], ValueError, "differ in shape.*array.reshape"),
+        ([[1, 2], [3]], ValueError, "differ in shape"),
+        (np.ma.masked_equal(ONES, 1), TypeError, "masked array"),
+    ],
+)
+def test_bad_input_in_fit(X, error, match):
+    with pytest.raises(error, match=f"(?s){match}"):
+        read(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "shapes", "match"),
+    [
+        (np.ones((5, 9)), [(3, 2), (4,)], r"add up to 10 columns"),
+        (np.ones((5, 3, 2)), [(3, 2), (4,)], r"shapes \[\(3, 2\)\], but modality_shapes says"),
+        ([np.ones((5, 3)), np.ones((5, 4))], [(3, 2), (4,)], "but modality_shapes says"),
+        (np.ones((5, 6)), [], "modality_shapes is empty"),
+        (np.ones((5, 6)), [(6,), (0,)], "positive integers"),
+    ],
+)
+def test_bad_modality_shapes(X, shapes, match):
+    with pytest.raises(ValueError, match=match):
+        read(X, modality_shapes=shapes)
+
+
+def test_partial_nan_and_inf_in_a_flat_array():
+    X = np.ones((4, 5))
+    X[:, 3:] = [[1, 1], [np.nan, np.nan], [1, np.nan], [1, 1]]
+    with pytest.raises(ValueError, match="'modality1' contains NaN in 1 of 2 elements of sample 2"):
+        read(X, modality_shapes=[3, 2])
+    X[2] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        read(X, modality_shapes=[3, 2])
+    with pytest.raises(ValueError, match="contains NaN"):  # one modality: as scikit-learn
+        read(np.full((4, 5), np.nan), modality_shapes=[5])
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        ([ONES, ONES, ONES], r"list of 3 modalities, but Mean was fitted on 2 modalities \(image"),
+        ([ONES], "list of one modality"),
+        ({"image": ONES}, r"has the modalities \['image'\], but Mean was fitted on 2"),
+        ({"image": ONES, "sound": ONES}, r"modalities \['image', 'sound'\], but Mean was fitted"),
+        (MultimodalData([ONES, ONES]), r"modalities \['modality0', 'modality1'\], but Mean"),
+        (
+            [np.ones((5, 2, 3)), ONES],
+            r"'image' has samples of shape \(2, 3\), .* \(n_samples, 3, 2\)",
+        ),
+        ({"curve": np.ones((5, 3)), "image": None}, r"'curve' has samples of shape \(3,\)"),
+        (np.ones((5, 10)), r"one array \(a ndarray of shape \(5, 10\)\), but Mean was fitted on 2"),
+        (np.ones((5, 3, 2)), "one array .* but Mean was fitted on 2"),
+        (pd.DataFrame(ONES), "one array .* but Mean was fitted on 2"),
+        ([None, None], "no modality"),
+        ([np.ones((0, 3, 2)), np.ones((0, 4))], "0 samples"),
+        ([WITH_NAN.reshape(5, 3, 2), None], "'image' contains NaN in 1 of 6 elements of sample 3"),
+        ({"curve": None, "image": WITH_INF.reshape(5, 3, 2)}, "infinity in sample 2"),
+    ],
+)
+def test_bad_input_at_predict(image, curve, X, match):
+    estimator = Mean().fit({"image": image, "curve": curve})
+    state = {key: value for key, value in vars(estimator).items() if key.endswith("in_")}
+    with pytest.raises(ValueError, match=match):
+        estimator.read(X)
+    assert all(vars(estimator)[key] is value for key, value in state.items())
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.ones((5, 7)), "X has 7 features, but Mean is expecting 6 features as input"),
+        (np.ones((5, 6)), r"'modality0' has samples of shape \(6,\), .* \(n_samples, 3, 2\)"),
+        (np.ones((5, 2, 3)), r"'modality0' has samples of shape \(2, 3\)"),
+        (np.ones((0, 3, 2)), "0 samples"),
+        ([ONES, ONES], r"list of 2 modalities, but Mean was fitted on 1 modality"),
+        ([np.ones((5, 3, 2))], "list of one modality"),
+    ],
+)
+def test_bad_input_at_predict_of_one_modality(image, X, match):
+    estimator = Mean().fit(image)
+    with pytest.raises(ValueError, match=match):
+        estimator.read(X)
+
+
+def test_one_sample_at_predict(image, curve):
+    assert Mean().fit([image, curve]).read([image[:1], curve[:1]]).n_samples == 1
+
+
+def test_flat_with_other_width_at_predict():
+    estimator = Mean(modality_shapes=[3, 2]).fit(np.ones((4, 5)))
+    with pytest.raises(ValueError, match="X has 4 features, but Mean is expecting 5 features"):
+        estimator.read(np.ones((4, 4)))
+    with pytest.raises(ValueError, match="one array"):
+        estimator.read(np.ones((4, 5, 1)))
+
+
+# scikit-learn's tools --------------------------------------------------------------------------
+
+
+def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
+    search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=2, error_score="raise")
+    with pytest.raises(ValueError, match="wrap the modalities in MultimodalData"):
+        search.fit([image, curve])
+    with pytest.raises(ValueError, match=r"list of 3 modalities, but .* wrap .* MultimodalData"):
+        cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
+    data = MultimodalData([image, curve.astype(float)])
+    search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=3, n_jobs=n_jobs, error_score="raise")
+    flat_search = clone(search).set_params(estimator__modality_shapes=data.modality_shapes)
+    results = search.fit(data).cv_results_
+    flat_results = flat_search.fit(data.to_flat()).cv_results_
+    assert_array_equal(results["mean_test_score"], flat_results["mean_test_score"])
+    assert search.best_estimator_._input_form == "several"
+    assert flat_search.best_estimator_._input_form == "flat"
+
+
+def test_train_test_split_then_fit(image, curve):
+    train, test = train_test_split(MultimodalData([image, curve]), random_state=0)
+    rows, test_rows = train_test_split(np.arange(12), random_state=0)
+    expected = (
+        Mean().fit([image[rows], curve[rows]]).transform([image[test_rows], curve[test_rows]])
+    )
+    assert_array_equal(Mean().fit(train).transform(test), expected)

@@ -1,0 +1,277 @@
+"""What a fitted estimator says: graph, tables, clusters, scores, samples."""
+
+import itertools
+
+import networkx as nx
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import special, stats
+
+from skcausalpima.exceptions import ArrangementWarning
+
+
+def product_of_tables(dag, cpts):
+    """The product of the tables along the graph, cell by cell."""
+    names = list(dag)
+    joint = np.ones([dag.nodes[name]["size"] for name in names])
+    for cell in np.ndindex(*joint.shape):
+        outcome = dict(zip(names, cell, strict=True))
+        for name in names:
+            family = [*dag.predecessors(name), name]
+            joint[cell] *= cpts[name][tuple(outcome[member] for member in family)]
+    return joint
+
+
+@pytest.fixture(scope="module")
+def several(quick, pair):
+    """Data and fits whose graphs have none, some and all of the edges."""
+    models = {
+        "empty": quick((2, 3, 2), structure="gradient", edge_threshold=1.0).fit(pair),
+        "some": quick((2, 2, 2), structure="gradient", random_state=3).fit(pair),
+        "refined": quick((2, 3, 2)).fit(pair),
+        "complete": quick((2, 3, 2), structure="gradient", edge_threshold=0.0).fit(pair),
+        "one node": quick((4,)).fit(pair),
+    }
+    single = [array.astype(np.float32) for array in pair]
+    return {name: (model, pair) for name, model in models.items()} | {
+        "float32": (quick((3, 2)).fit(single), single)
+    }
+
+
+@pytest.fixture(params=["empty", "some", "complete", "refined", "one node", "float32"])
+def model_and_data(several, request):
+    return several[request.param]
+
+
+@pytest.fixture
+def model(model_and_data):
+    return model_and_data[0]
+
+
+def test_tables_multiply_to_the_weights(model):
+    dag, names = model.dag_, list(model.dag_)
+    assert names == [f"N{k + 1}" for k in range(len(model.node_sizes))]
+    assert [dag.nodes[name]["size"] for name in names] == list(model.node_sizes)
+    assert list(model.cpts_) == names
+    for name in names:
+        parents = [dag.nodes[parent]["size"] for parent in dag.predecessors(name)]
+        assert model.cpts_[name].shape == (*parents, dag.nodes[name]["size"])
+        assert_allclose(model.cpts_[name].sum(axis=-1), 1.0, atol=1e-12)
+    assert model.joint_.shape == tuple(model.node_sizes)
+    assert_allclose(product_of_tables(dag, model.cpts_), model.joint_, rtol=0, atol=1e-12)
+    for component, state in enumerate(model.cluster_states_):
+        assert model.weights_[component] == model.joint_[tuple(state)]
+    assert_allclose(model.weights_.sum(), 1.0, atol=1e-12)
+    assert len(np.unique(model.cluster_states_, axis=0)) == model.joint_.size
+
+
+def test_graph_agrees_with_weights_and_scores(model):
+    edges, names = model.edge_weights_, list(model.dag_)
+    assert nx.is_directed_acyclic_graph(model.dag_)
+    assert ((edges >= 0) & (edges <= 1)).all()
+    if model.structure == "gradient":
+        kept = np.argwhere((edges > 0) & (edges >= model.edge_threshold)).tolist()
+        assert set(model.dag_.edges) == {(names[i], names[j]) for i, j in kept}
+        assert model.edge_probabilities_ is None
+    else:
+        assert_array_equal(edges, model.edge_probabilities_)
+    for parent, child, weight in model.dag_.edges(data="weight"):
+        i, j = names.index(parent), names.index(child)
+        assert type(weight) is float
+        assert weight == edges[i, j]
+        assert model.node_scores_[i] < model.node_scores_[j]
+
+
+def test_thresholds_give_empty_and_complete_graphs(several):
+    assert several["empty"][0].dag_.number_of_edges() == 0
+    assert several["complete"][0].dag_.number_of_edges() == 3
+
+
+def test_node_names(quick, pair):
+    model = quick(node_names=["shape", "colour"]).fit(pair)
+    assert list(model.dag_) == list(model.cpts_) == ["shape", "colour"]
+
+
+def test_labels_predictions_and_states_agree(model_and_data):
+    model, X = model_and_data
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (60, model.joint_.size)
+    assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
+    assert_array_equal(model.labels_, model.predict(X))
+    assert_array_equal(model.labels_, probabilities.argmax(axis=1))
+    assert_array_equal(model.node_labels_, model.cluster_states_[model.labels_])
+    assert_array_equal(model.node_labels_, model.predict_nodes(X))
+    assert_array_equal(np.unique(model.labels_), np.arange(model.labels_.max() + 1))
+    assert model.labels_.dtype.kind == "i"
+
+
+def test_fit_predict_and_fit_transform(quick, pair, fitted):
+    assert_array_equal(quick().fit_predict(pair), fitted.labels_)
+    assert_array_equal(quick().fit_transform(pair), fitted.transform(pair))
+
+
+def test_number_of_things(fitted):
+    assert fitted.n_features_in_ == 10
+    assert fitted.n_modalities_in_ == 2
+    assert fitted.modality_names_in_.tolist() == ["modality0", "modality1"]
+    assert fitted.modality_shapes_in_ == [(3, 2), (4,)]
+    assert fitted.get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
+
+
+@pytest.mark.parametrize(
+    ("node_sizes", "latent_dim", "expected"),
+    [((2, 2), None, 2), ((2,), None, 2), ((2, 2, 2), None, 3), ((5,), None, 4), ((2, 2), 5, 5)],
+)
+def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
+    model = quick(node_sizes, latent_dim=latent_dim).fit(pair)
+    assert model.latent_dim_ == expected
+    assert model.latent_dim == latent_dim
+    assert model.transform(pair).shape == (60, expected)
+    assert model.cluster_means_.shape == (model.weights_.size, expected)
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "shape"),
+    [("full", (6, 3, 3)), ("tied", (3, 3)), ("diag", (6, 3)), ("spherical", (6,))],
+)
+def test_covariances_have_scikit_learns_shapes(quick, pair, covariance_type, shape):
+    model = quick((3, 2), latent_dim=3, covariance_type=covariance_type).fit(pair)
+    assert model.cluster_covariances_.shape == shape
+    assert np.isfinite(model.score(pair))
+    X, labels = model.sample(7)
+    assert [array.shape for array in X] == [(7, 3, 2), (7, 4)]
+    assert labels.shape == (7,)
+
+
+# Scores ----------------------------------------------------------------------------------------
+
+
+def test_score_is_the_mean_bound(model_and_data):
+    model, X = model_and_data
+    values = model.score_samples(X)
+    assert values.shape == (60,)
+    assert_allclose(model.score(X), values.mean(dtype=float), rtol=1e-12)
+    assert_allclose(model.score(X), model.lower_bound_, rtol=1e-6)
+    weights = np.arange(60.0)
+    expected = np.average(values, weights=weights)
+    assert_allclose(model.score(X, sample_weight=weights), expected, rtol=1e-6)
+
+
+def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
+    values = fitted.score_samples(pair)
+    assert_array_equal(fitted.score_samples(pair), values)
+    order = np.random.default_rng(0).permutation(60)
+    shuffled = fitted.score_samples([array[order] for array in pair])
+    assert_allclose(shuffled, values[order], rtol=0, atol=1e-9)
+    alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in range(60)])
+    assert_allclose(alone, values, rtol=0, atol=1e-9)
+    monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 7)
+    assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("factors", [(1024.0, 1024.0), (2.0**-20, 8.0)])
+def test_score_is_in_the_users_units(quick, pair, fitted, factors):
+    """In other units the density, and so the bound, changes by the Jacobian and nothing else."""
+    X = [array * factor for array, factor in zip(pair, factors, strict=True)]
+    shift = 6 * np.log(factors[0]) + 4 * np.log(factors[1])
+    model = quick().fit(X)
+    expected = fitted.score_samples(pair) - shift
+    assert_allclose(model.score_samples(X), expected, rtol=0, atol=1e-8)
+    assert_allclose(model.lower_bound_, fitted.lower_bound_ - shift, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", ["modality", "feature"])
+def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
+    """Scaling inside equals scaling by hand and the Jacobian."""
+    inside = quick(scale=scale).fit(pair)
+    X, shift = [], 0.0
+    for array in pair:
+        spread = array.std(axis=0)
+        if scale == "modality":
+            spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
+        X.append((array - array.mean(axis=0)) / spread)
+        shift += np.log(spread).sum()
+    outside = quick(scale=None).fit(X)
+    assert_allclose(outside.score(X) - shift, inside.score(pair), rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def linear(quick, pair):
+    """A fit whose decoders are affine, and what its evidence depends on, in the data's units."""
+    options = {"hidden_layer_sizes": (), "modality_weights": "elements"}
+    model = quick(max_iter=300, tol=0.0, **options).fit(pair)
+    points = np.concatenate([np.zeros((1, 2)), np.eye(2)])
+    decoded = np.hstack([part.reshape(3, -1) for part in model.inverse_transform(points)])
+    maps = (decoded[1:] - decoded[0]).T
+    variances = np.exp(model._state["log_variances"]) * np.square(model._scaler.factor)
+    noise = np.diag(np.repeat(variances, [6, 4]))
+    means = model.cluster_means_ @ maps.T + decoded[0]
+    return model, means, maps @ model.cluster_covariances_ @ maps.T + noise
+
+
+def test_bound_is_below_the_evidence_and_close(linear, pair):
+    model, means, covariances = linear
+    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    parts = [
+        np.log(weight) + stats.multivariate_normal(mean, covariance).logpdf(flat)
+        for weight, mean, covariance in zip(model.weights_, means, covariances, strict=True)
+    ]
+    gap = special.logsumexp(parts, axis=0) - model.score_samples(pair)
+    assert (gap >= 0).all()
+    assert gap.mean() < 1.0
+
+
+def test_samples_have_the_models_moments(linear):
+    """Within five standard errors; the draws are seeded."""
+    model, means, covariances = linear
+    n_samples = 20_000
+    X, labels = model.sample(n_samples)
+    counts = np.bincount(labels, minlength=4)
+    assert stats.chisquare(counts, n_samples * model.weights_).pvalue > 1e-6
+    flat = np.hstack([array.reshape(n_samples, -1) for array in X])
+    for component in range(4):
+        rows = flat[labels == component]
+        deviation = np.sqrt(np.diagonal(covariances[component]))
+        errors = (rows.mean(axis=0) - means[component]) / (deviation / np.sqrt(len(rows)))
+        assert np.abs(errors).max() < 5
+        correlations = np.cov(rows.T) / np.outer(deviation, deviation)
+        expected = covariances[component] / np.outer(deviation, deviation)
+        assert np.abs(correlations - expected).max() < 5 * np.sqrt(2 / len(rows))
+
+
+def test_samples_go_back_in(linear):
+    model = linear[0]
+    X, labels = model.sample(400)
+    assert (model.predict(X) == labels).mean() > 0.95
+    assert_array_equal(model.sample(400)[0][0], X[0])
+
+
+def test_inverse_transform_restores_units(fitted, pair):
+    decoded = fitted.inverse_transform(fitted.transform(pair))
+    for array, original in zip(decoded, pair, strict=True):
+        assert array.shape == original.shape
+        assert_allclose(array.mean(axis=0), original.mean(axis=0), atol=0.2 * original.std())
+        assert np.square(array - original).mean() < 0.5 * original.var()
+
+
+def test_the_warning_of_a_near_tie_points_to_the_caller(quick):
+    corners = np.repeat(np.eye(8), 20, axis=0)  # all equally far apart: every arrangement ties
+    X = corners + np.random.default_rng(0).normal(scale=1e-3, size=corners.shape)
+    with pytest.warns(ArrangementWarning, match="near tie") as record:
+        quick((2, 2, 2)).fit(X)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_separation_is_the_fisher_ratio(fitted):
+    report = fitted.separation_
+    means, covariances = fitted.cluster_means_, fitted.cluster_covariances_
+    ratios = {}
+    for i, j in itertools.combinations(range(len(means)), 2):
+        direction = np.linalg.solve(covariances[i] + covariances[j], means[i] - means[j])
+        along = [direction @ c @ direction for c in (covariances[i], covariances[j])]
+        ratios[i, j] = (direction @ (means[i] - means[j])) ** 2 / sum(along)
+    assert_allclose(report.smallest, min(ratios.values()), rtol=1e-9)
+    assert_allclose(report.occupancy, np.bincount(fitted.labels_, minlength=4) / 60)
+    assert {tuple(pair) for pair in report.merged} == {p for p, r in ratios.items() if r < 1}
+    assert len(report.empty) == 0

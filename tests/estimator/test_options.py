@@ -1,0 +1,255 @@
+"""What the parameters of training and of the networks do."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from torch import nn
+
+from skcausalpima._fit import restarts as _restarts
+
+TERMS = ["density", "weight", "assignment_entropy", "posterior_entropy"]
+
+
+def test_history_holds_the_terms_of_the_bound(fitted):
+    history = fitted.history_
+    assert {len(values) for values in history.values()} == {fitted.n_iter_} == {3}
+    total = sum(history[key] for key in history if key in TERMS or key.startswith("reconstruc"))
+    assert_allclose(total, history["lower_bound"], rtol=1e-12)
+    assert (history["temperature"] == 1.0).all()
+    assert all(isinstance(values, np.ndarray) for values in history.values())
+
+
+def test_objective_weighs_the_modalities(quick, pair):
+    history = quick(modality_weights=[3.0, 1.0]).fit(pair).history_
+    extra = 2.0 * history["reconstruction_modality0"]
+    assert_allclose(history["objective"], history["lower_bound"] + extra, rtol=1e-12)
+
+
+def test_weights_words_and_numbers(quick, pair, fitted):
+    """Elements are the plain bound; what training weighs is in tests/modules."""
+    elements = quick(modality_weights="elements").fit(pair)
+    assert_allclose(elements.history_["objective"], elements.history_["lower_bound"], rtol=1e-12)
+    assert elements.lower_bound_ == quick(modality_weights=[1, 1]).fit(pair).lower_bound_
+    assert elements.lower_bound_ != fitted.lower_bound_
+
+
+# Stopping --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tol", "n_iter_no_change", "n_iter"), [(0.0, 1, 12), (1e6, 2, 3), (1e6, 5, 6)]
+)
+def test_early_stopping(quick, pair, tol, n_iter_no_change, n_iter):
+    """The first epoch always counts as a rise."""
+    model = quick(max_iter=12, tol=tol, n_iter_no_change=n_iter_no_change).fit(pair)
+    assert model.n_iter_ == n_iter
+    assert model.converged_ == (tol > 0)
+    assert {len(values) for values in model.history_.values()} == {n_iter}
+
+
+def test_validation_samples_do_not_train(quick, pair):
+    model = quick(validation_fraction=0.25, max_iter=8, tol=0.0).fit(pair)
+    assert model.history_["held_out_bound"].shape == (8,)
+    assert model.labels_.shape == (60,)
+    assert_allclose(model.score(pair), model.lower_bound_)
+    best = model.history_["held_out_bound"].max()
+    assert np.isfinite(best)
+
+
+def test_the_best_start_is_kept(quick, pair, monkeypatch):
+    runs = []
+
+    def record(*arguments):
+        runs.append(run(*arguments))
+        return runs[-1]
+
+    run = _restarts.run
+    monkeypatch.setattr(_restarts, "run", record)
+    model = quick(n_init=3).fit(pair)
+    assert len(runs) == 3
+    best = max(runs, key=lambda candidate: candidate.objective)
+    assert len({candidate.objective for candidate in runs}) == 3
+    for name, array in best.state.items():
+        assert_array_equal(model._state[name], array)
+    assert model.n_iter_ == len(best.history)
+
+
+@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
+def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
+    """Edges and held-out bound belong together, whatever came later."""
+    options = {"validation_fraction": 0.3, "learning_rate": 0.05, "tol": 0.0}
+    options["structure"] = "gradient"
+    long = quick(max_iter=30, temperature=temperature, **options).fit(pair)
+    best = int(long.history_["objective"].argmax())
+    assert best < 29
+    schedule = np.geomspace(*temperature, 30)[: best + 1]
+    short = quick(max_iter=best + 1, temperature=(temperature[0], schedule[-1]), **options)
+    assert_allclose(long.edge_weights_, short.fit(pair).edge_weights_, rtol=1e-6)
+
+
+# Schedules and steps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"), [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])]
+)
+def test_temperature(quick, pair, temperature, expected):
+    model = quick(temperature=temperature).fit(pair)
+    assert_allclose(model.history_["temperature"], expected)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"pretraining": "reconstruction"},
+        {"pretraining_epochs": 0},
+        {"responsibilities": "sample"},
+        {"score_noise": 0.5},
+        {"n_graph_steps": 3},
+        {"structure": "gradient"},
+        {"structure_score": "bdeu"},
+        {"polishing_epochs": 0},
+        {"edge_penalty": 1.0},
+        {"n_mixture_updates": 3},
+        {"max_grad_norm": 1e-3},
+        {"covariance_shrinkage": 0},
+        {"covariance_shrinkage": 1000.0},
+        {"init": "paper"},
+        {"batch_size": 7},
+        {"batch_size": 1000},
+        {"learning_rate": 0.1},
+        {"graph_learning_rate": 0.5},
+        {"decoder_variance": 0.3},
+        {"hidden_layer_sizes": ()},
+        {"reg_covar": 0.1},
+        {"init": "linear"},
+        {"init": "linear", "n_mixture_init": 5},
+    ],
+    ids=str,
+)
+def test_options_have_an_effect(quick, pair, fitted, parameters):
+    model = quick(**parameters).fit(pair)
+    assert np.isfinite(model.lower_bound_)
+    assert_array_equal(model.predict(pair), model.labels_)
+    changed = not np.array_equal(model.transform(pair), fitted.transform(pair))
+    changed |= not np.array_equal(model.edge_weights_, fitted.edge_weights_)
+    changed |= not np.array_equal(model.cluster_covariances_, fitted.cluster_covariances_)
+    assert changed == (parameters != {"batch_size": 1000})  # 60 samples are one batch anyway
+
+
+def test_decoder_variance_is_fixed_or_learned(quick, pair, fitted):
+    assert_allclose(np.exp(quick(decoder_variance=0.3).fit(pair)._state["log_variances"]), 0.3)
+    assert (np.exp(fitted._state["log_variances"]) < 1.0).all()
+
+
+def test_published_algorithm(quick, pair):
+    model = quick(
+        latent_dim=2,
+        init="paper",
+        covariance_type="diag",
+        covariance_shrinkage=0,
+        modality_weights="elements",
+        responsibilities="sample",
+        prior_expert=False,
+        structure="gradient",
+    ).fit(pair)
+    assert_array_equal(model.predict(pair), model.labels_)
+    assert_allclose(model.score(pair), model.lower_bound_)
+
+
+# Your own networks -----------------------------------------------------------------------------
+
+
+def seeded(make):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make()
+
+
+def encoder(*middle):
+    return seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 8), *middle, nn.Linear(8, 4)))
+
+
+def decoder():
+    return seeded(lambda: nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (3, 2))))
+
+
+@pytest.mark.parametrize("form", [list, dict])
+@pytest.mark.parametrize("init", ["linear", "paper"])
+def test_user_modules_are_copied_and_trained(quick, pair, form, init):
+    encoders, decoders = [encoder(nn.ReLU()), None], [decoder(), None]
+    if form is dict:
+        encoders, decoders = {"modality0": encoders[0]}, {"modality0": decoders[0]}
+    before = copy.deepcopy([encoders, decoders])
+    model = quick(encoders=encoders, decoders=decoders, init=init).fit(pair)
+    assert_array_equal(model.predict(pair), model.labels_)
+    for modules, originals in zip([encoders, decoders], before, strict=True):
+        key = "modality0" if form is dict else 0
+        assert modules[key].training
+        for name, tensor in originals[key].state_dict().items():
+            assert torch.equal(modules[key].state_dict()[name], tensor)
+            assert modules[key].state_dict()[name].grad is None
+    trained, start = model._state["decoders.0.0.weight"], before[1][key][0].weight
+    assert not np.allclose(trained, start.detach().numpy())
+    assert_array_equal(clone(model).fit(pair).labels_, model.labels_)
+
+
+def test_the_users_modules_may_change_after_the_fit(quick, pair):
+    own = encoder(nn.ReLU())
+    model = quick(encoders=[own, None]).fit(pair)
+    expected = model.transform(pair)
+    with torch.no_grad():
+        own[1].weight.zero_()
+    assert_array_equal(model.transform(pair), expected)
+
+
+def test_a_fitted_model_keeps_its_networks(quick, pair):
+    """Parameters set afterwards are for the next fit."""
+    for one, other in [([encoder(), None], None), (None, [encoder(), None])]:
+        model = quick(encoders=one).fit(pair)
+        expected = model.transform(pair)
+        assert_array_equal(model.set_params(encoders=other).transform(pair), expected)
+
+
+@pytest.mark.parametrize("batch_size", [7, 59, 128])
+def test_batch_norm(quick, pair, batch_size):
+    """Predictions do not depend on the batch, and no batch is too small to train on."""
+    model = quick(encoders=[encoder(nn.BatchNorm1d(8)), None], batch_size=batch_size).fit(pair)
+    alone = np.concatenate([model.transform([a[k : k + 1] for a in pair]) for k in range(60)])
+    assert_allclose(model.transform(pair), alone, atol=1e-9)
+
+
+def test_frozen_modules(quick, pair):
+    """Nothing to train in the networks: the mixture and the graph are still learned."""
+    encoders = [encoder().requires_grad_(False), seeded(lambda: nn.Linear(4, 4))]
+    encoders[1].requires_grad_(False)
+    decoders = [decoder().requires_grad_(False), seeded(lambda: nn.Linear(2, 4))]
+    decoders[1].requires_grad_(False)
+    model = quick(encoders=encoders, decoders=decoders, decoder_variance=1.0).fit(pair)
+    assert np.isfinite(model.lower_bound_)
+    assert_array_equal(model._state["encoders.1.weight"], encoders[1].weight.double().numpy())
+
+
+class Slopes(nn.Module):
+    """A module without parameters: the first columns."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        return x.flatten(1)[:, :1].expand(-1, int(np.prod(self.shape))).unflatten(1, self.shape)
+
+
+def test_modules_without_parameters(quick, pair):
+    modules = {"encoders": [Slopes(4)] * 2, "decoders": [Slopes(3, 2), Slopes(4)]}
+    assert np.isfinite(quick(**modules).fit(pair).lower_bound_)
+
+
+def test_device_auto(quick, pair, fitted):
+    if not torch.cuda.is_available():
+        assert quick(device="auto").fit(pair).lower_bound_ == fitted.lower_bound_

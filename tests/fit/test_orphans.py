@@ -1,0 +1,61 @@
+"""Workers end with the process that they work for, however it ends."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from skcausalpima._fit import orphans as _orphans
+from skcausalpima._fit.orphans import ending_with
+
+FIT = """
+import numpy as np
+from skcausalpima import CausalPIMA
+X = np.random.default_rng(0).normal(size=(300, 5))
+CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**7, tol=0, verbose=1, random_state=0).fit(X)
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)])
+def test_no_worker_outlives_a_killed_fit(number):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "-c", FIT], start_new_session=True, **pipes) as process:
+        try:
+            training = set()
+            while training != {"1", "2"}:
+                line = process.stdout.readline()
+                training.update(start for start in ("1", "2") if f"start {start}, epoch" in line)
+                assert line
+            process.send_signal(getattr(signal, number))
+            process.wait(10)
+            # Workers print to the same pipe, which ends with the last of them.
+            rest = threading.Thread(target=process.stdout.read, daemon=True)
+            rest.start()
+            rest.join(10)
+            assert not rest.is_alive()
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # all have ended, as they should
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_worker_is_watched_while_it_works(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(_orphans, "INTERVAL", 0.01)
+    monkeypatch.setattr(os, "_exit", lambda status: ended.set())
+    n_threads = threading.active_count()
+    with ending_with(os.getppid()):
+        assert threading.active_count() == n_threads + 1
+        assert not ended.wait(0.1)
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        assert ended.wait(10)
+    assert threading.active_count() == n_threads
+
+
+def test_a_process_that_is_no_child_of_the_caller_is_left_alone():
+    n_threads = threading.active_count()
+    with ending_with(os.getpid()):
+        assert threading.active_count() == n_threads

@@ -1,0 +1,224 @@
+"""Restarts in parallel: the same bits, warnings and printed lines as one after another."""
+
+import io
+import pickle
+import threading
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from joblib.externals.loky import get_reusable_executor
+from numpy.testing import assert_array_equal
+from same_fits import assert_same_fits
+from torch import nn
+
+import skcausalpima
+from skcausalpima import CausalPIMA
+from skcausalpima._fit.restarts import SentOnce
+from skcausalpima._model.state import seeded_modules
+from skcausalpima._model.tensors import TrainingData
+from skcausalpima.exceptions import ExpertWarning
+from skcausalpima.modules import ExpertDecoder, line
+
+X_POINTS = np.linspace(0.0, 1.0, 4)
+
+
+def dropout():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 4))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("mapped")
+
+
+@pytest.fixture(autouse=True)
+def workers(folder):
+    """Map everything into the workers' memory; one pool serves all tests."""
+    with joblib.parallel_config("loky", max_nbytes=1, temp_folder=folder):
+        yield
+
+
+@pytest.fixture(scope="module")
+def restarts(quick, pair):
+    """Fit three starts that draw from all generators, by default in sequence."""
+    images, curves = (array.copy() for array in pair)
+    images[::7] = np.nan
+    set_to = np.full((60, 2), -1)
+    set_to[::4, 1] = (np.repeat(np.arange(4), 15) % 2)[::4]
+    modules = {"encoders": [dropout(), "conv"], "experts": [None, line]}
+
+    def fit(**parameters):
+        model = quick(**({"n_init": 3, "warm_start": True} | modules | parameters))
+        return model.fit([images, curves], interventions=set_to)
+
+    return fit, [images, curves], fit()
+
+
+def test_workers_find_the_same_bits_and_print(restarts, capfd):
+    fit, X, expected = restarts
+    get_reusable_executor().shutdown(wait=True)  # new workers print to where this test listens
+    threads = torch.get_num_threads()
+    model = fit(n_jobs=2, verbose=1)
+    assert_same_fits(model, expected, X)
+    assert torch.get_num_threads() == threads
+    assert model.set_params(max_iter=1).fit(X).n_iter_ == 4  # it can be continued here
+    lines = capfd.readouterr().out.splitlines()
+    for start in (1, 2, 3):
+        assert sum(line.startswith(f"[CausalPIMA] start {start}, ") for line in lines) == 2 + 3 + 5
+    assert sum(line.startswith("[CausalPIMA] continued, ") for line in lines) == 1 + 5
+
+
+def test_the_best_start_is_kept(restarts):
+    fit, _, expected = restarts
+    first = fit(n_init=1)
+    assert (expected.history_["objective"] != first.history_["objective"]).all()
+
+
+def test_threads_take_turns(restarts):
+    fit, X, expected = restarts
+    before = torch.get_rng_state()
+    with joblib.parallel_config("threading", n_jobs=3):
+        model = fit()
+    assert_array_equal(torch.get_rng_state(), before)
+    assert_same_fits(model, expected, X)
+
+
+def test_only_one_thread_seeds_at_a_time():
+    """Else one would draw from the other's seed, and restore the other's state."""
+    before, entered, drawn = torch.get_rng_state(), threading.Event(), []
+
+    def other():
+        entered.set()
+        with seeded_modules(torch.device("cpu"), 1):
+            drawn.append(torch.rand(1).item())
+
+    thread = threading.Thread(target=other)
+    with seeded_modules(torch.device("cpu"), 0):
+        thread.start()
+        assert entered.wait(10)
+        thread.join(0.2)
+        assert not drawn
+        with seeded_modules(torch.device("cpu"), 2):  # the same thread may
+            pass
+        assert torch.rand(1).item() == torch.rand(1, generator=seed(0)).item()
+    thread.join(10)
+    assert drawn == [torch.rand(1, generator=seed(1)).item()]
+    assert_array_equal(torch.get_rng_state(), before)
+
+
+def seed(number):
+    return torch.Generator().manual_seed(number)
+
+
+def test_warnings_of_workers_reach_the_user(quick, pair):
+    expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
+    options = {"n_init": 2, "pretraining_epochs": 0}
+    told = []
+    for n_jobs in (1, 2):
+        model = quick(experts=[None, expert], learning_rate=1e9, n_jobs=n_jobs, **options)
+        with pytest.warns(
+            ExpertWarning, match="diverged in epoch 1 of (training|polishing)"
+        ) as caught:
+            model.fit(pair)
+        told.append([str(warning.message) for warning in caught])
+    assert told[0] == told[1]
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def describe(sent, folder):
+    """Return what a worker sees, and overwrite it."""
+    first, second = sent.data.arrays
+    seen = first.numpy().copy(), second.numpy().copy(), sent.data.observed.numpy()
+    first.zero_()  # private to this process
+    return seen, str(sent.data.dtype), len(list(folder.rglob("*.pkl")))
+
+
+def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
+    arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
+    data = TrainingData(arrays, torch.ones(2, 3000, dtype=torch.bool), torch.float32)
+    parallel = joblib.Parallel(n_jobs=2, mmap_mode="c")  # as in fit
+    sent = SentOnce(data)
+    for seen, dtype, n_files in parallel(joblib.delayed(describe)(sent, folder) for _ in "abc"):
+        for array, tensor in zip(seen, (*data.arrays, data.observed), strict=True):
+            assert_array_equal(array, tensor)
+        assert dtype == "torch.float32"
+        assert n_files == 3  # two modalities and what is observed, however many calls
+    assert (arrays[0] == 1).all()
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_a_fit_writes_its_data_once(quick, pair, monkeypatch, weigh):
+    """And what it starts from, if weights make that another sample."""
+    arrays = {}  # they stay alive, and so are told apart by their identity
+
+    class Noting(pickle.Pickler):
+        def reducer_override(self, value):
+            if isinstance(value, np.ndarray):
+                arrays[id(value)] = value
+            return NotImplemented
+
+    def parallel(**options):
+        def run(calls):
+            for function, arguments, _ in calls:
+                Noting(io.BytesIO()).dump(arguments)
+                yield function(*arguments)
+
+        return run
+
+    monkeypatch.setattr("skcausalpima._fit.restarts.Parallel", parallel)
+    weights = np.linspace(0.5, 1.5, 60) if weigh else None
+    quick(n_init=3, max_iter=1).fit(pair, sample_weight=weights)
+    n_images = sum(array.ndim == 2 and array.shape[1] == 6 for array in arrays.values())
+    assert n_images == 1 + weigh
+
+
+class Small(CausalPIMA):
+    """Its constructor takes some parameters, and sets the others."""
+
+    def __init__(self, n_init=2, n_jobs=None):
+        super().__init__(hidden_layer_sizes=(8,), max_iter=1, n_init=n_init, n_jobs=n_jobs)
+        self.random_state = 0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_constructor_of_your_own(pair, n_jobs):
+    options = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0}
+    expected = CausalPIMA(**options, n_init=2).fit(pair)
+    assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
+    options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
+    expected = quick(**options).fit(pair)
+    with torch.no_grad():
+        model = quick(**options, n_jobs=n_jobs).fit(pair)
+        assert not torch.is_grad_enabled()
+    assert_same_fits(model, expected, pair)
+
+
+def test_workers_have_the_default_dtype_of_the_caller(quick, pair):
+    """In it modules and start values are made."""
+    try:
+        torch.set_default_dtype(torch.float64)
+        expected = quick(n_init=2, encoders=[dropout(), None]).fit(pair)
+        model = quick(n_init=2, encoders=[dropout(), None], n_jobs=2).fit(pair)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_same_fits(model, expected, pair)
+    assert_same_fits(quick(n_init=2, n_jobs=2).fit(pair), quick(n_init=2).fit(pair), pair)
+
+
+def test_one_start_needs_no_workers(quick, pair, fitted, monkeypatch):
+    monkeypatch.setattr("skcausalpima._fit.restarts.Parallel", None)
+    assert quick(n_jobs=2).fit(pair).lower_bound_ == fitted.lower_bound_
+
+
+def test_thread_counts_are_left_alone():
+    files = Path(skcausalpima.__file__).parent.rglob("*.py")
+    assert not [path for path in files if "set_num_threads" in path.read_text()]

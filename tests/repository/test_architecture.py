@@ -1,0 +1,152 @@
+"""The house rules that the source itself can be asked about."""
+
+import ast
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "skcausalpima"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# The rooms (folders and files right below the package) by layer, the lowest first: a file imports
+# from its own room and from lower layers, nothing else; imports for annotations count as well.
+LAYERS = [
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic"},
+    {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"},
+    {"modules", "graph"},
+    {"_model", "inspection"},
+    {"_training", "model_selection"},
+    {"_initialization", "_inference"},
+    {"_fit"},
+    {"_persistence"},
+    {"_causal_pima"},
+    {"__init__"},
+]
+LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+# These work without torch.
+LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], "graph", "inspection"} - {"functional"}
+FACES = [path for path in FILES if path.name == "__init__.py"]
+PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
+# The docstrings of the one estimator are its reference; they do not count as its length.
+REFERENCE_FILES = {"_causal_pima.py"}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_modules(path, annotations=True):
+    """Return the dotted names that a file imports, those of the package in full."""
+    package = ["skcausalpima", *path.relative_to(PACKAGE).parts[:-1]]
+    tree = ast.parse(path.read_text())
+    if not annotations:
+        tree.body = [node for node in tree.body if not is_for_annotations(node)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *([node.module] if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+def is_for_annotations(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def our_imports(path):
+    """Return the rooms that a file imports, its own aside."""
+    dotted = (name.split(".") for name in imported_modules(path))
+    return {parts[1] for parts in dotted if parts[0] == "skcausalpima"} - {room_of(path)}
+
+
+def file_of(dotted):
+    """Return the file of ours that a dotted name leads to, None if it is not of ours."""
+    parts = dotted.split(".")
+    for n in range(len(parts), 0, -1):
+        place = PACKAGE.parent.joinpath(*parts[:n])
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path in FILES:
+                return path
+    return None
+
+
+def definitions(path):
+    """Return the classes and functions of a file, nested ones too."""
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+
+
+def docstring_length(node):
+    first = node.body[0]
+    return first.end_lineno - first.lineno + 1 if ast.get_docstring(node) else 0
+
+
+def only_stores(node):
+    """Whether a function does nothing but store its arguments, as scikit-learn's constructors."""
+    names = [argument.arg for argument in (*node.args.args[1:], *node.args.kwonlyargs)]
+    return [ast.unparse(line) for line in node.body] == [f"self.{n} = {n}" for n in names]
+
+
+def relative_name(path):
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_a_file_imports_from_its_own_room_and_from_lower_layers(path):
+    assert room_of(path) in LAYER_OF, "a new room: say in LAYERS where it belongs"
+    here = LAYER_OF[room_of(path)]
+    assert {room for room in our_imports(path) if LAYER_OF[room] >= here} == set()
+
+
+def test_files_that_run_do_not_import_each_other_in_circles():
+    found = nx.DiGraph()
+    for path in FILES:
+        names = imported_modules(path, annotations=False)
+        targets = {file_of(name) for name in names} - {None, path}
+        found.add_edges_from((relative_name(path), relative_name(target)) for target in targets)
+    assert list(nx.simple_cycles(found)) == []
+
+
+@pytest.mark.parametrize("room", PRIVATE_ROOMS, ids=relative_name)
+def test_a_private_room_says_what_is_here_and_every_name_has_one_address(room):
+    face = ast.parse((room / "__init__.py").read_text())
+    assert ast.get_docstring(face)
+    assert len(face.body) == 1, "no re-exports"
+    assert [path.name for path in room.glob("_*.py")] == ["__init__.py"], "the room is private"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_heavy_libraries_stay_in_their_rooms(path):
+    libraries = {name.split(".")[0] for name in imported_modules(path)}
+    if room_of(path) in LIGHT_ROOMS:
+        assert "torch" not in libraries
+    if room_of(path) == "functional":
+        assert not libraries & {"numpy", "scipy", "sklearn", "networkx"}
+    top_level = {
+        alias.name.split(".")[0]
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert "matplotlib" not in top_level, "an optional dependency: import it where it is used"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_files_are_short_and_named_after_what_they_hold(path):
+    n_lines = len(path.read_text().splitlines())
+    if path.name in REFERENCE_FILES:
+        n_lines -= sum(map(docstring_length, definitions(path)))
+    assert n_lines < 400
+    assert path.stem not in {"utils", "_utils", "helpers", "_helpers", "misc", "common"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_functions_are_shorter_than_forty_lines(path):
+    lengths = {
+        node.name: node.end_lineno - node.body[0].lineno + 1 - docstring_length(node)
+        for node in definitions(path)
+        if not isinstance(node, ast.ClassDef) and not only_stores(node)
+    }
+    assert {name: length for name, length in lengths.items() if length >= 40} == {}

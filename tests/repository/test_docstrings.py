@@ -1,0 +1,60 @@
+"""Public names are documented in numpydoc's form, with an example, and listed in the docs."""
+
+import importlib
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+ROOT = Path(__file__).parents[2]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]
+MODULES = [
+    "skcausalpima",
+    "skcausalpima.datasets",
+    "skcausalpima.exceptions",
+    "skcausalpima.functional",
+    "skcausalpima.graph",
+    "skcausalpima.inspection",
+    "skcausalpima.metrics",
+    "skcausalpima.model_selection",
+    "skcausalpima.modules",
+]
+OBJECTS = {
+    f"{module}.{name}": getattr(importlib.import_module(module), name)
+    for module in MODULES
+    for name in importlib.import_module(module).__all__
+}
+METHODS = [
+    f"{path}.{name}"
+    for path, item in OBJECTS.items()
+    if inspect.isclass(item)
+    for name, member in vars(item).items()
+    if not name.startswith("_")
+    and (inspect.isfunction(member) or isinstance(member, classmethod | property))
+]
+
+
+@pytest.mark.parametrize("path", [*OBJECTS, *METHODS])
+def test_docstrings_pass_numpydocs_checks(path):
+    errors = [error for error in validate(path)["errors"] if error[0] not in CONFIG["checks"]]
+    assert errors == []
+
+
+@pytest.mark.parametrize("path", OBJECTS)
+def test_functions_and_the_estimator_show_an_example(path):
+    item = OBJECTS[path]
+    if inspect.isfunction(item) or path.count(".") == 1:
+        assert re.search(r"\n\s*Examples\n\s*-{8}\n\s*>>> ", item.__doc__)
+
+
+def test_the_reference_lists_every_public_name():
+    listed, module = set(), None
+    for line in (ROOT / "doc" / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   [A-Za-z_]\w*", line):
+            listed.add(f"{module}.{line.strip()}")
+    assert listed == set(OBJECTS)

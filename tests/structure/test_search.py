@@ -1,0 +1,543 @@
+"""Structure by score against textbook formulas and enumeration of all DAGs."""
+
+from functools import cache
+from itertools import combinations, permutations
+from math import lgamma, log, prod
+
+import numpy as np
+import pytest
+
+from skcausalpima._structure.constraints import EdgeConstraints, check_constraints, edge_constraints
+from skcausalpima._structure.edge_probabilities import edge_probabilities
+from skcausalpima._structure.equivalence import canonical_member, cpdag
+from skcausalpima._structure.scores import FamilyScores
+from skcausalpima._structure.search import search_dag
+
+SCORES = ["bic", "bdeu"]
+
+
+@cache
+def all_dags(n_nodes):
+    """All DAGs as one array (n_dags, n_nodes, n_nodes): 25, 543, 29 281 of 3, 4, 5 nodes."""
+    pairs = list(combinations(range(n_nodes), 2))
+    chosen = np.arange(2 ** len(pairs))[:, None] >> np.arange(len(pairs)) & 1
+    upper = np.zeros((len(chosen), n_nodes, n_nodes), dtype=bool)
+    upper[:, [i for i, _ in pairs], [j for _, j in pairs]] = chosen
+    dags = [upper[:, order][:, :, order] for order in map(list, permutations(range(n_nodes)))]
+    return np.unique(np.concatenate(dags).reshape(-1, n_nodes**2), axis=0).reshape(
+        -1, n_nodes, n_nodes
+    )
+
+
+def all_scores(counts, score):
+    """Scores of all DAGs, from families."""
+    scores = FamilyScores(counts, score)
+    none = np.zeros((counts.ndim,) * 2, dtype=bool)
+    families = scores.all_families(EdgeConstraints(none, none))
+    masks = (all_dags(counts.ndim) * (1 << np.arange(counts.ndim))[:, None]).sum(axis=1)
+    return sum(families[node, masks[:, node]] for node in range(counts.ndim))
+
+
+def random_counts(seed, sizes, n_samples=500, concentration=0.3):
+    """Expected counts: a random joint distribution, sampled, then blurred to fractions."""
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(prod(sizes), concentration))
+    counts = rng.multinomial(n_samples, joint) * rng.uniform(0.5, 1.5, prod(sizes))
+    return counts.reshape(sizes)
+
+
+def random_constraints(seed, n_nodes):
+    """Constraints that some DAG meets, half of the edges left free."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(rng.random(n_nodes))
+    forward = order[:, None] < order
+    required = forward & (rng.random((n_nodes, n_nodes)) < 0.15)
+    forbidden = ~required & (rng.random((n_nodes, n_nodes)) < 0.3)
+    return required, forbidden
+
+
+def meets(dags, required, forbidden):
+    return (dags >= required).all(axis=(1, 2)) & ~(dags & forbidden).any(axis=(1, 2))
+
+
+def textbook_family(counts, node, parents, score, sample_size=1.0):
+    """Family scores by loops over the parents' configurations."""
+    others = tuple(k for k in range(counts.ndim) if k not in (node, *parents))
+    axes = [k for k in range(counts.ndim) if k not in others]
+    table = np.moveaxis(counts.sum(axis=others), axes.index(node), -1)
+    table = table.reshape(-1, counts.shape[node])
+    q, r = table.shape
+    if score == "bic":
+        fit = sum(n * log(n / row.sum()) for row in table for n in row if n > 0)
+        return fit - 0.5 * log(counts.sum()) * q * (r - 1)
+    a, b = sample_size / q, sample_size / (q * r)
+    return sum(
+        lgamma(a) - lgamma(a + row.sum()) + sum(lgamma(b + n) - lgamma(b) for n in row)
+        for row in table
+    )
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_family_scores_equal_the_textbook(score):
+    counts = random_counts(0, (2, 3, 4))
+    scores = FamilyScores(counts, score, equivalent_sample_size=2.5)
+    for node in range(3):
+        for parents in ([], [(node + 1) % 3], sorted({0, 1, 2} - {node})):
+            mask = sum(1 << parent for parent in parents)
+            expected = textbook_family(counts, node, parents, score, 2.5)
+            assert scores.family(node, mask) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_equivalent_graphs_score_the_same(score):
+    scores = all_scores(random_counts(1, (2, 3, 2, 4)), score)
+    groups = {}
+    for dag, value in zip(all_dags(4), scores, strict=True):
+        groups.setdefault(cpdag(dag).tobytes(), []).append(value)
+    assert len(groups) == 185
+    assert max(np.ptp(values) for values in groups.values()) < 1e-9
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("seed", range(8))
+def test_exact_search_finds_the_best_of_all_543_dags(seed, score):
+    counts = random_counts(seed, (2, 3, 2, 4))
+    values = all_scores(counts, score)
+    found = search_dag(counts, score=score)
+    assert found.exact
+    assert found.score == pytest.approx(values.max(), abs=1e-9)
+    best = all_dags(4)[values.argmax()]
+    np.testing.assert_array_equal(found.adjacency, canonical_member(best))
+
+
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+@pytest.mark.parametrize("seed", range(12))
+def test_constrained_search_finds_the_best_that_meets_them(seed, max_exact_nodes):
+    counts = random_counts(seed, (2, 3, 2, 2))
+    constraints = random_constraints(seed, 4)
+    fits = meets(all_dags(4), *constraints)
+    required, forbidden = constraints
+    found = search_dag(
+        counts,
+        required=required,
+        forbidden=forbidden,
+        max_exact_nodes=max_exact_nodes,
+        random_state=0,
+    )
+    assert meets(found.adjacency[None], *constraints).all()
+    assert found.score == pytest.approx(all_scores(counts, "bic")[fits].max(), abs=1e-9)
+
+
+def test_tiers_forbid_exactly_the_edges_that_lead_back():
+    _, forbidden = edge_constraints(list("abcde"), tiers=["c", ["a", "e"], ("b",)])  # d is free
+    back = {"ac", "ec", "bc", "ba", "be"}
+    expected = [[row == column or row + column in back for column in "abcde"] for row in "abcde"]
+    np.testing.assert_array_equal(forbidden, expected)
+
+
+def test_tiers_hold_in_both_searches():
+    counts = random_counts(3, (2,) * 6, n_samples=5000, concentration=0.5)
+    names = list("abcdef")
+    required, forbidden = edge_constraints(names, tiers=[["e", "f"], ["a", "d"], ["b", "c"]])
+    tier = np.array([1, 2, 2, 1, 0, 0])
+    for limit in (10, 0):
+        found = search_dag(
+            counts, required=required, forbidden=forbidden, max_exact_nodes=limit, random_state=1
+        )
+        parents, children = np.nonzero(found.adjacency)
+        assert len(parents) > 3
+        assert (tier[parents] <= tier[children]).all()
+
+
+def sparse_counts(seed, n_nodes, n_samples=5000):
+    """Counts sampled from a random binary network with at most two parents per node."""
+    rng = np.random.default_rng(seed)
+    joint = np.ones((2,) * n_nodes)
+    for node in range(n_nodes):
+        n_parents = rng.integers(0, min(node, 2) + 1)
+        parents = sorted(rng.choice(node, n_parents, replace=False)) if n_parents else []
+        shape = [2 if k in (*parents, node) else 1 for k in range(n_nodes)]
+        joint = joint * rng.dirichlet([1, 1], size=2**n_parents).reshape(shape)
+    order = rng.permutation(n_nodes)
+    return (
+        rng.multinomial(n_samples, joint.ravel() / joint.sum())
+        .reshape(joint.shape)
+        .transpose(order)
+    )
+
+
+def test_hill_climbing_nearly_always_reaches_the_optimum_of_sparse_networks():
+    gaps = []
+    for seed in range(8):
+        counts = sparse_counts(seed, 7)
+        exact = search_dag(counts)
+        climbed = search_dag(counts, max_exact_nodes=6, random_state=seed)
+        assert exact.exact
+        assert not climbed.exact
+        gaps.append(exact.score - climbed.score)
+    assert min(gaps) >= -1e-8
+    assert np.mean(np.array(gaps) < 1e-8) >= 0.75
+
+
+def test_hill_climbing_is_reproducible():
+    counts = sparse_counts(0, 13)
+    first, second = (search_dag(counts, n_restarts=2, random_state=7) for _ in range(2))
+    assert not first.exact
+    np.testing.assert_array_equal(first.adjacency, second.adjacency)
+    assert first.score == second.score
+
+
+def test_ties_go_to_the_lower_numbered_parent_and_to_fewer_edges():
+    counts = np.array([[30.0, 10.0], [10.0, 30.0]])
+    for table in (counts, counts.T):
+        assert search_dag(table).adjacency.tolist() == [[False, True], [False, False]]
+    assert not search_dag(np.full((2, 2, 2), 10.0)).adjacency.any()
+
+
+def test_relabelling_permutes_the_class():
+    counts = random_counts(5, (2, 3, 2, 2), n_samples=2000)
+    order = [2, 0, 3, 1]
+    pattern = cpdag(search_dag(counts).adjacency)
+    relabelled = cpdag(search_dag(counts.transpose(order)).adjacency)
+    np.testing.assert_array_equal(relabelled, pattern[np.ix_(order, order)])
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("sizes", [(2, 3, 2), (2, 3, 2, 4), (2, 3, 2, 2, 2)])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_edge_probabilities_equal_enumeration(sizes, score, constrained):
+    n_nodes = len(sizes)
+    counts = random_counts(2, sizes, n_samples=100)  # few samples: many graphs matter
+    dags = all_dags(n_nodes)
+    required, forbidden = random_constraints(4, n_nodes) if constrained else (None, None)
+    scores = all_scores(counts, score)
+    if constrained:
+        scores = np.where(meets(dags, required, forbidden), scores, -np.inf)
+    weights = np.exp(scores - scores.max())
+    expected = np.tensordot(weights / weights.sum(), dags, 1)
+    found = edge_probabilities(counts, score=score, required=required, forbidden=forbidden)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    if not constrained:
+        assert ((expected > 0.05) & (expected < 0.95)).sum() > 2
+
+
+def test_enumeration_has_the_known_numbers_of_dags():
+    assert [len(all_dags(n)) for n in (3, 4, 5)] == [25, 543, 29281]
+
+
+@pytest.mark.parametrize("n_samples", [300, 10**6])
+def test_edge_probabilities_of_ten_nodes_equal_those_of_two_unrelated_halves(n_samples):
+    halves = [random_counts(seed, (2,) * 5, n_samples, concentration=2.0) for seed in (0, 1)]
+    total = np.sqrt(halves[0].sum() * halves[1].sum())
+    halves = [half / half.sum() * total for half in halves]
+    counts = np.multiply.outer(*halves) / total
+    forbidden = ~np.kron(np.eye(2, dtype=bool), np.ones((5, 5), dtype=bool))
+    found = edge_probabilities(counts, forbidden=forbidden)
+    for half, block in zip(halves, (slice(0, 5), slice(5, 10)), strict=True):
+        scores = all_scores(half, "bic")
+        weights = np.exp(scores - scores.max())
+        expected = np.tensordot(weights / weights.sum(), all_dags(5), 1)
+        np.testing.assert_allclose(found[block, block], expected, rtol=0, atol=1e-8)
+    assert not found[:5, 5:].any()
+
+
+def test_edge_probabilities_of_equivalent_directions_are_equal():
+    counts = random_counts(0, (2, 3))
+    found = edge_probabilities(counts)
+    assert found[0, 1] == pytest.approx(found[1, 0], abs=1e-12)
+    order = [2, 0, 3, 1]
+    counts = random_counts(6, (2, 3, 2, 2), n_samples=60)
+    found = edge_probabilities(counts)
+    relabelled = edge_probabilities(counts.transpose(order))
+    np.testing.assert_allclose(relabelled, found[np.ix_(order, order)], atol=1e-12)
+    assert ((found + found.T) <= 1 + 1e-12).all()
+
+
+def test_required_edges_are_certain_and_forbidden_ones_impossible():
+    required, forbidden = edge_constraints(
+        ["a", "b", "c"], required_edges=[("c", "a")], forbidden_edges=[("b", "a")]
+    )
+    found = edge_probabilities(random_counts(0, (2, 2, 2)), required=required, forbidden=forbidden)
+    assert found[2, 0] == 1.0
+    assert found[1, 0] == found[0, 2] == 0.0
+
+
+def test_edge_probabilities_refuse_eleven_nodes():
+    with pytest.raises(ValueError, match="at most 10 nodes; got 11"):
+        edge_probabilities(np.ones((2,) * 11))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"required_edges": [("a", "b"), ("b", "c"), ("c", "a")]},
+            "cycle 'a' -> 'b' -> 'c' -> 'a'",
+        ),
+        ({"required_edges": [("b", "a")], "tiers": ["a", "b"]}, "'b' -> 'a' is both required and"),
+        ({"required_edges": [("b", "a")], "forbidden_edges": [("b", "a")]}, "'b' -> 'a' is both"),
+        ({"required_edges": [("a", "a")]}, "'a' -> 'a' is a loop"),
+        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'"),
+        ({"forbidden_edges": ["ab"]}, "pairs"),
+        ({"tiers": [["a"], ["x"]]}, "tiers names the unknown node 'x'"),
+        ({"tiers": [["a"], ["b", "a"]]}, "the node 'a' twice"),
+    ],
+)
+def test_contradictions_name_the_nodes(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        edge_constraints(["a", "b", "c"], **arguments)
+
+
+def test_constraint_matrices_are_checked():
+    with pytest.raises(ValueError, match=r"shape \(3, 3\).*got shape \(2, 2\)"):
+        check_constraints(np.zeros((2, 2)), None, ["a", "b", "c"])
+    with pytest.raises(ValueError, match="booleans"):
+        check_constraints(np.full((2, 2), 0.5), None, ["a", "b"])
+    both = np.array([[0, 1], [0, 0]], dtype=bool)
+    with pytest.raises(ValueError, match="'N1' -> 'N2' is both required and forbidden"):
+        search_dag(np.ones((2, 2)), required=both, forbidden=both)
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "message"),
+    [
+        ([[1.0, -2.0], [0.0, 1.0]], {}, r"cell \(0, 1\) holds -2.0"),
+        ([[1.0, np.nan], [0.0, 1.0]], {}, r"cell \(0, 1\) holds nan"),
+        ([[0.0, 0.0], [0.0, 0.0]], {}, "all zero"),
+        (3.0, {}, "one axis per node"),
+        ([1.0, 2.0], {"score": "aic"}, "'bic' or 'bdeu'; got 'aic'"),
+        ([1.0, 2.0], {"equivalent_sample_size": 0.0}, "must be positive; got 0.0"),
+    ],
+)
+def test_bad_counts_and_options(counts, options, message):
+    for function in (search_dag, edge_probabilities):
+        with pytest.raises(ValueError, match=message):
+            function(counts, **options)
+
+
+# Interventions and costs of edges --------------------------------------------------------------
+
+
+def random_regimes(seed, sizes, always_set=()):
+    """Counts in all and per node those of the regimes in which it was not set; pairs told apart."""
+    n_nodes = len(sizes)
+    regimes = [set(always_set)] if always_set else [set(), {0}, {1, 2}]
+    counts = [random_counts(100 * seed + k, sizes, 200) for k in range(len(regimes))]
+    own = [
+        sum((c for c, r in zip(counts, regimes, strict=True) if node not in r), np.zeros(sizes))
+        for node in range(n_nodes)
+    ]
+    apart = np.zeros((n_nodes, n_nodes), dtype=bool)
+    for i, j in np.ndindex(n_nodes, n_nodes):
+        apart[i, j] = any((i in regime) != (j in regime) for regime in regimes)
+    return sum(counts), own, apart
+
+
+def textbook_scores(node_counts, score, edge_cost):
+    """Scores of all DAGs, every family on its node's own counts."""
+    n_nodes = len(node_counts)
+    families = np.zeros((n_nodes, 1 << n_nodes))
+    for node, mask in np.ndindex(n_nodes, 1 << n_nodes):
+        parents = [k for k in range(n_nodes) if mask >> k & 1]
+        if node in parents or node_counts[node].sum() == 0:
+            families[node, mask] = -edge_cost * len(parents)  # no counts: nothing to choose by
+            continue
+        fit = textbook_family(node_counts[node], node, parents, score)
+        families[node, mask] = fit - edge_cost * len(parents)
+    masks = (all_dags(n_nodes) * (1 << np.arange(n_nodes))[:, None]).sum(axis=1)
+    return sum(families[node, masks[:, node]] for node in range(n_nodes))
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("edge_cost", [0.0, 7.0])
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+@pytest.mark.parametrize("sizes", [(2, 3, 2), (2, 3, 2, 2)], ids=len)
+@pytest.mark.parametrize("constrained", [False, True])
+def test_search_on_node_counts_equals_enumeration(
+    sizes, constrained, max_exact_nodes, edge_cost, score
+):
+    for seed in range(3):
+        counts, own, apart = random_regimes(seed, sizes)
+        values = textbook_scores(own, score, edge_cost)
+        dags = all_dags(len(sizes))
+        required, forbidden = random_constraints(seed, len(sizes)) if constrained else (None, None)
+        if constrained:
+            values = np.where(meets(dags, required, forbidden), values, -np.inf)
+        found = search_dag(
+            counts,
+            node_counts=own,
+            score=score,
+            edge_cost=edge_cost,
+            required=required,
+            forbidden=forbidden,
+            max_exact_nodes=max_exact_nodes,
+            random_state=0,
+        )
+        assert found.score == pytest.approx(values.max(), abs=1e-8)
+        best = dags[values >= values.max() - 1e-8]
+        assert found.adjacency.tolist() in best.tolist()
+        direction = found.adjacency & apart
+        assert all((dag & apart == direction).all() for dag in best)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_graphs_equivalent_under_the_interventions_are_those_that_score_the_same(score):
+    """Hauser and Buehlmann (2012): same skeleton, v-structures, and edges that are told apart."""
+    _, own, apart = random_regimes(0, (2, 3, 2, 2))
+    groups = {}
+    for dag, value in zip(all_dags(4), textbook_scores(own, score, 0.0), strict=True):
+        groups.setdefault(cpdag(dag, dag & apart).tobytes(), []).append(value)
+    assert 185 < len(groups) < 543
+    np.testing.assert_array_equal(FamilyScores(own[0], node_counts=own).told_apart, apart)
+    assert not FamilyScores(own[0], node_counts=[own[0].copy()] * 4).told_apart.any()
+    assert max(np.ptp(values) for values in groups.values()) < 1e-8
+    assert np.diff(sorted(values[0] for values in groups.values())).min() > 1e-8
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("constrained", [False, True])
+@pytest.mark.parametrize("edge_cost", [0.0, 2.0])
+def test_edge_probabilities_on_node_counts_equal_enumeration(score, constrained, edge_cost):
+    sizes = (2, 3, 2, 2)
+    counts, own, _ = random_regimes(1, sizes)
+    counts, own = counts / 5, [table / 5 for table in own]  # few samples: many graphs matter
+    dags, scores = all_dags(4), textbook_scores(own, score, edge_cost)
+    required, forbidden = random_constraints(4, 4) if constrained else (None, None)
+    if constrained:
+        scores = np.where(meets(dags, required, forbidden), scores, -np.inf)
+    weights = np.exp(scores - scores.max())
+    expected = np.tensordot(weights / weights.sum(), dags, 1)
+    found = edge_probabilities(
+        counts,
+        node_counts=own,
+        score=score,
+        edge_cost=edge_cost,
+        required=required,
+        forbidden=forbidden,
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    assert not constrained or ((found[required] == 1).all() and (found[forbidden] == 0).all())
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("max_exact_nodes", [10, 0])
+def test_a_node_that_was_set_in_every_sample_gets_no_parents(score, max_exact_nodes):
+    """It has no counts to learn them from; its edges to others are compared as usual."""
+    counts, own, _ = random_regimes(2, (2, 3, 2), always_set=(1,))
+    found = search_dag(counts, node_counts=own, score=score, max_exact_nodes=max_exact_nodes)
+    values = textbook_scores(own, score, 0.0)
+    assert found.score == pytest.approx(values.max(), abs=1e-8)
+    assert not found.adjacency[:, 1].any()
+    expected = np.tensordot(np.exp(values) / np.exp(values).sum(), all_dags(3), 1)
+    probabilities = edge_probabilities(counts, node_counts=own, score=score)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("max_exact_nodes", [12, 0])
+def test_an_intervention_orients_an_edge(max_exact_nodes):
+    """0 -> 1 on observations; where 0 was set 1 still follows it, where 1 was set 0 does not."""
+    table = np.array([[40.0, 10.0], [10.0, 40.0]])
+    for node_set, cause in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        under = table if node_set == cause else np.full((2, 2), 25.0)
+        own = [table + (node != node_set) * under for node in range(2)]
+        found = search_dag(table + under, node_counts=own, max_exact_nodes=max_exact_nodes)
+        assert np.argwhere(found.adjacency).tolist() == [[cause, 1 - cause]]
+        assert edge_probabilities(table + under, node_counts=own)[cause, 1 - cause] > 0.9
+
+
+def test_told_apart_holds_beyond_the_exact_search():
+    counts, n_nodes = sparse_counts(0, 13).astype(float), 13
+    rng = np.random.default_rng(0)
+    under = rng.multinomial(2000, np.full(2**13, 2.0**-13)).reshape(counts.shape).astype(float)
+    own = [counts + (node % 2) * under for node in range(n_nodes)]  # even nodes were set there
+    is_set = np.arange(n_nodes) % 2 == 0
+    apart = is_set[:, None] != is_set
+    found = search_dag(counts + under, node_counts=own, n_restarts=1, random_state=0)
+    assert not found.exact
+    assert found.adjacency.any()
+    scores = FamilyScores(counts + under, node_counts=own)
+    assert found.score == pytest.approx(scores.graph(found.adjacency), abs=1e-9)
+    for i, j in np.argwhere(found.adjacency & apart):
+        reverse = found.adjacency.copy()
+        reverse[i, j], reverse[j, i] = False, True
+        closed = np.linalg.matrix_power(reverse.astype(int) + np.eye(n_nodes, dtype=int), n_nodes)
+        if not ((closed > 0) & (closed > 0).T & ~np.eye(n_nodes, dtype=bool)).any():
+            assert scores.graph(reverse) <= found.score + 1e-9
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_an_edge_cost_is_paid_per_edge(score):
+    counts = random_counts(3, (2, 3, 2, 2))
+    free, paid = FamilyScores(counts, score), FamilyScores(counts, score, edge_cost=3.5)
+    for dag in all_dags(4)[::20]:
+        assert paid.graph(dag) == pytest.approx(free.graph(dag) - 3.5 * dag.sum(), abs=1e-9)
+    assert not search_dag(counts, score=score, edge_cost=1e6).adjacency.any()
+    with pytest.raises(ValueError, match=r"edge_cost must be finite and not negative; got -1\.0"):
+        search_dag(counts, edge_cost=-1.0)
+    with pytest.raises(ValueError, match=r"edge_cost must be finite.*got inf"):
+        edge_probabilities(counts, edge_cost=np.inf)
+
+
+@pytest.mark.parametrize("total", [1e-6, 0.3, 1.0])
+def test_next_to_no_samples_do_not_reward_edges(total):
+    """log N is negative below one sample: the penalty must not turn into a reward."""
+    independent = np.einsum("i,j,k->ijk", [0.3, 0.7], [0.2, 0.3, 0.5], [0.6, 0.4])
+    assert not search_dag(total * independent).adjacency.any()
+    found = search_dag(50 * independent, node_counts=[total * independent] * 3)
+    assert not found.adjacency.any()
+
+
+def test_a_prior_worth_less_than_a_sample_and_a_node_of_one_outcome_are_allowed():
+    counts = random_counts(3, (2, 1, 3))
+    scores = FamilyScores(counts, "bdeu", equivalent_sample_size=0.25)
+    for node, parent in permutations(range(3), 2):
+        expected = textbook_family(counts, node, [parent], "bdeu", 0.25)
+        assert scores.family(node, 1 << parent) == pytest.approx(expected, abs=1e-9)
+    assert FamilyScores([7.0]).family(0, 0) == 0.0  # one cell: nothing to explain or to pay for
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("order", [False, True])
+def test_scores_of_families_one_by_one_and_all_at_once_are_equal(score, order):
+    """In whichever order they are asked for: the terms are kept."""
+    total, own, _ = random_regimes(5, (2, 3, 2))
+    scores = FamilyScores(total, score, 2.0, 0.5, own)
+    free = check_constraints(None, None, ["a", "b", "c"])
+    before = scores.all_families(free) if order else None
+    single = [
+        [scores.family(node, mask) if not mask >> node & 1 else -np.inf for mask in range(8)]
+        for node in range(3)
+    ]
+    np.testing.assert_allclose(scores.all_families(free) if before is None else before, single)
+
+
+def test_nodes_that_were_set_together_share_their_terms():
+    total, own, apart = random_regimes(6, (2, 2, 3, 2))
+    scores = FamilyScores(total, node_counts=own)
+    np.testing.assert_array_equal(scores.told_apart, apart)
+    assert not scores.told_apart[1, 2]
+    assert scores._terms[1] is scores._terms[2]  # computed once
+    assert scores._terms[3].counts is not scores._terms[1].counts
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("total", [1.2, 3.0])
+def test_few_samples_are_scored_by_the_textbook_too(score, total):
+    counts = random_counts(8, (2, 3))
+    counts *= total / counts.sum()
+    scores = FamilyScores(counts, score)  # by default a prior worth one sample, edges for free
+    for node in range(2):
+        expected = textbook_family(counts, node, [1 - node], score, 1.0)
+        assert scores.family(node, 1 << (1 - node)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("edge_cost", [-0.1, np.inf, np.nan])
+def test_costs_of_edges_are_finite_and_not_negative(edge_cost):
+    with pytest.raises(ValueError, match="edge_cost must be finite and not negative; got"):
+        FamilyScores([[1.0, 2.0], [3.0, 4.0]], edge_cost=edge_cost)
+
+
+@pytest.mark.parametrize("counts", [np.zeros((0, 2)), np.zeros((2, 0))])
+def test_a_grid_without_cells_is_refused(counts):
+    with pytest.raises(ValueError, match=r"one axis per node; got an array of shape"):
+        FamilyScores(counts)

@@ -1,0 +1,268 @@
+"""What the user may say about graph and interventions, and what comes of contradictions."""
+
+from types import SimpleNamespace
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from skcausalpima._data.interventions import add_known, check_interventions
+from skcausalpima._structure.settings import graph_settings
+
+NAMES = ["a", "b", "c"]
+SIZES = (2, 3, 2)
+
+
+def settings(names=NAMES, **stated):
+    defaults = {
+        "structure": "refined",
+        "structure_score": "bic",
+        "required_edges": None,
+        "forbidden_edges": None,
+        "tiers": None,
+        "edge_penalty": 0,
+        "edge_threshold": 0.5,
+    }
+    return graph_settings(SimpleNamespace(**(defaults | stated)), names)
+
+
+def edges(matrix, names=NAMES):
+    return {names[i] + names[j] for i, j in np.argwhere(matrix)}
+
+
+# Edges -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("structure", ["refined", "gradient"])
+def test_nothing_stated(structure):
+    graph = settings(structure=structure, structure_score="bdeu", edge_penalty=0.5)
+    assert (graph.structure, graph.score, graph.edge_penalty) == (structure, "bdeu", 0.5)
+    assert not graph.states_edges
+    assert not graph.constraints.required.any()
+    assert edges(graph.constraints.forbidden) == {"aa", "bb", "cc"}
+    assert not graph.precedence.any()
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"required_edges": [("a", "b")]},
+        {"forbidden_edges": [("a", "b")]},
+        {"tiers": ["a", "b"]},
+    ],
+)
+def test_something_stated(stated):
+    assert settings(**stated).states_edges
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("c", "a"), ("b", "a")],
+        (["c", "a"], ["b", "a"]),
+        {("c", "a"), ("b", "a")},
+        np.array([["c", "a"], ["b", "a"]]),
+        list(nx.DiGraph([("c", "a"), ("b", "a")]).edges),
+    ],
+    ids=["list", "tuple", "set", "ndarray", "networkx"],
+)
+def test_forms_of_edges(pairs):
+    assert edges(settings(required_edges=pairs).constraints.required) == {"ca", "ba"}
+    forbidden = settings(forbidden_edges=pairs).constraints.forbidden
+    assert edges(forbidden) == {"ca", "ba", "aa", "bb", "cc"}
+
+
+def test_required_edges_and_tiers_order_the_nodes():
+    graph = settings(required_edges=[("c", "a")])
+    assert edges(graph.precedence) == {"ca"}
+    graph = settings(tiers=[["b", "c"], ["a"]])
+    assert edges(graph.precedence) == {"ba", "ca"}
+    assert edges(graph.constraints.forbidden) == {"ab", "ac", "aa", "bb", "cc"}
+    assert not settings(forbidden_edges=[("a", "b")]).precedence.any()  # b -> c -> a is fine
+
+
+def test_a_required_way_back_by_a_free_node_leaves_the_tiers_to_the_forbidden_edges():
+    """a before b forbids b -> a, not b -> c -> a; an order of the nodes would."""
+    graph = settings(tiers=["a", "b"], required_edges=[("b", "c"), ("c", "a")])
+    assert edges(graph.precedence) == {"bc", "ca"}
+    assert edges(graph.constraints.forbidden) == {"ba", "aa", "bb", "cc"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'; .*'c'"),
+        ({"forbidden_edges": [("x", "a")]}, "forbidden_edges names the unknown node 'x'"),
+        ({"tiers": ["a", ["x"]]}, "tiers names the unknown node 'x'"),
+        ({"tiers": ["a", ["b", "a"]]}, "tiers name the node 'a' twice"),
+        ({"required_edges": ("a", "b")}, r"pairs \(parent, child\); got 'a'"),
+        ({"required_edges": [("a", "b", "c")]}, r"pairs \(parent, child\); got \('a', 'b', 'c'\)"),
+        ({"required_edges": [1]}, r"required_edges must be pairs \(parent, child\); got 1"),
+        ({"tiers": ["a", 1]}, r"tiers must hold nodes or groups of nodes; got 1"),
+        ({"required_edges": [("a", "a")]}, "required edge 'a' -> 'a' is a loop"),
+        (
+            {"required_edges": [("a", "b"), ("b", "c"), ("c", "a")]},
+            "cycle 'a' -> 'b' -> 'c' -> 'a'; leave one of them out",
+        ),
+        (
+            {"required_edges": [("a", "b")], "forbidden_edges": [("a", "b")]},
+            "'a' -> 'b' is both required and forbidden",
+        ),
+        (
+            {"required_edges": [("b", "a")], "tiers": ["a", "b"]},
+            "'b' -> 'a' is both required and forbidden",
+        ),
+    ],
+)
+@pytest.mark.parametrize("structure", ["refined", "gradient"])
+def test_contradictions_name_the_nodes(structure, stated, message):
+    with pytest.raises(ValueError, match=message):
+        settings(structure=structure, **stated)
+
+
+# A given graph ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [nx.DiGraph, nx.MultiDiGraph])
+def test_a_given_graph_is_its_own_and_only_candidate(kind):
+    graph = kind([("c", "b"), ("c", "b"), ("b", "a")])
+    nx.set_edge_attributes(graph, 0.0, "weight")  # attributes do not matter
+    found = settings(structure=graph)
+    assert found.structure == "fixed"
+    assert edges(found.constraints.required) == edges(found.precedence) == {"cb", "ba"}
+    assert_array_equal(found.constraints.forbidden, ~found.constraints.required)
+
+
+def test_a_given_graph_without_edges():
+    graph = nx.DiGraph()
+    graph.add_nodes_from("cba")
+    found = settings(structure=graph)
+    assert found.states_edges
+    assert found.constraints.forbidden.all()
+    single = nx.DiGraph()
+    single.add_node("N1")
+    assert not settings(["N1"], structure=single).states_edges
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"structure": [("a", "b")]}, r"over the nodes \['a', 'b'\].*\['a', 'b', 'c'\]; name them"),
+        ({"structure": [("a", "x"), ("b", "c")]}, r"over the nodes \['a', 'x', 'b', 'c'\]"),
+        ({"structure": [("a", "b"), ("b", "c"), ("c", "a")]}, "cycle 'a' -> 'b' -> 'c' -> 'a'"),
+        ({"structure": [("a", "b"), ("b", "c"), ("c", "c")]}, "cycle 'c' -> 'c'"),
+        ({"required_edges": [("a", "c")]}, "structure lacks the required edge 'a' -> 'c'"),
+        ({"forbidden_edges": [("b", "c")]}, "structure has the forbidden edge 'b' -> 'c'"),
+        ({"tiers": [["a", "c"], "b"]}, "structure has the forbidden edge 'b' -> 'c'"),
+        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'"),
+    ],
+)
+def test_a_given_graph_that_cannot_be(stated, message):
+    given = {"structure": [("a", "b"), ("b", "c")]} | stated
+    given["structure"] = nx.DiGraph(given["structure"])
+    with pytest.raises(ValueError, match=message):
+        settings(**given)
+
+
+def test_a_given_graph_that_agrees_with_what_else_is_stated():
+    graph = nx.DiGraph([("a", "b"), ("b", "c")])
+    found = settings(
+        structure=graph, required_edges=[("a", "b")], forbidden_edges=[("a", "c")], tiers=NAMES
+    )
+    assert edges(found.constraints.required) == {"ab", "bc"}
+
+
+# Interventions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["b", None, "a", None, "b"],
+        ["b", -1, "a", None, "b"],
+        ["b", -1, "a", -1, "b"],  # which NumPy reads as names
+        [1, None, 0, -1, "b"],
+        [1, -1, 0, -1, 1],
+        np.array([1, -1, 0, -1, 1], dtype=np.int8),
+        np.array(["b", None, "a", None, "b"]),
+        pd.Series(["b", None, "a", None, "b"], dtype=object),
+        pd.Series([1, -1, 0, -1, 1]),
+        (np.int64(1), None, np.str_("a"), None, "b"),
+    ],
+    ids=range(10),
+)
+def test_forms_of_nodes_that_were_set(given):
+    found = check_interventions(given, 5, SIZES, NAMES)
+    assert found.outcomes is None
+    assert [found.regimes[number] for number in found.numbers] == [(1,), (), (0,), (), (1,)]
+    assert len(found.regimes) == 3
+
+
+@pytest.mark.parametrize("make", [np.ndarray.tolist, np.asarray, pd.DataFrame, np.int8])
+def test_forms_of_outcomes_that_were_set(make):
+    given = np.array([[-1, -1, -1], [1, -1, -1], [-1, 2, 0], [0, -1, -1], [-1, -1, -1]])
+    found = check_interventions(make(given), 5, SIZES, NAMES)
+    assert_array_equal(found.outcomes, given)
+    assert found.outcomes.dtype == np.int64
+    assert [found.regimes[number] for number in found.numbers] == [(), (0,), (1, 2), (0,), ()]
+    assert len(found.regimes) == 3
+
+
+def test_no_interventions():
+    for given in (None, [None] * 4, [-1] * 4, np.full((4, 3), -1)):
+        assert check_interventions(given, 4, SIZES, NAMES) is None
+
+
+def test_one_column_per_node_of_a_single_node():
+    found = check_interventions([[0], [-1]], 2, (2,), ["a"])
+    assert_array_equal(found.outcomes, [[0], [-1]])
+    assert check_interventions(["a", None], 2, (2,), ["a"]).outcomes is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([0, 1], r"shape \(4,\), the node .* or \(4, 3\), what .* got shape \(2,\)"),
+        (np.zeros((4, 2), dtype=int), r"or \(4, 3\).* got shape \(4, 2\)"),
+        ("a", r"got shape \(\)"),
+        (["a", "x", None, None], r"unknown node 'x'; the nodes are \['a', 'b', 'c'\], numbered"),
+        ([0, 3, -1, -1], "unknown node 3; .*None or -1 stands for none"),
+        ([0, -2, -1, -1], "unknown node -2;"),
+        ([0.0, 1.0, -1.0, -1.0], r"unknown node 0\.0"),
+        (["a", np.nan, None, None], "unknown node nan"),
+        ([True, False, False, True], "unknown node True"),
+        (np.array([True, False, False, True]), "unknown node True"),
+        (np.full((4, 3), -1.0), "must hold integers.* got dtype float64"),
+        (np.full((4, 3), False), "must hold integers.* got dtype bool"),
+        (np.full((4, 3), [-1, 3, -1]), "sets the node 'b' to 3, but its outcomes are 0 to 2"),
+        (np.full((4, 3), [-2, 0, 0]), "sets the node 'a' to -2, but its outcomes are 0 to 1"),
+        (np.full((4, 3), 255, dtype=np.uint8), "sets the node 'a' to 255"),
+    ],
+)
+def test_interventions_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        check_interventions(given, 4, SIZES, NAMES)
+
+
+def test_known_outcomes_and_interventions_are_joined():
+    known = np.array([[0, -1, -1], [-1, -1, -1], [-1, 1, 0]])
+    outcomes = np.array([[0, -1, 1], [-1, -1, -1], [1, -1, -1]])
+    interventions = check_interventions(outcomes, 3, SIZES, NAMES)
+    assert_array_equal(
+        add_known(known, interventions, NAMES), [[0, -1, 1], [-1, -1, -1], [1, 1, 0]]
+    )
+    assert_array_equal(add_known(None, interventions, NAMES), outcomes)
+    assert_array_equal(add_known(known, None, NAMES), known)
+    which = check_interventions(["a", None, None], 3, SIZES, NAMES)
+    assert_array_equal(add_known(known, which, NAMES), known)
+    with pytest.warns(UserWarning, match=r"interventions set \['a'\], but nothing says"):
+        assert add_known(None, which, NAMES) is None
+
+
+def test_known_outcomes_that_contradict_interventions():
+    known = np.array([[-1, -1, -1], [-1, 2, -1]])
+    interventions = check_interventions([[-1, -1, -1], [-1, 0, -1]], 2, SIZES, NAMES)
+    with pytest.raises(ValueError, match="'b' is 2 in sample 1, but interventions sets it to 0"):
+        add_known(known, interventions, NAMES)

@@ -1,0 +1,300 @@
+"""Divergence is noticed in whatever step it comes, and is told; other starts go on."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from same_fits import assert_same_fits
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from torch import nn
+
+from skcausalpima._fit import restarts as _restarts
+from skcausalpima._training import loop as _training
+from skcausalpima.exceptions import DivergenceError
+from skcausalpima.modules import ExpertDecoder, line
+
+X_POINTS = np.linspace(0.0, 1.0, 4)
+ADVICE = r"\. Use a smaller learning_rate, clip gradients with max_grad_norm, .*scale="
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Let the gradients of one part of a model be NaN in one step of a phase, counted from 0."""
+
+    def install(part, phase, number):
+        seen = {"model": None, "phase": None, "steps": 0}
+        plain, guard = torch.optim.Adam.step, _training.ExpertGuard
+
+        def noted(model, names, of_phase):
+            seen.update(model=model, phase=of_phase, steps=0)
+            return guard(model, names, of_phase)
+
+        def step(optimizer, *arguments):
+            if seen["phase"] == phase and seen["steps"] == number:
+                for name, parameter in seen["model"].named_parameters():
+                    if name.startswith(part) and parameter.grad is not None:
+                        parameter.grad.fill_(torch.nan)
+            seen["steps"] += 1
+            return plain(optimizer, *arguments)
+
+        monkeypatch.setattr(torch.optim.Adam, "step", step)
+        monkeypatch.setattr(_training, "ExpertGuard", noted)
+
+    return install
+
+
+# 60 samples in batches of 128 are a step an epoch; n_graph_steps are more.
+STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
+
+
+@pytest.mark.parametrize("phase", STEPS)
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("decoders.0", r"decoders\['modality0'\]|squared errors of \['modality0'\]"),
+        ("decoders.1", r"decoders\['modality1'\]|squared errors of \['modality1'\]"),
+        ("encoders.1", r"encoders\['modality1'\]|squared errors|covariances"),
+    ],
+)
+@pytest.mark.parametrize("variance", ["learned", 0.5])
+def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, variance):
+    spoil(part, phase, STEPS[phase] - 1)
+    model = quick(decoder_variance=variance, polishing_epochs=5)
+    place = f"in epoch {STEPS[phase]} of {phase}"
+    match = f"Training diverged: .*({told}).* not finite, {place}{ADVICE}"
+    with pytest.raises(DivergenceError, match=match):
+        model.fit(pair)
+    with pytest.raises(NotFittedError):
+        model.predict(pair)
+
+
+@pytest.mark.parametrize("structure", ["refined", "gradient"])
+def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
+    """The graph is settled in closed form after it, from counts that are no longer numbers."""
+    spoil("prior", "training", 8)
+    model = quick(structure=structure, n_graph_steps=2)
+    with pytest.raises(ValueError, match=r"the prior are not finite, in epoch 3 of training"):
+        model.fit(pair)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"decoders": "cluster_mlp"},
+        {"decoder_variance": "predicted"},
+        {"experts": [None, line]},
+        {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
+        {"validation_fraction": 0.2, "polishing_epochs": 3},
+    ],
+    ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
+)
+def test_the_last_step_of_all_kinds_of_models(quick, pair, spoil, options):
+    if "encoders" in options:
+        options = {"encoders": [options["encoders"][0], None]}
+    spoil("encoders.0", "polishing", 2)
+    with pytest.raises(DivergenceError, match="in epoch 3 of polishing"):
+        quick(**({"polishing_epochs": 3} | options)).fit(pair)
+
+
+def test_a_step_on_the_way_is_told_with_its_epoch(quick, pair, spoil):
+    spoil("decoders.0", "training", 1)
+    with pytest.raises(DivergenceError, match=rf"not finite, in epoch 3 of training{ADVICE}"):
+        quick(max_iter=5).fit(pair)
+
+
+def test_a_fit_that_is_continued_stays_as_it_was(quick, pair, spoil):
+    model = quick(warm_start=True).fit(pair)
+    before, whole = vars(model).copy(), clone(model).fit(pair)
+    spoil("decoders.0", "training", 2)
+    with pytest.raises(DivergenceError, match="in epoch 6 of training"):
+        model.fit(pair)
+    assert vars(model) == before
+    assert_same_fits(model, whole, pair)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_the_best_state_of_held_out_data_is_kept(quick, pair, spoil, monkeypatch, warm_start):
+    options = {"validation_fraction": 0.2, "warm_start": warm_start}
+    spoil("decoders", "training", 2)
+    model, stated = quick(**options), "cannot be continued" if warm_start else "is kept. Use"
+    with pytest.warns(ConvergenceWarning, match=f"diverged in epoch 3, its last.*{stated}") as told:
+        model.fit(pair)
+    assert [warning.filename for warning in told] == [__file__]
+    assert np.isfinite(model.lower_bound_)
+    assert all(np.isfinite(array).all() for array in model._state.values())
+    assert np.isnan(model.history_["objective"][-1])
+    assert model.n_iter_ == 3
+    if warm_start:
+        monkeypatch.undo()
+        assert model.fit(pair).n_iter_ == 3  # afresh: there is nothing to go on from
+
+
+def test_buffers_of_your_own_modules_may_hold_what_they_like(quick, pair):
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 4)
+            self.register_buffer("mask", torch.tensor([0.0, -torch.inf, torch.nan]))
+
+        def forward(self, x):
+            return self.layer(x.flatten(1))
+
+    assert np.isfinite(quick(encoders=[Masked(), None]).fit(pair).lower_bound_)
+
+
+DIVERGING = {"learning_rate": 1e200, "pretraining_epochs": 0}
+
+
+def only_some_diverge(monkeypatch, *labels):
+    """Let the starts of these numbers diverge, and note who has run."""
+    plain, seen = _restarts.run, []
+
+    def run(params, setup, data, start, seed, label):
+        seen.append(label)
+        changed = DIVERGING if label in [f"start {number}" for number in labels] else {}
+        params = type(params)(**(vars(params) | changed))
+        return plain(params, setup, data, start, seed, label)
+
+    monkeypatch.setattr(_restarts, "run", run)
+    return seen
+
+
+@pytest.mark.parametrize("which", [(1,), (2,), (3,), (1, 3)])
+def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
+    model = quick(n_init=3, max_iter=2)
+    runs, plain = {}, _restarts.run
+
+    def noted(*arguments):
+        runs[arguments[-1]] = plain(*arguments)
+        return runs[arguments[-1]]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_restarts, "run", noted)
+        clone(model).fit(pair)
+    best = max(
+        (run for n, run in runs.items() if int(n[-1]) not in which), key=lambda r: r.objective
+    )
+    only_some_diverge(monkeypatch, *which)
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(pair)
+    assert [warning.filename for warning in caught] == [__file__] * len(which)
+    for warning, number in zip(caught, which, strict=True):
+        told = (
+            f"n_init: start {number} of 3 is left out. Training diverged: .* in epoch 1 of training"
+        )
+        assert re.match(told + ADVICE, str(warning.message))
+    np.testing.assert_array_equal(model._state["prior.means"], best.state["prior.means"])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_where_all_starts_diverge(quick, pair, n_jobs):
+    model = quick(n_init=2, n_jobs=n_jobs, **DIVERGING)
+    match = (
+        rf"All 2 starts \(n_init\) diverged\. The last: Training diverged: .*epoch 1 of t.*{ADVICE}"
+    )
+    with (
+        pytest.warns(ConvergenceWarning, match="start [12] of 2 is left out") as caught,
+        pytest.raises(DivergenceError, match=match),
+    ):
+        model.fit(pair)
+    assert len(caught) == 2
+
+
+class BrokenByChance(nn.Module):
+    """A decoder whose training diverges in about half of the starts."""
+
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.layer = nn.Linear(latent_dim, 4)
+        self.register_buffer("factor", torch.ones(()))
+        self.factor.fill_(torch.nan if torch.rand(()) < 0.5 else 1.0)
+
+    def forward(self, x):
+        return self.layer(x) * self.factor if self.training else self.layer(x)
+
+
+def broken_by_chance(shape, latent_dim):
+    return BrokenByChance(latent_dim)
+
+
+def shapeless(shape, latent_dim):
+    """Make a decoder that raises in training."""
+    return nn.Sequential(nn.Linear(latent_dim, 4), OnlyInEvaluation())
+
+
+class OnlyInEvaluation(nn.Module):
+    def forward(self, x):
+        if self.training:
+            raise RuntimeError("shapes cannot be multiplied")
+        return x
+
+
+def test_workers_leave_out_the_same_starts(quick, pair):
+    fits, told = [], []
+    for n_jobs in (1, 2):
+        model = quick(n_init=4, n_jobs=n_jobs, decoders=[None, broken_by_chance])
+        with pytest.warns(ConvergenceWarning, match="of 4 is left out") as caught:
+            fits.append(model.fit(pair))
+        told.append([str(warning.message) for warning in caught])
+    assert told[0] == told[1]
+    assert 1 <= len(told[0]) <= 3
+    assert_same_fits(*fits, pair)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_errors_of_your_own_modules_end_the_fit(quick, pair, n_jobs):
+    model = quick(n_init=2, n_jobs=n_jobs, decoders=[None, shapeless])
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        model.fit(pair)
+
+
+PLACE = r"in (epoch \d of (pre-training|training|polishing)|the (start|settling|final model).*)"
+WILD = [(100.0, np.float32, 2), (1e3, np.float64, 0), (1e30, np.float32, 0)]
+OPTIONS = {
+    "default": {},
+    "one node": {"node_sizes": (4,)},
+    "paper": {"init": "paper"},
+    "gradient": {"structure": "gradient"},
+    "tied": {"covariance_type": "tied"},
+    "cluster": {"decoders": "cluster_mlp"},
+    "predicted": {"decoder_variance": "predicted"},
+    "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
+    "given": {"decoder_variance": 0.3},
+    "held out": {"validation_fraction": 0.2},
+    "conv": {"encoders": "conv"},
+    "clipped": {"max_grad_norm": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.filterwarnings("ignore:The law", "ignore:Training diverged")
+def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
+    for rate, dtype, epochs in WILD:
+        options = {"learning_rate": rate, "pretraining_epochs": epochs, "polishing_epochs": 3}
+        model = quick(**options, **OPTIONS[name])
+        try:
+            model.fit([array.astype(dtype) for array in pair])
+        except DivergenceError as error:
+            told = str(error)
+        else:
+            told = ""
+            assert np.isfinite(model.lower_bound_)
+            assert all(np.isfinite(array).all() for array in model._state.values())
+        assert not told or re.search(PLACE + ADVICE, told)
+
+
+def test_matrices_that_are_not_positive_definite(quick, pair):
+    model = quick(encoders="conv", learning_rate=1e3, pretraining_epochs=0)
+    with pytest.raises(DivergenceError, match=f"cannot be factorised .*{PLACE}{ADVICE}") as caught:
+        model.fit(pair)
+    assert isinstance(caught.value.__cause__, torch.linalg.LinAlgError)
+
+
+def test_a_weight_beyond_all_others(quick, pair):
+    weights = np.ones(60)
+    weights[0] = 1e17
+    match = rf"cannot be factorised .*{PLACE}{ADVICE}.*weights are over a million times others"
+    with pytest.raises(DivergenceError, match=match):
+        quick().fit(pair, sample_weight=weights)
