@@ -362,7 +362,7 @@ def test_a_law_that_diverges_is_reported_and_the_last_good_state_kept(lines):
     est = estimator(expert, learning_rate=5.0, sizes=(2,))
     half = [lines[0][:80], lines[1][:80]]
     with pytest.warns(
-        ExpertWarning, match=r"fragile of modality 'modality1' diverged in epoch \d+ of tra"
+        ExpertWarning, match=r"fragile of modality 'modality1' diverged in epoch \d+ of "
     ):
         est.fit(half)
     assert np.isfinite(est.expert_params_["modality1"]["a"]).all()
