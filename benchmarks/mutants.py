@@ -91,7 +91,6 @@ EQUIVALENT = {
     ("_curve_fit.py", "promised = 4.0 *"): SCHEDULE,
     ("scores.py", "if counts.mean() == 0"): "zero where the sum is",
     ("scores.py", "1e-294"): "only for a total of zero: 0 log 0",
-    ("_elimination.py", "MAX_CELLS = 2**28"): "a budget",
     ("_elimination.py", "strict=False"): "each factor has one node per axis",
     ("arrangement.py", "_MAX_EXHAUSTIVE = 20001"): "a budget",
     ("arrangement.py", "sizes) < _MAX_EXHAUSTIVE"): "a budget",

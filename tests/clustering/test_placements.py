@@ -174,6 +174,18 @@ def test_bonuses_count_known_outcomes_from_the_best_cell():
     assert_allclose(problem.bonus, unit * lacking)
 
 
+@pytest.mark.parametrize(("sizes", "n_clusters"), LARGE)
+def test_a_known_outcome_counts_the_same_however_many_clusters_there_are(sizes, n_clusters):
+    """By hand: every outcome that agrees lowers the objective by more than any misfit."""
+    problem, _, counts = make(9, sizes, n_clusters, known=True)
+    states = some_placings(9, sizes, n_clusters, 20)
+    agreement = np.array([agreement_of(counts, cells, sizes) for cells in states])
+    least_bonus = _placements._objectives(states, problem) - misfits_of(states, problem)
+    slope, _ = np.polyfit(agreement, least_bonus, 1)
+    assert slope < -1.5
+    assert_allclose(least_bonus - least_bonus[0], slope * (agreement - agreement[0]), atol=1e-9)
+
+
 def test_without_known_outcomes_there_is_no_bonus():
     problem, *_ = make(0, (2, 2), 4)
     assert problem.bonus.shape == (4, 4)

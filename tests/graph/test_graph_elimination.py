@@ -101,3 +101,10 @@ def test_tables_on_the_way_are_limited_too(monkeypatch):
     monkeypatch.setattr(_elimination, "MAX_CELLS", 12)
     with pytest.raises(ValueError, match="a table of 24 cells"):
         eliminate(factors, ["a"])
+
+
+def test_more_than_a_gibibyte_is_refused():
+    """28 binary nodes at once have 2^28 cells of eight bytes."""
+    factors = [Factor((node,), np.full(2, 0.5)) for node in range(28)]
+    with pytest.raises(ValueError, match=r"a table of 2.68e\+08 cells; at most 1.34e\+08 are"):
+        eliminate(factors, range(28))
