@@ -44,8 +44,8 @@ def module_draws(device: torch.device | None) -> dict[str, np.ndarray]:
 
 
 def resume_module_draws(device: torch.device | None, states: dict[str, np.ndarray]) -> None:
-    """Let PyTorch's own generators go on from states of :func:`module_draws`."""
-    if device is None:
+    """Let PyTorch's own generators go on from states of :func:`module_draws`, if it noted any."""
+    if device is None or not states:
         return
     torch.set_rng_state(torch.from_numpy(states["cpu"].copy()))
     if device.type == "cuda" and "cuda" in states:

@@ -135,7 +135,8 @@ CHECKPOINT: dict[str, Check] = {
     "draws": has(
         generator=is_torch_state,
         numpy=is_numpy_state,
-        modules=has(frozenset({"cuda"}), cpu=is_torch_state, cuda=is_cuda_state),
+        # Nothing where all modules are ours, which draw from the fit's own generator.
+        modules=either(has(), has(frozenset({"cuda"}), cpu=is_torch_state, cuda=is_cuda_state)),
     ),
     "stopper": either(
         has(

@@ -105,6 +105,12 @@ def test_ready_made_laws():
     assert_allclose(law(x, *parameters)[0], np.interp(x, [0.0, 0.5, 1.2, 2.0], edges))
 
 
+@pytest.mark.parametrize("intercept", [1, "no", torch.ones(2)])
+def test_whether_there_is_an_intercept_is_a_bool(intercept):
+    with pytest.raises(TypeError, match="intercept must be a bool"):
+        piecewise_linear(intercept=intercept)
+
+
 def test_knots_start_in_order_and_stay_in_range():
     expert = ExpertDecoder(piecewise_linear(3), np.linspace(2.0, 5.0, 30))
     assert expert.names == ("slope1", "slope2", "slope3", "knot1", "knot2", "intercept")
@@ -162,6 +168,8 @@ def test_the_functions_own_error_is_the_cause():
         ({"bounds": (5, 0)}, ValueError, "bounds of amplitude must rise"),
         ({"bounds": {"rate": (1, 1)}}, ValueError, "bounds of rate must rise"),
         ({"bounds": {"speed": (0, 1)}}, ValueError, "bounds names"),
+        ({"bounds": {"rate": (0, 10**400)}}, ValueError, "bounds of rate must be a pair"),
+        ({"p0": {"rate": 10**400}}, ValueError, "p0 of rate must be a finite number"),
         ({"bounds": (0, 1, 2)}, ValueError, "pair"),
         ({"bounds": ([0, 1], 2)}, ValueError, "one number, or one for each"),
         ({"fixed": {"speed": 1}}, ValueError, "fixed names"),

@@ -142,6 +142,19 @@ def test_adam_is_not_given_moments_of_another_shape(saved, load, ending):
         load(document, short)
 
 
+def draws_of_modules(change):
+    """Return an edit that adds a changed state of PyTorch's own generator."""
+    name = f"{DRAWS}.modules.cpu"
+    states = {"$": "dict", "keys": ["cpu"], "values": [{"$": "array", "name": name}]}
+    put = within("_checkpoint", "draws", "modules", states)
+
+    def edit(document, arrays):
+        put(document, arrays)
+        arrays[name] = change(arrays[f"{DRAWS}.generator"].copy())
+
+    return edit
+
+
 def other_array(name, change):
     def edit(document, arrays):
         arrays[name] = change(arrays[name].copy())
@@ -277,7 +290,7 @@ DRAWS, TABLE = "_checkpoint.draws", "expert_params_.modality1.columns"
         (moments_of_a_buffer, "prior.means is nothing that training changes"),
         (other_array(f"{DRAWS}.generator", lambda a: a[:-1]), "_checkpoint.draws is not"),
         (other_array(f"{DRAWS}.generator", counters(624, 600)), "_checkpoint.draws is not"),
-        (other_array(f"{DRAWS}.modules.cpu", counters(-1, 3)), "_checkpoint.draws is not"),
+        (draws_of_modules(counters(-1, 3)), "_checkpoint.draws is not"),
         (other_array(f"{DRAWS}.numpy.state.key", lambda a: a * 0), "_checkpoint.draws is not"),
         (other_array(f"{DRAWS}.numpy.state.key", lambda a: a[:-1]), "_checkpoint.draws is not"),
         (other_array("_checkpoint.order", lambda a: a * 0), "_checkpoint.order is not"),

@@ -185,7 +185,10 @@ class ExpertDecoder:
             Values in the order of ``names``.
         """
         columns = dict(zip(self.free_names, free_values.unbind(dim=1), strict=True))
-        fixed = {n: free_values.new_full((len(free_values),), v) for n, v in self.fixed.items()}
+        fixed = {  # by way of float64: PyTorch refuses a number beyond single precision
+            n: torch.tensor(v, dtype=torch.float64).to(free_values).expand(len(free_values))
+            for n, v in self.fixed.items()
+        }
         columns.update(fixed)
         return torch.stack([columns[name] for name in self.names], dim=1)
 

@@ -192,4 +192,6 @@ def piecewise_linear(n_pieces: int = 2, intercept: bool = True) -> PiecewiseLine
     """
     if isinstance(n_pieces, bool) or not isinstance(n_pieces, Integral) or n_pieces < 1:
         raise ValueError(f"n_pieces must be an integer of at least 1, got {n_pieces!r}.")
+    if not isinstance(intercept, bool | np.bool_):
+        raise TypeError(f"intercept must be a bool, got {type(intercept).__name__}.")
     return PiecewiseLinear(int(n_pieces), bool(intercept))

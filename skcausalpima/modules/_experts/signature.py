@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -86,8 +87,12 @@ def named(what: str, values: Mapping | None, names: Sequence[str], function_name
 
 def number(what: str, value: Any) -> float:
     """Return a finite number."""
-    if not isinstance(value, Real) or not np.isfinite(value):
-        raise ValueError(f"{what} must be a finite number, got {value!r}.")
+    try:
+        finite = isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        finite = False
+    if not finite:
+        raise ValueError(f"{what} must be a finite number, got {value!r:.100}.")
     return float(value)
 
 
@@ -116,7 +121,7 @@ def read_bounds(
     for name, pair in pairs.items():
         try:
             low, high = (float(bound) for bound in pair)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"bounds of {name} must be a pair (lower, upper) of numbers, numpy.inf for none, "
                 f"got {pair!r}."
