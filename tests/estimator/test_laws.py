@@ -255,5 +255,5 @@ def test_a_row_of_a_batch_is_encoded_as_if_missing_rows_were_not_there():
 def test_fixed_values_beyond_single_precision_are_told(value):
     curves = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
     expert = ExpertDecoder(line, np.linspace(0, 1, 5), fixed={"intercept": value})
-    with pytest.raises(ValueError, match="not finite for x .* intercept=inf"):
+    with pytest.raises(ValueError, match=r"not finite for x .* intercept=inf"):
         CausalPIMA((2,), experts=[expert], max_iter=2).fit(curves)
