@@ -3,7 +3,7 @@
     python benchmarks/faults.py --cases 10000 --seed 0
     python benchmarks/faults.py --kinds calls texts --list
 
-Kinds of cases, each of which runs in a watched process of its own (see ``fault_workers.py``):
+Kinds of cases, each of which runs in a watched process of its own (see ``attack/workers.py``):
 
 - ``calls``: a public callable, one or two of whose right arguments are replaced;
 - ``tensors``: the same for ``functional`` and ``modules``, which take tensors as they are: only a
@@ -32,18 +32,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from fault_verdicts import judged
-from fault_workers import Outcome, generator, outcomes, work
+from attack.verdicts import judged
+from attack.workers import Outcome, generator, outcomes, work
 
 #: Kinds: the module that makes their cases, and their part of all.
 KINDS = {
-    "calls": ("fault_calls", 0.65),
-    "tensors": ("fault_tensors", 0.1),
-    "files": ("fault_files", 0.11),
-    "texts": ("fault_texts", 0.1),
-    "gradients": ("fault_gradients", 0.01),
-    "interrupts": ("fault_interrupts", 0.015),
-    "kills": ("fault_kills", 0.015),
+    "calls": ("attack.calls", 0.65),
+    "tensors": ("attack.tensors", 0.1),
+    "files": ("attack.files", 0.11),
+    "texts": ("attack.texts", 0.1),
+    "gradients": ("attack.gradients", 0.01),
+    "interrupts": ("attack.interrupts", 0.015),
+    "kills": ("attack.kills", 0.015),
 }
 FAULTS = ("silent", "undocumented", "hang", "crash")
 COLUMNS = ("result", "error", "blunt", *FAULTS)

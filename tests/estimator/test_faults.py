@@ -74,8 +74,8 @@ def test_what_is_the_same(attack, fitted, quick, pair):
 SCRIPT = """
 import os, signal, sys, time
 sys.path.insert(0, {folder!r})
-from fault_verdicts import Case
-from fault_workers import work
+from attack.verdicts import Case
+from attack.workers import work
 
 def spin():
     while True:

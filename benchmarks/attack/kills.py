@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fault_calls import fitted_bytes
-from fault_fits import Lines, moment
-from fault_verdicts import Case, SilentError
+from attack.calls import fitted_bytes
+from attack.fits import Lines, moment
+from attack.verdicts import Case, SilentError
 
 from skcausalpima import CausalPIMA
 

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from fault_calls import dag
-from fault_verdicts import Case, require_finite
+from attack.calls import dag
+from attack.verdicts import Case, require_finite
 
 from skcausalpima.graph import CategoricalDAG
 

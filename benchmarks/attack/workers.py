@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from fault_verdicts import Case, judged
+from attack.verdicts import Case, judged
 
-SCRIPT = Path(__file__).with_name("faults.py")
+SCRIPT = Path(__file__).parents[1] / "faults.py"
 #: Of address space: what asks for more is told so, instead of stopping the machine.
 MEMORY = 6 << 30
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fault_calls import QUICK, pair
+from attack.calls import QUICK, pair
 
 import skcausalpima
 from skcausalpima import CausalPIMA

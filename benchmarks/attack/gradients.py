@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 import torch
-from fault_calls import pair
-from fault_fits import KINDS, made, reference
-from fault_verdicts import Case, require_finite
+from attack.calls import pair
+from attack.fits import KINDS, made, reference
+from attack.verdicts import Case, require_finite
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from skcausalpima import CausalPIMA

@@ -6,15 +6,15 @@ import copy
 from functools import cache
 
 import numpy as np
-from fault_calls import pair
-from fault_fits import Lines, made, moment, reference
-from fault_verdicts import Case, SilentError, fitted_part, same
+from attack.calls import pair
+from attack.fits import Lines, made, moment, reference
+from attack.verdicts import Case, SilentError, fitted_part, same
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
 
 KINDS = ("default", "held out", "law", "two starts")
-ESTIMATOR = ("_causal_pima.py", "_inference/attributes.py")
+ESTIMATOR = ("_causal_pima.py", "_fit/attributes.py", "_inference/attributes.py")
 #: What is interrupted: the first fit, a new fit of a fitted estimator, and a continued fit.
 WHICH = ("first", "again", "continued")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from fault_calls import Target, attacked
-from fault_verdicts import Case
+from attack.calls import Target, attacked
+from attack.verdicts import Case
 
 from skcausalpima import functional, modules
 from skcausalpima.modules import ExpertDecoder, line

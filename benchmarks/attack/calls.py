@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import networkx as nx
 import numpy as np
 import pandas as pd
-from fault_values import hostile
-from fault_verdicts import Case, require_finite
+from attack.values import hostile
+from attack.verdicts import Case, require_finite
 from sklearn.preprocessing import StandardScaler
 
 from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData, datasets, metrics

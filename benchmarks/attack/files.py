@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from fault_calls import pair
-from fault_fits import made
-from fault_values import hostile
-from fault_verdicts import Case, require_finite
+from attack.calls import pair
+from attack.fits import made
+from attack.values import hostile
+from attack.verdicts import Case, require_finite
 from safetensors import safe_open
 
 from skcausalpima import CausalPIMA
