@@ -24,11 +24,10 @@ FAULTS = ["silent", "undocumented", "hang", "crash"]
 def attack(monkeypatch):
     """The modules of the attack."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    import fault_verdicts
-    import fault_workers
     import faults
+    from attack import verdicts, workers
 
-    return faults, fault_verdicts, fault_workers
+    return faults, verdicts, workers
 
 
 @pytest.mark.slow
