@@ -103,6 +103,7 @@ EQUIVALENT = {
     ("_arrangement.py", "values > 1e-9 / values.max"): "singular values are rounding or above 0.01",
     ("_arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
     ("_arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
+    ("_arrangement.py", "np.square((-(basis.T))"): "a sign that is squared",
     ("_placements.py", "_N_RESTARTS = 201"): "a budget",
     ("_placements.py", "_N_POLISHED = 6"): "a budget",
     ("_placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",
