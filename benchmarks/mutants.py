@@ -106,6 +106,7 @@ EQUIVALENT = {
     ("arrangement.py", "values > 1e-9 / values.max"): "singular values are rounding or above 0.01",
     ("arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
     ("arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
+    ("arrangement.py", "np.square((-(basis.T))"): "a sign that is squared",
     ("placements.py", "_N_RESTARTS = 201"): "a budget",
     ("placements.py", "_N_POLISHED = 6"): "a budget",
     ("placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",
