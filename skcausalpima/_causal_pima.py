@@ -271,7 +271,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
-        after every epoch.
+        after every epoch. NaN in a last epoch that diverged, of which a ConvergenceWarning tells,
+        and in epochs that did not have a term.
     n_iter_ : int
         Number of epochs, of all fits that were continued.
     converged_ : bool
