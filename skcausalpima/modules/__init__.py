@@ -3,7 +3,6 @@
 from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
-from ._decoder_likelihoods import own_likelihoods
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, encode_observed, layer_sizes, multilayer_perceptron
 from ._experts.base import ScaledLaw
@@ -15,6 +14,7 @@ from ._experts.parameter_space import ParameterSpace
 from ._experts.sample import SampleExpert
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge, weights_of_regimes
+from ._prior import node_counts as node_counts
 from ._variance_decoder import VarianceDecoder
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "layer_sizes",
     "line",
     "multilayer_perceptron",
-    "own_likelihoods",
     "piecewise_linear",
     "shared_entries",
     "spatial_shape",
