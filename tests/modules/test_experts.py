@@ -17,13 +17,13 @@ from skcausalpima.modules import (
     ExpertDecoder,
     LawStart,
     MultimodalVAE,
-    ParameterSpace,
     SampleExpert,
     exponential_decay,
     line,
     piecewise_linear,
     shared_entries,
 )
+from skcausalpima.modules._experts.parameter_space import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf
