@@ -42,7 +42,6 @@ from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
 from ._training.divergence import check_finite, told_divergence
 from .graph import CategoricalDAG
-from .graph._counterfactuals import counterfactual_outcomes, interventional_outcomes
 from .modules import MultimodalVAE
 
 
@@ -829,7 +828,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         dag = self.to_graph()
         n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
-        nodes = interventional_outcomes(dag, interventions, n_samples, rng)
+        nodes = dag.intervene(interventions, n_samples, rng)
         return self._draw_data(self._components_of(nodes), rng), nodes
 
     def counterfactual(self, X, interventions):
@@ -918,7 +917,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         points, probabilities = self._posterior_and_cells(X)
         old = probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
-        nodes = counterfactual_outcomes(dag, self.cluster_states_[old], interventions, rng)
+        nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
         new = self._components_of(nodes)
         covariances = self._full_covariances()
         points = swap_states(points, old, new, self.cluster_means_, covariances)

@@ -22,7 +22,7 @@ from .._training.graph_selection import HardGraph, refit_tables, settle_graph
 from .._training.loop import Progress, new_progress, pretrain, train
 from .._training.report import reporter
 from .._warnings import warn_caller
-from ..modules import MultimodalVAE, VarianceDecoder
+from ..modules import MultimodalVAE
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 
 
@@ -86,7 +86,7 @@ def train_and_settle(
     progress.stopper.restore(model)
     graph, objective = _settle(params, setup, data, started, training, steps, label)
     learned = (export_state(model), graph, progress.history, progress.stopper.converged)
-    variances = tuple(isinstance(decoder, VarianceDecoder) for decoder in model.decoders)
+    variances = tuple(decoder.predicts_variances for decoder in model.decoders)
     return Run(*learned, objective, start, checkpoint, variances)
 
 

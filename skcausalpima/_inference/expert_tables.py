@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from .._model.tensors import TrainingData
-from .._training.expert_updates import expert_modules
 from ..functional import curve_statistics
-from ..modules import ClusterExpert, MultimodalVAE
+from ..modules import MultimodalVAE
 from .standard_errors import standard_errors
 
 
@@ -84,15 +83,13 @@ def cluster_tables(
     if data.weights is not None:
         gamma = gamma * data.weights
     tables = {}
-    for m, expert in expert_modules(model):
-        if isinstance(expert, ClusterExpert):
+    for m, expert in model.experts:
+        values = expert.cell_values(model.prior.means)
+        errors = spread = np.full(values.shape, np.nan)
+        if expert.depends_on_cluster:
             seen = gamma if data.observed is None else gamma * data.observed[m]
             statistics = curve_statistics(data.arrays[m], seen, expert.directions)
-            values = expert.values(expert.coordinates().double())
             errors, spread = (part.numpy() for part in standard_errors(expert, statistics))
-        else:
-            values = expert.values(expert.coordinates(model.prior.means))
-            errors = spread = np.full(values.shape, np.nan)
         parameters = expert.expert.names
         table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
         if expert.expert.scatter:
@@ -115,11 +112,8 @@ def sample_tables(
     ``points`` are their latent points, ``cells`` and ``nodes`` their cells and outcomes.
     """
     z, tables = torch.tensor(points).to(model.prior.means), {}
-    for m, expert in expert_modules(model):
-        if isinstance(expert, ClusterExpert):
-            values = expert.values(expert.coordinates().double())[cells]
-        else:
-            values = expert.values(expert.coordinates(z))
+    for m, expert in model.experts:
+        values = expert.sample_values(z, cells)
         table = _table(expert.expert.names, values.cpu().numpy(), None)
         tables[names[m]] = _with_nodes(table, nodes, node_names)
     return tables

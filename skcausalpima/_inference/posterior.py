@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._model.tensors import TrainingData
 from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
-from ..modules import Batch, ClusterDecoder, MultimodalVAE, VarianceDecoder, own_likelihoods
+from ..modules import Batch, MultimodalVAE
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -70,12 +70,12 @@ def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
 def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
     """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
     means, probabilities, draws = [], [], _draws(model)
-    # What predicted variances make of a sample is the same in all cells.
-    decoders = [None if isinstance(d, VarianceDecoder) else d for d in model.decoders]
+    # What the others make of a sample is the same in all cells.
+    telling = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
     for block in data.blocks():
         posterior = model.encode(block)
         means.append(posterior.mean)
-        evidence = _evidence(decoders, block, posterior, draws)
+        evidence = _evidence(model, block, posterior, draws, telling)
         log_gamma = model.log_responsibilities(
             posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
         )
@@ -90,14 +90,19 @@ def _draws(model: MultimodalVAE) -> Tensor:
 
 
 def _evidence(
-    decoders: Sequence[nn.Module | None], block: Batch, posterior: DiagonalGaussian, draws: Tensor
+    model: MultimodalVAE,
+    block: Batch,
+    posterior: DiagonalGaussian,
+    draws: Tensor,
+    modalities: Collection[int],
 ) -> Tensor | float:
     """Return what decoders with their own likelihoods say, unweighted, in expectation over z."""
-    if not any(isinstance(d, ClusterDecoder | VarianceDecoder) for d in decoders):
+    asked = [model.decoders[m] for m in modalities]
+    if not any(decoder.has_likelihood and decoder.depends_on_latent for decoder in asked):
         draws = draws[:1]  # experts say the same everywhere
     total = 0.0
     for draw in draws:
-        own = own_likelihoods(decoders, block, rsample(posterior, draw))
+        own = model.own_likelihoods(block, rsample(posterior, draw), modalities)
         total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
     return total / len(draws)
 
@@ -111,7 +116,7 @@ def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
         errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
         reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
-        evidence = _evidence(model.decoders, block, posterior, draws)
+        evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))
         mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
         values.append(reconstruction + mixture + entropy(posterior.log_var))
     return torch.cat(values)

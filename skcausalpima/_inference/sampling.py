@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .._model.tensors import BLOCK_ROWS
-from ..modules import ClusterDecoder, ClusterExpert, MultimodalVAE, VarianceDecoder
+from ..modules import MultimodalVAE
 
 
 @torch.no_grad()
@@ -56,21 +56,10 @@ def drawn_data(
     model: MultimodalVAE, points: np.ndarray, cells: np.ndarray, rng: np.random.RandomState
 ) -> list[np.ndarray]:
     """Draw data from the decoders at latent points: ``decoded`` plus observation noise."""
-    arrays = []
-    for m, array in enumerate(decoded(model, points, cells)):
-        noise = rng.standard_normal(array.shape).astype(array.dtype)
-        decoder = model.decoders[m]
-        if isinstance(decoder, ClusterExpert):
-            scatter = rng.standard_normal((len(array), decoder.directions.shape[2]))
-            draws = [torch.as_tensor(draw).to(decoder.means()) for draw in (noise, scatter)]
-            components = torch.as_tensor(cells, device=draws[0].device)
-            noise = decoder.residuals(components, *draws).cpu().numpy()
-        elif isinstance(decoder, ClusterDecoder):
-            noise = decoder.deviations(torch.as_tensor(cells)).cpu().numpy() * noise
-        elif isinstance(decoder, VarianceDecoder):
-            z = torch.as_tensor(points).to(model.prior.means)
-            noise = decoder.deviations(z).cpu().numpy() * noise
-        else:
-            noise = model.log_variances[m].mul(0.5).exp().item() * noise
-        arrays.append(array + noise)
-    return arrays
+    z = torch.tensor(points).to(model.prior.means)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.as_tensor(rng.standard_normal(shape)).to(z)
+
+    arrays = model.draw(z, torch.as_tensor(cells, device=z.device), normal)
+    return [array.cpu().numpy() for array in arrays]

@@ -12,7 +12,6 @@ from .._model.tensors import TrainingData
 from .._training.expert_updates import (
     MIN_COUNT,
     curve_problem,
-    expert_modules,
     set_variances,
     turn_directions,
 )
@@ -24,7 +23,7 @@ from ..functional import (
     curve_statistics,
     fit_curves,
 )
-from ..modules import ClusterExpert, MultimodalVAE, SampleExpert
+from ..modules import ClusterExpert, MultimodalVAE, SampleExpert, ScaledLaw
 
 #: Starts of each law: the stated one, and points drawn between the bounds.
 N_STARTS = 8
@@ -55,7 +54,7 @@ def start_cluster_experts(
         if spec is None or spec.per != "cluster":
             continue
         expert = ClusterExpert(spec, setup.shapes[m], setup.node_sizes, setup.node_names)
-        expert.modality = setup.names[m]
+        expert.modality = model.names[m]
         expert.to(device=data.device, dtype=data.dtype).set_units(*setup.units[m])
         seen = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])
@@ -84,9 +83,7 @@ def _fit_start(expert: ClusterExpert, sums: CurveStatistics, rng: np.random.Rand
     expert.set_coordinates(best, step)
 
 
-def fit_from_starts(
-    problem: CurveProblem, law: ClusterExpert | SampleExpert, rng: np.random.RandomState
-) -> Tensor:
+def fit_from_starts(problem: CurveProblem, law: ScaledLaw, rng: np.random.RandomState) -> Tensor:
     """Return the best of several fits for every block of curves."""
     index, spec = problem.index, law.expert
     owner, losses = problem.per_unknown(problem.block), None
@@ -134,7 +131,7 @@ def start_sample_experts(
 
     ``scores`` of shape (n_samples, latent_dim) are whitened, or None for a constant start.
     """
-    for m, expert in expert_modules(model):
+    for m, expert in model.experts:
         rows = np.arange(data.n_samples)
         if data.observed is not None:
             rows = np.flatnonzero(data.observed[m].cpu().numpy())

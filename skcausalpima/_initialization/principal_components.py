@@ -10,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from .._model.tensors import TrainingData
-from ..modules import MultimodalVAE, VarianceDecoder
+from ..modules import MultimodalVAE
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
 MAX_ROWS = 10_000
@@ -109,12 +109,8 @@ def _fit_decoder(
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
     squares = (x - design @ coefficients).square()
     model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
-    decoder = model.decoders[m]
-    if isinstance(decoder, VarianceDecoder):
-        log_variances = torch.maximum(squares.mean(dim=0), floor).log()
-        decoder.start_linear(slope.T, offset, log_variances)
-    elif hasattr(decoder, "start_linear"):
-        decoder.start_linear(slope.T, offset)
+    log_variances = torch.maximum(squares.mean(dim=0), floor).log()
+    model.decoders[m].start_linear(slope.T, offset, log_variances)
     return slope, offset
 
 

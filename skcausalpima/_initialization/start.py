@@ -18,10 +18,8 @@ from .._model.tensors import TrainingData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, encode_all, regime_counts
 from .._training.divergence import check_finite
-from .._training.expert_updates import expert_modules
-from .._training.graph_selection import family_tables, node_counts
 from ..functional import DiagonalGaussian
-from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE
+from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .experts import start_sample_experts
 from .mixture import iterate_mixture, place_empty, start_mixture
 from .principal_components import PrincipalScores, principal_scores, start_linear
@@ -63,9 +61,9 @@ def initial_model(
 ) -> MultimodalVAE:
     """Build the networks and give them their start values."""
     model = build_model(**architecture(params, setup), generator=generator, stand_ins=True)
-    for m, expert in expert_modules(model):
+    for m, expert in model.experts:
         expert.set_units(*setup.units[m])
-    check_modules(model, setup.names, setup.latent_dim)
+    check_modules(model)
     model.to(setup.device)
     whitened = None if scores is None else scores.whitened[:, : setup.latent_dim]
     if whitened is not None:
@@ -150,11 +148,11 @@ def _start_graph(setup: Setup, model: MultimodalVAE, data: TrainingData, gamma: 
     if interventions is not None:
         known = interventions.outcomes is not None
         prior.start_interventions(interventions.regimes, None if known else counts)
-    grids = node_counts(counts, prior.node_sizes, prior.regimes)
+    grids = prior.node_counts(counts)
     prior.start_tables(torch.stack([grid.flatten() for grid in grids]))
     if setup.graph.structure == "fixed":
         required = torch.as_tensor(setup.graph.constraints.required, device=data.device)
-        prior.fix_graph(required, family_tables(prior, counts, required))
+        prior.fix_graph(required, prior.family_tables(counts, required))
     state_knowledge(setup, prior)
 
 

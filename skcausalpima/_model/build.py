@@ -20,7 +20,6 @@ from ..modules import (
     MLPEncoder,
     MultimodalVAE,
     SampleExpert,
-    ScaledLaw,
     VarianceDecoder,
 )
 from .state import seeded_modules
@@ -70,8 +69,6 @@ def build_model(
             networks[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
         elif predict_variances is not None and predict_variances[m]:
             networks[m] = VarianceDecoder(networks[m])
-        if isinstance(networks[m], ScaledLaw):
-            networks[m].modality = names[m]
     prior = CausalPrior(node_sizes, latent_dim, full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     if generator is not None:
@@ -86,6 +83,7 @@ def build_model(
         prior_expert,
         sampled_responsibilities,
     )
+    model.name_modalities(names)
     model.to(getattr(torch, np.dtype(dtype).name))
     return model if stand_ins else start_cluster_decoders(model, decoders)
 

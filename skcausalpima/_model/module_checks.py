@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..modules import MultimodalVAE, VarianceDecoder
+from ..modules import MultimodalVAE
 
 
-def check_modules(model: MultimodalVAE, names: Sequence[str], latent_dim: int) -> None:
+def check_modules(model: MultimodalVAE) -> None:
     """Raise where an encoder or decoder returns something else than it must.
 
-    A decoder that returns a pair, means and log-variances, is from then on a `VarianceDecoder`.
+    A decoder that returns a pair, means and log-variances, predicts variances from then on.
     """
-    dtype = model.prior.means.dtype
+    dtype, latent_dim = model.prior.means.dtype, model.prior.means.shape[1]
     model.eval()
-    for m, (name, shape) in enumerate(zip(names, model.shapes, strict=True)):
+    for m, (name, shape) in enumerate(zip(model.names, model.shapes, strict=True)):
         images = torch.zeros(2, *shape, dtype=dtype)  # what stands in the places of missing samples
         trial = _Trial(model.encoders[m], f"encoders[{name!r}]", images)
         trial.check_shapes((trial.output,), (2, 2 * latent_dim))
         # A decoder need not work at 0.
         points = torch.linspace(-1.0, 1.0, 2 * latent_dim, dtype=dtype).reshape(2, latent_dim)
-        trial = _Trial(model.decoders[m], f"decoders[{name!r}]", points.requires_grad_())
+        network = model.decoders[m].unwrapped
+        trial = _Trial(network, f"decoders[{name!r}]", points.requires_grad_())
         is_pair = isinstance(trial.output, tuple) and len(trial.output) == 2
         parts = trial.output if is_pair else (trial.output,)
         also = ", or a pair of such tensors, means and log-variances"
         trial.check_shapes(parts, (2, *shape), also)
         trial.check_values(parts)
         if is_pair:
-            model.decoders[m] = VarianceDecoder(model.decoders[m])
+            model.predict_variances(m)
 
 
 class _Trial:

@@ -15,7 +15,7 @@ from .._model.build import build_model
 from .._model.experts import resolve_experts
 from .._model.module_checks import check_modules
 from .._model.parameters import NETWORKS, per_modality
-from ..modules import ExpertDecoder, VarianceDecoder, layer_sizes, spatial_shape
+from ..modules import ExpertDecoder, layer_sizes, spatial_shape
 from .plain_data import Code, StoredExpert, expert_settings, pack
 from .value_checks import are_covariances, is_alike
 
@@ -213,9 +213,9 @@ def _check_code(architecture: Mapping[str, Any]) -> None:
     # Networks stand in for laws, which are no function of the latent point.
     tried = architecture | {"predict_variances": own}
     model = build_model(**tried, generator=torch.Generator(), stand_ins=True)
-    check_modules(model, names, architecture["latent_dim"])
+    check_modules(model)
     for name, decoder, was_pair in zip(names, model.decoders, stored, strict=True):
-        if isinstance(decoder, VarianceDecoder) != was_pair:
+        if decoder.predicts_variances != was_pair:
             outputs = ("a pair, means and log-variances", "one tensor, means alone")
             then, now = outputs if was_pair else outputs[::-1]
             raise ValueError(f"decoders[{name!r}] returned {then}, and now returns {now}")

@@ -20,10 +20,9 @@ from ..functional import (
     rsample,
     update_mixture,
 )
-from ..modules import MultimodalVAE, own_likelihoods, weights_of_regimes
+from ..modules import MultimodalVAE, weights_of_regimes
 from .divergence import NotFiniteError, check_finite
 from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
-from .graph_selection import family_tables
 
 
 @torch.no_grad()
@@ -90,7 +89,7 @@ def data_pass(
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regimes)
-            likelihoods = own_likelihoods(model.decoders, block, z)
+            likelihoods = model.own_likelihoods(block, z)
             evidence = model.evidence(likelihoods)
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(
@@ -195,7 +194,7 @@ class BlockUpdate(NamedTuple):
         prior.means.copy_(update.means)
         prior.covariances.copy_(update.covariances)
         if self.adjacency is not None:
-            prior.set_tables(family_tables(prior, result.counts, self.adjacency))
+            prior.set_tables(prior.family_tables(result.counts, self.adjacency))
         if prior.outcomes_unknown:
             prior.start_interventions(prior.regimes, result.counts)
         self._set_variances(model, data, result.squared_errors)
@@ -215,7 +214,7 @@ class BlockUpdate(NamedTuple):
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
-            own = own_likelihoods(model.decoders, block, z)
+            own = model.own_likelihoods(block, z)
             sums = ExpertSums(model)
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())

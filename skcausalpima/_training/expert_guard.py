@@ -10,9 +10,8 @@ import torch
 
 from .._warnings import warn_caller
 from ..exceptions import ExpertWarning
-from ..modules import ClusterExpert, LawError, MultimodalVAE, SampleExpert
+from ..modules import LawError, MultimodalVAE, ScaledLaw
 from .divergence import told_divergence
-from .expert_updates import expert_modules
 
 
 class ExpertGuard:
@@ -23,7 +22,7 @@ class ExpertGuard:
         self.error: LawError | None = None
         self.experts = [
             (m, expert)
-            for m, expert in expert_modules(model)
+            for m, expert in model.experts
             if any(parameter.requires_grad for parameter in expert.parameters())
         ]
 
@@ -64,13 +63,11 @@ class ExpertGuard:
         return False
 
     @torch.no_grad()
-    def _coordinates(self, expert: ClusterExpert | SampleExpert) -> torch.Tensor:
+    def _coordinates(self, expert: ScaledLaw) -> torch.Tensor:
         """Return the unbounded coordinates of all cells, or at their centres."""
-        if isinstance(expert, ClusterExpert):
-            return expert.coordinates()
-        return expert.coordinates(self.model.prior.means)
+        return expert.cell_coordinates(self.model.prior.means)
 
-    def _failure(self, expert: ClusterExpert | SampleExpert) -> str | None:
+    def _failure(self, expert: ScaledLaw) -> str | None:
         """Return what a law raised, nothing if it is not finite, None if all is well."""
         if self.error is not None and self.error.modality == expert.modality:
             return f" {self.error}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ from ..functional import (
     fit_curves,
     projected_squared_errors,
 )
-from ..modules import Batch, ClusterDecoder, ClusterExpert, Likelihood, MultimodalVAE, SampleExpert
+from ..modules import Batch, ClusterExpert, Likelihood, MultimodalVAE
 
 #: Cells with a smaller sum of responsibilities say nothing about their curves.
 MIN_COUNT = 1e-3
@@ -125,12 +125,10 @@ def update_cluster_decoders(
     The mean is over the elements of the samples of a component, weighted with gamma.
     """
     for m, (counts, errors) in sums.items():
-        decoder = model.decoders[m]
-        if floors is not None and isinstance(decoder, ClusterDecoder):
+        if floors is not None:
             variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
-            logs = torch.maximum(variances, floors[m]).log()
-            own = torch.where(counts >= MIN_COUNT, logs, decoder.log_variances)
-            decoder.log_variances.copy_(own)
+            variances = torch.maximum(variances, floors[m])
+            model.decoders[m].set_variances(variances, counts >= MIN_COUNT)
 
 
 def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -> None:
@@ -180,9 +178,3 @@ def turn_directions(expert: ClusterExpert) -> None:
     inner = turn @ (expert.scatter.double() - variances * eye) @ turn.mT + variances * eye
     expert.scatter.copy_(at_least(inner, variances[:, 0, 0]))
     expert.directions.copy_(new)
-
-
-def expert_modules(model: MultimodalVAE) -> Sequence[tuple[int, ClusterExpert | SampleExpert]]:
-    """Return the experts of a model and the numbers of their modalities."""
-    kinds = (ClusterExpert, SampleExpert)
-    return [(m, d) for m, d in enumerate(model.decoders) if isinstance(d, kinds)]

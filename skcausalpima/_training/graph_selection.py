@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +11,7 @@ from torch import Tensor
 from .._structure.edge_probabilities import MAX_PROBABILITY_NODES, edge_probabilities
 from .._structure.equivalence import cpdag
 from .._structure.search import search_dag
-from .._structure.settings import PRIOR_COUNT, GraphSettings, search_options
-from ..functional import tables_from_counts
+from .._structure.settings import GraphSettings, search_options
 from ..modules import CausalPrior
 
 
@@ -26,32 +24,6 @@ class HardGraph(NamedTuple):
     probabilities: np.ndarray | None  # (node, node), of the edges, over all graphs
     node_scores: np.ndarray  # (node,)
     tables: list[np.ndarray]  # per node, broadcasting over the grid
-
-
-def node_counts(
-    counts: Tensor, node_sizes: Sequence[int], regimes: Sequence[tuple[int, ...]]
-) -> list[Tensor]:
-    """Return for every node the counts, over the grid, of the samples in which it was not set.
-
-    ``counts`` has shape (n_regimes, n_components); ``regimes`` says which nodes were set in each.
-    """
-    grids = []
-    for node in range(len(node_sizes)):
-        free = torch.tensor([node not in nodes for nodes in regimes], device=counts.device)
-        grids.append(counts[free].sum(dim=0).reshape(tuple(node_sizes)))
-    return grids
-
-
-def family_tables(prior: CausalPrior, counts: Tensor, adjacency: Tensor) -> list[Tensor]:
-    """Return the tables of a DAG in closed form, smoothed by the prior count.
-
-    ``counts`` has shape (n_regimes, n_components); a node's table is learned where it was not set.
-    """
-    pseudo_count = PRIOR_COUNT / counts.shape[1]
-    return [
-        tables_from_counts(grid.double() + pseudo_count, adjacency)[node]
-        for node, grid in enumerate(node_counts(counts, prior.node_sizes, prior.regimes))
-    ]
 
 
 @torch.no_grad()
@@ -83,7 +55,7 @@ def settle_graph(
 @torch.no_grad()
 def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGraph:
     """Refit the tables of a settled graph once more."""
-    tables = family_tables(prior, counts, torch.as_tensor(graph.adjacency, device=counts.device))
+    tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
     return graph._replace(tables=[table.cpu().numpy() for table in tables])
 
@@ -98,7 +70,7 @@ def _fix(
         known = required | (adjacency & told_apart(prior))
     directed = cpdag(adjacency, known, forbidden)
     on_device = torch.as_tensor(adjacency, device=counts.device)
-    tables = family_tables(prior, counts, on_device)
+    tables = prior.family_tables(counts, on_device)
     prior.fix_graph(on_device, tables)
     return directed & ~directed.T, [table.cpu().numpy() for table in tables]
 
@@ -108,7 +80,7 @@ def _search(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
     total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-    grids = node_counts(counts.cpu(), prior.node_sizes, prior.regimes)
+    grids = prior.node_counts(counts.cpu())
     options = search_options(total, [grid.numpy() for grid in grids], settings)
     found = search_dag(total, random_state=rng, **options)
     if total.ndim > MAX_PROBABILITY_NODES:

@@ -1,7 +1,8 @@
 """The paper in code: pure functions on tensors, each of which names its equation.
 
 Arrays are laid out as (modality, sample, component, latent or event) except where components
-lead for speed, which the docstrings say. Functions sum over events and leave samples alone.
+lead for speed, which the docstrings say. Functions sum over events and leave samples alone. What is
+in ``__all__`` is the paper; what is imported besides serves this package alone.
 """
 
 from ._cluster_likelihood import (
@@ -12,14 +13,7 @@ from ._cluster_likelihood import (
     projected_squared_errors,
     scattered_log_likelihood,
 )
-from ._curve_fit import (
-    CurveProblem,
-    assemble,
-    curve_jacobian,
-    curve_losses,
-    fit_curves,
-    normal_equations,
-)
+from ._curve_fit import CurveProblem, assemble, curve_jacobian, curve_losses, fit_curves
 from ._dag import (
     constrain_edges,
     edge_indicator,
@@ -55,28 +49,16 @@ from ._mixture import (
     log_responsibilities,
     mixture_statistics,
     update_mixture,
-    weight_columns,
 )
 
 __all__ = [
-    "CurveProblem",
-    "CurveStatistics",
     "DiagonalGaussian",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
-    "PreparedComponents",
-    "assemble",
-    "cluster_squared_errors",
-    "constrain_edges",
-    "curve_jacobian",
-    "curve_losses",
-    "curve_squared_errors",
-    "curve_statistics",
     "edge_indicator",
     "entropy",
     "expected_log_density",
-    "fit_curves",
     "gaussian_log_likelihood",
     "isotropic_log_likelihood",
     "joint_from_tables",
@@ -86,18 +68,10 @@ __all__ = [
     "mixture_log_evidence",
     "mixture_statistics",
     "mixture_terms",
-    "normal_equations",
-    "precede",
-    "prepare_components",
     "product_of_experts",
-    "projected_squared_errors",
     "rsample",
-    "scattered_log_likelihood",
-    "set_nodes",
     "table_logits_to_probabilities",
     "tables_from_counts",
     "topological_order",
-    "topological_ranks",
     "update_mixture",
-    "weight_columns",
 ]

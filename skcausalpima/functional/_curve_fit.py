@@ -216,7 +216,7 @@ def normal_equations(problem: CurveProblem, unknowns: Tensor) -> tuple[Tensor, T
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import CurveProblem, normal_equations
+    >>> from skcausalpima.functional._curve_fit import CurveProblem, normal_equations
     >>> x, own = torch.tensor([1.0, 2.0]), torch.tensor([[0]])
     >>> problem = CurveProblem(lambda p: p * x, 3 * x[None], torch.ones(1), own, own[:, 0])
     >>> matrices, right = normal_equations(problem, torch.zeros(1))

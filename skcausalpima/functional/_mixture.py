@@ -56,7 +56,7 @@ def weight_columns(log_weights: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import weight_columns
+    >>> from skcausalpima.functional._mixture import weight_columns
     >>> weight_columns(torch.zeros(3)).shape
     torch.Size([3, 1])
     """

@@ -1,11 +1,11 @@
-"""Methods of `CategoricalDAG` that write and read the Bayesian interchange format (BIF)."""
+"""The Bayesian interchange format (BIF), written and read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import count, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -14,43 +14,14 @@ from numpy.typing import NDArray
 from ._bif_words import WORD, Entry, Words, read_probability, read_variable, skip_properties
 from ._texts import check_text, shown
 
-if TYPE_CHECKING:
-    from ._categorical_dag import CategoricalDAG
-
 MAX_FILLED = 2**22  # cells that `default` may fill, in all tables together; 32 MiB
 
 
-def to_bif(self: CategoricalDAG) -> str:
-    """Write the network in the Bayesian interchange format.
-
-    Returns
-    -------
-    str
-        Outcomes without names are called 0, 1, ...; attributes are not written.
-
-    Raises
-    ------
-    ValueError
-        If a name of a node or an outcome is not one word of the format (no blanks, commas,
-        semicolons, bars, brackets or quotes).
-
-    Examples
-    --------
-    >>> from skcausalpima.graph import CategoricalDAG
-    >>> print(CategoricalDAG.from_arrays([[0]], [[0.25, 0.75]]).to_bif())
-    network unknown {
-    }
-    variable N1 {
-      type discrete [ 2 ] { 0, 1 };
-    }
-    probability ( N1 ) {
-      table 0.25, 0.75;
-    }
-    <BLANKLINE>
-    """
+def to_bif(graph: nx.DiGraph, tables: dict[Hashable, NDArray[np.float64]]) -> str:
+    """Write a network, a graph and one table per node, in the format."""
     states = {}
-    for node, size in zip(self.nodes, self.sizes, strict=True):
-        states[node] = self.states.get(node, tuple(map(str, range(size))))
+    for node, data in graph.nodes(data=True):
+        states[node] = data.get("states", tuple(map(str, range(data["size"]))))
         for word in (node, *states[node]):
             if not isinstance(word, str) or not WORD.fullmatch(word):
                 raise ValueError(f"Node {node!r}: {word!r} cannot be written as a word of BIF.")
@@ -58,11 +29,11 @@ def to_bif(self: CategoricalDAG) -> str:
     for node, names in states.items():
         lines += [f"variable {node} {{", f"  type discrete [ {len(names)} ] {{ {_join(names)} }};"]
         lines.append("}")
-    for node in self.nodes:
-        parents = list(self.graph.predecessors(node))
+    for node in graph:
+        parents = list(graph.predecessors(node))
         given = f" | {_join(parents)}" if parents else ""
         lines.append(f"probability ( {node}{given} ) {{")
-        rows = self.cpts[node].reshape(-1, len(states[node]))
+        rows = tables[node].reshape(-1, len(states[node]))
         labels = product(*(states[parent] for parent in parents))
         for label, row in zip(labels, rows.tolist(), strict=True):
             lines.append(f"  {f'({_join(label)})' if parents else 'table'} {_join(row)};")
@@ -75,36 +46,8 @@ def _join(items: Any) -> str:
     return ", ".join(map(str, items))
 
 
-def from_bif(cls: type[CategoricalDAG], text: str) -> CategoricalDAG:
-    """Read a network in the Bayesian interchange format.
-
-    Parameters
-    ----------
-    text : str
-        The file's text. Comments and ``property`` entries are skipped; tables may be given by
-        ``table``, by rows, or by rows and a ``default``.
-
-    Returns
-    -------
-    CategoricalDAG
-        The names of outcomes are in ``states``.
-
-    Raises
-    ------
-    TypeError
-        If ``text`` is no str.
-    ValueError
-        If a word is unknown or missing, or a table is incomplete or wrong; the message names the
-        line, or the node and the entry. No table is made before its numbers have been counted;
-        ``default`` may fill 2**22 cells.
-
-    Examples
-    --------
-    >>> from skcausalpima.graph import CategoricalDAG
-    >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
-    >>> CategoricalDAG.from_bif(dag.to_bif()).states
-    {'N1': ('0', '1'), 'N2': ('0', '1')}
-    """
+def from_bif(text: str) -> tuple[nx.DiGraph, dict[str, NDArray[np.float64]]]:
+    """Read a network: a graph whose nodes have ``states``, and one table per node."""
     words = Words(check_text(text, "from_bif"))
     states: dict[str, tuple[str, ...]] = {}
     blocks: dict[str, tuple[list[str], list[Entry]]] = {}
@@ -128,14 +71,13 @@ def from_bif(cls: type[CategoricalDAG], text: str) -> CategoricalDAG:
                 f"Unknown entry {keyword!r} {words.where()}; expected network, variable or "
                 "probability."
             )
-    return _build(cls, states, blocks)
+    return _build(states, blocks)
 
 
 def _build(
-    cls: type[CategoricalDAG],
     states: dict[str, tuple[str, ...]],
     blocks: dict[str, tuple[list[str], list[Entry]]],
-) -> CategoricalDAG:
+) -> tuple[nx.DiGraph, dict[str, NDArray[np.float64]]]:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"states": names}) for name, names in states.items())
@@ -151,7 +93,7 @@ def _build(
         family = [states[node] for node in (*parents, name)]
         tables[name] = _make_table(name, family, entries, budget)
         budget -= _n_filled(family, entries)
-    return cls(graph, tables)
+    return graph, tables
 
 
 def _n_filled(family: Sequence[tuple[str, ...]], entries: Sequence[Entry]) -> int:

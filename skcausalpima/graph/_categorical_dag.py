@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import xlogy
 from sklearn.utils import check_random_state
 
+from .._structure import equivalence as _equivalence
 from .._structure.digraphs import check_graph, copy_graph
-from . import _bif, _export, _identification, _renaming
+from . import _bif, _formats
 from ._conditional import ConditionalDistribution, query
+from ._counterfactuals import counterfactual_outcomes
+from ._families import family_joints
 from ._validation import (
     check_names,
     check_numbers,
@@ -21,6 +25,9 @@ from ._validation import (
     check_states,
     check_tables,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CategoricalDAG:
@@ -186,7 +193,7 @@ class CategoricalDAG:
             If a name is unknown or occurs twice, or a table of more than 2**27 cells would be
             needed on the way.
         """
-        array, exponent = query(self, check_names(self.nodes, names), {})
+        array, exponent = query(self.graph, self.cpts, check_names(self.nodes, names), {})
         return np.ldexp(array, exponent)
 
     def condition(self, evidence: Mapping[Hashable, int | str]) -> ConditionalDistribution:
@@ -208,7 +215,7 @@ class CategoricalDAG:
             If a node or an outcome does not exist, the evidence covers all nodes, or its
             probability is zero.
         """
-        return ConditionalDistribution(self, evidence)
+        return ConditionalDistribution(self.graph, self.cpts, evidence)
 
     def do(self, interventions: Mapping[Hashable, int | str]) -> CategoricalDAG:
         """Return the network after some nodes were *set* from outside (Pearl's do-operator).
@@ -245,6 +252,105 @@ class CategoricalDAG:
         for node, outcome in outcomes.items():
             cpts[node] = np.eye(sizes[node])[outcome]
         return CategoricalDAG(graph, cpts)
+
+    def intervene(
+        self,
+        interventions: Mapping[Hashable, int | str],
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[np.int64]:
+        """Draw the outcomes of all nodes after some of them, or all, were set from outside.
+
+        Parameters
+        ----------
+        interventions : mapping
+            Node to outcome.
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples, n_nodes)
+            Columns in the order of `nodes`.
+
+        Raises
+        ------
+        ValueError
+            If a node or an outcome does not exist.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> dag.intervene({"N1": 1}, n_samples=2)
+        array([[1, 1],
+               [1, 1]])
+        """
+        sizes = dict(zip(self.nodes, self.sizes, strict=True))
+        outcomes = check_outcomes(sizes, self.states, interventions, "intervene")
+        if len(outcomes) < len(self.nodes):
+            return self.do(outcomes).sample(n_samples, random_state)
+        # One cell of the grid: no distribution for `do`, but something that can be decoded.
+        return np.tile(np.array([outcomes[node] for node in self.nodes]), (n_samples, 1))
+
+    def counterfactual(
+        self,
+        factual: ArrayLike,
+        interventions: Mapping[Hashable, int | str],
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[np.int64]:
+        r"""Draw what the outcomes would have been, had some nodes been set, all else equal.
+
+        The mechanism of every node is taken to be a Gumbel-max one (Oberst and Sontag, 2019): its
+        outcome is :math:`\arg\max_i (\log p_i + g_i)`, where p is the row of its table that the
+        parents choose, and the Gumbel noise g belongs to the sample. The noise is drawn given that
+        it led to the factual outcomes, and then meets the rows that the new outcomes of the
+        parents choose. A node keeps its outcome where its row stays the same; non-descendants
+        always do.
+
+        Parameters
+        ----------
+        factual : array-like of int of shape (n_samples, n_nodes)
+            What was. Columns in the order of `nodes`.
+        interventions : mapping
+            Node to the outcome that it is set to.
+        random_state : int, RandomState instance or None, default=None
+            Source of randomness. The same number of draws is used up by every sample, whatever is
+            set: the first rows stay the same if more rows follow, and different interventions with
+            one seed meet the same noise.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples, n_nodes)
+            What would have been.
+
+        Raises
+        ------
+        ValueError
+            If a node or an outcome does not exist, or a sample's factual outcomes cannot happen.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> dag.counterfactual([[0, 0], [1, 1]], {"N1": 1})
+        array([[1, 1],
+               [1, 1]])
+        """
+        samples = check_samples(self.nodes, self.sizes, factual)
+        sizes = dict(zip(self.nodes, self.sizes, strict=True))
+        outcomes = check_outcomes(sizes, self.states, interventions, "counterfactual")
+        impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
+        if len(impossible):
+            seen = dict(zip(self.nodes, samples[impossible[0]].tolist(), strict=True))
+            raise ValueError(
+                f"Sample {impossible[0]} has outcomes of probability zero, {seen}: what cannot "
+                "have happened has no counterfactual."
+            )
+        rng = check_random_state(random_state)
+        return counterfactual_outcomes(self.graph, self.cpts, samples, outcomes, rng)
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
@@ -349,23 +455,468 @@ class CategoricalDAG:
         is_d_separator = getattr(nx, "is_d_separator", None) or nx.d_separated
         return is_d_separator(self.graph, *sets)
 
-    adjacency = property(_identification.adjacency)
-    cpdag = _identification.cpdag
-    v_structures = _identification.v_structures
-    compelled_edges = _identification.compelled_edges
-    reversible_edges = _identification.reversible_edges
-    markov_equivalent = _identification.markov_equivalent
-    edge_strength = _identification.edge_strength
-    summary = _identification.summary
+    @property
+    def adjacency(self) -> NDArray[np.bool_]:
+        """Matrix of shape (n_nodes, n_nodes), True where i -> j, in the order of `nodes`."""
+        return _adjacency_matrix(self.graph, self.nodes)
 
-    rename_nodes = _renaming.rename_nodes
+    def cpdag(self) -> nx.DiGraph:
+        """Return the graph that stands for the Markov equivalence class (CPDAG, essential graph).
 
-    table = _export.table
-    to_json = _export.to_json
-    from_json = classmethod(_export.from_json)
-    to_graphml = _export.to_graphml
-    from_graphml = classmethod(_export.from_graphml)
-    to_dot = _export.to_dot
-    to_pgmpy = _export.to_pgmpy
-    to_bif = _bif.to_bif
-    from_bif = classmethod(_bif.from_bif)
+        Returns
+        -------
+        networkx.DiGraph
+            Same nodes. A compelled edge, which points one way in all equivalent DAGs, is there once
+            and has the attribute ``compelled=True``; a reversible one is there in both directions,
+            each with ``compelled=False``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> list(dag.cpdag().edges(data="compelled"))
+        [('N1', 'N2', False), ('N2', 'N1', False)]
+        """
+        pdag = _equivalence.cpdag(self.adjacency)
+        graph = copy_graph(self.graph, cut=self.nodes)
+        for i, j in np.argwhere(pdag):
+            graph.add_edge(self.nodes[i], self.nodes[j], compelled=bool(not pdag[j, i]))
+        return graph
+
+    def v_structures(self) -> list[tuple[Hashable, Hashable, Hashable]]:
+        """Return the unshielded colliders.
+
+        Returns
+        -------
+        list of tuple
+            (parent, child, other parent) for every child of two parents that are not adjacent;
+            parents in the order of `nodes`.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> xor = [[[1, 0], [0, 1]], [[0, 1], [1, 0]]]
+        >>> CategoricalDAG.from_arrays(
+        ...     [[0, 0, 1], [0, 0, 1], [0, 0, 0]], [[0.5, 0.5], [0.5, 0.5], xor]).v_structures()
+        [('N1', 'N3', 'N2')]
+        """
+        triples = _equivalence.v_structures(self.adjacency)
+        return [tuple(self.nodes[index] for index in triple) for triple in triples]
+
+    def compelled_edges(self) -> list[tuple[Hashable, Hashable]]:
+        """Return the edges that point the same way in all Markov equivalent DAGs.
+
+        Returns
+        -------
+        list of tuple
+            (parent, child), ordered by the parent's and then the child's place in `nodes`.
+        """
+        return self._edges(compelled=True)
+
+    def reversible_edges(self) -> list[tuple[Hashable, Hashable]]:
+        """Return the edges that point the other way in some Markov equivalent DAG.
+
+        Returns
+        -------
+        list of tuple
+            (parent, child) as in this DAG, ordered by the parent's and then the child's place in
+            `nodes`.
+        """
+        return self._edges(compelled=False)
+
+    def _edges(self, compelled: bool) -> list[tuple[Hashable, Hashable]]:
+        """Return the edges of one of the two kinds."""
+        adjacency = self.adjacency
+        pdag = _equivalence.cpdag(adjacency)
+        chosen = adjacency & (~pdag.T if compelled else pdag.T)
+        return [(self.nodes[i], self.nodes[j]) for i, j in np.argwhere(chosen)]
+
+    def markov_equivalent(self, other: CategoricalDAG | nx.DiGraph) -> bool:
+        """Tell whether another DAG makes the same independence statements.
+
+        Parameters
+        ----------
+        other : CategoricalDAG or networkx.DiGraph
+            A DAG over the same nodes, in any order.
+
+        Returns
+        -------
+        bool
+            True if the two have the same skeleton and v-structures; then no observational data
+            can tell them apart.
+
+        Raises
+        ------
+        ValueError
+            If the nodes differ or ``other`` has a cycle.
+        """
+        graph = other if isinstance(other, nx.Graph) else getattr(other, "graph", other)
+        graph = check_graph(graph)
+        if set(graph) != set(self.nodes):
+            raise ValueError(
+                "Only graphs over the same nodes can be equivalent; these nodes occur in one of "
+                f"the two: {sorted(set(graph) ^ set(self.nodes), key=str)}."
+            )
+        return _equivalence.markov_equivalent(self.adjacency, _adjacency_matrix(graph, self.nodes))
+
+    def edge_strength(self, parent: Hashable, child: Hashable) -> float:
+        r"""Return how much a parent tells about its child beyond the other parents.
+
+        The conditional mutual information :math:`I(\mathrm{parent}; \mathrm{child} |
+        \mathrm{other\ parents})` in this network.
+
+        Parameters
+        ----------
+        parent, child : hashable
+            The ends of an edge.
+
+        Returns
+        -------
+        float
+            In nats; not negative.
+
+        Raises
+        ------
+        ValueError
+            If there is no such edge.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> round(dag.edge_strength("N1", "N2"), 4)
+        0.6931
+        """
+        check_names(self.nodes, [parent, child])
+        if not self.graph.has_edge(parent, child):
+            raise ValueError(f"There is no edge {parent!r} -> {child!r}.")
+        others = [node for node in self.graph.predecessors(child) if node != parent]
+        return _strength(self.marginal([parent, child, *others]))
+
+    def summary(self) -> str:
+        """Describe every edge in one line.
+
+        Returns
+        -------
+        str
+            Per edge: the edge attribute ``weight`` (if any); ``compelled`` (all equivalent DAGs
+            agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
+            says that knowledge or interventions settle it) or ``reversible``; the strength
+            (`edge_strength`, in nats); the edge attribute ``confidence`` (if any).
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays(
+        ...     [[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]], weights=[[0, 0.9], [0, 0]])
+        >>> print(dag.summary())
+        N1 -> N2  weight 0.90  reversible  strength 0.6931 nats
+        """
+        adjacency = self.adjacency
+        pdag = _equivalence.cpdag(adjacency)
+        joints = family_joints(self.graph, self.cpts)
+        lines = []
+        for i, j in np.argwhere(adjacency):
+            edge = (self.nodes[i], self.nodes[j])
+            axis = list(self.graph.predecessors(edge[1])).index(edge[0])
+            joint = np.moveaxis(joints[edge[1]], (axis, -1), (0, 1))
+            attributes = self.graph.edges[edge]
+            known = "known" if attributes.get("compelled") else "reversible"
+            parts = [f"{edge[0]} -> {edge[1]}"]
+            if attributes.get("weight") is not None:
+                parts.append(f"weight {attributes['weight']:.2f}")
+            parts.append(known if pdag[j, i] else "compelled")
+            parts.append(f"strength {_strength(joint):.4f} nats")
+            if attributes.get("confidence") is not None:
+                parts.append(f"confidence {attributes['confidence']:.2f}")
+            lines.append(parts)
+        if not lines:
+            return "No edges: the nodes are independent."
+        names = max(len(parts[0]) for parts in lines)
+        return "\n".join("  ".join([parts[0].ljust(names), *parts[1:]]) for parts in lines)
+
+    def rename_nodes(self, mapping: Mapping[Hashable, Hashable]) -> CategoricalDAG:
+        """Return the same network with other names of nodes.
+
+        Parameters
+        ----------
+        mapping : mapping
+            Old name to new name. Nodes that are not in it keep theirs; two nodes may swap names.
+
+        Returns
+        -------
+        CategoricalDAG
+            Nodes, the axes of their tables and all attributes as they were.
+
+        Raises
+        ------
+        ValueError
+            If it is no mapping, there is no such node, a new name is None or not hashable, or two
+            nodes would have the same name.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> dag.rename_nodes({"N1": "hue"})
+        CategoricalDAG(sizes={'hue': 2, 'N2': 2}, edges=[('hue', 'N2')])
+        """
+        if not isinstance(mapping, Mapping):
+            raise ValueError(f"rename_nodes needs a mapping {{old: new}}; got {mapping!r}.")
+        check_names(self.nodes, mapping)
+        for old, new in mapping.items():
+            if new is None or not isinstance(new, Hashable):
+                raise ValueError(
+                    f"Node {old!r} cannot be called {new!r}; give a string, for example."
+                )
+        names = {node: mapping.get(node, node) for node in self.nodes}
+        owners: dict[Hashable, Hashable] = {}
+        for node, name in names.items():
+            if name in owners:
+                raise ValueError(
+                    f"Nodes {owners[name]!r} and {node!r} would both be called {name!r}."
+                )
+            owners[name] = node
+        graph = copy_graph(self.graph, names=names)
+        return type(self)(graph, {names[node]: table for node, table in self.cpts.items()})
+
+    def table(self, node: Hashable) -> pd.DataFrame:
+        """Return a node's table with labelled axes.
+
+        Parameters
+        ----------
+        node : hashable
+            A node.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One column per outcome, one row per combination of the parents' outcomes (a row without
+            a label where there are no parents). Labels are ``states``, or numbers.
+
+        Raises
+        ------
+        ValueError
+            If there is no such node.
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> dag.table("N2")
+        N2    0    1
+        N1
+        0   1.0  0.0
+        1   0.0  1.0
+        """
+        return _formats.labelled_table(self.graph, self.cpts, node)
+
+    def to_json(self) -> str:
+        """Write the network as JSON.
+
+        Returns
+        -------
+        str
+            Tables keep every bit. Attributes of nodes and edges are kept where they are strings,
+            numbers or booleans.
+
+        Raises
+        ------
+        ValueError
+            If a node's name is no string or an attribute cannot be written.
+        """
+        return _formats.to_json(self.graph, self.cpts)
+
+    @classmethod
+    def from_json(cls, text: str) -> CategoricalDAG:
+        """Read a network that `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            The file's text.
+
+        Returns
+        -------
+        CategoricalDAG
+            Equal to the one written.
+
+        Raises
+        ------
+        TypeError
+            If ``text`` is no str.
+        ValueError
+            If the text is no JSON, or fields are unknown, missing or wrong; the message names the
+            entry.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> CategoricalDAG.from_json(dag.to_json())
+        CategoricalDAG(sizes={'N1': 2, 'N2': 2}, edges=[('N1', 'N2')])
+        """
+        return cls(*_formats.from_json(text))
+
+    def to_graphml(self) -> str:
+        """Write the network as GraphML.
+
+        Returns
+        -------
+        str
+            Nodes carry ``size`` and, as JSON, ``states``, ``parents`` (the order of the table's
+            axes) and ``table``; other attributes of nodes and edges stand beside them.
+
+        Raises
+        ------
+        ValueError
+            If a node's name is no string or an attribute cannot be written.
+        """
+        return _formats.to_graphml(self.graph, self.cpts)
+
+    @classmethod
+    def from_graphml(cls, text: str) -> CategoricalDAG:
+        """Read a network that `to_graphml` wrote.
+
+        Parameters
+        ----------
+        text : str
+            The file's text.
+
+        Returns
+        -------
+        CategoricalDAG
+            Equal to the one written.
+
+        Raises
+        ------
+        TypeError
+            If ``text`` is no str.
+        ValueError
+            If the text is no GraphML of a directed graph, or a node's fields are missing or wrong;
+            the message names the node.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> CategoricalDAG.from_graphml(dag.to_graphml())
+        CategoricalDAG(sizes={'N1': 2, 'N2': 2}, edges=[('N1', 'N2')])
+        """
+        return cls(*_formats.from_graphml(text))
+
+    def to_dot(self) -> str:
+        """Write the graph (not the tables) in Graphviz's DOT language.
+
+        Returns
+        -------
+        str
+            Reversible edges are dashed; edges are labelled with their ``weight``, if they have one.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> print(dag.to_dot())
+        digraph {
+          "N1";
+          "N2";
+          "N1" -> "N2" [style=dashed];
+        }
+        """
+        return _formats.to_dot(self.graph, set(self.compelled_edges()))
+
+    def to_pgmpy(self) -> Any:
+        """Convert to pgmpy's ``DiscreteBayesianNetwork``.
+
+        Returns
+        -------
+        pgmpy.models.DiscreteBayesianNetwork
+            Names of outcomes are kept; outcomes without names are numbers.
+
+        Raises
+        ------
+        ImportError
+            If pgmpy is not installed.
+        """
+        return _formats.to_pgmpy(self.graph, self.cpts)
+
+    def to_bif(self) -> str:
+        """Write the network in the Bayesian interchange format.
+
+        Returns
+        -------
+        str
+            Outcomes without names are called 0, 1, ...; attributes are not written.
+
+        Raises
+        ------
+        ValueError
+            If a name of a node or an outcome is not one word of the format (no blanks, commas,
+            semicolons, bars, brackets or quotes).
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> print(CategoricalDAG.from_arrays([[0]], [[0.25, 0.75]]).to_bif())
+        network unknown {
+        }
+        variable N1 {
+          type discrete [ 2 ] { 0, 1 };
+        }
+        probability ( N1 ) {
+          table 0.25, 0.75;
+        }
+        <BLANKLINE>
+        """
+        return _bif.to_bif(self.graph, self.cpts)
+
+    @classmethod
+    def from_bif(cls, text: str) -> CategoricalDAG:
+        """Read a network in the Bayesian interchange format.
+
+        Parameters
+        ----------
+        text : str
+            The file's text. Comments and ``property`` entries are skipped; tables may be given by
+            ``table``, by rows, or by rows and a ``default``.
+
+        Returns
+        -------
+        CategoricalDAG
+            The names of outcomes are in ``states``.
+
+        Raises
+        ------
+        TypeError
+            If ``text`` is no str.
+        ValueError
+            If a word is unknown or missing, or a table is incomplete or wrong; the message names
+            the line, or the node and the entry. No table is made before its numbers have been
+            counted; ``default`` may fill 2**22 cells.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
+        >>> CategoricalDAG.from_bif(dag.to_bif()).states
+        {'N1': ('0', '1'), 'N2': ('0', '1')}
+        """
+        return cls(*_bif.from_bif(text))
+
+
+def _adjacency_matrix(graph: nx.DiGraph, nodes: list[Hashable]) -> NDArray[np.bool_]:
+    """Return a boolean adjacency matrix."""
+    return nx.to_numpy_array(graph, nodelist=nodes, weight=None, dtype=np.int8).astype(bool)
+
+
+def _strength(joint: NDArray[np.float64]) -> float:
+    """Return the information between the first two axes, given the others."""
+    rest = joint.sum(axis=(0, 1), keepdims=True)
+    expected = joint.sum(axis=0, keepdims=True) * joint.sum(axis=1, keepdims=True)
+    # Zero times anything is zero here: a cell of no mass contributes nothing.
+    ratio = np.divide(joint * rest, expected, out=np.ones_like(joint), where=joint > 0)
+    return max(float(xlogy(joint, ratio).sum()), 0.0)

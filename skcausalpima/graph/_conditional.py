@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from ._elimination import Factor, check_cells, eliminate
 from ._validation import check_names, check_outcomes
-
-if TYPE_CHECKING:
-    from ._categorical_dag import CategoricalDAG
 
 
 class ConditionalDistribution:
@@ -25,8 +22,10 @@ class ConditionalDistribution:
 
     Parameters
     ----------
-    dag : CategoricalDAG
-        The network.
+    graph : networkx.DiGraph
+        The network's graph, whose nodes have ``size`` and may have ``states``.
+    tables : mapping
+        Node to table.
     evidence : mapping
         Node to outcome.
 
@@ -56,18 +55,24 @@ class ConditionalDistribution:
     array([0., 1.])
     """
 
-    def __init__(self, dag: CategoricalDAG, evidence: Mapping[Hashable, int | str]) -> None:
-        sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
-        self._dag = dag
-        self.evidence = check_outcomes(sizes, dag.states, evidence, "condition")
-        self.nodes = [node for node in dag.nodes if node not in self.evidence]
+    def __init__(
+        self,
+        graph: nx.DiGraph,
+        tables: Mapping[Hashable, NDArray[np.float64]],
+        evidence: Mapping[Hashable, int | str],
+    ) -> None:
+        sizes = dict(graph.nodes(data="size"))
+        states = nx.get_node_attributes(graph, "states")
+        self._graph, self._tables = graph, tables
+        self.evidence = check_outcomes(sizes, states, evidence, "condition")
+        self.nodes = [node for node in graph if node not in self.evidence]
         self.sizes = tuple(sizes[node] for node in self.nodes)
         if not self.nodes:
             raise ValueError(
                 "condition fixes every node, so that none is left to have a distribution; use "
                 "log_prob for the probability of one outcome of all nodes."
             )
-        total, exponent = query(dag, [], self.evidence)
+        total, exponent = query(graph, tables, [], self.evidence)
         if total <= 0:
             raise ValueError(
                 f"condition on an event of probability zero: {self.evidence} cannot happen in this "
@@ -111,12 +116,15 @@ class ConditionalDistribution:
         ValueError
             If a name is unknown, in the evidence, or occurs twice.
         """
-        array, _ = query(self._dag, check_names(self.nodes, names), self.evidence)
+        array, _ = query(self._graph, self._tables, check_names(self.nodes, names), self.evidence)
         return array / array.sum()
 
 
 def query(
-    dag: CategoricalDAG, names: list[Hashable], evidence: Mapping[Hashable, int]
+    graph: nx.DiGraph,
+    tables: Mapping[Hashable, NDArray[np.float64]],
+    names: list[Hashable],
+    evidence: Mapping[Hashable, int],
 ) -> tuple[NDArray[np.float64], int]:
     """Return the probability of evidence together with every outcome of some nodes.
 
@@ -124,8 +132,10 @@ def query(
 
     Parameters
     ----------
-    dag : CategoricalDAG
-        The network.
+    graph : networkx.DiGraph
+        The network's graph, whose nodes have ``size``.
+    tables : mapping
+        Node to table.
     names : list of hashable
         Nodes of the result's axes.
     evidence : mapping
@@ -143,19 +153,19 @@ def query(
     ValueError
         If a table of more than 2**27 cells would be needed.
     """
-    sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
+    sizes = dict(graph.nodes(data="size"))
     check_cells(sizes[node] for node in names)
     relevant = {*names, *evidence}
     waiting = list(relevant)
     while waiting:
-        new = set(dag.graph.predecessors(waiting.pop())) - relevant
+        new = set(graph.predecessors(waiting.pop())) - relevant
         relevant |= new
         waiting += new
     factors = []
-    for child in dag.nodes:
+    for child in graph:
         if child in relevant:
-            family = (*dag.graph.predecessors(child), child)
+            family = (*graph.predecessors(child), child)
             index = tuple(evidence.get(node, slice(None)) for node in family)
             scope = tuple(node for node in family if node not in evidence)
-            factors.append(Factor(scope, np.asarray(dag.cpts[child][index])))
+            factors.append(Factor(scope, np.asarray(tables[child][index])))
     return eliminate(factors, names)

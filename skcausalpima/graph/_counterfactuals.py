@@ -1,4 +1,4 @@
-"""What if: outcomes under interventions, and counterfactual outcomes."""
+"""Counterfactual outcomes: the noise behind what was meets other rows of the tables."""
 
 from __future__ import annotations
 
@@ -6,109 +6,32 @@ from collections.abc import Hashable, Mapping
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
-
-from ._categorical_dag import CategoricalDAG
-from ._validation import check_outcomes, check_samples
-
-
-def interventional_outcomes(
-    dag: CategoricalDAG,
-    interventions: Mapping[Hashable, int | str],
-    n_samples: int,
-    random_state: int | np.random.RandomState | None = None,
-) -> NDArray[np.int64]:
-    """Draw the outcomes of all nodes after some of them, or all, were set from outside.
-
-    Parameters
-    ----------
-    dag : CategoricalDAG
-        The network.
-    interventions : mapping
-        Node to outcome.
-    n_samples : int
-        How many.
-    random_state : int, RandomState instance or None, default=None
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int of shape (n_samples, n_nodes)
-        Columns in the order of ``dag.nodes``.
-
-    Raises
-    ------
-    ValueError
-        If a node or an outcome does not exist.
-    """
-    sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
-    outcomes = check_outcomes(sizes, dag.states, interventions, "intervene")
-    if len(outcomes) < len(dag.nodes):
-        return dag.do(outcomes).sample(n_samples, random_state)
-    # One cell of the grid: no distribution for `do`, but something that can be decoded.
-    return np.tile(np.array([outcomes[node] for node in dag.nodes]), (n_samples, 1))
+from numpy.typing import NDArray
 
 
 def counterfactual_outcomes(
-    dag: CategoricalDAG,
-    factual: ArrayLike,
-    interventions: Mapping[Hashable, int | str],
-    random_state: int | np.random.RandomState | None = None,
+    graph: nx.DiGraph,
+    tables: Mapping[Hashable, NDArray[np.float64]],
+    samples: NDArray[np.intp],
+    outcomes: Mapping[Hashable, int],
+    rng: np.random.RandomState,
 ) -> NDArray[np.int64]:
-    r"""Draw what the outcomes would have been, had some nodes been set, all else equal.
+    """Draw what would have been, had some nodes been set, from what was: Gumbel-max mechanisms.
 
-    The mechanism of every node is taken to be a Gumbel-max one (Oberst and Sontag, 2019): its
-    outcome is :math:`\arg\max_i (\log p_i + g_i)`, where p is the row of its table that the
-    parents choose, and the Gumbel noise g belongs to the sample. The noise is drawn given that it
-    led to the factual outcomes, and then meets the rows that the new outcomes of the parents
-    choose. A node keeps its outcome where its row stays the same; non-descendants always do.
-
-    Parameters
-    ----------
-    dag : CategoricalDAG
-        The network.
-    factual : array-like of int of shape (n_samples, n_nodes)
-        What was. Columns in the order of ``dag.nodes``.
-    interventions : mapping
-        Node to the outcome that it is set to.
-    random_state : int, RandomState instance or None, default=None
-        Source of randomness. The same number of draws is used up by every sample, whatever is
-        set: the first rows stay the same if more rows follow, and different interventions with
-        one seed meet the same noise.
-
-    Returns
-    -------
-    ndarray of int of shape (n_samples, n_nodes)
-        What would have been.
-
-    Raises
-    ------
-    ValueError
-        If a node or an outcome does not exist, or a sample's factual outcomes cannot happen.
+    ``samples`` of shape (n_samples, n_nodes) can happen; ``outcomes`` says what is set to what.
     """
-    samples = check_samples(dag.nodes, dag.sizes, factual)
-    sizes = dict(zip(dag.nodes, dag.sizes, strict=True))
-    outcomes = check_outcomes(sizes, dag.states, interventions, "counterfactual")
-    impossible = np.flatnonzero(np.isneginf(dag.log_prob(samples)))
-    if len(impossible):
-        seen = dict(zip(dag.nodes, samples[impossible[0]].tolist(), strict=True))
-        raise ValueError(
-            f"Sample {impossible[0]} has outcomes of probability zero, {seen}: what cannot have "
-            "happened has no counterfactual."
-        )
-    rng = check_random_state(random_state)
-    noise = rng.standard_exponential((*samples.shape, 1 + max(dag.sizes)))
+    sizes = dict(graph.nodes(data="size"))
+    noise = rng.standard_exponential((*samples.shape, 1 + max(sizes.values())))
     log_noise = np.log(np.maximum(noise, np.finfo(noise.dtype).tiny))
     result = samples.astype(np.int64)
-    column = {node: index for index, node in enumerate(dag.nodes)}
-    for node in nx.topological_sort(dag.graph):
+    column = {node: index for index, node in enumerate(graph)}
+    for node in nx.topological_sort(graph):
         k, n_draws = column[node], 1 + sizes[node]
         if node in outcomes:
             result[:, k] = outcomes[node]
             continue
-        parents = [column[parent] for parent in dag.graph.predecessors(node)]
-        old_rows, new_rows = (dag.cpts[node][tuple(x[:, parents].T)] for x in (samples, result))
+        parents = [column[parent] for parent in graph.predecessors(node)]
+        old_rows, new_rows = (tables[node][tuple(x[:, parents].T)] for x in (samples, result))
         if parents:  # the rows of a root cannot change
             result[:, k] = _same_noise(old_rows, new_rows, samples[:, k], log_noise[:, k, :n_draws])
     return result

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
 
 import networkx as nx
 import numpy as np
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from ._conditional import query
 
-if TYPE_CHECKING:
-    from ._categorical_dag import CategoricalDAG
 
-
-def family_joints(dag: CategoricalDAG) -> dict[Hashable, NDArray[np.float64]]:
+def family_joints(
+    graph: nx.DiGraph, tables: Mapping[Hashable, NDArray[np.float64]]
+) -> dict[Hashable, NDArray[np.float64]]:
     """Return the joint distribution of each node and its parents.
 
     Parents come first. Where the parents of a node stand together in a family before it, as in
@@ -23,8 +21,10 @@ def family_joints(dag: CategoricalDAG) -> dict[Hashable, NDArray[np.float64]]:
 
     Parameters
     ----------
-    dag : CategoricalDAG
-        The network.
+    graph : networkx.DiGraph
+        The network's graph, whose nodes have ``size``.
+    tables : mapping
+        Node to table.
 
     Returns
     -------
@@ -41,26 +41,26 @@ def family_joints(dag: CategoricalDAG) -> dict[Hashable, NDArray[np.float64]]:
     >>> from skcausalpima.graph import CategoricalDAG
     >>> from skcausalpima.graph._families import family_joints
     >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
-    >>> family_joints(dag)["N2"]
+    >>> family_joints(dag.graph, dag.cpts)["N2"]
     array([[0.5, 0. ],
            [0. , 0.5]])
     """
     joints: dict[Hashable, NDArray[np.float64]] = {}
-    families = {node: (*dag.graph.predecessors(node), node) for node in dag.nodes}
-    for node in nx.topological_sort(dag.graph):
+    families = {node: (*graph.predecessors(node), node) for node in graph}
+    for node in nx.topological_sort(graph):
         *parents, _ = families[node]
-        source = _family_with(dag, families, joints, parents)
+        source = _family_with(graph, families, joints, parents)
         if source is None:
-            array, exponent = query(dag, parents, {})
+            array, exponent = query(graph, tables, parents, {})
             prior = np.ldexp(array, exponent)
         else:
             prior = _summed(joints[source], families[source], parents)
-        joints[node] = prior[..., None] * dag.cpts[node]
+        joints[node] = prior[..., None] * tables[node]
     return joints
 
 
 def _family_with(
-    dag: CategoricalDAG,
+    graph: nx.DiGraph,
     families: dict[Hashable, tuple[Hashable, ...]],
     joints: dict[Hashable, NDArray[np.float64]],
     parents: list[Hashable],
@@ -68,7 +68,7 @@ def _family_with(
     """Return a node whose family is known and holds all the parents, if there is one."""
     if not parents:
         return None
-    for node in (*parents, *dag.graph.successors(parents[0])):
+    for node in (*parents, *graph.successors(parents[0])):
         if node in joints and set(parents).issubset(families[node]):
             return node
     return None

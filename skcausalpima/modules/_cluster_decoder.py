@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from ..functional import isotropic_log_likelihood
 from ._batch import Likelihood
 from ._convolutions import ConvDecoder
+from ._decoder_protocol import Decoder
 from ._decoders import MLPDecoder
 
 #: Samples whose means under all components are in memory at once where no gradient is needed.
 BLOCK_ROWS = 512
 
 
-class ClusterDecoder(nn.Module):
+class ClusterDecoder(Decoder):
     r"""Decode under each component: :math:`p(x_m | z, c) = N(D_c(z), \hat\sigma^2_c I)`.
 
     All layers but the last, and the linear path, are shared between components; the last ones have
@@ -38,6 +39,8 @@ class ClusterDecoder(nn.Module):
     >>> decoder(z).shape, decoder.likelihood(x, z).log_likelihoods.shape
     (torch.Size([4, 3, 5]), torch.Size([3, 4]))
     """
+
+    has_likelihood = depends_on_cluster = True
 
     def __init__(self, decoder: MLPDecoder | ConvDecoder, n_components: int) -> None:
         super().__init__()
@@ -101,13 +104,30 @@ class ClusterDecoder(nn.Module):
         log_variances = self.log_variances[:, None]
         return Likelihood(isotropic_log_likelihood(errors, x.shape[1], log_variances), errors)
 
-    def deviations(self, components: Tensor) -> Tensor:
+    @torch.no_grad()
+    def set_variances(self, variances: Tensor, known: Tensor) -> None:
+        """Set the variances of components.
+
+        Parameters
+        ----------
+        variances : Tensor of shape (n_components,)
+            Of scaled data.
+        known : Tensor of bool of shape (n_components,)
+            The others keep theirs.
+        """
+        self.log_variances.copy_(torch.where(known, variances.log(), self.log_variances))
+
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
         """Return the standard deviation of each sample's elements.
 
         Parameters
         ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space; they do not matter.
         components : Tensor of int of shape (n_samples,)
             Components.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
 
         Returns
         -------

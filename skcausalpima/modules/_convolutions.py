@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ._decoder_protocol import Decoder
 from ._decoders import repeated
 from ._encoders import drawn, unset
 
@@ -162,7 +163,7 @@ def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> nn.Module:
     return unset(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
 
 
-class ConvDecoder(nn.Module):
+class ConvDecoder(Decoder):
     r"""Decode curves or images by a linear layer and three transposed convolutions.
 
     Kernels of size 3 and rectified linear units, as in Appendix B.2, from a quarter of the
@@ -232,7 +233,9 @@ class ConvDecoder(nn.Module):
         self.log_variance = None
 
     @torch.no_grad()
-    def start_linear(self, weight: Tensor, bias: Tensor) -> None:
+    def start_linear(
+        self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
+    ) -> None:
         """Start as a linear decoder; the convolutions begin with no say.
 
         Parameters
@@ -241,7 +244,11 @@ class ConvDecoder(nn.Module):
             The linear map.
         bias : Tensor of shape (width,)
             Offset.
+        log_variances : Tensor of shape (width,), default=None
+            Where the second output starts, if there is one.
         """
+        if self.log_variance is not None:
+            self.start_variances(log_variances)
         if self.linear is None:
             return
         nn.init.zeros_(self.convolutions[-1].weight)

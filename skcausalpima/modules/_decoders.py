@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ._decoder_protocol import Decoder
 from ._encoders import layer_sizes, multilayer_perceptron, unset
 
 
@@ -22,7 +23,7 @@ def repeated(layer: nn.Linear, n_copies: int) -> nn.Linear:
     return result
 
 
-class MLPDecoder(nn.Module):
+class MLPDecoder(Decoder):
     """Decode a modality by a linear map plus a multilayer perceptron.
 
     Parameters
@@ -67,7 +68,9 @@ class MLPDecoder(nn.Module):
         self.log_variance = None
 
     @torch.no_grad()
-    def start_linear(self, weight: Tensor, bias: Tensor) -> None:
+    def start_linear(
+        self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
+    ) -> None:
         """Start as a linear decoder; the network begins with no say.
 
         Parameters
@@ -76,11 +79,15 @@ class MLPDecoder(nn.Module):
             The linear map.
         bias : Tensor of shape (width,)
             Offset.
+        log_variances : Tensor of shape (width,), default=None
+            Where the second output starts, if there is one.
         """
         last = self.network[-1]
         nn.init.zeros_(last.weight)
         last.bias.copy_(bias)
         self.linear.weight.copy_(weight)
+        if self.log_variance is not None:
+            self.start_variances(log_variances)
 
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""

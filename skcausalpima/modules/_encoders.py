@@ -77,7 +77,7 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.modules import multilayer_perceptron
+    >>> from skcausalpima.modules._encoders import multilayer_perceptron
     >>> len(multilayer_perceptron([4, 3, 2], torch.Generator()))
     3
     """
@@ -194,7 +194,7 @@ def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, widt
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.modules import encode_observed
+    >>> from skcausalpima.modules._encoders import encode_observed
     >>> encoder = torch.nn.BatchNorm1d(1, affine=False, eps=1e-12)
     >>> x, observed = torch.tensor([[3.0], [0.0], [5.0]]), torch.tensor([True, False, True])
     >>> encode_observed(encoder, x, observed, 1).flatten()

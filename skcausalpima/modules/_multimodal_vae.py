@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,22 +10,19 @@ from torch import Tensor, nn
 from ..functional import (
     DiagonalGaussian,
     entropy,
-    isotropic_log_likelihood,
     mixture_log_evidence,
     mixture_terms,
     product_of_experts,
     rsample,
 )
 from ..functional import log_responsibilities as _log_responsibilities
-from ._batch import Batch, BoundWithErrors, Likelihood
-from ._cluster_decoder import ClusterDecoder
-from ._decoder_likelihoods import OWN_LIKELIHOOD, own_likelihoods
+from ._batch import Batch, BoundWithErrors
 from ._encoders import MAX_ABS_LOG_VAR, encode_observed
-from ._experts.cluster import ClusterExpert
+from ._observation_model import ObservationModel
 from ._prior import CausalPrior, weights_of_regimes
 
 
-class MultimodalVAE(nn.Module):
+class MultimodalVAE(ObservationModel):
     r"""Variational autoencoder of several modalities with a causal mixture prior.
 
     Parameters
@@ -35,7 +31,7 @@ class MultimodalVAE(nn.Module):
         Per modality a module from (n_samples, \*shape) to (n_samples, 2 * latent_dim).
     decoders : sequence of torch.nn.Module
         Per modality a module from (n_samples, latent_dim) to (n_samples, \*shape), or one with a
-        likelihood of its own, see :func:`own_likelihoods`.
+        likelihood of its own, see :meth:`own_likelihoods`.
     prior : CausalPrior
         The prior.
     shapes : sequence of tuple of int
@@ -59,16 +55,11 @@ class MultimodalVAE(nn.Module):
         prior_expert: bool = True,
         sampled_responsibilities: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(decoders, shapes, modality_weights)
         self.encoders = nn.ModuleList(encoders)
-        self.decoders = nn.ModuleList(decoders)
         self.prior = prior
-        self.shapes = [tuple(shape) for shape in shapes]
-        self.widths = [math.prod(shape) for shape in shapes]
         self.prior_expert = prior_expert
         self.sampled_responsibilities = sampled_responsibilities
-        self.register_buffer("modality_weights", modality_weights)
-        self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
 
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
@@ -109,155 +100,11 @@ class MultimodalVAE(nn.Module):
         list of Tensor
             Per modality a tensor of shape (n_samples, width).
         """
-        kinds = (ClusterExpert, ClusterDecoder)
-        if components is None and self._rows_without(*kinds) != slice(None):
-            components = self.log_responsibilities(None, z).argmax(dim=0)
-        return [
-            decoder.decode(z, components) if isinstance(decoder, kinds) else decoder(z).flatten(1)
-            for decoder in self.decoders
-        ]
-
-    def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
-        """Return the squared errors of what is decoded from latent points, summed over elements.
-
-        Parameters
-        ----------
-        batch : Batch
-            Samples.
-        z : Tensor of shape (n_samples, latent_dim)
-            Latent points, one per sample.
-
-        Returns
-        -------
-        Tensor of shape (n_modalities, n_samples)
-            Zero where a modality is missing, or its decoder has a likelihood of its own.
-        """
-        rows = [
-            z.new_zeros(len(z))
-            if isinstance(decoder, OWN_LIKELIHOOD)
-            else nn.functional.mse_loss(decoder(z).flatten(1), x, reduction="none").sum(dim=1)
-            for x, decoder in zip(batch.arrays, self.decoders, strict=True)
-        ]
-        errors = torch.stack(rows)
-        return errors if batch.observed is None else errors * batch.observed
-
-    def log_likelihoods(self, squared_errors: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Return the log-likelihood of every modality (Eq. 26).
-
-        Parameters
-        ----------
-        squared_errors : Tensor of shape (n_modalities, n_samples)
-            From :meth:`squared_errors`.
-        observed : Tensor of shape (n_modalities, n_samples), default=None
-            Which modalities count; a number in [0, 1] where errors are averages over samples.
-
-        Returns
-        -------
-        Tensor of shape (n_modalities, n_samples)
-            In nats; zero where a modality is missing, or its decoder has its own likelihood.
-        """
-        log_variances = self.log_variances[:, None]
-        rows, widths = self._rows_without(*OWN_LIKELIHOOD), torch.zeros_like(log_variances)
-        widths[rows] = widths.new_tensor(self.widths)[rows, None]
-        if observed is not None:
-            widths = widths * observed  # a missing modality has no elements, and no error
-        return isotropic_log_likelihood(squared_errors, widths, log_variances)
-
-    def error_weights(self) -> Tensor:
-        r"""Return the factor of half the squared error of each modality in training.
-
-        :math:`w_m / s_m^2`, or where modalities are balanced :math:`\bar D / (D_m \bar s^2)`, with
-        the mean width and the mean decoder variance: every modality's mean squared error counts
-        alike, however wide or noisy it is.
-
-        Returns
-        -------
-        Tensor of shape (n_modalities,)
-            Nonnegative factors.
-        """
-        if self.modality_weights is not None:
-            return self.modality_weights * torch.exp(-self.log_variances)
-        widths, rows = self.log_variances.new_tensor(self.widths), self._rows_without(ClusterExpert)
-        factors = torch.zeros_like(widths)
-        mean_variance = self.log_variances[rows].exp().mean()
-        factors[rows] = widths[rows].mean() / (widths[rows] * mean_variance)
-        return factors
-
-    def training_log_likelihood(
-        self, squared_errors: Tensor, observed: Tensor | None = None
-    ) -> Tensor:
-        """Return the log-likelihood that training maximises (Eq. 26, weighted or balanced).
-
-        Balanced modalities count as isotropic observations of the mean width and of one variance,
-        the mean of the decoder variances.
-
-        Parameters
-        ----------
-        squared_errors : Tensor of shape (n_modalities, n_samples)
-            From :meth:`squared_errors`.
-        observed : Tensor of shape (n_modalities, n_samples), default=None
-            See :meth:`log_likelihoods`.
-
-        Returns
-        -------
-        Tensor of shape (n_samples,)
-            In nats.
-        """
-        if self.modality_weights is not None:
-            return self.modality_weights @ self.log_likelihoods(squared_errors, observed)
-        rows, decoded = self._rows_without(*OWN_LIKELIHOOD), self._rows_without(ClusterExpert)
-        if rows == []:
-            return squared_errors.sum(dim=0)  # zero: all decoders have their own likelihoods
-        widths, variances = self.log_variances.new_tensor(self.widths), self.log_variances.exp()
-        mean_width, log_variance = widths[decoded].mean(), variances[decoded].mean().log()
-        errors = squared_errors[rows] * (mean_width / widths[rows, None])
-        if observed is not None:
-            mean_width = mean_width * observed[rows]
-        return isotropic_log_likelihood(errors, mean_width, log_variance).sum(dim=0)
-
-    def likelihood_weight(self, m: int) -> Tensor | float:
-        r"""Return the factor in training of the likelihood that a decoder has for its own.
-
-        Where modalities are balanced, it is such that a squared error of the mean variance counts
-        as in every other modality. Experts per cluster ask nothing of the latent point, and count
-        in full.
-
-        Parameters
-        ----------
-        m : int
-            Number of the modality.
-
-        Returns
-        -------
-        Tensor of shape () or float
-            Nonnegative.
-        """
-        if self.modality_weights is not None:
-            return self.modality_weights[m]
-        if isinstance(self.decoders[m], ClusterExpert):
-            return 1.0
-        return self.error_weights()[m] * self.log_variances[m].exp()
-
-    def _rows_without(self, *kinds: type) -> slice | list[int]:
-        """Return the numbers of the modalities whose decoders are of other kinds."""
-        rows = [m for m, d in enumerate(self.decoders) if not isinstance(d, kinds)]
-        return rows if len(rows) < len(self.decoders) else slice(None)
-
-    def evidence(self, likelihoods: Mapping[int, Likelihood]) -> Tensor | float:
-        """Return what decoders with likelihoods of their own say about the cells in training.
-
-        Parameters
-        ----------
-        likelihoods : mapping of int to Likelihood
-            From :func:`own_likelihoods`.
-
-        Returns
-        -------
-        Tensor of shape (n_components or 1, n_samples), or 0.0 if there are none
-            To be added to the expected log-densities of the cells.
-        """
-        parts = (self.likelihood_weight(m) * own[0] for m, own in likelihoods.items())
-        return sum(parts, start=0.0)
+        if components is None:
+            components = z.new_zeros(len(z), dtype=torch.int64)
+            if any(decoder.depends_on_cluster for decoder in self.decoders):
+                components = self.log_responsibilities(None, z).argmax(dim=0)
+        return [decoder.decode(z, components) for decoder in self.decoders]
 
     def log_responsibilities(
         self,
@@ -356,7 +203,7 @@ class MultimodalVAE(nn.Module):
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
         log_weights = self.log_weights(batch.regimes, score_noise)
-        evidence = self.evidence(own_likelihoods(self.decoders, batch, z))
+        evidence = self.evidence(self.own_likelihoods(batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
@@ -388,7 +235,7 @@ class MultimodalVAE(nn.Module):
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
-        evidence = self.evidence(own_likelihoods(self.decoders, batch, z))
+        evidence = self.evidence(self.own_likelihoods(batch, z))
         reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
         if kl_weight == 0.0:
             return reconstruction

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .._structure.settings import PRIOR_COUNT
 from ..functional import (
     DiagonalGaussian,
     PreparedComponents,
@@ -22,6 +23,7 @@ from ..functional import (
     prepare_components,
     set_nodes,
     table_logits_to_probabilities,
+    tables_from_counts,
     topological_ranks,
 )
 
@@ -261,6 +263,42 @@ class CausalPrior(nn.Module):
         for logits, table in zip(self.table_logits, tables, strict=True):
             logits.copy_(table.log())
 
+    def node_counts(self, counts: Tensor) -> list[Tensor]:
+        """Return for every node the counts of the samples in which it was not set from outside.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (n_regimes, n_components)
+            Expected counts.
+
+        Returns
+        -------
+        list of Tensor of shape (C_1, ..., C_L)
+            Over the grid.
+        """
+        return node_counts(counts, self.node_sizes, self.regimes)
+
+    def family_tables(self, counts: Tensor, adjacency: Tensor) -> list[Tensor]:
+        """Return the tables of a DAG in closed form, smoothed by the prior count.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (n_regimes, n_components)
+            Expected counts; a node's table is learned where it was not set.
+        adjacency : Tensor of shape (n_nodes, n_nodes)
+            True where k -> l.
+
+        Returns
+        -------
+        list of Tensor
+            Per node a table that broadcasts to the grid.
+        """
+        pseudo_count = PRIOR_COUNT / counts.shape[1]
+        return [
+            tables_from_counts(grid.double() + pseudo_count, adjacency)[node]
+            for node, grid in enumerate(self.node_counts(counts))
+        ]
+
     def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
         """Return every component's expected log-density (Eq. 34, 35).
 
@@ -294,6 +332,20 @@ class CausalPrior(nn.Module):
             yield
         finally:
             self._prepared = None
+
+
+def node_counts(
+    counts: Tensor, node_sizes: Sequence[int], regimes: Sequence[tuple[int, ...]]
+) -> list[Tensor]:
+    """Return for every node the counts, over the grid, of the samples in which it was not set.
+
+    ``counts`` has shape (n_regimes, n_components); ``regimes`` says which nodes were set in each.
+    """
+    grids = []
+    for node in range(len(node_sizes)):
+        free = torch.tensor([node not in nodes for nodes in regimes], device=counts.device)
+        grids.append(counts[free].sum(dim=0).reshape(tuple(node_sizes)))
+    return grids
 
 
 def weights_of_regimes(table: Tensor, regimes: Tensor | None) -> Tensor:

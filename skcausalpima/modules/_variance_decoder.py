@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood
 from ._batch import Likelihood
-from ._convolutions import ConvDecoder
-from ._decoders import MLPDecoder
+from ._decoder_protocol import Decoder, as_decoder
 from ._encoders import MAX_ABS_LOG_VAR
 
 #: Smallest log-variance that a decoder predicts: a hundredth of the deviation of scaled data. With
@@ -17,7 +16,7 @@ from ._encoders import MAX_ABS_LOG_VAR
 MIN_LOG_VARIANCE = math.log(1e-4)
 
 
-class VarianceDecoder(nn.Module):
+class VarianceDecoder(Decoder):
     r"""Decode means and log-variances: :math:`p(x_m | z) = N(\mu(z), \mathrm{diag}(s^2(z)))`.
 
     Parameters
@@ -33,17 +32,21 @@ class VarianceDecoder(nn.Module):
     >>> from skcausalpima.modules import MLPDecoder, VarianceDecoder
     >>> decoder = VarianceDecoder(MLPDecoder((5,), 2, (8,), torch.Generator()))
     >>> z = torch.zeros(3, 2)
-    >>> decoder(z).shape, decoder.deviations(z)[0].tolist()
-    (torch.Size([3, 5]), [1.0, 1.0, 1.0, 1.0, 1.0])
+    >>> mean, log_variance = decoder.moments(z)
+    >>> mean.shape, log_variance[0].tolist()
+    (torch.Size([3, 5]), [0.0, 0.0, 0.0, 0.0, 0.0])
     """
+
+    has_likelihood = predicts_variances = True
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        if isinstance(network, MLPDecoder | ConvDecoder):
-            network.add_variances()
+        as_decoder(network).add_variances()
 
-    def start_linear(self, weight: Tensor, bias: Tensor, log_variances: Tensor) -> None:
+    def start_linear(
+        self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
+    ) -> None:
         """Start as a linear decoder with its residual variances, where the network can.
 
         Parameters
@@ -55,9 +58,7 @@ class VarianceDecoder(nn.Module):
         log_variances : Tensor of shape (width,)
             One per element.
         """
-        if isinstance(self.network, MLPDecoder | ConvDecoder):
-            self.network.start_linear(weight, bias)
-            self.network.start_variances(log_variances)
+        as_decoder(self.network).start_linear(weight, bias, log_variances)
 
     def forward(self, z: Tensor) -> Tensor:
         r"""Return the decoded means.
@@ -111,13 +112,17 @@ class VarianceDecoder(nn.Module):
         values = isotropic_log_likelihood(squares, 1, log_variance)
         return Likelihood(values.sum(dim=1)[None], squares.sum(dim=1)[None])
 
-    def deviations(self, z: Tensor) -> Tensor:
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
         """Return the standard deviation of every element.
 
         Parameters
         ----------
         z : Tensor of shape (n_samples, latent_dim)
             Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components, which do not matter.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
 
         Returns
         -------

@@ -225,7 +225,11 @@ def test_predicted_deviations_are_those_of_the_generator():
     inner = model._model()
     z = torch.as_tensor(model.transform(table)).to(inner.prior.means)
     with torch.no_grad():
-        found = inner.decoders[0].deviations(z).numpy() * model._scaler.factor
+        components = torch.zeros(len(z), dtype=torch.int64)
+        found = (
+            inner.decoders[0].deviations(z, components, inner.log_variances[0]).numpy()
+            * model._scaler.factor
+        )
     for group in np.unique(truth[:, 0]):
         rows = truth[:, 0] == group
         assert_allclose(np.sqrt(np.square(found[rows]).mean(axis=0)), truth[rows][0], rtol=0.15)

@@ -18,10 +18,10 @@ from skcausalpima.functional import (
     curve_squared_errors,
     curve_statistics,
     fit_curves,
-    normal_equations,
     projected_squared_errors,
     scattered_log_likelihood,
 )
+from skcausalpima.functional._curve_fit import normal_equations
 
 X = torch.linspace(0.0, 3.0, 25).double()
 

@@ -12,7 +12,6 @@ from scipy.linalg import sqrtm
 
 from skcausalpima._inference.transport import swap_states, transport_maps
 from skcausalpima.graph import CategoricalDAG
-from skcausalpima.graph._counterfactuals import counterfactual_outcomes, interventional_outcomes
 
 FALSE_ALARMS = 1e-6  # of every single chi-square test
 
@@ -73,10 +72,10 @@ def every_intervention(dag):
 def test_setting_what_was_changes_nothing(zeros):
     dag = make_dag(0, zeros=zeros)
     factual = dag.sample(3000, 0)
-    assert_array_equal(counterfactual_outcomes(dag, factual, {}, 1), factual)
+    assert_array_equal(dag.counterfactual(factual, {}, 1), factual)
     for node, outcome in every_intervention(dag):
         rows = factual[factual[:, dag.nodes.index(node)] == outcome]
-        result = counterfactual_outcomes(dag, rows, {node: outcome}, 1)
+        result = dag.counterfactual(rows, {node: outcome}, 1)
         assert result.dtype == np.int64
         assert_array_equal(result, rows)
 
@@ -92,7 +91,7 @@ def test_not_even_where_losers_arrive_with_the_winner():
     factual = dag.sample(3000, 0)
     for node, outcome in every_intervention(dag):
         rows = factual[factual[:, dag.nodes.index(node)] == outcome]
-        assert_array_equal(counterfactual_outcomes(dag, rows, {node: outcome}, Ties()), rows)
+        assert_array_equal(dag.counterfactual(rows, {node: outcome}, Ties()), rows)
 
 
 @pytest.mark.parametrize("zeros", [False, True])
@@ -102,7 +101,7 @@ def test_over_the_population_they_are_interventional(seed, zeros):
     dag = make_dag(seed, zeros=zeros)
     factual = dag.sample(20_000, 10)
     for node, outcome in every_intervention(dag):
-        result = counterfactual_outcomes(dag, factual, {node: outcome}, 11)
+        result = dag.counterfactual(factual, {node: outcome}, 11)
         expected = dag.do({node: outcome}).joint()
         assert chi_square(count_cells(result, dag.sizes), expected) > FALSE_ALARMS
 
@@ -111,10 +110,10 @@ def test_two_set_nodes_and_all():
     dag = make_dag(1)
     factual = dag.sample(20_000, 10)
     both = {"n0": 1, "n2": 0}
-    result = counterfactual_outcomes(dag, factual, both, 0)
+    result = dag.counterfactual(factual, both, 0)
     assert chi_square(count_cells(result, dag.sizes), dag.do(both).joint()) > FALSE_ALARMS
     everything = {"n0": 1, "n1": 2, "n2": 0, "n3": 3}
-    result = counterfactual_outcomes(dag, factual[:4], everything, 0)
+    result = dag.counterfactual(factual[:4], everything, 0)
     assert_array_equal(result, [[1, 2, 0, 3]] * 4)
 
 
@@ -127,7 +126,7 @@ def test_binary_outcomes_have_a_closed_form(old, new):
     dag = two_nodes([0.5, 0.5], [[1 - old, old], [1 - new, new]])
     for start, p, q in ((1, old, new), (0, 1 - old, 1 - new)):
         factual = np.tile([0, start], (40_000, 1))
-        stays = counterfactual_outcomes(dag, factual, {"N1": 1}, 3)[:, 1] == start
+        stays = dag.counterfactual(factual, {"N1": 1}, 3)[:, 1] == start
         expected = min(1.0, q / p)
         error = np.sqrt(expected * (1 - expected) / len(stays))
         assert abs(stays.mean() - expected) <= 5 * error
@@ -143,7 +142,7 @@ def test_posterior_noise_agrees_with_rejection(winner):
     oracle = np.bincount((np.log(new) + kept).argmax(axis=1), minlength=4)
     dag = two_nodes([0.5, 0.5], [old, new])
     factual = np.tile([0, winner], (len(kept), 1))
-    result = counterfactual_outcomes(dag, factual, {"N1": 1}, 6)[:, 1]
+    result = dag.counterfactual(factual, {"N1": 1}, 6)[:, 1]
     table = np.stack([oracle, np.bincount(result, minlength=4)])
     assert stats.chi2_contingency(table[:, table.sum(axis=0) > 10]).pvalue > FALSE_ALARMS
 
@@ -154,7 +153,7 @@ def test_stability():
     factual = dag.sample(5000, 0)
     changes = 0
     for node, outcome in every_intervention(dag):
-        result = counterfactual_outcomes(dag, factual, {node: outcome}, 1)
+        result = dag.counterfactual(factual, {node: outcome}, 1)
         for k, child in enumerate(dag.nodes):
             moved = (result[:, k] != factual[:, k]) & (child != node)
             columns = [dag.nodes.index(p) for p in dag.graph.predecessors(child)]
@@ -173,7 +172,7 @@ def test_only_descendants_change():
     dag = make_dag(0)
     factual = dag.sample(2000, 0)
     for node, outcome in every_intervention(dag):
-        result = counterfactual_outcomes(dag, factual, {node: outcome}, 1)
+        result = dag.counterfactual(factual, {node: outcome}, 1)
         fixed = [
             k for k, n in enumerate(dag.nodes) if n not in {node, *nx.descendants(dag.graph, node)}
         ]
@@ -187,18 +186,18 @@ def test_deterministic_mechanisms_are_followed():
     adjacency = [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
     dag = CategoricalDAG.from_arrays(adjacency, [[0.5, 0.5], [0.5, 0.5], xor])
     factual = dag.sample(500, 0)
-    result = counterfactual_outcomes(dag, factual, {"N1": 1}, 1)
+    result = dag.counterfactual(factual, {"N1": 1}, 1)
     assert_array_equal(result[:, 2], 1 ^ factual[:, 1])
 
 
 def test_draws_are_seeded_and_those_of_first_rows_stay():
     dag = make_dag(0)
     factual = dag.sample(500, 0)
-    result = counterfactual_outcomes(dag, factual, {"n1": 1}, 7)
-    assert_array_equal(result, counterfactual_outcomes(dag, factual, {"n1": 1}, 7))
-    assert_array_equal(result[:20], counterfactual_outcomes(dag, factual[:20], {"n1": 1}, 7))
-    assert (result != counterfactual_outcomes(dag, factual, {"n1": 1}, 8)).any()
-    assert counterfactual_outcomes(dag, factual[:0], {"n1": 1}, 7).shape == (0, 4)
+    result = dag.counterfactual(factual, {"n1": 1}, 7)
+    assert_array_equal(result, dag.counterfactual(factual, {"n1": 1}, 7))
+    assert_array_equal(result[:20], dag.counterfactual(factual[:20], {"n1": 1}, 7))
+    assert (result != dag.counterfactual(factual, {"n1": 1}, 8)).any()
+    assert dag.counterfactual(factual[:0], {"n1": 1}, 7).shape == (0, 4)
 
 
 def test_the_same_noise_meets_every_intervention():
@@ -208,8 +207,8 @@ def test_the_same_noise_meets_every_intervention():
     rows = [[0.7, 0.2, 0.1], [0.2, 0.3, 0.5]]
     dag = CategoricalDAG.from_arrays(chain, [[0.5, 0.5], copy, rows])
     factual = dag.sample(500, 0)
-    far = counterfactual_outcomes(dag, factual, {"N1": 1}, 3)
-    near = counterfactual_outcomes(dag, factual, {"N2": 1}, 3)
+    far = dag.counterfactual(factual, {"N1": 1}, 3)
+    near = dag.counterfactual(factual, {"N2": 1}, 3)
     assert_array_equal(far[:, 2], near[:, 2])
 
 
@@ -226,19 +225,19 @@ def test_the_same_noise_meets_every_intervention():
 def test_bad_input(factual, interventions, message):
     dag = two_nodes([0.5, 0.5], [[1.0, 0.0], [0.5, 0.5]])
     with pytest.raises(ValueError, match=message):
-        counterfactual_outcomes(dag, factual, interventions)
+        dag.counterfactual(factual, interventions)
 
 
-def test_interventional_outcomes():
+def test_outcomes_after_interventions():
     dag = make_dag(0)
-    samples = interventional_outcomes(dag, {"n3": 2}, 20_000, 0)
+    samples = dag.intervene({"n3": 2}, 20_000, 0)
     assert chi_square(count_cells(samples, dag.sizes), dag.do({"n3": 2}).joint()) > FALSE_ALARMS
     everything = {"n3": 3, "n1": 2, "n0": 1, "n2": 0}
-    assert_array_equal(interventional_outcomes(dag, everything, 2, 0), [[1, 2, 0, 3]] * 2)
+    assert_array_equal(dag.intervene(everything, 2, 0), [[1, 2, 0, 3]] * 2)
     with pytest.raises(ValueError, match="Node 'n1' has no outcome 3"):
-        interventional_outcomes(dag, everything | {"n1": 3}, 2, 0)
+        dag.intervene(everything | {"n1": 3}, 2, 0)
     with pytest.raises(ValueError, match="intervene needs a mapping"):
-        interventional_outcomes(dag, "n3", 2, 0)
+        dag.intervene("n3", 2, 0)
 
 
 # Moved states ----------------------------------------------------------------------------------

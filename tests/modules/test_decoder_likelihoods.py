@@ -22,7 +22,6 @@ from skcausalpima.modules import (
     MLPEncoder,
     MultimodalVAE,
     VarianceDecoder,
-    own_likelihoods,
 )
 
 N_CELLS = 6
@@ -93,7 +92,8 @@ def test_each_component_has_a_network_of_its_own(make):
         means.flatten(2)[range(7), components].detach(),
         atol=1e-12,
     )
-    assert_allclose(decoder.deviations(components)[:, 0], deviations[components])
+    found = decoder.deviations(z, components, torch.tensor(9.0))
+    assert_allclose(found[:, 0], deviations[components])
 
 
 @pytest.mark.parametrize("linear", [True, False])
@@ -119,7 +119,8 @@ def test_points_are_decoded_in_blocks():
 def test_variances_are_a_second_output(make):
     plain = scrambled(make())
     decoder = VarianceDecoder(make())
-    assert_allclose(decoder.deviations(points()).detach(), 1.0)
+    components, other = torch.zeros(7, dtype=torch.int64), torch.tensor(9.0)
+    assert_allclose(decoder.deviations(points(), components, other).detach(), 1.0)
     decoder.network.load_state_dict(plain.state_dict(), strict=False)
     assert_allclose(decoder(points()).detach(), plain(points()).detach())
     scrambled(decoder)
@@ -155,7 +156,8 @@ def test_extreme_log_variances_stay_finite(size, dtype):
     x = torch.full((7, 2), 1e3, dtype=dtype)
     decoder, z = VarianceDecoder(Extreme()), points().to(dtype)
     assert torch.isfinite(decoder.likelihood(x, z).log_likelihoods).all()
-    assert torch.isfinite(decoder.deviations(z)).all()
+    deviations = decoder.deviations(z, torch.zeros(7, dtype=torch.int64), torch.tensor(0.0))
+    assert torch.isfinite(deviations).all()
 
 
 @pytest.mark.parametrize("kind", ["cluster", "variance"])
@@ -262,7 +264,7 @@ def test_decoding_without_components_takes_the_most_probable(batch):
 
 def test_missing_samples_say_nothing(batch):
     decoders = [scrambled(ClusterDecoder(mlp(), N_CELLS)), VarianceDecoder(mlp((4,)))]
-    own = own_likelihoods(decoders, batch, points())
+    own = make_model(decoders).own_likelihoods(batch, points())
     for m, likelihood in own.items():
         unseen = torch.zeros(7, dtype=bool) if batch.observed is None else ~batch.observed[m]
         for part in likelihood:

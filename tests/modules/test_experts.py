@@ -12,17 +12,18 @@ from scipy.optimize import curve_fit
 
 from skcausalpima.modules import (
     Batch,
+    CausalPrior,
     ClusterExpert,
     ExpertDecoder,
     LawStart,
-    ParameterSpace,
+    MultimodalVAE,
     SampleExpert,
     exponential_decay,
     line,
-    own_likelihoods,
     piecewise_linear,
     shared_entries,
 )
+from skcausalpima.modules._experts.parameter_space import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf
@@ -250,7 +251,8 @@ def test_missing_samples_say_nothing():
     arrays = (torch.zeros(4, 3).double(), torch.ones(4, 12).double())
     observed = torch.tensor([[True] * 4, [True, False, True, False]])
     decoders = [torch.nn.Identity(), scaled_expert()]
-    parts = own_likelihoods(decoders, Batch(arrays, observed), arrays[0])
+    model = MultimodalVAE([], decoders, CausalPrior((3,), 3), [(3,), (12,)], None)
+    parts = model.own_likelihoods(Batch(arrays, observed), arrays[0])
     assert list(parts) == [1]
     assert_array_equal((parts[1].log_likelihoods == 0).all(dim=0), [False, True, False, True])
 

@@ -12,11 +12,11 @@ from skcausalpima.modules import (
     ClusterExpert,
     ExpertDecoder,
     LawError,
-    ParameterSpace,
     exponential_decay,
     line,
     piecewise_linear,
 )
+from skcausalpima.modules._experts.parameter_space import ParameterSpace
 
 X = np.linspace(0.0, 1.0, 12)
 INF = np.inf

@@ -28,11 +28,11 @@ from skcausalpima._persistence.plain_data import pack, unpack
 from skcausalpima._persistence.schema import FITTED, OPTIONAL
 from skcausalpima.modules import (
     ExpertDecoder,
-    ParameterSpace,
     exponential_decay,
     line,
     piecewise_linear,
 )
+from skcausalpima.modules._experts.parameter_space import ParameterSpace
 
 WIDTH = np.linspace(0.0, 1.0, 4)
 

@@ -1,6 +1,7 @@
 """The house rules that the source itself can be asked about."""
 
 import ast
+import re
 from pathlib import Path
 
 import networkx as nx
@@ -28,31 +29,24 @@ LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in room
 LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], "graph", "inspection"} - {"functional"}
 FACES = [path for path in FILES if path.name == "__init__.py"]
 PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
-# The docstrings of the one estimator are its reference; they do not count as its length.
-REFERENCE_FILES = {"_causal_pima.py"}
+# The docstrings of the estimator and of the network are their reference, not their length.
+REFERENCE_FILES = {"_causal_pima.py", "_categorical_dag.py"}
 
 
 def room_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported_modules(path, annotations=True):
+def imported_modules(path):
     """Return the dotted names that a file imports, those of the package in full."""
     package = ["skcausalpima", *path.relative_to(PACKAGE).parts[:-1]]
-    tree = ast.parse(path.read_text())
-    if not annotations:
-        tree.body = [node for node in tree.body if not is_for_annotations(node)]
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *([node.module] if node.module else [])]
             yield from (".".join([*module, alias.name]) for alias in node.names)
-
-
-def is_for_annotations(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def our_imports(path):
@@ -100,10 +94,29 @@ def test_a_file_imports_from_its_own_room_and_from_lower_layers(path):
     assert {room for room in our_imports(path) if LAYER_OF[room] >= here} == set()
 
 
-def test_files_that_run_do_not_import_each_other_in_circles():
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_private_files_of_public_rooms_are_imported_by_their_own_room_alone(path):
+    dotted = [name.split(".") for name in imported_modules(path)]
+    inside = [parts for parts in dotted if parts[0] == "skcausalpima" and len(parts) > 2]
+    foreign = [parts for parts in inside if parts[1] != room_of(path)]
+    assert [parts for parts in foreign if re.match("_[^_]", parts[2])] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_only_modules_ask_of_what_kind_a_decoder_is(path):
+    """Everywhere else it is asked what it says, see modules/_decoder_protocol."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    asked = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "isinstance"]
+    kinds = ("ClusterExpert", "SampleExpert", "ScaledLaw", "MLPDecoder", "ConvDecoder")
+    kinds += ("ClusterDecoder", "VarianceDecoder", "PlainDecoder")
+    if room_of(path) != "modules":
+        assert [text for text in asked if any(kind in text for kind in kinds)] == []
+
+
+def test_files_do_not_import_each_other_in_circles():
     found = nx.DiGraph()
     for path in FILES:
-        names = imported_modules(path, annotations=False)
+        names = imported_modules(path)
         targets = {file_of(name) for name in names} - {None, path}
         found.add_edges_from((relative_name(path), relative_name(target)) for target in targets)
     assert list(nx.simple_cycles(found)) == []

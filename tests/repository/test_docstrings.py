@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from numpydoc.validate import validate
 
+from skcausalpima import functional
+
 ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]
 MODULES = [
@@ -48,6 +50,14 @@ def test_functions_and_the_estimator_show_an_example(path):
     item = OBJECTS[path]
     if inspect.isfunction(item) or path.count(".") == 1:
         assert re.search(r"\n\s*Examples\n\s*-{8}\n\s*>>> ", item.__doc__)
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_the_paper_in_code_says_where_it_is_in_the_paper(name):
+    """Functions do; what they take and return need not."""
+    item = getattr(functional, name)
+    place = r"Eq\. \d|Algorithm \d|Section \d|Corollary [A-Z]"
+    assert inspect.isclass(item) or re.search(place, item.__doc__)
 
 
 def test_the_reference_lists_every_public_name():

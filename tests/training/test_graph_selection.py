@@ -15,8 +15,6 @@ from skcausalpima._structure.naming import name_nodes
 from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.settings import GraphSettings
 from skcausalpima._training.graph_selection import (
-    family_tables,
-    node_counts,
     refit_tables,
     settle_graph,
     told_apart,
@@ -97,7 +95,7 @@ def families_of(dag, own):
 @pytest.mark.parametrize("regimes", [REGIMES, [()], [(1,), (0, 1)]], ids=str)
 def test_node_counts_leave_out_the_regimes_in_which_the_node_was_set(regimes):
     counts = random_counts(len(regimes))
-    found = node_counts(counts, SIZES, regimes)
+    found = random_prior(regimes).node_counts(counts)
     for grid, expected in zip(found, own_counts(counts, regimes), strict=True):
         assert_allclose(grid, expected, rtol=1e-14)
 
@@ -108,7 +106,7 @@ def test_family_tables_of_all_graphs(regimes):
     counts, prior = random_counts(len(regimes)), random_prior(regimes)
     own = own_counts(counts, regimes)
     for dag in all_dags():
-        tables = family_tables(prior, counts, torch.as_tensor(dag))
+        tables = prior.family_tables(counts, torch.as_tensor(dag))
         for table, expected in zip(tables, families_of(dag, own), strict=True):
             assert_allclose(table.expand(SIZES), expected, rtol=1e-12)
     if regimes != REGIMES:

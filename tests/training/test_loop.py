@@ -12,12 +12,11 @@ from skcausalpima._inference.posterior import bounds, posterior_and_cells, score
 from skcausalpima._inference.sampling import drawn_data
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TrainingData
-from skcausalpima._training import graph_selection as _graph_learning
 from skcausalpima._training.block_update import BlockUpdate, data_pass, encode_all, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, pretrain, train
 from skcausalpima.functional import entropy, rsample
-from skcausalpima.modules import own_likelihoods
+from skcausalpima.modules import _prior
 
 NAMES = ("image", "curve")
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -408,12 +407,12 @@ def test_terms_add_up_where_nodes_were_set(known, sampled_responsibilities):
 @pytest.mark.parametrize("known", [False, True])
 def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known):
     """Tables are swapped, too, and how nodes were set (up to its prior of one sample)."""
-    monkeypatch.setattr(_graph_learning, "PRIOR_COUNT", 1e-9)
+    monkeypatch.setattr(_prior, "PRIOR_COUNT", 1e-9)
     model = make_model()
     data = intervene(make_data(), model, known)
     adjacency = torch.tensor([[False, True], [False, False]])
     counts = data_pass(model, data, seed(7), NAMES).counts
-    model.prior.fix_graph(adjacency, _graph_learning.family_tables(model.prior, counts, adjacency))
+    model.prior.fix_graph(adjacency, model.prior.family_tables(counts, adjacency))
     update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data), adjacency)
     bounds = []
     for _ in range(15):
@@ -476,7 +475,7 @@ def test_variances_per_cluster_are_optimal():
     batch, z = data.rows(slice(None)), data.normal(data.n_samples, 2, seed(7))
     posterior = model.encode(batch)
     z = rsample(posterior, z)
-    own = own_likelihoods(model.decoders, batch, z)
+    own = model.own_likelihoods(batch, z)
     gamma = model.log_responsibilities(posterior, evidence=model.evidence(own)).exp()
     update = BlockUpdate(NAMES, "full", 0.0, 0.0, torch.full((2,), 1e-9))
     update(model, data, seed(7))

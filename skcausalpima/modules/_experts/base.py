@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .._decoder_protocol import Decoder
 from .checks import LawError, ranges
 from .expert_decoder import ExpertDecoder
 
 
-class ScaledLaw(nn.Module):
+class ScaledLaw(Decoder):
     """What both kinds of experts share: the law, and the units of the modality.
 
     Parameters
@@ -126,3 +127,35 @@ class ScaledLaw(nn.Module):
             In the order of ``expert.names``.
         """
         return self.expert.all_values(self.expert.space.values(free))
+
+    def cell_coordinates(self, centres: Tensor) -> Tensor:
+        """Return the coordinates of every cell's parameters, of shape (n_components, n_free).
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Where those of single samples are shown for a cell.
+        """
+        raise NotImplementedError
+
+    def cell_values(self, centres: Tensor) -> Tensor:
+        """Return the parameters of every cell, of shape (n_components, n_parameters).
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Where those of single samples are shown for a cell.
+        """
+        raise NotImplementedError
+
+    def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the parameters of single samples, of shape (n_samples, n_parameters).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Their latent points.
+        components : Tensor of int of shape (n_samples,)
+            Their components.
+        """
+        raise NotImplementedError

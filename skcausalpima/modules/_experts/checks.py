@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .expert_decoder import ExpertDecoder
+from .parameter_space import ParameterSpace
 
 #: Curves of one set of parameters may differ by this part of their size with what is beside it:
 #: solvers choose their steps for all sets together.
@@ -42,11 +42,31 @@ def ranges(names: Sequence[str], values: Tensor) -> str:
     )
 
 
+class StatedLaw(Protocol):
+    """What is tried, an :class:`ExpertDecoder`, as far as it matters here."""
+
+    function_name: str
+    names: tuple[str, ...]
+    free_names: tuple[str, ...]
+    x: np.ndarray
+    space: ParameterSpace
+    scatter: bool
+
+    def start_coordinates(self) -> Tensor:
+        """Return the unbounded coordinates of the start values."""
+
+    def all_values(self, free_values: Tensor) -> Tensor:
+        """Put the fixed parameters between the others."""
+
+    def curves(self, free_values: Tensor, x: Tensor, n_axes: int = 1) -> Tensor:
+        """Evaluate the law."""
+
+
 class LawTrial:
     """One law, in one dtype, at its start values."""
 
     def __init__(
-        self, expert: ExpertDecoder, where: str, shape: tuple[int, ...], dtype: torch.dtype
+        self, expert: StatedLaw, where: str, shape: tuple[int, ...], dtype: torch.dtype
     ) -> None:
         self.expert, self.where, self.shape, self.dtype = expert, where, shape, dtype
         self.x = torch.tensor(expert.x).to(dtype)
@@ -179,7 +199,7 @@ class LawTrial:
                 )
 
 
-def check_law(expert: ExpertDecoder, where: str, shape: Sequence[int], dtype: torch.dtype) -> None:
+def check_law(expert: StatedLaw, where: str, shape: Sequence[int], dtype: torch.dtype) -> None:
     """Raise where a law cannot be used; values need be finite in ``dtype`` and in float64 alone.
 
     A law may overflow in float32 and still be right for data in float64.

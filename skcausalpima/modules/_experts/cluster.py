@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -112,6 +112,9 @@ class ClusterExpert(ScaledLaw):
     torch.Size([3, 1])
     """
 
+    has_likelihood = depends_on_cluster = True
+    depends_on_latent = False
+
     def __init__(
         self,
         expert: ExpertDecoder,
@@ -144,6 +147,53 @@ class ClusterExpert(ScaledLaw):
             Coordinates.
         """
         return (self.free * self.step)[self.index]
+
+    def cell_coordinates(self, centres: Tensor) -> Tensor:
+        """Return :meth:`coordinates`, wherever the centres are.
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Centres of the components.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_free)
+            Coordinates.
+        """
+        return self.coordinates()
+
+    def cell_values(self, centres: Tensor) -> Tensor:
+        """Return the parameters of every cell, in double precision.
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Centres of the components, which do not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_parameters)
+            In the units of the data.
+        """
+        return self.values(self.coordinates().double())
+
+    def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the parameters of samples, which are those of their components.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points, which do not matter.
+        components : Tensor of int of shape (n_samples,)
+            Components.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_parameters)
+            In the units of the data.
+        """
+        return self.cell_values(z)[components]
 
     @torch.no_grad()
     def set_coordinates(self, coordinates: Tensor, step: Tensor | None = None) -> None:
@@ -226,6 +276,31 @@ class ClusterExpert(ScaledLaw):
             Scaled.
         """
         return self.means()[components]
+
+    def draw(
+        self, z: Tensor, components: Tensor, log_variance: Tensor, normal: Callable[..., Tensor]
+    ) -> Tensor:
+        """Draw samples around the curves of components.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points, which do not matter.
+        components : Tensor of int of shape (n_samples,)
+            Components.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
+        normal : callable
+            Returns standard normal draws of a shape.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Scaled.
+        """
+        means = self.decode(z, components)
+        noise = normal(*means.shape)
+        return means + self.residuals(components, noise, normal(len(z), self.directions.shape[2]))
 
     def residuals(self, components: Tensor, noise: Tensor, scatter_noise: Tensor) -> Tensor:
         """Turn standard normal draws into residuals around the curves of components.

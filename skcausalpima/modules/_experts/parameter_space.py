@@ -29,7 +29,7 @@ class ParameterSpace(NamedTuple):
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.modules import ParameterSpace
+    >>> from skcausalpima.modules._experts.parameter_space import ParameterSpace
     >>> space = ParameterSpace((0.0, -torch.inf), (1.0, torch.inf))
     >>> space.values(torch.tensor([[0.0, 5.0]]))
     tensor([[0.5000, 5.0000]])

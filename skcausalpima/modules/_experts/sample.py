@@ -80,6 +80,53 @@ class SampleExpert(ScaledLaw):
         """
         return self.origin + self.step * self.head(z)
 
+    def cell_coordinates(self, centres: Tensor) -> Tensor:
+        """Return :meth:`coordinates` at the centres of the components.
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_free)
+            Coordinates.
+        """
+        return self.coordinates(centres)
+
+    def cell_values(self, centres: Tensor) -> Tensor:
+        """Return the parameters at the centres of the components.
+
+        Parameters
+        ----------
+        centres : Tensor of shape (n_components, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_parameters)
+            In the units of the data.
+        """
+        return self.values(self.coordinates(centres))
+
+    def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the parameters at the latent points of samples.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components, which do not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_parameters)
+            In the units of the data.
+        """
+        return self.values(self.coordinates(z))
+
     def forward(self, z: Tensor) -> Tensor:
         """Return the decoded means.
 

@@ -1,0 +1,266 @@
+"""Networks in other formats: JSON, GraphML, DOT, pgmpy, and tables with labels.
+
+A network is a graph, whose nodes have ``size`` and, where outcomes have names, ``states``, and one
+table per node. What reads a format returns these two, unchecked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Hashable
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ._texts import check_text, parse_json, shown
+from ._validation import check_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: One per node: axes are the parents in the graph's order and, last, the node.
+Tables = dict[Hashable, NDArray[np.float64]]
+
+FORMAT = "skcausalpima.CategoricalDAG"
+VERSION = 1
+NODE_FIELDS = ("name", "size", "states", "parents", "table", "attributes")
+EDGE_FIELDS = ("parent", "child", "attributes")
+
+
+def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Any]:
+    """Return a network as lists, dicts, strings and numbers."""
+    nodes = []
+    for node, data in graph.nodes(data=True):
+        if not isinstance(node, str):
+            raise ValueError(f"Files hold names that are strings; node {node!r} has none.")
+        attributes = _scalars(f"node {node!r}", data, skip=("size", "states"))
+        nodes.append(
+            {
+                "name": node,
+                "size": data["size"],
+                "states": data.get("states"),
+                "parents": list(graph.predecessors(node)),
+                "table": tables[node].tolist(),
+                "attributes": attributes,
+            }
+        )
+    edges = [
+        {"parent": u, "child": v, "attributes": _scalars(f"edge {u!r} -> {v!r}", data)}
+        for u, v, data in graph.edges(data=True)
+    ]
+    return {"format": FORMAT, "version": VERSION, "nodes": nodes, "edges": edges}
+
+
+def _scalars(owner: str, data: dict[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the attributes as plain Python scalars."""
+    attributes = {}
+    for key, value in data.items():
+        if key in skip:
+            continue
+        value = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(key, str) or key in NODE_FIELDS or not _is_scalar(value):
+            raise ValueError(
+                f"The attribute {shown(key)} of {owner} cannot be written: attributes are strings, "
+                f"finite numbers or booleans, under a name not in {NODE_FIELDS}; got "
+                f"{shown(value)}."
+            )
+        attributes[key] = value
+    return attributes
+
+
+def _is_scalar(value: Any) -> bool:
+    """Tell whether a value can be written as an attribute."""
+    return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
+
+
+def from_document(document: Any) -> tuple[nx.DiGraph, dict[str, Any]]:
+    """Read what `to_document` returned."""
+    _check_fields("The file", document, ("format", "version", "nodes", "edges"))
+    if document["format"] != FORMAT or document["version"] != VERSION:
+        raise ValueError(
+            f"The file has format {shown(document['format'])}, version "
+            f"{shown(document['version'])}; this release reads {FORMAT!r}, version {VERSION}."
+        )
+    graph = nx.DiGraph()
+    tables: dict[str, Any] = {}
+    for position, node in enumerate(check_type("nodes", document["nodes"], list)):
+        _add_node(graph, tables, position, node)
+    for node in document["nodes"]:
+        parents = check_type(f"parents of node {shown(node['name'])}", node["parents"], list)
+        graph.add_edges_from((p, node["name"]) for p in check_names(tables, parents))
+    edges = check_type("edges", document["edges"], list)
+    seen: set[tuple[str, str]] = set()
+    for position, edge in enumerate(edges):
+        _decorate_edge(graph, seen, position, edge)
+    if len(edges) != graph.number_of_edges():
+        raise ValueError(
+            f"The file lists {len(edges)} edges, but the nodes' parents make "
+            f"{graph.number_of_edges()}."
+        )
+    return graph, tables
+
+
+def _add_node(graph: nx.DiGraph, tables: dict[str, Any], position: int, node: Any) -> None:
+    """Add one node of a document and its table."""
+    _check_fields(f"Node number {position}", node, NODE_FIELDS)
+    name = node["name"]
+    if not isinstance(name, str) or name in graph:
+        raise ValueError(f"Node number {position} has the name {shown(name)}; expected a new one.")
+    owner = f"node {shown(name)}"
+    data = {"size": node["size"]}
+    if node["states"] is not None:
+        data["states"] = node["states"]
+    data.update(_scalars(owner, check_type(owner, node["attributes"], dict)))
+    graph.add_nodes_from([(name, data)])
+    tables[name] = node["table"]
+
+
+def _decorate_edge(graph: nx.DiGraph, seen: set[tuple[str, str]], position: int, edge: Any) -> None:
+    """Give one edge its attributes; it must be there, and not have got them before."""
+    _check_fields(f"Edge number {position}", edge, EDGE_FIELDS)
+    u, v = edge["parent"], edge["child"]
+    owner = f"Edge number {position}, {shown(u)} -> {shown(v)},"
+    if not (isinstance(u, str) and isinstance(v, str) and graph.has_edge(u, v)):
+        raise ValueError(f"{owner} is not among the parents that the nodes list.")
+    if (u, v) in seen:
+        raise ValueError(f"{owner} is listed twice.")
+    seen.add((u, v))
+    graph.edges[u, v].update(_scalars(owner, check_type(owner, edge["attributes"], dict)))
+
+
+def _check_fields(owner: str, value: Any, fields: tuple[str, ...]) -> None:
+    """Check that a dict has exactly the given keys."""
+    value = check_type(owner, value, dict)
+    unknown = [key for key in value if key not in fields]
+    missing = [key for key in fields if key not in value]
+    if unknown:
+        raise ValueError(
+            f"{owner} has unknown fields {shown(unknown)}; the known ones are {fields}."
+        )
+    if missing:
+        name = f" ({shown(value['name'])})" if "name" in value else ""
+        raise ValueError(f"{owner}{name} lacks the fields {missing}.")
+
+
+def check_type(owner: str, value: Any, kind: type) -> Any:
+    """Return a value of a file if it has the right type: dict, list or str."""
+    if not isinstance(value, kind):
+        expected = {dict: "an object with fields", list: "a list", str: "a string"}[kind]
+        raise ValueError(f"{owner} must be {expected}; got {shown(value)}.")
+    return value
+
+
+def to_json(graph: nx.DiGraph, tables: Tables) -> str:
+    """Write a network as JSON."""
+    return json.dumps(to_document(graph, tables), indent=1, allow_nan=False)
+
+
+def from_json(text: str) -> tuple[nx.DiGraph, dict[str, Any]]:
+    """Read what `to_json` wrote."""
+    return from_document(parse_json("The text", check_text(text, "from_json")))
+
+
+def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
+    """Write a network as GraphML; what has no place in it is JSON inside of it."""
+    document = to_document(graph, tables)
+    written = nx.DiGraph()
+    for node in document["nodes"]:
+        fields = {key: json.dumps(node[key]) for key in ("states", "parents", "table")}
+        data = {"size": node["size"], **fields, **node["attributes"]}
+        written.add_nodes_from([(node["name"], data)])
+    for edge in document["edges"]:
+        written.add_edges_from([(edge["parent"], edge["child"], edge["attributes"])])
+    return "\n".join(nx.generate_graphml(written))
+
+
+def from_graphml(text: str) -> tuple[nx.DiGraph, dict[str, Any]]:
+    """Read what `to_graphml` wrote."""
+    check_text(text, "from_graphml")
+    try:
+        graph = nx.parse_graphml(text)
+    except Exception as error:  # whatever the XML parser or networkx stumble over
+        raise ValueError(f"The text is no valid GraphML: {error}") from error
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise ValueError("The GraphML holds no simple directed graph (edgedefault='directed').")
+    nodes = []
+    for name, data in graph.nodes(data=True):
+        fields = {"size": data.pop("size", None)}
+        for key in ("states", "parents", "table"):
+            fields[key] = _json_field(name, key, data.pop(key, None))
+        nodes.append({"name": name, **fields, "attributes": data})
+    edges = [{"parent": u, "child": v, "attributes": d} for u, v, d in graph.edges(data=True)]
+    document = {"format": FORMAT, "version": VERSION, "nodes": nodes, "edges": edges}
+    return from_document(document)
+
+
+def _json_field(name: str, key: str, text: Any) -> Any:
+    """Decode one field of a GraphML node."""
+    if text is None:
+        raise ValueError(f"Node {shown(name)} has no field {key!r}.")
+    check_type(f"Field {key!r} of node {shown(name)}", text, str)
+    return parse_json(f"Field {key!r} of node {shown(name)}", text)
+
+
+def to_dot(graph: nx.DiGraph, solid: Collection[tuple[Hashable, Hashable]]) -> str:
+    """Write a graph in Graphviz's DOT language; edges that are not ``solid`` are dashed."""
+    lines = [f"  {_quote(node)};" for node in graph]
+    for u, v, weight in graph.edges(data="weight"):
+        style = [] if (u, v) in solid else ["style=dashed"]
+        label = [] if weight is None else [f'label="{weight:.2f}"']
+        options = ", ".join([*style, *label])
+        edge = f"{_quote(u)} -> {_quote(v)}"
+        lines.append(f"  {edge} [{options}];" if options else f"  {edge};")
+    return "\n".join(["digraph {", *lines, "}"])
+
+
+def _quote(name: Hashable) -> str:
+    """Quote a name for DOT."""
+    escaped = str(name).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def to_pgmpy(graph: nx.DiGraph, tables: Tables) -> Any:
+    """Convert to pgmpy's ``DiscreteBayesianNetwork``."""
+    try:
+        from pgmpy.factors.discrete import TabularCPD
+        from pgmpy.models import DiscreteBayesianNetwork
+    except ImportError as error:
+        raise ImportError("to_pgmpy needs pgmpy; install it with `pip install pgmpy`.") from error
+    model = DiscreteBayesianNetwork()
+    model.add_nodes_from(graph)
+    model.add_edges_from(graph.edges)
+    sizes = dict(graph.nodes(data="size"))
+    for node, table in tables.items():
+        parents = list(graph.predecessors(node))
+        names = {member: _outcome_names(graph, member) for member in (node, *parents)}
+        card = [sizes[parent] for parent in parents]
+        values = table.reshape(-1, sizes[node]).T
+        model.add_cpds(TabularCPD(node, sizes[node], values, parents, card, state_names=names))
+    return model
+
+
+def labelled_table(graph: nx.DiGraph, tables: Tables, node: Hashable) -> pd.DataFrame:
+    """Return a node's table with labelled axes."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("table needs pandas; install it with `pip install pandas`.") from error
+    check_names(list(graph), [node])
+    parents = list(graph.predecessors(node))
+    columns = pd.Index(_outcome_names(graph, node), name=node)
+    if not parents:
+        rows = pd.Index([""])
+    elif len(parents) == 1:
+        rows = pd.Index(_outcome_names(graph, parents[0]), name=parents[0])
+    else:
+        labels = [_outcome_names(graph, parent) for parent in parents]
+        rows = pd.MultiIndex.from_product(labels, names=parents)
+    return pd.DataFrame(tables[node].reshape(len(rows), -1), index=rows, columns=columns)
+
+
+def _outcome_names(graph: nx.DiGraph, node: Hashable) -> list[Any]:
+    """Return the names of a node's outcomes, or their numbers."""
+    data = graph.nodes[node]
+    return list(data.get("states", range(data["size"])))

@@ -1,0 +1,109 @@
+"""What the model asks of every decoder, and what plain networks answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from ._batch import Likelihood
+from ._experts.expert_decoder import ExpertDecoder
+
+
+class Decoder(nn.Module):
+    r"""A decoder inside a model; the defaults are those of a mean with the modality's variance.
+
+    Calling it maps latent points of shape (n_samples, latent_dim) to means of shape
+    (n_samples, \*shape).
+
+    Attributes
+    ----------
+    has_likelihood : bool
+        Whether :meth:`likelihood` has an answer.
+    depends_on_cluster : bool
+        Whether it says something else under each component.
+    depends_on_latent : bool
+        Whether it is a function of the latent point.
+    predicts_variances : bool
+        Whether it is a network with a second output, the log-variances.
+    expert : ExpertDecoder or None
+        What the user stated, for decoders that are a function of parameters.
+    """
+
+    has_likelihood = False
+    depends_on_cluster = False
+    depends_on_latent = True
+    predicts_variances = False
+    expert: ExpertDecoder | None = None
+
+    @property
+    def unwrapped(self) -> nn.Module:
+        """The network as it was handed in."""
+        return self
+
+    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood | None:
+        """Return what it says of scaled samples x at latent points z.
+
+        None where it gives a mean alone, whose elements share the one variance of the modality.
+        """
+        return None
+
+    def decode(self, z: Tensor, components: Tensor) -> Tensor:
+        """Return the mean of each latent point under its component, flattened."""
+        return self(z).flatten(1)
+
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
+        """Return the standard deviations of elements, which broadcast to (n_samples, width).
+
+        ``log_variance``, of shape (), is the modality's.
+        """
+        return log_variance.mul(0.5).exp()
+
+    def draw(
+        self, z: Tensor, components: Tensor, log_variance: Tensor, normal: Callable[..., Tensor]
+    ) -> Tensor:
+        """Draw a scaled sample at each latent point, flattened.
+
+        ``normal`` returns standard normal draws of a shape.
+        """
+        means = self.decode(z, components)
+        return means + self.deviations(z, components, log_variance) * normal(*means.shape)
+
+    def start_linear(
+        self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
+    ) -> None:
+        """Start as a linear decoder, where it can; networks of the user's stay as they are."""
+
+    def add_variances(self) -> None:
+        """Add a second output, the log-variances; networks of the user's have it already."""
+
+    def set_variances(self, variances: Tensor, known: Tensor) -> None:
+        """Set its variance under each component, if it has one, where it is known."""
+
+
+class PlainDecoder(Decoder):
+    """A network of the user's.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From latent points to means.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def unwrapped(self) -> nn.Module:
+        """The network as it was handed in."""
+        return self.network
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return what the network returns."""
+        return self.network(z)
+
+
+def as_decoder(network: nn.Module) -> Decoder:
+    """Return a network as a decoder: itself, or wrapped."""
+    return network if isinstance(network, Decoder) else PlainDecoder(network)
