@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, ScoreSearch
 from skcausalpima.datasets import load_digits_with_curves, make_lattices
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
@@ -148,7 +148,7 @@ def oscillators(seed: int) -> dict:
 
 def rows() -> dict[str, Callable[[int], dict]]:
     """Return what is fitted, by name."""
-    few = {"max_iter": 10, "polishing_epochs": 0}
+    few = {"max_iter": 10, "structure": ScoreSearch(polishing_epochs=0)}
     random = {"init": "paper"}
     return {
         "lattices": lattices,

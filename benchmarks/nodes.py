@@ -31,13 +31,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from node_rows import PLANE, Data, Row, rows
+from node_rows import Data, Row, rows
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, GradientStructure, Initialization
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.metrics import node_recovery, structural_hamming_distance
@@ -50,16 +50,6 @@ FIELDS = (
 TEXT = ("warned", "factor_accuracies")  # the other fields after method are numbers
 BASELINES = ("k-means", "mixture", "mixture-J")
 PAPER_RATE = "paper-rate-"  # and how many times the default epochs
-PAPER = {
-    **PLANE,
-    "init": "paper",
-    "covariance_type": "diag",
-    "covariance_shrinkage": 0,
-    "modality_weights": "elements",
-    "responsibilities": "sample",
-    "prior_expert": False,
-    "structure": "gradient",
-}
 
 
 # --- methods ---------------------------------------------------------------------------------
@@ -110,7 +100,8 @@ def parameters_of(method: str, row: Row) -> dict:
     """Return what the estimator is made with."""
     if method == "fit":
         return dict(row.parameters)
-    parameters = {**row.parameters, **PAPER, **row.paper}
+    parameters = {**row.parameters, **row.paper}
+    parameters.pop("modality_weights", None)  # the paper has its own
     if method.startswith(PAPER_RATE):
         parameters.update(at_paper_rate(row.paper_rate, int(method.removeprefix(PAPER_RATE))))
     return parameters
@@ -121,15 +112,21 @@ def at_paper_rate(rate: float, times: int) -> dict:
 
     The paper prints neither the number of epochs nor a rule to stop.
     """
-    default = CausalPIMA().get_params()
-    epochs = {key: times * default[key] for key in ("pretraining_epochs", "max_iter")}
-    return {"learning_rate": rate, "graph_learning_rate": rate, "tol": 0, **epochs}
+    epochs = times * Initialization().pretraining_epochs
+    return {
+        "learning_rate": rate,
+        "structure": GradientStructure(learning_rate=rate),
+        "tol": 0,
+        "init": Initialization("paper", pretraining_epochs=epochs),
+        "max_iter": times * CausalPIMA().max_iter,
+    }
 
 
 def fitted(method: str, data: Data, row: Row, seed: int) -> tuple[np.ndarray, dict]:
     """Return the nodes of a fitted estimator."""
     parameters = parameters_of(method, row)
-    est = CausalPIMA(row.sizes, random_state=seed, **parameters)
+    make = CausalPIMA if method == "fit" else CausalPIMA.published
+    est = make(row.sizes, random_state=seed, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         est.fit(data.arrays if len(data.arrays) > 1 else data.arrays[0])

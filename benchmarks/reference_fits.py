@@ -19,11 +19,19 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima.datasets import make_circles_images, make_lattices
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line
 
-QUICK = {"hidden_layer_sizes": (16, 8), "max_iter": 4, "pretraining_epochs": 2, "random_state": 0}
+BRIEF = {"hidden_layer_sizes": (16, 8), "max_iter": 4, "random_state": 0}
+QUICK = BRIEF | {"init": Initialization(pretraining_epochs=2)}
 METHODS = ("transform", "predict_proba", "predict", "predict_nodes", "score_samples")
 POINTS = np.linspace(0.0, 2.0, 15)
 
@@ -106,8 +114,9 @@ def interventions():
 @reference
 def stated_edges():
     X = pair()[0]
-    knowledge = {"required_edges": [("N1", "N2")], "edge_penalty": 0.01}
-    return CausalPIMA((2, 2), **knowledge, **QUICK).fit(X), X
+    knowledge = BackgroundKnowledge(required=[("N1", "N2")])
+    search = ScoreSearch(edge_penalty=0.01)
+    return CausalPIMA((2, 2), knowledge=knowledge, structure=search, **QUICK).fit(X), X
 
 
 @reference
@@ -119,17 +128,15 @@ def given_graph():
 @reference
 def gradient_graph():
     X = pair()[0]
-    options = {"structure": "gradient", "temperature": (1.0, 0.5), "score_noise": 0.1}
-    return CausalPIMA((2, 2), n_graph_steps=2, **options, **QUICK).fit(X), X
+    structure = GradientStructure(temperature=(1.0, 0.5), score_noise=0.1, n_steps=2)
+    return CausalPIMA((2, 2), structure=structure, **QUICK).fit(X), X
 
 
 @reference
 def published():
     X = pair()[0]
-    options = {"latent_dim": 2, "init": "paper", "covariance_type": "diag"}
-    options |= {"covariance_shrinkage": 0, "modality_weights": "elements"}
-    options |= {"responsibilities": "sample", "prior_expert": False, "structure": "gradient"}
-    return CausalPIMA((2, 2), **options, **QUICK).fit(X), X
+    init = Initialization("paper", pretraining_epochs=2)
+    return CausalPIMA.published((2, 2), init=init, **BRIEF).fit(X), X
 
 
 @reference
@@ -204,7 +211,8 @@ def continued():
 @reference
 def container():
     X = MultimodalData(pair()[0], names=["images", "curves"])
-    return CausalPIMA((2, 2), init="linear", **QUICK).fit(X), X
+    init = Initialization("linear", pretraining_epochs=2)
+    return CausalPIMA((2, 2), init=init, **BRIEF).fit(X), X
 
 
 def hashes(value: Any, name: str) -> dict[str, str]:

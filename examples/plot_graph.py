@@ -91,4 +91,5 @@ plt.show()
 # %%
 # The chain's arrows cannot be told, whatever the number of samples: hue -> radius -> shift, its
 # reverse, and the fork at radius give the same distributions. Knowledge of the order
-# (``tiers=...``) or one intervention (``fit(X, interventions=...)``) would settle them.
+# (``BackgroundKnowledge(tiers=...)``) or one intervention (``fit(X, interventions=...)``) would
+# settle them.

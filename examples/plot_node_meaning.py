@@ -20,25 +20,14 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.metrics import matched_accuracy, node_recovery
 
 circles = make_circles_images(1200, random_state=42)
-published = {
-    "latent_dim": 2,
-    "init": "paper",
-    "covariance_type": "diag",
-    "covariance_shrinkage": 0,
-    "modality_weights": "elements",
-    "responsibilities": "sample",
-    "prior_expert": False,
-    "structure": "gradient",
-}
-settings = {
-    'init="arranged"\n(default)': {},
-    'init="linear"': {"init": "linear"},
-    'init="paper"\n(published algorithm)': published,
-}
+sizes = (2, 2, 2)
 fits = {
-    name: CausalPIMA(node_sizes=(2, 2, 2), random_state=42, **parameters).fit(circles.images)
-    for name, parameters in settings.items()
+    'init="arranged"\n(default)': CausalPIMA(sizes, random_state=42),
+    'init="linear"': CausalPIMA(sizes, init="linear", random_state=42),
+    'init="paper"\n(published algorithm)': CausalPIMA.published(sizes, random_state=42),
 }
+for est in fits.values():
+    est.fit(circles.images)
 
 # %%
 # Which node is which factor

@@ -3,6 +3,20 @@
 from ._causal_pima import CausalPIMA
 from ._data.modality_transformer import ModalityTransformer
 from ._data.multimodal_data import MultimodalData
+from ._parameter_objects import (
+    BackgroundKnowledge,
+    GradientStructure,
+    Initialization,
+    ScoreSearch,
+)
 from ._version import __version__ as __version__
 
-__all__ = ["CausalPIMA", "ModalityTransformer", "MultimodalData"]
+__all__ = [
+    "BackgroundKnowledge",
+    "CausalPIMA",
+    "GradientStructure",
+    "Initialization",
+    "ModalityTransformer",
+    "MultimodalData",
+    "ScoreSearch",
+]

@@ -31,6 +31,7 @@ from ._inference.sampling import decoded, drawn_data, drawn_points
 from ._inference.transport import swap_states
 from ._initialization.start import start_sample
 from ._model.build import build_model
+from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.setup import Setup, architecture, set_up
 from ._model.state import load_state
@@ -55,17 +56,30 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     network of the nodes: its arrows are identified up to Markov equivalence at best, and are
     causal only under assumptions that the data cannot test (see the user guide).
 
+    The parameters, by subject:
+
+    - the model: ``node_sizes``, ``node_names``, ``latent_dim``, ``experts``, ``encoders``,
+      ``decoders``, ``hidden_layer_sizes``, ``prior_expert``, ``covariance_type``,
+      ``covariance_shrinkage``, ``reg_covar``, ``decoder_variance``;
+    - the data: ``modality_shapes``, ``scale``, ``modality_weights``;
+    - the start: ``init``;
+    - training: ``responsibilities``, ``batch_size``, ``learning_rate``, ``max_grad_norm``,
+      ``max_iter``, ``tol``, ``n_iter_no_change``, ``validation_fraction``;
+    - the graph: ``structure``, ``knowledge``;
+    - running: ``n_init``, ``n_jobs``, ``warm_start``, ``device``, ``random_state``, ``verbose``.
+
+    ``init``, ``structure`` and ``knowledge`` may be objects with parts of their own, which
+    :meth:`get_params` and :meth:`set_params` know by nested names such as ``structure__score``.
+
     Parameters
     ----------
     node_sizes : sequence of int, default=(2, 2)
         Number of outcomes of each node; there is one component per cell of their grid.
+    node_names : sequence of str, default=None
+        Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``.
-    modality_shapes : sequence of tuple of int, default=None
-        Shapes of the modalities that lie side by side in a flat 2-D array.
-    node_names : sequence of str, default=None
-        Names of the nodes; None means N1, N2, ...
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by a law instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
@@ -91,16 +105,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     prior_expert : bool, default=True
         Whether the prior N(0, I) is one of the experts whose product is the posterior. The paper
         has none, but then a sample needs at least one observed modality.
-    scale : {"modality", "feature", None}, or one per modality, default="modality"
-        ``"modality"`` centres each element and divides the modality by one number, its root mean
-        variance. ``"feature"`` divides each element by its own. None leaves the data as it is. A
-        mapping must have all names.
-        Scores and outputs are in the units of the data in any case.
-    modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
-        What the modalities count for in training. ``"elements"`` is the plain bound, in which a
-        wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
-        (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
-        divided by the root of their width. Numbers are factors of the log-likelihoods.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Shape of the components' covariances; the paper's are ``"diag"``.
     covariance_shrinkage : float or "auto", default="auto"
@@ -114,55 +118,32 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         and experts per cluster: each component's) to its optimum, the mean squared error, after
         every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for
         each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
+    modality_shapes : sequence of tuple of int, default=None
+        Shapes of the modalities that lie side by side in a flat 2-D array.
+    scale : {"modality", "feature", None}, or one per modality, default="modality"
+        ``"modality"`` centres each element and divides the modality by one number, its root mean
+        variance. ``"feature"`` divides each element by its own. None leaves the data as it is. A
+        mapping must have all names.
+        Scores and outputs are in the units of the data in any case.
+    modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
+        What the modalities count for in training. ``"elements"`` is the plain bound, in which a
+        wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
+        (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
+        divided by the root of their width. Numbers are factors of the log-likelihoods.
+    init : {"arranged", "linear", "paper"} or Initialization, default="arranged"
+        Where training begins. ``"arranged"`` lays one cluster of the data on each cell of the grid
+        so that the effects of the nodes add up best; ``"linear"`` leaves to luck which cluster
+        lands where; ``"paper"`` starts from random networks. See :class:`Initialization`, which
+        also has the settings of pre-training.
     responsibilities : {"expected", "sample"}, default="expected"
         Whether training takes the responsibilities in expectation over the posterior, which is
         optimal, or at the sampled latent point, as the paper does.
-    init : {"arranged", "linear", "paper"}, default="arranged"
-        ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
-        latent space and of the data; which cluster lands on which cell of the grid is luck.
-        ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and lays
-        these on the grid so that the effects of the nodes on the data add up best; with a single
-        node, or more than 128 cells, it is ``"linear"``. ``"paper"`` starts from random networks
-        and from clusters of the latent space.
-    n_mixture_init : int, default=4
-        Number of k-means++ starts of the mixture in each space.
-    pretraining : {"vae", "reconstruction"}, default="vae"
-        What is trained before there are clusters: the bound with the prior N(0, I), or its
-        reconstruction term alone.
-    pretraining_epochs : int, default=10
-        Epochs of pre-training. More fits nuisance detail and bends the latent space.
-    structure : {"refined", "gradient"} or networkx.DiGraph, default="refined"
-        How the graph is learned. ``"gradient"`` is the paper's: by gradient on relaxed edges,
-        thresholded in the end; it tends to the complete graph. ``"refined"`` then searches the
-        graph that scores best on the expected counts of the cells, and trains some more epochs
-        with it. A graph over ``node_names`` is kept as it is.
-    structure_score : {"bic", "bdeu"}, default="bic"
-        Score of the search: the Bayesian information criterion, or the marginal likelihood under
-        a Dirichlet prior worth one sample.
-    polishing_epochs : int, default=5
-        Epochs of training with the refined graph.
-    required_edges, forbidden_edges : sequence of pairs of str, default=None
-        Edges (parent, child), by the nodes' names, that every graph has, or none. Where edges are
-        stated (here, by ``tiers`` or as a given graph), an arranged start calls nodes of one size
-        that ``known_nodes`` do not name so that the statement fits best.
-    tiers : sequence, default=None
-        Groups of nodes, earliest first: no edge leads from a later group to an earlier one. Names
-        in a row are an order of the nodes. Nodes in no group are free.
-    edge_penalty : float, default=0.0
-        Nats per sample that each edge costs (times its weight, in training). The bounds that are
-        reported are without it. The paper has none, and the refined graph needs none.
-    edge_threshold : float, default=0.5
-        Edges of at least this weight stay in the graph, if ``structure="gradient"``.
-    temperature : float or pair of float, default=1.0
-        Temperature of the edges; a pair is annealed geometrically over ``max_iter`` epochs.
-    score_noise : float, default=0.0
-        Standard deviation of the noise on the node scores in training.
-    graph_learning_rate : float, default=1e-2
-        Learning rate of node scores, edge metric and tables.
-    n_graph_steps : int, default=0
-        Extra gradient steps on the graph after each epoch.
-    n_mixture_updates : int, default=1
-        Block-coordinate updates after each epoch.
+    batch_size : int, default=128
+        Samples per gradient step.
+    learning_rate : float, default=1e-3
+        Learning rate of the networks (Adam).
+    max_grad_norm : float, default=None
+        Gradients are clipped to this norm.
     max_iter : int, default=50
         Largest number of training epochs, of each fit.
     tol : float, default=1e-3
@@ -173,6 +154,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     validation_fraction : float, default=0.0
         Part of the samples on which early stopping is judged, and which does not train; the best
         state is kept.
+    structure : str, ScoreSearch, GradientStructure or networkx.DiGraph, default="refined"
+        How the graph is learned. ``"gradient"`` is the paper's: by gradient on relaxed edges,
+        thresholded in the end; it tends to the complete graph. ``"refined"`` then searches the
+        graph that scores best on the expected counts of the cells, and trains some more epochs
+        with it. Their settings are those of :class:`GradientStructure` and :class:`ScoreSearch`. A
+        :class:`networkx.DiGraph` over ``node_names`` is kept as it is.
+    knowledge : BackgroundKnowledge, default=None
+        What is known about the edges, see :class:`BackgroundKnowledge`: required and forbidden
+        ones, and an order of the nodes.
     n_init : int, default=1
         Number of complete fits; the one with the best bound (weighted as in training) is kept.
     n_jobs : int, default=None
@@ -183,19 +173,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``"multiprocessing"`` forks, and hangs if PyTorch has used threads before.
     warm_start : bool, default=False
         Whether ``fit`` trains the last fit further, for ``max_iter`` more epochs, instead of
-        starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as ``temperature`` is a
-        schedule over each fit). ``history_`` and ``n_iter_`` count all of them. The data may be
-        other samples of the same shapes and dtype, and are scaled as the first were; what
-        determines the model must not change. The state of training goes along into pickles and
-        into files of :meth:`save`. See the user guide.
-    batch_size : int, default=128
-        Samples per gradient step.
-    learning_rate : float, default=1e-3
-        Learning rate of the networks (Adam).
-    max_grad_norm : float, default=None
-        Gradients are clipped to this norm.
-    max_components : int, default=1024
-        Largest grid that is accepted.
+        starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as
+        ``structure__temperature`` is a schedule over each fit). ``history_`` and ``n_iter_`` count
+        all of them. The data may be other samples of the same shapes and dtype, and are scaled as
+        the first were; what determines the model must not change. The state of training goes along
+        into pickles and into files of :meth:`save`. See the user guide.
     device : str, default="cpu"
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
         fitted on a GPU predicts on the CPU where there is none.
@@ -301,9 +283,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     ``modality_shapes``. A modality of a sample is missing if all its elements are NaN; in methods
     other than ``fit`` a list may hold None for a modality that no sample has.
 
-    The published algorithm is ``CausalPIMA(node_sizes, latent_dim=2, init="paper",
-    covariance_type="diag", covariance_shrinkage=0, modality_weights="elements",
-    responsibilities="sample", prior_expert=False, structure="gradient")``.
+    The published algorithm is :meth:`CausalPIMA.published`.
 
     References
     ----------
@@ -331,100 +311,133 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self,
         node_sizes=(2, 2),
         *,
-        latent_dim=None,
-        modality_shapes=None,
         node_names=None,
+        latent_dim=None,
         experts=None,
         encoders=None,
         decoders=None,
         hidden_layer_sizes=(128, 64, 32, 16),
         prior_expert=True,
-        scale="modality",
-        modality_weights="balanced",
         covariance_type="full",
         covariance_shrinkage="auto",
         reg_covar=1e-6,
         decoder_variance="learned",
-        responsibilities="expected",
+        modality_shapes=None,
+        scale="modality",
+        modality_weights="balanced",
         init="arranged",
-        n_mixture_init=4,
-        pretraining="vae",
-        pretraining_epochs=10,
-        structure="refined",
-        structure_score="bic",
-        polishing_epochs=5,
-        required_edges=None,
-        forbidden_edges=None,
-        tiers=None,
-        edge_penalty=0.0,
-        edge_threshold=0.5,
-        temperature=1.0,
-        score_noise=0.0,
-        graph_learning_rate=1e-2,
-        n_graph_steps=0,
-        n_mixture_updates=1,
+        responsibilities="expected",
+        batch_size=128,
+        learning_rate=1e-3,
+        max_grad_norm=None,
         max_iter=50,
         tol=1e-3,
         n_iter_no_change=10,
         validation_fraction=0.0,
+        structure="refined",
+        knowledge=None,
         n_init=1,
         n_jobs=None,
         warm_start=False,
-        batch_size=128,
-        learning_rate=1e-3,
-        max_grad_norm=None,
-        max_components=1024,
         device="cpu",
         random_state=None,
         verbose=0,
     ):
         self.node_sizes = node_sizes
-        self.latent_dim = latent_dim
-        self.modality_shapes = modality_shapes
         self.node_names = node_names
+        self.latent_dim = latent_dim
         self.experts = experts
         self.encoders = encoders
         self.decoders = decoders
         self.hidden_layer_sizes = hidden_layer_sizes
         self.prior_expert = prior_expert
-        self.scale = scale
-        self.modality_weights = modality_weights
         self.covariance_type = covariance_type
         self.covariance_shrinkage = covariance_shrinkage
         self.reg_covar = reg_covar
         self.decoder_variance = decoder_variance
-        self.responsibilities = responsibilities
+        self.modality_shapes = modality_shapes
+        self.scale = scale
+        self.modality_weights = modality_weights
         self.init = init
-        self.n_mixture_init = n_mixture_init
-        self.pretraining = pretraining
-        self.pretraining_epochs = pretraining_epochs
-        self.structure = structure
-        self.structure_score = structure_score
-        self.polishing_epochs = polishing_epochs
-        self.required_edges = required_edges
-        self.forbidden_edges = forbidden_edges
-        self.tiers = tiers
-        self.edge_penalty = edge_penalty
-        self.edge_threshold = edge_threshold
-        self.temperature = temperature
-        self.score_noise = score_noise
-        self.graph_learning_rate = graph_learning_rate
-        self.n_graph_steps = n_graph_steps
-        self.n_mixture_updates = n_mixture_updates
+        self.responsibilities = responsibilities
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_grad_norm = max_grad_norm
         self.max_iter = max_iter
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
+        self.structure = structure
+        self.knowledge = knowledge
         self.n_init = n_init
         self.n_jobs = n_jobs
         self.warm_start = warm_start
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_grad_norm = max_grad_norm
-        self.max_components = max_components
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def published(cls, node_sizes=(2, 2), **changes):
+        """Return an estimator with the settings of the published algorithm.
+
+        Parameters
+        ----------
+        node_sizes : sequence of int, default=(2, 2)
+            Number of outcomes of each node.
+        **changes : dict
+            Other parameters, and those that are to differ from the paper's.
+
+        Returns
+        -------
+        CausalPIMA
+            Not fitted.
+
+        Examples
+        --------
+        >>> from skcausalpima import CausalPIMA
+        >>> model = CausalPIMA.published((2, 3), max_iter=200)
+        >>> model.structure, model.covariance_type, model.prior_expert
+        ('gradient', 'diag', False)
+        """
+        settings = {
+            "latent_dim": 2,  # Table 3
+            "prior_expert": False,  # Eq. 4
+            "covariance_type": "diag",  # Section 2
+            "covariance_shrinkage": 0,  # Eq. 17
+            "modality_weights": "elements",  # Eq. 15
+            "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
+            "responsibilities": "sample",  # Eq. 16, at the sampled latent point
+            "structure": "gradient",  # Eq. 6 to 8
+        }
+        return cls(node_sizes, **(settings | changes))
+
+    def set_params(self, **params):
+        """Set parameters, those of parameter objects by nested names.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name, such as ``max_iter=20`` or ``structure__score="bdeu"``. A part is set
+            in the object that the parameter is, not in a word such as ``"refined"``.
+
+        Returns
+        -------
+        CausalPIMA
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter or part of a name. If parts of a word are set, then nothing is.
+
+        Examples
+        --------
+        >>> from skcausalpima import CausalPIMA, ScoreSearch
+        >>> CausalPIMA(structure=ScoreSearch()).set_params(max_iter=20, structure__score="bdeu")
+        CausalPIMA(max_iter=20, structure=ScoreSearch(score='bdeu'))
+        """
+        check_nested_names(self, params)
+        return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
@@ -487,19 +500,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         sides of ``validation_fraction``, and batch normalization in modules of your own sees
         copies, not weights.
         """
+        params = flat_parameters(self)
         checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
         if checkpoint is not None:
             knowledge = (known_nodes, interventions, sample_weight)
             return self._continue(Checkpoint(**checkpoint), X, knowledge)
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
-        setup, modalities = set_up(self, given, known_nodes, interventions, sample_weight)
+        setup, modalities = set_up(params, given, known_nodes, interventions, sample_weight)
         fresh._scaler, fresh._node_names = setup.scaler, list(setup.node_names)
         data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(self, setup, data, rng.randint(2**31 - 1))
+        start = start_sample(params, setup, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(self, setup, data, start, seeds)
+        best = best_run(params, setup, data, start, seeds)
         fresh.arrangement_ = arrangement_report(best.start)
         fresh._export(best, setup, data, modalities, given)
         self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
@@ -1133,11 +1147,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def _continue(self, checkpoint: Checkpoint, X, knowledge):
         """Train the fitted model further (``warm_start``)."""
         further = self._copy({"_checkpoint"})
-        given = read_further(self, X)
-        setup, modalities = set_up(self, given, *knowledge, scaler=self._scaler)
-        check_continues(checkpoint, self, setup, self._architecture)
+        params, given = flat_parameters(self), read_further(self, X)
+        setup, modalities = set_up(params, given, *knowledge, scaler=self._scaler)
+        check_continues(checkpoint, params, setup, self._architecture)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
-        best = resume(self, setup, data, checkpoint, self._architecture, "continued")
+        best = resume(params, setup, data, checkpoint, self._architecture, "continued")
         further._export(best, setup, data, modalities, given)
         self.__dict__ = vars(further)
         return self
@@ -1150,7 +1164,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(self, setup, best.predict_variances)
+        self._architecture = architecture(flat_parameters(self), setup, best.predict_variances)
         self._state, self._covariance_type = best.state, self.covariance_type
         if best.checkpoint is not None:
             self._checkpoint = best.checkpoint._asdict()

@@ -44,6 +44,10 @@ _KINDS = {Integral: Integral, Real: (Integral, float, np.floating)}
 JOBS = NumberRange(Integral, -MAX_COUNT, MAX_COUNT, closed="both")
 
 
+POSITIVE = NumberRange(Real, 0, None, closed="neither")
+NOT_NEGATIVE = NumberRange(Real, 0, None, closed="left")
+
+
 def count(least: int) -> NumberRange:
     """Return the constraint of a number of things."""
     return NumberRange(Integral, least, MAX_COUNT, closed="both")
@@ -138,3 +142,7 @@ class ArrayWithAxis(HasMethods):
 
     def __str__(self) -> str:
         return "a numpy.ndarray with at least one axis"
+
+
+#: The constraints of a sequence.
+SEQUENCE = [list, tuple, ArrayWithAxis()]

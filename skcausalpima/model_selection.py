@@ -150,7 +150,7 @@ def select_node_sizes(
     >>> selection.best_node_sizes
     (3,)
     """
-    candidates = _check_candidates(candidates, estimator.max_components)
+    candidates = _check_candidates(candidates)
     if is_several(X) and not isinstance(X, MultimodalData):
         X = MultimodalData(X)
     splits = _splits(cv, X, estimator.random_state)
@@ -168,9 +168,7 @@ def select_node_sizes(
     return NodeSizeSelection(candidates[best], refitted, results)
 
 
-def _check_candidates(
-    candidates: Sequence[Sequence[int]], max_components: int
-) -> list[tuple[int, ...]]:
+def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """Return the candidates as tuples."""
     expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
     try:
@@ -183,7 +181,7 @@ def _check_candidates(
     for sizes in candidates:
         try:
             sizes = np.atleast_1d(as_array(sizes, "an entry")).tolist()
-            checked.append(check_node_sizes(sizes, max_components))
+            checked.append(check_node_sizes(sizes))
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{expected}, but it holds {sizes!r:.100}: {error}") from error

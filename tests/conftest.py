@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Initialization
 
 
 def pytest_collection_modifyitems(config, items):
@@ -42,15 +42,11 @@ def pair():
 def quick():
     """Make an estimator that fits in a moment."""
 
-    def make(node_sizes=(2, 2), **parameters):
-        defaults = {
-            "hidden_layer_sizes": (8,),
-            "max_iter": 3,
-            "n_mixture_init": 1,
-            "pretraining_epochs": 2,
-            "random_state": 0,
-        }
-        return CausalPIMA(node_sizes, **(defaults | parameters))
+    def make(node_sizes=(2, 2), init="arranged", **parameters):
+        if init in ("arranged", "linear", "paper"):
+            init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
+        defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+        return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
 
     return make
 

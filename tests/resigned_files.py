@@ -132,4 +132,4 @@ def use(est, X):
     est.counterfactual(X, {first: 1})
     repr(est.predict_expert_params(X)), repr(est.expert_params_)
     est.get_feature_names_out()
-    est.set_params(max_iter=1, polishing_epochs=1).fit(X)
+    est.set_params(max_iter=1).fit(X)

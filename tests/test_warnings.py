@@ -10,19 +10,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skcausalpima
+from skcausalpima import Initialization
 from skcausalpima._warnings import warn_caller
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.modules import ExpertDecoder
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
+UNTRAINED = Initialization(pretraining_epochs=0)
 
 
 @pytest.fixture
 def diverging(quick, pair):
     """An estimator whose law diverges, and data; the warning comes from deep inside."""
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
-    return quick((2, 2), experts=[expert], learning_rate=1e9, pretraining_epochs=0), pair[1]
+    return quick((2, 2), experts=[expert], learning_rate=1e9, init=UNTRAINED), pair[1]
 
 
 def assert_here(record, n_lines_above=1):

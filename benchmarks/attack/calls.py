@@ -19,7 +19,16 @@ from attack.values import hostile
 from attack.verdicts import Case, require_finite
 from sklearn.preprocessing import StandardScaler
 
-from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData, datasets, metrics
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    Initialization,
+    ModalityTransformer,
+    MultimodalData,
+    ScoreSearch,
+    datasets,
+    metrics,
+)
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import associate_nodes, edge_confidence
 from skcausalpima.model_selection import select_node_sizes
@@ -29,15 +38,16 @@ QUICK = {
     "node_sizes": (2, 2),
     "hidden_layer_sizes": (4,),
     "max_iter": 2,
-    "n_mixture_init": 1,
-    "pretraining_epochs": 1,
-    "polishing_epochs": 1,
+    "init": Initialization(n_mixture_init=1, pretraining_epochs=1),
+    "structure": ScoreSearch(polishing_epochs=1),
+    "knowledge": BackgroundKnowledge(),
     "random_state": 0,
 }
 #: Whole numbers that say how often something is done: without limit, and rightly so.
 REPEATS = {
-    *("max_iter", "n_init", "pretraining_epochs", "polishing_epochs", "n_mixture_init"),
-    *("n_graph_steps", "n_mixture_updates", "n_permutations", "n_bootstraps", "n_jobs"),
+    *("max_iter", "n_init", "n_permutations", "n_bootstraps", "n_jobs"),
+    *("init__pretraining_epochs", "init__n_mixture_init", "structure__polishing_epochs"),
+    *("structure__n_steps", "structure__n_mixture_updates"),
 }
 #: Right values of parameters whose default is None, so that they can be changed by one entry.
 RIGHT = {
@@ -52,10 +62,10 @@ RIGHT = {
     "covariance_shrinkage": 1.0,
     "decoder_variance": 0.5,
     "structure": nx.DiGraph([("N1", "N2")]),
-    "required_edges": [("N1", "N2")],
-    "forbidden_edges": [("N1", "N2")],
-    "tiers": [["N1"], ["N2"]],
-    "temperature": (1.0, 0.5),
+    "knowledge__required": [("N1", "N2")],
+    "knowledge__forbidden": [("N1", "N2")],
+    "knowledge__tiers": [["N1"], ["N2"]],
+    "structure__temperature": (1.0, 0.5),
     "max_grad_norm": 1.0,
 }
 
@@ -97,7 +107,7 @@ def dag() -> CategoricalDAG:
 
 def _fit(**parameters: Any) -> CausalPIMA:
     """Fit, and predict what was fitted."""
-    model = CausalPIMA(**parameters)
+    model = CausalPIMA().set_params(**parameters)
     X = pair()
     if model.modality_shapes is not None:
         X = np.hstack([array.reshape(32, -1) for array in X])
@@ -181,7 +191,7 @@ def _loaded(**arguments: Any) -> Any:
 
 
 def _estimator_targets() -> list[Target]:
-    everything = tuple(CausalPIMA().get_params())
+    everything = tuple(CausalPIMA(**QUICK).get_params())
     labels = {"N1": np.repeat([0.0, 1.0], 16)}
     weights = {"X": pair(), "sample_weight": np.ones(32)}
     known = {"X": pair(), "known_nodes": labels, "interventions": {"N2": np.full(32, np.nan)}}

@@ -13,7 +13,7 @@ import numpy as np
 from attack.calls import QUICK, pair
 
 import skcausalpima
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Initialization, ScoreSearch
 from skcausalpima.modules import ExpertDecoder, line
 
 PACKAGE = str(Path(skcausalpima.__file__).parent)
@@ -22,7 +22,7 @@ LAW = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
 KINDS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
-        "init": "paper",
+        "init": Initialization("paper", n_mixture_init=1, pretraining_epochs=1),
         "covariance_type": "diag",
         "responsibilities": "sample",
         "structure": "gradient",
@@ -32,7 +32,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "law per sample": {"experts": [None, ExpertDecoder(line, LAW.x, per="sample")]},
     "clusters": {"decoders": ["mlp", "cluster_mlp"]},
     "variances": {"decoder_variance": "predicted"},
-    "held out": {"validation_fraction": 0.25, "score_noise": 0.1, "n_graph_steps": 1},
+    "held out": {
+        "validation_fraction": 0.25,
+        "structure": ScoreSearch(polishing_epochs=1, score_noise=0.1, n_steps=1),
+    },
     "two starts": {"n_init": 2},
     "clipped": {"max_grad_norm": 1.0, "batch_size": 16},
 }

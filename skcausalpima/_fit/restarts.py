@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,6 @@ from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from .._initialization.start import StartSample
-from .._model.parameters import PARAMETER_CONSTRAINTS
 from .._model.setup import Setup
 from .._model.tensors import TrainingData
 from .._warnings import warn_caller
@@ -67,12 +65,10 @@ def best_run(
     """
     if len(seeds) == 1:
         return run(params, setup, data, start, seeds[0], "start 1")
-    # Without what an earlier fit left. The constructor of a subclass may take other parameters.
-    plain = SimpleNamespace(**{name: getattr(params, name) for name in PARAMETER_CONSTRAINTS})
     sent, caller = SentOnce(data), Caller(os.getpid(), torch.get_default_dtype())
     begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
     calls = (
-        delayed(_run_one)(caller, plain, setup, sent, begin, seed, f"start {number + 1}")
+        delayed(_run_one)(caller, params, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
     runs = []

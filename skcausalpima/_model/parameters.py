@@ -13,12 +13,25 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
-from .._scalar_checks import JOBS, MAX_COUNT, ArrayWithAxis, NumberRange, count, is_count
+from .._parameter_objects import (
+    BackgroundKnowledge,
+    GradientStructure,
+    Initialization,
+    ScoreSearch,
+)
+from .._scalar_checks import (
+    JOBS,
+    MAX_COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEQUENCE,
+    NumberRange,
+    count,
+    is_count,
+)
 
-_SEQUENCE = [list, tuple, ArrayWithAxis()]
-_POSITIVE = NumberRange(Real, 0, None, closed="neither")
-_NOT_NEGATIVE = NumberRange(Real, 0, None, closed="left")
-
+#: The largest grid.
+MAX_COMPONENTS = 1024
 
 #: The words for networks.
 NETWORKS = {
@@ -27,57 +40,42 @@ NETWORKS = {
 }
 
 PARAMETER_CONSTRAINTS = {
-    "node_sizes": _SEQUENCE,
+    "node_sizes": SEQUENCE,
+    "node_names": [*SEQUENCE, None],
     "latent_dim": [count(1), None],
-    "modality_shapes": [*_SEQUENCE, None],
-    "node_names": [*_SEQUENCE, None],
-    "encoders": [StrOptions(set(NETWORKS["encoders"])), *_SEQUENCE, dict, None],
-    "decoders": [StrOptions(set(NETWORKS["decoders"])), *_SEQUENCE, dict, None],
-    "experts": [*_SEQUENCE, dict, None],
-    "hidden_layer_sizes": _SEQUENCE,
+    "experts": [*SEQUENCE, dict, None],
+    "encoders": [StrOptions(set(NETWORKS["encoders"])), *SEQUENCE, dict, None],
+    "decoders": [StrOptions(set(NETWORKS["decoders"])), *SEQUENCE, dict, None],
+    "hidden_layer_sizes": SEQUENCE,
     "prior_expert": ["boolean"],
-    "scale": [StrOptions({"modality", "feature"}), *_SEQUENCE, dict, None],
-    "modality_weights": [StrOptions({"elements", "balanced"}), *_SEQUENCE],
     "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
-    "covariance_shrinkage": [StrOptions({"auto"}), _NOT_NEGATIVE],
-    "reg_covar": [_NOT_NEGATIVE],
-    "decoder_variance": [StrOptions({"learned", "predicted"}), _POSITIVE],
+    "covariance_shrinkage": [StrOptions({"auto"}), NOT_NEGATIVE],
+    "reg_covar": [NOT_NEGATIVE],
+    "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
+    "modality_shapes": [*SEQUENCE, None],
+    "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
+    "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE],
+    "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
     "responsibilities": [StrOptions({"expected", "sample"})],
-    "init": [StrOptions({"arranged", "linear", "paper"})],
-    "n_mixture_init": [count(1)],
-    "pretraining": [StrOptions({"vae", "reconstruction"})],
-    "pretraining_epochs": [count(0)],
-    "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph],
-    "structure_score": [StrOptions({"bic", "bdeu"})],
-    "polishing_epochs": [count(0)],
-    "required_edges": [*_SEQUENCE, set, None],
-    "forbidden_edges": [*_SEQUENCE, set, None],
-    "tiers": [*_SEQUENCE, None],
-    "edge_penalty": [_NOT_NEGATIVE],
-    "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
-    "temperature": [_POSITIVE, *_SEQUENCE],
-    "score_noise": [_NOT_NEGATIVE],
-    "graph_learning_rate": [_POSITIVE],
-    "n_graph_steps": [count(0)],
-    "n_mixture_updates": [count(1)],
+    "batch_size": [count(1)],
+    "learning_rate": [POSITIVE],
+    "max_grad_norm": [POSITIVE, None],
     "max_iter": [count(1)],
-    "tol": [_NOT_NEGATIVE],
+    "tol": [NOT_NEGATIVE],
     "n_iter_no_change": [count(1)],
     "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
+    "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph, ScoreSearch, GradientStructure],
+    "knowledge": [BackgroundKnowledge, None],
     "n_init": [count(1)],
     "n_jobs": [JOBS, None],
     "warm_start": ["boolean"],
-    "batch_size": [count(1)],
-    "learning_rate": [_POSITIVE],
-    "max_grad_norm": [_POSITIVE, None],
-    "max_components": [NumberRange(Integral, 1, None, closed="left")],
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
 
 
-def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[int, ...]:
+def check_node_sizes(node_sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
     sizes = list(node_sizes)
     if not sizes:
@@ -93,11 +91,11 @@ def check_node_sizes(node_sizes: Sequence[int], max_components: int) -> tuple[in
         if size > MAX_COUNT:
             raise ValueError(f"node_sizes[{node}] is beyond {MAX_COUNT}: use a smaller node.")
     n_components = math.prod(int(size) for size in sizes)
-    if n_components > max_components:
+    if n_components > MAX_COMPONENTS:
         product = " x ".join(str(size) for size in sizes)
         raise ValueError(
-            f"node_sizes make a grid of {product} = {n_components} components, but max_components "
-            f"is {max_components}. Use fewer or smaller nodes, or raise max_components."
+            f"node_sizes make a grid of {product} = {n_components} components, more than "
+            f"{MAX_COMPONENTS}: use fewer or smaller nodes."
         )
     return tuple(int(size) for size in sizes)
 
@@ -154,8 +152,8 @@ def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) ->
     ends = np.atleast_1d(_as_floats(temperature))
     if ends.shape not in ((1,), (2,)) or not (np.isfinite(ends) & (ends > 0)).all():
         raise ValueError(
-            "temperature must be a positive number, or a pair (first, last) of positive numbers, "
-            f"got {temperature!r}."
+            "structure__temperature must be a positive number, or a pair (first, last) of positive "
+            f"numbers, got {temperature!r}."
         )
     return np.geomspace(ends[0], ends[-1], max_iter)
 

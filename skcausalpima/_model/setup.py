@@ -101,11 +101,11 @@ def set_up(
     sample_weight: Any = None,
     scaler: ModalityScaler | None = None,
 ) -> tuple[Setup, Modalities]:
-    """Resolve the estimator's parameters, attributes of ``params``, for this data.
+    """Resolve the estimator's parameters, from :func:`flat_parameters`, for this data.
 
     Returns the data, too, as it is to be trained on. Without a ``scaler`` one is fitted to it.
     """
-    node_sizes = check_node_sizes(params.node_sizes, params.max_components)
+    node_sizes = check_node_sizes(params.node_sizes)
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     n_samples = modalities.n_samples

@@ -18,6 +18,12 @@ import numpy as np
 
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
+from .._parameter_objects import (
+    BackgroundKnowledge,
+    GradientStructure,
+    Initialization,
+    ScoreSearch,
+)
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .value_checks import is_twister
 
@@ -28,6 +34,8 @@ PLAIN_IN_PICKLES = (
     "arrangement_",
     "dag_",
     "expert_params_",
+    "init",
+    "knowledge",
     "separation_",
     "structure",
     "_scaler",
@@ -280,6 +288,11 @@ class Form(NamedTuple):
     make: Callable[..., Any]
 
 
+def _by_parts(kind: type) -> Form:
+    """Return the form of a parameter object: its parts."""
+    return Form(kind, lambda v: v.get_params(deep=False), kind)
+
+
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
     "tuple": Form(tuple, lambda v: {"items": list(v)}, lambda items: tuple(items)),
@@ -315,5 +328,9 @@ FORMS = {
     "expert": Form(
         ExpertDecoder, lambda v: {"law": v.f, "settings": expert_settings(v)}, _make_expert
     ),
+    "score_search": _by_parts(ScoreSearch),
+    "gradient_structure": _by_parts(GradientStructure),
+    "background_knowledge": _by_parts(BackgroundKnowledge),
+    "initialization": _by_parts(Initialization),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }

@@ -66,8 +66,8 @@ def edge_constraints(
            [False,  True]])
     """
     names = list(names)
-    required = _edge_matrix(names, required_edges, "required_edges")
-    forbidden = _edge_matrix(names, forbidden_edges, "forbidden_edges")
+    required = _edge_matrix(names, required_edges, "knowledge__required")
+    forbidden = _edge_matrix(names, forbidden_edges, "knowledge__forbidden")
     earlier: list[int] = []
     for tier in tiers if tiers is not None else ():
         members = _tier_members(names, tier, earlier)
@@ -100,11 +100,13 @@ def _tier_members(names: list[Hashable], tier: Any, earlier: list[int]) -> list[
     """Return the numbers of one tier's nodes."""
     is_node = isinstance(tier, str) or (isinstance(tier, Hashable) and tier in names)
     if not (is_node or isinstance(tier, Iterable)):
-        raise ValueError(f"tiers must hold nodes or groups of nodes; got {tier!r}.")
-    members = [_index(names, node, "tiers") for node in ([tier] if is_node else tier)]
+        raise ValueError(f"knowledge__tiers must hold nodes or groups of nodes; got {tier!r}.")
+    members = [_index(names, node, "knowledge__tiers") for node in ([tier] if is_node else tier)]
     for position, node in enumerate(members):
         if node in earlier or node in members[:position]:
-            raise ValueError(f"tiers name the node {names[node]!r} twice; name each node once.")
+            raise ValueError(
+                f"knowledge__tiers has the node {names[node]!r} twice; name each node once."
+            )
     return members
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start_rows, training_rows
 from skcausalpima._data.validation import read_modalities
+from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
 from skcausalpima._model.tensors import TrainingData
 from skcausalpima._training import loop as _training
@@ -179,7 +180,7 @@ def test_data_without_equal_rows_are_left_alone(quick, pair):
         assert training_rows(modalities_of(x), weights) is None
     model = quick()
     modalities = read_modalities(model, pair, reset=True)
-    assert set_up(model, modalities, None, None)[1] is modalities  # no copy
+    assert set_up(flat_parameters(model), modalities, None, None)[1] is modalities  # no copy
 
 
 def test_what_makes_rows_equal():
@@ -205,7 +206,7 @@ def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
     for known_nodes, interventions in ((known, None), (same, was_set)):
         model = quick()
         modalities = read_modalities(model, X, reset=True)
-        setup, training = set_up(model, modalities, known_nodes, interventions)
+        setup, training = set_up(flat_parameters(model), modalities, known_nodes, interventions)
         back = setup.rows.places  # where each row of X is trained on
         assert_array_equal(training.arrays[0][back], X)
         assert_array_equal(setup.known_nodes[back], known_nodes)
@@ -434,7 +435,7 @@ def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
     for weights in (np.full(60, 0.5), np.full(60, 2.0)):
         model = quick((4,))
         modalities = read_modalities(model, pair, reset=True)
-        setups.append(set_up(model, modalities, None, None, weights)[0])
+        setups.append(set_up(flat_parameters(model), modalities, None, None, weights)[0])
     assert [setup.shrinkage for setup in setups] == [7.5, 30.0]
 
 

@@ -8,10 +8,16 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skcausalpima import CausalPIMA
+from skcausalpima import BackgroundKnowledge, CausalPIMA, GradientStructure, Initialization
+
+WITH_OBJECTS = CausalPIMA(
+    structure=GradientStructure(score_noise=0.1),
+    knowledge=BackgroundKnowledge(required=[("N1", "N2")]),
+    init=Initialization("linear", pretraining_epochs=2),
+)
 
 
-@parametrize_with_checks([CausalPIMA(), CausalPIMA((2, 2, 2), latent_dim=3)])
+@parametrize_with_checks([CausalPIMA(), CausalPIMA((2, 2, 2), latent_dim=3), WITH_OBJECTS])
 def test_scikit_learn_checks(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("error", SkipTestWarning)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 from torch import nn
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, ScoreSearch
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ClusterDecoder, ExpertDecoder, VarianceDecoder, line
 
@@ -44,7 +44,11 @@ OPTIONS = {
     },
     "given": {"decoders": ["cluster_mlp", MeanAndVariance], "decoder_variance": 0.5},
     "graph": {"decoders": "cluster_mlp", "structure": nx.DiGraph([("N2", "N1")])},
-    "held out": {"decoders": "cluster_mlp", "validation_fraction": 0.2, "n_mixture_updates": 2},
+    "held out": {
+        "decoders": "cluster_mlp",
+        "validation_fraction": 0.2,
+        "structure": ScoreSearch(n_mixture_updates=2),
+    },
 }
 
 

@@ -12,6 +12,8 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from torch import nn
 
+from skcausalpima import BackgroundKnowledge, Initialization, ScoreSearch
+
 METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples"]
 
 
@@ -30,7 +32,11 @@ def assert_same_predictions(one, other, X):
     [
         {},
         {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
-        {"n_init": 2, "validation_fraction": 0.2, "score_noise": 0.3, "n_graph_steps": 2},
+        {
+            "n_init": 2,
+            "validation_fraction": 0.2,
+            "structure": ScoreSearch(score_noise=0.3, n_steps=2),
+        },
     ],
 )
 def test_same_random_state_same_bits(quick, pair, parameters):
@@ -63,7 +69,9 @@ def global_state():
 
 
 @pytest.mark.usefixtures("global_state")
-@pytest.mark.parametrize("parameters", [{}, {"init": "paper", "score_noise": 0.1, "n_init": 2}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"init": "paper", "structure": ScoreSearch(score_noise=0.1), "n_init": 2}]
+)
 def test_global_state_is_untouched(quick, pair, parameters):
     model = quick(**parameters).fit(pair)
     for method in METHODS:
@@ -144,16 +152,22 @@ def test_clone_and_refit(quick, pair, fitted):
 def test_parameters_are_stored_untouched(quick, pair):
     parameters = {
         "node_sizes": [2, 2],
-        "temperature": [1.0, 0.5],
+        "structure": ScoreSearch(temperature=[1.0, 0.5]),
+        "knowledge": BackgroundKnowledge(tiers=["a", "b"]),
+        "init": Initialization(pretraining_epochs=1),
         "hidden_layer_sizes": [4],
         "modality_weights": [1, 2],
         "scale": ["feature", None],
         "node_names": ["a", "b"],
         "encoders": [None, None],
     }
+    parts = {name: dict(vars(parameters[name])) for name in ("structure", "knowledge", "init")}
     model = quick(**parameters).fit(pair)
     for name, value in parameters.items():
         assert getattr(model, name) is value
+    for name, before in parts.items():
+        assert vars(parameters[name]) == before
+        assert all(vars(parameters[name])[part] is value for part, value in before.items())
     assert parameters["node_sizes"] == [2, 2]
     assert model.set_params(latent_dim=3).fit(pair).latent_dim_ == 3
 

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA, GradientStructure, Initialization, MultimodalData, ScoreSearch
 from skcausalpima.modules import ExpertDecoder, line
 
 ONES = np.ones((5, 2))
@@ -88,8 +88,11 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"node_sizes": ("2", 2)}, TypeError, r"node_sizes\[0\] is '2' of type str"),
         ({"node_sizes": (True, 2)}, TypeError, r"node_sizes\[0\] is True of type bool"),
         ({"node_sizes": 4}, ValueError, "'node_sizes' parameter of CausalPIMA must be"),
-        ({"node_sizes": (2,) * 11}, ValueError, r"2 x 2 x .* = 2048 components, but max_comp"),
-        ({"node_sizes": (3, 4), "max_components": 11}, ValueError, "3 x 4 = 12 components"),
+        (
+            {"node_sizes": (2,) * 11},
+            ValueError,
+            r"2 x 2 x .* = 2048 components, more than 1024",
+        ),
         ({"latent_dim": 0}, ValueError, "'latent_dim'"),
         ({"latent_dim": 1.5}, ValueError, "'latent_dim'"),
         ({"batch_size": 0}, ValueError, "'batch_size'"),
@@ -104,11 +107,17 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"decoder_variance": 0}, ValueError, "'decoder_variance'"),
         ({"init": "random"}, ValueError, "'init'"),
         ({"structure": "magic"}, ValueError, "'structure'"),
-        ({"edge_threshold": 1.5}, ValueError, "'edge_threshold'"),
-        ({"temperature": 0.0}, ValueError, "'temperature'"),
-        ({"temperature": (1.0, -1.0)}, ValueError, "temperature must be a positive number, or"),
-        ({"temperature": (1.0, 1.0, 1.0)}, ValueError, "temperature must be a positive number, or"),
-        ({"temperature": ("hot", "cold")}, ValueError, "temperature must be a positive number, or"),
+        ({"structure": GradientStructure(1.5)}, ValueError, "'structure__edge_threshold'"),
+        *(
+            ({"structure": kind(temperature=given)}, ValueError, f"structure__temperature{said}")
+            for kind in (GradientStructure, ScoreSearch)
+            for given, said in [
+                (0.0, "' parameter"),
+                ((1.0, -1.0), " must be a positive number, or"),
+                ((1.0, 1.0, 1.0), " must be a positive number, or"),
+                (("hot", "cold"), " must be a positive number, or"),
+            ]
+        ),
         ({"device": "gpu"}, ValueError, "device must be 'cpu', 'cuda'.*got 'gpu'"),
         ({"device": "meta"}, ValueError, "device must be 'cpu', 'cuda'.*got 'meta'"),
         ({"device": "cpu:1"}, ValueError, "device must be 'cpu', 'cuda'.*got 'cpu:1'"),
@@ -303,6 +312,7 @@ def test_data_beyond_the_largest_numbers(quick, pair):
 
 @pytest.mark.parametrize("pretraining_epochs", [0, 3])
 def test_divergence(quick, pair, pretraining_epochs):
-    model = quick(learning_rate=1e200, max_iter=5, pretraining_epochs=pretraining_epochs)
+    init = Initialization(pretraining_epochs=pretraining_epochs)
+    model = quick(learning_rate=1e200, max_iter=5, init=init)
     with pytest.raises(ValueError, match=r"Training diverged: .* not finite.*learning_rate"):
         model.fit(pair)

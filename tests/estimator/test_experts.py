@@ -13,7 +13,7 @@ from scipy.optimize import curve_fit
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA, Initialization, MultimodalData, ScoreSearch
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
@@ -35,8 +35,9 @@ def make_lines(n=40, noise=30.0, seed=0):
 
 
 def estimator(expert, sizes=(3,), **parameters):
-    defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "pretraining_epochs": 2}
-    defaults |= {"n_mixture_init": 1, "random_state": 0, "polishing_epochs": 1}
+    defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
+    defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    defaults["structure"] = ScoreSearch(polishing_epochs=1)
     return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
 
 

@@ -8,7 +8,7 @@ from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skcausalpima import _causal_pima
+from skcausalpima import ScoreSearch, _causal_pima
 from skcausalpima._fit import attributes as from_runs
 from skcausalpima._inference import attributes as in_shape
 from skcausalpima._persistence.schema import FITTED
@@ -71,7 +71,7 @@ def with_the_fit_of(model):
 @pytest.mark.parametrize("kind", ["first", "again", "continued", "continued, weights"])
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 20)} if "weights" in kind else {}
-    start = quick(warm_start="continued" in kind, polishing_epochs=2)
+    start = quick(warm_start="continued" in kind, structure=ScoreSearch(polishing_epochs=2))
     if kind != "first":
         start.fit(pair, **weights)
     X = pair if "continued" in kind else {"a": 3.0 * pair[0], "b": pair[1]}

@@ -16,7 +16,14 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from torch import nn
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
@@ -39,7 +46,7 @@ RICH = {
         "scale": {"modality0": "feature", "modality1": None},
         "modality_weights": np.array([1.0, 2.0]),
         "hidden_layer_sizes": np.array([6]),
-        "temperature": (1.0, 0.5),
+        "structure": ScoreSearch(temperature=(1.0, 0.5)),
     },
     "modules": {
         "node_names": ["shape", "size"],
@@ -59,12 +66,13 @@ RICH = {
                 scatter=True,
             )
         },
-        "required_edges": {("N1", "N2")},
+        "knowledge": BackgroundKnowledge(required={("N1", "N2")}),
         "max_grad_norm": 5.0,
     },
     "laws per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
-        "tiers": [["N2"], ["N1"]],
+        "knowledge": BackgroundKnowledge(tiers=[["N2"], ["N1"]]),
+        "init": Initialization("linear", pretraining_epochs=2),
         "decoder_variance": 0.5,
         "n_init": 2,
         "n_jobs": 1,
@@ -79,8 +87,8 @@ RICH = {
     "a bare law": {
         "node_sizes": np.array([2, 3]),
         "experts": [None, line],
-        "forbidden_edges": [("N1", "N2")],
-        "structure": "gradient",
+        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")]),
+        "structure": GradientStructure(0.4, temperature=np.array([1.0, 0.5])),
     },
 }
 
@@ -197,7 +205,7 @@ def lines_of(model, X, capsys):
 
 
 def test_what_a_fit_prints(quick, pair, capsys):
-    options = {"pretraining_epochs": 2, "max_iter": 3, "polishing_epochs": 1, "n_init": 2}
+    options = {"max_iter": 3, "structure": ScoreSearch(polishing_epochs=1), "n_init": 2}
     model = quick(verbose=1, **options)
     lines = lines_of(model, pair, capsys)
     number = r"-?\d+\.\d{4} nats \(scaled data\)"

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from torch import nn
 
+from skcausalpima import CausalPIMA, GradientStructure, Initialization, ScoreSearch
 from skcausalpima._fit import restarts as _restarts
 
 TERMS = ["density", "weight", "assignment_entropy", "posterior_entropy"]
@@ -82,12 +83,13 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {"validation_fraction": 0.3, "learning_rate": 0.05, "tol": 0.0}
-    options["structure"] = "gradient"
-    long = quick(max_iter=30, temperature=temperature, **options).fit(pair)
+    long = quick(max_iter=30, structure=GradientStructure(temperature=temperature), **options)
+    long.fit(pair)
     best = int(long.history_["objective"].argmax())
     assert best < 29
     schedule = np.geomspace(*temperature, 30)[: best + 1]
-    short = quick(max_iter=best + 1, temperature=(temperature[0], schedule[-1]), **options)
+    structure = GradientStructure(temperature=(temperature[0], schedule[-1]))
+    short = quick(max_iter=best + 1, structure=structure, **options)
     assert_allclose(long.edge_weights_, short.fit(pair).edge_weights_, rtol=1e-6)
 
 
@@ -98,23 +100,29 @@ def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     ("temperature", "expected"), [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])]
 )
 def test_temperature(quick, pair, temperature, expected):
-    model = quick(temperature=temperature).fit(pair)
+    model = quick(structure=ScoreSearch(temperature=temperature)).fit(pair)
     assert_allclose(model.history_["temperature"], expected)
 
 
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"pretraining": "reconstruction"},
-        {"pretraining_epochs": 0},
+        {"init": Initialization(pretraining="reconstruction", pretraining_epochs=2)},
+        {"init": Initialization(pretraining_epochs=0)},
         {"responsibilities": "sample"},
-        {"score_noise": 0.5},
-        {"n_graph_steps": 3},
         {"structure": "gradient"},
-        {"structure_score": "bdeu"},
-        {"polishing_epochs": 0},
-        {"edge_penalty": 1.0},
-        {"n_mixture_updates": 3},
+        *(
+            {"structure": ScoreSearch(**{part: value})}
+            for part, value in {
+                "score_noise": 0.5,
+                "n_steps": 3,
+                "score": "bdeu",
+                "polishing_epochs": 0,
+                "edge_penalty": 1.0,
+                "n_mixture_updates": 3,
+                "learning_rate": 0.5,
+            }.items()
+        ),
         {"max_grad_norm": 1e-3},
         {"covariance_shrinkage": 0},
         {"covariance_shrinkage": 1000.0},
@@ -122,12 +130,11 @@ def test_temperature(quick, pair, temperature, expected):
         {"batch_size": 7},
         {"batch_size": 1000},
         {"learning_rate": 0.1},
-        {"graph_learning_rate": 0.5},
         {"decoder_variance": 0.3},
         {"hidden_layer_sizes": ()},
         {"reg_covar": 0.1},
         {"init": "linear"},
-        {"init": "linear", "n_mixture_init": 5},
+        {"init": Initialization("linear", n_mixture_init=5, pretraining_epochs=2)},
     ],
     ids=str,
 )
@@ -147,16 +154,14 @@ def test_decoder_variance_is_fixed_or_learned(quick, pair, fitted):
 
 
 def test_published_algorithm(quick, pair):
-    model = quick(
-        latent_dim=2,
-        init="paper",
-        covariance_type="diag",
-        covariance_shrinkage=0,
-        modality_weights="elements",
-        responsibilities="sample",
-        prior_expert=False,
-        structure="gradient",
-    ).fit(pair)
+    model = CausalPIMA.published((2, 2), max_iter=3, hidden_layer_sizes=(8,), random_state=0)
+    assert model.init == "paper"
+    assert model.structure == "gradient"
+    assert model.latent_dim == 2
+    assert CausalPIMA.published(latent_dim=3).latent_dim == 3  # what is stated goes first
+    with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dimension'"):
+        CausalPIMA.published(latent_dimension=3)
+    model.fit(pair)
     assert_array_equal(model.predict(pair), model.labels_)
     assert_allclose(model.score(pair), model.lower_bound_)
 

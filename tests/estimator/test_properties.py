@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays_of
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from skcausalpima import MultimodalData
+from skcausalpima import Initialization, MultimodalData
 from skcausalpima.graph import CategoricalDAG
 
 N_SAMPLES = 60
@@ -173,7 +173,9 @@ def graphs(draw):
 @examples(7)
 def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
     sizes, graph = drawn
-    model = quick(sizes, structure=graph, max_iter=1, pretraining_epochs=0).fit(pair)
+    model = quick(
+        sizes, structure=graph, max_iter=1, init=Initialization(pretraining_epochs=0)
+    ).fit(pair)
     assert set(model.dag_.edges) == set(graph.edges)
     names = list(model.dag_)
     product = np.ones(sizes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Initialization
 
 # Four Gaussians in a plane, seen through six and four elements. All elements of a modality have
 # one spread and one noise, so that the model can describe them exactly in any ``scale``; latent
@@ -45,7 +45,8 @@ def shortfalls(held_out):
         key = str(sorted(parameters.items()))
         if key not in found:
             affine = {"hidden_layer_sizes": (), "modality_weights": "elements"}
-            quick = {"init": "linear", "structure": "gradient", "pretraining_epochs": 5}
+            quick = {"structure": "gradient"}
+            quick["init"] = Initialization("linear", pretraining_epochs=5)
             steps = {"max_iter": 15, "batch_size": 50, "learning_rate": 1e-2}
             options = {"node_sizes": (4,), "latent_dim": 2, "random_state": 0}
             model = CausalPIMA(**(affine | quick | steps | options | parameters)).fit(train)

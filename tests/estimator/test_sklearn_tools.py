@@ -35,7 +35,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import resample, shuffle
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA, Initialization, MultimodalData
 
 SHAPES = [(3, 2), (4,)]
 GROUPS = np.repeat(np.arange(4), 15)  # those of the fixture ``pair``
@@ -45,7 +45,8 @@ GUIDE = Path(__file__).parents[2] / "doc" / "user_guide.rst"
 @pytest.fixture(scope="module")
 def model(quick):
     """The cheapest fit: whether forms agree in all settings is asked in test_estimator_inputs."""
-    return quick(init="paper", structure="gradient", max_iter=1, pretraining_epochs=1)
+    init = Initialization("paper", n_mixture_init=1, pretraining_epochs=1)
+    return quick(init=init, structure="gradient", max_iter=1)
 
 
 def flattened(pair):
@@ -369,11 +370,12 @@ def test_two_processes_and_two_threads():
     code = """
         import numpy as np
         from sklearn.model_selection import GridSearchCV
-        from skcausalpima import CausalPIMA, MultimodalData
+        from skcausalpima import CausalPIMA, Initialization, MultimodalData
         from skcausalpima.datasets import make_circles_images
         data = make_circles_images(100, curves=True, random_state=0)
         X = MultimodalData([data.images, data.curves])
-        model = CausalPIMA(max_iter=2, pretraining_epochs=1, n_mixture_init=1, random_state=0)
+        init = Initialization(pretraining_epochs=1, n_mixture_init=1)
+        model = CausalPIMA(max_iter=2, init=init, random_state=0)
         grid = {"node_sizes": [(2,), (4,)]}
         for n_jobs in (1, 2):
             search = GridSearchCV(model, grid, cv=2, n_jobs=n_jobs, refit=False)

@@ -12,7 +12,7 @@ from same_fits import assert_same, assert_same_fits
 from sklearn.base import clone
 from torch import nn
 
-from skcausalpima import CausalPIMA
+from skcausalpima import BackgroundKnowledge, CausalPIMA, GradientStructure, ScoreSearch
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line
 
 
@@ -76,8 +76,11 @@ OPTIONS = {
     "laws": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
     "variances": {"decoder_variance": "predicted", "modality_weights": [0.1, 1.7]},
-    "weights": {"init": "linear", "covariance_type": "diag", "n_graph_steps": 2},
-    "structure": {"structure": "gradient", "score_noise": 0.1, "required_edges": [("N1", "N2")]},
+    "weights": {"init": "linear", "covariance_type": "diag", "structure": ScoreSearch(n_steps=2)},
+    "structure": {
+        "structure": GradientStructure(score_noise=0.1),
+        "knowledge": BackgroundKnowledge(required=[("N1", "N2")]),
+    },
 }
 
 

@@ -13,7 +13,15 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
-from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData, datasets
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    ModalityTransformer,
+    MultimodalData,
+    ScoreSearch,
+    datasets,
+)
 from skcausalpima.inspection import associate_nodes, edge_confidence
 from skcausalpima.metrics import matched_accuracy, node_recovery, structural_hamming_distance
 from skcausalpima.model_selection import select_node_sizes
@@ -106,43 +114,51 @@ def test_numbers_of_samples(fitted, method, n_samples):
 
 
 COUNTS = [
-    "latent_dim", "n_mixture_init", "pretraining_epochs", "polishing_epochs", "n_graph_steps",
-    "n_mixture_updates", "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
+    "latent_dim", "init__n_mixture_init", "init__pretraining_epochs",
+    "structure__polishing_epochs", "structure__n_steps", "structure__n_mixture_updates",
+    "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
 ]  # fmt: skip
 REALS = [
-    "covariance_shrinkage", "reg_covar", "decoder_variance", "edge_penalty", "edge_threshold",
-    "temperature", "score_noise", "graph_learning_rate", "tol", "validation_fraction",
-    "learning_rate", "max_grad_norm",
+    "covariance_shrinkage", "reg_covar", "decoder_variance", "structure__edge_penalty",
+    "structure__temperature", "structure__score_noise", "structure__learning_rate", "tol",
+    "validation_fraction", "learning_rate", "max_grad_norm",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [True, False, 2**64, HUGE])
 @pytest.mark.parametrize("parameter", COUNTS)
 def test_counts_are_integers_of_a_possible_size(quick, pair, parameter, value):
-    with pytest.raises(ValueError, match=parameter):
-        quick(**{parameter: value}).fit(pair)
+    model = quick(structure=ScoreSearch()).set_params(**{parameter: value})
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter of CausalPIMA"):
+        model.fit(pair)
 
 
 @pytest.mark.parametrize("value", [True, HUGE, np.nan, np.inf])
-@pytest.mark.parametrize("parameter", REALS)
-def test_numbers_are_finite(quick, pair, parameter, value):
+@pytest.mark.parametrize(
+    ("structure", "parameter"),
+    [
+        (GradientStructure(), "structure__edge_threshold"),
+        *((ScoreSearch(), name) for name in REALS),
+    ],
+)
+def test_numbers_are_finite(quick, pair, structure, parameter, value):
+    model = clone(quick(structure=structure)).set_params(**{parameter: value})
     with pytest.raises(ValueError, match=parameter):
-        quick(**{parameter: value}).fit(pair)
+        model.fit(pair)
 
 
 @pytest.mark.parametrize(
     ("parameters", "match"),
     [
-        ({"max_components": True}, "max_components"),
         ({"hidden_layer_sizes": (True,)}, "hidden_layer_sizes"),
         ({"hidden_layer_sizes": (2**64,)}, "hidden_layer_sizes"),
         ({"hidden_layer_sizes": np.ones((2, 2), int)}, "hidden_layer_sizes"),
         ({"modality_weights": (HUGE, 1)}, "modality_weights"),
         ({"modality_weights": (True, False)}, "modality_weights"),
-        ({"temperature": (HUGE, 1)}, "temperature"),
+        ({"structure": ScoreSearch(temperature=(HUGE, 1))}, "structure__temperature"),
         ({"node_names": [["a"], ["b"]]}, "node_names"),
-        ({"tiers": [np.ones((2, 2))]}, "tiers"),
-        ({"required_edges": [(["N1"], "N2")]}, "required_edges"),
+        ({"knowledge": BackgroundKnowledge(tiers=[np.ones((2, 2))])}, "knowledge__tiers"),
+        ({"knowledge": BackgroundKnowledge(required=[(["N1"], "N2")])}, "knowledge__required"),
     ],
 )
 def test_sequences_of_numbers(quick, pair, parameters, match):
@@ -627,11 +643,13 @@ def test_a_transformer_with_names_that_are_no_strings_can_be_shown():
         model.fit([np.ones((2, 1))] * 2)
 
 
-@pytest.mark.parametrize("parameter", ["node_sizes", "node_names", "encoders", "tiers", "scale"])
+@pytest.mark.parametrize(
+    "parameter", ["node_sizes", "node_names", "encoders", "knowledge__tiers", "scale"]
+)
 @pytest.mark.parametrize("value", [np.array(2), np.ma.array([2, 2]), np.zeros(2, [("a", int)])])
 def test_arrays_that_are_no_sequences(quick, pair, parameter, value):
     with pytest.raises(ValueError, match=f"'{parameter}' parameter"):
-        quick(**{"node_sizes": (2, 2), parameter: value}).fit(pair)
+        quick(knowledge=BackgroundKnowledge()).set_params(**{parameter: value}).fit(pair)
 
 
 @pytest.mark.parametrize("value", [Fraction(1, 100), Decimal("0.01")])

@@ -11,7 +11,14 @@ from same_fits import assert_same_fits
 from sklearn.base import clone
 from torch import nn
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
@@ -47,10 +54,16 @@ CONFIGURATIONS = {
     "one node": {"node_sizes": (4,)},
     "early stopping": {"validation_fraction": 0.2, "n_iter_no_change": 1, "tol": 1e-3},
     "best state": {"validation_fraction": 0.3, "tol": 0, "learning_rate": 0.05},
-    "gradient": {"structure": "gradient", "score_noise": 0.2, "n_graph_steps": 2},
+    "gradient": {"structure": GradientStructure(score_noise=0.2, n_steps=2)},
     "fixed": {"structure": nx.DiGraph([("N2", "N1")])},
-    "edges": {"required_edges": [("N1", "N2")], "edge_penalty": 0.01, "n_mixture_updates": 2},
-    "tiers": {"structure": "gradient", "tiers": ["N2", "N1"], "temperature": 0.5},
+    "edges": {
+        "knowledge": BackgroundKnowledge(required=[("N1", "N2")]),
+        "structure": ScoreSearch(edge_penalty=0.01, n_mixture_updates=2),
+    },
+    "tiers": {
+        "structure": GradientStructure(temperature=0.5),
+        "knowledge": BackgroundKnowledge(tiers=["N2", "N1"]),
+    },
     "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
     "factory": {"encoders": [conv_norm_dropout, None], "decoders": [None, "conv"]},
     "module": {"encoders": [given_module(), None], "validation_fraction": 0.2, "n_init": 2},
@@ -83,7 +96,8 @@ def test_two_and_three_epochs_are_five(quick, pair, name):
 
 
 def test_the_best_state_may_lie_in_the_first_part(quick, pair):
-    options = {"structure": "gradient", "temperature": 0.5, "validation_fraction": 0.3, "tol": 0}
+    options = {"structure": GradientStructure(temperature=0.5)}
+    options |= {"validation_fraction": 0.3, "tol": 0}
     whole = quick(max_iter=5, learning_rate=0.5, **options).fit(pair)
     first = int(whole.history_["objective"].argmax()) + 1
     assert first < 5
@@ -178,7 +192,7 @@ def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
 
 
 def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
-    options = {"tol": 100.0, "structure": "gradient", "temperature": 0.5}
+    options = {"tol": 100.0, "structure": GradientStructure(temperature=0.5)}
     model = quick(warm_start=True, max_iter=50, n_iter_no_change=2, **options).fit(pair)
     stopped_at, bound, edges = model.n_iter_, model.lower_bound_, model.edge_weights_
     assert model.converged_
@@ -231,7 +245,8 @@ def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
 
 
 def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
-    model = quick(warm_start=True, temperature=(1.0, 0.25)).fit(pair).fit(pair)
+    structure = ScoreSearch(temperature=(1.0, 0.25))
+    model = quick(warm_start=True, structure=structure).fit(pair).fit(pair)
     np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
 
 
@@ -248,6 +263,12 @@ def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
         ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
         ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
         ({}, {"init": "paper"}, "init .* is now False, not True"),
+        ({}, {"init__method": "paper"}, "init .* is now False, not True"),
+        (
+            {"structure": ScoreSearch()},
+            {"structure": nx.DiGraph([("N1", "N2")])},
+            "structure .* is",
+        ),
         ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
         ({}, {"encoders": "conv"}, "encoders is now"),
         (
@@ -275,7 +296,7 @@ def test_another_model_is_refused(quick, pair, before, change, message):
     with pytest.raises(ValueError, match=message):
         model.set_params(**change).fit(pair)
     assert model.score(pair) == bound  # the fit that was to be continued is still there
-    kept = {name: getattr(clone(quick(**before)), name) for name in change}
+    kept = {name: clone(quick(**before)).get_params()[name] for name in change}
     if "encoders" not in before:  # clones of modules are other modules
         assert model.set_params(**kept).fit(pair).n_iter_ == 6
 
@@ -320,7 +341,7 @@ def test_what_may_change(quick, pair):
         "covariance_type": "tied",
         "learning_rate": 0.1,
         "batch_size": 20,
-        "forbidden_edges": [("N1", "N2"), ("N2", "N1")],
+        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2"), ("N2", "N1")]),
         "random_state": 5,
         "init": "linear",
     }
@@ -345,7 +366,8 @@ def test_interventions_may_come_and_go(quick, pair):
 
 def test_a_law_that_diverged_is_tried_again(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
-    model = quick(experts=[None, expert], warm_start=True, learning_rate=1e9, pretraining_epochs=0)
+    options = {"learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}
+    model = quick(experts=[None, expert], warm_start=True, **options)
     with pytest.warns(ExpertWarning, match="diverged in epoch 1 of (training|polishing)"):
         model.fit(pair)
     model.set_params(learning_rate=1e-3).fit(pair)

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA, Initialization, MultimodalData
 
 SHAPES = [(3, 2), (4,)]
 
@@ -19,7 +19,7 @@ def linked(quick, pair):
 
     N2 is a copy of N1 in three of four samples.
     """
-    model = quick(max_iter=100, pretraining_epochs=10, batch_size=20).fit(pair)
+    model = quick(max_iter=100, init=Initialization(), batch_size=20).fit(pair)
     model.dag_ = nx.DiGraph()
     model.dag_.add_nodes_from(["N1", "N2"], size=2)
     model.dag_.add_edge("N1", "N2", weight=0.75)

@@ -15,7 +15,7 @@ from same_fits import assert_same_fits
 from torch import nn
 
 import skcausalpima
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Initialization
 from skcausalpima._fit.restarts import SentOnce
 from skcausalpima._model.state import seeded_modules
 from skcausalpima._model.tensors import TrainingData
@@ -117,7 +117,7 @@ def seed(number):
 
 def test_warnings_of_workers_reach_the_user(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
-    options = {"n_init": 2, "pretraining_epochs": 0}
+    options = {"n_init": 2, "init": Initialization(pretraining_epochs=0)}
     told = []
     for n_jobs in (1, 2):
         model = quick(experts=[None, expert], learning_rate=1e9, n_jobs=n_jobs, **options)

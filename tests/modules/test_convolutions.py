@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Initialization
 from skcausalpima.modules import ConvDecoder, ConvEncoder, spatial_shape
 
 SHAPES = [(1,), (2,), (7,), (100,), (1, 1), (5, 8), (9, 6), (4, 7, 3), (3, 1, 2)]
@@ -89,7 +89,8 @@ def data():
 )
 def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     """Batch normalization included: single rows, subsets and the whole agree."""
-    est = CausalPIMA((2,), max_iter=2, pretraining_epochs=1, init=init, random_state=0, **networks)
+    init = Initialization(init, pretraining_epochs=1)
+    est = CausalPIMA((2,), max_iter=2, init=init, random_state=0, **networks)
     est.fit(data)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
@@ -103,7 +104,8 @@ def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
 
 
 def test_words_are_the_defaults_by_another_name(data):
-    options = {"max_iter": 2, "pretraining_epochs": 1, "random_state": 0}
+    init = Initialization(pretraining_epochs=1)
+    options = {"max_iter": 2, "init": init, "random_state": 0}
     one = CausalPIMA((2,), **options).fit(data)
     other = CausalPIMA((2,), encoders="mlp", decoders=["mlp", None], **options).fit(data)
     assert_array_equal(one.transform(data), other.transform(data))

@@ -165,6 +165,19 @@ def test_a_class_that_is_not_ours(forge, name):
     forge(lambda document, arrays: document.update({"class": name}), "class .*, not CausalPIMA")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$": "initialization", "metod": "linear"},
+        {"$": "score_search", "score": {"$": "structure"}},
+        {"$": "gradient_structure", "self": None},
+        {"$": "ScoreSearch"},
+    ],
+)
+def test_parameter_objects_that_are_none(forge, value):
+    forge(lambda document, arrays: document["parameters"].update({"init": value}))
+
+
 def architecture(document):
     """Return a view of the architecture in plain form, by name."""
     plain = document["attributes"]["_architecture"]

@@ -20,7 +20,13 @@ from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima._data.scaling import ModalityScaler
 from skcausalpima._inference.expert_tables import ExpertTable
 from skcausalpima._persistence.model_files import FILE_NAME
@@ -138,24 +144,24 @@ KINDS = {
     "paper": (
         {
             "init": "paper",
-            "structure": "gradient",
+            "structure": GradientStructure(temperature=(1.0, np.float32(0.5))),
             "covariance_type": "diag",
             "responsibilities": "sample",
             "prior_expert": False,
-            "temperature": (1.0, np.float32(0.5)),
             "max_grad_norm": np.float64(3.0),
             "decoder_variance": 0.5,
         },
         list,
         {},
     ),
-    "tied": ({"covariance_type": "tied", "n_mixture_init": np.int64(1)}, list, {}),
+    "tied": ({"covariance_type": "tied", "structure": ScoreSearch(n_steps=np.int64(1))}, list, {}),
     "spherical": ({"covariance_type": "spherical", "prior_expert": np.True_}, list, {}),
     "stated": (
         {
             "node_names": np.array(["a", "ß\ud800"]),
-            "required_edges": {("a", "ß\ud800")},
-            "tiers": [["a"], ("ß\ud800",)],
+            "knowledge": BackgroundKnowledge(
+                required={("a", "ß\ud800")}, tiers=[["a"], ("ß\ud800",)]
+            ),
         },
         list,
         {"known_nodes": np.tile([[0, -1], [-1, -1], [1, 1]], (20, 1))},
@@ -316,10 +322,15 @@ def test_output_settings_are_kept(quick, pair, tmp_path):
 @pytest.mark.parametrize(
     ("parameter", "value", "match"),
     [
-        ("max_components", 3 + 4j, "max_components holds"),
+        ("max_grad_norm", 3 + 4j, "max_grad_norm holds"),
         ("structure", nx.MultiDiGraph(), "structure holds"),
         ("random_state", np.random.RandomState(np.random.PCG64()), "random_state holds"),
-        ("tiers", [[len]], "tiers holds <built-in function len>"),
+        (
+            "knowledge",
+            BackgroundKnowledge(tiers=[[len]]),
+            "knowledge holds <built-in function len>",
+        ),
+        ("init__method", 3 + 4j, r"init holds \(3\+4j\)"),
         ("scale", [np.longdouble(1)], "scale holds"),
     ],
 )

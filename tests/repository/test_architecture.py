@@ -14,7 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic"},
-    {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"},
+    {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
+    | {"_parameter_objects"},
     {"modules", "graph"},
     {"_model", "inspection"},
     {"_training", "model_selection"},

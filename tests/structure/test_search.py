@@ -277,9 +277,9 @@ def test_edge_probabilities_refuse_eleven_nodes():
         ({"required_edges": [("b", "a")], "tiers": ["a", "b"]}, "'b' -> 'a' is both required and"),
         ({"required_edges": [("b", "a")], "forbidden_edges": [("b", "a")]}, "'b' -> 'a' is both"),
         ({"required_edges": [("a", "a")]}, "'a' -> 'a' is a loop"),
-        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'"),
+        ({"required_edges": [("a", "x")]}, "knowledge__required names the unknown node 'x'"),
         ({"forbidden_edges": ["ab"]}, "pairs"),
-        ({"tiers": [["a"], ["x"]]}, "tiers names the unknown node 'x'"),
+        ({"tiers": [["a"], ["x"]]}, "knowledge__tiers names the unknown node 'x'"),
         ({"tiers": [["a"], ["b", "a"]]}, "the node 'a' twice"),
     ],
 )

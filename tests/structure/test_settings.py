@@ -93,14 +93,14 @@ def test_a_required_way_back_by_a_free_node_leaves_the_tiers_to_the_forbidden_ed
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'; .*'c'"),
-        ({"forbidden_edges": [("x", "a")]}, "forbidden_edges names the unknown node 'x'"),
-        ({"tiers": ["a", ["x"]]}, "tiers names the unknown node 'x'"),
-        ({"tiers": ["a", ["b", "a"]]}, "tiers name the node 'a' twice"),
+        ({"required_edges": [("a", "x")]}, "knowledge__required names the unknown node 'x'; .*'c'"),
+        ({"forbidden_edges": [("x", "a")]}, "knowledge__forbidden names the unknown node 'x'"),
+        ({"tiers": ["a", ["x"]]}, "knowledge__tiers names the unknown node 'x'"),
+        ({"tiers": ["a", ["b", "a"]]}, "knowledge__tiers has the node 'a' twice"),
         ({"required_edges": ("a", "b")}, r"pairs \(parent, child\); got 'a'"),
         ({"required_edges": [("a", "b", "c")]}, r"pairs \(parent, child\); got \('a', 'b', 'c'\)"),
-        ({"required_edges": [1]}, r"required_edges must be pairs \(parent, child\); got 1"),
-        ({"tiers": ["a", 1]}, r"tiers must hold nodes or groups of nodes; got 1"),
+        ({"required_edges": [1]}, r"knowledge__required must be pairs \(parent, child\); got 1"),
+        ({"tiers": ["a", 1]}, r"knowledge__tiers must hold nodes or groups of nodes; got 1"),
         ({"required_edges": [("a", "a")]}, "required edge 'a' -> 'a' is a loop"),
         (
             {"required_edges": [("a", "b"), ("b", "c"), ("c", "a")]},
@@ -156,7 +156,7 @@ def test_a_given_graph_without_edges():
         ({"required_edges": [("a", "c")]}, "structure lacks the required edge 'a' -> 'c'"),
         ({"forbidden_edges": [("b", "c")]}, "structure has the forbidden edge 'b' -> 'c'"),
         ({"tiers": [["a", "c"], "b"]}, "structure has the forbidden edge 'b' -> 'c'"),
-        ({"required_edges": [("a", "x")]}, "required_edges names the unknown node 'x'"),
+        ({"required_edges": [("a", "x")]}, "knowledge__required names the unknown node 'x'"),
     ],
 )
 def test_a_given_graph_that_cannot_be(stated, message):

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from torch import nn
 
+from skcausalpima import GradientStructure, Initialization, ScoreSearch
 from skcausalpima._fit import restarts as _restarts
 from skcausalpima._training import loop as _training
 from skcausalpima.exceptions import DivergenceError
@@ -45,7 +46,7 @@ def spoil(monkeypatch):
     return install
 
 
-# 60 samples in batches of 128 are a step an epoch; n_graph_steps are more.
+# 60 samples in batches of 128 are a step an epoch; those of the graph alone are more.
 STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
 
 
@@ -61,7 +62,7 @@ STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
 @pytest.mark.parametrize("variance", ["learned", 0.5])
 def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, variance):
     spoil(part, phase, STEPS[phase] - 1)
-    model = quick(decoder_variance=variance, polishing_epochs=5)
+    model = quick(decoder_variance=variance, structure=ScoreSearch(polishing_epochs=5))
     place = f"in epoch {STEPS[phase]} of {phase}"
     match = f"Training diverged: .*({told}).* not finite, {place}{ADVICE}"
     with pytest.raises(DivergenceError, match=match):
@@ -70,11 +71,11 @@ def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, vari
         model.predict(pair)
 
 
-@pytest.mark.parametrize("structure", ["refined", "gradient"])
+@pytest.mark.parametrize("structure", [ScoreSearch(n_steps=2), GradientStructure(n_steps=2)])
 def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
     """The graph is settled in closed form after it, from counts that are no longer numbers."""
     spoil("prior", "training", 8)
-    model = quick(structure=structure, n_graph_steps=2)
+    model = quick(structure=structure)
     with pytest.raises(ValueError, match=r"the prior are not finite, in epoch 3 of training"):
         model.fit(pair)
 
@@ -86,7 +87,7 @@ def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
         {"decoder_variance": "predicted"},
         {"experts": [None, line]},
         {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
-        {"validation_fraction": 0.2, "polishing_epochs": 3},
+        {"validation_fraction": 0.2},
     ],
     ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
 )
@@ -95,7 +96,7 @@ def test_the_last_step_of_all_kinds_of_models(quick, pair, spoil, options):
         options = {"encoders": [options["encoders"][0], None]}
     spoil("encoders.0", "polishing", 2)
     with pytest.raises(DivergenceError, match="in epoch 3 of polishing"):
-        quick(**({"polishing_epochs": 3} | options)).fit(pair)
+        quick(structure=ScoreSearch(polishing_epochs=3), **options).fit(pair)
 
 
 def test_a_step_on_the_way_is_told_with_its_epoch(quick, pair, spoil):
@@ -145,6 +146,7 @@ def test_buffers_of_your_own_modules_may_hold_what_they_like(quick, pair):
 
 
 DIVERGING = {"learning_rate": 1e200, "pretraining_epochs": 0}
+UNTRAINED = Initialization(pretraining_epochs=0)
 
 
 def only_some_diverge(monkeypatch, *labels):
@@ -190,7 +192,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_where_all_starts_diverge(quick, pair, n_jobs):
-    model = quick(n_init=2, n_jobs=n_jobs, **DIVERGING)
+    model = quick(n_init=2, n_jobs=n_jobs, learning_rate=1e200, init=UNTRAINED)
     match = (
         rf"All 2 starts \(n_init\) diverged\. The last: Training diverged: .*epoch 1 of t.*{ADVICE}"
     )
@@ -272,8 +274,8 @@ OPTIONS = {
 @pytest.mark.filterwarnings("ignore:The law", "ignore:Training diverged")
 def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
     for rate, dtype, epochs in WILD:
-        options = {"learning_rate": rate, "pretraining_epochs": epochs, "polishing_epochs": 3}
-        model = quick(**options, **OPTIONS[name])
+        model = quick(**({"structure": ScoreSearch(polishing_epochs=3)} | OPTIONS[name]))
+        model.set_params(learning_rate=rate, init__pretraining_epochs=epochs)
         try:
             model.fit([array.astype(dtype) for array in pair])
         except DivergenceError as error:
@@ -286,7 +288,7 @@ def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
 
 
 def test_matrices_that_are_not_positive_definite(quick, pair):
-    model = quick(encoders="conv", learning_rate=1e3, pretraining_epochs=0)
+    model = quick(encoders="conv", learning_rate=1e3, init=UNTRAINED)
     with pytest.raises(DivergenceError, match=f"cannot be factorised .*{PLACE}{ADVICE}") as caught:
         model.fit(pair)
     assert isinstance(caught.value.__cause__, torch.linalg.LinAlgError)

@@ -1,0 +1,131 @@
+"""The estimator's parameter objects: taken apart for a fit, and their nested names checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import networkx as nx
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from .._parameter_objects import (
+    BackgroundKnowledge,
+    GradientStructure,
+    Initialization,
+    ScoreSearch,
+)
+from .parameters import PARAMETER_CONSTRAINTS
+
+#: What the parts of a structure are called beside other parameters.
+_FLAT = {
+    "score": "structure_score",
+    "learning_rate": "graph_learning_rate",
+    "n_steps": "n_graph_steps",
+}
+
+
+def flat_parameters(estimator: Any) -> SimpleNamespace:
+    """Return an estimator's parameters, objects replaced by their parts.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        Nothing of it is changed.
+
+    Returns
+    -------
+    SimpleNamespace
+        Has an attribute for each parameter and each part. ``structure`` is "refined", "gradient"
+        or a graph, ``init`` a word.
+
+    Raises
+    ------
+    ValueError
+        If a part is not what it may be; the message has its nested name.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima._model.flat_parameters import flat_parameters
+    >>> flat = flat_parameters(CausalPIMA(structure="gradient"))
+    >>> flat.structure, flat.edge_threshold, flat.init, flat.pretraining_epochs
+    ('gradient', 0.5, 'arranged', 10)
+    """
+    flat = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
+    given = {name: flat.pop(name) for name in ("structure", "knowledge", "init")}
+    objects = {name: _as_object(value) for name, value in given.items()}
+    for name, parts in objects.items():
+        _check_parts(type(estimator).__name__, name, parts)
+    # What only one kind of structure has does not matter to the other.
+    unused = GradientStructure().get_params() | ScoreSearch().get_params()
+    structure = unused | objects["structure"].get_params()
+    flat |= {_FLAT.get(part, part): value for part, value in structure.items()}
+    refines = isinstance(objects["structure"], ScoreSearch)
+    flat["structure"] = given["structure"]
+    if not isinstance(given["structure"], nx.DiGraph):
+        flat["structure"] = "refined" if refines else "gradient"
+    knowledge, init = objects["knowledge"], objects["init"]
+    flat |= {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
+    return SimpleNamespace(
+        **flat,
+        tiers=knowledge.tiers,
+        init=init.method,
+        n_mixture_init=init.n_mixture_init,
+        pretraining=init.pretraining,
+        pretraining_epochs=init.pretraining_epochs,
+    )
+
+
+def _as_object(value: Any) -> BaseEstimator:
+    """Return the object that a parameter is, or that its word stands for."""
+    if value is None:
+        return BackgroundKnowledge()
+    if isinstance(value, nx.DiGraph):
+        return GradientStructure()  # without edges to learn, nothing of it matters
+    if not isinstance(value, str):
+        return value
+    structures = {"refined": ScoreSearch, "gradient": GradientStructure}
+    return structures[value]() if value in structures else Initialization(value)
+
+
+def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
+    """Raise where a part of a parameter object is not what it may be."""
+    constraints = {f"{parameter}__{n}": c for n, c in parts._parameter_constraints.items()}
+    values = {f"{parameter}__{n}": value for n, value in parts.get_params(deep=False).items()}
+    validate_parameter_constraints(constraints, values, caller_name=estimator)
+
+
+def check_nested_names(estimator: Any, params: Mapping[str, Any]) -> None:
+    """Raise where ``set_params`` would set a part of a parameter that has none.
+
+    Raises
+    ------
+    ValueError
+        Says which object to pass.
+    """
+    own = estimator.get_params(deep=False)
+    for key in params:
+        name, _, part = key.partition("__")
+        value = params.get(name, own.get(name))
+        has_parts = hasattr(value, "set_params") and not isinstance(value, type)
+        if not part or name not in own or has_parts:
+            continue
+        objects = _objects_with(name, part, value)
+        if not objects:
+            raise ValueError(f"{key} is no parameter: {name} has no part {part!r}.")
+        raise ValueError(
+            f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its "
+            "parts."
+        )
+
+
+def _objects_with(parameter: str, part: str, value: Any) -> str:
+    """Return which objects in place of a value have a part, in words."""
+    kinds = [k for k in PARAMETER_CONSTRAINTS.get(parameter, ()) if hasattr(k, "get_params")]
+    kinds = [kind for kind in kinds if part in kind._get_param_names()]
+    if isinstance(value, str) and type(_as_object(value)) in kinds:
+        kinds = [type(_as_object(value))]
+    word = repr(value) if parameter == "init" and isinstance(value, str) else ""
+    return " or ".join(f"{kind.__name__}({word})" for kind in kinds)

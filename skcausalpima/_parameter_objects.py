@@ -1,0 +1,264 @@
+"""What belongs together among the estimator's parameters, as objects with parts.
+
+They follow scikit-learn's rules: the constructor stores what it is given, ``fit`` checks it and
+changes nothing, and parts have nested names, such as ``structure__score``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import StrOptions
+
+from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
+
+
+class _ParameterObject(BaseEstimator):
+    """Parameters in one object; two are equal where their types and their parts are."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return _listed(list(self.get_params().items())) == _listed(list(other.get_params().items()))
+
+
+def _listed(value: Any) -> Any:
+    """Return arrays and sequences as lists, which can be compared."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return [_listed(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
+_TRAINING = {
+    "temperature": [POSITIVE, *SEQUENCE],
+    "score_noise": [NOT_NEGATIVE],
+    "learning_rate": [POSITIVE],
+    "n_steps": [count(0)],
+    "n_mixture_updates": [count(1)],
+}
+
+
+class GradientStructure(_ParameterObject):
+    """The graph is learned by gradient on relaxed edges, as in the paper.
+
+    In the end, edges of at least the weight ``edge_threshold`` stay. The result tends to the
+    complete graph. ``structure="gradient"`` is short for ``structure=GradientStructure()``.
+
+    Parameters
+    ----------
+    edge_threshold : float, default=0.5
+        Edges of at least this weight stay in the graph.
+    temperature : float or pair of float, default=1.0
+        Temperature of the edges; a pair is annealed geometrically over ``max_iter`` epochs.
+    score_noise : float, default=0.0
+        Standard deviation of the noise on the node scores in training.
+    learning_rate : float, default=1e-2
+        Learning rate of node scores, edge metric and tables.
+    n_steps : int, default=0
+        Extra gradient steps on the graph after each epoch.
+    n_mixture_updates : int, default=1
+        Block-coordinate updates after each epoch.
+    edge_penalty : float, default=0.0
+        Nats per sample that each edge costs, times its weight. The bounds that are reported are
+        without it. The paper has none.
+
+    See Also
+    --------
+    ScoreSearch : Then searches the graph that scores best.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, GradientStructure
+    >>> CausalPIMA((2, 2), structure=GradientStructure(temperature=(1.0, 0.1)))
+    CausalPIMA(structure=GradientStructure(temperature=(1.0, 0.1)))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
+        "edge_penalty": [NOT_NEGATIVE],
+        **_TRAINING,
+    }
+
+    def __init__(
+        self,
+        edge_threshold: float = 0.5,
+        *,
+        temperature: float | Sequence[float] = 1.0,
+        score_noise: float = 0.0,
+        learning_rate: float = 1e-2,
+        n_steps: int = 0,
+        n_mixture_updates: int = 1,
+        edge_penalty: float = 0.0,
+    ) -> None:
+        self.edge_threshold = edge_threshold
+        self.temperature = temperature
+        self.score_noise = score_noise
+        self.learning_rate = learning_rate
+        self.n_steps = n_steps
+        self.n_mixture_updates = n_mixture_updates
+        self.edge_penalty = edge_penalty
+
+
+class ScoreSearch(_ParameterObject):
+    """The graph that scores best on the expected counts of the cells is searched.
+
+    The model first trains with relaxed edges, as with :class:`GradientStructure`, and some more
+    epochs with the graph that was found. ``structure="refined"`` is short for
+    ``structure=ScoreSearch()``.
+
+    Parameters
+    ----------
+    score : {"bic", "bdeu"}, default="bic"
+        The Bayesian information criterion, or the marginal likelihood under a Dirichlet prior
+        worth one sample.
+    edge_penalty : float, default=0.0
+        Nats per sample that each edge costs, in the search and, times its weight, in training.
+        The bounds that are reported are without it.
+    polishing_epochs : int, default=5
+        Epochs of training with the graph that was found.
+    temperature : float or pair of float, default=1.0
+        Temperature of the relaxed edges; a pair is annealed geometrically over ``max_iter``
+        epochs.
+    score_noise : float, default=0.0
+        Standard deviation of the noise on the node scores in training.
+    learning_rate : float, default=1e-2
+        Learning rate of node scores, edge metric and tables.
+    n_steps : int, default=0
+        Extra gradient steps on the graph after each epoch.
+    n_mixture_updates : int, default=1
+        Block-coordinate updates after each epoch.
+
+    See Also
+    --------
+    GradientStructure : The paper's way.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, ScoreSearch
+    >>> model = CausalPIMA((2, 2), structure=ScoreSearch("bdeu"))
+    >>> model.set_params(structure__edge_penalty=0.01)
+    CausalPIMA(structure=ScoreSearch(edge_penalty=0.01, score='bdeu'))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "score": [StrOptions({"bic", "bdeu"})],
+        "edge_penalty": [NOT_NEGATIVE],
+        "polishing_epochs": [count(0)],
+        **_TRAINING,
+    }
+
+    def __init__(
+        self,
+        score: str = "bic",
+        *,
+        edge_penalty: float = 0.0,
+        polishing_epochs: int = 5,
+        temperature: float | Sequence[float] = 1.0,
+        score_noise: float = 0.0,
+        learning_rate: float = 1e-2,
+        n_steps: int = 0,
+        n_mixture_updates: int = 1,
+    ) -> None:
+        self.score = score
+        self.edge_penalty = edge_penalty
+        self.polishing_epochs = polishing_epochs
+        self.temperature = temperature
+        self.score_noise = score_noise
+        self.learning_rate = learning_rate
+        self.n_steps = n_steps
+        self.n_mixture_updates = n_mixture_updates
+
+
+class BackgroundKnowledge(_ParameterObject):
+    """What is known about the edges of the graph.
+
+    Where edges are stated (here or as a given graph), an arranged start calls nodes of one size
+    that ``known_nodes`` do not name so that the statement fits best.
+
+    Parameters
+    ----------
+    required, forbidden : sequence of pairs of str, default=None
+        Edges (parent, child), by the nodes' names, that every graph has, or none. Forbid both
+        directions to forbid an adjacency.
+    tiers : sequence, default=None
+        Groups of nodes, earliest first: no edge leads from a later group to an earlier one. Names
+        in a row are an order of the nodes. Nodes in no group are free.
+
+    Examples
+    --------
+    >>> from skcausalpima import BackgroundKnowledge, CausalPIMA
+    >>> known = BackgroundKnowledge(tiers=[["hue", "size"], ["place"]])
+    >>> CausalPIMA((2, 2, 2), node_names=["hue", "size", "place"], knowledge=known).knowledge
+    BackgroundKnowledge(tiers=[['hue', 'size'], ['place']])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "required": [*SEQUENCE, set, None],
+        "forbidden": [*SEQUENCE, set, None],
+        "tiers": [*SEQUENCE, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        required: Iterable[tuple[str, str]] | None = None,
+        forbidden: Iterable[tuple[str, str]] | None = None,
+        tiers: Sequence | None = None,
+    ) -> None:
+        self.required = required
+        self.forbidden = forbidden
+        self.tiers = tiers
+
+
+class Initialization(_ParameterObject):
+    """Where training begins.
+
+    ``init="linear"`` is short for ``init=Initialization("linear")``, and so for the other words.
+
+    Parameters
+    ----------
+    method : {"arranged", "linear", "paper"}, default="arranged"
+        ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
+        latent space and of the data; which cluster lands on which cell of the grid is luck.
+        ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and lays
+        these on the grid so that the effects of the nodes on the data add up best; with a single
+        node, or more than 128 cells, it is ``"linear"``. ``"paper"`` starts from random networks
+        and from clusters of the latent space.
+    n_mixture_init : int, default=4
+        Number of k-means++ starts of the mixture in each space.
+    pretraining : {"vae", "reconstruction"}, default="vae"
+        What is trained before there are clusters: the bound with the prior N(0, I), or its
+        reconstruction term alone.
+    pretraining_epochs : int, default=10
+        Epochs of pre-training. More fits nuisance detail and bends the latent space.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Initialization
+    >>> CausalPIMA((3,), init=Initialization(pretraining_epochs=20)).get_params()["init__method"]
+    'arranged'
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "method": [StrOptions({"arranged", "linear", "paper"})],
+        "n_mixture_init": [count(1)],
+        "pretraining": [StrOptions({"vae", "reconstruction"})],
+        "pretraining_epochs": [count(0)],
+    }
+
+    def __init__(
+        self,
+        method: str = "arranged",
+        *,
+        n_mixture_init: int = 4,
+        pretraining: str = "vae",
+        pretraining_epochs: int = 10,
+    ) -> None:
+        self.method = method
+        self.n_mixture_init = n_mixture_init
+        self.pretraining = pretraining
+        self.pretraining_epochs = pretraining_epochs

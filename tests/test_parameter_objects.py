@@ -1,0 +1,224 @@
+"""Parameter objects: words and objects agree, scikit-learn's tools know their parts."""
+
+import pickle
+
+import networkx as nx
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from same_fits import assert_same_fits
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MultimodalData,
+    ScoreSearch,
+)
+from skcausalpima._model.flat_parameters import flat_parameters
+
+WORDS = {
+    "refined": ({"structure": "refined"}, {"structure": ScoreSearch()}),
+    "gradient": ({"structure": "gradient"}, {"structure": GradientStructure()}),
+    "arranged": ({"init": "arranged"}, {"init": Initialization()}),
+    "linear": ({"init": "linear"}, {"init": Initialization("linear")}),
+    "paper": ({"init": "paper"}, {"init": Initialization(method="paper")}),
+    "nothing known": ({"knowledge": None}, {"knowledge": BackgroundKnowledge()}),
+}
+OBJECTS = {
+    "search": ScoreSearch("bdeu", temperature=(1.0, 0.5), n_steps=1),
+    "gradient": GradientStructure(0.4, temperature=np.array([1.0, 0.5])),
+    "knowledge": BackgroundKnowledge(required={("N1", "N2")}, tiers=[np.array(["N1", "N2"])]),
+    "init": Initialization("linear", pretraining="reconstruction"),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_is_short_for_an_object(name):
+    word, same = (flat_parameters(CausalPIMA(**parameters)) for parameters in WORDS[name])
+    assert word == same
+
+
+def test_fits_with_words_and_objects_are_equal(pair):
+    brief = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
+    one = CausalPIMA(structure="gradient", init="linear", **brief).fit(pair)
+    objects = {"structure": GradientStructure(), "init": Initialization("linear")}
+    assert_same_fits(CausalPIMA(**objects, **brief).fit(pair), one, pair)
+
+
+def test_the_constructor_has_at_most_32_parameters():
+    assert len(CausalPIMA().get_params()) <= 32
+
+
+# Objects as scikit-learn knows them --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_copies_are_equal_and_others_are_not(name):
+    own = OBJECTS[name]
+    copies = [clone(own), pickle.loads(pickle.dumps(own)), type(own)(**own.get_params())]
+    for copy in copies:
+        assert copy is not own
+        assert copy == own
+    assert own != type(own)()
+    assert own != 3
+    assert all(own != other for key, other in OBJECTS.items() if key != name)
+
+
+def test_clones_share_no_objects():
+    model = CausalPIMA(
+        structure=OBJECTS["search"], knowledge=OBJECTS["knowledge"], init=OBJECTS["init"]
+    )
+    copy = clone(model)
+    for name in ("structure", "knowledge", "init"):
+        assert getattr(copy, name) is not getattr(model, name)
+        assert getattr(copy, name) == getattr(model, name)
+    copy.set_params(structure__score="bic")
+    assert model.structure.score == "bdeu"
+
+
+def test_repr_and_nested_names():
+    model = CausalPIMA(structure=ScoreSearch("bdeu"), init=Initialization(n_mixture_init=2))
+    expected = (
+        "CausalPIMA(init=Initialization(n_mixture_init=2), structure=ScoreSearch(score='bdeu'))"
+    )
+    assert " ".join(repr(model).split()) == expected
+    parameters = model.get_params()
+    assert parameters["structure__score"] == "bdeu"
+    assert parameters["init__n_mixture_init"] == 2
+    assert "structure__score" not in model.get_params(deep=False)
+    assert "structure__score" not in CausalPIMA().get_params()
+    assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
+
+
+def test_parts_are_searched_over(quick, pair):
+    model = quick(structure=ScoreSearch(polishing_epochs=1), max_iter=1)
+    grid = {"structure__score": ["bic", "bdeu"], "init__pretraining_epochs": [0, 1]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(MultimodalData(pair))
+    best = search.best_estimator_
+    assert best.structure.score == search.best_params_["structure__score"]
+    assert best.init.pretraining_epochs == search.best_params_["init__pretraining_epochs"]
+    assert model.structure == ScoreSearch(polishing_epochs=1)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(set(scores[[0, 2]])) == 2 or len(set(scores[[0, 1]])) == 2
+
+
+def test_objects_are_searched_over(quick, pair):
+    grid = {"structure": ["refined", GradientStructure(0.3), nx.DiGraph([("N1", "N2")])]}
+    search = GridSearchCV(quick(max_iter=1), grid, cv=2, error_score="raise")
+    assert np.isfinite(search.fit(MultimodalData(pair)).cv_results_["mean_test_score"]).all()
+
+
+def test_names_in_a_pipeline():
+    pipeline = make_pipeline(CausalPIMA(structure=ScoreSearch()))
+    pipeline.set_params(causalpima__structure__score="bdeu")
+    assert pipeline[-1].structure == ScoreSearch("bdeu")
+
+
+def test_a_file_keeps_the_objects(quick, pair, tmp_path):
+    objects = {
+        "structure": GradientStructure(0.4, temperature=(1.0, np.float32(0.5))),
+        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")], tiers=[{"N1"}, ("N2",)]),
+        "init": Initialization("linear", n_mixture_init=np.int64(1)),
+    }
+    model = quick(**objects).fit(pair)
+    model.save(tmp_path / "model")
+    for loaded in (CausalPIMA.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
+        for name, own in objects.items():
+            assert getattr(loaded, name) == own
+        assert_array_equal(clone(loaded).fit(pair).labels_, model.labels_)
+
+
+def test_a_changed_part_continues_a_fit_as_a_changed_parameter_does(quick, pair):
+    model = quick(warm_start=True, structure=ScoreSearch()).fit(pair)
+    model.set_params(structure__edge_penalty=0.1).fit(pair)
+    assert model.set_params(structure="gradient").fit(pair).n_iter_ == 9
+    with pytest.raises(ValueError, match=r"structure .* is now \[\[.*, not 'learned'"):
+        model.set_params(structure=nx.DiGraph([("N1", "N2")])).fit(pair)
+
+
+# Bad input ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"structure": BackgroundKnowledge()}, "'structure' parameter .*ScoreSearch.*GradientS"),
+        ({"structure": ScoreSearch}, "'structure' parameter .*Got <class"),
+        ({"structure": {"score": "bic"}}, "'structure' parameter .*Got {'score'"),
+        ({"structure": None}, "'structure' parameter"),
+        ({"knowledge": {"tiers": ["N1"]}}, "'knowledge' parameter .*BackgroundKnowledge.*None"),
+        ({"knowledge": "refined"}, "'knowledge' parameter"),
+        ({"init": GradientStructure()}, "'init' parameter .*Initialization"),
+        ({"init": Initialization("random")}, "'init__method' parameter of CausalPIMA .*'random'"),
+        ({"init": Initialization(pretraining="x")}, "'init__pretraining' parameter"),
+        ({"knowledge": BackgroundKnowledge(tiers="N1")}, "'knowledge__tiers' parameter"),
+        ({"knowledge": BackgroundKnowledge(required=[1])}, "knowledge__required must be pairs"),
+    ],
+)
+def test_what_is_no_such_parameter(pair, parameters, match):
+    with pytest.raises(ValueError, match=match):
+        CausalPIMA(**parameters).fit(pair)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "match"),
+    [
+        ({}, {"structure__score": "bdeu"}, r"structure is 'refined': pass ScoreSearch\(\) to set"),
+        ({}, {"structure__edge_threshold": 0.1}, r"'refined': pass GradientStructure\(\) to set"),
+        (
+            {"structure": "gradient"},
+            {"structure__temperature": 2},
+            r"pass GradientStructure\(\) to",
+        ),
+        (
+            {"structure": nx.DiGraph()},
+            {"structure__temperature": 2},
+            r"is <networkx.*: pass ScoreSearch\(\) or GradientStructure\(\) to set its parts",
+        ),
+        (
+            {"structure": ScoreSearch()},
+            {"structure__score": "bdeu", "structure": "gradient"},
+            r"structure is 'gradient': pass ScoreSearch\(\)",
+        ),
+        ({"structure": ScoreSearch}, {"structure__score": "bdeu"}, r"pass ScoreSearch\(\) to set"),
+        ({}, {"init__method": "linear"}, r"pass Initialization\('arranged'\) to set its parts"),
+        ({}, {"knowledge__tiers": ["N1"]}, r"is None: pass BackgroundKnowledge\(\) to set"),
+        ({}, {"structure__scoer": 1}, "structure__scoer is no parameter: .* no part 'scoer'"),
+        ({}, {"tol__x": 1}, "tol__x is no parameter"),
+        (
+            {"structure": ScoreSearch()},
+            {"structure__scoer": "bic"},
+            r"Invalid parameter 'scoer' for estimator ScoreSearch\(\). Valid .*'score'",
+        ),
+        (
+            {"structure": GradientStructure()},
+            {"structure__score": "bic"},
+            r"Invalid parameter 'score' for estimator GradientStructure\(\)",
+        ),
+        ({}, {"structur__score": 1}, "Invalid parameter 'structur' for estimator CausalPIMA"),
+    ],
+)
+def test_parts_that_are_not_there(before, change, match):
+    model = CausalPIMA(**before)
+    own = model.get_params()
+    with pytest.raises(ValueError, match=match):
+        model.set_params(**change)
+    assert model.get_params() == own
+
+
+def test_an_object_replaces_a_word_and_gets_its_parts_at_once():
+    model = CausalPIMA().set_params(structure=ScoreSearch(), structure__score="bdeu")
+    assert model.structure == ScoreSearch("bdeu")
+
+
+@pytest.mark.parametrize("old", ["structure_score", "tiers", "pretraining_epochs"])
+def test_words_that_are_parts_now_are_unexpected(old):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{old}'"):
+        CausalPIMA(**{old: None})
+    with pytest.raises(ValueError, match=f"Invalid parameter '{old}'"):
+        CausalPIMA().set_params(**{old: None})
