@@ -53,7 +53,7 @@ def test_from_a_fit_in_a_pipeline(diverging, method):
 def test_from_refits(quick, diverging):
     est, X = diverging
     good = quick((2, 2)).fit(X)
-    good.set_params(**est.get_params())
+    good.set_params(**est.get_params(deep=False))
     with pytest.warns(ExpertWarning, match="diverged") as record:
         edge_confidence(good, X, n_bootstraps=2, random_state=0)
     assert_here(record)

@@ -168,7 +168,7 @@ def test_a_class_that_is_not_ours(forge, name):
 @pytest.mark.parametrize(
     "value",
     [
-        {"$": "initialization", "metod": "linear"},
+        {"$": "initialization", "way": "linear"},
         {"$": "score_search", "score": {"$": "structure"}},
         {"$": "gradient_structure", "self": None},
         {"$": "ScoreSearch"},
