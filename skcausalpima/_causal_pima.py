@@ -23,6 +23,7 @@ from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
 from ._fit.resume import resume, trained_model
 from ._fit.run import Run
+from ._grid import NodeGrid
 from ._inference.attributes import full_covariances
 from ._inference.expert_tables import sample_tables
 from ._inference.posterior import bounds, check_near, posterior_and_cells
@@ -1074,12 +1075,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _cells(self):
         """Return the cell of the grid, in C order, of each component."""
-        return np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
+        return NodeGrid(self.joint_.shape).cells(self.cluster_states_)
 
     def _components_of(self, nodes):
         """Return the component that stands for each row of outcomes."""
         cells = np.argsort(self._cells())
-        return cells[np.ravel_multi_index(nodes.T, self.joint_.shape)]
+        return cells[NodeGrid(self.joint_.shape).cells(nodes)]
 
     def _draw_data(self, labels, rng):
         """Draw one sample from each label's component, in the form of the training data."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from .._grid import NodeGrid
 from .._inference.attributes import (
     full_covariances,
     graph_and_tables,
@@ -32,7 +31,7 @@ def cluster_attributes(
     labels, states = number_components(probabilities, setup.node_sizes)
     names = list(setup.node_names)
     tables = cluster_tables(model, data, probabilities, states, names, setup.names)
-    cells = np.ravel_multi_index(states.T, setup.node_sizes)
+    cells = NodeGrid(setup.node_sizes).cells(states)
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)

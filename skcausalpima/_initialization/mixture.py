@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .._clustering.clusters import kmeans_labels
+from .._grid import NodeGrid
 from ..functional import (
     DiagonalGaussian,
     expected_log_density,
@@ -101,8 +102,8 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     occupied = (counts > 0).numpy()
     if occupied.all():
         return fit
-    outcomes = np.unravel_index(np.arange(len(counts)), tuple(node_sizes))
-    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes, strict=True)]
+    outcomes = NodeGrid(tuple(node_sizes)).outcomes()
+    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes.T, strict=True)]
     design = np.column_stack([np.ones(len(counts)), *columns])
     means, covariances = fit.means.clone(), fit.covariances.clone()
     effects = np.linalg.lstsq(design[occupied], means[occupied].numpy(), rcond=None)[0]

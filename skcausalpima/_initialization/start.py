@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .._clustering.candidates import StartReport, choose_start, find_starts
 from .._data.sample_weight import start_rows
+from .._grid import NodeGrid
 from .._model.build import build_model
 from .._model.module_checks import check_modules
 from .._model.setup import Setup, architecture
@@ -133,8 +134,8 @@ def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray)
     grids = [grid.numpy() for grid in node_counts(counts, sizes, setup.regimes)]
     total = counts.sum(dim=0).reshape(sizes).numpy()
     order = name_nodes(total, grids, setup.graph, is_named)
-    outcomes = np.stack(np.unravel_index(arrangement.cells, sizes))[order]
-    cells = np.ravel_multi_index(outcomes, sizes)
+    grid = NodeGrid(sizes)
+    cells = grid.cells(grid.outcomes(arrangement.cells)[:, order])
     named = arrangement._replace(cells=cells, node_shares=arrangement.node_shares[order])
     arrangements = list(report.arrangements)
     arrangements[report.chosen] = named

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._grid import NodeGrid
 from .._inference.attributes import sklearn_covariances
 from .._inference.expert_tables import ExpertTable
 from .plain_data import StoredExpert
@@ -40,7 +41,7 @@ def check_together(
 
 def _cells(fit: SimpleNamespace) -> np.ndarray:
     """Return the cell of the grid of each component; an outcome that does not exist raises."""
-    return np.ravel_multi_index(fit.cluster_states_.T, fit.node_sizes)
+    return NodeGrid(fit.node_sizes).cells(fit.cluster_states_)
 
 
 def _product(fit: SimpleNamespace) -> np.ndarray:
