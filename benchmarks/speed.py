@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from skcausalpima._model.build import build_model
+from skcausalpima._model.spec import ModelSpec
 from skcausalpima._model.tensors import TrainingData
 from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima._training.early_stopping import Stopper
@@ -26,21 +27,25 @@ HIDDEN = (128, 64, 32, 16)
 
 def new_model(shape, seed):
     """Build the default model for images of one shape."""
-    return build_model(
+    spec = ModelSpec(
         node_sizes=(2, 2, 2),
+        node_names=("N1", "N2", "N3"),
         latent_dim=3,
-        shapes=[shape],
+        modality_names=("images",),
+        shapes=(shape,),
         encoders=[None],
         decoders=[None],
+        experts=[None],
         hidden_layer_sizes=HIDDEN,
         linear=True,
         full_covariances=True,
         modality_weights=None,
         prior_expert=True,
         sampled_responsibilities=False,
-        dtype=np.float32,
-        generator=torch.Generator().manual_seed(seed),
+        dtype="float32",
+        predict_variances=(False,),
     )
+    return build_model(spec, torch.Generator().manual_seed(seed))
 
 
 class BareLoop:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from sklearn.base import (
@@ -18,7 +20,7 @@ from ._arithmetic import working_in
 from ._data.arrays import as_points
 from ._data.sample_weight import TrainingRows, check_weights, weighted_mean
 from ._data.validation import Modalities, read_further, read_modalities, write_modalities
-from ._fit.attributes import cluster_attributes
+from ._fit.attributes import cluster_attributes, training_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
 from ._fit.resume import resume, trained_model
@@ -34,7 +36,8 @@ from ._initialization.start import start_sample
 from ._model.build import build_model
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
-from ._model.setup import Setup, architecture, set_up
+from ._model.setup import Setup, set_up
+from ._model.spec import ModelSpec
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.tensors import TrainingData, add_knowledge
@@ -509,7 +512,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
         setup, modalities = set_up(params, given, known_nodes, interventions, sample_weight)
-        fresh._scaler, fresh._node_names = setup.scaler, list(setup.node_names)
+        fresh._scaler, fresh._node_names = setup.scaler, list(setup.spec.node_names)
         data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
         start = start_sample(params, setup, data, rng.randint(2**31 - 1))
@@ -1121,7 +1124,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _model(self):
         """Rebuild the fitted model."""
-        model = build_model(**self._architecture, generator=None)
+        model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
         return model.to(device).eval()
@@ -1150,9 +1153,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         further = self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
         setup, modalities = set_up(params, given, *knowledge, scaler=self._scaler)
-        check_continues(checkpoint, params, setup, self._architecture)
+        built = ModelSpec.from_dict(self._architecture)
+        check_continues(checkpoint, params, setup, built)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
-        best = resume(params, setup, data, checkpoint, self._architecture, "continued")
+        best = resume(params, setup, data, checkpoint, built, "continued")
         further._export(best, setup, data, modalities, given)
         self.__dict__ = vars(further)
         return self
@@ -1165,18 +1169,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(flat_parameters(self), setup, best.predict_variances)
+        built = replace(setup.spec, predict_variances=best.predict_variances)
+        self._architecture = built.as_dict()
         self._state, self._covariance_type = best.state, self.covariance_type
         if best.checkpoint is not None:
             self._checkpoint = best.checkpoint._asdict()
-        self.history_ = {
-            key: np.array([terms.get(key, np.nan) for terms in best.history])
-            for key in best.history[0]
-        }
-        self.n_iter_ = len(best.history)
-        self.converged_ = best.converged
-        model = trained_model(self._architecture, setup, best.state)
-        with told_divergence(model, setup.names, "the final model", weights=data.weights):
+        vars(self).update(training_attributes(best))
+        model = trained_model(built, setup, best.state)
+        names = setup.spec.modality_names
+        with told_divergence(model, names, "the final model", weights=data.weights):
             vars(self).update(cluster_attributes(model, best, setup, data, self.covariance_type))
             if setup.rows is not None:
                 self._label_rows(model, given, setup.rows)

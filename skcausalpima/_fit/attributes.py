@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._grid import NodeGrid
 from .._inference.attributes import (
     full_covariances,
@@ -20,6 +22,14 @@ from ..modules import MultimodalVAE
 from .run import Run
 
 
+def training_attributes(best: Run) -> dict[str, Any]:
+    """Return the attributes of a fit that describe its training."""
+    history = {
+        key: np.array([terms.get(key, np.nan) for terms in best.history]) for key in best.history[0]
+    }
+    return {"history_": history, "n_iter_": len(best.history), "converged_": best.converged}
+
+
 def cluster_attributes(
     model: MultimodalVAE, best: Run, setup: Setup, data: TrainingData, covariance_type: str
 ) -> dict[str, Any]:
@@ -28,16 +38,16 @@ def cluster_attributes(
     ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
     """
     probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
-    labels, states = number_components(probabilities, setup.node_sizes)
-    names = list(setup.node_names)
-    tables = cluster_tables(model, data, probabilities, states, names, setup.names)
-    cells = NodeGrid(setup.node_sizes).cells(states)
+    labels, states = number_components(probabilities, setup.spec.node_sizes)
+    names = list(setup.spec.node_names)
+    tables = cluster_tables(model, data, probabilities, states, names, setup.spec.modality_names)
+    cells = NodeGrid(setup.spec.node_sizes).cells(states)
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
     dag, cpts, joint = graph_and_tables(best.graph, names)
     return {
-        "latent_dim_": setup.latent_dim,
+        "latent_dim_": setup.spec.latent_dim,
         "labels_": labels,
         "node_labels_": states[labels],
         "cluster_states_": states,

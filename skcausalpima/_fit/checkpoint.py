@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import joblib
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 
 from .._data.scaling import resolve_scale
-from .._model.setup import Setup, architecture
+from .._model.setup import Setup
+from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TrainingData
 from .._training.early_stopping import Stopper
@@ -21,9 +23,9 @@ from ..modules import ExpertDecoder, MultimodalVAE
 #: The name of that setting among those that must stay.
 STRUCTURE = "structure (learned, or a given graph)"
 
-#: What entries of an architecture are called by the user.
+#: What fields of a specification are called by the user.
 _PARAMETERS = {
-    "names": "the names of the modalities",
+    "modality_names": "the names of the modalities",
     "shapes": "the shapes of the modalities",
     "dtype": "the dtype of X",
     "linear": "init (linear or not)",
@@ -54,7 +56,7 @@ class Checkpoint(NamedTuple):
     data : str
         Tells the data, and the part of it that is held out, from others.
     settings : dict
-        Parameters that must stay, besides the architecture.
+        Parameters that must stay, besides the specification of the model.
     """
 
     model: dict[str, np.ndarray]
@@ -177,25 +179,25 @@ def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
 
 
 def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:
-    """Return the parameters that must stay, besides the architecture, while a fit is continued."""
+    """Return the parameters that must stay, besides the model's, while a fit is continued."""
     graph = setup.graph
     given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
     return {
-        "scale": resolve_scale(params.scale, setup.names),
+        "scale": resolve_scale(params.scale, setup.spec.modality_names),
         "decoder_variance": params.decoder_variance,
         STRUCTURE: given,
     }
 
 
-def check_continues(
-    checkpoint: Checkpoint, params: Any, setup: Setup, built: dict[str, Any]
-) -> None:
+def check_continues(checkpoint: Checkpoint, params: Any, setup: Setup, built: ModelSpec) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
-    ``built`` is the architecture of the fitted model.
+    ``built`` specifies the fitted model.
     """
-    then = built | checkpoint.settings
-    now = architecture(params, setup, built["predict_variances"]) | fixed_settings(params, setup)
+    then = built.as_dict() | checkpoint.settings
+    # Only a fit tells which modules of the user's return variances.
+    wanted = replace(setup.spec, predict_variances=built.predict_variances)
+    now = wanted.as_dict() | fixed_settings(params, setup)
     changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
         for key, old in then.items()

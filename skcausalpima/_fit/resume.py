@@ -10,6 +10,7 @@ import torch
 from .._initialization.start import state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
+from .._model.spec import ModelSpec
 from .._model.state import load_state, seeded_modules
 from .._model.tensors import TrainingData
 from .._training.block_update import block_update, settled_update
@@ -25,21 +26,21 @@ def resume(
     setup: Setup,
     data: TrainingData,
     checkpoint: Checkpoint,
-    built: dict[str, Any],
+    built: ModelSpec,
     label: str,
 ) -> Run:
     """Train a run further from where it stood, then settle it again.
 
-    ``built`` is the architecture of the model.
+    ``built`` specifies the model.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
         return train_and_settle(params, setup, data, started, label)
 
 
-def _built_model(built: dict[str, Any], setup: Setup) -> MultimodalVAE:
+def _built_model(built: ModelSpec, setup: Setup) -> MultimodalVAE:
     """Build the model as it is trained, laws in their places; its values are to be loaded."""
-    model = build_model(**built, generator=None)
+    model = build_model(built)
     interventions = setup.interventions
     if interventions is not None:
         none = torch.zeros(len(setup.regimes), len(model.prior.means), dtype=torch.float64)
@@ -48,10 +49,8 @@ def _built_model(built: dict[str, Any], setup: Setup) -> MultimodalVAE:
     return model
 
 
-def trained_model(
-    built: dict[str, Any], setup: Setup, state: dict[str, np.ndarray]
-) -> MultimodalVAE:
-    """Return the model that a run has trained, of the architecture ``built``."""
+def trained_model(built: ModelSpec, setup: Setup, state: dict[str, np.ndarray]) -> MultimodalVAE:
+    """Return the model that a run has trained, as ``built`` specifies it."""
     model = _built_model(built, setup)
     load_state(model, state)
     return model.to(setup.device).eval()

@@ -101,21 +101,22 @@ def _settle(
 ) -> tuple[HardGraph, float]:
     """Settle the graph and polish; return it and the objective of the final model."""
     model, generator, rng, _, update, progress, _ = started
+    names = setup.spec.modality_names
     settling = f"the settling of the graph after epoch {len(progress.history)}"
-    with told_divergence(model, setup.names, settling, weights=data.weights):
-        check_model(model, setup.names)
-        end = data_pass(model, data, generator, setup.names)
+    with told_divergence(model, names, settling, weights=data.weights):
+        check_model(model, names)
+        end = data_pass(model, data, generator, names)
         graph = settle_graph(model.prior, end.counts, setup.graph, rng)
     refines = setup.graph.structure == "refined"
     if refines:
         update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
         _polish(params, model, training, update, steps, label)
-    with told_divergence(model, setup.names, "the final model", weights=data.weights):
+    with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
-            end = data_pass(model, data, generator, setup.names)
+            end = data_pass(model, data, generator, names)
             graph = refit_tables(model.prior, end.counts, graph)
-        end = data_pass(model, data, generator, setup.names)
-        check_model(model, setup.names)
+        end = data_pass(model, data, generator, names)
+        check_model(model, names)
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
     return graph, end.terms["objective"]
@@ -201,9 +202,10 @@ def start_run(
         report=reporter(params.verbose, label, "pre-training "),
     )
     order = held_out_first(data.n_samples, params.validation_fraction, rng)
-    with told_divergence(model, setup.names, "the start of the clusters", weights=data.weights):
+    names = setup.spec.modality_names
+    with told_divergence(model, names, "the start of the clusters", weights=data.weights):
         found, gamma = start_clusters(params, start.setup, model, *start[1:], update, rng)
         start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
-    start_cluster_decoders(model, setup.decoders)
+    start_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(params, model)
     return Started(model, generator, rng, order, settled_update(update, setup), progress, found)

@@ -50,11 +50,12 @@ def start_cluster_experts(
     (n_components, n_samples), from several starts. Variances start at the residuals, or stay at
     what was given if ``floors`` is None.
     """
-    for m, spec in enumerate(setup.experts):
-        if spec is None or spec.per != "cluster":
+    spec = setup.spec
+    for m, entry in enumerate(spec.experts):
+        if entry is None or entry.per != "cluster":
             continue
-        expert = ClusterExpert(spec, setup.shapes[m], setup.node_sizes, setup.node_names)
-        expert.modality = model.names[m]
+        expert = ClusterExpert(entry, spec.shapes[m], spec.node_sizes, spec.node_names)
+        expert.modality = spec.modality_names[m]
         expert.to(device=data.device, dtype=data.dtype).set_units(*setup.units[m])
         seen = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])

@@ -14,7 +14,7 @@ from .._data.sample_weight import start_rows
 from .._grid import NodeGrid
 from .._model.build import build_model
 from .._model.module_checks import check_modules
-from .._model.setup import Setup, architecture
+from .._model.setup import Setup
 from .._model.tensors import TrainingData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, encode_all, regime_counts
@@ -48,7 +48,7 @@ def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> St
         setup = setup.take(rows)
     scores = None
     if params.init != "paper":
-        scores = principal_scores(data, max(20, setup.latent_dim), seed)
+        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
     return StartSample(setup, data, scores)
 
 
@@ -61,12 +61,12 @@ def initial_model(
     rng: np.random.RandomState,
 ) -> MultimodalVAE:
     """Build the networks and give them their start values."""
-    model = build_model(**architecture(params, setup), generator=generator, stand_ins=True)
+    model = build_model(setup.spec, generator, stand_ins=True)
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
     check_modules(model)
     model.to(setup.device)
-    whitened = None if scores is None else scores.whitened[:, : setup.latent_dim]
+    whitened = None if scores is None else scores.whitened[:, : setup.spec.latent_dim]
     if whitened is not None:
         start_linear(model, data, whitened)
     start_sample_experts(model, data, whitened, rng)
@@ -93,12 +93,12 @@ def start_clusters(
         "shrinkage": update.shrinkage,
         "allowed": None if data.allowed is None else data.allowed.cpu(),
     }
-    report = None
+    report, sizes = None, setup.spec.node_sizes
     n_cells = len(model.prior.means)
-    if params.init == "arranged" and n_cells <= MAX_ARRANGED and len(setup.node_sizes) > 1:
-        candidates = find_starts(scores.scaled, setup.node_sizes, random_state=rng)
+    if params.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1:
+        candidates = find_starts(scores.scaled, sizes, random_state=rng)
         chosen, report = choose_start(
-            candidates, scores.scaled, setup.node_sizes, known=setup.known_nodes, random_state=rng
+            candidates, scores.scaled, sizes, known=setup.known_nodes, random_state=rng
         )
         report = _name_nodes(setup, report, chosen.responsibilities)
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
@@ -107,7 +107,7 @@ def start_clusters(
         if options["allowed"] is not None:
             gamma *= options["allowed"]  # others wait for the next responsibilities
         fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
-        fit = place_empty(fit, gamma.sum(dim=1), setup.node_sizes)
+        fit = place_empty(fit, gamma.sum(dim=1), sizes)
     else:
         spaces = [posterior.mean.numpy()]
         if params.init != "paper":
@@ -124,7 +124,7 @@ def start_clusters(
 
 def _name_nodes(setup: Setup, report: StartReport, responsibilities: np.ndarray) -> StartReport:
     """Swap nodes of one size so that what was stated about edges, by name, fits best."""
-    sizes, arrangement = setup.node_sizes, report.arrangements[report.chosen]
+    sizes, arrangement = setup.spec.node_sizes, report.arrangements[report.chosen]
     counts = torch.zeros(len(setup.regimes), math.prod(sizes), dtype=torch.float64)
     gamma = torch.as_tensor(responsibilities.T)
     counts[:, arrangement.cells] = regime_counts(gamma, setup.regime_numbers, len(setup.regimes))

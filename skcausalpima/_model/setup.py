@@ -27,26 +27,17 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
+from .spec import ModelSpec
 
 
 class Setup(NamedTuple):
     """What parameters and data together determine; samples are the rows trained on."""
 
-    node_sizes: tuple[int, ...]
-    latent_dim: int
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    encoders: list
-    decoders: list
-    hidden_layer_sizes: tuple[int, ...]
-    modality_weights: tuple[float, ...] | None
+    spec: ModelSpec
     temperatures: np.ndarray
     shrinkage: float
-    dtype: np.dtype
     device: torch.device
     graph: GraphSettings
-    node_names: tuple[str, ...]
-    experts: list
     scaler: ModalityScaler
     known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
     interventions: Interventions | None = None
@@ -58,9 +49,7 @@ class Setup(NamedTuple):
 
         The library's networks draw from none of them.
         """
-        networks = (*self.encoders, *self.decoders)
-        has_own = any(network is not None and not isinstance(network, str) for network in networks)
-        return self.device if has_own else None
+        return self.device if self.spec.has_own_modules else None
 
     @property
     def units(self) -> list[tuple]:
@@ -119,18 +108,10 @@ def set_up(
     weights = None if rows is None else rows.weights
     n_samples = n_samples if rows is None else rows.total
     setup = Setup(
-        node_sizes=node_sizes,
-        latent_dim=latent_dim,
-        names=modalities.names,
-        shapes=modalities.shapes,
-        **_networks(params, modalities, node_sizes, names),
+        spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, weights),
-        node_names=tuple(names),
-        hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
-        modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
         temperatures=resolve_temperatures(params.temperature, params.max_iter),
         shrinkage=resolve_shrinkage(params.covariance_shrinkage, n_samples, node_sizes, latent_dim),
-        dtype=modalities.dtype,
         device=resolve_device(params.device),
         graph=graph_settings(params, names),
         known_nodes=known,
@@ -140,17 +121,43 @@ def set_up(
     return setup, modalities
 
 
-def _networks(
-    params: Any, modalities: Modalities, node_sizes: tuple[int, ...], node_names: list[str]
-) -> dict[str, list]:
-    """Return encoders, decoders and experts, one entry per modality."""
-    encoders, decoders = (
-        per_modality(getattr(params, which), modalities.names, which)
-        for which in ("encoders", "decoders")
+def _model_spec(
+    params: Any,
+    modalities: Modalities,
+    node_sizes: tuple[int, ...],
+    latent_dim: int,
+    node_names: list[str],
+) -> ModelSpec:
+    """Return what is to be built; which modules of the user's return variances shows later."""
+    names, shapes = modalities.names, modalities.shapes
+    encoders = per_modality(params.encoders, names, "encoders")
+    decoders = per_modality(params.decoders, names, "decoders")
+    dtype = getattr(torch, modalities.dtype.name)
+    experts = resolve_experts(
+        params.experts, decoders, names, shapes, node_sizes, node_names, dtype
     )
-    in_data, dtype = (modalities.names, modalities.shapes), getattr(torch, modalities.dtype.name)
-    experts = resolve_experts(params.experts, decoders, *in_data, node_sizes, node_names, dtype)
-    return {"encoders": encoders, "decoders": decoders, "experts": experts}
+    predicted = params.decoder_variance == "predicted"
+    return ModelSpec(
+        node_sizes=node_sizes,
+        node_names=tuple(node_names),
+        latent_dim=latent_dim,
+        modality_names=names,
+        shapes=shapes,
+        encoders=encoders,
+        decoders=decoders,
+        experts=experts,
+        hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
+        linear=params.init != "paper",
+        full_covariances=params.covariance_type in ("full", "tied"),
+        modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
+        prior_expert=bool(params.prior_expert),
+        sampled_responsibilities=params.responsibilities == "sample",
+        dtype=modalities.dtype.name,
+        predict_variances=tuple(
+            predicted and expert is None and entry in (None, "mlp", "conv")
+            for entry, expert in zip(decoders, experts, strict=True)
+        ),
+    )
 
 
 def _counted(
@@ -181,36 +188,3 @@ def _counted(
 def _known_of(known: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     """Return the known outcomes of some samples; None where nothing is known."""
     return None if known is None or not (known[rows] >= 0).any() else known[rows]
-
-
-def architecture(
-    params: Any, setup: Setup, predict_variances: tuple[bool, ...] | None = None
-) -> dict:
-    """Return what :func:`build_model` needs to build the model, and to build it again.
-
-    Only a fit tells which modules of the user's return variances; None takes none of them.
-    """
-    if predict_variances is None:
-        predicted = params.decoder_variance == "predicted"
-        predict_variances = tuple(
-            predicted and expert is None and entry in (None, "mlp", "conv")
-            for entry, expert in zip(setup.decoders, setup.experts, strict=True)
-        )
-    return {
-        "node_sizes": setup.node_sizes,
-        "latent_dim": setup.latent_dim,
-        "names": setup.names,
-        "shapes": setup.shapes,
-        "encoders": setup.encoders,
-        "decoders": setup.decoders,
-        "experts": setup.experts,
-        "node_names": setup.node_names,
-        "hidden_layer_sizes": setup.hidden_layer_sizes,
-        "linear": params.init != "paper",
-        "full_covariances": params.covariance_type in ("full", "tied"),
-        "modality_weights": setup.modality_weights,
-        "prior_expert": params.prior_expert,
-        "sampled_responsibilities": params.responsibilities == "sample",
-        "dtype": setup.dtype.name,
-        "predict_variances": predict_variances,
-    }

@@ -142,7 +142,7 @@ def _from_arrays(device: str, fields: Sequence) -> TrainingData:
 def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
     """Add what is known of single samples: outcomes of nodes, and which nodes were set."""
     if setup.known_nodes is not None:
-        allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
+        allowed = allowed_cells(setup.known_nodes, setup.spec.node_sizes)
         data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
     if setup.interventions is not None:
         data = data._replace(regimes=setup.regime_numbers.to(setup.device))

@@ -237,7 +237,7 @@ def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
     """Return the block-coordinate update; the graph is not settled."""
     floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
     return BlockUpdate(
-        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+        setup.spec.modality_names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
     )
 
 

@@ -8,6 +8,7 @@ import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
+from small_models import small_spec
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering import arrangement as _arrangement
@@ -266,21 +267,8 @@ def make_data(pair):
 
 
 def make_model(sampled=False):
-    model = build_model(
-        node_sizes=(2, 2),
-        latent_dim=2,
-        shapes=[(3, 2), (4,)],
-        encoders=[None, None],
-        decoders=[None, None],
-        hidden_layer_sizes=(8,),
-        linear=True,
-        full_covariances=True,
-        modality_weights=[1.0, 2.0],
-        prior_expert=True,
-        sampled_responsibilities=sampled,
-        dtype=np.dtype(float),
-        generator=seed(1),
-    )
+    options = {"modality_weights": (1.0, 2.0), "sampled_responsibilities": sampled}
+    model = build_model(small_spec(((3, 2), (4,)), **options), seed(1))
     with torch.no_grad():
         model.prior.means.normal_(generator=seed(2))
         model.prior.table_logits.normal_(generator=seed(3))

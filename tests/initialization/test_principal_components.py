@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
+from small_models import small_spec
 
 from skcausalpima._initialization import principal_components as _linear_start
 from skcausalpima._initialization.principal_components import principal_scores, start_linear
@@ -19,23 +20,9 @@ def make_data(*arrays, observed=None):
 
 
 def make_model(data, latent_dim, prior_expert=True):
-    n_modalities = len(data.arrays)
-    model = build_model(
-        node_sizes=(2,),
-        latent_dim=latent_dim,
-        shapes=[(array.shape[1],) for array in data.arrays],
-        encoders=[None] * n_modalities,
-        decoders=[None] * n_modalities,
-        hidden_layer_sizes=(8,),
-        linear=True,
-        full_covariances=True,
-        modality_weights=[1.0] * n_modalities,
-        prior_expert=prior_expert,
-        sampled_responsibilities=False,
-        dtype=np.dtype(float),
-        generator=torch.Generator().manual_seed(0),
-    )
-    return model
+    shapes = tuple((array.shape[1],) for array in data.arrays)
+    options = {"node_sizes": (2,), "latent_dim": latent_dim, "prior_expert": prior_expert}
+    return build_model(small_spec(shapes, **options), torch.Generator().manual_seed(0))
 
 
 def without_networks(model):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy import stats
+from small_models import small_spec
 from torch import nn
 
 from skcausalpima._data.known_nodes import allowed_cells
@@ -44,22 +45,9 @@ def make_data(missing=False):
 
 def make_model(covariance_type="full", **options):
     """A model in the middle of nowhere: every parameter random."""
-    defaults = {
-        "node_sizes": (2, 2),
-        "latent_dim": 2,
-        "shapes": [(3, 2), (4,)],
-        "encoders": [None, None],
-        "decoders": [None, None],
-        "hidden_layer_sizes": (8,),
-        "linear": True,
-        "full_covariances": covariance_type in ("full", "tied"),
-        "modality_weights": [1.0, 2.0],
-        "prior_expert": True,
-        "sampled_responsibilities": False,
-        "dtype": np.dtype(float),
-        "generator": seed(1),
-    }
-    model = build_model(**(defaults | options))
+    full = covariance_type in ("full", "tied")
+    defaults = {"full_covariances": full, "modality_weights": (1.0, 2.0)}
+    model = build_model(small_spec(((3, 2), (4,)), **(defaults | options)), seed(1))
     with torch.no_grad():
         model.prior.means.normal_(generator=seed(2))
         model.prior.table_logits.normal_(generator=seed(3))
