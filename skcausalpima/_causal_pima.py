@@ -515,9 +515,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         fresh._scaler, fresh._node_names = setup.scaler, list(setup.spec.node_names)
         data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(params, setup, data, rng.randint(2**31 - 1))
+        start = start_sample(setup, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(params, setup, data, start, seeds)
+        best = best_run(setup, data, start, seeds, self.n_jobs)
         fresh.arrangement_ = arrangement_report(best.start)
         fresh._export(best, setup, data, modalities, given)
         self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
@@ -1154,9 +1154,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         params, given = flat_parameters(self), read_further(self, X)
         setup, modalities = set_up(params, given, *knowledge, scaler=self._scaler)
         built = ModelSpec.from_dict(self._architecture)
-        check_continues(checkpoint, params, setup, built)
+        check_continues(checkpoint, setup, built)
         data = add_knowledge(self._training_data(modalities, setup.device), setup)
-        best = resume(params, setup, data, checkpoint, built, "continued")
+        best = resume(setup, data, checkpoint, built, "continued")
         further._export(best, setup, data, modalities, given)
         self.__dict__ = vars(further)
         return self

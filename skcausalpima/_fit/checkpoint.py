@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._data.scaling import resolve_scale
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
@@ -178,18 +177,18 @@ def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
     return joblib.hash((arrays, validation_fraction))
 
 
-def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:
+def fixed_settings(setup: Setup) -> dict[str, Any]:
     """Return the parameters that must stay, besides the model's, while a fit is continued."""
     graph = setup.graph
     given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
     return {
-        "scale": resolve_scale(params.scale, setup.spec.modality_names),
-        "decoder_variance": params.decoder_variance,
+        "scale": setup.scale,
+        "decoder_variance": setup.training.decoder_variance,
         STRUCTURE: given,
     }
 
 
-def check_continues(checkpoint: Checkpoint, params: Any, setup: Setup, built: ModelSpec) -> None:
+def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
     ``built`` specifies the fitted model.
@@ -197,7 +196,7 @@ def check_continues(checkpoint: Checkpoint, params: Any, setup: Setup, built: Mo
     then = built.as_dict() | checkpoint.settings
     # Only a fit tells which modules of the user's return variances.
     wanted = replace(setup.spec, predict_variances=built.predict_variances)
-    now = wanted.as_dict() | fixed_settings(params, setup)
+    now = wanted.as_dict() | fixed_settings(setup)
     changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
         for key, old in then.items()

@@ -50,11 +50,11 @@ def _received(rebuild: Callable, arguments: tuple) -> SentOnce:
 
 
 def best_run(
-    params: Any,
     setup: Setup,
     data: TrainingData,
     start: StartSample,
     seeds: Sequence[int],
+    n_jobs: int | None = None,
 ) -> Run:
     """Run once per seed, through joblib; return the run with the best objective.
 
@@ -64,15 +64,15 @@ def best_run(
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        return run(params, setup, data, start, seeds[0], "start 1")
+        return run(setup, data, start, seeds[0], "start 1")
     sent, caller = SentOnce(data), Caller(os.getpid(), torch.get_default_dtype())
     begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
     calls = (
-        delayed(_run_one)(caller, params, setup, sent, begin, seed, f"start {number + 1}")
+        delayed(_run_one)(caller, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
     )
     runs = []
-    done = Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls)
+    done = Parallel(n_jobs=n_jobs, mmap_mode="c")(calls)
     for number, (outcome, caught) in enumerate(done):
         for warning in caught:
             warn_caller(warning)
@@ -87,7 +87,7 @@ def best_run(
 
 
 def _run_one(
-    caller: Caller, params: Any, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
+    caller: Caller, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
 ) -> tuple[Run | DivergenceError, list[Warning]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there.
 
@@ -95,13 +95,13 @@ def _run_one(
     """
     start = begin._replace(data=begin.data.data)
     if os.getpid() == caller.process:
-        return _run_or_error(params, setup, sent.data, start, *arguments), []
+        return _run_or_error(setup, sent.data, start, *arguments), []
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(caller.default_dtype)  # that modules and start values are made in
         with ending_with(caller.process), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            outcome = _run_or_error(params, setup, sent.data, start, *arguments)
+            outcome = _run_or_error(setup, sent.data, start, *arguments)
     finally:
         torch.set_default_dtype(own_dtype)
     return outcome, [warning.message for warning in caught]

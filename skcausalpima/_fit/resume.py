@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -15,14 +13,14 @@ from .._model.state import load_state, seeded_modules
 from .._model.tensors import TrainingData
 from .._training.block_update import block_update, settled_update
 from .._training.early_stopping import held_out_first
-from .._training.loop import new_progress
+from .._training.loop import Report, new_progress
+from .._training.report import reporter
 from ..modules import MultimodalVAE
 from .checkpoint import Checkpoint, is_same_data, resume_draws, resume_model, resume_progress
 from .run import Run, Started, train_and_settle
 
 
 def resume(
-    params: Any,
     setup: Setup,
     data: TrainingData,
     checkpoint: Checkpoint,
@@ -34,8 +32,9 @@ def resume(
     ``built`` specifies the model.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
-        started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
-        return train_and_settle(params, setup, data, started, label)
+        report = reporter(setup.training.verbose, label)
+        started = _resume(setup, data, checkpoint, _built_model(built, setup), report)
+        return train_and_settle(setup, data, started, label)
 
 
 def _built_model(built: ModelSpec, setup: Setup) -> MultimodalVAE:
@@ -57,24 +56,29 @@ def trained_model(built: ModelSpec, setup: Setup, state: dict[str, np.ndarray]) 
 
 
 def _resume(
-    params: Any, setup: Setup, data: TrainingData, checkpoint: Checkpoint, model: MultimodalVAE
+    setup: Setup,
+    data: TrainingData,
+    checkpoint: Checkpoint,
+    model: MultimodalVAE,
+    report: Report,
 ) -> Started:
     """Put everything back as it was after the last epoch.
 
     With other data, or another part of it held out, the split and early stopping start anew.
     """
     generator, rng = torch.Generator(), np.random.RandomState()
+    fraction = setup.training.stopping.validation_fraction
     if setup.graph.structure == "fixed":
         model.prior.requires_grad_(False)
     resume_model(checkpoint, model)
     model.to(setup.device)
     state_knowledge(setup, model.prior)
-    progress = new_progress(params, model)
-    same = is_same_data(checkpoint, data, params.validation_fraction)
+    progress = new_progress(setup.training, model, report)
+    same = is_same_data(checkpoint, data, fraction)
     resume_progress(checkpoint, model, progress, same)
     resume_draws(checkpoint, generator, rng, setup.module_device)
     order = checkpoint.order
     if not same:
-        order = held_out_first(data.n_samples, params.validation_fraction, rng)
-    update = settled_update(block_update(params, setup, data), setup)
+        order = held_out_first(data.n_samples, fraction, rng)
+    update = settled_update(block_update(setup, data), setup)
     return Started(model, generator, rng, order, update, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from .._model.module_checks import check_modules
 from .._model.setup import Setup
 from .._model.tensors import TrainingData
 from .._structure.naming import name_nodes
-from .._training.block_update import BlockUpdate, encode_all, regime_counts
+from .._training.block_update import encode_all, regime_counts
 from .._training.divergence import check_finite
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
@@ -37,7 +37,7 @@ class StartSample(NamedTuple):
     scores: PrincipalScores | None  # None where ``init`` is "paper"
 
 
-def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> StartSample:
+def start_sample(setup: Setup, data: TrainingData, seed: int) -> StartSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
     This decides where training begins. All that is trained then is weighted as it should be.
@@ -47,20 +47,16 @@ def start_sample(params: Any, setup: Setup, data: TrainingData, seed: int) -> St
         data = data.subset(torch.as_tensor(rows, device=data.device))._replace(weights=None)
         setup = setup.take(rows)
     scores = None
-    if params.init != "paper":
+    if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
     return StartSample(setup, data, scores)
 
 
 def initial_model(
-    params: Any,
-    setup: Setup,
-    data: TrainingData,
-    scores: PrincipalScores | None,
-    generator: torch.Generator,
-    rng: np.random.RandomState,
+    start: StartSample, generator: torch.Generator, rng: np.random.RandomState
 ) -> MultimodalVAE:
     """Build the networks and give them their start values."""
+    setup, data, scores = start.setup, start.data, start.scores
     model = build_model(setup.spec, generator, stand_ins=True)
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
@@ -70,32 +66,23 @@ def initial_model(
     if whitened is not None:
         start_linear(model, data, whitened)
     start_sample_experts(model, data, whitened, rng)
-    if not isinstance(params.decoder_variance, str):
-        model.log_variances.fill_(float(np.log(params.decoder_variance)))
+    if not setup.training.learns_variances:
+        model.log_variances.fill_(float(np.log(setup.training.decoder_variance)))
     return model
 
 
 def start_clusters(
-    params: Any,
-    setup: Setup,
-    model: MultimodalVAE,
-    data: TrainingData,
-    scores: PrincipalScores | None,
-    update: BlockUpdate,
-    rng: np.random.RandomState,
+    start: StartSample, model: MultimodalVAE, rng: np.random.RandomState
 ) -> tuple[StartReport | None, Tensor]:
     """Start mixture and tables; return how clusters were put on the grid, and responsibilities."""
+    setup, data, scores = start.setup, start.data, start.scores
+    settings, mixture = setup.training.initialization, setup.training.mixture
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     check_finite(torch.cat(posterior), "posteriors of the samples")
-    options = {
-        "covariance_type": update.covariance_type,
-        "reg_covar": update.reg_covar,
-        "shrinkage": update.shrinkage,
-        "allowed": None if data.allowed is None else data.allowed.cpu(),
-    }
+    allowed = None if data.allowed is None else data.allowed.cpu()
     report, sizes = None, setup.spec.node_sizes
     n_cells = len(model.prior.means)
-    if params.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1:
+    if settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1:
         candidates = find_starts(scores.scaled, sizes, random_state=rng)
         chosen, report = choose_start(
             candidates, scores.scaled, sizes, known=setup.known_nodes, random_state=rng
@@ -104,17 +91,16 @@ def start_clusters(
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
         cells = report.arrangements[report.chosen].cells
         gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
-        if options["allowed"] is not None:
-            gamma *= options["allowed"]  # others wait for the next responsibilities
-        fit = iterate_mixture(posterior, gamma, max_iter=1, **options)
+        if allowed is not None:
+            gamma *= allowed  # others wait for the next responsibilities
+        fit = iterate_mixture(posterior, gamma, mixture, allowed=allowed, max_iter=1)
         fit = place_empty(fit, gamma.sum(dim=1), sizes)
     else:
         spaces = [posterior.mean.numpy()]
-        if params.init != "paper":
+        if settings.init != "paper":
             spaces.append(scores.scaled)
-        fit = start_mixture(
-            posterior, spaces, n_cells, n_starts=params.n_mixture_init, rng=rng, **options
-        )
+        options = {"n_starts": settings.n_mixture_init, "rng": rng, "allowed": allowed}
+        fit = start_mixture(posterior, spaces, n_cells, mixture, **options)
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from .._data.interventions import Interventions, add_known, check_interventions
 from .._data.known_nodes import check_known_nodes
 from .._data.sample_weight import TrainingRows, training_rows
-from .._data.scaling import ModalityScaler
+from .._data.scaling import ModalityScaler, resolve_scale
 from .._data.table_labels import check_node_columns
 from .._data.validation import Modalities
+from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .experts import resolve_experts
 from .parameters import (
@@ -27,21 +29,55 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
+from .settings import (
+    GradientSettings,
+    GraphTrainingSettings,
+    InitializationSettings,
+    MixtureSettings,
+    StoppingSettings,
+    TrainingSettings,
+)
 from .spec import ModelSpec
 
 
-class Setup(NamedTuple):
-    """What parameters and data together determine; samples are the rows trained on."""
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What parameters and data together determine; samples are the rows trained on.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What is built.
+    training : TrainingSettings
+        How it is trained.
+    graph : GraphSettings
+        How the graph is selected.
+    scaler : ModalityScaler
+        Units of the data.
+    scale : list of str or None
+        What these are, by modality.
+    device : torch.device
+        Where it is trained.
+    resumable : bool
+        Whether a later fit may go on from where this one stands.
+    known_nodes : ndarray of shape (n_samples, n_nodes), default=None
+        Known outcomes, -1 where unknown.
+    interventions : Interventions, default=None
+        Nodes that were set.
+    rows : TrainingRows, default=None
+        None where all rows of X are trained on as they are.
+    """
 
     spec: ModelSpec
-    temperatures: np.ndarray
-    shrinkage: float
-    device: torch.device
+    training: TrainingSettings
     graph: GraphSettings
     scaler: ModalityScaler
-    known_nodes: np.ndarray | None = None  # (sample, node), -1 where unknown
+    scale: list[str | None]
+    device: torch.device
+    resumable: bool
+    known_nodes: np.ndarray | None = None
     interventions: Interventions | None = None
-    rows: TrainingRows | None = None  # None where all rows of X are trained on as they are
+    rows: TrainingRows | None = None
 
     @property
     def module_device(self) -> torch.device | None:
@@ -76,7 +112,8 @@ class Setup(NamedTuple):
     def take(self, rows: np.ndarray) -> Setup:
         """Return what is known of the samples with the given numbers, all else as it is."""
         interventions = self.interventions
-        return self._replace(
+        return replace(
+            self,
             known_nodes=_known_of(self.known_nodes, rows),
             interventions=None if interventions is None else interventions.take(rows),
         )
@@ -110,10 +147,11 @@ def set_up(
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, weights),
-        temperatures=resolve_temperatures(params.temperature, params.max_iter),
-        shrinkage=resolve_shrinkage(params.covariance_shrinkage, n_samples, node_sizes, latent_dim),
+        scale=resolve_scale(params.scale, modalities.names),
+        training=_training_settings(params, n_samples, node_sizes, latent_dim),
         device=resolve_device(params.device),
-        graph=graph_settings(params, names),
+        graph=_graph_settings(params, names),
+        resumable=bool(params.warm_start),
         known_nodes=known,
         interventions=interventions,
         rows=rows,
@@ -157,6 +195,66 @@ def _model_spec(
             predicted and expert is None and entry in (None, "mlp", "conv")
             for entry, expert in zip(decoders, experts, strict=True)
         ),
+    )
+
+
+def _training_settings(
+    params: Any, n_samples: float, node_sizes: tuple[int, ...], latent_dim: int
+) -> TrainingSettings:
+    """Return how the model is trained; ``n_samples`` is what the rows count for."""
+    shrinkage = params.covariance_shrinkage
+    return TrainingSettings(
+        gradient=GradientSettings(
+            batch_size=params.batch_size,
+            learning_rate=params.learning_rate,
+            graph_learning_rate=params.graph_learning_rate,
+            max_grad_norm=params.max_grad_norm,
+        ),
+        mixture=MixtureSettings(
+            covariance_type=params.covariance_type,
+            reg_covar=params.reg_covar,
+            shrinkage=resolve_shrinkage(shrinkage, n_samples, node_sizes, latent_dim),
+            n_updates=params.n_mixture_updates,
+        ),
+        graph=GraphTrainingSettings(
+            temperatures=resolve_temperatures(params.temperature, params.max_iter),
+            score_noise=params.score_noise,
+            n_steps=params.n_graph_steps,
+            edge_penalty=float(params.edge_penalty),
+        ),
+        stopping=StoppingSettings(
+            tol=params.tol,
+            n_iter_no_change=params.n_iter_no_change,
+            validation_fraction=params.validation_fraction,
+        ),
+        initialization=InitializationSettings(
+            init=params.init,
+            n_mixture_init=params.n_mixture_init,
+            pretraining_epochs=params.pretraining_epochs,
+            kl_weight=1.0 if params.pretraining == "vae" else 0.0,
+        ),
+        decoder_variance=params.decoder_variance,
+        polishing_epochs=params.polishing_epochs,
+        verbose=params.verbose,
+    )
+
+
+def _graph_settings(params: Any, names: list[str]) -> GraphSettings:
+    """Return how the graph is selected, and what is known about it."""
+    constraints = edge_constraints(
+        names,
+        required_edges=params.required_edges,
+        forbidden_edges=params.forbidden_edges,
+        tiers=params.tiers,
+    )
+    return graph_settings(
+        names,
+        params.structure,
+        constraints,
+        tiers=params.tiers,
+        score=params.structure_score,
+        edge_penalty=params.edge_penalty,
+        edge_threshold=params.edge_threshold,
     )
 
 

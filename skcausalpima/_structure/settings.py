@@ -15,40 +15,47 @@ from .digraphs import cycle_path
 PRIOR_COUNT = 1.0
 
 
-def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
+def graph_settings(
+    names: Sequence[str],
+    structure: str | nx.DiGraph,
+    constraints: EdgeConstraints,
+    *,
+    tiers: Any = None,
+    score: str = "bic",
+    edge_penalty: float = 0.0,
+    edge_threshold: float = 0.5,
+) -> GraphSettings:
     """Return how the graph is to be learned; contradictions are errors.
 
     Parameters
     ----------
-    params : object
-        Has the estimator's parameters as attributes.
     names : sequence of str
         Names of the nodes.
+    structure : {"refined", "gradient"} or DiGraph
+        How it is learned, or the graph itself.
+    constraints : EdgeConstraints
+        Required and forbidden edges in the order of ``names``, those of ``tiers`` included.
+    tiers : sequence, default=None
+        Groups of nodes, earlier ones first.
+    score : {"bic", "bdeu"}, default="bic"
+        Of the search.
+    edge_penalty : float, default=0.0
+        Nats per sample that an edge costs.
+    edge_threshold : float, default=0.5
+        Least weight of an edge, for "gradient".
 
     Returns
     -------
     GraphSettings
         Knowledge as matrices in the order of ``names``.
     """
-    constraints = edge_constraints(
-        names,
-        required_edges=params.required_edges,
-        forbidden_edges=params.forbidden_edges,
-        tiers=params.tiers,
-    )
-    structure = params.structure
     if isinstance(structure, nx.DiGraph):
         constraints = _fixed_graph(structure, names, constraints)
         structure, precedence = "fixed", constraints.required
     else:
-        precedence = _precedence(names, params.tiers, constraints.required)
+        precedence = _precedence(names, tiers, constraints.required)
     return GraphSettings(
-        structure,
-        constraints,
-        precedence,
-        params.structure_score,
-        float(params.edge_penalty),
-        params.edge_threshold,
+        structure, constraints, precedence, score, float(edge_penalty), edge_threshold
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TrainingData
 from ..functional import (
@@ -149,14 +151,15 @@ def _terms(
     return terms
 
 
-class BlockUpdate(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class BlockUpdate:
     """The block-coordinate update: mixture and decoder variances at their optimum.
 
     Parameters
     ----------
     names : tuple of str
         Names of the modalities, for the terms of the bound.
-    covariance_type, reg_covar, shrinkage
+    mixture : MixtureSettings
         See :func:`~skcausalpima.functional.update_mixture`.
     variance_floors : Tensor of shape (n_modalities,) or None
         Smallest decoder variances; None where they are not learned.
@@ -165,9 +168,7 @@ class BlockUpdate(NamedTuple):
     """
 
     names: tuple[str, ...]
-    covariance_type: str
-    reg_covar: float
-    shrinkage: float
+    mixture: MixtureSettings
     variance_floors: Tensor | None
     adjacency: Tensor | None = None
 
@@ -186,9 +187,9 @@ class BlockUpdate(NamedTuple):
             result.statistics,
             prior.means,
             prior.covariances,
-            self.covariance_type,
-            self.reg_covar,
-            self.shrinkage,
+            self.mixture.covariance_type,
+            self.mixture.reg_covar,
+            self.mixture.shrinkage,
         )
         check_finite(update.covariances, "covariances of the mixture")
         prior.means.copy_(update.means)
@@ -233,11 +234,12 @@ class BlockUpdate(NamedTuple):
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
-def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
+def block_update(setup: Setup, data: TrainingData) -> BlockUpdate:
     """Return the block-coordinate update; the graph is not settled."""
-    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
     return BlockUpdate(
-        setup.spec.modality_names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+        names=setup.spec.modality_names,
+        mixture=setup.training.mixture,
+        variance_floors=variance_floors(data) if setup.training.learns_variances else None,
     )
 
 
@@ -245,4 +247,4 @@ def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
     """Let the update fit the tables, if the graph is given."""
     if setup.graph.structure != "fixed":
         return update
-    return update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))
+    return replace(update, adjacency=torch.from_numpy(setup.graph.constraints.required))

@@ -8,7 +8,7 @@ import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
-from small_models import small_spec
+from small_models import small_settings, small_spec
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering import arrangement as _arrangement
@@ -303,7 +303,9 @@ def test_a_pass_names_the_terms_of_that_bound(pair, sampled):
 
 def test_block_update_is_coordinate_ascent(pair):
     model, data = make_model(), make_data(pair)
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data))
+    update = BlockUpdate(
+        names=NAMES, mixture=small_settings().mixture, variance_floors=variance_floors(data)
+    )
     bounds = [update(model, data, seed(7)).terms["objective"] for _ in range(15)]
     assert (np.diff(bounds) > -1e-10).all()
 

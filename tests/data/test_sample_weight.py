@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_models import small_settings
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start_rows, training_rows
@@ -280,6 +281,17 @@ def test_statistics_of_a_pass_are_those_of_repetition(quick, pair, missing):
     assert_allclose(variance_floors(data), variance_floors(repeated), rtol=1e-6)
 
 
+def block_update(est, floors):
+    mixture = small_settings(reg_covar=1e-6, shrinkage=3.0).mixture
+    names = tuple(est.modality_names_in_)
+    return BlockUpdate(names=names, mixture=mixture, variance_floors=floors)
+
+
+def one_epoch(**rates):
+    """Settings of one step on all samples."""
+    return small_settings(batch_size=60, temperatures=np.ones(1), pretraining_epochs=1, **rates)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
     est, model, data, _ = model_and_data(quick, pair, missing)
@@ -296,7 +308,7 @@ def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
 def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     """From a pass of their own, and from the steps of an epoch that moves next to nothing."""
     est, model, data, _ = model_and_data(quick, pair, missing=True)
-    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, variance_floors(data))
+    update = block_update(est, variance_floors(data))
     weights = data.weights[0]
 
     def expected(order, noise):
@@ -316,11 +328,10 @@ def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     generator = torch.Generator().manual_seed(2)
     order = torch.randperm(60, generator=generator)
     by_hand = expected(order, data.normal(60, 2, generator))
-    steps = {"batch_size": 60, "max_grad_norm": None, "n_mixture_updates": 1, "n_graph_steps": 0}
-    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "update": update}
-    progress = Progress(model, 1e-12, 1e-12, Stopper(0.0, 2))
-    train(model, data, None, progress, temperatures=np.ones(1), report=lambda *_: None,
-          generator=torch.Generator().manual_seed(2), **steps)  # fmt: skip
+    settings = one_epoch(learning_rate=1e-12, graph_learning_rate=1e-12)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    generator = torch.Generator().manual_seed(2)
+    train(model, data, None, progress, settings, update, generator)
     assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
 
 
@@ -329,9 +340,8 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     est, model, data, _ = model_and_data(quick, pair)
     losses = []
     monkeypatch.setattr(_training, "_step", lambda loss, *_: losses.append(loss.item()))
-    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, None)
-    steps = {"batch_size": 60, "max_grad_norm": None, "update": update, "report": lambda *_: None}
-    expected = []
+    update = block_update(est, None)
+    settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
     for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
         generator = torch.Generator().manual_seed(2)
         order = torch.randperm(60, generator=generator)
@@ -340,11 +350,9 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
             values = bound(data.rows(order), noise)
         expected.append(-np.average(values, weights=data.weights[0, order]))
     generator = torch.Generator().manual_seed(2)
-    options = {"n_epochs": 1, "kl_weight": 1.0, "learning_rate": 1e-3, "generator": generator}
-    pretrain(model, data, **options, **steps)
-    steps |= {"n_mixture_updates": 1, "n_graph_steps": 0, "score_noise": 0.0, "edge_penalty": 0.0}
-    options = {"temperatures": np.ones(1), "generator": torch.Generator().manual_seed(2)}
-    train(model, data, None, Progress(model, 1e-3, 1e-3, Stopper(0.0, 2)), **options, **steps)
+    pretrain(model, data, settings, update, generator, lambda *_: None)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    train(model, data, None, progress, settings, update, torch.Generator().manual_seed(2))
     assert_allclose(losses, expected, rtol=1e-5)
 
 
@@ -436,7 +444,7 @@ def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
         model = quick((4,))
         modalities = read_modalities(model, pair, reset=True)
         setups.append(set_up(flat_parameters(model), modalities, None, None, weights)[0])
-    assert [setup.shrinkage for setup in setups] == [7.5, 30.0]
+    assert [setup.training.mixture.shrinkage for setup in setups] == [7.5, 30.0]
 
 
 @pytest.mark.parametrize(

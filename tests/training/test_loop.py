@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy import stats
-from small_models import small_spec
+from small_models import small_settings, small_spec
 from torch import nn
 
 from skcausalpima._data.known_nodes import allowed_cells
@@ -54,10 +54,17 @@ def make_model(covariance_type="full", **options):
     return model
 
 
-def set_decoder_variances(model, data):
-    BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data)).decoder_variances(
-        model, data, seed()
+def block_update(floors, adjacency=None, **mixture):
+    return BlockUpdate(
+        names=NAMES,
+        mixture=small_settings(**mixture).mixture,
+        variance_floors=floors,
+        adjacency=adjacency,
     )
+
+
+def set_decoder_variances(model, data):
+    block_update(variance_floors(data)).decoder_variances(model, data, seed())
 
 
 def objective(model, data, number=7):
@@ -69,7 +76,7 @@ def objective(model, data, number=7):
 def test_block_update_is_coordinate_ascent(covariance_type, missing):
     """On the same draws the bound rises with every swap, or stands still."""
     model, data = make_model(covariance_type), make_data(missing)
-    update = BlockUpdate(NAMES, covariance_type, 0.0, 0.0, variance_floors(data))
+    update = block_update(variance_floors(data), covariance_type=covariance_type)
     bounds = [objective(model, data)]
     for _ in range(15):
         result = update(model, data, seed(7))
@@ -138,12 +145,8 @@ def test_pretraining_raises_the_bound(kl_weight):
     pretrain(
         model,
         data,
-        n_epochs=5,
-        kl_weight=kl_weight,
-        batch_size=30,
-        learning_rate=1e-2,
-        max_grad_norm=None,
-        update=BlockUpdate(NAMES, "full", 0.0, 0.0, None),
+        small_settings(kl_weight=kl_weight),
+        block_update(None),
         generator=seed(),
         report=lambda epoch, terms: seen.append((epoch, float(terms["objective"]))),
     )
@@ -154,22 +157,11 @@ def test_pretraining_raises_the_bound(kl_weight):
         assert torch.equal(tensor, prior[name])
 
 
-def run_training(model, data, held_out=None, **options):
-    defaults = {
-        "update": BlockUpdate(NAMES, "full", 1e-6, 10.0, variance_floors(data)),
-        "temperatures": np.ones(4),
-        "batch_size": 30,
-        "max_grad_norm": None,
-        "n_mixture_updates": 1,
-        "n_graph_steps": 0,
-        "score_noise": 0.0,
-        "edge_penalty": 0.0,
-        "generator": seed(),
-        "report": lambda epoch, terms: None,
-    }
-    rates = [options.pop(name, 1e-2) for name in ("learning_rate", "graph_learning_rate")]
-    progress = Progress(model, *rates, Stopper(0.0, n_iter_no_change=2))
-    train(model, data, held_out, progress, **(defaults | options))
+def run_training(model, data, held_out=None, report=lambda epoch, terms: None, **options):
+    settings = small_settings(**({"reg_covar": 1e-6, "shrinkage": 10.0} | options))
+    update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
+    progress = Progress(model, settings.gradient, Stopper(0.0, n_iter_no_change=2), report)
+    train(model, data, held_out, progress, settings, update, seed())
     progress.stopper.restore(model)
     return progress
 
@@ -213,7 +205,7 @@ def test_graph_steps_move_the_graph_alone():
     for n_graph_steps in (0, 20):
         model, data = make_model(), make_data()
         start = model.prior.table_logits.detach().clone()
-        run_training(model, data, n_graph_steps=n_graph_steps)
+        run_training(model, data, n_steps=n_graph_steps)
         distances.append((model.prior.table_logits.detach() - start).norm().item())
     assert distances[1] > 1.5 * distances[0]
 
@@ -222,7 +214,7 @@ def test_graph_steps_fit_the_counts():
     """Many of them bring A to the shares of the clusters under a complete graph."""
     model, data = make_model(), make_data()
     model.prior.scores.data = torch.tensor([0.0, 50.0], dtype=torch.float64)
-    options = {"temperatures": np.ones(1), "n_graph_steps": 500, "graph_learning_rate": 0.05}
+    options = {"temperatures": np.ones(1), "n_steps": 500, "graph_learning_rate": 0.05}
     run_training(model, data, learning_rate=1e-12, **options)
     counts = data_pass(model, data, seed(), NAMES).statistics.counts
     assert_allclose(model.prior.log_weights().exp().detach(), counts / counts.sum(), atol=0.05)
@@ -401,7 +393,7 @@ def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known
     adjacency = torch.tensor([[False, True], [False, False]])
     counts = data_pass(model, data, seed(7), NAMES).counts
     model.prior.fix_graph(adjacency, model.prior.family_tables(counts, adjacency))
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data), adjacency)
+    update = block_update(variance_floors(data), adjacency)
     bounds = []
     for _ in range(15):
         bounds.append(objective(model, data))
@@ -465,7 +457,7 @@ def test_variances_per_cluster_are_optimal():
     z = rsample(posterior, z)
     own = model.own_likelihoods(batch, z)
     gamma = model.log_responsibilities(posterior, evidence=model.evidence(own)).exp()
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, torch.full((2,), 1e-9))
+    update = block_update(torch.full((2,), 1e-9))
     update(model, data, seed(7))
     errors = (batch.arrays[0][:, None] - model.decoders[0](z).flatten(2)).square().sum(dim=2).T
     seen, found = gamma * data.observed[0], model.decoders[0].log_variances
