@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._arithmetic import working_in
 from ._data.arrays import as_points
 from ._data.sample_weight import TrainingRows, check_weights, weighted_mean
+from ._data.samples import FitSamples
 from ._data.validation import Modalities, read_further, read_modalities, write_modalities
 from ._fit.attributes import cluster_attributes, training_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
@@ -40,7 +41,7 @@ from ._model.setup import Setup, set_up
 from ._model.spec import ModelSpec
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
-from ._model.tensors import TrainingData, add_knowledge
+from ._model.tensors import TrainingData, fit_data, scaled_data
 from ._persistence.file import load_estimator, save_estimator
 from ._persistence.plain_data import portable, restored
 from ._persistence.schema import FITTED, SET_BY_USERS
@@ -511,15 +512,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             return self._continue(Checkpoint(**checkpoint), X, knowledge)
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
-        setup, modalities = set_up(params, given, known_nodes, interventions, sample_weight)
+        setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
         fresh._scaler, fresh._node_names = setup.scaler, list(setup.spec.node_names)
-        data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
+        data = fit_data(samples, setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(setup, data, rng.randint(2**31 - 1))
+        start = start_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
         best = best_run(setup, data, start, seeds, self.n_jobs)
         fresh.arrangement_ = arrangement_report(best.start)
-        fresh._export(best, setup, data, modalities, given)
+        fresh._export(best, setup, samples, data, given)
         self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
         return self
 
@@ -630,7 +631,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         modalities = self._read(X)
         model = self._model()
-        values = self._bounds(model, self._training_data(modalities, model), modalities)
+        values = self._bounds(model, self._scaled(modalities, model), modalities)
         check_near(values, "terms of the bound")
         return values
 
@@ -1110,17 +1111,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 )
         return modalities
 
-    def _training_data(self, modalities, model_or_device):
-        """Scale samples and put them on a device."""
-        device, dtype = model_or_device, getattr(torch, modalities.dtype.name)
-        if isinstance(model_or_device, MultimodalVAE):
-            means = model_or_device.prior.means
-            device, dtype = means.device, means.dtype  # of the training data
-        arrays = tuple(torch.from_numpy(a).to(device) for a in self._scaler.transform(modalities))
-        observed = None
-        if not modalities.observed.all():
-            observed = torch.from_numpy(modalities.observed.copy()).to(device)
-        return TrainingData(arrays, observed, dtype)
+    def _scaled(self, modalities: Modalities, model: MultimodalVAE) -> TrainingData:
+        """Scale samples and put them where the model is."""
+        means = model.prior.means  # the dtype is that of the training data
+        return scaled_data(modalities, self._scaler, means.device, means.dtype)
 
     def _model(self):
         """Rebuild the fitted model."""
@@ -1134,7 +1128,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         modalities = self._read(X)
         model = self._model()
-        data = self._training_data(modalities, model)
+        data = self._scaled(modalities, model)
         means, cells = posterior_and_cells(model, data)
         probabilities = cells.cpu().numpy()[:, self._cells()]
         check_near(probabilities, "probabilities")
@@ -1152,12 +1146,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Train the fitted model further (``warm_start``)."""
         further = self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
-        setup, modalities = set_up(params, given, *knowledge, scaler=self._scaler)
+        setup, samples = set_up(params, given, *knowledge, scaler=self._scaler)
         built = ModelSpec.from_dict(self._architecture)
         check_continues(checkpoint, setup, built)
-        data = add_knowledge(self._training_data(modalities, setup.device), setup)
-        best = resume(setup, data, checkpoint, built, "continued")
-        further._export(best, setup, data, modalities, given)
+        data = fit_data(samples, setup)
+        best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
+        further._export(best, setup, samples, data, given)
         self.__dict__ = vars(further)
         return self
 
@@ -1167,7 +1161,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         vars(copy).update((n, value) for n, value in vars(self).items() if n not in left_out)
         return copy
 
-    def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
+    def _export(
+        self, best: Run, setup: Setup, samples: FitSamples, data: TrainingData, given: Modalities
+    ) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
         built = replace(setup.spec, predict_variances=best.predict_variances)
         self._architecture = built.as_dict()
@@ -1175,22 +1171,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         if best.checkpoint is not None:
             self._checkpoint = best.checkpoint._asdict()
         vars(self).update(training_attributes(best))
-        model = trained_model(built, setup, best.state)
+        model = trained_model(built, samples.knowledge, best.state, setup.device)
         names = setup.spec.modality_names
         with told_divergence(model, names, "the final model", weights=data.weights):
-            vars(self).update(cluster_attributes(model, best, setup, data, self.covariance_type))
-            if setup.rows is not None:
-                self._label_rows(model, given, setup.rows)
-            values = self._bounds(model, data, modalities).astype(np.float64)
+            vars(self).update(cluster_attributes(model, best, setup, samples, data))
+            if samples.rows is not None:
+                self._label_rows(model, given, samples.rows)
+            values = self._bounds(model, data, samples.modalities).astype(np.float64)
             check_finite(torch.from_numpy(values), "bounds of the samples")
-        self.lower_bound_ = float(np.average(values, weights=setup.weights))
+        self.lower_bound_ = float(np.average(values, weights=samples.weights))
 
     def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
         """Turn the labels of the rows that were trained on into those of all rows of X."""
         self.labels_ = self.labels_[rows.places]
         left_out = np.flatnonzero(rows.places < 0)
         if len(left_out):
-            data = self._training_data(given.take(left_out), model)
+            data = self._scaled(given.take(left_out), model)
             cells = posterior_and_cells(model, data)[1].cpu().numpy().argmax(axis=1)
             self.labels_[left_out] = np.argsort(self._cells())[cells]
         self.node_labels_ = self.cluster_states_[self.labels_]

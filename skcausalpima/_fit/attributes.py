@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._data.samples import FitSamples
 from .._grid import NodeGrid
 from .._inference.attributes import (
     full_covariances,
@@ -31,12 +32,13 @@ def training_attributes(best: Run) -> dict[str, Any]:
 
 
 def cluster_attributes(
-    model: MultimodalVAE, best: Run, setup: Setup, data: TrainingData, covariance_type: str
+    model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TrainingData
 ) -> dict[str, Any]:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 
     ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
     """
+    covariance_type = setup.training.mixture.covariance_type
     probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
     labels, states = number_components(probabilities, setup.spec.node_sizes)
     names = list(setup.spec.node_names)
@@ -61,5 +63,5 @@ def cluster_attributes(
         "cpts_": cpts,
         "joint_": joint,
         "weights_": joint.ravel()[cells],
-        "separation_": separation_report(means, full, labels, setup.weights),
+        "separation_": separation_report(means, full, labels, samples.weights),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -66,7 +67,7 @@ def best_run(
     if len(seeds) == 1:
         return run(setup, data, start, seeds[0], "start 1")
     sent, caller = SentOnce(data), Caller(os.getpid(), torch.get_default_dtype())
-    begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
+    begin = replace(start, data=sent if start.data is data else SentOnce(start.data))
     calls = (
         delayed(_run_one)(caller, setup, sent, begin, seed, f"start {number + 1}")
         for number, seed in enumerate(seeds)
@@ -93,7 +94,7 @@ def _run_one(
 
     ``begin`` has its data as `SentOnce`, too. A run that diverges returns its error.
     """
-    start = begin._replace(data=begin.data.data)
+    start = replace(begin, data=begin.data.data)
     if os.getpid() == caller.process:
         return _run_or_error(setup, sent.data, start, *arguments), []
     own_dtype = torch.get_default_dtype()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .._data.samples import NodeKnowledge
 from .._initialization.start import state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
@@ -22,6 +23,7 @@ from .run import Run, Started, train_and_settle
 
 def resume(
     setup: Setup,
+    knowledge: NodeKnowledge,
     data: TrainingData,
     checkpoint: Checkpoint,
     built: ModelSpec,
@@ -33,26 +35,27 @@ def resume(
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         report = reporter(setup.training.verbose, label)
-        started = _resume(setup, data, checkpoint, _built_model(built, setup), report)
+        started = _resume(setup, data, checkpoint, _built_model(built, knowledge), report)
         return train_and_settle(setup, data, started, label)
 
 
-def _built_model(built: ModelSpec, setup: Setup) -> MultimodalVAE:
+def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
     """Build the model as it is trained, laws in their places; its values are to be loaded."""
     model = build_model(built)
-    interventions = setup.interventions
-    if interventions is not None:
-        none = torch.zeros(len(setup.regimes), len(model.prior.means), dtype=torch.float64)
-        known = interventions.outcomes is not None
-        model.prior.start_interventions(interventions.regimes, None if known else none)
+    if knowledge.interventions is not None:
+        none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
+        unknown = none if knowledge.unknown_settings else None
+        model.prior.start_interventions(knowledge.regimes, unknown)
     return model
 
 
-def trained_model(built: ModelSpec, setup: Setup, state: dict[str, np.ndarray]) -> MultimodalVAE:
+def trained_model(
+    built: ModelSpec, knowledge: NodeKnowledge, state: dict[str, np.ndarray], device: torch.device
+) -> MultimodalVAE:
     """Return the model that a run has trained, as ``built`` specifies it."""
-    model = _built_model(built, setup)
+    model = _built_model(built, knowledge)
     load_state(model, state)
-    return model.to(setup.device).eval()
+    return model.to(device).eval()
 
 
 def _resume(

@@ -159,13 +159,13 @@ def start_run(
     """Build the model, pre-train it, start the clusters, the laws and the graph."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
-    model = initial_model(start, generator, rng)
+    model = initial_model(setup, start, generator, rng)
     update = block_update(setup, data)
     report = reporter(settings.verbose, label, "pre-training ")
     pretrain(model, data, settings, update, generator, report)
     order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
     with told_divergence(model, names, "the start of the clusters", weights=data.weights):
-        found, gamma = start_clusters(start, model, rng)
+        found, gamma = start_clusters(setup, start, model, rng)
         start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
     start_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(settings, model, reporter(settings.verbose, label))

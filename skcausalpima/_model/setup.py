@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from .._data.interventions import Interventions, add_known, check_interventions
-from .._data.known_nodes import check_known_nodes
-from .._data.sample_weight import TrainingRows, training_rows
+from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
-from .._data.table_labels import check_node_columns
 from .._data.validation import Modalities
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
@@ -42,7 +37,7 @@ from .spec import ModelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What parameters and data together determine; samples are the rows trained on.
+    """What parameters and data together determine, before anything is trained.
 
     Parameters
     ----------
@@ -60,12 +55,6 @@ class Setup:
         Where it is trained.
     resumable : bool
         Whether a later fit may go on from where this one stands.
-    known_nodes : ndarray of shape (n_samples, n_nodes), default=None
-        Known outcomes, -1 where unknown.
-    interventions : Interventions, default=None
-        Nodes that were set.
-    rows : TrainingRows, default=None
-        None where all rows of X are trained on as they are.
     """
 
     spec: ModelSpec
@@ -75,9 +64,6 @@ class Setup:
     scale: list[str | None]
     device: torch.device
     resumable: bool
-    known_nodes: np.ndarray | None = None
-    interventions: Interventions | None = None
-    rows: TrainingRows | None = None
 
     @property
     def module_device(self) -> torch.device | None:
@@ -92,71 +78,34 @@ class Setup:
         """Per modality what is taken from it and what it is divided by."""
         return list(zip(self.scaler.centre, self.scaler.factor, strict=True))
 
-    @property
-    def regimes(self) -> list[tuple[int, ...]]:
-        """The different sets of nodes that were set from outside."""
-        return [()] if self.interventions is None else self.interventions.regimes
-
-    @property
-    def regime_numbers(self) -> Tensor | None:
-        """Number of each sample's regime, of shape (1, n_samples); None where no node was set."""
-        if self.interventions is None:
-            return None
-        return torch.from_numpy(self.interventions.numbers)[None]
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        """For how many samples each row counts; None where all count for one."""
-        return None if self.rows is None else self.rows.weights
-
-    def take(self, rows: np.ndarray) -> Setup:
-        """Return what is known of the samples with the given numbers, all else as it is."""
-        interventions = self.interventions
-        return replace(
-            self,
-            known_nodes=_known_of(self.known_nodes, rows),
-            interventions=None if interventions is None else interventions.take(rows),
-        )
-
 
 def set_up(
     params: Any,
     modalities: Modalities,
-    known_nodes: Any,
-    interventions: Any,
+    known_nodes: Any = None,
+    interventions: Any = None,
     sample_weight: Any = None,
     scaler: ModalityScaler | None = None,
-) -> tuple[Setup, Modalities]:
+) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`flat_parameters`, for this data.
 
-    Returns the data, too, as it is to be trained on. Without a ``scaler`` one is fitted to it.
+    Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
     """
     node_sizes = check_node_sizes(params.node_sizes)
     latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
-    n_samples = modalities.n_samples
-    check_node_columns(known_nodes, names, "known_nodes")
-    known = check_known_nodes(known_nodes, n_samples, node_sizes)
-    interventions = check_interventions(interventions, n_samples, node_sizes, names)
-    known = add_known(known, interventions, names)
-    rows, modalities, known, interventions = _counted(
-        modalities, known, interventions, sample_weight
-    )
-    weights = None if rows is None else rows.weights
-    n_samples = n_samples if rows is None else rows.total
+    samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
+    modalities = samples.modalities
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
-        scaler=scaler or ModalityScaler.fit(modalities, params.scale, weights),
+        scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
-        training=_training_settings(params, n_samples, node_sizes, latent_dim),
+        training=_training_settings(params, samples.total, node_sizes, latent_dim),
         device=resolve_device(params.device),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
-        known_nodes=known,
-        interventions=interventions,
-        rows=rows,
     )
-    return setup, modalities
+    return setup, samples
 
 
 def _model_spec(
@@ -256,33 +205,3 @@ def _graph_settings(params: Any, names: list[str]) -> GraphSettings:
         edge_penalty=params.edge_penalty,
         edge_threshold=params.edge_threshold,
     )
-
-
-def _counted(
-    modalities: Modalities,
-    known: np.ndarray | None,
-    interventions: Interventions | None,
-    sample_weight: Any,
-) -> tuple[TrainingRows | None, Modalities, np.ndarray | None, Interventions | None]:
-    """Return which rows are trained on, and these rows of everything."""
-    tables = [] if known is None else [known]
-    if interventions is not None:
-        tables.append(interventions.is_set)
-    rows = training_rows(modalities, sample_weight, tables)
-    if rows is None:
-        return None, modalities, known, interventions
-    modalities = modalities.take(rows.rows)
-    for name, present in zip(modalities.names, modalities.observed, strict=True):
-        if not present.any():
-            raise ValueError(
-                f"modality {name!r} is missing (NaN) in all samples of positive weight: leave it "
-                "out of fit."
-            )
-    if interventions is not None:
-        interventions = interventions.take(rows.rows).without_unused()
-    return rows, modalities, _known_of(known, rows.rows), interventions
-
-
-def _known_of(known: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    """Return the known outcomes of some samples; None where nothing is known."""
-    return None if known is None or not (known[rows] >= 0).any() else known[rows]

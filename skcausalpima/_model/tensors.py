@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from .._data.known_nodes import allowed_cells
+from .._data.samples import FitSamples
+from .._data.scaling import ModalityScaler
+from .._data.validation import Modalities
 from ..modules import Batch
 from .setup import Setup
 
@@ -139,14 +142,28 @@ def _from_arrays(device: str, fields: Sequence) -> TrainingData:
     return TrainingData(*(_converted(field, to_tensor) for field in fields))
 
 
-def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
-    """Add what is known of single samples: outcomes of nodes, and which nodes were set."""
-    if setup.known_nodes is not None:
-        allowed = allowed_cells(setup.known_nodes, setup.spec.node_sizes)
-        data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
-    if setup.interventions is not None:
-        data = data._replace(regimes=setup.regime_numbers.to(setup.device))
-    if setup.weights is not None:
-        weights = torch.from_numpy(setup.weights)[None]
-        data = data._replace(weights=weights.to(setup.device, data.dtype))
+def scaled_data(
+    modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
+) -> TrainingData:
+    """Scale samples and put them on a device."""
+    arrays = tuple(torch.from_numpy(array).to(device) for array in scaler.transform(modalities))
+    observed = None
+    if not modalities.observed.all():
+        observed = torch.from_numpy(modalities.observed.copy()).to(device)
+    return TrainingData(arrays, observed, dtype)
+
+
+def fit_data(samples: FitSamples, setup: Setup) -> TrainingData:
+    """Scale the samples of a fit, and add what is known of them and what they count for."""
+    device, knowledge = setup.device, samples.knowledge
+    data = scaled_data(samples.modalities, setup.scaler, device, setup.spec.torch_dtype)
+    if knowledge.known_nodes is not None:
+        allowed = allowed_cells(knowledge.known_nodes, setup.spec.node_sizes)
+        data = data._replace(allowed=torch.from_numpy(allowed).to(device))
+    if knowledge.regime_index is not None:
+        index = torch.from_numpy(knowledge.regime_index)[None]
+        data = data._replace(regimes=index.to(device))
+    if samples.weights is not None:
+        weights = torch.from_numpy(samples.weights)[None]
+        data = data._replace(weights=weights.to(device, data.dtype))
     return data

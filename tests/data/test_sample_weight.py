@@ -181,7 +181,7 @@ def test_data_without_equal_rows_are_left_alone(quick, pair):
         assert training_rows(modalities_of(x), weights) is None
     model = quick()
     modalities = read_modalities(model, pair, reset=True)
-    assert set_up(flat_parameters(model), modalities, None, None)[1] is modalities  # no copy
+    assert set_up(flat_parameters(model), modalities)[1].modalities is modalities  # no copy
 
 
 def test_what_makes_rows_equal():
@@ -207,12 +207,14 @@ def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
     for known_nodes, interventions in ((known, None), (same, was_set)):
         model = quick()
         modalities = read_modalities(model, X, reset=True)
-        setup, training = set_up(flat_parameters(model), modalities, known_nodes, interventions)
-        back = setup.rows.places  # where each row of X is trained on
-        assert_array_equal(training.arrays[0][back], X)
-        assert_array_equal(setup.known_nodes[back], known_nodes)
+        parameters = flat_parameters(model)
+        samples = set_up(parameters, modalities, known_nodes, interventions)[1]
+        back = samples.rows.places  # where each row of X is trained on
+        knowledge = samples.knowledge
+        assert_array_equal(samples.modalities.arrays[0][back], X)
+        assert_array_equal(knowledge.known_nodes[back], known_nodes)
         if interventions is not None:
-            assert_array_equal(setup.interventions.is_set[back, 1], was_set >= 0)
+            assert_array_equal(knowledge.interventions.is_set[back, 1], was_set >= 0)
 
 
 def test_sums_of_weights_do_not_depend_on_the_order():
@@ -259,7 +261,7 @@ def model_and_data(quick, pair, missing=False, **parameters):
     X = some_missing(pair) if missing else pair
     est = quick(**parameters).fit(X)
     model = est._model()
-    data = est._training_data(read_modalities(est, X, reset=False), model)
+    data = est._scaled(read_modalities(est, X, reset=False), model)
     numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
     repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
     return est, model, data._replace(weights=(0.25 * numbers)[None].to(data.dtype)), repeated
