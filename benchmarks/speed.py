@@ -24,11 +24,12 @@ from skcausalpima._model.settings import (
     TrainingSettings,
 )
 from skcausalpima._model.spec import ModelSpec
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, train
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.modules import Batch
 
 HIDDEN = (128, 64, 32, 16)
 
@@ -81,7 +82,7 @@ class OurLoop:
 
     def __init__(self, shape, data, batch_size):
         self.model = new_model(shape, 0)
-        self.data = TrainingData((data,), None, torch.float32)
+        self.data = TensorData(Batch((data,), None), torch.float32)
         self.settings = TrainingSettings(
             gradient=GradientSettings(
                 batch_size=batch_size,

@@ -41,7 +41,7 @@ from ._model.setup import Setup, set_up
 from ._model.spec import ModelSpec
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
-from ._model.tensors import TrainingData, fit_data, scaled_data
+from ._model.tensors import TensorData, fit_data, scaled_data
 from ._persistence.file import load_estimator, save_estimator
 from ._persistence.plain_data import portable, restored
 from ._persistence.schema import FITTED, SET_BY_USERS
@@ -1111,7 +1111,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 )
         return modalities
 
-    def _scaled(self, modalities: Modalities, model: MultimodalVAE) -> TrainingData:
+    def _scaled(self, modalities: Modalities, model: MultimodalVAE) -> TensorData:
         """Scale samples and put them where the model is."""
         means = model.prior.means  # the dtype is that of the training data
         return scaled_data(modalities, self._scaler, means.device, means.dtype)
@@ -1162,7 +1162,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return copy
 
     def _export(
-        self, best: Run, setup: Setup, samples: FitSamples, data: TrainingData, given: Modalities
+        self, best: Run, setup: Setup, samples: FitSamples, data: TensorData, given: Modalities
     ) -> None:
         """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
         built = replace(setup.spec, predict_variances=best.predict_variances)

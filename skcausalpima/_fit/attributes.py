@@ -18,7 +18,7 @@ from .._inference.expert_tables import cluster_tables
 from .._inference.posterior import posterior_and_cells
 from .._inference.reports import separation_report
 from .._model.setup import Setup
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from ..modules import MultimodalVAE
 from .run import Run
 
@@ -32,7 +32,7 @@ def training_attributes(best: Run) -> dict[str, Any]:
 
 
 def cluster_attributes(
-    model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TrainingData
+    model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TensorData
 ) -> dict[str, Any]:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 

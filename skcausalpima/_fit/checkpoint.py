@@ -14,7 +14,7 @@ from torch import Tensor
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.early_stopping import Stopper
 from .._training.loop import Progress
 from ..modules import ExpertDecoder, MultimodalVAE
@@ -159,7 +159,7 @@ def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
     model.prior.temperature = checkpoint.temperature
 
 
-def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction: float) -> bool:
+def is_same_data(checkpoint: Checkpoint, data: TensorData, validation_fraction: float) -> bool:
     """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
     if checkpoint.data != data_fingerprint(data, validation_fraction):
         return False
@@ -167,12 +167,12 @@ def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction
     return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
 
 
-def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
+def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     """Return what tells the data, and the part of it that is held out, from others.
 
     Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
     """
-    tensors = (*data.arrays, data.observed, data.allowed, data.regimes, data.weights)
+    tensors = (*data.arrays, data.observed, data.allowed, data.regime_index, data.weights)
     arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
     return joblib.hash((arrays, validation_fraction))
 

@@ -11,7 +11,7 @@ from .._model.build import build_model
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import load_state, seeded_modules
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.block_update import block_update, settled_update
 from .._training.early_stopping import held_out_first
 from .._training.loop import Report, new_progress
@@ -24,7 +24,7 @@ from .run import Run, Started, train_and_settle
 def resume(
     setup: Setup,
     knowledge: NodeKnowledge,
-    data: TrainingData,
+    data: TensorData,
     checkpoint: Checkpoint,
     built: ModelSpec,
     label: str,
@@ -60,7 +60,7 @@ def trained_model(
 
 def _resume(
     setup: Setup,
-    data: TrainingData,
+    data: TensorData,
     checkpoint: Checkpoint,
     model: MultimodalVAE,
     report: Report,

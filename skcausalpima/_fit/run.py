@@ -16,7 +16,7 @@ from .._model.build import start_cluster_decoders
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, block_update, data_pass, settled_update
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper, held_out_first
@@ -41,14 +41,14 @@ class Run(NamedTuple):
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
 
 
-def run(setup: Setup, data: TrainingData, start: StartSample, seed: int, label: str) -> Run:
+def run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Run:
     """Run the whole algorithm once: start, train, settle; ``label`` is for what is printed."""
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         started = start_run(setup, data, start, seed, label)
         return train_and_settle(setup, data, started, label)
 
 
-def train_and_settle(setup: Setup, data: TrainingData, started: Started, label: str) -> Run:
+def train_and_settle(setup: Setup, data: TensorData, started: Started, label: str) -> Run:
     """Train, keep where training stands if the fit may be continued, then settle the graph."""
     model, progress = started.model, started.progress
     fraction = setup.training.stopping.validation_fraction
@@ -81,7 +81,7 @@ def train_and_settle(setup: Setup, data: TrainingData, started: Started, label: 
 
 
 def _settle(
-    setup: Setup, data: TrainingData, started: Started, training: TrainingData, label: str
+    setup: Setup, data: TensorData, started: Started, training: TensorData, label: str
 ) -> tuple[HardGraph, float]:
     """Settle the graph and polish; return it and the objective of the final model."""
     model, generator, names = started.model, started.generator, setup.spec.modality_names
@@ -116,8 +116,8 @@ def _warn_of_divergence(progress: Progress, resumable: bool) -> None:
 
 
 def _parts(
-    data: TrainingData, order: np.ndarray | None, fraction: float
-) -> tuple[TrainingData, TrainingData | None]:
+    data: TensorData, order: np.ndarray | None, fraction: float
+) -> tuple[TensorData, TensorData | None]:
     """Set some samples aside for early stopping."""
     if order is None:
         return data, None
@@ -129,7 +129,7 @@ def _parts(
 def _polish(
     settings: TrainingSettings,
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     update: BlockUpdate,
     generator: torch.Generator,
     label: str,
@@ -153,9 +153,7 @@ class Started(NamedTuple):
     start: StartReport | None = None
 
 
-def start_run(
-    setup: Setup, data: TrainingData, start: StartSample, seed: int, label: str
-) -> Started:
+def start_run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Started:
     """Build the model, pre-train it, start the clusters, the laws and the graph."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .._grid import NodeGrid
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from ..functional import curve_statistics
 from ..modules import MultimodalVAE
 from .standard_errors import standard_errors
@@ -67,7 +67,7 @@ def _shown(value: float | int) -> str:
 @torch.no_grad()
 def cluster_tables(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     probabilities: np.ndarray,
     states: np.ndarray,
     node_names: Sequence[str],

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.expert_updates import (
     MIN_COUNT,
     curve_problem,
@@ -39,7 +39,7 @@ MAX_ROWS = 2000
 def start_cluster_experts(
     model: MultimodalVAE,
     setup: Any,
-    data: TrainingData,
+    data: TensorData,
     gamma: Tensor,
     floors: Tensor | None,
     rng: np.random.RandomState,
@@ -124,7 +124,7 @@ def _starts(spec, rng: np.random.RandomState) -> list[Tensor]:
 
 def start_sample_experts(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     scores: np.ndarray | None,
     rng: np.random.RandomState,
 ) -> None:

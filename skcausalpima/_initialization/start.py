@@ -16,7 +16,7 @@ from .._grid import NodeGrid
 from .._model.build import build_model
 from .._model.module_checks import check_modules
 from .._model.setup import Setup
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
 from .._training.block_update import encode_all, regime_counts
 from .._training.divergence import check_finite
@@ -38,18 +38,18 @@ class StartSample:
     ----------
     knowledge : NodeKnowledge
         What is known of the nodes in each.
-    data : TrainingData
+    data : TensorData
         The samples.
     scores : PrincipalScores or None
         Their principal scores; None where ``init`` is "paper".
     """
 
     knowledge: NodeKnowledge
-    data: TrainingData
+    data: TensorData
     scores: PrincipalScores | None
 
 
-def start_sample(setup: Setup, samples: FitSamples, data: TrainingData, seed: int) -> StartSample:
+def start_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> StartSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
     This decides where training begins. All that is trained then is weighted as it should be.
@@ -58,7 +58,7 @@ def start_sample(setup: Setup, samples: FitSamples, data: TrainingData, seed: in
     if samples.rows is not None:
         rows = start_rows(samples.rows)
     if rows is not None:
-        data = data.subset(torch.as_tensor(rows, device=data.device))._replace(weights=None)
+        data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
         knowledge = knowledge.take(rows)
     scores = None
     if setup.training.initialization.init != "paper":
@@ -150,7 +150,7 @@ def _name_nodes(
 def _start_graph(setup: Setup, start: StartSample, model: MultimodalVAE, gamma: Tensor) -> None:
     """Start the tables from the first responsibilities, of shape (n_components, n_samples)."""
     prior, knowledge, data = model.prior, start.knowledge, start.data
-    counts = regime_counts(gamma, data.regimes, len(knowledge.regimes))
+    counts = regime_counts(gamma, data.regime_index, len(knowledge.regimes))
     if knowledge.interventions is not None:
         unknown = counts if knowledge.unknown_settings else None
         prior.start_interventions(knowledge.regimes, unknown)

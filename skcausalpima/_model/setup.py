@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -80,7 +81,7 @@ class Setup:
 
 
 def set_up(
-    params: Any,
+    params: SimpleNamespace,
     modalities: Modalities,
     known_nodes: Any = None,
     interventions: Any = None,
@@ -109,7 +110,7 @@ def set_up(
 
 
 def _model_spec(
-    params: Any,
+    params: SimpleNamespace,
     modalities: Modalities,
     node_sizes: tuple[int, ...],
     latent_dim: int,
@@ -148,7 +149,7 @@ def _model_spec(
 
 
 def _training_settings(
-    params: Any, n_samples: float, node_sizes: tuple[int, ...], latent_dim: int
+    params: SimpleNamespace, n_samples: float, node_sizes: tuple[int, ...], latent_dim: int
 ) -> TrainingSettings:
     """Return how the model is trained; ``n_samples`` is what the rows count for."""
     shrinkage = params.covariance_shrinkage
@@ -188,7 +189,7 @@ def _training_settings(
     )
 
 
-def _graph_settings(params: Any, names: list[str]) -> GraphSettings:
+def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
     """Return how the graph is selected, and what is known about it."""
     constraints = edge_constraints(
         names,

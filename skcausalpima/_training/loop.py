@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .._model.settings import GradientSettings, TrainingSettings
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from ..modules import Batch, BoundWithErrors, MultimodalVAE
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
@@ -39,7 +39,7 @@ def _step(
 
 def pretrain(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     settings: TrainingSettings,
     update: BlockUpdate,
     generator: torch.Generator,
@@ -114,8 +114,8 @@ class Progress:
 
 def train(
     model: MultimodalVAE,
-    data: TrainingData,
-    held_out: TrainingData | None,
+    data: TensorData,
+    held_out: TensorData | None,
     progress: Progress,
     settings: TrainingSettings,
     update: BlockUpdate,
@@ -179,7 +179,7 @@ def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
 
 def _noisy_bound(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     batch: Batch,
     score_noise: float,
     generator: torch.Generator,

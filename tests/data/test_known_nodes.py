@@ -18,10 +18,11 @@ from skcausalpima._clustering.matching import align_nodes, known_counts, tolerat
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.metrics import matched_accuracy
+from skcausalpima.modules import Batch
 
 GROUP = np.repeat(np.arange(4), 15)
 FACTORS = np.stack([GROUP // 2, GROUP % 2], axis=1)  # of the fixture ``pair``: images, curves
@@ -263,7 +264,7 @@ def make_data(pair):
     arrays = [array.reshape(60, -1) for array in pair]
     arrays = [(array - array.mean(axis=0)) / array.std() for array in arrays]
     allowed = torch.as_tensor(allowed_cells(known, (2, 2)))
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), None, torch.float64, allowed)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), None, allowed), torch.float64)
 
 
 def make_model(sampled=False):

@@ -1,5 +1,6 @@
 """Sample weights: repetition, removal, order, statistics by hand, and target populations."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +19,7 @@ from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop as _training
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
@@ -27,7 +28,7 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.functional import rsample
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.metrics import node_recovery
-from skcausalpima.modules import ExpertDecoder, line
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 POINTS = np.linspace(0.0, 1.0, 4)
 GROUP = np.repeat(np.arange(4), 15)
@@ -256,6 +257,10 @@ def test_a_resample_has_rows_in_proportion_to_their_weights():
     assert_array_equal(resampled_rows(np.full(7, 0.2)), np.arange(7))
 
 
+def weighted(data, weights):
+    return replace(data, samples=data.samples._replace(weights=weights))
+
+
 def model_and_data(quick, pair, missing=False, **parameters):
     """A fitted model, its data with weights, and the same with weights as repetition."""
     X = some_missing(pair) if missing else pair
@@ -264,7 +269,7 @@ def model_and_data(quick, pair, missing=False, **parameters):
     data = est._scaled(read_modalities(est, X, reset=False), model)
     numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
     repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
-    return est, model, data._replace(weights=(0.25 * numbers)[None].to(data.dtype)), repeated
+    return est, model, weighted(data, (0.25 * numbers)[None].to(data.dtype)), repeated
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -362,15 +367,15 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     rng = np.random.default_rng(0)
     values = torch.as_tensor(rng.normal(size=60))
     weights = torch.as_tensor(rng.uniform(size=(1, 60)))
-    data = TrainingData((values[:, None],), None, torch.float64, weights=weights)
+    data = TensorData(Batch((values[:, None],), None, weights=weights), torch.float64)
     batches = list(data.shuffled(15, torch.Generator().manual_seed(0)))
     means = [data.mean(batch.arrays[0][:, 0], batch).item() for batch in batches]
     assert np.mean(means) == pytest.approx(np.average(values, weights=weights[0]))
-    plain = data._replace(weights=None)
+    plain = data.unweighted()
     batch = plain.rows(slice(0, 15))
     assert plain.mean(values[:15], batch) == values[:15].mean()
     # A row that hardly counts does not count in full in a batch of its likes.
-    light = data._replace(weights=torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
+    light = weighted(data, torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
     assert abs(light.mean(values[:15], light.rows(slice(0, 15)))) < 1e-8
 
 

@@ -10,13 +10,14 @@ from small_models import small_spec
 from skcausalpima._initialization import principal_components as _linear_start
 from skcausalpima._initialization.principal_components import principal_scores, start_linear
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import encode_all
+from skcausalpima.modules import Batch
 
 
 def make_data(*arrays, observed=None):
     observed = None if observed is None else torch.as_tensor(observed)
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), observed, torch.float64)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
 
 
 def make_model(data, latent_dim, prior_expert=True):

@@ -1,5 +1,7 @@
 """Passes, block-coordinate updates, stopping and steps of training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +14,12 @@ from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._inference.posterior import bounds, posterior_and_cells, score_draws
 from skcausalpima._inference.sampling import drawn_data
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass, encode_all, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, pretrain, train
 from skcausalpima.functional import entropy, rsample
-from skcausalpima.modules import _prior
+from skcausalpima.modules import Batch, _prior
 
 NAMES = ("image", "curve")
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -40,7 +42,7 @@ def make_data(missing=False):
         observed[0, :20] = observed[1, 30:50] = False
         arrays = [array * seen[:, None] for array, seen in zip(arrays, observed, strict=True)]
         observed = torch.as_tensor(observed)
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), observed, torch.float64)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
 
 
 def make_model(covariance_type="full", **options):
@@ -195,7 +197,7 @@ def test_variance_floors_are_relative():
     floors = variance_floors(data)
     for m, array in enumerate(data.arrays):
         assert_allclose(floors[m], 1e-6 * array[data.observed[m]].square().mean())
-    zeros = TrainingData((torch.zeros(3, 2), torch.ones(3, 2)), None, torch.float64)
+    zeros = TensorData(Batch((torch.zeros(3, 2), torch.ones(3, 2)), None), torch.float64)
     assert_allclose(variance_floors(zeros), 1e-6)
 
 
@@ -312,7 +314,7 @@ REGIMES = [(), (1,), (0, 1)]
 def intervene(data, model, known):
     """Say that some nodes were set; to what, if that is known."""
     numbers = torch.arange(data.n_samples) % 3
-    data = data._replace(regimes=numbers[None])
+    data = replace(data, samples=data.samples._replace(regime_index=numbers[None]))
     model.prior.start_interventions(REGIMES)
     if not known:
         counts = np.random.default_rng(1).uniform(1, 9, (3, 4))
@@ -322,7 +324,8 @@ def intervene(data, model, known):
     for number, nodes in enumerate(REGIMES):
         for node in nodes:
             outcomes[numbers == number, node] = np.arange(data.n_samples)[numbers == number] % 2
-    return data._replace(allowed=torch.as_tensor(allowed_cells(outcomes, (2, 2))))
+    allowed = torch.as_tensor(allowed_cells(outcomes, (2, 2)))
+    return replace(data, samples=data.samples._replace(allowed=allowed))
 
 
 def cells_by_hand(model, data):
@@ -336,7 +339,7 @@ def cells_by_hand(model, data):
         factors.append(weight * table + (1 - weight) * table.mean(dim=1 - node, keepdim=True))
     set_to = [logs.exp() for logs in prior.set_logs.split((2, 2))]
     logs = prior.expected_log_density(encode_all(model, data)).T.clone()
-    for sample, number in enumerate(data.regimes[0].tolist()):
+    for sample, number in enumerate(data.regime_index[0].tolist()):
         for cell, outcome in enumerate(np.ndindex(2, 2)):
             for node in range(2):
                 is_set = node in REGIMES[number]
@@ -362,7 +365,7 @@ def test_bound_responsibilities_and_counts_know_what_was_set(known, missing):
     rest = model.training_log_likelihood(errors, batch.observed) + entropy(posterior.log_var)
     assert_allclose(model.elbo(batch, noise).values.detach(), (rest + evidence).detach())
     result = data_pass(model, data, seed(), NAMES)
-    counts = torch.stack([gamma[data.regimes[0] == number].sum(dim=0) for number in range(3)])
+    counts = torch.stack([gamma[data.regime_index[0] == number].sum(dim=0) for number in range(3)])
     assert_allclose(result.counts, counts, rtol=1e-12)
     assert_allclose(result.counts.sum(dim=0), result.statistics.counts, rtol=1e-12)
     terms = result.terms
