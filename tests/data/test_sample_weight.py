@@ -265,8 +265,8 @@ def model_and_data(quick, pair, missing=False, **parameters):
     """A fitted model, its data with weights, and the same with weights as repetition."""
     X = some_missing(pair) if missing else pair
     est = quick(**parameters).fit(X)
-    model = est._model()
-    data = est._scaled(read_modalities(est, X, reset=False), model)
+    model = est._fitted_model().model
+    data = est._fitted_model().scaled(read_modalities(est, X, reset=False))
     numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
     repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
     return est, model, weighted(data, (0.25 * numbers)[None].to(data.dtype)), repeated
