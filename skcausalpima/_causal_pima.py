@@ -496,10 +496,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         copies, not weights.
         """
         params = flat_parameters(self)
-        checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
-        if checkpoint is not None:
-            knowledge = (known_nodes, interventions, sample_weight)
-            return self._continue(Checkpoint(**checkpoint), X, knowledge)
+        if self.warm_start and vars(self).get("_checkpoint") is not None:
+            return self._continue(X, known_nodes, interventions, sample_weight)
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
         setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
@@ -534,8 +532,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples,)
             ``labels_``.
         """
-        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
-        return self.fit(X, y, sample_weight, **knowledge).labels_
+        self.fit(X, y, sample_weight, known_nodes=known_nodes, interventions=interventions)
+        return self.labels_
 
     def transform(self, X):
         """Return the posterior means in the latent space.
@@ -1085,11 +1083,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)
 
-    def _continue(self, checkpoint: Checkpoint, X, knowledge):
+    def _continue(self, X, known_nodes, interventions, sample_weight):
         """Train the fitted model further (``warm_start``)."""
-        further = self._copy({"_checkpoint"})
+        checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
-        setup, samples = set_up(params, given, *knowledge, scaler=self._scaler)
+        setup, samples = set_up(
+            params, given, known_nodes, interventions, sample_weight, self._scaler
+        )
         built = ModelSpec.from_dict(self._architecture)
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)

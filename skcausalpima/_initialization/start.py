@@ -113,8 +113,10 @@ def start_clusters(
         spaces = [posterior.mean.numpy()]
         if settings.init != "paper":
             spaces.append(scores.scaled)
-        options = {"n_starts": settings.n_mixture_init, "rng": rng, "allowed": allowed}
-        fit = start_mixture(posterior, spaces, n_cells, mixture, **options)
+        n_starts = settings.n_mixture_init
+        fit = start_mixture(
+            posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
+        )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)

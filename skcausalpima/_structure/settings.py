@@ -10,6 +10,8 @@ import numpy as np
 
 from .constraints import EdgeConstraints, edge_constraints
 from .digraphs import cycle_path
+from .edge_probabilities import edge_probabilities
+from .search import StructureResult, search_dag
 
 #: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
 PRIOR_COUNT = 1.0
@@ -122,15 +124,38 @@ class GraphSettings(NamedTuple):
         return bool(required.any() or forbidden.sum() > len(forbidden) or self.precedence.any())
 
 
-def search_options(
+def search_graph(
+    counts: np.ndarray,
+    grids: Sequence[np.ndarray],
+    settings: GraphSettings,
+    rng: np.random.RandomState | None = None,
+) -> StructureResult:
+    """Return the graph that scores best.
+
+    ``grids`` are, per node, the counts of the samples in which it was not set.
+    """
+    return search_dag(
+        counts,
+        score=settings.score,
+        equivalent_sample_size=PRIOR_COUNT,
+        edge_cost=settings.edge_penalty * counts.sum(),
+        node_counts=grids,
+        required=settings.constraints.required,
+        forbidden=settings.constraints.forbidden,
+        random_state=rng,
+    )
+
+
+def average_graphs(
     counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings
-) -> dict[str, Any]:
-    """Return what searches and averages of graphs have in common."""
-    return {
-        "node_counts": grids,
-        "score": settings.score,
-        "equivalent_sample_size": PRIOR_COUNT,
-        "edge_cost": settings.edge_penalty * counts.sum(),
-        "required": settings.constraints.required,
-        "forbidden": settings.constraints.forbidden,
-    }
+) -> np.ndarray:
+    """Return the probabilities of all edges by the same score."""
+    return edge_probabilities(
+        counts,
+        score=settings.score,
+        equivalent_sample_size=PRIOR_COUNT,
+        edge_cost=settings.edge_penalty * counts.sum(),
+        node_counts=grids,
+        required=settings.constraints.required,
+        forbidden=settings.constraints.forbidden,
+    )
