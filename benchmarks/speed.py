@@ -15,32 +15,46 @@ import numpy as np
 import torch
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.settings import (
+    GradientSettings,
+    GraphTrainingSettings,
+    InitializationSettings,
+    MixtureSettings,
+    StoppingSettings,
+    TrainingSettings,
+)
+from skcausalpima._model.spec import ModelSpec
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, train
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.modules import Batch
 
 HIDDEN = (128, 64, 32, 16)
 
 
 def new_model(shape, seed):
     """Build the default model for images of one shape."""
-    return build_model(
+    spec = ModelSpec(
         node_sizes=(2, 2, 2),
+        node_names=("N1", "N2", "N3"),
         latent_dim=3,
-        shapes=[shape],
+        modality_names=("images",),
+        shapes=(shape,),
         encoders=[None],
         decoders=[None],
+        experts=[None],
         hidden_layer_sizes=HIDDEN,
         linear=True,
         full_covariances=True,
         modality_weights=None,
         prior_expert=True,
         sampled_responsibilities=False,
-        dtype=np.float32,
-        generator=torch.Generator().manual_seed(seed),
+        dtype="float32",
+        predict_variances=(False,),
     )
+    return build_model(spec, torch.Generator().manual_seed(seed))
 
 
 class BareLoop:
@@ -68,22 +82,39 @@ class OurLoop:
 
     def __init__(self, shape, data, batch_size):
         self.model = new_model(shape, 0)
-        self.data = TrainingData((data,), None, torch.float32)
-        self.options = {
-            "update": BlockUpdate(("images",), "full", 1e-6, 500.0, torch.full((1,), 1e-6)),
-            "batch_size": batch_size,
-            "max_grad_norm": None,
-            "n_mixture_updates": 1,
-            "n_graph_steps": 0,
-            "score_noise": 0.0,
-            "edge_penalty": 0.0,
-            "generator": torch.Generator().manual_seed(0),
-            "report": lambda epoch, terms: None,
-        }
+        self.data = TensorData(Batch((data,), None), torch.float32)
+        self.settings = TrainingSettings(
+            gradient=GradientSettings(
+                batch_size=batch_size,
+                learning_rate=1e-3,
+                graph_learning_rate=1e-2,
+                max_grad_norm=None,
+            ),
+            mixture=MixtureSettings(
+                covariance_type="full", reg_covar=1e-6, shrinkage=500.0, n_updates=1
+            ),
+            graph=GraphTrainingSettings(
+                temperatures=np.ones(1), score_noise=0.0, n_steps=0, edge_penalty=0.0
+            ),
+            stopping=StoppingSettings(tol=0.0, n_iter_no_change=10, validation_fraction=0.0),
+            initialization=InitializationSettings(
+                init="linear", n_mixture_init=1, pretraining_epochs=0, kl_weight=1.0
+            ),
+            decoder_variance="learned",
+            polishing_epochs=0,
+            verbose=0,
+        )
+        self.update = BlockUpdate(
+            names=("images",),
+            mixture=self.settings.mixture,
+            variance_floors=torch.full((1,), 1e-6),
+        )
+        self.generator = torch.Generator().manual_seed(0)
 
     def epoch(self):
-        progress = Progress(self.model, 1e-3, 1e-2, Stopper(0.0, 10))
-        train(self.model, self.data, None, progress, temperatures=np.ones(1), **self.options)
+        settings, stopper = self.settings, Stopper(0.0, 10)
+        progress = Progress(self.model, settings.gradient, stopper, lambda epoch, terms: None)
+        train(self.model, self.data, None, progress, settings, self.update, self.generator)
 
 
 def main():

@@ -16,34 +16,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
 from ._data.arrays import as_points
-from ._data.sample_weight import TrainingRows, check_weights, weighted_mean
-from ._data.validation import Modalities, read_further, read_modalities, write_modalities
-from ._fit.attributes import cluster_attributes
+from ._data.sample_weight import check_weights, weighted_mean
+from ._data.validation import read_further, read_modalities, write_modalities
+from ._fit.attributes import fitted_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
-from ._fit.resume import resume, trained_model
-from ._fit.run import Run
-from ._inference.attributes import full_covariances
-from ._inference.expert_tables import sample_tables
-from ._inference.posterior import bounds, check_near, posterior_and_cells
+from ._fit.resume import resume
+from ._inference.fitted_model import FittedModel
+from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
-from ._inference.sampling import decoded, drawn_data, drawn_points
-from ._inference.transport import swap_states
 from ._initialization.start import start_sample
 from ._model.build import build_model
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
-from ._model.setup import Setup, architecture, set_up
+from ._model.setup import set_up
+from ._model.spec import ModelSpec
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
-from ._model.tensors import TrainingData, add_knowledge
+from ._model.tensors import fit_data
 from ._persistence.file import load_estimator, save_estimator
 from ._persistence.plain_data import portable, restored
 from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
-from ._training.divergence import check_finite, told_divergence
 from .graph import CategoricalDAG
-from .modules import MultimodalVAE
 
 
 @working_in(usual_surroundings)
@@ -501,21 +496,18 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         copies, not weights.
         """
         params = flat_parameters(self)
-        checkpoint = vars(self).get("_checkpoint") if self.warm_start else None
-        if checkpoint is not None:
-            knowledge = (known_nodes, interventions, sample_weight)
-            return self._continue(Checkpoint(**checkpoint), X, knowledge)
+        if self.warm_start and vars(self).get("_checkpoint") is not None:
+            return self._continue(X, known_nodes, interventions, sample_weight)
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
-        setup, modalities = set_up(params, given, known_nodes, interventions, sample_weight)
-        fresh._scaler, fresh._node_names = setup.scaler, list(setup.node_names)
-        data = add_knowledge(fresh._training_data(modalities, setup.device), setup)
+        setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
+        data = fit_data(samples, setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(params, setup, data, rng.randint(2**31 - 1))
+        start = start_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(params, setup, data, start, seeds)
+        best = best_run(setup, data, start, seeds, self.n_jobs)
         fresh.arrangement_ = arrangement_report(best.start)
-        fresh._export(best, setup, data, modalities, given)
+        vars(fresh).update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
         return self
 
@@ -540,8 +532,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples,)
             ``labels_``.
         """
-        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
-        return self.fit(X, y, sample_weight, **knowledge).labels_
+        self.fit(X, y, sample_weight, known_nodes=known_nodes, interventions=interventions)
+        return self.labels_
 
     def transform(self, X):
         """Return the posterior means in the latent space.
@@ -556,7 +548,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples, latent_dim)
             Means of q(z|x) (Eq. 4).
         """
-        return self._posterior_and_cells(X)[0]
+        return self._posterior(X)[0]
 
     def predict_proba(self, X):
         """Return the probability of every component (Eq. 16 in expectation).
@@ -571,7 +563,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples, n_components)
             Responsibilities; rows sum to 1.
         """
-        return self._posterior_and_cells(X)[1]
+        return self._posterior(X)[1]
 
     def predict(self, X):
         """Return the most probable component.
@@ -624,9 +616,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Lower bounds of the log-density.
         """
         check_is_fitted(self)
-        modalities = self._read(X)
-        model = self._model()
-        values = self._bounds(model, self._training_data(modalities, model), modalities)
+        modalities, fitted = self._read(X), self._fitted_model()
+        values = fitted.bounds(fitted.scaled(modalities), modalities.observed)
         check_near(values, "terms of the bound")
         return values
 
@@ -678,8 +669,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 f"X has {points.shape[1]} columns, but the latent space has {self.latent_dim_} "
                 "dimensions."
             )
-        model = self._model()
-        return self._in_units(decoded(model, points), "Point")
+        return write_modalities(self, self._fitted_model().decode(points, which="Point"))
 
     def predict_expert_params(self, X):
         """Return the parameters of the laws for given samples.
@@ -712,14 +702,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> parameters["slope"].shape
         (100,)
         """
-        points, probabilities = self._posterior_and_cells(X)
+        points, probabilities = self._posterior(X)
         labels = probabilities.argmax(axis=1)
-        cells, nodes = self._cells()[labels], self.cluster_states_[labels]
-        names = self.modality_names_in_
-        tables = sample_tables(self._model(), points, cells, nodes, list(self.dag_), names)
-        for table in tables.values():
-            check_near(np.stack([table[name] for name in table], axis=1), "parameters")
-        return tables
+        return self._fitted_model().expert_tables(points, labels, list(self.dag_))
 
     def sample(self, n_samples=1):
         """Draw samples from the fitted model.
@@ -744,7 +729,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
         labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
-        return self._draw_data(labels, rng), labels
+        return write_modalities(self, self._fitted_model().draw(labels, rng)), labels
 
     def to_graph(self):
         """Return the learned graph and its tables as a network that answers questions.
@@ -843,7 +828,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
         nodes = dag.intervene(interventions, n_samples, rng)
-        return self._draw_data(self._components_of(nodes), rng), nodes
+        fitted = self._fitted_model()
+        return write_modalities(self, fitted.draw(fitted.components(nodes), rng)), nodes
 
     def counterfactual(self, X, interventions):
         r"""Return what given samples would have been, had some nodes been set.
@@ -928,15 +914,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ((3, 4, 4), array([1, 1, 1]))
         """
         dag = self.to_graph()
-        points, probabilities = self._posterior_and_cells(X)
+        points, probabilities = self._posterior(X)
         old = probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
         nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
-        new = self._components_of(nodes)
-        covariances = self._full_covariances()
-        points = swap_states(points, old, new, self.cluster_means_, covariances)
-        arrays = decoded(self._model(), points, self._cells()[new])
-        return self._in_units(arrays), nodes
+        fitted = self._fitted_model()
+        new = fitted.components(nodes)
+        arrays = fitted.decode(fitted.move(points, old, new), new)
+        return write_modalities(self, arrays), nodes
 
     def save(self, path):
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.
@@ -1066,34 +1051,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Number of columns of :meth:`transform`."""
         return self.latent_dim_
 
-    def _full_covariances(self):
-        """Return one covariance matrix per component, whatever ``covariance_type``."""
-        return full_covariances(
-            self.cluster_covariances_, self._covariance_type, *self.cluster_means_.shape
-        )
-
-    def _cells(self):
-        """Return the cell of the grid, in C order, of each component."""
-        return np.ravel_multi_index(self.cluster_states_.T, self.joint_.shape)
-
-    def _components_of(self, nodes):
-        """Return the component that stands for each row of outcomes."""
-        cells = np.argsort(self._cells())
-        return cells[np.ravel_multi_index(nodes.T, self.joint_.shape)]
-
-    def _draw_data(self, labels, rng):
-        """Draw one sample from each label's component, in the form of the training data."""
-        points = drawn_points(self.cluster_means_, self._full_covariances(), labels, rng)
-        arrays = drawn_data(self._model(), points, self._cells()[labels], rng)
-        return self._in_units(arrays)
-
-    def _in_units(self, arrays, which="Sample"):
-        """Return decoded data in the units and the form of the training data."""
-        arrays = self._scaler.inverse_transform(arrays)
-        for array in arrays:
-            check_near(array, "decoded values", which)
-        return write_modalities(self, arrays)
-
     def _read(self, X):
         """Check samples for a fitted model."""
         modalities = read_modalities(self, X, reset=False)
@@ -1106,53 +1063,38 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 )
         return modalities
 
-    def _training_data(self, modalities, model_or_device):
-        """Scale samples and put them on a device."""
-        device, dtype = model_or_device, getattr(torch, modalities.dtype.name)
-        if isinstance(model_or_device, MultimodalVAE):
-            means = model_or_device.prior.means
-            device, dtype = means.device, means.dtype  # of the training data
-        arrays = tuple(torch.from_numpy(a).to(device) for a in self._scaler.transform(modalities))
-        observed = None
-        if not modalities.observed.all():
-            observed = torch.from_numpy(modalities.observed.copy()).to(device)
-        return TrainingData(arrays, observed, dtype)
-
-    def _model(self):
-        """Rebuild the fitted model."""
-        model = build_model(**self._architecture, generator=None)
+    def _fitted_model(self):
+        """Rebuild the fitted model from the attributes, which are NumPy and plain Python."""
+        model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
-        return model.to(device).eval()
+        return FittedModel(
+            model=model.to(device).eval(),
+            scaler=self._scaler,
+            outcomes=self.cluster_states_,
+            means=self.cluster_means_,
+            covariances=self.cluster_covariances_,
+            covariance_type=self._covariance_type,
+        )
 
-    def _posterior_and_cells(self, X):
+    def _posterior(self, X):
         """Return posterior means and the probabilities of the components in their order."""
         check_is_fitted(self)
         modalities = self._read(X)
-        model = self._model()
-        data = self._training_data(modalities, model)
-        means, cells = posterior_and_cells(model, data)
-        probabilities = cells.cpu().numpy()[:, self._cells()]
-        check_near(probabilities, "probabilities")
-        points = means.cpu().numpy()
-        check_near(points, "latent coordinates")
-        return points, probabilities
+        return self._fitted_model().posterior(modalities)
 
-    def _bounds(self, model, data, modalities):
-        """Return the bound of every sample in the user's units."""
-        values = bounds(model, data).cpu().numpy()
-        jacobian = self._scaler.log_jacobian(modalities.observed)
-        return values + jacobian.astype(values.dtype)
-
-    def _continue(self, checkpoint: Checkpoint, X, knowledge):
+    def _continue(self, X, known_nodes, interventions, sample_weight):
         """Train the fitted model further (``warm_start``)."""
-        further = self._copy({"_checkpoint"})
+        checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
-        setup, modalities = set_up(params, given, *knowledge, scaler=self._scaler)
-        check_continues(checkpoint, params, setup, self._architecture)
-        data = add_knowledge(self._training_data(modalities, setup.device), setup)
-        best = resume(params, setup, data, checkpoint, self._architecture, "continued")
-        further._export(best, setup, data, modalities, given)
+        setup, samples = set_up(
+            params, given, known_nodes, interventions, sample_weight, self._scaler
+        )
+        built = ModelSpec.from_dict(self._architecture)
+        check_continues(checkpoint, setup, built)
+        data = fit_data(samples, setup)
+        best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
+        vars(further).update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = vars(further)
         return self
 
@@ -1161,34 +1103,3 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         copy = type(self).__new__(type(self))
         vars(copy).update((n, value) for n, value in vars(self).items() if n not in left_out)
         return copy
-
-    def _export(self, best: Run, setup: Setup, data: TrainingData, modalities, given) -> None:
-        """Turn the trained model into fitted attributes (NumPy and plain Python only)."""
-        self._architecture = architecture(flat_parameters(self), setup, best.predict_variances)
-        self._state, self._covariance_type = best.state, self.covariance_type
-        if best.checkpoint is not None:
-            self._checkpoint = best.checkpoint._asdict()
-        self.history_ = {
-            key: np.array([terms.get(key, np.nan) for terms in best.history])
-            for key in best.history[0]
-        }
-        self.n_iter_ = len(best.history)
-        self.converged_ = best.converged
-        model = trained_model(self._architecture, setup, best.state)
-        with told_divergence(model, setup.names, "the final model", weights=data.weights):
-            vars(self).update(cluster_attributes(model, best, setup, data, self.covariance_type))
-            if setup.rows is not None:
-                self._label_rows(model, given, setup.rows)
-            values = self._bounds(model, data, modalities).astype(np.float64)
-            check_finite(torch.from_numpy(values), "bounds of the samples")
-        self.lower_bound_ = float(np.average(values, weights=setup.weights))
-
-    def _label_rows(self, model: MultimodalVAE, given: Modalities, rows: TrainingRows) -> None:
-        """Turn the labels of the rows that were trained on into those of all rows of X."""
-        self.labels_ = self.labels_[rows.places]
-        left_out = np.flatnonzero(rows.places < 0)
-        if len(left_out):
-            data = self._training_data(given.take(left_out), model)
-            cells = posterior_and_cells(model, data)[1].cpu().numpy().argmax(axis=1)
-            self.labels_[left_out] = np.argsort(self._cells())[cells]
-        self.node_labels_ = self.cluster_states_[self.labels_]

@@ -23,6 +23,7 @@ from ._clustering.matching import align_nodes, outcome_indicators
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
+from ._grid import NodeGrid
 from ._model.parameters import check_node_sizes
 from ._scalar_checks import JOBS
 from ._warnings import warn_caller
@@ -302,10 +303,10 @@ def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[
     for nodes in (first, second):
         if [len(np.unique(column)) for column in nodes.T] != list(node_sizes):
             return 0.0
-    shape, n_cells = tuple(node_sizes), math.prod(node_sizes)
-    cells = [np.ravel_multi_index(tuple(nodes.T), shape) for nodes in (first, second)]
-    sizes = [np.bincount(labels, minlength=n_cells) for labels in cells]
-    shared = np.bincount(cells[0][cells[0] == cells[1]], minlength=n_cells)
+    grid = NodeGrid(tuple(node_sizes))
+    cells = [grid.cells(nodes) for nodes in (first, second)]
+    sizes = [np.bincount(labels, minlength=grid.n_cells) for labels in cells]
+    shared = np.bincount(cells[0][cells[0] == cells[1]], minlength=grid.n_cells)
     union = sizes[0] + sizes[1] - shared
     return float((shared[union > 0] / union[union > 0]).min())
 

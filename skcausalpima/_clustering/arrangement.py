@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._grid import NodeGrid
 from .matching import align_nodes, tolerated_share
 from .placements import Problem, make_problem, misfits_of, search
 
@@ -252,7 +253,7 @@ def _canonical(
     if problem.known is not None:
         labels, order, _ = align_nodes(labels, problem.known)
         shares = shares[order]
-    return np.ravel_multi_index(tuple(labels.T), problem.sizes), shares
+    return NodeGrid(problem.sizes).cells(labels), shares
 
 
 def _shares(cells: np.ndarray, problem: Problem) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._grid import NodeGrid
 from .arrangement import Arrangement, arrange
 from .clusters import (
     ISOLATED_LIFT,
@@ -137,7 +138,7 @@ def choose_start(
     """
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
-    grid = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
+    grid = NodeGrid(sizes).outcomes()
     arrangements = [_arrange_clusters(c, data, sizes, known, rng) for c in candidates]
     nodes = [
         grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+from .._grid import NodeGrid
 
 _N_RESTARTS = 200
 _N_POLISHED = 5  # optima of a grid with empty cells that swaps then improve
@@ -37,7 +38,7 @@ def make_problem(
     means: np.ndarray, sizes: tuple[int, ...], known: list[np.ndarray] | None = None
 ) -> Problem:
     """Centre and scale the means; code the grid."""
-    outcomes = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)
+    outcomes = NodeGrid(sizes).outcomes()
     effects = [
         (outcomes[:, [node]] == np.arange(1, size)).astype(float) for node, size in enumerate(sizes)
     ]

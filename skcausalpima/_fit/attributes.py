@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
+from .._data.sample_weight import TrainingRows
+from .._data.samples import FitSamples
+from .._data.validation import Modalities
+from .._grid import NodeGrid
 from .._inference.attributes import (
     full_covariances,
     graph_and_tables,
@@ -13,32 +19,91 @@ from .._inference.attributes import (
     sklearn_covariances,
 )
 from .._inference.expert_tables import cluster_tables
+from .._inference.fitted_model import FittedModel
 from .._inference.posterior import posterior_and_cells
 from .._inference.reports import separation_report
 from .._model.setup import Setup
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
+from .._training.divergence import check_finite, told_divergence
 from ..modules import MultimodalVAE
+from .resume import trained_model
 from .run import Run
 
 
+def fitted_attributes(
+    best: Run, setup: Setup, samples: FitSamples, data: TensorData, given: Modalities
+) -> dict[str, Any]:
+    """Return what the estimator keeps of a fit: NumPy and plain Python only.
+
+    ``given`` is all of X, of which ``samples`` are the rows that were trained on.
+    """
+    spec = replace(setup.spec, predict_variances=best.predict_variances)
+    found = _training_attributes(best) | {
+        "_architecture": spec.as_dict(),
+        "_state": best.state,
+        "_scaler": setup.scaler,
+        "_node_names": list(spec.node_names),
+        "_covariance_type": setup.training.mixture.covariance_type,
+    }
+    model = trained_model(spec, samples.knowledge, best.state, setup.device)
+    with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
+        found |= cluster_attributes(model, best, setup, samples, data)
+        fitted = FittedModel(
+            model=model,
+            scaler=setup.scaler,
+            outcomes=found["cluster_states_"],
+            means=found["cluster_means_"],
+            covariances=found["cluster_covariances_"],
+            covariance_type=found["_covariance_type"],
+        )
+        if samples.rows is not None:
+            found["labels_"] = _labels_of_all(fitted, found["labels_"], given, samples.rows)
+            found["node_labels_"] = fitted.outcomes[found["labels_"]]
+        values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
+        check_finite(torch.from_numpy(values), "bounds of the samples")
+    return found | {"lower_bound_": float(np.average(values, weights=samples.weights))}
+
+
+def _labels_of_all(
+    fitted: FittedModel, labels: np.ndarray, given: Modalities, rows: TrainingRows
+) -> np.ndarray:
+    """Return the labels of all rows of X from those of the rows that were trained on."""
+    found = labels[rows.places]
+    left_out = np.flatnonzero(rows.places < 0)
+    if len(left_out):
+        found[left_out] = fitted.labels(given.take(left_out))
+    return found
+
+
+def _training_attributes(best: Run) -> dict[str, Any]:
+    """Return the attributes of a fit that describe its training."""
+    history = {
+        key: np.array([terms.get(key, np.nan) for terms in best.history]) for key in best.history[0]
+    }
+    found = {"history_": history, "n_iter_": len(best.history), "converged_": best.converged}
+    checkpoint = best.checkpoint
+    return found if checkpoint is None else found | {"_checkpoint": checkpoint._asdict()}
+
+
 def cluster_attributes(
-    model: MultimodalVAE, best: Run, setup: Setup, data: TrainingData, covariance_type: str
+    model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TensorData
 ) -> dict[str, Any]:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 
     ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
     """
+    covariance_type = setup.training.mixture.covariance_type
     probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
-    labels, states = number_components(probabilities, setup.node_sizes)
-    names = list(setup.node_names)
-    tables = cluster_tables(model, data, probabilities, states, names, setup.names)
-    cells = np.ravel_multi_index(states.T, setup.node_sizes)
+    labels, states = number_components(probabilities, setup.spec.node_sizes)
+    names = list(setup.spec.node_names)
+    tables = cluster_tables(model, data, probabilities, states, names, setup.spec.modality_names)
+    cells = NodeGrid(setup.spec.node_sizes).cells(states)
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
     dag, cpts, joint = graph_and_tables(best.graph, names)
     return {
-        "latent_dim_": setup.latent_dim,
+        "latent_dim_": setup.spec.latent_dim,
         "labels_": labels,
         "node_labels_": states[labels],
         "cluster_states_": states,
@@ -52,5 +117,5 @@ def cluster_attributes(
         "cpts_": cpts,
         "joint_": joint,
         "weights_": joint.ravel()[cells],
-        "separation_": separation_report(means, full, labels, setup.weights),
+        "separation_": separation_report(means, full, labels, samples.weights),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import joblib
@@ -10,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._data.scaling import resolve_scale
-from .._model.setup import Setup, architecture
+from .._model.setup import Setup
+from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.early_stopping import Stopper
 from .._training.loop import Progress
 from ..modules import ExpertDecoder, MultimodalVAE
@@ -21,9 +22,9 @@ from ..modules import ExpertDecoder, MultimodalVAE
 #: The name of that setting among those that must stay.
 STRUCTURE = "structure (learned, or a given graph)"
 
-#: What entries of an architecture are called by the user.
+#: What fields of a specification are called by the user.
 _PARAMETERS = {
-    "names": "the names of the modalities",
+    "modality_names": "the names of the modalities",
     "shapes": "the shapes of the modalities",
     "dtype": "the dtype of X",
     "linear": "init (linear or not)",
@@ -54,7 +55,7 @@ class Checkpoint(NamedTuple):
     data : str
         Tells the data, and the part of it that is held out, from others.
     settings : dict
-        Parameters that must stay, besides the architecture.
+        Parameters that must stay, besides the specification of the model.
     """
 
     model: dict[str, np.ndarray]
@@ -158,7 +159,7 @@ def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
     model.prior.temperature = checkpoint.temperature
 
 
-def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction: float) -> bool:
+def is_same_data(checkpoint: Checkpoint, data: TensorData, validation_fraction: float) -> bool:
     """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
     if checkpoint.data != data_fingerprint(data, validation_fraction):
         return False
@@ -166,36 +167,36 @@ def is_same_data(checkpoint: Checkpoint, data: TrainingData, validation_fraction
     return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
 
 
-def data_fingerprint(data: TrainingData, validation_fraction: float) -> str:
+def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     """Return what tells the data, and the part of it that is held out, from others.
 
     Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
     """
-    tensors = (*data.arrays, data.observed, data.allowed, data.regimes, data.weights)
+    tensors = (*data.arrays, data.observed, data.allowed, data.regime_index, data.weights)
     arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
     return joblib.hash((arrays, validation_fraction))
 
 
-def fixed_settings(params: Any, setup: Setup) -> dict[str, Any]:
-    """Return the parameters that must stay, besides the architecture, while a fit is continued."""
+def fixed_settings(setup: Setup) -> dict[str, Any]:
+    """Return the parameters that must stay, besides the model's, while a fit is continued."""
     graph = setup.graph
     given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
     return {
-        "scale": resolve_scale(params.scale, setup.names),
-        "decoder_variance": params.decoder_variance,
+        "scale": setup.scale,
+        "decoder_variance": setup.training.decoder_variance,
         STRUCTURE: given,
     }
 
 
-def check_continues(
-    checkpoint: Checkpoint, params: Any, setup: Setup, built: dict[str, Any]
-) -> None:
+def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
-    ``built`` is the architecture of the fitted model.
+    ``built`` specifies the fitted model.
     """
-    then = built | checkpoint.settings
-    now = architecture(params, setup, built["predict_variances"]) | fixed_settings(params, setup)
+    then = built.as_dict() | checkpoint.settings
+    # Only a fit tells which modules of the user's return variances.
+    wanted = replace(setup.spec, predict_variances=built.predict_variances)
+    now = wanted.as_dict() | fixed_settings(setup)
     changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
         for key, old in then.items()

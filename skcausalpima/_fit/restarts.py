@@ -4,57 +4,59 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
+from .._data.samples import NodeKnowledge
+from .._initialization.principal_components import PrincipalScores
 from .._initialization.start import StartSample
 from .._model.setup import Setup
-from .._model.tensors import TrainingData
+from .._model.tensors import DataArrays, TensorData
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .orphans import ending_with
 from .run import Run, run
 
 
-class SentOnce:
-    """Data for several calls of one function in workers, written for them once.
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What all runs share; joblib maps each array object, made once, into the workers' memory.
 
-    joblib maps each array object into the workers' memory; a tensor has another one each time.
+    Parameters
+    ----------
+    setup : Setup
+        What parameters and data determine.
+    data, start_data : DataArrays
+        What is trained on, and what the start is found on.
+    knowledge : NodeKnowledge
+        What is known of the samples of the start.
+    scores : PrincipalScores or None
+        Of these samples.
+    process : int
+        The process that called ``fit``.
+    default_dtype : torch.dtype
+        What workers must take over from it.
     """
 
-    def __init__(self, data: TrainingData) -> None:
-        self.data = data
-        self._reduced: tuple | None = None
-
-    def __reduce__(self) -> tuple:
-        """Pickle the data, every time as the same array objects."""
-        if self._reduced is None:
-            self._reduced = _received, self.data.__reduce__()
-        return self._reduced
-
-
-class Caller(NamedTuple):
-    """The process that called ``fit``, and what workers must take over from it."""
-
+    setup: Setup
+    data: DataArrays
+    start_data: DataArrays
+    knowledge: NodeKnowledge
+    scores: PrincipalScores | None
     process: int
     default_dtype: torch.dtype
 
 
-def _received(rebuild: Callable, arguments: tuple) -> SentOnce:
-    """Undo the pickling."""
-    return SentOnce(rebuild(*arguments))
-
-
 def best_run(
-    params: Any,
     setup: Setup,
-    data: TrainingData,
+    data: TensorData,
     start: StartSample,
     seeds: Sequence[int],
+    n_jobs: int | None = None,
 ) -> Run:
     """Run once per seed, through joblib; return the run with the best objective.
 
@@ -64,15 +66,22 @@ def best_run(
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        return run(params, setup, data, start, seeds[0], "start 1")
-    sent, caller = SentOnce(data), Caller(os.getpid(), torch.get_default_dtype())
-    begin = start._replace(data=sent if start.data is data else SentOnce(start.data))
+        return run(setup, data, start, seeds[0], "start 1")
+    arrays = data.to_arrays()
+    shared = Shared(
+        setup=setup,
+        data=arrays,
+        start_data=arrays if start.data is data else start.data.to_arrays(),
+        knowledge=start.knowledge,
+        scores=start.scores,
+        process=os.getpid(),
+        default_dtype=torch.get_default_dtype(),
+    )
     calls = (
-        delayed(_run_one)(caller, params, setup, sent, begin, seed, f"start {number + 1}")
-        for number, seed in enumerate(seeds)
+        delayed(_run_one)(shared, seed, f"start {number + 1}") for number, seed in enumerate(seeds)
     )
     runs = []
-    done = Parallel(n_jobs=params.n_jobs, mmap_mode="c")(calls)
+    done = Parallel(n_jobs=n_jobs, mmap_mode="c")(calls)
     for number, (outcome, caught) in enumerate(done):
         for warning in caught:
             warn_caller(warning)
@@ -86,30 +95,29 @@ def best_run(
     return max(runs, key=lambda found: found.objective)  # the first of equals
 
 
-def _run_one(
-    caller: Caller, params: Any, setup: Setup, sent: SentOnce, begin: StartSample, *arguments: Any
-) -> tuple[Run | DivergenceError, list[Warning]]:
+def _run_one(shared: Shared, seed: int, label: str) -> tuple[Run | DivergenceError, list[Warning]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there.
 
-    ``begin`` has its data as `SentOnce`, too. A run that diverges returns its error.
+    A run that diverges returns its error.
     """
-    start = begin._replace(data=begin.data.data)
-    if os.getpid() == caller.process:
-        return _run_or_error(params, setup, sent.data, start, *arguments), []
+    if os.getpid() == shared.process:
+        return _run_or_error(shared, seed, label), []
     own_dtype = torch.get_default_dtype()
     try:
-        torch.set_default_dtype(caller.default_dtype)  # that modules and start values are made in
-        with ending_with(caller.process), warnings.catch_warnings(record=True) as caught:
+        torch.set_default_dtype(shared.default_dtype)  # that modules and start values are made in
+        with ending_with(shared.process), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            outcome = _run_or_error(params, setup, sent.data, start, *arguments)
+            outcome = _run_or_error(shared, seed, label)
     finally:
         torch.set_default_dtype(own_dtype)
     return outcome, [warning.message for warning in caught]
 
 
-def _run_or_error(*arguments: Any) -> Run | DivergenceError:
+def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceError:
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
+    data, start_data = shared.data.to_tensors(), shared.start_data.to_tensors()
+    start = StartSample(knowledge=shared.knowledge, data=start_data, scores=shared.scores)
     try:
-        return run(*arguments)
+        return run(shared.setup, data, start, seed, label)
     except DivergenceError as error:
         return DivergenceError(str(error))

@@ -2,80 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from .._data.samples import NodeKnowledge
 from .._initialization.start import state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
+from .._model.spec import ModelSpec
 from .._model.state import load_state, seeded_modules
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.block_update import block_update, settled_update
 from .._training.early_stopping import held_out_first
-from .._training.loop import new_progress
+from .._training.loop import Report, new_progress
+from .._training.report import reporter
 from ..modules import MultimodalVAE
 from .checkpoint import Checkpoint, is_same_data, resume_draws, resume_model, resume_progress
 from .run import Run, Started, train_and_settle
 
 
 def resume(
-    params: Any,
     setup: Setup,
-    data: TrainingData,
+    knowledge: NodeKnowledge,
+    data: TensorData,
     checkpoint: Checkpoint,
-    built: dict[str, Any],
+    built: ModelSpec,
     label: str,
 ) -> Run:
     """Train a run further from where it stood, then settle it again.
 
-    ``built`` is the architecture of the model.
+    ``built`` specifies the model.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
-        started = _resume(params, setup, data, checkpoint, _built_model(built, setup))
-        return train_and_settle(params, setup, data, started, label)
+        report = reporter(setup.training.verbose, label)
+        started = _resume(setup, data, checkpoint, _built_model(built, knowledge), report)
+        return train_and_settle(setup, data, started, label)
 
 
-def _built_model(built: dict[str, Any], setup: Setup) -> MultimodalVAE:
+def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
     """Build the model as it is trained, laws in their places; its values are to be loaded."""
-    model = build_model(**built, generator=None)
-    interventions = setup.interventions
-    if interventions is not None:
-        none = torch.zeros(len(setup.regimes), len(model.prior.means), dtype=torch.float64)
-        known = interventions.outcomes is not None
-        model.prior.start_interventions(interventions.regimes, None if known else none)
+    model = build_model(built)
+    if knowledge.interventions is not None:
+        none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
+        unknown = none if knowledge.unknown_settings else None
+        model.prior.start_interventions(knowledge.regimes, unknown)
     return model
 
 
 def trained_model(
-    built: dict[str, Any], setup: Setup, state: dict[str, np.ndarray]
+    built: ModelSpec, knowledge: NodeKnowledge, state: dict[str, np.ndarray], device: torch.device
 ) -> MultimodalVAE:
-    """Return the model that a run has trained, of the architecture ``built``."""
-    model = _built_model(built, setup)
+    """Return the model that a run has trained, as ``built`` specifies it."""
+    model = _built_model(built, knowledge)
     load_state(model, state)
-    return model.to(setup.device).eval()
+    return model.to(device).eval()
 
 
 def _resume(
-    params: Any, setup: Setup, data: TrainingData, checkpoint: Checkpoint, model: MultimodalVAE
+    setup: Setup,
+    data: TensorData,
+    checkpoint: Checkpoint,
+    model: MultimodalVAE,
+    report: Report,
 ) -> Started:
     """Put everything back as it was after the last epoch.
 
     With other data, or another part of it held out, the split and early stopping start anew.
     """
     generator, rng = torch.Generator(), np.random.RandomState()
+    fraction = setup.training.stopping.validation_fraction
     if setup.graph.structure == "fixed":
         model.prior.requires_grad_(False)
     resume_model(checkpoint, model)
     model.to(setup.device)
     state_knowledge(setup, model.prior)
-    progress = new_progress(params, model)
-    same = is_same_data(checkpoint, data, params.validation_fraction)
+    progress = new_progress(setup.training, model, report)
+    same = is_same_data(checkpoint, data, fraction)
     resume_progress(checkpoint, model, progress, same)
     resume_draws(checkpoint, generator, rng, setup.module_device)
     order = checkpoint.order
     if not same:
-        order = held_out_first(data.n_samples, params.validation_fraction, rng)
-    update = settled_update(block_update(params, setup, data), setup)
+        order = held_out_first(data.n_samples, fraction, rng)
+    update = settled_update(block_update(setup, data), setup)
     return Started(model, generator, rng, order, update, progress)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from .._clustering.candidates import StartReport
 from .._initialization.experts import start_cluster_experts
 from .._initialization.start import StartSample, initial_model, start_clusters
 from .._model.build import start_cluster_decoders
+from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, block_update, data_pass, settled_update
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper, held_out_first
@@ -39,91 +41,73 @@ class Run(NamedTuple):
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
 
 
-def run(
-    params: Any,
-    setup: Setup,
-    data: TrainingData,
-    start: StartSample,
-    seed: int,
-    label: str,
-) -> Run:
-    """Run the whole algorithm once: start, train, settle.
-
-    ``params`` has the estimator's parameters as attributes; ``setup`` what they resolve to;
-    ``label`` is for what is printed.
-    """
+def run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Run:
+    """Run the whole algorithm once: start, train, settle; ``label`` is for what is printed."""
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
-        started = start_run(params, setup, data, start, seed, label)
-        return train_and_settle(params, setup, data, started, label)
+        started = start_run(setup, data, start, seed, label)
+        return train_and_settle(setup, data, started, label)
 
 
-def train_and_settle(
-    params: Any, setup: Setup, data: TrainingData, started: Started, label: str
-) -> Run:
+def train_and_settle(setup: Setup, data: TensorData, started: Started, label: str) -> Run:
     """Train, keep where training stands if the fit may be continued, then settle the graph."""
-    model, generator, rng, order, update, progress, start = started
-    steps = {
-        "batch_size": params.batch_size,
-        "max_grad_norm": params.max_grad_norm,
-        "generator": generator,
-        "n_mixture_updates": params.n_mixture_updates,
-        "n_graph_steps": params.n_graph_steps,
-        "score_noise": params.score_noise,
-        "edge_penalty": setup.graph.edge_penalty,
-    }
-    training, held_out = _parts(data, order, params.validation_fraction)
-    report = reporter(params.verbose, label)
-    options = {"update": update, "temperatures": setup.temperatures, "report": report}
-    train(model, training, held_out, progress, **options, **steps)
+    model, progress = started.model, started.progress
+    fraction = setup.training.stopping.validation_fraction
+    training, held_out = _parts(data, started.order, fraction)
+    train(model, training, held_out, progress, setup.training, started.update, started.generator)
     checkpoint = None
     if progress.diverged:
-        _warn_of_divergence(params, progress)
-    elif params.warm_start:
-        fingerprint = data_fingerprint(data, params.validation_fraction)
-        draws = present_draws(generator, rng, setup.module_device)
-        noted = (order, fingerprint, fixed_settings(params, setup))
-        checkpoint = take_checkpoint(model, progress, draws, *noted)
+        _warn_of_divergence(progress, setup.resumable)
+    elif setup.resumable:
+        checkpoint = take_checkpoint(
+            model,
+            progress,
+            present_draws(started.generator, started.rng, setup.module_device),
+            started.order,
+            data_fingerprint(data, fraction),
+            fixed_settings(setup),
+        )
     progress.stopper.restore(model)
-    graph, objective = _settle(params, setup, data, started, training, steps, label)
-    learned = (export_state(model), graph, progress.history, progress.stopper.converged)
-    variances = tuple(decoder.predicts_variances for decoder in model.decoders)
-    return Run(*learned, objective, start, checkpoint, variances)
+    graph, objective = _settle(setup, data, started, training, label)
+    return Run(
+        state=export_state(model),
+        graph=graph,
+        history=progress.history,
+        converged=progress.stopper.converged,
+        objective=objective,
+        start=started.start,
+        checkpoint=checkpoint,
+        predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
+    )
 
 
 def _settle(
-    params: Any,
-    setup: Setup,
-    data: TrainingData,
-    started: Started,
-    training: TrainingData,
-    steps: dict,
-    label: str,
+    setup: Setup, data: TensorData, started: Started, training: TensorData, label: str
 ) -> tuple[HardGraph, float]:
     """Settle the graph and polish; return it and the objective of the final model."""
-    model, generator, rng, _, update, progress, _ = started
-    settling = f"the settling of the graph after epoch {len(progress.history)}"
-    with told_divergence(model, setup.names, settling, weights=data.weights):
-        check_model(model, setup.names)
-        end = data_pass(model, data, generator, setup.names)
-        graph = settle_graph(model.prior, end.counts, setup.graph, rng)
+    model, generator, names = started.model, started.generator, setup.spec.modality_names
+    settling = f"the settling of the graph after epoch {len(started.progress.history)}"
+    with told_divergence(model, names, settling, weights=data.weights):
+        check_model(model, names)
+        end = data_pass(model, data, generator, names)
+        graph = settle_graph(model.prior, end.counts, setup.graph, started.rng)
     refines = setup.graph.structure == "refined"
     if refines:
-        update = update._replace(adjacency=torch.from_numpy(graph.adjacency))
-        _polish(params, model, training, update, steps, label)
-    with told_divergence(model, setup.names, "the final model", weights=data.weights):
+        update = replace(started.update, adjacency=torch.from_numpy(graph.adjacency))
+        _polish(setup.training, model, training, update, generator, label)
+    with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
-            end = data_pass(model, data, generator, setup.names)
+            end = data_pass(model, data, generator, names)
             graph = refit_tables(model.prior, end.counts, graph)
-        end = data_pass(model, data, generator, setup.names)
-        check_model(model, setup.names)
+        end = data_pass(model, data, generator, names)
+        check_model(model, names)
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
     return graph, end.terms["objective"]
 
 
-def _warn_of_divergence(params: Any, progress: Progress) -> None:
+def _warn_of_divergence(progress: Progress, resumable: bool) -> None:
     """Tell that the last epoch is lost, while an earlier state is at hand."""
-    lost = " The fit cannot be continued: the next fit starts afresh." if params.warm_start else ""
+    lost = " The fit cannot be continued: the next fit starts afresh." if resumable else ""
     warn_caller(
         f"Training diverged in epoch {len(progress.history)}, its last one. The state of the best "
         f"held-out bound is kept.{lost} {ADVICE}",
@@ -132,8 +116,8 @@ def _warn_of_divergence(params: Any, progress: Progress) -> None:
 
 
 def _parts(
-    data: TrainingData, order: np.ndarray | None, fraction: float
-) -> tuple[TrainingData, TrainingData | None]:
+    data: TensorData, order: np.ndarray | None, fraction: float
+) -> tuple[TensorData, TensorData | None]:
     """Set some samples aside for early stopping."""
     if order is None:
         return data, None
@@ -143,25 +127,18 @@ def _parts(
 
 
 def _polish(
-    params: Any,
+    settings: TrainingSettings,
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     update: BlockUpdate,
-    steps: dict,
+    generator: torch.Generator,
     label: str,
 ) -> None:
     """Train some epochs with the graph settled, its tables in closed form."""
-    rates = (params.learning_rate, params.graph_learning_rate)
-    train(
-        model,
-        data,
-        None,
-        Progress(model, *rates, Stopper(0.0, 1), "polishing"),
-        update=update,
-        temperatures=np.ones(params.polishing_epochs),
-        report=reporter(params.verbose, label, "polishing "),
-        **steps,
-    )
+    report = reporter(settings.verbose, label, "polishing ")
+    progress = Progress(model, settings.gradient, Stopper(0.0, 1), report, "polishing")
+    graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
+    train(model, data, None, progress, replace(settings, graph=graph), update, generator)
 
 
 class Started(NamedTuple):
@@ -176,34 +153,19 @@ class Started(NamedTuple):
     start: StartReport | None = None
 
 
-def start_run(
-    params: Any,
-    setup: Setup,
-    data: TrainingData,
-    start: StartSample,
-    seed: int,
-    label: str,
-) -> Started:
+def start_run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Started:
     """Build the model, pre-train it, start the clusters, the laws and the graph."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    model = initial_model(params, *start, generator, rng)
-    update = block_update(params, setup, data)
-    pretrain(
-        model,
-        data,
-        n_epochs=params.pretraining_epochs,
-        kl_weight=1.0 if params.pretraining == "vae" else 0.0,
-        batch_size=params.batch_size,
-        learning_rate=params.learning_rate,
-        max_grad_norm=params.max_grad_norm,
-        update=update,
-        generator=generator,
-        report=reporter(params.verbose, label, "pre-training "),
-    )
-    order = held_out_first(data.n_samples, params.validation_fraction, rng)
-    with told_divergence(model, setup.names, "the start of the clusters", weights=data.weights):
-        found, gamma = start_clusters(params, start.setup, model, *start[1:], update, rng)
+    settings, names = setup.training, setup.spec.modality_names
+    model = initial_model(setup, start, generator, rng)
+    update = block_update(setup, data)
+    report = reporter(settings.verbose, label, "pre-training ")
+    pretrain(model, data, settings, update, generator, report)
+    order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
+    with told_divergence(model, names, "the start of the clusters", weights=data.weights):
+        found, gamma = start_clusters(setup, start, model, rng)
         start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
-    start_cluster_decoders(model, setup.decoders)
-    progress = new_progress(params, model)
-    return Started(model, generator, rng, order, settled_update(update, setup), progress, found)
+    start_cluster_decoders(model, setup.spec.decoders)
+    progress = new_progress(settings, model, reporter(settings.verbose, label))
+    update = settled_update(update, setup)
+    return Started(model, generator, rng, order, update, progress, found)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 
 import networkx as nx
 import numpy as np
 
+from .._grid import NodeGrid
 from .._training.graph_selection import HardGraph
 
 
@@ -33,9 +33,10 @@ def number_components(
     """
     cells = probabilities.argmax(axis=1)
     occupied = np.unique(cells)
-    empty = np.setdiff1d(np.arange(math.prod(node_sizes)), occupied)
-    states = np.unravel_index(np.concatenate([occupied, empty]), tuple(node_sizes))
-    return np.searchsorted(occupied, cells), np.stack(states, axis=1)
+    grid = NodeGrid(tuple(node_sizes))
+    empty = np.setdiff1d(np.arange(grid.n_cells), occupied)
+    states = grid.outcomes(np.concatenate([occupied, empty]))
+    return np.searchsorted(occupied, cells), states
 
 
 def graph_and_tables(

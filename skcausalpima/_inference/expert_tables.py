@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._model.tensors import TrainingData
+from .._grid import NodeGrid
+from .._model.tensors import TensorData
 from ..functional import curve_statistics
 from ..modules import MultimodalVAE
 from .standard_errors import standard_errors
@@ -66,7 +67,7 @@ def _shown(value: float | int) -> str:
 @torch.no_grad()
 def cluster_tables(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     probabilities: np.ndarray,
     states: np.ndarray,
     node_names: Sequence[str],
@@ -78,7 +79,7 @@ def cluster_tables(
     outcomes of the components in their order. Experts per sample show their parameters at the
     centres of the components, without standard errors.
     """
-    cells = np.ravel_multi_index(states.T, model.prior.node_sizes)
+    cells = NodeGrid(model.prior.node_sizes).cells(states)
     gamma = torch.as_tensor(probabilities.T.copy(), device=data.device)
     if data.weights is not None:
         gamma = gamma * data.weights

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
 from ..modules import Batch, MultimodalVAE
 
@@ -67,7 +67,7 @@ def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
 
 
 @torch.no_grad()
-def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tensor, Tensor]:
+def posterior_and_cells(model: MultimodalVAE, data: TensorData) -> tuple[Tensor, Tensor]:
     """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
     means, probabilities, draws = [], [], _draws(model)
     # What the others make of a sample is the same in all cells.
@@ -77,7 +77,7 @@ def posterior_and_cells(model: MultimodalVAE, data: TrainingData) -> tuple[Tenso
         means.append(posterior.mean)
         evidence = _evidence(model, block, posterior, draws, telling)
         log_gamma = model.log_responsibilities(
-            posterior, allowed=block.allowed, regimes=block.regimes, evidence=evidence
+            posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
         )
         probabilities.append(log_gamma.exp().T)
     return torch.cat(means), torch.cat(probabilities)
@@ -108,7 +108,7 @@ def _evidence(
 
 
 @torch.no_grad()
-def bounds(model: MultimodalVAE, data: TrainingData) -> Tensor:
+def bounds(model: MultimodalVAE, data: TensorData) -> Tensor:
     """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats."""
     values, draws = [], _draws(model)
     for block in data.blocks():

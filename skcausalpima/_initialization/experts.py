@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from .._training.expert_updates import (
     MIN_COUNT,
     curve_problem,
@@ -39,7 +39,7 @@ MAX_ROWS = 2000
 def start_cluster_experts(
     model: MultimodalVAE,
     setup: Any,
-    data: TrainingData,
+    data: TensorData,
     gamma: Tensor,
     floors: Tensor | None,
     rng: np.random.RandomState,
@@ -50,11 +50,12 @@ def start_cluster_experts(
     (n_components, n_samples), from several starts. Variances start at the residuals, or stay at
     what was given if ``floors`` is None.
     """
-    for m, spec in enumerate(setup.experts):
-        if spec is None or spec.per != "cluster":
+    spec = setup.spec
+    for m, entry in enumerate(spec.experts):
+        if entry is None or entry.per != "cluster":
             continue
-        expert = ClusterExpert(spec, setup.shapes[m], setup.node_sizes, setup.node_names)
-        expert.modality = model.names[m]
+        expert = ClusterExpert(entry, spec.shapes[m], spec.node_sizes, spec.node_names)
+        expert.modality = spec.modality_names[m]
         expert.to(device=data.device, dtype=data.dtype).set_units(*setup.units[m])
         seen = gamma if data.observed is None else gamma * data.observed[m]
         expert.log_variances.copy_(model.log_variances[m])
@@ -123,7 +124,7 @@ def _starts(spec, rng: np.random.RandomState) -> list[Tensor]:
 
 def start_sample_experts(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     scores: np.ndarray | None,
     rng: np.random.RandomState,
 ) -> None:

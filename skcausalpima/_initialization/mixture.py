@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .._clustering.clusters import kmeans_labels
+from .._grid import NodeGrid
+from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
     expected_log_density,
@@ -22,6 +25,9 @@ from ..functional import (
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
+
+#: Iterations from each start, of which the best one goes on.
+SHORT_ITER = 10
 
 
 class MixtureFit(NamedTuple):
@@ -54,10 +60,8 @@ def match_components(gamma: Tensor, allowed: Tensor | None) -> Tensor:
 def iterate_mixture(
     posterior: DiagonalGaussian,
     responsibilities: Tensor,
+    settings: MixtureSettings,
     *,
-    covariance_type: str,
-    reg_covar: float,
-    shrinkage: float,
     allowed: Tensor | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
@@ -66,6 +70,7 @@ def iterate_mixture(
 
     Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
     """
+    covariance_type = settings.covariance_type
     full = covariance_type in ("full", "tied")
     posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
     origin = posterior.mean.mean(dim=0)
@@ -77,7 +82,7 @@ def iterate_mixture(
     for _ in range(max_iter):
         statistics = mixture_statistics(posterior, gamma, origin, full)
         update = update_mixture(
-            statistics, means, covariances, covariance_type, reg_covar, shrinkage
+            statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
         means, covariances = update.means, update.covariances
         weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
@@ -101,8 +106,8 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     occupied = (counts > 0).numpy()
     if occupied.all():
         return fit
-    outcomes = np.unravel_index(np.arange(len(counts)), tuple(node_sizes))
-    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes, strict=True)]
+    outcomes = NodeGrid(tuple(node_sizes)).outcomes()
+    columns = [np.eye(size)[outcome] for size, outcome in zip(node_sizes, outcomes.T, strict=True)]
     design = np.column_stack([np.ones(len(counts)), *columns])
     means, covariances = fit.means.clone(), fit.covariances.clone()
     effects = np.linalg.lstsq(design[occupied], means[occupied].numpy(), rcond=None)[0]
@@ -116,14 +121,11 @@ def start_mixture(
     posterior: DiagonalGaussian,
     spaces: Sequence[np.ndarray],
     n_components: int,
+    settings: MixtureSettings,
     *,
     n_starts: int,
     rng: np.random.RandomState,
-    covariance_type: str,
-    reg_covar: float,
-    shrinkage: float,
     allowed: Tensor | None = None,
-    short_iter: int = 10,
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
@@ -131,21 +133,18 @@ def start_mixture(
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
     only.
     """
-    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "shrinkage": shrinkage}
-    options["allowed"] = allowed
-    simple = options | {"covariance_type": "diag"}
-    best = None
+    simple, best = replace(settings, covariance_type="diag"), None
     for points in spaces:
         for start in range(n_starts):
             # The first start is the best of several runs, the others bring variety.
             n_runs = KMEANS_RUNS if start == 0 else 1
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             gamma = match_components(one_hot(labels, n_components), allowed)
-            if covariance_type in ("full", "tied"):
+            if settings.covariance_type in ("full", "tied"):
                 gamma = iterate_mixture(
-                    posterior, gamma, max_iter=3 * short_iter, **simple
+                    posterior, gamma, simple, allowed=allowed, max_iter=3 * SHORT_ITER
                 ).responsibilities
-            fit = iterate_mixture(posterior, gamma, max_iter=short_iter, **options)
+            fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=SHORT_ITER)
             if best is None or fit.bound > best.bound:
                 best = fit
-    return iterate_mixture(posterior, best.responsibilities, **options)
+    return iterate_mixture(posterior, best.responsibilities, settings, allowed=allowed)

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
-from .._model.tensors import TrainingData
+from .._model.tensors import TensorData
 from ..modules import MultimodalVAE
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
@@ -26,7 +26,7 @@ class PrincipalScores(NamedTuple):
     scaled: np.ndarray  # (sample, component): with their standard deviations
 
 
-def principal_scores(data: TrainingData, n_components: int, seed: int) -> PrincipalScores:
+def principal_scores(data: TensorData, n_components: int, seed: int) -> PrincipalScores:
     """Return the principal scores of all samples.
 
     Every modality is centred and divided by the square root of its width. Missing blocks count
@@ -55,7 +55,7 @@ def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
     return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
 
 
-def _balanced(data: TrainingData) -> np.ndarray:
+def _balanced(data: TensorData) -> np.ndarray:
     """Return all modalities side by side, centred, each divided by the root of its width."""
     blocks = []
     for m, array in enumerate(data.arrays):
@@ -69,7 +69,7 @@ def _balanced(data: TrainingData) -> np.ndarray:
 
 
 @torch.no_grad()
-def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -> None:
+def start_linear(model: MultimodalVAE, data: TensorData, scores: np.ndarray) -> None:
     r"""Start encoders, decoders and decoder variances as probabilistic PCA.
 
     The decoder map B of a modality is its least-squares fit on the J whitened scores, the
@@ -83,7 +83,7 @@ def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -
     ----------
     model : MultimodalVAE
         Its default encoders and decoders are changed in place; other modules are left alone.
-    data : TrainingData
+    data : TensorData
         Scaled samples.
     scores : ndarray of shape (n_samples, latent_dim)
         Whitened principal scores.
@@ -94,7 +94,7 @@ def start_linear(model: MultimodalVAE, data: TrainingData, scores: np.ndarray) -
 
 
 def _fit_decoder(
-    model: MultimodalVAE, m: int, data: TrainingData, scores: np.ndarray
+    model: MultimodalVAE, m: int, data: TensorData, scores: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Fit one modality's observed samples on their scores; start its decoder."""
     rows = np.arange(data.n_samples)

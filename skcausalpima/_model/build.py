@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,77 +14,57 @@ from ..modules import (
     ClusterExpert,
     ConvDecoder,
     ConvEncoder,
-    ExpertDecoder,
     MLPDecoder,
     MLPEncoder,
     MultimodalVAE,
     SampleExpert,
     VarianceDecoder,
 )
+from .spec import ModelSpec, Network
 from .state import seeded_modules
 
 
 def build_model(
-    *,
-    node_sizes: tuple[int, ...],
-    latent_dim: int,
-    shapes: Sequence[tuple[int, ...]],
-    encoders: Sequence[nn.Module | str | Callable | None],
-    decoders: Sequence[nn.Module | str | Callable | None],
-    hidden_layer_sizes: tuple[int, ...],
-    linear: bool,
-    full_covariances: bool,
-    modality_weights: Sequence[float] | None,
-    prior_expert: bool,
-    sampled_responsibilities: bool,
-    dtype: np.dtype,
-    generator: torch.Generator | None,
-    experts: Sequence[ExpertDecoder | None] | None = None,
-    node_names: Sequence[str] = (),
-    stand_ins: bool = False,
-    names: Sequence[str] | None = None,
-    predict_variances: Sequence[bool] | None = None,
+    spec: ModelSpec, generator: torch.Generator | None = None, stand_ins: bool = False
 ) -> MultimodalVAE:
     """Build the model with random start values; the user's modules are copied.
 
-    With ``stand_ins`` networks take the places of experts and networks per cluster.
-    ``predict_variances`` says whose decoders have variances of their own. Without a generator
-    nothing is drawn: a state is to be loaded.
+    With ``stand_ins`` networks take the places of experts and networks per cluster. Without a
+    generator nothing is drawn: a state is to be loaded.
     """
-    experts = [None] * len(shapes) if experts is None else experts
-    names = range(len(shapes)) if names is None else names
-    settings = (latent_dim, hidden_layer_sizes, linear, generator)
+    shapes = spec.shapes
     encoders, networks = (
         [
-            _build(entry, f"{which}[{name!r}]", shape, *settings)
-            for entry, name, shape in zip(entries, names, shapes, strict=True)
+            _build(entry, f"{which}[{name!r}]", shape, spec, generator)
+            for entry, name, shape in zip(entries, spec.modality_names, shapes, strict=True)
         ]
-        for which, entries in (("encoders", encoders), ("decoders", decoders))
+        for which, entries in (("encoders", spec.encoders), ("decoders", spec.decoders))
     )
-    for m, expert in enumerate(experts):
+    for m, expert in enumerate(spec.experts):
         if expert is not None and expert.per == "sample":
-            networks[m] = SampleExpert(expert, shapes[m], latent_dim, generator)
+            networks[m] = SampleExpert(expert, shapes[m], spec.latent_dim, generator)
         elif expert is not None and not stand_ins:
-            networks[m] = ClusterExpert(expert, shapes[m], node_sizes, node_names)
-        elif predict_variances is not None and predict_variances[m]:
+            networks[m] = ClusterExpert(expert, shapes[m], spec.node_sizes, spec.node_names)
+        elif spec.predict_variances[m]:
             networks[m] = VarianceDecoder(networks[m])
-    prior = CausalPrior(node_sizes, latent_dim, full_covariances)
+    prior = CausalPrior(spec.node_sizes, spec.latent_dim, spec.full_covariances)
     # Equal scores have no edges and no gradient: start from random ones.
     if generator is not None:
         nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
-    weights = modality_weights and torch.tensor(modality_weights, dtype=torch.float32).double()
+    factors = spec.modality_weights
+    weights = None if factors is None else torch.tensor(factors, dtype=torch.float32).double()
     model = MultimodalVAE(
         encoders,
         networks,
         prior,
         shapes,
         weights,
-        prior_expert,
-        sampled_responsibilities,
+        spec.prior_expert,
+        spec.sampled_responsibilities,
     )
-    model.name_modalities(names)
-    model.to(getattr(torch, np.dtype(dtype).name))
-    return model if stand_ins else start_cluster_decoders(model, decoders)
+    model.name_modalities(spec.modality_names)
+    model.to(spec.torch_dtype)
+    return model if stand_ins else start_cluster_decoders(model, spec.decoders)
 
 
 @torch.no_grad()
@@ -103,19 +82,18 @@ def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Multimod
 
 
 def _build(
-    entry: nn.Module | str | Callable | None,
+    entry: Network,
     what: str,
     shape: tuple[int, ...],
-    latent_dim: int,
-    hidden_layer_sizes: tuple[int, ...],
-    linear: bool,
+    spec: ModelSpec,
     generator: torch.Generator | None,
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
+    latent_dim, linear = spec.latent_dim, spec.linear
     decodes = what.startswith("decoders")
     if entry is None or (isinstance(entry, str) and entry.endswith("mlp")):
         mlp = MLPDecoder if decodes else MLPEncoder
-        return mlp(shape, latent_dim, hidden_layer_sizes, generator, linear)
+        return mlp(shape, latent_dim, spec.hidden_layer_sizes, generator, linear)
     if isinstance(entry, str):
         return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
     if isinstance(entry, nn.Module):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .._data.known_nodes import allowed_cells
+from .._data.samples import FitSamples
+from .._data.scaling import ModalityScaler
+from .._data.validation import Modalities
 from ..modules import Batch
 from .setup import Setup
 
@@ -18,36 +20,45 @@ from .setup import Setup
 BLOCK_ROWS = 512
 
 
-class TrainingData(NamedTuple):
+@dataclass(frozen=True)
+class TensorData:
     """Scaled samples in memory, on the device of the model.
 
     Parameters
     ----------
-    arrays : tuple of Tensor
-        Per modality a tensor of shape (n_samples, width).
-    observed : Tensor of shape (n_modalities, n_samples) or None
-        True where a sample has the modality; None where nothing is missing.
+    samples : Batch
+        All samples; the weights are in ``dtype``, the arrays may be in another.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
-    allowed : Tensor of shape (n_components, n_samples), default=None
-        True where a sample may belong to a cell; None where nothing is known.
-    regimes : Tensor of shape (1, n_samples), default=None
-        Which nodes were set from outside in each sample, by number; None for none anywhere.
-    weights : Tensor of shape (1, n_samples), default=None
-        For how many samples each row counts, in ``dtype``; None for one.
     """
 
-    arrays: tuple[Tensor, ...]
-    observed: Tensor | None
+    samples: Batch
     dtype: torch.dtype
-    allowed: Tensor | None = None
-    regimes: Tensor | None = None
-    weights: Tensor | None = None
 
-    def __reduce__(self) -> tuple:
-        """Pickle as NumPy arrays, which joblib memory-maps for its workers."""
-        fields = [_converted(field, lambda tensor: tensor.cpu().numpy()) for field in self]
-        return _from_arrays, (str(self.device), fields)
+    @property
+    def arrays(self) -> tuple[Tensor, ...]:
+        """Per modality a tensor of shape (n_samples, width)."""
+        return self.samples.arrays
+
+    @property
+    def observed(self) -> Tensor | None:
+        """True where a sample has the modality, of shape (n_modalities, n_samples)."""
+        return self.samples.observed
+
+    @property
+    def allowed(self) -> Tensor | None:
+        """True where a sample may belong to a cell, of shape (n_components, n_samples)."""
+        return self.samples.allowed
+
+    @property
+    def regime_index(self) -> Tensor | None:
+        """Number of each sample's set of nodes set from outside, of shape (1, n_samples)."""
+        return self.samples.regime_index
+
+    @property
+    def weights(self) -> Tensor | None:
+        """For how many samples each row counts, of shape (1, n_samples); None for one."""
+        return self.samples.weights
 
     @property
     def n_samples(self) -> int:
@@ -84,18 +95,26 @@ class TrainingData(NamedTuple):
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
-        arrays = tuple(array[rows].to(self.dtype) for array in self.arrays)
-        return Batch(arrays, *self._tables(rows))
+        batch = _taken(self.samples, rows)
+        return batch._replace(arrays=tuple(array.to(self.dtype) for array in batch.arrays))
 
-    def subset(self, rows: Tensor | slice) -> TrainingData:
+    def subset(self, rows: Tensor | slice) -> TensorData:
         """Return some samples as data of their own."""
-        observed, *tables = self._tables(rows)
-        arrays = tuple(array[rows] for array in self.arrays)
-        return TrainingData(arrays, observed, self.dtype, *tables)
+        return TensorData(_taken(self.samples, rows), self.dtype)
 
-    def _tables(self, rows: Tensor | slice) -> list[Tensor | None]:
-        tables = (self.observed, self.allowed, self.regimes, self.weights)
-        return [None if table is None else table[:, rows] for table in tables]
+    def unweighted(self) -> TensorData:
+        """Return the same samples, each counting for one."""
+        return TensorData(self.samples._replace(weights=None), self.dtype)
+
+    def to_arrays(self) -> DataArrays:
+        """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
+        arrays, *tables = self.samples
+        return DataArrays(
+            arrays=tuple(array.cpu().numpy() for array in arrays),
+            tables=tuple(None if table is None else table.cpu().numpy() for table in tables),
+            dtype=self.dtype,
+            device=str(self.device),
+        )
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
@@ -126,27 +145,66 @@ class TrainingData(NamedTuple):
         return noise.to(self.device)
 
 
-def _converted(field: Any, convert: Callable) -> Any:
-    """Convert the arrays of a field; anything else stays as it is."""
-    if isinstance(field, tuple):
-        return tuple(convert(array) for array in field)
-    return convert(field) if isinstance(field, (Tensor, np.ndarray)) else field
+@dataclass(frozen=True, kw_only=True)
+class DataArrays:
+    """The same as NumPy arrays, writable: torch has no read-only tensors.
+
+    Parameters
+    ----------
+    arrays : tuple of ndarray
+        One per modality.
+    tables : tuple of ndarray or None
+        The other fields of a batch, in order.
+    dtype : torch.dtype
+        The dtype to compute in.
+    device : str
+        Where the data are to lie.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    tables: tuple[np.ndarray | None, ...]
+    dtype: torch.dtype
+    device: str
+
+    def to_tensors(self) -> TensorData:
+        """Undo :meth:`TensorData.to_arrays`."""
+        tensors = tuple(torch.as_tensor(array, device=self.device) for array in self.arrays)
+        tables = (
+            None if table is None else torch.as_tensor(table, device=self.device)
+            for table in self.tables
+        )
+        return TensorData(Batch(tensors, *tables), self.dtype)
 
 
-def _from_arrays(device: str, fields: Sequence) -> TrainingData:
-    """Undo the pickling. Arrays must be writable: torch has no read-only tensors."""
-    to_tensor = partial(torch.as_tensor, device=device)
-    return TrainingData(*(_converted(field, to_tensor) for field in fields))
+def _taken(batch: Batch, rows: Tensor | slice) -> Batch:
+    """Return some samples of a batch."""
+    arrays, *tables = batch
+    taken = (None if table is None else table[:, rows] for table in tables)
+    return Batch(tuple(array[rows] for array in arrays), *taken)
 
 
-def add_knowledge(data: TrainingData, setup: Setup) -> TrainingData:
-    """Add what is known of single samples: outcomes of nodes, and which nodes were set."""
-    if setup.known_nodes is not None:
-        allowed = allowed_cells(setup.known_nodes, setup.node_sizes)
-        data = data._replace(allowed=torch.from_numpy(allowed).to(setup.device))
-    if setup.interventions is not None:
-        data = data._replace(regimes=setup.regime_numbers.to(setup.device))
-    if setup.weights is not None:
-        weights = torch.from_numpy(setup.weights)[None]
-        data = data._replace(weights=weights.to(setup.device, data.dtype))
-    return data
+def scaled_data(
+    modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
+) -> TensorData:
+    """Scale samples and put them on a device."""
+    arrays = tuple(torch.from_numpy(array).to(device) for array in scaler.transform(modalities))
+    observed = None
+    if not modalities.observed.all():
+        observed = torch.from_numpy(modalities.observed.copy()).to(device)
+    return TensorData(Batch(arrays, observed), dtype)
+
+
+def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
+    """Scale the samples of a fit, and add what is known of them and what they count for."""
+    device, knowledge = setup.device, samples.knowledge
+    data = scaled_data(samples.modalities, setup.scaler, device, setup.spec.torch_dtype)
+    allowed = index = weights = None
+    if knowledge.known_nodes is not None:
+        cells = allowed_cells(knowledge.known_nodes, setup.spec.node_sizes)
+        allowed = torch.from_numpy(cells).to(device)
+    if knowledge.regime_index is not None:
+        index = torch.from_numpy(knowledge.regime_index)[None].to(device)
+    if samples.weights is not None:
+        weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
+    known = data.samples._replace(allowed=allowed, regime_index=index, weights=weights)
+    return TensorData(known, data.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._grid import NodeGrid
 from .._inference.attributes import sklearn_covariances
 from .._inference.expert_tables import ExpertTable
 from .plain_data import StoredExpert
@@ -40,7 +41,7 @@ def check_together(
 
 def _cells(fit: SimpleNamespace) -> np.ndarray:
     """Return the cell of the grid of each component; an outcome that does not exist raises."""
-    return np.ravel_multi_index(fit.cluster_states_.T, fit.node_sizes)
+    return NodeGrid(fit.node_sizes).cells(fit.cluster_states_)
 
 
 def _product(fit: SimpleNamespace) -> np.ndarray:
@@ -81,7 +82,8 @@ def _separation_is_of_components(fit: SimpleNamespace) -> bool:
 
 def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
     """Say whether the laws' tables have the columns that the laws ask for, parameters finite."""
-    laws = {n: law for n, law in zip(fit.names, fit.experts, strict=True) if law is not None}
+    pairs = zip(fit.modality_names, fit.experts, strict=True)
+    laws = {name: law for name, law in pairs if law is not None}
     if set(laws) != set(fit.expert_params_):
         return False
     nodes = dict(zip(fit.node_names, fit.cluster_states_.T, strict=True))
@@ -127,9 +129,10 @@ TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
         == [centre.shape for centre in fit._scaler.centre]
     ),
     "names of modalities": lambda fit: (
-        tuple(fit.modality_names_in_) == fit.names and len(set(fit.names)) == len(fit.names)
+        tuple(fit.modality_names_in_) == fit.modality_names
+        and len(set(fit.modality_names)) == len(fit.modality_names)
     ),
-    "_input_form": lambda fit: fit._input_form != "single" or len(fit.names) == 1,
+    "_input_form": lambda fit: fit._input_form != "single" or len(fit.modality_names) == 1,
     "cluster_states_": lambda fit: is_permutation(_cells(fit), {}),
     "labels_": lambda fit: fit.labels_.min() >= 0 and fit.labels_.max() < len(fit.weights_),
     "node_labels_": lambda fit: np.array_equal(fit.node_labels_, fit.cluster_states_[fit.labels_]),

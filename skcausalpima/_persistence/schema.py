@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import networkx as nx
@@ -11,6 +12,7 @@ import numpy as np
 
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
+from .._model.spec import ModelSpec
 from .checkpoint_checks import CHECKPOINT
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
@@ -123,25 +125,22 @@ def are_requests(value: Any, known: Mapping) -> bool:
     )
 
 
-#: What :func:`build_model` is given.
-ARCHITECTURE: dict[str, Check] = {
-    "node_sizes": are_sizes,
-    "latent_dim": is_a(int),
-    "names": is_tuple_of(str),
-    "shapes": are_shapes,
-    "encoders": is_a(list),
-    "decoders": is_a(list),
-    "experts": is_a(list),
-    "node_names": is_tuple_of(str),
-    "hidden_layer_sizes": are_sizes,
-    "linear": is_a(bool),
-    "full_covariances": is_a(bool),
-    "modality_weights": either(are_weights, NOTHING),
-    "prior_expert": is_a(bool, np.bool_),
-    "sampled_responsibilities": is_a(bool),
-    "dtype": is_one_of("float32", "float64"),
-    "predict_variances": is_tuple_of(bool),
+#: What the fields of a specification must be, by what is declared of them.
+DECLARED: dict[str, Check] = {
+    "int": is_a(int),
+    "bool": is_a(bool),
+    "str": is_one_of("float32", "float64"),
+    "tuple[int, ...]": are_sizes,
+    "tuple[str, ...]": is_tuple_of(str),
+    "tuple[bool, ...]": is_tuple_of(bool),
+    "tuple[float, ...] | None": either(are_weights, NOTHING),
+    "tuple[tuple[int, ...], ...]": are_shapes,
+    "list[Network]": is_a(list),
+    "list[ExpertDecoder | None]": is_a(list),
 }
+
+#: What :func:`build_model` is given.
+ARCHITECTURE = {field.name: DECLARED[field.type] for field in fields(ModelSpec)}
 
 #: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a
 #: form in :mod:`plain_data`, is one line here (and a word in ``OPTIONAL``, if some fits or files
@@ -228,7 +227,7 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
     architecture = attributes["_architecture"]
     if type(architecture) is not dict or set(architecture) != set(ARCHITECTURE):
         raise ValueError(f"_architecture is not {list(ARCHITECTURE)}")
-    of_model = {"modalities": (len(architecture["names"]),)}
+    of_model = {"modalities": (len(architecture["modality_names"]),)}
     _check_all(architecture, ARCHITECTURE, of_model)
     known = _sizes(attributes) | {"state": attributes["_state"]}
     _check_all(attributes, FITTED, known)
@@ -275,7 +274,7 @@ def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple]:
         "components": (components,),
         "latent": (latent,),
         "covariances": covariances[attributes["_covariance_type"]],
-        "modalities": (len(architecture["names"]),),
+        "modalities": (len(architecture["modality_names"]),),
         "features": (sum(math.prod(shape) for shape in architecture["shapes"]),),
         "samples": attributes["labels_"].shape[:1],
         "epochs": (n_iter,),

@@ -15,6 +15,7 @@ from .._model.build import build_model
 from .._model.experts import resolve_experts
 from .._model.module_checks import check_modules
 from .._model.parameters import NETWORKS, per_modality
+from .._model.spec import ModelSpec
 from ..modules import ExpertDecoder, layer_sizes, spatial_shape
 from .plain_data import Code, StoredExpert, expert_settings, pack
 from .value_checks import are_covariances, is_alike
@@ -59,7 +60,7 @@ def check_stored(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray
 
 def _by_modality(architecture: Mapping[str, Any], which: str) -> Sequence[tuple]:
     """Return name, shape and entry of every modality."""
-    names, shapes = architecture["names"], architecture["shapes"]
+    names, shapes = architecture["modality_names"], architecture["shapes"]
     return list(zip(names, shapes, architecture[which], strict=True))
 
 
@@ -110,7 +111,7 @@ def fill(which: str, given: Any, parameters: dict, architecture: dict, file: Pat
                 "constructor got."
             )
         return
-    names, shapes = architecture["names"], architecture["shapes"]
+    names, shapes = architecture["modality_names"], architecture["shapes"]
     if which == "experts":
         nodes = (architecture["node_sizes"], architecture["node_names"])
         decoders, dtype = architecture["decoders"], getattr(torch, architecture["dtype"])
@@ -174,7 +175,7 @@ def check_model(
     ValueError
         Says which entry of the model has another name, shape or dtype.
     """
-    model = build_model(**architecture, generator=None)
+    model = build_model(ModelSpec.from_dict(architecture))
     built = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     for state in states:
         _compare(built, state, architecture)
@@ -207,12 +208,12 @@ def _compare(
 
 def _check_code(architecture: Mapping[str, Any]) -> None:
     """Raise where a module of the user's returns something else than that of the fit."""
-    names, stored = architecture["names"], architecture["predict_variances"]
+    names, stored = architecture["modality_names"], architecture["predict_variances"]
     is_code = [not (e is None or isinstance(e, str)) for e in architecture["decoders"]]
     own = [pair and not code for pair, code in zip(stored, is_code, strict=True)]
     # Networks stand in for laws, which are no function of the latent point.
-    tried = architecture | {"predict_variances": own}
-    model = build_model(**tried, generator=torch.Generator(), stand_ins=True)
+    tried = ModelSpec.from_dict(architecture | {"predict_variances": tuple(own)})
+    model = build_model(tried, torch.Generator(), stand_ins=True)
     check_modules(model)
     for name, decoder, was_pair in zip(names, model.decoders, stored, strict=True):
         if decoder.predicts_variances != was_pair:
@@ -258,5 +259,5 @@ def _readable(name: str, architecture: Mapping[str, Any]) -> str:
     if which not in ("encoders", "decoders"):
         return name
     number, _, rest = rest.partition(".")
-    known = number.isdecimal() and int(number) < len(architecture["names"])
-    return f"{rest} of {which}[{architecture['names'][int(number)]!r}]" if known else name
+    known = number.isdecimal() and int(number) < len(architecture["modality_names"])
+    return f"{rest} of {which}[{architecture['modality_names'][int(number)]!r}]" if known else name

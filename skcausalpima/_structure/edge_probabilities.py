@@ -22,7 +22,6 @@ def edge_probabilities(
     node_counts: Sequence[ArrayLike] | None = None,
     required: ArrayLike | None = None,
     forbidden: ArrayLike | None = None,
-    names: list[str] | None = None,
 ) -> NDArray[np.float64]:
     r"""Return the posterior probability of every directed edge.
 
@@ -53,8 +52,6 @@ def edge_probabilities(
         Per node the counts of the samples in which it was not set from outside.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that every or no graph has, ``[i, j]`` for i -> j.
-    names : list of str, optional
-        The nodes' names, for error messages; N1, N2, ... by default.
 
     Returns
     -------
@@ -82,7 +79,7 @@ def edge_probabilities(
             f"Edge probabilities are computed exactly, for at most {MAX_PROBABILITY_NODES} nodes; "
             f"got {n_nodes}. Use bootstrap samples to judge the edges of larger graphs."
         )
-    names = names if names is not None else [f"N{i + 1}" for i in range(n_nodes)]
+    names = [f"N{i + 1}" for i in range(n_nodes)]
     family = scores.all_families(check_constraints(required, forbidden, names))
     # Restrict, one edge u -> v at a time, the parent sets of v to those that hold u.
     edges = [(u, v) for u in range(n_nodes) for v in range(n_nodes) if u != v]

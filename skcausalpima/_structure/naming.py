@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from .edge_probabilities import MAX_PROBABILITY_NODES
-from .search import search_dag
-from .settings import GraphSettings, search_options
+from .settings import GraphSettings, search_graph
 
 #: Ways to name the nodes that are compared with what was stated about edges.
 MAX_NAMINGS = 720
@@ -56,9 +55,7 @@ def name_nodes(
         for group, permuted in zip(groups, orders, strict=True):
             order[group] = permuted
         renamed = [grid.transpose(order) for grid in grids]
-        score = search_dag(
-            counts.transpose(order), **search_options(counts, renamed, settings)
-        ).score
+        score = search_graph(counts.transpose(order), renamed, settings).score
         score += sum(
             _marginal_fit((counts - grid).sum(axis=tuple(identity[identity != order[place]])))
             for place, grid in enumerate(grids)

@@ -10,45 +10,54 @@ import numpy as np
 
 from .constraints import EdgeConstraints, edge_constraints
 from .digraphs import cycle_path
+from .edge_probabilities import edge_probabilities
+from .search import StructureResult, search_dag
 
 #: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
 PRIOR_COUNT = 1.0
 
 
-def graph_settings(params: Any, names: Sequence[str]) -> GraphSettings:
+def graph_settings(
+    names: Sequence[str],
+    structure: str | nx.DiGraph,
+    constraints: EdgeConstraints,
+    *,
+    tiers: Any = None,
+    score: str = "bic",
+    edge_penalty: float = 0.0,
+    edge_threshold: float = 0.5,
+) -> GraphSettings:
     """Return how the graph is to be learned; contradictions are errors.
 
     Parameters
     ----------
-    params : object
-        Has the estimator's parameters as attributes.
     names : sequence of str
         Names of the nodes.
+    structure : {"refined", "gradient"} or DiGraph
+        How it is learned, or the graph itself.
+    constraints : EdgeConstraints
+        Required and forbidden edges in the order of ``names``, those of ``tiers`` included.
+    tiers : sequence, default=None
+        Groups of nodes, earlier ones first.
+    score : {"bic", "bdeu"}, default="bic"
+        Of the search.
+    edge_penalty : float, default=0.0
+        Nats per sample that an edge costs.
+    edge_threshold : float, default=0.5
+        Least weight of an edge, for "gradient".
 
     Returns
     -------
     GraphSettings
         Knowledge as matrices in the order of ``names``.
     """
-    constraints = edge_constraints(
-        names,
-        required_edges=params.required_edges,
-        forbidden_edges=params.forbidden_edges,
-        tiers=params.tiers,
-    )
-    structure = params.structure
     if isinstance(structure, nx.DiGraph):
         constraints = _fixed_graph(structure, names, constraints)
         structure, precedence = "fixed", constraints.required
     else:
-        precedence = _precedence(names, params.tiers, constraints.required)
+        precedence = _precedence(names, tiers, constraints.required)
     return GraphSettings(
-        structure,
-        constraints,
-        precedence,
-        params.structure_score,
-        float(params.edge_penalty),
-        params.edge_threshold,
+        structure, constraints, precedence, score, float(edge_penalty), edge_threshold
     )
 
 
@@ -115,15 +124,38 @@ class GraphSettings(NamedTuple):
         return bool(required.any() or forbidden.sum() > len(forbidden) or self.precedence.any())
 
 
-def search_options(
+def search_graph(
+    counts: np.ndarray,
+    grids: Sequence[np.ndarray],
+    settings: GraphSettings,
+    rng: np.random.RandomState | None = None,
+) -> StructureResult:
+    """Return the graph that scores best.
+
+    ``grids`` are, per node, the counts of the samples in which it was not set.
+    """
+    return search_dag(
+        counts,
+        score=settings.score,
+        equivalent_sample_size=PRIOR_COUNT,
+        edge_cost=settings.edge_penalty * counts.sum(),
+        node_counts=grids,
+        required=settings.constraints.required,
+        forbidden=settings.constraints.forbidden,
+        random_state=rng,
+    )
+
+
+def average_graphs(
     counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings
-) -> dict[str, Any]:
-    """Return what searches and averages of graphs have in common."""
-    return {
-        "node_counts": grids,
-        "score": settings.score,
-        "equivalent_sample_size": PRIOR_COUNT,
-        "edge_cost": settings.edge_penalty * counts.sum(),
-        "required": settings.constraints.required,
-        "forbidden": settings.constraints.forbidden,
-    }
+) -> np.ndarray:
+    """Return the probabilities of all edges by the same score."""
+    return edge_probabilities(
+        counts,
+        score=settings.score,
+        equivalent_sample_size=PRIOR_COUNT,
+        edge_cost=settings.edge_penalty * counts.sum(),
+        node_counts=grids,
+        required=settings.constraints.required,
+        forbidden=settings.constraints.forbidden,
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .._model.settings import MixtureSettings
 from .._model.setup import Setup
-from .._model.tensors import BLOCK_ROWS, TrainingData
+from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import (
     DiagonalGaussian,
     MixtureStatistics,
@@ -26,7 +28,7 @@ from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
 
 
 @torch.no_grad()
-def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
+def encode_all(model: MultimodalVAE, data: TensorData) -> DiagonalGaussian:
     """Return the posterior of all samples."""
     model.eval()
     parts = [model.encode(block) for block in data.blocks()]
@@ -34,7 +36,7 @@ def encode_all(model: MultimodalVAE, data: TrainingData) -> DiagonalGaussian:
 
 
 @torch.no_grad()
-def variance_floors(data: TrainingData, relative: float = 1e-6) -> Tensor:
+def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.stack(
         [
@@ -68,7 +70,7 @@ class PassResult(NamedTuple):
 @torch.no_grad()
 def data_pass(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     generator: torch.Generator,
     names: tuple[str, ...],
     squared_errors: Tensor | None = None,
@@ -88,12 +90,12 @@ def data_pass(
             posterior = model.encode(block)
             z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
             log_density = model.log_density(posterior, block.allowed)
-            log_weights = weights_of_regimes(all_log_weights, block.regimes)
+            log_weights = weights_of_regimes(all_log_weights, block.regime_index)
             likelihoods = model.own_likelihoods(block, z)
             evidence = model.evidence(likelihoods)
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(
-                    posterior, z, block.allowed, block.regimes, evidence
+                    posterior, z, block.allowed, block.regime_index, evidence
                 )
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
@@ -101,7 +103,7 @@ def data_pass(
             experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
-            counts = counts + regime_counts(gamma, block.regimes, len(prior.regimes))
+            counts = counts + regime_counts(gamma, block.regime_index, len(prior.regimes))
             mixture = mixture_terms(log_weights, log_density, log_gamma)
             terms = torch.stack([*mixture, entropy(posterior.log_var)])
             sums = sums + block.weighted(terms.double()).sum(dim=1)
@@ -113,17 +115,17 @@ def data_pass(
     return PassResult(statistics, counts, errors, experts, terms)
 
 
-def regime_counts(gamma: Tensor, regimes: Tensor | None, n_regimes: int) -> Tensor:
+def regime_counts(gamma: Tensor, regime_index: Tensor | None, n_regimes: int) -> Tensor:
     """Return expected counts of shape (n_regimes, n_components) from responsibilities."""
-    if regimes is None:
+    if regime_index is None:
         return gamma.double().sum(dim=1)[None]
     counts = gamma.new_zeros((len(gamma), n_regimes), dtype=torch.float64)
-    return counts.index_add_(1, regimes[0], gamma.double()).T
+    return counts.index_add_(1, regime_index[0], gamma.double()).T
 
 
 def _terms(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     errors: Tensor,
     sums: Tensor,
     experts: ExpertSums,
@@ -149,14 +151,15 @@ def _terms(
     return terms
 
 
-class BlockUpdate(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class BlockUpdate:
     """The block-coordinate update: mixture and decoder variances at their optimum.
 
     Parameters
     ----------
     names : tuple of str
         Names of the modalities, for the terms of the bound.
-    covariance_type, reg_covar, shrinkage
+    mixture : MixtureSettings
         See :func:`~skcausalpima.functional.update_mixture`.
     variance_floors : Tensor of shape (n_modalities,) or None
         Smallest decoder variances; None where they are not learned.
@@ -165,9 +168,7 @@ class BlockUpdate(NamedTuple):
     """
 
     names: tuple[str, ...]
-    covariance_type: str
-    reg_covar: float
-    shrinkage: float
+    mixture: MixtureSettings
     variance_floors: Tensor | None
     adjacency: Tensor | None = None
 
@@ -175,7 +176,7 @@ class BlockUpdate(NamedTuple):
     def __call__(
         self,
         model: MultimodalVAE,
-        data: TrainingData,
+        data: TensorData,
         generator: torch.Generator,
         squared_errors: Tensor | None = None,
     ) -> PassResult:
@@ -186,9 +187,9 @@ class BlockUpdate(NamedTuple):
             result.statistics,
             prior.means,
             prior.covariances,
-            self.covariance_type,
-            self.reg_covar,
-            self.shrinkage,
+            self.mixture.covariance_type,
+            self.mixture.reg_covar,
+            self.mixture.shrinkage,
         )
         check_finite(update.covariances, "covariances of the mixture")
         prior.means.copy_(update.means)
@@ -204,7 +205,7 @@ class BlockUpdate(NamedTuple):
 
     @torch.no_grad()
     def decoder_variances(
-        self, model: MultimodalVAE, data: TrainingData, generator: torch.Generator
+        self, model: MultimodalVAE, data: TensorData, generator: torch.Generator
     ) -> None:
         """Update the decoder variances alone, from one pass over the data."""
         if self.variance_floors is None:
@@ -221,7 +222,7 @@ class BlockUpdate(NamedTuple):
             errors += sums.squared_errors(squares.sum(dim=1))
         self._set_variances(model, data, errors)
 
-    def _set_variances(self, model: MultimodalVAE, data: TrainingData, errors: Tensor) -> None:
+    def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""
         finite = torch.isfinite(errors).tolist()
         if not all(finite):
@@ -233,11 +234,12 @@ class BlockUpdate(NamedTuple):
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
-def block_update(params: Any, setup: Setup, data: TrainingData) -> BlockUpdate:
+def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
     """Return the block-coordinate update; the graph is not settled."""
-    floors = variance_floors(data) if isinstance(params.decoder_variance, str) else None
     return BlockUpdate(
-        setup.names, params.covariance_type, params.reg_covar, setup.shrinkage, floors
+        names=setup.spec.modality_names,
+        mixture=setup.training.mixture,
+        variance_floors=variance_floors(data) if setup.training.learns_variances else None,
     )
 
 
@@ -245,4 +247,4 @@ def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
     """Let the update fit the tables, if the graph is given."""
     if setup.graph.structure != "fixed":
         return update
-    return update._replace(adjacency=torch.from_numpy(setup.graph.constraints.required))
+    return replace(update, adjacency=torch.from_numpy(setup.graph.constraints.required))

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._structure.edge_probabilities import MAX_PROBABILITY_NODES, edge_probabilities
+from .._structure.edge_probabilities import MAX_PROBABILITY_NODES
 from .._structure.equivalence import cpdag
-from .._structure.search import search_dag
-from .._structure.settings import GraphSettings, search_options
+from .._structure.settings import GraphSettings, average_graphs, search_graph
 from ..modules import CausalPrior
 
 
@@ -80,12 +79,11 @@ def _search(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
     total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-    grids = prior.node_counts(counts.cpu())
-    options = search_options(total, [grid.numpy() for grid in grids], settings)
-    found = search_dag(total, random_state=rng, **options)
+    grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
+    found = search_graph(total, grids, settings, rng)
     if total.ndim > MAX_PROBABILITY_NODES:
         return found.adjacency, None
-    return found.adjacency, edge_probabilities(total, **options)
+    return found.adjacency, average_graphs(total, grids, settings)
 
 
 def told_apart(prior: CausalPrior) -> np.ndarray:

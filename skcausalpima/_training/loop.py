@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .._model.tensors import TrainingData
+from .._model.settings import GradientSettings, TrainingSettings
+from .._model.tensors import TensorData
 from ..modules import Batch, BoundWithErrors, MultimodalVAE
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
@@ -40,36 +39,30 @@ def _step(
 
 def pretrain(
     model: MultimodalVAE,
-    data: TrainingData,
-    *,
-    n_epochs: int,
-    kl_weight: float,
-    batch_size: int,
-    learning_rate: float,
-    max_grad_norm: float | None,
+    data: TensorData,
+    settings: TrainingSettings,
     update: BlockUpdate,
     generator: torch.Generator,
     report: Report,
 ) -> None:
-    """Train encoders and decoders before there are clusters (Section 3.3).
-
-    ``kl_weight=0`` fits the reconstruction term alone, 1 the unit-Gaussian VAE.
-    """
+    """Train encoders and decoders before there are clusters (Section 3.3)."""
+    steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
+    kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
     parameters = _trainable(model.encoders, model.decoders)
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    optimizer = torch.optim.Adam(parameters, lr=steps.learning_rate, fused=True)
     guard = ExpertGuard(model, update.names, "pre-training")
     for epoch in range(n_epochs):
         guard.keep()
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
         with guard.watched(epoch, data.weights):
-            for batch in data.shuffled(batch_size, generator):
+            for batch in data.shuffled(steps.batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
                 loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
-                _step(loss, optimizer, parameters, max_grad_norm)
+                _step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
         report(epoch, {"objective": total / data.n_samples})
         if guard.restored(epoch):
@@ -83,26 +76,32 @@ def pretrain(
 class Progress:
     """What training carries from epoch to epoch, besides the model and its generator.
 
-    ``diverged`` is true where its last epoch left numbers that are not finite, and the stopper
-    has an earlier state.
+    ``report`` is called after every epoch. ``diverged`` is true where the last one left numbers
+    that are not finite, and the stopper has an earlier state.
     """
 
     def __init__(
         self,
         model: MultimodalVAE,
-        learning_rate: float,
-        graph_learning_rate: float,
+        settings: GradientSettings,
         stopper: Stopper,
+        report: Report,
         phase: str = "training",
     ) -> None:
         self.networks = _trainable(model.encoders, model.decoders)
         self.graph = _trainable(model.prior)
         groups = [{"params": self.networks}]
         if self.graph:
-            groups.append({"params": self.graph, "lr": graph_learning_rate})
-        self.optimizer = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-        self.stopper, self.phase, self.diverged = stopper, phase, False
+            groups.append({"params": self.graph, "lr": settings.graph_learning_rate})
+        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+        self.stopper, self.report = stopper, report
+        self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
+
+    def note(self, terms: dict[str, float]) -> None:
+        """Take note of an epoch's terms of the bound."""
+        self.report(len(self.history), terms)
+        self.history.append(terms)
 
     def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""
@@ -115,20 +114,12 @@ class Progress:
 
 def train(
     model: MultimodalVAE,
-    data: TrainingData,
-    held_out: TrainingData | None,
+    data: TensorData,
+    held_out: TensorData | None,
     progress: Progress,
-    *,
+    settings: TrainingSettings,
     update: BlockUpdate,
-    temperatures: np.ndarray,
-    batch_size: int,
-    max_grad_norm: float | None,
-    n_mixture_updates: int,
-    n_graph_steps: int,
-    score_noise: float,
-    edge_penalty: float,
     generator: torch.Generator,
-    report: Report,
 ) -> None:
     """Alternate epochs of gradient steps and block-coordinate updates (Algorithm 2).
 
@@ -138,8 +129,9 @@ def train(
     """
     networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
     guard = ExpertGuard(model, update.names, progress.phase)
-    noise_scale = score_noise if graph else 0.0  # noise must not turn the edges of a settled graph
-    for temperature in temperatures.tolist():
+    steps, edges = settings.gradient, settings.graph
+    noise_scale = edges.score_noise if graph else 0.0  # it must not turn those of a settled graph
+    for temperature in edges.temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break
         epoch = len(progress.history)
@@ -149,25 +141,24 @@ def train(
         model.train()
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         with guard.watched(epoch, data.weights), model.prior.frozen_mixture():
-            for batch in data.shuffled(batch_size, generator):
+            for batch in data.shuffled(steps.batch_size, generator):
                 bound = _noisy_bound(model, data, batch, noise_scale, generator)
-                loss = _penalty(model, edge_penalty) - data.mean(bound.values, batch)
-                _step(loss, optimizer, networks + graph, max_grad_norm)
+                loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
+                _step(loss, optimizer, networks + graph, steps.max_grad_norm)
                 errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         errors = None if guard.restored(epoch) else errors
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
-            for _ in range(n_mixture_updates):
+            for _ in range(settings.mixture.n_updates):
                 result = update(model, data, generator, errors)
-            for _ in range(n_graph_steps if graph else 0):
-                loss = -_graph_objective(model, result.counts, edge_penalty)
-                _step(loss, optimizer, graph, max_grad_norm)
+            for _ in range(edges.n_steps if graph else 0):
+                loss = -_graph_objective(model, result.counts, edges.edge_penalty)
+                _step(loss, optimizer, graph, steps.max_grad_norm)
             terms = result.terms | {"temperature": model.prior.temperature}
             if held_out is not None:
                 held_out_terms = data_pass(model, held_out, generator, update.names).terms
                 terms["held_out_bound"] = held_out_terms["lower_bound"]
                 terms["objective"] = held_out_terms["objective"]
-        report(epoch, terms)
-        progress.history.append(terms)
+        progress.note(terms)
         progress.stopper.stop(terms["objective"], model if held_out is not None else None)
         if errors is None:
             break
@@ -188,7 +179,7 @@ def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
 
 def _noisy_bound(
     model: MultimodalVAE,
-    data: TrainingData,
+    data: TensorData,
     batch: Batch,
     score_noise: float,
     generator: torch.Generator,
@@ -201,7 +192,7 @@ def _noisy_bound(
     return model.elbo(batch, noise, jitter)
 
 
-def new_progress(params: Any, model: MultimodalVAE) -> Progress:
+def new_progress(settings: TrainingSettings, model: MultimodalVAE, report: Report) -> Progress:
     """Return the optimizer and early stopping as they begin."""
-    stopper = Stopper(params.tol, params.n_iter_no_change)
-    return Progress(model, params.learning_rate, params.graph_learning_rate, stopper)
+    stopper = Stopper(settings.stopping.tol, settings.stopping.n_iter_no_change)
+    return Progress(model, settings.gradient, stopper, report)

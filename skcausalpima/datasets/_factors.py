@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
+from .._grid import NodeGrid
 from .._scalar_checks import check_count
 
 
@@ -34,6 +35,6 @@ def draw_factors(
         values.append(random_state.normal(np.asarray(centres[name])[outcome], scales[name]))
     factors = np.column_stack(list(outcomes.values()))
     bunch = Bunch(factors=factors, factor_names=list(dag), factor_values=np.column_stack(values))
-    sizes = [size for _, size in dag.nodes(data="size")]
-    bunch.update(target=np.ravel_multi_index(factors.T, sizes), dag=dag, cpts=cpts)
+    sizes = tuple(size for _, size in dag.nodes(data="size"))
+    bunch.update(target=NodeGrid(sizes).cells(factors), dag=dag, cpts=cpts)
     return bunch, random_state

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
         True where a sample has the modality; None where nothing is missing.
     allowed : Tensor of shape (n_components, n_samples), default=None
         True where a sample may belong to a cell; None where nothing is known.
-    regimes : Tensor of shape (1, n_samples), default=None
+    regime_index : Tensor of shape (1, n_samples), default=None
         Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
     weights : Tensor of shape (1, n_samples), default=None
         For how many samples each one counts; None for one.
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     arrays: tuple[Tensor, ...]
     observed: Tensor | None
     allowed: Tensor | None = None
-    regimes: Tensor | None = None
+    regime_index: Tensor | None = None
     weights: Tensor | None = None
 
     def weighted(self, values: Tensor) -> Tensor:

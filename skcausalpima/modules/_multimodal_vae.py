@@ -111,7 +111,7 @@ class MultimodalVAE(ObservationModel):
         posterior: DiagonalGaussian | None,
         z: Tensor | None = None,
         allowed: Tensor | None = None,
-        regimes: Tensor | None = None,
+        regime_index: Tensor | None = None,
         evidence: Tensor | float = 0.0,
     ) -> Tensor:
         """Return the log-responsibilities of the cells (Eq. 16).
@@ -124,7 +124,7 @@ class MultimodalVAE(ObservationModel):
             Where to evaluate the densities; None takes the expectation over the posterior.
         allowed : Tensor of shape (n_components, n_samples), default=None
             Cells that a sample may belong to; the others get -inf. None allows all.
-        regimes : Tensor of shape (1, n_samples), default=None
+        regime_index : Tensor of shape (1, n_samples), default=None
             Which nodes were set from outside; None for none.
         evidence : Tensor of shape (n_components, n_samples), default=0.0
             What decoders with their own likelihoods say.
@@ -137,14 +137,14 @@ class MultimodalVAE(ObservationModel):
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
         log_density = self.log_density(posterior, allowed) + evidence
-        return _log_responsibilities(self.log_weights(regimes), log_density)
+        return _log_responsibilities(self.log_weights(regime_index), log_density)
 
-    def log_weights(self, regimes: Tensor | None, noise: Tensor | None = None) -> Tensor:
+    def log_weights(self, regime_index: Tensor | None, noise: Tensor | None = None) -> Tensor:
         """Return the logarithms of the cells' probabilities A.
 
         Parameters
         ----------
-        regimes : Tensor of shape (1, n_samples) or None
+        regime_index : Tensor of shape (1, n_samples) or None
             Which nodes were set from outside; None for none.
         noise : Tensor of shape (n_nodes,), default=None
             Added to the node scores.
@@ -154,9 +154,9 @@ class MultimodalVAE(ObservationModel):
         Tensor of shape (n_components,), or (n_components, n_samples) where nodes were set
             In nats.
         """
-        if regimes is None:
+        if regime_index is None:
             return self.prior.log_weights(noise)
-        return weights_of_regimes(self.prior.regime_log_weights(noise), regimes)
+        return weights_of_regimes(self.prior.regime_log_weights(noise), regime_index)
 
     def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
         """Return the expected log-densities of the cells (Eq. 34, 35).
@@ -202,7 +202,7 @@ class MultimodalVAE(ObservationModel):
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.observed)
-        log_weights = self.log_weights(batch.regimes, score_noise)
+        log_weights = self.log_weights(batch.regime_index, score_noise)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:

@@ -348,14 +348,14 @@ def node_counts(
     return grids
 
 
-def weights_of_regimes(table: Tensor, regimes: Tensor | None) -> Tensor:
+def weights_of_regimes(table: Tensor, regime_index: Tensor | None) -> Tensor:
     """Return the log-weights that samples see, from those of all regimes.
 
     Parameters
     ----------
     table : Tensor of shape (n_regimes, n_components)
         From :meth:`CausalPrior.regime_log_weights`.
-    regimes : Tensor of shape (1, n_samples) or None
+    regime_index : Tensor of shape (1, n_samples) or None
         Number of each sample's regime; None where there is only one.
 
     Returns
@@ -371,4 +371,4 @@ def weights_of_regimes(table: Tensor, regimes: Tensor | None) -> Tensor:
     tensor([[2., 0., 2.],
             [3., 1., 3.]])
     """
-    return table[0] if regimes is None else table[regimes[0]].T
+    return table[0] if regime_index is None else table[regime_index[0]].T

@@ -8,6 +8,7 @@ import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
+from small_models import small_settings, small_spec
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering import arrangement as _arrangement
@@ -17,10 +18,11 @@ from skcausalpima._clustering.matching import align_nodes, known_counts, tolerat
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.metrics import matched_accuracy
+from skcausalpima.modules import Batch
 
 GROUP = np.repeat(np.arange(4), 15)
 FACTORS = np.stack([GROUP // 2, GROUP % 2], axis=1)  # of the fixture ``pair``: images, curves
@@ -262,25 +264,12 @@ def make_data(pair):
     arrays = [array.reshape(60, -1) for array in pair]
     arrays = [(array - array.mean(axis=0)) / array.std() for array in arrays]
     allowed = torch.as_tensor(allowed_cells(known, (2, 2)))
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), None, torch.float64, allowed)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), None, allowed), torch.float64)
 
 
 def make_model(sampled=False):
-    model = build_model(
-        node_sizes=(2, 2),
-        latent_dim=2,
-        shapes=[(3, 2), (4,)],
-        encoders=[None, None],
-        decoders=[None, None],
-        hidden_layer_sizes=(8,),
-        linear=True,
-        full_covariances=True,
-        modality_weights=[1.0, 2.0],
-        prior_expert=True,
-        sampled_responsibilities=sampled,
-        dtype=np.dtype(float),
-        generator=seed(1),
-    )
+    options = {"modality_weights": (1.0, 2.0), "sampled_responsibilities": sampled}
+    model = build_model(small_spec(((3, 2), (4,)), **options), seed(1))
     with torch.no_grad():
         model.prior.means.normal_(generator=seed(2))
         model.prior.table_logits.normal_(generator=seed(3))
@@ -315,7 +304,9 @@ def test_a_pass_names_the_terms_of_that_bound(pair, sampled):
 
 def test_block_update_is_coordinate_ascent(pair):
     model, data = make_model(), make_data(pair)
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data))
+    update = BlockUpdate(
+        names=NAMES, mixture=small_settings().mixture, variance_floors=variance_floors(data)
+    )
     bounds = [update(model, data, seed(7)).terms["objective"] for _ in range(15)]
     assert (np.diff(bounds) > -1e-10).all()
 

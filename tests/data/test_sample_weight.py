@@ -1,5 +1,6 @@
 """Sample weights: repetition, removal, order, statistics by hand, and target populations."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,13 +12,14 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_models import small_settings
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start_rows, training_rows
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop as _training
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
@@ -26,7 +28,7 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.functional import rsample
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.metrics import node_recovery
-from skcausalpima.modules import ExpertDecoder, line
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 POINTS = np.linspace(0.0, 1.0, 4)
 GROUP = np.repeat(np.arange(4), 15)
@@ -180,7 +182,7 @@ def test_data_without_equal_rows_are_left_alone(quick, pair):
         assert training_rows(modalities_of(x), weights) is None
     model = quick()
     modalities = read_modalities(model, pair, reset=True)
-    assert set_up(flat_parameters(model), modalities, None, None)[1] is modalities  # no copy
+    assert set_up(flat_parameters(model), modalities)[1].modalities is modalities  # no copy
 
 
 def test_what_makes_rows_equal():
@@ -206,12 +208,14 @@ def test_equal_rows_of_which_other_things_are_known_stay_apart(quick):
     for known_nodes, interventions in ((known, None), (same, was_set)):
         model = quick()
         modalities = read_modalities(model, X, reset=True)
-        setup, training = set_up(flat_parameters(model), modalities, known_nodes, interventions)
-        back = setup.rows.places  # where each row of X is trained on
-        assert_array_equal(training.arrays[0][back], X)
-        assert_array_equal(setup.known_nodes[back], known_nodes)
+        parameters = flat_parameters(model)
+        samples = set_up(parameters, modalities, known_nodes, interventions)[1]
+        back = samples.rows.places  # where each row of X is trained on
+        knowledge = samples.knowledge
+        assert_array_equal(samples.modalities.arrays[0][back], X)
+        assert_array_equal(knowledge.known_nodes[back], known_nodes)
         if interventions is not None:
-            assert_array_equal(setup.interventions.is_set[back, 1], was_set >= 0)
+            assert_array_equal(knowledge.interventions.is_set[back, 1], was_set >= 0)
 
 
 def test_sums_of_weights_do_not_depend_on_the_order():
@@ -253,15 +257,19 @@ def test_a_resample_has_rows_in_proportion_to_their_weights():
     assert_array_equal(resampled_rows(np.full(7, 0.2)), np.arange(7))
 
 
+def weighted(data, weights):
+    return replace(data, samples=data.samples._replace(weights=weights))
+
+
 def model_and_data(quick, pair, missing=False, **parameters):
     """A fitted model, its data with weights, and the same with weights as repetition."""
     X = some_missing(pair) if missing else pair
     est = quick(**parameters).fit(X)
-    model = est._model()
-    data = est._training_data(read_modalities(est, X, reset=False), model)
+    model = est._fitted_model().model
+    data = est._fitted_model().scaled(read_modalities(est, X, reset=False))
     numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
     repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
-    return est, model, data._replace(weights=(0.25 * numbers)[None].to(data.dtype)), repeated
+    return est, model, weighted(data, (0.25 * numbers)[None].to(data.dtype)), repeated
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -280,6 +288,17 @@ def test_statistics_of_a_pass_are_those_of_repetition(quick, pair, missing):
     assert_allclose(variance_floors(data), variance_floors(repeated), rtol=1e-6)
 
 
+def block_update(est, floors):
+    mixture = small_settings(reg_covar=1e-6, shrinkage=3.0).mixture
+    names = tuple(est.modality_names_in_)
+    return BlockUpdate(names=names, mixture=mixture, variance_floors=floors)
+
+
+def one_epoch(**rates):
+    """Settings of one step on all samples."""
+    return small_settings(batch_size=60, temperatures=np.ones(1), pretraining_epochs=1, **rates)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
     est, model, data, _ = model_and_data(quick, pair, missing)
@@ -296,7 +315,7 @@ def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
 def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     """From a pass of their own, and from the steps of an epoch that moves next to nothing."""
     est, model, data, _ = model_and_data(quick, pair, missing=True)
-    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, variance_floors(data))
+    update = block_update(est, variance_floors(data))
     weights = data.weights[0]
 
     def expected(order, noise):
@@ -316,11 +335,10 @@ def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     generator = torch.Generator().manual_seed(2)
     order = torch.randperm(60, generator=generator)
     by_hand = expected(order, data.normal(60, 2, generator))
-    steps = {"batch_size": 60, "max_grad_norm": None, "n_mixture_updates": 1, "n_graph_steps": 0}
-    steps |= {"score_noise": 0.0, "edge_penalty": 0.0, "update": update}
-    progress = Progress(model, 1e-12, 1e-12, Stopper(0.0, 2))
-    train(model, data, None, progress, temperatures=np.ones(1), report=lambda *_: None,
-          generator=torch.Generator().manual_seed(2), **steps)  # fmt: skip
+    settings = one_epoch(learning_rate=1e-12, graph_learning_rate=1e-12)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    generator = torch.Generator().manual_seed(2)
+    train(model, data, None, progress, settings, update, generator)
     assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
 
 
@@ -329,9 +347,8 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     est, model, data, _ = model_and_data(quick, pair)
     losses = []
     monkeypatch.setattr(_training, "_step", lambda loss, *_: losses.append(loss.item()))
-    update = BlockUpdate(tuple(est.modality_names_in_), "full", 1e-6, 3.0, None)
-    steps = {"batch_size": 60, "max_grad_norm": None, "update": update, "report": lambda *_: None}
-    expected = []
+    update = block_update(est, None)
+    settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
     for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
         generator = torch.Generator().manual_seed(2)
         order = torch.randperm(60, generator=generator)
@@ -340,11 +357,9 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
             values = bound(data.rows(order), noise)
         expected.append(-np.average(values, weights=data.weights[0, order]))
     generator = torch.Generator().manual_seed(2)
-    options = {"n_epochs": 1, "kl_weight": 1.0, "learning_rate": 1e-3, "generator": generator}
-    pretrain(model, data, **options, **steps)
-    steps |= {"n_mixture_updates": 1, "n_graph_steps": 0, "score_noise": 0.0, "edge_penalty": 0.0}
-    options = {"temperatures": np.ones(1), "generator": torch.Generator().manual_seed(2)}
-    train(model, data, None, Progress(model, 1e-3, 1e-3, Stopper(0.0, 2)), **options, **steps)
+    pretrain(model, data, settings, update, generator, lambda *_: None)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    train(model, data, None, progress, settings, update, torch.Generator().manual_seed(2))
     assert_allclose(losses, expected, rtol=1e-5)
 
 
@@ -352,15 +367,15 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     rng = np.random.default_rng(0)
     values = torch.as_tensor(rng.normal(size=60))
     weights = torch.as_tensor(rng.uniform(size=(1, 60)))
-    data = TrainingData((values[:, None],), None, torch.float64, weights=weights)
+    data = TensorData(Batch((values[:, None],), None, weights=weights), torch.float64)
     batches = list(data.shuffled(15, torch.Generator().manual_seed(0)))
     means = [data.mean(batch.arrays[0][:, 0], batch).item() for batch in batches]
     assert np.mean(means) == pytest.approx(np.average(values, weights=weights[0]))
-    plain = data._replace(weights=None)
+    plain = data.unweighted()
     batch = plain.rows(slice(0, 15))
     assert plain.mean(values[:15], batch) == values[:15].mean()
     # A row that hardly counts does not count in full in a batch of its likes.
-    light = data._replace(weights=torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
+    light = weighted(data, torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
     assert abs(light.mean(values[:15], light.rows(slice(0, 15)))) < 1e-8
 
 
@@ -436,7 +451,7 @@ def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
         model = quick((4,))
         modalities = read_modalities(model, pair, reset=True)
         setups.append(set_up(flat_parameters(model), modalities, None, None, weights)[0])
-    assert [setup.shrinkage for setup in setups] == [7.5, 30.0]
+    assert [setup.training.mixture.shrinkage for setup in setups] == [7.5, 30.0]
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,10 @@ def test_missing_data_known_nodes_and_interventions(quick, pair, options):
 
 def test_float64_is_computed_in_float64(quick, pair):
     model = quick(decoders=["cluster_mlp", MeanAndVariance]).fit(pair)
-    assert model._model().decoders[0].log_variances.dtype == torch.float64
+    assert model._fitted_model().model.decoders[0].log_variances.dtype == torch.float64
     single = [array.astype(np.float32) for array in pair]
     model = quick(decoders=["cluster_mlp", MeanAndVariance]).fit(single)
-    assert model._model().decoders[0].log_variances.dtype == torch.float32
+    assert model._fitted_model().model.decoders[0].log_variances.dtype == torch.float32
     assert model.sample(3)[0][0].dtype == np.float32
 
 
@@ -129,7 +129,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
     nodes = model.predict_nodes(pair)
     rows = nodes[:, 0] == 1
     new, _ = model.counterfactual([array[rows] for array in pair], {"N1": 1})
-    inner = model._model()
+    inner = model._fitted_model().model
     z = torch.as_tensor(model.transform([array[rows] for array in pair]))
     cells = torch.as_tensor(np.ravel_multi_index(nodes[rows].T, (2, 2)))
     arrays = [array.detach().numpy() for array in inner.decode(z, cells)]
@@ -142,10 +142,10 @@ def linear(quick, pair):
     """Affine networks per cluster: given the component, all is Gaussian."""
     options = {"hidden_layer_sizes": (), "decoders": "cluster_mlp", "modality_weights": "elements"}
     model = quick(max_iter=200, tol=0.0, **options).fit(pair)
-    inner = model._model()
+    inner = model._fitted_model().model
     points = torch.as_tensor(np.concatenate([np.zeros((1, 2)), np.eye(2)]))
     means, covariances = [], []
-    for c, cell in enumerate(model._cells()):
+    for c, cell in enumerate(model._fitted_model().cells):
         arrays = [part.detach().numpy() for part in inner.decode(points, torch.full((3,), cell))]
         arrays = model._scaler.inverse_transform(arrays)
         flat = np.hstack([array.reshape(3, -1) for array in arrays])
@@ -226,7 +226,7 @@ def test_predicted_deviations_are_those_of_the_generator():
     table, truth = noisy_groups(1000, 0)
     options = {"max_iter": 25, "random_state": 0}
     model = CausalPIMA((2,), decoder_variance="predicted", **options).fit(table)
-    inner = model._model()
+    inner = model._fitted_model().model
     z = torch.as_tensor(model.transform(table)).to(inner.prior.means)
     with torch.no_grad():
         components = torch.zeros(len(z), dtype=torch.int64)
@@ -244,7 +244,7 @@ def test_predicted_deviations_are_those_of_the_generator():
 
 def test_decoders_are_of_the_kinds_that_were_asked_for(quick, pair):
     options = {"decoders": ["cluster_mlp", MeanAndVariance]}
-    decoders = quick(**options).fit(pair)._model().decoders
+    decoders = quick(**options).fit(pair)._fitted_model().model.decoders
     assert isinstance(decoders[0], ClusterDecoder)
     assert isinstance(decoders[1], VarianceDecoder)
     assert isinstance(decoders[1].network, MeanAndVariance)

@@ -81,7 +81,7 @@ def test_the_table_is_a_mapping_of_columns(fitted):
 
 def brute_force(est, X, draws):
     """The joint log-probability of each component and each sample, term by term."""
-    model, scaler = est._model(), est._scaler
+    model, scaler = est._fitted_model().model, est._scaler
     scaled = [(a - c) / f for a, c, f in zip(X, scaler.centre, scaler.factor, strict=True)]
     with torch.no_grad():
         outputs = [
@@ -121,7 +121,7 @@ def test_gamma_and_score_carry_the_experts_likelihood(fitted, lines):
     expected = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
     assert_allclose(fitted.predict_proba(near), expected, atol=1e-8)
     assert_array_equal(fitted.predict(near), expected.argmax(axis=1))
-    model, scale = fitted._model(), fitted._scaler.factor[0]
+    model, scale = fitted._fitted_model().model, fitted._scaler.factor[0]
     noise = scale * np.exp(model.log_variances[0].item() / 2)
     reconstruction = 0.0
     for draw in draws:
@@ -139,7 +139,7 @@ def test_lower_bound_and_labels_agree_with_later_calls(fitted, lines):
 
 def test_a_sample_without_the_modality_has_no_such_term(fitted, lines):
     alone = fitted.predict_proba([lines[0], None])
-    model = fitted._model()
+    model = fitted._fitted_model().model
     missing = [lines[0], np.full_like(lines[1], np.nan)]
     assert_allclose(fitted.predict_proba(missing), alone)
     z = fitted.transform([lines[0], None])
@@ -218,7 +218,7 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
     assert_array_equal(table["intercept_se"], 0.0)
     for outcome in range(3):
         assert len(np.unique(table["slope"][table["N2"] == outcome])) == 1
-    variances = est._model().decoders[1].log_variances
+    variances = est._fitted_model().model.decoders[1].log_variances
     assert len(variances.unique()) == 1
 
 

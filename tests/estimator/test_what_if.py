@@ -157,7 +157,7 @@ def test_samples_keep_their_place_in_the_component(linked, pair, monkeypatch):
         decoded.append(points)
         return [np.zeros((60, 6)), np.zeros((60, 4))]
 
-    monkeypatch.setattr("skcausalpima._causal_pima.decoded", spy)
+    monkeypatch.setattr("skcausalpima._inference.fitted_model.decoded", spy)
     _, nodes = linked.counterfactual(pair, {"N1": 1, "N2": 0})
     assert_array_equal(nodes, np.tile([1, 0], (60, 1)))
 

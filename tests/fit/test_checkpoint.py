@@ -6,18 +6,20 @@ import pytest
 import torch
 
 from skcausalpima._fit.checkpoint import data_fingerprint
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.modules import Batch
 
 ARRAYS = (torch.arange(6.0).reshape(3, 2), torch.ones(3, 4))
 OBSERVED = torch.tensor([[True, True, True], [True, False, True]])
 ALLOWED = torch.ones(2, 3, dtype=torch.bool)
 REGIMES = torch.tensor([[0, 1, 0]])
 WEIGHTS = torch.tensor([[1.0, 2.0, 1.0]])
-DATA = TrainingData(ARRAYS, OBSERVED, torch.float32, ALLOWED, REGIMES, WEIGHTS)
+SAMPLES = Batch(ARRAYS, OBSERVED, ALLOWED, REGIMES, WEIGHTS)
+DATA = TensorData(SAMPLES, torch.float32)
 
 
 def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
-    elsewhere = SimpleNamespace(**DATA._asdict())
+    elsewhere = SimpleNamespace(**SAMPLES._asdict())
     assert data_fingerprint(elsewhere, 0.2) == data_fingerprint(DATA, 0.2)
 
 
@@ -28,12 +30,12 @@ def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
         ("arrays", ARRAYS[::-1]),
         ("observed", None),
         ("allowed", ~ALLOWED),
-        ("regimes", 1 - REGIMES),
+        ("regime_index", 1 - REGIMES),
         ("weights", None),
     ],
 )
 def test_every_array_counts(field, value):
-    changed = DATA._replace(**{field: value})
+    changed = TensorData(SAMPLES._replace(**{field: value}), torch.float32)
     assert data_fingerprint(changed, 0.2) != data_fingerprint(DATA, 0.2)
 
 

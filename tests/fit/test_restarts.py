@@ -16,11 +16,10 @@ from torch import nn
 
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization
-from skcausalpima._fit.restarts import SentOnce
 from skcausalpima._model.state import seeded_modules
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima.exceptions import ExpertWarning
-from skcausalpima.modules import ExpertDecoder, line
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
 
@@ -132,17 +131,18 @@ def test_warnings_of_workers_reach_the_user(quick, pair):
 
 def describe(sent, folder):
     """Return what a worker sees, and overwrite it."""
-    first, second = sent.data.arrays
-    seen = first.numpy().copy(), second.numpy().copy(), sent.data.observed.numpy()
+    data = sent.to_tensors()
+    first, second = data.arrays
+    seen = first.numpy().copy(), second.numpy().copy(), data.observed.numpy()
     first.zero_()  # private to this process
-    return seen, str(sent.data.dtype), len(list(folder.rglob("*.pkl")))
+    return seen, str(data.dtype), len(list(folder.rglob("*.pkl")))
 
 
 def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
-    data = TrainingData(arrays, torch.ones(2, 3000, dtype=torch.bool), torch.float32)
+    data = TensorData(Batch(arrays, torch.ones(2, 3000, dtype=torch.bool)), torch.float32)
     parallel = joblib.Parallel(n_jobs=2, mmap_mode="c")  # as in fit
-    sent = SentOnce(data)
+    sent = data.to_arrays()
     for seen, dtype, n_files in parallel(joblib.delayed(describe)(sent, folder) for _ in "abc"):
         for array, tensor in zip(seen, (*data.arrays, data.observed), strict=True):
             assert_array_equal(array, tensor)

@@ -19,6 +19,7 @@ from skcausalpima._initialization.mixture import (
     place_empty,
     start_mixture,
 )
+from skcausalpima._model.settings import MixtureSettings
 from skcausalpima.functional import DiagonalGaussian
 
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -65,9 +66,7 @@ def test_iterations_are_scikit_learns(points, gamma, covariance_type, n_iter):
     fit = iterate_mixture(
         known(points),
         gamma,
-        covariance_type=covariance_type,
-        reg_covar=1e-6,
-        shrinkage=0.0,
+        MixtureSettings(covariance_type=covariance_type, reg_covar=1e-6, shrinkage=0.0),
         max_iter=n_iter + 1,
         tol=-np.inf,
     )
@@ -83,9 +82,9 @@ def test_the_bound_rises(points, gamma, covariance_type):
     posterior = DiagonalGaussian(
         torch.as_tensor(points), torch.as_tensor(np.random.default_rng(2).normal(size=(300, 2)) - 2)
     )
-    options = {"covariance_type": covariance_type, "reg_covar": 0.0, "shrinkage": 0.0}
+    settings = MixtureSettings(covariance_type=covariance_type, reg_covar=0.0, shrinkage=0.0)
     bounds = [
-        iterate_mixture(posterior, gamma, max_iter=k, tol=-np.inf, **options).bound
+        iterate_mixture(posterior, gamma, settings, max_iter=k, tol=-np.inf).bound
         for k in range(1, 25)
     ]
     assert (np.diff(bounds) > -1e-6).all()
@@ -98,11 +97,9 @@ def test_start_finds_the_clusters(points, covariance_type):
         known(points),
         [points],
         3,
+        MixtureSettings(covariance_type=covariance_type, reg_covar=1e-6, shrinkage=100.0),
         n_starts=2,
         rng=np.random.RandomState(0),
-        covariance_type=covariance_type,
-        reg_covar=1e-6,
-        shrinkage=100.0,
     )
     labels = fit.responsibilities.argmax(dim=0).numpy().reshape(3, 100)
     counts = np.stack([np.bincount(row, minlength=3) for row in labels])
@@ -121,11 +118,9 @@ def test_more_components_than_points():
         known(points),
         [points],
         5,
+        MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=0.0),
         n_starts=1,
         rng=np.random.RandomState(0),
-        covariance_type="full",
-        reg_covar=1e-6,
-        shrinkage=0.0,
     )
     assert torch.isfinite(fit.responsibilities).all()
     assert fit.means.shape == (5, 2)

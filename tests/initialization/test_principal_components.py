@@ -5,37 +5,25 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
+from small_models import small_spec
 
 from skcausalpima._initialization import principal_components as _linear_start
 from skcausalpima._initialization.principal_components import principal_scores, start_linear
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import encode_all
+from skcausalpima.modules import Batch
 
 
 def make_data(*arrays, observed=None):
     observed = None if observed is None else torch.as_tensor(observed)
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), observed, torch.float64)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
 
 
 def make_model(data, latent_dim, prior_expert=True):
-    n_modalities = len(data.arrays)
-    model = build_model(
-        node_sizes=(2,),
-        latent_dim=latent_dim,
-        shapes=[(array.shape[1],) for array in data.arrays],
-        encoders=[None] * n_modalities,
-        decoders=[None] * n_modalities,
-        hidden_layer_sizes=(8,),
-        linear=True,
-        full_covariances=True,
-        modality_weights=[1.0] * n_modalities,
-        prior_expert=prior_expert,
-        sampled_responsibilities=False,
-        dtype=np.dtype(float),
-        generator=torch.Generator().manual_seed(0),
-    )
-    return model
+    shapes = tuple((array.shape[1],) for array in data.arrays)
+    options = {"node_sizes": (2,), "latent_dim": latent_dim, "prior_expert": prior_expert}
+    return build_model(small_spec(shapes, **options), torch.Generator().manual_seed(0))
 
 
 def without_networks(model):

@@ -220,7 +220,7 @@ def in_tuple(*items):
         (setting("experts", [None, None]), "belong nowhere"),
         (setting("experts", [None, {"$": "law", "name": "line", "parameters": []}]), "parameters"),
         (setting("experts", [None, {"$": "law", "name": "os", "parameters": []}]), "law 'os'"),
-        (setting("names", in_tuple("a", "b")), "names of modalities contradict"),
+        (setting("modality_names", in_tuple("a", "b")), "names of modalities contradict"),
         (setting("node_names", in_tuple("a", "b")), "names of nodes contradict"),
         (setting("modality_weights", in_tuple(1.0)), "modality_weights"),
     ],

@@ -305,7 +305,10 @@ DRAWS, TABLE = "_checkpoint.draws", "expert_params_.modality1.columns"
         (within("_checkpoint", "data", None), "_checkpoint.data is not"),
         (settings_with_more, "_checkpoint.settings is not"),
         (without("_checkpoint", "order"), r"_checkpoint is not \['model', 'temperature'"),
-        (within("_architecture", "names", {"$": "tuple", "items": ["m", "m"]}), "names of modal"),
+        (
+            within("_architecture", "modality_names", {"$": "tuple", "items": ["m", "m"]}),
+            "names of modal",
+        ),
         (within("_input_form", "single"), "_input_form contradict"),
     ],
 )

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects"},
     {"modules", "graph"},
@@ -28,6 +28,11 @@ LAYERS = [
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # These work without torch.
 LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], "graph", "inspection"} - {"functional"}
+# Besides the constructors that do nothing but store their arguments.
+MANY_PARAMETERS = {
+    "_structure/search.py": {"search_dag"},
+    "modules/_experts/expert_decoder.py": {"__init__"},
+}
 FACES = [path for path in FILES if path.name == "__init__.py"]
 PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
 # The docstrings of the estimator and of the network are their reference, not their length.
@@ -82,6 +87,10 @@ def only_stores(node):
     """Whether a function does nothing but store its arguments, as scikit-learn's constructors."""
     names = [argument.arg for argument in (*node.args.args[1:], *node.args.kwonlyargs)]
     return [ast.unparse(line) for line in node.body] == [f"self.{n} = {n}" for n in names]
+
+
+def arguments_of(node):
+    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
 def relative_name(path):
@@ -164,3 +173,15 @@ def test_functions_are_shorter_than_forty_lines(path):
         if not isinstance(node, ast.ClassDef) and not only_stores(node)
     }
     assert {name: length for name, length in lengths.items() if length >= 40} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative_name)
+def test_functions_have_few_parameters(path):
+    """Constructors that only store theirs aside: parameters of estimators and their parts."""
+    numbers = {
+        node.name: len({argument.arg for argument in arguments_of(node)} - {"self", "cls"})
+        for node in definitions(path)
+        if not isinstance(node, ast.ClassDef) and not only_stores(node)
+    }
+    many = {name for name, number in numbers.items() if number > 7}
+    assert many <= MANY_PARAMETERS.get(relative_name(path), set())

@@ -1,7 +1,5 @@
 """What the user may say about graph and interventions, and what comes of contradictions."""
 
-from types import SimpleNamespace
-
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -9,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima._data.interventions import add_known, check_interventions
+from skcausalpima._structure.constraints import edge_constraints
 from skcausalpima._structure.settings import graph_settings
 
 NAMES = ["a", "b", "c"]
@@ -25,7 +24,11 @@ def settings(names=NAMES, **stated):
         "edge_penalty": 0,
         "edge_threshold": 0.5,
     }
-    return graph_settings(SimpleNamespace(**(defaults | stated)), names)
+    given = defaults | stated
+    known = {name: given.pop(name) for name in ("required_edges", "forbidden_edges", "tiers")}
+    constraints = edge_constraints(names, **known)
+    structure, score = given.pop("structure"), given.pop("structure_score")
+    return graph_settings(names, structure, constraints, tiers=known["tiers"], score=score, **given)
 
 
 def edges(matrix, names=NAMES):

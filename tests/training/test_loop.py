@@ -1,22 +1,25 @@
 """Passes, block-coordinate updates, stopping and steps of training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
 from scipy import stats
+from small_models import small_settings, small_spec
 from torch import nn
 
 from skcausalpima._data.known_nodes import allowed_cells
 from skcausalpima._inference.posterior import bounds, posterior_and_cells, score_draws
 from skcausalpima._inference.sampling import drawn_data
 from skcausalpima._model.build import build_model
-from skcausalpima._model.tensors import TrainingData
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate, data_pass, encode_all, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, pretrain, train
 from skcausalpima.functional import entropy, rsample
-from skcausalpima.modules import _prior
+from skcausalpima.modules import Batch, _prior
 
 NAMES = ("image", "curve")
 COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
@@ -39,37 +42,31 @@ def make_data(missing=False):
         observed[0, :20] = observed[1, 30:50] = False
         arrays = [array * seen[:, None] for array, seen in zip(arrays, observed, strict=True)]
         observed = torch.as_tensor(observed)
-    return TrainingData(tuple(map(torch.as_tensor, arrays)), observed, torch.float64)
+    return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
 
 
 def make_model(covariance_type="full", **options):
     """A model in the middle of nowhere: every parameter random."""
-    defaults = {
-        "node_sizes": (2, 2),
-        "latent_dim": 2,
-        "shapes": [(3, 2), (4,)],
-        "encoders": [None, None],
-        "decoders": [None, None],
-        "hidden_layer_sizes": (8,),
-        "linear": True,
-        "full_covariances": covariance_type in ("full", "tied"),
-        "modality_weights": [1.0, 2.0],
-        "prior_expert": True,
-        "sampled_responsibilities": False,
-        "dtype": np.dtype(float),
-        "generator": seed(1),
-    }
-    model = build_model(**(defaults | options))
+    full = covariance_type in ("full", "tied")
+    defaults = {"full_covariances": full, "modality_weights": (1.0, 2.0)}
+    model = build_model(small_spec(((3, 2), (4,)), **(defaults | options)), seed(1))
     with torch.no_grad():
         model.prior.means.normal_(generator=seed(2))
         model.prior.table_logits.normal_(generator=seed(3))
     return model
 
 
-def set_decoder_variances(model, data):
-    BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data)).decoder_variances(
-        model, data, seed()
+def block_update(floors, adjacency=None, **mixture):
+    return BlockUpdate(
+        names=NAMES,
+        mixture=small_settings(**mixture).mixture,
+        variance_floors=floors,
+        adjacency=adjacency,
     )
+
+
+def set_decoder_variances(model, data):
+    block_update(variance_floors(data)).decoder_variances(model, data, seed())
 
 
 def objective(model, data, number=7):
@@ -81,7 +78,7 @@ def objective(model, data, number=7):
 def test_block_update_is_coordinate_ascent(covariance_type, missing):
     """On the same draws the bound rises with every swap, or stands still."""
     model, data = make_model(covariance_type), make_data(missing)
-    update = BlockUpdate(NAMES, covariance_type, 0.0, 0.0, variance_floors(data))
+    update = block_update(variance_floors(data), covariance_type=covariance_type)
     bounds = [objective(model, data)]
     for _ in range(15):
         result = update(model, data, seed(7))
@@ -150,12 +147,8 @@ def test_pretraining_raises_the_bound(kl_weight):
     pretrain(
         model,
         data,
-        n_epochs=5,
-        kl_weight=kl_weight,
-        batch_size=30,
-        learning_rate=1e-2,
-        max_grad_norm=None,
-        update=BlockUpdate(NAMES, "full", 0.0, 0.0, None),
+        small_settings(kl_weight=kl_weight),
+        block_update(None),
         generator=seed(),
         report=lambda epoch, terms: seen.append((epoch, float(terms["objective"]))),
     )
@@ -166,22 +159,11 @@ def test_pretraining_raises_the_bound(kl_weight):
         assert torch.equal(tensor, prior[name])
 
 
-def run_training(model, data, held_out=None, **options):
-    defaults = {
-        "update": BlockUpdate(NAMES, "full", 1e-6, 10.0, variance_floors(data)),
-        "temperatures": np.ones(4),
-        "batch_size": 30,
-        "max_grad_norm": None,
-        "n_mixture_updates": 1,
-        "n_graph_steps": 0,
-        "score_noise": 0.0,
-        "edge_penalty": 0.0,
-        "generator": seed(),
-        "report": lambda epoch, terms: None,
-    }
-    rates = [options.pop(name, 1e-2) for name in ("learning_rate", "graph_learning_rate")]
-    progress = Progress(model, *rates, Stopper(0.0, n_iter_no_change=2))
-    train(model, data, held_out, progress, **(defaults | options))
+def run_training(model, data, held_out=None, report=lambda epoch, terms: None, **options):
+    settings = small_settings(**({"reg_covar": 1e-6, "shrinkage": 10.0} | options))
+    update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
+    progress = Progress(model, settings.gradient, Stopper(0.0, n_iter_no_change=2), report)
+    train(model, data, held_out, progress, settings, update, seed())
     progress.stopper.restore(model)
     return progress
 
@@ -215,7 +197,7 @@ def test_variance_floors_are_relative():
     floors = variance_floors(data)
     for m, array in enumerate(data.arrays):
         assert_allclose(floors[m], 1e-6 * array[data.observed[m]].square().mean())
-    zeros = TrainingData((torch.zeros(3, 2), torch.ones(3, 2)), None, torch.float64)
+    zeros = TensorData(Batch((torch.zeros(3, 2), torch.ones(3, 2)), None), torch.float64)
     assert_allclose(variance_floors(zeros), 1e-6)
 
 
@@ -225,7 +207,7 @@ def test_graph_steps_move_the_graph_alone():
     for n_graph_steps in (0, 20):
         model, data = make_model(), make_data()
         start = model.prior.table_logits.detach().clone()
-        run_training(model, data, n_graph_steps=n_graph_steps)
+        run_training(model, data, n_steps=n_graph_steps)
         distances.append((model.prior.table_logits.detach() - start).norm().item())
     assert distances[1] > 1.5 * distances[0]
 
@@ -234,7 +216,7 @@ def test_graph_steps_fit_the_counts():
     """Many of them bring A to the shares of the clusters under a complete graph."""
     model, data = make_model(), make_data()
     model.prior.scores.data = torch.tensor([0.0, 50.0], dtype=torch.float64)
-    options = {"temperatures": np.ones(1), "n_graph_steps": 500, "graph_learning_rate": 0.05}
+    options = {"temperatures": np.ones(1), "n_steps": 500, "graph_learning_rate": 0.05}
     run_training(model, data, learning_rate=1e-12, **options)
     counts = data_pass(model, data, seed(), NAMES).statistics.counts
     assert_allclose(model.prior.log_weights().exp().detach(), counts / counts.sum(), atol=0.05)
@@ -332,7 +314,7 @@ REGIMES = [(), (1,), (0, 1)]
 def intervene(data, model, known):
     """Say that some nodes were set; to what, if that is known."""
     numbers = torch.arange(data.n_samples) % 3
-    data = data._replace(regimes=numbers[None])
+    data = replace(data, samples=data.samples._replace(regime_index=numbers[None]))
     model.prior.start_interventions(REGIMES)
     if not known:
         counts = np.random.default_rng(1).uniform(1, 9, (3, 4))
@@ -342,7 +324,8 @@ def intervene(data, model, known):
     for number, nodes in enumerate(REGIMES):
         for node in nodes:
             outcomes[numbers == number, node] = np.arange(data.n_samples)[numbers == number] % 2
-    return data._replace(allowed=torch.as_tensor(allowed_cells(outcomes, (2, 2))))
+    allowed = torch.as_tensor(allowed_cells(outcomes, (2, 2)))
+    return replace(data, samples=data.samples._replace(allowed=allowed))
 
 
 def cells_by_hand(model, data):
@@ -356,7 +339,7 @@ def cells_by_hand(model, data):
         factors.append(weight * table + (1 - weight) * table.mean(dim=1 - node, keepdim=True))
     set_to = [logs.exp() for logs in prior.set_logs.split((2, 2))]
     logs = prior.expected_log_density(encode_all(model, data)).T.clone()
-    for sample, number in enumerate(data.regimes[0].tolist()):
+    for sample, number in enumerate(data.regime_index[0].tolist()):
         for cell, outcome in enumerate(np.ndindex(2, 2)):
             for node in range(2):
                 is_set = node in REGIMES[number]
@@ -382,7 +365,7 @@ def test_bound_responsibilities_and_counts_know_what_was_set(known, missing):
     rest = model.training_log_likelihood(errors, batch.observed) + entropy(posterior.log_var)
     assert_allclose(model.elbo(batch, noise).values.detach(), (rest + evidence).detach())
     result = data_pass(model, data, seed(), NAMES)
-    counts = torch.stack([gamma[data.regimes[0] == number].sum(dim=0) for number in range(3)])
+    counts = torch.stack([gamma[data.regime_index[0] == number].sum(dim=0) for number in range(3)])
     assert_allclose(result.counts, counts, rtol=1e-12)
     assert_allclose(result.counts.sum(dim=0), result.statistics.counts, rtol=1e-12)
     terms = result.terms
@@ -413,7 +396,7 @@ def test_block_update_with_a_given_graph_is_coordinate_ascent(monkeypatch, known
     adjacency = torch.tensor([[False, True], [False, False]])
     counts = data_pass(model, data, seed(7), NAMES).counts
     model.prior.fix_graph(adjacency, model.prior.family_tables(counts, adjacency))
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, variance_floors(data), adjacency)
+    update = block_update(variance_floors(data), adjacency)
     bounds = []
     for _ in range(15):
         bounds.append(objective(model, data))
@@ -477,7 +460,7 @@ def test_variances_per_cluster_are_optimal():
     z = rsample(posterior, z)
     own = model.own_likelihoods(batch, z)
     gamma = model.log_responsibilities(posterior, evidence=model.evidence(own)).exp()
-    update = BlockUpdate(NAMES, "full", 0.0, 0.0, torch.full((2,), 1e-9))
+    update = block_update(torch.full((2,), 1e-9))
     update(model, data, seed(7))
     errors = (batch.arrays[0][:, None] - model.decoders[0](z).flatten(2)).square().sum(dim=2).T
     seen, found = gamma * data.observed[0], model.decoders[0].log_variances

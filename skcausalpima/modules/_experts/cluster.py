@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
+from ..._grid import NodeGrid
 from ...functional import cluster_squared_errors, isotropic_log_likelihood, scattered_log_likelihood
 from .._batch import Likelihood
 from .base import ScaledLaw
@@ -49,7 +50,7 @@ def shared_entries(
     array([[0, 1, 0, 1],
            [2, 3, 4, 5]])
     """
-    states = np.unravel_index(np.arange(math.prod(node_sizes)), tuple(node_sizes))
+    states = NodeGrid(tuple(node_sizes)).outcomes()
     columns, used = [], 0
     for name in expert.free_names:
         nodes = expert.depends_on.get(name, node_names)
@@ -60,18 +61,18 @@ def shared_entries(
                 f"are {list(node_names)}."
             )
         chosen = sorted(list(node_names).index(node) for node in set(nodes))
-        sizes = [node_sizes[k] for k in chosen]
-        column = np.zeros(len(states[0]), dtype=int)
+        family = NodeGrid(tuple(node_sizes[k] for k in chosen))
+        column = np.zeros(len(states), dtype=int)
         if chosen:
-            column = np.ravel_multi_index([states[k] for k in chosen], sizes)
+            column = family.cells(states[:, chosen])
         columns.append(column + used)
-        used += math.prod(sizes)
+        used += family.n_cells
     for group in expert.space.ordered:
         if any((columns[k] - columns[k].min() != columns[group[0]] - columns[group[0]].min()).any()
                for k in group):  # fmt: skip
             names = [expert.free_names[k] for k in group]
             raise ValueError(f"depends_on must be the same for {names}, which rise together.")
-    return np.stack(columns, axis=1) if columns else np.zeros((len(states[0]), 0), dtype=int)
+    return np.stack(columns, axis=1) if columns else np.zeros((len(states), 0), dtype=int)
 
 
 def _blocks(index: np.ndarray) -> np.ndarray:

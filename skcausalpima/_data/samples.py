@@ -1,0 +1,139 @@
+"""The samples of one fit, and what is known of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .interventions import Interventions, add_known, check_interventions
+from .known_nodes import check_known_nodes
+from .sample_weight import TrainingRows, training_rows
+from .table_labels import check_node_columns
+from .validation import Modalities
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeKnowledge:
+    """What is known of the nodes in single samples.
+
+    Parameters
+    ----------
+    known_nodes : ndarray of shape (n_samples, n_nodes), default=None
+        Outcomes, -1 where unknown; None where nothing is known.
+    interventions : Interventions, default=None
+        Nodes that were set from outside; None where none was.
+    """
+
+    known_nodes: np.ndarray | None = None
+    interventions: Interventions | None = None
+
+    @property
+    def regimes(self) -> list[tuple[int, ...]]:
+        """The different sets of nodes that were set from outside."""
+        return [()] if self.interventions is None else self.interventions.regimes
+
+    @property
+    def regime_index(self) -> np.ndarray | None:
+        """Number of each sample's regime, of shape (n_samples,); None where no node was set."""
+        return None if self.interventions is None else self.interventions.numbers
+
+    @property
+    def unknown_settings(self) -> bool:
+        """Whether nodes were set to outcomes that are not known."""
+        return self.interventions is not None and self.interventions.outcomes is None
+
+    def take(self, rows: np.ndarray) -> NodeKnowledge:
+        """Return what is known of the samples with the given numbers, for the same regimes."""
+        known, interventions = self.known_nodes, self.interventions
+        return NodeKnowledge(
+            known_nodes=None if known is None or not (known[rows] >= 0).any() else known[rows],
+            interventions=None if interventions is None else interventions.take(rows),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSamples:
+    """What one fit is given, as it is trained on.
+
+    Parameters
+    ----------
+    modalities : Modalities
+        The data.
+    knowledge : NodeKnowledge
+        What is known of the nodes in each sample.
+    rows : TrainingRows, default=None
+        Which rows of X these are, and what they count for; None for all of them, as they are.
+    """
+
+    modalities: Modalities
+    knowledge: NodeKnowledge
+    rows: TrainingRows | None = None
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """For how many samples each row counts; None where all count for one."""
+        return None if self.rows is None else self.rows.weights
+
+    @property
+    def total(self) -> float:
+        """Number of samples that the rows count for."""
+        return self.modalities.n_samples if self.rows is None else self.rows.total
+
+    def take(self, rows: TrainingRows) -> FitSamples:
+        """Return some rows, as often as they are given; regimes without rows are left out."""
+        modalities, knowledge = self.modalities.take(rows.rows), self.knowledge.take(rows.rows)
+        for name, present in zip(modalities.names, modalities.observed, strict=True):
+            if not present.any():
+                raise ValueError(
+                    f"modality {name!r} is missing (NaN) in all samples of positive weight: leave "
+                    "it out of fit."
+                )
+        used = knowledge.interventions
+        knowledge = NodeKnowledge(
+            known_nodes=knowledge.known_nodes,
+            interventions=None if used is None else used.without_unused(),
+        )
+        return FitSamples(modalities=modalities, knowledge=knowledge, rows=rows)
+
+
+def read_samples(
+    modalities: Modalities,
+    known_nodes: Any,
+    interventions: Any,
+    sample_weight: Any,
+    node_sizes: Sequence[int],
+    node_names: Sequence[str],
+) -> FitSamples:
+    """Check what is known of single samples and return the rows that are trained on.
+
+    Parameters
+    ----------
+    modalities : Modalities
+        The data.
+    known_nodes, interventions, sample_weight
+        As ``fit`` was given them.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+    node_names : sequence of str
+        Their names.
+
+    Returns
+    -------
+    FitSamples
+        The data themselves where all rows are trained on as they are.
+    """
+    n_samples = modalities.n_samples
+    check_node_columns(known_nodes, node_names, "known_nodes")
+    known = check_known_nodes(known_nodes, n_samples, node_sizes)
+    was_set = check_interventions(interventions, n_samples, node_sizes, node_names)
+    known = add_known(known, was_set, node_names)
+    tables = [] if known is None else [known]
+    if was_set is not None:
+        tables.append(was_set.is_set)
+    knowledge = NodeKnowledge(known_nodes=known, interventions=was_set)
+    samples = FitSamples(modalities=modalities, knowledge=knowledge)
+    rows = training_rows(modalities, sample_weight, tables)
+    return samples if rows is None else samples.take(rows)

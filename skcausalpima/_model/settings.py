@@ -1,0 +1,151 @@
+"""How a model is trained: what the estimator's parameters resolve to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSettings:
+    """The steps of gradient descent.
+
+    Parameters
+    ----------
+    batch_size : int
+        Samples of one step.
+    learning_rate, graph_learning_rate : float
+        Of the networks, and of edges and tables.
+    max_grad_norm : float or None
+        Norm at which gradients are clipped.
+    """
+
+    batch_size: int
+    learning_rate: float
+    graph_learning_rate: float
+    max_grad_norm: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureSettings:
+    """The closed-form updates of the mixture, see :func:`~skcausalpima.functional.update_mixture`.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Form of the components' covariances.
+    reg_covar : float
+        Added to their diagonals.
+    shrinkage : float
+        How many samples the pooled covariance counts for in each component's own.
+    n_updates : int
+        Updates after every epoch.
+    """
+
+    covariance_type: str
+    reg_covar: float
+    shrinkage: float
+    n_updates: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphTrainingSettings:
+    """The edges while they are relaxed, and their tables.
+
+    Parameters
+    ----------
+    temperatures : ndarray of shape (n_epochs,)
+        Of the edges; one epoch of training each.
+    score_noise : float
+        Standard deviation of the noise on the scores of the nodes.
+    n_steps : int
+        Steps on the expected counts after every epoch.
+    edge_penalty : float
+        What an edge costs, in nats per sample.
+    """
+
+    temperatures: np.ndarray
+    score_noise: float
+    n_steps: int
+    edge_penalty: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppingSettings:
+    """When training ends.
+
+    Parameters
+    ----------
+    tol : float
+        Least rise of the bound; 0 to train through all epochs.
+    n_iter_no_change : int
+        Epochs without such a rise after which training ends.
+    validation_fraction : float
+        Share of the samples that is held out.
+    """
+
+    tol: float
+    n_iter_no_change: int
+    validation_fraction: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitializationSettings:
+    """Where training begins.
+
+    Parameters
+    ----------
+    init : {"arranged", "linear", "paper"}
+        How networks and clusters are initialized.
+    n_mixture_init : int
+        Runs of k-means in each space, where clusters are not arranged.
+    pretraining_epochs : int
+        Epochs of the networks alone, before there are clusters.
+    kl_weight : float
+        Weight of the divergence from the unit Gaussian in these.
+    """
+
+    init: str
+    n_mixture_init: int
+    pretraining_epochs: int
+    kl_weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    gradient : GradientSettings
+        Steps of gradient descent.
+    mixture : MixtureSettings
+        Closed-form updates.
+    graph : GraphTrainingSettings
+        Relaxed edges.
+    stopping : StoppingSettings
+        When training ends.
+    initialization : InitializationSettings
+        Where it begins.
+    decoder_variance : {"learned", "predicted"} or float
+        A number is fixed.
+    polishing_epochs : int
+        Epochs after the graph has been selected.
+    verbose : int
+        Whether every epoch is reported.
+    """
+
+    gradient: GradientSettings
+    mixture: MixtureSettings
+    graph: GraphTrainingSettings
+    stopping: StoppingSettings
+    initialization: InitializationSettings
+    decoder_variance: float | str
+    polishing_epochs: int
+    verbose: int
+
+    @property
+    def learns_variances(self) -> bool:
+        """Whether decoder variances are learned, not fixed."""
+        return isinstance(self.decoder_variance, str)

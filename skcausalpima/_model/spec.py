@@ -1,0 +1,91 @@
+"""What is built: everything that determines a model, its values aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..modules import ExpertDecoder
+
+#: An encoder or decoder, as the user may give it.
+Network = nn.Module | str | Callable | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """The specification of a model, from which :func:`~.build.build_model` builds it.
+
+    Parameters
+    ----------
+    node_sizes : tuple of int
+        Number of outcomes of each node.
+    node_names : tuple of str
+        Their names.
+    latent_dim : int
+        Dimension of the latent space.
+    modality_names : tuple of str
+        Names of the modalities.
+    shapes : tuple of (tuple of int)
+        Shape of one sample of each modality.
+    encoders, decoders : list of Module, str, callable or None
+        One entry per modality.
+    experts : list of ExpertDecoder or None
+        One entry per modality.
+    hidden_layer_sizes : tuple of int
+        Of dense networks.
+    linear : bool
+        Whether networks start linear.
+    full_covariances : bool
+        Whether components have covariance matrices, not variances only.
+    modality_weights : tuple of float or None
+        Factor of each modality's log-likelihood in training; None for balanced ones.
+    prior_expert : bool
+        Whether the unit Gaussian is one of the experts of the posterior.
+    sampled_responsibilities : bool
+        Whether responsibilities are taken at a draw of z, not in expectation.
+    dtype : {"float32", "float64"}
+        Of all numbers of the model.
+    predict_variances : tuple of bool
+        Which decoders predict variances of their own.
+    """
+
+    node_sizes: tuple[int, ...]
+    node_names: tuple[str, ...]
+    latent_dim: int
+    modality_names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    encoders: list[Network]
+    decoders: list[Network]
+    experts: list[ExpertDecoder | None]
+    hidden_layer_sizes: tuple[int, ...]
+    linear: bool
+    full_covariances: bool
+    modality_weights: tuple[float, ...] | None
+    prior_expert: bool
+    sampled_responsibilities: bool
+    dtype: str
+    predict_variances: tuple[bool, ...]
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> ModelSpec:
+        """Return the specification that :meth:`as_dict` was called on."""
+        return cls(**entries)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name, as pickles and model files hold them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """PyTorch's name of the dtype."""
+        return getattr(torch, self.dtype)
+
+    @property
+    def has_own_modules(self) -> bool:
+        """Whether some networks are the user's: the library's draw from no global generator."""
+        networks = (*self.encoders, *self.decoders)
+        return any(network is not None and not isinstance(network, str) for network in networks)
