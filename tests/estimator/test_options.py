@@ -198,7 +198,7 @@ def test_user_modules_are_copied_and_trained(quick, pair, form, init):
         for name, tensor in originals[key].state_dict().items():
             assert torch.equal(modules[key].state_dict()[name], tensor)
             assert modules[key].state_dict()[name].grad is None
-    trained, start = model._state["decoders.0.0.weight"], before[1][key][0].weight
+    trained, start = model._state["decoders.0.network.0.weight"], before[1][key][0].weight
     assert not np.allclose(trained, start.detach().numpy())
     assert_array_equal(clone(model).fit(pair).labels_, model.labels_)
 

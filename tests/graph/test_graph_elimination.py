@@ -106,5 +106,5 @@ def test_tables_on_the_way_are_limited_too(monkeypatch):
 def test_more_than_a_gibibyte_is_refused():
     """28 binary nodes at once have 2^28 cells of eight bytes."""
     factors = [Factor((node,), np.full(2, 0.5)) for node in range(28)]
-    with pytest.raises(ValueError, match=r"a table of 2.68e\+08 cells; at most 1.34e\+08 are"):
+    with pytest.raises(ValueError, match=r"a table of 2.68e\+8 cells; at most 1.34e\+8 are"):
         eliminate(factors, range(28))
