@@ -194,6 +194,6 @@ def check_cells(sizes: Iterable[int]) -> None:
     n_cells = math.prod(sizes)
     if n_cells > MAX_CELLS:
         raise ValueError(
-            f"This needs a table of {Decimal(n_cells):.3g} cells; at most {Decimal(MAX_CELLS):.3g} are "
-            "allowed. Ask for the marginal of fewer nodes."
+            f"This needs a table of {Decimal(n_cells):.3g} cells; at most "
+            f"{Decimal(MAX_CELLS):.3g} are allowed. Ask for the marginal of fewer nodes."
         )
