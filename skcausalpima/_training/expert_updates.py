@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -75,7 +76,13 @@ def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurvePr
     """State the gamma-weighted part of Eq. 26 as a fit of each cell's mean curve."""
     counts = torch.where(statistics.counts < MIN_COUNT, 0.0, statistics.counts)
     weights = counts / expert.log_variances.double().exp()
-    return CurveProblem(expert.trial_curves, statistics.means, weights, expert.index, expert.block)
+    return CurveProblem(
+        predict=expert.trial_curves,
+        targets=statistics.means,
+        weights=weights,
+        index=expert.index,
+        block=expert.block,
+    )
 
 
 def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
@@ -94,8 +101,10 @@ def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> Cur
         inside = deviations * torch.linalg.solve_triangular(factors, along, upper=False)
         return curves + (directions @ (inside - along))[:, :, 0]
 
-    return problem._replace(
-        predict=lambda free: whitened(problem.predict(free)), targets=whitened(problem.targets)
+    return replace(
+        problem,
+        predict=lambda free: whitened(problem.predict(free)),
+        targets=whitened(problem.targets),
     )
 
 
