@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from .._typing import Samples
 from .arrays import (
     as_modality,
     check_observed,
@@ -167,7 +169,7 @@ def write_modalities(
     return arrays[0] if estimator._input_form == "single" else list(arrays)
 
 
-def is_several(X: Any) -> bool:
+def is_several(X: Samples) -> TypeGuard[Sequence[ArrayLike] | Mapping[str, ArrayLike]]:
     """Say whether X holds modalities; if not, it is one array.
 
     A list is one array, as scikit-learn takes it, unless an element has two axes or is None.

@@ -74,3 +74,8 @@ class Likelihood(NamedTuple):
 
     log_likelihoods: Tensor
     squared_errors: Tensor | None
+
+    def of_observed(self, observed: Tensor) -> Likelihood:
+        """Return zeros for the samples, of shape (n_samples,), that lack the modality."""
+        errors = None if self.squared_errors is None else self.squared_errors * observed
+        return Likelihood(self.log_likelihoods * observed, errors)

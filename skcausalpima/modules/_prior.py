@@ -77,6 +77,10 @@ class CausalPrior(nn.Module):
     tensor([0.1667, 0.1667, 0.1667, 0.1667, 0.1667, 0.1667], grad_fn=<ExpBackward0>)
     """
 
+    means: Tensor
+    covariances: Tensor
+    set_logs: Tensor
+
     def __init__(self, node_sizes: Sequence[int], latent_dim: int, full: bool = True) -> None:
         super().__init__()
         self.node_sizes = tuple(node_sizes)

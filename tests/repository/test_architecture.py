@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid", "_typing"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects"},
     {"modules", "graph"},

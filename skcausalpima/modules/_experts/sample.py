@@ -39,6 +39,9 @@ class SampleExpert(ScaledLaw):
     torch.Size([5, 2])
     """
 
+    origin: Tensor
+    step: Tensor
+
     def __init__(
         self,
         expert: ExpertDecoder,

@@ -1,0 +1,18 @@
+"""Names for the types of what users hand in, before it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+#: A value of which nothing is known yet: whoever takes it checks it.
+Unchecked: TypeAlias = object
+
+#: Samples of one or several modalities: an array, a DataFrame, a sequence or a mapping of arrays.
+Samples: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
+
+#: What scikit-learn takes for a source of random numbers.
+Seed: TypeAlias = int | np.random.RandomState | None
