@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,12 @@ Unchecked: TypeAlias = object
 
 #: Samples of one or several modalities: an array, a DataFrame, a sequence or a mapping of arrays.
 Samples: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
+
+#: Values of several types by name: an estimator's parameters or attributes, a model's fields.
+Values: TypeAlias = dict[str, Any]
+
+#: Shapes of one sample of each modality.
+Shapes: TypeAlias = Sequence[int | Sequence[int]]
 
 #: What scikit-learn takes for a source of random numbers.
 Seed: TypeAlias = int | np.random.RandomState | None
