@@ -82,8 +82,8 @@ class ConvEncoder(nn.Module):
         Shape of one sample, see :func:`spatial_shape`.
     latent_dim : int
         Dimension of the latent space.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the mean has the linear path. It starts at zero.
 
@@ -100,7 +100,7 @@ class ConvEncoder(nn.Module):
         self,
         shape: Sequence[int],
         latent_dim: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
@@ -182,8 +182,8 @@ class ConvDecoder(Decoder):
         Shape of one sample, see :func:`spatial_shape`.
     latent_dim : int
         Dimension of the latent space.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the linear path exists. It starts at zero.
 
@@ -200,7 +200,7 @@ class ConvDecoder(Decoder):
         self,
         shape: Sequence[int],
         latent_dim: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()

@@ -34,8 +34,8 @@ class MLPDecoder(Decoder):
         Dimension of the latent space.
     hidden_layer_sizes : sequence of int
         Sizes of the encoder's hidden layers; the decoder has them in reverse.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the linear path exists. It starts at zero.
 
@@ -53,7 +53,7 @@ class MLPDecoder(Decoder):
         shape: Sequence[int],
         latent_dim: int,
         hidden_layer_sizes: Sequence[int],
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer
     return layer
 
 
-def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator | None) -> nn.Sequential:
     r"""Build linear layers with ReLU between them.
 
     Weights and biases are uniform on :math:`\pm 1 / \sqrt{\mathrm{fan\_in}}`, PyTorch's own
@@ -68,8 +68,8 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     ----------
     sizes : sequence of int
         Width of the input, of the hidden layers and of the output.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
 
     Returns
     -------
@@ -106,8 +106,8 @@ class MLPEncoder(nn.Module):
         Dimension of the latent space.
     hidden_layer_sizes : sequence of int
         Sizes of the hidden layers (Appendix B.1), narrowed by :func:`layer_sizes`.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the mean has the linear path. It starts at zero.
 
@@ -125,7 +125,7 @@ class MLPEncoder(nn.Module):
         shape: Sequence[int],
         latent_dim: int,
         hidden_layer_sizes: Sequence[int],
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
