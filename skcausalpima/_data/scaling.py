@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .validation import Modalities
 MAX_UNSCALED = 1e6
 
 SCALES = ("modality", "feature", None)
+
+#: One word for all modalities, or one for each, in order or by name.
+Scale: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +32,9 @@ BARE_LIST_ADVICE = (
     "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
     "samples: wrap the modalities in MultimodalData([...]) there."
 )
+
+#: Arrays in the form in which the estimator got its input in ``fit``.
+Decoded: TypeAlias = list[np.ndarray] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,7 @@ def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
     return modalities
 
 
-def write_modalities(
-    estimator: BaseEstimator, arrays: Sequence[np.ndarray]
-) -> list[np.ndarray] | np.ndarray:
+def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> Decoded:
     """Return modalities in the form in which the estimator got its input in ``fit``.
 
     Parameters
