@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
@@ -46,7 +47,8 @@ class Batch(NamedTuple):
         return values if self.weights is None else values * self.weights[0]
 
 
-class BoundWithErrors(NamedTuple):
+@dataclass(frozen=True)
+class BoundWithErrors:
     """The bound of some samples, and what it was computed from.
 
     Parameters
@@ -61,7 +63,8 @@ class BoundWithErrors(NamedTuple):
     squared_errors: Tensor
 
 
-class Likelihood(NamedTuple):
+@dataclass(frozen=True)
+class Likelihood:
     """What one modality says about the components, if its decoder has a likelihood of its own.
 
     Parameters

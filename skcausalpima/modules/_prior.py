@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,8 @@ from ..functional import (
 )
 
 
-class EdgeKnowledge(NamedTuple):
+@dataclass(frozen=True)
+class EdgeKnowledge:
     """What is known about the edges before training.
 
     Parameters
