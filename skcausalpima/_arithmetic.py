@@ -6,9 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
+
+#: A function or a class.
+Item = TypeVar("Item", bound=Callable)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def usual_arithmetic() -> np.errstate:
@@ -19,15 +24,15 @@ def usual_arithmetic() -> np.errstate:
     return np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
-def working_in(surroundings: Callable[[], AbstractContextManager]) -> Callable:
+def working_in(surroundings: Callable[[], AbstractContextManager]) -> Callable[[Item], Item]:
     """Return a decorator: a function, or the public methods of a class, work in a context.
 
     Methods that a class inherits are left as they are.
     """
 
-    def decorate(item: Any) -> Any:
+    def decorate(item: Item) -> Item:
         if not inspect.isclass(item):
-            return _enclosed(item, surroundings)
+            return cast(Item, _enclosed(item, surroundings))
         for name, member in list(vars(item).items()):
             if name.startswith("_"):
                 continue
@@ -40,9 +45,11 @@ def working_in(surroundings: Callable[[], AbstractContextManager]) -> Callable:
     return decorate
 
 
-def _enclosed(function: Callable, surroundings: Callable[[], AbstractContextManager]) -> Callable:
+def _enclosed(
+    function: Callable[P, R], surroundings: Callable[[], AbstractContextManager]
+) -> Callable[P, R]:
     @functools.wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Any:
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
         with surroundings():
             return function(*args, **kwargs)
 

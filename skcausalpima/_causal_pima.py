@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Self
+
+import networkx as nx
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -11,33 +17,43 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
 from ._data.arrays import as_points
 from ._data.sample_weight import check_weights, weighted_mean
-from ._data.validation import read_further, read_modalities, write_modalities
+from ._data.scaling import Scale
+from ._data.validation import Decoded, Modalities, read_further, read_modalities, write_modalities
 from ._fit.attributes import fitted_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
 from ._fit.resume import resume
+from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
 from ._initialization.start import start_sample
 from ._model.build import build_model
+from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.setup import set_up
-from ._model.spec import ModelSpec
+from ._model.spec import ModelSpec, StatedNetworks
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.tensors import fit_data
+from ._parameter_objects import (
+    BackgroundKnowledge,
+    GradientStructure,
+    Initialization,
+    ScoreSearch,
+)
 from ._persistence.file import load_estimator, save_estimator
 from ._persistence.plain_data import portable, restored
 from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
+from ._typing import Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
 
 
@@ -304,40 +320,40 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def __init__(
         self,
-        node_sizes=(2, 2),
+        node_sizes: Sequence[int] = (2, 2),
         *,
-        node_names=None,
-        latent_dim=None,
-        experts=None,
-        encoders=None,
-        decoders=None,
-        hidden_layer_sizes=(128, 64, 32, 16),
-        prior_expert=True,
-        covariance_type="full",
-        covariance_shrinkage="auto",
-        reg_covar=1e-6,
-        decoder_variance="learned",
-        modality_shapes=None,
-        scale="modality",
-        modality_weights="balanced",
-        init="arranged",
-        responsibilities="expected",
-        batch_size=128,
-        learning_rate=1e-3,
-        max_grad_norm=None,
-        max_iter=50,
-        tol=1e-3,
-        n_iter_no_change=10,
-        validation_fraction=0.0,
-        structure="refined",
-        knowledge=None,
-        n_init=1,
-        n_jobs=None,
-        warm_start=False,
-        device="cpu",
-        random_state=None,
-        verbose=0,
-    ):
+        node_names: Sequence[str] | None = None,
+        latent_dim: int | None = None,
+        experts: StatedExperts = None,
+        encoders: StatedNetworks = None,
+        decoders: StatedNetworks = None,
+        hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16),
+        prior_expert: bool = True,
+        covariance_type: str = "full",
+        covariance_shrinkage: float | str = "auto",
+        reg_covar: float = 1e-6,
+        decoder_variance: float | str = "learned",
+        modality_shapes: Shapes | None = None,
+        scale: Scale = "modality",
+        modality_weights: str | Sequence[float] = "balanced",
+        init: str | Initialization = "arranged",
+        responsibilities: str = "expected",
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        max_grad_norm: float | None = None,
+        max_iter: int = 50,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        validation_fraction: float = 0.0,
+        structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",
+        knowledge: BackgroundKnowledge | None = None,
+        n_init: int = 1,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        device: str = "cpu",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.node_sizes = node_sizes
         self.node_names = node_names
         self.latent_dim = latent_dim
@@ -372,7 +388,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.verbose = verbose
 
     @classmethod
-    def published(cls, node_sizes=(2, 2), **changes):
+    def published(cls, node_sizes: Sequence[int] = (2, 2), **changes: Unchecked) -> Self:
         """Return an estimator with the settings of the published algorithm.
 
         Parameters
@@ -394,7 +410,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> model.structure, model.covariance_type, model.prior_expert
         ('gradient', 'diag', False)
         """
-        settings = {
+        settings: Values = {
             "latent_dim": 2,  # Table 3
             "prior_expert": False,  # Eq. 4
             "covariance_type": "diag",  # Section 2
@@ -406,7 +422,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         }
         return cls(node_sizes, **(settings | changes))
 
-    def set_params(self, **params):
+    def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, those of parameter objects by nested names.
 
         Parameters
@@ -435,7 +451,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
+    def fit(
+        self,
+        X: Samples,
+        y: Unchecked = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_nodes: ArrayLike | None = None,
+        interventions: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
 
         Parameters
@@ -507,11 +531,19 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
         best = best_run(setup, data, start, seeds, self.n_jobs)
         fresh.arrangement_ = arrangement_report(best.start)
-        vars(fresh).update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
+        fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
+        self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None, *, known_nodes=None, interventions=None):
+    def fit_predict(
+        self,
+        X: Samples,
+        y: Unchecked = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        known_nodes: ArrayLike | None = None,
+        interventions: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Fit the model and return the component of every training sample.
 
         Parameters
@@ -535,7 +567,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.fit(X, y, sample_weight, known_nodes=known_nodes, interventions=interventions)
         return self.labels_
 
-    def transform(self, X):
+    def transform(self, X: Samples) -> np.ndarray:
         """Return the posterior means in the latent space.
 
         Parameters
@@ -550,7 +582,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         return self._posterior(X)[0]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> np.ndarray:
         """Return the probability of every component (Eq. 16 in expectation).
 
         Parameters
@@ -565,7 +597,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         return self._posterior(X)[1]
 
-    def predict(self, X):
+    def predict(self, X: Samples) -> np.ndarray:
         """Return the most probable component.
 
         Parameters
@@ -580,7 +612,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         return self.predict_proba(X).argmax(axis=1)
 
-    def predict_nodes(self, X):
+    def predict_nodes(self, X: Samples) -> np.ndarray:
         """Return the outcomes of all nodes in the most probable component.
 
         Parameters
@@ -596,7 +628,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         labels = self.predict(X)
         return self.cluster_states_[labels]
 
-    def score_samples(self, X):
+    def score_samples(self, X: Samples) -> np.ndarray:
         """Return the evidence lower bound of every sample (Eq. 31), in nats.
 
         All constants are included and the units are those of the data, so that models of
@@ -621,7 +653,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_near(values, "terms of the bound")
         return values
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the mean evidence lower bound per sample.
 
         Parameters
@@ -645,7 +679,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         weights = check_weights(sample_weight, len(values))
         return float(unit * weighted_mean(values / unit, weights))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Decoded:
         """Decode points of the latent space.
 
         Parameters
@@ -671,7 +705,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             )
         return write_modalities(self, self._fitted_model().decode(points, which="Point"))
 
-    def predict_expert_params(self, X):
+    def predict_expert_params(self, X: Samples) -> dict[str, ExpertTable]:
         """Return the parameters of the laws for given samples.
 
         Parameters
@@ -706,7 +740,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         labels = probabilities.argmax(axis=1)
         return self._fitted_model().expert_tables(points, labels, list(self.dag_))
 
-    def sample(self, n_samples=1):
+    def sample(self, n_samples: int = 1) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
 
         Components are drawn from ``weights_``, latent points from their Gaussians, and data from
@@ -731,7 +765,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
         return write_modalities(self, self._fitted_model().draw(labels, rng)), labels
 
-    def to_graph(self):
+    def to_graph(self) -> CategoricalDAG:
         """Return the learned graph and its tables as a network that answers questions.
 
         Returns
@@ -765,7 +799,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         return CategoricalDAG(self.dag_, self.cpts_)
 
-    def intervene(self, interventions, n_samples=1):
+    def intervene(
+        self, interventions: Mapping[Hashable, int | str], n_samples: int = 1
+    ) -> tuple[Decoded, np.ndarray]:
         r"""Draw samples from the model after some nodes were set from outside.
 
         Outcomes of the nodes are drawn from ``to_graph().do(interventions)``: the arrows into the
@@ -831,7 +867,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         fitted = self._fitted_model()
         return write_modalities(self, fitted.draw(fitted.components(nodes), rng)), nodes
 
-    def counterfactual(self, X, interventions):
+    def counterfactual(
+        self, X: Samples, interventions: Mapping[Hashable, int | str]
+    ) -> tuple[Decoded, np.ndarray]:
         r"""Return what given samples would have been, had some nodes been set.
 
         Pearl's three steps [1]_. *Abduction*: each sample is taken to lie in its most probable
@@ -923,7 +961,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         arrays = fitted.decode(fitted.move(points, old, new), new)
         return write_modalities(self, arrays), nodes
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.
 
         The file is in the safetensors format; everything that is no array is JSON in its header.
@@ -975,7 +1013,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path, *, experts=None, encoders=None, decoders=None):
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        experts: StatedExperts = None,
+        encoders: StatedNetworks = None,
+        decoders: StatedNetworks = None,
+    ) -> Self:
         """Load an estimator that :meth:`save` wrote.
 
         No code runs because a file says so, nothing that it names is imported, and every value in
@@ -1032,26 +1077,26 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
         return load_estimator(cls, path, given)
 
-    def __getstate__(self):
+    def __getstate__(self) -> Values:
         return portable(super().__getstate__())
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Values) -> None:
         super().__setstate__(restored(state))
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         """Number of columns of :meth:`transform`."""
         return self.latent_dim_
 
-    def _read(self, X):
+    def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
         modalities = read_modalities(self, X, reset=False)
         if not self._architecture["prior_expert"]:
@@ -1063,7 +1108,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 )
         return modalities
 
-    def _fitted_model(self):
+    def _fitted_model(self) -> FittedModel:
         """Rebuild the fitted model from the attributes, which are NumPy and plain Python."""
         model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
@@ -1077,13 +1122,19 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             covariance_type=self._covariance_type,
         )
 
-    def _posterior(self, X):
+    def _posterior(self, X: Samples) -> tuple[np.ndarray, np.ndarray]:
         """Return posterior means and the probabilities of the components in their order."""
         check_is_fitted(self)
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)
 
-    def _continue(self, X, known_nodes, interventions, sample_weight):
+    def _continue(
+        self,
+        X: Samples,
+        known_nodes: ArrayLike | None,
+        interventions: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+    ) -> Self:
         """Train the fitted model further (``warm_start``)."""
         checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
@@ -1094,12 +1145,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)
         best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
-        vars(further).update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = vars(further)
+        further.__dict__.update(fitted_attributes(best, setup, samples, data, given))
+        self.__dict__ = further.__dict__
         return self
 
-    def _copy(self, left_out):
+    def _copy(self, left_out: set[str]) -> Self:
         """Return an estimator with the same attributes but some; it shares the values."""
         copy = type(self).__new__(type(self))
-        vars(copy).update((n, value) for n, value in vars(self).items() if n not in left_out)
+        copy.__dict__.update((n, value) for n, value in vars(self).items() if n not in left_out)
         return copy

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
+from ._typing import Unchecked
 
 
 class _ParameterObject(BaseEstimator):
@@ -26,7 +27,7 @@ class _ParameterObject(BaseEstimator):
         return _listed(list(self.get_params().items())) == _listed(list(other.get_params().items()))
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: Unchecked) -> Unchecked:
     """Return arrays and sequences as lists, which can be compared."""
     if isinstance(value, np.ndarray):
         value = value.tolist()

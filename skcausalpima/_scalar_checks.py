@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import HasMethods, Interval
+
+from ._typing import Unchecked
 
 #: The largest number of things: what an int of C holds.
 MAX_COUNT = 2**31 - 1
@@ -26,18 +28,21 @@ class NumberRange(Interval):
         The ends that belong to it.
     """
 
-    def is_satisfied_by(self, val: Any) -> bool:
+    def is_satisfied_by(self, val: Unchecked) -> bool:
         """Say whether a value is such a number."""
         if isinstance(val, (bool, np.bool_)) or not isinstance(val, _KINDS[self.type]):
             return False
-        is_large = isinstance(val, Integral) and abs(val) > np.iinfo(np.int64).max
+        is_large = is_integer(val) and abs(val) > np.iinfo(np.int64).max
         if self.type is Real and is_large:  # floats hold many of these, but not all of NumPy does
             return False
         return val in self
 
 
 #: What is a number of a kind to NumPy and torch, too.
-_KINDS = {Integral: Integral, Real: (Integral, float, np.floating)}
+_KINDS: dict[type, type | tuple[type, ...]] = {
+    Integral: Integral,
+    Real: (Integral, float, np.floating),
+}
 
 
 #: The constraint of ``n_jobs``, None aside.
@@ -53,12 +58,17 @@ def count(least: int) -> NumberRange:
     return NumberRange(Integral, least, MAX_COUNT, closed="both")
 
 
-def is_count(value: Any, least: int = 1) -> bool:
+def is_integer(value: Unchecked) -> TypeGuard[int]:
+    """Say whether a value is an integer of Python's or NumPy's, and no boolean."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_count(value: Unchecked, least: int = 1) -> bool:
     """Say whether a value is a number of things."""
     return count(least).is_satisfied_by(value)
 
 
-def check_count(value: Any, name: str, least: int = 1) -> int:
+def check_count(value: Unchecked, name: str, least: int = 1) -> int:
     """Return a number of things as an int.
 
     Parameters
@@ -85,7 +95,7 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     return int(check_scalar(value, name, Integral, min_val=least, max_val=MAX_COUNT))
 
 
-def check_number(value: Any, name: str, least: float, most: float) -> float:
+def check_number(value: float, name: str, least: float, most: float) -> float:
     """Return a finite number in a range as a float.
 
     Parameters
@@ -115,13 +125,13 @@ def check_number(value: Any, name: str, least: float, most: float) -> float:
     return float(value)
 
 
-def _refuse_booleans(value: Any, name: str) -> None:
+def _refuse_booleans(value: Unchecked, name: str) -> None:
     """Raise where a value is a boolean, which Python takes for an integer."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}: expected a number, not a boolean.")
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: Unchecked) -> bool:
     """Tell whether a value is None, NaN, NaT or pandas.NA."""
     try:
         return value is None or bool(value != value)
@@ -135,10 +145,11 @@ class ArrayWithAxis(HasMethods):
     def __init__(self) -> None:
         super().__init__("__array__")
 
-    def is_satisfied_by(self, val: Any) -> bool:
+    def is_satisfied_by(self, val: Unchecked) -> bool:
         """Say whether a value is such an array."""
-        is_plain = isinstance(val, np.ndarray) and not isinstance(val, np.ma.MaskedArray)
-        return is_plain and val.ndim > 0 and val.dtype.kind != "V"
+        if not isinstance(val, np.ndarray) or isinstance(val, np.ma.MaskedArray):
+            return False
+        return val.ndim > 0 and val.dtype.kind != "V"
 
     def __str__(self) -> str:
         return "a numpy.ndarray with at least one axis"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -56,13 +56,13 @@ def matched_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
     """Return labels of any kind as numbers; none may be missing."""
     try:
-        labels = column_or_1d(labels)
+        column = column_or_1d(labels)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold one label per sample: {error}") from error
-    if labels.dtype != object and (labels == labels).all():
-        return np.unique(labels, return_inverse=True)[1]
-    numbers: dict[Any, int] = {}
-    for place, label in enumerate(labels):
+    if column.dtype != object and (column == column).all():
+        return np.unique(column, return_inverse=True)[1]
+    numbers: dict[Hashable, int] = {}
+    for place, label in enumerate(column):
         if is_missing(label):
             raise ValueError(
                 f"{name}[{place}] is {label!r}: a label must not be missing; leave such samples "
@@ -71,7 +71,7 @@ def _numbered(labels: ArrayLike, name: str) -> np.ndarray:
         if not isinstance(label, Hashable):
             raise TypeError(f"{name}[{place}] is {label!r}: a label must be hashable.")
         numbers.setdefault(label, len(numbers))
-    return np.array([numbers[label] for label in labels], dtype=np.int64)
+    return np.array([numbers[label] for label in column], dtype=np.int64)
 
 
 class NodeRecovery(NamedTuple):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.model_selection import KFold, check_cv
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import _num_samples
@@ -26,6 +28,7 @@ from ._data.validation import is_several
 from ._grid import NodeGrid
 from ._model.parameters import check_node_sizes
 from ._scalar_checks import JOBS
+from ._typing import Samples, Seed
 from ._warnings import warn_caller
 from .exceptions import ArrangementWarning, NodeSizesWarning
 
@@ -36,6 +39,12 @@ __all__ = ["NodeSizeSelection", "select_node_sizes"]
 MIN_STABILITY = 0.85
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
+
+
+#: Numbers of folds, splitters, and pairs of rows.
+Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
+#: One entry per candidate, by name.
+Results: TypeAlias = dict[str, list[tuple[int, ...]] | np.ndarray]
 
 
 class NodeSizeSelection(NamedTuple):
@@ -58,11 +67,12 @@ class NodeSizeSelection(NamedTuple):
     """
 
     best_node_sizes: tuple[int, ...]
-    best_estimator: Any
-    results: dict[str, Any]
+    best_estimator: BaseEstimator
+    results: Results
 
 
-class _Fold(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class _Fold:
     """What is kept of a candidate's fit to one training set."""
 
     cells: np.ndarray  # (n_samples, n_nodes): of all samples
@@ -82,11 +92,11 @@ class _Fold(NamedTuple):
     prefer_skip_nested_validation=False,  # the fits check their own parameters
 )
 def select_node_sizes(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: Samples,
     candidates: Sequence[Sequence[int]],
     *,
-    cv: Any = 5,
+    cv: Splits = 5,
     n_jobs: int | None = None,
 ) -> NodeSizeSelection:
     r"""Choose the node sizes whose cells are found again, and the best bound among these.
@@ -174,12 +184,13 @@ def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ..
     expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
     try:
         is_text = isinstance(candidates, (str, bytes, bytearray, memoryview))
-        candidates, checked = None if is_text else list(candidates), []
+        given = None if is_text else list(candidates)
     except TypeError:
-        candidates = None
-    if candidates is None:
+        given = None
+    if given is None:
         raise TypeError(f"{expected}: pass a sequence of such.")
-    for sizes in candidates:
+    checked: list[tuple[int, ...]] = []
+    for sizes in given:
         try:
             sizes = np.atleast_1d(as_array(sizes, "an entry")).tolist()
             checked.append(check_node_sizes(sizes))
@@ -187,11 +198,11 @@ def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ..
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{expected}, but it holds {sizes!r:.100}: {error}") from error
     if not checked or len(set(checked)) < len(checked):
-        raise ValueError(f"{expected}, got {candidates}.")
+        raise ValueError(f"{expected}, got {given}.")
     return checked
 
 
-def _splits(cv: Any, X: Any, random_state: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+def _splits(cv: Splits, X: Samples, random_state: Seed) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the rows of training and held-out samples of each fold."""
     if isinstance(cv, (bool, np.bool_)):
         raise TypeError(f"cv is {cv!r}: expected a number of folds, a splitter or splits.")
@@ -209,7 +220,7 @@ def _splits(cv: Any, X: Any, random_state: Any) -> list[tuple[np.ndarray, np.nda
     return splits
 
 
-def _rows(rows: Any, n_samples: int) -> np.ndarray:
+def _rows(rows: ArrayLike, n_samples: int) -> np.ndarray:
     """Return the rows that one side of a split holds, of all that there are."""
     rows = as_array(rows, "a side of a split of cv")
     if rows.dtype == bool:
@@ -230,7 +241,9 @@ def _rows(rows: Any, n_samples: int) -> np.ndarray:
     return rows
 
 
-def _fit_fold(estimator: Any, X: Any, training: np.ndarray, held_out: np.ndarray) -> _Fold:
+def _fit_fold(
+    estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
+) -> _Fold:
     """Fit one candidate to one training set."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArrangementWarning)  # near ties are reported
@@ -241,23 +254,20 @@ def _fit_fold(estimator: Any, X: Any, training: np.ndarray, held_out: np.ndarray
     )
     start = estimator.arrangement_
     return _Fold(
-        estimator.cluster_states_[found.labels],
-        estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
-        found.overlap,
-        found.separation,
-        float(found.occupancy.min()),
-        np.nan if start is None else start.agreement,
-        np.nan if start is None else start.gap,
+        cells=estimator.cluster_states_[found.labels],
+        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        overlap=found.overlap,
+        separation=found.separation,
+        smallest_share=float(found.occupancy.min()),
+        agreement=np.nan if start is None else start.agreement,
+        gap=np.nan if start is None else start.gap,
     )
 
 
-def _measure(
-    candidates: list[tuple[int, ...]], folds: list[list[_Fold]]
-) -> dict[str, list | np.ndarray]:
+def _measure(candidates: list[tuple[int, ...]], folds: list[list[_Fold]]) -> Results:
     """Summarise the folds of each candidate."""
     bounds = np.array([[fold.bounds.mean() for fold in parts] for parts in folds])
-    results = {
-        "node_sizes": candidates,
+    figures = {
         "mean_bound": bounds.mean(axis=1),
         "std_bound": bounds.std(axis=1),
         "stability": np.array(
@@ -269,13 +279,13 @@ def _measure(
     }
     for name in ("overlap", "separation", "smallest_share", "agreement", "gap"):
         values = [[getattr(fold, name) for fold in parts] for parts in folds]
-        results[name] = np.median(values, axis=1)  # of the typical fit
-    results["supported"] = (
-        (results["stability"] >= MIN_STABILITY)
-        & (results["overlap"] < MAX_OVERLAP)
-        & ~(results["gap"] < NEAR_TIE)  # NaN, no grid, is fine
+        figures[name] = np.median(values, axis=1)  # of the typical fit
+    figures["supported"] = (
+        (figures["stability"] >= MIN_STABILITY)
+        & (figures["overlap"] < MAX_OVERLAP)
+        & ~(figures["gap"] < NEAR_TIE)  # NaN, no grid, is fine
     )
-    return results
+    return {"node_sizes": candidates, **figures}
 
 
 def _pairs(parts: list[_Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -311,7 +321,7 @@ def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[
     return float((shared[union > 0] / union[union > 0]).min())
 
 
-def _choose(results: dict[str, Any], bounds: np.ndarray) -> int:
+def _choose(results: Results, bounds: np.ndarray) -> int:
     """Return the index of the candidate to take; bounds has shape (n_candidates, n_held_out)."""
     supported = np.flatnonzero(results["supported"])
     if not len(supported):

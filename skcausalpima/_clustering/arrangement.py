@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -23,7 +23,8 @@ _MAX_EXHAUSTIVE = 20_000
 _TIE_TOLERANCE = 1e-9  # of the total variation: misfits closer than this are equal
 
 
-class Arrangement(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
     """Clusters on the cells of a grid.
 
     Parameters
@@ -136,13 +137,13 @@ def arrange(
     seen_cells, shares = _canonical(best, counts[seen], problem)
     smallest = float(misfits.min(initial=1.0))
     return Arrangement(
-        _fill(seen_cells, seen, len(means), n_cells),
-        smallest,
-        second,
-        _ratio(second, smallest),
-        ties,
-        shares,
-        exhaustive,
+        cells=_fill(seen_cells, seen, len(means), n_cells),
+        misfit=smallest,
+        second_misfit=second,
+        gap=_ratio(second, smallest),
+        ties=ties,
+        node_shares=shares,
+        exhaustive=exhaustive,
     )
 
 

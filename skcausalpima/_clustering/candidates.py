@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -22,7 +22,8 @@ from .clusters import (
 from .matching import align_nodes, known_counts, outcome_indicators, tolerated_share
 
 
-class StartReport(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class StartReport:
     """What :func:`choose_start` saw: one entry per candidate, in their order.
 
     Parameters
@@ -158,16 +159,16 @@ def choose_start(
         eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
     return candidates[chosen], StartReport(
-        chosen,
-        arrangements,
-        agreement,
-        np.array([arrangement.misfit for arrangement in arrangements]),
-        np.array([arrangement.gap for arrangement in arrangements]),
-        np.array([candidate.separation for candidate in candidates]),
-        np.array([candidate.overlap for candidate in candidates]),
-        share,
-        qualified,
-        right,
+        chosen=chosen,
+        arrangements=arrangements,
+        agreement=agreement,
+        misfit=np.array([arrangement.misfit for arrangement in arrangements]),
+        gap=np.array([arrangement.gap for arrangement in arrangements]),
+        separation=np.array([candidate.separation for candidate in candidates]),
+        overlap=np.array([candidate.overlap for candidate in candidates]),
+        smallest_share=share,
+        qualified=qualified,
+        known_agreement=right,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -24,7 +24,8 @@ ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
 _SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
-class Clustering(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Clustering:
     """One way to cut the samples into clusters.
 
     Parameters
@@ -243,14 +244,14 @@ def describe(
     means = responsibilities.T @ points / safe[:, None]
     lift = _lift(responsibilities.T @ responsibilities, counts, len(points))
     return Clustering(
-        responsibilities,
-        responsibilities.argmax(axis=1),
-        means,
-        counts / len(points),
-        _separation(responsibilities / safe, _standardised(points)),
-        float(lift.max(initial=0.0)),
-        merged,
-        source,
+        responsibilities=responsibilities,
+        labels=responsibilities.argmax(axis=1),
+        means=means,
+        occupancy=counts / len(points),
+        separation=_separation(responsibilities / safe, _standardised(points)),
+        overlap=float(lift.max(initial=0.0)),
+        merged=merged,
+        source=source,
     )
 
 

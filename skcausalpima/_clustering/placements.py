@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -13,7 +13,8 @@ _N_RESTARTS = 200
 _N_POLISHED = 5  # optima of a grid with empty cells that swaps then improve
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Problem:
     """Centred means and the grid they are to be laid on."""
 
     means: np.ndarray  # (n_clusters, n_features), centred and of unit total variation
@@ -52,7 +53,14 @@ def make_problem(
     for node, table in enumerate(known or []):
         agreeing += table[:, outcomes[:, node]]
     agreeing -= agreeing.max(axis=1, keepdims=True)  # small numbers keep the misfit's digits
-    return Problem(centred, sizes, outcomes, design, known, 10.0 * agreeing)
+    return Problem(
+        means=centred,
+        sizes=sizes,
+        outcomes=outcomes,
+        design=design,
+        known=known,
+        bonus=10.0 * agreeing,
+    )
 
 
 def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_array
+
+from .._scalar_checks import is_integer
+from .._typing import Unchecked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Given = TypeVar("Given")
 
 BLOCK_ELEMENTS = 2**16
 """Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
 
 
-def as_modality(array: Any, name: str) -> np.ndarray:
+def as_modality(array: Unchecked, name: str) -> np.ndarray:
     """Return an array-like as an ndarray of at least two axes, without a copy where possible."""
     array = as_array(array, f"modality {name!r}")
     if array.ndim < 2:
@@ -25,7 +34,7 @@ def as_modality(array: Any, name: str) -> np.ndarray:
     return array
 
 
-def as_array(array: Any, what: str) -> np.ndarray:
+def as_array(array: Unchecked, what: str) -> np.ndarray:
     """Return an array-like as an ndarray, without a copy where possible; errors say ``what``."""
     refuse_containers(array, what)
     if sparse.issparse(array):
@@ -52,7 +61,7 @@ def as_array(array: Any, what: str) -> np.ndarray:
     return array
 
 
-def as_points(array: Any, what: str) -> np.ndarray:
+def as_points(array: ArrayLike, what: str) -> np.ndarray:
     """Return an array-like as a table of finite floats; errors say ``what``."""
     array = as_array(array, what)
     try:
@@ -62,16 +71,16 @@ def as_points(array: Any, what: str) -> np.ndarray:
         raise kind(f"{what} must be a table of finite numbers: {error}") from error
 
 
-def without_gradients(array: Any, what: str) -> Any:
+def without_gradients(array: Given, what: str) -> Given:
     """Return a torch tensor as one that is no part of a graph; anything else as it is."""
     if not hasattr(array, "detach"):
         return array
-    if str(array.dtype) == "torch.bfloat16":
+    if str(getattr(array, "dtype", "")) == "torch.bfloat16":
         raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
     return array.detach()
 
 
-def refuse_containers(value: Any, what: str) -> None:
+def refuse_containers(value: Unchecked, what: str) -> None:
     """Raise where a value is an AnnData, a MuData, a class, or a DataFrame with two levels."""
     if isinstance(value, type):
         raise TypeError(f"{what} is the class {value.__name__}: expected arrays.")
@@ -91,7 +100,7 @@ def refuse_containers(value: Any, what: str) -> None:
         )
 
 
-def check_shapes(shapes: Any) -> list[tuple[int, ...]]:
+def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
     """Return the modalities' shapes as a list of tuples of positive integers."""
     advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
     if isinstance(shapes, (str, bytes, Mapping)) or not isinstance(shapes, Iterable):
@@ -109,7 +118,7 @@ def check_shapes(shapes: Any) -> list[tuple[int, ...]]:
             raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
         if getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
             raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
-        if not all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sizes):
+        if not all(is_integer(s) and s > 0 for s in sizes):
             raise ValueError(f"modality_shapes holds {shape!r}: sizes must be positive integers.")
         checked.append(tuple(int(size) for size in sizes))
     return checked
@@ -130,7 +139,7 @@ def missing_rows(array: np.ndarray) -> np.ndarray:
     return missing
 
 
-def describe(value: Any) -> str:
+def describe(value: Unchecked) -> str:
     """Say in a few words what a value is."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
@@ -165,7 +174,7 @@ def stored(array: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
 
 
-def stack_cells(column: Any, name: str) -> np.ndarray | None:
+def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
     """Stack the cells of a pandas column; an empty cell becomes a block of NaN.
 
     Return None if all are empty: then nothing says how large a block is.
@@ -181,7 +190,7 @@ def stack_cells(column: Any, name: str) -> np.ndarray | None:
         raise ValueError(
             f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}."
         )
-    filler = [np.float32(np.nan)] if empty.any() else []
+    filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
     dtype = _common_dtype([*cells, *filler], name)
     stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
     stacked[~empty] = cells

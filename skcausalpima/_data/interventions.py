@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._scalar_checks import is_integer
+from .._typing import Unchecked
 from .._warnings import warn_caller
 from .arrays import as_array, without_gradients
 from .table_labels import check_node_columns
 
 
-class Interventions(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Interventions:
     """Which nodes were set from outside in which samples.
 
     Parameters
@@ -33,13 +36,13 @@ class Interventions(NamedTuple):
     def take(self, rows: np.ndarray) -> Interventions:
         """Return those of the samples with the given numbers, for the same regimes."""
         outcomes = None if self.outcomes is None else self.outcomes[rows]
-        return self._replace(numbers=self.numbers[rows], outcomes=outcomes)
+        return replace(self, numbers=self.numbers[rows], outcomes=outcomes)
 
     def without_unused(self) -> Interventions | None:
         """Leave out regimes that have no samples; None where no node was set in any."""
         used, numbers = np.unique(self.numbers, return_inverse=True)
         regimes = [self.regimes[number] for number in used]
-        return None if regimes == [()] else self._replace(regimes=regimes, numbers=numbers)
+        return None if regimes == [()] else replace(self, regimes=regimes, numbers=numbers)
 
     @property
     def is_set(self) -> np.ndarray:
@@ -50,7 +53,7 @@ class Interventions(NamedTuple):
 
 
 def check_interventions(
-    interventions: Any, n_samples: int, node_sizes: Sequence[int], names: Sequence[str]
+    interventions: ArrayLike | None, n_samples: int, node_sizes: Sequence[int], names: Sequence[str]
 ) -> Interventions | None:
     """Return the regimes that an array of interventions stands for; None where there are none.
 
@@ -96,17 +99,16 @@ def check_interventions(
         return None
     rows, numbers = np.unique(is_set, axis=0, return_inverse=True)
     regimes = [tuple(np.flatnonzero(row).tolist()) for row in rows]
-    return Interventions(regimes, numbers.reshape(-1), outcomes)
+    return Interventions(regimes=regimes, numbers=numbers.reshape(-1), outcomes=outcomes)
 
 
-def _target(entry: Any, names: Sequence[str]) -> int:
+def _target(entry: Unchecked, names: Sequence[str]) -> int:
     """Return the number of a node that was set, -1 for none."""
     if entry is None:
         return -1
     if isinstance(entry, str) and entry in names:
         return list(names).index(entry)
-    is_number = isinstance(entry, Integral) and not isinstance(entry, bool)  # a mask is a mistake
-    if is_number and -1 <= entry < len(names):
+    if is_integer(entry) and -1 <= entry < len(names):  # a mask is a mistake
         return int(entry)
     raise ValueError(
         f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "
@@ -157,7 +159,9 @@ def _warn_of_unnamed(
     known: np.ndarray | None, interventions: Interventions, names: Sequence[str]
 ) -> None:
     """Warn where nothing says which node it is that was set."""
-    is_named = np.zeros(len(names), dtype=bool) if known is None else (known >= 0).any(axis=0)
+    is_named = np.zeros(len(names), dtype=bool)
+    if known is not None:
+        is_named = np.any(known >= 0, axis=0)
     unnamed = sorted(
         {names[n] for nodes in interventions.regimes for n in nodes if not is_named[n]}
     )

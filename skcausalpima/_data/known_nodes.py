@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .arrays import as_array
 
 
 def check_known_nodes(
-    known_nodes: Any, n_samples: int, node_sizes: Sequence[int]
+    known_nodes: ArrayLike | None, n_samples: int, node_sizes: Sequence[int]
 ) -> np.ndarray | None:
     """Return known outcomes as an array of integers; None where nothing is known.
 

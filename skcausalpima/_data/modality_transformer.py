@@ -38,7 +38,7 @@ def _all_parts_invert(self):
     return True
 
 
-class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a transformer to each modality.
 
     This is scikit-learn's :class:`~sklearn.compose.ColumnTransformer` for modalities: each is
@@ -186,7 +186,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             The transformed modalities, without those that are dropped.
         """
         check_is_fitted(self)
-        listed = list_modalities(self.modality_names_in_, self.modality_shapes_in_)
+        listed = list_modalities(list(self.modality_names_in_), self.modality_shapes_in_)
         expected = f"ModalityTransformer was fitted on {listed}"
         data = _read(X, list(self.modality_names_in_), expected)
         check_samples(data, self.modality_shapes_in_, expected)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, TypeAlias, cast, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from scipy import sparse
 
+from .._typing import Unchecked
 from .arrays import (
     as_modality,
     check_shapes,
@@ -21,6 +24,12 @@ from .arrays import (
 )
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What chooses samples, or samples and modalities, of a container.
+Key: TypeAlias = int | slice | list | np.ndarray | EllipsisType | tuple
 
 
 class MultimodalData:
@@ -130,7 +139,13 @@ class MultimodalData:
     def __len__(self) -> int:
         return self._n_samples
 
-    def __getitem__(self, key: Any) -> Any:
+    @overload
+    def __getitem__(self, key: str) -> np.ndarray | None: ...
+
+    @overload
+    def __getitem__(self, key: Key) -> MultimodalData: ...
+
+    def __getitem__(self, key: str | Key) -> MultimodalData | np.ndarray | None:
         if isinstance(key, str):
             return self.arrays[position(key, self.names)]
         if isinstance(key, tuple) and len(key) != 2:
@@ -152,7 +167,7 @@ class MultimodalData:
         self._columns = tuple(columns)
         return self
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
             "MultimodalData is not converted to one array silently: use X.to_flat() for an array "
             "of shape (n_samples, total width), or X[name] for one modality."
@@ -199,6 +214,7 @@ class MultimodalData:
             The flattened modalities in order; the inverse is
             ``MultimodalData.from_flat(flat, X.modality_shapes, X.names)``.
         """
+        flat = []
         for name, array in zip(self.names, self.arrays, strict=True):
             if array is None:
                 raise ValueError(
@@ -210,11 +226,15 @@ class MultimodalData:
                     f"modality {name!r} has dtype {array.dtype}: only numbers can be put side "
                     "by side in one array."
                 )
-        return np.concatenate([flat_rows(array) for array in self.arrays], axis=1)
+            flat.append(flat_rows(array))
+        return np.concatenate(flat, axis=1)
 
     @classmethod
     def from_flat(
-        cls, flat: Any, shapes: Sequence, names: Sequence[str] | None = None
+        cls,
+        flat: ArrayLike,
+        shapes: Sequence[int | Sequence[int]],
+        names: Sequence[str] | None = None,
     ) -> MultimodalData:
         """Cut one array into modalities.
 
@@ -247,7 +267,7 @@ class MultimodalData:
         return cls(arrays, names)._with_columns(split_columns(columns, shapes))
 
     @classmethod
-    def from_frame(cls, frame: Any) -> MultimodalData:
+    def from_frame(cls, frame: Unchecked) -> MultimodalData:
         """Read a pandas DataFrame.
 
         Parameters
@@ -266,16 +286,17 @@ class MultimodalData:
         if isinstance(frame, type) or not hasattr(frame, "columns"):
             refuse_containers(frame, "frame")
             raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
-        if frame.columns.nlevels > 2:
+        table = cast("pd.DataFrame", frame)
+        if table.columns.nlevels > 2:
             raise ValueError(
-                f"frame has {frame.columns.nlevels} levels of columns: expected one or two, "
+                f"frame has {table.columns.nlevels} levels of columns: expected one or two, "
                 "(modality, element)."
             )
-        if frame.columns.nlevels == 2:
-            names = list(dict.fromkeys(frame.columns.get_level_values(0)))
-            return cls([frame[name] for name in names], names)
-        names = _check_names(frame.columns, frame.shape[1])
-        return cls([stack_cells(frame[name], name) for name in names], names)
+        if table.columns.nlevels == 2:
+            groups = list(dict.fromkeys(table.columns.get_level_values(0)))
+            return cls([table[name] for name in groups], groups)
+        names = _check_names(table.columns, table.shape[1])
+        return cls([stack_cells(table[name], name) for name in names], names)
 
     @classmethod
     def concatenate(cls, parts: Sequence[MultimodalData]) -> MultimodalData:
@@ -303,7 +324,7 @@ class MultimodalData:
         return cls(arrays, names)._with_columns(list(map(common_columns, columns, names)))
 
 
-def _check_parts(parts: Any) -> list[MultimodalData]:
+def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:
     """Return the containers that are to be put one after another."""
     expected = "expected a sequence of MultimodalData"
     refuse_containers(parts, "parts")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Number
-from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from .arrays import as_array, flat_rows
@@ -25,7 +26,8 @@ MAX_WEIGHT = 1e18
 _ROUNDING = 1e-9
 
 
-class TrainingRows(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class TrainingRows:
     """Which rows of X are trained on, in which order, and what each counts for.
 
     Parameters
@@ -49,7 +51,7 @@ class TrainingRows(NamedTuple):
 
 
 def training_rows(
-    modalities: Modalities, sample_weight: Any, tables: Sequence[np.ndarray] = ()
+    modalities: Modalities, sample_weight: ArrayLike | None, tables: Sequence[np.ndarray] = ()
 ) -> TrainingRows | None:
     """Turn weighted rows into a form that depends on their content and total weights only.
 
@@ -106,10 +108,12 @@ def training_rows(
     starts[order] = np.cumsum(copies) - copies
     places = np.full(n_samples, -1)
     places[kept] = starts[groups]
-    return TrainingRows(rows, None if (unit_weights == 1).all() else unit_weights, places)
+    return TrainingRows(
+        rows=rows, weights=None if (unit_weights == 1).all() else unit_weights, places=places
+    )
 
 
-def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
+def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
     """Return weights as an array, after the checks that all weights must pass.
 
     Parameters
@@ -175,7 +179,7 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
     return float(np.average(values, weights=np.ldexp(weights, -unit)))  # exact: a power of 2
 
 
-def _checked(sample_weight: Any, n_samples: int) -> np.ndarray:
+def _checked(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
     """Return weights that a fit can use."""
     weights = check_weights(sample_weight, n_samples)
     if not 2 <= weights.sum() <= MAX_WEIGHT:
@@ -241,9 +245,9 @@ def start_rows(rows: TrainingRows) -> np.ndarray | None:
     --------
     >>> import numpy as np
     >>> from skcausalpima._data.sample_weight import TrainingRows, start_rows
-    >>> start_rows(TrainingRows(np.array([5, 5, 7]), None, np.empty(0)))
+    >>> start_rows(TrainingRows(rows=np.array([5, 5, 7]), weights=None, places=np.empty(0)))
     array([0, 2])
-    >>> start_rows(TrainingRows(np.array([5, 5, 5, 7]), None, np.empty(0)))
+    >>> start_rows(TrainingRows(rows=np.array([5, 5, 5, 7]), weights=None, places=np.empty(0)))
     """
     if rows.weights is not None:
         return resampled_rows(rows.weights)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .interventions import Interventions, add_known, check_interventions
 from .known_nodes import check_known_nodes
@@ -101,9 +101,9 @@ class FitSamples:
 
 def read_samples(
     modalities: Modalities,
-    known_nodes: Any,
-    interventions: Any,
-    sample_weight: Any,
+    known_nodes: ArrayLike | None,
+    interventions: ArrayLike | None,
+    sample_weight: ArrayLike | None,
     node_sizes: Sequence[int],
     node_names: Sequence[str],
 ) -> FitSamples:

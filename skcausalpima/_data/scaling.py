@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .validation import Modalities
 MAX_UNSCALED = 1e6
 
 SCALES = ("modality", "feature", None)
+
+#: One word for all modalities, or one for each, in order or by name.
+Scale: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ModalityScaler:
 
     @classmethod
     def fit(
-        cls, modalities: Modalities, scale: Any, sample_weight: np.ndarray | None = None
+        cls, modalities: Modalities, scale: Scale, sample_weight: np.ndarray | None = None
     ) -> ModalityScaler:
         """Find centres and factors from the observed samples.
 
@@ -53,18 +56,21 @@ class ModalityScaler:
         ModalityScaler
             The factor of what does not vary is 1.
         """
-        centres, factors = [], []
+        centres: list[np.ndarray] = []
+        factors: list[np.ndarray | float] = []
         weights = np.ones(modalities.n_samples) if sample_weight is None else sample_weight
         for k, word in enumerate(resolve_scale(scale, modalities.names)):
-            shape = modalities.shapes[k]
+            shape, array = modalities.shapes[k], cast(np.ndarray, modalities.arrays[k])
             if word is None:
-                centre, factor = np.zeros(shape), 1.0
-                _check_magnitude(modalities.arrays[k], modalities.names[k])
-            else:
-                flat = flat_rows(modalities.arrays[k])
-                centre, spread = _moments(flat, np.asarray(weights) * modalities.observed[k])
-                factor = _factor(spread, word)
-                _check_finite(factor, modalities.names[k])
+                _check_magnitude(array, modalities.names[k])
+                centres.append(np.zeros(shape))
+                factors.append(1.0)
+                continue
+            centre, spread = _moments(
+                flat_rows(array), np.asarray(weights) * modalities.observed[k]
+            )
+            factor = _factor(spread, word)
+            _check_finite(factor, modalities.names[k])
             centres.append(np.reshape(centre, shape))
             factors.append(factor if np.ndim(factor) == 0 else np.reshape(factor, shape))
         return cls(tuple(centres), tuple(factors))
@@ -140,7 +146,7 @@ class ModalityScaler:
         return np.array(per_modality) @ observed.astype(np.float64)
 
 
-def resolve_scale(scale: Any, names: Sequence[str]) -> list[str | None]:
+def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     """Return one word per modality.
 
     Parameters

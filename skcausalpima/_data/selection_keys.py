@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
+from .._scalar_checks import is_integer
+from .._typing import Unchecked
 from .arrays import as_array
 
 
-def position(key: Any, names: Sequence[str]) -> int:
+def position(key: Unchecked, names: Sequence[str]) -> int:
     """Return the position of one modality, given by name or position."""
     if isinstance(key, str):
         if key not in names:
             raise KeyError(f"there is no modality {key!r}, only {list(names)}")
         return names.index(key)
-    if not isinstance(key, Integral) or isinstance(key, bool):
+    if not is_integer(key):
         raise IndexError(f"a modality is chosen by its name or position, got {key!r}")
     if not -len(names) <= key < len(names):
         raise IndexError(f"there is no modality {key}, only {len(names)} modalities")
     return int(key) % len(names)
 
 
-def positions(columns: Any, names: Sequence[str]) -> list[int]:
+def positions(columns: Unchecked, names: Sequence[str]) -> list[int]:
     """Return the positions of the modalities that ``X[:, columns]`` asks for."""
     if columns is Ellipsis:
         return list(range(len(names)))
@@ -32,37 +33,37 @@ def positions(columns: Any, names: Sequence[str]) -> list[int]:
         return list(range(len(names)))[columns]
     if isinstance(columns, (str, Integral)):
         return [position(columns, names)]
-    columns = _as_key(columns, "modalities are chosen by their names or positions")
-    if columns.dtype == bool:
-        if columns.shape != (len(names),):
-            raise IndexError(f"a mask of modalities must have length {len(names)}, got {columns}")
-        columns = np.flatnonzero(columns)
-    return [position(column, names) for column in np.atleast_1d(columns).tolist()]
+    keys = _as_key(columns, "modalities are chosen by their names or positions")
+    if keys.dtype == bool:
+        if keys.shape != (len(names),):
+            raise IndexError(f"a mask of modalities must have length {len(names)}, got {keys}")
+        keys = np.flatnonzero(keys)
+    return [position(key, names) for key in np.atleast_1d(keys).tolist()]
 
 
-def row_key(rows: Any, n_samples: int) -> Any:
+def row_key(rows: Unchecked, n_samples: int) -> slice | np.ndarray:
     """Return a slice or an array that keeps the sample axis."""
     if rows is Ellipsis:
         return slice(None)
     if isinstance(rows, slice):
         return rows
-    if isinstance(rows, Integral) and not isinstance(rows, (bool, np.bool_)):
+    if is_integer(rows):
         if not -n_samples <= rows < n_samples:
             raise IndexError(f"there is no sample {rows}, only {n_samples} samples")
         start = int(rows) % n_samples
         return slice(start, start + 1)
     expected = "samples are chosen by an integer, a slice, a list of integers or a boolean mask"
-    rows = _as_key(rows, expected)
-    if rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.dtype == bool):
-        return rows
-    if rows.shape == (0,):
-        return rows.astype(int)
+    keys = _as_key(rows, expected)
+    if keys.ndim == 1 and (keys.dtype.kind in "iu" or keys.dtype == bool):
+        return keys
+    if keys.shape == (0,):
+        return keys.astype(int)
     raise IndexError(
-        f"{expected}, got {rows!r:.200}; X[name] is one modality, X[:, names] are several"
+        f"{expected}, got {keys!r:.200}; X[name] is one modality, X[:, names] are several"
     )
 
 
-def _as_key(key: Any, expected: str) -> np.ndarray:
+def _as_key(key: Unchecked, expected: str) -> np.ndarray:
     """Return a list of numbers, names or truth values as an array."""
     try:
         return as_array(key, "the index")

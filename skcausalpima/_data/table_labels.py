@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from .._typing import Unchecked
 from .._warnings import warn_caller
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Columns = tuple[str, ...] | None
 """Names of the elements of a sample; None where nothing names them but their numbers."""
 
 
-def column_names(table: Any) -> Columns:
+def column_names(table: Unchecked) -> Columns:
     """Return the names of a DataFrame's columns, None where it is none or has only numbers.
 
     Examples
@@ -36,14 +40,14 @@ def _numbers(width: int) -> tuple[str, ...]:
     return tuple(map(str, range(width)))
 
 
-def check_same_rows(tables: Sequence[Any], names: Sequence[str]) -> None:
+def check_same_rows(tables: Iterable[Unchecked], names: Sequence[str]) -> None:
     """Check that all DataFrames among the modalities have the same index."""
     indexes = {
-        name: table.index
+        name: cast("pd.DataFrame", table).index
         for name, table in zip(names, tables, strict=True)
         if hasattr(table, "iloc")
     }
-    first = next(iter(indexes), None)
+    first = next(iter(indexes), "")
     for name, index in indexes.items():
         if index.equals(indexes[first]):
             continue
@@ -133,7 +137,7 @@ def common_columns(columns: Sequence[Columns], name: str) -> Columns:
     return found[0] if found else None
 
 
-def check_node_columns(table: Any, names: Sequence[str], argument: str) -> None:
+def check_node_columns(table: Unchecked, names: Sequence[str], argument: str) -> None:
     """Check that a DataFrame whose columns are the nodes has them in their order."""
     columns = list(getattr(table, "columns", []))
     if len(columns) > 1 and set(columns) == set(names) and columns != list(names):

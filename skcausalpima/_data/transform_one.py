@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_method_params
 
 from .arrays import as_modality, missing_rows
+
+#: A transformer of scikit-learn's kind, or the word for doing nothing or for leaving out.
+Transformer: TypeAlias = BaseEstimator
+#: Keyword arguments by the name of the transformer's method.
+Metadata: TypeAlias = dict[str, dict[str, ArrayLike]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class ModalityPart:
     """
 
     name: str
-    transformer: Any
+    transformer: Transformer
     shape: tuple[int, ...]
     given: tuple[int, ...]
     returned: tuple[int, ...]
@@ -84,7 +90,9 @@ class ModalityPart:
         return _with_gaps(result.reshape(len(result), *shape), present, self.name)
 
 
-def check_transformers(transformers: Any, remainder: Any, names: Sequence[str]) -> None:
+def check_transformers(
+    transformers: Mapping[str, Transformer], remainder: Transformer, names: Sequence[str]
+) -> None:
     """Check the parameters of a ModalityTransformer against the names of the modalities."""
     if not isinstance(transformers, Mapping):
         raise TypeError(
@@ -114,7 +122,7 @@ def check_transformers(transformers: Any, remainder: Any, names: Sequence[str]) 
 
 
 def fit_part(
-    name: str, transformer: Any, array: np.ndarray, y: Any, params: dict[str, dict]
+    name: str, transformer: Transformer, array: np.ndarray, y: ArrayLike | None, params: Metadata
 ) -> tuple[ModalityPart, np.ndarray]:
     """Fit a clone of a transformer to the samples that have the modality.
 
@@ -157,7 +165,7 @@ def fit_part(
     return part, _with_gaps(result.reshape(len(result), *shape_out), present, name)
 
 
-def takes_any_shape(transformer: Any) -> bool:
+def takes_any_shape(transformer: Transformer) -> bool:
     """Say whether a transformer takes samples of any shape; a Pipeline asks its first step."""
     while isinstance(transformer, Pipeline):
         steps = [step for _, step in transformer.steps if step not in (None, "passthrough")]
@@ -168,7 +176,7 @@ def takes_any_shape(transformer: Any) -> bool:
     return tags.no_validation or tags.input_tags.three_d_array
 
 
-def _check_transformer(name, transformer):
+def _check_transformer(name: str, transformer: Transformer) -> None:
     if isinstance(transformer, str) and transformer in ("drop", "passthrough"):
         return
     fits = hasattr(transformer, "fit") or hasattr(transformer, "fit_transform")
@@ -180,7 +188,12 @@ def _check_transformer(name, transformer):
 
 
 def _fit_transform(
-    transformer: Any, rows: np.ndarray, name: str, y: Any, params: dict, present: np.ndarray
+    transformer: Transformer,
+    rows: np.ndarray,
+    name: str,
+    y: ArrayLike | None,
+    params: Metadata,
+    present: np.ndarray,
 ) -> np.ndarray:
     """Fit in place and transform, on the samples that have the modality."""
     if not present.all():
@@ -190,7 +203,7 @@ def _fit_transform(
             for method, values in params.items()
         }
 
-    def fit_transform(rows):
+    def fit_transform(rows: np.ndarray) -> np.ndarray:
         if hasattr(transformer, "fit_transform"):
             return transformer.fit_transform(rows, y, **params.get("fit_transform", {}))
         return transformer.fit(rows, y, **params.get("fit", {})).transform(rows)
@@ -204,7 +217,7 @@ def _rows(array: np.ndarray, present: np.ndarray, given: tuple[int, ...]) -> np.
     return rows.reshape(len(rows), *given)
 
 
-def _call(method: Callable, rows: np.ndarray, name: str, transformer: Any) -> np.ndarray:
+def _call(method: Callable, rows: np.ndarray, name: str, transformer: Transformer) -> np.ndarray:
     """Return the result as a dense array of as many samples; errors say whose they are."""
     try:
         with config_context(transform_output="default"):  # tables would become arrays anyway
@@ -222,7 +235,7 @@ def _call(method: Callable, rows: np.ndarray, name: str, transformer: Any) -> np
     return result
 
 
-def _whereabouts(rows: np.ndarray, name: str, transformer: Any) -> str:
+def _whereabouts(rows: np.ndarray, name: str, transformer: Transformer) -> str:
     note = (
         f"This is about modality {name!r}: its transformer, {transformer!r}, was given an array "
         f"of shape {rows.shape}"
@@ -251,7 +264,7 @@ def _with_gaps(result: np.ndarray, present: np.ndarray, name: str) -> np.ndarray
     return full
 
 
-def _names_out(transformer: Any) -> list[str] | None:
+def _names_out(transformer: Transformer) -> list[str] | None:
     """Return the names of a transformer's columns, or None where it has none."""
     try:
         names = transformer.get_feature_names_out()
@@ -260,7 +273,7 @@ def _names_out(transformer: Any) -> list[str] | None:
     return None if names is None else list(names)  # None: a Pipeline whose steps all pass through
 
 
-def _keeps_columns(transformer: Any, width: int) -> bool:
+def _keeps_columns(transformer: Transformer, width: int) -> bool:
     """Whether the columns are still those it was given, as far as the transformer says."""
     names = _names_out(transformer)
     return names is None or names == [f"x{k}" for k in range(width)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from .._typing import Samples, Several, Shapes
 from .arrays import (
     as_modality,
     check_observed,
@@ -30,6 +31,9 @@ BARE_LIST_ADVICE = (
     "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
     "samples: wrap the modalities in MultimodalData([...]) there."
 )
+
+#: Arrays in the form in which the estimator got its input in ``fit``.
+Decoded: TypeAlias = list[np.ndarray] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Modalities:
 
 
 def read_modalities(
-    estimator: BaseEstimator, X: Any, *, modality_shapes: Any = None, reset: bool
+    estimator: BaseEstimator, X: Samples, *, modality_shapes: Shapes | None = None, reset: bool
 ) -> Modalities:
     """Check the input of an estimator's method.
 
@@ -95,8 +99,7 @@ def read_modalities(
         Never written into the caller's memory.
     """
     shapes = None if modality_shapes is None else check_shapes(modality_shapes)
-    several = is_several(X)
-    if several:
+    if several := is_several(X):
         names = None if reset else list(estimator.modality_names_in_)
         data = read_several(X, names, None if reset else _fitted_on(estimator))
         form = "several" if data.shape[1] > 1 else "single"
@@ -117,7 +120,7 @@ def read_modalities(
     return modalities
 
 
-def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
+def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     """Check data on which a fitted estimator is to be trained further.
 
     Parameters
@@ -144,9 +147,7 @@ def read_further(estimator: BaseEstimator, X: Any) -> Modalities:
     return modalities
 
 
-def write_modalities(
-    estimator: BaseEstimator, arrays: Sequence[np.ndarray]
-) -> list[np.ndarray] | np.ndarray:
+def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> Decoded:
     """Return modalities in the form in which the estimator got its input in ``fit``.
 
     Parameters
@@ -167,7 +168,7 @@ def write_modalities(
     return arrays[0] if estimator._input_form == "single" else list(arrays)
 
 
-def is_several(X: Any) -> bool:
+def is_several(X: Samples) -> TypeGuard[Several]:
     """Say whether X holds modalities; if not, it is one array.
 
     A list is one array, as scikit-learn takes it, unless an element has two axes or is None.
@@ -186,7 +187,7 @@ def is_several(X: Any) -> bool:
     return some_absent or any(isinstance(ndim, int) and ndim >= 2 for ndim in dims)
 
 
-def read_several(X: Any, names: list[str] | None, expected: str | None) -> MultimodalData:
+def read_several(X: Several, names: list[str] | None, expected: str | None) -> MultimodalData:
     """Return several modalities in the order of ``names``, or as they come if that is None.
 
     ``expected`` says in words what they must agree with, for messages.
@@ -214,7 +215,7 @@ def read_several(X: Any, names: list[str] | None, expected: str | None) -> Multi
 
 
 def _read_array(
-    estimator: BaseEstimator, X: Any, shapes: list[tuple[int, ...]] | None, reset: bool
+    estimator: BaseEstimator, X: Samples, shapes: list[tuple[int, ...]] | None, reset: bool
 ) -> tuple[MultimodalData, str]:
     """Return the modalities in one array and the form of it."""
     if not reset and estimator._input_form == "flat":
@@ -231,7 +232,7 @@ def _read_array(
         data = MultimodalData([X], names)
         if not reset:
             check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
-        _validated(estimator, flat_rows(data.arrays[0]), reset)
+        _validated(estimator, flat_rows(as_modality(X, "X")), reset)
         return data, "single"
     flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
     if shapes is None:
@@ -240,10 +241,10 @@ def _read_array(
     return data._with_columns(split_columns(columns, shapes)), "flat"
 
 
-def _as_one_array(X: Any) -> Any:
+def _as_one_array(X: Samples) -> Samples:
     """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
     if hasattr(X, "detach"):
-        return as_modality(X, "X") if X.ndim > 1 else without_gradients(X, "X")
+        return as_modality(X, "X") if getattr(X, "ndim", 0) > 1 else without_gradients(X, "X")
     if isinstance(X, np.ndarray):
         return as_modality(X, "X") if np.ma.is_masked(X) else X
     if not isinstance(X, (list, tuple)):
@@ -259,7 +260,7 @@ def _as_one_array(X: Any) -> Any:
 
 
 def _validated(
-    estimator: BaseEstimator, X: Any, reset: bool, allow_nan: bool = False
+    estimator: BaseEstimator, X: Samples, reset: bool, allow_nan: bool = False
 ) -> np.ndarray:
     """Let scikit-learn check a 2-D array, with its own messages."""
     try:
@@ -336,7 +337,7 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
         tuple(arrays),
         observed,
         data.names,
-        tuple(tuple(shape) for shape in shapes),
+        tuple(tuple(shape) for shape in shapes if shape is not None),
         _compute_dtype(data.arrays, arrays),
         len(data),
     )
@@ -346,7 +347,8 @@ def _compute_dtype(
     given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
 ) -> np.dtype:
     """Return the dtype of the floating modalities, or of all if none is floating."""
-    pairs = [(g, k) for g, k in zip(given, kept, strict=True) if k is not None]
+    both = zip(given, kept, strict=True)
+    pairs = [(g, k) for g, k in both if g is not None and k is not None]
     floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
     return np.result_type(*(floating or [k.dtype for _, k in pairs]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -11,11 +11,14 @@ import torch
 from .._grid import NodeGrid
 from .._model.tensors import TensorData
 from ..functional import curve_statistics
-from ..modules import MultimodalVAE
+from ..modules import ClusterExpert, MultimodalVAE
 from .standard_errors import standard_errors
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-class ExpertTable(Mapping):
+
+class ExpertTable(Mapping[str, np.ndarray]):
     """Columns by name: outcomes of nodes, parameters, and standard errors of these.
 
     Parameters
@@ -53,7 +56,7 @@ class ExpertTable(Mapping):
             for line in lines
         )
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame."""
         import pandas as pd  # an optional dependency
 
@@ -89,8 +92,9 @@ def cluster_tables(
         errors = spread = np.full(values.shape, np.nan)
         if expert.depends_on_cluster:
             seen = gamma if data.observed is None else gamma * data.observed[m]
-            statistics = curve_statistics(data.arrays[m], seen, expert.directions)
-            errors, spread = (part.numpy() for part in standard_errors(expert, statistics))
+            per_cluster = cast(ClusterExpert, expert)
+            statistics = curve_statistics(data.arrays[m], seen, per_cluster.directions)
+            errors, spread = (part.numpy() for part in standard_errors(per_cluster, statistics))
         parameters = expert.expert.names
         table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
         if expert.expert.scatter:
@@ -114,7 +118,7 @@ def sample_tables(
     """
     z, tables = torch.tensor(points).to(model.prior.means), {}
     for m, expert in model.experts:
-        values = expert.sample_values(z, cells)
+        values = expert.sample_values(z, torch.as_tensor(cells, device=z.device))
         table = _table(expert.expert.names, values.cpu().numpy(), None)
         tables[names[m]] = _with_nodes(table, nodes, node_names)
     return tables

@@ -113,7 +113,8 @@ class FittedModel:
     ) -> dict[str, ExpertTable]:
         """Return the parameters of the experts for samples, by name of the modality."""
         cells, nodes = self.cells[components], self.outcomes[components]
-        tables = sample_tables(self.model, points, cells, nodes, node_names, self.model.names)
+        names = [str(name) for name in self.model.names]
+        tables = sample_tables(self.model, points, cells, nodes, node_names, names)
         for table in tables.values():
             check_near(np.stack([table[name] for name in table], axis=1), "parameters")
         return tables

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Collection
 
 import numpy as np
@@ -100,7 +102,7 @@ def _evidence(
     asked = [model.decoders[m] for m in modalities]
     if not any(decoder.has_likelihood and decoder.depends_on_latent for decoder in asked):
         draws = draws[:1]  # experts say the same everywhere
-    total = 0.0
+    total: Tensor | float = 0.0
     for draw in draws:
         own = model.own_likelihoods(block, rsample(posterior, draw), modalities)
         total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
@@ -113,7 +115,8 @@ def bounds(model: MultimodalVAE, data: TensorData) -> Tensor:
     values, draws = [], _draws(model)
     for block in data.blocks():
         posterior = model.encode(block)
-        errors = sum(model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
+        parts = (model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
+        errors: Tensor = functools.reduce(operator.add, parts)
         reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
         log_density = model.prior.expected_log_density(posterior)
         evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))

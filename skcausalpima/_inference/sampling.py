@@ -18,9 +18,8 @@ def decoded(
     ``cells`` says in which cell of the grid each point lies; None takes the most probable.
     """
     z = torch.tensor(points).to(model.prior.means)
-    if cells is not None:
-        cells = torch.as_tensor(cells, device=z.device)
-    return [array.cpu().numpy() for array in model.decode(z, cells)]
+    components = None if cells is None else torch.as_tensor(cells, device=z.device)
+    return [array.cpu().numpy() for array in model.decode(z, components)]
 
 
 def drawn_points(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _fit_start(expert: ClusterExpert, sums: CurveStatistics, rng: np.random.Rand
     if n > 0:
         curve = (sums.first.sum(dim=0) / n).expand_as(sums.first)
         first = torch.where(empty[:, None], MIN_COUNT * curve, sums.first)
-        sums = sums._replace(counts=torch.where(empty, MIN_COUNT, sums.counts), first=first)
+        sums = replace(sums, counts=torch.where(empty, MIN_COUNT, sums.counts), first=first)
     problem = curve_problem(expert, sums)
     best, step = fit_from_starts(problem, expert, rng), None
     if not expert.expert.refit and best.numel():
@@ -155,7 +156,11 @@ def _start_network(
     numbers = torch.arange(len(array), device=array.device)
     index = numbers[:, None] + len(array) * torch.arange(n_free, device=array.device)
     problem = CurveProblem(
-        expert.trial_curves, curves, torch.ones_like(curves[:, 0]), index, numbers
+        predict=expert.trial_curves,
+        targets=curves,
+        weights=torch.ones_like(curves[:, 0]),
+        index=index,
+        block=numbers,
     )
     coordinates = fit_from_starts(problem, expert, rng)[index].cpu()
     # A sample that no parameters explain, or that they explain at a bound, must not pull.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -143,10 +143,10 @@ def _name_nodes(
     order = name_nodes(total, grids, setup.graph, is_named)
     grid = NodeGrid(sizes)
     cells = grid.cells(grid.outcomes(arrangement.cells)[:, order])
-    named = arrangement._replace(cells=cells, node_shares=arrangement.node_shares[order])
+    named = replace(arrangement, cells=cells, node_shares=arrangement.node_shares[order])
     arrangements = list(report.arrangements)
     arrangements[report.chosen] = named
-    return report._replace(arrangements=arrangements)
+    return replace(report, arrangements=arrangements)
 
 
 def _start_graph(setup: Setup, start: StartSample, model: MultimodalVAE, gamma: Tensor) -> None:

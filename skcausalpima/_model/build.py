@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -75,7 +76,8 @@ def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Multimod
     """
     for m, entry in enumerate(decoders):
         if isinstance(entry, str) and entry.startswith("cluster_"):
-            cells = ClusterDecoder(model.decoders[m], len(model.prior.means))
+            network = cast(MLPDecoder | ConvDecoder, model.decoders[m])  # that words stand for
+            cells = ClusterDecoder(network, len(model.prior.means))
             cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
             model.decoders[m] = cells
     return model

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
+from .._typing import Unchecked
 from ..modules import ExpertDecoder, shared_entries
 from .parameters import per_modality
 
+#: One entry of the estimator's ``experts``.
+Stated: TypeAlias = ExpertDecoder | Callable | None
+#: What the estimator takes for ``experts``.
+StatedExperts: TypeAlias = Sequence[Stated] | Mapping[str, Stated] | None
+
 
 def resolve_experts(
-    experts: Any,
+    experts: StatedExperts,
     decoders: Sequence,
     names: Sequence[str],
     shapes: Sequence[tuple[int, ...]],
@@ -46,7 +52,7 @@ def resolve_experts(
     return resolved
 
 
-def can_be_expert(value: Any) -> bool:
+def can_be_expert(value: Unchecked) -> bool:
     """Say whether a value can be an expert."""
     return isinstance(value, ExpertDecoder) or callable(value)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import TypeAlias
 
 import networkx as nx
 from sklearn.base import BaseEstimator
@@ -16,7 +15,11 @@ from .._parameter_objects import (
     Initialization,
     ScoreSearch,
 )
+from .._typing import Values
 from .parameters import PARAMETER_CONSTRAINTS
+
+#: What a parameter with parts may be: an object, or what stands for one.
+Structured: TypeAlias = BaseEstimator | nx.DiGraph | str | None
 
 #: What the parts of a structure are called beside other parameters.
 _FLAT = {
@@ -26,7 +29,7 @@ _FLAT = {
 }
 
 
-def flat_parameters(estimator: Any) -> SimpleNamespace:
+def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     """Return an estimator's parameters, objects replaced by their parts.
 
     Parameters
@@ -78,7 +81,7 @@ def flat_parameters(estimator: Any) -> SimpleNamespace:
     )
 
 
-def _as_object(value: Any) -> BaseEstimator:
+def _as_object(value: Structured) -> BaseEstimator:
     """Return the object that a parameter is, or that its word stands for."""
     if value is None:
         return BackgroundKnowledge()
@@ -97,7 +100,7 @@ def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
     validate_parameter_constraints(constraints, values, caller_name=estimator)
 
 
-def check_nested_names(estimator: Any, params: Mapping[str, Any]) -> None:
+def check_nested_names(estimator: BaseEstimator, params: Values) -> None:
     """Raise where ``set_params`` would set a part of a parameter that has none.
 
     Raises
@@ -121,7 +124,7 @@ def check_nested_names(estimator: Any, params: Mapping[str, Any]) -> None:
         )
 
 
-def _objects_with(parameter: str, part: str, value: Any) -> str:
+def _objects_with(parameter: str, part: str, value: Structured) -> str:
     """Return which objects in place of a value have a part, in words."""
     kinds = [k for k in PARAMETER_CONSTRAINTS.get(parameter, ()) if hasattr(k, "get_params")]
     kinds = [kind for kind in kinds if part in kind._get_param_names()]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
+from .._typing import Unchecked
 from ..modules import MultimodalVAE
 
 
@@ -80,7 +79,7 @@ class _Trial:
         return f"{self.what}, {type(self.module).__name__}, returned"
 
 
-def _described(output: Any) -> str:
+def _described(output: Unchecked) -> str:
     """Say in words what came out of a module."""
     if isinstance(output, Tensor):
         return str(tuple(output.shape))

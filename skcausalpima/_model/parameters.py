@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -29,6 +28,7 @@ from .._scalar_checks import (
     count,
     is_count,
 )
+from .._typing import Unchecked
 
 #: The largest grid.
 MAX_COMPONENTS = 1024
@@ -39,7 +39,7 @@ NETWORKS = {
     "decoders": ("mlp", "conv", "cluster_mlp", "cluster_conv"),
 }
 
-PARAMETER_CONSTRAINTS = {
+PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
     "node_names": [*SEQUENCE, None],
     "latent_dim": [count(1), None],
@@ -131,7 +131,7 @@ def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int
 
 
 def resolve_shrinkage(
-    shrinkage: float | str, n_samples: int, node_sizes: Sequence[int], latent_dim: int
+    shrinkage: float | str, n_samples: float, node_sizes: Sequence[int], latent_dim: int
 ) -> float:
     """Return how many samples the pooled covariance counts for in each component's own.
 
@@ -207,7 +207,7 @@ def per_modality(
     names: Sequence[str],
     parameter: str,
     kind: str = "torch.nn.Module, function (shape, latent_dim) -> Module",
-    accepts: Callable[[Any], bool] | None = None,
+    accepts: Callable[[Unchecked], bool] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
     if value is None or isinstance(value, str):
@@ -235,6 +235,6 @@ def per_modality(
     return list(value)
 
 
-def _is_module(entry: Any) -> bool:
+def _is_module(entry: Unchecked) -> bool:
     """Say whether a value is an encoder or decoder, or makes one."""
     return isinstance(entry, nn.Module) or callable(entry)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
@@ -83,9 +83,9 @@ class Setup:
 def set_up(
     params: SimpleNamespace,
     modalities: Modalities,
-    known_nodes: Any = None,
-    interventions: Any = None,
-    sample_weight: Any = None,
+    known_nodes: ArrayLike | None = None,
+    interventions: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     scaler: ModalityScaler | None = None,
 ) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`flat_parameters`, for this data.

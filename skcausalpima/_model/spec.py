@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
+from .._typing import Values
 from ..modules import ExpertDecoder
 
 #: An encoder or decoder, as the user may give it.
-Network = nn.Module | str | Callable | None
+Network: TypeAlias = nn.Module | str | Callable | None
+#: What the estimator takes for ``encoders`` and ``decoders``.
+StatedNetworks: TypeAlias = str | Sequence[Network] | Mapping[str, Network] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +74,11 @@ class ModelSpec:
     predict_variances: tuple[bool, ...]
 
     @classmethod
-    def from_dict(cls, entries: Mapping[str, Any]) -> ModelSpec:
+    def from_dict(cls, entries: Values) -> ModelSpec:
         """Return the specification that :meth:`as_dict` was called on."""
         return cls(**entries)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 

@@ -23,22 +23,24 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 from sklearn import config_context
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from .._model.parameters import PARAMETER_CONSTRAINTS
+from .._typing import Values
 from .._version import __version__
 from ..modules import ExpertDecoder
 from .model_files import file_to_read, file_to_write, replace_file
-from .plain_data import TAG, Code, pack, unpack
+from .plain_data import TAG, Code, Plain, pack, unpack
 from .schema import FITTED, ROUTED, check_attributes, states_of
 from .stored_model import HOLDS_CODE, check_model, check_stored, fill
+from .value_checks import Loaded
 
 FORMAT = "skcausalpima"
 VERSION = 1
@@ -47,7 +49,7 @@ REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
 
 
-def save_estimator(estimator: Any, path: str | os.PathLike) -> None:
+def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Write a fitted estimator to a file; see :meth:`CausalPIMA.save`."""
     check_is_fitted(estimator)
     arrays: dict[str, np.ndarray] = {}
@@ -56,7 +58,9 @@ def save_estimator(estimator: Any, path: str | os.PathLike) -> None:
     replace_file(file_to_write(path), safetensors.numpy.save(arrays, {FORMAT: text}))
 
 
-def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any]) -> Any:
+def load_estimator(
+    cls: type[BaseEstimator], path: str | os.PathLike, given: Values
+) -> BaseEstimator:
     """Read an estimator from a file; see :meth:`CausalPIMA.load`.
 
     ``given`` has an entry for each of ``HOLDS_CODE``.
@@ -84,7 +88,7 @@ def load_estimator(cls: type, path: str | os.PathLike, given: Mapping[str, Any])
     return estimator
 
 
-def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
+def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
     """Return what the JSON holds; arrays go to ``arrays``."""
     # The constructor of a subclass may set parameters that it does not take.
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
@@ -112,7 +116,7 @@ def _document(estimator: Any, arrays: dict[str, np.ndarray]) -> dict:
     return {"class": type(estimator).__name__, "library": __version__} | packed
 
 
-def _requests(estimator: Any) -> dict[str, dict]:
+def _requests(estimator: BaseEstimator) -> dict[str, dict]:
     """Return what was asked for by ``set_fit_request`` and its like."""
     routing = estimator.get_metadata_routing()
     return {
@@ -121,10 +125,10 @@ def _requests(estimator: Any) -> dict[str, dict]:
     }
 
 
-def _stand_in(name: str) -> Callable[[Any], dict]:
+def _stand_in(name: str) -> Callable[[Loaded], Plain]:
     """Return what takes the place of values without a plain form in one parameter or attribute."""
 
-    def stand_in(value: Any) -> dict:
+    def stand_in(value: Loaded) -> Plain:
         is_code = isinstance(value, (nn.Module, ExpertDecoder)) or callable(value)
         if is_code and name in (*HOLDS_CODE, "_architecture"):
             what = getattr(value, "__name__", type(value).__name__)
@@ -137,7 +141,7 @@ def _stand_in(name: str) -> Callable[[Any], dict]:
     return stand_in
 
 
-def _detached(plain: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+def _detached(plain: Loaded, name: str, arrays: dict[str, np.ndarray]) -> Plain:
     """Move the arrays out of plain data; their names tell where they were."""
     if isinstance(plain, np.ndarray):
         while name in arrays:
@@ -157,13 +161,13 @@ def _detached(plain: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     return {key: _detached(value, f"{name}.{key}", arrays) for key, value in plain.items()}
 
 
-def _name_part(key: Any, position: int) -> str:
+def _name_part(key: Loaded, position: int) -> str:
     """Return a key of a mapping if it can be part of a tensor's name, else its position."""
     plain = isinstance(key, str) and key.isascii() and key.isprintable()
     return key if plain else str(position)
 
 
-def _digest(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+def _digest(document: Values, arrays: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of a file's content."""
     about = [[name, a.dtype.str, list(a.shape)] for name, a in sorted(arrays.items())]
     own = {part: value for part, value in document.items() if part != "sha256"}
@@ -213,7 +217,7 @@ def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:
     return document, arrays
 
 
-def _check_version(document: Any) -> None:
+def _check_version(document: Loaded) -> None:
     """Raise where the JSON is of a newer version of the format, or of none."""
     version = document.get("version") if type(document) is dict else None
     if type(version) is not int or version < 1:
@@ -231,7 +235,7 @@ def _no_constant(word: str) -> None:
 
 def _decoded(
     document: dict, arrays: dict[str, np.ndarray], known: set[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Values, Values]:
     """Return parameters and attributes; each array is used once."""
 
     def stored(name: str) -> np.ndarray:

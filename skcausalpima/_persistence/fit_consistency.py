@@ -5,22 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from .._grid import NodeGrid
 from .._inference.attributes import sklearn_covariances
 from .._inference.expert_tables import ExpertTable
+from .._typing import Values
 from .plain_data import StoredExpert
-from .value_checks import SLACK, is_alike, is_distribution, is_permutation
+from .value_checks import SLACK, Loaded, is_alike, is_distribution, is_permutation
 
 #: Entries of it that have one entry per modality.
 PER_MODALITY = ("encoders", "decoders", "experts", "predict_variances")
 
 
 def check_together(
-    attributes: Mapping[str, Any], checks: Mapping[str, Callable[[SimpleNamespace], bool]]
+    attributes: Values, checks: Mapping[str, Callable[[SimpleNamespace], bool]]
 ) -> None:
     """Raise where attributes contradict each other; those of the architecture count as some.
 
@@ -90,7 +90,7 @@ def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
     return all(_is_table_of(law, fit.expert_params_[name], nodes) for name, law in laws.items())
 
 
-def _is_table_of(law: Any, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
+def _is_table_of(law: Loaded, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
     stored = isinstance(law, StoredExpert)
     names = tuple(law.settings["parameters"] if stored else law.names)
     endings = ["_se", *(["_sd"] if (law.settings["scatter"] if stored else law.scatter) else [])]

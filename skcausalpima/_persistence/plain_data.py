@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FunctionType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -24,10 +25,14 @@ from .._parameter_objects import (
     Initialization,
     ScoreSearch,
 )
+from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from .value_checks import is_twister
+from .value_checks import Loaded, is_twister
 
 TAG = "$"
+
+#: Plain data, as the text above says.
+Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[str, "Plain"] | None
 
 #: What pickles hold in plain form, so that whoever reads one need trust no type but the estimator.
 PLAIN_IN_PICKLES = (
@@ -41,7 +46,7 @@ PLAIN_IN_PICKLES = (
     "_scaler",
 )
 
-LAWS = {"line": line, "exponential_decay": exponential_decay}
+LAWS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one law for each number of pieces
 PiecewiseLinear = type(piecewise_linear())
 SCALARS = {
@@ -50,19 +55,21 @@ SCALARS = {
 } | {"str": np.str_}
 
 
-class Code(NamedTuple):
+@dataclass(frozen=True)
+class Code:
     """The place of something that only code can make: a module, a function."""
 
     what: str
 
 
-class StoredExpert(NamedTuple):
+@dataclass(frozen=True)
+class StoredExpert:
     """What is known of an expert whose law is code."""
 
     settings: dict
 
 
-def pack(value: Any, other: Callable[[Any], Any]) -> Any:
+def pack(value: Loaded, other: Callable[[Loaded], Plain]) -> Plain:
     """Return a value in plain form.
 
     Parameters
@@ -91,7 +98,7 @@ def pack(value: Any, other: Callable[[Any], Any]) -> Any:
     return {TAG: tag} | {name: pack(field, other) for name, field in fields.items()}
 
 
-def unpack(plain: Any, stored: Callable[[str], np.ndarray] | None = None) -> Any:
+def unpack(plain: Loaded, stored: Callable[[str], np.ndarray] | None = None) -> Loaded:
     """Return the value that plain data stand for.
 
     Parameters
@@ -124,13 +131,13 @@ def unpack(plain: Any, stored: Callable[[str], np.ndarray] | None = None) -> Any
     return FORMS[tag].make(**{name: unpack(field, stored) for name, field in fields.items()})
 
 
-def portable(state: Mapping[str, Any]) -> dict[str, Any]:
+def portable(state: Values) -> Values:
     """Return an estimator's state for a pickle, without types of other libraries."""
     plain = {n: pack(state[n], lambda value: value) for n in PLAIN_IN_PICKLES if n in state}
     return {**state, **plain}
 
 
-def restored(state: Mapping[str, Any]) -> dict[str, Any]:
+def restored(state: Values) -> Values:
     """Undo :func:`portable`."""
     plain = {name: state[name] for name in PLAIN_IN_PICKLES if name in state}
     tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
@@ -143,7 +150,7 @@ SETTINGS = {
 }
 
 
-def expert_settings(expert: ExpertDecoder) -> dict[str, Any]:
+def expert_settings(expert: ExpertDecoder) -> Values:
     """Return what an expert consists of, its law aside.
 
     Returns
@@ -161,14 +168,14 @@ def expert_settings(expert: ExpertDecoder) -> dict[str, Any]:
     return start | same | words
 
 
-def _is_numeric(value: Any) -> bool:
+def _is_numeric(value: Loaded) -> bool:
     """Say whether a value is an array that is stored as such."""
     if type(value) not in (np.ndarray, np.memmap):
         return False
     return value.dtype.kind in "biuf" and value.dtype.itemsize <= 8
 
 
-def _tag_of(value: Any) -> str | None:
+def _tag_of(value: Loaded) -> str | None:
     """Return the tag of a value's form, None if it has none."""
     if isinstance(value, np.generic):
         return "scalar" if _scalar_name(value) in SCALARS else None
@@ -206,7 +213,7 @@ def _make_law(name: str, parameters: Sequence[str]) -> Callable:
     return law
 
 
-def _make_expert(law: Any, settings: dict) -> ExpertDecoder | StoredExpert:
+def _make_expert(law: Loaded, settings: dict) -> ExpertDecoder | StoredExpert:
     if isinstance(law, Code):
         if set(settings) != SETTINGS:
             raise ValueError(f"an expert has the settings {list(settings)}, not {list(SETTINGS)}")
@@ -259,10 +266,13 @@ def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
 
 
 def _take_random_state(rng: np.random.RandomState) -> dict:
-    return dict(zip(("key", "pos", "has_gauss", "gauss"), rng.get_state()[1:], strict=True))
+    state = rng.get_state(legacy=False)
+    return {**state["state"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
 
 
-def _make_random_state(key: np.ndarray, pos: int, has_gauss: int, gauss: float) -> Any:
+def _make_random_state(
+    key: np.ndarray, pos: int, has_gauss: int, gauss: float
+) -> np.random.RandomState:
     if not is_twister(key, pos, has_gauss, gauss):
         raise ValueError("it has a random state that is none")
     rng = np.random.RandomState(0)
@@ -280,12 +290,13 @@ def _scalar_name(value: np.generic) -> str:
     return "str" if isinstance(value, np.str_) else value.dtype.name
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form:
     """How one type becomes named fields, and how these become a value again."""
 
     kind: type
-    take: Callable[[Any], dict]
-    make: Callable[..., Any]
+    take: Callable[..., dict]
+    make: Callable
 
 
 def _by_parts(kind: type) -> Form:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,12 +12,14 @@ import numpy as np
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
+from .._typing import Values
 from .checkpoint_checks import CHECKPOINT
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
 from .value_checks import (
     SLACK,
     Check,
+    Loaded,
     are_names,
     are_sizes,
     either,
@@ -43,20 +44,20 @@ NOTHING = is_a(type(None))
 EDGES = is_array("float64", "nodes", "nodes", low=-SLACK, high=1.0 + SLACK)
 
 
-def are_shapes(value: Any, known: Mapping) -> bool:
+def are_shapes(value: Loaded, known: Mapping) -> bool:
     """Say whether it is one shape per modality."""
     if type(value) not in (list, tuple) or (len(value),) != known["modalities"]:
         return False
     return all(are_sizes(shape, known) and len(shape) > 0 for shape in value)
 
 
-def are_weights(value: Any, known: Mapping) -> bool:
+def are_weights(value: Loaded, known: Mapping) -> bool:
     """Say whether it is a finite factor for each modality."""
     right = is_tuple_of(float)(value, known) and (len(value),) == known["modalities"]
     return right and all(0 <= weight < math.inf for weight in value)
 
 
-def are_columns(value: Any, known: Mapping) -> bool:
+def are_columns(value: Loaded, known: Mapping) -> bool:
     """Say whether it is a list of names, or None, for each modality."""
     right = type(value) is list and (len(value),) == known["modalities"]
     return right and all(
@@ -65,7 +66,7 @@ def are_columns(value: Any, known: Mapping) -> bool:
     )
 
 
-def is_scaler(value: Any, known: Mapping) -> bool:
+def is_scaler(value: Loaded, known: Mapping) -> bool:
     """Say whether it has a centre and positive factors for each modality."""
     if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
         return False
@@ -76,12 +77,12 @@ def is_scaler(value: Any, known: Mapping) -> bool:
     )
 
 
-def is_state(value: Any, known: Mapping) -> bool:
+def is_state(value: Loaded, known: Mapping) -> bool:
     """Say whether it is numbers by name; the model says which they must be."""
     return type(value) is dict and all(isinstance(array, np.ndarray) for array in value.values())
 
 
-def is_graph(value: Any, known: Mapping) -> bool:
+def is_graph(value: Loaded, known: Mapping) -> bool:
     """Say whether it is an acyclic graph of the nodes with their sizes, and edges with weights."""
     if type(value) is not nx.DiGraph or not nx.is_directed_acyclic_graph(value):
         return False
@@ -90,13 +91,13 @@ def is_graph(value: Any, known: Mapping) -> bool:
     return right and tuple(of.get("size") for of in value.nodes.values()) == known["grid"]
 
 
-def are_tables(value: Any, known: Mapping) -> bool:
+def are_tables(value: Loaded, known: Mapping) -> bool:
     """Say whether it is a table for each node, whose rows are probabilities."""
     right = type(value) is dict and (len(value),) == known["nodes"]
     return right and all(is_distribution(table, axis=-1) for table in value.values())
 
 
-def are_histories(value: Any, known: Mapping) -> bool:
+def are_histories(value: Loaded, known: Mapping) -> bool:
     """Say whether it is a number per epoch for each term; a term may diverge."""
     right = type(value) is dict and len(value) > 0 and all(type(name) is str for name in value)
     return right and all(
@@ -105,7 +106,7 @@ def are_histories(value: Any, known: Mapping) -> bool:
     )
 
 
-def are_expert_tables(value: Any, known: Mapping) -> bool:
+def are_expert_tables(value: Loaded, known: Mapping) -> bool:
     """Say whether it is columns with one entry per component."""
     # Outcomes, parameters and, where laws are per sample, parameters in the model's dtype.
     kinds = [np.empty(known["components"], dtype) for dtype in ("int64", "float64", "float32")]
@@ -116,7 +117,7 @@ def are_expert_tables(value: Any, known: Mapping) -> bool:
     )
 
 
-def are_requests(value: Any, known: Mapping) -> bool:
+def are_requests(value: Loaded, known: Mapping) -> bool:
     """Say whether it is what methods ask for in metadata routing, by method."""
     right = type(value) is dict and set(value) <= set(ROUTED)
     return right and all(
@@ -140,7 +141,7 @@ DECLARED: dict[str, Check] = {
 }
 
 #: What :func:`build_model` is given.
-ARCHITECTURE = {field.name: DECLARED[field.type] for field in fields(ModelSpec)}
+ARCHITECTURE = {field.name: DECLARED[str(field.type)] for field in fields(ModelSpec)}
 
 #: Every attribute of a fitted estimator, its parameters aside. A new one, of types that have a
 #: form in :mod:`plain_data`, is one line here (and a word in ``OPTIONAL``, if some fits or files
@@ -210,7 +211,7 @@ OPTIONAL = {
 SET_BY_USERS = {"_metadata_request", "_sklearn_output_config"}
 
 
-def check_attributes(attributes: Mapping[str, Any]) -> None:
+def check_attributes(attributes: Values) -> None:
     """Raise where attributes are not those of a fit, or do not go together.
 
     Raises
@@ -243,7 +244,7 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
         check_together(attributes, WITH_CHECKPOINT)
 
 
-def states_of(attributes: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
+def states_of(attributes: Values) -> list[dict[str, np.ndarray]]:
     """Return the numbers of the model: as fitted, and as training goes on from and back to."""
     checkpoint = attributes.get("_checkpoint")
     kept = [] if checkpoint is None else [checkpoint["model"], checkpoint["stopper"]["best_state"]]
@@ -257,7 +258,7 @@ def _check_all(values: Mapping, checks: Mapping[str, Check], known: Mapping, of:
             raise ValueError(f"{of}{name} is not what a fit of this size sets: {value!s:.100}")
 
 
-def _sizes(attributes: Mapping[str, Any]) -> dict[str, tuple]:
+def _sizes(attributes: Values) -> dict[str, tuple]:
     """Return the shapes of axes, by name, and the dtype of the model."""
     architecture, n_iter = attributes["_architecture"], attributes["n_iter_"]
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]

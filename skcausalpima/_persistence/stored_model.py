@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +15,10 @@ from .._model.experts import resolve_experts
 from .._model.module_checks import check_modules
 from .._model.parameters import NETWORKS, per_modality
 from .._model.spec import ModelSpec
+from .._typing import Values
 from ..modules import ExpertDecoder, layer_sizes, spatial_shape
 from .plain_data import Code, StoredExpert, expert_settings, pack
-from .value_checks import are_covariances, is_alike
+from .value_checks import Loaded, are_covariances, is_alike
 
 #: The ending of the name of a number that counts batches.
 COUNTED = "num_batches_tracked"
@@ -26,17 +26,17 @@ COUNTED = "num_batches_tracked"
 MEANINGS: dict[str, tuple[Callable[[np.ndarray], bool], str]] = {
     "prior.covariances": (are_covariances, "symmetric and positive definite"),
     ".scatter": (are_covariances, "symmetric and positive definite"),
-    ".factor": (lambda array: (array > 0).all(), "positive"),
-    ".step": (lambda array: (array > 0).all(), "positive"),
-    ".running_var": (lambda array: (array >= 0).all(), "nonnegative"),
-    COUNTED: (lambda array: (array >= 0).all(), "nonnegative"),
+    ".factor": (lambda array: bool((array > 0).all()), "positive"),
+    ".step": (lambda array: bool((array > 0).all()), "positive"),
+    ".running_var": (lambda array: bool((array >= 0).all()), "nonnegative"),
+    COUNTED: (lambda array: bool((array >= 0).all()), "nonnegative"),
 }
 
 #: What may hold code, and so may be passed to ``load``.
 HOLDS_CODE = ("experts", "encoders", "decoders")
 
 
-def check_stored(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> None:
+def check_stored(architecture: Values, state: Mapping[str, np.ndarray]) -> None:
     """Raise where a stored model is none, or needs more memory than the file has numbers for it.
 
     Raises
@@ -58,13 +58,13 @@ def check_stored(architecture: Mapping[str, Any], state: Mapping[str, np.ndarray
             expert.check(f"experts[{name!r}]", shape, getattr(torch, architecture["dtype"]))
 
 
-def _by_modality(architecture: Mapping[str, Any], which: str) -> Sequence[tuple]:
+def _by_modality(architecture: Values, which: str) -> Sequence[tuple]:
     """Return name, shape and entry of every modality."""
     names, shapes = architecture["modality_names"], architecture["shapes"]
     return list(zip(names, shapes, architecture[which], strict=True))
 
 
-def _least_size(architecture: Mapping[str, Any]) -> int:
+def _least_size(architecture: Values) -> int:
     """Return how many numbers the prior, laws and networks of the library's own hold, or fewer."""
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]
     components, full = math.prod(grid), architecture["full_covariances"]
@@ -81,7 +81,7 @@ def _least_size(architecture: Mapping[str, Any]) -> int:
     return total
 
 
-def _least_network(entry: Any, shape: tuple, n_outputs: int, architecture: Mapping) -> int:
+def _least_network(entry: Loaded, shape: tuple, n_outputs: int, architecture: Values) -> int:
     """Return how many numbers a network of the library's own holds, or fewer; 0 for code."""
     word = "mlp" if entry is None else entry
     if isinstance(word, str) and word.endswith("mlp"):
@@ -92,7 +92,7 @@ def _least_network(entry: Any, shape: tuple, n_outputs: int, architecture: Mappi
     return math.prod(spatial_shape(shape)[0]) * n_outputs // 128 if convolves else 0
 
 
-def fill(which: str, given: Any, parameters: dict, architecture: dict, file: Path) -> None:
+def fill(which: str, given: Loaded, parameters: Values, architecture: Values, file: Path) -> None:
     """Put what the caller passes where the file has no more than the place of code.
 
     Raises
@@ -125,7 +125,7 @@ def fill(which: str, given: Any, parameters: dict, architecture: dict, file: Pat
     parameters[which], architecture[which] = given, resolved
 
 
-def _code_in(value: Any) -> list[str]:
+def _code_in(value: Loaded) -> list[str]:
     """Return what code was in a parameter."""
     if isinstance(value, Code):
         return [value.what]
@@ -137,7 +137,7 @@ def _code_in(value: Any) -> list[str]:
     return [what for entry in entries for what in _code_in(entry)]
 
 
-def _difference(new: Any, stored: Any) -> str | None:
+def _difference(new: Loaded, stored: Loaded) -> str | None:
     """Say in what an entry differs from the one of the fit, as far as that can be seen."""
     if isinstance(stored, Code):
         fits = new is not None and not isinstance(new, str)
@@ -147,22 +147,22 @@ def _difference(new: Any, stored: Any) -> str | None:
         return None if same else f"expected {stored!r}, got {new!r}"
     if not isinstance(new, ExpertDecoder):
         return f"expected an expert, got {new!r}"
-    own = isinstance(stored, ExpertDecoder)
-    before, now = expert_settings(stored) if own else stored.settings, expert_settings(new)
+    now = expert_settings(new)
+    before = expert_settings(stored) if isinstance(stored, ExpertDecoder) else stored.settings
     for name in sorted(set(before) - {"p0", "refit"}):  # these matter in training alone
         if not np.array_equal(before[name], now[name]):
             return f"its {name} were {before[name]}, and are {now[name]}"
-    if own and pack(stored.f, _no_law) != pack(new.f, _no_law):
+    if isinstance(stored, ExpertDecoder) and pack(stored.f, _no_law) != pack(new.f, _no_law):
         return f"its law was {stored.function_name}, and is {new.function_name}"
     return None
 
 
-def _no_law(law: Any) -> str:
+def _no_law(law: Loaded) -> str:
     return "code"
 
 
 def check_model(
-    architecture: Mapping[str, Any],
+    architecture: Values,
     states: Sequence[Mapping[str, np.ndarray]],
     moments: Collection[str] = (),
 ) -> None:
@@ -187,7 +187,7 @@ def check_model(
 
 
 def _compare(
-    built: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], architecture: Mapping
+    built: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], architecture: Values
 ) -> None:
     """Raise where numbers differ from those of the model in name, dtype, shape or fixed value."""
     code = _code_prefixes(architecture)
@@ -206,7 +206,7 @@ def _compare(
             raise ValueError(f"{_readable(name, architecture)} is not what this model has there")
 
 
-def _check_code(architecture: Mapping[str, Any]) -> None:
+def _check_code(architecture: Values) -> None:
     """Raise where a module of the user's returns something else than that of the fit."""
     names, stored = architecture["modality_names"], architecture["predict_variances"]
     is_code = [not (e is None or isinstance(e, str)) for e in architecture["decoders"]]
@@ -222,9 +222,7 @@ def _check_code(architecture: Mapping[str, Any]) -> None:
             raise ValueError(f"decoders[{name!r}] returned {then}, and now returns {now}")
 
 
-def check_numbers(
-    architecture: Mapping[str, Any], state: Mapping[str, np.ndarray], where: str = ""
-) -> None:
+def check_numbers(architecture: Values, state: Mapping[str, np.ndarray], where: str = "") -> None:
     """Raise where a number of the model, other than those of the user's modules, cannot be one.
 
     Raises
@@ -243,7 +241,7 @@ def check_numbers(
                 raise ValueError(f"{where}{_readable(name, architecture)} is not {meaning}")
 
 
-def _code_prefixes(architecture: Mapping[str, Any]) -> tuple[str, ...]:
+def _code_prefixes(architecture: Values) -> tuple[str, ...]:
     """Return how the names of all numbers of the user's own modules begin."""
     return tuple(
         f"{which}.{m}."
@@ -253,7 +251,7 @@ def _code_prefixes(architecture: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _readable(name: str, architecture: Mapping[str, Any]) -> str:
+def _readable(name: str, architecture: Values) -> str:
     """Name an entry of the model as its user knows it."""
     which, _, rest = name.partition(".")
     if which not in ("encoders", "decoders"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+#: A value that a file holds: the checks here find out what it is.
+Loaded: TypeAlias = Any
 #: Says whether a value is what it must be, given what is known: shapes of axes, and the rest.
-Check = Callable[[Any, Mapping[str, Any]], bool]
+Check = Callable[[Loaded, Mapping], bool]
 
 #: How far rounding may move a probability, or a sum of probabilities.
 SLACK = 1e-8
@@ -23,12 +25,12 @@ def is_a(*kinds: type) -> Check:
     return lambda value, known: type(value) in kinds
 
 
-def is_ndarray(value: Any, known: Mapping) -> bool:
+def is_ndarray(value: Loaded, known: Mapping) -> bool:
     """Say whether it is an array, a memory-mapped one included."""
     return isinstance(value, np.ndarray)
 
 
-def is_one_of(*values: Any) -> Check:
+def is_one_of(*values: Loaded) -> Check:
     """Return a check whether it is one of these."""
     return lambda value, known: type(value) in map(type, values) and value in values
 
@@ -43,7 +45,7 @@ def is_number(low: float = -math.inf, high: float = math.inf) -> Check:
     return lambda value, known: isinstance(value, float) and low <= value <= high
 
 
-def is_count(value: Any, known: Mapping) -> bool:
+def is_count(value: Loaded, known: Mapping) -> bool:
     """Say whether it is an integer from 0."""
     return type(value) is int and value >= 0
 
@@ -51,7 +53,7 @@ def is_count(value: Any, known: Mapping) -> bool:
 def is_array(dtype: str, *axes: str, low: float = -math.inf, high: float = math.inf) -> Check:
     """Return a check of dtype ("model": what it computes in), shape and range of finite numbers."""
 
-    def check(value: Any, known: Mapping) -> bool:
+    def check(value: Loaded, known: Mapping) -> bool:
         shape = tuple(size for axis in axes for size in known[axis])
         right = is_finite(value, *known.get(dtype, (dtype,))) and value.shape == shape
         return right and bool(((value >= low) & (value <= high)).all())
@@ -59,13 +61,13 @@ def is_array(dtype: str, *axes: str, low: float = -math.inf, high: float = math.
     return check
 
 
-def is_finite(value: Any, dtype: str = "float64") -> bool:
+def is_finite(value: Loaded, dtype: str = "float64") -> bool:
     """Say whether it is an array of this dtype without NaN and infinity."""
     right = isinstance(value, np.ndarray) and value.dtype == dtype
     return right and bool(np.isfinite(value).all())
 
 
-def is_distribution(value: Any, axis: int | None = None) -> bool:
+def is_distribution(value: Loaded, axis: int | None = None) -> bool:
     """Say whether it is probabilities that sum to 1, along an axis or in all."""
     right = is_finite(value) and value.ndim > 0 and bool((value >= 0).all())
     return right and bool((np.abs(value.sum(axis=axis) - 1.0) <= SLACK).all())
@@ -81,7 +83,7 @@ def is_list_of(check: Check) -> Check:
     return lambda value, known: type(value) is list and all(check(v, known) for v in value)
 
 
-def are_sizes(value: Any, known: Mapping) -> bool:
+def are_sizes(value: Loaded, known: Mapping) -> bool:
     """Say whether it is a tuple of positive integers."""
     return is_tuple_of(int)(value, known) and min(value, default=1) > 0
 
@@ -89,7 +91,7 @@ def are_sizes(value: Any, known: Mapping) -> bool:
 def are_names(axis: str) -> Check:
     """Return a check whether it is an array of strings, one per entry of an axis."""
 
-    def check(value: Any, known: Mapping) -> bool:
+    def check(value: Loaded, known: Mapping) -> bool:
         right = isinstance(value, np.ndarray) and value.dtype == object
         return right and value.shape == known[axis] and all(isinstance(v, str) for v in value)
 
@@ -104,7 +106,7 @@ def either(*checks: Check) -> Check:
 def has(optional: frozenset[str] = frozenset(), /, **checks: Check) -> Check:
     """Return a check of a mapping or namespace that has these entries and no others."""
 
-    def check(value: Any, known: Mapping) -> bool:
+    def check(value: Loaded, known: Mapping) -> bool:
         entries = vars(value) if type(value) is SimpleNamespace else value
         right = type(entries) is dict and set(checks) - optional <= set(entries) <= set(checks)
         return right and all(checks[name](entry, known) for name, entry in entries.items())
@@ -112,13 +114,13 @@ def has(optional: frozenset[str] = frozenset(), /, **checks: Check) -> Check:
     return check
 
 
-def is_permutation(value: Any, known: Mapping) -> bool:
+def is_permutation(value: Loaded, known: Mapping) -> bool:
     """Say whether it has each of the numbers from 0 once."""
     right = isinstance(value, np.ndarray) and value.dtype == "int64" and value.ndim == 1
     return right and np.array_equal(np.sort(value), np.arange(len(value)))
 
 
-def is_alike(value: Any, other: np.ndarray) -> bool:
+def is_alike(value: Loaded, other: np.ndarray) -> bool:
     """Say whether it is an array of the same dtype and shape."""
     right = isinstance(value, np.ndarray) and value.dtype == other.dtype
     return right and value.shape == other.shape
@@ -138,7 +140,7 @@ def are_covariances(array: np.ndarray) -> bool:
     return True
 
 
-def is_twister(key: Any, pos: Any, has_gauss: Any, gauss: Any) -> bool:
+def is_twister(key: Loaded, pos: Loaded, has_gauss: Loaded, gauss: Loaded) -> bool:
     """Say whether this is a state of NumPy's generator, which itself would read beyond its key."""
     return (
         is_finite(key, "uint32")

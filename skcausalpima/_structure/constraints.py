@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, cast
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .digraphs import cycle_path
+
+#: Groups of nodes, the earliest first; a node is a group of one.
+Tiers: TypeAlias = Iterable[Hashable | Iterable[Hashable]]
 
 
 class EdgeConstraints(NamedTuple):
@@ -32,7 +35,7 @@ def edge_constraints(
     *,
     required_edges: Iterable[tuple[Hashable, Hashable]] | None = None,
     forbidden_edges: Iterable[tuple[Hashable, Hashable]] | None = None,
-    tiers: Iterable[Any] | None = None,
+    tiers: Tiers | None = None,
 ) -> EdgeConstraints:
     """Turn knowledge in the user's words into matrices, and check that it can be met.
 
@@ -96,12 +99,15 @@ def _index(names: list[Hashable], node: Hashable, what: str) -> int:
     return names.index(node)
 
 
-def _tier_members(names: list[Hashable], tier: Any, earlier: list[int]) -> list[int]:
+def _tier_members(
+    names: list[Hashable], tier: Hashable | Iterable[Hashable], earlier: list[int]
+) -> list[int]:
     """Return the numbers of one tier's nodes."""
     is_node = isinstance(tier, str) or (isinstance(tier, Hashable) and tier in names)
     if not (is_node or isinstance(tier, Iterable)):
         raise ValueError(f"knowledge__tiers must hold nodes or groups of nodes; got {tier!r}.")
-    members = [_index(names, node, "knowledge__tiers") for node in ([tier] if is_node else tier)]
+    nodes = cast(Iterable[Hashable], [tier] if is_node else tier)
+    members = [_index(names, node, "knowledge__tiers") for node in nodes]
     for position, node in enumerate(members):
         if node in earlier or node in members[:position]:
             raise ValueError(
@@ -111,8 +117,8 @@ def _tier_members(names: list[Hashable], tier: Any, earlier: list[int]) -> list[
 
 
 def check_constraints(
-    required: NDArray[np.bool_] | None,
-    forbidden: NDArray[np.bool_] | None,
+    required: ArrayLike | None,
+    forbidden: ArrayLike | None,
     names: Sequence[Hashable],
 ) -> EdgeConstraints:
     """Check constraints given as matrices and fill in what was left out.
@@ -147,24 +153,24 @@ def check_constraints(
     ValueError: The required edges form the cycle 'a' -> 'b' -> 'a'; leave one of them out.
     """
     names = list(names)
-    required = _as_matrix(required, len(names), "required")
-    forbidden = _as_matrix(forbidden, len(names), "forbidden")
-    np.fill_diagonal(forbidden, True)
-    for i, j in np.argwhere(required & forbidden):
+    must = _as_matrix(required, len(names), "required")
+    must_not = _as_matrix(forbidden, len(names), "forbidden")
+    np.fill_diagonal(must_not, True)
+    for i, j in np.argwhere(must & must_not):
         if i == j:
             raise ValueError(f"The required edge {names[i]!r} -> {names[i]!r} is a loop.")
         raise ValueError(
             f"The edge {names[i]!r} -> {names[j]!r} is both required and forbidden (by a "
             "forbidden edge or by the tiers); drop one of the two."
         )
-    graph = nx.from_numpy_array(required, create_using=nx.DiGraph)
+    graph = nx.from_numpy_array(must, create_using=nx.DiGraph)
     if not nx.is_directed_acyclic_graph(graph):
         path = cycle_path(nx.relabel_nodes(graph, dict(enumerate(names))))
         raise ValueError(f"The required edges form the cycle {path}; leave one of them out.")
-    return EdgeConstraints(required, forbidden)
+    return EdgeConstraints(must, must_not)
 
 
-def _as_matrix(matrix: Any, n_nodes: int, what: str) -> NDArray[np.bool_]:
+def _as_matrix(matrix: ArrayLike | None, n_nodes: int, what: str) -> NDArray[np.bool_]:
     """Return a boolean copy of the right shape."""
     if matrix is None:
         return np.zeros((n_nodes, n_nodes), dtype=bool)

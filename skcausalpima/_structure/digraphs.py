@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
 
 import networkx as nx
 
@@ -14,7 +13,7 @@ def cycle_path(graph: nx.DiGraph) -> str:
     return " -> ".join(map(repr, [*cycle, cycle[0]]))
 
 
-def check_graph(graph: Any) -> nx.DiGraph:
+def check_graph(graph: nx.DiGraph) -> nx.DiGraph:
     """Return a copy of a DAG that keeps the orders of nodes and of every node's predecessors.
 
     ``graph.copy()`` would not: it re-adds edges by source, which can permute predecessors and

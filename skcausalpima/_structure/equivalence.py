@@ -68,7 +68,7 @@ def meek_closure(pdag: BoolArray) -> BoolArray:
            [0, 0, 0]])
     """
     pdag = pdag.copy()
-    free = np.argwhere(pdag & pdag.T).tolist()
+    free = [(int(a), int(b)) for a, b in np.argwhere(pdag & pdag.T)]
     changed = np.ones(len(pdag), dtype=bool)  # a rule looks no further than near its edge's start
     while free and changed.any():
         before, changed = changed, np.zeros_like(changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -38,12 +38,10 @@ def encode_all(model: MultimodalVAE, data: TensorData) -> DiagonalGaussian:
 @torch.no_grad()
 def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
-    totals = torch.stack(
-        [
-            sum(block.double().square().sum() for block in _weighted_blocks(array, data.weights))
-            for array in data.arrays
-        ]
-    )
+    totals = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    for m, array in enumerate(data.arrays):
+        for block in _weighted_blocks(array, data.weights):
+            totals[m] += block.double().square().sum()
     variances = totals / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
 
@@ -57,7 +55,8 @@ def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
     return (block * root for block, root in pairs)
 
 
-class PassResult(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class PassResult:
     """What one pass over the data yields."""
 
     statistics: MixtureStatistics
@@ -83,12 +82,15 @@ def data_pass(
     model.eval()
     prior, full = model.prior, model.prior.covariances.ndim == 3
     origin, decode = prior.means.mean(dim=0), squared_errors is None
-    statistics, counts, sums, errors = None, 0.0, 0.0, 0.0 if decode else squared_errors
+    statistics: MixtureStatistics | None = None
+    counts = origin.new_zeros((len(prior.regimes), len(prior.means)), dtype=torch.float64)
+    sums = counts.new_zeros(4)  # of the terms below
+    errors = counts.new_zeros(len(data.arrays)) if squared_errors is None else squared_errors
     experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
-            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            z = rsample(posterior, data.normal_like(posterior.mean, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regime_index)
             likelihoods = model.own_likelihoods(block, z)
@@ -110,9 +112,13 @@ def data_pass(
             if decode:
                 squares = model.squared_errors(block, z)
                 errors = errors + block.weighted(squares.double()).sum(dim=1)
-    terms = _terms(model, data, errors, sums, experts, names)
-    errors = experts.squared_errors(errors)
-    return PassResult(statistics, counts, errors, experts, terms)
+    return PassResult(
+        statistics=cast(MixtureStatistics, statistics),  # there is a block
+        counts=counts,
+        squared_errors=experts.squared_errors(errors),
+        experts=experts,
+        terms=_terms(model, data, errors, sums, experts, names),
+    )
 
 
 def regime_counts(gamma: Tensor, regime_index: Tensor | None, n_regimes: int) -> Tensor:
@@ -214,7 +220,7 @@ class BlockUpdate:
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
             posterior = model.encode(block)
-            z = rsample(posterior, data.normal(*posterior.mean.shape, generator))
+            z = rsample(posterior, data.normal_like(posterior.mean, generator))
             own = model.own_likelihoods(block, z)
             sums = ExpertSums(model)
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet

@@ -6,6 +6,7 @@ import copy
 import math
 
 import numpy as np
+from torch import Tensor
 
 from ..modules import MultimodalVAE
 
@@ -16,7 +17,8 @@ class Stopper:
     def __init__(self, tol: float, n_iter_no_change: int) -> None:
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.best, self.waited = -math.inf, 0
-        self.best_state, self.best_temperature = None, None
+        self.best_state: dict[str, Tensor] | None = None
+        self.best_temperature: float | None = None
 
     @property
     def converged(self) -> bool:
@@ -34,7 +36,7 @@ class Stopper:
 
     def restore(self, model: MultimodalVAE) -> None:
         """Go back to the best state, if states were kept."""
-        if self.best_state is not None:
+        if self.best_state is not None and self.best_temperature is not None:
             model.load_state_dict(self.best_state)
             model.prior.temperature = self.best_temperature
 

@@ -18,7 +18,8 @@ class ExpertGuard:
     """Keeps the last state of a model in which all laws that gradients train were finite."""
 
     def __init__(self, model: MultimodalVAE, names: Sequence[str], phase: str) -> None:
-        self.model, self.names, self.phase, self.state = model, names, phase, None
+        self.model, self.names, self.phase = model, names, phase
+        self.state: dict[str, torch.Tensor] = {}
         self.error: LawError | None = None
         self.experts = [
             (m, expert)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ from ..modules import Batch, ClusterExpert, Likelihood, MultimodalVAE
 MIN_COUNT = 1e-3
 
 
-class ErrorSums(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class ErrorSums:
     """What the variances of a network with its own likelihood depend on, per component."""
 
     counts: Tensor  # sums of responsibilities over samples that have the modality
@@ -31,7 +33,10 @@ class ErrorSums(NamedTuple):
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
         """Pool the sums over two sets of samples."""
-        return ErrorSums(*(a + b for a, b in zip(self, other, strict=True)))
+        return ErrorSums(
+            counts=self.counts + other.counts,
+            squared_errors=self.squared_errors + other.squared_errors,
+        )
 
 
 class ExpertSums:
@@ -50,14 +55,17 @@ class ExpertSums:
             self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
             if errors is not None:
-                part = ErrorSums(seen.double().sum(dim=1), (gamma * errors).double().sum(dim=1))
+                part = ErrorSums(
+                    counts=seen.double().sum(dim=1),
+                    squared_errors=(gamma * errors).double().sum(dim=1),
+                )
                 self.errors[m] = self.errors[m] + part if m in self.errors else part
                 continue
-            directions = self.model.decoders[m].directions
-            part = curve_statistics(batch.arrays[m], seen, directions)
-            self.statistics[m] = self.statistics[m] + part if m in self.statistics else part
+            expert = cast(ClusterExpert, self.model.decoders[m])
+            curves = curve_statistics(batch.arrays[m], seen, expert.directions)
+            self.statistics[m] = self.statistics[m] + curves if m in self.statistics else curves
 
-    def add_means(self, reconstruction: list[float], n_samples: int) -> float:
+    def add_means(self, reconstruction: list[float], n_samples: float) -> float:
         """Add mean log-likelihoods to those of the other modalities; return what training sees."""
         trained = 0.0
         for m, value in self.log_likelihoods.items():
@@ -75,7 +83,13 @@ def curve_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurvePr
     """State the gamma-weighted part of Eq. 26 as a fit of each cell's mean curve."""
     counts = torch.where(statistics.counts < MIN_COUNT, 0.0, statistics.counts)
     weights = counts / expert.log_variances.double().exp()
-    return CurveProblem(expert.trial_curves, statistics.means, weights, expert.index, expert.block)
+    return CurveProblem(
+        predict=expert.trial_curves,
+        targets=statistics.means,
+        weights=weights,
+        index=expert.index,
+        block=expert.block,
+    )
 
 
 def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> CurveProblem:
@@ -94,8 +108,10 @@ def scattered_problem(expert: ClusterExpert, statistics: CurveStatistics) -> Cur
         inside = deviations * torch.linalg.solve_triangular(factors, along, upper=False)
         return curves + (directions @ (inside - along))[:, :, 0]
 
-    return problem._replace(
-        predict=lambda free: whitened(problem.predict(free)), targets=whitened(problem.targets)
+    return replace(
+        problem,
+        predict=lambda free: whitened(problem.predict(free)),
+        targets=whitened(problem.targets),
     )
 
 
@@ -105,7 +121,7 @@ def update_experts(
 ) -> None:
     """Refit the curves of all cells and set their variances to the optimum."""
     for m, sums in statistics.items():
-        expert = model.decoders[m]
+        expert = cast(ClusterExpert, model.decoders[m])  # no other has such statistics
         if expert.expert.refit and expert.free.numel():
             start = (expert.free * expert.step).double()
             tied = expert.expert.scatter and expert.free.numel() < expert.index.numel()
@@ -124,9 +140,10 @@ def update_cluster_decoders(
 
     The mean is over the elements of the samples of a component, weighted with gamma.
     """
-    for m, (counts, errors) in sums.items():
+    for m, own in sums.items():
         if floors is not None:
-            variances = errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
+            counts = own.counts
+            variances = own.squared_errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
             variances = torch.maximum(variances, floors[m])
             model.decoders[m].set_variances(variances, counts >= MIN_COUNT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from .._structure.settings import GraphSettings, average_graphs, search_graph
 from ..modules import CausalPrior
 
 
-class HardGraph(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class HardGraph:
     """The graph at the end of training."""
 
     adjacency: np.ndarray  # bool (node, node)
@@ -48,7 +49,14 @@ def settle_graph(
     compelled, tables = _fix(prior, counts, settings, adjacency)
     is_trained = settings.structure == "gradient"
     scores = trained_scores if is_trained else prior.scores.double().cpu().numpy().copy()
-    return HardGraph(adjacency, compelled, weights, probabilities, scores, tables)
+    return HardGraph(
+        adjacency=adjacency,
+        compelled=compelled,
+        edge_weights=weights,
+        probabilities=probabilities,
+        node_scores=scores,
+        tables=tables,
+    )
 
 
 @torch.no_grad()
@@ -56,7 +64,7 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
     """Refit the tables of a settled graph once more."""
     tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
-    return graph._replace(tables=[table.cpu().numpy() for table in tables])
+    return replace(graph, tables=[table.cpu().numpy() for table in tables])
 
 
 def _fix(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import Parameter
 
 from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
+from .._typing import Values
 from ..modules import Batch, BoundWithErrors, MultimodalVAE
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
@@ -19,13 +21,16 @@ from .expert_guard import ExpertGuard
 Report = Callable[[int, dict[str, float]], None]
 
 
-def _trainable(*modules: torch.nn.Module) -> list[torch.nn.Parameter]:
+def _trainable(*modules: nn.Module) -> list[Parameter]:
     """Return the parameters that are not frozen."""
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
 def _step(
-    loss: Tensor, optimizer: torch.optim.Optimizer, parameters: list, max_grad_norm: float | None
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    parameters: list[Parameter],
+    max_grad_norm: float | None,
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped."""
     if not loss.requires_grad:
@@ -48,7 +53,7 @@ def pretrain(
     """Train encoders and decoders before there are clusters (Section 3.3)."""
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
-    parameters = _trainable(model.encoders, model.decoders)
+    parameters = _trainable(model.encoders, *model.decoders)
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
@@ -64,7 +69,7 @@ def pretrain(
                 loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
                 _step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
-        report(epoch, {"objective": total / data.n_samples})
+        report(epoch, {"objective": float(total) / data.n_samples})
         if guard.restored(epoch):
             return
         with told_divergence(model, update.names, "pre-training", epoch, data.weights):
@@ -88,9 +93,9 @@ class Progress:
         report: Report,
         phase: str = "training",
     ) -> None:
-        self.networks = _trainable(model.encoders, model.decoders)
+        self.networks = _trainable(model.encoders, *model.decoders)
         self.graph = _trainable(model.prior)
-        groups = [{"params": self.networks}]
+        groups: list[Values] = [{"params": self.networks}]
         if self.graph:
             groups.append({"params": self.graph, "lr": settings.graph_learning_rate})
         self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
@@ -146,10 +151,10 @@ def train(
                 loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
                 _step(loss, optimizer, networks + graph, steps.max_grad_norm)
                 errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
-        errors = None if guard.restored(epoch) else errors
+        was_restored = guard.restored(epoch)
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
             for _ in range(settings.mixture.n_updates):
-                result = update(model, data, generator, errors)
+                result = update(model, data, generator, None if was_restored else errors)
             for _ in range(edges.n_steps if graph else 0):
                 loss = -_graph_objective(model, result.counts, edges.edge_penalty)
                 _step(loss, optimizer, graph, steps.max_grad_norm)
@@ -160,7 +165,7 @@ def train(
                 terms["objective"] = held_out_terms["objective"]
         progress.note(terms)
         progress.stopper.stop(terms["objective"], model if held_out is not None else None)
-        if errors is None:
+        if was_restored:
             break
     progress.check(model, update.names)
 

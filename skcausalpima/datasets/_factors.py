@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -11,30 +12,35 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._grid import NodeGrid
 from .._scalar_checks import check_count
+from .._typing import Seed
+
+#: Per factor its parents, named before it, and its conditional probabilities.
+Graph: TypeAlias = Mapping[str, tuple[Sequence[str], ArrayLike]]
 
 
 def draw_factors(
     n_samples: int,
-    graph: Mapping[str, tuple[Sequence[str], ArrayLike]],
+    graph: Graph,
     centres: Mapping[str, Sequence[float]],
     scales: Mapping[str, float],
-    random_state: int | np.random.RandomState | None,
+    random_state: Seed,
 ) -> tuple[Bunch, np.random.RandomState]:
     """Draw outcomes along the graph (which names parents first), then the values behind them."""
     check_count(n_samples, "n_samples")
-    random_state = check_random_state(random_state)
-    dag, cpts, outcomes, values = nx.DiGraph(), {}, {}, []
+    rng: np.random.RandomState = check_random_state(random_state)
+    dag, cpts, values = nx.DiGraph(), {}, []
+    outcomes: dict[str, np.ndarray] = {}
     for name, (parents, table) in graph.items():
         cpts[name] = np.asarray(table, dtype=np.float64)
         dag.add_node(name, size=cpts[name].shape[-1])
         dag.add_edges_from((parent, name) for parent in parents)
         cumulative = cpts[name].cumsum(axis=-1)[tuple(outcomes[parent] for parent in parents)]
         # The last step of the cumulative sum may round to below 1 and is not needed.
-        outcome = (random_state.uniform(size=(n_samples, 1)) > cumulative[..., :-1]).sum(axis=-1)
+        outcome = (rng.uniform(size=(n_samples, 1)) > cumulative[..., :-1]).sum(axis=-1)
         outcomes[name] = outcome
-        values.append(random_state.normal(np.asarray(centres[name])[outcome], scales[name]))
+        values.append(rng.normal(np.asarray(centres[name])[outcome], scales[name]))
     factors = np.column_stack(list(outcomes.values()))
     bunch = Bunch(factors=factors, factor_names=list(dag), factor_values=np.column_stack(values))
     sizes = tuple(size for _, size in dag.nodes(data="size"))
     bunch.update(target=NodeGrid(sizes).cells(factors), dag=dag, cpts=cpts)
-    return bunch, random_state
+    return bunch, rng

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 
 from .._scalar_checks import check_count, check_number
-from ._factors import draw_factors
+from ._factors import Graph, draw_factors
 
 # The gap between neighbouring outcomes in standard deviations of the value at overlap 1: a
 # threshold halfway errs for Phi(-2.75) = 0.3 % of the samples.
@@ -34,7 +34,7 @@ _ROOT = [0.55, 0.45]
 _EVEN = [0.5, 0.5]
 
 # Per graph: factor -> (its parents, its table).
-_CIRCLE_GRAPHS = {
+_CIRCLE_GRAPHS: dict[str, Graph] = {
     "v-structure": {
         "hue": ((), _ROOT),
         "radius": ((), _EVEN),
@@ -48,14 +48,14 @@ _CIRCLE_GRAPHS = {
     },
     "independent": {"hue": ((), _ROOT), "radius": ((), _EVEN), "shift": ((), [0.45, 0.55])},
 }
-_STRIPED_GRAPH = {
+_STRIPED_GRAPH: Graph = {
     "hue": ((), _EVEN),
     "radius": (("hue",), _WEAK_LINK),
     "shift": (("hue",), _WEAK_LINK),
     "stripe": (("shift",), _WEAK_LINK),
 }
-_SIZED_GRAPH = {"hue": ((), _ROOT), "radius": (("hue",), [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])}
-_BAR_GRAPH = {
+_SIZED_GRAPH: Graph = {"hue": ((), _ROOT), "radius": (("hue",), [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])}
+_BAR_GRAPH: Graph = {
     "brightness": ((), _ROOT),
     "thickness": ((), _EVEN),
     "place": (("brightness", "thickness"), _COLLIDER),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._factors import draw_factors
+from ._factors import Graph, draw_factors
 
-_GRAPH = {
+_GRAPH: Graph = {
     "lattice": ((), [0.5, 0.5]),
     "profile": (("lattice",), [[0.65, 0.35], [0.3, 0.7]]),
 }

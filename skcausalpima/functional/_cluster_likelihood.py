@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -40,7 +40,8 @@ def cluster_squared_errors(x: Tensor, means: Tensor) -> Tensor:
     return torch.cdist(means, x, compute_mode=mode).square()
 
 
-class CurveStatistics(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class CurveStatistics:
     """Sufficient statistics of a cluster-dependent decoder, in float64.
 
     Parameters
@@ -62,7 +63,12 @@ class CurveStatistics(NamedTuple):
 
     def __add__(self, other: CurveStatistics) -> CurveStatistics:
         """Pool the statistics of two sets of samples."""
-        return CurveStatistics(*(a + b for a, b in zip(self, other, strict=True)))
+        return CurveStatistics(
+            counts=self.counts + other.counts,
+            first=self.first + other.first,
+            second=self.second + other.second,
+            projected=self.projected + other.projected,
+        )
 
     @property
     def means(self) -> Tensor:
@@ -104,7 +110,12 @@ def curve_statistics(
     if directions is not None and directions.shape[2]:
         projections = x @ directions.double()  # (component, sample, direction)
         projected = projections.mT @ (gamma[:, :, None] * projections)
-    return CurveStatistics(gamma.sum(dim=1), gamma @ x, gamma @ x.square().sum(dim=1), projected)
+    return CurveStatistics(
+        counts=gamma.sum(dim=1),
+        first=gamma @ x,
+        second=gamma @ x.square().sum(dim=1),
+        projected=projected,
+    )
 
 
 def curve_squared_errors(statistics: CurveStatistics, means: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +14,8 @@ from torch import Tensor
 MAX_DAMPING = 1e12
 
 
-class CurveProblem(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class CurveProblem:
     """Curves to be fitted by one law, each with its own weight.
 
     Parameters
@@ -88,21 +90,18 @@ def curve_jacobian(predict: Callable[[Tensor], Tensor], parameters: Tensor) -> T
         leaf = parameters.detach().requires_grad_()
         curves = predict(leaf)
         weights = torch.ones_like(curves, requires_grad=True)
-        options = {"create_graph": True, "materialize_grads": True}
+        grad = partial(torch.autograd.grad, create_graph=True, materialize_grads=True)
         try:
-            (sums,) = torch.autograd.grad(curves, leaf, weights, **options)
-            columns = [
-                torch.autograd.grad(column.sum(), weights, **options)[0].detach()
-                for column in sums.unbind(dim=1)
-            ]
+            (sums,) = grad(curves, leaf, weights)
+            columns = [grad(column.sum(), weights)[0].detach() for column in sums.unbind(dim=1)]
             jacobian = torch.stack(columns, dim=2)
             if torch.allclose(jacobian.sum(dim=1), sums, equal_nan=True):
                 return jacobian  # else an operation has no second derivative, and hides it
         except RuntimeError:
             pass
-        options = {"retain_graph": True, "materialize_grads": True}
+        grad = partial(torch.autograd.grad, retain_graph=True, materialize_grads=True)
         points = curves.unbind(dim=1)
-        rows = [torch.autograd.grad(point.sum(), leaf, **options)[0] for point in points]
+        rows = [grad(point.sum(), leaf)[0] for point in points]
     return torch.stack(rows, dim=1)
 
 
@@ -138,7 +137,8 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
     >>> import torch
     >>> from skcausalpima.functional import CurveProblem, fit_curves
     >>> x, own = torch.tensor([1.0, 2.0]), torch.tensor([[0]])
-    >>> problem = CurveProblem(lambda p: p * x, 3 * x[None], torch.ones(1), own, own[:, 0])
+    >>> problem = CurveProblem(predict=lambda p: p * x, targets=3 * x[None],
+    ...                        weights=torch.ones(1), index=own, block=own[:, 0])
     >>> round(fit_curves(problem, torch.zeros(1)).item(), 4)
     3.0
     """
@@ -183,7 +183,8 @@ def curve_losses(problem: CurveProblem, unknowns: Tensor) -> Tensor:
     >>> import torch
     >>> from skcausalpima.functional import CurveProblem, curve_losses
     >>> x, own = torch.tensor([1.0, 2.0]), torch.tensor([[0]])
-    >>> problem = CurveProblem(lambda p: p * x, 3 * x[None], torch.ones(1), own, own[:, 0])
+    >>> problem = CurveProblem(predict=lambda p: p * x, targets=3 * x[None],
+    ...                        weights=torch.ones(1), index=own, block=own[:, 0])
     >>> curve_losses(problem, torch.zeros(1))
     tensor([45.])
     """
@@ -218,7 +219,8 @@ def normal_equations(problem: CurveProblem, unknowns: Tensor) -> tuple[Tensor, T
     >>> import torch
     >>> from skcausalpima.functional._curve_fit import CurveProblem, normal_equations
     >>> x, own = torch.tensor([1.0, 2.0]), torch.tensor([[0]])
-    >>> problem = CurveProblem(lambda p: p * x, 3 * x[None], torch.ones(1), own, own[:, 0])
+    >>> problem = CurveProblem(predict=lambda p: p * x, targets=3 * x[None],
+    ...                        weights=torch.ones(1), index=own, block=own[:, 0])
     >>> matrices, right = normal_equations(problem, torch.zeros(1))
     >>> matrices.item(), right.item()
     (5.0, 15.0)
@@ -253,7 +255,8 @@ def assemble(problem: CurveProblem, matrices: Tensor) -> Tensor:
     >>> import torch
     >>> from skcausalpima.functional import CurveProblem, assemble
     >>> shared = torch.tensor([[0], [0]])
-    >>> problem = CurveProblem(None, None, torch.ones(2), shared, shared[:, 0])
+    >>> problem = CurveProblem(predict=lambda p: p, targets=torch.zeros(2, 1),
+    ...                        weights=torch.ones(2), index=shared, block=shared[:, 0])
     >>> assemble(problem, torch.ones(2, 1, 1))
     tensor([[2.]])
     """

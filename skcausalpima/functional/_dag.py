@@ -292,12 +292,12 @@ def set_nodes(
     tensor([[0.3750, 0.1250],
             [0.3750, 0.1250]])
     """
-    tables, edges = list(tables), edges.clone()
+    new_tables, edges = list(tables), edges.clone()
     for node, logs in zip(nodes, log_probabilities, strict=True):
         shape = [-1 if axis == node else 1 for axis in range(len(tables))]
-        tables[node] = logs.exp().reshape(shape).expand_as(tables[node])
+        new_tables[node] = logs.exp().reshape(shape).expand_as(tables[node])
         edges[:, node] = 0.0
-    return torch.stack(tables), edges
+    return torch.stack(new_tables), edges
 
 
 def tables_from_counts(counts: Tensor, adjacency: Tensor, prior_count: float = 0.0) -> list[Tensor]:

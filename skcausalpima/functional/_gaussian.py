@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -174,7 +175,8 @@ def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances
     return prepare_components(means, covariances).expected_log_density(posterior)
 
 
-class PreparedComponents(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class PreparedComponents:
     """What :func:`expected_log_density` needs of components that stay the same for a while.
 
     Parameters
@@ -215,17 +217,17 @@ class PreparedComponents(NamedTuple):
         if self.offsets is None:  # no (sample, component, latent) array is made
             quadratic = self.precisions @ (mu.square() + variance) - 2.0 * self.linear @ mu
         else:
-            quadratic = self._squared_distances(mu) + self.precisions @ variance
+            quadratic = self._squared_distances(mu, self.offsets) + self.precisions @ variance
         return -0.5 * (self.constants + quadratic)
 
-    def _squared_distances(self, mu: Tensor) -> Tensor:
+    def _squared_distances(self, mu: Tensor, offsets: Tensor) -> Tensor:
         """Return Mahalanobis distances, some components at a time where a grid is large."""
         # Before the sum there is a (component, latent, sample) array.
         if len(self.linear) * mu.numel() <= LARGEST:
-            return (self.linear @ mu - self.offsets).square().sum(dim=-2)
+            return (self.linear @ mu - offsets).square().sum(dim=-2)
         size = AT_ONCE * max(1, LARGEST // (AT_ONCE * mu.numel()))
-        parts = zip(self.linear.split(size), self.offsets.split(size), strict=True)
-        return torch.cat([(part @ mu - offsets).square().sum(dim=-2) for part, offsets in parts])
+        parts = zip(self.linear.split(size), offsets.split(size), strict=True)
+        return torch.cat([(part @ mu - means).square().sum(dim=-2) for part, means in parts])
 
 
 def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:
@@ -263,16 +265,20 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
         precisions = covariances.reciprocal()
         constants = (covariances.log() + LOG_2PI + means.square() * precisions).sum(dim=-1)
         return PreparedComponents(
-            centre, precisions, constants[:, None], means * precisions, offsets=None
+            centre=centre,
+            precisions=precisions,
+            constants=constants[:, None],
+            linear=means * precisions,
+            offsets=None,
         )
     factors = torch.linalg.cholesky(covariances)
     identity = torch.eye(latent_dim, dtype=means.dtype, device=means.device)
     whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
     log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
     return PreparedComponents(
-        centre,
-        whiteners.square().sum(dim=-2),
-        (latent_dim * LOG_2PI + log_det)[:, None],
-        whiteners,
-        whiteners @ means[..., None],
+        centre=centre,
+        precisions=whiteners.square().sum(dim=-2),
+        constants=(latent_dim * LOG_2PI + log_det)[:, None],
+        linear=whiteners,
+        offsets=whiteners @ means[..., None],
     )

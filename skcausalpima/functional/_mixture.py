@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -63,7 +64,8 @@ def weight_columns(log_weights: Tensor) -> Tensor:
     return log_weights[:, None] if log_weights.ndim == 1 else log_weights
 
 
-class MixtureStatistics(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class MixtureStatistics:
     """Sufficient statistics of the mixture over any number of samples, in float64.
 
     Parameters
@@ -87,10 +89,10 @@ class MixtureStatistics(NamedTuple):
     def __add__(self, other: MixtureStatistics) -> MixtureStatistics:
         """Pool the statistics of two sets of samples (both measured from one origin)."""
         return MixtureStatistics(
-            self.counts + other.counts,
-            self.first + other.first,
-            self.second + other.second,
-            self.origin,
+            counts=self.counts + other.counts,
+            first=self.first + other.first,
+            second=self.second + other.second,
+            origin=self.origin,
         )
 
 
@@ -135,7 +137,9 @@ def mixture_statistics(
         second = (gamma @ moments.flatten(1)).unflatten(1, moments.shape[1:])
     else:
         second = gamma @ (centred.square() + variance)
-    return MixtureStatistics(gamma.sum(dim=1), gamma @ centred, second, origin)
+    return MixtureStatistics(
+        counts=gamma.sum(dim=1), first=gamma @ centred, second=second, origin=origin
+    )
 
 
 class MixtureUpdate(NamedTuple):
@@ -208,10 +212,10 @@ def update_mixture(
     >>> update.means.item(), update.covariances.item()
     (2.0, 1.0)
     """
-    counts, first, second, origin = statistics
+    counts, second = statistics.counts, statistics.second
     empty = counts < min_count
     safe_counts = torch.where(counts > 0, counts, torch.ones_like(counts))
-    offsets = first / safe_counts[:, None]
+    offsets = statistics.first / safe_counts[:, None]
     scatter = second - _scale(_outer(offsets, second.ndim), counts)  # N_c S_c
     pooled = scatter.sum(dim=0) / counts.sum()
     pooled_weight = safe_counts.new_full((), shrinkage)
@@ -226,7 +230,7 @@ def update_mixture(
     # A tied covariance is everyone's, also that of empty components.
     keep_covariance = empty.all().expand_as(empty) if covariance_type == "tied" else empty
     new = torch.where(_scale(torch.ones_like(new), keep_covariance) > 0, covariances.double(), new)
-    new_means = torch.where(empty[:, None], means.double(), offsets + origin)
+    new_means = torch.where(empty[:, None], means.double(), offsets + statistics.origin)
     return MixtureUpdate(new_means.to(means.dtype), new.to(means.dtype), empty)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import count, product
-from typing import Any
+from typing import cast
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._bif_words import WORD, Entry, Words, read_probability, read_variable, skip_properties
 from ._texts import check_text, shown
@@ -41,12 +41,12 @@ def to_bif(graph: nx.DiGraph, tables: dict[Hashable, NDArray[np.float64]]) -> st
     return "\n".join([*lines, ""])
 
 
-def _join(items: Any) -> str:
+def _join(items: Iterable[Hashable]) -> str:
     """Join words or numbers by commas."""
     return ", ".join(map(str, items))
 
 
-def from_bif(text: str) -> tuple[nx.DiGraph, dict[str, NDArray[np.float64]]]:
+def from_bif(text: str) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
     """Read a network: a graph whose nodes have ``states``, and one table per node."""
     words = Words(check_text(text, "from_bif"))
     states: dict[str, tuple[str, ...]] = {}
@@ -77,11 +77,11 @@ def from_bif(text: str) -> tuple[nx.DiGraph, dict[str, NDArray[np.float64]]]:
 def _build(
     states: dict[str, tuple[str, ...]],
     blocks: dict[str, tuple[list[str], list[Entry]]],
-) -> tuple[nx.DiGraph, dict[str, NDArray[np.float64]]]:
+) -> tuple[nx.DiGraph, dict[Hashable, NDArray[np.float64]]]:
     """Put variables and probability blocks together."""
     graph = nx.DiGraph()
     graph.add_nodes_from((name, {"states": names}) for name, names in states.items())
-    tables = {}
+    tables: dict[Hashable, NDArray[np.float64]] = {}
     budget = MAX_FILLED
     for name, (parents, entries) in blocks.items():
         for node in (name, *parents):
@@ -123,7 +123,7 @@ def _make_table(
     return _shaped(name, _collect_rows(name, family, entries), sizes)
 
 
-def _shaped(name: str, numbers: Any, shape: list[int]) -> NDArray[np.float64]:
+def _shaped(name: str, numbers: ArrayLike, shape: list[int]) -> NDArray[np.float64]:
     """Make an array of numbers whose count is right."""
     try:
         return np.reshape(np.array(numbers, dtype=np.float64), shape)
@@ -157,7 +157,7 @@ def _collect_rows(
     if default is None and len(rows) < n_rows:
         missing = _row_labels(next(row for row in count() if row not in rows), parents)
         raise ValueError(f"The probability of {name!r} has no entry for {shown(missing)}.")
-    return [rows.get(row, default) for row in range(n_rows)]
+    return [rows[row] if row in rows else cast(list[float], default) for row in range(n_rows)]
 
 
 def _numbers(name: str, entry: Entry, expected: int) -> list[float]:

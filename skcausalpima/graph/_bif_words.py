@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from ._texts import shown
 
@@ -16,7 +16,8 @@ _TOKEN = re.compile(rf"{WORD.pattern}|[{{}}()\[\]|,;]|\"[^\"]*\"?|//[^\n]*|/\*(?
 _COMMENT = ("//", "/*")
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """One entry of a probability block.
 
     Parameters
@@ -71,7 +72,7 @@ class Words:
     def name(self) -> str:
         """Return the next word, which must be a name."""
         word = self.next()
-        if word in SIGNS:
+        if word is None or word in SIGNS:
             raise ValueError(f"Expected a name {self.where()}; got {word!r}.")
         return word.strip('"')
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import networkx as nx
 import numpy as np
@@ -28,6 +28,9 @@ from ._validation import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: A node, or several.
+Nodes: TypeAlias = Hashable | Collection[Hashable]
 
 
 class CategoricalDAG:
@@ -427,7 +430,7 @@ class CategoricalDAG:
         """
         return nx.ancestors(self.graph, *check_names(self.nodes, [node]))
 
-    def d_separated(self, x: Any, y: Any, given: Any = ()) -> bool:
+    def d_separated(self, x: Nodes, y: Nodes, given: Nodes = ()) -> bool:
         """Tell whether the graph makes nodes independent, given others.
 
         Parameters
@@ -446,7 +449,7 @@ class CategoricalDAG:
             If a node is unknown or the sets overlap.
         """
         sets = [
-            set(check_names(self.nodes, [nodes] if nodes in self.nodes else nodes))
+            set(check_names(self.nodes, cast(Iterable, [nodes] if nodes in self.nodes else nodes)))
             for nodes in (x, y, given)
         ]
         if len(set().union(*sets)) != sum(map(len, sets)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 MAX_CELLS = 2**27  # one gibibyte of float64
 
 
-class Factor(NamedTuple):
+@dataclass(frozen=True)
+class Factor:
     """A table over some nodes.
 
     Parameters
@@ -165,7 +167,7 @@ def _contract(
 def _einsum(factors: list[Factor], keep: list[Hashable]) -> Factor:
     """Multiply one or two factors and sum over the nodes not kept."""
     label = {node: i for i, node in enumerate(dict.fromkeys(n for f in factors for n in f.nodes))}
-    operands: list[object] = []
+    operands: list[Any] = []  # arrays and lists of numbers of axes, by turns
     for factor in factors:
         operands += [factor.array, [label[node] for node in factor.nodes]]
     array = np.einsum(*operands, [label[node] for node in keep])

@@ -14,7 +14,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from ._texts import check_text, parse_json, shown
+from ._texts import Json, check_text, parse_json, shown
 from ._validation import check_names
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NODE_FIELDS = ("name", "size", "states", "parents", "table", "attributes")
 EDGE_FIELDS = ("parent", "child", "attributes")
 
 
-def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Any]:
+def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Json]:
     """Return a network as lists, dicts, strings and numbers."""
     nodes = []
     for node, data in graph.nodes(data=True):
@@ -53,7 +53,7 @@ def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "nodes": nodes, "edges": edges}
 
 
-def _scalars(owner: str, data: dict[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
+def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> dict[str, Json]:
     """Return the attributes as plain Python scalars."""
     attributes = {}
     for key, value in data.items():
@@ -70,12 +70,12 @@ def _scalars(owner: str, data: dict[str, Any], skip: tuple[str, ...] = ()) -> di
     return attributes
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: Json) -> bool:
     """Tell whether a value can be written as an attribute."""
     return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
 
 
-def from_document(document: Any) -> tuple[nx.DiGraph, dict[str, Any]]:
+def from_document(document: Json) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     """Read what `to_document` returned."""
     _check_fields("The file", document, ("format", "version", "nodes", "edges"))
     if document["format"] != FORMAT or document["version"] != VERSION:
@@ -84,7 +84,7 @@ def from_document(document: Any) -> tuple[nx.DiGraph, dict[str, Any]]:
             f"{shown(document['version'])}; this release reads {FORMAT!r}, version {VERSION}."
         )
     graph = nx.DiGraph()
-    tables: dict[str, Any] = {}
+    tables: dict[Hashable, Json] = {}
     for position, node in enumerate(check_type("nodes", document["nodes"], list)):
         _add_node(graph, tables, position, node)
     for node in document["nodes"]:
@@ -102,7 +102,7 @@ def from_document(document: Any) -> tuple[nx.DiGraph, dict[str, Any]]:
     return graph, tables
 
 
-def _add_node(graph: nx.DiGraph, tables: dict[str, Any], position: int, node: Any) -> None:
+def _add_node(graph: nx.DiGraph, tables: dict[Hashable, Json], position: int, node: Json) -> None:
     """Add one node of a document and its table."""
     _check_fields(f"Node number {position}", node, NODE_FIELDS)
     name = node["name"]
@@ -117,7 +117,9 @@ def _add_node(graph: nx.DiGraph, tables: dict[str, Any], position: int, node: An
     tables[name] = node["table"]
 
 
-def _decorate_edge(graph: nx.DiGraph, seen: set[tuple[str, str]], position: int, edge: Any) -> None:
+def _decorate_edge(
+    graph: nx.DiGraph, seen: set[tuple[str, str]], position: int, edge: Json
+) -> None:
     """Give one edge its attributes; it must be there, and not have got them before."""
     _check_fields(f"Edge number {position}", edge, EDGE_FIELDS)
     u, v = edge["parent"], edge["child"]
@@ -130,7 +132,7 @@ def _decorate_edge(graph: nx.DiGraph, seen: set[tuple[str, str]], position: int,
     graph.edges[u, v].update(_scalars(owner, check_type(owner, edge["attributes"], dict)))
 
 
-def _check_fields(owner: str, value: Any, fields: tuple[str, ...]) -> None:
+def _check_fields(owner: str, value: Json, fields: tuple[str, ...]) -> None:
     """Check that a dict has exactly the given keys."""
     value = check_type(owner, value, dict)
     unknown = [key for key in value if key not in fields]
@@ -144,11 +146,11 @@ def _check_fields(owner: str, value: Any, fields: tuple[str, ...]) -> None:
         raise ValueError(f"{owner}{name} lacks the fields {missing}.")
 
 
-def check_type(owner: str, value: Any, kind: type) -> Any:
+def check_type(owner: str, value: Json, kind: type) -> Json:
     """Return a value of a file if it has the right type: dict, list or str."""
     if not isinstance(value, kind):
-        expected = {dict: "an object with fields", list: "a list", str: "a string"}[kind]
-        raise ValueError(f"{owner} must be {expected}; got {shown(value)}.")
+        words: dict[type, str] = {dict: "an object with fields", list: "a list", str: "a string"}
+        raise ValueError(f"{owner} must be {words[kind]}; got {shown(value)}.")
     return value
 
 
@@ -157,7 +159,7 @@ def to_json(graph: nx.DiGraph, tables: Tables) -> str:
     return json.dumps(to_document(graph, tables), indent=1, allow_nan=False)
 
 
-def from_json(text: str) -> tuple[nx.DiGraph, dict[str, Any]]:
+def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     """Read what `to_json` wrote."""
     return from_document(parse_json("The text", check_text(text, "from_json")))
 
@@ -175,7 +177,7 @@ def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
     return "\n".join(nx.generate_graphml(written))
 
 
-def from_graphml(text: str) -> tuple[nx.DiGraph, dict[str, Any]]:
+def from_graphml(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     """Read what `to_graphml` wrote."""
     check_text(text, "from_graphml")
     try:
@@ -195,7 +197,7 @@ def from_graphml(text: str) -> tuple[nx.DiGraph, dict[str, Any]]:
     return from_document(document)
 
 
-def _json_field(name: str, key: str, text: Any) -> Any:
+def _json_field(name: str, key: str, text: Json) -> Json:
     """Decode one field of a GraphML node."""
     if text is None:
         raise ValueError(f"Node {shown(name)} has no field {key!r}.")
@@ -260,7 +262,7 @@ def labelled_table(graph: nx.DiGraph, tables: Tables, node: Hashable) -> pd.Data
     return pd.DataFrame(tables[node].reshape(len(rows), -1), index=rows, columns=columns)
 
 
-def _outcome_names(graph: nx.DiGraph, node: Hashable) -> list[Any]:
+def _outcome_names(graph: nx.DiGraph, node: Hashable) -> list[str | int]:
     """Return the names of a node's outcomes, or their numbers."""
     data = graph.nodes[node]
     return list(data.get("states", range(data["size"])))

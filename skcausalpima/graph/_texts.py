@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import reprlib
-from typing import Any
+from typing import Any, TypeAlias
+
+from .._typing import Unchecked
+
+#: What JSON holds: lists, dicts, strings, numbers, booleans and None.
+Json: TypeAlias = Any
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 200
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
 
-def check_text(text: Any, method: str) -> str:
+def check_text(text: Unchecked, method: str) -> str:
     """Return a text.
 
     Parameters
@@ -39,7 +44,7 @@ def check_text(text: Any, method: str) -> str:
     return text
 
 
-def shown(value: Any) -> str:
+def shown(value: Unchecked) -> str:
     """Write a value for a message, however long or deeply nested it is.
 
     Parameters
@@ -55,7 +60,7 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
-def parse_json(owner: str, text: str) -> Any:
+def parse_json(owner: str, text: str) -> Json:
     """Decode JSON.
 
     Parameters

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from numbers import Integral
-from typing import Any
+from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from .._scalar_checks import is_integer
+from .._typing import Unchecked
 from ._texts import shown
 
 SUM_TOLERANCE = 1e-6
 
+#: An outcome of a node, by number or name.
+Outcome: TypeAlias = int | str
+
 
 def check_tables(
-    graph: nx.DiGraph, cpts: Mapping[Hashable, Any]
+    graph: nx.DiGraph, cpts: Mapping[Hashable, ArrayLike]
 ) -> dict[Hashable, NDArray[np.float64]]:
     """Return the tables as read-only float64 arrays in node order.
 
@@ -58,7 +62,7 @@ def check_tables(
     return tables
 
 
-def check_numbers(owner: str, values: Any) -> NDArray[np.float64]:
+def check_numbers(owner: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return numbers as a new float64 array.
 
     Parameters
@@ -92,7 +96,7 @@ def check_numbers(owner: str, values: Any) -> NDArray[np.float64]:
         raise ValueError(f"{owner} is no rectangular array of numbers: {error}") from error
 
 
-def _numeric(node: Hashable, table: Any) -> NDArray[np.float64]:
+def _numeric(node: Hashable, table: ArrayLike) -> NDArray[np.float64]:
     """Return a float64 copy with at least one axis."""
     array = check_numbers(f"The table of node {node!r}", table)
     if array.ndim == 0 or array.size == 0:
@@ -172,7 +176,7 @@ def check_states(
         names = data["states"]
         if (
             isinstance(names, (str, Mapping))
-            or not isinstance(names, Iterable)
+            or not isinstance(names, Collection)
             or not all(isinstance(name, str) for name in names)
             or len(set(names)) != len(names)
             or len(names) != sizes[node]
@@ -185,7 +189,9 @@ def check_states(
     return states
 
 
-def check_names(nodes: Collection[Hashable], names: Any, what: str = "names") -> list[Hashable]:
+def check_names(
+    nodes: Collection[Hashable], names: Iterable[Hashable], what: str = "names"
+) -> list[Hashable]:
     """Return a list of distinct nodes.
 
     Parameters
@@ -221,7 +227,7 @@ def check_names(nodes: Collection[Hashable], names: Any, what: str = "names") ->
     return names
 
 
-def _is_hashable(name: Any) -> bool:
+def _is_hashable(name: Unchecked) -> bool:
     """Tell whether a name can be a node's: a tuple that holds a list cannot."""
     try:
         hash(name)
@@ -233,7 +239,7 @@ def _is_hashable(name: Any) -> bool:
 def check_outcomes(
     sizes: Mapping[Hashable, int],
     states: Mapping[Hashable, tuple[str, ...]],
-    outcomes: Any,
+    outcomes: Mapping[Hashable, Outcome],
     what: str,
 ) -> dict[Hashable, int]:
     """Return the outcomes of some nodes as numbers.
@@ -268,12 +274,11 @@ def check_outcomes(
     }
 
 
-def _outcome(node: Hashable, outcome: Any, size: int, states: tuple[str, ...]) -> int:
+def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...]) -> int:
     """Return an outcome's number."""
     if isinstance(outcome, str) and outcome in states:
         return states.index(outcome)
-    is_number = isinstance(outcome, Integral) and not isinstance(outcome, bool)
-    if is_number and 0 <= outcome < size:
+    if is_integer(outcome) and 0 <= outcome < size:
         return int(outcome)
     named = f" or one of {states}" if states else ""
     raise ValueError(
@@ -283,7 +288,7 @@ def _outcome(node: Hashable, outcome: Any, size: int, states: tuple[str, ...]) -
 
 
 def check_samples(
-    nodes: Sequence[Hashable], sizes: Sequence[int], samples: Any
+    nodes: Sequence[Hashable], sizes: Sequence[int], samples: ArrayLike
 ) -> NDArray[np.intp]:
     """Return samples of all nodes as integers.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr
 from scipy.stats import random_table
+from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
@@ -16,17 +19,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._data.arrays import refuse_containers, without_gradients
 from .._scalar_checks import count, is_missing
+from .._typing import Samples, Seed
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Columns of categories: a DataFrame, a mapping, or a table.
+Metadata: TypeAlias = Mapping[Hashable, ArrayLike] | ArrayLike
 #: Entries of the tables that are drawn at a time.
 MAX_DRAWN = 2**22
 #: Statistics that differ by less are equal: tables that mirror each other may round differently.
 ROUNDING = 1e-9
 
 
-class NodeAssociations(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class NodeAssociations:
     """How nodes and columns of metadata depend on each other.
 
     Parameters
@@ -97,13 +104,13 @@ class NodeAssociations(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def associate_nodes(
-    est: Any,
-    X: Any,
-    metadata: Any,
+    est: BaseEstimator,
+    X: Samples,
+    metadata: Metadata,
     *,
     measure: str = "cramers_v",
     n_permutations: int = 999,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
 ) -> NodeAssociations:
     r"""Measure how the predicted nodes depend on known properties of the samples.
 
@@ -199,19 +206,27 @@ def associate_nodes(
     ]
     statistic, p_value, expected = np.moveaxis(np.array(results), -1, 0)
     n_samples = np.array([(column >= 0).sum() for column in codes])
-    return NodeAssociations(statistic, p_value, expected, n_samples, tuple(est.dag_), tuple(names))
+    return NodeAssociations(
+        statistic=statistic,
+        p_value=p_value,
+        expected=expected,
+        n_samples=n_samples,
+        node_names=tuple(est.dag_),
+        column_names=tuple(names),
+    )
 
 
-def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
+def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
     refuse_containers(metadata, "metadata")
     if isinstance(metadata, Mapping):
         names, columns = list(metadata), list(metadata.values())
     elif hasattr(metadata, "columns"):
-        names = list(metadata.columns)
+        frame = cast("pd.DataFrame", metadata)
+        names = list(frame.columns)
         if len(set(names)) < len(names):
             raise ValueError(f"The columns of metadata must have different names, got {names}.")
-        columns = [metadata[name] for name in names]
+        columns = [frame[name] for name in names]
     else:
         # Objects, since NumPy would turn a NaN between strings into a string.
         array = metadata if isinstance(metadata, np.ndarray) else _objects(metadata, "metadata")
@@ -227,7 +242,7 @@ def _named_columns(metadata: Any) -> tuple[list[Hashable], list[Any]]:
     return names, columns
 
 
-def _objects(values: Any, what: str) -> np.ndarray:
+def _objects(values: ArrayLike, what: str) -> np.ndarray:
     """Return values as an array of objects."""
     try:
         return np.array(without_gradients(values, what), dtype=object)
@@ -235,17 +250,18 @@ def _objects(values: Any, what: str) -> np.ndarray:
         raise TypeError(f"{what} cannot be read as an array: {error}") from error
 
 
-def _codes(name: Hashable, column: Any, n_samples: int) -> np.ndarray:
+def _codes(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
     """Number the categories of a column; -1 where an entry is missing."""
     if isinstance(column, np.ma.MaskedArray):
-        column = np.where(np.ma.getmaskarray(column), None, column.data)
+        column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
     values = _objects(column, f"Column {name!r} of metadata")
     if values.shape != (n_samples,):
         raise ValueError(
             f"Column {name!r} of metadata must have shape ({n_samples},), one entry per sample of "
             f"X, got {values.shape}."
         )
-    codes, numbers = np.full(n_samples, -1), {}
+    codes = np.full(n_samples, -1)
+    numbers: dict[Hashable, int] = {}
     for row, value in enumerate(values):
         if is_missing(value):
             continue
@@ -284,9 +300,9 @@ def _permutation_test(
         MEASURES[measure](distribution.rvs(size=len(batch), random_state=rng))
         for batch in np.array_split(np.arange(n_permutations), n_batches)
     ]
-    drawn = np.concatenate(drawn)
-    n_larger = (drawn >= observed - ROUNDING).sum()
-    return observed, (1 + n_larger) / (1 + n_permutations), drawn.mean()
+    values = np.concatenate(drawn)
+    n_larger = (values >= observed - ROUNDING).sum()
+    return observed, (1 + n_larger) / (1 + n_permutations), values.mean()
 
 
 def _cramers_v(tables: np.ndarray) -> np.ndarray:

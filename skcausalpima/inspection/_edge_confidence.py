@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_random_state
@@ -22,11 +22,13 @@ from .._data.validation import is_several
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph
 from .._structure.equivalence import cpdag
+from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning
 
 
-class EdgeConfidence(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class EdgeConfidence:
     """How often refits find edges and nodes again.
 
     All matrices are in the order of ``node_names``; ``[i, j]`` means i -> j.
@@ -79,7 +81,8 @@ class EdgeConfidence(NamedTuple):
     failures: dict[int, str]
 
 
-class _Matched(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class _Matched:
     """A refit in the terms of the reference."""
 
     edges: np.ndarray  # bool (node, node)
@@ -100,14 +103,14 @@ class _Matched(NamedTuple):
     prefer_skip_nested_validation=False,  # the refits check their own parameters
 )
 def edge_confidence(
-    est: Any,
-    X: Any,
+    est: BaseEstimator,
+    X: Samples,
     *,
     n_bootstraps: int = 20,
     resample: bool = True,
-    params: dict[str, Any] | None = None,
+    params: dict[str, Unchecked] | None = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
 ) -> EdgeConfidence:
     r"""Refit on bootstrap samples and count how often edges and nodes are found again.
 
@@ -227,7 +230,7 @@ def edge_confidence(
     return _summarize(est.dag_, [r for r in refits if not isinstance(r, str)], failures)
 
 
-def _with_sample_axis(est: Any, X: Any) -> Any:
+def _with_sample_axis(est: BaseEstimator, X: Samples) -> Samples:
     """Return several modalities in a container of samples, in the order that est knows."""
     if not is_several(X):
         return X
@@ -238,9 +241,9 @@ def _with_sample_axis(est: Any, X: Any) -> Any:
 
 
 def _refit(
-    estimator: Any,
-    X: Any,
-    params: dict[str, Any],
+    estimator: BaseEstimator,
+    X: Samples,
+    params: dict[str, Unchecked],
     seed: int,
     resample: bool,
     reference: np.ndarray,
@@ -287,7 +290,12 @@ def match_refit(
     edges, compelled = _arrows(dag)
     places = np.ix_(order, order)
     indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
-    return _Matched(edges[places], compelled[places], np.array(indices), order)
+    return _Matched(
+        edges=edges[places],
+        compelled=compelled[places],
+        rand_indices=np.array(indices),
+        order=order,
+    )
 
 
 def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
@@ -325,9 +333,11 @@ def _summarize(
     dag: nx.DiGraph, refits: Sequence[_Matched], failures: dict[int, str]
 ) -> EdgeConfidence:
     """Take means over the refits and write the confidence into a copy of the graph."""
-    parts = _Matched(*(np.stack(values) for values in zip(*refits, strict=True)))
-    adjacency = (parts.edges | parts.edges.swapaxes(1, 2)).mean(axis=0)
-    compelled = parts.compelled.mean(axis=0)
+    all_edges = np.stack([refit.edges for refit in refits])
+    all_compelled = np.stack([refit.compelled for refit in refits])
+    rand_indices = np.stack([refit.rand_indices for refit in refits])
+    adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
+    compelled = all_compelled.mean(axis=0)
     dag, names = copy_graph(dag), tuple(dag)  # nx's own copy may reorder the axes of tables
     edges, is_compelled = _arrows(dag)
     confidence = np.where(is_compelled, compelled, adjacency)
@@ -335,15 +345,15 @@ def _summarize(
         dag.edges[names[i], names[j]]["confidence"] = float(confidence[i, j])
     return EdgeConfidence(
         dag=dag,
-        edge=parts.edges.mean(axis=0),
+        edge=all_edges.mean(axis=0),
         adjacency=adjacency,
         compelled=compelled,
-        node_stability=parts.rand_indices.mean(axis=0),
-        worst_node_stability=parts.rand_indices.min(axis=0),
+        node_stability=rand_indices.mean(axis=0),
+        worst_node_stability=rand_indices.min(axis=0),
         node_names=names,
-        edges=parts.edges,
-        compelled_edges=parts.compelled,
-        rand_indices=parts.rand_indices,
-        node_orders=parts.order,
+        edges=all_edges,
+        compelled_edges=all_compelled,
+        rand_indices=rand_indices,
+        node_orders=np.stack([refit.order for refit in refits]),
         failures=failures,
     )

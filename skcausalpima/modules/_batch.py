@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
@@ -46,7 +47,8 @@ class Batch(NamedTuple):
         return values if self.weights is None else values * self.weights[0]
 
 
-class BoundWithErrors(NamedTuple):
+@dataclass(frozen=True)
+class BoundWithErrors:
     """The bound of some samples, and what it was computed from.
 
     Parameters
@@ -61,7 +63,8 @@ class BoundWithErrors(NamedTuple):
     squared_errors: Tensor
 
 
-class Likelihood(NamedTuple):
+@dataclass(frozen=True)
+class Likelihood:
     """What one modality says about the components, if its decoder has a likelihood of its own.
 
     Parameters
@@ -74,3 +77,8 @@ class Likelihood(NamedTuple):
 
     log_likelihoods: Tensor
     squared_errors: Tensor | None
+
+    def of_observed(self, observed: Tensor) -> Likelihood:
+        """Return zeros for the samples, of shape (n_samples,), that lack the modality."""
+        errors = None if self.squared_errors is None else self.squared_errors * observed
+        return Likelihood(self.log_likelihoods * observed, errors)

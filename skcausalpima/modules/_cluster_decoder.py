@@ -41,6 +41,7 @@ class ClusterDecoder(Decoder):
     """
 
     has_likelihood = depends_on_cluster = True
+    log_variances: Tensor
 
     def __init__(self, decoder: MLPDecoder | ConvDecoder, n_components: int) -> None:
         super().__init__()

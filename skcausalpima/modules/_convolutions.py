@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,13 @@ ENCODER_CHANNELS = {1: (8, 16), 2: (32, 64)}
 #: Channels that the decoders start from, and those of their first two layers.
 DECODER_CHANNELS = {1: (8, 16, 8), 2: (32, 64, 32)}
 
-_CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
-_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
-_NORMALIZATION = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+Convolution = nn.Conv1d | nn.Conv2d
+Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
+Normalization = nn.BatchNorm1d | nn.BatchNorm2d
+
+_CONVOLUTION: dict[int, type[Convolution]] = {1: nn.Conv1d, 2: nn.Conv2d}
+_TRANSPOSED: dict[int, type[Transposed]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+_NORMALIZATION: dict[int, type[Normalization]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
 
 def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
@@ -77,8 +82,8 @@ class ConvEncoder(nn.Module):
         Shape of one sample, see :func:`spatial_shape`.
     latent_dim : int
         Dimension of the latent space.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the mean has the linear path. It starts at zero.
 
@@ -95,13 +100,13 @@ class ConvEncoder(nn.Module):
         self,
         shape: Sequence[int],
         latent_dim: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
         self.spatial, channels = spatial_shape(shape)
         self.n_channels, n_axes = channels, len(self.spatial)
-        sizes, layers = self.spatial, []
+        sizes, layers = self.spatial, list[nn.Module]()
         for out in ENCODER_CHANNELS[n_axes]:
             layer = unset(_CONVOLUTION[n_axes], channels, out, kernel_size=3, stride=2, padding=1)
             fan_in = channels * 3**n_axes
@@ -112,7 +117,7 @@ class ConvEncoder(nn.Module):
         width = channels * math.prod(sizes)
         self.last = unset(nn.Linear, width, 2 * latent_dim)
         drawn(self.last, width, generator)
-        self.linear = None
+        self.linear: nn.Linear | None = None
         if linear:
             self.linear = unset(nn.Linear, math.prod(shape), latent_dim, bias=False)
             nn.init.zeros_(self.linear.weight)
@@ -157,7 +162,7 @@ class ConvEncoder(nn.Module):
         return output + nn.functional.pad(linear, (0, linear.shape[1]))
 
 
-def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> nn.Module:
+def _last_layer(n_axes: int, n_inputs: int, n_outputs: int) -> Transposed:
     """Return a transposed convolution that keeps the resolution, its values not set."""
     kind = _TRANSPOSED[n_axes]
     return unset(kind, n_inputs, n_outputs, kernel_size=3, padding=1)
@@ -177,8 +182,8 @@ class ConvDecoder(Decoder):
         Shape of one sample, see :func:`spatial_shape`.
     latent_dim : int
         Dimension of the latent space.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the linear path exists. It starts at zero.
 
@@ -195,11 +200,11 @@ class ConvDecoder(Decoder):
         self,
         shape: Sequence[int],
         latent_dim: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape: tuple[int, ...] = tuple(shape)
         spatial, n_channels = spatial_shape(shape)
         n_axes, self.n_channels = len(spatial), n_channels
         halved = [tuple(math.ceil(size / by) for size in spatial) for by in (4, 2, 1)]
@@ -225,12 +230,12 @@ class ConvDecoder(Decoder):
             )
             layers += [drawn(layer, channels[k + 1] * 3**n_axes, generator), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers[:-1])
-        self.linear = None
+        self.linear: nn.Linear | None = None
         if linear:
             self.linear = unset(nn.Linear, latent_dim, math.prod(shape))
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
-        self.log_variance = None
+        self.log_variance: Transposed | None = None
 
     @torch.no_grad()
     def start_linear(
@@ -247,21 +252,26 @@ class ConvDecoder(Decoder):
         log_variances : Tensor of shape (width,), default=None
             Where the second output starts, if there is one.
         """
-        if self.log_variance is not None:
+        if log_variances is not None:
             self.start_variances(log_variances)
         if self.linear is None:
             return
-        nn.init.zeros_(self.convolutions[-1].weight)
-        nn.init.zeros_(self.convolutions[-1].bias)
+        last = self._last
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast(Tensor, last.bias))
         self.linear.weight.copy_(weight)
         self.linear.bias.copy_(bias)
 
+    @property
+    def _last(self) -> Transposed:
+        return cast(Transposed, self.convolutions[-1])
+
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""
-        last = self.convolutions[-1]
+        last = self._last
         layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
         nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        nn.init.zeros_(cast(Tensor, layer.bias))
         self.log_variance = layer.to(last.weight)
 
     @torch.no_grad()
@@ -273,7 +283,8 @@ class ConvDecoder(Decoder):
         log_variances : Tensor of shape (width,)
             One per element.
         """
-        self.log_variance.bias.fill_(log_variances.exp().mean().log())
+        if self.log_variance is not None:
+            cast(Tensor, self.log_variance.bias).fill_(log_variances.exp().mean().log())
 
     @torch.no_grad()
     def repeat(self, n_copies: int) -> None:
@@ -285,11 +296,11 @@ class ConvDecoder(Decoder):
             Length of the axis that outputs have from now on before their shape.
         """
         self.shape = (n_copies, *self.shape)
-        last = self.convolutions[-1]
+        last = self._last
         layer = _last_layer(last.weight.ndim - 2, last.in_channels, n_copies * self.n_channels)
         layer.to(last.weight)
         layer.weight.copy_(torch.cat([last.weight] * n_copies, dim=1))
-        layer.bias.copy_(last.bias.repeat(n_copies))
+        cast(Tensor, layer.bias).copy_(cast(Tensor, last.bias).repeat(n_copies))
         self.convolutions[-1] = layer
         if self.linear is not None:
             self.linear = repeated(self.linear, n_copies)

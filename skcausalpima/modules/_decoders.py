@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._decoder_protocol import Decoder
-from ._encoders import layer_sizes, multilayer_perceptron, unset
+from ._encoders import last_linear, layer_sizes, multilayer_perceptron, unset
 
 
 def repeated(layer: nn.Linear, n_copies: int) -> nn.Linear:
@@ -34,8 +34,8 @@ class MLPDecoder(Decoder):
         Dimension of the latent space.
     hidden_layer_sizes : sequence of int
         Sizes of the encoder's hidden layers; the decoder has them in reverse.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the linear path exists. It starts at zero.
 
@@ -53,19 +53,19 @@ class MLPDecoder(Decoder):
         shape: Sequence[int],
         latent_dim: int,
         hidden_layer_sizes: Sequence[int],
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
-        self.shape = tuple(shape)
+        self.shape: tuple[int, ...] = tuple(shape)
         width = math.prod(shape)
         sizes = layer_sizes(width, hidden_layer_sizes)[::-1]
         self.network = multilayer_perceptron([latent_dim, *sizes, width], generator)
-        self.linear = None
+        self.linear: nn.Linear | None = None
         if linear:
             self.linear = unset(nn.Linear, latent_dim, width, bias=False)
             nn.init.zeros_(self.linear.weight)
-        self.log_variance = None
+        self.log_variance: nn.Linear | None = None
 
     @torch.no_grad()
     def start_linear(
@@ -82,16 +82,17 @@ class MLPDecoder(Decoder):
         log_variances : Tensor of shape (width,), default=None
             Where the second output starts, if there is one.
         """
-        last = self.network[-1]
+        last = last_linear(self.network)
         nn.init.zeros_(last.weight)
         last.bias.copy_(bias)
-        self.linear.weight.copy_(weight)
-        if self.log_variance is not None:
+        if self.linear is not None:
+            self.linear.weight.copy_(weight)
+        if log_variances is not None:
             self.start_variances(log_variances)
 
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""
-        last = self.network[-1]
+        last = last_linear(self.network)
         layer = unset(nn.Linear, last.in_features, last.out_features)
         self.log_variance = layer.to(last.weight)
         nn.init.zeros_(self.log_variance.weight)
@@ -106,7 +107,8 @@ class MLPDecoder(Decoder):
         log_variances : Tensor of shape (width,)
             One per element.
         """
-        self.log_variance.bias.copy_(log_variances)
+        if self.log_variance is not None:
+            self.log_variance.bias.copy_(log_variances)
 
     @torch.no_grad()
     def repeat(self, n_copies: int) -> None:
@@ -118,7 +120,7 @@ class MLPDecoder(Decoder):
             Length of the axis that outputs have from now on before their shape.
         """
         self.shape = (n_copies, *self.shape)
-        self.network[-1] = repeated(self.network[-1], n_copies)
+        self.network[-1] = repeated(last_linear(self.network), n_copies)
         if self.linear is not None:
             self.linear = repeated(self.linear, n_copies)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 #: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
 MAX_ABS_LOG_VAR = 15.0
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
@@ -38,12 +40,12 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
     return [min(size, max(width, 16)) for size in hidden_layer_sizes]
 
 
-def unset(kind: type[nn.Module], *sizes: int, **options: Any) -> nn.Module:
+def unset(kind: type[Layer], *sizes: int, **options: int | tuple[int, ...]) -> Layer:
     """Return a layer whose values are not set, in float32 whatever PyTorch's default dtype."""
-    return nn.utils.skip_init(kind, *sizes, dtype=torch.float32, **options)
+    return cast(Layer, nn.utils.skip_init(kind, *sizes, dtype=torch.float32, **options))
 
 
-def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator | None) -> nn.Module:
+def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer:
     """Draw weights and biases as PyTorch does, but from the generator alone.
 
     With None they stay as they are, to be loaded.
@@ -51,12 +53,12 @@ def drawn(layer: nn.Module, fan_in: int, generator: torch.Generator | None) -> n
     if generator is None:
         return layer
     bound = 1.0 / math.sqrt(fan_in)
-    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    nn.init.uniform_(cast(Tensor, layer.weight), -bound, bound, generator=generator)
+    nn.init.uniform_(cast(Tensor, layer.bias), -bound, bound, generator=generator)
     return layer
 
 
-def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator | None) -> nn.Sequential:
     r"""Build linear layers with ReLU between them.
 
     Weights and biases are uniform on :math:`\pm 1 / \sqrt{\mathrm{fan\_in}}`, PyTorch's own
@@ -66,8 +68,8 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     ----------
     sizes : sequence of int
         Width of the input, of the hidden layers and of the output.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
 
     Returns
     -------
@@ -88,6 +90,11 @@ def multilayer_perceptron(sizes: Sequence[int], generator: torch.Generator) -> n
     return nn.Sequential(*layers[:-1])
 
 
+def last_linear(network: nn.Sequential) -> nn.Linear:
+    """Return the last layer of a :func:`multilayer_perceptron`."""
+    return cast(nn.Linear, network[-1])
+
+
 class MLPEncoder(nn.Module):
     """Encode a modality by a linear map plus a multilayer perceptron.
 
@@ -99,8 +106,8 @@ class MLPEncoder(nn.Module):
         Dimension of the latent space.
     hidden_layer_sizes : sequence of int
         Sizes of the hidden layers (Appendix B.1), narrowed by :func:`layer_sizes`.
-    generator : torch.Generator
-        Source of the start values.
+    generator : torch.Generator or None
+        Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the mean has the linear path. It starts at zero.
 
@@ -118,14 +125,14 @@ class MLPEncoder(nn.Module):
         shape: Sequence[int],
         latent_dim: int,
         hidden_layer_sizes: Sequence[int],
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         linear: bool = True,
     ) -> None:
         super().__init__()
         width = math.prod(shape)
         sizes = layer_sizes(width, hidden_layer_sizes)
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
-        self.linear = None
+        self.linear: nn.Linear | None = None
         if linear:
             self.linear = unset(nn.Linear, width, latent_dim, bias=False)
             nn.init.zeros_(self.linear.weight)
@@ -143,10 +150,11 @@ class MLPEncoder(nn.Module):
         log_var : Tensor of shape (latent_dim,)
             Log-variance for all samples.
         """
-        last = self.network[-1]
+        last = last_linear(self.network)
         last.weight.mul_(0.1)
         last.bias.copy_(torch.cat([bias, log_var]))
-        self.linear.weight.copy_(weight)
+        if self.linear is not None:
+            self.linear.weight.copy_(weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return mean and log-variance of the posterior, side by side.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +76,9 @@ class MultimodalVAE(ObservationModel):
         DiagonalGaussian
             Mean and log-variance of shape (n_samples, latent_dim).
         """
-        rows = [None] * len(self.shapes) if batch.observed is None else batch.observed
+        rows: Iterable[Tensor | None] = (
+            itertools.repeat(None, len(self.shapes)) if batch.observed is None else batch.observed
+        )
         width = 2 * self.prior.means.shape[1]
         parts = zip(self.encoders, batch.arrays, self.shapes, rows, strict=True)
         outputs = [
@@ -136,7 +140,7 @@ class MultimodalVAE(ObservationModel):
         """
         if z is not None:
             posterior = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-        log_density = self.log_density(posterior, allowed) + evidence
+        log_density = self.log_density(cast(DiagonalGaussian, posterior), allowed) + evidence
         return _log_responsibilities(self.log_weights(regime_index), log_density)
 
     def log_weights(self, regime_index: Tensor | None, noise: Tensor | None = None) -> Tensor:
@@ -207,8 +211,8 @@ class MultimodalVAE(ObservationModel):
         log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-            at_z = self.log_density(at_z, batch.allowed) + evidence
-            gamma = _log_responsibilities(log_weights, at_z)
+            density_at_z = self.log_density(at_z, batch.allowed) + evidence
+            gamma = _log_responsibilities(log_weights, density_at_z)
             mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         else:
             mixture = mixture_log_evidence(log_weights, log_density)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood
 from ._batch import Batch, Likelihood
-from ._decoder_protocol import as_decoder
+from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledLaw
 from ._variance_decoder import VarianceDecoder
 
@@ -33,6 +34,10 @@ class ObservationModel(nn.Module):
         Names of the modalities; numbers until they are named.
     """
 
+    decoders: MutableSequence[Decoder]
+    modality_weights: Tensor | None
+    log_variances: Tensor
+
     def __init__(
         self,
         decoders: Sequence[nn.Module],
@@ -40,7 +45,8 @@ class ObservationModel(nn.Module):
         modality_weights: Tensor | None,
     ) -> None:
         super().__init__()
-        self.decoders = nn.ModuleList([as_decoder(network) for network in decoders])
+        modules = nn.ModuleList([as_decoder(network) for network in decoders])
+        self.decoders = cast(MutableSequence[Decoder], modules)
         self.shapes = [tuple(shape) for shape in shapes]
         self.widths = [math.prod(shape) for shape in shapes]
         self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
@@ -50,7 +56,8 @@ class ObservationModel(nn.Module):
     @property
     def experts(self) -> list[tuple[int, ScaledLaw]]:
         """Experts, with the numbers of their modalities."""
-        return [(m, d) for m, d in enumerate(self.decoders) if d.expert is not None]
+        pairs = enumerate(self.decoders)
+        return [(m, cast(ScaledLaw, decoder)) for m, decoder in pairs if decoder.expert is not None]
 
     def name_modalities(self, names: Sequence[str | int]) -> None:
         """Say what the modalities are called, for messages.
@@ -115,14 +122,13 @@ class ObservationModel(nn.Module):
         dict of int to Likelihood
             By number of the modality; zero where it is missing.
         """
-        result = {}
+        result: dict[int, Likelihood] = {}
         for m, decoder in enumerate(self.decoders):
-            if not decoder.has_likelihood or (modalities is not None and m not in modalities):
+            if modalities is not None and m not in modalities:
                 continue
-            result[m] = decoder.likelihood(batch.arrays[m], z)
-            if batch.observed is not None:
-                seen = batch.observed[m]
-                result[m] = Likelihood(*(p if p is None else p * seen for p in result[m]))
+            own = decoder.likelihood(batch.arrays[m], z)
+            if own is not None:
+                result[m] = own if batch.observed is None else own.of_observed(batch.observed[m])
         return result
 
     def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
@@ -271,5 +277,5 @@ class ObservationModel(nn.Module):
         Tensor of shape (n_components or 1, n_samples), or 0.0 if there are none
             To be added to the expected log-densities of the cells.
         """
-        parts = (self.likelihood_weight(m) * own[0] for m, own in likelihoods.items())
+        parts = (self.likelihood_weight(m) * own.log_likelihoods for m, own in likelihoods.items())
         return sum(parts, start=0.0)

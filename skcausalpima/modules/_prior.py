@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,8 @@ from ..functional import (
 )
 
 
-class EdgeKnowledge(NamedTuple):
+@dataclass(frozen=True)
+class EdgeKnowledge:
     """What is known about the edges before training.
 
     Parameters
@@ -76,6 +77,10 @@ class CausalPrior(nn.Module):
     >>> prior.log_weights().exp()
     tensor([0.1667, 0.1667, 0.1667, 0.1667, 0.1667, 0.1667], grad_fn=<ExpBackward0>)
     """
+
+    means: Tensor
+    covariances: Tensor
+    set_logs: Tensor
 
     def __init__(self, node_sizes: Sequence[int], latent_dim: int, full: bool = True) -> None:
         super().__init__()

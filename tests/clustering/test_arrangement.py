@@ -155,6 +155,10 @@ def test_shares_of_a_full_grid_are_those_of_an_analysis_of_variance():
     assert found.misfit == pytest.approx(1 - rows - columns)
 
 
+def figures(found):
+    return [found.misfit, found.second_misfit, found.gap, found.ties]
+
+
 def test_translation_rotation_and_scale_change_nothing():
     rng = np.random.default_rng(0)
     means, counts = _additive_means(rng, (2, 2, 2), 0.3), rng.random(8) + 1
@@ -162,7 +166,7 @@ def test_translation_rotation_and_scale_change_nothing():
     first = arrange(means, counts, (2, 2, 2))
     again = arrange(1e-5 * means @ rotation + 7, counts, (2, 2, 2))
     np.testing.assert_array_equal(first.cells, again.cells)
-    np.testing.assert_allclose(first[1:4], again[1:4], rtol=1e-6)
+    np.testing.assert_allclose(figures(first)[:3], figures(again)[:3], rtol=1e-6)
 
 
 def test_equidistant_means_tie_and_parallelogram_does_not():
@@ -302,7 +306,7 @@ def test_nothing_known_changes_nothing(sizes):
     nothing = [np.zeros((len(means), size), dtype=int) for size in sizes]
     first, again = (arrange(means, counts, sizes, known=known) for known in (None, nothing))
     np.testing.assert_array_equal(first.cells, again.cells)
-    assert first[1:5] == again[1:5]
+    assert figures(first) == figures(again)
 
 
 @pytest.mark.parametrize("cluster", range(4))
@@ -346,4 +350,4 @@ def test_counts_matter_by_their_ratios_only(factor):
     means, counts = _additive_means(rng, (2, 3), 0.2), np.array([3.0, 1.0, 0.0, 2.0, 5.0, 4.0])
     first, again = (arrange(means, c, (2, 3)) for c in (counts, factor * counts))
     np.testing.assert_array_equal(first.cells, again.cells)
-    assert first[1:5] == again[1:5]
+    assert figures(first) == figures(again)

@@ -1,5 +1,6 @@
 import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_the_majority_wins_whatever_its_gap():
     rng = np.random.default_rng(0)
     points, labels = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
     good = kmeans_clusterings(points, 4, random_state=0, n_starts=1)[0]
-    shuffled = [good._replace(labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
+    shuffled = [replace(good, labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
     candidates = [shuffled[0], good, *shuffled[1:], good]
     chosen, report = choose_start(candidates, points, (2, 2))
     assert chosen is good
@@ -156,7 +157,7 @@ def test_a_start_without_a_small_cell_is_preferred():
     rng = np.random.default_rng(0)
     points, _ = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
     good = kmeans_clusterings(points, 4, random_state=0)[0]
-    bad = good._replace(occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
+    bad = replace(good, occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
     _, report = choose_start([bad, bad, good], points, (2, 2))
     assert report.chosen == 2
     np.testing.assert_array_equal(report.qualified, [False, False, True])

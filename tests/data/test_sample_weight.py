@@ -509,13 +509,15 @@ def test_weights_go_along_with_bootstrap_samples(quick, pair, fitted):
 
 def test_a_start_sees_each_row_once_unless_most_are_copies():
     def starts(*rows):
-        return start_rows(TrainingRows(np.array(rows), None, np.empty(0)))
+        return start_rows(TrainingRows(rows=np.array(rows), weights=None, places=np.empty(0)))
 
     assert_array_equal(starts(3, 3, 4, 9), [0, 2, 3])
     assert starts(1, 2, 3) is None
     assert starts(3, 3, 4, 4) is None
     assert starts(3, 3) is None
-    weighted = TrainingRows(np.array([3, 3, 4]), np.array([1.0, 1.0, 0.5]), np.empty(0))
+    weighted = TrainingRows(
+        rows=np.array([3, 3, 4]), weights=np.array([1.0, 1.0, 0.5]), places=np.empty(0)
+    )
     assert_array_equal(start_rows(weighted), resampled_rows(weighted.weights))
 
 

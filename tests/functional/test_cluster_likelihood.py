@@ -1,6 +1,7 @@
 """Curves per cluster and least squares of many curves, against brute force and SciPy."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def problem_of(targets, weights=None, index=None, predict=decay):
     own = torch.arange(2 * n).reshape(n, 2) if index is None else torch.as_tensor(index)
     block = torch.arange(n) if index is None else torch.zeros(n, dtype=torch.long)
     weights = torch.ones(n).double() if weights is None else torch.as_tensor(weights)
-    return CurveProblem(predict, targets, weights, own, block)
+    return CurveProblem(predict=predict, targets=targets, weights=weights, index=own, block=block)
 
 
 def noisy_curves(n=5):
@@ -286,9 +287,10 @@ def test_an_infinite_curve_of_positive_weight_has_infinite_loss():
 
 def test_values_per_unknown_are_those_of_their_block():
     index = torch.tensor([[0, 3], [1, 3], [2, 4]])
-    problem = CurveProblem(decay, None, None, index, torch.tensor([0, 0, 1]))
+    problem = problem_of(torch.zeros(3, len(X)), index=index)
+    problem = replace(problem, block=torch.tensor([0, 0, 1]))
     assert_allclose(problem.per_unknown(torch.tensor([5.0, 5.0, 7.0])), [5, 5, 7, 5, 7])
-    nothing = problem._replace(index=torch.zeros(3, 0, dtype=torch.long))
+    nothing = replace(problem, index=torch.zeros(3, 0, dtype=torch.long))
     assert nothing.per_unknown(torch.ones(3)).shape == (0,)
 
 

@@ -168,7 +168,9 @@ def test_gradients_are_finite_differences(make, kind):
     width = decoder(points())[0].numel() // (3 if kind == "cluster" else 1)
     x, z = observations(width), points().requires_grad_()
     last = list(decoder.parameters())[-1]
-    assert torch.autograd.gradcheck(lambda z, _: decoder.likelihood(x, z)[0], (z, last))
+    assert torch.autograd.gradcheck(
+        lambda z, _: decoder.likelihood(x, z).log_likelihoods, (z, last)
+    )
 
 
 def make_model(decoders, weights=WEIGHTS, **options):

@@ -49,7 +49,7 @@ def test_keyword_arguments_with_a_default_are_constants(f, names, curve):
 
 def test_scipys_bounds_are_bounds():
     expert = ExpertDecoder(line, X, bounds=Bounds([0, -INF], [4, 5]))
-    assert expert.space[:2] == ((0.0, -INF), (4.0, 5.0))
+    assert (expert.space.lower, expert.space.upper) == ((0.0, -INF), (4.0, 5.0))
     assert expert.start_values == {"slope": 2.0, "intercept": 4.0}
 
 

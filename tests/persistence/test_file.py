@@ -56,7 +56,7 @@ PARTS = {
     ),
     np.random.RandomState: np.random.RandomState.get_state,
     ExpertDecoder: vars,
-    ParameterSpace: lambda space: [*space],
+    ParameterSpace: lambda space: [*vars(space).values()],
     type(piecewise_linear()): lambda law: {**vars(law), "__signature__": None},
 }
 

@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
+    {"_typing"},
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects"},
@@ -27,7 +28,7 @@ LAYERS = [
 ]
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # These work without torch.
-LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], "graph", "inspection"} - {"functional"}
+LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection"} - {"functional"}
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
     "_structure/search.py": {"search_dag"},

@@ -34,6 +34,11 @@ class ScaledLaw(Decoder):
     tensor([[1., 3.]])
     """
 
+    expert: ExpertDecoder
+    x: Tensor
+    centre: Tensor
+    factor: Tensor
+
     def __init__(self, expert: ExpertDecoder, shape: Sequence[int]) -> None:
         super().__init__()
         self.expert, self.shape = expert, tuple(shape)

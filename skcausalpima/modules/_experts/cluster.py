@@ -115,6 +115,12 @@ class ClusterExpert(ScaledLaw):
 
     has_likelihood = depends_on_cluster = True
     depends_on_latent = False
+    index: Tensor
+    block: Tensor
+    step: Tensor
+    log_variances: Tensor
+    directions: Tensor
+    scatter: Tensor
 
     def __init__(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 from numpy.typing import ArrayLike
@@ -12,6 +11,8 @@ from torch import Tensor
 from .checks import check_law
 from .parameter_space import ParameterSpace
 from .signature import (
+    StatedBounds,
+    StatedStart,
     law_start,
     name_of,
     named,
@@ -106,8 +107,8 @@ class ExpertDecoder:
         self,
         f: Callable[..., Tensor],
         x: ArrayLike,
-        p0: Sequence[float] | Mapping[str, float] | None = None,
-        bounds: Any = None,
+        p0: StatedStart = None,
+        bounds: StatedBounds = None,
         per: str = "cluster",
         *,
         fixed: Mapping[str, float] | None = None,
@@ -133,17 +134,20 @@ class ExpertDecoder:
         if self.x.ndim == 1:  # more axes may be coordinates: the shape of the modality decides
             self.check(f"ExpertDecoder({self.function_name})", self.x.shape)
 
-    def _read_values(self, p0: Any, bounds: Any) -> None:
+    def _read_values(self, p0: StatedStart, bounds: StatedBounds) -> None:
         """Read start values and bounds, the law's own and those that are stated."""
         law = law_start(self.f, self.x, self.function_name)
         sides = read_bounds(bounds, law, self.names, self.function_name)
         start = read_start(p0, law, self.fixed, sides, self.function_name)
-        stated = self.names if p0 is not None and not isinstance(p0, Mapping) else p0 or ()
+        stated: Collection[str] = self.names
+        if p0 is None or isinstance(p0, Mapping):
+            stated = p0 or ()
         groups = ordered_groups(law.ordered, self.fixed, sides, start, stated)
         self.start_values = start
         self.space = ParameterSpace(
-            *(tuple(side[name] for name in self.free_names) for side in sides),
-            tuple(tuple(self.free_names.index(n) for n in group) for group in groups),
+            lower=tuple(sides[0][name] for name in self.free_names),
+            upper=tuple(sides[1][name] for name in self.free_names),
+            ordered=tuple(tuple(self.free_names.index(n) for n in group) for group in groups),
         )
 
     def __repr__(self) -> str:

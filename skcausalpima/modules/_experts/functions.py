@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-class LawStart(NamedTuple):
+@dataclass(frozen=True)
+class LawStart:
     """Where the parameters of a law start, and within which bounds.
 
     A function may have a method or attribute ``start(x)`` that returns one of these; what the user
@@ -89,7 +90,7 @@ def _decay_start(x: np.ndarray) -> LawStart:
     return LawStart({"rate": 3.0 / span if span > 0 else 1.0}, {"rate": (0.0, np.inf)})
 
 
-exponential_decay.start = _decay_start
+exponential_decay.start = _decay_start  # type: ignore[attr-defined]
 
 
 class PiecewiseLinear:
@@ -118,7 +119,7 @@ class PiecewiseLinear:
         return {"n_pieces": self.n_pieces, "intercept": self.intercept}  # a Signature is no data
 
     def __setstate__(self, state: dict) -> None:
-        self.__init__(**state)
+        PiecewiseLinear.__init__(self, **state)
 
     def __eq__(self, other: object) -> bool:
         """Say whether it is the same law: one from a file is another object."""

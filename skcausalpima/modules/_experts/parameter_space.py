@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ from torch import Tensor
 INSIDE = 1e-6
 
 
-class ParameterSpace(NamedTuple):
+@dataclass(frozen=True)
+class ParameterSpace:
     r"""A smooth bijection from all of space to a box, some of whose sides may be ordered.
 
     A parameter between two finite bounds is a logistic function of its unbounded coordinate, one

@@ -26,8 +26,8 @@ class SampleExpert(ScaledLaw):
         Shape of one sample of the modality.
     latent_dim : int
         Dimension of the latent space.
-    generator : torch.Generator
-        Source of the network's start values.
+    generator : torch.Generator or None
+        Source of the network's start values; with None they are not set, to be loaded.
 
     Examples
     --------
@@ -39,12 +39,15 @@ class SampleExpert(ScaledLaw):
     torch.Size([5, 2])
     """
 
+    origin: Tensor
+    step: Tensor
+
     def __init__(
         self,
         expert: ExpertDecoder,
         shape: Sequence[int],
         latent_dim: int,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
     ) -> None:
         super().__init__(expert, shape)
         n_free = len(expert.free_names)

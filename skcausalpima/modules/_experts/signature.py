@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from scipy.optimize import Bounds
 
 from .functions import LawStart
+
+#: How bounds and start values may be stated.
+StatedBounds: TypeAlias = Bounds | Mapping[str, tuple[float, float]] | ArrayLike | None
+StatedStart: TypeAlias = Mapping[str, float] | ArrayLike | None
 
 
 def name_of(f: Callable) -> str:
@@ -20,7 +26,7 @@ def name_of(f: Callable) -> str:
     return getattr(inner, "__name__", type(f).__name__)
 
 
-def points(x: Any, function_name: str) -> np.ndarray:
+def points(x: ArrayLike, function_name: str) -> np.ndarray:
     """Return x as a finite array of its own."""
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu().numpy()
@@ -44,11 +50,11 @@ def parameter_names(f: Callable, function_name: str) -> tuple[str, ...]:
             "modality belongs into decoders, and a law must be a function f(x, a, b, ..)."
         )
     try:
-        arguments = inspect.signature(f).parameters.values()
+        stated = inspect.signature(f).parameters.values()
     except (TypeError, ValueError) as error:
         raise TypeError(f"{function_name} has no signature that can be read.") from error
     keyword, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
-    arguments = [a for a in arguments if a.kind != keyword or a.default is empty]
+    arguments = [a for a in stated if a.kind != keyword or a.default is empty]
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if len(arguments) < 2 or any(argument.kind not in positional for argument in arguments):
         raise ValueError(
@@ -85,7 +91,7 @@ def named(what: str, values: Mapping | None, names: Sequence[str], function_name
     return dict(values)
 
 
-def number(what: str, value: Any) -> float:
+def number(what: str, value: float) -> float:
     """Return a finite number."""
     try:
         finite = isinstance(value, Real) and math.isfinite(value)
@@ -96,7 +102,7 @@ def number(what: str, value: Any) -> float:
     return float(value)
 
 
-def node_names_of(name: str, nodes: Any) -> tuple[str, ...]:
+def node_names_of(name: str, nodes: str | Iterable[str]) -> tuple[str, ...]:
     """Return the nodes that a parameter depends on."""
     if isinstance(nodes, str):
         return (nodes,)
@@ -109,7 +115,7 @@ def node_names_of(name: str, nodes: Any) -> tuple[str, ...]:
 
 
 def read_bounds(
-    bounds: Any, law: LawStart, names: Sequence[str], function_name: str
+    bounds: StatedBounds, law: LawStart, names: Sequence[str], function_name: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return lower and upper bounds by name."""
     pairs = {name: law.bounds.get(name, (-np.inf, np.inf)) for name in names}
@@ -132,16 +138,17 @@ def read_bounds(
                 "for a known value."
             )
         pairs[name] = (low, high)
-    return tuple({name: pairs[name][side] for name in pairs} for side in (0, 1))
+    lower, upper = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
+    return lower, upper
 
 
-def _two_sides(bounds: Any, names: Sequence[str]) -> list[np.ndarray]:
+def _two_sides(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
     """Return lower and upper bounds of all parameters from a pair, or from SciPy's Bounds."""
-    bounds = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
-    if not isinstance(bounds, Sequence | np.ndarray) or len(bounds) != 2:
+    pair = (bounds.lb, bounds.ub) if isinstance(bounds, Bounds) else bounds
+    if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
         raise ValueError(f"bounds must be a pair (lower, upper) or a mapping, got {bounds!r}.")
     try:
-        return [np.broadcast_to(np.asarray(b, float), len(names)) for b in bounds]
+        return [np.broadcast_to(np.asarray(b, float), len(names)) for b in pair]
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"bounds must hold one number, or one for each of {list(names)}, got {bounds!r}."
@@ -149,7 +156,7 @@ def _two_sides(bounds: Any, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def read_start(
-    p0: Any,
+    p0: StatedStart,
     law: LawStart,
     fixed: Mapping[str, float],
     bounds: tuple[dict[str, float], dict[str, float]],
@@ -198,7 +205,7 @@ def ordered_groups(
     fixed: Mapping[str, float],
     bounds: tuple[dict[str, float], dict[str, float]],
     start: dict[str, float],
-    stated: Sequence[str],
+    stated: Collection[str],
 ) -> list[list[str]]:
     """Return the groups of free parameters that rise between common bounds.
 
@@ -216,8 +223,8 @@ def ordered_groups(
         ((low, end),) = pairs
         edges = [*(fixed.get(name) for name in group), end]
         run: list[str] = []
-        for name, edge in zip([*group, None], edges, strict=True):
-            if edge is None:
+        for name, edge in zip([*group, ""], edges, strict=True):
+            if edge is None:  # never of the end, which has no name
                 run.append(name)
                 continue
             if run:
@@ -235,7 +242,7 @@ def _place(
     high: float,
     bounds: tuple[dict[str, float], dict[str, float]],
     start: dict[str, float],
-    stated: Sequence[str],
+    stated: Collection[str],
 ) -> None:
     """Bound parameters that rise between two values, and start them there."""
     values = np.array([low, *(start[name] for name in run), high])

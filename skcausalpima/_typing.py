@@ -1,0 +1,25 @@
+"""Names for the types of what users hand in, before it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+#: A value of which nothing is known yet: whoever takes it checks it.
+Unchecked: TypeAlias = object
+
+#: Several modalities, one array each (None for one that is missing); `MultimodalData` is one, too.
+Several: TypeAlias = Sequence[ArrayLike | None] | Mapping[str, ArrayLike | None]
+#: Samples of one or several modalities. A DataFrame is an array.
+Samples: TypeAlias = ArrayLike | Several
+#: Shapes of one sample of each modality.
+Shapes: TypeAlias = Sequence[int | Sequence[int]]
+
+#: Values of several types by name: an estimator's parameters or attributes, a model's fields.
+Values: TypeAlias = dict[str, Any]
+
+#: What scikit-learn takes for a source of random numbers.
+Seed: TypeAlias = int | np.random.RandomState | None
