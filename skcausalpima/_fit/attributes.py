@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from .._inference.reports import separation_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
+from .._typing import Values
 from ..modules import MultimodalVAE
 from .resume import trained_model
 from .run import Run
@@ -32,7 +32,7 @@ from .run import Run
 
 def fitted_attributes(
     best: Run, setup: Setup, samples: FitSamples, data: TensorData, given: Modalities
-) -> dict[str, Any]:
+) -> Values:
     """Return what the estimator keeps of a fit: NumPy and plain Python only.
 
     ``given`` is all of X, of which ``samples`` are the rows that were trained on.
@@ -75,19 +75,19 @@ def _labels_of_all(
     return found
 
 
-def _training_attributes(best: Run) -> dict[str, Any]:
+def _training_attributes(best: Run) -> Values:
     """Return the attributes of a fit that describe its training."""
     history = {
         key: np.array([terms.get(key, np.nan) for terms in best.history]) for key in best.history[0]
     }
     found = {"history_": history, "n_iter_": len(best.history), "converged_": best.converged}
     checkpoint = best.checkpoint
-    return found if checkpoint is None else found | {"_checkpoint": checkpoint._asdict()}
+    return found if checkpoint is None else found | {"_checkpoint": checkpoint.as_dict()}
 
 
 def cluster_attributes(
     model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TensorData
-) -> dict[str, Any]:
+) -> Values:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 
     ``labels_`` and ``node_labels_`` are those of the rows that were trained on.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields, replace
 
 import joblib
 import numpy as np
@@ -17,6 +16,7 @@ from .._model.state import export_state, load_state, module_draws, resume_module
 from .._model.tensors import TensorData
 from .._training.early_stopping import Stopper
 from .._training.loop import Progress
+from .._typing import Unchecked, Values
 from ..modules import ExpertDecoder, MultimodalVAE
 
 #: The name of that setting among those that must stay.
@@ -33,7 +33,8 @@ _PARAMETERS = {
 }
 
 
-class Checkpoint(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
     """The state of a run after its last epoch of training, before the graph is settled.
 
     Parameters
@@ -61,24 +62,28 @@ class Checkpoint(NamedTuple):
     model: dict[str, np.ndarray]
     temperature: float
     moments: dict[str, dict[str, np.ndarray]]
-    draws: dict[str, Any]
-    stopper: dict[str, Any]
+    draws: Values
+    stopper: Values
     history: list[dict[str, float]]
     order: np.ndarray | None
     data: str
-    settings: dict[str, Any]
+    settings: Values
+
+    def as_dict(self) -> Values:
+        """Return all fields by name, as the estimator keeps them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def take_checkpoint(
     model: MultimodalVAE,
     progress: Progress,
-    draws: dict[str, Any],
+    draws: Values,
     order: np.ndarray | None,
     data: str,
-    settings: dict[str, Any],
+    settings: Values,
 ) -> Checkpoint:
     """Take note of where training stands; nothing is shared with the model."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     stopper = progress.stopper
     return Checkpoint(
         model=export_state(model),
@@ -103,7 +108,7 @@ def take_checkpoint(
 
 def present_draws(
     generator: torch.Generator, rng: np.random.RandomState, module_device: torch.device | None
-) -> dict[str, Any]:
+) -> Values:
     """Take note of where all generators stand, PyTorch's own ones if modules draw from them."""
     return {
         "generator": generator.get_state().numpy().copy(),
@@ -177,7 +182,7 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     return joblib.hash((arrays, validation_fraction))
 
 
-def fixed_settings(setup: Setup) -> dict[str, Any]:
+def fixed_settings(setup: Setup) -> Values:
     """Return the parameters that must stay, besides the model's, while a fit is continued."""
     graph = setup.graph
     given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
@@ -209,7 +214,7 @@ def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> N
         )
 
 
-def _change(new: Any, old: Any) -> str:
+def _change(new: Unchecked, old: Unchecked) -> str:
     """Say in words what a setting is, and what it was."""
     now, then = reprlib.repr(new), reprlib.repr(old)
     if now != then:
@@ -217,7 +222,7 @@ def _change(new: Any, old: Any) -> str:
     return f"another {now} (functions, modules, and what is stated of laws, must be the same)"
 
 
-def _comparable(value: Any) -> Any:
+def _comparable(value: Unchecked) -> Unchecked:
     """Return what two settings can be compared by; a law is what was stated about it."""
     if isinstance(value, list | tuple):
         return [_comparable(entry) for entry in value]

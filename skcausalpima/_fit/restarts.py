@@ -95,7 +95,9 @@ def best_run(
     return max(runs, key=lambda found: found.objective)  # the first of equals
 
 
-def _run_one(shared: Shared, seed: int, label: str) -> tuple[Run | DivergenceError, list[Warning]]:
+def _run_one(
+    shared: Shared, seed: int, label: str
+) -> tuple[Run | DivergenceError, list[Warning | str]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there.
 
     A run that diverges returns its error.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.expert_updates import (
     MIN_COUNT,
@@ -24,7 +25,7 @@ from ..functional import (
     curve_statistics,
     fit_curves,
 )
-from ..modules import ClusterExpert, MultimodalVAE, SampleExpert, ScaledLaw
+from ..modules import ClusterExpert, ExpertDecoder, MultimodalVAE, SampleExpert, ScaledLaw
 
 #: Starts of each law: the stated one, and points drawn between the bounds.
 N_STARTS = 8
@@ -39,7 +40,7 @@ MAX_ROWS = 2000
 @torch.no_grad()
 def start_cluster_experts(
     model: MultimodalVAE,
-    setup: Any,
+    setup: Setup,
     data: TensorData,
     gamma: Tensor,
     floors: Tensor | None,
@@ -106,7 +107,7 @@ def fit_from_starts(problem: CurveProblem, law: ScaledLaw, rng: np.random.Random
     return best
 
 
-def _starts(spec, rng: np.random.RandomState) -> list[Tensor]:
+def _starts(spec: ExpertDecoder, rng: np.random.RandomState) -> list[Tensor]:
     """Return start coordinates: the stated ones, and draws of what has two bounds."""
     first = spec.start_coordinates()
     lower, upper = np.array(spec.space.lower), np.array(spec.space.upper)
@@ -140,7 +141,8 @@ def start_sample_experts(
         if len(rows) > MAX_ROWS:
             rows = np.sort(rng.permutation(rows)[:MAX_ROWS])
         part = np.zeros((len(rows), 0)) if scores is None else scores[rows]
-        residual = _start_network(expert, data.arrays[m][rows], part, rng)
+        of_samples = cast(SampleExpert, expert)  # those of clusters come after the clusters
+        residual = _start_network(of_samples, data.arrays[m][rows], part, rng)
         model.log_variances[m] = residual.clamp_min(MIN_VARIANCE).log()
 
 

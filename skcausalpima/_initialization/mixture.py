@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -133,7 +133,8 @@ def start_mixture(
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
     only.
     """
-    simple, best = replace(settings, covariance_type="diag"), None
+    simple = replace(settings, covariance_type="diag")
+    best: MixtureFit | None = None
     for points in spaces:
         for start in range(n_starts):
             # The first start is the best of several runs, the others bring variety.
@@ -147,4 +148,5 @@ def start_mixture(
             fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=SHORT_ITER)
             if best is None or fit.bound > best.bound:
                 best = fit
-    return iterate_mixture(posterior, best.responsibilities, settings, allowed=allowed)
+    found = cast(MixtureFit, best)  # there is a start
+    return iterate_mixture(posterior, found.responsibilities, settings, allowed=allowed)

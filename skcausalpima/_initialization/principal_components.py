@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..modules import MultimodalVAE
+from ..modules import ConvEncoder, MLPEncoder, MultimodalVAE
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
 MAX_ROWS = 10_000
@@ -60,9 +60,11 @@ def _balanced(data: TensorData) -> np.ndarray:
     blocks = []
     for m, array in enumerate(data.arrays):
         block = array.cpu().numpy() / np.sqrt(array.shape[1])
-        present = slice(None) if data.observed is None else data.observed[m].cpu().numpy()
-        block -= block[present].mean(axis=0, dtype=np.float64)
-        if data.observed is not None:
+        if data.observed is None:
+            block -= block.mean(axis=0, dtype=np.float64)
+        else:
+            present = data.observed[m].cpu().numpy()
+            block -= block[present].mean(axis=0, dtype=np.float64)
             block[~present] = 0.0
         blocks.append(block)
     return np.concatenate(blocks, axis=1)
@@ -130,4 +132,5 @@ def _start_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) 
         log_var = -precision.log()
     else:
         log_var = -(precision + share).log()
-    encoder.start_linear(encoder_map, -encoder_map @ offset, log_var)
+    starting = cast(MLPEncoder | ConvEncoder, encoder)
+    starting.start_linear(encoder_map, -encoder_map @ offset, log_var)

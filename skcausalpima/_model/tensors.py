@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -96,7 +96,7 @@ class TensorData:
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
         batch = _taken(self.samples, rows)
-        return batch._replace(arrays=tuple(array.to(self.dtype) for array in batch.arrays))
+        return replace(batch, arrays=tuple(array.to(self.dtype) for array in batch.arrays))
 
     def subset(self, rows: Tensor | slice) -> TensorData:
         """Return some samples as data of their own."""
@@ -104,14 +104,16 @@ class TensorData:
 
     def unweighted(self) -> TensorData:
         """Return the same samples, each counting for one."""
-        return TensorData(self.samples._replace(weights=None), self.dtype)
+        return TensorData(replace(self.samples, weights=None), self.dtype)
 
     def to_arrays(self) -> DataArrays:
         """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
-        arrays, *tables = self.samples
         return DataArrays(
-            arrays=tuple(array.cpu().numpy() for array in arrays),
-            tables=tuple(None if table is None else table.cpu().numpy() for table in tables),
+            arrays=tuple(array.cpu().numpy() for array in self.arrays),
+            observed=_as_array(self.observed),
+            allowed=_as_array(self.allowed),
+            regime_index=_as_array(self.regime_index),
+            weights=_as_array(self.weights),
             dtype=self.dtype,
             device=str(self.device),
         )
@@ -157,8 +159,8 @@ class DataArrays:
     ----------
     arrays : tuple of ndarray
         One per modality.
-    tables : tuple of ndarray or None
-        The other fields of a batch, in order.
+    observed, allowed, regime_index, weights : ndarray or None
+        The other fields of a batch.
     dtype : torch.dtype
         The dtype to compute in.
     device : str
@@ -166,25 +168,47 @@ class DataArrays:
     """
 
     arrays: tuple[np.ndarray, ...]
-    tables: tuple[np.ndarray | None, ...]
+    observed: np.ndarray | None
+    allowed: np.ndarray | None
+    regime_index: np.ndarray | None
+    weights: np.ndarray | None
     dtype: torch.dtype
     device: str
 
     def to_tensors(self) -> TensorData:
         """Undo :meth:`TensorData.to_arrays`."""
-        tensors = tuple(torch.as_tensor(array, device=self.device) for array in self.arrays)
-        tables = (
-            None if table is None else torch.as_tensor(table, device=self.device)
-            for table in self.tables
+        device = self.device
+        samples = Batch(
+            arrays=tuple(torch.as_tensor(array, device=device) for array in self.arrays),
+            observed=_as_tensor(self.observed, device),
+            allowed=_as_tensor(self.allowed, device),
+            regime_index=_as_tensor(self.regime_index, device),
+            weights=_as_tensor(self.weights, device),
         )
-        return TensorData(Batch(tensors, *tables), self.dtype)
+        return TensorData(samples, self.dtype)
 
 
 def _taken(batch: Batch, rows: Tensor | slice) -> Batch:
     """Return some samples of a batch."""
-    arrays, *tables = batch
-    taken = (None if table is None else table[:, rows] for table in tables)
-    return Batch(tuple(array[rows] for array in arrays), *taken)
+    return Batch(
+        arrays=tuple(array[rows] for array in batch.arrays),
+        observed=_columns(batch.observed, rows),
+        allowed=_columns(batch.allowed, rows),
+        regime_index=_columns(batch.regime_index, rows),
+        weights=_columns(batch.weights, rows),
+    )
+
+
+def _columns(table: Tensor | None, rows: Tensor | slice) -> Tensor | None:
+    return None if table is None else table[:, rows]
+
+
+def _as_array(table: Tensor | None) -> np.ndarray | None:
+    return None if table is None else table.cpu().numpy()
+
+
+def _as_tensor(table: np.ndarray | None, device: str) -> Tensor | None:
+    return None if table is None else torch.as_tensor(table, device=device)
 
 
 def scaled_data(
@@ -210,5 +234,5 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
         index = torch.from_numpy(knowledge.regime_index)[None].to(device)
     if samples.weights is not None:
         weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
-    known = data.samples._replace(allowed=allowed, regime_index=index, weights=weights)
+    known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
     return TensorData(known, data.dtype)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
 
-from .constraints import EdgeConstraints, edge_constraints
+from .constraints import EdgeConstraints, Tiers, edge_constraints
 from .digraphs import cycle_path
 from .edge_probabilities import edge_probabilities
 from .search import StructureResult, search_dag
@@ -22,7 +22,7 @@ def graph_settings(
     structure: str | nx.DiGraph,
     constraints: EdgeConstraints,
     *,
-    tiers: Any = None,
+    tiers: Tiers | None = None,
     score: str = "bic",
     edge_penalty: float = 0.0,
     edge_threshold: float = 0.5,
@@ -57,7 +57,12 @@ def graph_settings(
     else:
         precedence = _precedence(names, tiers, constraints.required)
     return GraphSettings(
-        structure, constraints, precedence, score, float(edge_penalty), edge_threshold
+        structure=structure,
+        constraints=constraints,
+        precedence=precedence,
+        score=score,
+        edge_penalty=float(edge_penalty),
+        edge_threshold=edge_threshold,
     )
 
 
@@ -82,7 +87,7 @@ def _fixed_graph(
     return EdgeConstraints(adjacency, ~adjacency)
 
 
-def _precedence(names: Sequence[str], tiers: Any, required: np.ndarray) -> np.ndarray:
+def _precedence(names: Sequence[str], tiers: Tiers | None, required: np.ndarray) -> np.ndarray:
     """Return which nodes come before which in every order that training considers."""
     earlier = edge_constraints(names, tiers=tiers).forbidden.T & ~np.eye(len(names), dtype=bool)
     both = required | earlier
@@ -91,7 +96,8 @@ def _precedence(names: Sequence[str], tiers: Any, required: np.ndarray) -> np.nd
     return both if nx.is_directed_acyclic_graph(graph) else required
 
 
-class GraphSettings(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class GraphSettings:
     """How the graph is learned, and what is known about it.
 
     Parameters

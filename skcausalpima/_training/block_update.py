@@ -22,7 +22,7 @@ from ..functional import (
     rsample,
     update_mixture,
 )
-from ..modules import MultimodalVAE, weights_of_regimes
+from ..modules import Batch, MultimodalVAE, weights_of_regimes
 from .divergence import NotFiniteError, check_finite
 from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
 
@@ -107,11 +107,9 @@ def data_pass(
             statistics = part if statistics is None else statistics + part
             counts = counts + regime_counts(gamma, block.regime_index, len(prior.regimes))
             mixture = mixture_terms(log_weights, log_density, log_gamma)
-            terms = torch.stack([*mixture, entropy(posterior.log_var)])
-            sums = sums + block.weighted(terms.double()).sum(dim=1)
+            sums = sums + _summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
             if decode:
-                squares = model.squared_errors(block, z)
-                errors = errors + block.weighted(squares.double()).sum(dim=1)
+                errors = errors + _summed(block, model.squared_errors(block, z))
     return PassResult(
         statistics=cast(MixtureStatistics, statistics),  # there is a block
         counts=counts,
@@ -119,6 +117,11 @@ def data_pass(
         experts=experts,
         terms=_terms(model, data, errors, sums, experts, names),
     )
+
+
+def _summed(block: Batch, rows: Tensor) -> Tensor:
+    """Return sums over the samples, by weight, in float64."""
+    return block.weighted(rows.double()).sum(dim=1)
 
 
 def regime_counts(gamma: Tensor, regime_index: Tensor | None, n_regimes: int) -> Tensor:

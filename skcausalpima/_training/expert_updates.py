@@ -50,14 +50,14 @@ class ExpertSums:
 
     def add(self, batch: Batch, likelihoods: Mapping[int, Likelihood], gamma: Tensor) -> None:
         """Add samples with their responsibilities of shape (n_components, n_samples)."""
-        for m, (values, errors) in likelihoods.items():
-            total = (gamma * values).double().sum().item()
+        for m, said in likelihoods.items():
+            total = (gamma * said.log_likelihoods).double().sum().item()
             self.log_likelihoods[m] = self.log_likelihoods.get(m, 0.0) + total
             seen = gamma if batch.observed is None else gamma * batch.observed[m]
-            if errors is not None:
+            if said.squared_errors is not None:
                 part = ErrorSums(
                     counts=seen.double().sum(dim=1),
-                    squared_errors=(gamma * errors).double().sum(dim=1),
+                    squared_errors=(gamma * said.squared_errors).double().sum(dim=1),
                 )
                 self.errors[m] = self.errors[m] + part if m in self.errors else part
                 continue

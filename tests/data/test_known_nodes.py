@@ -1,6 +1,7 @@
 """Outcomes that are known for some samples: they name nodes, and training respects them."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,7 +286,7 @@ def test_the_bound_sums_over_allowed_cells(pair):
         log_density = model.prior.expected_log_density(posterior)
         cells = (model.prior.log_weights()[:, None] + log_density).exp()
         change = ((cells * data.allowed).sum(dim=0) / cells.sum(dim=0)).log()
-        free = model.elbo(batch._replace(allowed=None), noise).values
+        free = model.elbo(replace(batch, allowed=None), noise).values
         assert_allclose(model.elbo(batch, noise).values, free + change, rtol=1e-10)
         gamma = model.log_responsibilities(posterior, allowed=data.allowed).exp()
         expected = cells * data.allowed / (cells * data.allowed).sum(dim=0)

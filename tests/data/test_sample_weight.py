@@ -258,7 +258,7 @@ def test_a_resample_has_rows_in_proportion_to_their_weights():
 
 
 def weighted(data, weights):
-    return replace(data, samples=data.samples._replace(weights=weights))
+    return replace(data, samples=replace(data.samples, weights=weights))
 
 
 def model_and_data(quick, pair, missing=False, **parameters):

@@ -1,5 +1,6 @@
 """What a checkpoint knows the data by."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,7 @@ DATA = TensorData(SAMPLES, torch.float32)
 
 
 def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
-    elsewhere = SimpleNamespace(**SAMPLES._asdict())
+    elsewhere = SimpleNamespace(**vars(SAMPLES))
     assert data_fingerprint(elsewhere, 0.2) == data_fingerprint(DATA, 0.2)
 
 
@@ -35,7 +36,7 @@ def test_the_fingerprint_does_not_depend_on_classes_and_their_addresses():
     ],
 )
 def test_every_array_counts(field, value):
-    changed = TensorData(SAMPLES._replace(**{field: value}), torch.float32)
+    changed = TensorData(replace(SAMPLES, **{field: value}), torch.float32)
     assert data_fingerprint(changed, 0.2) != data_fingerprint(DATA, 0.2)
 
 

@@ -1,6 +1,7 @@
 """From expected counts to a graph: three ways to settle it, names of nodes, tables."""
 
 import itertools
+from dataclasses import replace
 from functools import cache
 
 import networkx as nx
@@ -44,7 +45,14 @@ def settings(structure="refined", graph=None, score="bic", penalty=0.0, threshol
     constraints = edge_constraints(NAMES, **stated)
     if graph is not None:
         constraints = EdgeConstraints(graph, ~graph)
-    return GraphSettings(structure, constraints, constraints.required, score, penalty, threshold)
+    return GraphSettings(
+        structure=structure,
+        constraints=constraints,
+        precedence=constraints.required,
+        score=score,
+        edge_penalty=penalty,
+        edge_threshold=threshold,
+    )
 
 
 def random_prior(regimes=REGIMES, seed=0, dtype=torch.float64):
@@ -349,12 +357,12 @@ def test_which_node_was_set_is_judged_by_all_samples():
     """
     observed, total = (5000 * np.outer([0.5, 0.5], second) for second in ([0.2, 0.8], [0.45, 1.55]))
     known = GraphSettings(
-        "fixed",
-        EdgeConstraints(np.zeros((2, 2), bool), np.ones((2, 2), bool)),
-        np.zeros((2, 2), bool),
-        "bic",
-        0.0,
-        0.5,
+        structure="fixed",
+        constraints=EdgeConstraints(np.zeros((2, 2), bool), np.ones((2, 2), bool)),
+        precedence=np.zeros((2, 2), bool),
+        score="bic",
+        edge_penalty=0.0,
+        edge_threshold=0.5,
     )
     for order in ([0, 1], [1, 0]):
         own = [observed.transpose(order), total.transpose(order)]  # the first place was set
@@ -365,9 +373,8 @@ def test_which_node_was_set_is_judged_by_all_samples():
 def test_eleven_nodes_have_no_probabilities():
     counts = np.einsum("i,ij,k->ijk", [0.5, 0.5], [[0.8, 0.2], [0.2, 0.8]], np.full(2**9, 2.0**-9))
     nothing = np.zeros((11, 11), dtype=bool)
-    known = settings()._replace(
-        constraints=EdgeConstraints(nothing, np.eye(11, dtype=bool)), precedence=nothing
-    )
+    constraints = EdgeConstraints(nothing, np.eye(11, dtype=bool))
+    known = replace(settings(), constraints=constraints, precedence=nothing)
     prior = CausalPrior((2,) * 11, 2).double()
     rng = np.random.RandomState(0)
     graph = settle_graph(prior, torch.as_tensor(500 * counts.reshape(1, -1)), known, rng)

@@ -315,7 +315,7 @@ REGIMES = [(), (1,), (0, 1)]
 def intervene(data, model, known):
     """Say that some nodes were set; to what, if that is known."""
     numbers = torch.arange(data.n_samples) % 3
-    data = replace(data, samples=data.samples._replace(regime_index=numbers[None]))
+    data = replace(data, samples=replace(data.samples, regime_index=numbers[None]))
     model.prior.start_interventions(REGIMES)
     if not known:
         counts = np.random.default_rng(1).uniform(1, 9, (3, 4))
@@ -326,7 +326,7 @@ def intervene(data, model, known):
         for node in nodes:
             outcomes[numbers == number, node] = np.arange(data.n_samples)[numbers == number] % 2
     allowed = torch.as_tensor(allowed_cells(outcomes, (2, 2)))
-    return replace(data, samples=data.samples._replace(allowed=allowed))
+    return replace(data, samples=replace(data.samples, allowed=allowed))
 
 
 def cells_by_hand(model, data):
