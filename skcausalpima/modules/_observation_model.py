@@ -282,6 +282,6 @@ class ObservationModel(nn.Module):
 
 
 def _of_observed(own: Likelihood, observed: Tensor) -> Likelihood:
-    """Return zeros for the samples that lack the modality; ``observed`` is of shape (n_samples,)."""
+    """Return zeros for the samples that lack the modality: ``observed`` has one entry each."""
     errors = None if own.squared_errors is None else own.squared_errors * observed
     return Likelihood(own.log_likelihoods * observed, errors)
