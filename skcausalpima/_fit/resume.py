@@ -84,4 +84,6 @@ def _resume(
     if not same:
         order = held_out_first(data.n_samples, fraction, rng)
     update = settled_update(block_update(setup, data), setup)
-    return Started(model, generator, rng, order, update, progress)
+    return Started(
+        model=model, generator=generator, rng=rng, order=order, update=update, progress=progress
+    )

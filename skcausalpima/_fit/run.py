@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,7 +27,8 @@ from ..modules import MultimodalVAE
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Run:
     """What was learned, as NumPy arrays: it may come from another process."""
 
     state: dict[str, np.ndarray]  # of the model
@@ -141,7 +141,8 @@ def _polish(
     train(model, data, None, progress, replace(settings, graph=graph), update, generator)
 
 
-class Started(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Started:
     """A run between its start and its end: the model, and all that training carries along."""
 
     model: MultimodalVAE
@@ -168,4 +169,12 @@ def start_run(setup: Setup, data: TensorData, start: StartSample, seed: int, lab
     start_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(settings, model, reporter(settings.verbose, label))
     update = settled_update(update, setup)
-    return Started(model, generator, rng, order, update, progress, found)
+    return Started(
+        model=model,
+        generator=generator,
+        rng=rng,
+        order=order,
+        update=update,
+        progress=progress,
+        start=found,
+    )

@@ -96,7 +96,8 @@ def start_clusters(
     allowed = None if data.allowed is None else data.allowed.cpu()
     report, sizes = None, setup.spec.node_sizes
     n_cells = len(model.prior.means)
-    if settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1:
+    is_arranged = settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1
+    if scores is not None and is_arranged:
         candidates = find_starts(scores.scaled, sizes, random_state=rng)
         chosen, report = choose_start(
             candidates, scores.scaled, sizes, known=start.knowledge.known_nodes, random_state=rng
@@ -111,7 +112,7 @@ def start_clusters(
         fit = place_empty(fit, gamma.sum(dim=1), sizes)
     else:
         spaces = [posterior.mean.numpy()]
-        if settings.init != "paper":
+        if scores is not None:
             spaces.append(scores.scaled)
         n_starts = settings.n_mixture_init
         fit = start_mixture(
@@ -132,12 +133,12 @@ def _name_nodes(
     regimes = knowledge.regimes
     counts = torch.zeros(len(regimes), math.prod(sizes), dtype=torch.float64)
     gamma = torch.as_tensor(responsibilities.T)
-    index = knowledge.regime_index
-    index = None if index is None else torch.from_numpy(index)[None]
+    numbers = knowledge.regime_index
+    index = None if numbers is None else torch.from_numpy(numbers)[None]
     counts[:, arrangement.cells] = regime_counts(gamma, index, len(regimes))
-    is_named = np.zeros(len(sizes), dtype=bool)
+    is_named: np.ndarray = np.zeros(len(sizes), dtype=bool)
     if knowledge.known_nodes is not None:
-        is_named = (knowledge.known_nodes >= 0).any(axis=0)
+        is_named = np.any(knowledge.known_nodes >= 0, axis=0)
     grids = [grid.numpy() for grid in node_counts(counts, sizes, regimes)]
     total = counts.sum(dim=0).reshape(sizes).numpy()
     order = name_nodes(total, grids, setup.graph, is_named)

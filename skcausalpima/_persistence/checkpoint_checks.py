@@ -15,10 +15,10 @@ import torch
 
 from .._data.scaling import SCALES
 from .._fit.checkpoint import STRUCTURE
+from .._typing import Unchecked
 from .value_checks import (
     TWISTER,
     Check,
-    Loaded,
     either,
     has,
     is_a,
@@ -36,14 +36,15 @@ from .value_checks import (
 NOTHING = is_a(type(None))
 
 
-def is_like_the_model(value: Loaded, known: Mapping) -> bool:
+def is_like_the_model(value: Unchecked, known: Mapping) -> bool:
     """Say whether it has the names, dtypes and shapes of the fitted model's numbers."""
     state = known["state"]
-    right = type(value) is dict and set(value) == set(state)
-    return right and all(is_alike(array, state[name]) for name, array in value.items())
+    if type(value) is not dict or set(value) != set(state):
+        return False
+    return all(is_alike(array, state[name]) for name, array in value.items())
 
 
-def are_moments(value: Loaded, known: Mapping) -> bool:
+def are_moments(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is what Adam keeps of parameters, which it takes the shapes for granted of.
 
     A parameter that has not had a gradient yet has none.
@@ -61,39 +62,44 @@ def are_moments(value: Loaded, known: Mapping) -> bool:
     )
 
 
-def is_step(value: Loaded, known: Mapping) -> bool:
+def is_step(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a number of steps as Adam counts them."""
-    return is_finite(value, "float32") and value.shape == () and value >= 1 and value % 1 == 0
+    if not is_finite(value, "float32") or value.shape != ():
+        return False
+    return bool(value >= 1 and value % 1 == 0)
 
 
-def are_terms(value: Loaded, known: Mapping) -> bool:
+def are_terms(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is the terms of the bound after every epoch."""
-    terms = type(value) is list and (len(value),) == known["epochs"]
-    return terms and all(
+    if type(value) is not list or (len(value),) != known["epochs"]:
+        return False
+    return all(
         type(of) is dict and all(type(k) is str and type(v) is float for k, v in of.items())
         for of in value
     )
 
 
-def is_number_above_zero(value: Loaded, known: Mapping) -> bool:
+def is_number_above_zero(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a positive finite number of any kind."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
-def are_scales(value: Loaded, known: Mapping) -> bool:
+def are_scales(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a word, or none, for each modality."""
-    right = type(value) is list and (len(value),) == known["modalities"]
-    return right and all(word is None or (type(word) is str and word in SCALES) for word in value)
+    if type(value) is not list or (len(value),) != known["modalities"]:
+        return False
+    return all(word is None or (type(word) is str and word in SCALES) for word in value)
 
 
-def is_adjacency(value: Loaded, known: Mapping) -> bool:
+def is_adjacency(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is rows of booleans, one row and column per node."""
     n_nodes = known["nodes"][0]
-    rows = is_list_of(is_list_of(is_a(bool)))(value, known) and len(value) == n_nodes
-    return rows and all(len(row) == n_nodes for row in value)
+    if type(value) is not list or not is_list_of(is_list_of(is_a(bool)))(value, known):
+        return False
+    return len(value) == n_nodes and all(len(row) == n_nodes for row in value)
 
 
-def is_numpy_state(value: Loaded, known: Mapping) -> bool:
+def is_numpy_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is what ``RandomState.get_state(legacy=False)`` returns."""
     whole = has(
         bit_generator=is_one_of("MT19937"),
@@ -101,12 +107,12 @@ def is_numpy_state(value: Loaded, known: Mapping) -> bool:
         has_gauss=is_a(int),
         gauss=is_a(float),
     )
-    if not whole(value, known):
+    if type(value) is not dict or not whole(value, known):
         return False
     return is_twister(**value["state"], has_gauss=value["has_gauss"], gauss=value["gauss"])
 
 
-def is_torch_state(value: Loaded, known: Mapping) -> bool:
+def is_torch_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a state of PyTorch's generator on the CPU."""
     generator = torch.Generator()
     if not is_alike(value, generator.get_state().numpy()):
@@ -121,10 +127,11 @@ def is_torch_state(value: Loaded, known: Mapping) -> bool:
     return left + following <= TWISTER + 1 and bool(value[24 : 24 + 8 * TWISTER].any())
 
 
-def is_cuda_state(value: Loaded, known: Mapping) -> bool:
+def is_cuda_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a state of PyTorch's generator on a GPU: a seed, and an offset."""
-    right = isinstance(value, np.ndarray) and value.dtype == "uint8" and value.shape == (16,)
-    return right and int(value[8:].view(np.uint64)[0]) % 4 == 0
+    if not isinstance(value, np.ndarray) or value.dtype != "uint8" or value.shape != (16,):
+        return False
+    return int(value[8:].view(np.uint64)[0]) % 4 == 0
 
 
 #: Where training stands: see :class:`Checkpoint`.

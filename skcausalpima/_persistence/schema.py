@@ -12,14 +12,13 @@ import numpy as np
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
-from .._typing import Values
+from .._typing import Unchecked, Values
 from .checkpoint_checks import CHECKPOINT
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
 from .value_checks import (
     SLACK,
     Check,
-    Loaded,
     are_names,
     are_sizes,
     either,
@@ -44,29 +43,32 @@ NOTHING = is_a(type(None))
 EDGES = is_array("float64", "nodes", "nodes", low=-SLACK, high=1.0 + SLACK)
 
 
-def are_shapes(value: Loaded, known: Mapping) -> bool:
+def are_shapes(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is one shape per modality."""
-    if type(value) not in (list, tuple) or (len(value),) != known["modalities"]:
+    if not isinstance(value, (list, tuple)) or type(value) not in (list, tuple):
         return False
-    return all(are_sizes(shape, known) and len(shape) > 0 for shape in value)
+    right = (len(value),) == known["modalities"]
+    return right and all(are_sizes(shape, known) and len(shape) > 0 for shape in value)
 
 
-def are_weights(value: Loaded, known: Mapping) -> bool:
+def are_weights(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a finite factor for each modality."""
-    right = is_tuple_of(float)(value, known) and (len(value),) == known["modalities"]
-    return right and all(0 <= weight < math.inf for weight in value)
+    if type(value) is not tuple or (len(value),) != known["modalities"]:
+        return False
+    return is_tuple_of(float)(value, known) and all(0 <= weight < math.inf for weight in value)
 
 
-def are_columns(value: Loaded, known: Mapping) -> bool:
+def are_columns(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a list of names, or None, for each modality."""
-    right = type(value) is list and (len(value),) == known["modalities"]
-    return right and all(
+    if type(value) is not list or (len(value),) != known["modalities"]:
+        return False
+    return all(
         names is None or (type(names) is list and all(type(name) is str for name in names))
         for names in value
     )
 
 
-def is_scaler(value: Loaded, known: Mapping) -> bool:
+def is_scaler(value: Unchecked, known: Mapping) -> bool:
     """Say whether it has a centre and positive factors for each modality."""
     if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
         return False
@@ -77,36 +79,39 @@ def is_scaler(value: Loaded, known: Mapping) -> bool:
     )
 
 
-def is_state(value: Loaded, known: Mapping) -> bool:
+def is_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is numbers by name; the model says which they must be."""
     return type(value) is dict and all(isinstance(array, np.ndarray) for array in value.values())
 
 
-def is_graph(value: Loaded, known: Mapping) -> bool:
+def is_graph(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is an acyclic graph of the nodes with their sizes, and edges with weights."""
     if type(value) is not nx.DiGraph or not nx.is_directed_acyclic_graph(value):
         return False
-    edges = [(of.get("weight"), of.get("compelled")) for of in value.edges.values()]
+    graph: nx.DiGraph = value
+    edges = [(of.get("weight"), of.get("compelled")) for of in graph.edges.values()]
     right = all(type(weight) is float and type(bound) is bool for weight, bound in edges)
-    return right and tuple(of.get("size") for of in value.nodes.values()) == known["grid"]
+    return right and tuple(of.get("size") for of in graph.nodes.values()) == known["grid"]
 
 
-def are_tables(value: Loaded, known: Mapping) -> bool:
+def are_tables(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a table for each node, whose rows are probabilities."""
-    right = type(value) is dict and (len(value),) == known["nodes"]
-    return right and all(is_distribution(table, axis=-1) for table in value.values())
+    if type(value) is not dict or (len(value),) != known["nodes"]:
+        return False
+    return all(is_distribution(table, axis=-1) for table in value.values())
 
 
-def are_histories(value: Loaded, known: Mapping) -> bool:
+def are_histories(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a number per epoch for each term; a term may diverge."""
-    right = type(value) is dict and len(value) > 0 and all(type(name) is str for name in value)
-    return right and all(
+    if type(value) is not dict or not value or not all(type(name) is str for name in value):
+        return False
+    return all(
         isinstance(v, np.ndarray) and v.dtype == "float64" and v.shape == known["epochs"]
         for v in value.values()
     )
 
 
-def are_expert_tables(value: Loaded, known: Mapping) -> bool:
+def are_expert_tables(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is columns with one entry per component."""
     # Outcomes, parameters and, where laws are per sample, parameters in the model's dtype.
     kinds = [np.empty(known["components"], dtype) for dtype in ("int64", "float64", "float32")]
@@ -117,10 +122,11 @@ def are_expert_tables(value: Loaded, known: Mapping) -> bool:
     )
 
 
-def are_requests(value: Loaded, known: Mapping) -> bool:
+def are_requests(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is what methods ask for in metadata routing, by method."""
-    right = type(value) is dict and set(value) <= set(ROUTED)
-    return right and all(
+    if type(value) is not dict or not set(value) <= set(ROUTED):
+        return False
+    return all(
         type(asked) is dict and all(type(v) in (bool, str) for v in asked.values())
         for asked in value.values()
     )

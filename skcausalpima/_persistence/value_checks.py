@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-#: A value that a file holds: the checks here find out what it is.
+from .._typing import Unchecked
+
+#: A value that a file holds, to be handed on to what checks it.
 Loaded: TypeAlias = Any
 #: Says whether a value is what it must be, given what is known: shapes of axes, and the rest.
-Check = Callable[[Loaded, Mapping], bool]
+Check = Callable[[Unchecked, Mapping], bool]
 
 #: How far rounding may move a probability, or a sum of probabilities.
 SLACK = 1e-8
@@ -25,12 +27,12 @@ def is_a(*kinds: type) -> Check:
     return lambda value, known: type(value) in kinds
 
 
-def is_ndarray(value: Loaded, known: Mapping) -> bool:
+def is_ndarray(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is an array, a memory-mapped one included."""
     return isinstance(value, np.ndarray)
 
 
-def is_one_of(*values: Loaded) -> Check:
+def is_one_of(*values: Unchecked) -> Check:
     """Return a check whether it is one of these."""
     return lambda value, known: type(value) in map(type, values) and value in values
 
@@ -45,7 +47,7 @@ def is_number(low: float = -math.inf, high: float = math.inf) -> Check:
     return lambda value, known: isinstance(value, float) and low <= value <= high
 
 
-def is_count(value: Loaded, known: Mapping) -> bool:
+def is_count(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is an integer from 0."""
     return type(value) is int and value >= 0
 
@@ -53,24 +55,27 @@ def is_count(value: Loaded, known: Mapping) -> bool:
 def is_array(dtype: str, *axes: str, low: float = -math.inf, high: float = math.inf) -> Check:
     """Return a check of dtype ("model": what it computes in), shape and range of finite numbers."""
 
-    def check(value: Loaded, known: Mapping) -> bool:
+    def check(value: Unchecked, known: Mapping) -> bool:
         shape = tuple(size for axis in axes for size in known[axis])
-        right = is_finite(value, *known.get(dtype, (dtype,))) and value.shape == shape
-        return right and bool(((value >= low) & (value <= high)).all())
+        if not is_finite(value, *known.get(dtype, (dtype,))) or value.shape != shape:
+            return False
+        return bool(((value >= low) & (value <= high)).all())
 
     return check
 
 
-def is_finite(value: Loaded, dtype: str = "float64") -> bool:
+def is_finite(value: Unchecked, dtype: str = "float64") -> TypeGuard[np.ndarray]:
     """Say whether it is an array of this dtype without NaN and infinity."""
-    right = isinstance(value, np.ndarray) and value.dtype == dtype
-    return right and bool(np.isfinite(value).all())
+    if not isinstance(value, np.ndarray) or value.dtype != dtype:
+        return False
+    return bool(np.isfinite(value).all())
 
 
-def is_distribution(value: Loaded, axis: int | None = None) -> bool:
+def is_distribution(value: Unchecked, axis: int | None = None) -> bool:
     """Say whether it is probabilities that sum to 1, along an axis or in all."""
-    right = is_finite(value) and value.ndim > 0 and bool((value >= 0).all())
-    return right and bool((np.abs(value.sum(axis=axis) - 1.0) <= SLACK).all())
+    if not is_finite(value) or value.ndim == 0 or not (value >= 0).all():
+        return False
+    return bool((np.abs(value.sum(axis=axis) - 1.0) <= SLACK).all())
 
 
 def is_tuple_of(*kinds: type) -> Check:
@@ -83,17 +88,18 @@ def is_list_of(check: Check) -> Check:
     return lambda value, known: type(value) is list and all(check(v, known) for v in value)
 
 
-def are_sizes(value: Loaded, known: Mapping) -> bool:
+def are_sizes(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a tuple of positive integers."""
-    return is_tuple_of(int)(value, known) and min(value, default=1) > 0
+    return type(value) is tuple and all(type(size) is int and size > 0 for size in value)
 
 
 def are_names(axis: str) -> Check:
     """Return a check whether it is an array of strings, one per entry of an axis."""
 
-    def check(value: Loaded, known: Mapping) -> bool:
-        right = isinstance(value, np.ndarray) and value.dtype == object
-        return right and value.shape == known[axis] and all(isinstance(v, str) for v in value)
+    def check(value: Unchecked, known: Mapping) -> bool:
+        if not isinstance(value, np.ndarray) or value.dtype != object:
+            return False
+        return value.shape == known[axis] and all(isinstance(v, str) for v in value)
 
     return check
 
@@ -106,24 +112,27 @@ def either(*checks: Check) -> Check:
 def has(optional: frozenset[str] = frozenset(), /, **checks: Check) -> Check:
     """Return a check of a mapping or namespace that has these entries and no others."""
 
-    def check(value: Loaded, known: Mapping) -> bool:
+    def check(value: Unchecked, known: Mapping) -> bool:
         entries = vars(value) if type(value) is SimpleNamespace else value
-        right = type(entries) is dict and set(checks) - optional <= set(entries) <= set(checks)
-        return right and all(checks[name](entry, known) for name, entry in entries.items())
+        if type(entries) is not dict or not set(checks) - optional <= set(entries) <= set(checks):
+            return False
+        return all(checks[name](entry, known) for name, entry in entries.items())
 
     return check
 
 
-def is_permutation(value: Loaded, known: Mapping) -> bool:
+def is_permutation(value: Unchecked, known: Mapping) -> bool:
     """Say whether it has each of the numbers from 0 once."""
-    right = isinstance(value, np.ndarray) and value.dtype == "int64" and value.ndim == 1
-    return right and np.array_equal(np.sort(value), np.arange(len(value)))
+    if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
+        return False
+    return np.array_equal(np.sort(value), np.arange(len(value)))
 
 
-def is_alike(value: Loaded, other: np.ndarray) -> bool:
+def is_alike(value: Unchecked, other: np.ndarray) -> TypeGuard[np.ndarray]:
     """Say whether it is an array of the same dtype and shape."""
-    right = isinstance(value, np.ndarray) and value.dtype == other.dtype
-    return right and value.shape == other.shape
+    if not isinstance(value, np.ndarray) or value.dtype != other.dtype:
+        return False
+    return value.shape == other.shape
 
 
 def are_covariances(array: np.ndarray) -> bool:
@@ -140,7 +149,7 @@ def are_covariances(array: np.ndarray) -> bool:
     return True
 
 
-def is_twister(key: Loaded, pos: Loaded, has_gauss: Loaded, gauss: Loaded) -> bool:
+def is_twister(key: Unchecked, pos: Unchecked, has_gauss: Unchecked, gauss: Unchecked) -> bool:
     """Say whether this is a state of NumPy's generator, which itself would read beyond its key."""
     return (
         is_finite(key, "uint32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -63,8 +64,7 @@ class BoundWithErrors:
     squared_errors: Tensor
 
 
-@dataclass(frozen=True)
-class Likelihood:
+class Likelihood(NamedTuple):
     """What one modality says about the components, if its decoder has a likelihood of its own.
 
     Parameters
@@ -77,8 +77,3 @@ class Likelihood:
 
     log_likelihoods: Tensor
     squared_errors: Tensor | None
-
-    def of_observed(self, observed: Tensor) -> Likelihood:
-        """Return zeros for the samples, of shape (n_samples,), that lack the modality."""
-        errors = None if self.squared_errors is None else self.squared_errors * observed
-        return Likelihood(self.log_likelihoods * observed, errors)

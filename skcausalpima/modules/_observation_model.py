@@ -128,7 +128,7 @@ class ObservationModel(nn.Module):
                 continue
             own = decoder.likelihood(batch.arrays[m], z)
             if own is not None:
-                result[m] = own if batch.observed is None else own.of_observed(batch.observed[m])
+                result[m] = own if batch.observed is None else _of_observed(own, batch.observed[m])
         return result
 
     def squared_errors(self, batch: Batch, z: Tensor) -> Tensor:
@@ -279,3 +279,9 @@ class ObservationModel(nn.Module):
         """
         parts = (self.likelihood_weight(m) * own.log_likelihoods for m, own in likelihoods.items())
         return sum(parts, start=0.0)
+
+
+def _of_observed(own: Likelihood, observed: Tensor) -> Likelihood:
+    """Return zeros for the samples that lack the modality: ``observed`` has one entry each."""
+    errors = None if own.squared_errors is None else own.squared_errors * observed
+    return Likelihood(own.log_likelihoods * observed, errors)

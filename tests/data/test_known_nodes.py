@@ -177,7 +177,7 @@ def test_a_candidate_that_contradicts_is_not_chosen():
     nodes = np.stack(np.unravel_index(np.repeat(np.arange(4), 50), (2, 2)), axis=1)
     data = np.array([6.0, 5.0]) * nodes + rng.normal(size=(200, 2))
     good = find_starts(data, (2, 2), random_state=0)[0]
-    wrong = good._replace(labels=rng.permutation(good.labels))
+    wrong = replace(good, labels=rng.permutation(good.labels))
     known = some_known(nodes[:, 0], 0, rows=slice(0, None, 4))
     candidates = [wrong, wrong, wrong, good]
     assert choose_start(candidates, data, (2, 2), random_state=0)[1].chosen != 3
