@@ -77,7 +77,6 @@ def _functions(t: dict[str, Any]) -> dict[str, tuple]:
         "topological_order": (t["scores"],),
         "topological_ranks": (t["adjacency"],),
         "update_mixture": (mixture, t["means"], t["covariances"], "full", 1e-6, 0.0, 1e-3),
-        "weight_columns": (t["log_weights"],),
     }
 
 
@@ -94,13 +93,11 @@ def _parts() -> dict[str, tuple]:
         "ConvEncoder": network,
         "MLPDecoder": ((4,), 2, (4,), generator),
         "MLPEncoder": ((4,), 2, (4,), generator),
-        "ParameterSpace": ((-1.0, 0.0), (1.0, float("inf"))),
         "SampleExpert": (law, (4,), 2, generator),
         "ScaledLaw": (law, (4,)),
         "exponential_decay": tuple(torch.ones(4).double() for _ in range(4)),
         "layer_sizes": (4, (4,)),
         "line": tuple(torch.ones(4).double() for _ in range(3)),
-        "multilayer_perceptron": ([4, 3], generator),
         "shared_entries": (law, (2, 2), ("a", "b")),
         "spatial_shape": ((4, 4),),
         "weights_of_regimes": (torch.zeros(2, 3), torch.tensor([0, 1])),
