@@ -16,6 +16,7 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
+    covariance_type_named,
     expected_log_density,
     log_responsibilities,
     mixture_log_evidence,
@@ -71,7 +72,7 @@ def iterate_mixture(
     Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
     """
     covariance_type = settings.covariance_type
-    full = covariance_type in ("full", "tied")
+    full = covariance_type_named(covariance_type).is_full
     posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
     origin = posterior.mean.mean(dim=0)
     n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
@@ -133,6 +134,7 @@ def start_mixture(
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
     only.
     """
+    is_full = covariance_type_named(settings.covariance_type).is_full
     simple, best = replace(settings, covariance_type="diag"), None
     for points in spaces:
         for start in range(n_starts):
@@ -140,7 +142,7 @@ def start_mixture(
             n_runs = KMEANS_RUNS if start == 0 else 1
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             gamma = match_components(one_hot(labels, n_components), allowed)
-            if settings.covariance_type in ("full", "tied"):
+            if is_full:
                 gamma = iterate_mixture(
                     posterior, gamma, simple, allowed=allowed, max_iter=3 * SHORT_ITER
                 ).responsibilities

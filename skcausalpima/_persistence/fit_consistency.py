@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._grid import NodeGrid
-from .._inference.attributes import sklearn_covariances
+from .._inference.covariances import sklearn_covariances
 from .._inference.expert_tables import ExpertTable
 from .plain_data import StoredExpert
 from .value_checks import SLACK, is_alike, is_distribution, is_permutation

@@ -11,7 +11,7 @@ from sklearn.mixture._gaussian_mixture import (
 )
 
 from skcausalpima._clustering.clusters import kmeans_labels
-from skcausalpima._inference.attributes import sklearn_covariances
+from skcausalpima._inference.covariances import sklearn_covariances
 from skcausalpima._initialization.mixture import (
     MixtureFit,
     iterate_mixture,
@@ -20,9 +20,7 @@ from skcausalpima._initialization.mixture import (
     start_mixture,
 )
 from skcausalpima._model.settings import MixtureSettings
-from skcausalpima.functional import DiagonalGaussian
-
-COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
+from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian
 
 
 @pytest.fixture
