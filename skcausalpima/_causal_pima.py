@@ -25,7 +25,7 @@ from ._fit.resume import resume
 from ._inference.fitted_model import FittedModel
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
-from ._initialization.start import start_sample
+from ._initialization.initialize import initial_sample
 from ._model.build import build_model
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
@@ -503,10 +503,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
         data = fit_data(samples, setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(setup, samples, data, rng.randint(2**31 - 1))
+        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(setup, data, start, seeds, self.n_jobs)
-        fresh.arrangement_ = arrangement_report(best.start)
+        best = best_run(setup, data, initial, seeds, self.n_jobs)
+        fresh.arrangement_ = arrangement_report(best.candidates)
         vars(fresh).update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = vars(fresh)  # in one step: no interrupt leaves a part of a fit
         return self

@@ -22,8 +22,8 @@ from .clusters import (
 from .matching import align_nodes, known_counts, outcome_indicators, tolerated_share
 
 
-class StartReport(NamedTuple):
-    """What :func:`choose_start` saw: one entry per candidate, in their order.
+class CandidateReport(NamedTuple):
+    """What :func:`choose_candidate` saw: one entry per candidate, in their order.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class StartReport(NamedTuple):
     known_agreement: np.ndarray | None = None
 
 
-def find_starts(
+def find_candidates(
     scores: np.ndarray,
     node_sizes: Sequence[int],
     *,
@@ -82,7 +82,7 @@ def find_starts(
     Returns
     -------
     list of Clustering
-        For :func:`choose_start`.
+        For :func:`choose_candidate`.
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
@@ -97,14 +97,14 @@ def find_starts(
     return candidates
 
 
-def choose_start(
+def choose_candidate(
     candidates: Sequence[Clustering],
     data: np.ndarray,
     node_sizes: Sequence[int],
     *,
     known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> tuple[Clustering, StartReport]:
+) -> tuple[Clustering, CandidateReport]:
     """Arrange every candidate on the grid; return the one that the others agree with most.
 
     Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
@@ -133,7 +133,7 @@ def choose_start(
     -------
     chosen : Clustering
         One of the candidates.
-    report : StartReport
+    report : CandidateReport
         All signals of all candidates.
     """
     sizes = tuple(int(size) for size in node_sizes)
@@ -157,7 +157,7 @@ def choose_start(
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
         eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
-    return candidates[chosen], StartReport(
+    return candidates[chosen], CandidateReport(
         chosen,
         arrangements,
         agreement,

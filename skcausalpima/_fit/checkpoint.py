@@ -34,7 +34,7 @@ _PARAMETERS = {
 
 
 class Checkpoint(NamedTuple):
-    """The state of a run after its last epoch of training, before the graph is settled.
+    """The state of a run after its last epoch of training, before the graph is selected.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ def iterate_mixture(
     max_iter: int = 100,
     tol: float = 1e-4,
 ) -> MixtureFit:
-    """Iterate Eq. 17 and 16 with free weights until the bound settles.
+    """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
 
     Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
     """
@@ -118,7 +118,7 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     return fit._replace(means=means, covariances=covariances)
 
 
-def start_mixture(
+def initialize_mixture(
     posterior: DiagonalGaussian,
     spaces: Sequence[np.ndarray],
     n_components: int,
@@ -130,7 +130,7 @@ def start_mixture(
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
     only.
     """
