@@ -1,4 +1,4 @@
 """Clusters, and which cell of the grid each of them is assigned to.
 
-NumPy and scikit-learn only; imports no other room.
+NumPy, SciPy and scikit-learn only, no torch; of our rooms it imports ``_grid``.
 """
