@@ -1,4 +1,4 @@
-"""Choosing a start: candidate clusterings on the grid, and which one the others agree with."""
+"""Candidate clusterings, assigned to grid cells, and which one the others agree with most."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CandidateReport(NamedTuple):
     chosen : int
         Index of the chosen candidate.
     arrangements : list of Arrangement
-        Clusters on the grid.
+        Clusters assigned to grid cells.
     agreement : ndarray of shape (n_candidates,)
         Mean agreement of the node labels with those of the other candidates; the criterion.
     misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
@@ -105,7 +105,7 @@ def choose_candidate(
     known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Clustering, CandidateReport]:
-    """Arrange every candidate on the grid; return the one that the others agree with most.
+    """Assign every candidate to grid cells; return the one that the others agree with most.
 
     Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
     are compared after matching nodes of equal size and their outcomes. Only candidates with a

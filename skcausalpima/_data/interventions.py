@@ -1,4 +1,4 @@
-"""Which nodes were set from outside in which samples."""
+"""Which nodes were intervened on in which samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .table_labels import check_node_columns
 
 
 class Interventions(NamedTuple):
-    """Which nodes were set from outside in which samples.
+    """Which nodes were intervened on in which samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How clusters were laid on the grid, and how well they are separated."""
+"""How clusters were assigned to grid cells, and how well they are separated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..exceptions import ArrangementWarning
 
 
 def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
-    """Report how clusters were laid on the grid; warn where it was nearly a tie."""
+    """Report how clusters were assigned to grid cells; warn where it was nearly a tie."""
     if seen is None:
         return None
     chosen = seen.arrangements[seen.chosen]
