@@ -1,5 +1,5 @@
 """What the user passes, checked: arrays, weights, known nodes, interventions.
 
-NumPy, SciPy and scikit-learn only, no torch; of our rooms it imports the small files of layer 1
-(``_warnings``).
+NumPy, SciPy and scikit-learn only, no torch. Of our rooms it may import the small files of
+layer 1, such as ``_warnings``.
 """
