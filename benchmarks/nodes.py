@@ -13,7 +13,7 @@ Methods: ``fit`` (default settings but for the nodes and what a row states), ``k
 ``mixture`` (full covariances) on the first principal components of the balanced modalities,
 ``mixture-J`` on as many as there are main effects, ``oracle`` (the true cells, of which only the
 place on the grid is to be found) and, with ``--paper``, ``paper`` (the published algorithm). All
-but ``fit`` and ``paper`` lay clusters on the grid by the estimator's arrangement step. With
+but ``fit`` and ``paper`` assign clusters to grid cells by the estimator's arrangement step. With
 ``--only paper-rate-20`` the published algorithm runs at the learning rate that the paper prints for
 the experiment, for 20 (or any number of) times the default epochs.
 """

@@ -33,7 +33,7 @@ from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
-from ._initialization.start import start_sample
+from ._initialization.initialize import initial_sample
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
@@ -95,8 +95,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Modalities that are decoded by a law instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
         of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
-        started at 1. A law per cluster has its say in which component a sample belongs to. The
-        entry of such a modality in ``decoders`` must be None.
+        initialized at 1. The likelihood of a law per cluster enters the responsibilities of the
+        components. The entry of such a modality in ``decoders`` must be None.
     encoders, decoders : {"mlp", "conv", ..}, or one entry per modality, default=None
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
@@ -105,11 +105,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
         (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
         (n, \*shape), or to a pair of these, means and log-variances. Both see the modality as
-        ``scale`` leaves it. As decoders, ``"cluster_mlp"`` and ``"cluster_conv"`` have a last layer
-        of its own for each component, behind a trunk that all share, and one variance each; they
-        have their say in which component a sample belongs to. Modules are copied, never trained in
-        place, and are in evaluation mode when they predict: with batch normalization, too, the rows
-        of a batch do not depend on each other.
+        ``scale`` leaves it. In ``"cluster_mlp"`` and ``"cluster_conv"``, which are decoders, all
+        components share a trunk. Behind it each has a last layer and a variance of its own, and
+        its likelihood enters the responsibilities. Modules are copied, never trained in place.
+        They are in evaluation mode when they predict: with batch normalization, too, the rows of a
+        batch do not depend on each other.
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
@@ -239,12 +239,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
     arrangement_ : SimpleNamespace or None
-        How clusters were laid on the grid (None unless ``init="arranged"`` and there are several
-        nodes, and at most 128 cells): ``misfit``, the part of the variation between cluster means
-        that effects of single nodes leave unexplained, ``gap``, the misfit of the next best
-        arrangement relative to it, ``ties``, ``node_shares``, the part that each node explains,
-        ``agreement`` of the candidate starts with the chosen one, and the ``smallest_share`` of the
-        samples in any cell.
+        How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
+        nodes and at most 128 cells. ``misfit`` is the part of the variation between cluster means
+        that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
+        arrangement relative to it, and ``ties`` the number of equal ones.
+        ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
+        clusterings with the chosen one, and ``smallest_share`` the share of samples in the
+        smallest cell.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of
@@ -483,7 +484,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             ``node_labels_`` respect them and so may differ from ``predict`` and
             ``predict_nodes``, which see the data alone.
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
-            Nodes that were set from outside. One column: the node that was set in each sample, by
+            Nodes that were intervened on. One column: the node that was set in each sample, by
             name or number, and None or -1 for none; what it was set to is learned, and
             ``known_nodes`` must say which node it is (a warning says if not). One column per node:
             the outcome that it was set to, or -1 where it was not; these outcomes count as known.
@@ -527,10 +528,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
         data = fit_data(samples, setup)
         rng = check_random_state(self.random_state)
-        start = start_sample(setup, samples, data, rng.randint(2**31 - 1))
+        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(setup, data, start, seeds, self.n_jobs)
-        fresh.arrangement_ = arrangement_report(best.start)
+        best = best_run(setup, data, initial, seeds, self.n_jobs)
+        fresh.arrangement_ = arrangement_report(best.candidates)
         fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
@@ -557,7 +558,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         known_nodes : array-like of shape (n_samples, n_nodes), default=None
             Known outcomes; see :meth:`fit`.
         interventions : array-like, default=None
-            Nodes that were set from outside; see :meth:`fit`.
+            Nodes that were intervened on; see :meth:`fit`.
 
         Returns
         -------
@@ -802,7 +803,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def intervene(
         self, interventions: Mapping[Hashable, int | str], n_samples: int = 1
     ) -> tuple[Decoded, np.ndarray]:
-        r"""Draw samples from the model after some nodes were set from outside.
+        r"""Draw samples from the model after some nodes were intervened on.
 
         Outcomes of the nodes are drawn from ``to_graph().do(interventions)``: the arrows into the
         set nodes are cut (Pearl's do-operator [1]_), all other tables stay. Latent points are

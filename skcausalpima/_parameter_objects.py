@@ -225,8 +225,8 @@ class Initialization(_ParameterObject):
     method : {"arranged", "linear", "paper"}, default="arranged"
         ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
         latent space and of the data; which cluster lands on which cell of the grid is luck.
-        ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and lays
-        these on the grid so that the effects of the nodes on the data add up best; with a single
+        ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and
+        assigns these to cells so that the effects of the nodes on the data add up best; with one
         node, or more than 128 cells, it is ``"linear"``. ``"paper"`` starts from random networks
         and from clusters of the latent space.
     n_mixture_init : int, default=4

@@ -4,7 +4,7 @@ __all__ = ["ArrangementWarning", "DivergenceError", "ExpertWarning", "NodeSizesW
 
 
 class ArrangementWarning(UserWarning):
-    """The clusters could be laid on the grid of nodes in another way that fits nearly as well.
+    """The clusters could be assigned to grid cells in another way that fits nearly as well.
 
     Examples
     --------

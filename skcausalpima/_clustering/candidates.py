@@ -1,4 +1,4 @@
-"""Choosing a start: candidate clusterings on the grid, and which one the others agree with."""
+"""Candidate clusterings, assigned to grid cells, and which one the others agree with most."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .matching import align_nodes, known_counts, outcome_indicators, tolerated_s
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartReport:
-    """What :func:`choose_start` saw: one entry per candidate, in their order.
+class CandidateReport:
+    """What :func:`choose_candidate` saw: one entry per candidate, in their order.
 
     Parameters
     ----------
     chosen : int
         Index of the chosen candidate.
     arrangements : list of Arrangement
-        Clusters on the grid.
+        Clusters assigned to grid cells.
     agreement : ndarray of shape (n_candidates,)
         Mean agreement of the node labels with those of the other candidates; the criterion.
     misfit, gap, separation, overlap, smallest_share : ndarray of shape (n_candidates,)
@@ -55,7 +55,7 @@ class StartReport:
     known_agreement: np.ndarray | None = None
 
 
-def find_starts(
+def find_candidates(
     scores: np.ndarray,
     node_sizes: Sequence[int],
     *,
@@ -83,7 +83,7 @@ def find_starts(
     Returns
     -------
     list of Clustering
-        For :func:`choose_start`.
+        For :func:`choose_candidate`.
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
@@ -98,15 +98,15 @@ def find_starts(
     return candidates
 
 
-def choose_start(
+def choose_candidate(
     candidates: Sequence[Clustering],
     data: np.ndarray,
     node_sizes: Sequence[int],
     *,
     known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> tuple[Clustering, StartReport]:
-    """Arrange every candidate on the grid; return the one that the others agree with most.
+) -> tuple[Clustering, CandidateReport]:
+    """Assign every candidate to grid cells; return the one that the others agree with most.
 
     Wrong clusterings, and wrong arrangements, differ from each other; right ones agree. Node labels
     are compared after matching nodes of equal size and their outcomes. Only candidates with a
@@ -134,7 +134,7 @@ def choose_start(
     -------
     chosen : Clustering
         One of the candidates.
-    report : StartReport
+    report : CandidateReport
         All signals of all candidates.
     """
     sizes = tuple(int(size) for size in node_sizes)
@@ -158,7 +158,7 @@ def choose_start(
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
         eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
-    return candidates[chosen], StartReport(
+    return candidates[chosen], CandidateReport(
         chosen=chosen,
         arrangements=arrangements,
         agreement=agreement,

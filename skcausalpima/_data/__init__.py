@@ -1,4 +1,5 @@
 """What the user passes, checked: arrays, weights, known nodes, interventions.
 
-NumPy and scikit-learn only; imports no other room.
+NumPy, SciPy and scikit-learn only, no torch. Of our rooms it may import the small files of
+layer 1, such as ``_warnings``.
 """

@@ -1,4 +1,4 @@
-"""Which nodes were set from outside in which samples."""
+"""Which nodes were intervened on in which samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .table_labels import check_node_columns
 
 @dataclass(frozen=True, kw_only=True)
 class Interventions:
-    """Which nodes were set from outside in which samples.
+    """Which nodes were intervened on in which samples.
 
     Parameters
     ----------

@@ -224,7 +224,7 @@ def _numbers_of_copies(totals: np.ndarray, room: int) -> np.ndarray:
     return np.ceil(totals / unit).astype(np.int64)
 
 
-def start_rows(rows: TrainingRows) -> np.ndarray | None:
+def initial_rows(rows: TrainingRows) -> np.ndarray | None:
     """Return on which of the training rows a start is found, each counting alike.
 
     Clustering knows no fractions, so these are resampled. Copies of a row tell nothing new about
@@ -238,16 +238,16 @@ def start_rows(rows: TrainingRows) -> np.ndarray | None:
 
     Returns
     -------
-    ndarray of int of shape (n_start_rows,) or None
+    ndarray of int of shape (n_initial_rows,) or None
         Places among the training rows, in rising order; None for all.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skcausalpima._data.sample_weight import TrainingRows, start_rows
-    >>> start_rows(TrainingRows(rows=np.array([5, 5, 7]), weights=None, places=np.empty(0)))
+    >>> from skcausalpima._data.sample_weight import TrainingRows, initial_rows
+    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 7]), weights=None, places=np.empty(0)))
     array([0, 2])
-    >>> start_rows(TrainingRows(rows=np.array([5, 5, 5, 7]), weights=None, places=np.empty(0)))
+    >>> initial_rows(TrainingRows(rows=np.array([5, 5, 5, 7]), weights=None, places=np.empty(0)))
     """
     if rows.weights is not None:
         return resampled_rows(rows.weights)

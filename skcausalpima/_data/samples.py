@@ -24,7 +24,7 @@ class NodeKnowledge:
     known_nodes : ndarray of shape (n_samples, n_nodes), default=None
         Outcomes, -1 where unknown; None where nothing is known.
     interventions : Interventions, default=None
-        Nodes that were set from outside; None where none was.
+        Nodes that were intervened on; None where none was.
     """
 
     known_nodes: np.ndarray | None = None
@@ -32,7 +32,7 @@ class NodeKnowledge:
 
     @property
     def regimes(self) -> list[tuple[int, ...]]:
-        """The different sets of nodes that were set from outside."""
+        """The different sets of nodes that were intervened on."""
         return [()] if self.interventions is None else self.interventions.regimes
 
     @property

@@ -1,9 +1,12 @@
-"""What a run leaves behind, as attributes of the estimator."""
+"""What a run leaves behind, as attributes of the estimator: ``labels_``, ``dag_`` and so on."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import torch
 
@@ -11,12 +14,7 @@ from .._data.sample_weight import TrainingRows
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._inference.attributes import (
-    full_covariances,
-    graph_and_tables,
-    number_components,
-    sklearn_covariances,
-)
+from .._inference.covariances import full_covariances, sklearn_covariances
 from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel
 from .._inference.posterior import posterior_and_cells
@@ -24,6 +22,7 @@ from .._inference.reports import separation_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
+from .._training.graph_selection import HardGraph
 from .._typing import Values
 from ..modules import MultimodalVAE
 from .resume import trained_model
@@ -35,6 +34,7 @@ def fitted_attributes(
 ) -> Values:
     """Return what the estimator keeps of a fit: NumPy and plain Python only.
 
+    ``fit`` sets these by name and in one step: ``self.labels_ = found["labels_"]`` and so on.
     ``given`` is all of X, of which ``samples`` are the rows that were trained on.
     """
     spec = replace(setup.spec, predict_variances=best.predict_variances)
@@ -119,3 +119,56 @@ def cluster_attributes(
         "weights_": joint.ravel()[cells],
         "separation_": separation_report(means, full, labels, samples.weights),
     }
+
+
+def number_components(
+    probabilities: np.ndarray, node_sizes: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number the cells so that those that hold samples come first.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_cells)
+        Of the cells in C order.
+    node_sizes : sequence of int
+        Shape of the grid.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Component of each sample, contiguous from 0.
+    states : ndarray of shape (n_components, n_nodes)
+        Outcomes of the nodes in each component.
+    """
+    cells = probabilities.argmax(axis=1)
+    occupied = np.unique(cells)
+    grid = NodeGrid(tuple(node_sizes))
+    empty = np.setdiff1d(np.arange(grid.n_cells), occupied)
+    states = grid.outcomes(np.concatenate([occupied, empty]))
+    return np.searchsorted(occupied, cells), states
+
+
+def graph_and_tables(
+    graph: HardGraph, names: Sequence[str]
+) -> tuple[nx.DiGraph, dict[str, np.ndarray], np.ndarray]:
+    """Return the graph, its tables and their product, the joint of the nodes."""
+    joint = functools.reduce(np.multiply, graph.tables)
+    dag = nx.DiGraph()
+    for name, size in zip(names, joint.shape, strict=True):
+        dag.add_node(name, size=size)
+    for parent, child in np.argwhere(graph.adjacency):
+        weight = float(graph.edge_weights[parent, child])
+        compelled = bool(graph.compelled[parent, child])
+        dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
+    tables = {
+        name: _compact_table(table, node, graph.adjacency[:, node])
+        for node, (name, table) in enumerate(zip(names, graph.tables, strict=True))
+    }
+    return dag, tables, joint
+
+
+def _compact_table(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
+    """Drop the axes of nodes that are no parents and put the node's own axis last."""
+    others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
+    axis = int(is_parent[:node].sum())
+    return np.moveaxis(table.squeeze(others), axis, -1)

@@ -35,7 +35,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The state of a run after its last epoch of training, before the graph is settled.
+    """The state of a run after its last epoch of training, before the graph is selected.
 
     Parameters
     ----------

@@ -12,8 +12,8 @@ from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from .._data.samples import NodeKnowledge
+from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
-from .._initialization.start import StartSample
 from .._model.setup import Setup
 from .._model.tensors import DataArrays, TensorData
 from .._warnings import warn_caller
@@ -30,12 +30,12 @@ class Shared:
     ----------
     setup : Setup
         What parameters and data determine.
-    data, start_data : DataArrays
-        What is trained on, and what the start is found on.
+    data, initial_data : DataArrays
+        What is trained on, and what clusters are first found on.
     knowledge : NodeKnowledge
-        What is known of the samples of the start.
+        What is known of the latter.
     scores : PrincipalScores or None
-        Of these samples.
+        Of the latter.
     process : int
         The process that called ``fit``.
     default_dtype : torch.dtype
@@ -44,7 +44,7 @@ class Shared:
 
     setup: Setup
     data: DataArrays
-    start_data: DataArrays
+    initial_data: DataArrays
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
     process: int
@@ -54,7 +54,7 @@ class Shared:
 def best_run(
     setup: Setup,
     data: TensorData,
-    start: StartSample,
+    initial: InitialSample,
     seeds: Sequence[int],
     n_jobs: int | None = None,
 ) -> Run:
@@ -66,14 +66,14 @@ def best_run(
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        return run(setup, data, start, seeds[0], "start 1")
+        return run(setup, data, initial, seeds[0], "start 1")
     arrays = data.to_arrays()
     shared = Shared(
         setup=setup,
         data=arrays,
-        start_data=arrays if start.data is data else start.data.to_arrays(),
-        knowledge=start.knowledge,
-        scores=start.scores,
+        initial_data=arrays if initial.data is data else initial.data.to_arrays(),
+        knowledge=initial.knowledge,
+        scores=initial.scores,
         process=os.getpid(),
         default_dtype=torch.get_default_dtype(),
     )
@@ -106,7 +106,7 @@ def _run_one(
         return _run_or_error(shared, seed, label), []
     own_dtype = torch.get_default_dtype()
     try:
-        torch.set_default_dtype(shared.default_dtype)  # that modules and start values are made in
+        torch.set_default_dtype(shared.default_dtype)  # that modules and initial values are made in
         with ending_with(shared.process), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             outcome = _run_or_error(shared, seed, label)
@@ -117,9 +117,9 @@ def _run_one(
 
 def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceError:
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
-    data, start_data = shared.data.to_tensors(), shared.start_data.to_tensors()
-    start = StartSample(knowledge=shared.knowledge, data=start_data, scores=shared.scores)
+    data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
+    initial = InitialSample(knowledge=shared.knowledge, data=initial_data, scores=shared.scores)
     try:
-        return run(shared.setup, data, start, seed, label)
+        return run(shared.setup, data, initial, seed, label)
     except DivergenceError as error:
         return DivergenceError(str(error))

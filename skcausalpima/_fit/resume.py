@@ -6,19 +6,19 @@ import numpy as np
 import torch
 
 from .._data.samples import NodeKnowledge
-from .._initialization.start import state_knowledge
+from .._initialization.initialize import RunState, state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import load_state, seeded_modules
 from .._model.tensors import TensorData
-from .._training.block_update import block_update, settled_update
+from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import held_out_first
 from .._training.loop import Report, new_progress
 from .._training.report import reporter
 from ..modules import MultimodalVAE
 from .checkpoint import Checkpoint, is_same_data, resume_draws, resume_model, resume_progress
-from .run import Run, Started, train_and_settle
+from .run import Run, train_and_select_graph
 
 
 def resume(
@@ -29,14 +29,14 @@ def resume(
     built: ModelSpec,
     label: str,
 ) -> Run:
-    """Train a run further from where it stood, then settle it again.
+    """Train a run further from where it stood, then select its graph again.
 
     ``built`` specifies the model.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         report = reporter(setup.training.verbose, label)
-        started = _resume(setup, data, checkpoint, _built_model(built, knowledge), report)
-        return train_and_settle(setup, data, started, label)
+        state = _resume(setup, data, checkpoint, _built_model(built, knowledge), report)
+        return train_and_select_graph(setup, data, state, label)
 
 
 def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
@@ -64,7 +64,7 @@ def _resume(
     checkpoint: Checkpoint,
     model: MultimodalVAE,
     report: Report,
-) -> Started:
+) -> RunState:
     """Put everything back as it was after the last epoch.
 
     With other data, or another part of it held out, the split and early stopping start anew.
@@ -83,7 +83,7 @@ def _resume(
     order = checkpoint.order
     if not same:
         order = held_out_first(data.n_samples, fraction, rng)
-    update = settled_update(block_update(setup, data), setup)
-    return Started(
+    update = update_for_given_graph(block_update(setup, data), setup)
+    return RunState(
         model=model, generator=generator, rng=rng, order=order, update=update, progress=progress
     )

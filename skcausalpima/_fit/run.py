@@ -1,4 +1,4 @@
-"""One run of the algorithm: start it, train, settle the graph."""
+"""One run of the algorithm: initialize, train, select the graph, polish."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from .._clustering.candidates import StartReport
-from .._initialization.experts import start_cluster_experts
-from .._initialization.start import StartSample, initial_model, start_clusters
-from .._model.build import start_cluster_decoders
+from .._clustering.candidates import CandidateReport
+from .._initialization.initialize import InitialSample, RunState, initialize_run
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
-from .._training.block_update import BlockUpdate, block_update, data_pass, settled_update
+from .._training.block_update import BlockUpdate, data_pass
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
-from .._training.early_stopping import Stopper, held_out_first
-from .._training.graph_selection import HardGraph, refit_tables, settle_graph
-from .._training.loop import Progress, new_progress, pretrain, train
+from .._training.early_stopping import Stopper
+from .._training.graph_selection import HardGraph, refit_tables, select_graph
+from .._training.loop import Progress, train
 from .._training.report import reporter
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE
@@ -36,24 +34,24 @@ class Run:
     history: list[dict[str, float]]
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
-    start: StartReport | None  # how clusters were put on the grid
+    candidates: CandidateReport | None  # what was seen of the clusterings
     checkpoint: Checkpoint | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
 
 
-def run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Run:
-    """Run the whole algorithm once: start, train, settle; ``label`` is for what is printed."""
+def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
+    """Run the whole algorithm once; ``label`` is for what is printed."""
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
-        started = start_run(setup, data, start, seed, label)
-        return train_and_settle(setup, data, started, label)
+        state = initialize_run(setup, data, initial, seed, label)
+        return train_and_select_graph(setup, data, state, label)
 
 
-def train_and_settle(setup: Setup, data: TensorData, started: Started, label: str) -> Run:
-    """Train, keep where training stands if the fit may be continued, then settle the graph."""
-    model, progress = started.model, started.progress
+def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, label: str) -> Run:
+    """Train, keep where training stands if the fit may be continued, then select the graph."""
+    model, progress = state.model, state.progress
     fraction = setup.training.stopping.validation_fraction
-    training, held_out = _parts(data, started.order, fraction)
-    train(model, training, held_out, progress, setup.training, started.update, started.generator)
+    training, held_out = _parts(data, state.order, fraction)
+    train(model, training, held_out, progress, setup.training, state.update, state.generator)
     checkpoint = None
     if progress.diverged:
         _warn_of_divergence(progress, setup.resumable)
@@ -61,38 +59,38 @@ def train_and_settle(setup: Setup, data: TensorData, started: Started, label: st
         checkpoint = take_checkpoint(
             model,
             progress,
-            present_draws(started.generator, started.rng, setup.module_device),
-            started.order,
+            present_draws(state.generator, state.rng, setup.module_device),
+            state.order,
             data_fingerprint(data, fraction),
             fixed_settings(setup),
         )
     progress.stopper.restore(model)
-    graph, objective = _settle(setup, data, started, training, label)
+    graph, objective = _select_graph_and_polish(setup, data, state, training, label)
     return Run(
         state=export_state(model),
         graph=graph,
         history=progress.history,
         converged=progress.stopper.converged,
         objective=objective,
-        start=started.start,
+        candidates=state.candidates,
         checkpoint=checkpoint,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
     )
 
 
-def _settle(
-    setup: Setup, data: TensorData, started: Started, training: TensorData, label: str
+def _select_graph_and_polish(
+    setup: Setup, data: TensorData, state: RunState, training: TensorData, label: str
 ) -> tuple[HardGraph, float]:
-    """Settle the graph and polish; return it and the objective of the final model."""
-    model, generator, names = started.model, started.generator, setup.spec.modality_names
-    settling = f"the settling of the graph after epoch {len(started.progress.history)}"
-    with told_divergence(model, names, settling, weights=data.weights):
+    """Select and fix the graph, polish; return the graph and the final model's objective."""
+    model, generator, names = state.model, state.generator, setup.spec.modality_names
+    selection = f"the selection of the graph after epoch {len(state.progress.history)}"
+    with told_divergence(model, names, selection, weights=data.weights):
         check_model(model, names)
         end = data_pass(model, data, generator, names)
-        graph = settle_graph(model.prior, end.counts, setup.graph, started.rng)
+        graph = select_graph(model.prior, end.counts, setup.graph, state.rng)
     refines = setup.graph.structure == "refined"
     if refines:
-        update = replace(started.update, adjacency=torch.from_numpy(graph.adjacency))
+        update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, model, training, update, generator, label)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
@@ -134,47 +132,8 @@ def _polish(
     generator: torch.Generator,
     label: str,
 ) -> None:
-    """Train some epochs with the graph settled, its tables in closed form."""
+    """Train some epochs with the graph fixed, its tables in closed form."""
     report = reporter(settings.verbose, label, "polishing ")
     progress = Progress(model, settings.gradient, Stopper(0.0, 1), report, "polishing")
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
     train(model, data, None, progress, replace(settings, graph=graph), update, generator)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """A run between its start and its end: the model, and all that training carries along."""
-
-    model: MultimodalVAE
-    generator: torch.Generator
-    rng: np.random.RandomState
-    order: np.ndarray | None  # of the samples, those that are held out first
-    update: BlockUpdate
-    progress: Progress
-    start: StartReport | None = None
-
-
-def start_run(setup: Setup, data: TensorData, start: StartSample, seed: int, label: str) -> Started:
-    """Build the model, pre-train it, start the clusters, the laws and the graph."""
-    generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
-    settings, names = setup.training, setup.spec.modality_names
-    model = initial_model(setup, start, generator, rng)
-    update = block_update(setup, data)
-    report = reporter(settings.verbose, label, "pre-training ")
-    pretrain(model, data, settings, update, generator, report)
-    order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
-    with told_divergence(model, names, "the start of the clusters", weights=data.weights):
-        found, gamma = start_clusters(setup, start, model, rng)
-        start_cluster_experts(model, setup, start.data, gamma, update.variance_floors, rng)
-    start_cluster_decoders(model, setup.spec.decoders)
-    progress = new_progress(settings, model, reporter(settings.verbose, label))
-    update = settled_update(update, setup)
-    return Started(
-        model=model,
-        generator=generator,
-        rng=rng,
-        order=order,
-        update=update,
-        progress=progress,
-        start=found,
-    )

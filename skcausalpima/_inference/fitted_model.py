@@ -11,7 +11,7 @@ from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.tensors import TensorData, scaled_data
 from ..modules import MultimodalVAE
-from .attributes import full_covariances
+from .covariances import full_covariances
 from .expert_tables import ExpertTable, sample_tables
 from .posterior import bounds, check_near, posterior_and_cells
 from .sampling import decoded, drawn_data, drawn_points

@@ -1,4 +1,4 @@
-"""How clusters were laid on the grid, and how well they are separated."""
+"""How clusters were assigned to grid cells, and how well they are separated."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from types import SimpleNamespace
 import numpy as np
 
 from .._clustering.arrangement import NEAR_TIE
-from .._clustering.candidates import StartReport
+from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning
 
 
-def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
-    """Report how clusters were laid on the grid; warn where it was nearly a tie."""
-    if start is None:
+def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
+    """Report how clusters were assigned to grid cells; warn where it was nearly a tie."""
+    if seen is None:
         return None
-    chosen = start.arrangements[start.chosen]
+    chosen = seen.arrangements[seen.chosen]
     if chosen.ties or chosen.gap < NEAR_TIE:
         warn_caller(
             f"The arrangement of clusters on the grid is a near tie: the next best one fits "
@@ -30,8 +30,8 @@ def arrangement_report(start: StartReport | None) -> SimpleNamespace | None:
         gap=chosen.gap,
         ties=chosen.ties,
         node_shares=chosen.node_shares,
-        agreement=float(start.agreement[start.chosen]),
-        smallest_share=float(start.smallest_share[start.chosen]),
+        agreement=float(seen.agreement[seen.chosen]),
+        smallest_share=float(seen.smallest_share[seen.chosen]),
     )
 
 

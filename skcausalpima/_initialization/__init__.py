@@ -1,4 +1,5 @@
-"""Where training begins: networks, clusters, tables and graph.
+"""Where training begins: networks, clusters, tables, graph and experts, in ``initialize``.
 
-Imports ``_training`` and what lies below it.
+Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 5; not
+``_inference``, which is of the same layer.
 """

@@ -1,4 +1,4 @@
-"""How the experts of a model start: laws fitted in the starting clusters, or to single samples."""
+"""Where experts begin: laws fitted in the first clusters, or to single samples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_ROWS = 2000
 
 
 @torch.no_grad()
-def start_cluster_experts(
+def initialize_cluster_experts(
     model: MultimodalVAE,
     setup: Setup,
     data: TensorData,
@@ -48,7 +48,7 @@ def start_cluster_experts(
 ) -> None:
     """Put experts per cluster in the places of the networks that stood in for them.
 
-    Each law is fitted in the starting clusters, with responsibilities ``gamma`` of shape
+    Each law is fitted in the first clusters, with responsibilities ``gamma`` of shape
     (n_components, n_samples), from several starts. Variances start at the residuals, or stay at
     what was given if ``floors`` is None.
     """
@@ -70,7 +70,7 @@ def start_cluster_experts(
 
 
 def _fit_start(expert: ClusterExpert, sums: CurveStatistics, rng: np.random.RandomState) -> None:
-    """Fit a law in the starting clusters; empty cells get the curve of all samples."""
+    """Fit a law in the first clusters; empty cells get the curve of all samples."""
     empty, n = sums.counts < MIN_COUNT, sums.counts.sum()
     if n > 0:
         curve = (sums.first.sum(dim=0) / n).expand_as(sums.first)
@@ -124,7 +124,7 @@ def _starts(spec: ExpertDecoder, rng: np.random.RandomState) -> list[Tensor]:
     return starts
 
 
-def start_sample_experts(
+def initialize_sample_experts(
     model: MultimodalVAE,
     data: TensorData,
     scores: np.ndarray | None,

@@ -16,6 +16,7 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
+    covariance_type_named,
     expected_log_density,
     log_responsibilities,
     mixture_log_evidence,
@@ -66,12 +67,12 @@ def iterate_mixture(
     max_iter: int = 100,
     tol: float = 1e-4,
 ) -> MixtureFit:
-    """Iterate Eq. 17 and 16 with free weights until the bound settles.
+    """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
 
     Responsibilities are zero where ``allowed``, of shape (n_components, n_samples), is not true.
     """
     covariance_type = settings.covariance_type
-    full = covariance_type in ("full", "tied")
+    full = covariance_type_named(covariance_type).is_full
     posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
     origin = posterior.mean.mean(dim=0)
     n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
@@ -117,7 +118,7 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     return fit._replace(means=means, covariances=covariances)
 
 
-def start_mixture(
+def initialize_mixture(
     posterior: DiagonalGaussian,
     spaces: Sequence[np.ndarray],
     n_components: int,
@@ -129,10 +130,11 @@ def start_mixture(
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    Each start is iterated a few times, the best one until it settles (Biernacki et al., 2003).
+    Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
     only.
     """
+    is_full = covariance_type_named(settings.covariance_type).is_full
     simple = replace(settings, covariance_type="diag")
     best: MixtureFit | None = None
     for points in spaces:
@@ -141,7 +143,7 @@ def start_mixture(
             n_runs = KMEANS_RUNS if start == 0 else 1
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             gamma = match_components(one_hot(labels, n_components), allowed)
-            if settings.covariance_type in ("full", "tied"):
+            if is_full:
                 gamma = iterate_mixture(
                     posterior, gamma, simple, allowed=allowed, max_iter=3 * SHORT_ITER
                 ).responsibilities

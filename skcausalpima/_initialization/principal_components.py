@@ -71,7 +71,7 @@ def _balanced(data: TensorData) -> np.ndarray:
 
 
 @torch.no_grad()
-def start_linear(model: MultimodalVAE, data: TensorData, scores: np.ndarray) -> None:
+def initialize_networks(model: MultimodalVAE, data: TensorData, scores: np.ndarray) -> None:
     r"""Start encoders, decoders and decoder variances as probabilistic PCA.
 
     The decoder map B of a modality is its least-squares fit on the J whitened scores, the

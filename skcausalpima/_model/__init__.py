@@ -1,4 +1,5 @@
 """From the estimator's parameters and the data to a torch model.
 
-Imports ``_data``, ``_structure`` and ``modules``.
+Imports ``modules`` and ``graph`` (layer 3), ``functional``, ``_data``, ``_structure``,
+``_clustering`` and ``_parameter_objects`` (layer 2), and the small files of layer 1.
 """

@@ -65,11 +65,11 @@ def build_model(
     )
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)
-    return model if stand_ins else start_cluster_decoders(model, spec.decoders)
+    return model if stand_ins else initialize_cluster_decoders(model, spec.decoders)
 
 
 @torch.no_grad()
-def start_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> MultimodalVAE:
+def initialize_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> MultimodalVAE:
     """Give every cell its own copy of a network that stood in for those of all cells.
 
     ``decoders`` are the estimator's, one per modality.

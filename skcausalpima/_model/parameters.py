@@ -29,6 +29,7 @@ from .._scalar_checks import (
     is_count,
 )
 from .._typing import Unchecked
+from ..functional import COVARIANCE_TYPES
 
 #: The largest grid.
 MAX_COMPONENTS = 1024
@@ -48,7 +49,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "decoders": [StrOptions(set(NETWORKS["decoders"])), *SEQUENCE, dict, None],
     "hidden_layer_sizes": SEQUENCE,
     "prior_expert": ["boolean"],
-    "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+    "covariance_type": [StrOptions(set(COVARIANCE_TYPES))],
     "covariance_shrinkage": [StrOptions({"auto"}), NOT_NEGATIVE],
     "reg_covar": [NOT_NEGATIVE],
     "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],

@@ -13,6 +13,7 @@ from .._data.scaling import ModalityScaler, resolve_scale
 from .._data.validation import Modalities
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
+from ..functional import covariance_type_named
 from .experts import resolve_experts
 from .parameters import (
     check_hidden_layer_sizes,
@@ -136,7 +137,7 @@ def _model_spec(
         experts=experts,
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         linear=params.init != "paper",
-        full_covariances=params.covariance_type in ("full", "tied"),
+        full_covariances=covariance_type_named(params.covariance_type).is_full,
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
         prior_expert=bool(params.prior_expert),
         sampled_responsibilities=params.responsibilities == "sample",

@@ -52,7 +52,7 @@ class TensorData:
 
     @property
     def regime_index(self) -> Tensor | None:
-        """Number of each sample's set of nodes set from outside, of shape (1, n_samples)."""
+        """Number of each sample's set of nodes intervened on, of shape (1, n_samples)."""
         return self.samples.regime_index
 
     @property

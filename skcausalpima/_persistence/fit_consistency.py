@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from .._grid import NodeGrid
-from .._inference.attributes import sklearn_covariances
+from .._inference.covariances import sklearn_covariances
 from .._inference.expert_tables import ExpertTable
 from .._typing import Values
 from .plain_data import StoredExpert

@@ -13,6 +13,7 @@ from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
 from .._typing import Unchecked, Values
+from ..functional import COVARIANCE_TYPES
 from .checkpoint_checks import CHECKPOINT
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
@@ -156,7 +157,7 @@ FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_checkpoint": is_a(dict),
     "_column_names": are_columns,
-    "_covariance_type": is_one_of("full", "tied", "diag", "spherical"),
+    "_covariance_type": is_one_of(*COVARIANCE_TYPES),
     "_metadata_request": are_requests,
     "_input_form": is_one_of("several", "single", "flat"),
     "_node_names": is_a(list),
@@ -269,18 +270,15 @@ def _sizes(attributes: Values) -> dict[str, tuple]:
     architecture, n_iter = attributes["_architecture"], attributes["n_iter_"]
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]
     components = math.prod(grid)
-    covariances = {
-        "full": (components, latent, latent),
-        "tied": (latent, latent),
-        "diag": (components, latent),
-        "spherical": (components,),
-    }
+    word = attributes["_covariance_type"]
+    if not FITTED["_covariance_type"](word, {}):
+        raise ValueError(f"_covariance_type is none of {list(COVARIANCE_TYPES)}: {word!s:.100}")
     return {
         "grid": grid,
         "nodes": (len(grid),),
         "components": (components,),
         "latent": (latent,),
-        "covariances": covariances[attributes["_covariance_type"]],
+        "covariances": COVARIANCE_TYPES[word].shape(components, latent),
         "modalities": (len(architecture["modality_names"]),),
         "features": (sum(math.prod(shape) for shape in architecture["shapes"]),),
         "samples": attributes["labels_"].shape[:1],

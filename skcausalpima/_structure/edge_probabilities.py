@@ -49,7 +49,7 @@ def edge_probabilities(
     edge_cost : float, default=0.0
         Nats that every edge costs; graphs with fewer edges are more likely beforehand.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
-        Per node the counts of the samples in which it was not set from outside.
+        Per node the counts of the samples in which it was not intervened on.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that every or no graph has, ``[i, j]`` for i -> j.
 

@@ -25,7 +25,7 @@ class FamilyScores:
       \alpha / |S|) - \log \Gamma(\alpha / |S|)]`, the log of the marginal likelihood under a
       Dirichlet prior worth :math:`\alpha` samples, spread evenly over the grid.
 
-    Counts may be fractional (sums of responsibilities). Where nodes were set from outside in some
+    Counts may be fractional (sums of responsibilities). Where nodes were intervened on in some
     samples, the family of such a node is scored on the others (Cooper and Yoo 1999, Causal
     discovery from a mixture of experimental and observational data, UAI), and equivalent graphs
     need no longer score the same.

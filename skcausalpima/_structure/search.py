@@ -74,7 +74,7 @@ def search_dag(
     edge_cost : float, default=0.0
         Nats that every edge costs.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
-        Per node the counts of the samples in which it was not set from outside. An edge between
+        Per node the counts of the samples in which it was not intervened on. An edge between
         nodes whose counts differ keeps the direction that scores best.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
         Edges that must or must not be there, ``[i, j]`` for i -> j; see `edge_constraints`.

@@ -1,4 +1,4 @@
 """Algorithm 2: gradient steps and closed-form updates.
 
-Imports ``_model`` and what lies below it.
+Imports ``_model``, ``modules`` and what lies below them, layers 1 to 4.
 """

@@ -244,7 +244,7 @@ class BlockUpdate:
 
 
 def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
-    """Return the block-coordinate update; the graph is not settled."""
+    """Return the block-coordinate update of an open graph: it leaves the tables to gradients."""
     return BlockUpdate(
         names=setup.spec.modality_names,
         mixture=setup.training.mixture,
@@ -252,7 +252,7 @@ def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
     )
 
 
-def settled_update(update: BlockUpdate, setup: Setup) -> BlockUpdate:
+def update_for_given_graph(update: BlockUpdate, setup: Setup) -> BlockUpdate:
     """Let the update fit the tables, if the graph is given."""
     if setup.graph.structure != "fixed":
         return update

@@ -27,10 +27,10 @@ class HardGraph:
 
 
 @torch.no_grad()
-def settle_graph(
+def select_graph(
     prior: CausalPrior, counts: Tensor, settings: GraphSettings, rng: np.random.RandomState
 ) -> HardGraph:
-    """Decide on a DAG, refit its tables in closed form and fix both in the prior.
+    """Select a DAG, refit its tables in closed form and fix both in the prior.
 
     ``counts`` has shape (n_regimes, n_components).
     """
@@ -61,7 +61,7 @@ def settle_graph(
 
 @torch.no_grad()
 def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGraph:
-    """Refit the tables of a settled graph once more."""
+    """Refit the tables of a fixed graph once more."""
     tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
     return replace(graph, tables=[table.cpu().numpy() for table in tables])
@@ -70,7 +70,7 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
 def _fix(
     prior: CausalPrior, counts: Tensor, settings: GraphSettings, adjacency: np.ndarray
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Put a decided graph into the prior; return its compelled edges and its tables."""
+    """Put a selected graph into the prior; return its compelled edges and its tables."""
     required, forbidden = settings.constraints
     known = required
     if settings.structure != "gradient":  # which compares no directions

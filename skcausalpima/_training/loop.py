@@ -34,7 +34,7 @@ def _step(
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped."""
     if not loss.requires_grad:
-        return  # nothing to train: all modules are frozen, and the graph is settled
+        return  # nothing to train: all modules are frozen, and the graph is fixed
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if max_grad_norm is not None:
@@ -135,7 +135,7 @@ def train(
     networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
     guard = ExpertGuard(model, update.names, progress.phase)
     steps, edges = settings.gradient, settings.graph
-    noise_scale = edges.score_noise if graph else 0.0  # it must not turn those of a settled graph
+    noise_scale = edges.score_noise if graph else 0.0  # it must not turn those of a fixed graph
     for temperature in edges.temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break

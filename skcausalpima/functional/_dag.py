@@ -262,7 +262,7 @@ def log_joint(tables: Tensor, edges: Tensor) -> Tensor:
 def set_nodes(
     tables: Tensor, edges: Tensor, nodes: Sequence[int], log_probabilities: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Cut nodes that were set from outside off their parents (Pearl's do-operator).
+    """Cut the edges into nodes that were intervened on (Pearl's do-operator).
 
     Parameters
     ----------

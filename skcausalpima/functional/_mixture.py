@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ._covariance_types import covariance_type_named
 from ._gaussian import DiagonalGaussian
 
 
@@ -201,6 +202,11 @@ def update_mixture(
     MixtureUpdate
         In the dtype of ``means``.
 
+    Raises
+    ------
+    ValueError
+        If there is no such covariance type.
+
     Examples
     --------
     >>> import torch
@@ -212,6 +218,7 @@ def update_mixture(
     >>> update.means.item(), update.covariances.item()
     (2.0, 1.0)
     """
+    kind = covariance_type_named(covariance_type)
     counts, second = statistics.counts, statistics.second
     empty = counts < min_count
     safe_counts = torch.where(counts > 0, counts, torch.ones_like(counts))
@@ -219,16 +226,11 @@ def update_mixture(
     scatter = second - _scale(_outer(offsets, second.ndim), counts)  # N_c S_c
     pooled = scatter.sum(dim=0) / counts.sum()
     pooled_weight = safe_counts.new_full((), shrinkage)
-    if covariance_type == "tied":
-        new = pooled.expand_as(second).clone()
-    else:
-        new = _scale(scatter + pooled_weight * pooled, 1.0 / (safe_counts + pooled_weight))
-    if covariance_type == "spherical":
-        new = new.mean(dim=1, keepdim=True).expand_as(new).clone()
+    new = kind.m_step(scatter, pooled, safe_counts, pooled_weight)
     diagonal = new if new.ndim == 2 else new.diagonal(dim1=-2, dim2=-1)
     diagonal.clamp_(min=0.0).add_(reg_covar)  # rounding can leave a tiny negative variance
     # A tied covariance is everyone's, also that of empty components.
-    keep_covariance = empty.all().expand_as(empty) if covariance_type == "tied" else empty
+    keep_covariance = empty.all().expand_as(empty) if kind.is_shared else empty
     new = torch.where(_scale(torch.ones_like(new), keep_covariance) > 0, covariances.double(), new)
     new_means = torch.where(empty[:, None], means.double(), offsets + statistics.origin)
     return MixtureUpdate(new_means.to(means.dtype), new.to(means.dtype), empty)

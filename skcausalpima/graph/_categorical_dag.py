@@ -221,7 +221,7 @@ class CategoricalDAG:
         return ConditionalDistribution(self.graph, self.cpts, evidence)
 
     def do(self, interventions: Mapping[Hashable, int | str]) -> CategoricalDAG:
-        """Return the network after some nodes were *set* from outside (Pearl's do-operator).
+        """Return the network after some nodes were intervened on (Pearl's do-operator).
 
         The edges into those nodes are cut and their tables become point masses; all other
         tables stay. What was known about directions (the edge attribute ``compelled``) is
@@ -262,7 +262,7 @@ class CategoricalDAG:
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.int64]:
-        """Draw the outcomes of all nodes after some of them, or all, were set from outside.
+        """Draw the outcomes of all nodes after some of them, or all, were intervened on.
 
         Parameters
         ----------

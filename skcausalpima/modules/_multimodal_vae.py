@@ -129,7 +129,7 @@ class MultimodalVAE(ObservationModel):
         allowed : Tensor of shape (n_components, n_samples), default=None
             Cells that a sample may belong to; the others get -inf. None allows all.
         regime_index : Tensor of shape (1, n_samples), default=None
-            Which nodes were set from outside; None for none.
+            Which nodes were intervened on; None for none.
         evidence : Tensor of shape (n_components, n_samples), default=0.0
             What decoders with their own likelihoods say.
 
@@ -149,7 +149,7 @@ class MultimodalVAE(ObservationModel):
         Parameters
         ----------
         regime_index : Tensor of shape (1, n_samples) or None
-            Which nodes were set from outside; None for none.
+            Which nodes were intervened on; None for none.
         noise : Tensor of shape (n_nodes,), default=None
             Added to the node scores.
 

@@ -67,7 +67,7 @@ class CausalPrior(nn.Module):
     knowledge : EdgeKnowledge or None
         Respected by `edges` and `node_scores` until a graph is fixed.
     regimes : list of tuple of int
-        Sets of nodes that were set from outside in some of the samples, see
+        Sets of nodes that were intervened on in some of the samples, see
         `start_interventions`.
 
     Examples
@@ -160,7 +160,7 @@ class CausalPrior(nn.Module):
         return log_joint(tables, self.edges(noise)).flatten()
 
     def regime_log_weights(self, noise: Tensor | None = None) -> Tensor:
-        """Return A for every set of nodes that was set from outside.
+        """Return A for every set of nodes that was intervened on.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class CausalPrior(nn.Module):
     def start_interventions(
         self, regimes: Sequence[tuple[int, ...]], counts: Tensor | None = None
     ) -> None:
-        """Say which nodes were set from outside, and how often to what.
+        """Say which nodes were intervened on, and how often to what.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class CausalPrior(nn.Module):
         Parameters
         ----------
         counts : Tensor of shape (n_components,) or (n_nodes, n_components)
-            Expected counts; where nodes were set from outside, for each node those of the samples
+            Expected counts; where nodes were intervened on, for each node those of the samples
             in which it was not.
         """
         counts = counts.expand(len(self.node_sizes), len(self.means))
@@ -269,7 +269,7 @@ class CausalPrior(nn.Module):
             logits.copy_(table.log())
 
     def node_counts(self, counts: Tensor) -> list[Tensor]:
-        """Return for every node the counts of the samples in which it was not set from outside.
+        """Return for every node the counts of the samples in which it was not intervened on.
 
         Parameters
         ----------

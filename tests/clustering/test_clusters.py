@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima._clustering.candidates import _agreement, choose_start, find_starts
+from skcausalpima._clustering.candidates import _agreement, choose_candidate, find_candidates
 from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, merge_components
 from skcausalpima.metrics import node_recovery
 
@@ -118,7 +118,7 @@ def test_degenerate_points_give_no_nan_and_no_warning(points):
         warnings.simplefilter("error")
         candidates = find_clusters(points, 4, random_state=0)
         candidates += kmeans_clusterings(points, 4, random_state=0)
-        chosen, report = choose_start(candidates, points, (2, 2), random_state=0)
+        chosen, report = choose_candidate(candidates, points, (2, 2), random_state=0)
     for clustering in candidates:
         assert len(clustering.means) <= len(np.unique(points, axis=0))
         assert np.isfinite(clustering.responsibilities).all()
@@ -134,8 +134,8 @@ def test_degenerate_points_give_no_nan_and_no_warning(points):
 @pytest.mark.parametrize("seed", range(3))
 def test_start_recovers_the_nodes_of_a_cube(seed):
     points, nodes = _cube(np.random.default_rng(seed))
-    candidates = find_starts(points, (2, 2, 2), random_state=seed, n_starts=1)
-    chosen, report = choose_start(candidates, points, (2, 2, 2), random_state=seed)
+    candidates = find_candidates(points, (2, 2, 2), random_state=seed, n_starts=1)
+    chosen, report = choose_candidate(candidates, points, (2, 2, 2), random_state=seed)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     found = np.column_stack(np.unravel_index(cells, (2, 2, 2)))
     assert _agreement(found, nodes, (2, 2, 2)) > 0.99
@@ -148,7 +148,7 @@ def test_the_majority_wins_whatever_its_gap():
     good = kmeans_clusterings(points, 4, random_state=0, n_starts=1)[0]
     shuffled = [replace(good, labels=rng.integers(0, 4, size=len(labels))) for _ in range(3)]
     candidates = [shuffled[0], good, *shuffled[1:], good]
-    chosen, report = choose_start(candidates, points, (2, 2))
+    chosen, report = choose_candidate(candidates, points, (2, 2))
     assert chosen is good
     assert report.agreement[1] == report.agreement[4] > report.agreement[[0, 2, 3]].max()
 
@@ -158,10 +158,10 @@ def test_a_start_without_a_small_cell_is_preferred():
     points, _ = _blobs(rng, [(0, 0), (3, 0), (0, 3), (3, 3)], scale=0.3)
     good = kmeans_clusterings(points, 4, random_state=0)[0]
     bad = replace(good, occupancy=np.array([0.4, 0.3, 0.299, 0.001]))
-    _, report = choose_start([bad, bad, good], points, (2, 2))
+    _, report = choose_candidate([bad, bad, good], points, (2, 2))
     assert report.chosen == 2
     np.testing.assert_array_equal(report.qualified, [False, False, True])
-    _, report = choose_start([bad, bad], points, (2, 2))
+    _, report = choose_candidate([bad, bad], points, (2, 2))
     assert report.chosen == 0
 
 
@@ -177,18 +177,18 @@ def test_agreement_ignores_names_of_outcomes_and_of_equal_sized_nodes():
 
 def test_one_node_gets_kmeans_candidates_too():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9), (5, 20)])
-    candidates = find_starts(points, (5,), random_state=0, n_starts=1)
+    candidates = find_candidates(points, (5,), random_state=0, n_starts=1)
     assert any(candidate.source == "k-means" for candidate in candidates)
-    chosen, report = choose_start(candidates, points, (5,))
+    chosen, report = choose_candidate(candidates, points, (5,))
     assert adjusted_rand_score(labels, chosen.labels) == 1.0
     assert np.isinf(report.gap).all()
 
 
 def test_few_samples_get_kmeans_only():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9)], n=10)
-    candidates = find_starts(points, (2, 2), random_state=0, n_starts=1)
+    candidates = find_candidates(points, (2, 2), random_state=0, n_starts=1)
     assert {candidate.source for candidate in candidates} == {"k-means"}
-    chosen, report = choose_start(candidates, points, (2, 2))
+    chosen, report = choose_candidate(candidates, points, (2, 2))
     assert adjusted_rand_score(labels, chosen.labels) == 1.0
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     nodes = np.column_stack(np.unravel_index(cells, (2, 2)))
@@ -223,8 +223,8 @@ def test_rare_cells_of_a_grid_keep_their_place(seed):
     nodes = np.stack(np.unravel_index(rng.choice(8, size=1500, p=share), (2, 2, 2)), axis=1)
     points = nodes @ (4.0 * np.linalg.qr(rng.normal(size=(6, 3)))[0].T)
     points += 0.3 * rng.normal(size=points.shape)
-    candidates = find_starts(points, (2, 2, 2), random_state=seed)
-    chosen, report = choose_start(candidates, points, (2, 2, 2), random_state=seed)
+    candidates = find_candidates(points, (2, 2, 2), random_state=seed)
+    chosen, report = choose_candidate(candidates, points, (2, 2, 2), random_state=seed)
     cells = report.arrangements[report.chosen].cells[chosen.labels]
     found = np.stack(np.unravel_index(cells, (2, 2, 2)), axis=1)
     # A cell of a handful of samples may join another; training gives it back.

@@ -14,7 +14,7 @@ from small_models import small_settings, small_spec
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering import arrangement as _arrangement
 from skcausalpima._clustering.arrangement import arrange
-from skcausalpima._clustering.candidates import choose_start, find_starts
+from skcausalpima._clustering.candidates import choose_candidate, find_candidates
 from skcausalpima._clustering.matching import align_nodes, known_counts, tolerated_share
 from skcausalpima._clustering.placements import make_problem, misfits_of
 from skcausalpima._data.known_nodes import allowed_cells
@@ -176,12 +176,12 @@ def test_a_candidate_that_contradicts_is_not_chosen():
     rng = np.random.default_rng(3)
     nodes = np.stack(np.unravel_index(np.repeat(np.arange(4), 50), (2, 2)), axis=1)
     data = np.array([6.0, 5.0]) * nodes + rng.normal(size=(200, 2))
-    good = find_starts(data, (2, 2), random_state=0)[0]
+    good = find_candidates(data, (2, 2), random_state=0)[0]
     wrong = replace(good, labels=rng.permutation(good.labels))
     known = some_known(nodes[:, 0], 0, rows=slice(0, None, 4))
     candidates = [wrong, wrong, wrong, good]
-    assert choose_start(candidates, data, (2, 2), random_state=0)[1].chosen != 3
-    report = choose_start(candidates, data, (2, 2), known=known, random_state=0)[1]
+    assert choose_candidate(candidates, data, (2, 2), random_state=0)[1].chosen != 3
+    report = choose_candidate(candidates, data, (2, 2), known=known, random_state=0)[1]
     assert report.chosen == 3
     assert report.known_agreement[3] > 0.95
     assert report.known_agreement[0] < 0.8

@@ -15,7 +15,12 @@ from sklearn.preprocessing import StandardScaler
 from small_models import small_settings
 
 from skcausalpima import CausalPIMA, MultimodalData
-from skcausalpima._data.sample_weight import TrainingRows, resampled_rows, start_rows, training_rows
+from skcausalpima._data.sample_weight import (
+    TrainingRows,
+    initial_rows,
+    resampled_rows,
+    training_rows,
+)
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
@@ -510,7 +515,7 @@ def test_weights_go_along_with_bootstrap_samples(quick, pair, fitted):
 
 def test_a_start_sees_each_row_once_unless_most_are_copies():
     def starts(*rows):
-        return start_rows(TrainingRows(rows=np.array(rows), weights=None, places=np.empty(0)))
+        return initial_rows(TrainingRows(rows=np.array(rows), weights=None, places=np.empty(0)))
 
     assert_array_equal(starts(3, 3, 4, 9), [0, 2, 3])
     assert starts(1, 2, 3) is None
@@ -519,7 +524,7 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
     weighted = TrainingRows(
         rows=np.array([3, 3, 4]), weights=np.array([1.0, 1.0, 0.5]), places=np.empty(0)
     )
-    assert_array_equal(start_rows(weighted), resampled_rows(weighted.weights))
+    assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 
 
 @pytest.mark.slow

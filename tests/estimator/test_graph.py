@@ -1,4 +1,4 @@
-"""The graph end to end: how it is learned, what is known of it, and nodes set from outside."""
+"""The graph end to end: how it is learned, what is known of it, and nodes intervened on."""
 
 import pickle
 import warnings
@@ -295,7 +295,7 @@ def test_names_stay_within_nodes_of_one_size(fast):
         assert max((neighbour == third).mean(), (neighbour != third).mean()) > 0.97
 
 
-# Nodes set from outside ------------------------------------------------------------------------
+# Nodes intervened on ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cause", [0, 1])

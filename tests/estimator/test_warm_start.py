@@ -334,7 +334,7 @@ def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
 
 
 def test_what_may_change(quick, pair):
-    """Parameters of training, of how the graph is settled, and what is known about edges."""
+    """Parameters of training, of how the graph is selected, and what is known about edges."""
     model = quick(warm_start=True).fit(pair)
     changes = {
         "structure": "gradient",

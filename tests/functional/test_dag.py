@@ -287,7 +287,7 @@ def test_log_joint_gradient():
     assert gradcheck(evaluate, [t.requires_grad_() for t in (logits, scores, metric)])
 
 
-# nodes set from outside ----------------------------------------------------------------------
+# nodes intervened on ----------------------------------------------------------------------
 
 TARGETS = [(), (0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)]
 

@@ -8,6 +8,7 @@ from sklearn.mixture._gaussian_mixture import _estimate_gaussian_parameters
 from torch.autograd import gradcheck
 
 from skcausalpima.functional import (
+    COVARIANCE_TYPES,
     DiagonalGaussian,
     MixtureStatistics,
     log_responsibilities,
@@ -16,7 +17,6 @@ from skcausalpima.functional import (
 )
 
 N_SAMPLES, N_COMPONENTS, LATENT_DIM = 60, 3, 2
-COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
 by_type = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 
 
@@ -40,12 +40,12 @@ def present(covariance_type, dtype=torch.float64):
     """Parameters before the update, distinct from anything that data would give."""
     means = torch.full((N_COMPONENTS, LATENT_DIM), 77.0, dtype=dtype)
     variances = torch.full_like(means, 55.0)
-    is_full = covariance_type in ("full", "tied")
+    is_full = COVARIANCE_TYPES[covariance_type].is_full
     return means, torch.diag_embed(variances) if is_full else variances
 
 
 def update(batch, covariance_type, origin=None, dtype=torch.float64, **options):
-    full = covariance_type in ("full", "tied")
+    full = COVARIANCE_TYPES[covariance_type].is_full
     statistics = statistics_of(*batch, full, origin)
     return update_mixture(statistics, *present(covariance_type, dtype), covariance_type, **options)
 
@@ -356,3 +356,9 @@ def test_a_thousandth_of_a_sample_is_the_smallest_count_by_default(count, empty)
     mean, sigma2, gamma = random_batch()
     gamma[1] = count / N_SAMPLES
     assert update((mean, sigma2, gamma), "full").empty.tolist() == [False, empty, False]
+
+
+def test_a_covariance_type_that_is_not_in_the_table_raises():
+    """Rather than being updated as another one."""
+    with pytest.raises(ValueError, match=r"covariance_type must be one of \['full', .*'lowrank'"):
+        update_mixture(statistics_of(*random_batch(), True), *present("full"), "lowrank")

@@ -11,18 +11,16 @@ from sklearn.mixture._gaussian_mixture import (
 )
 
 from skcausalpima._clustering.clusters import kmeans_labels
-from skcausalpima._inference.attributes import sklearn_covariances
+from skcausalpima._inference.covariances import sklearn_covariances
 from skcausalpima._initialization.mixture import (
     MixtureFit,
+    initialize_mixture,
     iterate_mixture,
     one_hot,
     place_empty,
-    start_mixture,
 )
 from skcausalpima._model.settings import MixtureSettings
-from skcausalpima.functional import DiagonalGaussian
-
-COVARIANCE_TYPES = ["full", "tied", "diag", "spherical"]
+from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian
 
 
 @pytest.fixture
@@ -93,7 +91,7 @@ def test_the_bound_rises(points, gamma, covariance_type):
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_start_finds_the_clusters(points, covariance_type):
-    fit = start_mixture(
+    fit = initialize_mixture(
         known(points),
         [points],
         3,
@@ -114,7 +112,7 @@ def test_more_components_than_points():
     points = np.repeat([[0.0, 1.0], [2.0, 3.0]], 4, axis=0)
     labels = kmeans_labels(points, 5, seed=0)
     assert len(np.unique(labels)) == 2
-    fit = start_mixture(
+    fit = initialize_mixture(
         known(points),
         [points],
         5,

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from small_models import small_spec
 
-from skcausalpima._initialization import principal_components as _linear_start
-from skcausalpima._initialization.principal_components import principal_scores, start_linear
+from skcausalpima._initialization import principal_components as _principal_components
+from skcausalpima._initialization.principal_components import initialize_networks, principal_scores
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import encode_all
@@ -73,7 +73,7 @@ def test_encoder_is_the_exact_posterior(x, prior_expert, n_copies):
     data = make_data(*[x] * n_copies)
     model = make_model(data, 3, prior_expert)
     scores = principal_scores(data, 3, seed=0).whitened
-    start_linear(model, data, scores)
+    initialize_networks(model, data, scores)
     posterior = encode_all(without_networks(model), data)
     centred = x - x.mean(axis=0)
     maps = np.linalg.lstsq(scores, centred, rcond=None)[0]  # (latent, width)
@@ -94,7 +94,7 @@ def test_decoders_are_the_reconstruction_of_pca(x, latent_dim):
     data = make_data(x[:, :3], x[:, 3:])
     model = make_model(data, latent_dim)
     scores = principal_scores(data, latent_dim, seed=0).whitened
-    start_linear(model, data, scores)
+    initialize_networks(model, data, scores)
     decoded = model.decode(torch.as_tensor(scores))
     for m, array in enumerate(decoded):
         assert_allclose(array.detach(), expected[m], atol=1e-9)
@@ -108,7 +108,7 @@ def test_directions_that_are_not_there_are_zero(x):
     model = make_model(data, 5)
     scores = principal_scores(data, 5, seed=0)
     assert (scores.whitened[:, 2:] == 0).all()
-    start_linear(model, data, scores.whitened)
+    initialize_networks(model, data, scores.whitened)
     assert_allclose(model.encoders[0].linear.weight[2:].detach(), 0.0, atol=1e-12)
     assert_allclose(model.decoders[0].linear.weight[:, 2:].detach(), 0.0, atol=1e-12)
     posterior = encode_all(without_networks(model), data)
@@ -125,20 +125,20 @@ def test_missing_samples_do_not_count(x):
         data = make_data(filled, other, observed=observed)
         model = make_model(data, 3)
         scores = principal_scores(data, 3, seed=0).whitened
-        start_linear(model, data, scores)
+        initialize_networks(model, data, scores)
         fits.append(model.decode(torch.as_tensor(scores))[0].detach())
     assert_allclose(fits[0], fits[1])
 
 
 def test_many_rows_are_sampled_everywhere(x, monkeypatch):
     """Sorted data: the first rows alone would not tell."""
-    monkeypatch.setattr(_linear_start, "MAX_ROWS", 50)
+    monkeypatch.setattr(_principal_components, "MAX_ROWS", 50)
     x = x[np.argsort(x[:, 0])]
     x[100:] += 30.0 * np.eye(7)[1]
     data = make_data(x)
     model = make_model(data, 3)
     scores = principal_scores(data, 3, seed=0).whitened
-    start_linear(model, data, scores)
+    initialize_networks(model, data, scores)
     decoded = model.decode(torch.as_tensor(scores))[0].detach().numpy()
     pca = PCA(3).fit(x)
     expected = pca.inverse_transform(pca.transform(x))
@@ -146,12 +146,12 @@ def test_many_rows_are_sampled_everywhere(x, monkeypatch):
 
 
 def test_rare_modality_among_many_rows(x, monkeypatch):
-    monkeypatch.setattr(_linear_start, "MAX_ROWS", 20)
+    monkeypatch.setattr(_principal_components, "MAX_ROWS", 20)
     observed = np.ones((2, 200), dtype=bool)
     observed[1] = np.arange(200) == 123
     data = make_data(x, x[:, :2] * observed[1][:, None], observed=observed)
     model = make_model(data, 3)
-    start_linear(model, data, principal_scores(data, 3, seed=0).whitened)
+    initialize_networks(model, data, principal_scores(data, 3, seed=0).whitened)
     assert torch.isfinite(model.log_variances).all()
 
 
@@ -160,6 +160,6 @@ def test_nothing_varies():
     scores = principal_scores(data, 2, seed=0)
     assert (scores.whitened == 0).all()
     model = make_model(data, 2)
-    start_linear(model, data, scores.whitened)
+    initialize_networks(model, data, scores.whitened)
     posterior = encode_all(model, data)
     assert torch.isfinite(torch.stack(tuple(posterior))).all()

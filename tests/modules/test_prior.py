@@ -87,7 +87,7 @@ def test_metric_is_symmetric_and_nonnegative():
     assert ((edges > 0) & (edges.T > 0)).sum() == 0
 
 
-# Nodes set from outside, and knowledge about edges ---------------------------------------------
+# Nodes intervened on, and knowledge about edges ---------------------------------------------
 
 SIZES = (2, 3, 2)
 REGIMES = [(), (1,), (0, 2)]

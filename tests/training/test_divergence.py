@@ -74,7 +74,7 @@ def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, vari
 
 @pytest.mark.parametrize("structure", [ScoreSearch(n_steps=2), GradientStructure(n_steps=2)])
 def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
-    """The graph is settled in closed form after it, from counts that are no longer numbers."""
+    """The graph is fixed in closed form after it, from counts that are no longer numbers."""
     spoil("prior", "training", 8)
     model = quick(structure=structure)
     with pytest.raises(ValueError, match=r"the prior are not finite, in epoch 3 of training"):
@@ -259,7 +259,8 @@ def test_errors_of_your_own_modules_end_the_fit(quick, pair, n_jobs):
         model.fit(pair)
 
 
-PLACE = r"in (epoch \d of (pre-training|training|polishing)|the (start|settling|final model).*)"
+EPOCH, PART = r"epoch \d of (pre-training|training|polishing)", "initialization|selection"
+PLACE = rf"in ({EPOCH}|the ({PART}|final model).*)"
 WILD = [(100.0, np.float32, 2), (1e3, np.float64, 0), (1e30, np.float32, 0)]
 OPTIONS = {
     "default": {},

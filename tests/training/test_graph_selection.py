@@ -1,4 +1,4 @@
-"""From expected counts to a graph: three ways to settle it, names of nodes, tables."""
+"""From expected counts to a graph: three ways to select it, names of nodes, tables."""
 
 import itertools
 from dataclasses import replace
@@ -17,7 +17,7 @@ from skcausalpima._structure.scores import FamilyScores
 from skcausalpima._structure.settings import GraphSettings
 from skcausalpima._training.graph_selection import (
     refit_tables,
-    settle_graph,
+    select_graph,
     told_apart,
 )
 from skcausalpima.functional import topological_ranks
@@ -145,7 +145,7 @@ def test_ranks_are_a_topological_order(n_nodes):
 # Settling --------------------------------------------------------------------------------------
 
 
-def check_settled(prior, counts, graph, regimes):
+def check_fixed(prior, counts, graph, regimes):
     """Tables, their product, the prior and the order agree with the graph."""
     own = own_counts(counts, regimes)
     expected = families_of(graph.adjacency, own)
@@ -188,7 +188,7 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
     fits = [d for d in all_dags() if (d >= required).all() and not (d & forbidden).any()]
     values = np.array([scores.graph(dag) for dag in fits])
     prior = random_prior(regimes)
-    graph = settle_graph(prior, counts, known, np.random.RandomState(0))
+    graph = select_graph(prior, counts, known, np.random.RandomState(0))
     assert scores.graph(graph.adjacency) == pytest.approx(values.max(), abs=1e-8)
     weights = np.exp(values - values.max())
     expected = np.tensordot(weights / weights.sum(), np.array(fits), 1)
@@ -198,7 +198,7 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
         [dag for dag, value in zip(fits, values, strict=True) if value > values.max() - 1e-8]
     )
     assert_array_equal(graph.compelled, graph.adjacency & best.all(axis=0))
-    check_settled(prior, counts, graph, regimes)
+    check_fixed(prior, counts, graph, regimes)
 
 
 @pytest.mark.parametrize("regimes", [[()], REGIMES], ids=str)
@@ -206,13 +206,13 @@ def test_a_given_graph_is_kept(regimes):
     counts = random_counts(len(regimes))
     for dag in all_dags():
         prior = random_prior(regimes)
-        graph = settle_graph(prior, counts, settings("fixed", dag), np.random.RandomState(0))
+        graph = select_graph(prior, counts, settings("fixed", dag), np.random.RandomState(0))
         assert_array_equal(graph.adjacency, dag)
         assert_array_equal(graph.edge_weights, dag.astype(float))
         assert_array_equal(graph.compelled, dag)  # no other graph respects it
         assert_array_equal(graph.node_scores, topological_ranks(torch.as_tensor(dag)))
         assert graph.probabilities is None
-        check_settled(prior, counts, graph, regimes)
+        check_fixed(prior, counts, graph, regimes)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -220,7 +220,7 @@ def test_gradient_keeps_scores_and_edges_of_training(dtype):
     """The prior's own scores become places in an order; what is reported does not."""
     prior = random_prior(dtype=dtype)
     edges, scores = prior.edges().detach().double(), prior.scores.detach().double().clone()
-    graph = settle_graph(prior, random_counts(), settings("gradient"), np.random.RandomState(0))
+    graph = select_graph(prior, random_counts(), settings("gradient"), np.random.RandomState(0))
     assert_array_equal(graph.node_scores, scores)
     assert_array_equal(graph.edge_weights, edges)
     assert_array_equal(graph.adjacency, edges >= 0.5)
@@ -237,7 +237,7 @@ def test_gradient_keeps_what_passes_the_threshold_and_what_is_known(seed, dtype,
     required, forbidden = map(torch.as_tensor, known.constraints)
     prior.knowledge = EdgeKnowledge(required, forbidden, required)
     edges, scores = prior.edges().detach().double(), prior.node_scores().detach().double()
-    graph = settle_graph(prior.requires_grad_(), counts, known, np.random.RandomState(0))
+    graph = select_graph(prior.requires_grad_(), counts, known, np.random.RandomState(0))
     assert nx.is_directed_acyclic_graph(nx.DiGraph(graph.adjacency))
     assert graph.adjacency[2, 0]
     assert not graph.adjacency[0, 1]
@@ -250,7 +250,7 @@ def test_gradient_keeps_what_passes_the_threshold_and_what_is_known(seed, dtype,
     assert_array_equal(graph.compelled, compelled & ~compelled.T)
     assert graph.probabilities is None
     if dtype == torch.float64:
-        check_settled(prior, counts, graph, REGIMES)
+        check_fixed(prior, counts, graph, REGIMES)
 
 
 def test_an_edge_to_a_node_that_was_set_has_its_direction_from_the_intervention():
@@ -269,7 +269,7 @@ def test_an_edge_to_a_node_that_was_set_has_its_direction_from_the_intervention(
             counts = [300 * joint.transpose(order).ravel(), 100 * after.transpose(order).ravel()]
             prior = CausalPrior([SIZES[node] for node in order], 2).double()
             prior.regimes = regimes
-            graph = settle_graph(
+            graph = select_graph(
                 prior, torch.as_tensor(np.stack(counts)), settings(), np.random.RandomState(0)
             )
             expected = dag[np.ix_(order, order)]
@@ -377,7 +377,7 @@ def test_eleven_nodes_have_no_probabilities():
     known = replace(settings(), constraints=constraints, precedence=nothing)
     prior = CausalPrior((2,) * 11, 2).double()
     rng = np.random.RandomState(0)
-    graph = settle_graph(prior, torch.as_tensor(500 * counts.reshape(1, -1)), known, rng)
+    graph = select_graph(prior, torch.as_tensor(500 * counts.reshape(1, -1)), known, rng)
     assert graph.probabilities is None
     assert np.argwhere(graph.adjacency).tolist() == [[0, 1]]
     assert_array_equal(graph.edge_weights, graph.adjacency)

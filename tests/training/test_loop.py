@@ -307,7 +307,7 @@ def test_encoding_is_batch_independent_and_in_eval_mode():
     assert_allclose(part.mean, whole.mean[:3], atol=1e-12)
 
 
-# Nodes set from outside ------------------------------------------------------------------------
+# Nodes intervened on ------------------------------------------------------------------------
 
 REGIMES = [(), (1,), (0, 1)]
 

@@ -1,4 +1,4 @@
-"""Where training begins: networks, clusters, tables and graph, in order."""
+"""Where training begins: networks, clusters, tables, graph and experts, in this order."""
 
 from __future__ import annotations
 
@@ -9,30 +9,39 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._clustering.candidates import StartReport, choose_start, find_starts
-from .._data.sample_weight import start_rows
+from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
+from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
-from .._model.build import build_model
+from .._model.build import build_model, initialize_cluster_decoders
 from .._model.module_checks import check_modules
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
-from .._training.block_update import encode_all, regime_counts
-from .._training.divergence import check_finite
+from .._training.block_update import (
+    BlockUpdate,
+    block_update,
+    encode_all,
+    regime_counts,
+    update_for_given_graph,
+)
+from .._training.divergence import check_finite, told_divergence
+from .._training.early_stopping import held_out_first
+from .._training.loop import Progress, new_progress, pretrain
+from .._training.report import reporter
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
-from .experts import start_sample_experts
-from .mixture import iterate_mixture, place_empty, start_mixture
-from .principal_components import PrincipalScores, principal_scores, start_linear
+from .experts import initialize_cluster_experts, initialize_sample_experts
+from .mixture import initialize_mixture, iterate_mixture, place_empty
+from .principal_components import PrincipalScores, initialize_networks, principal_scores
 
-#: Larger grids start like ``init="linear"``: their arrangement would take longer than the fit.
+#: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
 MAX_ARRANGED = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartSample:
-    """The samples that a start is found on: each of them counts alike.
+class InitialSample:
+    """The samples that clusters are found on: each of them counts alike.
 
     Parameters
     ----------
@@ -49,28 +58,69 @@ class StartSample:
     scores: PrincipalScores | None
 
 
-def start_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> StartSample:
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A run when its training begins: the model, and all that training carries along."""
+
+    model: MultimodalVAE
+    generator: torch.Generator
+    rng: np.random.RandomState
+    order: np.ndarray | None  # of the samples, those that are held out first
+    update: BlockUpdate
+    progress: Progress
+    candidates: CandidateReport | None = None
+
+
+def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
     This decides where training begins. All that is trained then is weighted as it should be.
     """
     rows, knowledge = None, samples.knowledge
     if samples.rows is not None:
-        rows = start_rows(samples.rows)
+        rows = initial_rows(samples.rows)
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
         knowledge = knowledge.take(rows)
     scores = None
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
-    return StartSample(knowledge=knowledge, data=data, scores=scores)
+    return InitialSample(knowledge=knowledge, data=data, scores=scores)
+
+
+def initialize_run(
+    setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str
+) -> RunState:
+    """Build and pre-train the model; initialize clusters, tables, experts, networks per cluster."""
+    generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
+    settings, names = setup.training, setup.spec.modality_names
+    model = initial_model(setup, initial, generator, rng)
+    update = block_update(setup, data)
+    report = reporter(settings.verbose, label, "pre-training ")
+    pretrain(model, data, settings, update, generator, report)
+    order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
+    with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
+        found, gamma = initialize_clusters(setup, initial, model, rng)
+        initialize_cluster_experts(model, setup, initial.data, gamma, update.variance_floors, rng)
+    initialize_cluster_decoders(model, setup.spec.decoders)
+    progress = new_progress(settings, model, reporter(settings.verbose, label))
+    update = update_for_given_graph(update, setup)
+    return RunState(
+        model=model,
+        generator=generator,
+        rng=rng,
+        order=order,
+        update=update,
+        progress=progress,
+        candidates=found,
+    )
 
 
 def initial_model(
-    setup: Setup, start: StartSample, generator: torch.Generator, rng: np.random.RandomState
+    setup: Setup, initial: InitialSample, generator: torch.Generator, rng: np.random.RandomState
 ) -> MultimodalVAE:
-    """Build the networks and give them their start values."""
-    data, scores = start.data, start.scores
+    """Build the networks and give them their initial values."""
+    data, scores = initial.data, initial.scores
     model = build_model(setup.spec, generator, stand_ins=True)
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
@@ -78,18 +128,18 @@ def initial_model(
     model.to(setup.device)
     whitened = None if scores is None else scores.whitened[:, : setup.spec.latent_dim]
     if whitened is not None:
-        start_linear(model, data, whitened)
-    start_sample_experts(model, data, whitened, rng)
+        initialize_networks(model, data, whitened)
+    initialize_sample_experts(model, data, whitened, rng)
     if not setup.training.learns_variances:
         model.log_variances.fill_(float(np.log(setup.training.decoder_variance)))
     return model
 
 
-def start_clusters(
-    setup: Setup, start: StartSample, model: MultimodalVAE, rng: np.random.RandomState
-) -> tuple[StartReport | None, Tensor]:
-    """Start mixture and tables; return how clusters were put on the grid, and responsibilities."""
-    data, scores = start.data, start.scores
+def initialize_clusters(
+    setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
+) -> tuple[CandidateReport | None, Tensor]:
+    """Find clusters, initialize mixture and tables; return the candidates and responsibilities."""
+    data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     check_finite(torch.cat(posterior), "posteriors of the samples")
@@ -98,11 +148,11 @@ def start_clusters(
     n_cells = len(model.prior.means)
     is_arranged = settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1
     if scores is not None and is_arranged:
-        candidates = find_starts(scores.scaled, sizes, random_state=rng)
-        chosen, report = choose_start(
-            candidates, scores.scaled, sizes, known=start.knowledge.known_nodes, random_state=rng
+        candidates = find_candidates(scores.scaled, sizes, random_state=rng)
+        chosen, report = choose_candidate(
+            candidates, scores.scaled, sizes, known=initial.knowledge.known_nodes, random_state=rng
         )
-        report = _name_nodes(setup, start.knowledge, report, chosen.responsibilities)
+        report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
         cells = report.arrangements[report.chosen].cells
         gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
@@ -115,19 +165,19 @@ def start_clusters(
         if scores is not None:
             spaces.append(scores.scaled)
         n_starts = settings.n_mixture_init
-        fit = start_mixture(
+        fit = initialize_mixture(
             posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
         )
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
-    _start_graph(setup, start, model, gamma)
+    _initialize_graph(setup, initial, model, gamma)
     return report, gamma
 
 
 def _name_nodes(
-    setup: Setup, knowledge: NodeKnowledge, report: StartReport, responsibilities: np.ndarray
-) -> StartReport:
+    setup: Setup, knowledge: NodeKnowledge, report: CandidateReport, responsibilities: np.ndarray
+) -> CandidateReport:
     """Swap nodes of one size so that what was stated about edges, by name, fits best."""
     sizes, arrangement = setup.spec.node_sizes, report.arrangements[report.chosen]
     regimes = knowledge.regimes
@@ -150,9 +200,11 @@ def _name_nodes(
     return replace(report, arrangements=arrangements)
 
 
-def _start_graph(setup: Setup, start: StartSample, model: MultimodalVAE, gamma: Tensor) -> None:
-    """Start the tables from the first responsibilities, of shape (n_components, n_samples)."""
-    prior, knowledge, data = model.prior, start.knowledge, start.data
+def _initialize_graph(
+    setup: Setup, initial: InitialSample, model: MultimodalVAE, gamma: Tensor
+) -> None:
+    """Initialize the tables from the first responsibilities, of shape (n_components, n_samples)."""
+    prior, knowledge, data = model.prior, initial.knowledge, initial.data
     counts = regime_counts(gamma, data.regime_index, len(knowledge.regimes))
     if knowledge.interventions is not None:
         unknown = counts if knowledge.unknown_settings else None

@@ -1,0 +1,73 @@
+"""Every word of the table of covariance types is handled wherever a type matters."""
+
+import copy
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcausalpima import CausalPIMA
+from skcausalpima._inference.covariances import full_covariances
+from skcausalpima.functional import COVARIANCE_TYPES
+
+SIZES, LATENT_DIM = (2, 2), 3
+by_type = pytest.mark.parametrize("word", COVARIANCE_TYPES)
+
+
+def fitted(word, **parameters):
+    rng = np.random.default_rng(0)
+    centres = np.repeat(np.eye(4, 5) * 6.0, 15, axis=0)
+    X = rng.normal(size=(60, 5)) + centres
+    model = CausalPIMA(
+        SIZES,
+        latent_dim=LATENT_DIM,
+        covariance_type=word,
+        hidden_layer_sizes=(4,),
+        max_iter=2,
+        random_state=0,
+        **parameters,
+    )
+    return model.fit(X), X
+
+
+@by_type
+@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
+def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
+    model, _ = fitted(word, init=init)
+    n_components = len(model.cluster_means_)
+    covariances, kind = model.cluster_covariances_, COVARIANCE_TYPES[word]
+    assert covariances.shape == kind.shape(n_components, LATENT_DIM)
+    whole = full_covariances(covariances, word, n_components, LATENT_DIM)
+    assert whole.shape == (n_components, LATENT_DIM, LATENT_DIM)
+    assert np.linalg.eigvalsh(whole).min() > 0.0
+    held = model._state["prior.covariances"]
+    assert held.ndim == (3 if kind.is_full else 2)
+    whole_held = held if kind.is_full else held[:, :, None] * np.eye(LATENT_DIM)
+    cells = np.ravel_multi_index(model.cluster_states_.T, SIZES)
+    assert_allclose(whole, whole_held[cells])
+    if not kind.is_full:
+        assert_array_equal(whole, whole * np.eye(LATENT_DIM))
+
+
+@by_type
+def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
+    model, X = fitted(word, warm_start=True)
+    model.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert_array_equal(loaded.cluster_covariances_, model.cluster_covariances_)
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert np.isfinite(model.sample(10)[0]).all()
+    assert loaded.fit(X).cluster_covariances_.shape == model.cluster_covariances_.shape
+
+
+def test_the_words_are_those_that_the_class_documents():
+    described = CausalPIMA.__doc__.split("covariance_type : {")[1].split("}")[0]
+    assert described == ", ".join(f'"{word}"' for word in COVARIANCE_TYPES)
+
+
+@pytest.mark.parametrize("word", ["lowrank", "", None, ["full"]])
+def test_saving_an_unknown_type_says_which_there_are(word, tmp_path):
+    model = copy.copy(fitted("full")[0])
+    model._covariance_type = word
+    with pytest.raises(ValueError, match=r"_covariance_type is none of \['full', 'tied', 'diag', "):
+        model.save(tmp_path / "model")
