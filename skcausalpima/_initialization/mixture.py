@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -31,7 +31,8 @@ KMEANS_RUNS = 20
 SHORT_ITER = 10
 
 
-class MixtureFit(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class MixtureFit:
     """A mixture on the latent space."""
 
     bound: float  # mean over samples of the mixture's terms of the ELBO, in nats
@@ -94,7 +95,7 @@ def iterate_mixture(
         previous, bound = bound, mixture_log_evidence(weights.log(), log_density).mean().item()
         if bound - previous < tol:
             break
-    return MixtureFit(bound, gamma, means, covariances)
+    return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
 @torch.no_grad()
@@ -115,7 +116,7 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     means[~occupied] = torch.from_numpy(design[~occupied] @ effects)
     shares = (counts / counts.sum()).to(covariances)
     covariances[~occupied] = torch.tensordot(shares, covariances, dims=1)
-    return fit._replace(means=means, covariances=covariances)
+    return replace(fit, means=means, covariances=covariances)
 
 
 def initialize_mixture(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ MAX_ROWS = 10_000
 FLOOR = 1e-3
 
 
-class PrincipalScores(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class PrincipalScores:
     """Principal components of the balanced modalities (every modality counts alike)."""
 
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
@@ -45,7 +47,7 @@ def principal_scores(data: TensorData, n_components: int, seed: int) -> Principa
     deviations = np.zeros(n_components)
     deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return PrincipalScores(whitened, scaled)
+    return PrincipalScores(whitened=whitened, scaled=scaled)
 
 
 def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:

@@ -136,7 +136,10 @@ def test_empty_cells_lie_where_effects_add_up():
     counts = torch.tensor([10.0, 0.0, 30.0, 10.0, 50.0, 0.0]).double()
     occupied = counts > 0
     fit = MixtureFit(
-        0.0, torch.ones(6, 1), torch.where(occupied[:, None], means, 99.0), covariances
+        bound=0.0,
+        responsibilities=torch.ones(6, 1),
+        means=torch.where(occupied[:, None], means, 99.0),
+        covariances=covariances,
     )
     placed = place_empty(fit, counts, (2, 3))
     assert_allclose(placed.means, means, atol=1e-9)
