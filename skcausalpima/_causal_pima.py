@@ -1082,7 +1082,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return portable(super().__getstate__())
 
     def __setstate__(self, state: Values) -> None:
-        super().__setstate__(restored(state))
+        state = restored(state)
+        if "_architecture" in state:
+            ModelSpec.check_fields(state["_architecture"])  # of a pickle of another version
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -74,6 +74,17 @@ class ModelSpec:
     predict_variances: tuple[bool, ...]
 
     @classmethod
+    def check_fields(cls, entries: Values) -> None:
+        """Raise where these are not the fields of a specification, as other versions had them."""
+        known = {field.name for field in fields(cls)}
+        if set(entries) != known:
+            raise ValueError(
+                "This estimator was pickled by another version of skcausalpima: its model has the "
+                f"fields {sorted(entries)}, but this version's has {sorted(known)}. Unpickle it "
+                "with the version that wrote it, or fit again."
+            )
+
+    @classmethod
     def from_dict(cls, entries: Values) -> ModelSpec:
         """Return the specification that :meth:`as_dict` was called on."""
         return cls(**entries)

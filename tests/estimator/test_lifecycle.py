@@ -239,3 +239,11 @@ def test_a_continued_fit_counts_on(quick, pair, capsys):
         "[CausalPIMA] continued, epoch 4",
         "[CausalPIMA] continued, epoch 5",
     ]
+
+
+def test_a_pickle_of_another_version_says_so(fitted):
+    state = fitted.__getstate__()
+    names = state["_architecture"].pop("modality_names")  # what 0.1.0 called names
+    state["_architecture"]["names"] = names
+    with pytest.raises(ValueError, match=r"pickled by another version .* or fit again"):
+        CausalPIMA().__setstate__(state)
