@@ -14,6 +14,7 @@ WITH_OBJECTS = CausalPIMA(
     structure=GradientStructure(score_noise=0.1),
     knowledge=BackgroundKnowledge(required=[("N1", "N2")]),
     init=Initialization("linear", pretraining_epochs=2),
+    max_iter=2,
 )
 
 

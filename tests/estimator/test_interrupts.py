@@ -68,7 +68,16 @@ def with_the_fit_of(model):
     return copy
 
 
-@pytest.mark.parametrize("kind", ["first", "again", "continued", "continued, weights"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "continued",
+        *(
+            pytest.param(k, marks=pytest.mark.slow)
+            for k in ("first", "again", "continued, weights")
+        ),
+    ],
+)
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 20)} if "weights" in kind else {}
     start = quick(warm_start="continued" in kind, structure=ScoreSearch(polishing_epochs=2))

@@ -20,7 +20,8 @@ CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**7, tol=0, verbose=1, random_st
 """
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
 def test_no_worker_outlives_a_killed_fit(number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "-c", FIT], start_new_session=True, **pipes) as process:
