@@ -7,8 +7,9 @@ Run with OMP_NUM_THREADS=1; rows of real data need the folder that SKCAUSALPIMA_
 
 Each line of the file is one fit. ``figure`` is what the row's target is about: the accuracy of the
 node that matches the lattice, of the clusters of digits, or the smallest rank correlation of the
-oscillators' parameters. ``held_out`` is the same of samples that did not train, ``law_error`` the
-largest error of a parameter in an occupied cluster (relative for lattices, absolute for slopes).
+oscillators' parameters. ``held_out`` is the same of samples that did not train, ``parameter_error``
+the largest error of a parameter in an occupied cluster (relative for lattices, absolute for
+slopes).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from skcausalpima.datasets import load_digits_with_curves, make_lattices
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
-FIELDS = ("row", "seed", "figure", "held_out", "law_error", "warned", "seconds")
+FIELDS = ("row", "seed", "figure", "held_out", "parameter_error", "warned", "seconds")
 FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
@@ -63,8 +64,8 @@ def lattices(seed: int, scatter: bool = True, **parameters) -> dict:
     order = np.random.RandomState(seed).permutation(91)
     train, test = order[:74], order[82:]
     images, curves = standardised(data.images), data.curves
-    law = piecewise_linear(2, intercept=False)
-    expert = ExpertDecoder(law, data.curve_points, scatter=scatter)
+    function = piecewise_linear(2, intercept=False)
+    expert = ExpertDecoder(function, data.curve_points, scatter=scatter)
     est = CausalPIMA((2, 2), experts=[None, expert], random_state=seed, **parameters)
     X = [flipped(images[train]), np.tile(curves[train], (4, 1))]
     est, report = fit(est, X)
@@ -76,17 +77,17 @@ def lattices(seed: int, scatter: bool = True, **parameters) -> dict:
     return {
         "figure": max(right),
         "held_out": held,
-        "law_error": lattice_error(est, data, train),
+        "parameter_error": lattice_error(est, data, train),
     } | report
 
 
 def lattice_error(est: CausalPIMA, data, train: np.ndarray) -> float:
     """Return the largest relative error of a parameter in any occupied cluster."""
-    truth, table = np.tile(data.law_parameters[train], (4, 1)), est.expert_params_["modality1"]
+    truth, table = np.tile(data.curve_parameters[train], (4, 1)), est.expert_params_["modality1"]
     errors = [
         abs(table[name][c] / truth[est.labels_ == c, k].mean() - 1.0)
         for c in np.unique(est.labels_)
-        for k, name in enumerate(data.law_names)
+        for k, name in enumerate(data.curve_parameter_names)
     ]
     return max(errors)
 
@@ -119,7 +120,7 @@ def digits_with_lines(seed, images, digit, variance, refit=True, **parameters) -
     est, report = fit(est, [images, curves])
     slopes = np.sort(est.expert_params_["modality1"]["slope"])
     accuracy, error = matched_accuracy(digit, est.labels_), np.abs(slopes - np.arange(10)).max()
-    return {"figure": accuracy, "held_out": math.nan, "law_error": error} | report
+    return {"figure": accuracy, "held_out": math.nan, "parameter_error": error} | report
 
 
 def oscillation(x, amplitude, damping, frequency):
@@ -143,7 +144,7 @@ def oscillators(seed: int) -> dict:
         table = est.predict_expert_params(curves[rows])["modality0"]
         ranks = [spearmanr(table[n], truth[rows, k]).statistic for k, n in enumerate(bounds)]
         figures.append(min(ranks))
-    return {"figure": figures[0], "held_out": figures[1], "law_error": math.nan} | report
+    return {"figure": figures[0], "held_out": figures[1], "parameter_error": math.nan} | report
 
 
 def rows() -> dict[str, Callable[[int], dict]]:
@@ -199,11 +200,11 @@ def summarise(path: Path) -> None:
             continue
         figure, held, error, seconds = (
             np.array([float(line[field]) for line in chosen])
-            for field in ("figure", "held_out", "law_error", "seconds")
+            for field in ("figure", "held_out", "parameter_error", "seconds")
         )
         print(
             f"{name:34s} n={len(chosen):2d}  figure {figure.mean():.4f} / {figure.min():.4f}  "
-            f"held out {held.mean():.3f} / {held.min():.3f}  law error {error.max():.3f}  "
+            f"held out {held.mean():.3f} / {held.min():.3f}  error {error.max():.3f}  "
             f">= 0.947: {(figure >= 0.947).sum()}, held out {(held >= 0.947).sum()}  "
             f"{seconds.mean():.0f} s"
         )

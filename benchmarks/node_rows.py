@@ -63,10 +63,10 @@ def lattices(seed: int) -> Data:
     return Data([flipped(images), curves], factors, CategoricalDAG(bunch.dag, bunch.cpts))
 
 
-def lattice_law(**options: bool) -> list[ExpertDecoder | None]:
+def lattice_expert(**options: bool) -> list[ExpertDecoder | None]:
     """Return the experts of lattices: two straight pieces through the origin for the curve."""
-    law = piecewise_linear(2, intercept=False)
-    return [None, ExpertDecoder(law, np.linspace(0.0, 0.3, 100), **options)]
+    function = piecewise_linear(2, intercept=False)
+    return [None, ExpertDecoder(function, np.linspace(0.0, 0.3, 100), **options)]
 
 
 def digits(seed: int) -> Data:
@@ -148,9 +148,9 @@ def rows() -> dict[str, Row]:
             (2, 2),
             0.947,  # of the lattice, by the predecessor of the paper's algorithm on its own data
             0.947,
-            {"experts": lattice_law(scatter=True)},
+            {"experts": lattice_expert(scatter=True)},
             paper={
-                "experts": lattice_law(refit=False),  # trained by gradient
+                "experts": lattice_expert(refit=False),  # trained by gradient
                 "encoders": "conv",
                 "decoders": ["conv", None],
             },

@@ -1,11 +1,11 @@
 """
-Lattices: an image, a law, and two nodes
-========================================
+Lattices: an image, an expert, and two nodes
+============================================
 
 The second experiment of the paper (Section 4.2, Figure 3): printed lattices of two geometries, each
-with an image and a stress-strain curve. The curve is decoded by a law, a line of two pieces, whose
-slopes and knot are learned for each cluster in MPa and strain. The paper's data is not public: the
-lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
+with an image and a stress-strain curve. The curve is decoded by an expert, a line of two pieces,
+whose slopes and knot are learned for each cluster in MPa and strain. The paper's data is not
+public: the lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
 """
 
 # %%
@@ -13,7 +13,7 @@ lattices here are our own, see :func:`~skcausalpima.datasets.make_lattices`.
 # -----------
 # As in Appendix B.2: images of 32 x 32 whose pixels have zero mean and unit variance, flips along
 # each axis (and both), and a split of 81, 9 and 10 %. The curves have 100 points; they stay in MPa,
-# since the estimator scales inside and gives the parameters of the law back in these units. Each
+# since the estimator scales inside and gives the parameters of the expert back in these units. Each
 # flip comes with a copy of its curve, so that standard errors of the parameters are half of what
 # they should be: multiply them by 2.
 import warnings
@@ -50,37 +50,37 @@ X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
 # -------------------------------------
 # *Defaults*, with two latent dimensions so that the latent space can be drawn. The samples of a
 # cluster differ from each other by more than noise from point to point: ``scatter=True`` says that
-# the parameters of the law scatter between samples. Without it, the hundred points of a curve count
-# as a hundred independent witnesses, which outvote the image where curves of different lattices
-# come close.
+# the parameters of the expert scatter between samples. Without it, the hundred points of a curve
+# count as a hundred independent witnesses, which outvote the image where curves of different
+# lattices come close.
 #
 # *The paper's settings*: the published algorithm (:meth:`~skcausalpima.CausalPIMA.published`) with
 # all that Table 3 and Appendix B.2 print. They print neither the number of epochs, nor the size of
 # batches, nor the optimizer: these are our defaults (10 epochs of pre-training and 50 of training,
 # Adam, 128). One learning rate is printed, so that it is the graph's, too. Three things are ours:
-# the strides of the networks (the printed ones do not lead back to 32 x 32 pixels), the law's
-# start from a fit in the first clusters, and that what the law says of a sample counts for its
+# the strides of the networks (the printed ones do not lead back to 32 x 32 pixels), the expert's
+# start from a fit in the first clusters, and that the expert's likelihood counts for the
 # responsibilities. The same settings run with our default learning rates, too.
 #
 # What came out: the defaults find the lattice, and the edge to the other node (which way it points
 # two nodes cannot tell). With the paper's settings no node is the lattice: one agrees with it in
 # 0.72 of the samples that train, at our default rates in 0.84 (eight and nine others are too few to
-# judge by). At the paper's rate the four laws stay the mean of all curves for sixty epochs. At our
-# rates cells follow the curves: one of them holds ten octets and twelve gyroids, whose curves come
-# close. More seeds: :doc:`/benchmarks`.
+# judge by). At the paper's rate the curves of the four clusters stay the mean of all curves for
+# sixty epochs. At our rates cells follow the curves: one of them holds ten octets and twelve
+# gyroids, whose curves come close. More seeds: :doc:`/benchmarks`.
 strain = lattices.curve_points
-law = piecewise_linear(2, intercept=False)
+f = piecewise_linear(2, intercept=False)
 default = CausalPIMA(
     (2, 2),
     latent_dim=2,
-    experts=[None, ExpertDecoder(law, strain, scatter=True)],
+    experts=[None, ExpertDecoder(f, strain, scatter=True)],
     random_state=0,
 )
 paper = CausalPIMA.published(
     node_sizes=(2, 2),  # Table 3
     encoders="conv",  # Appendix B.2, for images and curves
     decoders=["conv", None],  # Appendix B.2, for images
-    experts=[None, ExpertDecoder(law, strain, refit=False)],  # Section 3.2: trained by gradient
+    experts=[None, ExpertDecoder(f, strain, refit=False)],  # Section 3.2: trained by gradient
     learning_rate=1.25e-5,  # Table 3
     structure=GradientStructure(learning_rate=1.25e-5),
     tol=0,  # no rule to stop is printed
@@ -125,16 +125,17 @@ for name, est in fits.items():
     print(f"{name:23s} " + "  ".join(counts))
 
 # %%
-# What the law learned
-# --------------------
+# What the expert learned
+# -----------------------
 # The parameters of each component, beside the means of the parameters that its samples were made
 # with. ``_sd`` is how much they scatter between samples.
-table, truth = default.expert_params_["modality1"], np.tile(lattices.law_parameters[train], (4, 1))
+table = default.expert_params_["modality1"]
+truth = np.tile(lattices.curve_parameters[train], (4, 1))
 for component in np.unique(default.labels_):
     own = truth[default.labels_ == component]
     states = "".join(map(str, default.cluster_states_[component]))
     print(f"component {states}, {len(own) // 4} lattices")
-    for name, values in zip(lattices.law_names, own.T, strict=True):
+    for name, values in zip(lattices.curve_parameter_names, own.T, strict=True):
         print(
             f"    {name}: {table[name][component]:7.3f} +- {2 * table[f'{name}_se'][component]:.3f}"
             f", sd {table[f'{name}_sd'][component]:.3f}   (made with {values.mean():7.3f}, "
@@ -157,10 +158,11 @@ for name, est in fits.items():
 # The panels of Figure 3
 # ----------------------
 # In panel (a) the latent space with two standard deviations of each cluster, octets blue and
-# gyroids red; in (b) the curves and the law of each cluster; in (c) the graph, in (d) its tables;
-# in (e) the mean of each cluster as an image. One row per fit; numbers such as 01 are the outcomes
-# of N1 and N2. With the defaults the latent space holds what the images show, the lattice: the
-# profile of the curve is left to the law, and clusters that differ in it alone overlap there.
+# gyroids red; in (b) the curves and the expert's curve of each cluster; in (c) the graph, in (d)
+# its tables; in (e) the mean of each cluster as an image. One row per fit; numbers such as 01 are
+# the outcomes of N1 and N2. With the defaults the latent space holds what the images show, the
+# lattice: the profile of the curve is left to the expert, and clusters that differ in it alone
+# overlap there.
 COLOURS = np.array(["tab:blue", "tab:red"])
 lattice = lattices.factors[train, 0]
 
@@ -194,20 +196,20 @@ def draw_latent(axis, est):
 
 
 def draw_curves(axis, est):
-    """Draw the curves by lattice, and the law of each component."""
+    """Draw the curves by lattice, and the expert's curve of each component."""
     for k in (0, 1):
         axis.plot(strain, lattices.curves[train][lattice == k].T, c=COLOURS[k], lw=0.4, alpha=0.5)
-    laws, ends = est.expert_params_["modality1"], []
+    columns, ends = est.expert_params_["modality1"], []
     for component in np.unique(est.labels_):
-        before, after, knot = (laws[name][component] for name in lattices.law_names)
+        before, after, knot = (columns[name][component] for name in lattices.curve_parameter_names)
         stress = before * np.minimum(strain, knot) + after * np.maximum(strain - knot, 0)
         axis.plot(strain, stress, "k--", lw=1.5)
         ends.append((stress[-1], "".join(map(str, est.cluster_states_[component]))))
     height = -np.inf
     for end, states in sorted(ends):
-        height = max(end, height + 0.9)  # apart, where laws end close to each other
+        height = max(end, height + 0.9)  # apart, where curves end close to each other
         axis.annotate(states, (0.305, height), va="center")
-    axis.set(title="(b) curves and laws", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
+    axis.set(title="(b) curves and experts", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
 
 
 def draw_graph(axis, est):
@@ -259,6 +261,6 @@ for row, (name, est) in zip(axes, fits.items(), strict=True):
     row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}", size="large")
 for kind, colour in zip(("octet", "gyroid"), COLOURS, strict=True):
     axes[0, 1].plot([], c=colour, label=kind)
-axes[0, 1].plot([], "k--", label="law")
+axes[0, 1].plot([], "k--", label="expert")
 axes[0, 1].legend(loc="lower right")
 plt.show()

@@ -92,10 +92,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``.
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
-        Modalities that are decoded by a law instead of a network, one entry per modality: see
-        :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` is the law
-        of a modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
-        initialized at 1. The likelihood of a law per cluster enters the responsibilities of the
+        Modalities that are decoded by an expert instead of a network, one entry per modality: see
+        :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a
+        modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
+        initialized at 1. The likelihood of an expert per cluster enters the responsibilities of the
         components. The entry of such a modality in ``decoders`` must be None.
     encoders, decoders : {"mlp", "conv", ..}, or one entry per modality, default=None
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
@@ -694,8 +694,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Decoded means in the shapes and units of the training data: a list in the order of
             ``modality_names_in_``, one array if fitted on one modality, a flat one if fitted flat.
             A modality with an expert per cluster is the curve of the most probable component of
-            the latent point: always one that obeys the law, as averages of laws need not. A
-            network per cluster is that of the same component.
+            the latent point: always a value of the model function, as averages of such curves need
+            not be. A network per cluster is that of the same component.
         """
         check_is_fitted(self)
         points = as_points(X, "X")
@@ -707,7 +707,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return write_modalities(self, self._fitted_model().decode(points, which="Point"))
 
     def predict_expert_params(self, X: Samples) -> dict[str, ExpertTable]:
-        """Return the parameters of the laws for given samples.
+        """Return the parameters of the experts for given samples.
 
         Parameters
         ----------
@@ -981,8 +981,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             If the estimator is not fitted.
         TypeError
             If a parameter holds something that is neither plain Python nor NumPy. Modules,
-            functions and laws in ``encoders``, ``decoders`` and ``experts`` are accepted, but not
-            stored: :meth:`load` asks for them.
+            functions and experts in ``encoders``, ``decoders`` and ``experts`` are accepted, but
+            not stored: :meth:`load` asks for them.
         ValueError
             If the estimator has an attribute that no fit sets, or values that :meth:`load` would
             refuse, or if ``path`` is empty or something else than a regular file or a folder.
@@ -1036,7 +1036,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         experts, encoders, decoders : optional
             What the constructor got, where that was or held code: your own functions and modules.
             They are checked against the file (names, parameters, shapes); that they compute the
-            same is yours to see to. The library's own laws and networks need no argument.
+            same is yours to see to. The library's own model functions and networks need no
+            argument.
 
         Returns
         -------

@@ -36,7 +36,7 @@ class DivergenceError(ValueError):
 
 
 class ExpertWarning(UserWarning):
-    """The law of an expert decoder diverged in training, which ended there.
+    """The model function of an expert decoder diverged in training, which ended there.
 
     Examples
     --------

@@ -22,7 +22,7 @@ UNTRAINED = Initialization(pretraining_epochs=0)
 
 @pytest.fixture
 def diverging(quick, pair):
-    """An estimator whose law diverges, and data; the warning comes from deep inside."""
+    """An estimator whose expert diverges, and data; the warning comes from deep inside."""
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     return quick((2, 2), experts=[expert], learning_rate=1e9, init=UNTRAINED), pair[1]
 

@@ -220,13 +220,13 @@ def _estimator_targets() -> list[Target]:
         _two("get_feature_names_out", {"input_features": None}),
         Target("save", _saved, lambda: {"path": "model"}, ("path",), 1.0, True, (OSError,)),
         Target("load", CausalPIMA.load, lambda: {"path": "x"}, ("path",), 1.0, True, (OSError,)),
-        Target("load(experts=..)", _loaded, _law, ("experts", "encoders", "decoders")),
+        Target("load(experts=..)", _loaded, _expert, ("experts", "encoders", "decoders")),
     ]
 
 
-def _law() -> dict[str, Any]:
-    law = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
-    return {"experts": {"modality1": law}, "encoders": None, "decoders": None}
+def _expert() -> dict[str, Any]:
+    expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
+    return {"experts": {"modality1": expert}, "encoders": None, "decoders": None}
 
 
 def _two(name: str, arguments: dict[str, Any], share: float = 1.0) -> Target:

@@ -21,7 +21,7 @@ from safetensors import safe_open
 from skcausalpima import CausalPIMA
 from skcausalpima._persistence.file import FORMAT, _digest
 
-KINDS = ("default", "paper", "law", "clusters", "held out")
+KINDS = ("default", "paper", "expert", "clusters", "held out")
 #: What a number, word or list in the JSON may become.
 OTHERS = (
     *(None, True, False, 0, 1, -1, 2, 3, 0.5, -0.5, 1e308, 2**31, 2**63, 2**64, 10**30, 10**400),

@@ -17,7 +17,7 @@ from skcausalpima import CausalPIMA, Initialization, ScoreSearch
 from skcausalpima.modules import ExpertDecoder, line
 
 PACKAGE = str(Path(skcausalpima.__file__).parent)
-LAW = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
+EXPERT = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
 #: What a fit differs in from `QUICK`.
 KINDS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -28,8 +28,8 @@ KINDS: dict[str, dict[str, Any]] = {
         "structure": "gradient",
     },
     "one node": {"node_sizes": (3,), "covariance_type": "tied"},
-    "law": {"experts": [None, LAW]},
-    "law per sample": {"experts": [None, ExpertDecoder(line, LAW.x, per="sample")]},
+    "expert": {"experts": [None, EXPERT]},
+    "expert per sample": {"experts": [None, ExpertDecoder(line, EXPERT.x, per="sample")]},
     "clusters": {"decoders": ["mlp", "cluster_mlp"]},
     "variances": {"decoder_variance": "predicted"},
     "held out": {

@@ -83,22 +83,22 @@ def _functions(t: dict[str, Any]) -> dict[str, tuple]:
 def _parts() -> dict[str, tuple]:
     """Return the parts with right arguments by position."""
     generator = torch.Generator().manual_seed(0)
-    law = ExpertDecoder(line, np.linspace(0, 1, 4))
+    expert = ExpertDecoder(line, np.linspace(0, 1, 4))
     network = ((4, 4), 2, generator)
     return {
         "CausalPrior": ((2, 2), 2, True),
         "ClusterDecoder": (modules.MLPDecoder((4,), 2, (4,), generator), 3),
-        "ClusterExpert": (law, (4,), (2, 2), ("a", "b")),
+        "ClusterExpert": (expert, (4,), (2, 2), ("a", "b")),
         "ConvDecoder": network,
         "ConvEncoder": network,
         "MLPDecoder": ((4,), 2, (4,), generator),
         "MLPEncoder": ((4,), 2, (4,), generator),
-        "SampleExpert": (law, (4,), 2, generator),
-        "ScaledLaw": (law, (4,)),
+        "SampleExpert": (expert, (4,), 2, generator),
+        "ScaledExpert": (expert, (4,)),
         "exponential_decay": tuple(torch.ones(4).double() for _ in range(4)),
         "layer_sizes": (4, (4,)),
         "line": tuple(torch.ones(4).double() for _ in range(3)),
-        "shared_entries": (law, (2, 2), ("a", "b")),
+        "shared_entries": (expert, (2, 2), ("a", "b")),
         "spatial_shape": ((4, 4),),
         "weights_of_regimes": (torch.zeros(2, 3), torch.tensor([0, 1])),
     }

@@ -219,11 +219,11 @@ def _change(new: Unchecked, old: Unchecked) -> str:
     now, then = reprlib.repr(new), reprlib.repr(old)
     if now != then:
         return f"{now}, not {then}"
-    return f"another {now} (functions, modules, and what is stated of laws, must be the same)"
+    return f"another {now} (functions, modules, and what is stated of experts, must be the same)"
 
 
 def _comparable(value: Unchecked) -> Unchecked:
-    """Return what two settings can be compared by; a law is what was stated about it."""
+    """Return what two settings can be compared by; an expert is what was stated about it."""
     if isinstance(value, list | tuple):
         return [_comparable(entry) for entry in value]
     if isinstance(value, ExpertDecoder):

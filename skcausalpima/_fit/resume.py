@@ -40,7 +40,7 @@ def resume(
 
 
 def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
-    """Build the model as it is trained, laws in their places; its values are to be loaded."""
+    """Build the model as it is trained, experts in their places; its values are to be loaded."""
     model = build_model(built)
     if knowledge.interventions is not None:
         none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)

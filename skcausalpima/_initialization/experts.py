@@ -1,4 +1,4 @@
-"""Where experts begin: laws fitted in the first clusters, or to single samples."""
+"""Where experts begin: fitted in the first clusters, or to single samples."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ..functional import (
     curve_statistics,
     fit_curves,
 )
-from ..modules import ClusterExpert, ExpertDecoder, MultimodalVAE, SampleExpert, ScaledLaw
+from ..modules import ClusterExpert, ExpertDecoder, MultimodalVAE, SampleExpert, ScaledExpert
 
-#: Starts of each law: the stated one, and points drawn between the bounds.
+#: Starts of each expert: the stated one, and points drawn between the bounds.
 N_STARTS = 8
 
 #: Smallest variance that an expert per sample starts with, in scaled units.
@@ -48,7 +48,7 @@ def initialize_cluster_experts(
 ) -> None:
     """Put experts per cluster in the places of the networks that stood in for them.
 
-    Each law is fitted in the first clusters, with responsibilities ``gamma`` of shape
+    Each expert is fitted in the first clusters, with responsibilities ``gamma`` of shape
     (n_components, n_samples), from several starts. Variances start at the residuals, or stay at
     what was given if ``floors`` is None.
     """
@@ -70,7 +70,7 @@ def initialize_cluster_experts(
 
 
 def _fit_start(expert: ClusterExpert, sums: CurveStatistics, rng: np.random.RandomState) -> None:
-    """Fit a law in the first clusters; empty cells get the curve of all samples."""
+    """Fit an expert in the first clusters; empty cells get the curve of all samples."""
     empty, n = sums.counts < MIN_COUNT, sums.counts.sum()
     if n > 0:
         curve = (sums.first.sum(dim=0) / n).expand_as(sums.first)
@@ -86,9 +86,11 @@ def _fit_start(expert: ClusterExpert, sums: CurveStatistics, rng: np.random.Rand
     expert.set_coordinates(best, step)
 
 
-def fit_from_starts(problem: CurveProblem, law: ScaledLaw, rng: np.random.RandomState) -> Tensor:
+def fit_from_starts(
+    problem: CurveProblem, expert: ScaledExpert, rng: np.random.RandomState
+) -> Tensor:
     """Return the best of several fits for every block of curves."""
-    index, spec = problem.index, law.expert
+    index, spec = problem.index, expert.expert
     owner, losses = problem.per_unknown(problem.block), None
     best = torch.zeros_like(owner, dtype=torch.float64)
     if not owner.numel():
@@ -150,7 +152,7 @@ def initialize_sample_experts(
 def _start_network(
     expert: SampleExpert, array: Tensor, scores: np.ndarray, rng: np.random.RandomState
 ) -> Tensor:
-    """Fit the law to single samples and start its network as a regression on their scores.
+    """Fit the expert to single samples and start its network as a regression on their scores.
 
     Returns the mean squared error per element of what the started network predicts.
     """

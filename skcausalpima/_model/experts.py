@@ -1,4 +1,4 @@
-"""The estimator's ``experts``: which modality is decoded by which law."""
+"""The estimator's ``experts``: which modality is decoded by which expert."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def resolve_experts(
 ) -> list[ExpertDecoder | None]:
     """Return one checked expert or None per modality.
 
-    A bare function is the law of a modality with one axis, sampled evenly from 0 to 1.
+    A bare function decodes a modality with one axis, sampled evenly from 0 to 1.
     """
     resolved = per_modality(experts, names, "experts", "ExpertDecoder, function", can_be_expert)
     for m, (name, shape) in enumerate(zip(names, shapes, strict=True)):

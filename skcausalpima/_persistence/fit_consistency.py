@@ -81,19 +81,24 @@ def _separation_is_of_components(fit: SimpleNamespace) -> bool:
 
 
 def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
-    """Say whether the laws' tables have the columns that the laws ask for, parameters finite."""
+    """Say whether the experts' tables have their columns, and finite parameters."""
     pairs = zip(fit.modality_names, fit.experts, strict=True)
-    laws = {name: law for name, law in pairs if law is not None}
-    if set(laws) != set(fit.expert_params_):
+    experts = {name: expert for name, expert in pairs if expert is not None}
+    if set(experts) != set(fit.expert_params_):
         return False
     nodes = dict(zip(fit.node_names, fit.cluster_states_.T, strict=True))
-    return all(_is_table_of(law, fit.expert_params_[name], nodes) for name, law in laws.items())
+    return all(
+        _is_table_of(expert, fit.expert_params_[name], nodes) for name, expert in experts.items()
+    )
 
 
-def _is_table_of(law: Loaded, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
-    stored = isinstance(law, StoredExpert)
-    names = tuple(law.settings["parameters"] if stored else law.names)
-    endings = ["_se", *(["_sd"] if (law.settings["scatter"] if stored else law.scatter) else [])]
+def _is_table_of(expert: Loaded, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
+    stored = isinstance(expert, StoredExpert)
+    names = tuple(expert.settings["parameters"] if stored else expert.names)
+    endings = [
+        "_se",
+        *(["_sd"] if (expert.settings["scatter"] if stored else expert.scatter) else []),
+    ]
     columns = nodes.keys() | {name + end for name in names for end in ("", *endings)}
     return (
         table.parameters == names

@@ -46,8 +46,8 @@ PLAIN_IN_PICKLES = (
     "_scaler",
 )
 
-LAWS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
-PIECEWISE = "piecewise_linear"  # one law for each number of pieces
+MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
+PIECEWISE = "piecewise_linear"  # one function for each number of pieces
 PiecewiseLinear = type(piecewise_linear())
 SCALARS = {
     np.dtype(kind).name: np.dtype(kind).type
@@ -64,7 +64,7 @@ class Code:
 
 @dataclass(frozen=True)
 class StoredExpert:
-    """What is known of an expert whose law is code."""
+    """What is known of an expert whose model function is code."""
 
     settings: dict
 
@@ -151,7 +151,7 @@ SETTINGS = {
 
 
 def expert_settings(expert: ExpertDecoder) -> Values:
-    """Return what an expert consists of, its law aside.
+    """Return what an expert consists of, its model function aside.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def _tag_of(value: Loaded) -> str | None:
     if isinstance(value, np.generic):
         return "scalar" if _scalar_name(value) in SCALARS else None
     if type(value) in (FunctionType, PiecewiseLinear):
-        return None if _law_name(value) is None else "law"
+        return None if _function_name(value) is None else "model_function"
     if type(value) is np.ndarray and value.dtype.kind not in "OU":
         return None
     if type(value) is np.random.RandomState:
@@ -189,39 +189,48 @@ def _tag_of(value: Loaded) -> str | None:
     return next((tag for tag, form in FORMS.items() if type(value) is form.kind), None)
 
 
-def _law_name(law: Callable) -> str | None:
-    """Return the name of one of the library's own laws."""
-    if type(law) is PiecewiseLinear:
+def _function_name(function: Callable) -> str | None:
+    """Return the name of one of the library's own model functions."""
+    if type(function) is PiecewiseLinear:
         return PIECEWISE
-    return next((name for name, ours in LAWS.items() if law is ours), None)
+    return next((name for name, ours in MODEL_FUNCTIONS.items() if function is ours), None)
 
 
-def _parameters(law: Callable) -> list[str]:
-    return list(inspect.signature(law).parameters)[1:]
+def _parameters(function: Callable) -> list[str]:
+    return list(inspect.signature(function).parameters)[1:]
 
 
-def _make_law(name: str, parameters: Sequence[str]) -> Callable:
+def _make_function(name: str, parameters: Sequence[str]) -> Callable:
     # As long as the list of names: a number of pieces could be any.
     n_pieces = sum(parameter.startswith("slope") for parameter in parameters)
-    law = LAWS.get(name)
+    function = MODEL_FUNCTIONS.get(name)
     if name == PIECEWISE:
-        law = piecewise_linear(n_pieces, "intercept" in parameters)
-    if law is None:
-        raise ValueError(f"it asks for the law {name!r}, expected one of {[*LAWS, PIECEWISE]}")
-    if _parameters(law) != parameters:
-        raise ValueError(f"the law {name} has the parameters {_parameters(law)}, not {parameters}")
-    return law
+        function = piecewise_linear(n_pieces, "intercept" in parameters)
+    if function is None:
+        raise ValueError(
+            f"it asks for the model function {name!r}, expected one of "
+            f"{[*MODEL_FUNCTIONS, PIECEWISE]}"
+        )
+    if _parameters(function) != parameters:
+        raise ValueError(
+            f"the model function {name} has the parameters {_parameters(function)}, not "
+            f"{parameters}"
+        )
+    return function
 
 
-def _make_expert(law: Loaded, settings: dict) -> ExpertDecoder | StoredExpert:
-    if isinstance(law, Code):
+def _make_expert(function: Loaded, settings: dict) -> ExpertDecoder | StoredExpert:
+    if isinstance(function, Code):
         if set(settings) != SETTINGS:
             raise ValueError(f"an expert has the settings {list(settings)}, not {list(SETTINGS)}")
         return StoredExpert(settings)
     arguments = dict(settings)
-    if arguments.pop("parameters") != _parameters(law):
-        raise ValueError(f"an expert's law {_law_name(law)} has other parameters: {settings}")
-    return ExpertDecoder(law, **arguments)
+    if arguments.pop("parameters") != _parameters(function):
+        raise ValueError(
+            f"the model function {_function_name(function)} of an expert has other parameters: "
+            f"{settings}"
+        )
+    return ExpertDecoder(function, **arguments)
 
 
 def _take_graph(graph: nx.DiGraph) -> dict:
@@ -333,11 +342,13 @@ FORMS = {
     "expert_table": Form(
         ExpertTable, lambda v: {"columns": dict(v), "parameters": v.parameters}, ExpertTable
     ),
-    "law": Form(
-        FunctionType, lambda v: {"name": _law_name(v), "parameters": _parameters(v)}, _make_law
+    "model_function": Form(
+        FunctionType,
+        lambda v: {"name": _function_name(v), "parameters": _parameters(v)},
+        _make_function,
     ),
     "expert": Form(
-        ExpertDecoder, lambda v: {"law": v.f, "settings": expert_settings(v)}, _make_expert
+        ExpertDecoder, lambda v: {"function": v.f, "settings": expert_settings(v)}, _make_expert
     ),
     "score_search": _by_parts(ScoreSearch),
     "gradient_structure": _by_parts(GradientStructure),

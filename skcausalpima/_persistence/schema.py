@@ -114,7 +114,7 @@ def are_histories(value: Unchecked, known: Mapping) -> bool:
 
 def are_expert_tables(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is columns with one entry per component."""
-    # Outcomes, parameters and, where laws are per sample, parameters in the model's dtype.
+    # Outcomes, parameters and, where experts are per sample, parameters in the model's dtype.
     kinds = [np.empty(known["components"], dtype) for dtype in ("int64", "float64", "float32")]
     return type(value) is dict and all(
         type(table) is ExpertTable

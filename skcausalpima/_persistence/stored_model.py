@@ -65,7 +65,7 @@ def _by_modality(architecture: Values, which: str) -> Sequence[tuple]:
 
 
 def _least_size(architecture: Values) -> int:
-    """Return how many numbers the prior, laws and networks of the library's own hold, or fewer."""
+    """Return how many numbers the prior, experts and the library's networks hold at least."""
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]
     components, full = math.prod(grid), architecture["full_covariances"]
     total = components * (len(grid) + latent * (latent if full else 1))
@@ -73,10 +73,10 @@ def _least_size(architecture: Values) -> int:
         if isinstance(expert, ExpertDecoder) and expert.scatter:
             total += components * math.prod(shape) * len(expert.free_names)
     for which, n_outputs in (("encoders", 2 * latent), ("decoders", latent)):
-        for (_, shape, entry), law in zip(
+        for (_, shape, entry), expert in zip(
             _by_modality(architecture, which), architecture["experts"], strict=True
         ):
-            replaced = which == "decoders" and law is not None
+            replaced = which == "decoders" and expert is not None
             total += 0 if replaced else _least_network(entry, shape, n_outputs, architecture)
     return total
 
@@ -152,12 +152,12 @@ def _difference(new: Loaded, stored: Loaded) -> str | None:
     for name in sorted(set(before) - {"p0", "refit"}):  # these matter in training alone
         if not np.array_equal(before[name], now[name]):
             return f"its {name} were {before[name]}, and are {now[name]}"
-    if isinstance(stored, ExpertDecoder) and pack(stored.f, _no_law) != pack(new.f, _no_law):
-        return f"its law was {stored.function_name}, and is {new.function_name}"
+    if isinstance(stored, ExpertDecoder) and pack(stored.f, _as_code) != pack(new.f, _as_code):
+        return f"its model function was {stored.function_name}, and is {new.function_name}"
     return None
 
 
-def _no_law(law: Loaded) -> str:
+def _as_code(value: Loaded) -> str:
     return "code"
 
 
@@ -211,7 +211,7 @@ def _check_code(architecture: Values) -> None:
     names, stored = architecture["modality_names"], architecture["predict_variances"]
     is_code = [not (e is None or isinstance(e, str)) for e in architecture["decoders"]]
     own = [pair and not code for pair, code in zip(stored, is_code, strict=True)]
-    # Networks stand in for laws, which are no function of the latent point.
+    # Networks stand in for experts, which are no function of the latent point.
     tried = ModelSpec.from_dict(architecture | {"predict_variances": tuple(own)})
     model = build_model(tried, torch.Generator(), stand_ins=True)
     check_modules(model)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..exceptions import DivergenceError
-from ..modules import LawError, MultimodalVAE
+from ..modules import ExpertError, MultimodalVAE
 
 ADVICE = (
     "Use a smaller learning_rate, clip gradients with max_grad_norm, or bring the data to one "
@@ -79,7 +79,7 @@ def told_divergence(
     epoch: int | None = None,
     weights: Tensor | None = None,
 ) -> Iterator[None]:
-    """Say where a fit has diverged, or a law has raised.
+    """Say where a fit has diverged, or a model function has raised.
 
     Matrices that cannot be factorised count as divergence, and so does whatever is raised while
     numbers of the model are not finite. Everything else is raised as it is.
@@ -89,8 +89,8 @@ def told_divergence(
         yield
     except DivergenceError:
         raise  # and has said where
-    except LawError as error:
-        raise LawError(f"{error} This was in {place}.", error.modality) from error.__cause__
+    except ExpertError as error:
+        raise ExpertError(f"{error} This was in {place}.", error.modality) from error.__cause__
     except (NotFiniteError, *MATRIX_ERRORS) as error:
         raise divergence(_reason(error), place, weights) from error
     except Exception as error:

@@ -152,7 +152,7 @@ def set_variances(expert: ClusterExpert, sums: CurveStatistics, floor: Tensor) -
     r"""Set variances to their optimum; empty cells keep theirs.
 
     Without scatter that is the mean squared error per element. With scatter the covariance M of
-    the residuals along the law's directions Q is their mean, drawn to no scatter by two more
+    the residuals along the expert's directions Q is their mean, drawn to no scatter by two more
     samples than there are directions, and the variance that of the residuals across.
     """
     means, width, n_directions = expert.means(), sums.first.shape[1], expert.scatter.shape[1]
@@ -183,7 +183,7 @@ def at_least(matrices: Tensor, floors: Tensor) -> Tensor:
 
 
 def turn_directions(expert: ClusterExpert) -> None:
-    """Turn the directions of the scatter to where the law moves its curves now."""
+    """Turn the directions of the scatter to where the model function moves its curves now."""
     if not expert.expert.scatter:
         return
     jacobian = curve_jacobian(expert.scaled_curves, expert.coordinates().double())

@@ -16,8 +16,8 @@ _GRAPH: Graph = {
 _CENTRES = {"lattice": (1.0, 1.0), "profile": (0.0, 1.0)}
 _SCALES = {"lattice": 0.06, "profile": 0.08}
 
-_LAW_NAMES = ["slope1", "slope2", "knot1"]
-# Per lattice: the law of a sound sample, and what full degradation changes. MPa, MPa, strain.
+_PARAMETER_NAMES = ["slope1", "slope2", "knot1"]
+# Per lattice: parameters of a sound sample, and what full degradation changes. MPa, MPa, strain.
 _SOUND = np.array([[100.0, 20.0, 0.08], [80.0, 12.0, 0.10]])
 _DEGRADED = np.array([[-28.0, -6.0, 0.03], [-32.0, -6.0, 0.05]])
 _SPREAD = np.array([0.015, 0.03])  # of the load that a sample bears, relative
@@ -31,10 +31,10 @@ def make_lattices(n_samples=91, *, random_state=None):
     r"""Make images and stress-strain curves of lattices of two geometries.
 
     After Section 4.2 of the paper, whose data (91 printed lattices [1]_) is not public: geometry,
-    law and probabilities here are our own. A lattice is an octet truss or a gyroid, and its
-    response to compression is sound or degraded, which happens more often to gyroids. Stress
-    follows a law of two regimes: it rises with ``slope1`` up to the strain ``knot1``, and with
-    ``slope2`` beyond it. Degradation changes the law of gyroids much and that of octets little,
+    curves and probabilities here are our own. A lattice is an octet truss or a gyroid, and its
+    response to compression is sound or degraded, which happens more often to gyroids. The stress
+    has two regimes: it rises with ``slope1`` up to the strain ``knot1``, and with
+    ``slope2`` beyond it. Degradation changes the curve of gyroids much and that of octets little,
     and octets scatter less, so that octet curves vary less than gyroid curves. The image shows
     the geometry alone, the curve both factors.
 
@@ -62,10 +62,10 @@ def make_lattices(n_samples=91, *, random_state=None):
             Names of the columns of ``factors``.
         factor_values : ndarray of shape (n_samples, 2)
             Relative thickness of struts or walls, and degree of degradation.
-        law_parameters : ndarray of shape (n_samples, 3)
-            The law that each sample follows, but for noise.
-        law_names : list of str
-            Names of the columns of ``law_parameters``.
+        curve_parameters : ndarray of shape (n_samples, 3)
+            Parameters of the curve that each sample follows, but for noise.
+        curve_parameter_names : list of str
+            Names of the columns of ``curve_parameters``.
         target : ndarray of shape (n_samples,)
             Number of the cell of the grid of both factors, in C order.
         dag : networkx.DiGraph
@@ -104,8 +104,8 @@ def make_lattices(n_samples=91, *, random_state=None):
         images=_render(lattice, thickness, random_state),
         curves=(_stress(strain, parameters) + noise).astype(np.float32),
         curve_points=strain,
-        law_parameters=parameters,
-        law_names=list(_LAW_NAMES),
+        curve_parameters=parameters,
+        curve_parameter_names=list(_PARAMETER_NAMES),
     )
     return Bunch(**bunch)
 

@@ -16,7 +16,7 @@ MAX_DAMPING = 1e12
 
 @dataclass(frozen=True, kw_only=True)
 class CurveProblem:
-    """Curves to be fitted by one law, each with its own weight.
+    """Curves to be fitted by one model function, each with its own weight.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def curve_jacobian(predict: Callable[[Tensor], Tensor], parameters: Tensor) -> T
     """Return the derivatives of every curve by its own parameters.
 
     One sweep per parameter: the backward sweep is linear in the weights of the points, and its
-    derivative by them is what a forward sweep would give. Where an operation of the law cannot be
-    differentiated twice, one backward sweep per point.
+    derivative by them is what a forward sweep would give. Where an operation of the model function
+    cannot be differentiated twice, one backward sweep per point.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit_curves(problem: CurveProblem, start: Tensor, max_iter: int = 50) -> Tens
 
     A damped Gauss-Newton method [1]_, with its own damping for every block of curves that share
     unknowns. A step is taken only where it lowers the block's sum of squares, which therefore
-    never rises, and where all that the law returns is finite.
+    never rises, and where all that the model function returns is finite.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def _damped_step(
 ) -> tuple[Tensor, Tensor]:
     """Return the step of all unknowns, zero where nothing is known of them.
 
-    And what each block's sum of squares would fall by, at most, were the law linear.
+    And what each block's sum of squares would fall by, at most, were the model function linear.
     """
     matrices, right = equations
     damping, index = damping[problem.block], problem.index

@@ -1,4 +1,4 @@
-"""Networks, and laws in their place, that can be handed to the estimator.
+"""Networks, and experts in their place, that can be handed to the estimator.
 
 What is in ``__all__`` is what a user builds with; what is imported besides is the model,
 which serves this package alone.
@@ -9,11 +9,11 @@ from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, layer_sizes
-from ._experts.base import ScaledLaw
-from ._experts.checks import LawError
+from ._experts.base import ScaledExpert
+from ._experts.checks import ExpertError
 from ._experts.cluster import ClusterExpert, shared_entries
 from ._experts.expert_decoder import ExpertDecoder
-from ._experts.functions import LawStart, exponential_decay, line, piecewise_linear
+from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.sample import SampleExpert
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge, node_counts, weights_of_regimes
@@ -23,8 +23,8 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "ExpertDecoder",
-    "LawError",
-    "LawStart",
+    "ExpertError",
+    "FunctionStart",
     "MLPDecoder",
     "MLPEncoder",
     "exponential_decay",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..functional import isotropic_log_likelihood
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
-from ._experts.base import ScaledLaw
+from ._experts.base import ScaledExpert
 from ._variance_decoder import VarianceDecoder
 
 
@@ -54,10 +54,12 @@ class ObservationModel(nn.Module):
         self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
 
     @property
-    def experts(self) -> list[tuple[int, ScaledLaw]]:
+    def experts(self) -> list[tuple[int, ScaledExpert]]:
         """Experts, with the numbers of their modalities."""
         pairs = enumerate(self.decoders)
-        return [(m, cast(ScaledLaw, decoder)) for m, decoder in pairs if decoder.expert is not None]
+        return [
+            (m, cast(ScaledExpert, decoder)) for m, decoder in pairs if decoder.expert is not None
+        ]
 
     def name_modalities(self, names: Sequence[str | int]) -> None:
         """Say what the modalities are called, for messages.

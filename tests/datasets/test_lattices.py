@@ -1,4 +1,4 @@
-"""Lattices: the generating law, the graph and the geometry."""
+"""Lattices: the generating function, the graph and the geometry."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_shapes_units_and_seeds():
     assert one.images.dtype == one.curves.dtype == np.float32
     assert one.images.min() >= 0.0
     assert one.images.max() <= 1.0
-    for field in ("images", "curves", "factors", "law_parameters"):
+    for field in ("images", "curves", "factors", "curve_parameters"):
         assert_array_equal(one[field], other[field])
     with pytest.raises(ValueError, match="n_samples"):
         make_lattices(0)
@@ -36,13 +36,13 @@ def test_outcomes_follow_the_graph(lattices):
         assert abs(share - lattices.cpts["profile"][outcome, 1]) < 5 * 0.5 / np.sqrt(950)
 
 
-def test_curves_follow_their_law(lattices):
-    def law(x, before, after, knot):
+def test_curves_follow_their_function(lattices):
+    def function(x, before, after, knot):
         return before * np.minimum(x, knot) + after * np.maximum(x - knot, 0)
 
     for k in range(0, 2000, 200):
-        curve, truth = lattices.curves[k], lattices.law_parameters[k]
-        found = curve_fit(law, lattices.curve_points, curve, p0=truth)[0]
+        curve, truth = lattices.curves[k], lattices.curve_parameters[k]
+        found = curve_fit(function, lattices.curve_points, curve, p0=truth)[0]
         # the noise of one curve leaves about 0.6, 0.5 and 0.003
         assert (np.abs(found - truth) < [4.0, 3.0, 0.02]).all()
 

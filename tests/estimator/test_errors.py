@@ -246,9 +246,9 @@ def test_sizes_that_nothing_scales(quick, pair, size):
 
 @pytest.fixture(scope="module")
 def in_single_precision(quick, pair):
-    law = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
+    expert = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
     X = [array.astype(np.float32) for array in pair]
-    return quick(experts=[None, law]).fit(X)
+    return quick(experts=[None, expert]).fit(X)
 
 
 @pytest.mark.parametrize(

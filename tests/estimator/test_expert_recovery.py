@@ -1,4 +1,4 @@
-"""What experts must recover: lattices and their laws, digits with a line, oscillators."""
+"""What experts must recover: lattices and their curves, digits with a line, oscillators."""
 
 import os
 from pathlib import Path
@@ -16,20 +16,20 @@ from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [100, 101])
-def test_lattices_and_their_law(seed):
+def test_lattices_and_their_curves(seed):
     data = make_lattices(random_state=seed)
     images = data.images - data.images.mean(axis=(1, 2), keepdims=True)
     images /= images.std(axis=(1, 2), keepdims=True)
     flips = [images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]]
     X = [np.concatenate(flips), np.tile(data.curves, (4, 1))]
-    law = ExpertDecoder(piecewise_linear(2, intercept=False), data.curve_points, scatter=True)
-    est = CausalPIMA((2, 2), experts=[None, law], random_state=seed).fit(X)
+    expert = ExpertDecoder(piecewise_linear(2, intercept=False), data.curve_points, scatter=True)
+    est = CausalPIMA((2, 2), experts=[None, expert], random_state=seed).fit(X)
     recovery = node_recovery(np.tile(data.factors, (4, 1)), est.node_labels_)
     assert recovery.accuracies[0] >= 0.947
-    truth, table = np.tile(data.law_parameters, (4, 1)), est.expert_params_["modality1"]
+    truth, table = np.tile(data.curve_parameters, (4, 1)), est.expert_params_["modality1"]
     for component in np.unique(est.labels_):
         mean = truth[est.labels_ == component].mean(axis=0)
-        found = [table[name][component] for name in data.law_names]
+        found = [table[name][component] for name in data.curve_parameter_names]
         assert (np.abs(found / mean - 1) < 0.1).all()
 
 

@@ -223,7 +223,7 @@ def test_ties_fixed_values_and_a_shared_variance(lines):
 
 
 @pytest.mark.parametrize("scale", ["feature", None])
-def test_other_scales_give_the_same_law(scale):
+def test_other_scales_give_the_same_parameters(scale):
     X_small, _ = make_lines()
     X_small[1] = X_small[1] / 100.0
     est = estimator(ExpertDecoder(line, X), scale=scale).fit(X_small)
@@ -232,7 +232,7 @@ def test_other_scales_give_the_same_law(scale):
     )
 
 
-def test_float32_data_give_float32_and_the_same_law(lines):
+def test_float32_data_give_float32_and_the_same_parameters(lines):
     est = estimator(ExpertDecoder(line, X)).fit([a.astype(np.float32) for a in lines])
     assert est.inverse_transform(est.cluster_means_)[1].dtype == np.float32
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(SLOPES), atol=15)
@@ -242,14 +242,16 @@ def bend(x, before, after, knot):
     return before * x + (after - before) * torch.relu(x - knot)
 
 
-def test_one_modality_one_law():
+def test_one_modality_one_expert():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 60)
     knots = np.array([0.7, 1.4])[group, None]
     curves = np.where(knots > X, 5 * X, 5 * knots + 0.5 * (X - knots))
     curves = curves + 0.05 * rng.normal(size=curves.shape)
-    law = piecewise_linear(2, intercept=False)
-    est = CausalPIMA((2,), experts=[ExpertDecoder(law, X)], max_iter=3, random_state=0).fit(curves)
+    pieces = piecewise_linear(2, intercept=False)
+    est = CausalPIMA((2,), experts=[ExpertDecoder(pieces, X)], max_iter=3, random_state=0).fit(
+        curves
+    )
     table = est.expert_params_["modality0"]
     assert_allclose(np.sort(table["knot1"]), [0.7, 1.4], atol=0.03)
     assert_allclose(table["slope1"], 5.0, atol=0.1)
@@ -353,8 +355,8 @@ def test_a_decoder_and_an_expert_are_one_too_many(lines):
         est.fit(lines)
 
 
-def test_a_law_that_diverges_is_reported_and_the_last_good_state_kept(lines):
-    """A law that is finite at the start only: any step up from there is not."""
+def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines):
+    """A function that is finite at the start only: any step up from there is not."""
 
     def fragile(x, a, b):
         return a * x + b + 0 * torch.log(400.0 - a)

@@ -55,7 +55,7 @@ RICH = {
         "validation_fraction": 0.2,
         "random_state": np.random.RandomState(5),
     },
-    "laws": {
+    "experts": {
         "experts": {
             "modality1": ExpertDecoder(
                 line,
@@ -69,7 +69,7 @@ RICH = {
         "knowledge": BackgroundKnowledge(required={("N1", "N2")}),
         "max_grad_norm": 5.0,
     },
-    "laws per sample": {
+    "experts per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
         "knowledge": BackgroundKnowledge(tiers=[["N2"], ["N1"]]),
         "init": Initialization("linear", pretraining_epochs=2),
@@ -84,7 +84,7 @@ RICH = {
         "warm_start": True,
         "random_state": np.random.RandomState(6),
     },
-    "a bare law": {
+    "a bare function": {
         "node_sizes": np.array([2, 3]),
         "experts": [None, line],
         "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")]),
@@ -178,7 +178,7 @@ def test_the_repr_shows_what_was_changed(fitted):
     assert repr(CausalPIMA()) == "CausalPIMA()"
     assert repr(CausalPIMA((3, 2), max_iter=7)) == "CausalPIMA(max_iter=7, node_sizes=(3, 2))"
     assert repr(CausalPIMA(latent_dim=None, n_init=1)) == "CausalPIMA()"
-    rich = repr(CausalPIMA(**RICH["laws"]))
+    rich = repr(CausalPIMA(**RICH["experts"]))
     assert "ExpertDecoder(line, per='cluster')" in rich
     assert "tiers" not in rich
     assert repr(fitted) == repr(clone(fitted))

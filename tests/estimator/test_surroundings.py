@@ -56,8 +56,8 @@ SURROUNDINGS = {
 
 # One of each, and what makes numbers of its own under each default dtype.
 QUICK = {
-    *((option, "double precision") for option in ("float32", "laws", "variances", "weights")),
-    *(("laws", name) for name in ("mixed precision", "inference mode", "default device")),
+    *((option, "double precision") for option in ("float32", "experts", "variances", "weights")),
+    *(("experts", name) for name in ("mixed precision", "inference mode", "default device")),
     *(("defaults", name) for name in ("half precision", "errors of NumPy", "warnings")),
 }
 EXPERTS = [
@@ -73,7 +73,7 @@ EXPERTS = [
 OPTIONS = {
     "defaults": {},
     "float32": {},
-    "laws": {"experts": EXPERTS},
+    "experts": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
     "variances": {"decoder_variance": "predicted", "modality_weights": [0.1, 1.7]},
     "weights": {"init": "linear", "covariance_type": "diag", "structure": ScoreSearch(n_steps=2)},

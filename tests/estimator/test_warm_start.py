@@ -67,8 +67,8 @@ CONFIGURATIONS = {
     "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
     "factory": {"encoders": [conv_norm_dropout, None], "decoders": [None, "conv"]},
     "module": {"encoders": [given_module(), None], "validation_fraction": 0.2, "n_init": 2},
-    "law": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
-    "bare law": {"experts": [None, line], "max_grad_norm": 1.0},
+    "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
+    "bare function": {"experts": [None, line], "max_grad_norm": 1.0},
     "scatter": {"experts": [None, ExpertDecoder(decay, X_POINTS, [50.0, 0.1], scatter=True)]},
     "no refit": {"experts": [None, ExpertDecoder(line, X_POINTS, refit=False)]},
     "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
@@ -280,7 +280,7 @@ def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
         (
             {"experts": [None, ExpertDecoder(line, X_POINTS)]},
             {"experts": [None, ExpertDecoder(line, 2 * X_POINTS)]},
-            r"experts is now another \[None, Expert.* \(.* what is stated of laws, must be the",
+            r"experts is now another \[None, Expert.* \(.* what is stated of experts, must be the",
         ),
         ({}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is now .*not 'learned'"),
         (
@@ -364,7 +364,7 @@ def test_interventions_may_come_and_go(quick, pair):
     assert not model._state["prior.set_logs"].any()
 
 
-def test_a_law_that_diverged_is_tried_again(quick, pair):
+def test_an_expert_that_diverged_is_tried_again(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     options = {"learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}
     model = quick(experts=[None, expert], warm_start=True, **options)

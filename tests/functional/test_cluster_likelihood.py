@@ -115,7 +115,7 @@ def test_a_fit_never_rises_and_leaves_what_it_does_not_know():
     assert_allclose(fitted[2:4], start[2:4])
 
 
-def test_steps_to_where_the_law_is_not_finite_are_not_taken():
+def test_steps_to_where_the_model_function_is_not_finite_are_not_taken():
     def root(parameters):
         return torch.sqrt(parameters[:, :1]) * X + parameters[:, 1:]
 
@@ -141,15 +141,15 @@ class _NoSecondDerivative(torch.autograd.Function):
 
 @pytest.mark.parametrize("cube", [lambda a: a**3, _NoSecondDerivative.apply])
 def test_jacobians_are_those_of_differences(cube):
-    def law(p):
+    def function(p):
         return cube(p[:, :1]) * X + torch.sin(p[:, 1:] * X)
 
     parameters = torch.tensor([[0.5, 1.0], [2.0, -1.0]]).double()
-    jacobian = curve_jacobian(law, parameters)
+    jacobian = curve_jacobian(function, parameters)
     for k in range(2):
         step = torch.zeros(2).double()
         step[k] = 1e-6
-        expected = (law(parameters + step) - law(parameters - step)) / 2e-6
+        expected = (function(parameters + step) - function(parameters - step)) / 2e-6
         assert_allclose(jacobian[:, :, k], expected, atol=1e-6)
 
 
@@ -209,19 +209,19 @@ def test_means_of_few_samples_are_weighted_means(scale):
 
 
 def counted(predict):
-    """A law that counts its calls."""
+    """A function that counts its calls."""
 
-    def law(parameters):
-        law.calls += 1
+    def function(parameters):
+        function.calls += 1
         return predict(parameters)
 
-    law.calls = 0
-    return law
+    function.calls = 0
+    return function
 
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
-def test_a_linear_law_is_solved_in_few_steps_in_any_unit(shared, scale):
+def test_a_linear_model_function_is_solved_in_few_steps_in_any_unit(shared, scale):
     """A Gauss-Newton step solves it, and a fit that has arrived ends."""
 
     def line(parameters):
@@ -230,10 +230,10 @@ def test_a_linear_law_is_solved_in_few_steps_in_any_unit(shared, scale):
     rng = np.random.default_rng(0)
     targets = scale * rng.normal(size=(3, len(X)))
     index = np.array([[0, 3], [1, 3], [2, 3]]) if shared else None
-    law = counted(line)
-    problem = problem_of(targets, index=index, predict=law)
+    function = counted(line)
+    problem = problem_of(targets, index=index, predict=function)
     fitted = fit_curves(problem, torch.zeros(4 if shared else 6).double())
-    assert law.calls < 30
+    assert function.calls < 30
     design = np.zeros((3, len(X), 4 if shared else 6))
     for curve, (slope, base) in enumerate(problem.index.tolist()):
         design[curve, :, slope], design[curve, :, base] = X, scale
@@ -242,12 +242,12 @@ def test_a_linear_law_is_solved_in_few_steps_in_any_unit(shared, scale):
 
 
 def test_a_fit_that_starts_at_its_end_stops_at_once():
-    law = counted(decay)
+    function = counted(decay)
     targets = decay(torch.tensor([[2.0, 1.0], [3.0, 0.5]]).double())
-    problem = problem_of(targets, predict=law)
+    problem = problem_of(targets, predict=function)
     start = torch.tensor([2.0, 1.0, 3.0, 0.5]).double()
     assert_allclose(fit_curves(problem, start), start)
-    assert law.calls < 8
+    assert function.calls < 8
 
 
 def test_each_block_goes_on_until_it_has_arrived():
@@ -259,7 +259,7 @@ def test_each_block_goes_on_until_it_has_arrived():
 
 
 def test_a_curve_without_weight_may_be_anything():
-    """Its parameters may make the law infinite: no loss, no equation, no step."""
+    """Its parameters may make the function infinite: no loss, no equation, no step."""
 
     def root(parameters):
         return torch.sqrt(parameters[:, :1]) * X + parameters[:, 1:]
@@ -295,7 +295,7 @@ def test_values_per_unknown_are_those_of_their_block():
 
 
 def test_a_fit_that_no_step_helps_ends():
-    """The law hides that its derivative is wrong: steps get shorter, up to a limit."""
+    """The function hides that its derivative is wrong: steps get shorter, up to a limit."""
 
     class Reversed(torch.autograd.Function):
         @staticmethod
@@ -306,11 +306,11 @@ def test_a_fit_that_no_step_helps_ends():
         def backward(ctx, gradient):
             return -gradient
 
-    law = counted(lambda p: Reversed.apply(p[:, :1]) * X + 0.0 * p[:, 1:])
-    problem = problem_of(torch.ones(1, len(X)).double(), predict=law)
+    function = counted(lambda p: Reversed.apply(p[:, :1]) * X + 0.0 * p[:, 1:])
+    problem = problem_of(torch.ones(1, len(X)).double(), predict=function)
     start = torch.tensor([2.0, 0.0]).double()
     assert_allclose(fit_curves(problem, start), start)
-    assert law.calls < 30
+    assert function.calls < 30
 
 
 def test_a_fit_from_afar_is_as_exact_as_one_from_nearby():

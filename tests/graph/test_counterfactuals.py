@@ -97,7 +97,7 @@ def test_not_even_where_losers_arrive_with_the_winner():
 @pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_over_the_population_they_are_interventional(seed, zeros):
-    """The law of total probability: 66 chi-square tests in all."""
+    """Total probability: 66 chi-square tests in all."""
     dag = make_dag(seed, zeros=zeros)
     factual = dag.sample(20_000, 10)
     for node, outcome in every_intervention(dag):

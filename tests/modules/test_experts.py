@@ -1,4 +1,4 @@
-"""Expert decoders: what is stated about a law, the bijections, and both kinds of experts."""
+"""Expert decoders: what is stated about an expert, the bijections, and both kinds of experts."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ from skcausalpima.modules import (
     CausalPrior,
     ClusterExpert,
     ExpertDecoder,
-    LawStart,
+    FunctionStart,
     MultimodalVAE,
     SampleExpert,
     exponential_decay,
@@ -93,17 +93,17 @@ def test_start_values_without_p0_agree_with_scipys_own():
     assert_allclose(list(expert.start_values.values()), seen[0])
 
 
-def test_ready_made_laws():
+def test_ready_made_model_functions():
     x = torch.linspace(0, 2, 9).double()
     column = torch.tensor([[1.5]]).double()
     assert_allclose(line(x, column, -column)[0], 1.5 * x - 1.5)
     assert_allclose(
         exponential_decay(x, column, column, column)[0], 1.5 * torch.exp(-1.5 * x) + 1.5
     )
-    law = piecewise_linear(3)
+    function = piecewise_linear(3)
     parameters = [torch.tensor([[v]]).double() for v in (1.0, -2.0, 4.0, 0.5, 1.2, 10.0)]
     edges = 10.0 + np.cumsum([0.0, 0.5 * 1.0, 0.7 * -2.0, 0.8 * 4.0])
-    assert_allclose(law(x, *parameters)[0], np.interp(x, [0.0, 0.5, 1.2, 2.0], edges))
+    assert_allclose(function(x, *parameters)[0], np.interp(x, [0.0, 0.5, 1.2, 2.0], edges))
 
 
 @pytest.mark.parametrize("intercept", [1, "no", torch.ones(2)])
@@ -198,13 +198,13 @@ def test_bad_points(x):
         ExpertDecoder(line, x)
 
 
-def test_a_law_brings_its_own_start():
-    def law(x, a, b):
+def test_a_model_function_brings_its_own_start():
+    def function(x, a, b):
         return a * x + b
 
-    law.start = lambda x: LawStart({"a": 5.0}, {"b": (0.0, 8.0)})
-    assert ExpertDecoder(law, X).start_values == {"a": 5.0, "b": 4.0}
-    narrowed = ExpertDecoder(law, X, p0={"a": 2.0}, bounds={"b": (0.0, 2.0)})
+    function.start = lambda x: FunctionStart({"a": 5.0}, {"b": (0.0, 8.0)})
+    assert ExpertDecoder(function, X).start_values == {"a": 5.0, "b": 4.0}
+    narrowed = ExpertDecoder(function, X, p0={"a": 2.0}, bounds={"b": (0.0, 2.0)})
     assert narrowed.start_values == {"a": 2.0, "b": 1.0}
 
 

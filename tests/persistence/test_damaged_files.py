@@ -19,7 +19,7 @@ from skcausalpima.modules import ExpertDecoder, line
 
 @pytest.fixture(scope="module")
 def content(quick, pair, tmp_path_factory):
-    """The bytes of a small file with a law and networks."""
+    """The bytes of a small file with an expert and networks."""
     path = tmp_path_factory.mktemp("content") / "model"
     expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4), scatter=True)
     quick(experts=[None, expert]).fit(pair).save(path)
@@ -218,8 +218,14 @@ def in_tuple(*items):
         (setting("encoders", [None]), "encoders, decoders, experts, predict_variances contradict"),
         (setting("encoders", ["conv", None]), "but this model has"),
         (setting("experts", [None, None]), "belong nowhere"),
-        (setting("experts", [None, {"$": "law", "name": "line", "parameters": []}]), "parameters"),
-        (setting("experts", [None, {"$": "law", "name": "os", "parameters": []}]), "law 'os'"),
+        (
+            setting("experts", [None, {"$": "model_function", "name": "line", "parameters": []}]),
+            "parameters",
+        ),
+        (
+            setting("experts", [None, {"$": "model_function", "name": "os", "parameters": []}]),
+            "model function 'os'",
+        ),
         (setting("modality_names", in_tuple("a", "b")), "names of modalities contradict"),
         (setting("node_names", in_tuple("a", "b")), "names of nodes contradict"),
         (setting("modality_weights", in_tuple(1.0)), "modality_weights"),

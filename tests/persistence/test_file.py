@@ -57,7 +57,7 @@ PARTS = {
     np.random.RandomState: np.random.RandomState.get_state,
     ExpertDecoder: vars,
     ParameterSpace: lambda space: [*vars(space).values()],
-    type(piecewise_linear()): lambda law: {**vars(law), "__signature__": None},
+    type(piecewise_linear()): lambda f: {**vars(f), "__signature__": None},
 }
 
 
@@ -529,7 +529,7 @@ def test_decoders_that_return_a_pair_or_do_not(quick, pair, tmp_path, stated, wa
         CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(not was_pair)])
 
 
-def test_the_librarys_own_laws_may_be_passed_too(fits, tmp_path):
+def test_the_librarys_own_model_functions_may_be_passed_too(fits, tmp_path):
     est, X = fits("decay")
     est.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model", experts=est.experts)
@@ -537,7 +537,9 @@ def test_the_librarys_own_laws_may_be_passed_too(fits, tmp_path):
     other = ExpertDecoder(
         lambda x, amplitude, rate, offset: amplitude * x, WIDTH, fixed={"rate": 1}
     )
-    with pytest.raises(ValueError, match=r"its law was exponential_decay, and is <lambda>"):
+    with pytest.raises(
+        ValueError, match=r"its model function was exponential_decay, and is <lambda>"
+    ):
         CausalPIMA.load(tmp_path / "model", experts={"modality1": other})
 
 
@@ -662,9 +664,9 @@ def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     assert_same(copy.lower_bound_, whole.lower_bound_)
 
 
-@pytest.mark.parametrize("law", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
-def test_a_loaded_law_is_the_law_of_the_fit(quick, pair, tmp_path, law):
-    est = quick(experts=[None, law], warm_start=True).fit(pair)
+@pytest.mark.parametrize("expert", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
+def test_a_loaded_expert_is_the_expert_of_the_fit(quick, pair, tmp_path, expert):
+    est = quick(experts=[None, expert], warm_start=True).fit(pair)
     est.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model").fit(pair)
     assert loaded.n_iter_ == 6

@@ -22,11 +22,11 @@ from skcausalpima.modules import ExpertDecoder, line
 WIDTH = np.linspace(0.0, 1.0, 4)
 
 KINDS = {
-    "law": {
+    "expert": {
         "experts": [None, ExpertDecoder(line, WIDTH, scatter=True)],
         "validation_fraction": 0.2,
     },
-    "law per sample": {
+    "expert per sample": {
         "experts": [None, ExpertDecoder(line, WIDTH, per="sample")],
         "covariance_type": "spherical",
     },
@@ -108,7 +108,7 @@ def drawn(content, kinds, seed, number):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("kind", "seed"), [("law", 0), ("convolutions", 1)])
+@pytest.mark.parametrize(("kind", "seed"), [("expert", 0), ("convolutions", 1)])
 def test_one_changed_value(saved, load, pair, kind, seed):
     content = saved(kind)
     counts = work_or_are_refused(load, pair, content, drawn(content, ["attributes"], seed, 100))
@@ -134,7 +134,7 @@ def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
 
 @pytest.mark.parametrize("ending", [".exp_avg", ".exp_avg_sq"])
 def test_adam_is_not_given_moments_of_another_shape(saved, load, ending):
-    document, arrays = saved("law")
+    document, arrays = saved("expert")
     short = {
         name: array.ravel()[:1].copy() if name.endswith(ending) else array
         for name, array in arrays.items()
@@ -314,7 +314,7 @@ DRAWS, TABLE = "_checkpoint.draws", "expert_params_.modality1.columns"
     ],
 )
 def test_what_a_file_must_mean(saved, load, edit, match):
-    document, arrays = changed_by(edit, *saved("law"))
+    document, arrays = changed_by(edit, *saved("expert"))
     with pytest.raises(ValueError, match=f"/model cannot be loaded: .*{match}"):
         load(document, arrays)
 
@@ -343,7 +343,7 @@ def test_metadata_that_no_method_asks_for(saved, load):
         document["attributes"]["_metadata_request"] = requests
 
     with pytest.raises(ValueError, match=r"/model cannot be loaded: .*nothing"):
-        load(*changed_by(edit, *saved("law")))
+        load(*changed_by(edit, *saved("expert")))
 
 
 def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
@@ -351,7 +351,7 @@ def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
         name = "_checkpoint.order"
         arrays[name] = arrays[name][arrays[name] < 20]
 
-    est = load(*changed_by(edit, *saved("law"))).fit(pair)
+    est = load(*changed_by(edit, *saved("expert"))).fit(pair)
     assert sorted(est._checkpoint["order"]) == list(range(60))
 
 

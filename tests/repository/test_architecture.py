@@ -118,7 +118,7 @@ def test_only_modules_ask_of_what_kind_a_decoder_is(path):
     """Everywhere else it is asked what it says, see modules/_decoder_protocol."""
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     asked = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "isinstance"]
-    kinds = ("ClusterExpert", "SampleExpert", "ScaledLaw", "MLPDecoder", "ConvDecoder")
+    kinds = ("ClusterExpert", "SampleExpert", "ScaledExpert", "MLPDecoder", "ConvDecoder")
     kinds += ("ClusterDecoder", "VarianceDecoder", "PlainDecoder")
     if room_of(path) != "modules":
         assert [text for text in asked if any(kind in text for kind in kinds)] == []

@@ -1,4 +1,4 @@
-"""A law inside a model: in the units in which its modality is scaled."""
+"""What both kinds of experts share: a model function in the units of the scaled modality."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import torch
 from torch import Tensor
 
 from .._decoder_protocol import Decoder
-from .checks import LawError, ranges
+from .checks import ExpertError, ranges
 from .expert_decoder import ExpertDecoder
 
 
-class ScaledLaw(Decoder):
-    """What both kinds of experts share: the law, and the units of the modality.
+class ScaledExpert(Decoder):
+    """What both kinds of experts share: the model function, and the units of the modality.
 
     Parameters
     ----------
     expert : ExpertDecoder
-        The law.
+        The model function, and what is stated about it.
     shape : sequence of int
         Shape of one sample of the modality.
 
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.modules import ExpertDecoder, ScaledLaw, line
-    >>> law = ScaledLaw(ExpertDecoder(line, [0.0, 1.0]), (2,))
-    >>> law.set_units([1.0, 1.0], 2.0)
-    >>> law.scaled_curves(torch.tensor([[4.0, 3.0]]))
+    >>> from skcausalpima.modules import ExpertDecoder, ScaledExpert, line
+    >>> expert = ScaledExpert(ExpertDecoder(line, [0.0, 1.0]), (2,))
+    >>> expert.set_units([1.0, 1.0], 2.0)
+    >>> expert.scaled_curves(torch.tensor([[4.0, 3.0]]))
     tensor([[1., 3.]])
     """
 
@@ -76,8 +76,8 @@ class ScaledLaw(Decoder):
 
         Raises
         ------
-        LawError
-            If the law raises, or returns another shape.
+        ExpertError
+            If the model function raises, or returns another shape.
         """
         x, centre, factor = (part.to(free.dtype) for part in (self.x, self.centre, self.factor))
         values = self.expert.space.values(free)
@@ -90,7 +90,7 @@ class ScaledLaw(Decoder):
         return (curves.flatten(1) - centre) / factor
 
     def trial_curves(self, free: Tensor) -> Tensor:
-        """Return scaled curves, NaN for parameters at which the law raises.
+        """Return scaled curves, NaN for parameters at which the model function raises.
 
         Parameters
         ----------
@@ -104,19 +104,20 @@ class ScaledLaw(Decoder):
         """
         try:
             return self.scaled_curves(free)
-        except LawError:
+        except ExpertError:
             if len(free) == 1:  # a sum, so that there is a gradient
                 return (torch.nan * free.sum(dim=1, keepdim=True)).expand(1, len(self.centre))
             half = len(free) // 2  # one set of parameters must not spoil the others
             return torch.cat([self.trial_curves(free[:half]), self.trial_curves(free[half:])])
 
-    def _error(self, values: Tensor, what: str) -> LawError:
+    def _error(self, values: Tensor, what: str) -> ExpertError:
         at = ranges(self.expert.names, self.expert.all_values(values))
         message = (
-            f"The law {self.expert.function_name} of modality {self.modality!r} failed at {at}: "
-            f"{what}. State bounds that keep such values out, or return NaN for them."
+            f"The model function {self.expert.function_name} of modality {self.modality!r} "
+            f"failed at {at}: {what}. State bounds that keep such values out, or return "
+            "NaN for them."
         )
-        return LawError(message, self.modality)
+        return ExpertError(message, self.modality)
 
     def values(self, free: Tensor) -> Tensor:
         """Return the parameters, fixed ones included, in the units of the data.

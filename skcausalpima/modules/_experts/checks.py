@@ -1,4 +1,4 @@
-"""A law is tried at its start values before anything is fitted: can it be used?"""
+"""A model function is tried at its start values before anything is fitted: can it be used?"""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .parameter_space import ParameterSpace
 SAME = 1e-3
 
 
-class LawError(ValueError):
-    """A law raised, or returned another shape, at parameters that were met in a fit or later.
+class ExpertError(ValueError):
+    """A model function raised, or returned another shape, in a fit or later.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def ranges(names: Sequence[str], values: Tensor) -> str:
     )
 
 
-class StatedLaw(Protocol):
+class StatedExpert(Protocol):
     """What is tried, an :class:`ExpertDecoder`, as far as it matters here."""
 
     function_name: str
@@ -59,21 +59,21 @@ class StatedLaw(Protocol):
         """Put the fixed parameters between the others."""
 
     def curves(self, free_values: Tensor, x: Tensor, n_axes: int = 1) -> Tensor:
-        """Evaluate the law."""
+        """Evaluate the model function."""
 
 
-class LawTrial:
-    """One law, in one dtype, at its start values."""
+class FunctionTrial:
+    """One model function, in one dtype, at its start values."""
 
     def __init__(
-        self, expert: StatedLaw, where: str, shape: tuple[int, ...], dtype: torch.dtype
+        self, expert: StatedExpert, where: str, shape: tuple[int, ...], dtype: torch.dtype
     ) -> None:
         self.expert, self.where, self.shape, self.dtype = expert, where, shape, dtype
         self.x = torch.tensor(expert.x).to(dtype)
         self.start = expert.start_coordinates().to(dtype)
 
     def check(self, finite: bool) -> None:
-        """Raise where the law cannot be used; ``finite`` says whether values matter, too."""
+        """Raise where the function cannot be used; ``finite`` says whether values matter, too."""
         free = self.expert.space.values(self.start.expand(2, -1)).detach().requires_grad_()
         before = self.x.clone()
         output = self.curves(free)
@@ -153,7 +153,7 @@ class LawTrial:
         return 1.1 * self.start + 0.1
 
     def _elsewhere(self, coordinates: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return parameters and their curves; None where the law does not go that far."""
+        """Return parameters and their curves; None where the function does not go that far."""
         free = self.expert.space.values(coordinates).detach().requires_grad_()
         try:
             output = self.curves(free)
@@ -199,10 +199,13 @@ class LawTrial:
                 )
 
 
-def check_law(expert: StatedLaw, where: str, shape: Sequence[int], dtype: torch.dtype) -> None:
-    """Raise where a law cannot be used; values need be finite in ``dtype`` and in float64 alone.
+def check_function(
+    expert: StatedExpert, where: str, shape: Sequence[int], dtype: torch.dtype
+) -> None:
+    """Raise where a model function cannot be used.
 
-    A law may overflow in float32 and still be right for data in float64.
+    Values need be finite in ``dtype`` and in float64 alone: a function may overflow in float32
+    and still be right for data in float64.
     """
     if expert.scatter and math.prod(shape) <= len(expert.free_names):
         raise ValueError(
@@ -211,4 +214,4 @@ def check_law(expert: StatedLaw, where: str, shape: Sequence[int], dtype: torch.
         )
     with torch.enable_grad():  # even if the caller has none
         for tried in (torch.float64, torch.float32):
-            LawTrial(expert, where, tuple(shape), tried).check(tried in (torch.float64, dtype))
+            FunctionTrial(expert, where, tuple(shape), tried).check(tried in (torch.float64, dtype))

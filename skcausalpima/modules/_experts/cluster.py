@@ -1,4 +1,4 @@
-"""Expert decoders inside a model: one law per cluster."""
+"""Expert decoders inside a model: one set of parameters per cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..._grid import NodeGrid
 from ...functional import cluster_squared_errors, isotropic_log_likelihood, scattered_log_likelihood
 from .._batch import Likelihood
-from .base import ScaledLaw
+from .base import ScaledExpert
 from .expert_decoder import ExpertDecoder
 
 
@@ -86,13 +86,13 @@ def _blocks(index: np.ndarray) -> np.ndarray:
     return np.unique(connected_components(edges)[1][:n_cells], return_inverse=True)[1]
 
 
-class ClusterExpert(ScaledLaw):
+class ClusterExpert(ScaledExpert):
     r"""One curve for each cell: :math:`p(x_m | c) = N(f(x; \theta_c), \hat\sigma^2_c I)`.
 
     Parameters
     ----------
     expert : ExpertDecoder
-        The law.
+        The model function, and what is stated about it.
     shape : sequence of int
         Shape of one sample of the modality.
     node_sizes : sequence of int
@@ -211,7 +211,7 @@ class ClusterExpert(ScaledLaw):
         coordinates : Tensor of shape (n_unknowns,)
             Unbounded coordinates, each shared value once.
         step : Tensor of shape (n_unknowns,), default=None
-            How much of each coordinate one unit of gradient descent is: laws are in the units of
+            How much of each coordinate one unit of gradient descent is: experts are in the units of
             the data, learning rates are not.
         """
         if step is not None:

@@ -1,4 +1,4 @@
-"""A law as a decoder: what the user states about it, checked."""
+"""A model function as a decoder: what the user states about it, checked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .checks import check_law
+from .checks import check_function
 from .parameter_space import ParameterSpace
 from .signature import (
     StatedBounds,
     StatedStart,
-    law_start,
+    function_start,
     name_of,
     named,
     node_names_of,
@@ -27,7 +27,7 @@ from .signature import (
 
 
 class ExpertDecoder:
-    r"""Decode a modality by a law: a function of a few parameters that mean something.
+    r"""Decode a modality by a model function of a few parameters that mean something.
 
     It follows SciPy's :func:`!curve_fit`: ``f(x, a, b, c)`` with parameter names from the
     signature, start values and bounds. ``f`` is written with torch operations that broadcast:
@@ -38,7 +38,7 @@ class ExpertDecoder:
     Parameters
     ----------
     f : callable
-        The law, such as ``lambda x, a, b: a * torch.exp(-b * x)``, or :func:`line`,
+        The model function, such as ``lambda x, a, b: a * torch.exp(-b * x)``, or :func:`line`,
         :func:`exponential_decay` or :func:`piecewise_linear`. Keyword-only arguments with a
         default are constants.
     x : array-like
@@ -62,7 +62,7 @@ class ExpertDecoder:
         value. An empty sequence is one value for all. Parameters that are not named depend on all
         nodes. Only for ``per="cluster"``.
     variance : {"cluster", "shared"}, default="cluster"
-        Whether each cell has its own variance around the law, or all have one.
+        Whether each cell has its own variance around its curve, or all have one.
     scatter : bool, default=False
         Whether the parameters scatter between the samples of a cluster, as they do between things
         that are made or grown: residuals are then correlated along the directions in which the
@@ -135,14 +135,14 @@ class ExpertDecoder:
             self.check(f"ExpertDecoder({self.function_name})", self.x.shape)
 
     def _read_values(self, p0: StatedStart, bounds: StatedBounds) -> None:
-        """Read start values and bounds, the law's own and those that are stated."""
-        law = law_start(self.f, self.x, self.function_name)
-        sides = read_bounds(bounds, law, self.names, self.function_name)
-        start = read_start(p0, law, self.fixed, sides, self.function_name)
+        """Read start values and bounds, the model function's own and those that are stated."""
+        own = function_start(self.f, self.x, self.function_name)
+        sides = read_bounds(bounds, own, self.names, self.function_name)
+        start = read_start(p0, own, self.fixed, sides, self.function_name)
         stated: Collection[str] = self.names
         if p0 is None or isinstance(p0, Mapping):
             stated = p0 or ()
-        groups = ordered_groups(law.ordered, self.fixed, sides, start, stated)
+        groups = ordered_groups(own.ordered, self.fixed, sides, start, stated)
         self.start_values = start
         self.space = ParameterSpace(
             lower=tuple(sides[0][name] for name in self.free_names),
@@ -151,11 +151,11 @@ class ExpertDecoder:
         )
 
     def __repr__(self) -> str:
-        """Show the law and how often its parameters occur."""
+        """Show the function and how often its parameters occur."""
         return f"ExpertDecoder({self.function_name}, per={self.per!r})"
 
     def curves(self, free_values: Tensor, x: Tensor, n_axes: int = 1) -> Tensor:
-        """Evaluate the law.
+        """Evaluate the model function.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class ExpertDecoder:
         return self.space.coordinates(values)
 
     def check(self, where: str, shape: Sequence[int], dtype: torch.dtype = torch.float64) -> None:
-        """Evaluate the law at its start values and raise where the result cannot be used.
+        """Evaluate ``f`` at its start values and raise where the result cannot be used.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ class ExpertDecoder:
             If ``f`` raises, or returns another shape, something not finite or without gradient, or
             curves that depend on each other.
         """
-        check_law(self, where, shape, dtype)
+        check_function(self, where, shape, dtype)
 
     def _check_words(self) -> None:
         for name, value, words in (

@@ -1,4 +1,4 @@
-"""Ready-made laws for expert decoders: functions of x and their parameters, in torch."""
+"""Ready-made model functions: functions of x and their parameters, in torch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class LawStart:
-    """Where the parameters of a law start, and within which bounds.
+class FunctionStart:
+    """Where the parameters of a model function start, and within which bounds.
 
     A function may have a method or attribute ``start(x)`` that returns one of these; what the user
     states goes before it.
@@ -85,16 +85,16 @@ def exponential_decay(x: Tensor, amplitude: Tensor, rate: Tensor, offset: Tensor
     return amplitude * torch.exp(-rate * x) + offset
 
 
-def _decay_start(x: np.ndarray) -> LawStart:
+def _decay_start(x: np.ndarray) -> FunctionStart:
     span = float(np.ptp(x))
-    return LawStart({"rate": 3.0 / span if span > 0 else 1.0}, {"rate": (0.0, np.inf)})
+    return FunctionStart({"rate": 3.0 / span if span > 0 else 1.0}, {"rate": (0.0, np.inf)})
 
 
 exponential_decay.start = _decay_start  # type: ignore[attr-defined]
 
 
 class PiecewiseLinear:
-    """The law of :func:`piecewise_linear`.
+    """The function that :func:`piecewise_linear` returns.
 
     Parameters
     ----------
@@ -122,11 +122,11 @@ class PiecewiseLinear:
         PiecewiseLinear.__init__(self, **state)
 
     def __eq__(self, other: object) -> bool:
-        """Say whether it is the same law: one from a file is another object."""
+        """Say whether it is the same function: one from a file is another object."""
         return type(other) is type(self) and self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:
-        """Return equal numbers for equal laws."""
+        """Return equal numbers for equal functions."""
         return hash((self.n_pieces, self.intercept))
 
     def __call__(self, x: Tensor, *parameters: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class PiecewiseLinear:
             value = value + (after - before) * torch.relu(x - knot)
         return value + rest[-1] if self.intercept else value
 
-    def start(self, x: np.ndarray) -> LawStart:
+    def start(self, x: np.ndarray) -> FunctionStart:
         """Return knots that divide the range of x evenly, and that range as their bounds.
 
         Parameters
@@ -147,7 +147,7 @@ class PiecewiseLinear:
 
         Returns
         -------
-        LawStart
+        FunctionStart
             Start values and bounds.
         """
         low, high = float(x.min()), float(x.max())
@@ -156,11 +156,13 @@ class PiecewiseLinear:
         if low == high:
             raise ValueError(f"{self.__name__} needs an x that varies, got {low} throughout.")
         bounds = dict.fromkeys(names, (low, high))
-        return LawStart(dict(zip(names, places, strict=True)), bounds, [names] if names else [])
+        return FunctionStart(
+            dict(zip(names, places, strict=True)), bounds, [names] if names else []
+        )
 
 
 def piecewise_linear(n_pieces: int = 2, intercept: bool = True) -> PiecewiseLinear:
-    """Return the law of a continuous line of several straight pieces.
+    """Return the model function of a continuous line of several straight pieces.
 
     Its parameters are ``slope1``, ``slope2``, ...; ``knot1``, ... between them, which rise and
     stay within the range of x; and ``intercept``, the value that the first piece has at 0.
@@ -186,9 +188,9 @@ def piecewise_linear(n_pieces: int = 2, intercept: bool = True) -> PiecewiseLine
     --------
     >>> import torch
     >>> from skcausalpima.modules import piecewise_linear
-    >>> law = piecewise_linear(2, intercept=False)
+    >>> function = piecewise_linear(2, intercept=False)
     >>> slopes_and_knot = torch.tensor([[[10.0]], [[1.0]], [[0.5]]])
-    >>> law(torch.tensor([0.0, 0.5, 1.0]), *slopes_and_knot)
+    >>> function(torch.tensor([0.0, 0.5, 1.0]), *slopes_and_knot)
     tensor([[0.0000, 5.0000, 5.5000]])
     """
     if isinstance(n_pieces, bool) or not isinstance(n_pieces, Integral) or n_pieces < 1:

@@ -1,4 +1,4 @@
-"""Expert decoders inside a model: one law per sample."""
+"""Expert decoders inside a model: one set of parameters per sample."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 
 from .._decoders import MLPDecoder
-from .base import ScaledLaw
+from .base import ScaledExpert
 from .expert_decoder import ExpertDecoder
 
-#: Hidden layers of the network from the latent point to the parameters of a law.
+#: Hidden layers of the network from the latent point to the parameters of an expert.
 HEAD_LAYERS = (32, 32)
 
 
-class SampleExpert(ScaledLaw):
-    """A law whose parameters a small network takes from the latent point.
+class SampleExpert(ScaledExpert):
+    """A model function whose parameters a small network takes from the latent point.
 
     Parameters
     ----------
     expert : ExpertDecoder
-        The law.
+        The model function, and what is stated about it.
     shape : sequence of int
         Shape of one sample of the modality.
     latent_dim : int

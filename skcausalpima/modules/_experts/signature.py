@@ -1,4 +1,4 @@
-"""What a user states about the parameters of a law: their names, bounds and start values."""
+"""What a user states about the parameters of an expert: their names, bounds and start values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.optimize import Bounds
 
-from .functions import LawStart
+from .functions import FunctionStart
 
 #: How bounds and start values may be stated.
 StatedBounds: TypeAlias = Bounds | Mapping[str, tuple[float, float]] | ArrayLike | None
@@ -47,7 +47,7 @@ def parameter_names(f: Callable, function_name: str) -> tuple[str, ...]:
     if isinstance(f, torch.nn.Module):
         raise TypeError(
             f"{function_name} is a torch.nn.Module: a module that maps the latent point to the "
-            "modality belongs into decoders, and a law must be a function f(x, a, b, ..)."
+            "modality belongs into decoders, and an expert is a function f(x, a, b, ..)."
         )
     try:
         stated = inspect.signature(f).parameters.values()
@@ -64,17 +64,17 @@ def parameter_names(f: Callable, function_name: str) -> tuple[str, ...]:
     return tuple(argument.name for argument in arguments[1:])
 
 
-def law_start(f: Callable, x: np.ndarray, function_name: str) -> LawStart:
-    """Return what a law says about its own start."""
+def function_start(f: Callable, x: np.ndarray, function_name: str) -> FunctionStart:
+    """Return what a model function says about its own start."""
     if not hasattr(f, "start"):
-        return LawStart({}, {})
-    law = f.start(x) if callable(f.start) else f.start
-    if not isinstance(law, LawStart):
+        return FunctionStart({}, {})
+    own = f.start(x) if callable(f.start) else f.start
+    if not isinstance(own, FunctionStart):
         raise TypeError(
-            f"start of {function_name} must be a function of x that returns a LawStart, got "
-            f"{law!r}: give it another name if it is something else."
+            f"start of {function_name} must be a function of x that returns a FunctionStart, "
+            f"got {own!r}: give it another name if it is something else."
         )
-    return law
+    return own
 
 
 def named(what: str, values: Mapping | None, names: Sequence[str], function_name: str) -> dict:
@@ -115,10 +115,10 @@ def node_names_of(name: str, nodes: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_bounds(
-    bounds: StatedBounds, law: LawStart, names: Sequence[str], function_name: str
+    bounds: StatedBounds, own: FunctionStart, names: Sequence[str], function_name: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return lower and upper bounds by name."""
-    pairs = {name: law.bounds.get(name, (-np.inf, np.inf)) for name in names}
+    pairs = {name: own.bounds.get(name, (-np.inf, np.inf)) for name in names}
     if isinstance(bounds, Mapping):
         pairs.update(named("bounds", bounds, names, function_name))
     elif bounds is not None:
@@ -157,7 +157,7 @@ def _two_sides(bounds: StatedBounds, names: Sequence[str]) -> list[np.ndarray]:
 
 def read_start(
     p0: StatedStart,
-    law: LawStart,
+    own: FunctionStart,
     fixed: Mapping[str, float],
     bounds: tuple[dict[str, float], dict[str, float]],
     function_name: str,
@@ -166,7 +166,7 @@ def read_start(
     lower, upper = bounds
     names = list(lower)
     start = {name: _feasible(lower[name], upper[name]) for name in names}
-    start.update({n: v for n, v in law.p0.items() if n in start and lower[n] <= v <= upper[n]})
+    start.update({n: v for n, v in own.p0.items() if n in start and lower[n] <= v <= upper[n]})
     if isinstance(p0, Mapping):
         start.update(named("p0", p0, names, function_name))
     elif p0 is not None:

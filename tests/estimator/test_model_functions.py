@@ -1,4 +1,4 @@
-"""Laws through the estimator: starts at bounds, standard errors, scatter, laws that fail."""
+"""Model functions in the estimator: starts at bounds, errors, scatter, functions that fail."""
 
 import warnings
 
@@ -122,7 +122,7 @@ def fragile(x, a, b):
     return a * x + b
 
 
-def test_a_law_that_raises_at_trial_parameters_is_fitted_where_it_does_not():
+def test_a_model_function_that_raises_at_trial_parameters_is_fitted_where_it_does_not():
     """The slope of one group is out of reach; the other group's fit must not suffer."""
     data = make_lines(slopes=(-2.0, 3.0))
     table = estimator(ExpertDecoder(fragile, X)).fit(data).expert_params_["modality1"]
@@ -130,7 +130,7 @@ def test_a_law_that_raises_at_trial_parameters_is_fitted_where_it_does_not():
     assert_allclose(table["a"].max(), 3.0, atol=0.1)
 
 
-def test_a_law_that_raises_in_gradient_steps_is_told_like_one_that_diverges():
+def test_a_model_function_that_raises_in_gradient_steps_is_told_like_one_that_diverges():
     data = make_lines(slopes=(-2.0, 3.0))
     est = estimator(ExpertDecoder(fragile, X, refit=False), learning_rate=1.0)
     match = r"fragile of modality 'modality1' diverged in epoch \d+ of [\s\S]*negative stiffness"
@@ -140,7 +140,7 @@ def test_a_law_that_raises_in_gradient_steps_is_told_like_one_that_diverges():
     assert np.isfinite(est.score_samples(data)).all()
 
 
-def test_a_law_per_sample_that_raises_names_modality_parameters_and_cause():
+def test_an_expert_per_sample_that_raises_names_modality_parameters_and_cause():
     data = make_lines(slopes=(-2.0, 3.0))
     match = r"fragile of modality 'modality1' failed at a from .*: it raised RuntimeError: negative"
     with pytest.raises(ValueError, match=match) as caught:
@@ -149,7 +149,7 @@ def test_a_law_per_sample_that_raises_names_modality_parameters_and_cause():
 
 
 def test_the_epoch_is_named_where_there_is_no_state_to_go_back_to(lines):
-    """A law that fails in gradient steps alone, though no gradient moves it."""
+    """A function that fails in gradient steps alone, though no gradient moves it."""
 
     def moody(x, a, b):
         if torch.is_grad_enabled() and not a.requires_grad and len(a) == 2:
@@ -162,16 +162,16 @@ def test_the_epoch_is_named_where_there_is_no_state_to_go_back_to(lines):
 
 
 @pytest.mark.parametrize(
-    ("law", "scatter", "match"),
+    ("function", "scatter", "match"),
     [
         (lambda x, N1, b: N1 * x + b, False, "name 'N1'"),
         (lambda x, a, a_se: a * x + a_se, False, "name 'a_se'"),
         (lambda x, a, a_sd: a * x + a_sd, True, "name 'a_sd'"),
     ],
 )
-def test_columns_of_one_name(lines, law, scatter, match):
+def test_columns_of_one_name(lines, function, scatter, match):
     with pytest.raises(ValueError, match=rf"experts\['modality1'\].*{match}"):
-        estimator(ExpertDecoder(law, X, scatter=scatter)).fit(lines)
+        estimator(ExpertDecoder(function, X, scatter=scatter)).fit(lines)
 
 
 class Decoder(torch.nn.Module):

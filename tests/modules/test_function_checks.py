@@ -1,4 +1,4 @@
-"""What is stated about a law, as hostile as it comes: each mistake has its own sentence."""
+"""What is stated about an expert, as hostile as it comes: each mistake has its own sentence."""
 
 import functools
 
@@ -11,7 +11,7 @@ from scipy.optimize import Bounds
 from skcausalpima.modules import (
     ClusterExpert,
     ExpertDecoder,
-    LawError,
+    ExpertError,
     exponential_decay,
     line,
     piecewise_linear,
@@ -26,7 +26,7 @@ def power(x, a, b, *, exponent=2.0):
     return a * x**exponent + b
 
 
-def rate_law(x, a, b):
+def rate_function(x, a, b):
     return a * x + b
 
 
@@ -35,7 +35,7 @@ def rate_law(x, a, b):
     [
         (power, ("a", "b"), 2 * X**2 + 3),
         (functools.partial(power, exponent=3.0), ("a", "b"), 2 * X**3 + 3),
-        (functools.partial(rate_law, b=5.0), ("a",), 2 * X + 5),
+        (functools.partial(rate_function, b=5.0), ("a",), 2 * X + 5),
     ],
 )
 def test_keyword_arguments_with_a_default_are_constants(f, names, curve):
@@ -44,7 +44,7 @@ def test_keyword_arguments_with_a_default_are_constants(f, names, curve):
     assert expert.names == names
     values = torch.tensor([[2.0, 3.0][: len(names)]]).double()
     assert_allclose(expert.curves(values, torch.as_tensor(X))[0], curve)
-    assert expert.function_name in ("power", "rate_law")
+    assert expert.function_name in ("power", "rate_function")
 
 
 def test_scipys_bounds_are_bounds():
@@ -91,12 +91,14 @@ def test_a_module_is_told_where_it_belongs():
 
 @pytest.mark.parametrize("start", [3, lambda x: {"a": 2.0}])
 def test_a_start_that_is_something_else(start):
-    def law(x, a):
+    def function(x, a):
         return a * x
 
-    law.start = start
-    with pytest.raises(TypeError, match="start of law must be a function of x that returns a Law"):
-        ExpertDecoder(law, X)
+    function.start = start
+    with pytest.raises(
+        TypeError, match="start of function must be a function of x that returns a F"
+    ):
+        ExpertDecoder(function, X)
 
 
 def changes_x(x, a):
@@ -117,18 +119,18 @@ def changes_x(x, a):
         (changes_x, "changed x"),
     ],
 )
-def test_laws_that_would_work_for_one_cluster_or_once(f, match):
+def test_model_functions_that_would_work_for_one_cluster_or_once(f, match):
     with pytest.raises(ValueError, match=match):
         ExpertDecoder(f, X)
 
 
 def test_a_parameter_without_influence_at_the_start_is_no_mistake():
-    for law in (
+    for function in (
         lambda x, a, phase: a * torch.sin(x + phase),  # a = 0: the phase does nothing
         lambda x, a, knot: a * torch.relu(x - knot),  # the knot lies beyond x
         lambda x, a, unused: a * x,
     ):
-        ExpertDecoder(law, X, p0=[0.0, 1.0])
+        ExpertDecoder(function, X, p0=[0.0, 1.0])
 
 
 def planck(frequency, temperature):
@@ -145,8 +147,8 @@ def test_what_overflows_in_float32_alone_is_right_for_float64():
 
 
 def test_fixed_knots_divide_the_others():
-    law = piecewise_linear(4)
-    expert = ExpertDecoder(law, X, fixed={"knot2": 0.3})
+    function = piecewise_linear(4)
+    expert = ExpertDecoder(function, X, fixed={"knot2": 0.3})
     free = 5 * torch.randn(200, 7, generator=torch.Generator().manual_seed(0)).double()
     values = expert.all_values(expert.space.values(free))
     knots = values[:, 4:7]
@@ -154,7 +156,7 @@ def test_fixed_knots_divide_the_others():
     assert ((knots >= 0) & (knots <= 1)).all()
     starts = [expert.start_values[f"knot{k}"] for k in (1, 2, 3)]
     assert starts == [0.25, 0.3, 0.75]
-    moved = ExpertDecoder(law, X, fixed={"knot1": 0.9})
+    moved = ExpertDecoder(function, X, fixed={"knot1": 0.9})
     assert 0.9 < moved.start_values["knot2"] < moved.start_values["knot3"] < 1.0
 
 
@@ -180,7 +182,7 @@ def test_values_next_to_a_bound_stay_what_they_are():
     assert_allclose(space.values(space.coordinates(values)), values, rtol=1e-6)
 
 
-def test_a_law_that_raises_says_where():
+def test_a_model_function_that_raises_says_where():
     def fragile(x, a):
         if (a > 2.0).any():
             raise RuntimeError("too stiff")
@@ -190,7 +192,7 @@ def test_a_law_that_raises_says_where():
     module.modality = "stress"
     free = torch.tensor([[1.0], [3.0], [2.0]]).double()
     match = r"fragile of modality 'stress' failed at a from 1 to 3: it raised RuntimeError: too sti"
-    with pytest.raises(LawError, match=match) as caught:
+    with pytest.raises(ExpertError, match=match) as caught:
         module.scaled_curves(free)
     assert isinstance(caught.value.__cause__, RuntimeError)
     trial = module.trial_curves(free)
