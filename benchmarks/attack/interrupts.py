@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 
 KINDS = ("default", "held out", "expert", "two starts")
-ESTIMATOR = ("_causal_pima.py", "_fit/attributes.py")
+ESTIMATOR = ("_causal_pima.py", "_fit/attributes.py", "_inference/covariances.py")
 #: What is interrupted: the first fit, a new fit of a fitted estimator, and a continued fit.
 WHICH = ("first", "again", "continued")
 

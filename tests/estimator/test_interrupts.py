@@ -9,11 +9,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import ScoreSearch, _causal_pima
-from skcausalpima._fit import attributes as from_runs
-from skcausalpima._inference import attributes as in_shape
+from skcausalpima._fit import attributes
 from skcausalpima._persistence.schema import FITTED
 
-FILES = {_causal_pima.__file__, from_runs.__file__, in_shape.__file__}
+FILES = {_causal_pima.__file__, attributes.__file__}
 
 
 class Interrupts:
