@@ -674,11 +674,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             In nats.
         """
         values = self.score_samples(X).astype(np.float64)
-        unit = max(1.0, np.abs(values).max() / 1e300)  # the sum of finite bounds may overflow
         if sample_weight is None:
-            return float(unit * np.average(values / unit))
-        weights = check_weights(sample_weight, len(values))
-        return float(unit * weighted_mean(values / unit, weights))
+            return weighted_mean(values)
+        return weighted_mean(values, check_weights(sample_weight, len(values)))
 
     def inverse_transform(self, X: ArrayLike) -> Decoded:
         """Decode points of the latent space.

@@ -153,15 +153,15 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray
     return weights
 
 
-def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
-    """Return a mean by weight, of weights of any magnitude.
+def weighted_mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return a mean by weight, of finite values and weights of any magnitude.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples,)
         What to take the mean of.
-    weights : ndarray of shape (n_samples,)
-        From :func:`check_weights`.
+    weights : ndarray of shape (n_samples,), default=None
+        From :func:`check_weights`; None where all count alike.
 
     Returns
     -------
@@ -175,8 +175,10 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
     >>> weighted_mean(np.array([1.0, 4.0]), np.array([2e307, 1e307]))
     2.0
     """
-    unit = np.frexp(weights.max())[1] - 1
-    return float(np.average(values, weights=np.ldexp(weights, -unit)))  # exact: a power of 2
+    if weights is not None:  # their sum may overflow; a power of 2 is exact
+        weights = np.ldexp(weights, 1 - np.frexp(weights.max())[1])
+    unit = max(1.0, np.abs(values).max() / 1e300)  # and so may that of the values
+    return float(unit * np.average(values / unit, weights=weights))
 
 
 def _checked(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:

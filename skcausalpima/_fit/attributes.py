@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 import torch
 
-from .._data.sample_weight import TrainingRows
+from .._data.sample_weight import TrainingRows, weighted_mean
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
@@ -61,7 +61,7 @@ def fitted_attributes(
             found["node_labels_"] = fitted.outcomes[found["labels_"]]
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
         check_finite(torch.from_numpy(values), "bounds of the samples")
-    return found | {"lower_bound_": float(np.average(values, weights=samples.weights))}
+    return found | {"lower_bound_": weighted_mean(values, samples.weights)}
 
 
 def _labels_of_all(
