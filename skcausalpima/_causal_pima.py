@@ -187,8 +187,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as
         ``structure__temperature`` is a schedule over each fit). ``history_`` and ``n_iter_`` count
         all of them. The data may be other samples of the same shapes and dtype, and are scaled as
-        the first were; what determines the model must not change. The state of training goes along
-        into pickles and into files of :meth:`save`. See the user guide.
+        the first were. What determines the model must not change. How it is trained and how its
+        graph is selected may change, and the new values hold from then on: learning rates, batches,
+        early stopping, ``knowledge``, and all parts of ``structure``, its ``edge_penalty``
+        included. The state of training goes along into pickles and into files of :meth:`save`. See
+        the user guide.
     device : str, default="cpu"
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
         fitted on a GPU predicts on the CPU where there is none.

@@ -183,7 +183,13 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
 
 def fixed_settings(setup: Setup) -> Values:
-    """Return the parameters that must stay, besides the model's, while a fit is continued."""
+    """Return the parameters that must stay, besides the model's, while a fit is continued.
+
+    The rule: what determines the model must stay. That is its specification, the units of its
+    data, and which of its parts are learned at all: a given graph and stated variances are not.
+    How it is trained (all other :class:`TrainingSettings`, the penalty on edges among them) and how
+    its graph is selected may change: the next epoch, and the next selection, heed it.
+    """
     graph = setup.graph
     given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
     return {
@@ -196,7 +202,7 @@ def fixed_settings(setup: Setup) -> Values:
 def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
-    ``built`` specifies the fitted model.
+    ``built`` specifies the fitted model. :func:`fixed_settings` says which parameters these are.
     """
     then = built.as_dict() | checkpoint.settings
     # Only a fit tells which modules of the user's return variances.

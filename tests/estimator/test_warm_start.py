@@ -250,57 +250,6 @@ def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
     np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
 
 
-@pytest.mark.parametrize(
-    ("before", "change", "message"),
-    [
-        ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\); latent_dim"),
-        ({}, {"latent_dim": 3}, "latent_dim is now 3, not 2: set it back, or set warm_start=False"),
-        ({}, {"node_names": ["a", "b"]}, "node_names is now"),
-        ({}, {"hidden_layer_sizes": (9,)}, r"hidden_layer_sizes is now \(9,\), not \(8,\)"),
-        ({}, {"prior_expert": False}, "prior_expert is now False, not True"),
-        ({}, {"scale": "feature"}, r"scale is now \['feature', 'feature'\]"),
-        ({}, {"modality_weights": "elements"}, r"modality_weights is now \(1.0, 1.0\), not None"),
-        ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
-        ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
-        ({}, {"init": "paper"}, "init .* is now False, not True"),
-        ({}, {"init__method": "paper"}, "init .* is now False, not True"),
-        (
-            {"structure": ScoreSearch()},
-            {"structure": nx.DiGraph([("N1", "N2")])},
-            "structure .* is",
-        ),
-        ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
-        ({}, {"encoders": "conv"}, "encoders is now"),
-        (
-            {"encoders": [given_module(), None]},
-            {"encoders": [given_module(), None]},
-            r"encoders is now another \[Sequential(.|\n)* \(functions, modules, and .* the same\)",
-        ),
-        ({}, {"experts": [None, line]}, "experts is now"),
-        (
-            {"experts": [None, ExpertDecoder(line, X_POINTS)]},
-            {"experts": [None, ExpertDecoder(line, 2 * X_POINTS)]},
-            r"experts is now another \[None, Expert.* \(.* what is stated of experts, must be the",
-        ),
-        ({}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is now .*not 'learned'"),
-        (
-            {"structure": nx.DiGraph([("N1", "N2")])},
-            {"structure": nx.DiGraph([("N2", "N1")])},
-            "structure .* is now",
-        ),
-    ],
-)
-def test_another_model_is_refused(quick, pair, before, change, message):
-    model = quick(warm_start=True, **before).fit(pair)
-    bound = model.score(pair)
-    with pytest.raises(ValueError, match=message):
-        model.set_params(**change).fit(pair)
-    assert model.score(pair) == bound  # the fit that was to be continued is still there
-    kept = {name: clone(quick(**before)).get_params()[name] for name in change}
-    if "encoders" not in before:  # clones of modules are other modules
-        assert model.set_params(**kept).fit(pair).n_iter_ == 6
-
-
 def test_other_data_is_refused(quick, pair):
     images, curves = pair
     model = quick(warm_start=True).fit(pair)
@@ -322,34 +271,6 @@ def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fit
     with torch.no_grad():
         model.fit(pair)
     assert_same_fits(model, fitted, pair)
-
-
-def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
-    model = quick(warm_start=True, modality_shapes=[(3, 2), (4,)]).fit(flat)
-    message = r"modality_shapes is now \[\(4,\), \(3, 2\)\], not \[\(3, 2\), \(4,\)\]: set it back"
-    with pytest.raises(ValueError, match=message):
-        model.set_params(modality_shapes=[(4,), (3, 2)]).fit(flat)
-    assert model.set_params(modality_shapes=[[3, 2], 4]).fit(flat).n_iter_ == 6
-
-
-def test_what_may_change(quick, pair):
-    """Parameters of training, of how the graph is selected, and what is known about edges."""
-    model = quick(warm_start=True).fit(pair)
-    changes = {
-        "structure": "gradient",
-        "covariance_type": "tied",
-        "learning_rate": 0.1,
-        "batch_size": 20,
-        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2"), ("N2", "N1")]),
-        "random_state": 5,
-        "init": "linear",
-    }
-    model.set_params(**changes).fit(pair)
-    assert model.n_iter_ == 6
-    assert model.dag_.number_of_edges() == 0
-    assert model.edge_probabilities_ is None
-    assert model.cluster_covariances_.shape == (2, 2)
 
 
 def test_interventions_may_come_and_go(quick, pair):

@@ -1,0 +1,187 @@
+"""Which parameters a fit that is continued may have other values of."""
+
+from copy import deepcopy
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from same_fits import assert_same_fits
+from sklearn.base import clone
+from torch import nn
+
+from skcausalpima import BackgroundKnowledge, GradientStructure, ScoreSearch
+from skcausalpima.modules import ExpertDecoder, line
+
+X_POINTS = np.linspace(0.0, 1.0, 4)
+
+
+def given_module():
+    return nn.Sequential(nn.Flatten(), nn.Linear(6, 4))
+
+
+#: What was, what is changed, and what is said of it: it determines the model.
+REFUSED = [
+    ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\); latent_dim"),
+    ({}, {"latent_dim": 3}, "latent_dim is now 3, not 2: set it back, or set warm_start=False"),
+    ({}, {"node_names": ["a", "b"]}, "node_names is now"),
+    ({}, {"hidden_layer_sizes": (9,)}, r"hidden_layer_sizes is now \(9,\), not \(8,\)"),
+    ({}, {"prior_expert": False}, "prior_expert is now False, not True"),
+    ({}, {"scale": "feature"}, r"scale is now \['feature', 'feature'\]"),
+    ({}, {"modality_weights": "elements"}, r"modality_weights is now \(1.0, 1.0\), not None"),
+    ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
+    ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
+    ({}, {"init": "paper"}, "init .* is now False, not True"),
+    ({}, {"init__method": "paper"}, "init .* is now False, not True"),
+    (
+        {"structure": ScoreSearch()},
+        {"structure": nx.DiGraph([("N1", "N2")])},
+        "structure .* is",
+    ),
+    ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
+    ({}, {"encoders": "conv"}, "encoders is now"),
+    ({}, {"decoders": "cluster_mlp"}, "decoders is now"),
+    (
+        {"encoders": [given_module(), None]},
+        {"encoders": [given_module(), None]},
+        r"encoders is now another \[Sequential(.|\n)* \(functions, modules, and .* the same\)",
+    ),
+    ({}, {"experts": [None, line]}, "experts is now"),
+    (
+        {"experts": [None, ExpertDecoder(line, X_POINTS)]},
+        {"experts": [None, ExpertDecoder(line, 2 * X_POINTS)]},
+        r"experts is now another \[None, Expert.* \(.* what is stated of experts, must be the",
+    ),
+    ({}, {"structure": nx.DiGraph([("N1", "N2")])}, "structure .* is now .*not 'learned'"),
+    (
+        {"structure": nx.DiGraph([("N1", "N2")])},
+        {"structure": nx.DiGraph([("N2", "N1")])},
+        "structure .* is now",
+    ),
+]
+#: How a model is trained, and how its graph is selected: it may change, and is heeded.
+HEEDED = [
+    (ScoreSearch(), {"covariance_type": "tied"}),
+    (ScoreSearch(), {"covariance_shrinkage": 0.0}),
+    (ScoreSearch(), {"reg_covar": 0.1}),
+    (ScoreSearch(), {"batch_size": 20}),
+    (ScoreSearch(), {"learning_rate": 0.1}),
+    (ScoreSearch(), {"max_grad_norm": 1e-4}),
+    (ScoreSearch(), {"max_iter": 2}),
+    (ScoreSearch(), {"tol": 1e6, "n_iter_no_change": 1}),
+    (ScoreSearch(), {"validation_fraction": 0.2}),
+    (ScoreSearch(), {"structure": "gradient"}),
+    (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),
+    (ScoreSearch(), {"structure__score": "bdeu"}),
+    (ScoreSearch(), {"structure__polishing_epochs": 1}),
+    *[
+        (structure, {f"structure__{part}": value})
+        for structure in (ScoreSearch(), GradientStructure())
+        for part, value in {
+            "edge_penalty": 0.5,
+            "temperature": (1.0, 0.25),
+            "score_noise": 0.5,
+            "learning_rate": 0.3,
+            "n_steps": 3,
+            "n_mixture_updates": 2,
+        }.items()
+    ],
+    (GradientStructure(), {"structure__edge_threshold": 0.1}),
+]
+#: What matters where training begins, or while it runs: it changes nothing any more.
+WITHOUT_EFFECT = {
+    "init__method": "linear",
+    "init__n_mixture_init": 3,
+    "init__pretraining": "reconstruction",
+    "init__pretraining_epochs": 5,
+    "n_init": 2,
+    "n_jobs": 2,
+    "random_state": 5,
+    "device": "auto" if not torch.cuda.is_available() else "cpu",
+}
+
+
+@pytest.mark.parametrize(("before", "change", "message"), REFUSED)
+def test_another_model_is_refused(quick, pair, before, change, message):
+    model = quick(warm_start=True, **before).fit(pair)
+    bound = model.score(pair)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**change).fit(pair)
+    assert model.score(pair) == bound  # the fit that was to be continued is still there
+    kept = {name: clone(quick(**before)).get_params()[name] for name in change}
+    if "encoders" not in before:  # clones of modules are other modules
+        assert model.set_params(**kept).fit(pair).n_iter_ == 6
+
+
+def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
+    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    model = quick(warm_start=True, modality_shapes=[(3, 2), (4,)]).fit(flat)
+    message = r"modality_shapes is now \[\(4,\), \(3, 2\)\], not \[\(3, 2\), \(4,\)\]: set it back"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(modality_shapes=[(4,), (3, 2)]).fit(flat)
+    assert model.set_params(modality_shapes=[[3, 2], 4]).fit(flat).n_iter_ == 6
+
+
+def test_what_may_change(quick, pair):
+    """Parameters of training, of how the graph is selected, and what is known about edges."""
+    model = quick(warm_start=True).fit(pair)
+    changes = {
+        "structure": "gradient",
+        "covariance_type": "tied",
+        "learning_rate": 0.1,
+        "batch_size": 20,
+        "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2"), ("N2", "N1")]),
+        "random_state": 5,
+        "init": "linear",
+    }
+    model.set_params(**changes).fit(pair)
+    assert model.n_iter_ == 6
+    assert model.dag_.number_of_edges() == 0
+    assert model.edge_probabilities_ is None
+    assert model.cluster_covariances_.shape == (2, 2)
+
+
+@pytest.mark.parametrize(("structure", "changes"), HEEDED, ids=str)
+def test_how_a_model_is_trained_may_change(quick, pair, structure, changes):
+    model = quick(warm_start=True, structure=clone(structure)).fit(pair)
+    same, changed = deepcopy(model).fit(pair), model.set_params(**changes).fit(pair)
+    assert changed.n_iter_ > 3
+    assert told(changed) != told(same)
+
+
+def told(model):
+    """Return what a fit comes to."""
+    return {
+        "history": {name: values.tolist() for name, values in model.history_.items()},
+        "bound": model.lower_bound_,
+        "edges": sorted(model.dag_.edges),
+        "weights": model.edge_weights_.tolist(),
+    }
+
+
+def test_what_only_matters_at_the_start_changes_nothing(quick, pair):
+    model = quick(warm_start=True).fit(pair)
+    same, changed = deepcopy(model).fit(pair), model.set_params(**WITHOUT_EFFECT).fit(pair)
+    assert_same_fits(changed, same, pair)
+
+
+def test_a_changed_edge_penalty_acts_on_the_epochs_that_follow(quick, pair):
+    """Edges that were learned without a penalty fade once they cost."""
+    structure = GradientStructure(learning_rate=0.3)
+    model = quick(warm_start=True, structure=structure, max_iter=5, tol=0).fit(pair)
+    before = model.edge_weights_.sum()
+    same = deepcopy(model).fit(pair)
+    model.set_params(structure__edge_penalty=10.0).fit(pair)
+    assert model.edge_weights_.sum() < min(before, same.edge_weights_.sum())
+
+
+def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
+    """A new parameter, or part of one, belongs into one of the three lists."""
+    refused = {name for _, changes, _ in REFUSED for name in changes}
+    heeded = {name for _, changes in HEEDED for name in changes}
+    elsewhere = {"modality_shapes", "warm_start", "verbose"}  # tested, or printed only
+    known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
+    listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | {"init"}
+    parts = {"knowledge": BackgroundKnowledge()}
+    kinds = [quick(structure=s, **parts) for s in (ScoreSearch(), GradientStructure())]
+    assert set().union(*(kind.get_params() for kind in kinds)) == listed
