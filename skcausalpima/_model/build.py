@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -14,13 +14,12 @@ from ..modules import (
     ClusterDecoder,
     ClusterExpert,
     ConvDecoder,
-    ConvEncoder,
     MLPDecoder,
-    MLPEncoder,
     MultimodalVAE,
     SampleExpert,
     VarianceDecoder,
 )
+from .networks import named_network
 from .spec import ModelSpec, Network
 from .state import seeded_modules
 
@@ -36,7 +35,7 @@ def build_model(
     shapes = spec.shapes
     encoders, networks = (
         [
-            _build(entry, f"{which}[{name!r}]", shape, spec, generator)
+            _build(entry, which, name, shape, spec, generator)
             for entry, name, shape in zip(entries, spec.modality_names, shapes, strict=True)
         ]
         for which, entries in (("encoders", spec.encoders), ("decoders", spec.decoders))
@@ -75,7 +74,8 @@ def initialize_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Mul
     ``decoders`` are the estimator's, one per modality.
     """
     for m, entry in enumerate(decoders):
-        if isinstance(entry, str) and entry.startswith("cluster_"):
+        kind = named_network(entry)
+        if kind is not None and kind.per_cluster:
             network = cast(MLPDecoder | ConvDecoder, model.decoders[m])  # that words stand for
             cells = ClusterDecoder(network, len(model.prior.means))
             cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
@@ -85,25 +85,25 @@ def initialize_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Mul
 
 def _build(
     entry: Network,
-    what: str,
+    which: str,
+    name: str,
     shape: tuple[int, ...],
     spec: ModelSpec,
     generator: torch.Generator | None,
 ) -> nn.Module:
     """Return one encoder or decoder; a module of the user's is copied."""
-    latent_dim, linear = spec.latent_dim, spec.linear
-    decodes = what.startswith("decoders")
-    if entry is None or (isinstance(entry, str) and entry.endswith("mlp")):
-        mlp = MLPDecoder if decodes else MLPEncoder
-        return mlp(shape, latent_dim, spec.hidden_layer_sizes, generator, linear)
-    if isinstance(entry, str):
-        return (ConvDecoder if decodes else ConvEncoder)(shape, latent_dim, generator, linear)
+    latent_dim, kind = spec.latent_dim, named_network(entry)
+    if kind is not None:
+        network = kind.decoder if which == "decoders" else kind.encoder
+        layers = (spec.hidden_layer_sizes,) if kind.is_dense else ()
+        return network(shape, latent_dim, *layers, generator, spec.linear)
     if isinstance(entry, nn.Module):
         return copy.deepcopy(entry)
+    what = f"{which}[{name!r}]"
     seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
     with seeded_modules(torch.device("cpu"), seed):  # its draws are not the caller's
         try:
-            module = entry(shape, latent_dim)
+            module = cast(Callable, entry)(shape, latent_dim)
         except Exception as error:
             raise ValueError(
                 f"{what}, a factory, raised {type(error).__name__} for shape {shape} and "

@@ -30,23 +30,18 @@ from .._scalar_checks import (
 )
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
+from .networks import NETWORK_WORDS
 
 #: The largest grid.
 MAX_COMPONENTS = 1024
-
-#: The words for networks.
-NETWORKS = {
-    "encoders": ("mlp", "conv"),
-    "decoders": ("mlp", "conv", "cluster_mlp", "cluster_conv"),
-}
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
     "node_names": [*SEQUENCE, None],
     "latent_dim": [count(1), None],
     "experts": [*SEQUENCE, dict, None],
-    "encoders": [StrOptions(set(NETWORKS["encoders"])), *SEQUENCE, dict, None],
-    "decoders": [StrOptions(set(NETWORKS["decoders"])), *SEQUENCE, dict, None],
+    "encoders": [StrOptions(set(NETWORK_WORDS["encoders"])), *SEQUENCE, dict, None],
+    "decoders": [StrOptions(set(NETWORK_WORDS["decoders"])), *SEQUENCE, dict, None],
     "hidden_layer_sizes": SEQUENCE,
     "prior_expert": ["boolean"],
     "covariance_type": [StrOptions(set(COVARIANCE_TYPES))],
@@ -224,7 +219,7 @@ def per_modality(
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
-    words = NETWORKS.get(parameter, ())
+    words = NETWORK_WORDS.get(parameter, ())
     for name, entry in zip(names, value, strict=True):
         known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
         if not (entry is None or known):

@@ -15,6 +15,7 @@ from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from ..functional import covariance_type_named
 from .experts import resolve_experts
+from .networks import named_network
 from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
@@ -34,7 +35,7 @@ from .settings import (
     StoppingSettings,
     TrainingSettings,
 )
-from .spec import ModelSpec
+from .spec import ModelSpec, Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +144,16 @@ def _model_spec(
         sampled_responsibilities=params.responsibilities == "sample",
         dtype=modalities.dtype.name,
         predict_variances=tuple(
-            predicted and expert is None and entry in (None, "mlp", "conv")
+            predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
     )
+
+
+def _predicts_variances(entry: Network) -> bool:
+    """Say whether ``decoder_variance="predicted"`` concerns a decoder."""
+    kind = named_network(entry)
+    return kind is not None and not kind.per_cluster
 
 
 def _training_settings(

@@ -13,7 +13,8 @@ import torch
 from .._model.build import build_model
 from .._model.experts import resolve_experts
 from .._model.module_checks import check_modules
-from .._model.parameters import NETWORKS, per_modality
+from .._model.networks import DEFAULT_NETWORK, NETWORK_WORDS, named_network
+from .._model.parameters import per_modality
 from .._model.spec import ModelSpec
 from .._typing import Values
 from ..modules import ExpertDecoder, layer_sizes, spatial_shape
@@ -48,7 +49,7 @@ def check_stored(architecture: Values, state: Mapping[str, np.ndarray]) -> None:
         for entry in architecture[which]:
             kinds = (ExpertDecoder, StoredExpert, Code) if which == "experts" else Code
             known = entry is None or isinstance(entry, kinds)
-            if not known and entry not in NETWORKS.get(which, ()):
+            if not known and entry not in NETWORK_WORDS.get(which, ()):
                 raise ValueError(f"it asks for {entry!r} in {which}, which is not ours")
     held = sum(array.size for array in state.values())
     if _least_size(architecture) > held:
@@ -83,13 +84,14 @@ def _least_size(architecture: Values) -> int:
 
 def _least_network(entry: Loaded, shape: tuple, n_outputs: int, architecture: Values) -> int:
     """Return how many numbers a network of the library's own holds, or fewer; 0 for code."""
-    word = "mlp" if entry is None else entry
-    if isinstance(word, str) and word.endswith("mlp"):
+    kind = named_network(entry)
+    if kind is None:
+        return 0
+    if kind.is_dense:
         sizes = layer_sizes(math.prod(shape), architecture["hidden_layer_sizes"])
         return sum(a * b for a, b in itertools.pairwise([math.prod(shape), *sizes, n_outputs]))
     # A convolutional one narrows its input to a part of it before the dense layer.
-    convolves = isinstance(word, str) and word.endswith("conv")
-    return math.prod(spatial_shape(shape)[0]) * n_outputs // 128 if convolves else 0
+    return math.prod(spatial_shape(shape)[0]) * n_outputs // 128
 
 
 def fill(which: str, given: Loaded, parameters: Values, architecture: Values, file: Path) -> None:
@@ -143,7 +145,8 @@ def _difference(new: Loaded, stored: Loaded) -> str | None:
         fits = new is not None and not isinstance(new, str)
         return None if fits else f"expected {stored.what} or its like, got {new!r}"
     if not isinstance(stored, (ExpertDecoder, StoredExpert)):
-        same = type(new) in (str, type(None)) and (new or "mlp") == (stored or "mlp")
+        words = (new or DEFAULT_NETWORK, stored or DEFAULT_NETWORK)
+        same = type(new) in (str, type(None)) and words[0] == words[1]
         return None if same else f"expected {stored!r}, got {new!r}"
     if not isinstance(new, ExpertDecoder):
         return f"expected an expert, got {new!r}"
