@@ -18,6 +18,7 @@ from skcausalpima.modules import (
     FunctionStart,
     MultimodalVAE,
     SampleExpert,
+    ScaledExpert,
     exponential_decay,
     line,
     piecewise_linear,
@@ -293,3 +294,12 @@ def test_sample_experts_start_at_the_start_values():
 def test_scatter_needs_more_points_than_parameters():
     with pytest.raises(ValueError, match="scatter needs more points than the 3 parameters of wave"):
         ExpertDecoder(wave, X[:3], scatter=True)
+
+
+def test_a_kind_of_expert_must_say_where_its_parameters_come_from():
+    class Kind(ScaledExpert):
+        def cell_values(self, centres):
+            return centres
+
+    with pytest.raises(TypeError, match=r"abstract .*cell_coordinates.*sample_values"):
+        Kind(ExpertDecoder(line, X), (12,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +15,10 @@ from .checks import ExpertError, ranges
 from .expert_decoder import ExpertDecoder
 
 
-class ScaledExpert(Decoder):
+class ScaledExpert(Decoder, ABC):
     """What both kinds of experts share: the model function, and the units of the modality.
+
+    A kind says by three abstract methods where its parameters come from.
 
     Parameters
     ----------
@@ -27,8 +30,9 @@ class ScaledExpert(Decoder):
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.modules import ExpertDecoder, ScaledExpert, line
-    >>> expert = ScaledExpert(ExpertDecoder(line, [0.0, 1.0]), (2,))
+    >>> from skcausalpima.modules import ExpertDecoder, SampleExpert, line
+    >>> stated = ExpertDecoder(line, [0.0, 1.0], per="sample")
+    >>> expert = SampleExpert(stated, (2,), 3, torch.Generator())
     >>> expert.set_units([1.0, 1.0], 2.0)
     >>> expert.scaled_curves(torch.tensor([[4.0, 3.0]]))
     tensor([[1., 3.]])
@@ -134,6 +138,7 @@ class ScaledExpert(Decoder):
         """
         return self.expert.all_values(self.expert.space.values(free))
 
+    @abstractmethod
     def cell_coordinates(self, centres: Tensor) -> Tensor:
         """Return the coordinates of every cell's parameters, of shape (n_components, n_free).
 
@@ -142,8 +147,8 @@ class ScaledExpert(Decoder):
         centres : Tensor of shape (n_components, latent_dim)
             Where those of single samples are shown for a cell.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def cell_values(self, centres: Tensor) -> Tensor:
         """Return the parameters of every cell, of shape (n_components, n_parameters).
 
@@ -152,8 +157,8 @@ class ScaledExpert(Decoder):
         centres : Tensor of shape (n_components, latent_dim)
             Where those of single samples are shown for a cell.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def sample_values(self, z: Tensor, components: Tensor) -> Tensor:
         """Return the parameters of single samples, of shape (n_samples, n_parameters).
 
@@ -164,4 +169,3 @@ class ScaledExpert(Decoder):
         components : Tensor of int of shape (n_samples,)
             Their components.
         """
-        raise NotImplementedError
