@@ -90,7 +90,7 @@ def by_gradient(counts: np.ndarray, seed: int, n_steps: int = 2000) -> np.ndarra
     """Return the paper's graph: gradient ascent of the likelihood of the true labels."""
     prior = CausalPrior(counts.shape, latent_dim=2)
     cells = torch.as_tensor(counts, dtype=torch.float32).flatten()
-    prior.start_tables(cells)
+    prior.initialize_tables(cells)
     torch.nn.init.uniform_(prior.scores, generator=torch.Generator().manual_seed(seed))
     optimizer = torch.optim.Adam(prior.parameters(), lr=1e-2)
     for _ in range(n_steps):

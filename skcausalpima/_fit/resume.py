@@ -45,7 +45,7 @@ def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
     if knowledge.interventions is not None:
         none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
         unknown = none if knowledge.unknown_settings else None
-        model.prior.start_interventions(knowledge.regimes, unknown)
+        model.prior.set_interventions(knowledge.regimes, unknown)
     return model
 
 

@@ -152,7 +152,7 @@ def initialize_sample_experts(
 def _start_network(
     expert: SampleExpert, array: Tensor, scores: np.ndarray, rng: np.random.RandomState
 ) -> Tensor:
-    """Fit the expert to single samples and start its network as a regression on their scores.
+    """Fit the expert to single samples; initialize its network as a regression on their scores.
 
     Returns the mean squared error per element of what the started network predicts.
     """
@@ -177,6 +177,6 @@ def _start_network(
     design = torch.as_tensor(np.column_stack([scores, np.ones(len(scores))]))
     solution = torch.linalg.lstsq(design, (coordinates - origin) / step, driver="gelsd").solution
     if scores.shape[1]:
-        expert.head.start_linear(solution[:-1].T, solution[-1])
+        expert.head.initialize_linear(solution[:-1].T, solution[-1])
     predicted = expert.scaled_curves((origin + step * (design @ solution)).to(array.device))
     return (predicted - curves).square().mean()

@@ -208,9 +208,9 @@ def _initialize_graph(
     counts = regime_counts(gamma, data.regime_index, len(knowledge.regimes))
     if knowledge.interventions is not None:
         unknown = counts if knowledge.unknown_settings else None
-        prior.start_interventions(knowledge.regimes, unknown)
+        prior.set_interventions(knowledge.regimes, unknown)
     grids = prior.node_counts(counts)
-    prior.start_tables(torch.stack([grid.flatten() for grid in grids]))
+    prior.initialize_tables(torch.stack([grid.flatten() for grid in grids]))
     if setup.graph.structure == "fixed":
         required = torch.as_tensor(setup.graph.constraints.required, device=data.device)
         prior.fix_graph(required, prior.family_tables(counts, required))

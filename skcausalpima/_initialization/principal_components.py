@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -74,7 +73,7 @@ def _balanced(data: TensorData) -> np.ndarray:
 
 @torch.no_grad()
 def initialize_networks(model: MultimodalVAE, data: TensorData, scores: np.ndarray) -> None:
-    r"""Start encoders, decoders and decoder variances as probabilistic PCA.
+    r"""Initialize encoders, decoders and decoder variances as probabilistic PCA.
 
     The decoder map B of a modality is its least-squares fit on the J whitened scores, the
     decoder variance :math:`s^2` its residual. The encoder is the posterior of that model:
@@ -94,13 +93,13 @@ def initialize_networks(model: MultimodalVAE, data: TensorData, scores: np.ndarr
     """
     fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
     for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
-        _start_encoder(model, m, slope, offset)
+        _initialize_encoder(model, m, slope, offset)
 
 
 def _fit_decoder(
     model: MultimodalVAE, m: int, data: TensorData, scores: np.ndarray
 ) -> tuple[Tensor, Tensor]:
-    """Fit one modality's observed samples on their scores; start its decoder."""
+    """Fit one modality's observed samples on their scores; initialize its decoder."""
     rows = np.arange(data.n_samples)
     if data.observed is not None:
         rows = np.flatnonzero(data.observed[m].cpu().numpy())
@@ -114,14 +113,14 @@ def _fit_decoder(
     squares = (x - design @ coefficients).square()
     model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
     log_variances = torch.maximum(squares.mean(dim=0), floor).log()
-    model.decoders[m].start_linear(slope.T, offset, log_variances)
+    model.decoders[m].initialize_linear(slope.T, offset, log_variances)
     return slope, offset
 
 
-def _start_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) -> None:
-    """Start one encoder as the posterior of the linear decoder."""
+def _initialize_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) -> None:
+    """Initialize one encoder, if it is one of ours, as the posterior of the linear decoder."""
     encoder = model.encoders[m]
-    if not hasattr(encoder, "start_linear"):
+    if not isinstance(encoder, MLPEncoder | ConvEncoder):
         return
     weight = model.error_weights()[m].double().cpu()
     share = 1.0 / len(model.encoders)
@@ -134,5 +133,4 @@ def _start_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) 
         log_var = -precision.log()
     else:
         log_var = -(precision + share).log()
-    starting = cast(MLPEncoder | ConvEncoder, encoder)
-    starting.start_linear(encoder_map, -encoder_map @ offset, log_var)
+    encoder.initialize_linear(encoder_map, -encoder_map @ offset, log_var)

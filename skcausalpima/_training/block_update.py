@@ -206,7 +206,7 @@ class BlockUpdate:
         if self.adjacency is not None:
             prior.set_tables(prior.family_tables(result.counts, self.adjacency))
         if prior.outcomes_unknown:
-            prior.start_interventions(prior.regimes, result.counts)
+            prior.set_interventions(prior.regimes, result.counts)
         self._set_variances(model, data, result.squared_errors)
         update_experts(model, result.experts.statistics, self.variance_floors)
         update_cluster_decoders(model, result.experts.errors, self.variance_floors)

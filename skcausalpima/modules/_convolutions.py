@@ -123,8 +123,8 @@ class ConvEncoder(nn.Module):
             nn.init.zeros_(self.linear.weight)
 
     @torch.no_grad()
-    def start_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
-        """Start as a linear encoder with a small nonlinear part.
+    def initialize_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
+        """Become a linear encoder with a small nonlinear part.
 
         Parameters
         ----------
@@ -238,10 +238,10 @@ class ConvDecoder(Decoder):
         self.log_variance: Transposed | None = None
 
     @torch.no_grad()
-    def start_linear(
+    def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
     ) -> None:
-        """Start as a linear decoder; the convolutions begin with no say.
+        """Become a linear decoder, to which the convolutions add nothing yet.
 
         Parameters
         ----------
@@ -253,7 +253,7 @@ class ConvDecoder(Decoder):
             Where the second output starts, if there is one.
         """
         if log_variances is not None:
-            self.start_variances(log_variances)
+            self.initialize_variances(log_variances)
         if self.linear is None:
             return
         last = self._last
@@ -275,7 +275,7 @@ class ConvDecoder(Decoder):
         self.log_variance = layer.to(last.weight)
 
     @torch.no_grad()
-    def start_variances(self, log_variances: Tensor) -> None:
+    def initialize_variances(self, log_variances: Tensor) -> None:
         """Start with a log-variance that depends on nothing: the mean variance of all elements.
 
         Parameters

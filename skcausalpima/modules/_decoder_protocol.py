@@ -69,10 +69,10 @@ class Decoder(nn.Module):
         means = self.decode(z, components)
         return means + self.deviations(z, components, log_variance) * normal(*means.shape)
 
-    def start_linear(
+    def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
     ) -> None:
-        """Start as a linear decoder, where it can; networks of the user's stay as they are."""
+        """Become a linear decoder, where it can; networks of the user's stay as they are."""
 
     def add_variances(self) -> None:
         """Add a second output, the log-variances; networks of the user's have it already."""

@@ -68,10 +68,10 @@ class MLPDecoder(Decoder):
         self.log_variance: nn.Linear | None = None
 
     @torch.no_grad()
-    def start_linear(
+    def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
     ) -> None:
-        """Start as a linear decoder; the network begins with no say.
+        """Become a linear decoder, to which the network adds nothing yet.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class MLPDecoder(Decoder):
         if self.linear is not None:
             self.linear.weight.copy_(weight)
         if log_variances is not None:
-            self.start_variances(log_variances)
+            self.initialize_variances(log_variances)
 
     def add_variances(self) -> None:
         """Give the network a second output, log-variances, which start at zero."""
@@ -99,7 +99,7 @@ class MLPDecoder(Decoder):
         nn.init.zeros_(self.log_variance.bias)
 
     @torch.no_grad()
-    def start_variances(self, log_variances: Tensor) -> None:
+    def initialize_variances(self, log_variances: Tensor) -> None:
         """Start with log-variances that do not depend on z.
 
         Parameters

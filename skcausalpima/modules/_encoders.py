@@ -138,8 +138,8 @@ class MLPEncoder(nn.Module):
             nn.init.zeros_(self.linear.weight)
 
     @torch.no_grad()
-    def start_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
-        """Start as a linear encoder with a small nonlinear part.
+    def initialize_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
+        """Become a linear encoder with a small nonlinear part.
 
         Parameters
         ----------

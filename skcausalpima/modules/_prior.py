@@ -68,7 +68,7 @@ class CausalPrior(nn.Module):
         Respected by `edges` and `node_scores` until a graph is fixed.
     regimes : list of tuple of int
         Sets of nodes that were intervened on in some of the samples, see
-        `start_interventions`.
+        `set_interventions`.
 
     Examples
     --------
@@ -186,7 +186,7 @@ class CausalPrior(nn.Module):
         return self._learn_outcomes
 
     @torch.no_grad()
-    def start_interventions(
+    def set_interventions(
         self, regimes: Sequence[tuple[int, ...]], counts: Tensor | None = None
     ) -> None:
         """Say which nodes were intervened on, and how often to what.
@@ -214,8 +214,8 @@ class CausalPrior(nn.Module):
             logs.copy_((totals / totals.sum()).log())
 
     @torch.no_grad()
-    def start_tables(self, counts: Tensor) -> None:
-        """Start every table W from expected counts of the cells.
+    def initialize_tables(self, counts: Tensor) -> None:
+        """Initialize every table W from expected counts of the cells.
 
         A symmetric start would be a saddle point: uniform tables and no gradient on the edges.
 

@@ -44,10 +44,10 @@ class VarianceDecoder(Decoder):
         self.network = network
         as_decoder(network).add_variances()
 
-    def start_linear(
+    def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
     ) -> None:
-        """Start as a linear decoder with its residual variances, where the network can.
+        """Become a linear decoder with its residual variances, where the network can.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class VarianceDecoder(Decoder):
         log_variances : Tensor of shape (width,)
             One per element.
         """
-        as_decoder(self.network).start_linear(weight, bias, log_variances)
+        as_decoder(self.network).initialize_linear(weight, bias, log_variances)
 
     def forward(self, z: Tensor) -> Tensor:
         r"""Return the decoded means.

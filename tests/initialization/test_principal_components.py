@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from small_models import small_spec
+from torch import nn
 
 from skcausalpima._initialization import principal_components as _principal_components
 from skcausalpima._initialization.principal_components import initialize_networks, principal_scores
@@ -163,3 +164,21 @@ def test_nothing_varies():
     initialize_networks(model, data, scores.whitened)
     posterior = encode_all(model, data)
     assert torch.isfinite(torch.stack(tuple(posterior))).all()
+
+
+class OwnEncoder(nn.Linear):
+    """A module of the user's, with a method of its own that is called as one of ours is."""
+
+    def initialize_linear(self, *arguments):
+        raise AssertionError("an encoder of the user's is to be left as it is")
+
+
+def test_encoders_of_the_users_are_left_as_they_are(x):
+    data = make_data(x)
+    own = OwnEncoder(7, 6, dtype=torch.float64)
+    model = build_model(
+        small_spec(((7,),), node_sizes=(2,), latent_dim=3, encoders=[own]), torch.Generator()
+    )
+    initialize_networks(model, data, principal_scores(data, 3, seed=0).whitened)
+    assert torch.equal(model.encoders[0].weight, own.weight)
+    assert model.decoders[0].linear.weight.abs().sum() > 0  # that is ours

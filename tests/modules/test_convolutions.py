@@ -60,7 +60,7 @@ def test_a_linear_start_is_linear():
     rng = np.random.default_rng(0)
     weight, bias = (torch.as_tensor(rng.normal(size=shape)).float() for shape in ((30, 2), (30,)))
     decoder = ConvDecoder((5, 6), 2, generator())
-    decoder.start_linear(weight, bias)
+    decoder.initialize_linear(weight, bias)
     z = torch.randn(7, 2, generator=generator())
     assert_allclose(decoder(z).flatten(1).detach(), z @ weight.T + bias, atol=1e-5)
 

@@ -139,7 +139,7 @@ def test_variances_start_at_the_residuals(make):
     width = decoder(points())[0].numel()
     weight, bias = observations(2, width), torch.zeros(width).double()
     residuals = torch.linspace(-2.0, 1.0, width).double()
-    decoder.start_linear(weight, bias, residuals)
+    decoder.initialize_linear(weight, bias, residuals)
     mean, log_variance = decoder.moments(points())
     assert_allclose(mean.detach(), points() @ weight.T)
     start = residuals if make is mlp else residuals.exp().mean().log().expand(width)
@@ -225,7 +225,7 @@ def test_special_cases_train_like_the_plain_decoder(batch, weights, kind):
     if kind == "variance":
         own = VarianceDecoder(mlp())
         own.network.load_state_dict(plain.decoders[0].state_dict(), strict=False)
-        own.network.start_variances(plain.log_variances[0].expand(6))
+        own.network.initialize_variances(plain.log_variances[0].expand(6))
     else:
         own.log_variances.fill_(plain.log_variances[0])
     other = make_model([own, scrambled(mlp((4,)))], weights)
@@ -249,7 +249,7 @@ def test_pretraining_sees_predicted_variances(batch, kl_weight):
     plain = make_model([scrambled(mlp()), scrambled(mlp((4,)))])
     own = VarianceDecoder(mlp())
     own.network.load_state_dict(plain.decoders[0].state_dict(), strict=False)
-    own.network.start_variances(plain.log_variances[0].expand(6))
+    own.network.initialize_variances(plain.log_variances[0].expand(6))
     other = make_model([own, scrambled(mlp((4,)))])
     values = [m.unit_elbo(batch, points(), kl_weight).detach() for m in (plain, other)]
     assert_allclose(values[1], values[0])

@@ -137,7 +137,7 @@ def test_networks_of_the_users_are_wrapped_and_handed_back():
     assert decoder.unwrapped is network
     assert torch.equal(decoder(points()), network(points()))
     before = network.weight.clone()
-    decoder.start_linear(torch.ones(WIDTH, LATENT), torch.ones(WIDTH))
+    decoder.initialize_linear(torch.ones(WIDTH, LATENT), torch.ones(WIDTH))
     decoder.set_variances(torch.ones(N_CELLS), torch.ones(N_CELLS, dtype=torch.bool))
     assert torch.equal(network.weight, before)
 

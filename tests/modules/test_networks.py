@@ -57,7 +57,7 @@ def test_decoder_starts_linear():
     rng = np.random.default_rng(0)
     weight, bias, z = (torch.as_tensor(rng.normal(size=s)) for s in [(6, 2), (6,), (5, 2)])
     decoder = MLPDecoder((3, 2), 2, (8,), seed()).double()
-    decoder.start_linear(weight, bias)
+    decoder.initialize_linear(weight, bias)
     assert_allclose(decoder(z).detach(), (z @ weight.T + bias).unflatten(1, (3, 2)))
 
 
@@ -68,7 +68,7 @@ def test_encoder_starts_nearly_linear():
     encoder = MLPEncoder((3, 2), 2, (8,), seed()).double()
     network = MLPEncoder((3, 2), 2, (8,), seed()).double().network
     network[-1].bias.data.zero_()
-    encoder.start_linear(weight, bias, log_var)
+    encoder.initialize_linear(weight, bias, log_var)
     mean, log_vars = encoder(x).detach().chunk(2, dim=1)
     small = 0.1 * network(x.flatten(1)).detach()
     assert_allclose(mean, x.flatten(1) @ weight.T + bias + small[:, :2])

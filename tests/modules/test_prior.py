@@ -55,14 +55,14 @@ def test_fixed_chain_of_many_nodes():
 def test_tables_start_as_the_conditionals_of_the_counts():
     counts = random_counts((2, 3))
     prior = CausalPrior((2, 3), 2).double()
-    prior.start_tables(counts.flatten())
+    prior.initialize_tables(counts.flatten())
     logits, smoothed = prior.table_logits.detach(), counts + 1 / 6
     assert_allclose(logits[0].exp(), smoothed / smoothed.sum(dim=0, keepdim=True))
     assert_allclose(logits[1].exp(), smoothed / smoothed.sum(dim=1, keepdim=True))
-    prior.start_tables(torch.stack([counts.flatten(), 0 * counts.flatten()]))  # a node's own
+    prior.initialize_tables(torch.stack([counts.flatten(), 0 * counts.flatten()]))  # a node's own
     assert torch.equal(prior.table_logits[0], logits[0])
     assert_allclose(prior.table_logits[1].exp().detach(), 1 / 3)
-    prior.start_tables(torch.zeros(6, dtype=torch.float64))
+    prior.initialize_tables(torch.zeros(6, dtype=torch.float64))
     assert_allclose(prior.log_weights().exp().detach(), 1 / 6)
 
 
@@ -70,7 +70,7 @@ def test_start_with_counts_gives_the_edges_a_gradient():
     prior = CausalPrior((2, 2), 2).double()
     prior.scores.data = torch.tensor([0.0, 0.5], dtype=torch.float64)
     counts = torch.tensor([8.0, 1.0, 1.0, 8.0], dtype=torch.float64)
-    prior.start_tables(counts)
+    prior.initialize_tables(counts)
     (counts @ prior.log_weights()).backward()
     assert prior.metric_logits.grad.abs().max() > 1e-3
     assert prior.scores.grad[1] > 0  # dependent nodes: farther apart is better
@@ -112,7 +112,7 @@ def regime_counts(seed=1):
 def test_regime_weights_cell_by_cell(unknown, noise):
     """Every regime's A: the set node's factor is how often it was set to what, or none at all."""
     prior, counts = random_prior(), regime_counts()
-    prior.start_interventions(REGIMES, counts if unknown else None)
+    prior.set_interventions(REGIMES, counts if unknown else None)
     logs = prior.regime_log_weights(noise).detach().numpy()
     edges = prior.edges(noise).detach().numpy()
     logits = prior.table_logits.detach().numpy()
@@ -146,7 +146,7 @@ def test_regime_weights_cell_by_cell(unknown, noise):
 def test_known_outcomes_leave_a_distribution_of_the_other_nodes():
     """Given what was set, the cells that this allows have probability one in all."""
     prior = random_prior()
-    prior.start_interventions(REGIMES)
+    prior.set_interventions(REGIMES)
     weights = prior.regime_log_weights().exp().detach().reshape(-1, *SIZES)
     assert_allclose(weights[1].sum(dim=(0, 2)), 1.0)
     assert_allclose(weights[2].sum(dim=1), 1.0)
@@ -162,9 +162,9 @@ def test_no_interventions_is_one_regime():
 def test_what_nodes_were_set_to_is_part_of_the_state():
     """Training goes back to the best state: what was learned by then belongs to it."""
     prior = random_prior()
-    prior.start_interventions(REGIMES, regime_counts())
+    prior.set_interventions(REGIMES, regime_counts())
     expected, state = prior.regime_log_weights(), copy.deepcopy(prior.state_dict())
-    prior.start_interventions(REGIMES, regime_counts(seed=5))
+    prior.set_interventions(REGIMES, regime_counts(seed=5))
     assert not torch.allclose(prior.regime_log_weights(), expected)
     prior.load_state_dict(state)
     assert torch.equal(prior.regime_log_weights(), expected)
@@ -172,14 +172,14 @@ def test_what_nodes_were_set_to_is_part_of_the_state():
 
 def test_what_nodes_were_set_to_follows_the_dtype():
     prior = random_prior(dtype=torch.float32)
-    prior.start_interventions(REGIMES, regime_counts())
+    prior.set_interventions(REGIMES, regime_counts())
     assert prior.regime_log_weights().dtype == torch.float32
     assert prior.double().regime_log_weights().dtype == torch.float64
 
 
 def test_gradients_through_regimes():
     prior = random_prior()
-    prior.start_interventions(REGIMES, regime_counts())
+    prior.set_interventions(REGIMES, regime_counts())
     required, forbidden = torch.zeros(2, 3, 3, dtype=torch.bool)
     required[2, 0] = forbidden[1, 2] = True
     prior.knowledge = EdgeKnowledge(required, forbidden, required)

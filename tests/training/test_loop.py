@@ -316,10 +316,10 @@ def intervene(data, model, known):
     """Say that some nodes were set; to what, if that is known."""
     numbers = torch.arange(data.n_samples) % 3
     data = replace(data, samples=replace(data.samples, regime_index=numbers[None]))
-    model.prior.start_interventions(REGIMES)
+    model.prior.set_interventions(REGIMES)
     if not known:
         counts = np.random.default_rng(1).uniform(1, 9, (3, 4))
-        model.prior.start_interventions(REGIMES, torch.as_tensor(counts))
+        model.prior.set_interventions(REGIMES, torch.as_tensor(counts))
         return data
     outcomes = np.full((data.n_samples, 2), -1)
     for number, nodes in enumerate(REGIMES):
@@ -419,7 +419,7 @@ def test_the_best_state_has_how_nodes_were_set():
     intervene(make_data(), model, known=False)
     stopper, best = Stopper(0.0, 10), model.prior.set_logs.clone()
     stopper.stop(1.0, model)
-    model.prior.start_interventions(REGIMES, torch.ones(3, 4, dtype=torch.float64))
+    model.prior.set_interventions(REGIMES, torch.ones(3, 4, dtype=torch.float64))
     stopper.stop(0.0, model)
     stopper.restore(model)
     assert torch.equal(model.prior.set_logs, best)

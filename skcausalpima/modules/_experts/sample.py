@@ -52,7 +52,7 @@ class SampleExpert(ScaledExpert):
         super().__init__(expert, shape)
         n_free = len(expert.free_names)
         self.head = MLPDecoder((n_free,), latent_dim, HEAD_LAYERS, generator)
-        self.head.start_linear(torch.zeros(n_free, latent_dim), torch.zeros(n_free))
+        self.head.initialize_linear(torch.zeros(n_free, latent_dim), torch.zeros(n_free))
         self.register_buffer("origin", expert.start_coordinates().float())
         self.register_buffer("step", torch.ones(n_free, dtype=torch.float32))
 
