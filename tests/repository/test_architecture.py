@@ -1,6 +1,7 @@
 """The house rules that the source itself can be asked about."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -122,6 +123,18 @@ def test_only_modules_ask_of_what_kind_a_decoder_is(path):
     kinds += ("ClusterDecoder", "VarianceDecoder", "PlainDecoder")
     if room_of(path) != "modules":
         assert [text for text in asked if any(kind in text for kind in kinds)] == []
+
+
+@pytest.mark.parametrize("room", ["functional", "modules"])
+def test_a_face_imports_what_is_public_and_what_other_rooms_need(room):
+    """Besides ``__all__`` nothing that no other room asks for: the linter cannot know this."""
+    imported = set(imported_modules(PACKAGE / room / "__init__.py"))
+    names = {name.rpartition(".")[2] for name in imported}
+    public = set(importlib.import_module(f"skcausalpima.{room}").__all__)
+    others = [path for path in FILES if room_of(path) != room]
+    asked = {name for path in others for name in imported_modules(path)}
+    needed = {name for name in names if f"skcausalpima.{room}.{name}" in asked}
+    assert names == public | needed
 
 
 def test_files_do_not_import_each_other_in_circles():
