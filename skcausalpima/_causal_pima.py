@@ -102,8 +102,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
         (height, width) or (height, width, channels), see
         :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
-        that makes one from (shape, latent_dim): an encoder maps (n, \*shape) to
-        (n, 2 * latent_dim), means and log-variances; a decoder maps (n, latent_dim) to
+        that makes one from (shape, latent_dim). An encoder maps (n, \*shape) to
+        (n, 2 * latent_dim), means and log-variances. A decoder maps (n, latent_dim) to
         (n, \*shape), or to a pair of these, means and log-variances. Both see the modality as
         ``scale`` leaves it. In ``"cluster_mlp"`` and ``"cluster_conv"``, which are decoders, all
         components share a trunk. Behind it each has a last layer and a variance of its own, and
@@ -257,11 +257,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
-        standard errors from the curvature of the bound (responsibilities and variances count as
-        known; NaN in empty components, infinite where the data tell combinations of parameters
-        only), with ``scatter`` also ``"<name>_sd"``, their standard deviation between the samples
-        of a component. ``to_frame()`` is a pandas DataFrame. Experts per sample have their
-        parameters at the components' means, without standard errors.
+        standard errors from the curvature of the bound. For these, responsibilities and variances
+        count as known. They are NaN in empty components, and infinite where the data tell
+        combinations of parameters only. With ``scatter``, ``"<name>_sd"`` is the standard deviation
+        of a parameter between the samples of a component. ``to_frame()`` is a pandas DataFrame.
+        Experts per sample have their parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
@@ -473,12 +473,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            For how many samples each row counts; None for one. 3 is the same as three such rows,
-            0 as none, and only sums over equal rows matter: the fits are equal bit by bit, in
-            whatever order the rows are (see the notes for where this ends). Weights of another
-            meaning must be scaled: they should add up to the number of samples that the data are
-            worth, for importance weights w about ``w.sum() ** 2 / (w ** 2).sum()``, since the
-            choice of the graph, standard errors and shrinkage go by that number.
+            For how many samples each row counts; None for one. 3 is the same as three such rows, 0
+            as none. Only sums over equal rows matter: the fits are equal bit by bit, in whatever
+            order the rows are (see the notes for where this ends). The choice of the graph,
+            standard errors and shrinkage go by the sum of the weights. So weights of another
+            meaning must be scaled to add up to the number of samples that the data are worth: for
+            importance weights w about ``w.sum() ** 2 / (w ** 2).sum()``.
         known_nodes : array-like of shape (n_samples, n_nodes), default=None
             Outcomes of nodes that are known for some samples, integers from 0, and -1 where they
             are unknown. They name the nodes and number their outcomes: clusters are laid on the
@@ -487,15 +487,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             ``node_labels_`` respect them and so may differ from ``predict`` and
             ``predict_nodes``, which see the data alone.
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
-            Nodes that were intervened on. One column: the node that was set in each sample, by
-            name or number, and None or -1 for none; what it was set to is learned, and
+            Nodes that were intervened on. One column: the node that was set in each sample, by name
+            or number, and None or -1 for none. What it was set to is then learned, and
             ``known_nodes`` must say which node it is (a warning says if not). One column per node:
             the outcome that it was set to, or -1 where it was not; these outcomes count as known.
             In such a sample the node does not depend on its parents: its table is cut out of the
-            joint, and is learned from the other samples (a node that was set in all of them gets
-            a uniform one). An edge between a node that was set and one that was not then has an
-            identified direction, which the search finds; ``structure="gradient"`` rarely leaves
-            the order of the nodes that it started from.
+            joint. The table is learned from the other samples, and is uniform for a node that was
+            set in all of them. An edge between a node that was set and one that was not then has an
+            identified direction, which the search finds; ``structure="gradient"`` rarely leaves the
+            order of the nodes that it started from.
 
         Returns
         -------
@@ -506,9 +506,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Raises
         ------
         ValueError
-            If X, ``known_nodes``, ``interventions`` or a parameter is not as described, if weights
-            are negative or add up to less than 2 samples, if training diverges, or if a fit is to
-            be continued (``warm_start``) with data of other shapes or for another model.
+            If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
+            are negative or add up to less than 2 samples. If training diverges. If a fit is to be
+            continued (``warm_start``) with data of other shapes or for another model.
 
         Notes
         -----
@@ -894,9 +894,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         of landing where no decoder was trained. Unlike a map by Cholesky factors, it does not
         depend on the order or rotation of the latent coordinates, which are arbitrary.
 
-        All this holds *under the assumed graph*: the data identify the arrows of ``dag_`` at best
-        up to Markov equivalence, arrows are causal only under assumptions that the data cannot
-        test, and the Gumbel-max assumption cannot be tested even by experiments.
+        All this holds *under the assumed graph*. The data identify the arrows of ``dag_`` at best
+        up to Markov equivalence. Arrows are causal only under assumptions that the data cannot
+        test. The Gumbel-max assumption cannot be tested even by experiments.
 
         Parameters
         ----------

@@ -58,12 +58,12 @@ class NodeSizeSelection(NamedTuple):
         It, fitted to all samples.
     results : dict of str to list or ndarray
         One entry per candidate, in their order: ``node_sizes``; ``mean_bound`` and ``std_bound``,
-        the bound of held-out samples over the folds; ``stability``, the mean over pairs of folds
-        of the smallest Jaccard similarity of a cell with its counterpart; medians over the folds
-        of ``overlap``, the largest lift of two cells, ``separation``, the smallest Fisher ratio of
-        two cells in latent space, ``smallest_share`` of the samples in a cell, ``agreement`` of
-        the starts and ``gap`` of the arrangement (NaN where there is none); and whether the
-        candidate is ``supported``.
+        the bound of held-out samples over the folds; ``stability``, the mean over pairs of folds of
+        the smallest Jaccard similarity of a cell with its counterpart; and whether the candidate is
+        ``supported``. Medians over the folds are ``overlap``, the largest lift of two cells;
+        ``separation``, the smallest Fisher ratio of two cells in latent space; ``smallest_share``
+        of the samples in a cell; ``agreement`` of the starts; ``gap`` of the arrangement (NaN where
+        there is none).
     """
 
     best_node_sizes: tuple[int, ...]

@@ -307,11 +307,10 @@ class CategoricalDAG:
         r"""Draw what the outcomes would have been, had some nodes been set, all else equal.
 
         The mechanism of every node is taken to be a Gumbel-max one (Oberst and Sontag, 2019): its
-        outcome is :math:`\arg\max_i (\log p_i + g_i)`, where p is the row of its table that the
+        outcome is :math:`\arg\max_i (\log p_i + g_i)`. Here p is the row of its table that the
         parents choose, and the Gumbel noise g belongs to the sample. The noise is drawn given that
-        it led to the factual outcomes, and then meets the rows that the new outcomes of the
-        parents choose. A node keeps its outcome where its row stays the same; non-descendants
-        always do.
+        it led to the factual outcomes, and then meets the rows that the new outcomes of the parents
+        choose. A node keeps its outcome where its row stays the same; non-descendants always do.
 
         Parameters
         ----------

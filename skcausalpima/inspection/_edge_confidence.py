@@ -36,10 +36,10 @@ class EdgeConfidence:
     Parameters
     ----------
     dag : networkx.DiGraph
-        A copy of the estimator's ``dag_`` whose edges have the attribute ``confidence``, the
-        share of the refits that say of the two nodes what ``dag_`` says: that the arrow is
-        compelled, if it is, else, since the direction of a reversible edge means nothing, that
-        the nodes are adjacent.
+        A copy of the estimator's ``dag_`` whose edges have the attribute ``confidence``. For a
+        compelled arrow it is the share of the refits in which that arrow is compelled. The
+        direction of a reversible edge means nothing: for it, the share in which the two nodes are
+        adjacent.
     edge : ndarray of shape (n_nodes, n_nodes)
         Share of the refits whose graph has the arrow.
     adjacency : ndarray of shape (n_nodes, n_nodes)
@@ -48,9 +48,9 @@ class EdgeConfidence:
         Share of the refits in which the arrow is compelled: it points that way in all DAGs of
         the equivalence class, or the edge attribute ``compelled`` says that knowledge settles it.
     node_stability : ndarray of shape (n_nodes,)
-        Adjusted Rand index of the node's partition of the samples with that by its counterpart,
-        in the mean over the refits: 1 for the same partition, 0 for what chance would give and for
-        a node that has one outcome in all samples.
+        Adjusted Rand index of the node's partition of the samples with that by its counterpart, in
+        the mean over the refits. It is 1 for the same partition, 0 for what chance would give. A
+        node that has one outcome in all samples has 0.
     worst_node_stability : ndarray of shape (n_nodes,)
         That of the refit in which it is smallest.
     node_names : tuple of str
@@ -114,10 +114,10 @@ def edge_confidence(
 ) -> EdgeConfidence:
     r"""Refit on bootstrap samples and count how often edges and nodes are found again.
 
-    Clones of the estimator are fitted to samples drawn with replacement [1]_ and predict the
-    nodes of all of X. The names of nodes and outcomes are arbitrary in each fit, so each refit is
-    matched with the estimator first: nodes among those of one size, and outcomes within nodes, so
-    that most predicted outcomes agree. Then its graph is read in the estimator's nodes.
+    Clones of the estimator are fitted to samples drawn with replacement [1]_ and predict the nodes
+    of all of X. The names of nodes and outcomes are arbitrary in each fit, so each refit is matched
+    with the estimator first. Nodes are matched among those of one size, and outcomes within nodes,
+    so that most predicted outcomes agree. Then its graph is read in the estimator's nodes.
 
     An edge between nodes that are not found again is no edge between the same things: look at
     ``node_stability`` first.
@@ -175,7 +175,7 @@ def edge_confidence(
     late.
 
     Drawing with replacement makes dependence where there is none [2]_, so that bootstrap samples
-    have more edges: a BIC search finds one between two independent binary nodes in 1 % of the
+    have more edges. Between two independent binary nodes, a BIC search finds one in 1 % of the
     samples of 1000, and in 6 % of their bootstrap samples. A low share of an edge that ``dag_``
     lacks is no evidence for it.
 

@@ -30,9 +30,9 @@ class ExpertDecoder:
     r"""Decode a modality by a model function of a few parameters that mean something.
 
     It follows SciPy's :func:`!curve_fit`: ``f(x, a, b, c)`` with parameter names from the
-    signature, start values and bounds. ``f`` is written with torch operations that broadcast:
-    x is a tensor of the shape that is given here, each parameter has the shape (n, 1) (one more
-    axis for every further axis of the modality), and the result is of shape (n, \*shape), in the
+    signature, start values and bounds. ``f`` is written with torch operations that broadcast. In it
+    x is a tensor of the shape that is given here. Each parameter has the shape (n, 1), with one
+    more axis for every further axis of the modality. The result is of shape (n, \*shape), in the
     units of the data.
 
     Parameters
@@ -65,10 +65,10 @@ class ExpertDecoder:
         Whether each cell has its own variance around its curve, or all have one.
     scatter : bool, default=False
         Whether the parameters scatter between the samples of a cluster, as they do between things
-        that are made or grown: residuals are then correlated along the directions in which the
-        parameters move the curve, with a covariance that is learned, instead of independent from
-        point to point. In the model that covariance is drawn to no scatter where a cluster has few
-        samples; reported deviations and standard errors are not. Only for ``per="cluster"``.
+        that are made or grown. Residuals are then not independent from point to point: along the
+        directions in which the parameters move the curve they have a covariance that is learned. In
+        the model that covariance is drawn to no scatter where a cluster has few samples; reported
+        deviations and standard errors are not. Only for ``per="cluster"``.
     refit : bool, default=True
         Whether parameters per cluster are fitted by least squares (Levenberg-Marquardt, weighted
         by the responsibilities) after each epoch, or follow gradient steps alone.
@@ -85,9 +85,9 @@ class ExpertDecoder:
     TypeError
         If ``f`` is not callable, or returns no tensor or another dtype.
     ValueError
-        If ``f`` raises, returns another shape, something that is not finite or that has no
-        gradient, changes x, or lets the curve of one set of parameters depend on the others; if a
-        name is no parameter; if bounds cross or start values are outside.
+        If ``f`` raises, changes x, or returns another shape, values that are not finite or values
+        without gradient. If the curve of one set of parameters depends on the others. If a name is
+        no parameter, if bounds cross, or if start values are outside.
 
     Examples
     --------
