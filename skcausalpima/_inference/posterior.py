@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +14,8 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
-from ..modules import Batch, MultimodalVAE
+from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from .incomplete import incomplete_bounds, incomplete_posterior
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -68,21 +71,74 @@ def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
         )
 
 
+class SamplePosterior(NamedTuple):
+    """What is found of samples.
+
+    Parameters
+    ----------
+    means : Tensor of shape (n_samples, latent_dim)
+        Means of the latent points.
+    cells : Tensor of shape (n_samples, n_components)
+        Probabilities of the cells.
+    places : Tensor of shape (n_samples, latent_dim)
+        Means of the latent points in the most probable cell; others than ``means`` where
+        modalities are missing.
+    """
+
+    means: Tensor
+    cells: Tensor
+    places: Tensor
+
+
 @torch.no_grad()
-def posterior_and_cells(model: MultimodalVAE, data: TensorData) -> tuple[Tensor, Tensor]:
-    """Return the posterior means (n, latent) and the cells' probabilities (n, component)."""
-    means, probabilities, draws = [], [], _draws(model)
+def sample_posterior(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None = None
+) -> SamplePosterior:
+    """Return the posterior of samples; ``encoders`` are for those that lack modalities.
+
+    Without them, these have a Gaussian posterior like all others.
+    """
+    draws = _draws(model)
+    parts = [_by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()]
+    return SamplePosterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _by_completeness(
+    model: MultimodalVAE,
+    block: Batch,
+    encoders: SubsetEncoders | None,
+    draws: Tensor,
+    of_samples: Callable[..., Sequence[Tensor]],
+) -> list[Tensor]:
+    """Ask the samples that are complete and those that are not, and put the answers in order."""
+    lacking = None if encoders is None else encoders.incomplete(block)
+    if lacking is None:
+        return list(of_samples(model, block, draws, None))
+    rows = [which.nonzero()[:, 0] for which in (~lacking, lacking)]
+    order = torch.cat(rows).argsort()
+    answers = [
+        of_samples(model, block.take(part), draws, used)
+        for part, used in zip(rows, (None, encoders), strict=True)
+        if len(part)
+    ]
+    return [torch.cat(answer)[order] for answer in zip(*answers, strict=True)]
+
+
+def _posteriors(
+    model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
+) -> SamplePosterior:
+    """Return the posterior of samples that are alike in being complete, or not."""
+    if encoders is not None:
+        found = incomplete_posterior(model, encoders, block, draws)
+        return SamplePosterior(found.mean, found.log_gamma.exp().T, found.place)
+    posterior = model.encode(block)
     # What the others make of a sample is the same in all cells.
     telling = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
-    for block in data.blocks():
-        posterior = model.encode(block)
-        means.append(posterior.mean)
-        evidence = _evidence(model, block, posterior, draws, telling)
-        log_gamma = model.log_responsibilities(
-            posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
-        )
-        probabilities.append(log_gamma.exp().T)
-    return torch.cat(means), torch.cat(probabilities)
+    evidence = _evidence(model, block, posterior, draws, telling)
+    log_gamma = model.log_responsibilities(
+        posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
+    )
+    return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
 
 
 def _draws(model: MultimodalVAE) -> Tensor:
@@ -110,16 +166,32 @@ def _evidence(
 
 
 @torch.no_grad()
-def bounds(model: MultimodalVAE, data: TensorData) -> Tensor:
-    """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats."""
-    values, draws = [], _draws(model)
+def bounds(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None = None
+) -> Tensor:
+    """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats.
+
+    What is known of the nodes does not count.
+    """
+    draws, values = _draws(model), []
     for block in data.blocks():
-        posterior = model.encode(block)
-        parts = (model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
-        errors: Tensor = functools.reduce(operator.add, parts)
-        reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
-        log_density = model.prior.expected_log_density(posterior)
-        evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))
-        mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
-        values.append(reconstruction + mixture + entropy(posterior.log_var))
+        unknown = replace(block, allowed=None, regime_index=None)
+        values += _by_completeness(model, unknown, encoders, draws, _bounds)
     return torch.cat(values)
+
+
+def _bounds(
+    model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
+) -> tuple[Tensor]:
+    """Return the bounds of samples that are alike in being complete, or not."""
+    if encoders is not None:
+        found = incomplete_posterior(model, encoders, block, draws)
+        return (incomplete_bounds(model, block, found, draws),)
+    posterior = model.encode(block)
+    parts = (model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
+    errors: Tensor = functools.reduce(operator.add, parts)
+    reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
+    log_density = model.prior.expected_log_density(posterior)
+    evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))
+    mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
+    return (reconstruction + mixture + entropy(posterior.log_var),)

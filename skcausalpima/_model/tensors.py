@@ -95,12 +95,12 @@ class TensorData:
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
-        batch = _taken(self.samples, rows)
+        batch = self.samples.take(rows)
         return replace(batch, arrays=tuple(array.to(self.dtype) for array in batch.arrays))
 
     def subset(self, rows: Tensor | slice) -> TensorData:
         """Return some samples as data of their own."""
-        return TensorData(_taken(self.samples, rows), self.dtype)
+        return TensorData(self.samples.take(rows), self.dtype)
 
     def unweighted(self) -> TensorData:
         """Return the same samples, each counting for one."""
@@ -125,12 +125,16 @@ class TensorData:
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Return the samples in random order, batch by batch."""
+        for rows in self.shuffled_rows(batch_size, generator):
+            yield self.rows(rows)
+
+    def shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+        """Return the numbers of the samples in random order, batch by batch."""
         order = torch.randperm(self.n_samples, generator=generator).to(self.device)
         batches = list(order.split(batch_size))
         if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
             batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples
-        for rows in batches:
-            yield self.rows(rows)
+        return batches
 
     def mean(self, values: Tensor, batch: Batch) -> Tensor:
         """Return the mean of a batch's values, of shape (n_rows,), by weight.
@@ -186,21 +190,6 @@ class DataArrays:
             weights=_as_tensor(self.weights, device),
         )
         return TensorData(samples, self.dtype)
-
-
-def _taken(batch: Batch, rows: Tensor | slice) -> Batch:
-    """Return some samples of a batch."""
-    return Batch(
-        arrays=tuple(array[rows] for array in batch.arrays),
-        observed=_columns(batch.observed, rows),
-        allowed=_columns(batch.allowed, rows),
-        regime_index=_columns(batch.regime_index, rows),
-        weights=_columns(batch.weights, rows),
-    )
-
-
-def _columns(table: Tensor | None, rows: Tensor | slice) -> Tensor | None:
-    return None if table is None else table[:, rows]
 
 
 def _as_array(table: Tensor | None) -> np.ndarray | None:

@@ -50,20 +50,31 @@ from ._mixture import (
     log_responsibilities,
     mixture_statistics,
     update_mixture,
+    weight_columns,
+)
+from ._potentials import (
+    Conditionals,
+    conditional_posteriors,
+    expected_log_potential,
+    log_overlap,
 )
 
 __all__ = [
+    "Conditionals",
     "DiagonalGaussian",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
+    "conditional_posteriors",
     "edge_indicator",
     "entropy",
     "expected_log_density",
+    "expected_log_potential",
     "gaussian_log_likelihood",
     "isotropic_log_likelihood",
     "joint_from_tables",
     "log_joint",
+    "log_overlap",
     "log_responsibilities",
     "mask_non_parents",
     "mixture_log_evidence",

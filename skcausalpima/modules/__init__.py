@@ -17,6 +17,7 @@ from ._experts.functions import FunctionStart, exponential_decay, line, piecewis
 from ._experts.sample import SampleExpert
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge, node_counts, weights_of_regimes
+from ._subset_encoders import SubsetEncoders
 from ._variance_decoder import VarianceDecoder
 
 __all__ = [

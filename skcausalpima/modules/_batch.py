@@ -32,6 +32,31 @@ class Batch:
     regime_index: Tensor | None = None
     weights: Tensor | None = None
 
+    def take(self, rows: Tensor | slice) -> Batch:
+        """Return some of the samples.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_rows,) or slice
+            Their numbers, or which they are.
+
+        Returns
+        -------
+        Batch
+            Of these.
+        """
+
+        def columns(table: Tensor | None) -> Tensor | None:
+            return None if table is None else table[:, rows]
+
+        return Batch(
+            arrays=tuple(array[rows] for array in self.arrays),
+            observed=columns(self.observed),
+            allowed=columns(self.allowed),
+            regime_index=columns(self.regime_index),
+            weights=columns(self.weights),
+        )
+
     def weighted(self, values: Tensor) -> Tensor:
         """Multiply values of the samples by the samples' weights.
 

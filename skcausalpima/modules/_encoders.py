@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+
+from ._batch import Batch
 
 #: Log-variances that networks predict are kept within this distance of zero: exp never overflows.
 MAX_ABS_LOG_VAR = 15.0
@@ -218,3 +220,36 @@ def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, widt
     outputs = encoder(x[rows])
     encoder.train()
     return outputs.new_zeros(len(x), width).index_copy(0, rows, outputs)
+
+
+def encode_each(
+    encoders: nn.ModuleList, batch: Batch, shapes: Sequence[tuple[int, ...]], latent_dim: int
+) -> tuple[Tensor, Tensor]:
+    r"""Return the Gaussian that each encoder makes of its modality.
+
+    Parameters
+    ----------
+    encoders : torch.nn.ModuleList
+        One per modality.
+    batch : Batch
+        Samples.
+    shapes : sequence of tuple of int
+        Shape of one sample of each modality.
+    latent_dim : int
+        Dimension of the latent space.
+
+    Returns
+    -------
+    means, log_vars : Tensor of shape (n_modalities, n_samples, latent_dim)
+        The log-variances are kept where their exponentials are finite.
+    """
+    rows: Iterable[Tensor | None] = (
+        itertools.repeat(None, len(shapes)) if batch.observed is None else batch.observed
+    )
+    parts = zip(encoders, batch.arrays, shapes, rows, strict=True)
+    outputs = [
+        encode_observed(encoder, array.unflatten(1, shape), seen, 2 * latent_dim)
+        for encoder, array, shape, seen in parts
+    ]
+    means, log_vars = torch.stack(outputs).chunk(2, dim=-1)
+    return means, log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -19,7 +18,7 @@ from ..functional import (
 )
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
-from ._encoders import MAX_ABS_LOG_VAR, encode_observed
+from ._encoders import encode_each
 from ._observation_model import ObservationModel
 from ._prior import CausalPrior, weights_of_regimes
 
@@ -76,17 +75,8 @@ class MultimodalVAE(ObservationModel):
         DiagonalGaussian
             Mean and log-variance of shape (n_samples, latent_dim).
         """
-        rows: Iterable[Tensor | None] = (
-            itertools.repeat(None, len(self.shapes)) if batch.observed is None else batch.observed
-        )
-        width = 2 * self.prior.means.shape[1]
-        parts = zip(self.encoders, batch.arrays, self.shapes, rows, strict=True)
-        outputs = [
-            encode_observed(encoder, array.unflatten(1, shape), seen, width)
-            for encoder, array, shape, seen in parts
-        ]
-        means, log_vars = torch.stack(outputs).chunk(2, dim=-1)
-        log_vars = log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
+        latent_dim = self.prior.means.shape[1]
+        means, log_vars = encode_each(self.encoders, batch, self.shapes, latent_dim)
         return product_of_experts(means, log_vars, batch.observed, self.prior_expert)
 
     def decode(self, z: Tensor, components: Tensor | None = None) -> list[Tensor]:

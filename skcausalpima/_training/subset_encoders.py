@@ -1,0 +1,189 @@
+r"""What a complete sample says, taught to its parts: the encoders of incomplete samples.
+
+The teacher is the posterior :math:`q(z | x) q(c | x)` of a sample, the pupil the posterior
+:math:`q(c | x_S) q(z | c, x_S)` of a random subset S of its modalities, see
+:class:`~skcausalpima.modules.SubsetEncoders`. What is minimised is
+
+.. math:: KL(q(c, z | x) \,\|\, q(c, z | x_S)) + \lambda KL(q(c | x) \,\|\, q(c | x_S)).
+
+Since :math:`q(c | x_S) q(z | c, x_S) = A_c N(z; m_c, S_c) l_S(z) / Z(x_S)`, the first is
+:math:`\log Z(x_S) - E_{q(z | x)} \log l_S(z)` up to what the pupil cannot change. The second is
+small beside it where the latent space says much about each sample; :math:`\lambda` makes it count.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .._model.settings import GradientSettings
+from .._model.tensors import TensorData
+from ..functional import (
+    DiagonalGaussian,
+    expected_log_potential,
+    log_overlap,
+    log_responsibilities,
+    weight_columns,
+)
+from ..modules import Batch, MultimodalVAE, SubsetEncoders
+
+#: How much more the divergence of the components' probabilities counts.
+COMPONENT_WEIGHT = 50.0
+
+#: The learning rate, relative to that of training, falls from here to zero by half a cosine.
+RATE_FACTOR = 3.0
+
+#: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
+MAX_GRAD_NORM = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What is taught of every sample.
+
+    Parameters
+    ----------
+    posterior : DiagonalGaussian
+        Posterior q(z|x) of all that is observed.
+    probabilities : Tensor of shape (n_components, n_samples)
+        Of the components.
+    evidence : dict of int to Tensor of shape (n_components, n_samples)
+        What decoders that depend on the component say of their modality.
+    """
+
+    posterior: DiagonalGaussian
+    probabilities: Tensor
+    evidence: dict[int, Tensor]
+
+    def rows(self, rows: Tensor) -> Lesson:
+        """Return the lesson of some samples."""
+        return Lesson(
+            posterior=DiagonalGaussian(*(part[rows] for part in self.posterior)),
+            probabilities=self.probabilities[:, rows],
+            evidence={m: said[:, rows] for m, said in self.evidence.items()},
+        )
+
+
+@torch.no_grad()
+def lesson(model: MultimodalVAE, data: TensorData) -> Lesson:
+    """Return what the trained model says of all samples; what is known of nodes is left out."""
+    model.eval()
+    asked = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
+    posteriors, probabilities, evidence = [], [], []
+    for block in data.blocks():
+        posterior = model.encode(block)
+        own = model.own_likelihoods(block, posterior.mean, asked)
+        said = {m: part.log_likelihoods for m, part in own.items()}
+        total = sum(said.values(), start=model.log_density(posterior))
+        posteriors.append(posterior)
+        probabilities.append(log_responsibilities(model.prior.log_weights(), total).exp())
+        evidence.append(said)
+    return Lesson(
+        posterior=DiagonalGaussian(*(torch.cat(part) for part in zip(*posteriors, strict=True))),
+        probabilities=torch.cat(probabilities, dim=1),
+        evidence={m: torch.cat([said[m] for said in evidence], dim=1) for m in evidence[0]},
+    )
+
+
+def teach(
+    model: MultimodalVAE,
+    data: TensorData,
+    settings: GradientSettings,
+    n_epochs: int,
+    generator: torch.Generator,
+) -> SubsetEncoders | None:
+    """Return encoders for incomplete samples, taught by these samples; all else stays as it is.
+
+    None if numbers do not stay finite.
+    """
+    pupil = SubsetEncoders(model)
+    parameters = [p for p in pupil.parameters() if p.requires_grad]
+    if not parameters:
+        return pupil.eval()
+    taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
+    rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
+    optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
+    n_steps, step = n_epochs * math.ceil(data.n_samples / size), 0
+    for _ in range(n_epochs):
+        pupil.train()
+        for rows in data.shuffled_rows(size, generator):
+            optimizer.param_groups[0]["lr"] = rate * _half_cosine(step / n_steps)
+            batch = data.rows(rows)
+            observed = random_subsets(batch, generator)
+            parts = replace(batch, observed=observed)
+            loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=True)
+            optimizer.step()
+            step += 1
+    finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
+    return pupil.eval().requires_grad_(False) if finite else None
+
+
+def _half_cosine(share: float) -> float:
+    """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def divergences(
+    model: MultimodalVAE, pupil: SubsetEncoders, parts: Batch, taught: Lesson, log_weights: Tensor
+) -> Tensor:
+    """Return how far parts of samples are from what is taught of them, up to a constant.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Its mixture is the prior.
+    pupil : SubsetEncoders
+        To be taught.
+    parts : Batch
+        Samples, of which some modalities count as observed.
+    taught : Lesson
+        What the whole samples say.
+    log_weights : Tensor of shape (n_components,)
+        Logarithms of the components' probabilities.
+
+    Returns
+    -------
+    Tensor of shape (n_samples,)
+        In nats.
+    """
+    potential = pupil(parts)
+    overlap = log_overlap(potential, model.prior.means, model.prior.covariances)
+    joint = weight_columns(log_weights) + overlap
+    for m, said in taught.evidence.items():
+        joint = joint + (said if parts.observed is None else said * parts.observed[m])
+    log_evidence = torch.logsumexp(joint, dim=0)
+    mean, variance = taught.posterior.mean, taught.posterior.log_var.exp()
+    of_points = log_evidence - expected_log_potential(potential, mean, variance)
+    of_components = log_evidence - (taught.probabilities * joint).sum(dim=0)
+    return of_points + COMPONENT_WEIGHT * of_components
+
+
+def random_subsets(batch: Batch, generator: torch.Generator) -> Tensor:
+    """Draw for every sample a random number of its modalities, at least one and never all there are.
+
+    Parameters
+    ----------
+    batch : Batch
+        Samples.
+    generator : torch.Generator
+        On the CPU: the draws do not depend on the device.
+
+    Returns
+    -------
+    Tensor of bool of shape (n_modalities, n_samples)
+        What is to count as observed; nothing where nothing is.
+    """
+    shape = (len(batch.arrays), len(batch.arrays[0]))
+    sizes = 1 + (torch.rand(shape[1], generator=generator) * (shape[0] - 1)).long()
+    draws = torch.rand(shape, generator=generator)
+    if batch.observed is not None:
+        draws = draws.masked_fill(~batch.observed.cpu(), torch.inf)
+    ranks = draws.argsort(dim=0).argsort(dim=0)
+    chosen = (ranks < sizes) & draws.isfinite()
+    return chosen.to(batch.arrays[0].device)

@@ -1,0 +1,188 @@
+"""Gaussian potentials times a mixture: the posterior of incomplete samples in closed form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from ._gaussian import LOG_2PI, DiagonalGaussian
+
+
+class Conditionals(NamedTuple):
+    r"""Gaussians :math:`q(z | c, x_S)`, one per component and sample.
+
+    Parameters
+    ----------
+    means : Tensor of shape (n_samples, n_components, latent_dim)
+        Means.
+    factors : Tensor of shape (n_samples, n_components, latent_dim, latent_dim)
+        Square roots F of the covariances :math:`F F^T`.
+    """
+
+    means: Tensor
+    factors: Tensor
+
+    @property
+    def variances(self) -> Tensor:
+        """Variances of the coordinates, of the shape of ``means``."""
+        return self.factors.square().sum(dim=-1)
+
+
+def log_overlap(potential: DiagonalGaussian, means: Tensor, covariances: Tensor) -> Tensor:
+    r"""Return the log-integrals of a potential times every component.
+
+    :math:`\log \int N(z; m_c, S_c) N(z; \mu, V) dz = \log N(\mu; m_c, S_c + V)`, the log-evidence
+    of component c if :math:`\mu` is a measurement of z with noise of covariance V. Gradients reach
+    the potential alone; they are its moments: :math:`-\alpha` for :math:`\mu` and
+    :math:`\frac{1}{2} (\alpha^2 - \mathrm{diag}\, (S_c + V)^{-1})` for V, with
+    :math:`\alpha = (S_c + V)^{-1} (\mu - m_c)`.
+
+    Parameters
+    ----------
+    potential : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Variances (2-D) or whole matrices (3-D).
+
+    Returns
+    -------
+    Tensor of shape (n_components, n_samples)
+        In nats.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        A covariance matrix is not positive definite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, log_overlap
+    >>> potential = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+    >>> round(log_overlap(potential, torch.zeros(1, 1), torch.ones(1, 1)).item(), 4)
+    -1.2655
+    """
+    variances = potential.log_var.exp()
+    return cast(Tensor, _LogOverlap.apply(potential.mean, variances, means, covariances)).T
+
+
+class _LogOverlap(torch.autograd.Function):
+    """Batched factorisations are cheap, but their gradients are not: here they are moments."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, mu: Tensor, variances: Tensor, means: Tensor, covariances: Tensor
+    ) -> Tensor:
+        distances = mu[:, None] - means
+        if covariances.ndim == 2:
+            precisions = (covariances + variances[:, None]).reciprocal()
+            scaled = precisions * distances
+            log_det = -precisions.log().sum(dim=-1)
+            quadratic = (scaled * distances).sum(dim=-1)
+        else:
+            whiteners, log_det = _whiteners(variances, covariances)
+            white = (whiteners @ distances[..., None])[..., 0]
+            scaled = (whiteners.mT @ white[..., None])[..., 0]
+            precisions, quadratic = whiteners.square().sum(dim=-2), white.square().sum(dim=-1)
+        ctx.save_for_backward(scaled, precisions)
+        return -0.5 * (quadratic + log_det + mu.shape[1] * LOG_2PI)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        scaled, precisions = ctx.saved_tensors  # type: ignore[attr-defined]
+        gradient = gradients[0][..., None]
+        of_mean = -(gradient * scaled).sum(dim=1)
+        of_variances = 0.5 * (gradient * (scaled.square() - precisions)).sum(dim=1)
+        return of_mean, of_variances, None, None
+
+
+def _whiteners(variances: Tensor, covariances: Tensor) -> tuple[Tensor, Tensor]:
+    """Return matrices that whiten :math:`S_c + V`, and the log-determinants of these."""
+    factors = torch.linalg.cholesky(covariances + torch.diag_embed(variances)[:, None])
+    identity = torch.eye(variances.shape[1], dtype=variances.dtype, device=variances.device)
+    whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
+    return whiteners, 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+
+
+def conditional_posteriors(
+    potential: DiagonalGaussian, means: Tensor, covariances: Tensor
+) -> Conditionals:
+    r"""Return the normalised products of a potential with every component.
+
+    :math:`q(z | c, x_S) \propto N(z; m_c, S_c) N(z; \mu, V)` has the precision
+    :math:`S_c^{-1} + V^{-1}`. With the Cholesky factors :math:`S_c = L L^T` and
+    :math:`I + L^T V^{-1} L = K K^T`, its covariance is :math:`F F^T`, :math:`F = L K^{-T}`, and
+    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`.
+
+    Parameters
+    ----------
+    potential : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Variances (2-D) or whole matrices (3-D).
+
+    Returns
+    -------
+    Conditionals
+        Means, and square roots of the covariances.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        A covariance matrix is not positive definite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, conditional_posteriors
+    >>> potential = DiagonalGaussian(torch.full((1, 1), 2.0), torch.zeros(1, 1))
+    >>> found = conditional_posteriors(potential, torch.zeros(1, 1), torch.ones(1, 1))
+    >>> found.means.item(), round(found.variances.item(), 4)
+    (1.0, 0.5)
+    """
+    precisions = torch.exp(-potential.log_var)[:, None]  # (sample, 1, latent)
+    pull = precisions * (potential.mean[:, None] - means)
+    if covariances.ndim == 2:
+        variances = covariances / (1.0 + covariances * precisions)
+        return Conditionals(means + variances * pull, torch.diag_embed(variances.sqrt()))
+    roots = torch.linalg.cholesky(covariances)
+    gram = roots.mT @ (precisions[..., None] * roots)
+    inner = torch.linalg.cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
+    factors = torch.linalg.solve_triangular(inner, roots.mT.expand_as(inner), upper=False).mT
+    shift = factors @ (factors.mT @ pull[..., None])
+    return Conditionals(means + shift[..., 0], factors)
+
+
+def expected_log_potential(potential: DiagonalGaussian, mean: Tensor, variance: Tensor) -> Tensor:
+    r"""Return :math:`E \log N(z; \mu, V)` over z of given means and variances.
+
+    Parameters
+    ----------
+    potential : DiagonalGaussian
+        Mean and log-variance, which broadcast to (..., latent_dim).
+    mean, variance : Tensor of shape (..., latent_dim)
+        Moments of each coordinate of z.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, expected_log_potential
+    >>> potential = DiagonalGaussian(torch.zeros(1), torch.zeros(1))
+    >>> round(expected_log_potential(potential, torch.zeros(1), torch.ones(1)).item(), 4)
+    -1.4189
+    """
+    squares = variance + (mean - potential.mean).square()
+    terms = potential.log_var + LOG_2PI + squares * torch.exp(-potential.log_var)
+    return -0.5 * terms.sum(dim=-1)

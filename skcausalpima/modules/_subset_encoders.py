@@ -1,0 +1,66 @@
+"""Encoders of incomplete samples: what a subset of the modalities says about the latent point."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import DiagonalGaussian, product_of_experts
+from ._batch import Batch
+from ._encoders import MAX_ABS_LOG_VAR, encode_each
+from ._multimodal_vae import MultimodalVAE
+
+
+class SubsetEncoders(nn.Module):
+    r"""Gaussian potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(z; \mu_m, V_m)`.
+
+    They take the place of the encoders where modalities are missing. With the mixture as the
+    prior, the posterior of a sample of which the modalities S are observed is
+
+    .. math:: q(c | x_S) \propto A_c \int N(z; m_c, S_c) l_S(z) dz, \qquad
+        q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z),
+
+    a mixture of Gaussians: it can say "a 4 or a 5".
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Its encoders are copied. A single modality needs none: it is there, or nothing is.
+    """
+
+    def __init__(self, model: MultimodalVAE) -> None:
+        super().__init__()
+        self.shapes = model.shapes
+        self.latent_dim = model.prior.means.shape[1]
+        several = len(model.shapes) > 1
+        self.encoders = copy.deepcopy(model.encoders) if several else nn.ModuleList()
+
+    def forward(self, batch: Batch) -> DiagonalGaussian:
+        """Return the potential of every sample, normalised as a density of z.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+
+        Returns
+        -------
+        DiagonalGaussian
+            Mean and log-variance of shape (n_samples, latent_dim), the latter at most as wide as
+            a network can say, also where nothing is observed.
+        """
+        if not self.encoders:  # of a single modality that is missing
+            shape = (len(batch.arrays[0]), self.latent_dim)
+            widest = batch.arrays[0].new_full(shape, MAX_ABS_LOG_VAR)
+            return DiagonalGaussian(torch.zeros_like(widest), widest)
+        means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
+        product = product_of_experts(means, log_vars, batch.observed, prior_expert=False)
+        return DiagonalGaussian(product.mean, product.log_var.clamp_max(MAX_ABS_LOG_VAR))
+
+    def incomplete(self, batch: Batch) -> Tensor | None:
+        """Return which samples these are for, of shape (n_samples,); None for none."""
+        if batch.observed is None or batch.observed.all():
+            return None
+        return ~batch.observed.all(dim=0)
