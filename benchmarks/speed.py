@@ -19,6 +19,7 @@ from skcausalpima._model.settings import (
     GradientSettings,
     GraphTrainingSettings,
     InitializationSettings,
+    MissingSettings,
     MixtureSettings,
     StoppingSettings,
     TrainingSettings,
@@ -100,6 +101,7 @@ class OurLoop:
             initialization=InitializationSettings(
                 init="linear", n_mixture_init=1, pretraining_epochs=0, kl_weight=1.0
             ),
+            missing_values=MissingSettings(elements="marginalize", subset_epochs=0),
             decoder_variance="learned",
             polishing_epochs=0,
             verbose=0,

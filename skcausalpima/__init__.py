@@ -7,6 +7,7 @@ from ._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from ._version import __version__ as __version__
@@ -16,6 +17,7 @@ __all__ = [
     "CausalPIMA",
     "GradientStructure",
     "Initialization",
+    "MissingValues",
     "ModalityTransformer",
     "MultimodalData",
     "ScoreSearch",

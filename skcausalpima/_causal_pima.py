@@ -47,6 +47,7 @@ from ._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from ._persistence.file import load_estimator, save_estimator
@@ -72,15 +73,16 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     - the model: ``node_sizes``, ``node_names``, ``latent_dim``, ``experts``, ``encoders``,
       ``decoders``, ``hidden_layer_sizes``, ``prior_expert``, ``covariance_type``,
       ``covariance_shrinkage``, ``reg_covar``, ``decoder_variance``;
-    - the data: ``modality_shapes``, ``scale``, ``modality_weights``;
+    - the data: ``modality_shapes``, ``scale``, ``modality_weights``, ``missing_values``;
     - the start: ``init``;
     - training: ``responsibilities``, ``batch_size``, ``learning_rate``, ``max_grad_norm``,
       ``max_iter``, ``tol``, ``n_iter_no_change``, ``validation_fraction``;
     - the graph: ``structure``, ``knowledge``;
     - running: ``n_init``, ``n_jobs``, ``warm_start``, ``device``, ``random_state``, ``verbose``.
 
-    ``init``, ``structure`` and ``knowledge`` may be objects with parts of their own, which
-    :meth:`get_params` and :meth:`set_params` know by nested names such as ``structure__score``.
+    ``init``, ``structure``, ``knowledge`` and ``missing_values`` may be objects with parts of their
+    own, which :meth:`get_params` and :meth:`set_params` know by nested names such as
+    ``structure__score``.
 
     Parameters
     ----------
@@ -141,6 +143,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
         (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
         divided by the root of their width. Numbers are factors of the log-likelihoods.
+    missing_values : {"marginalize", "error"} or MissingValues, default="marginalize"
+        What is done where samples are incomplete. Samples may always miss whole modalities. Where
+        single elements of a modality are NaN, ``"marginalize"`` takes the likelihood of the others,
+        for which the modality needs a plain network as its decoder; ``"error"`` refuses them. See
+        :class:`MissingValues`, which also has the settings for samples that miss modalities.
     init : {"arranged", "linear", "paper"} or Initialization, default="arranged"
         Where training begins. ``"arranged"`` lays one cluster of the data on each cell of the grid
         so that the effects of the nodes add up best; ``"linear"`` leaves to luck which cluster
@@ -340,6 +347,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         modality_shapes: Shapes | None = None,
         scale: Scale = "modality",
         modality_weights: str | Sequence[float] = "balanced",
+        missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
         responsibilities: str = "expected",
         batch_size: int = 128,
@@ -373,6 +381,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.modality_shapes = modality_shapes
         self.scale = scale
         self.modality_weights = modality_weights
+        self.missing_values = missing_values
         self.init = init
         self.responsibilities = responsibilities
         self.batch_size = batch_size
@@ -420,6 +429,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             "covariance_type": "diag",  # Section 2
             "covariance_shrinkage": 0,  # Eq. 17
             "modality_weights": "elements",  # Eq. 15
+            "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
             "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
             "responsibilities": "sample",  # Eq. 16, at the sampled latent point
             "structure": "gradient",  # Eq. 6 to 8

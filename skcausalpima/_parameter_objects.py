@@ -263,3 +263,37 @@ class Initialization(_ParameterObject):
         self.n_mixture_init = n_mixture_init
         self.pretraining = pretraining
         self.pretraining_epochs = pretraining_epochs
+
+
+class MissingValues(_ParameterObject):
+    """What is done where samples are incomplete.
+
+    ``missing_values="marginalize"`` is short for ``missing_values=MissingValues("marginalize")``,
+    and so for ``"error"``. Samples that miss whole modalities are always allowed.
+
+    Parameters
+    ----------
+    elements : {"marginalize", "error"}, default="marginalize"
+        Single elements that are NaN within a modality. ``"marginalize"`` takes the likelihood of
+        the observed elements alone; the encoder sees what the model expects in the gaps. It asks
+        for a plain network as the modality's decoder. ``"error"`` refuses such data.
+    subset_epochs : int, default=15
+        Epochs in which copies of the encoders learn what to say when modalities are missing; 0
+        never. They cost time, and are of use where samples miss modalities.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, MissingValues
+    >>> model = CausalPIMA((3,), missing_values=MissingValues(subset_epochs=0))
+    >>> model.get_params()["missing_values__elements"]
+    'marginalize'
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "elements": [StrOptions({"marginalize", "error"})],
+        "subset_epochs": [count(0)],
+    }
+
+    def __init__(self, elements: str = "marginalize", *, subset_epochs: int = 15) -> None:
+        self.elements = elements
+        self.subset_epochs = subset_epochs

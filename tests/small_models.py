@@ -9,6 +9,7 @@ from skcausalpima._model.settings import (
     GradientSettings,
     GraphTrainingSettings,
     InitializationSettings,
+    MissingSettings,
     MixtureSettings,
     StoppingSettings,
     TrainingSettings,
@@ -47,6 +48,7 @@ PARTS = {
     "graph": GraphTrainingSettings,
     "stopping": StoppingSettings,
     "initialization": InitializationSettings,
+    "missing_values": MissingSettings,
 }
 
 
@@ -72,6 +74,8 @@ def small_settings(**changes: Any) -> TrainingSettings:
         "n_mixture_init": 1,
         "pretraining_epochs": 5,
         "kl_weight": 1.0,
+        "elements": "marginalize",
+        "subset_epochs": 0,
         "decoder_variance": "learned",
         "polishing_epochs": 0,
         "verbose": 0,

@@ -16,6 +16,7 @@ from skcausalpima import (
     CausalPIMA,
     GradientStructure,
     Initialization,
+    MissingValues,
     MultimodalData,
     ScoreSearch,
 )
@@ -27,6 +28,8 @@ WORDS = {
     "arranged": ({"init": "arranged"}, {"init": Initialization()}),
     "linear": ({"init": "linear"}, {"init": Initialization("linear")}),
     "paper": ({"init": "paper"}, {"init": Initialization(method="paper")}),
+    "marginalize": ({"missing_values": "marginalize"}, {"missing_values": MissingValues()}),
+    "error": ({"missing_values": "error"}, {"missing_values": MissingValues("error")}),
     "nothing known": ({"knowledge": None}, {"knowledge": BackgroundKnowledge()}),
 }
 OBJECTS = {
@@ -34,6 +37,7 @@ OBJECTS = {
     "gradient": GradientStructure(0.4, temperature=np.array([1.0, 0.5])),
     "knowledge": BackgroundKnowledge(required={("N1", "N2")}, tiers=[np.array(["N1", "N2"])]),
     "init": Initialization("linear", pretraining="reconstruction"),
+    "missing_values": MissingValues("error", subset_epochs=2),
 }
 
 
@@ -50,8 +54,8 @@ def test_fits_with_words_and_objects_are_equal(pair):
     assert_same_fits(CausalPIMA(**objects, **brief).fit(pair), one, pair)
 
 
-def test_the_constructor_has_at_most_32_parameters():
-    assert len(CausalPIMA().get_params()) <= 32
+def test_the_constructor_has_at_most_33_parameters():
+    assert len(CausalPIMA().get_params()) <= 33
 
 
 # Objects as scikit-learn knows them --------------------------------------------------------------
@@ -124,6 +128,7 @@ def test_a_file_keeps_the_objects(quick, pair, tmp_path):
         "structure": GradientStructure(0.4, temperature=(1.0, np.float32(0.5))),
         "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")], tiers=[{"N1"}, ("N2",)]),
         "init": Initialization("linear", n_mixture_init=np.int64(1)),
+        "missing_values": MissingValues(subset_epochs=np.int64(1)),
     }
     model = quick(**objects).fit(pair)
     model.save(tmp_path / "model")
@@ -156,6 +161,13 @@ def test_a_changed_part_continues_a_fit_as_a_changed_parameter_does(quick, pair)
         ({"init": GradientStructure()}, "'init' parameter .*Initialization"),
         ({"init": Initialization("random")}, "'init__method' parameter of CausalPIMA .*'random'"),
         ({"init": Initialization(pretraining="x")}, "'init__pretraining' parameter"),
+        ({"missing_values": True}, "'missing_values' parameter .*MissingValues"),
+        ({"missing_values": "drop"}, "'missing_values' parameter .*'drop'"),
+        ({"missing_values": MissingValues("mean")}, "'missing_values__elements' .*'mean'"),
+        (
+            {"missing_values": MissingValues(subset_epochs=-1)},
+            "'missing_values__subset_epochs' parameter",
+        ),
         ({"knowledge": BackgroundKnowledge(tiers="N1")}, "'knowledge__tiers' parameter"),
         ({"knowledge": BackgroundKnowledge(required=[1])}, "knowledge__required must be pairs"),
     ],
@@ -187,6 +199,11 @@ def test_what_is_no_such_parameter(pair, parameters, match):
         ),
         ({"structure": ScoreSearch}, {"structure__score": "bdeu"}, r"pass ScoreSearch\(\) to set"),
         ({}, {"init__method": "linear"}, r"pass Initialization\('arranged'\) to set its parts"),
+        (
+            {},
+            {"missing_values__subset_epochs": 3},
+            r"pass MissingValues\('marginalize'\) to set its parts",
+        ),
         ({}, {"knowledge__tiers": ["N1"]}, r"is None: pass BackgroundKnowledge\(\) to set"),
         ({}, {"structure__scoer": 1}, "structure__scoer is no parameter: .* no part 'scoer'"),
         ({}, {"tol__x": 1}, "tol__x is no parameter"),

@@ -47,6 +47,7 @@ QUICK = {
 REPEATS = {
     *("max_iter", "n_init", "n_permutations", "n_bootstraps", "n_jobs"),
     *("init__pretraining_epochs", "init__n_mixture_init", "structure__polishing_epochs"),
+    "missing_values__subset_epochs",
     *("structure__n_steps", "structure__n_mixture_updates"),
 }
 #: Right values of parameters whose default is None, so that they can be changed by one entry.

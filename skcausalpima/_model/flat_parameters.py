@@ -13,6 +13,7 @@ from .._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from .._typing import Values
@@ -20,6 +21,12 @@ from .parameters import PARAMETER_CONSTRAINTS
 
 #: What a parameter with parts may be: an object, or what stands for one.
 Structured: TypeAlias = BaseEstimator | nx.DiGraph | str | None
+
+#: The parameters that may be objects with parts.
+_WITH_PARTS = ("structure", "knowledge", "init", "missing_values")
+
+#: The words of ``missing_values``.
+_MISSING_WORDS = ("marginalize", "error")
 
 #: What the parts of a structure are called beside other parameters.
 _FLAT = {
@@ -41,7 +48,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     -------
     SimpleNamespace
         Has an attribute for each parameter and each part. ``structure`` is "refined", "gradient"
-        or a graph, ``init`` a word.
+        or a graph, ``init`` a word, ``missing_elements`` that for single elements.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     ('gradient', 0.5, 'arranged', 10)
     """
     flat = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
-    given = {name: flat.pop(name) for name in ("structure", "knowledge", "init")}
+    given = {name: flat.pop(name) for name in _WITH_PARTS}
     objects = {name: _as_object(value) for name, value in given.items()}
     for name, parts in objects.items():
         _check_parts(type(estimator).__name__, name, parts)
@@ -70,6 +77,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     if not isinstance(given["structure"], nx.DiGraph):
         flat["structure"] = "refined" if refines else "gradient"
     knowledge, init = objects["knowledge"], objects["init"]
+    missing = objects["missing_values"]
     flat |= {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
     return SimpleNamespace(
         **flat,
@@ -78,6 +86,8 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
         n_mixture_init=init.n_mixture_init,
         pretraining=init.pretraining,
         pretraining_epochs=init.pretraining_epochs,
+        missing_elements=missing.elements,
+        subset_epochs=missing.subset_epochs,
     )
 
 
@@ -90,7 +100,9 @@ def _as_object(value: Structured) -> BaseEstimator:
     if not isinstance(value, str):
         return value
     structures = {"refined": ScoreSearch, "gradient": GradientStructure}
-    return structures[value]() if value in structures else Initialization(value)
+    if value in structures:
+        return structures[value]()
+    return (MissingValues if value in _MISSING_WORDS else Initialization)(value)
 
 
 def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
@@ -130,5 +142,6 @@ def _objects_with(parameter: str, part: str, value: Structured) -> str:
     kinds = [kind for kind in kinds if part in kind._get_param_names()]
     if isinstance(value, str) and type(_as_object(value)) in kinds:
         kinds = [type(_as_object(value))]
-    word = repr(value) if parameter == "init" and isinstance(value, str) else ""
+    takes_word = parameter in ("init", "missing_values") and isinstance(value, str)
+    word = repr(value) if takes_word else ""
     return " or ".join(f"{kind.__name__}({word})" for kind in kinds)

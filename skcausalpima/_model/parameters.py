@@ -16,6 +16,7 @@ from .._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from .._scalar_checks import (
@@ -51,6 +52,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "modality_shapes": [*SEQUENCE, None],
     "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE],
+    "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
     "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
     "responsibilities": [StrOptions({"expected", "sample"})],
     "batch_size": [count(1)],

@@ -113,6 +113,22 @@ class InitializationSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissingSettings:
+    """What is done where samples are incomplete.
+
+    Parameters
+    ----------
+    elements : {"marginalize", "error"}
+        Single elements that are missing within a modality.
+    subset_epochs : int
+        Epochs in which copies of the encoders learn from samples that miss modalities.
+    """
+
+    elements: str
+    subset_epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a model is trained.
 
@@ -128,6 +144,8 @@ class TrainingSettings:
         When training ends.
     initialization : InitializationSettings
         Where it begins.
+    missing_values : MissingSettings
+        Incomplete samples.
     decoder_variance : {"learned", "predicted"} or float
         A number is fixed.
     polishing_epochs : int
@@ -141,6 +159,7 @@ class TrainingSettings:
     graph: GraphTrainingSettings
     stopping: StoppingSettings
     initialization: InitializationSettings
+    missing_values: MissingSettings
     decoder_variance: float | str
     polishing_epochs: int
     verbose: int

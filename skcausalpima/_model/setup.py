@@ -31,6 +31,7 @@ from .settings import (
     GradientSettings,
     GraphTrainingSettings,
     InitializationSettings,
+    MissingSettings,
     MixtureSettings,
     StoppingSettings,
     TrainingSettings,
@@ -190,6 +191,9 @@ def _training_settings(
             n_mixture_init=params.n_mixture_init,
             pretraining_epochs=params.pretraining_epochs,
             kl_weight=1.0 if params.pretraining == "vae" else 0.0,
+        ),
+        missing_values=MissingSettings(
+            elements=params.missing_elements, subset_epochs=params.subset_epochs
         ),
         decoder_variance=params.decoder_variance,
         polishing_epochs=params.polishing_epochs,

@@ -23,6 +23,7 @@ from .._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from .._typing import Values
@@ -41,6 +42,7 @@ PLAIN_IN_PICKLES = (
     "expert_params_",
     "init",
     "knowledge",
+    "missing_values",
     "separation_",
     "structure",
     "_scaler",
@@ -354,5 +356,6 @@ FORMS = {
     "gradient_structure": _by_parts(GradientStructure),
     "background_knowledge": _by_parts(BackgroundKnowledge),
     "initialization": _by_parts(Initialization),
+    "missing_values": _by_parts(MissingValues),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }

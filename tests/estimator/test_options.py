@@ -9,7 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from torch import nn
 
-from skcausalpima import CausalPIMA, GradientStructure, Initialization, ScoreSearch
+from skcausalpima import (
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MissingValues,
+    ScoreSearch,
+)
 from skcausalpima._fit import restarts as _restarts
 
 TERMS = ["density", "weight", "assignment_entropy", "posterior_entropy"]
@@ -158,6 +164,7 @@ def test_published_algorithm(quick, pair):
     assert model.init == "paper"
     assert model.structure == "gradient"
     assert model.latent_dim == 2
+    assert model.missing_values == MissingValues("error", subset_epochs=0)
     assert CausalPIMA.published(latent_dim=3).latent_dim == 3  # what is stated goes first
     with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dimension'"):
         CausalPIMA.published(latent_dimension=3)

@@ -17,6 +17,7 @@ from skcausalpima import (
     BackgroundKnowledge,
     CausalPIMA,
     GradientStructure,
+    MissingValues,
     ModalityTransformer,
     MultimodalData,
     ScoreSearch,
@@ -115,7 +116,8 @@ def test_numbers_of_samples(fitted, method, n_samples):
 
 COUNTS = [
     "latent_dim", "init__n_mixture_init", "init__pretraining_epochs",
-    "structure__polishing_epochs", "structure__n_steps", "structure__n_mixture_updates",
+    "missing_values__subset_epochs", "structure__polishing_epochs", "structure__n_steps",
+    "structure__n_mixture_updates",
     "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
 ]  # fmt: skip
 REALS = [
@@ -128,7 +130,8 @@ REALS = [
 @pytest.mark.parametrize("value", [True, False, 2**64, HUGE])
 @pytest.mark.parametrize("parameter", COUNTS)
 def test_counts_are_integers_of_a_possible_size(quick, pair, parameter, value):
-    model = quick(structure=ScoreSearch()).set_params(**{parameter: value})
+    objects = {"structure": ScoreSearch(), "missing_values": MissingValues()}
+    model = quick(**objects).set_params(**{parameter: value})
     with pytest.raises(ValueError, match=f"'{parameter}' parameter of CausalPIMA"):
         model.fit(pair)
 
