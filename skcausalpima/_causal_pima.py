@@ -30,7 +30,7 @@ from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
 from ._fit.resume import resume
 from ._inference.expert_tables import ExpertTable
-from ._inference.fitted_model import FittedModel
+from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
 from ._initialization.initialize import initial_sample
@@ -594,7 +594,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples, latent_dim)
             Means of q(z|x) (Eq. 4).
         """
-        return self._posterior(X)[0]
+        return self._posterior(X).points
 
     def predict_proba(self, X: Samples) -> np.ndarray:
         """Return the probability of every component (Eq. 16 in expectation).
@@ -609,7 +609,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ndarray of shape (n_samples, n_components)
             Responsibilities; rows sum to 1.
         """
-        return self._posterior(X)[1]
+        return self._posterior(X).probabilities
 
     def predict(self, X: Samples) -> np.ndarray:
         """Return the most probable component.
@@ -748,9 +748,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> parameters["slope"].shape
         (100,)
         """
-        points, probabilities = self._posterior(X)
-        labels = probabilities.argmax(axis=1)
-        return self._fitted_model().expert_tables(points, labels, list(self.dag_))
+        found = self._posterior(X)
+        labels = found.probabilities.argmax(axis=1)
+        return self._fitted_model().expert_tables(found.places, labels, list(self.dag_))
 
     def sample(self, n_samples: int = 1) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
@@ -964,13 +964,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ((3, 4, 4), array([1, 1, 1]))
         """
         dag = self.to_graph()
-        points, probabilities = self._posterior(X)
-        old = probabilities.argmax(axis=1)
+        found = self._posterior(X)
+        old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
         nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
         fitted = self._fitted_model()
         new = fitted.components(nodes)
-        arrays = fitted.decode(fitted.move(points, old, new), new)
+        arrays = fitted.decode(fitted.move(found.places, old, new), new)
         return write_modalities(self, arrays), nodes
 
     def save(self, path: str | os.PathLike) -> None:
@@ -1129,8 +1129,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
         device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
+        model = model.to(device).eval()
         return FittedModel(
-            model=model.to(device).eval(),
+            model=model,
+            encoders=subset_encoders(model, self._subset_state),
             scaler=self._scaler,
             outcomes=self.cluster_states_,
             means=self.cluster_means_,
@@ -1138,8 +1140,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             covariance_type=self._covariance_type,
         )
 
-    def _posterior(self, X: Samples) -> tuple[np.ndarray, np.ndarray]:
-        """Return posterior means and the probabilities of the components in their order."""
+    def _posterior(self, X: Samples) -> FoundOfSamples:
+        """Return what is found of samples."""
         check_is_fitted(self)
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)

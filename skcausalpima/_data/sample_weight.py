@@ -49,6 +49,13 @@ class TrainingRows:
         """Number of samples that the rows count for."""
         return len(self.rows) if self.weights is None else float(self.weights.sum())
 
+    def take(self, chosen: np.ndarray) -> TrainingRows:
+        """Return some of the training rows, by number."""
+        places = np.full(len(self.places), -1)
+        places[self.rows[chosen]] = np.arange(len(chosen))
+        weights = None if self.weights is None else self.weights[chosen]
+        return TrainingRows(rows=self.rows[chosen], weights=weights, places=places)
+
 
 def training_rows(
     modalities: Modalities, sample_weight: ArrayLike | None, tables: Sequence[np.ndarray] = ()

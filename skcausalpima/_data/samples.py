@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
 from .known_nodes import check_known_nodes
 from .sample_weight import TrainingRows, training_rows
@@ -81,6 +82,19 @@ class FitSamples:
     def total(self) -> float:
         """Number of samples that the rows count for."""
         return self.modalities.n_samples if self.rows is None else self.rows.total
+
+    @property
+    def core(self) -> np.ndarray | None:
+        """Numbers of the rows that the model is learned from; None for all."""
+        return complete_enough(self.modalities.observed)
+
+    @property
+    def core_total(self) -> float:
+        """Number of samples that these rows count for."""
+        core, weights = self.core, self.weights
+        if core is None:
+            return self.total
+        return float(len(core) if weights is None else weights[core].sum())
 
     def take(self, rows: TrainingRows) -> FitSamples:
         """Return some rows, as often as they are given; regimes without rows are left out."""

@@ -16,15 +16,15 @@ from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._inference.covariances import full_covariances, sklearn_covariances
 from .._inference.expert_tables import cluster_tables
-from .._inference.fitted_model import FittedModel
-from .._inference.posterior import posterior_and_cells
+from .._inference.fitted_model import FittedModel, subset_encoders
+from .._inference.posterior import sample_posterior
 from .._inference.reports import separation_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
 from .._training.graph_selection import HardGraph
 from .._typing import Values
-from ..modules import MultimodalVAE
+from ..modules import MultimodalVAE, SubsetEncoders
 from .resume import trained_model
 from .run import Run
 
@@ -41,15 +41,18 @@ def fitted_attributes(
     found = _training_attributes(best) | {
         "_architecture": spec.as_dict(),
         "_state": best.state,
+        "_subset_state": best.subset_state,
         "_scaler": setup.scaler,
         "_node_names": list(spec.node_names),
         "_covariance_type": setup.training.mixture.covariance_type,
     }
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
+    encoders = subset_encoders(model, best.subset_state)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
-        found |= cluster_attributes(model, best, setup, samples, data)
+        found |= cluster_attributes(model, encoders, best, setup, samples, data)
         fitted = FittedModel(
             model=model,
+            encoders=encoders,
             scaler=setup.scaler,
             outcomes=found["cluster_states_"],
             means=found["cluster_means_"],
@@ -86,14 +89,19 @@ def _training_attributes(best: Run) -> Values:
 
 
 def cluster_attributes(
-    model: MultimodalVAE, best: Run, setup: Setup, samples: FitSamples, data: TensorData
+    model: MultimodalVAE,
+    encoders: SubsetEncoders | None,
+    best: Run,
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
 ) -> Values:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 
     ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
     """
     covariance_type = setup.training.mixture.covariance_type
-    probabilities = posterior_and_cells(model, data)[1].cpu().numpy()
+    probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
     labels, states = number_components(probabilities, setup.spec.node_sizes)
     names = list(setup.spec.node_names)
     tables = cluster_tables(model, data, probabilities, states, names, setup.spec.modality_names)

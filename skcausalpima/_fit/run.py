@@ -7,21 +7,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
 
 from .._clustering.candidates import CandidateReport
+from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample, RunState, initialize_run
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
-from .._training.block_update import BlockUpdate, data_pass
+from .._training.block_update import BlockUpdate, PassResult, data_pass, regime_counts
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.loop import Progress, train
 from .._training.report import reporter
+from .._training.subset_encoders import teach
 from .._warnings import warn_caller
-from ..modules import MultimodalVAE
+from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 
 
@@ -37,20 +40,22 @@ class Run:
     candidates: CandidateReport | None  # what was seen of the clusterings
     checkpoint: Checkpoint | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
+    subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
 
 
 def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
     """Run the whole algorithm once; ``label`` is for what is printed."""
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
-        state = initialize_run(setup, data, initial, seed, label)
+        state = initialize_run(setup, data.core()[0], initial, seed, label)
         return train_and_select_graph(setup, data, state, label)
 
 
 def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, label: str) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress = state.model, state.progress
+    core, others = data.core()
     fraction = setup.training.stopping.validation_fraction
-    training, held_out = _parts(data, state.order, fraction)
+    training, held_out = _parts(core, state.order, fraction)
     train(model, training, held_out, progress, setup.training, state.update, state.generator)
     checkpoint = None
     if progress.diverged:
@@ -61,27 +66,67 @@ def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, labe
             progress,
             present_draws(state.generator, state.rng, setup.module_device),
             state.order,
-            data_fingerprint(data, fraction),
+            data_fingerprint(core, fraction),
             fixed_settings(setup),
         )
     progress.stopper.restore(model)
-    graph, objective = _select_graph_and_polish(setup, data, state, training, label)
+    graph, end = _select_graph_and_polish(setup, core, state, training, label)
+    encoders = _teach(setup, state, training)
+    if others is not None:
+        graph = _with_others(setup, state, graph, end.counts, others, encoders)
     return Run(
         state=export_state(model),
         graph=graph,
         history=progress.history,
         converged=progress.stopper.converged,
-        objective=objective,
+        objective=end.terms["objective"],
         candidates=state.candidates,
         checkpoint=checkpoint,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
+        subset_state=None if encoders is None else export_state(encoders),
     )
+
+
+def _teach(setup: Setup, state: RunState, data: TensorData) -> SubsetEncoders | None:
+    """Return encoders for samples that lack modalities; None where they are not asked for."""
+    n_epochs = setup.training.missing_values.subset_epochs
+    if n_epochs == 0:
+        return None
+    gradient = setup.training.gradient
+    encoders = teach(state.model, data, gradient, n_epochs, state.generator)
+    if encoders is None:
+        warn_caller(
+            "The encoders of samples that lack modalities diverged, and are left out: such samples "
+            f"have a single Gaussian as their posterior. {ADVICE}",
+            ConvergenceWarning,
+        )
+    return encoders
+
+
+def _with_others(
+    setup: Setup,
+    state: RunState,
+    graph: HardGraph,
+    counts: Tensor,
+    others: TensorData,
+    encoders: SubsetEncoders | None,
+) -> HardGraph:
+    """Let the samples that the model was not learned from count for the graph and its tables.
+
+    ``counts`` of shape (n_regimes, n_components) are those of the other ones.
+    """
+    prior = state.model.prior
+    gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
+    total = counts + regime_counts(gamma, others.regime_index, len(prior.regimes))
+    if setup.graph.structure == "refined":
+        return select_graph(prior, total, setup.graph, state.rng)
+    return refit_tables(prior, total, graph)
 
 
 def _select_graph_and_polish(
     setup: Setup, data: TensorData, state: RunState, training: TensorData, label: str
-) -> tuple[HardGraph, float]:
-    """Select and fix the graph, polish; return the graph and the final model's objective."""
+) -> tuple[HardGraph, PassResult]:
+    """Select and fix the graph, polish; return the graph and a pass with the final model."""
     model, generator, names = state.model, state.generator, setup.spec.modality_names
     selection = f"the selection of the graph after epoch {len(state.progress.history)}"
     with told_divergence(model, names, selection, weights=data.weights):
@@ -100,7 +145,7 @@ def _select_graph_and_polish(
         check_model(model, names)
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
-    return graph, end.terms["objective"]
+    return graph, end
 
 
 def _warn_of_divergence(progress: Progress, resumable: bool) -> None:

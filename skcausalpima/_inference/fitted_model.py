@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
+from .._model.state import load_state
 from .._model.tensors import TensorData, scaled_data
-from ..modules import MultimodalVAE
+from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
 from .expert_tables import ExpertTable, sample_tables
-from .posterior import bounds, check_near, posterior_and_cells
+from .posterior import bounds, check_near, sample_posterior
 from .sampling import decoded, drawn_data, drawn_points
 from .transport import swap_states
+
+
+class FoundOfSamples(NamedTuple):
+    """What is found of samples, as NumPy arrays.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, latent_dim)
+        Posterior means.
+    probabilities : ndarray of shape (n_samples, n_components)
+        Of the components in their order.
+    places : ndarray of shape (n_samples, latent_dim)
+        Posterior means within the most probable component.
+    """
+
+    points: np.ndarray
+    probabilities: np.ndarray
+    places: np.ndarray
+
+
+def subset_encoders(
+    model: MultimodalVAE, state: dict[str, np.ndarray] | None
+) -> SubsetEncoders | None:
+    """Return the encoders of samples that lack modalities, with the numbers of a fit."""
+    if state is None:
+        return None
+    encoders = SubsetEncoders(model)
+    load_state(encoders, state)
+    return encoders.to(model.prior.means.device).eval()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +57,8 @@ class FittedModel:
     ----------
     model : MultimodalVAE
         With the numbers of the fit.
+    encoders : SubsetEncoders or None
+        Of samples that lack modalities.
     scaler : ModalityScaler
         Units of the data.
     outcomes : ndarray of shape (n_components, n_nodes)
@@ -39,6 +72,7 @@ class FittedModel:
     """
 
     model: MultimodalVAE
+    encoders: SubsetEncoders | None
     scaler: ModalityScaler
     outcomes: np.ndarray
     means: np.ndarray
@@ -69,24 +103,24 @@ class FittedModel:
 
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
-        cells = posterior_and_cells(self.model, self.scaled(modalities))[1]
-        return self.components_of(cells.cpu().numpy().argmax(axis=1))
+        found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
+        return self.components_of(found.cells.cpu().numpy().argmax(axis=1))
 
-    def posterior(self, modalities: Modalities) -> tuple[np.ndarray, np.ndarray]:
-        """Return posterior means, and the probabilities of the components in their order."""
-        means, cells = posterior_and_cells(self.model, self.scaled(modalities))
-        probabilities = cells.cpu().numpy()[:, self.cells]
+    def posterior(self, modalities: Modalities) -> FoundOfSamples:
+        """Return what is found of samples, components in their order."""
+        found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
+        probabilities = found.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")
-        points = means.cpu().numpy()
+        points = found.means.cpu().numpy()
         check_near(points, "latent coordinates")
-        return points, probabilities
+        return FoundOfSamples(points, probabilities, found.places.cpu().numpy())
 
     def bounds(self, data: TensorData, observed: np.ndarray) -> np.ndarray:
         """Return the bound of every sample in the user's units.
 
         ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
         """
-        values = bounds(self.model, data).cpu().numpy()
+        values = bounds(self.model, data, self.encoders).cpu().numpy()
         return values + self.scaler.log_jacobian(observed).astype(values.dtype)
 
     def decode(

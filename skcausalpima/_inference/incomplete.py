@@ -151,17 +151,14 @@ def incomplete_bounds(
         if not len(rows):
             continue
         part, q = batch.take(rows), probabilities[rows]
-        errors = sum(
-            model.squared_errors(part, found.points(component, rows, draw)) for draw in draws
-        )
-        reconstruction = model.log_likelihoods(errors / len(draws), part.observed).sum(dim=0)
-        reconstruction = reconstruction + _own(
-            model, part, found, rows, component, draws, everything
-        )
+        points = [found.points(component, rows, draw) for draw in draws]
+        errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
+        reconstruction = model.log_likelihoods(errors, part.observed).sum(dim=0)
+        own = _own(model, part, found, rows, component, draws, everything)
         potential = DiagonalGaussian(*(of[rows] for of in found.potential))
         means = found.conditionals.means[rows, component]
         variances = found.conditionals.factors[rows, component].square().sum(dim=-1)
-        said = reconstruction - expected_log_potential(potential, means, variances)
+        said = reconstruction + own - expected_log_potential(potential, means, variances)
         terms = q * (found.log_joint[component, rows] - q.log() + said)
         total = total.index_add(0, rows, terms)
     return total

@@ -99,7 +99,9 @@ def sample_posterior(
     Without them, these have a Gaussian posterior like all others.
     """
     draws = _draws(model)
-    parts = [_by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()]
+    parts = [
+        _by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()
+    ]
     return SamplePosterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 

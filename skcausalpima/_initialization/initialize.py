@@ -76,9 +76,12 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
 
     This decides where training begins. All that is trained then is weighted as it should be.
     """
-    rows, knowledge = None, samples.knowledge
-    if samples.rows is not None:
-        rows = initial_rows(samples.rows)
+    core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
+    if core is not None:
+        knowledge = knowledge.take(core)
+        data, _ = data.core()
+        training_rows = None if training_rows is None else training_rows.take(core)
+    rows = None if training_rows is None else initial_rows(training_rows)
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
         knowledge = knowledge.take(rows)

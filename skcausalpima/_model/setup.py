@@ -104,7 +104,7 @@ def set_up(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
-        training=_training_settings(params, samples.total, node_sizes, latent_dim),
+        training=_training_settings(params, samples.core_total, node_sizes, latent_dim),
         device=resolve_device(params.device),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._data.completeness import complete_enough
 from .._data.known_nodes import allowed_cells
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
@@ -101,6 +102,18 @@ class TensorData:
     def subset(self, rows: Tensor | slice) -> TensorData:
         """Return some samples as data of their own."""
         return TensorData(self.samples.take(rows), self.dtype)
+
+    def core(self) -> tuple[TensorData, TensorData | None]:
+        """Return the samples that the model is learned from, and the others if there are any."""
+        rows = None if self.observed is None else complete_enough(self.observed.cpu().numpy())
+        if rows is None:
+            return self, None
+        is_core = torch.zeros(self.n_samples, dtype=torch.bool, device=self.device)
+        is_core[torch.as_tensor(rows, device=self.device)] = True
+        core = self.subset(is_core.nonzero()[:, 0])
+        if core.observed is not None and core.observed.all():
+            core = TensorData(replace(core.samples, observed=None), self.dtype)
+        return core, self.subset((~is_core).nonzero()[:, 0])
 
     def unweighted(self) -> TensorData:
         """Return the same samples, each counting for one."""

@@ -166,6 +166,7 @@ FITTED: dict[str, Check] = {
         frozenset({"transform"}), transform=is_one_of("default", "pandas", "polars")
     ),
     "_state": is_state,
+    "_subset_state": either(is_state, NOTHING),
     "arrangement_": either(
         has(
             misfit=is_number(),

@@ -114,7 +114,9 @@ def teach(
             batch = data.rows(rows)
             observed = random_subsets(batch, generator)
             parts = replace(batch, observed=observed)
-            loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
+            loss = data.mean(
+                divergences(model, pupil, parts, taught.rows(rows), log_weights), batch
+            )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=True)
@@ -165,7 +167,7 @@ def divergences(
 
 
 def random_subsets(batch: Batch, generator: torch.Generator) -> Tensor:
-    """Draw for every sample a random number of its modalities, at least one and never all there are.
+    """Draw for every sample some of its modalities: at least one, and never all there are.
 
     Parameters
     ----------
