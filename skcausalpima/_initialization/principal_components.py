@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..modules import ConvEncoder, MLPEncoder, MultimodalVAE
+from .incomplete_scores import incomplete_scores
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
 MAX_ROWS = 10_000
@@ -30,8 +32,9 @@ class PrincipalScores:
 def principal_scores(data: TensorData, n_components: int, seed: int) -> PrincipalScores:
     """Return the principal scores of all samples.
 
-    Every modality is centred and divided by the square root of its width. Missing blocks count
-    as means. The directions come from at most ``MAX_ROWS`` samples.
+    Every modality is centred and divided by the square root of its width. The directions come
+    from at most ``MAX_ROWS`` samples. Where blocks are missing, they are those of probabilistic
+    PCA (:mod:`.incomplete_scores`), which begins with missing blocks at their means.
     """
     stacked = _balanced(data)
     part = stacked[_some_rows(len(stacked), seed)]
@@ -41,10 +44,28 @@ def principal_scores(data: TensorData, n_components: int, seed: int) -> Principa
     else:
         _, singular, components = randomized_svd(part, n_found, random_state=seed)
     keep = singular[:n_found] > 1e-8 * max(singular[0], np.finfo(float).tiny)
+    if data.observed is not None and keep.any():
+        loadings = (singular[:n_found, None] * components[:n_found])[keep].T / np.sqrt(len(part))
+        return _incomplete(data, stacked, loadings, n_components)
     scaled = np.zeros((len(stacked), n_components))
     scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
     deviations = np.zeros(n_components)
     deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
+    whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
+    return PrincipalScores(whitened=whitened, scaled=scaled)
+
+
+def _incomplete(
+    data: TensorData, stacked: np.ndarray, loadings: np.ndarray, n_components: int
+) -> PrincipalScores:
+    """Return the principal scores of samples that lack modalities."""
+    ends = np.cumsum([array.shape[1] for array in data.arrays])[:-1]
+    observed = cast(Tensor, data.observed).cpu().numpy()
+    blocks, starts = np.split(stacked, ends, axis=1), np.split(loadings, ends)
+    found = incomplete_scores(blocks, observed, starts).principal
+    scaled = np.zeros((len(stacked), n_components))
+    scaled[:, : found.shape[1]] = found
+    deviations = scaled.std(axis=0)
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
     return PrincipalScores(whitened=whitened, scaled=scaled)
 
