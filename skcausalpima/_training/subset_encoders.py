@@ -36,6 +36,9 @@ COMPONENT_WEIGHT = 50.0
 #: The learning rate, relative to that of training, falls from here to zero by half a cosine.
 RATE_FACTOR = 3.0
 
+#: Fewest steps, of which few samples need more epochs.
+MIN_STEPS = 100
+
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
 
@@ -106,7 +109,9 @@ def teach(
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
     optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
-    n_steps, step = n_epochs * math.ceil(data.n_samples / size), 0
+    steps_per_epoch = math.ceil(data.n_samples / size)
+    n_epochs = max(n_epochs, math.ceil(MIN_STEPS / steps_per_epoch))
+    n_steps, step = n_epochs * steps_per_epoch, 0
     for _ in range(n_epochs):
         pupil.train()
         for rows in data.shuffled_rows(size, generator):
