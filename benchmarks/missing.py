@@ -39,6 +39,7 @@ import missing_rows as of
 import numpy as np
 from missing_rows import Case, Split, cases
 from node_rows import parse_seeds
+from sklearn.neighbors import KNeighborsRegressor
 
 from skcausalpima import CausalPIMA
 from skcausalpima.metrics import matched_accuracy
@@ -196,6 +197,7 @@ def curves(name: str, seed: int) -> Iterator[Figure]:
     """Reconstruct held-out curves from images alone, with a band."""
     case, parts, est = complete_fit(name, seed)
     (_, curves), (images, truth) = parts.train.arrays, parts.held_out.arrays
+    train_images, new_images = of.one_modality(case, parts, 0)
 
     def error(means: np.ndarray) -> float:
         return float(np.sqrt(np.mean((truth - means) ** 2)))
@@ -213,10 +215,16 @@ def curves(name: str, seed: int) -> Iterator[Figure]:
     else:
         yield Figure("", "RMSE", math.nan, "not available")
         yield Figure("", "90 % band covers", math.nan, "not available")
+    near = KNeighborsRegressor(5).fit(train_images, curves).predict(new_images)
+    yield Figure("", "kNN regression: RMSE", error(near))
     means = of.mean_curves(curves, *of.best_image_clusters(case, parts, seed))
     yield Figure("", "best clustering of images: RMSE", error(means))
-    true_cells = (of.cells(part.factors, case.row.sizes) for part in parts)
-    yield Figure("", "true cells: RMSE", error(of.mean_curves(curves, *true_cells)))
+    for what, factors in {
+        "true factors in the image": case.in_image,
+        "true cells": slice(None),
+    }.items():
+        true_cells = (of.cells(part.factors[:, factors], case.row.sizes[factors]) for part in parts)
+        yield Figure("", f"{what}: RMSE", error(of.mean_curves(curves, *true_cells)))
 
 
 def tasks(names: Sequence[str], seeds: Sequence[int], tables: Sequence[str]) -> Iterator[Task]:
@@ -354,7 +362,8 @@ def summarise(paths: Sequence[Path], beside: Sequence[Path]) -> None:
     seeds = sorted({seed for _, _, seed in read_lines(paths)})
     print(f"Mean / worst over seeds {', '.join(map(str, seeds))}.\n")
     for table in TABLES:
-        print("\n".join(markdown(table, paths, beside)))
+        for line in markdown(table, paths, beside):
+            print(line)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ HELD_OUT = 0.3
 MASK_SEED = 10_000  # and the seed of the data
 N_BINS = 15
 AGREE = 0.8  # probability that the nodes of two blocks have the same outcome
+VIEWS = ("Fourier", "profiles", "Karhunen-Loeve", "pixels", "Zernike", "morphology")  # of mfeat
 HALF_WIDTH = 1.645  # of a 90 % band, in standard deviations
 
 
@@ -34,11 +35,15 @@ class Split(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A row of ``node_rows`` with names for its modalities, and how its samples are split."""
+    """A row of ``node_rows`` with names for its modalities, and how its samples are split.
+
+    ``in_image`` are the factors that the first modality shows.
+    """
 
     row: Row
     modalities: Sequence[str]
     split: Callable[[int], Split] | None = None
+    in_image: slice = slice(None)
 
     def parts(self, seed: int) -> Split:
         """Return samples that train and held-out ones."""
@@ -84,8 +89,8 @@ def cases() -> dict[str, Case]:
     rows = node_rows.rows()
     return {
         "digits and line": Case(rows["digits and line"], ("image", "line")),
-        "mfeat": Case(rows["mfeat"], ("fou", "fac", "kar", "pix", "zer", "mor")),
-        "lattices": Case(rows["lattices"], ("image", "curve"), new_lattices),
+        "mfeat": Case(rows["mfeat"], VIEWS),
+        "lattices": Case(rows["lattices"], ("image", "curve"), new_lattices, slice(1)),
         "two blocks": Case(Row(two_blocks, (2, 2), None, None), ("first", "second")),
         "mnist5k and line": Case(rows["mnist5k and line"], ("image", "line")),
         "circles and curve": Case(rows["circles and curve"], ("image", "curve")),
