@@ -42,7 +42,7 @@ from node_rows import parse_seeds
 from sklearn.neighbors import KNeighborsRegressor
 
 from skcausalpima import CausalPIMA
-from skcausalpima.metrics import matched_accuracy
+from skcausalpima.metrics import matched_accuracy, node_recovery
 
 FIELDS = ("table", "row", "seed", "part", "figure", "value", "note")
 RATES = (0.0, 0.25, 0.5)
@@ -168,6 +168,11 @@ def incomplete(name: str, rate: float, seed: int) -> Iterator[Figure]:
     failed = isinstance(est, Exception)
     yield Figure("", "complete rows", complete.mean())
     yield from accuracies("all", case, truth, est if failed else est.node_labels_)
+    if truth.shape[1] > 1 and not failed:
+        for k, accuracy in enumerate(node_recovery(truth, est.node_labels_).accuracies, 1):
+            yield Figure("", f"all: factor {k}", accuracy)
+    best = of.best_node_accuracy(truth, observed, case.shows) if case.shows else math.nan
+    yield Figure("", "best possible: nodes", best)
     clusters = of.imputed_k_means(case, X, seed)
     of_k_means = matched_accuracy(of.cells(truth, case.row.sizes), clusters)
     yield Figure("", "mean imputation and k-means: cells", of_k_means)
@@ -178,8 +183,6 @@ def incomplete(name: str, rate: float, seed: int) -> Iterator[Figure]:
         alone = fitted_or_error(case, [array[complete] for array in X], seed)
         nodes = alone if isinstance(alone, Exception) else alone.node_labels_
         yield from accuracies("complete, fitted alone", case, truth[complete], nodes)
-    if name == "two blocks":
-        yield Figure("", "best possible: nodes", 1 - (1 - of.AGREE) * (1 - observed.mean()))
 
 
 def elements(name: str, seed: int, rate: float = 0.1) -> Iterator[Figure]:
@@ -219,12 +222,11 @@ def curves(name: str, seed: int) -> Iterator[Figure]:
     yield Figure("", "kNN regression: RMSE", error(near))
     means = of.mean_curves(curves, *of.best_image_clusters(case, parts, seed))
     yield Figure("", "best clustering of images: RMSE", error(means))
-    for what, factors in {
-        "true factors in the image": case.in_image,
-        "true cells": slice(None),
-    }.items():
-        true_cells = (of.cells(part.factors[:, factors], case.row.sizes[factors]) for part in parts)
-        yield Figure("", f"{what}: RMSE", error(of.mean_curves(curves, *true_cells)))
+    for what, factors in {"true factors in the image": case.shows[0], "true cells": None}.items():
+        columns = list(range(len(case.row.sizes))) if factors is None else factors
+        sizes = [case.row.sizes[column] for column in columns]
+        labels = (of.cells(part.factors[:, columns], sizes) for part in parts)
+        yield Figure("", f"{what}: RMSE", error(of.mean_curves(curves, *labels)))
 
 
 def tasks(names: Sequence[str], seeds: Sequence[int], tables: Sequence[str]) -> Iterator[Task]:
