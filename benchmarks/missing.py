@@ -46,6 +46,7 @@ from skcausalpima.metrics import matched_accuracy, node_recovery
 
 FIELDS = ("table", "row", "seed", "part", "figure", "value", "note")
 RATES = (0.0, 0.25, 0.5)
+Tasks = dict[tuple[str, str, int], list[dict]]  # lines by table, row and seed
 ERRORS = ("calibration error", "log loss", "RMSE", "seconds")  # the largest is the worst
 
 
@@ -283,7 +284,7 @@ def append_figures(path: Path, task: Task, figures: Sequence[Figure]) -> None:
         file.write(text.getvalue())
 
 
-def read_lines(paths: Sequence[Path]) -> dict[tuple[str, str, int], list[dict]]:
+def read_lines(paths: Sequence[Path]) -> Tasks:
     """Return the figures of each task, of repeated ones the last.
 
     A line that was cut off, and the header in the middle of a file, say nothing.
@@ -325,12 +326,12 @@ def cell(lines: Sequence[Mapping]) -> str:
     return text.strip()
 
 
-def table_cells(table: str, paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, str]]:
-    """Return the cells of a table by row and part, then by figure."""
+def table_cells(table: str, tasks: Tasks, chosen: Tasks) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the cells of a table by row and part, then by figure, of the chosen rows and seeds."""
     gathered: dict[tuple[str, str], dict[str, list]] = {}
-    for (its_table, row, _), lines in read_lines(paths).items():
-        for line in lines if its_table == table else []:
-            of_row = gathered.setdefault((row, line["part"]), {})
+    for key, lines in tasks.items():
+        for line in lines if key[0] == table and key in chosen else []:
+            of_row = gathered.setdefault((key[1], line["part"]), {})
             of_row.setdefault(line["figure"], []).append(line)
     return {
         key: {name: cell(lines) for name, lines in figures.items()}
@@ -338,9 +339,9 @@ def table_cells(table: str, paths: Sequence[Path]) -> dict[tuple[str, str], dict
     }
 
 
-def markdown(table: str, paths: Sequence[Path], beside: Sequence[Path]) -> list[str]:
-    """Return the lines of one table, figures of another commit in brackets."""
-    found, others = table_cells(table, paths), table_cells(table, beside)
+def markdown(table: str, these: Tasks, beside: Tasks) -> list[str]:
+    """Return the lines of one table, figures of another commit and the same seeds in brackets."""
+    found, others = table_cells(table, these, these), table_cells(table, beside, these)
     names = list(dict.fromkeys(name for figures in found.values() for name in figures))
     if not names:
         return []
@@ -361,10 +362,11 @@ def markdown(table: str, paths: Sequence[Path], beside: Sequence[Path]) -> list[
 
 def summarise(paths: Sequence[Path], beside: Sequence[Path]) -> None:
     """Print all tables."""
-    seeds = sorted({seed for _, _, seed in read_lines(paths)})
+    these, others = read_lines(paths), read_lines(beside)
+    seeds = sorted({seed for _, _, seed in these})
     print(f"Mean / worst over seeds {', '.join(map(str, seeds))}.\n")
     for table in TABLES:
-        for line in markdown(table, paths, beside):
+        for line in markdown(table, these, others):
             print(line)
 
 
