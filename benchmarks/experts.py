@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from node_rows import flipped, parse_seeds, standardised
 from scipy.stats import spearmanr
 
 from skcausalpima import CausalPIMA, ScoreSearch
@@ -34,18 +35,6 @@ from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
 FIELDS = ("row", "seed", "figure", "held_out", "parameter_error", "warned", "seconds")
-FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-
-
-def standardised(images: np.ndarray) -> np.ndarray:
-    """Give each image zero mean and unit variance over its pixels."""
-    centred = images - images.mean(axis=(1, 2), keepdims=True)
-    return centred / centred.std(axis=(1, 2), keepdims=True)
-
-
-def flipped(images: np.ndarray) -> np.ndarray:
-    """Return the images, and their flips along each axis and along both."""
-    return np.concatenate([images[:, ::down, ::across] for down, across in FLIPS])
 
 
 def fit(est: CausalPIMA, X) -> tuple[CausalPIMA, dict]:
@@ -208,12 +197,6 @@ def summarise(path: Path) -> None:
             f">= 0.947: {(figure >= 0.947).sum()}, held out {(held >= 0.947).sum()}  "
             f"{seconds.mean():.0f} s"
         )
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Read ``0-4,7`` as 0, 1, 2, 3, 4, 7."""
-    parts = [part.split("-") for part in text.split(",")]
-    return [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
 
 
 def main() -> None:

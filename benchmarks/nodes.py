@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from node_rows import Data, Row, rows
+from node_rows import Data, Row, parse_seeds, rows
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -294,12 +294,6 @@ def summarise(paths: Sequence[Path], folder: Path) -> None:
     note = f"Mean / minimum over seeds {seeds[0]} to {seeds[-1]}.\n"
     (folder / "benchmark_nodes.md").write_text("\n".join([note, *header, *markdown]) + "\n")
     print("\n".join([note, *header, *markdown]))
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Read ``0-4,7`` as 0, 1, 2, 3, 4, 7."""
-    parts = [part.split("-") for part in text.split(",")]
-    return [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
 
 
 def main() -> None:
