@@ -39,7 +39,7 @@ from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.setup import set_up
-from ._model.spec import ModelSpec, StatedNetworks
+from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.tensors import fit_data
@@ -1097,6 +1097,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         state = restored(state)
         if "_architecture" in state:
             ModelSpec.check_fields(state["_architecture"])  # of a pickle of another version
+            if "_subset_state" not in state:
+                raise of_another_version("it has no encoders of incomplete samples")
         super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Tags:

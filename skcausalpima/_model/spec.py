@@ -18,6 +18,14 @@ Network: TypeAlias = nn.Module | str | Callable | None
 StatedNetworks: TypeAlias = str | Sequence[Network] | Mapping[str, Network] | None
 
 
+def of_another_version(what: str) -> ValueError:
+    """Return the error for a pickle of another version; ``what`` says how it is seen."""
+    return ValueError(
+        f"This estimator was pickled by another version of skcausalpima: {what}. Unpickle it with "
+        "the version that wrote it, or fit again."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """The specification of a model, from which :func:`~.build.build_model` builds it.
@@ -78,10 +86,9 @@ class ModelSpec:
         """Raise where these are not the fields of a specification, as other versions had them."""
         known = {field.name for field in fields(cls)}
         if set(entries) != known:
-            raise ValueError(
-                "This estimator was pickled by another version of skcausalpima: its model has the "
-                f"fields {sorted(entries)}, but this version's has {sorted(known)}. Unpickle it "
-                "with the version that wrote it, or fit again."
+            raise of_another_version(
+                f"its model has the fields {sorted(entries)}, but this version's has "
+                f"{sorted(known)}"
             )
 
     @classmethod

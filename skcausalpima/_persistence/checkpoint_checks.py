@@ -19,6 +19,7 @@ from .._typing import Unchecked
 from .value_checks import (
     TWISTER,
     Check,
+    are_alike,
     either,
     has,
     is_a,
@@ -38,10 +39,7 @@ NOTHING = is_a(type(None))
 
 def is_like_the_model(value: Unchecked, known: Mapping) -> bool:
     """Say whether it has the names, dtypes and shapes of the fitted model's numbers."""
-    state = known["state"]
-    if type(value) is not dict or set(value) != set(state):
-        return False
-    return all(is_alike(array, state[name]) for name, array in value.items())
+    return are_alike(value, known["state"])
 
 
 def are_moments(value: Unchecked, known: Mapping) -> bool:

@@ -20,6 +20,7 @@ from .stored_model import check_numbers
 from .value_checks import (
     SLACK,
     Check,
+    are_alike,
     are_names,
     are_sizes,
     either,
@@ -83,6 +84,16 @@ def is_scaler(value: Unchecked, known: Mapping) -> bool:
 def is_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is numbers by name; the model says which they must be."""
     return type(value) is dict and all(isinstance(array, np.ndarray) for array in value.values())
+
+
+def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is numbers like the encoders'; there are none for a single modality."""
+    state = known["state"]
+    if not is_state(state, known):
+        return False
+    several = known["modalities"] > (1,)
+    of_encoders = [name for name in state if several and name.startswith("encoders.")]
+    return are_alike(value, {name: state[name] for name in of_encoders})
 
 
 def is_graph(value: Unchecked, known: Mapping) -> bool:
@@ -166,7 +177,7 @@ FITTED: dict[str, Check] = {
         frozenset({"transform"}), transform=is_one_of("default", "pandas", "polars")
     ),
     "_state": is_state,
-    "_subset_state": either(is_state, NOTHING),
+    "_subset_state": either(is_of_subset_encoders, NOTHING),
     "arrangement_": either(
         has(
             misfit=is_number(),
@@ -241,22 +252,30 @@ def check_attributes(attributes: Values) -> None:
     known = _sizes(attributes) | {"state": attributes["_state"]}
     _check_all(attributes, FITTED, known)
     check_numbers(architecture, attributes["_state"])
+    check_numbers(architecture, attributes["_subset_state"] or {}, "_subset_state: ")
     check_together(attributes, TOGETHER)
     checkpoint = attributes.get("_checkpoint")
     if checkpoint is not None:
         if set(checkpoint) != set(CHECKPOINT):
             raise ValueError(f"_checkpoint is not {list(CHECKPOINT)}")
         _check_all(checkpoint, CHECKPOINT, known, "_checkpoint.")
-        for state in states_of(attributes)[1:]:
+        for state in _states_of_checkpoint(attributes):
             check_numbers(architecture, state, "_checkpoint: ")
         check_together(attributes, WITH_CHECKPOINT)
 
 
 def states_of(attributes: Values) -> list[dict[str, np.ndarray]]:
-    """Return the numbers of the model: as fitted, and as training goes on from and back to."""
+    """Return the numbers of the model: as fitted, for incomplete samples, and of the checkpoint."""
+    state, of_subsets = attributes["_state"], attributes["_subset_state"]
+    incomplete = [] if of_subsets is None else [state | of_subsets]
+    return [state, *incomplete, *_states_of_checkpoint(attributes)]
+
+
+def _states_of_checkpoint(attributes: Values) -> list[dict[str, np.ndarray]]:
+    """Return the numbers that training goes on from, and those that it goes back to."""
     checkpoint = attributes.get("_checkpoint")
     kept = [] if checkpoint is None else [checkpoint["model"], checkpoint["stopper"]["best_state"]]
-    return [attributes["_state"], *(state for state in kept if state is not None)]
+    return [state for state in kept if state is not None]
 
 
 def _check_all(values: Mapping, checks: Mapping[str, Check], known: Mapping, of: str = "") -> None:

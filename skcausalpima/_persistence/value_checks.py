@@ -135,6 +135,13 @@ def is_alike(value: Unchecked, other: np.ndarray) -> TypeGuard[np.ndarray]:
     return value.shape == other.shape
 
 
+def are_alike(value: Unchecked, others: Mapping[str, np.ndarray]) -> bool:
+    """Say whether it is arrays of the same names, dtypes and shapes."""
+    if type(value) is not dict or set(value) != set(others):
+        return False
+    return all(is_alike(array, others[name]) for name, array in value.items())
+
+
 def are_covariances(array: np.ndarray) -> bool:
     """Say whether all are positive variances (2-D), or symmetric and positive definite (3-D)."""
     if array.ndim < 3:

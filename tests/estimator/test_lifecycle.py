@@ -248,3 +248,10 @@ def test_a_pickle_of_another_version_says_so(fitted):
     state["_architecture"]["names"] = names
     with pytest.raises(ValueError, match=r"pickled by another version .* or fit again"):
         CausalPIMA().__setstate__(state)
+
+
+def test_a_pickle_without_encoders_of_incomplete_samples_says_so(fitted):
+    state = copy.deepcopy(fitted).__getstate__()
+    del state["_subset_state"]  # which 0.1.0 did not know
+    with pytest.raises(ValueError, match=r"another version .* no encoders of incomplete samples"):
+        CausalPIMA().__setstate__(state)

@@ -10,7 +10,7 @@ from random_models import (
 )
 from scipy import stats
 
-from skcausalpima._inference.posterior import bounds, posterior_and_cells, score_draws
+from skcausalpima._inference.posterior import bounds, sample_posterior, score_draws
 from skcausalpima.functional import entropy
 
 
@@ -43,6 +43,6 @@ def test_score_and_cells_take_own_likelihoods_in_expectation(missing):
         part = stats.norm.logpdf(batch.arrays[1], mean, log_variance.mul(0.5).exp()).sum(axis=1)
         evidence += seen[1] * torch.as_tensor(part) / len(draws)
     logs = prior.log_weights()[:, None] + model.log_density(posterior) + evidence
-    assert_allclose(posterior_and_cells(model, data)[1], logs.softmax(dim=0).T, atol=1e-12)
+    assert_allclose(sample_posterior(model, data).cells, logs.softmax(dim=0).T, atol=1e-12)
     expected = logs.logsumexp(dim=0) + entropy(posterior.log_var)
     assert_allclose(bounds(model, data), expected, rtol=1e-10)

@@ -18,7 +18,7 @@ from random_models import (
 )
 from torch import nn
 
-from skcausalpima._inference.posterior import posterior_and_cells
+from skcausalpima._inference.posterior import sample_posterior
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, encode_all, variance_floors
 from skcausalpima.functional import entropy, rsample
@@ -139,7 +139,7 @@ def test_bound_responsibilities_and_counts_know_what_was_set(known, missing):
     data = intervene(make_data(missing), model, known)
     logs = cells_by_hand(model, data)
     evidence, gamma = logs.logsumexp(dim=1), logs.softmax(dim=1)
-    assert_allclose(posterior_and_cells(model, data)[1], gamma, atol=1e-12)
+    assert_allclose(sample_posterior(model, data).cells, gamma, atol=1e-12)
     batch, noise = data.rows(slice(None)), data.normal(data.n_samples, 2, seed())
     posterior = model.encode(batch)
     errors = model.squared_errors(batch, rsample(posterior, noise))

@@ -1,0 +1,191 @@
+"""The encoders of incomplete samples in files: checked like the model, of which they are copies."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from resigned_files import ARRAY_CHANGES, NAN, read_file, write_file
+from torch import nn
+
+from skcausalpima import CausalPIMA, MissingValues
+
+WEIGHT = "_subset_state.encoders.0.network.0.weight"
+
+
+class Normed(nn.Module):
+    """An encoder of images with batch normalization."""
+
+    def __init__(self, width=6):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, width), nn.BatchNorm1d(width), nn.Linear(width, 4))
+
+    def forward(self, x):
+        return self.layers(x.flatten(1))
+
+
+@pytest.fixture(scope="module")
+def save(quick, pair, tmp_path_factory):
+    """Return document and arrays of a file of a small fit, and the estimator."""
+
+    def fit_and_save(X=pair, **options):
+        est = quick(**options).fit(X)
+        path = tmp_path_factory.mktemp("saved") / "model"
+        est.save(path)
+        return (*read_file(path), est)
+
+    return fit_and_save
+
+
+@pytest.fixture(scope="module")
+def saved(save):
+    return save(encoders=["conv", None], warm_start=True)
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Write a file with a checksum that is right, and see it refused."""
+
+    def write_and_load(document, arrays, match, **code):
+        write_file(tmp_path / "model", document, arrays)
+        with pytest.raises(ValueError, match=match):
+            CausalPIMA.load(tmp_path / "model", **code)
+
+    return write_and_load
+
+
+def entries(document):
+    """Return names and values of the mapping, in plain form."""
+    plain = document["attributes"]["_subset_state"]
+    return plain["keys"], plain["values"]
+
+
+def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
+    document, arrays, est = saved
+    write_file(tmp_path / "model", document, arrays)
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert list(loaded._subset_state) == list(est._subset_state)
+    assert {"encoders." + name.split(".")[1] for name in est._subset_state} == {
+        "encoders.0",
+        "encoders.1",
+    }
+    for X in ([pair[0], None], [None, pair[1]]):
+        assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
+        assert_array_equal(loaded.score_samples(X), est.score_samples(X))
+
+
+@pytest.mark.parametrize("change", ["removed", "first entry", "twice", "further axis", "float64"])
+@pytest.mark.parametrize("name", ["encoders.1.network.0.weight", "encoders.1.linear.weight"])
+def test_numbers_of_other_shapes_and_types(save, pair, refused, name, change):
+    document, arrays, _ = save([array.astype(np.float32) for array in pair])
+    name = f"_subset_state.{name}"
+    changed = ARRAY_CHANGES[change](arrays[name])
+    arrays = {n: a for n, a in arrays.items() if n != name}
+    if changed is not None:
+        arrays[name] = np.array(changed, order="C")
+    refused(document, arrays, "no tensor" if changed is None else "_subset_state is not what a fit")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite(saved, refused, value):
+    document, arrays, _ = saved
+    name = "_subset_state.encoders.1.network.0.bias"
+    changed = arrays | {name: np.full_like(arrays[name], value)}
+    match = r"_subset_state: network.0.bias of encoders\['modality1'\] holds NaN or infinity"
+    refused(document, changed, match)
+
+
+def test_an_entry_of_another_name(saved, refused):
+    document, arrays, _ = saved
+    names, _ = entries(document)
+    k = names.index("encoders.1.linear.weight")
+    names[k] = "encoders.2.linear.weight"
+    refused(document, arrays, "_subset_state is not what a fit")
+    names[k] = "prior.means"
+    refused(document, arrays, "_subset_state is not what a fit")
+    names[k] = "encoders.1.linear.weight"
+
+
+def test_an_entry_too_few_and_one_too_many(saved, refused):
+    document, arrays, _ = saved
+    names, values = entries(document)
+    name, value = names.pop(), values.pop()
+    fewer = {n: a for n, a in arrays.items() if n != f"_subset_state.{name}"}
+    refused(document, fewer, "_subset_state is not what a fit")
+    names += [name, "more"]
+    values += [value, {"$": "array", "name": "_subset_state.more"}]
+    more = arrays | {"_subset_state.more": np.zeros(2)}
+    refused(document, more, "_subset_state is not what a fit")
+    del names[-1], values[-1]
+
+
+@pytest.mark.parametrize("value", [3, [], "x", True, NAN, {"$": "dict", "keys": [], "values": []}])
+def test_what_is_no_mapping_of_numbers(saved, refused, value):
+    document, arrays, _ = saved
+    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
+    changed = document | {"attributes": document["attributes"] | {"_subset_state": value}}
+    refused(changed, others, "_subset_state is not what a fit")
+
+
+def test_a_file_of_before_is_refused(saved, refused):
+    document, arrays, _ = saved
+    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
+    attributes = {n: v for n, v in document["attributes"].items() if n != "_subset_state"}
+    refused(document | {"attributes": attributes}, others, r"missing \['_subset_state'\]")
+
+
+def test_they_may_be_left_out(saved, pair, tmp_path):
+    document, arrays, _ = saved
+    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
+    none = document | {"attributes": document["attributes"] | {"_subset_state": None}}
+    write_file(tmp_path / "model", none, others)
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert np.isfinite(loaded.predict_proba([pair[0], None])).all()
+
+
+def test_a_single_modality_has_none(save, pair, refused):
+    document, arrays, est = save(pair[1])
+    assert est._subset_state == {}
+    names, values = entries(document)
+    assert names == []
+    names.append("encoders.0.linear.weight")
+    values.append({"$": "array", "name": "_subset_state.more"})
+    more = arrays["_state.encoders.0.linear.weight"]
+    refused(document, arrays | {"_subset_state.more": more}, "_subset_state is not what a fit")
+
+
+def test_encoders_of_the_users_own(save, pair, tmp_path, refused):
+    code = {"encoders": [Normed(), None]}
+    document, arrays, est = save(**code)
+    write_file(tmp_path / "model", document, arrays)
+    loaded = CausalPIMA.load(tmp_path / "model", **code)
+    X = [pair[0], None]
+    assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
+    counts = "_subset_state.encoders.0.layers.1.num_batches_tracked"
+    refused(
+        document, arrays | {counts: arrays[counts].astype(np.int32)}, "_subset_state is", **code
+    )
+    weight = "_subset_state.encoders.0.layers.0.weight"
+    refused(document, arrays | {weight: arrays[weight][:-1].copy()}, "_subset_state is", **code)
+    # What a module of the user's may hold is the user's to say.
+    variance = "_subset_state.encoders.0.layers.1.running_var"
+    write_file(tmp_path / "model", document, arrays | {variance: arrays[variance] + np.inf})
+    CausalPIMA.load(tmp_path / "model", **code)
+
+
+def test_encoders_of_the_users_own_that_are_others(save, refused):
+    document, arrays, _ = save(encoders=[Normed(), None])
+    match = r"layers.0.weight of encoders\['modality0'\] was .* but this model has"
+    refused(document, arrays, match, encoders=[Normed(width=5), None])
+
+
+def test_none_are_saved_where_none_are_taught(save):
+    document, _, est = save(missing_values=MissingValues(subset_epochs=0))
+    assert est._subset_state is None
+    assert document["attributes"]["_subset_state"] is None
+
+
+def test_encoders_that_are_not_finite_are_not_saved(quick, pair, tmp_path):
+    est = quick().fit(pair)
+    est._subset_state["encoders.0.linear.weight"][0] = np.nan
+    match = r"cannot be saved: _subset_state: linear.weight of encoders\['modality0'\] holds NaN"
+    with pytest.raises(ValueError, match=match):
+        est.save(tmp_path / "model")
