@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -125,6 +125,27 @@ class ModalityScaler:
                     out[rows] = flat[rows] * np.ravel(factor) + centre.ravel()
             restored.append(out.reshape(*array.shape[:-1], *centre.shape))
         return restored
+
+    def take(self, modalities: Sequence[int]) -> ModalityScaler:
+        """Return the scaler of some modalities, by their numbers."""
+        centre = tuple(self.centre[m] for m in modalities)
+        return ModalityScaler(centre, tuple(self.factor[m] for m in modalities))
+
+    def inverse_spread(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return standard deviations of scaled elements in the original shapes and units.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray of shape (..., width)
+            One per modality, with any number of leading axes.
+
+        Returns
+        -------
+        list of ndarray of shape (..., *shape)
+            Each in the dtype of the array given.
+        """
+        uncentred = tuple(np.zeros_like(centre) for centre in self.centre)
+        return replace(self, centre=uncentred).inverse_transform(arrays)
 
     def log_jacobian(self, observed: np.ndarray) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.

@@ -41,6 +41,24 @@ def positions(columns: Unchecked, names: Sequence[str]) -> list[int]:
     return [position(key, names) for key in np.atleast_1d(keys).tolist()]
 
 
+def asked_modalities(modality: Unchecked, names: Sequence[str]) -> list[int]:
+    """Return the position of the modality that a method is asked for, or those of all for None."""
+    if modality is None:
+        return list(range(len(names)))
+    if not isinstance(modality, str) and not is_integer(modality):
+        raise TypeError(
+            f"modality is {modality!r:.100}: expected one of the names {list(names)}, a number "
+            "from 0, or None for all."
+        )
+    try:
+        return [position(modality, names)]
+    except LookupError as error:
+        raise ValueError(
+            f"there is no modality {modality!r}: expected one of the names {list(names)}, a "
+            f"number below {len(names)}, or None for all."
+        ) from error
+
+
 def row_key(rows: Unchecked, n_samples: int) -> slice | np.ndarray:
     """Return a slice or an array that keeps the sample axis."""
     if rows is Ellipsis:

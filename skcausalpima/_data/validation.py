@@ -69,6 +69,11 @@ class Modalities:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
 
+    def missing_elements(self, k: int) -> np.ndarray:
+        """Return which elements of a modality are missing, of shape (n_samples, *shape)."""
+        rows = ~self.observed[k].reshape(-1, *(1 for _ in self.shapes[k]))
+        return np.broadcast_to(rows, (self.n_samples, *self.shapes[k]))
+
     def take(self, rows: np.ndarray) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
         arrays = tuple(None if array is None else array[rows] for array in self.arrays)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from .._data.arrays import flat_rows
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
@@ -14,8 +16,10 @@ from .._model.state import load_state
 from .._model.tensors import TensorData, scaled_data
 from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
+from .evidence import influence_and_conflict
 from .expert_tables import ExpertTable, sample_tables
 from .posterior import bounds, check_near, sample_posterior
+from .reconstruction import reconstruction
 from .sampling import decoded, drawn_data, drawn_points
 from .transport import swap_states
 
@@ -122,6 +126,64 @@ class FittedModel:
         """
         values = bounds(self.model, data, self.encoders).cpu().numpy()
         return values + self.scaler.log_jacobian(observed).astype(values.dtype)
+
+    def reconstruct(
+        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return means and standard deviations of the chosen modalities in the user's units."""
+        found = self._reconstruct(modalities, chosen, include_noise)
+        for array in (*found[0], *found[1]):
+            check_near(array, "decoded values")
+        return found
+
+    def impute(self, modalities: Modalities) -> list[np.ndarray]:
+        """Return all modalities; what is missing is what :meth:`reconstruct` says.
+
+        All else is as it came, bit for bit; arrays are new memory.
+        """
+        filled, gaps = [], {}
+        for k, array in enumerate(modalities.arrays):
+            gap = modalities.missing_elements(k)
+            if gap.any():
+                gaps[k] = gap
+            empty = array is None
+            filled.append(np.zeros(gap.shape, modalities.dtype) if empty else np.array(array))
+        if gaps:
+            lacking = [flat_rows(gap).any(axis=1) for gap in gaps.values()]
+            rows = np.flatnonzero(np.any(lacking, axis=0))
+            means, _ = self._reconstruct(modalities.take(rows), list(gaps))
+            for (k, gap), mean in zip(gaps.items(), means, strict=True):
+                filled[k][gap] = mean[gap[rows]]
+                check_near(filled[k], "decoded values")
+        return filled
+
+    def _reconstruct(
+        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return what :meth:`reconstruct` does, unchecked."""
+        data = self.scaled(modalities)
+        found = reconstruction(self.model, data, self.encoders, chosen, include_noise)
+        means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
+        scaler = self.scaler.take(chosen)
+        deviations = [np.sqrt(part) for part in variances]
+        return scaler.inverse_transform(means), scaler.inverse_spread(deviations)
+
+    def evidence(self, modalities: Modalities) -> tuple[np.ndarray, np.ndarray]:
+        """Return influence and conflict of each sample and modality."""
+        if len(modalities.names) == 1:
+            raise ValueError(
+                f"there is only one modality, {modalities.names[0]!r}: expected a model of two or "
+                "more, whose evidence can be compared."
+            )
+        if self.encoders is None:
+            raise ValueError(
+                "the model has no encoders for single modalities: fit it with "
+                "missing_values=MissingValues(subset_epochs=15), or any other number above 0."
+            )
+        found = influence_and_conflict(self.model, self.scaled(modalities), self.encoders)
+        influence, conflict = (part.cpu().numpy() for part in found)
+        check_near(influence, "probabilities")
+        return influence, conflict
 
     def decode(
         self, points: np.ndarray, components: np.ndarray | None = None, which: str = "Sample"

@@ -33,6 +33,15 @@ from ..modules import Batch, MultimodalVAE, SubsetEncoders
 NEGLIGIBLE = 1e-4
 
 
+def likely(log_gamma: Tensor) -> Tensor:
+    """Return the probabilities of all but negligible components, which add up to 1.
+
+    ``log_gamma`` of shape (n_components, n_samples) has the logarithms of all.
+    """
+    kept = log_gamma >= log_gamma.max(dim=0).values + torch.tensor(NEGLIGIBLE).log()
+    return torch.softmax(log_gamma.masked_fill(~kept, -torch.inf), dim=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class IncompletePosterior:
     """The posterior of samples that lack modalities.
@@ -67,8 +76,7 @@ class IncompletePosterior:
 
     def likely(self) -> Tensor:
         """Return the probabilities of all but negligible components, which add up to 1."""
-        kept = self.log_gamma >= self.log_gamma.max(dim=0).values + torch.tensor(NEGLIGIBLE).log()
-        return torch.softmax(self.log_gamma.masked_fill(~kept, -torch.inf), dim=0)
+        return likely(self.log_gamma)
 
     def points(self, component: int, rows: Tensor | slice, draw: Tensor) -> Tensor:
         """Return the point of each row in a component that a standard normal draw stands for."""

@@ -98,14 +98,12 @@ def sample_posterior(
 
     Without them, these have a Gaussian posterior like all others.
     """
-    draws = _draws(model)
-    parts = [
-        _by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()
-    ]
+    draws = posterior_draws(model)
+    parts = [by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()]
     return SamplePosterior(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def _by_completeness(
+def by_completeness(
     model: MultimodalVAE,
     block: Batch,
     encoders: SubsetEncoders | None,
@@ -133,6 +131,14 @@ def _posteriors(
     if encoders is not None:
         found = incomplete_posterior(model, encoders, block, draws)
         return SamplePosterior(found.mean, found.log_gamma.exp().T, found.place)
+    posterior, log_gamma = gaussian_posterior(model, block, draws)
+    return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
+
+
+def gaussian_posterior(
+    model: MultimodalVAE, block: Batch, draws: Tensor
+) -> tuple[DiagonalGaussian, Tensor]:
+    """Return q(z|x) and the log-probabilities of the components, (n_components, n_samples)."""
     posterior = model.encode(block)
     # What the others make of a sample is the same in all cells.
     telling = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
@@ -140,10 +146,10 @@ def _posteriors(
     log_gamma = model.log_responsibilities(
         posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
     )
-    return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
+    return posterior, log_gamma
 
 
-def _draws(model: MultimodalVAE) -> Tensor:
+def posterior_draws(model: MultimodalVAE) -> Tensor:
     """Return the draws at which expectations over z are taken."""
     means = model.prior.means
     return torch.as_tensor(score_draws(means.shape[1])).to(means)
@@ -175,10 +181,10 @@ def bounds(
 
     What is known of the nodes does not count.
     """
-    draws, values = _draws(model), []
+    draws, values = posterior_draws(model), []
     for block in data.blocks():
         unknown = replace(block, allowed=None, regime_index=None)
-        values += _by_completeness(model, unknown, encoders, draws, _bounds)
+        values += by_completeness(model, unknown, encoders, draws, _bounds)
     return torch.cat(values)
 
 

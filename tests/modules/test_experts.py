@@ -258,6 +258,27 @@ def test_missing_samples_say_nothing():
     assert_array_equal((parts[1].log_likelihoods == 0).all(dim=0), [False, True, False, True])
 
 
+@pytest.mark.parametrize("scatter", [False, True])
+@torch.no_grad()
+def test_deviations_are_those_of_draws(scatter):
+    """Element by element, within five standard errors; the draws are seeded."""
+    generator = torch.Generator().manual_seed(0)
+    module = ClusterExpert(ExpertDecoder(line, X, scatter=scatter), (12,), (2,), ["N1"]).double()
+    module.log_variances.copy_(torch.tensor([-1.0, 0.5]))
+    if scatter:
+        module.directions.copy_(torch.linalg.qr(torch.randn(2, 12, 2, generator=generator))[0])
+        roots = torch.randn(2, 2, 2, generator=generator).double()
+        module.scatter.copy_(roots @ roots.mT + torch.eye(2))
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator).double()
+
+    z, cells = torch.zeros(20_000, 3), torch.ones(20_000, dtype=torch.int64)
+    drawn = module.draw(z, cells, torch.tensor(9.0), normal).std(dim=0)
+    said = module.deviations(z[:1], cells[:1], torch.tensor(9.0))[0]
+    assert (drawn / said - 1).abs().max() < 5 / np.sqrt(40_000)
+
+
 def test_fixed_parameters_stay():
     expert = ExpertDecoder(line, X, fixed={"intercept": 7.0})
     module = ClusterExpert(expert, (12,), (2,), ["N1"])

@@ -284,6 +284,28 @@ class ClusterExpert(ScaledExpert):
         """
         return self.means()[components]
 
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
+        """Return the standard deviation of each element around the curve of its component.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Latent points, which do not matter.
+        components : Tensor of int of shape (n_samples,)
+            Components.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Scaled.
+        """
+        variances = self.log_variances.exp()[:, None]
+        inside = (self.directions @ torch.linalg.cholesky(self.scatter)).square().sum(dim=2)
+        across = 1.0 - self.directions.square().sum(dim=2)
+        return (inside + variances * across.clamp_min(0.0)).sqrt()[components]
+
     def draw(
         self, z: Tensor, components: Tensor, log_variance: Tensor, normal: Callable[..., Tensor]
     ) -> Tensor:

@@ -1,0 +1,95 @@
+"""What single modalities say about the components: how much each counts, how far they agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .._model.tensors import TensorData
+from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from .incomplete import incomplete_posterior
+from .posterior import posterior_draws
+
+
+class _Answers:
+    """Log-probabilities of the components by what counts as observed, each found once."""
+
+    def __init__(
+        self, model: MultimodalVAE, encoders: SubsetEncoders, block: Batch, draws: Tensor
+    ) -> None:
+        self._asked = (model, encoders, block, draws)
+        self._found: dict[bytes, Tensor] = {}
+
+    def of(self, observed: Tensor) -> Tensor:
+        """Return them, of shape (n_components, n_samples), for a mask of the modalities."""
+        model, encoders, block, draws = self._asked
+        key = observed.cpu().numpy().tobytes()
+        if key not in self._found:
+            parts = replace(block, observed=observed)
+            found = incomplete_posterior(model, encoders, parts, draws)
+            self._found[key] = found.log_gamma.double()
+        return self._found[key]
+
+
+@torch.no_grad()
+def influence_and_conflict(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders
+) -> tuple[Tensor, Tensor]:
+    r"""Return how much each modality counts, and how far it disagrees with the others.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        The model.
+    data : TensorData
+        Scaled samples.
+    encoders : SubsetEncoders
+        They are asked of every subset, the complete one included.
+
+    Returns
+    -------
+    influence : Tensor of shape (n_samples, n_modalities)
+        :math:`KL(q(c | x_S) \,\|\, q(c | x_{S \setminus m}))`; 0 where m is missing.
+    conflict : Tensor of shape (n_samples, n_modalities)
+        Jensen-Shannon divergence of :math:`q(c | x_m)` and :math:`q(c | x_{S \setminus m})`; NaN
+        where one of these is nothing.
+    """
+    draws = posterior_draws(model)
+    parts = [_of_block(model, block, encoders, draws) for block in data.blocks()]
+    influence, conflict = (torch.cat(part) for part in zip(*parts, strict=True))
+    return influence, conflict
+
+
+def _of_block(
+    model: MultimodalVAE, block: Batch, encoders: SubsetEncoders, draws: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return both of some samples."""
+    shape = (len(block.arrays), len(block.arrays[0]))
+    observed = block.observed
+    if observed is None:
+        observed = torch.ones(shape, dtype=torch.bool, device=block.arrays[0].device)
+    answers, influence, conflict = _Answers(model, encoders, block, draws), [], []
+    for m in range(shape[0]):
+        is_m = torch.zeros_like(observed)
+        is_m[m] = True
+        alone, others = observed & is_m, observed & ~is_m
+        influence.append(divergence(answers.of(observed), answers.of(others)))
+        found = jensen_shannon(answers.of(alone), answers.of(others))
+        both = observed[m] & others.any(dim=0)
+        conflict.append(found.masked_fill(~both, torch.nan))
+    return torch.stack(influence, dim=1), torch.stack(conflict, dim=1)
+
+
+def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Return KL(p || q) in nats, over the first axis; where p is 0 it has no term."""
+    p = log_p.exp()
+    terms = (p * (log_p - log_q)).masked_fill(p == 0, 0.0)
+    return terms.sum(dim=0).clamp_min(0.0)
+
+
+def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Return the mean divergence of p and q from their average: from 0 to log(2)."""
+    middle = torch.logaddexp(log_p, log_q) - torch.log(log_p.new_tensor(2.0))
+    return 0.5 * (divergence(log_p, middle) + divergence(log_q, middle))

@@ -1,0 +1,80 @@
+"""Which modality says what: samples whose modalities do not belong together."""
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from skcausalpima import CausalPIMA, MissingValues
+
+
+@pytest.fixture(scope="module")
+def mispaired(quick):
+    """Three groups that each modality shows, and a fit; then five samples with others' curves."""
+    rng = np.random.default_rng(0)
+    group = np.tile(np.arange(3), 50)
+    images = rng.normal(size=(150, 3, 2)) + 5.0 * group[:, None, None]
+    curves = rng.normal(size=(150, 4)) + 5.0 * group[:, None]
+    model = quick((3,), max_iter=10, batch_size=20).fit({"image": images, "curve": curves})
+    curves[:5] = curves[[10, 11, 12, 13, 15]]
+    return model, images, curves
+
+
+def test_conflict_finds_samples_with_another_ones_curve(mispaired):
+    model, images, curves = mispaired
+    found = model.modality_evidence([images, curves])
+    assert found.modality_names == ("image", "curve")
+    assert found.conflict.shape == found.influence.shape == (150, 2)
+    assert set(found.conflict[:, 0].argsort()[-5:]) == set(range(5))
+    assert found.conflict[:5].min() > 0.5
+    assert found.conflict[5:].max() < 0.5
+    assert found.conflict.max() <= np.log(2) + 1e-12
+    assert_allclose(found.conflict[:, 0], found.conflict[:, 1])
+
+
+def test_a_modality_that_repeats_the_other_moves_nothing(mispaired):
+    model, images, curves = mispaired
+    influence = model.modality_evidence([images, curves]).influence
+    assert np.median(influence[5:]) < 0.05
+    alone = model.modality_evidence([images, None]).influence
+    assert np.median(alone[:, 0]) > 0.5  # what the image says beyond the weights
+    assert_array_equal(alone[:, 1], 0.0)
+
+
+def test_the_only_modality_has_nobody_to_disagree_with(mispaired):
+    model, images, _ = mispaired
+    assert np.isnan(model.modality_evidence([images, None]).conflict).all()
+
+
+def test_one_row_and_nothing_observed(mispaired):
+    model, images, curves = mispaired
+    everything = model.modality_evidence([images, curves])
+    one = model.modality_evidence([images[7:8], curves[7:8]])
+    assert_allclose(one.conflict, everything.conflict[7:8], atol=1e-6)
+    nothing = model.modality_evidence([np.full((1, 3, 2), np.nan), np.full((1, 4), np.nan)])
+    assert_array_equal(nothing.influence, [[0.0, 0.0]])
+    assert np.isnan(nothing.conflict).all()
+
+
+def test_the_result_is_not_changed_by_accident(mispaired):
+    model, images, curves = mispaired
+    with pytest.raises(FrozenInstanceError):
+        model.modality_evidence([images, curves]).conflict = None
+
+
+def test_one_modality_has_no_evidence_to_compare(quick, pair):
+    with pytest.raises(ValueError, match="only one modality, 'modality0': expected a model of two"):
+        quick((2,)).fit(pair[1]).modality_evidence(pair[1])
+
+
+def test_it_needs_encoders_of_single_modalities(quick, pair):
+    model = quick(missing_values=MissingValues(subset_epochs=0)).fit(pair)
+    with pytest.raises(ValueError, match=r"no encoders.*MissingValues\(subset_epochs=15\)"):
+        model.modality_evidence(pair)
+
+
+def test_it_needs_a_fit(pair):
+    with pytest.raises(NotFittedError):
+        CausalPIMA().modality_evidence(pair)

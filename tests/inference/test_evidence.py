@@ -1,0 +1,64 @@
+"""Influence and conflict of modalities, where Bayes' rule gives the probabilities."""
+
+import numpy as np
+import torch
+from linear_models import LinearMixture
+from numpy.testing import assert_allclose, assert_array_equal
+from random_models import make_data, own_model
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+
+from skcausalpima._inference.evidence import divergence, influence_and_conflict, jensen_shannon
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.modules import Batch, SubsetEncoders
+
+
+def test_they_are_divergences_of_the_probabilities_by_bayes_rule():
+    mixture = LinearMixture()
+    model, encoders = mixture.model()
+    _, x = mixture.sample(40)
+    data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
+    influence, conflict = influence_and_conflict(model, data, encoders)
+    everything = mixture.probabilities(x, [0, 1, 2])
+    for m, others in enumerate([[1, 2], [0, 2], [0, 1]]):
+        rest = mixture.probabilities(x, others)
+        assert_allclose(influence[:, m], entropy(everything, rest), atol=1e-9)
+        alone = mixture.probabilities(x, [m])
+        assert_allclose(conflict[:, m], np.square(jensenshannon(alone, rest)), atol=1e-9)
+
+
+def test_samples_that_lack_modalities_are_compared_by_what_they_have():
+    mixture = LinearMixture()
+    model, encoders = mixture.model()
+    _, x = mixture.sample(4)
+    observed = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]], dtype=bool)
+    arrays = [array * seen[:, None] for array, seen in zip(x, observed, strict=True)]
+    batch = Batch(tuple(map(torch.as_tensor, arrays)), torch.as_tensor(observed))
+    found = influence_and_conflict(model, TensorData(batch, torch.float64), encoders)
+    influence, conflict = (part.numpy() for part in found)
+    assert_array_equal(np.isnan(conflict), [[0, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]])
+    assert_array_equal(influence[~observed.T], 0.0)
+    first, second = (mixture.probabilities([array[1:2] for array in x], [m]) for m in (0, 1))
+    assert_allclose(conflict[1, :2], np.repeat(jensenshannon(first, second) ** 2, 2), atol=1e-9)
+    # The only modality is compared with the prior.
+    alone = mixture.probabilities([array[2:3] for array in x], [1])[:, 0]
+    assert_allclose(influence[2, 1], entropy(alone, mixture.weights), rtol=1e-4)
+
+
+def test_decoders_per_cluster_count():
+    """Networks per cluster say something of the components by themselves."""
+    model, data = own_model(), make_data(missing=True)
+    encoders = SubsetEncoders(model).eval()
+    influence, conflict = influence_and_conflict(model, data, encoders)
+    both = data.observed.all(dim=0)
+    assert (influence[both] > 0).any()
+    assert torch.isfinite(influence).all()
+    assert_array_equal(torch.isnan(conflict).any(dim=1), ~both)
+
+
+def test_divergences_of_what_is_impossible():
+    """Components of probability zero have no term; all there is to disagree about is log 2."""
+    p = torch.tensor([[1.0, 0.5], [0.0, 0.5], [0.0, 0.0]]).double().log()
+    q = torch.tensor([[0.0, 0.5], [1.0, 0.5], [0.0, 0.0]]).double().log()
+    assert_allclose(jensen_shannon(p, q), [np.log(2), 0.0], atol=1e-15)
+    assert_allclose(divergence(p[:, 1], q[:, 1]), 0.0)
