@@ -597,7 +597,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         ndarray of shape (n_samples, latent_dim)
-            Means of q(z|x) (Eq. 4).
+            Means of q(z|x) (Eq. 4), or of the mixture q(z|x_S) where modalities are missing.
         """
         return self._posterior(X).points
 
