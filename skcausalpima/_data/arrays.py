@@ -139,6 +139,17 @@ def missing_rows(array: np.ndarray) -> np.ndarray:
     return missing
 
 
+def common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
+    """Return the number of samples that all modalities have."""
+    counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
+    if not counts:
+        raise ValueError("there is no modality: pass at least one array that is not None.")
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
+    return next(iter(counts.values()))
+
+
 def describe(value: Unchecked) -> str:
     """Say in a few words what a value is."""
     if isinstance(value, type):
@@ -225,9 +236,14 @@ def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
     return np.result_type(*{block.dtype for block in blocks})
 
 
-def missing_samples(array: np.ndarray, name: str) -> np.ndarray:
-    """Return which samples are NaN in all elements; any other NaN or infinity is an error."""
+def missing_samples(array: np.ndarray, name: str, stated: np.ndarray | None = None) -> np.ndarray:
+    """Return which samples are NaN in all elements; any other NaN or infinity is an error.
+
+    Samples where ``stated``, of shape (n_samples,), is False are missing, whatever they hold.
+    """
     flat, missing = flat_rows(array), missing_rows(array)
+    if stated is not None:
+        missing |= ~stated
     for rows in row_blocks(*flat.shape):
         finite = np.isfinite(flat[rows])
         if finite.all():
@@ -268,7 +284,8 @@ def check_observed(observed: np.ndarray, names: Sequence[str]) -> None:
     for name, present in zip(names, observed, strict=True):
         if not present.any():
             raise ValueError(
-                f"modality {name!r} is missing (NaN) in all samples: leave it out of fit."
+                f"modality {name!r} is missing in all samples: leave it out of fit, or pass "
+                "samples that have it."
             )
     empty = np.flatnonzero(~observed.any(axis=0))
     if empty.size > 0:

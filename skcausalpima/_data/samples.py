@@ -88,7 +88,7 @@ class FitSamples:
         for name, present in zip(modalities.names, modalities.observed, strict=True):
             if not present.any():
                 raise ValueError(
-                    f"modality {name!r} is missing (NaN) in all samples of positive weight: leave "
+                    f"modality {name!r} is missing in all samples of positive weight: leave "
                     "it out of fit."
                 )
         used = knowledge.interventions

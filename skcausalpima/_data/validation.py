@@ -325,7 +325,7 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
             clean = stored(array, name)
-            missing = missing_samples(clean, name)
+            missing = missing_samples(clean, name, data._stated(k))
             clean = without_missing(clean, missing)
             observed[k] = ~missing
             array = clean
