@@ -22,6 +22,7 @@ from .._inference.reports import separation_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
+from .._training.filling import filled
 from .._training.graph_selection import HardGraph
 from .._typing import Values
 from ..modules import MultimodalVAE
@@ -46,6 +47,7 @@ def fitted_attributes(
         "_covariance_type": setup.training.mixture.covariance_type,
     }
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
+    data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
         found |= cluster_attributes(model, best, setup, samples, data)
         fitted = FittedModel(

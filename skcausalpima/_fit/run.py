@@ -17,6 +17,7 @@ from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, data_pass
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
+from .._training.filling import filled
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.loop import Progress, train
 from .._training.report import reporter
@@ -83,6 +84,7 @@ def _select_graph_and_polish(
 ) -> tuple[HardGraph, float]:
     """Select and fix the graph, polish; return the graph and the final model's objective."""
     model, generator, names = state.model, state.generator, setup.spec.modality_names
+    data = filled(model, data)
     selection = f"the selection of the graph after epoch {len(state.progress.history)}"
     with told_divergence(model, names, selection, weights=data.weights):
         check_model(model, names)
@@ -92,6 +94,7 @@ def _select_graph_and_polish(
     if refines:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, model, training, update, generator, label)
+        data = filled(model, data)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
             end = data_pass(model, data, generator, names)
