@@ -301,8 +301,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     -----
     X may be a list of arrays whose first axis is samples, a mapping from names to arrays, a
     :class:`MultimodalData`, one array with at least two axes, or a flat 2-D array together with
-    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN; in methods
-    other than ``fit`` a list may hold None for a modality that no sample has.
+    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN, or where
+    ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
+    None for a modality that no sample has. Elements that are NaN while others of the modality are
+    not: see ``missing_values``.
 
     The published algorithm is :meth:`CausalPIMA.published`.
 
