@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
 from ._data.arrays import as_points
+from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
@@ -35,6 +36,7 @@ from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoder
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
 from ._initialization.initialize import initial_sample
+from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
@@ -307,8 +309,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     -----
     X may be a list of arrays whose first axis is samples, a mapping from names to arrays, a
     :class:`MultimodalData`, one array with at least two axes, or a flat 2-D array together with
-    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN; in methods
-    other than ``fit`` a list may hold None for a modality that no sample has.
+    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN, or where
+    ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
+    None for a modality that no sample has. Elements that are NaN while others of the modality are
+    not: see ``missing_values``.
 
     The published algorithm is :meth:`CausalPIMA.published`.
 
@@ -544,7 +548,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
         setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
-        data = fit_data(samples, setup)
+        data = filled_by_low_rank(fit_data(samples, setup), setup.spec.latent_dim)
         rng = check_random_state(self.random_state)
         initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
@@ -1301,6 +1305,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = allows_gaps(self)
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

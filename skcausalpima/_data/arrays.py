@@ -139,6 +139,17 @@ def missing_rows(array: np.ndarray) -> np.ndarray:
     return missing
 
 
+def common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
+    """Return the number of samples that all modalities have."""
+    counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
+    if not counts:
+        raise ValueError("there is no modality: pass at least one array that is not None.")
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
+    return next(iter(counts.values()))
+
+
 def describe(value: Unchecked) -> str:
     """Say in a few words what a value is."""
     if isinstance(value, type):
@@ -225,55 +236,11 @@ def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
     return np.result_type(*{block.dtype for block in blocks})
 
 
-def missing_samples(array: np.ndarray, name: str) -> np.ndarray:
-    """Return which samples are NaN in all elements; any other NaN or infinity is an error."""
-    flat, missing = flat_rows(array), missing_rows(array)
-    for rows in row_blocks(*flat.shape):
-        finite = np.isfinite(flat[rows])
-        if finite.all():
-            continue
-        broken = np.flatnonzero(~finite.all(axis=1) & ~missing[rows])
-        if broken.size > 0:
-            row = rows.start + int(broken[0])
-            _raise_broken(flat[row], name, row)
-    return missing
-
-
-def _raise_broken(sample: np.ndarray, name: str, row: int) -> None:
-    """Say which elements of a sample are not finite."""
-    if np.isinf(sample).any():
-        raise ValueError(
-            f"modality {name!r} contains infinity in sample {row}: expected finite numbers (or "
-            "NaN in all elements of a sample whose modality is missing)."
-        )
-    raise ValueError(
-        f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
-        f"of sample {row}: a missing modality is NaN in all elements; fill in single values, or "
-        "set the whole sample of this modality to NaN."
-    )
-
-
-def without_missing(array: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Return a read-only array whose missing samples are 0."""
-    if missing.any():
-        array = array.copy()
-        array[missing] = 0.0
-    array = array.view()
-    array.flags.writeable = False
-    return array
-
-
-def check_observed(observed: np.ndarray, names: Sequence[str]) -> None:
-    """Check that a fit sees something of every modality and of every sample."""
-    for name, present in zip(names, observed, strict=True):
-        if not present.any():
-            raise ValueError(
-                f"modality {name!r} is missing (NaN) in all samples: leave it out of fit."
-            )
-    empty = np.flatnonzero(~observed.any(axis=0))
-    if empty.size > 0:
-        listed = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")
-        raise ValueError(
-            f"no modality is observed in {empty.size} sample(s), row(s) {listed}: every sample "
-            "needs at least one modality in fit; drop these rows."
-        )
+def compute_dtype(
+    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
+) -> np.dtype:
+    """Return the dtype of the floating modalities, or of all if none is floating."""
+    both = zip(given, kept, strict=True)
+    pairs = [(g, k) for g, k in both if g is not None and k is not None]
+    floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
+    return np.result_type(*(floating or [k.dtype for _, k in pairs]))

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from .arrays import as_modality, describe
 from .multimodal_data import MultimodalData
 from .table_labels import check_columns
-from .transform_one import check_transformers, fit_part
+from .transform_one import check_transformers, fit_part, transformed
 from .validation import check_samples, is_several, list_modalities, read_several
 
 
@@ -89,7 +89,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     ``input_tags.three_d_array``. A ``Pipeline`` is treated as its first step is. Where an
     image is to be cropped and then standardised, let two ModalityTransformers follow each other.
 
-    *Missing modalities.* A sample that is NaN in all elements of a modality is not shown to the
+    *Missing modalities.* A sample that lacks a modality, NaN in all elements, is not shown to the
     modality's transformer, neither in ``fit`` nor in ``transform``, and stays NaN; so does None in
     place of a modality in ``transform``. Samples that are NaN in part are passed on, to be
     imputed.
@@ -191,12 +191,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         data = _read(X, list(self.modality_names_in_), expected)
         check_samples(data, self.modality_shapes_in_, expected)
         check_columns(data._columns, self._column_names, data.names, data.modality_shapes)
-        return MultimodalData(
-            {
-                name: None if data[name] is None else part.transform(data[name])
-                for name, part in self._parts.items()
-            }
-        )
+        return transformed(data, self._parts, "transform")
 
     @available_if(_all_parts_invert)
     def inverse_transform(self, X):
@@ -221,12 +216,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             X = {names[0]: as_modality(X, names[0])}
         data = _read(X, names, expected)
         check_samples(data, shapes, expected)
-        return MultimodalData(
-            {
-                name: None if data[name] is None else part.inverse_transform(data[name])
-                for name, part in self._parts.items()
-            }
-        )
+        return transformed(data, self._parts, "inverse_transform")
 
     def get_feature_names_out(self, input_features=None):
         """Return names of the columns of ``transform(X).to_flat()``.
@@ -356,11 +346,11 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         chosen = self._choose(data)
         check_consistent_length(data, y)
         parts, results = {}, {}
-        for name, transformer in chosen.items():
+        for (name, transformer), seen in zip(chosen.items(), data.observed.T, strict=True):
             if isinstance(transformer, str) and transformer == "drop":
                 continue
             params = routed.get(name if name in self.transformers else "remainder", {})
-            parts[name], results[name] = fit_part(name, transformer, data[name], y, params)
+            parts[name], results[name] = fit_part(name, transformer, data[name], seen, y, params)
         if not parts:
             raise ValueError("all modalities are dropped: keep at least one.")
         self._parts = parts
@@ -371,7 +361,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self.n_modalities_in_, self._column_names = len(data.names), data._columns
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes
-        return MultimodalData(results)
+        return MultimodalData(results, observed=data[:, list(parts)]._observed)
 
     def _choose(self, data):
         """Return the transformer of each modality, after checks of the parameters."""

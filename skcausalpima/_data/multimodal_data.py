@@ -15,13 +15,13 @@ from .._typing import Unchecked
 from .arrays import (
     as_modality,
     check_shapes,
+    common_n_samples,
     concatenate_rows,
     describe,
-    flat_rows,
-    missing_rows,
     refuse_containers,
     stack_cells,
 )
+from .observed_blocks import check_observed_blocks, observed_rows, same_values, with_nan
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
@@ -49,6 +49,10 @@ class MultimodalData:
         At least one array is needed. Arrays are not copied.
     names : sequence of str, default=None
         Names of the modalities; ``modality0``, ``modality1``, ... by default.
+    observed : array-like or mapping, default=None
+        Booleans (or 0 and 1) of shape (n_samples, n_modalities), or by name of shape (n_samples,):
+        False where a sample lacks the modality. What the array holds there is never looked at.
+        None leaves it to NaN; where there is a mask, blocks of NaN are missing, too.
 
     Attributes
     ----------
@@ -58,6 +62,8 @@ class MultimodalData:
         Their names.
     modality_shapes : list of (tuple or None)
         Shape of one sample of each modality; None where the modality is missing in all.
+    observed : ndarray of shape (n_samples, n_modalities), dtype bool
+        Which samples have which modalities, by the mask and by NaN.
     dtypes : tuple of (dtype or None)
         The dtype of each modality.
     shape : tuple
@@ -69,19 +75,21 @@ class MultimodalData:
     ------
     ValueError
         If arrays differ in their numbers of samples or have fewer than two axes, if there is
-        none, if DataFrames differ in their indexes, or if names are not unique or not one per
-        array.
+        none, if DataFrames differ in their indexes, if names are not unique or not one per
+        array, or if ``observed`` has another shape or unknown names.
     TypeError
-        If an array is sparse, an AnnData or a MuData, or a name not a string.
+        If an array is sparse, an AnnData or a MuData, a name not a string, or ``observed`` holds
+        anything but booleans.
 
     Notes
     -----
-    ``X["image"]`` is the array of a modality. ``X[i]``, ``X[rows]`` and ``X[rows, ...]``, with an
-    integer, a slice, integers or a boolean mask, are the MultimodalData of these samples (``X[i]``
-    of one sample, so that it can be given to ``predict``). ``X[:, columns]``, with
-    positions, names, a slice or a mask, is the MultimodalData of these modalities. Slices are
-    views wherever NumPy's are. DataFrames become arrays, but the names of their columns are
-    remembered: an estimator refuses columns in another order than in its ``fit``.
+    ``X["image"]`` is the array of a modality, as it was given. ``X[i]``, ``X[rows]`` and
+    ``X[rows, ...]``, with an integer, a slice, integers or a boolean mask, are the MultimodalData
+    of these samples (``X[i]`` of one sample, so that it can be given to ``predict``).
+    ``X[:, columns]``, with positions, names, a slice or a mask, is the MultimodalData of these
+    modalities. Slices are views wherever NumPy's are. DataFrames become arrays, but the names of
+    their columns are remembered: an estimator refuses columns in another order than in its
+    ``fit``.
 
     Examples
     --------
@@ -96,7 +104,15 @@ class MultimodalData:
     ((6, 2), (2, 5))
     """
 
-    def __init__(self, arrays: Sequence | Mapping, names: Sequence[str] | None = None) -> None:
+    _observed: np.ndarray | None
+
+    def __init__(
+        self,
+        arrays: Sequence | Mapping,
+        names: Sequence[str] | None = None,
+        *,
+        observed: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> None:
         if sparse.issparse(arrays):  # before Mapping: a dok_array is a dict
             raise TypeError("arrays is one sparse array: pass a sequence of dense arrays.")
         refuse_containers(arrays, "arrays")
@@ -116,7 +132,8 @@ class MultimodalData:
             None if array is None else as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
         )
-        self._n_samples = _common_n_samples(self.arrays, self.names)
+        self._n_samples = common_n_samples(self.arrays, self.names)
+        self._observed = check_observed_blocks(observed, self.names, self._n_samples)
         check_same_rows(arrays, self.names)
         self._columns: tuple[Columns, ...] = tuple(map(column_names, arrays))
 
@@ -135,6 +152,16 @@ class MultimodalData:
     @property
     def dtypes(self) -> tuple[np.dtype | None, ...]:
         return tuple(None if array is None else array.dtype for array in self.arrays)
+
+    @property
+    def observed(self) -> np.ndarray:
+        names = range(len(self.names))
+        rows = [observed_rows(self.arrays[k], self._stated(k), len(self)) for k in names]
+        return np.stack(rows, axis=1)
+
+    def _stated(self, k: int) -> np.ndarray | None:
+        """Return what the mask says of a modality; None where there is none."""
+        return None if self._observed is None else self._observed[:, k]
 
     def __len__(self) -> int:
         return self._n_samples
@@ -160,6 +187,7 @@ class MultimodalData:
         return MultimodalData(
             [None if array is None else array[rows] for array in arrays],
             [self.names[k] for k in chosen],
+            observed=None if self._observed is None else self._observed[rows][:, chosen],
         )._with_columns([self._columns[k] for k in chosen])
 
     def _with_columns(self, columns: Sequence[Columns]) -> MultimodalData:
@@ -178,7 +206,10 @@ class MultimodalData:
             return NotImplemented
         if self.names != other.names or self.shape != other.shape:
             return False
-        return all(map(_same_values, self.arrays, other.arrays))
+        seen = self.observed
+        if not np.array_equal(seen, other.observed):
+            return False
+        return all(map(same_values, self.arrays, other.arrays, seen.T))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -198,10 +229,10 @@ class MultimodalData:
 
     def _summary(self) -> list[tuple[str, str]]:
         """Return name and description of each modality."""
-        lines = []
-        for name, array in zip(self.names, self.arrays, strict=True):
+        lines, missing = [], (~self.observed).sum(axis=0).tolist()
+        for name, array, n in zip(self.names, self.arrays, missing, strict=True):
             text = "missing" if array is None else f"{array.shape[1:]} {array.dtype}"
-            n_missing = 0 if array is None else int(missing_rows(array).sum())
+            n_missing = 0 if array is None else n
             lines.append((name, f"{text}, {n_missing} missing" if n_missing else text))
         return lines
 
@@ -212,10 +243,11 @@ class MultimodalData:
         -------
         ndarray of shape (n_samples, total width)
             The flattened modalities in order; the inverse is
-            ``MultimodalData.from_flat(flat, X.modality_shapes, X.names)``.
+            ``MultimodalData.from_flat(flat, X.modality_shapes, X.names)``. Blocks that the mask
+            calls missing are NaN.
         """
         flat = []
-        for name, array in zip(self.names, self.arrays, strict=True):
+        for k, (name, array) in enumerate(zip(self.names, self.arrays, strict=True)):
             if array is None:
                 raise ValueError(
                     f"modality {name!r} is None, so its width is unknown: drop it, or give an "
@@ -226,7 +258,7 @@ class MultimodalData:
                     f"modality {name!r} has dtype {array.dtype}: only numbers can be put side "
                     "by side in one array."
                 )
-            flat.append(flat_rows(array))
+            flat.append(with_nan(array, self._stated(k)))
         return np.concatenate(flat, axis=1)
 
     @classmethod
@@ -320,8 +352,14 @@ class MultimodalData:
                     f"all parts must have the modalities {list(names)}, got {list(part.names)}."
                 )
         arrays = [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names]
-        columns = zip(*(part[:, list(names)]._columns for part in parts), strict=True)
-        return cls(arrays, names)._with_columns(list(map(common_columns, columns, names)))
+        parts = [part[:, list(names)] for part in parts]
+        columns = zip(*(part._columns for part in parts), strict=True)
+        observed = None
+        if any(part._observed is not None for part in parts):
+            observed = np.concatenate([part.observed for part in parts])
+        return cls(arrays, names, observed=observed)._with_columns(
+            list(map(common_columns, columns, names))
+        )
 
 
 def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:
@@ -356,20 +394,3 @@ def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"names of modalities must be unique, got {list(names)}.")
     return tuple(str(name) for name in names)
-
-
-def _common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
-    counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
-    if not counts:
-        raise ValueError("there is no modality: pass at least one array that is not None.")
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
-    return next(iter(counts.values()))
-
-
-def _same_values(first: np.ndarray | None, second: np.ndarray | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    numbers = first.dtype.kind in "fc" and second.dtype.kind in "fc"
-    return np.array_equal(first, second, equal_nan=numbers)

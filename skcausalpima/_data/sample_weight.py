@@ -203,7 +203,8 @@ def _checked(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
 def _row_keys(modalities: Modalities, tables: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Return a 64-bit hash of everything in each of the given rows."""
     arrays = [flat_rows(np.asarray(array)) for array in modalities.arrays]
-    columns = [table[rows] for table in (modalities.observed.T, *tables)]
+    masks = [seen for seen in modalities.elements or () if seen is not None]
+    columns = [table[rows] for table in (modalities.observed.T, *masks, *tables)]
     # What is the same in all rows tells none apart, and may be left over from removed rows.
     columns = [np.ascontiguousarray(table) for table in columns if (table != table[:1]).any()]
     digests = bytearray()

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
 from .known_nodes import check_known_nodes
+from .missing_values import check_elements
 from .sample_weight import TrainingRows, training_rows
 from .table_labels import check_node_columns
 from .validation import Modalities
@@ -102,9 +103,12 @@ class FitSamples:
         for name, present in zip(modalities.names, modalities.observed, strict=True):
             if not present.any():
                 raise ValueError(
-                    f"modality {name!r} is missing (NaN) in all samples of positive weight: leave "
+                    f"modality {name!r} is missing in all samples of positive weight: leave "
                     "it out of fit."
                 )
+        if modalities.elements is not None:
+            where = "all samples of positive weight"
+            check_elements(modalities.elements, modalities.names, modalities.shapes, where)
         used = knowledge.interventions
         knowledge = NodeKnowledge(
             known_nodes=knowledge.known_nodes,

@@ -66,9 +66,9 @@ class ModalityScaler:
                 centres.append(np.zeros(shape))
                 factors.append(1.0)
                 continue
-            centre, spread = _moments(
-                flat_rows(array), np.asarray(weights) * modalities.observed[k]
-            )
+            seen = None if modalities.elements is None else modalities.elements[k]
+            weights_k = np.asarray(weights) * modalities.observed[k]
+            centre, spread = _moments_of_observed(flat_rows(array), weights_k, seen)
             factor = _factor(spread, word)
             _check_finite(factor, modalities.names[k])
             centres.append(np.reshape(centre, shape))
@@ -76,7 +76,8 @@ class ModalityScaler:
         return cls(tuple(centres), tuple(factors))
 
     def transform(self, modalities: Modalities) -> list[np.ndarray]:
-        """Return each modality scaled, flat and in its storage dtype; missing samples are 0.
+        """Return each modality scaled, flat and in its storage dtype; missing samples
+        and elements are 0.
 
         Parameters
         ----------
@@ -100,6 +101,9 @@ class ModalityScaler:
                 with np.errstate(over="ignore"):  # inf, which callers check
                     out[rows] = (flat[rows] - self.centre[k].ravel()) / np.ravel(self.factor[k])
             out[~modalities.observed[k]] = 0.0
+            seen = None if modalities.elements is None else modalities.elements[k]
+            if seen is not None:
+                out[~seen] = 0.0
             scaled.append(out)
         return scaled
 
@@ -147,24 +151,33 @@ class ModalityScaler:
         uncentred = tuple(np.zeros_like(centre) for centre in self.centre)
         return replace(self, centre=uncentred).inverse_transform(arrays)
 
-    def log_jacobian(self, observed: np.ndarray) -> np.ndarray:
+    def log_jacobian(
+        self, observed: np.ndarray, elements: Sequence[np.ndarray | None] | None = None
+    ) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.
 
         Parameters
         ----------
         observed : ndarray of shape (n_modalities, n_samples), dtype bool
             Which modalities of which samples count.
+        elements : sequence of (ndarray of shape (n_samples, width), dtype bool, or None)
+            Per modality which elements count; None for all.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Minus the sum of the logarithms of the factors of all observed elements: add it.
         """
-        per_modality = [
-            -np.log(np.broadcast_to(factor, centre.shape)).sum()
+        per_element = [
+            -np.log(np.broadcast_to(factor, centre.shape))
             for factor, centre in zip(self.factor, self.centre, strict=True)
         ]
-        return np.array(per_modality) @ observed.astype(np.float64)
+        shares = observed.astype(np.float64)
+        total = np.array([part.sum() for part in per_element]) @ shares
+        for part, seen in zip(per_element, elements or (), strict=elements is not None):
+            if seen is not None:  # some samples are observed in part
+                total -= (~seen & seen.any(axis=1, keepdims=True)) @ part.ravel()
+        return total
 
 
 def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
@@ -249,6 +262,18 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     mean = mean + shift * unit
     variance[variance <= (_rounding(flat) * np.abs(mean) / unit) ** 2] = 0.0
     return mean, np.sqrt(variance) * unit
+
+
+def _moments_of_observed(
+    flat: np.ndarray, weights: np.ndarray, elements: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same where elements are missing: each column by its observed elements."""
+    if elements is None:
+        return _moments(flat, weights)
+    columns = zip(flat.T, elements.T, strict=True)
+    parts = [_moments(column[:, None], weights * seen) for column, seen in columns]
+    means, spreads = zip(*parts, strict=True)
+    return np.concatenate(means), np.concatenate(spreads)
 
 
 def _rounding(flat: np.ndarray) -> float:

@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_method_params
 
-from .arrays import as_modality, missing_rows
+from .arrays import as_modality
+from .multimodal_data import MultimodalData
 
 #: A transformer of scikit-learn's kind, or the word for doing nothing or for leaving out.
 Transformer: TypeAlias = BaseEstimator
@@ -46,19 +47,19 @@ class ModalityPart:
     returned: tuple[int, ...]
     shape_out: tuple[int, ...]
 
-    def transform(self, array: np.ndarray) -> np.ndarray:
-        """Transform the samples that have the modality; the others stay NaN."""
+    def transform(self, array: np.ndarray, present: np.ndarray) -> np.ndarray:
+        """Transform the samples that have the modality; the others are NaN."""
         if self.transformer == "passthrough":
             return array
         method = self.transformer.transform
-        return self._apply(method, array, self.given, self.returned, self.shape_out)
+        return self._apply(method, array, present, self.given, self.returned, self.shape_out)
 
-    def inverse_transform(self, array: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, array: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Undo ``transform``."""
         if self.transformer == "passthrough":
             return array
         method = self.transformer.inverse_transform
-        return self._apply(method, array, self.returned, self.given, self.shape)
+        return self._apply(method, array, present, self.returned, self.given, self.shape)
 
     def column_names(self) -> list[str]:
         """Return the names of the elements of a transformed sample, flattened."""
@@ -72,13 +73,14 @@ class ModalityPart:
         self,
         method: Callable,
         array: np.ndarray,
+        present: np.ndarray,
         given: tuple[int, ...],
         returned: tuple[int, ...],
         shape: tuple[int, ...],
     ) -> np.ndarray:
-        present = ~missing_rows(array)
-        if not present.any():  # transformers want at least one sample; only floats are missing
-            return np.full((len(array), *shape), np.nan, dtype=array.dtype)
+        if not present.any():  # transformers want at least one sample
+            dtype = np.result_type(array.dtype, np.float32) if array.dtype.kind in "bui" else None
+            return np.full((len(array), *shape), np.nan, dtype=dtype or array.dtype)
         result = _call(method, _rows(array, present, given), self.name, self.transformer)
         if result.shape[1:] != returned:
             raise ValueError(
@@ -121,8 +123,41 @@ def check_transformers(
         _check_transformer(name, transformer)
 
 
+def transformed(
+    data: MultimodalData, parts: Mapping[str, ModalityPart], method: str
+) -> MultimodalData:
+    """Transform modalities, each by its own part; what is missing stays so.
+
+    Parameters
+    ----------
+    data : MultimodalData
+        Has all modalities that there are parts for.
+    parts : mapping of str to ModalityPart
+        By name of the modality.
+    method : {"transform", "inverse_transform"}
+        Which way.
+
+    Returns
+    -------
+    MultimodalData
+        The modalities in the order of the parts.
+    """
+    data = data[:, list(parts)]
+    present = data.observed.T
+    arrays = {
+        name: None if data[name] is None else getattr(part, method)(data[name], seen)
+        for (name, part), seen in zip(parts.items(), present, strict=True)
+    }
+    return MultimodalData(arrays, observed=data._observed)
+
+
 def fit_part(
-    name: str, transformer: Transformer, array: np.ndarray, y: ArrayLike | None, params: Metadata
+    name: str,
+    transformer: Transformer,
+    array: np.ndarray,
+    present: np.ndarray,
+    y: ArrayLike | None,
+    params: Metadata,
 ) -> tuple[ModalityPart, np.ndarray]:
     """Fit a clone of a transformer to the samples that have the modality.
 
@@ -133,7 +168,9 @@ def fit_part(
     transformer : transformer or "passthrough"
         Not fitted, left as it is.
     array : ndarray of shape (n_samples, ...)
-        The modality; missing samples are NaN.
+        The modality.
+    present : ndarray of shape (n_samples,), dtype bool
+        Which samples have it.
     y : array-like of shape (n_samples, ...) or None
         Passed on.
     params : dict of (str, dict)
@@ -149,10 +186,9 @@ def fit_part(
     shape = array.shape[1:]
     if isinstance(transformer, str):
         return ModalityPart(name, transformer, shape, shape, shape, shape), array
-    present = ~missing_rows(array)
     if not present.any():
         raise ValueError(
-            f"modality {name!r} is missing (NaN) in all samples, so its transformer cannot be "
+            f"modality {name!r} is missing in all samples, so its transformer cannot be "
             "fitted: leave it out of fit, or drop it."
         )
     transformer = clone(transformer)

@@ -14,14 +14,19 @@ from sklearn.utils.validation import validate_data
 from .._typing import Samples, Several, Shapes
 from .arrays import (
     as_modality,
-    check_observed,
     check_shapes,
+    compute_dtype,
     describe,
     flat_rows,
-    missing_samples,
     refuse_containers,
     stored,
     without_gradients,
+)
+from .missing_values import (
+    allows_gaps,
+    check_elements,
+    check_observed,
+    find_missing,
     without_missing,
 )
 from .multimodal_data import MultimodalData
@@ -44,7 +49,7 @@ class Modalities:
     ----------
     arrays : tuple of (ndarray of shape (n_samples, *shape) or None)
         Finite float32 or float64 arrays in C order; read-only, since they may be the caller's own
-        memory. Missing samples are 0. None where a modality is missing in all samples.
+        memory. Missing samples and elements are 0. None where a modality is missing in all samples.
     observed : ndarray of shape (n_modalities, n_samples), dtype bool
         False where a sample's modality is missing.
     names : tuple of str
@@ -55,6 +60,9 @@ class Modalities:
         The dtype to compute in: that of the floating modalities.
     n_samples : int
         The number of samples.
+    elements : tuple of (ndarray of shape (n_samples, width), dtype bool, or None), default=None
+        True where an element is observed, of modalities that have samples which are observed in
+        part; None for all others, and instead of the tuple where no modality has.
     """
 
     arrays: tuple[np.ndarray | None, ...]
@@ -63,6 +71,7 @@ class Modalities:
     shapes: tuple[tuple[int, ...], ...]
     dtype: np.dtype
     n_samples: int
+    elements: tuple[np.ndarray | None, ...] | None = None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -77,7 +86,13 @@ class Modalities:
     def take(self, rows: np.ndarray) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
         arrays = tuple(None if array is None else array[rows] for array in self.arrays)
-        return replace(self, arrays=arrays, observed=self.observed[:, rows], n_samples=len(rows))
+        elements = None
+        if self.elements is not None:
+            elements = tuple(None if seen is None else seen[rows] for seen in self.elements)
+        observed = self.observed[:, rows]
+        return replace(
+            self, arrays=arrays, observed=observed, n_samples=len(rows), elements=elements
+        )
 
 
 def read_modalities(
@@ -237,9 +252,10 @@ def _read_array(
         data = MultimodalData([X], names)
         if not reset:
             check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
-        _validated(estimator, flat_rows(as_modality(X, "X")), reset)
+        _validated(estimator, flat_rows(as_modality(X, "X")), reset, allows_gaps(estimator))
         return data, "single"
-    flat = _validated(estimator, X, reset, allow_nan=shapes is not None and len(shapes) > 1)
+    allow_nan = allows_gaps(estimator) or (shapes is not None and len(shapes) > 1)
+    flat = _validated(estimator, X, reset, allow_nan)
     if shapes is None:
         return MultimodalData([flat], names)._with_columns([columns]), "single"
     data = MultimodalData.from_flat(flat, shapes, names)
@@ -326,36 +342,30 @@ def check_samples(
 def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
+    elements: list[np.ndarray | None] = [None] * data.shape[1]
+    gaps = allows_gaps(estimator)
     arrays: list[np.ndarray | None] = []
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
             clean = stored(array, name)
-            missing = missing_samples(clean, name)
-            clean = without_missing(clean, missing)
+            missing, elements[k] = find_missing(clean, name, data._stated(k), gaps)
+            clean = without_missing(clean, missing, elements[k])
             observed[k] = ~missing
             array = clean
         arrays.append(array)
     if reset:
         check_observed(observed, data.names)
+        check_elements(elements, data.names, [shape or () for shape in data.modality_shapes])
     shapes = data.modality_shapes if reset else estimator.modality_shapes_in_
     return Modalities(
         tuple(arrays),
         observed,
         data.names,
         tuple(tuple(shape) for shape in shapes if shape is not None),
-        _compute_dtype(data.arrays, arrays),
+        compute_dtype(data.arrays, arrays),
         len(data),
+        None if all(seen is None for seen in elements) else tuple(elements),
     )
-
-
-def _compute_dtype(
-    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
-) -> np.dtype:
-    """Return the dtype of the floating modalities, or of all if none is floating."""
-    both = zip(given, kept, strict=True)
-    pairs = [(g, k) for g, k in both if g is not None and k is not None]
-    floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
-    return np.result_type(*(floating or [k.dtype for _, k in pairs]))
 
 
 def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bool) -> None:

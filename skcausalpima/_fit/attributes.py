@@ -22,6 +22,7 @@ from .._inference.reports import separation_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
+from .._training.filling import filled
 from .._training.graph_selection import HardGraph
 from .._typing import Values
 from ..modules import MultimodalVAE, SubsetEncoders
@@ -48,6 +49,7 @@ def fitted_attributes(
     }
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
+    data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
         found |= cluster_attributes(model, encoders, best, setup, samples, data)
         fitted = FittedModel(

@@ -177,7 +177,9 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
     Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
     """
-    tensors = (*data.arrays, data.observed, data.allowed, data.regime_index, data.weights)
+    values = (data.observed_values(m) for m in range(len(data.arrays)))
+    tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights)
+    tensors += data.elements or ()
     arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
     return joblib.hash((arrays, validation_fraction))
 

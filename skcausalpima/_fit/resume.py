@@ -14,6 +14,7 @@ from .._model.state import load_state, seeded_modules
 from .._model.tensors import TensorData
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import held_out_first
+from .._training.filling import check_decoders
 from .._training.loop import Report, new_progress
 from .._training.report import reporter
 from ..modules import MultimodalVAE
@@ -75,6 +76,7 @@ def _resume(
         model.prior.requires_grad_(False)
     resume_model(checkpoint, model)
     model.to(setup.device)
+    check_decoders(model, data)
     state_knowledge(setup, model.prior)
     progress = new_progress(setup.training, model, report)
     same = is_same_data(checkpoint, data, fraction)

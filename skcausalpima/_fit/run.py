@@ -19,6 +19,7 @@ from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, PassResult, data_pass, regime_counts
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
+from .._training.filling import filled
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.loop import Progress, train
 from .._training.report import reporter
@@ -92,7 +93,7 @@ def _teach(setup: Setup, state: RunState, data: TensorData) -> SubsetEncoders | 
     n_epochs = setup.training.missing_values.subset_epochs
     if n_epochs == 0:
         return None
-    gradient = setup.training.gradient
+    gradient, data = setup.training.gradient, filled(state.model, data)
     encoders = teach(state.model, data, gradient, n_epochs, state.generator)
     if encoders is None:
         warn_caller(
@@ -115,7 +116,7 @@ def _with_others(
 
     ``counts`` of shape (n_regimes, n_components) are those of the other ones.
     """
-    prior = state.model.prior
+    prior, others = state.model.prior, filled(state.model, others)
     gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
     total = counts + regime_counts(gamma, others.regime_index, len(prior.regimes))
     if setup.graph.structure == "refined":
@@ -128,6 +129,7 @@ def _select_graph_and_polish(
 ) -> tuple[HardGraph, PassResult]:
     """Select and fix the graph, polish; return the graph and a pass with the final model."""
     model, generator, names = state.model, state.generator, setup.spec.modality_names
+    data = filled(model, data)
     selection = f"the selection of the graph after epoch {len(state.progress.history)}"
     with told_divergence(model, names, selection, weights=data.weights):
         check_model(model, names)
@@ -137,6 +139,7 @@ def _select_graph_and_polish(
     if refines:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, model, training, update, generator, label)
+        data = filled(model, data)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
             end = data_pass(model, data, generator, names)

@@ -14,6 +14,7 @@ from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.state import load_state
 from .._model.tensors import TensorData, scaled_data
+from .._training.filling import filled
 from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
 from .evidence import influence_and_conflict
@@ -101,9 +102,10 @@ class FittedModel:
         return full_covariances(self.covariances, self.covariance_type, *self.means.shape)
 
     def scaled(self, modalities: Modalities) -> TensorData:
-        """Scale samples and put them where the model is."""
+        """Scale samples, put them where the model is, and fill in elements that are missing."""
         means = self.model.prior.means  # the dtype is that of the training data
-        return scaled_data(modalities, self.scaler, means.device, means.dtype)
+        data = scaled_data(modalities, self.scaler, means.device, means.dtype)
+        return filled(self.model, data)
 
     def labels(self, modalities: Modalities) -> np.ndarray:
         """Return the component of the most probable cell of each sample."""
@@ -125,7 +127,8 @@ class FittedModel:
         ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
         """
         values = bounds(self.model, data, self.encoders).cpu().numpy()
-        return values + self.scaler.log_jacobian(observed).astype(values.dtype)
+        jacobian = self.scaler.log_jacobian(observed, data.element_masks())
+        return values + jacobian.astype(values.dtype)
 
     def reconstruct(
         self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False

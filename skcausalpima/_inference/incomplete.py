@@ -161,7 +161,7 @@ def incomplete_bounds(
         part, q = batch.take(rows), probabilities[rows]
         points = [found.points(component, rows, draw) for draw in draws]
         errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
-        reconstruction = model.log_likelihoods(errors, part.observed).sum(dim=0)
+        reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
         own = _own(model, part, found, rows, component, draws, everything)
         potential = DiagonalGaussian(*(of[rows] for of in found.potential))
         means = found.conditionals.means[rows, component]

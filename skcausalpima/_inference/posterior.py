@@ -198,7 +198,7 @@ def _bounds(
     posterior = model.encode(block)
     parts = (model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
     errors: Tensor = functools.reduce(operator.add, parts)
-    reconstruction = model.log_likelihoods(errors / len(draws), block.observed).sum(dim=0)
+    reconstruction = model.log_likelihoods(errors / len(draws), block.shares).sum(dim=0)
     log_density = model.prior.expected_log_density(posterior)
     evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))
     mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)

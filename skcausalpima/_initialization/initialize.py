@@ -27,6 +27,7 @@ from .._training.block_update import (
 )
 from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first
+from .._training.filling import check_decoders
 from .._training.loop import Progress, new_progress, pretrain
 from .._training.report import reporter
 from ..functional import DiagonalGaussian
@@ -128,6 +129,7 @@ def initial_model(
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
     check_modules(model)
+    check_decoders(model, data, setup.spec.decoders)
     model.to(setup.device)
     whitened = None if scores is None else scores.whitened[:, : setup.spec.latent_dim]
     if whitened is not None:

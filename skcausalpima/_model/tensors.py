@@ -62,6 +62,11 @@ class TensorData:
         return self.samples.weights
 
     @property
+    def elements(self) -> tuple[Tensor | None, ...] | None:
+        """Per modality where elements are observed, see `Batch`."""
+        return self.samples.elements
+
+    @property
     def n_samples(self) -> int:
         """Number of samples."""
         return self.arrays[0].shape[0]
@@ -92,7 +97,28 @@ class TensorData:
     def n_elements(self) -> Tensor:
         """Number of observed elements of each modality, of shape (n_modalities,)."""
         widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
-        return widths * self.n_observed
+        numbers = widths * self.n_observed
+        for m, seen in enumerate(self.elements or ()):
+            if seen is not None:
+                numbers[m] = self.samples.weighted(seen.sum(dim=1).double()).sum()
+        return numbers
+
+    @property
+    def mean_shares(self) -> Tensor | None:
+        """Share of the elements that are observed, of shape (n_modalities, 1); None for all."""
+        if self.elements is not None:
+            widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
+            return (self.n_elements / (widths * self.total))[:, None]
+        return None if self.observed is None else (self.n_observed / self.total)[:, None]
+
+    def observed_values(self, m: int) -> Tensor:
+        """Return a modality's array, missing elements as zeros."""
+        seen = None if self.elements is None else self.elements[m]
+        return self.arrays[m] if seen is None else self.arrays[m] * seen
+
+    def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
+        """Return the masks of elements as NumPy arrays."""
+        return None if self.elements is None else tuple(map(_as_array, self.elements))
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -127,6 +153,7 @@ class TensorData:
             allowed=_as_array(self.allowed),
             regime_index=_as_array(self.regime_index),
             weights=_as_array(self.weights),
+            elements=self.element_masks(),
             dtype=self.dtype,
             device=str(self.device),
         )
@@ -177,7 +204,9 @@ class DataArrays:
     arrays : tuple of ndarray
         One per modality.
     observed, allowed, regime_index, weights : ndarray or None
-        The other fields of a batch.
+        Other fields of a batch.
+    elements : tuple of (ndarray or None) or None
+        Another.
     dtype : torch.dtype
         The dtype to compute in.
     device : str
@@ -189,6 +218,7 @@ class DataArrays:
     allowed: np.ndarray | None
     regime_index: np.ndarray | None
     weights: np.ndarray | None
+    elements: tuple[np.ndarray | None, ...] | None
     dtype: torch.dtype
     device: str
 
@@ -201,6 +231,7 @@ class DataArrays:
             allowed=_as_tensor(self.allowed, device),
             regime_index=_as_tensor(self.regime_index, device),
             weights=_as_tensor(self.weights, device),
+            elements=_as_tensors(self.elements, device),
         )
         return TensorData(samples, self.dtype)
 
@@ -209,19 +240,26 @@ def _as_array(table: Tensor | None) -> np.ndarray | None:
     return None if table is None else table.cpu().numpy()
 
 
-def _as_tensor(table: np.ndarray | None, device: str) -> Tensor | None:
+def _as_tensor(table: np.ndarray | None, device: str | torch.device) -> Tensor | None:
     return None if table is None else torch.as_tensor(table, device=device)
+
+
+def _as_tensors(
+    tables: tuple[np.ndarray | None, ...] | None, device: str | torch.device
+) -> tuple[Tensor | None, ...] | None:
+    return None if tables is None else tuple(_as_tensor(table, device) for table in tables)
 
 
 def scaled_data(
     modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
 ) -> TensorData:
-    """Scale samples and put them on a device."""
+    """Scale samples and put them on a device; missing elements are 0."""
     arrays = tuple(torch.from_numpy(array).to(device) for array in scaler.transform(modalities))
     observed = None
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
-    return TensorData(Batch(arrays, observed), dtype)
+    elements = _as_tensors(modalities.elements, device)
+    return TensorData(Batch(arrays, observed, elements=elements), dtype)
 
 
 def fit_data(samples: FitSamples, setup: Setup) -> TensorData:

@@ -39,8 +39,8 @@ def encode_all(model: MultimodalVAE, data: TensorData) -> DiagonalGaussian:
 def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
-    for m, array in enumerate(data.arrays):
-        for block in _weighted_blocks(array, data.weights):
+    for m in range(len(data.arrays)):
+        for block in _weighted_blocks(data.observed_values(m), data.weights):
             totals[m] += block.double().square().sum()
     variances = totals / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
@@ -141,9 +141,7 @@ def _terms(
     names: tuple[str, ...],
 ) -> dict[str, float]:
     """Name the terms of the bound; the reconstruction follows from the squared errors."""
-    n, observed = data.total, None
-    if data.observed is not None:
-        observed = (data.n_observed / n)[:, None]
+    n, observed = data.total, data.mean_shares
     errors = errors[:, None] / n
     reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
     same = model.log_variances  # its dtype: the weights have no other

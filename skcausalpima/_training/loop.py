@@ -16,6 +16,7 @@ from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper
 from .expert_guard import ExpertGuard
+from .filling import filled
 
 #: Called after every epoch with its number, from 0, and the terms of the bound.
 Report = Callable[[int, dict[str, float]], None]
@@ -139,7 +140,7 @@ def train(
     for temperature in edges.temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break
-        epoch = len(progress.history)
+        epoch, data = len(progress.history), filled(model, data)
         if graph:
             model.prior.temperature = temperature
         guard.keep()
@@ -160,6 +161,7 @@ def train(
                 _step(loss, optimizer, graph, steps.max_grad_norm)
             terms = result.terms | {"temperature": model.prior.temperature}
             if held_out is not None:
+                held_out = filled(model, held_out)
                 held_out_terms = data_pass(model, held_out, generator, update.names).terms
                 terms["held_out_bound"] = held_out_terms["lower_bound"]
                 terms["objective"] = held_out_terms["objective"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -15,7 +16,8 @@ class Batch:
     Parameters
     ----------
     arrays : tuple of Tensor
-        Per modality a tensor of shape (n_samples, width); missing rows hold zeros.
+        Per modality a tensor of shape (n_samples, width); missing rows hold zeros,
+        missing elements of other rows what is filled in.
     observed : Tensor of shape (n_modalities, n_samples) or None
         True where a sample has the modality; None where nothing is missing.
     allowed : Tensor of shape (n_components, n_samples), default=None
@@ -24,6 +26,9 @@ class Batch:
         Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
     weights : Tensor of shape (1, n_samples), default=None
         For how many samples each one counts; None for one.
+    elements : tuple of (Tensor of bool of shape (n_samples, width) or None), default=None
+        Per modality True where an element is observed, None where no sample is observed in part;
+        None instead of the tuple where no modality has such samples.
     """
 
     arrays: tuple[Tensor, ...]
@@ -31,6 +36,24 @@ class Batch:
     allowed: Tensor | None = None
     regime_index: Tensor | None = None
     weights: Tensor | None = None
+    elements: tuple[Tensor | None, ...] | None = None
+
+    @property
+    def shares(self) -> Tensor | None:
+        """Share of the elements that are observed, of shape (n_modalities, n_samples).
+
+        It is ``observed`` where no sample is observed in part.
+        """
+        if self.elements is None:
+            return self.observed
+        like = self.arrays[0]
+        rows = torch.ones(len(self.arrays), len(like), dtype=like.dtype, device=like.device)
+        if self.observed is not None:
+            rows = rows * self.observed
+        for m, seen in enumerate(self.elements):
+            if seen is not None:
+                rows[m] = seen.to(like.dtype).mean(dim=1)
+        return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
         """Return some of the samples.
@@ -55,6 +78,9 @@ class Batch:
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
+            elements=None
+            if self.elements is None
+            else tuple(None if seen is None else seen[rows] for seen in self.elements),
         )
 
     def weighted(self, values: Tensor) -> Tensor:

@@ -195,7 +195,7 @@ class MultimodalVAE(ObservationModel):
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
-        reconstruction = self.training_log_likelihood(errors, batch.observed)
+        reconstruction = self.training_log_likelihood(errors, batch.shares)
         log_weights = self.log_weights(batch.regime_index, score_noise)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
@@ -228,7 +228,7 @@ class MultimodalVAE(ObservationModel):
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
-        reconstruction = self.training_log_likelihood(errors, batch.observed)
+        reconstruction = self.training_log_likelihood(errors, batch.shares)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
         if kl_weight == 0.0:

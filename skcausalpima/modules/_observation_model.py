@@ -146,13 +146,15 @@ class ObservationModel(nn.Module):
         Returns
         -------
         Tensor of shape (n_modalities, n_samples)
-            Zero where a modality is missing, or its decoder has a likelihood of its own.
+            Of observed elements; zero where a modality is missing, or its decoder has a likelihood
+            of its own.
         """
+        elements = batch.elements or (None,) * len(self.decoders)
         rows = [
             z.new_zeros(len(z))
             if decoder.has_likelihood
-            else nn.functional.mse_loss(decoder(z).flatten(1), x, reduction="none").sum(dim=1)
-            for x, decoder in zip(batch.arrays, self.decoders, strict=True)
+            else _errors(decoder(z).flatten(1), x, seen)
+            for x, decoder, seen in zip(batch.arrays, self.decoders, elements, strict=True)
         ]
         errors = torch.stack(rows)
         return errors if batch.observed is None else errors * batch.observed
@@ -165,7 +167,8 @@ class ObservationModel(nn.Module):
         squared_errors : Tensor of shape (n_modalities, n_samples)
             From :meth:`squared_errors`.
         observed : Tensor of shape (n_modalities, n_samples), default=None
-            Which modalities count; a number in [0, 1] where errors are averages over samples.
+            Which modalities count; a number in [0, 1] where errors are averages over samples, or
+            some elements of a sample are missing: see `Batch.shares`.
 
         Returns
         -------
@@ -281,6 +284,12 @@ class ObservationModel(nn.Module):
         """
         parts = (self.likelihood_weight(m) * own.log_likelihoods for m, own in likelihoods.items())
         return sum(parts, start=0.0)
+
+
+def _errors(decoded: Tensor, x: Tensor, seen: Tensor | None) -> Tensor:
+    """Return the squared error of every sample, summed over the elements that are observed."""
+    errors = nn.functional.mse_loss(decoded, x, reduction="none")
+    return (errors if seen is None else errors * seen).sum(dim=1)
 
 
 def _of_observed(own: Likelihood, observed: Tensor) -> Likelihood:

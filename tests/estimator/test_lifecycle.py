@@ -168,7 +168,8 @@ def test_tags(quick):
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert tags.target_tags.required is False
     assert tags.input_tags.two_d_array
-    assert not tags.input_tags.allow_nan  # of one array: a missing modality is another thing
+    assert tags.input_tags.allow_nan
+    assert not get_tags(quick(missing_values="error")).input_tags.allow_nan
     assert not tags.input_tags.sparse
     assert not tags.non_deterministic
     assert not tags.no_validation

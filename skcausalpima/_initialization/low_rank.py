@@ -1,0 +1,69 @@
+"""What stands in for missing elements before there is a model: a matrix of low rank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from sklearn.utils.extmath import randomized_svd
+
+from .._model.tensors import TensorData
+
+#: Rounds of decomposing and filling in.
+N_ROUNDS = 20
+
+
+def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
+    """Return data whose missing elements are those of a matrix of low rank.
+
+    All modalities side by side, each centred and divided by the root of its width, are decomposed;
+    what is missing is replaced by the leading components, and so on. What is observed stays.
+
+    Parameters
+    ----------
+    data : TensorData
+        The samples; missing elements hold zeros.
+    rank : int
+        Number of components.
+
+    Returns
+    -------
+    TensorData
+        The data themselves where no element is missing. Modalities that samples lack stay zeros.
+    """
+    if data.elements is None:
+        return data
+    widths = [array.shape[1] for array in data.arrays]
+    scale = np.repeat(np.sqrt(widths), widths)
+    seen = _seen(data, widths)
+    observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
+    counts = np.maximum(seen.sum(axis=0), 1)
+    found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
+    rank = min(rank, *observed.shape)
+    for _ in range(N_ROUNDS):
+        whole = np.where(seen, observed, found)
+        centre = whole.mean(axis=0)
+        left, singular, right = randomized_svd(whole - centre, rank, random_state=0)
+        found = (left * singular) @ right + centre
+    blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
+    arrays = list(data.arrays)
+    for m, mask in enumerate(data.elements):
+        if mask is not None:
+            values = torch.as_tensor(blocks[m]).to(arrays[m])
+            in_part = mask.any(dim=1, keepdim=True)
+            arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
+    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
+
+
+def _seen(data: TensorData, widths: list[int]) -> np.ndarray:
+    """Return where elements of all modalities, side by side, are observed."""
+    masks = []
+    for m, width in enumerate(widths):
+        seen = None if data.elements is None else data.elements[m]
+        rows = np.ones((data.n_samples, 1), dtype=bool)
+        if data.observed is not None:
+            rows = data.observed[m].cpu().numpy()[:, None]
+        whole = np.broadcast_to(rows, (data.n_samples, width))
+        masks.append(whole if seen is None else seen.cpu().numpy())
+    return np.concatenate(masks, axis=1)

@@ -1,0 +1,106 @@
+"""Elements that are missing within a modality: encoders see what the model expects there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from .._model.networks import named_network
+from .._model.spec import Network
+from .._model.tensors import TensorData
+from ..modules import MultimodalVAE
+
+#: Rounds of encoding, decoding and filling in.
+N_ROUNDS = 5
+
+
+def check_decoders(
+    model: MultimodalVAE, data: TensorData, decoders: Sequence[Network] | None = None
+) -> None:
+    """Raise where elements are missing in a modality that no plain network decodes.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        The model.
+    data : TensorData
+        The samples.
+    decoders : sequence, default=None
+        What the user stated; networks per cluster get their places in the model late.
+
+    Raises
+    ------
+    ValueError
+        Names the modality.
+    """
+    for m, seen in enumerate(data.elements or ()):
+        decoder = model.decoders[m]
+        stated = None if decoders is None else named_network(decoders[m])
+        per_cluster = stated is not None and stated.per_cluster
+        if seen is not None and (decoder.has_likelihood or decoder.expert or per_cluster):
+            raise ValueError(
+                f"modality {model.names[m]!r} has samples that are NaN in a part of their "
+                "elements, which only a plain network as its decoder can marginalize, not an "
+                "expert, a decoder per cluster or one that predicts variances: fill these values "
+                "in, set the whole samples of this modality to NaN, or change its decoder."
+            )
+
+
+@torch.no_grad()
+def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
+    """Return data whose missing elements are what the model expects there.
+
+    The mean of the data under the model is filled in first, then some rounds of what is decoded
+    at the posterior mean. Only the model and what is observed decide.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        It is in evaluation mode afterwards, if anything was missing.
+    data : TensorData
+        The samples; the data themselves are returned where no element is missing.
+
+    Returns
+    -------
+    TensorData
+        Arrays with missing elements are new.
+    """
+    if data.elements is None:
+        return data
+    check_decoders(model, data)
+    model.eval()
+    masks = {m: seen for m, seen in enumerate(data.elements) if seen is not None}
+    gaps = list(masks)
+    partly = [seen.any(dim=1) & ~seen.all(dim=1) for seen in masks.values()]
+    rows = torch.stack(partly).any(dim=0).nonzero().flatten()
+    if len(rows) == 0:
+        return data
+    part = data.subset(rows)
+    centres = _decoded_means(model, gaps)
+    part = _with(part, [centre.expand(len(rows), -1) for centre in centres], gaps)
+    for _ in range(N_ROUNDS):
+        z = torch.cat([model.encode(block).mean for block in part.blocks()])
+        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], gaps)
+    arrays = list(data.arrays)
+    for m in gaps:
+        arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
+    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
+
+
+def _decoded_means(model: MultimodalVAE, modalities: Sequence[int]) -> list[Tensor]:
+    """Return what is decoded at the components' means, averaged by their probabilities."""
+    prior = model.prior
+    weights = prior.log_weights().exp().to(prior.means)
+    return [weights @ model.decoders[m](prior.means).flatten(1) for m in modalities]
+
+
+def _with(data: TensorData, values: Sequence[Tensor], modalities: Sequence[int]) -> TensorData:
+    """Return data with values in the place of missing elements."""
+    arrays, elements = list(data.arrays), cast(tuple[Tensor, ...], data.elements)
+    for m, value in zip(modalities, values, strict=True):
+        arrays[m] = torch.where(elements[m], arrays[m], value.to(arrays[m]))
+    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))

@@ -1,0 +1,284 @@
+"""Values missing within a modality: the likelihood is that of what is observed."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from same_fits import assert_same_fits
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+from torch import nn
+
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.metrics import matched_accuracy
+from skcausalpima.modules import line
+
+ERROR = {"missing_values": "error"}
+
+
+def with_gaps(arrays, share=0.15, seed=0):
+    """Return arrays with elements missing at random; no sample loses a modality."""
+    rng, result = np.random.default_rng(seed), []
+    for array in arrays:
+        gaps = rng.random(array.shape) < share
+        gaps.reshape(len(gaps), -1)[:, 0] = False
+        result.append(np.where(gaps, np.nan, array))
+    return result
+
+
+@pytest.fixture(scope="module")
+def gappy(pair):
+    return with_gaps(pair)
+
+
+@pytest.fixture(scope="module")
+def model(quick, gappy):
+    return quick().fit(gappy)
+
+
+def test_labels_and_bound_are_those_of_predict_and_score(model, gappy):
+    assert_array_equal(model.predict(gappy), model.labels_)
+    assert_allclose(model.score(gappy), model.lower_bound_, rtol=1e-12)
+    assert np.isfinite(model.transform(gappy)).all()
+    assert all(
+        np.isfinite(array).all() for array in model.inverse_transform(model.transform(gappy))
+    )
+
+
+def test_samples_do_not_depend_on_each_other(model, gappy):
+    together = model.transform(gappy)
+    order = np.random.default_rng(0).permutation(60)
+    shuffled = model.transform([array[order] for array in gappy])
+    assert_allclose(shuffled, together[order], rtol=1e-9, atol=1e-9)
+    alone = model.transform([array[7:8] for array in gappy])
+    assert_allclose(alone, together[7:8], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("parameters", [{}, ERROR])
+def test_complete_data_do_not_ask_what_is_done_about_gaps(quick, pair, fitted, parameters):
+    assert_same_fits(quick(**parameters).fit(pair), fitted, pair)
+
+
+def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
+    other = [array.copy() for array in gappy]
+    for array in other:
+        payload = np.array([0x7FF8DEADBEEF0001, 0xFFF8000000000123], dtype=np.uint64).view(float)
+        array[np.isnan(array)] = np.resize(payload, np.isnan(array).sum())
+    assert_same_fits(quick().fit(other), model, gappy)
+
+
+def test_elements_and_blocks_are_missing_together(quick, pair):
+    gappy = with_gaps(pair)
+    gappy[0][::5], gappy[1][1::5] = np.nan, np.nan
+    one = quick().fit(gappy)
+    assert_array_equal(one.predict(gappy), one.labels_)
+    assert_allclose(one.score(gappy), one.lower_bound_, rtol=1e-12)
+    held = gappy[0].copy()
+    held[::5] = np.inf
+    seen = np.ones((60, 2), dtype=bool)
+    seen[::5, 0] = False
+    masked = MultimodalData([held, gappy[1]], observed=seen)
+    assert_same_fits(quick().fit(masked), one, masked)
+
+
+def test_gaps_in_new_samples_alone(fitted, pair):
+    gappy = with_gaps(pair)
+    assert np.mean(fitted.predict(gappy) == fitted.labels_) > 0.95
+    gone = [array.copy() for array in pair]
+    gone[0][:, 1:] = np.nan
+    assert np.isfinite(fitted.score_samples(gone)).all()
+    assert_array_equal(fitted.predict([gone[0], None]).shape, (60,))
+
+
+def test_one_flat_array_and_a_table(quick, pair):
+    flat = np.concatenate([array.reshape(60, -1) for array in pair], axis=1)
+    flat[::4, 3] = flat[1::4, 8] = np.nan
+    single = quick((2,)).fit(flat)
+    assert_array_equal(single.predict(flat), single.labels_)
+    table = quick((2,)).fit(pd.DataFrame(flat, columns=list("abcdefghij")))
+    assert_array_equal(table.labels_, single.labels_)
+    shapes = quick(modality_shapes=[(3, 2), 4]).fit(flat)
+    listed = quick().fit([flat[:, :6].reshape(60, 3, 2), flat[:, 6:]])
+    assert_array_equal(shapes.labels_, listed.labels_)
+    images = quick((2,)).fit(flat[:, :6].reshape(60, 3, 2))
+    assert images.labels_.shape == (60,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"init": "paper", "structure": "gradient", "responsibilities": "sample"},
+        {"scale": "feature", "modality_weights": "elements"},
+        {"scale": None, "decoder_variance": 0.5, "prior_expert": False},
+        {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
+        {"validation_fraction": 0.2},
+        {"n_init": 2},
+    ],
+)
+def test_options(quick, gappy, options):
+    one = quick(**options).fit(gappy)
+    assert_array_equal(one.predict(gappy), one.labels_)
+    assert_allclose(one.score(gappy), one.lower_bound_, rtol=1e-10)
+    assert np.isfinite(one.history_["lower_bound"]).all()
+
+
+def test_starts_do_not_see_each_other(quick, gappy):
+    options = {"n_init": 2, "random_state": 3}
+    one, other = (quick(n_jobs=jobs, **options).fit(gappy) for jobs in (1, 2))
+    assert_same_fits(one, other, gappy)
+
+
+def test_a_fit_is_continued_bit_by_bit(quick, gappy):
+    options = {"warm_start": True, "tol": 0.0}
+    whole = quick(max_iter=5, **options).fit(gappy)
+    parts = quick(max_iter=2, **options).fit(gappy)
+    parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(gappy)
+    assert_same_fits(parts, whole, gappy)
+
+
+def test_a_file_keeps_a_fit_that_may_be_continued(quick, gappy, tmp_path):
+    one = quick(warm_start=True).fit(gappy)
+    one.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert_array_equal(loaded.predict_proba(gappy), one.predict_proba(gappy))
+    assert_same_fits(loaded.fit(gappy), one.fit(gappy), gappy)
+
+
+def test_weights_are_repeated_rows(quick, gappy):
+    weights = np.tile([1, 2, 3], 20)
+    repeated = [np.repeat(array, weights, axis=0) for array in gappy]
+    one, other = quick().fit(gappy, sample_weight=weights), quick().fit(repeated)
+    assert_array_equal(one.cluster_means_, other.cluster_means_)
+    assert_array_equal(np.repeat(one.labels_, weights), other.labels_)
+    # A gap is no zero: rows that differ in nothing else are two rows.
+    zeros = [np.nan_to_num(array) for array in gappy]
+    both = [np.concatenate(rows) for rows in zip(gappy, zeros, strict=True)]
+    assert quick().fit(both, sample_weight=np.ones(120)).labels_.shape == (120,)
+
+
+def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
+    """Of a linear model with Gaussian noise that has a closed form, in the user's units."""
+
+    def linear(n_in, n_out, *shape):
+        with torch.random.fork_rng():
+            torch.manual_seed(n_in)
+            return nn.Sequential(nn.Flatten(), nn.Linear(n_in, n_out), nn.Unflatten(1, shape))
+
+    networks = {
+        "encoders": [linear(6, 4, 4), linear(4, 4, 4)],
+        "decoders": [linear(2, 6, 3, 2), linear(2, 4, 4)],
+    }
+    options = {"learning_rate": 1e-2, "max_iter": 60, "tol": 0.0}
+    one = quick(**networks, **options).fit(pair)
+    gappy, state, scaler = with_gaps(pair, 0.3), one._state, one._scaler
+    flat = np.concatenate([array.reshape(60, -1) for array in gappy], axis=1)
+    maps = [state[f"decoders.{m}.network.1.weight"] for m in range(2)]
+    offsets = [state[f"decoders.{m}.network.1.bias"] for m in range(2)]
+    factors = np.repeat([float(factor) for factor in scaler.factor], [6, 4])
+    centre = np.concatenate([np.ravel(part) for part in scaler.centre])
+    weights = factors[:, None] * np.concatenate(maps)
+    offset = centre + factors * np.concatenate(offsets)
+    noise = factors**2 * np.repeat(np.exp(state["log_variances"]), [6, 4])
+    evidence = np.empty((60, 4))
+    for row, sample in enumerate(flat):
+        seen = ~np.isnan(sample)
+        for c, (mean, cov) in enumerate(
+            zip(one.cluster_means_, one.cluster_covariances_, strict=True)
+        ):
+            spread = (weights @ cov @ weights.T + np.diag(noise))[np.ix_(seen, seen)]
+            expected = (weights @ mean + offset)[seen]
+            evidence[row, c] = multivariate_normal(expected, spread).logpdf(sample[seen])
+    evidence = logsumexp(evidence + np.log(one.weights_), axis=1)
+    gap = evidence - one.score_samples(gappy)
+    assert (gap > -1e-9).all()
+    assert np.median(gap) < 3.0  # nats; counting missing elements would make it far more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_a_tenth_of_the_elements_is_hardly_missed(seed):
+    digits = load_digits_with_curves(noise_variance=0.5, random_state=seed)
+    complete = [digits.images, digits.curves]
+    gappy = with_gaps(complete, 0.1, seed + 1000)
+    model = CausalPIMA((10,), missing_values=MissingValues(subset_epochs=0), random_state=seed)
+    accuracy = [
+        matched_accuracy(digits.target, model.fit(arrays).labels_) for arrays in (complete, gappy)
+    ]
+    assert accuracy[1] > accuracy[0] - 0.01
+
+
+# Bad input ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refusing", ["error", MissingValues("error")])
+def test_gaps_may_be_refused(quick, pair, gappy, refusing):
+    one = quick(missing_values=refusing)
+    said = r"'modality0' contains NaN in 1 of 6 elements of sample 1, but missing_values is 'error'"
+    partly = [pair[0].copy(), pair[1]]
+    partly[0][1, 2, 1] = np.nan
+    with pytest.raises(ValueError, match=said):
+        one.fit(partly)
+    one.fit(pair)
+    with pytest.raises(ValueError, match=said):
+        one.predict(partly)
+    with pytest.raises(ValueError, match="contains NaN"):
+        quick((2,), missing_values=refusing).fit(partly[0].reshape(60, 6))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"experts": [None, line]},
+        {"decoders": [None, "cluster_mlp"]},
+        {"decoder_variance": "predicted"},
+        {"decoders": "cluster_mlp"},
+    ],
+)
+def test_only_plain_networks_marginalize(quick, pair, gappy, options):
+    partly = [pair[0], gappy[1]]
+    said = "'modality1' has samples that are NaN in a part of .* only a plain network"
+    with pytest.raises(ValueError, match=said):
+        quick(**options).fit(partly)
+    one = quick(**options, warm_start=True).fit(pair)
+    with pytest.raises(ValueError, match=said):
+        one.predict(partly)
+    with pytest.raises(ValueError, match=said):
+        one.fit(partly)
+    if options.get("decoders") != "cluster_mlp" and "decoder_variance" not in options:
+        mixed = [gappy[0], pair[1]]
+        fit = quick(**options).fit(mixed)
+        assert_array_equal(fit.predict(mixed), fit.labels_)
+
+
+def test_an_element_that_no_sample_has(quick, pair):
+    partly = [pair[0].copy(), pair[1].copy()]
+    partly[0][:, 2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"element \[2, 1\] of modality 'modality0' is missing in"):
+        quick().fit(partly)
+    partly[0][:, 1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"element \[1, 0\] .* \(and 1 more\) is missing in all"):
+        quick().fit(partly)
+    partly = [pair[0], pair[1].copy()]
+    partly[1][:50, 2] = np.nan
+    weights = np.repeat([1, 0], [50, 10])
+    with pytest.raises(ValueError, match=r"element \[2\] .* in all samples of positive weight"):
+        quick().fit(partly, sample_weight=weights)
+
+
+def test_infinity_and_nothing_at_all(quick, pair, gappy):
+    partly = [gappy[0].copy(), gappy[1]]
+    partly[0][3, 0, 0] = np.inf
+    with pytest.raises(ValueError, match="'modality0' contains infinity in sample 3"):
+        quick().fit(partly)
+    partly = [gappy[0].copy(), gappy[1].copy()]
+    partly[0][3] = partly[1][3] = np.nan
+    with pytest.raises(ValueError, match=r"no modality is observed in 1 sample\(s\), row\(s\) 3"):
+        quick().fit(partly)
+    one = quick((2,)).fit(gappy[0])
+    assert np.isfinite(one.predict_proba(partly[0])).all()
+    with pytest.raises(ValueError, match="minimum of 2"):
+        quick().fit([array[:1] for array in gappy])
