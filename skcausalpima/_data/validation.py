@@ -80,6 +80,9 @@ class Modalities:
 
     def missing_elements(self, k: int) -> np.ndarray:
         """Return which elements of a modality are missing, of shape (n_samples, *shape)."""
+        seen = None if self.elements is None else self.elements[k]
+        if seen is not None:
+            return ~seen.reshape(self.n_samples, *self.shapes[k])
         rows = ~self.observed[k].reshape(-1, *(1 for _ in self.shapes[k]))
         return np.broadcast_to(rows, (self.n_samples, *self.shapes[k]))
 
