@@ -34,7 +34,7 @@ class LinearMixture:
         )
         model = build_model(spec, torch.Generator().manual_seed(0)).double()
         with torch.no_grad():
-            model.log_variances.copy_(torch.as_tensor(self.noise).square().log())
+            model.log_variances.copy_(torch.as_tensor(np.log(np.square(self.noise))))
             for decoder, weight, offset in zip(
                 model.decoders, self.maps, self.offsets, strict=True
             ):
@@ -81,7 +81,9 @@ class LinearMixture:
     def log_joint(self, x, observed):
         """Return log A_c + log p(x_S | c), of shape (n_components, n_samples)."""
         seen = np.concatenate([x[m] for m in observed], axis=1)
-        densities = [np.atleast_1d(multivariate_normal(*of).logpdf(seen)) for of in self.moments(observed)]
+        densities = [
+            np.atleast_1d(multivariate_normal(*of).logpdf(seen)) for of in self.moments(observed)
+        ]
         return np.log(self.weights)[:, None] + np.stack(densities)
 
     def probabilities(self, x, observed):
