@@ -348,7 +348,11 @@ def test_references_that_do_not_rise(forge, change):
 
 
 def test_references_of_other_modalities(forge):
-    forge(attribute("_tail_reference", []), "_tail_reference is not what")
+    def edit(document, arrays):
+        document["attributes"]["_tail_reference"].pop()
+        remove(arrays, "_tail_reference.2")
+
+    forge(edit, "_tail_reference is not what")
 
 
 def test_what_cannot_be_loaded_is_not_saved(quick, pair, tmp_path):
