@@ -598,7 +598,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         ndarray of shape (n_samples, latent_dim)
-            Means of q(z|x) (Eq. 4).
+            Means of q(z|x) (Eq. 4); of samples that lack modalities, those of the mixture of
+            Gaussians that the others leave open, which may lie between components.
         """
         return self._posterior(X).points
 
@@ -613,7 +614,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         ndarray of shape (n_samples, n_components)
-            Responsibilities; rows sum to 1.
+            Responsibilities; rows sum to 1. Those of samples that lack modalities come from
+            encoders of their own (see :class:`MissingValues`); where nothing is observed they are
+            ``weights_``.
         """
         return self._posterior(X).probabilities
 
@@ -659,13 +662,17 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
-            Samples in the form of the training data; modalities may be missing and then do not
-            count.
+            Samples in the form of the training data; modalities may be missing.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Lower bounds of the log-density.
+            Lower bounds of the log-density of what is observed: those of samples that have
+            different modalities are of different things, and cannot be compared.
+
+        See Also
+        --------
+        tail_probability : Whether a sample is like the training data, whatever it lacks.
         """
         check_is_fitted(self)
         modalities, fitted = self._read(X), self._fitted_model()
@@ -998,7 +1005,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         dict of str to mapping
             For each modality with an expert, columns of shape (n_samples,) by name: the outcomes
             of the nodes and the parameters, in the units of the data. Experts per cluster have
-            those of the most probable component, experts per sample those at ``transform(X)``.
+            those of the most probable component, experts per sample those at ``transform(X)``, or
+            of samples that lack modalities at the mean place within that component.
 
         See Also
         --------
@@ -1153,9 +1161,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         r"""Return what given samples would have been, had some nodes been set.
 
         Pearl's three steps [1]_. *Abduction*: each sample is taken to lie in its most probable
-        component, ``predict_nodes(X)``, at the place ``transform(X)``. *Action*: the nodes are
-        set. *Prediction*: descendants of the set nodes get new outcomes, all other nodes keep
-        theirs; the sample moves to the component of the new outcomes and is decoded there.
+        component, ``predict_nodes(X)``, at the place ``transform(X)``; one that lacks modalities,
+        at its mean place within that component. *Action*: the nodes are set. *Prediction*:
+        descendants of the set nodes get new outcomes, all other nodes keep theirs; the sample moves
+        to the component of the new outcomes and is decoded there.
 
         Neither the graph nor its tables say how a descendant would have turned out in *this*
         sample; that needs an assumption. Here every node follows a Gumbel-max mechanism [2]_: its
@@ -1179,8 +1188,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
-            Samples in the form of the training data; modalities may be missing and are then
-            filled in.
+            Samples in the form of the training data; modalities may be missing, and are decoded
+            like all others.
         interventions : mapping of str to int
             Outcome of each node that is set.
 
@@ -1188,9 +1197,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         -------
         X_new : list of ndarray, or ndarray
             Decoded means in the shapes and units of the training data, as from
-            :meth:`inverse_transform`. Where no outcome changes, they are the sample's own
-            reconstruction ``inverse_transform(transform(X))`` (a modality with an expert or
-            network per cluster is that of the sample's component, ``predict(X)``).
+            :meth:`inverse_transform`. Where no outcome changes, they decode from the sample's own
+            place: of complete samples ``inverse_transform(transform(X))`` (a modality with an
+            expert or network per cluster is that of the sample's component, ``predict(X)``).
         nodes : ndarray of shape (n_samples, n_nodes)
             Counterfactual outcomes; columns in the order of ``list(dag_)``.
 
