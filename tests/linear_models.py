@@ -34,7 +34,7 @@ class LinearMixture:
         )
         model = build_model(spec, torch.Generator().manual_seed(0)).double()
         with torch.no_grad():
-            model.log_variances.copy_(torch.as_tensor(self.noise).square().log())
+            model.log_variances.copy_(torch.as_tensor(np.log(np.square(self.noise))))
             for decoder, weight, offset in zip(
                 model.decoders, self.maps, self.offsets, strict=True
             ):

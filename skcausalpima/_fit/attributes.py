@@ -17,6 +17,7 @@ from .._grid import NodeGrid
 from .._inference.covariances import full_covariances, sklearn_covariances
 from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
+from .._inference.outliers import reference_rows, sorted_terms
 from .._inference.posterior import sample_posterior
 from .._inference.reports import separation_report
 from .._model.setup import Setup
@@ -64,9 +65,23 @@ def fitted_attributes(
         if samples.rows is not None:
             found["labels_"] = _labels_of_all(fitted, found["labels_"], given, samples.rows)
             found["node_labels_"] = fitted.outcomes[found["labels_"]]
+        found["_tail_reference"] = _tail_reference(fitted, data, best.held_out)
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
         check_finite(torch.from_numpy(values), "bounds of the samples")
     return found | {"lower_bound_": weighted_mean(values, samples.weights)}
+
+
+def _tail_reference(
+    fitted: FittedModel, data: TensorData, held_out: np.ndarray | None
+) -> list[np.ndarray]:
+    """Return what further samples are compared with: those that did not train, if there are any."""
+    if held_out is not None:
+        data = data.core()[0].subset(torch.as_tensor(held_out, device=data.device))
+    weights = None if data.weights is None else data.weights[0].cpu().numpy()
+    rows = reference_rows(data.n_samples, weights)
+    return sorted_terms(
+        fitted.likelihood_terms(data.subset(torch.as_tensor(rows, device=data.device)))
+    )
 
 
 def _labels_of_all(

@@ -42,6 +42,7 @@ class Run:
     checkpoint: Checkpoint | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
     subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
+    held_out: np.ndarray | None  # rows of the core that did not train; None if all did
 
 
 def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
@@ -85,6 +86,7 @@ def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, labe
         checkpoint=checkpoint,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
         subset_state=None if encoders is None else export_state(encoders),
+        held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
     )
 
 
@@ -167,9 +169,14 @@ def _parts(
     """Set some samples aside for early stopping."""
     if order is None:
         return data, None
-    n_held_out = int(np.ceil(fraction * data.n_samples))
+    n_held_out = _n_held_out(data, fraction)
     rows = torch.as_tensor(order, device=data.device)
     return data.subset(rows[n_held_out:]), data.subset(rows[:n_held_out])
+
+
+def _n_held_out(data: TensorData, fraction: float) -> int:
+    """Return how many samples do not train."""
+    return int(np.ceil(fraction * data.n_samples))
 
 
 def _polish(

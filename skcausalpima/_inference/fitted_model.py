@@ -19,6 +19,7 @@ from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
 from .evidence import influence_and_conflict
 from .expert_tables import ExpertTable, sample_tables
+from .outliers import likelihood_terms
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
 from .sampling import decoded, drawn_data, drawn_points
@@ -187,6 +188,10 @@ class FittedModel:
         influence, conflict = (part.cpu().numpy() for part in found)
         check_near(influence, "probabilities")
         return influence, conflict
+
+    def likelihood_terms(self, data: TensorData) -> np.ndarray:
+        """Return what tells how unlike the training data scaled samples are."""
+        return likelihood_terms(self.model, data, self.encoders)
 
     def decode(
         self, points: np.ndarray, components: np.ndarray | None = None, which: str = "Sample"

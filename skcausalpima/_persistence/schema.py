@@ -31,9 +31,11 @@ from .value_checks import (
     is_count,
     is_distribution,
     is_finite,
+    is_list_of,
     is_ndarray,
     is_number,
     is_one_of,
+    is_rising,
     is_size,
     is_tuple_of,
 )
@@ -79,6 +81,13 @@ def is_scaler(value: Unchecked, known: Mapping) -> bool:
         is_finite(c) and is_finite(f) and (f > 0).all() and f.shape in ((), c.shape)
         for c, f in pairs
     )
+
+
+def are_references(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is rising finite numbers for each modality, and for all of several."""
+    (n_modalities,) = known["modalities"]
+    n_terms = 1 if n_modalities == 1 else n_modalities + 1
+    return type(value) is list and len(value) == n_terms and is_list_of(is_rising)(value, known)
 
 
 def is_state(value: Unchecked, known: Mapping) -> bool:
@@ -178,6 +187,7 @@ FITTED: dict[str, Check] = {
     ),
     "_state": is_state,
     "_subset_state": either(is_of_subset_encoders, NOTHING),
+    "_tail_reference": are_references,
     "arrangement_": either(
         has(
             misfit=is_number(),

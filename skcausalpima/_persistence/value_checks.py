@@ -78,6 +78,11 @@ def is_distribution(value: Unchecked, axis: int | None = None) -> bool:
     return bool((np.abs(value.sum(axis=axis) - 1.0) <= SLACK).all())
 
 
+def is_rising(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a row of finite numbers, none smaller than the one before."""
+    return is_finite(value) and value.ndim == 1 and bool((np.diff(value) >= 0).all())
+
+
 def is_tuple_of(*kinds: type) -> Check:
     """Return a check of the types of entries."""
     return lambda value, known: type(value) is tuple and all(type(v) in kinds for v in value)

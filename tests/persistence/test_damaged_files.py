@@ -334,6 +334,27 @@ def test_numbers_that_are_not_finite(forge, name, value):
     )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: array[::-1].copy(),
+        lambda array: array[None].copy(),
+        lambda array: array.astype(np.float32),
+        lambda array: np.full_like(array, np.nan),
+    ],
+)
+def test_references_that_do_not_rise(forge, change):
+    forge(array_edit("_tail_reference.1", change), "_tail_reference is not what")
+
+
+def test_references_of_other_modalities(forge):
+    def edit(document, arrays):
+        document["attributes"]["_tail_reference"].pop()
+        remove(arrays, "_tail_reference.2")
+
+    forge(edit, "_tail_reference is not what")
+
+
 def test_what_cannot_be_loaded_is_not_saved(quick, pair, tmp_path):
     est = quick().fit(pair)
     est.weights_ = est.weights_[:-1]

@@ -1,0 +1,144 @@
+r"""How unlike the training data samples are, by each modality and by all of them together.
+
+Of modality m of a sample it is asked how likely it is where it itself points to: the
+log-likelihood :math:`\log p(x_m | z, c)` at the most probable component given :math:`x_m` alone,
+and at the mean of the latent point in it. What the other modalities hold, and whether they are
+there, does not matter, so that one reference serves samples of every pattern. Of complete samples
+the bound is asked, too. Each number is compared with those of reference samples: the share of them
+that is as small is a tail probability, and the smallest of k such shares, times k, is one as well
+(Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._model.tensors import TensorData
+from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from .posterior import bounds, sample_posterior
+
+#: Largest number of reference samples.
+MAX_REFERENCE = 1000
+
+
+def likelihood_terms(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None
+) -> np.ndarray:
+    """Return what is compared of samples.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        The model.
+    data : TensorData
+        Scaled samples.
+    encoders : SubsetEncoders or None
+        Of samples that lack modalities.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_terms), dtype float64
+        In nats: each modality alone, NaN where it is missing, and the bound, NaN where one is
+        missing. The bound alone if there is only one modality. Samples that are so far off that
+        the number is not finite have -inf.
+    """
+    observed = data.observed
+    if observed is None:
+        shape = (len(data.arrays), data.n_samples)
+        observed = torch.ones(shape, dtype=torch.bool, device=data.device)
+    masks = [*(observed if len(observed) > 1 else []), observed.all(dim=0)]
+    terms = np.full((data.n_samples, len(masks)), np.nan)
+    for m, mask in enumerate(masks):
+        rows = mask.nonzero()[:, 0]
+        if not len(rows):
+            continue
+        part = data.subset(rows)
+        alone = m < len(masks) - 1
+        found = _alone(model, part, encoders, m) if alone else bounds(model, part, encoders)
+        values = found.double().cpu().numpy()
+        terms[rows.cpu().numpy(), m] = np.where(np.isfinite(values), values, -np.inf)
+    return terms
+
+
+@torch.no_grad()
+def _alone(
+    model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None, m: int
+) -> Tensor:
+    """Return the log-likelihood of a modality where it alone says that the sample is."""
+    shape = (len(data.arrays), data.n_samples)
+    alone = torch.zeros(shape, dtype=torch.bool, device=data.device)
+    alone[m] = True
+    samples = replace(data.samples, observed=alone, allowed=None, regime_index=None)
+    data = TensorData(samples, data.dtype)
+    found, values, start = sample_posterior(model, data, encoders), [], 0
+    for block in data.blocks():
+        rows = slice(start, start + len(block.arrays[0]))
+        values.append(_at(model, block, found.places[rows], found.cells[rows].argmax(dim=1), m))
+        start = rows.stop
+    return torch.cat(values)
+
+
+def _at(model: MultimodalVAE, block: Batch, z: Tensor, components: Tensor, m: int) -> Tensor:
+    """Return the log-likelihood of a modality at latent points in components."""
+    own = model.own_likelihoods(block, z, [m])
+    if m not in own:
+        return model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
+    said = own[m].log_likelihoods
+    return said[0] if len(said) == 1 else said[components, torch.arange(len(z), device=z.device)]
+
+
+def reference_rows(n_samples: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the samples that further ones are compared with: all, or some that stand for them.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many there are.
+    weights : ndarray of shape (n_samples,), default=None
+        For how many each one counts; None for one.
+
+    Returns
+    -------
+    ndarray of int of shape (min(n_samples, MAX_REFERENCE),)
+        In rising order, evenly spaced, by weight.
+    """
+    size = min(n_samples, MAX_REFERENCE)
+    counts = np.ones(n_samples) if weights is None else weights.astype(np.float64)
+    total = np.cumsum(counts)
+    places = (np.arange(size) + 0.5) * (total[-1] / size)
+    return np.searchsorted(total, places, side="right")
+
+
+def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
+    """Return the finite numbers of each term, from :func:`likelihood_terms`, in rising order."""
+    return [np.sort(column[np.isfinite(column)]) for column in terms.T]
+
+
+def tail_probabilities(terms: np.ndarray, reference: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how probable terms as small as the smallest are, of shape (n_samples,).
+
+    Parameters
+    ----------
+    terms : ndarray of shape (n_samples, n_terms)
+        From :func:`likelihood_terms`; NaN where there is none.
+    reference : sequence of ndarray
+        From :func:`sorted_terms`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        In (0, 1]; 1 where nothing can be compared.
+    """
+    shares = np.full(terms.shape, np.nan)
+    for k, values in enumerate(reference):
+        if len(values):
+            rank = np.searchsorted(values, terms[:, k], side="right")
+            shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + rank) / (1 + len(values)))
+    n_shares = np.isfinite(shares).sum(axis=1)
+    smallest = np.where(np.isnan(shares), 1.0, shares).min(axis=1)
+    return np.where(n_shares == 0, 1.0, np.minimum(1.0, n_shares * smallest))
