@@ -52,7 +52,7 @@ class Batch:
             rows = rows * self.observed
         for m, seen in enumerate(self.elements):
             if seen is not None:
-                rows[m] = seen.to(like.dtype).mean(dim=1)
+                rows[m] *= seen.to(like.dtype).mean(dim=1)
         return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
