@@ -29,6 +29,10 @@ from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 
 
+#: Where samples of the fit lack modalities, their encoders learn for so many times the epochs.
+EPOCHS_IF_INCOMPLETE = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """What was learned, as NumPy arrays: it may come from another process."""
@@ -73,7 +77,7 @@ def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, labe
         )
     progress.stopper.restore(model)
     graph, end = _select_graph_and_polish(setup, core, state, training, label)
-    encoders = _teach(setup, state, training)
+    encoders = _teach(setup, state, training, data.observed is not None)
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
     return Run(
@@ -90,9 +94,12 @@ def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, labe
     )
 
 
-def _teach(setup: Setup, state: RunState, data: TensorData) -> SubsetEncoders | None:
+def _teach(
+    setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
+) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
     n_epochs = setup.training.missing_values.subset_epochs
+    n_epochs *= EPOCHS_IF_INCOMPLETE if is_incomplete else 1
     if n_epochs == 0:
         return None
     gradient, data = setup.training.gradient, filled(state.model, data)

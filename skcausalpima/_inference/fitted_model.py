@@ -182,7 +182,7 @@ class FittedModel:
         if self.encoders is None:
             raise ValueError(
                 "the model has no encoders for single modalities: fit it with "
-                "missing_values=MissingValues(subset_epochs=15), or any other number above 0."
+                "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
         found = influence_and_conflict(self.model, self.scaled(modalities), self.encoders)
         influence, conflict = (part.cpu().numpy() for part in found)

@@ -34,10 +34,10 @@ from ..modules import Batch, MultimodalVAE, SubsetEncoders
 COMPONENT_WEIGHT = 50.0
 
 #: The learning rate, relative to that of training, falls from here to zero by half a cosine.
-RATE_FACTOR = 3.0
+RATE_FACTOR = 4.0
 
 #: Fewest steps, of which few samples need more epochs.
-MIN_STEPS = 100
+MIN_STEPS = 60
 
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
