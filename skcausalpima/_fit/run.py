@@ -28,7 +28,6 @@ from .._warnings import warn_caller
 from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 
-
 #: Where samples of the fit lack modalities, their encoders learn for so many times the epochs.
 EPOCHS_IF_INCOMPLETE = 3
 

@@ -71,7 +71,7 @@ def test_one_modality_has_no_evidence_to_compare(quick, pair):
 
 def test_it_needs_encoders_of_single_modalities(quick, pair):
     model = quick(missing_values=MissingValues(subset_epochs=0)).fit(pair)
-    with pytest.raises(ValueError, match=r"no encoders.*MissingValues\(subset_epochs=15\)"):
+    with pytest.raises(ValueError, match=r"no encoders.*MissingValues\(subset_epochs=10\)"):
         model.modality_evidence(pair)
 
 
