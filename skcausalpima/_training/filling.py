@@ -37,7 +37,8 @@ def check_decoders(
     """
     for m, seen in enumerate(data.elements or ()):
         decoder = model.decoders[m]
-        per_cluster = decoders is not None and str(decoders[m]).startswith("cluster_")
+        word = None if decoders is None else decoders[m]
+        per_cluster = isinstance(word, str) and word.startswith("cluster_")
         if seen is not None and (decoder.has_likelihood or decoder.expert or per_cluster):
             raise ValueError(
                 f"modality {model.names[m]!r} has samples that are NaN in a part of their "
