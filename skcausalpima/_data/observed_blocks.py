@@ -57,7 +57,7 @@ def check_observed_blocks(
 def _flags(given: Unchecked, shape: tuple[int, ...], what: str, meaning: str) -> np.ndarray:
     """Return booleans of a shape."""
     array = as_array(given, what)
-    if array.dtype.kind not in "bui" or (array.dtype.kind != "b" and not _is_binary(array)):
+    if array.dtype.kind not in "biu" or (array.dtype.kind != "b" and not _is_binary(array)):
         raise TypeError(
             f"{what} has dtype {array.dtype}: expected booleans, or integers 0 and 1, that say "
             "where a sample has the modality."

@@ -79,7 +79,7 @@ class ModalityPart:
         shape: tuple[int, ...],
     ) -> np.ndarray:
         if not present.any():  # transformers want at least one sample
-            dtype = np.result_type(array.dtype, np.float32) if array.dtype.kind in "bui" else None
+            dtype = np.result_type(array.dtype, np.float32) if array.dtype.kind in "biu" else None
             return np.full((len(array), *shape), np.nan, dtype=dtype or array.dtype)
         result = _call(method, _rows(array, present, given), self.name, self.transformer)
         if result.shape[1:] != returned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from dataclasses import dataclass, fields, replace
 
@@ -177,9 +178,10 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
     Arrays and numbers alone are hashed: neither a class of ours nor where it lives.
     """
-    values = (data.observed_values(m) for m in range(len(data.arrays)))
-    tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights)
-    tensors += data.elements or ()
+    masks = data.elements or ()
+    pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
+    values = (array if seen is None else array * seen for array, seen in pairs)
+    tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
     arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
     return joblib.hash((arrays, validation_fraction))
 

@@ -40,12 +40,13 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
     observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
     counts = np.maximum(seen.sum(axis=0), 1)
     found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
-    rank = min(rank, *observed.shape)
+    directions = None
     for _ in range(N_ROUNDS):
         whole = np.where(seen, observed, found)
         centre = whole.mean(axis=0)
-        left, singular, right = randomized_svd(whole - centre, rank, random_state=0)
-        found = (left * singular) @ right + centre
+        whole -= centre
+        directions = _leading(whole, min(rank, *whole.shape), directions)
+        found = (whole @ directions) @ directions.T + centre
     blocks = np.split(found * scale, np.cumsum(widths)[:-1], axis=1)
     arrays = list(data.arrays)
     for m, mask in enumerate(data.elements):
@@ -54,6 +55,13 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
             in_part = mask.any(dim=1, keepdim=True)
             arrays[m] = torch.where(in_part & ~mask, values, arrays[m])
     return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
+
+
+def _leading(whole: np.ndarray, rank: int, near: np.ndarray | None) -> np.ndarray:
+    """Return the leading right singular vectors as columns, by one step from near ones."""
+    if near is None:
+        return randomized_svd(whole, rank, random_state=0)[2].T
+    return np.linalg.qr(whole.T @ (whole @ near))[0]
 
 
 def _seen(data: TensorData, widths: list[int]) -> np.ndarray:

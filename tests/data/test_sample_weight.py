@@ -165,7 +165,7 @@ def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
 def modalities_of(*arrays, observed=None):
     n = len(arrays[0])
     observed = np.ones((len(arrays), n), dtype=bool) if observed is None else observed
-    return SimpleNamespace(arrays=arrays, observed=observed, n_samples=n)
+    return SimpleNamespace(arrays=arrays, observed=observed, n_samples=n, elements=None)
 
 
 def test_rows_that_are_trained_on():

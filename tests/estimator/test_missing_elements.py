@@ -126,6 +126,18 @@ def test_options(quick, gappy, options):
     assert np.isfinite(one.history_["lower_bound"]).all()
 
 
+def test_float32_and_what_is_known_of_nodes(quick, gappy):
+    single = [array.astype(np.float32) for array in gappy]
+    one = quick().fit(single)
+    assert one.transform(single).dtype == np.float32
+    assert_allclose(one.score(single), one.lower_bound_, rtol=1e-6)
+    known, was_set = np.full((60, 2), -1), np.full(60, -1)
+    known[:10, 0], known[-10:, 0], was_set[20:30], known[20:30, 1] = 0, 1, 1, 1
+    one = quick().fit(gappy, known_nodes=known, interventions=was_set)
+    assert_array_equal(one.node_labels_[:10, 0], 0)
+    assert np.isfinite(one.score(gappy))
+
+
 def test_starts_do_not_see_each_other(quick, gappy):
     options = {"n_init": 2, "random_state": 3}
     one, other = (quick(n_jobs=jobs, **options).fit(gappy) for jobs in (1, 2))
