@@ -117,7 +117,8 @@ def conditional_posteriors(
     :math:`q(z | c, x_S) \propto N(z; m_c, S_c) N(z; \mu, V)` has the precision
     :math:`S_c^{-1} + V^{-1}`. With the Cholesky factors :math:`S_c = L L^T` and
     :math:`I + L^T V^{-1} L = K K^T`, its covariance is :math:`F F^T`, :math:`F = L K^{-T}`, and
-    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`.
+    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`. Whole matrices are factorised in float64: where
+    a potential is narrow along some coordinates, float32 would lose I beside the rest.
 
     Parameters
     ----------
@@ -152,12 +153,12 @@ def conditional_posteriors(
     if covariances.ndim == 2:
         variances = covariances / (1.0 + covariances * precisions)
         return Conditionals(means + variances * pull, torch.diag_embed(variances.sqrt()))
-    roots = torch.linalg.cholesky(covariances)
-    gram = roots.mT @ (precisions[..., None] * roots)
+    roots = torch.linalg.cholesky(covariances).double()
+    gram = roots.mT @ (precisions.double()[..., None] * roots)
     inner = torch.linalg.cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
     factors = torch.linalg.solve_triangular(inner, roots.mT.expand_as(inner), upper=False).mT
-    shift = factors @ (factors.mT @ pull[..., None])
-    return Conditionals(means + shift[..., 0], factors)
+    shift = (factors @ (factors.mT @ pull.double()[..., None])).to(pull)
+    return Conditionals(means + shift[..., 0], factors.to(pull))
 
 
 def expected_log_potential(potential: DiagonalGaussian, mean: Tensor, variance: Tensor) -> Tensor:
