@@ -52,12 +52,7 @@ def log_overlap(potential: DiagonalGaussian, means: Tensor, covariances: Tensor)
     Returns
     -------
     Tensor of shape (n_components, n_samples)
-        In nats.
-
-    Raises
-    ------
-    torch.linalg.LinAlgError
-        A covariance matrix is not positive definite.
+        In nats; NaN where potentials are not finite.
 
     Examples
     --------
@@ -103,10 +98,18 @@ class _LogOverlap(torch.autograd.Function):
 
 def _whiteners(variances: Tensor, covariances: Tensor) -> tuple[Tensor, Tensor]:
     """Return matrices that whiten :math:`S_c + V`, and the log-determinants of these."""
-    factors = torch.linalg.cholesky(covariances + torch.diag_embed(variances)[:, None])
+    factors = _cholesky(covariances + torch.diag_embed(variances)[:, None])
     identity = torch.eye(variances.shape[1], dtype=variances.dtype, device=variances.device)
     whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
     return whiteners, 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+
+
+def _cholesky(matrices: Tensor) -> Tensor:
+    """Return Cholesky factors, NaN where there are none: one sample must not end all."""
+    factors, failed = torch.linalg.cholesky_ex(matrices)
+    if failed.any():
+        factors = factors.masked_fill((failed != 0)[..., None, None], torch.nan)
+    return factors
 
 
 def conditional_posteriors(
@@ -132,7 +135,7 @@ def conditional_posteriors(
     Returns
     -------
     Conditionals
-        Means, and square roots of the covariances.
+        Means, and square roots of the covariances; NaN where potentials are not finite.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def conditional_posteriors(
         return Conditionals(means + variances * pull, torch.diag_embed(variances.sqrt()))
     roots = torch.linalg.cholesky(covariances).double()
     gram = roots.mT @ (precisions.double()[..., None] * roots)
-    inner = torch.linalg.cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
+    inner = _cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
     factors = torch.linalg.solve_triangular(inner, roots.mT.expand_as(inner), upper=False).mT
     shift = (factors @ (factors.mT @ pull.double()[..., None])).to(pull)
     return Conditionals(means + shift[..., 0], factors.to(pull))

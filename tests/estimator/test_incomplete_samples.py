@@ -393,6 +393,17 @@ def test_a_sample_far_from_all_others_has_an_answer(model, gappy):
     assert np.isfinite(model.score_samples(X)).all()
 
 
+@pytest.mark.parametrize("method", ["predict_proba", "transform", "score_samples"])
+def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, method):
+    X = [array.astype(np.float32) for array in gappy[0]]
+    model = quick().fit(X)
+    images = X[0][:4].copy()
+    images[:, :] = 0.0
+    images[2] = 1e38
+    with pytest.raises(ValueError, match=r"Sample 2 is so far from the training data"):
+        getattr(model, method)([images, None])
+
+
 def test_global_generators_are_left_alone(quick, gappy):
     before = torch.get_rng_state()
     quick(max_iter=1).fit(gappy[0]).predict_proba(gappy[0])

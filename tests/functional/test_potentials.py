@@ -157,3 +157,18 @@ def test_expectations_of_potentials_by_drawing():
     found = expected_log_potential(potential, *map(torch.as_tensor, (mean, variance)))
     error = drawn.std(axis=0) / np.sqrt(len(draws))
     assert (np.abs(found.numpy() - drawn.mean(axis=0)) < 5 * error).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_potentials_that_are_not_finite_are_those_of_their_samples_alone(kind):
+    potential, means, covariances = random_case(kind)
+    broken = DiagonalGaussian(*(part.clone() for part in potential))
+    broken.mean[1], broken.log_var[1] = torch.nan, torch.nan
+    others = [0, 2, 3, 4]
+    found, exact = (log_overlap(p, means, covariances) for p in (broken, potential))
+    assert found[:, 1].isnan().all()
+    assert_allclose(found[:, others], exact[:, others])
+    found, exact = (conditional_posteriors(p, means, covariances) for p in (broken, potential))
+    assert found.means[1].isnan().all()
+    assert_allclose(found.means[others], exact.means[others])
+    assert_allclose(found.factors[others], exact.factors[others])
