@@ -60,21 +60,17 @@ from ._potentials import (
 )
 
 __all__ = [
-    "Conditionals",
     "DiagonalGaussian",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
-    "conditional_posteriors",
     "edge_indicator",
     "entropy",
     "expected_log_density",
-    "expected_log_potential",
     "gaussian_log_likelihood",
     "isotropic_log_likelihood",
     "joint_from_tables",
     "log_joint",
-    "log_overlap",
     "log_responsibilities",
     "mask_non_parents",
     "mixture_log_evidence",
