@@ -122,11 +122,13 @@ def teach(
             loss = data.mean(
                 divergences(model, pupil, parts, taught.rows(rows), log_weights), batch
             )
+            step += 1
+            if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
+                continue
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=True)
             optimizer.step()
-            step += 1
     finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
     return pupil.eval().requires_grad_(False) if finite else None
 

@@ -52,12 +52,7 @@ def log_overlap(potential: DiagonalGaussian, means: Tensor, covariances: Tensor)
     Returns
     -------
     Tensor of shape (n_components, n_samples)
-        In nats.
-
-    Raises
-    ------
-    torch.linalg.LinAlgError
-        A covariance matrix is not positive definite.
+        In nats; NaN where potentials are not finite.
 
     Examples
     --------
@@ -115,12 +110,7 @@ def invert_in_place(matrices: Tensor) -> tuple[Tensor, Tensor]:
     inverses : Tensor of shape (size, size, ...)
         In the memory of ``matrices``.
     log_determinants : Tensor of shape (...)
-        Of the matrices.
-
-    Raises
-    ------
-    torch.linalg.LinAlgError
-        A matrix is not positive definite.
+        Of the matrices; not finite where one is not positive definite.
 
     Examples
     --------
@@ -138,10 +128,15 @@ def invert_in_place(matrices: Tensor) -> tuple[Tensor, Tensor]:
         matrices[k], matrices[:, k] = row, -column / pivot
         matrices[k, k] = pivot.reciprocal()
         pivots.append(pivot)
-    diagonal = torch.stack(pivots)
-    if not (diagonal > 0).all():
-        raise torch.linalg.LinAlgError("a covariance matrix is not positive definite")
-    return matrices, diagonal.log().sum(dim=0)
+    return matrices, torch.stack(pivots).log().sum(dim=0)
+
+
+def _cholesky(matrices: Tensor) -> Tensor:
+    """Return Cholesky factors, NaN where there are none: one sample must not end all."""
+    factors, failed = torch.linalg.cholesky_ex(matrices)
+    if failed.any():
+        factors = factors.masked_fill((failed != 0)[..., None, None], torch.nan)
+    return factors
 
 
 def conditional_posteriors(
@@ -152,7 +147,8 @@ def conditional_posteriors(
     :math:`q(z | c, x_S) \propto N(z; m_c, S_c) N(z; \mu, V)` has the precision
     :math:`S_c^{-1} + V^{-1}`. With the Cholesky factors :math:`S_c = L L^T` and
     :math:`I + L^T V^{-1} L = K K^T`, its covariance is :math:`F F^T`, :math:`F = L K^{-T}`, and
-    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`.
+    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`. Whole matrices are factorised in float64: where
+    a potential is narrow along some coordinates, float32 would lose I beside the rest.
 
     Parameters
     ----------
@@ -166,7 +162,7 @@ def conditional_posteriors(
     Returns
     -------
     Conditionals
-        Means, and square roots of the covariances.
+        Means, and square roots of the covariances; NaN where potentials are not finite.
 
     Raises
     ------
@@ -187,12 +183,12 @@ def conditional_posteriors(
     if covariances.ndim == 2:
         variances = covariances / (1.0 + covariances * precisions)
         return Conditionals(means + variances * pull, torch.diag_embed(variances.sqrt()))
-    roots = torch.linalg.cholesky(covariances)
-    gram = roots.mT @ (precisions[..., None] * roots)
-    inner = torch.linalg.cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
+    roots = torch.linalg.cholesky(covariances).double()
+    gram = roots.mT @ (precisions.double()[..., None] * roots)
+    inner = _cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
     factors = torch.linalg.solve_triangular(inner, roots.mT.expand_as(inner), upper=False).mT
-    shift = factors @ (factors.mT @ pull[..., None])
-    return Conditionals(means + shift[..., 0], factors)
+    shift = (factors @ (factors.mT @ pull.double()[..., None])).to(pull)
+    return Conditionals(means + shift[..., 0], factors.to(pull))
 
 
 def expected_log_potential(potential: DiagonalGaussian, mean: Tensor, variance: Tensor) -> Tensor:

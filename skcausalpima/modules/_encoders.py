@@ -215,10 +215,11 @@ def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, widt
     rows = observed.nonzero()[:, 0]
     if not len(rows):
         return x.new_zeros(len(x), width)
-    if len(rows) == 1:
-        encoder.eval()
-    outputs = encoder(x[rows])
-    encoder.train()
+    if len(rows) > 1:
+        outputs = encoder(x[rows])
+    else:
+        outputs = encoder.eval()(x[rows])
+        encoder.train()
     return outputs.new_zeros(len(x), width).index_copy(0, rows, outputs)
 
 

@@ -1,0 +1,410 @@
+"""Fits of data in which samples lack modalities, and what is said of such samples afterwards."""
+
+import pickle
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from same_fits import assert_same_fits
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData, _causal_pima
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.modules import ExpertDecoder, line
+
+POINTS = np.linspace(0.0, 1.0, 4)
+EXPERT = ExpertDecoder(line, POINTS)
+PER_SAMPLE = ExpertDecoder(line, POINTS, per="sample")
+#: Kinds of decoders of the second modality.
+DECODERS = {
+    "networks": {},
+    "expert per cluster": {"experts": [None, EXPERT]},
+    "expert per sample": {"experts": [None, PER_SAMPLE]},
+    "network per cluster": {"decoders": [None, "cluster_mlp"]},
+    "predicted variances": {"decoder_variance": "predicted"},
+}
+
+
+def grouped(n_samples=240):
+    """Images and curves of four groups, and the groups."""
+    rng = np.random.default_rng(0)
+    group = np.arange(n_samples) % 4
+    images = rng.normal(size=(n_samples, 3, 2)) + 5.0 * (group // 2)[:, None, None]
+    curves = 10.0 * rng.normal(size=(n_samples, 4)) + 50.0 * (group % 2)[:, None]
+    return [images, curves], group
+
+
+def without(X, observed):
+    """Put NaN where samples are not observed."""
+    X = [array.copy() for array in X]
+    for array, seen in zip(X, observed, strict=True):
+        array[~seen] = np.nan
+    return X
+
+
+def pattern(n_samples=240, share=0.25, n_modalities=2):
+    """Which blocks are there: each is absent with a probability, and no row loses all."""
+    rng = np.random.default_rng(1)
+    observed = rng.uniform(size=(n_modalities, n_samples)) >= share
+    kept = rng.integers(n_modalities, size=n_samples)
+    observed[kept, np.arange(n_samples)] |= ~observed.any(axis=0)
+    return observed
+
+
+@pytest.fixture(scope="module")
+def gappy():
+    """Data of which a quarter of each modality is absent, and the groups."""
+    X, group = grouped()
+    return without(X, pattern()), group
+
+
+@pytest.fixture(scope="module")
+def model(quick, gappy):
+    return quick(max_iter=10).fit(gappy[0])
+
+
+def is_complete(X):
+    return ~np.any([np.isnan(x.reshape(len(x), -1)).all(axis=1) for x in X], axis=0)
+
+
+def check(model, X, n_modalities=2):
+    """What every fit must give, whatever was absent."""
+    probabilities = model.predict_proba(X)
+    assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert_array_equal(model.labels_, model.predict(X))
+    assert_array_equal(model.node_labels_, model.predict_nodes(X))
+    assert_allclose(model.lower_bound_, model.score(X), rtol=1e-6)
+    assert np.isfinite(model.transform(X)).all()
+    joint = np.ones(model.joint_.shape)
+    for node, table in model.cpts_.items():
+        names = [*model.dag_.predecessors(node), node]
+        axes = [list(model.dag_).index(name) for name in names]
+        joint = np.einsum(joint, range(joint.ndim), table, axes, range(joint.ndim))
+    assert_allclose(joint, model.joint_, atol=1e-12)
+    new, _ = model.counterfactual(X, {"N1": 0})
+    assert len(new) == n_modalities
+    assert all(np.isfinite(array).all() for array in new)
+
+
+def test_the_groups_are_found_in_all_rows(model, gappy):
+    X, group = gappy
+    complete = is_complete(X)
+    assert 0.2 < complete.mean() < 0.8
+    assert adjusted_rand_score(group[complete], model.labels_[complete]) == 1.0
+    # A single image shows one factor of two: at best half of the incomplete rows are right.
+    check(model, X)
+
+
+def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
+    """Images tell one factor, curves the other; of the rest the tables speak."""
+    X, group = grouped()
+    model = quick(max_iter=10, missing_values=MissingValues(subset_epochs=100)).fit(gappy[0])
+    nodes, both = model.predict_nodes(X), model.predict_proba(X)
+    parts = [model.predict_proba([X[0], None]), model.predict_proba([None, X[1]])]
+    for part, factor in zip(parts, (group // 2, group % 2), strict=True):
+        alike = [abs(np.corrcoef(nodes[:, node], factor)[0, 1]) for node in (0, 1)]
+        shown = int(np.argmax(alike))
+        assert alike[shown] > 0.95
+        told, open_ = (model.cluster_states_[:, node] == 1 for node in (shown, 1 - shown))
+        assert (np.abs(part @ told - both @ told) < 0.1).mean() > 0.95
+        assert ((part @ open_ > 0.05) & (part @ open_ < 0.95)).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_every_kind_of_decoder(quick, gappy, kind):
+    X, group = gappy
+    model = quick(**DECODERS[kind], max_iter=8).fit(X)
+    check(model, X)
+    complete = is_complete(X)
+    assert adjusted_rand_score(group[complete], model.labels_[complete]) > 0.9
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, kind, monkeypatch):
+    X, _ = gappy
+    model = quick(**DECODERS[kind]).fit(X)
+    clean = _causal_pima.fit_data
+
+    def with_garbage(samples, setup):
+        data = clean(samples, setup)
+        rng = np.random.default_rng(7)
+        arrays = []
+        for array, seen in zip(data.arrays, data.observed, strict=True):
+            garbage = torch.as_tensor(100.0 * rng.normal(size=array.shape), dtype=array.dtype)
+            arrays.append(torch.where(seen[:, None], array, garbage))
+        return TensorData(replace(data.samples, arrays=tuple(arrays)), data.dtype)
+
+    monkeypatch.setattr(_causal_pima, "fit_data", with_garbage)
+    other = quick(**DECODERS[kind]).fit(X)
+    monkeypatch.undo()
+    assert_same_fits(other, model, X)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_sample_of_which_nothing_is_observed_has_the_prior(quick, gappy, kind):
+    X, _ = gappy
+    model = quick(**DECODERS[kind]).fit(X)
+    nothing = [np.full((2, 3, 2), np.nan), np.full((2, 4), np.nan)]
+    assert_allclose(model.predict_proba(nothing), np.tile(model.weights_, (2, 1)), rtol=1e-5)
+    mean = model.weights_ @ model.cluster_means_
+    assert_allclose(model.transform(nothing), np.tile(mean, (2, 1)), rtol=1e-4, atol=1e-5)
+    assert_allclose(model.score_samples(nothing), 0.0, atol=1e-4)
+
+
+def test_a_sample_with_nothing_is_an_error_without_the_prior_expert(quick, gappy):
+    model = quick(prior_expert=False).fit(gappy[0])
+    check(model, gappy[0])
+    with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
+        model.predict_proba([np.full((1, 3, 2), np.nan), np.full((1, 4), np.nan)])
+
+
+def test_without_epochs_for_subsets_the_posterior_is_a_single_gaussian(quick, gappy):
+    X, _ = gappy
+    model = quick(missing_values=MissingValues(subset_epochs=0)).fit(X)
+    assert model._subset_state is None
+    check(model, X)
+    network = model._fitted_model().model
+    data = model._fitted_model().scaled(model._read(X))
+    with torch.no_grad():
+        posterior = network.encode(data.rows(slice(None)))
+        gamma = network.log_responsibilities(posterior).exp().T
+    cells = model._fitted_model().cells
+    assert_allclose(model.predict_proba(X), gamma[:, cells], atol=1e-6)
+    assert_allclose(model.transform(X), posterior.mean, atol=1e-6)
+
+
+def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
+    X, _ = grouped()
+    fits = [
+        quick(missing_values=MissingValues(subset_epochs=epochs)).fit(X) for epochs in (0, 2, 15)
+    ]
+    assert_same_fits(fits[1], fits[0], X)
+    assert_same_fits(fits[2], fits[0], X)
+    assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[1:]))
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
+    """Bit by bit as if they were alone, in fixed units; the others count for the tables."""
+    X, _ = gappy
+    complete = is_complete(X)
+    model, alone = (
+        quick(scale=None, **DECODERS[kind]).fit(data) for data in (X, [x[complete] for x in X])
+    )
+    tables = ("prior.table", "prior.scores")
+    names = [name for name in alone._state if not name.startswith(tables)]
+    assert len(names) > 10
+    for name in names:
+        assert_array_equal(model._state[name], alone._state[name], err_msg=name)
+    assert not np.array_equal(model.joint_, alone.joint_)
+
+
+def test_known_nodes(quick, gappy):
+    X, group = gappy
+    known = np.full((240, 2), -1)
+    incomplete = np.flatnonzero(~is_complete(X))
+    known[incomplete[:20], 0] = group[incomplete[:20]] // 2
+    known[:40, 0] = group[:40] // 2
+    model = quick(max_iter=8).fit(X, known_nodes=known)
+    stated = known[:, 0] >= 0
+    assert_array_equal(model.node_labels_[stated, 0], known[stated, 0])
+    assert_array_equal(model.labels_[~stated], model.predict(X)[~stated])
+    assert_allclose(model.lower_bound_, model.score(X), rtol=1e-6)
+    rows = is_complete(X)
+    assert (model.node_labels_[rows, 0] == group[rows] // 2).mean() > 0.95
+
+
+def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
+    X, group = gappy
+    incomplete = ~is_complete(X)
+    known = np.full((240, 2), -1)
+    known[incomplete, 1] = group[incomplete] % 2
+    model = quick().fit(X, known_nodes=known)
+    assert_array_equal(model.node_labels_[incomplete, 1], known[incomplete, 1])
+
+
+@pytest.mark.parametrize("form", ["names", "outcomes"])
+@pytest.mark.parametrize("where", ["everywhere", "incomplete rows"])
+def test_interventions(quick, gappy, form, where):
+    X, group = gappy
+    was_set = np.arange(240) % 3 == 0
+    if where == "incomplete rows":
+        was_set = ~is_complete(X)
+    if form == "names":
+        given = np.where(was_set, "N2", None).astype(object)
+    else:
+        given = np.full((240, 2), -1)
+        given[was_set, 1] = group[was_set] % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which node it is may not be told apart
+        model = quick().fit(X, interventions=given)
+    if form == "outcomes":
+        assert_array_equal(model.node_labels_[was_set, 1], given[was_set, 1])
+    assert_allclose(model.lower_bound_, model.score(X), rtol=1e-6)
+    assert_allclose(model.joint_.sum(), 1.0)
+
+
+def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
+    X, _ = gappy
+    weights = np.array([2.0, 1.0, 1.0, 0.0] * 60)
+    repeated = np.repeat(np.arange(240), weights.astype(int))
+    weighted = quick().fit(X, sample_weight=weights)
+    plain = quick().fit([x[repeated] for x in X], sample_weight=np.ones(len(repeated)))
+    assert_array_equal(plain.labels_, weighted.labels_[repeated])
+    for name in ("cluster_means_", "joint_", "lower_bound_"):
+        assert_array_equal(getattr(plain, name), getattr(weighted, name))
+    assert_array_equal(plain.predict_proba(X), weighted.predict_proba(X))
+    assert_array_equal(weighted.labels_, weighted.predict(X))
+
+
+@pytest.mark.parametrize("options", [{"validation_fraction": 0.25}, {"init": "linear"}])
+def test_other_ways_to_train(quick, gappy, options):
+    check(quick(**options).fit(gappy[0]), gappy[0])
+
+
+def test_the_published_algorithm(gappy):
+    X, _ = gappy
+    model = CausalPIMA.published(max_iter=3, hidden_layer_sizes=(8,), random_state=0).fit(X)
+    assert model._subset_state is None
+    check(model, X)
+
+
+def test_several_starts_in_several_processes(quick, gappy):
+    X, _ = gappy
+    one, two = (quick(n_init=2, n_jobs=n_jobs).fit(X) for n_jobs in (1, 2))
+    assert_same_fits(two, one, X)
+
+
+@pytest.mark.parametrize("form", ["pickle", "file"])
+def test_copies_say_the_same(model, gappy, form, tmp_path):
+    if form == "pickle":
+        copy = pickle.loads(pickle.dumps(model))
+    else:
+        model.save(tmp_path / "model")
+        copy = CausalPIMA.load(tmp_path / "model")
+    assert_same_fits(copy, model, gappy[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}])
+def test_a_fit_that_is_continued(quick, gappy, options):
+    X, _ = gappy
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = quick(max_iter=5, warm_start=True, tol=0, **options).fit(X)
+        parts = quick(max_iter=2, warm_start=True, tol=0, **options).fit(X)
+        parts.set_params(max_iter=3).fit(X)
+    assert parts.n_iter_ == whole.n_iter_ == 5
+    for name in ("cluster_means_", "joint_", "labels_", "lower_bound_", "edge_weights_"):
+        assert_array_equal(getattr(parts, name), getattr(whole, name))
+    assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
+
+
+def test_one_modality(quick):
+    """Rows without it are no part of a fit; afterwards they have the prior."""
+    curves = grouped()[0][1]
+    gaps = curves.copy()
+    gaps[::5] = np.nan
+    with pytest.raises(ValueError, match=r"no modality is observed in 48 sample\(s\)"):
+        quick((2,)).fit(MultimodalData([gaps]))
+    model = quick((2,)).fit(MultimodalData([curves]))
+    found = model.predict_proba(MultimodalData([gaps]))
+    assert_allclose(found[::5], np.tile(model.weights_, (48, 1)), rtol=1e-5)
+    rows = np.arange(240) % 5 > 0
+    assert_allclose(
+        found[rows], model.predict_proba(MultimodalData([curves]))[rows], rtol=1e-5, atol=1e-7
+    )
+    means = np.tile(model.weights_ @ model.cluster_means_, (48, 1))
+    assert_allclose(model.transform(MultimodalData([gaps]))[::5], means, rtol=1e-4, atol=1e-5)
+    assert_allclose(model.score_samples(MultimodalData([gaps]))[::5], 0.0, atol=1e-4)
+
+
+def test_a_modality_observed_in_a_handful_of_rows(quick):
+    X, _ = grouped()
+    seen = np.ones((2, 240), dtype=bool)
+    seen[1] = False
+    seen[1, :5] = True
+    X = without(X, seen)
+    model = quick().fit(X)
+    check(model, X)
+
+
+def test_a_cell_whose_rows_all_lack_a_modality(quick):
+    """The model is learned from complete rows: such a cell has none, and its rows lie elsewhere."""
+    X, group = grouped()
+    seen = np.ones((2, 240), dtype=bool)
+    seen[1] = group != 3
+    X = without(X, seen)
+    model = quick(max_iter=8).fit(X)
+    check(model, X)
+    assert adjusted_rand_score(group[group < 3], model.labels_[group < 3]) > 0.5
+    # Their images are those of group 2, whose component they are mostly in.
+    images = model.node_labels_[group == 3]
+    assert len(np.unique(images, axis=0)) <= 2
+
+
+def test_no_complete_row(quick):
+    X, _ = grouped()
+    seen = np.stack([np.arange(240) % 2 == 0, np.arange(240) % 2 == 1])
+    X = without(X, seen)
+    model = quick().fit(X)
+    check(model, X)
+
+
+@pytest.mark.parametrize("seen", [[[1, 1], [1, 1]], [[1, 1], [1, 0]], [[1, 0], [0, 1]]])
+def test_two_rows(quick, seen):
+    X, _ = grouped()
+    X = without([x[1:3] for x in X], np.array(seen, dtype=bool))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = quick((2,), max_iter=2).fit(X)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_three_modalities(quick):
+    X, group = grouped()
+    rng = np.random.default_rng(3)
+    X.append(rng.normal(size=(240, 3)) + 4.0 * (group[:, None] == np.arange(1, 4)))
+    X = without(X, pattern(share=0.5, n_modalities=3))
+    model = quick(max_iter=8).fit(X)
+    check(model, X, n_modalities=3)
+
+
+def test_the_order_of_rows_and_other_rows_do_not_matter(model, gappy):
+    X, _ = gappy
+    order = np.random.default_rng(5).permutation(240)
+    shuffled = [x[order] for x in X]
+    for method in ("predict_proba", "transform", "score_samples"):
+        answer = getattr(model, method)
+        whole = answer(X)
+        assert_allclose(answer(shuffled), whole[order], rtol=1e-4, atol=1e-4)
+        single = np.concatenate([answer([x[k : k + 1] for x in X]) for k in range(0, 240, 17)])
+        assert_allclose(single, whole[::17], rtol=1e-4, atol=1e-4)
+
+
+def test_a_sample_far_from_all_others_has_an_answer(model, gappy):
+    """A potential may be as narrow as a network can say."""
+    far = np.array([1e2, 1e4, 1e6])[:, None, None] * np.ones((3, 3, 2))
+    X = [far, np.full((3, 4), np.nan)]
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1.0, rtol=1e-5)
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "transform", "score_samples"])
+def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, method):
+    X = [array.astype(np.float32) for array in gappy[0]]
+    model = quick().fit(X)
+    images = X[0][:4].copy()
+    images[:, :] = 0.0
+    images[2] = 1e38
+    with pytest.raises(ValueError, match=r"Sample 2 is so far from the training data"):
+        getattr(model, method)([images, None])
+
+
+def test_global_generators_are_left_alone(quick, gappy):
+    before = torch.get_rng_state()
+    quick(max_iter=1).fit(gappy[0]).predict_proba(gappy[0])
+    assert torch.equal(torch.get_rng_state(), before)
