@@ -598,8 +598,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         ndarray of shape (n_samples, latent_dim)
-            Means of q(z|x) (Eq. 4); of samples that lack modalities, those of the mixture of
-            Gaussians that the others leave open, which may lie between components.
+            Means of q(z|x) (Eq. 4).
         """
         return self._posterior(X).points
 
