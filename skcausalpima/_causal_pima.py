@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Self, TypeAlias
+from typing import Self
 
 import networkx as nx
 import numpy as np
@@ -33,7 +33,6 @@ from ._fit.restarts import best_run
 from ._fit.resume import resume
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
-from ._inference.outliers import sorted_terms, tail_probabilities
 from ._inference.posterior import check_near
 from ._inference.reports import arrangement_report
 from ._initialization.initialize import initial_sample
@@ -61,9 +60,6 @@ from ._scalar_checks import check_count
 from ._typing import Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import ModalityEvidence
-
-#: Means, or means and standard deviations.
-Reconstructed: TypeAlias = Decoded | tuple[Decoded, Decoded]
 
 
 @working_in(usual_surroundings)
@@ -602,8 +598,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         ndarray of shape (n_samples, latent_dim)
-            Means of q(z|x) (Eq. 4); of samples that lack modalities, those of the mixture of
-            Gaussians that the others leave open, which may lie between components.
+            Means of q(z|x) (Eq. 4).
         """
         return self._posterior(X).points
 
@@ -750,9 +745,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         fitted, compared = self._fitted_model(), self._tail_reference
         if reference is not None:
-            compared = sorted_terms(fitted.likelihood_terms(fitted.scaled(self._read(reference))))
-        terms = fitted.likelihood_terms(fitted.scaled(self._read(X)))
-        return tail_probabilities(terms, compared)
+            compared = fitted.tail_reference(self._read(reference))
+        return fitted.tail_probabilities(self._read(X), compared)
 
     def score(
         self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
@@ -810,7 +804,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         modality: str | int | None = None,
         return_std: bool = False,
         include_noise: bool = False,
-    ) -> Reconstructed:
+    ) -> Decoded | tuple[Decoded, Decoded]:
         r"""Return what modalities are expected to be, given what is observed of each sample.
 
         Any subset of the modalities says something about any other: a curve about the image that
@@ -879,10 +873,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
         found = self._fitted_model().reconstruct(modalities, chosen, include_noise)
-        if modality is None:
-            mean, std = (write_modalities(self, arrays) for arrays in found)
-        else:
-            mean, std = (arrays[0] for arrays in found)
+        mean, std = (a[0] if modality is not None else write_modalities(self, a) for a in found)
         return (mean, std) if return_std else mean
 
     def impute(self, X: Samples) -> Decoded:
@@ -992,9 +983,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         array([  0, 199])
         """
         check_is_fitted(self)
-        influence, conflict = self._fitted_model().evidence(self._read(X))
-        names = tuple(str(name) for name in self.modality_names_in_)
-        return ModalityEvidence(influence=influence, conflict=conflict, modality_names=names)
+        return self._fitted_model().evidence(self._read(X))
 
     def predict_expert_params(self, X: Samples) -> dict[str, ExpertTable]:
         """Return the parameters of the experts for given samples.

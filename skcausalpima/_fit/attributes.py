@@ -17,7 +17,7 @@ from .._grid import NodeGrid
 from .._inference.covariances import full_covariances, sklearn_covariances
 from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
-from .._inference.outliers import reference_rows, sorted_terms
+from .._inference.outliers import reference_rows
 from .._inference.posterior import sample_posterior
 from .._inference.reports import separation_report
 from .._model.setup import Setup
@@ -79,9 +79,7 @@ def _tail_reference(
         data = data.core()[0].subset(torch.as_tensor(held_out, device=data.device))
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
     rows = reference_rows(data.n_samples, weights)
-    return sorted_terms(
-        fitted.likelihood_terms(data.subset(torch.as_tensor(rows, device=data.device)))
-    )
+    return fitted.tail_reference(data.subset(torch.as_tensor(rows, device=data.device)))
 
 
 def _labels_of_all(

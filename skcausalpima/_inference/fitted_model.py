@@ -15,11 +15,12 @@ from .._grid import NodeGrid
 from .._model.state import load_state
 from .._model.tensors import TensorData, scaled_data
 from .._training.filling import filled
+from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
 from .evidence import influence_and_conflict
 from .expert_tables import ExpertTable, sample_tables
-from .outliers import likelihood_terms
+from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
 from .sampling import decoded, drawn_data, drawn_points
@@ -172,8 +173,8 @@ class FittedModel:
         deviations = [np.sqrt(part) for part in variances]
         return scaler.inverse_transform(means), scaler.inverse_spread(deviations)
 
-    def evidence(self, modalities: Modalities) -> tuple[np.ndarray, np.ndarray]:
-        """Return influence and conflict of each sample and modality."""
+    def evidence(self, modalities: Modalities) -> ModalityEvidence:
+        """Return which modality says what."""
         if len(modalities.names) == 1:
             raise ValueError(
                 f"there is only one modality, {modalities.names[0]!r}: expected a model of two or "
@@ -187,11 +188,24 @@ class FittedModel:
         found = influence_and_conflict(self.model, self.scaled(modalities), self.encoders)
         influence, conflict = (part.cpu().numpy() for part in found)
         check_near(influence, "probabilities")
-        return influence, conflict
+        return ModalityEvidence(
+            influence=influence, conflict=conflict, modality_names=modalities.names
+        )
 
-    def likelihood_terms(self, data: TensorData) -> np.ndarray:
-        """Return what tells how unlike the training data scaled samples are."""
-        return likelihood_terms(self.model, data, self.encoders)
+    def tail_reference(self, data: TensorData | Modalities) -> list[np.ndarray]:
+        """Return what the numbers of further samples are compared with, those of these samples."""
+        return sorted_terms(self._terms(data))
+
+    def tail_probabilities(
+        self, modalities: Modalities, reference: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Return the tail probabilities of samples; see :mod:`outliers`."""
+        return tail_probabilities(self._terms(modalities), reference)
+
+    def _terms(self, data: TensorData | Modalities) -> np.ndarray:
+        """Return what tells how unlike others samples are; those of a fit are scaled already."""
+        scaled = self.scaled(data) if isinstance(data, Modalities) else data
+        return likelihood_terms(self.model, scaled, self.encoders)
 
     def decode(
         self, points: np.ndarray, components: np.ndarray | None = None, which: str = "Sample"

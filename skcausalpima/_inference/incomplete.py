@@ -11,6 +11,7 @@ component say of the data. Its bound is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def likely(log_gamma: Tensor) -> Tensor:
 
     ``log_gamma`` of shape (n_components, n_samples) has the logarithms of all.
     """
-    kept = log_gamma >= log_gamma.max(dim=0).values + torch.tensor(NEGLIGIBLE).log()
+    kept = log_gamma >= log_gamma.max(dim=0).values + math.log(NEGLIGIBLE)
     return torch.softmax(log_gamma.masked_fill(~kept, -torch.inf), dim=0)
 
 

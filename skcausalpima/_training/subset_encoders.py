@@ -189,8 +189,8 @@ def random_subsets(batch: Batch, generator: torch.Generator) -> Tensor:
         What is to count as observed; nothing where nothing is.
     """
     shape = (len(batch.arrays), len(batch.arrays[0]))
-    sizes = 1 + (torch.rand(shape[1], generator=generator) * (shape[0] - 1)).long()
-    draws = torch.rand(shape, generator=generator)
+    uniform = torch.rand(1 + shape[0], shape[1], generator=generator, dtype=torch.float32)
+    sizes, draws = 1 + (uniform[0] * (shape[0] - 1)).long(), uniform[1:]
     if batch.observed is not None:
         draws = draws.masked_fill(~batch.observed.cpu(), torch.inf)
     ranks = draws.argsort(dim=0).argsort(dim=0)
