@@ -727,7 +727,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         slack; by the bound alone it would be .09 of the samples. With a fifth of the training set
         aside by ``validation_fraction`` these are .05, .05 and .07. A modality that is replaced by
         Gaussian noise of its mean and variance, or an image by its permuted pixels, has .05 or less
-        in all of these samples.
+        in all of these samples. Where single elements of a modality are missing, the others are
+        compared with whole ones: false alarms and power are then smaller.
 
         Examples
         --------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -51,6 +52,29 @@ def test_digits():
     digits = load_digits_with_curves(noise_variance=0.5, random_state=700)
     est = CausalPIMA((10,), random_state=0).fit([digits.images, digits.curves])
     assert matched_accuracy(digits.target, est.labels_) > 0.98
+
+
+def test_digits_with_wrong_and_broken_modalities():
+    """5 % of the curves are another digit's; then each modality is noise in new samples.
+
+    Seeds 100 to 102 had an average precision of 0.90 to 0.97, all of the noise flagged, and 0.05 to
+    0.07 of the new samples that are right.
+    """
+    digits = load_digits_with_curves(noise_variance=0.5, random_state=700)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(digits.target))  # the images are in the order of the writers
+    images, curves, target = digits.images[order], digits.curves[order], digits.target[order]
+    mispaired = np.arange(len(curves)) < 60
+    curves[:60] = [rng.choice(digits.curves[digits.target != digit]) for digit in target[:60]]
+    est = CausalPIMA((10,), random_state=0).fit([images[:1200], curves[:1200]])
+    conflict = est.modality_evidence([images[:1200], curves[:1200]]).conflict[:, 0]
+    assert average_precision_score(mispaired[:1200], conflict) > 0.85
+    new = [images[1200:], curves[1200:]]
+    assert (est.tail_probability(new) <= 0.05).mean() < 0.1
+    for broken, array in enumerate(new):
+        noise = rng.normal(array.mean(), array.std(), array.shape)
+        X = [noise if m == broken else right for m, right in enumerate(new)]
+        assert (est.tail_probability(X) <= 0.05).mean() > 0.95
 
 
 @pytest.mark.data
