@@ -696,7 +696,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; modalities may be missing.
         reference : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
-            Samples that ``fit`` has not seen, to be compared with. None takes up to 1000 of the
+            Samples that ``fit`` has not seen, to be compared with. None takes up to 500 of the
             training samples, evenly spaced, or of those that ``validation_fraction`` set aside.
 
         Returns

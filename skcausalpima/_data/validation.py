@@ -81,21 +81,16 @@ class Modalities:
     def missing_elements(self, k: int) -> np.ndarray:
         """Return which elements of a modality are missing, of shape (n_samples, *shape)."""
         seen = None if self.elements is None else self.elements[k]
-        if seen is not None:
-            return ~seen.reshape(self.n_samples, *self.shapes[k])
-        rows = ~self.observed[k].reshape(-1, *(1 for _ in self.shapes[k]))
-        return np.broadcast_to(rows, (self.n_samples, *self.shapes[k]))
+        if seen is None:
+            seen = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
+        return ~seen.reshape(self.n_samples, *self.shapes[k])
 
     def take(self, rows: np.ndarray) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
-        arrays = tuple(None if array is None else array[rows] for array in self.arrays)
-        elements = None
-        if self.elements is not None:
-            elements = tuple(None if seen is None else seen[rows] for seen in self.elements)
-        observed = self.observed[:, rows]
-        return replace(
-            self, arrays=arrays, observed=observed, n_samples=len(rows), elements=elements
-        )
+        parts = (self.arrays, self.elements or ())
+        arrays, elements = (tuple(of if of is None else of[rows] for of in part) for part in parts)
+        taken = replace(self, arrays=arrays, observed=self.observed[:, rows], n_samples=len(rows))
+        return replace(taken, elements=elements or None)
 
 
 def read_modalities(

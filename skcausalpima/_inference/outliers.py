@@ -23,7 +23,7 @@ from ..modules import Batch, MultimodalVAE, SubsetEncoders
 from .posterior import bounds, sample_posterior
 
 #: Largest number of reference samples.
-MAX_REFERENCE = 1000
+MAX_REFERENCE = 500
 
 
 def likelihood_terms(
@@ -87,7 +87,8 @@ def _at(model: MultimodalVAE, block: Batch, z: Tensor, components: Tensor, m: in
     """Return the log-likelihood of a modality at latent points in components."""
     own = model.own_likelihoods(block, z, [m])
     if m not in own:
-        return model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
+        value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
+        return value if block.shares is None else value / block.shares[m]  # as if it were whole
     said = own[m].log_likelihoods
     return said[0] if len(said) == 1 else said[components, torch.arange(len(z), device=z.device)]
 
