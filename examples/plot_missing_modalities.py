@@ -73,7 +73,9 @@ sureness = probabilities.max(axis=1)
 points = digits.curve_points
 _, cluster_lines = est.inverse_transform(est.cluster_means_)
 slopes = cluster_lines @ points / (points @ points)
-unsure, sure = np.argsort(sureness)[:4], np.argsort(sureness)[-4:]
+unsure, order = np.argsort(sureness)[:4], np.argsort(-sureness)
+first_of_each = np.unique(probabilities.argmax(axis=1)[order], return_index=True)[1]
+sure = order[np.sort(first_of_each)[:4]]
 print("The least sure    slope (probability) of the first and the second")
 for sample in unsure:
     first, second = np.argsort(probabilities[sample])[[-1, -2]]
