@@ -88,7 +88,8 @@ def training_rows(
     >>> from types import SimpleNamespace
     >>> from skcausalpima._data.sample_weight import training_rows
     >>> x = np.array([[5.0], [6.0], [7.0]])
-    >>> data = SimpleNamespace(arrays=(x,), observed=np.ones((1, 3), dtype=bool), n_samples=3)
+    >>> seen = np.ones((1, 3), dtype=bool)
+    >>> data = SimpleNamespace(arrays=(x,), observed=seen, n_samples=3, elements=None)
     >>> found = training_rows(data, [1.5, 0, 2])
     >>> [(float(x[row, 0]), float(w)) for row, w in sorted(zip(found.rows, found.weights))]
     [(5.0, 0.75), (5.0, 0.75), (7.0, 1.0), (7.0, 1.0)]

@@ -158,7 +158,10 @@ def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     )
     assert_equal_fits(one, other, X)
     if parameters.get("init") != "paper":  # which rarely finds clusters
-        assert adjusted_rand_score(one.labels_, GROUP) > 0.6
+        # Incomplete rows do not train, and cannot know the factor of the block that they lack.
+        complete = np.isfinite(X[1]).all(axis=1)
+        least = 0.6 if complete.all() else 0.5
+        assert adjusted_rand_score(one.labels_[complete], GROUP[complete]) > least
     assert_array_equal(one.labels_[order], other.labels_)
 
 
