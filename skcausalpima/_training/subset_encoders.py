@@ -37,7 +37,7 @@ COMPONENT_WEIGHT = 50.0
 RATE_FACTOR = 4.0
 
 #: Fewest steps, of which few samples need more epochs.
-MIN_STEPS = 60
+MIN_STEPS = 40
 
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
