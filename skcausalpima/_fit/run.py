@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,13 +24,10 @@ from .._training.filling import filled
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.loop import Progress, train
 from .._training.report import reporter
-from .._training.subset_encoders import teach
+from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
-
-#: Where samples of the fit lack modalities, their encoders learn for so many times the epochs.
-EPOCHS_IF_INCOMPLETE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +95,12 @@ def _teach(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
-    n_epochs = setup.training.missing_values.subset_epochs
-    n_epochs *= EPOCHS_IF_INCOMPLETE if is_incomplete else 1
-    if n_epochs == 0:
+    asked, gradient = setup.training.missing_values.subset_epochs, setup.training.gradient
+    if asked == 0:
         return None
-    gradient, data = setup.training.gradient, filled(state.model, data)
+    data = filled(state.model, data)
+    steps_per_epoch = math.ceil(data.n_samples / gradient.batch_size)
+    n_epochs = teaching_epochs(asked, steps_per_epoch, is_incomplete)
     encoders = teach(state.model, data, gradient, n_epochs, state.generator)
     if encoders is None:
         warn_caller(

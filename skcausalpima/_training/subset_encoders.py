@@ -36,8 +36,11 @@ COMPONENT_WEIGHT = 50.0
 #: The learning rate, relative to that of training, falls from here to zero by half a cosine.
 RATE_FACTOR = 4.0
 
-#: Fewest steps, of which few samples need more epochs.
+#: Fewest steps: few samples need more epochs for them.
 MIN_STEPS = 40
+
+#: Where samples of the fit lack modalities, so many times the epochs and fewest steps.
+IF_INCOMPLETE = 3
 
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
@@ -109,9 +112,7 @@ def teach(
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
     optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
-    steps_per_epoch = math.ceil(data.n_samples / size)
-    n_epochs = max(n_epochs, math.ceil(MIN_STEPS / steps_per_epoch))
-    n_steps, step = n_epochs * steps_per_epoch, 0
+    n_steps, step = n_epochs * math.ceil(data.n_samples / size), 0
     for _ in range(n_epochs):
         pupil.train()
         for rows in data.shuffled_rows(size, generator):
@@ -131,6 +132,33 @@ def teach(
             optimizer.step()
     finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
     return pupil.eval().requires_grad_(False) if finite else None
+
+
+def teaching_epochs(n_epochs: int, steps_per_epoch: int, is_incomplete: bool) -> int:
+    """Return for how many epochs is taught.
+
+    Parameters
+    ----------
+    n_epochs : int
+        How many the user asks for.
+    steps_per_epoch : int
+        Batches of the samples.
+    is_incomplete : bool
+        Whether samples of the fit lack modalities.
+
+    Returns
+    -------
+    int
+        At least as many.
+
+    Examples
+    --------
+    >>> from skcausalpima._training.subset_encoders import teaching_epochs
+    >>> teaching_epochs(10, 100, False), teaching_epochs(10, 2, False), teaching_epochs(10, 2, True)
+    (10, 20, 60)
+    """
+    times = IF_INCOMPLETE if is_incomplete else 1
+    return times * max(n_epochs, math.ceil(MIN_STEPS / steps_per_epoch))
 
 
 def _half_cosine(share: float) -> float:
