@@ -33,14 +33,15 @@ def make_pendulum(n_samples=3000, *, graph="chain", noise=0.02, random_state=Non
     r"""Make grey images of a pendulum, a light, and the shadow that follows from both.
 
     A bob hangs from a pivot on a rod, to the left, straight down or to the right; a light stands
-    above it to the left, in the middle or to the right. Neither factor shows in the shadow
-    alone. Light travels straight: the shadow on the level ground lies between the two tangents
-    from the light to the bob. With the light at :math:`x_l`, at the height :math:`h` above the
-    ground, and the centre of the bob at the distance :math:`d` from it, seen from there at the
-    angle :math:`\alpha` to the vertical, a bob of radius :math:`r` has a shadow from
+    above it to the left, in the middle or to the right. Light travels straight: the shadow on
+    the level ground lies between the points where the two tangents from the light to the bob
+    meet the ground. With the light at :math:`x_l`, at the height :math:`h` above the ground, and
+    the centre of the bob at the distance :math:`d` from it, seen from there at the angle
+    :math:`\alpha` to the vertical, a bob of radius :math:`r` has a shadow from
     :math:`x_l + h \tan(\alpha - \beta)` to :math:`x_l + h \tan(\alpha + \beta)`, where
     :math:`\sin \beta = r / d`. A bob on the far side thus has a shadow farther out, and a
-    longer one. The graph is angle -> light; none of the 9 cells is less likely than 6 %.
+    longer one. Only the bob throws a shadow. The graph is angle -> light; none of the 9 cells is
+    less likely than 6 %.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def make_pendulum(n_samples=3000, *, graph="chain", noise=0.02, random_state=Non
         from the middle, with 0.8 around -6, 0 and 6. And one more field:
 
         shadows : ndarray of shape (n_samples, 2)
-            Where the shadow begins and where it ends, in pixels to the right of the middle.
+            Where the shadow begins and where it ends, in pixels to the right of the middle. The
+            image ends at 16, and 3 % of the shadows beyond it.
 
     Raises
     ------
@@ -170,7 +172,7 @@ def _shadows(angles: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 def _render_pendulum(angles: np.ndarray, light: np.ndarray, shadows: np.ndarray) -> np.ndarray:
-    """Draw the ground with the shadow, then what is in front of it: rod, bob and lamp."""
+    """Draw the ground with the shadow, the rod, the bob and the lamp: the brightest is seen."""
     across = _middle(_PENDULUM_SIZE)
     height = _PENDULUM_SIZE - 0.5 - np.arange(_PENDULUM_SIZE)[:, None]
     begin, end = shadows.T[:, :, None, None]
