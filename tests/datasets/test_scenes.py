@@ -54,13 +54,13 @@ def test_rays_that_the_bob_stops_end_in_the_shadow(pendulum):
     """Rays to many points of the ground, each with its distance from the bob's centre."""
     angles, light = np.deg2rad(pendulum.factor_values[:, 0]), pendulum.factor_values[:, 1]
     bob = np.column_stack([10.0 * np.sin(angles), 21.0 - 10.0 * np.cos(angles)])
-    ground = np.linspace(-25.0, 25.0, 2001)
+    ground = np.linspace(-25.0, 25.0, 20001)
     for k in range(50):
         ray = np.stack([ground - light[k], np.full_like(ground, 4.0 - 28.5)])
         to_bob = bob[k] - (light[k], 28.5)
         distance = np.abs(ray[0] * to_bob[1] - ray[1] * to_bob[0]) / np.hypot(*ray)
         dark = ground[distance < 2.0]
-        assert_allclose([dark[0], dark[-1]], pendulum.shadows[k], atol=0.03)
+        assert_allclose([dark[0], dark[-1]], pendulum.shadows[k], atol=0.005)
 
 
 def test_the_shadow_is_where_the_image_says(pendulum):
