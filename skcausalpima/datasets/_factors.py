@@ -12,10 +12,43 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._grid import NodeGrid
 from .._scalar_checks import check_count
-from .._typing import Seed
+from .._typing import Seed, Unchecked
 
 #: Per factor its parents, named before it, and its conditional probabilities.
 Graph: TypeAlias = Mapping[str, tuple[Sequence[str], ArrayLike]]
+
+# Tables: one axis per parent, the factor's own axis last.
+_COLLIDER = [[[0.8, 0.2], [0.4, 0.6]], [[0.4, 0.6], [0.2, 0.8]]]
+_COMPLETE = [[[0.8, 0.2], [0.35, 0.65]], [[0.35, 0.65], [0.15, 0.85]]]
+#: Of a factor of two outcomes and one parent with two, and of factors of two outcomes alone.
+LINK = [[0.68, 0.32], [0.32, 0.68]]
+ROOT = [0.55, 0.45]
+EVEN = [0.5, 0.5]
+
+
+def binary_graphs(first: str, second: str, third: str) -> dict[str, Graph]:
+    """Return four graphs of three factors of two outcomes, by name."""
+    return {
+        "v-structure": {
+            first: ((), ROOT),
+            second: ((), EVEN),
+            third: ((first, second), _COLLIDER),
+        },
+        "chain": {first: ((), ROOT), second: ((first,), LINK), third: ((second,), LINK)},
+        "complete": {
+            first: ((), ROOT),
+            second: ((first,), LINK),
+            third: ((first, second), _COMPLETE),
+        },
+        "independent": {first: ((), ROOT), second: ((), EVEN), third: ((), [0.45, 0.55])},
+    }
+
+
+def named_graph(graphs: Mapping[str, Graph], name: Unchecked) -> Graph:
+    """Return the graph of this name, or raise."""
+    if not isinstance(name, str) or name not in graphs:
+        raise ValueError(f"graph must be one of {list(graphs)}, got {name!r}.")
+    return graphs[name]
 
 
 def draw_factors(

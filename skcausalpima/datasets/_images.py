@@ -10,13 +10,12 @@ from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 
 from .._scalar_checks import check_count, check_number
-from ._factors import Graph, draw_factors
+from ._drawing import MOST_NOISE, coverage
+from ._factors import EVEN, ROOT, Graph, binary_graphs, draw_factors, named_graph
 
 # The gap between neighbouring outcomes in standard deviations of the value at overlap 1: a
 # threshold halfway errs for Phi(-2.75) = 0.3 % of the samples.
 _GAP = 5.5
-# The largest overlap or variance: beyond it there is nothing but noise, or what no float holds.
-_MOST_NOISE = 1e9
 
 # The continuous value behind each outcome. Hue and stripe are log-odds of a colour mix, the
 # others pixels of a 28 x 28 image.
@@ -26,40 +25,16 @@ _SIZED_CENTRES = {"hue": (-1.4, 1.4), "radius": (4.0, 5.5, 7.0)}
 _BAR_CENTRES = {"brightness": (0.4, 0.85), "thickness": (4.0, 8.0), "place": (-4.0, 4.0)}
 _BAR_SCALES = {"brightness": 0.05, "thickness": 0.6, "place": 1.1}
 
-# Tables: one axis per parent, the factor's own axis last.
-_COLLIDER = [[[0.8, 0.2], [0.4, 0.6]], [[0.4, 0.6], [0.2, 0.8]]]
-_LINK = [[0.68, 0.32], [0.32, 0.68]]
 _WEAK_LINK = [[0.66, 0.34], [0.34, 0.66]]
-_ROOT = [0.55, 0.45]
-_EVEN = [0.5, 0.5]
-
-# Per graph: factor -> (its parents, its table).
-_CIRCLE_GRAPHS: dict[str, Graph] = {
-    "v-structure": {
-        "hue": ((), _ROOT),
-        "radius": ((), _EVEN),
-        "shift": (("hue", "radius"), _COLLIDER),
-    },
-    "chain": {"hue": ((), _ROOT), "radius": (("hue",), _LINK), "shift": (("radius",), _LINK)},
-    "complete": {
-        "hue": ((), _ROOT),
-        "radius": (("hue",), _LINK),
-        "shift": (("hue", "radius"), [[[0.8, 0.2], [0.35, 0.65]], [[0.35, 0.65], [0.15, 0.85]]]),
-    },
-    "independent": {"hue": ((), _ROOT), "radius": ((), _EVEN), "shift": ((), [0.45, 0.55])},
-}
+_CIRCLE_GRAPHS = binary_graphs("hue", "radius", "shift")
 _STRIPED_GRAPH: Graph = {
-    "hue": ((), _EVEN),
+    "hue": ((), EVEN),
     "radius": (("hue",), _WEAK_LINK),
     "shift": (("hue",), _WEAK_LINK),
     "stripe": (("shift",), _WEAK_LINK),
 }
-_SIZED_GRAPH: Graph = {"hue": ((), _ROOT), "radius": (("hue",), [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])}
-_BAR_GRAPH: Graph = {
-    "brightness": ((), _ROOT),
-    "thickness": ((), _EVEN),
-    "place": (("brightness", "thickness"), _COLLIDER),
-}
+_SIZED_GRAPH: Graph = {"hue": ((), ROOT), "radius": (("hue",), [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])}
+_BAR_GRAPH = binary_graphs("brightness", "thickness", "place")["v-structure"]
 
 
 def make_circles_images(
@@ -137,15 +112,12 @@ def make_circles_images(
     >>> circles.cpts["shift"].shape
     (2, 2, 2)
     """
-    if not isinstance(graph, str) or graph not in _CIRCLE_GRAPHS:
-        raise ValueError(f"graph must be one of {list(_CIRCLE_GRAPHS)}, got {graph!r}.")
+    tables = named_graph(_CIRCLE_GRAPHS, graph)
     check_count(image_size, "image_size")
     if not isinstance(curves, (bool, np.bool_)):
         raise TypeError(f"curves must be True or False, got {curves!r}.")
     scales = _overlapping(_CIRCLE_CENTRES, overlap)
-    bunch, random_state = draw_factors(
-        n_samples, _CIRCLE_GRAPHS[graph], _CIRCLE_CENTRES, scales, random_state
-    )
+    bunch, random_state = draw_factors(n_samples, tables, _CIRCLE_CENTRES, scales, random_state)
     bunch.images = _render_discs(bunch, image_size)
     if curves:
         slopes, intercepts = 1.0 + 2.0 * bunch.factors[:, 1], -1.0 + 2.0 * bunch.factors[:, 2]
@@ -266,7 +238,7 @@ def make_grey_bars(n_samples=3000, *, random_state=None):
     )
     brightness, thickness, place = bunch.factor_values.T[:, :, None]
     across = np.arange(24) - 11.5
-    profile = brightness * _coverage(np.abs(across - place), thickness / 2.0)  # (sample, column)
+    profile = brightness * coverage(np.abs(across - place), thickness / 2.0)  # (sample, column)
     images = profile[:, None, :] * (np.abs(across) < 9.0)[:, None]
     images += random_state.normal(scale=0.02, size=images.shape)
     bunch.images = images.clip(0.0, 1.0).astype(np.float32)
@@ -314,7 +286,7 @@ def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=Non
     >>> digits.images.shape, digits.curves.shape
     ((1797, 8, 8), (1797, 20))
     """
-    noise_variance = check_number(noise_variance, "noise_variance", 0.0, _MOST_NOISE)
+    noise_variance = check_number(noise_variance, "noise_variance", 0.0, MOST_NOISE)
     check_count(n_points, "n_points")
     digits = load_digits()
     points = np.linspace(0.0, 1.0, n_points)
@@ -326,7 +298,7 @@ def load_digits_with_curves(noise_variance=0.5, *, n_points=20, random_state=Non
 
 def _overlapping(centres: Mapping[str, Sequence[float]], overlap: float) -> dict[str, float]:
     """Return the standard deviations that put neighbouring outcomes _GAP / overlap apart."""
-    overlap = check_number(overlap, "overlap", 0.0, _MOST_NOISE)
+    overlap = check_number(overlap, "overlap", 0.0, MOST_NOISE)
     return {name: (means[1] - means[0]) / _GAP * overlap for name, means in centres.items()}
 
 
@@ -338,18 +310,13 @@ def _render_discs(bunch: Bunch, image_size: int) -> np.ndarray:
     down = across[:, None]
     shift = values.get("shift", np.zeros_like(values["hue"]))
     distance = np.hypot(across - shift, down)  # (sample, row, column)
-    disc = _coverage(distance, values["radius"], pixel)
+    disc = coverage(distance, values["radius"], pixel)
     images = np.zeros((*distance.shape, 3), dtype=np.float32)
     images[..., 0] = disc * expit(values["hue"])
     images[..., 2] = disc * expit(-values["hue"])
     if "stripe" in values:
-        images[..., 1] = disc * _coverage(np.abs(down), 2.0, pixel) * expit(values["stripe"])
+        images[..., 1] = disc * coverage(np.abs(down), 2.0, pixel) * expit(values["stripe"])
     return images
-
-
-def _coverage(distance: np.ndarray, extent: float | np.ndarray, pixel: float = 1.0) -> np.ndarray:
-    """Return the share of a pixel this far from the middle that a shape of this extent covers."""
-    return np.clip((extent - distance) / pixel + 0.5, 0.0, 1.0)
 
 
 def _noisy_lines(

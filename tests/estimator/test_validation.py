@@ -197,6 +197,10 @@ def test_overlaps(make, overlap):
         (datasets.make_sized_circles, "n_samples"),
         (datasets.make_grey_bars, "n_samples"),
         (datasets.make_lattices, "n_samples"),
+        (datasets.make_pendulum, "n_samples"),
+        (datasets.make_rectangles, "n_samples"),
+        (datasets.make_spectra, "n_samples"),
+        (datasets.make_sprites, "n_samples"),
         (datasets.load_digits_with_curves, "n_points"),
     ],
 )
