@@ -100,7 +100,8 @@ def _teach(
         return None
     data = filled(state.model, data)
     steps_per_epoch = math.ceil(data.n_samples / gradient.batch_size)
-    n_epochs = teaching_epochs(asked, steps_per_epoch, is_incomplete)
+    trained = len(setup.training.graph.temperatures)
+    n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     encoders = teach(state.model, data, gradient, n_epochs, state.generator)
     if encoders is None:
         warn_caller(

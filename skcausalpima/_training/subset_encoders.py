@@ -36,7 +36,7 @@ COMPONENT_WEIGHT = 50.0
 #: The learning rate, relative to that of training, falls from here to zero by half a cosine.
 RATE_FACTOR = 4.0
 
-#: Fewest steps: few samples need more epochs for them.
+#: Fewest steps, if training had as many: few samples need more epochs for them.
 MIN_STEPS = 40
 
 #: Where samples of the fit lack modalities, so many times the epochs and fewest steps.
@@ -134,7 +134,9 @@ def teach(
     return pupil.eval().requires_grad_(False) if finite else None
 
 
-def teaching_epochs(n_epochs: int, steps_per_epoch: int, is_incomplete: bool) -> int:
+def teaching_epochs(
+    n_epochs: int, steps_per_epoch: int, n_training_epochs: int, is_incomplete: bool
+) -> int:
     """Return for how many epochs is taught.
 
     Parameters
@@ -143,6 +145,8 @@ def teaching_epochs(n_epochs: int, steps_per_epoch: int, is_incomplete: bool) ->
         How many the user asks for.
     steps_per_epoch : int
         Batches of the samples.
+    n_training_epochs : int
+        For how many the model was trained at most: a quick fit is not to be taught for longer.
     is_incomplete : bool
         Whether samples of the fit lack modalities.
 
@@ -154,11 +158,13 @@ def teaching_epochs(n_epochs: int, steps_per_epoch: int, is_incomplete: bool) ->
     Examples
     --------
     >>> from skcausalpima._training.subset_encoders import teaching_epochs
-    >>> teaching_epochs(10, 100, False), teaching_epochs(10, 2, False), teaching_epochs(10, 2, True)
-    (10, 20, 60)
+    >>> teaching_epochs(10, 100, 50, False), teaching_epochs(10, 2, 50, False)
+    (10, 20)
+    >>> teaching_epochs(10, 2, 50, True), teaching_epochs(10, 2, 5, False)
+    (60, 10)
     """
-    times = IF_INCOMPLETE if is_incomplete else 1
-    return times * max(n_epochs, math.ceil(MIN_STEPS / steps_per_epoch))
+    least = min(math.ceil(MIN_STEPS / steps_per_epoch), n_training_epochs)
+    return (IF_INCOMPLETE if is_incomplete else 1) * max(n_epochs, least)
 
 
 def _half_cosine(share: float) -> float:
