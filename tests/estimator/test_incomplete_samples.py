@@ -272,6 +272,7 @@ def test_the_published_algorithm(gappy):
     check(model, X)
 
 
+@pytest.mark.slow
 def test_several_starts_in_several_processes(quick, gappy):
     X, _ = gappy
     one, two = (quick(n_init=2, n_jobs=n_jobs).fit(X) for n_jobs in (1, 2))

@@ -336,7 +336,7 @@ def mapped(pair):
 @pytest.mark.parametrize(
     "run",
     [
-        pytest.param(grid_search, id="score"),
+        pytest.param(grid_search, id="score", marks=pytest.mark.slow),
         pytest.param(grid_search_by_labels, id="labels", marks=pytest.mark.slow),
     ],
 )

@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page", ["user_guide", "identification"])
+@pytest.mark.parametrize(
+    "page", [pytest.param("user_guide", marks=pytest.mark.slow), "identification"]
+)
 def test_the_guides(page):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     path = ROOT / "doc" / f"{page}.rst"
