@@ -151,6 +151,7 @@ def test_bounds_are_those_of_held_out_samples(quick, groups):
     assert_allclose(selection.results["std_bound"], [np.std(bounds)], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     names = ["image", "curve"]
     flat = np.hstack([array.reshape(120, -1) for array in groups])

@@ -197,7 +197,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     np.testing.assert_array_equal(model._state["prior.means"], best.state["prior.means"])
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_where_all_starts_diverge(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, learning_rate=1e200, init=UNTRAINED)
     match = (
