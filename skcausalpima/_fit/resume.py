@@ -36,8 +36,9 @@ def resume(
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
         report = reporter(setup.training.verbose, label)
-        state = _resume(setup, data.core()[0], checkpoint, _built_model(built, knowledge), report)
-        return train_and_select_graph(setup, data, state, label)
+        core, others = data.core()
+        state = _resume(setup, core, checkpoint, _built_model(built, knowledge), report)
+        return train_and_select_graph(setup, core, others, state, label)
 
 
 def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:

@@ -49,14 +49,16 @@ class Run:
 def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
     """Run the whole algorithm once; ``label`` is for what is printed."""
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
-        state = initialize_run(setup, data.core()[0], initial, seed, label)
-        return train_and_select_graph(setup, data, state, label)
+        core, others = data.core()
+        state = initialize_run(setup, core, initial, seed, label)
+        return train_and_select_graph(setup, core, others, state, label)
 
 
-def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, label: str) -> Run:
+def train_and_select_graph(
+    setup: Setup, core: TensorData, others: TensorData | None, state: RunState, label: str
+) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress = state.model, state.progress
-    core, others = data.core()
     fraction = setup.training.stopping.validation_fraction
     training, held_out = _parts(core, state.order, fraction)
     train(model, training, held_out, progress, setup.training, state.update, state.generator)
@@ -74,7 +76,7 @@ def train_and_select_graph(setup: Setup, data: TensorData, state: RunState, labe
         )
     progress.stopper.restore(model)
     graph, end = _select_graph_and_polish(setup, core, state, training, label)
-    encoders = _teach(setup, state, training, data.observed is not None)
+    encoders = _teach(setup, state, training, others is not None or core.observed is not None)
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
     return Run(

@@ -11,9 +11,10 @@ component say of the data. Its bound is
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ from ..functional import (
     log_responsibilities,
     weight_columns,
 )
-from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from ..modules import Batch, CausalPrior, MultimodalVAE, SubsetEncoders
 
 #: Components that are less probable than this, relative to the most probable one, are left out
 #: where data are decoded: what remains is a posterior as well, and its bound a bound.
@@ -49,20 +50,25 @@ class IncompletePosterior:
 
     Parameters
     ----------
+    prior : CausalPrior
+        Its mixture.
     potential : DiagonalGaussian
         Mean and log-variance of shape (n_samples, latent_dim).
     log_joint : Tensor of shape (n_components, n_samples)
         :math:`\\log A_c Z_c`.
     log_gamma : Tensor of shape (n_components, n_samples)
         Log-probabilities of the components.
-    conditionals : Conditionals
-        The latent point in each component.
     """
 
+    prior: CausalPrior
     potential: DiagonalGaussian
     log_joint: Tensor
     log_gamma: Tensor
-    conditionals: Conditionals
+
+    @functools.cached_property
+    def conditionals(self) -> Conditionals:
+        """The latent point in each component; found when it is first asked for."""
+        return conditional_posteriors(self.potential, self.prior.means, self.prior.covariances)
 
     @property
     def mean(self) -> Tensor:
@@ -97,29 +103,23 @@ def incomplete_posterior(
     if batch.allowed is not None:
         overlap = overlap.masked_fill(~batch.allowed, -torch.inf)
     log_weights = model.log_weights(batch.regime_index)
-    conditionals = conditional_posteriors(potential, prior.means, prior.covariances)
     found = IncompletePosterior(
+        prior=prior,
         potential=potential,
         log_joint=weight_columns(log_weights) + overlap,
-        log_gamma=overlap,
-        conditionals=conditionals,
+        log_gamma=log_responsibilities(log_weights, overlap),
     )
-    evidence = _evidence(model, batch, found, draws)
-    return IncompletePosterior(
-        potential=potential,
-        log_joint=found.log_joint,
-        log_gamma=log_responsibilities(log_weights, overlap + evidence),
-        conditionals=conditionals,
-    )
+    if not model.cluster_dependent:
+        return found
+    overlap = overlap + _evidence(model, batch, found, draws)
+    return replace(found, log_gamma=log_responsibilities(log_weights, overlap))
 
 
 def _evidence(
     model: MultimodalVAE, batch: Batch, found: IncompletePosterior, draws: Tensor
 ) -> Tensor | float:
     """Return what decoders that depend on the component say, in expectation over z in it."""
-    asked = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
-    if not asked:
-        return 0.0
+    asked = model.cluster_dependent
     if not any(model.decoders[m].depends_on_latent for m in asked):
         own = model.own_likelihoods(batch, found.potential.mean, asked)
         return sum((part.log_likelihoods for part in own.values()), start=0.0)

@@ -63,7 +63,7 @@ def latent_draws(
         return
     posterior, log_gamma = gaussian_posterior(model, batch, draws)
     gamma = torch.ones_like(log_gamma[:1])  # if all components decode the same
-    if any(decoder.depends_on_cluster for decoder in model.decoders):
+    if model.cluster_dependent:
         gamma = likely(log_gamma)
 
     def points(component: int, rows: Tensor, draw: Tensor) -> Tensor:

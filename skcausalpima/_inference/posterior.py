@@ -141,7 +141,7 @@ def gaussian_posterior(
     """Return q(z|x) and the log-probabilities of the components, (n_components, n_samples)."""
     posterior = model.encode(block)
     # What the others make of a sample is the same in all cells.
-    telling = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
+    telling = model.cluster_dependent
     evidence = _evidence(model, block, posterior, draws, telling)
     log_gamma = model.log_responsibilities(
         posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence

@@ -77,7 +77,7 @@ class Lesson:
 def lesson(model: MultimodalVAE, data: TensorData) -> Lesson:
     """Return what the trained model says of all samples; what is known of nodes is left out."""
     model.eval()
-    asked = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
+    asked = model.cluster_dependent
     posteriors, probabilities, evidence = [], [], []
     for block in data.blocks():
         posterior = model.encode(block)

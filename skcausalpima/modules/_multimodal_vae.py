@@ -96,7 +96,7 @@ class MultimodalVAE(ObservationModel):
         """
         if components is None:
             components = z.new_zeros(len(z), dtype=torch.int64)
-            if any(decoder.depends_on_cluster for decoder in self.decoders):
+            if self.cluster_dependent:
                 components = self.log_responsibilities(None, z).argmax(dim=0)
         return [decoder.decode(z, components) for decoder in self.decoders]
 

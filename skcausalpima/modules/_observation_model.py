@@ -61,6 +61,11 @@ class ObservationModel(nn.Module):
             (m, cast(ScaledExpert, decoder)) for m, decoder in pairs if decoder.expert is not None
         ]
 
+    @property
+    def cluster_dependent(self) -> list[int]:
+        """Numbers of the modalities whose decoder says something else under each component."""
+        return [m for m, decoder in enumerate(self.decoders) if decoder.depends_on_cluster]
+
     def name_modalities(self, names: Sequence[str | int]) -> None:
         """Say what the modalities are called, for messages.
 
