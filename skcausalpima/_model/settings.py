@@ -19,12 +19,15 @@ class GradientSettings:
         Of the networks, and of edges and tables.
     max_grad_norm : float or None
         Norm at which gradients are clipped.
+    decays : bool, default=False
+        Whether the learning rate of the networks falls to zero over the epochs.
     """
 
     batch_size: int
     learning_rate: float
     graph_learning_rate: float
     max_grad_norm: float | None
+    decays: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +86,14 @@ class StoppingSettings:
         Epochs without such a rise after which training ends.
     validation_fraction : float
         Share of the samples that is held out.
+    is_relative : bool, default=False
+        Whether ``tol`` is relative to the spread of the bound between samples, else in nats.
     """
 
     tol: float
     n_iter_no_change: int
     validation_fraction: float
+    is_relative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +158,10 @@ class TrainingSettings:
         Epochs after the graph has been selected.
     verbose : int
         Whether every epoch is reported.
+    polishing_decays : bool, default=False
+        Whether the learning rate falls to zero while the graph is fixed at last.
+    holds_start : bool, default=False
+        Whether samples keep the component that candidate clusterings agree on.
     """
 
     gradient: GradientSettings
@@ -163,6 +173,8 @@ class TrainingSettings:
     decoder_variance: float | str
     polishing_epochs: int
     verbose: int
+    polishing_decays: bool = False
+    holds_start: bool = False
 
     @property
     def learns_variances(self) -> bool:

@@ -63,6 +63,7 @@ class PassResult:
     counts: Tensor  # (regime, component), expected counts
     squared_errors: Tensor  # (modality,)
     experts: ExpertSums
+    labels: Tensor  # (sample,), the most probable components
     terms: dict[str, float]  # per-sample averages in nats
 
 
@@ -87,6 +88,7 @@ def data_pass(
     sums = counts.new_zeros(4)  # of the terms below
     errors = counts.new_zeros(len(data.arrays)) if squared_errors is None else squared_errors
     experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
+    labels: list[Tensor] = []
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
@@ -102,6 +104,7 @@ def data_pass(
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = block.weighted(log_gamma.exp())
+            labels.append(log_gamma.argmax(dim=0))
             experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
@@ -115,6 +118,7 @@ def data_pass(
         counts=counts,
         squared_errors=experts.squared_errors(errors),
         experts=experts,
+        labels=torch.cat(labels),
         terms=_terms(model, data, errors, sums, experts, names),
     )
 
