@@ -29,7 +29,6 @@ from ._data.selection_keys import asked_modalities
 from ._data.validation import Decoded, Modalities, read_further, read_modalities, write_modalities
 from ._fit.attributes import fitted_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
-from ._fit.convergence import convergence_report
 from ._fit.restarts import best_run
 from ._fit.resume import resume
 from ._inference.expert_tables import ExpertTable
@@ -552,7 +551,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
         best = best_run(setup, data, initial, seeds, self.n_jobs)
         fresh.arrangement_ = arrangement_report(best.candidates)
-        fresh.convergence_ = convergence_report(best, setup)
         fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
@@ -1439,7 +1437,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)
         best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
-        further.convergence_ = convergence_report(best, setup)
         further.__dict__.update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = further.__dict__
         return self

@@ -190,11 +190,9 @@ def resume_start(
     """Return where samples began, if the data is the same."""
     if checkpoint.start is None or not same_data:
         return None
-    parts = {
-        name: None if part is None else torch.from_numpy(np.array(part)).to(device)
-        for name, part in checkpoint.start.items()
-    }
-    return StartingCells(**parts)
+    kept = {name: part for name, part in checkpoint.start.items() if part is not None}
+    parts = {name: part.to(device) for name, part in _tensors(kept).items()}
+    return StartingCells(cells=parts["cells"], held=parts["held"], rows=parts.get("rows"))
 
 
 def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:

@@ -215,6 +215,8 @@ def _polish(
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
     report = reporter(settings.verbose, label, "polishing ")
-    progress = Progress(model, settings.gradient, Stopper(0.0, 1), report, "polishing")
+    gradient = settings.of_training(decays=settings.polishing_decays)
+    progress = Progress(model, gradient, Stopper(0.0, 1), report, "polishing")
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
-    train(model, data, None, progress, replace(settings, graph=graph), update, generator)
+    settings = replace(settings, gradient=gradient, graph=graph)
+    train(model, data, None, progress, settings, update, generator)

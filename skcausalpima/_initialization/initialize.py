@@ -190,10 +190,8 @@ def initialize_clusters(
     gamma = fit.responsibilities.to(data.device)
     _initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
-    agreement = None
-    if report is not None and setup.training.holds_start:
-        agreement = float(report.agreement[report.chosen])
-    return report, gamma, starting_cells(first.to(data.device), rows, agreement)
+    seen = report if setup.training.holds_start else None
+    return report, gamma, starting_cells(first.to(data.device), rows, seen)
 
 
 def _name_nodes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -158,8 +158,10 @@ class TrainingSettings:
         Epochs after the graph has been selected.
     verbose : int
         Whether every epoch is reported.
+    rate_factor : float, default=1.0
+        Learning rate of the networks after pre-training, relative to ``gradient.learning_rate``.
     polishing_decays : bool, default=False
-        Whether the learning rate falls to zero while the graph is fixed at last.
+        Whether it falls to zero while the graph is fixed at last.
     holds_start : bool, default=False
         Whether samples keep the component that candidate clusterings agree on.
     """
@@ -173,8 +175,14 @@ class TrainingSettings:
     decoder_variance: float | str
     polishing_epochs: int
     verbose: int
+    rate_factor: float = 1.0
     polishing_decays: bool = False
     holds_start: bool = False
+
+    def of_training(self, decays: bool = False) -> GradientSettings:
+        """Return the steps of gradient descent after pre-training."""
+        rate = self.rate_factor * self.gradient.learning_rate
+        return replace(self.gradient, learning_rate=rate, decays=decays)
 
     @property
     def learns_variances(self) -> bool:

@@ -38,7 +38,7 @@ from .settings import (
     TrainingSettings,
 )
 from .spec import ModelSpec, Network
-from .training_length import resolve_max_iter, resolve_tol
+from .training_length import Budget, budget, resolve_tol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +163,7 @@ def _training_settings(
     params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...], latent_dim: int
 ) -> TrainingSettings:
     """Return how the model is trained on samples."""
-    shrinkage, is_paper = params.covariance_shrinkage, params.init == "paper"
-    n_rows = samples.modalities.n_samples if samples.core is None else len(samples.core)
-    n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
-    n_epochs = resolve_max_iter(params.max_iter, n_training, params.batch_size, is_paper)
-    tol, is_relative = resolve_tol(params.tol, is_paper)
+    plan, shrinkage = _budget(params, samples), params.covariance_shrinkage
     return TrainingSettings(
         gradient=GradientSettings(
             batch_size=params.batch_size,
@@ -182,17 +178,12 @@ def _training_settings(
             n_updates=params.n_mixture_updates,
         ),
         graph=GraphTrainingSettings(
-            temperatures=resolve_temperatures(params.temperature, n_epochs),
+            temperatures=resolve_temperatures(params.temperature, plan.n_epochs),
             score_noise=params.score_noise,
             n_steps=params.n_graph_steps,
             edge_penalty=float(params.edge_penalty),
         ),
-        stopping=StoppingSettings(
-            tol=tol,
-            n_iter_no_change=params.n_iter_no_change,
-            validation_fraction=params.validation_fraction,
-            is_relative=is_relative,
-        ),
+        stopping=_stopping_settings(params),
         initialization=InitializationSettings(
             init=params.init,
             n_mixture_init=params.n_mixture_init,
@@ -205,7 +196,27 @@ def _training_settings(
         decoder_variance=params.decoder_variance,
         polishing_epochs=params.polishing_epochs,
         verbose=params.verbose,
-        holds_start=params.max_iter == "auto" and not is_paper,
+        rate_factor=plan.rate_factor,
+        polishing_decays=plan.is_planned,
+        holds_start=plan.is_planned,
+    )
+
+
+def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
+    """Return for how long these samples are to be trained on."""
+    n_rows = samples.modalities.n_samples if samples.core is None else len(samples.core)
+    n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
+    return budget(params.max_iter, n_training, params.batch_size, params.init == "paper")
+
+
+def _stopping_settings(params: SimpleNamespace) -> StoppingSettings:
+    """Return when training ends before that."""
+    tol, is_relative = resolve_tol(params.tol, params.init == "paper")
+    return StoppingSettings(
+        tol=tol,
+        n_iter_no_change=params.n_iter_no_change,
+        validation_fraction=params.validation_fraction,
+        is_relative=is_relative,
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 #: Gradient steps, relative to the root of the number of samples.
-STEPS_PER_ROOT = 25.0
+STEPS_PER_ROOT = 15.0
+
+#: Learning rate of these steps, relative to that which is asked for.
+RATE_FACTOR = 2.0
 
 #: Fewest and most epochs: the closed-form updates come once in each.
 MIN_EPOCHS, MAX_EPOCHS = 10, 300
@@ -17,16 +21,37 @@ PAPER_EPOCHS = 50
 TOLERANCE = 1e-3
 
 
-def resolve_max_iter(max_iter: int | str, n_samples: int, batch_size: int, is_paper: bool) -> int:
-    r"""Return the largest number of training epochs.
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """For how long a model is trained.
 
-    ``"auto"`` makes about :math:`25 \sqrt n` gradient steps. Few samples need more epochs than many
+    Parameters
+    ----------
+    n_epochs : int
+        At most.
+    is_planned : bool
+        Whether the number of samples said so. Then the learning rate falls to zero in the end.
+    """
+
+    n_epochs: int
+    is_planned: bool
+
+    @property
+    def rate_factor(self) -> float:
+        """Learning rate of the networks, relative to that which is asked for."""
+        return RATE_FACTOR if self.is_planned else 1.0
+
+
+def budget(max_iter: int | str, n_samples: int, batch_size: int, is_paper: bool) -> Budget:
+    r"""Return for how long a model is trained.
+
+    ``"auto"`` makes about :math:`15 \sqrt n` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
 
     Parameters
     ----------
     max_iter : int or "auto"
-        A number is returned as it is.
+        A number is taken as it is.
     n_samples : int
         Rows that train.
     batch_size : int
@@ -36,24 +61,24 @@ def resolve_max_iter(max_iter: int | str, n_samples: int, batch_size: int, is_pa
 
     Returns
     -------
-    int
-        From 10 to 300 if it is not given.
+    Budget
+        From 10 to 300 epochs if their number is not given.
 
     Examples
     --------
-    >>> from skcausalpima._model.training_length import resolve_max_iter
-    >>> [resolve_max_iter("auto", n, 128, False) for n in (40, 300, 1000, 4096, 10**6)]
-    [159, 145, 99, 50, 10]
-    >>> resolve_max_iter(7, 300, 128, False), resolve_max_iter("auto", 300, 128, True)
-    (7, 50)
+    >>> from skcausalpima._model.training_length import budget
+    >>> [budget("auto", n, 128, False).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
+    [95, 87, 60, 30, 10]
+    >>> budget(7, 300, 128, False), budget("auto", 300, 128, True).n_epochs
+    (Budget(n_epochs=7, is_planned=False), 50)
     """
     if max_iter != "auto":
-        return int(max_iter)
+        return Budget(n_epochs=int(max_iter), is_planned=False)
     if is_paper:
-        return PAPER_EPOCHS
+        return Budget(n_epochs=PAPER_EPOCHS, is_planned=False)
     steps_per_epoch = math.ceil(n_samples / batch_size)
     n_epochs = math.ceil(STEPS_PER_ROOT * math.sqrt(n_samples) / steps_per_epoch)
-    return min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
+    return Budget(n_epochs=min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS), is_planned=True)
 
 
 def resolve_tol(tol: float | str, is_paper: bool) -> tuple[float, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -134,13 +135,14 @@ def is_cuda_state(value: Unchecked, known: Mapping) -> bool:
 
 def are_cells(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a row of numbers of cells."""
-    return are_rows(value, known) and bool((value < math.prod(known["grid"])).all())
+    return are_rows(value, known) and int(value.max(initial=0)) < math.prod(known["grid"])
 
 
-def are_rows(value: Unchecked, known: Mapping) -> bool:
+def are_rows(value: Unchecked, known: Mapping) -> TypeGuard[np.ndarray]:
     """Say whether it is a row of integers from 0."""
-    is_row = isinstance(value, np.ndarray) and value.dtype == "int64" and value.ndim == 1
-    return is_row and bool((value >= 0).all())
+    if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
+        return False
+    return bool((value >= 0).all())
 
 
 def are_flags(value: Unchecked, known: Mapping) -> bool:

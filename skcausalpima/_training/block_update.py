@@ -87,16 +87,14 @@ def data_pass(
     counts = origin.new_zeros((len(prior.regimes), len(prior.means)), dtype=torch.float64)
     sums = counts.new_zeros(4)  # of the terms below
     errors = counts.new_zeros(len(data.arrays)) if squared_errors is None else squared_errors
-    experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
-    labels: list[Tensor] = []
+    experts, labels, all_log_weights = ExpertSums(model), [], prior.regime_log_weights()
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal_like(posterior.mean, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regime_index)
-            likelihoods = model.own_likelihoods(block, z)
-            evidence = model.evidence(likelihoods)
+            evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(
                     posterior, z, block.allowed, block.regime_index, evidence

@@ -1,8 +1,8 @@
 """Samples that keep their component while the model is trained.
 
 Clusters are cut in the data, often in more dimensions than the latent space has, whose mixture has
-Gaussian components besides. So at first it need not see what the clusters saw. Responsibilities that
-are free then wander off before the networks have learned to tell the clusters apart.
+Gaussian components besides. So at first it need not see what the clusters saw: responsibilities
+that are free wander off before the networks have learned to tell the clusters apart.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .._clustering.candidates import CandidateReport
 from .._model.tensors import TensorData
 
 #: A sample whose most probable cell has more than this is a clear one.
@@ -45,7 +46,7 @@ class StartingCells:
 
 
 def starting_cells(
-    responsibilities: Tensor, rows: Tensor | None, agreement: float | None
+    responsibilities: Tensor, rows: Tensor | None, seen: CandidateReport | None
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
 
@@ -55,8 +56,8 @@ def starting_cells(
         Of the clusters that were chosen.
     rows : Tensor of int of shape (n_samples,) or None
         See :class:`StartingCells`.
-    agreement : float or None
-        Of the candidate clusterings with these; None holds no sample.
+    seen : CandidateReport or None
+        Of the candidates that these were chosen from; None holds no sample.
 
     Returns
     -------
@@ -65,18 +66,19 @@ def starting_cells(
 
     Examples
     --------
+    >>> from types import SimpleNamespace
     >>> import torch
     >>> from skcausalpima._training.holding import starting_cells
     >>> gamma = torch.tensor([[1.0, 0.2, 0.4], [0.0, 0.8, 0.6]])
-    >>> found = starting_cells(gamma, None, 0.99)
+    >>> found = starting_cells(gamma, None, SimpleNamespace(chosen=1, agreement=[0.9, 0.99]))
     >>> found.cells.tolist(), found.held.tolist()
     ([0, 1, 1], [True, False, False])
-    >>> starting_cells(gamma, None, 0.6).held.any().item()
+    >>> starting_cells(gamma, None, None).held.any().item()
     False
     """
     largest = responsibilities.max(dim=0)
     held = largest.values > CLEAR
-    if agreement is None or agreement < AGREED:
+    if seen is None or seen.agreement[seen.chosen] < AGREED:
         held = torch.zeros_like(held)
     return StartingCells(cells=largest.indices, held=held, rows=rows)
 

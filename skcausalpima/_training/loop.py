@@ -238,4 +238,4 @@ def new_progress(settings: TrainingSettings, model: MultimodalVAE, report: Repor
     """Return the optimizer and early stopping as they begin."""
     rule = settings.stopping
     stopper = Stopper(rule.tol, rule.n_iter_no_change, rule.is_relative)
-    return Progress(model, settings.gradient, stopper, report)
+    return Progress(model, settings.of_training(), stopper, report)
