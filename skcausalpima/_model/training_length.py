@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: Gradient steps, relative to the root of the number of samples.
-STEPS_PER_ROOT = 15.0
+#: Gradient steps are so many times the number of samples to this power.
+FACTOR, POWER = 2.0, 0.75
 
 #: Learning rate of these steps, relative to that which is asked for.
 RATE_FACTOR = 2.0
@@ -45,7 +45,7 @@ class Budget:
 def budget(max_iter: int | str, n_samples: int, batch_size: int, is_paper: bool) -> Budget:
     r"""Return for how long a model is trained.
 
-    ``"auto"`` makes about :math:`15 \sqrt n` gradient steps. Few samples need more epochs than many
+    ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
 
     Parameters
@@ -68,7 +68,7 @@ def budget(max_iter: int | str, n_samples: int, batch_size: int, is_paper: bool)
     --------
     >>> from skcausalpima._model.training_length import budget
     >>> [budget("auto", n, 128, False).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
-    [95, 87, 60, 30, 10]
+    [32, 49, 45, 32, 10]
     >>> budget(7, 300, 128, False), budget("auto", 300, 128, True).n_epochs
     (Budget(n_epochs=7, is_planned=False), 50)
     """
@@ -77,7 +77,7 @@ def budget(max_iter: int | str, n_samples: int, batch_size: int, is_paper: bool)
     if is_paper:
         return Budget(n_epochs=PAPER_EPOCHS, is_planned=False)
     steps_per_epoch = math.ceil(n_samples / batch_size)
-    n_epochs = math.ceil(STEPS_PER_ROOT * math.sqrt(n_samples) / steps_per_epoch)
+    n_epochs = math.ceil(FACTOR * n_samples**POWER / steps_per_epoch)
     return Budget(n_epochs=min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS), is_planned=True)
 
 
