@@ -52,7 +52,7 @@ def test_a_fit_that_ends_too_early_is_told(quick, pair):
     message = (
         r"Training ended at max_iter=10 epochs, but the bound still rises by .* nats per epoch, "
         r'and 0.0% of the labels change in each. Use max_iter="auto", or a larger one such as 20, '
-        "or warm_start=True to train this fit further."
+        "or warm_start=True to train further."
     )
     with pytest.warns(ConvergenceWarning, match=message):
         model = quick(**RISING).fit(pair)
@@ -78,18 +78,20 @@ def test_a_held_out_bound_that_has_turned_is_told():
     assert est.convergence_.fall > 1.0
 
 
-def ended(objectives, spread, held_out=None, converged=True):
+def ended(objectives, spread, held_out=None, converged=True, is_planned=False, **seen):
     """Return what a run leaves behind, and its set-up, as far as the report asks."""
     last = SimpleNamespace(
         n_steps=100, spread=spread, rise=0.0, fall=(max(objectives) - objectives[-1]) / spread,
         label_changes=0.0,
     )  # fmt: skip
+    vars(last).update(seen)
     history = [{"objective": value} for value in objectives]
     best = SimpleNamespace(
         convergence=last, history=history, held_out=held_out, converged=converged, moved=0.25
     )
     stopping = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
-    return best, SimpleNamespace(training=SimpleNamespace(stopping=stopping), resumable=False)
+    training = SimpleNamespace(stopping=stopping, polishing_decays=is_planned)
+    return best, SimpleNamespace(training=training, resumable=False)
 
 
 def test_a_bound_that_has_collapsed_is_told():
@@ -103,6 +105,14 @@ def test_a_bound_that_has_collapsed_is_told():
     assert report.fall == pytest.approx(5.7)
     assert report.moved == 0.25
     convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))  # noise is no fall
+
+
+def test_a_planned_fit_is_told_of_labels_alone():
+    """Its bound may rise on, as that of thousands of samples does; its rate falls to zero."""
+    end = {"converged": False, "is_planned": True, "rise": 0.5}
+    convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, **end))
+    with pytest.warns(ConvergenceWarning, match="20.0% of the labels .* Use max_iter=10, or warm"):
+        convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, label_changes=0.2, **end))
 
 
 @pytest.mark.parametrize("factor", [2.0**-20, 2.0**20])
