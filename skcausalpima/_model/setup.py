@@ -206,7 +206,13 @@ def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
     """Return for how long these samples are to be trained on."""
     n_rows = samples.modalities.n_samples if samples.core is None else len(samples.core)
     n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
-    return budget(params.max_iter, n_training, params.batch_size, params.init == "paper")
+    return budget(
+        params.max_iter,
+        n_training,
+        params.batch_size,
+        is_paper=params.init == "paper",
+        is_free=params.init != "arranged" or len(list(params.node_sizes)) == 1,
+    )
 
 
 def _stopping_settings(params: SimpleNamespace) -> StoppingSettings:
