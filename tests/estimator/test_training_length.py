@@ -15,6 +15,7 @@ from skcausalpima._fit.convergence import convergence_report
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 60 ** (3 / 4) of one step each; of 45 where a quarter is held out, of three."""
     assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 44
+    assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 22  # no start is held
     model = quick(max_iter="auto", tol=0, batch_size=15, validation_fraction=0.25).fit(pair)
     assert model.n_iter_ == 12
     assert model.convergence_.n_steps == 12 * 3
