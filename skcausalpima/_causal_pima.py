@@ -167,13 +167,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     max_grad_norm : float, default=None
         Gradients are clipped to this norm.
     max_iter : int or "auto", default="auto"
-        Largest number of training epochs, of each fit. ``"auto"`` is a plan for the whole fit:
-        about ``2 * n_samples**0.75`` gradient steps, half as many with one node or without an
-        arranged start (10 to 300 epochs). Their learning rate is twice ``learning_rate``, and falls
-        to zero while the model is polished (see :class:`ScoreSearch`). Samples that have more than
-        .9 of one cell in an arranged start, whose candidates agree by .95 or more
-        (``arrangement_.agreement``), keep this cell while the model is trained. With an int, the
-        learning rate is constant and no sample is held; with ``init="paper"`` it is 50.
+        Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
+        arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
+        epochs). Their learning rate is twice ``learning_rate``, and falls to zero while the model
+        is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
+        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
+        while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
+        constant and no sample is held.
     tol : float or "auto", default="auto"
         Training stops when the bound has not risen by so much per epoch for ``n_iter_no_change``
         epochs: a float is in nats per sample, 0 never stops early. ``"auto"`` is a thousandth of

@@ -25,13 +25,13 @@ FALLEN = 1.0
 def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     """Report how training ended; warn where it ended too early, or went wrong."""
     seen = best.convergence
-    rule, is_planned = setup.training.stopping, setup.training.polishing_decays
+    rule, is_stated = setup.training.stopping, setup.training.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
     may_stop = rule.tol > 0 and not best.converged and not setup.resumable
     if is_long and seen.fall > FALLEN:
         _warn_of_fall(best)
-    elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and not is_planned)):
-        _warn_of_end(best, is_planned)
+    elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
+        _warn_of_end(best, is_stated)
     return SimpleNamespace(
         n_steps=seen.n_steps,
         spread=seen.spread,
@@ -47,11 +47,11 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _warn_of_end(best: Run, is_planned: bool) -> None:
+def _warn_of_end(best: Run, is_stated: bool) -> None:
     """Tell that the bound still rises, or that labels still change."""
     seen, n_epochs = best.convergence, len(best.history)
     remedy = f"max_iter={2 * n_epochs}"
-    if not is_planned:
+    if is_stated:
         remedy = f'max_iter="auto", or a larger one such as {2 * n_epochs}'
     warn_caller(
         f"Training ended at max_iter={n_epochs} epochs, but the bound still rises by "

@@ -199,6 +199,7 @@ def _training_settings(
         rate_factor=plan.rate_factor,
         polishing_decays=plan.is_planned,
         holds_start=plan.is_planned,
+        is_stated=params.max_iter != "auto",
     )
 
 
@@ -210,7 +211,6 @@ def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
         params.max_iter,
         n_training,
         params.batch_size,
-        is_paper=params.init == "paper",
         is_free=params.init != "arranged" or len(list(params.node_sizes)) == 1,
     )
 

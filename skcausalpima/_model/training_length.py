@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: Gradient steps are so many times the number of samples to this power; half as many where no
-#: sample is held, so that components drift the further the longer they are trained.
+#: Gradient steps are so many times the number of samples to this power.
 FACTOR, POWER = 2.0, 0.75
 
 #: Learning rate of these steps, relative to that which is asked for.
@@ -15,8 +14,8 @@ RATE_FACTOR = 2.0
 #: Fewest and most epochs: the closed-form updates come once in each.
 MIN_EPOCHS, MAX_EPOCHS = 10, 300
 
-#: Epochs of the paper's start, whatever the data.
-PAPER_EPOCHS = 50
+#: Epochs where no start is held, whatever the data.
+FREE_EPOCHS = 50
 
 #: Least rise of the bound, in nats and relative to its spread between samples.
 TOLERANCE = 1e-3
@@ -47,14 +46,11 @@ def budget(
     max_iter: int | str,
     n_samples: int,
     batch_size: int,
-    *,
-    is_paper: bool = False,
     is_free: bool = False,
 ) -> Budget:
     r"""Return for how long a model is trained.
 
-    ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps, half as many where components are
-    free from the start. Few samples need more epochs than many
+    ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
 
     Parameters
@@ -65,10 +61,9 @@ def budget(
         Rows that train.
     batch_size : int
         Rows of one step.
-    is_paper : bool, default=False
-        Whether training begins as in the paper, which states no such rule.
     is_free : bool, default=False
-        Whether no start may be held, as with one node.
+        Whether no start may be held, as with one node: components that are free drift the longer
+        they are trained, and need the updates of so many epochs.
 
     Returns
     -------
@@ -80,18 +75,15 @@ def budget(
     >>> from skcausalpima._model.training_length import budget
     >>> [budget("auto", n, 128).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
     [32, 49, 45, 32, 10]
-    >>> [budget("auto", n, 128, is_free=True).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
-    [16, 25, 23, 16, 10]
-    >>> budget(7, 300, 128), budget("auto", 300, 128, is_paper=True).n_epochs
+    >>> budget(7, 300, 128), budget("auto", 300, 128, is_free=True).n_epochs
     (Budget(n_epochs=7, is_planned=False), 50)
     """
     if max_iter != "auto":
         return Budget(n_epochs=int(max_iter), is_planned=False)
-    if is_paper:
-        return Budget(n_epochs=PAPER_EPOCHS, is_planned=False)
+    if is_free:
+        return Budget(n_epochs=FREE_EPOCHS, is_planned=False)
     steps_per_epoch = math.ceil(n_samples / batch_size)
-    factor = FACTOR / 2 if is_free else FACTOR
-    n_epochs = math.ceil(factor * n_samples**POWER / steps_per_epoch)
+    n_epochs = math.ceil(FACTOR * n_samples**POWER / steps_per_epoch)
     return Budget(n_epochs=min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS), is_planned=True)
 
 

@@ -15,7 +15,7 @@ from skcausalpima._fit.convergence import convergence_report
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 60 ** (3 / 4) of one step each; of 45 where a quarter is held out, of three."""
     assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 44
-    assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 22  # no start is held
+    assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 50  # no start is held
     model = quick(max_iter="auto", tol=0, batch_size=15, validation_fraction=0.25).fit(pair)
     assert model.n_iter_ == 12
     assert model.convergence_.n_steps == 12 * 3
@@ -79,7 +79,7 @@ def test_a_held_out_bound_that_has_turned_is_told():
     assert est.convergence_.fall > 1.0
 
 
-def ended(objectives, spread, held_out=None, converged=True, is_planned=False, **seen):
+def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **seen):
     """Return what a run leaves behind, and its set-up, as far as the report asks."""
     last = SimpleNamespace(
         n_steps=100, spread=spread, rise=0.0, fall=(max(objectives) - objectives[-1]) / spread,
@@ -91,7 +91,7 @@ def ended(objectives, spread, held_out=None, converged=True, is_planned=False, *
         convergence=last, history=history, held_out=held_out, converged=converged, moved=0.25
     )
     stopping = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
-    training = SimpleNamespace(stopping=stopping, polishing_decays=is_planned)
+    training = SimpleNamespace(stopping=stopping, is_stated=is_stated)
     return best, SimpleNamespace(training=training, resumable=False)
 
 
@@ -108,9 +108,9 @@ def test_a_bound_that_has_collapsed_is_told():
     convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))  # noise is no fall
 
 
-def test_a_planned_fit_is_told_of_labels_alone():
+def test_a_fit_of_default_length_is_told_of_labels_alone():
     """Its bound may rise on, as that of thousands of samples does; its rate falls to zero."""
-    end = {"converged": False, "is_planned": True, "rise": 0.5}
+    end = {"converged": False, "is_stated": False, "rise": 0.5}
     convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, **end))
     with pytest.warns(ConvergenceWarning, match="20.0% of the labels .* Use max_iter=10, or warm"):
         convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, label_changes=0.2, **end))
