@@ -163,16 +163,24 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
-        Learning rate of the networks (Adam).
+        Learning rate of the networks (Adam); see ``max_iter``, too.
     max_grad_norm : float, default=None
         Gradients are clipped to this norm.
-    max_iter : int, default=50
-        Largest number of training epochs, of each fit.
-    tol : float, default=1e-3
-        Training stops when the bound has not risen by this many nats per sample for
-        ``n_iter_no_change`` epochs; 0 never stops early.
+    max_iter : int or "auto", default="auto"
+        Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
+        arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
+        epochs). Their learning rate is twice ``learning_rate``, and falls to zero while the model
+        is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
+        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
+        while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
+        constant and no sample is held.
+    tol : float or "auto", default="auto"
+        Training stops when the bound has not risen by so much per epoch for ``n_iter_no_change``
+        epochs: a float is in nats per sample, 0 never stops early. ``"auto"`` is a thousandth of
+        the interquartile range of the bound between samples, which grows with the number of
+        elements as the bound does (with ``init="paper"``, 1e-3 nats).
     n_iter_no_change : int, default=10
-        See ``tol``.
+        See ``tol``. Fits of fewer epochs than twice as many are not warned about.
     validation_fraction : float, default=0.0
         Part of the samples on which early stopping is judged, and which does not train; the best
         state is kept.
@@ -276,6 +284,13 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
+    convergence_ : SimpleNamespace
+        How training ended. ``n_steps``, gradient steps; ``rise``, by how much the bound rose per
+        epoch at last, and ``fall``, how far it ended below its best, both relative to ``spread``,
+        its interquartile range between samples in nats; ``label_changes``, the share of samples
+        that changed their component per epoch at last; ``moved``, the share that did not end in the
+        component where they began. Means over ``n_iter_no_change`` epochs, None if there are not
+        twice as many. ConvergenceWarnings tell where training was too short, or went wrong.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch. NaN in a last epoch that diverged, of which a ConvergenceWarning tells,
@@ -359,8 +374,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         batch_size: int = 128,
         learning_rate: float = 1e-3,
         max_grad_norm: float | None = None,
-        max_iter: int = 50,
-        tol: float = 1e-3,
+        max_iter: int | str = "auto",
+        tol: float | str = "auto",
         n_iter_no_change: int = 10,
         validation_fraction: float = 0.0,
         structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",

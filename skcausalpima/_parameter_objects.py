@@ -120,7 +120,8 @@ class ScoreSearch(_ParameterObject):
         Nats per sample that each edge costs, in the search and, times its weight, in training.
         The bounds that are reported are without it.
     polishing_epochs : int, default=5
-        Epochs of training with the graph that was found.
+        Epochs of training with the graph that was found. With ``max_iter="auto"`` the learning rate
+        falls to zero in these.
     temperature : float or pair of float, default=1.0
         Temperature of the relaxed edges; a pair is annealed geometrically over ``max_iter``
         epochs.

@@ -27,6 +27,7 @@ from .._training.filling import filled
 from .._training.graph_selection import HardGraph
 from .._typing import Values
 from ..modules import MultimodalVAE, SubsetEncoders
+from .convergence import convergence_report
 from .resume import trained_model
 from .run import Run
 
@@ -41,6 +42,7 @@ def fitted_attributes(
     """
     spec = replace(setup.spec, predict_variances=best.predict_variances)
     found = _training_attributes(best) | {
+        "convergence_": convergence_report(best, setup),
         "_architecture": spec.as_dict(),
         "_state": best.state,
         "_subset_state": best.subset_state,

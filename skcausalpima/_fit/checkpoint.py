@@ -16,6 +16,7 @@ from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TensorData
 from .._training.early_stopping import Stopper
+from .._training.holding import StartingCells
 from .._training.loop import Progress
 from .._typing import Unchecked, Values
 from ..modules import ExpertDecoder, MultimodalVAE
@@ -52,6 +53,11 @@ class Checkpoint:
         What early stopping remembers.
     history : list of dict
         Terms of the bound after every epoch.
+    seen : dict
+        What the report on convergence goes by: ``n_steps``, the ``spread`` of the objective, the
+        ``labels`` of the training samples and, per epoch, ``label_changes``.
+    start : dict or None
+        Where samples began, see :class:`StartingCells`.
     order : ndarray of shape (n_samples,) or None
         The samples, those that are held out first; None where none are.
     data : str
@@ -66,6 +72,8 @@ class Checkpoint:
     draws: Values
     stopper: Values
     history: list[dict[str, float]]
+    seen: Values
+    start: Values | None
     order: np.ndarray | None
     data: str
     settings: Values
@@ -80,6 +88,7 @@ def take_checkpoint(
     progress: Progress,
     draws: Values,
     order: np.ndarray | None,
+    start: StartingCells | None,
     data: str,
     settings: Values,
 ) -> Checkpoint:
@@ -101,6 +110,13 @@ def take_checkpoint(
             "best_temperature": stopper.best_temperature,
         },
         history=[dict(terms) for terms in progress.history],
+        seen={
+            "n_steps": progress.n_steps,
+            "spread": progress.spread,
+            "labels": None if progress.labels is None else progress.labels.cpu().numpy().copy(),
+            "label_changes": np.array(progress.label_changes, dtype=np.float64),
+        },
+        start=None if start is None else _start_arrays(start),
         order=order,
         data=data,
         settings=settings,
@@ -149,11 +165,34 @@ def resume_progress(
     progress.history = [dict(terms) for terms in checkpoint.history]
     if not same_data:
         return
+    seen, labels = checkpoint.seen, checkpoint.seen["labels"]
+    progress.n_steps, progress.spread = seen["n_steps"], seen["spread"]
+    progress.label_changes = seen["label_changes"].tolist()
+    progress.labels = (
+        None if labels is None else torch.from_numpy(labels).to(model.prior.means.device)
+    )
     stopper: Stopper = progress.stopper
     stopper.best, stopper.waited = checkpoint.stopper["best"], checkpoint.stopper["waited"]
     best_state = checkpoint.stopper["best_state"]
     stopper.best_state = best_state and _tensors(best_state)
     stopper.best_temperature = checkpoint.stopper["best_temperature"]
+
+
+def _start_arrays(start: StartingCells) -> Values:
+    """Return where samples began as arrays."""
+    parts = {field.name: getattr(start, field.name) for field in fields(start)}
+    return {name: None if part is None else part.cpu().numpy() for name, part in parts.items()}
+
+
+def resume_start(
+    checkpoint: Checkpoint, device: torch.device, same_data: bool
+) -> StartingCells | None:
+    """Return where samples began, if the data is the same."""
+    if checkpoint.start is None or not same_data:
+        return None
+    kept = {name: part for name, part in checkpoint.start.items() if part is not None}
+    parts = {name: part.to(device) for name, part in _tensors(kept).items()}
+    return StartingCells(cells=parts["cells"], held=parts["held"], rows=parts.get("rows"))
 
 
 def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
@@ -36,6 +37,8 @@ class Shared:
         What is known of the latter.
     scores : PrincipalScores or None
         Of the latter.
+    rows : ndarray of int or None
+        Which rows the latter are of those that the model is learned from; None for all.
     process : int
         The process that called ``fit``.
     default_dtype : torch.dtype
@@ -47,6 +50,7 @@ class Shared:
     initial_data: DataArrays
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
+    rows: np.ndarray | None
     process: int
     default_dtype: torch.dtype
 
@@ -74,6 +78,7 @@ def best_run(
         initial_data=arrays if initial.data is data else initial.data.to_arrays(),
         knowledge=initial.knowledge,
         scores=initial.scores,
+        rows=initial.rows,
         process=os.getpid(),
         default_dtype=torch.get_default_dtype(),
     )
@@ -118,7 +123,9 @@ def _run_one(
 def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceError:
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
     data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-    initial = InitialSample(knowledge=shared.knowledge, data=initial_data, scores=shared.scores)
+    initial = InitialSample(
+        knowledge=shared.knowledge, data=initial_data, scores=shared.scores, rows=shared.rows
+    )
     try:
         return run(shared.setup, data, initial, seed, label)
     except DivergenceError as error:

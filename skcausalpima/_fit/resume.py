@@ -18,7 +18,14 @@ from .._training.filling import check_decoders
 from .._training.loop import Report, new_progress
 from .._training.report import reporter
 from ..modules import MultimodalVAE
-from .checkpoint import Checkpoint, is_same_data, resume_draws, resume_model, resume_progress
+from .checkpoint import (
+    Checkpoint,
+    is_same_data,
+    resume_draws,
+    resume_model,
+    resume_progress,
+    resume_start,
+)
 from .run import Run, train_and_select_graph
 
 
@@ -88,5 +95,11 @@ def _resume(
         order = held_out_first(data.n_samples, fraction, rng)
     update = update_for_given_graph(block_update(setup, data), setup)
     return RunState(
-        model=model, generator=generator, rng=rng, order=order, update=update, progress=progress
+        model=model,
+        generator=generator,
+        rng=rng,
+        order=order,
+        update=update,
+        progress=progress,
+        start=resume_start(checkpoint, data.device, same),
     )

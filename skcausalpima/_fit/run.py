@@ -18,10 +18,12 @@ from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, PassResult, data_pass, regime_counts
+from .._training.convergence import Convergence, convergence
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.filling import filled
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
+from .._training.holding import hold
 from .._training.loop import Progress, train
 from .._training.report import reporter
 from .._training.subset_encoders import teach, teaching_epochs
@@ -40,6 +42,8 @@ class Run:
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
     candidates: CandidateReport | None  # what was seen of the clusterings
+    convergence: Convergence  # what was seen of training
+    moved: float  # share of the samples that did not end where they started; NaN if unknown
     checkpoint: Checkpoint | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
     subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
@@ -60,7 +64,9 @@ def train_and_select_graph(
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress = state.model, state.progress
     fraction = setup.training.stopping.validation_fraction
-    training, held_out = _parts(core, state.order, fraction)
+    held = hold(core, state.start, len(model.prior.means))
+    _, held_out = _parts(core, state.order, fraction)
+    training, _ = _parts(held, state.order, fraction)
     train(model, training, held_out, progress, setup.training, state.update, state.generator)
     checkpoint = None
     if progress.diverged:
@@ -71,6 +77,7 @@ def train_and_select_graph(
             progress,
             present_draws(state.generator, state.rng, setup.module_device),
             state.order,
+            state.start,
             data_fingerprint(core, fraction),
             fixed_settings(setup),
         )
@@ -86,11 +93,22 @@ def train_and_select_graph(
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
         candidates=state.candidates,
+        convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
+        moved=_moved(core, state),
         checkpoint=checkpoint,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
         subset_state=None if encoders is None else export_state(encoders),
         held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
     )
+
+
+def _moved(core: TensorData, state: RunState) -> float:
+    """Return the share of the samples that are not where they were when training began."""
+    if state.start is None:
+        return math.nan
+    data = filled(state.model, state.start.of(core))
+    cells = sample_posterior(state.model, data, None).cells.argmax(dim=1)
+    return float((cells != state.start.cells).double().mean())
 
 
 def _teach(
@@ -197,6 +215,8 @@ def _polish(
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
     report = reporter(settings.verbose, label, "polishing ")
-    progress = Progress(model, settings.gradient, Stopper(0.0, 1), report, "polishing")
+    gradient = settings.of_training(decays=settings.polishing_decays)
+    progress = Progress(model, gradient, Stopper(0.0, 1), report, "polishing")
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
-    train(model, data, None, progress, replace(settings, graph=graph), update, generator)
+    settings = replace(settings, gradient=gradient, graph=graph)
+    train(model, data, None, progress, settings, update, generator)

@@ -28,6 +28,7 @@ from .._training.block_update import (
 from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
+from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Progress, new_progress, pretrain
 from .._training.report import reporter
 from ..functional import DiagonalGaussian
@@ -52,11 +53,14 @@ class InitialSample:
         The samples.
     scores : PrincipalScores or None
         Their principal scores; None where ``init`` is "paper".
+    rows : ndarray of int of shape (n_samples,), default=None
+        Which rows they are of those that the model is learned from; None for all.
     """
 
     knowledge: NodeKnowledge
     data: TensorData
     scores: PrincipalScores | None
+    rows: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,7 @@ class RunState:
     update: BlockUpdate
     progress: Progress
     candidates: CandidateReport | None = None
+    start: StartingCells | None = None
 
 
 def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
@@ -89,7 +94,7 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     scores = None
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
-    return InitialSample(knowledge=knowledge, data=data, scores=scores)
+    return InitialSample(knowledge=knowledge, data=data, scores=scores, rows=rows)
 
 
 def initialize_run(
@@ -104,7 +109,7 @@ def initialize_run(
     pretrain(model, data, settings, update, generator, report)
     order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
-        found, gamma = initialize_clusters(setup, initial, model, rng)
+        found, gamma, start = initialize_clusters(setup, initial, model, rng)
         initialize_cluster_experts(model, setup, initial.data, gamma, update.variance_floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(settings, model, reporter(settings.verbose, label))
@@ -117,6 +122,7 @@ def initialize_run(
         update=update,
         progress=progress,
         candidates=found,
+        start=start,
     )
 
 
@@ -142,8 +148,12 @@ def initial_model(
 
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
-) -> tuple[CandidateReport | None, Tensor]:
-    """Find clusters, initialize mixture and tables; return the candidates and responsibilities."""
+) -> tuple[CandidateReport | None, Tensor, StartingCells]:
+    """Find clusters, initialize mixture and tables; return the candidates and responsibilities.
+
+    The latter are those of the mixture in the latent space, and come with where samples start: in
+    the chosen clusters themselves, where these were arranged.
+    """
     data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
@@ -163,6 +173,7 @@ def initialize_clusters(
         gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
         if allowed is not None:
             gamma *= allowed  # others wait for the next responsibilities
+        first = gamma
         fit = iterate_mixture(posterior, gamma, mixture, allowed=allowed, max_iter=1)
         fit = place_empty(fit, gamma.sum(dim=1), sizes)
     else:
@@ -173,11 +184,14 @@ def initialize_clusters(
         fit = initialize_mixture(
             posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
         )
+        first = fit.responsibilities
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
     _initialize_graph(setup, initial, model, gamma)
-    return report, gamma
+    rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
+    seen = report if setup.training.holds_start else None
+    return report, gamma, starting_cells(first.to(data.device), rows, seen)
 
 
 def _name_nodes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,12 +19,15 @@ class GradientSettings:
         Of the networks, and of edges and tables.
     max_grad_norm : float or None
         Norm at which gradients are clipped.
+    decays : bool, default=False
+        Whether the learning rate of the networks falls to zero over the epochs.
     """
 
     batch_size: int
     learning_rate: float
     graph_learning_rate: float
     max_grad_norm: float | None
+    decays: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +86,14 @@ class StoppingSettings:
         Epochs without such a rise after which training ends.
     validation_fraction : float
         Share of the samples that is held out.
+    is_relative : bool, default=False
+        Whether ``tol`` is relative to the spread of the bound between samples, else in nats.
     """
 
     tol: float
     n_iter_no_change: int
     validation_fraction: float
+    is_relative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +158,14 @@ class TrainingSettings:
         Epochs after the graph has been selected.
     verbose : int
         Whether every epoch is reported.
+    rate_factor : float, default=1.0
+        Learning rate of the networks after pre-training, relative to ``gradient.learning_rate``.
+    polishing_decays : bool, default=False
+        Whether it falls to zero while the graph is fixed at last.
+    holds_start : bool, default=False
+        Whether samples keep the component that candidate clusterings agree on.
+    is_stated : bool, default=False
+        Whether the number of epochs is the user's.
     """
 
     gradient: GradientSettings
@@ -163,6 +177,15 @@ class TrainingSettings:
     decoder_variance: float | str
     polishing_epochs: int
     verbose: int
+    rate_factor: float = 1.0
+    polishing_decays: bool = False
+    holds_start: bool = False
+    is_stated: bool = False
+
+    def of_training(self, decays: bool = False) -> GradientSettings:
+        """Return the steps of gradient descent after pre-training."""
+        rate = self.rate_factor * self.gradient.learning_rate
+        return replace(self.gradient, learning_rate=rate, decays=decays)
 
     @property
     def learns_variances(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -37,6 +38,7 @@ from .settings import (
     TrainingSettings,
 )
 from .spec import ModelSpec, Network
+from .training_length import Budget, budget, resolve_tol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ def set_up(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
-        training=_training_settings(params, samples.core_total, node_sizes, latent_dim),
+        training=_training_settings(params, samples, node_sizes, latent_dim),
         device=resolve_device(params.device),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
@@ -158,10 +160,10 @@ def _predicts_variances(entry: Network) -> bool:
 
 
 def _training_settings(
-    params: SimpleNamespace, n_samples: float, node_sizes: tuple[int, ...], latent_dim: int
+    params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...], latent_dim: int
 ) -> TrainingSettings:
-    """Return how the model is trained; ``n_samples`` is what the rows count for."""
-    shrinkage = params.covariance_shrinkage
+    """Return how the model is trained on samples."""
+    plan, shrinkage = _budget(params, samples), params.covariance_shrinkage
     return TrainingSettings(
         gradient=GradientSettings(
             batch_size=params.batch_size,
@@ -172,20 +174,16 @@ def _training_settings(
         mixture=MixtureSettings(
             covariance_type=params.covariance_type,
             reg_covar=params.reg_covar,
-            shrinkage=resolve_shrinkage(shrinkage, n_samples, node_sizes, latent_dim),
+            shrinkage=resolve_shrinkage(shrinkage, samples.core_total, node_sizes, latent_dim),
             n_updates=params.n_mixture_updates,
         ),
         graph=GraphTrainingSettings(
-            temperatures=resolve_temperatures(params.temperature, params.max_iter),
+            temperatures=resolve_temperatures(params.temperature, plan.n_epochs),
             score_noise=params.score_noise,
             n_steps=params.n_graph_steps,
             edge_penalty=float(params.edge_penalty),
         ),
-        stopping=StoppingSettings(
-            tol=params.tol,
-            n_iter_no_change=params.n_iter_no_change,
-            validation_fraction=params.validation_fraction,
-        ),
+        stopping=_stopping_settings(params),
         initialization=InitializationSettings(
             init=params.init,
             n_mixture_init=params.n_mixture_init,
@@ -198,6 +196,33 @@ def _training_settings(
         decoder_variance=params.decoder_variance,
         polishing_epochs=params.polishing_epochs,
         verbose=params.verbose,
+        rate_factor=plan.rate_factor,
+        polishing_decays=plan.is_planned,
+        holds_start=plan.is_planned,
+        is_stated=params.max_iter != "auto",
+    )
+
+
+def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
+    """Return for how long these samples are to be trained on."""
+    n_rows = samples.modalities.n_samples if samples.core is None else len(samples.core)
+    n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
+    return budget(
+        params.max_iter,
+        n_training,
+        params.batch_size,
+        is_free=params.init != "arranged" or len(list(params.node_sizes)) == 1,
+    )
+
+
+def _stopping_settings(params: SimpleNamespace) -> StoppingSettings:
+    """Return when training ends before that."""
+    tol, is_relative = resolve_tol(params.tol, params.init == "paper")
+    return StoppingSettings(
+        tol=tol,
+        n_iter_no_change=params.n_iter_no_change,
+        validation_fraction=params.validation_fraction,
+        is_relative=is_relative,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -132,6 +133,30 @@ def is_cuda_state(value: Unchecked, known: Mapping) -> bool:
     return int(value[8:].view(np.uint64)[0]) % 4 == 0
 
 
+def are_cells(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a row of numbers of cells."""
+    return are_rows(value, known) and int(value.max(initial=0)) < math.prod(known["grid"])
+
+
+def are_rows(value: Unchecked, known: Mapping) -> TypeGuard[np.ndarray]:
+    """Say whether it is a row of integers from 0."""
+    if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
+        return False
+    return bool((value >= 0).all())
+
+
+def are_flags(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a row of booleans."""
+    return isinstance(value, np.ndarray) and value.dtype == "bool" and value.ndim == 1
+
+
+def are_shares(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a row of numbers from 0 to 1."""
+    if not is_finite(value, "float64") or value.ndim != 1:
+        return False
+    return bool(((value >= 0) & (value <= 1)).all())
+
+
 #: Where training stands: see :class:`Checkpoint`.
 CHECKPOINT: dict[str, Check] = {
     "model": is_like_the_model,
@@ -153,6 +178,13 @@ CHECKPOINT: dict[str, Check] = {
         has(best=is_number(), waited=is_count, best_state=NOTHING, best_temperature=NOTHING),
     ),
     "history": are_terms,
+    "seen": has(
+        n_steps=is_count,
+        spread=is_number(low=0.0),
+        labels=either(are_cells, NOTHING),
+        label_changes=are_shares,
+    ),
+    "start": either(has(cells=are_cells, held=are_flags, rows=either(are_rows, NOTHING)), NOTHING),
     "order": either(is_permutation, NOTHING),
     "data": is_a(str),
     "settings": has(

@@ -38,6 +38,7 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 #: What pickles hold in plain form, so that whoever reads one need trust no type but the estimator.
 PLAIN_IN_PICKLES = (
     "arrangement_",
+    "convergence_",
     "dag_",
     "expert_params_",
     "init",

@@ -63,6 +63,7 @@ class PassResult:
     counts: Tensor  # (regime, component), expected counts
     squared_errors: Tensor  # (modality,)
     experts: ExpertSums
+    labels: Tensor  # (sample,), the most probable components
     terms: dict[str, float]  # per-sample averages in nats
 
 
@@ -86,15 +87,14 @@ def data_pass(
     counts = origin.new_zeros((len(prior.regimes), len(prior.means)), dtype=torch.float64)
     sums = counts.new_zeros(4)  # of the terms below
     errors = counts.new_zeros(len(data.arrays)) if squared_errors is None else squared_errors
-    experts, all_log_weights = ExpertSums(model), prior.regime_log_weights()
+    experts, labels, all_log_weights = ExpertSums(model), [], prior.regime_log_weights()
     with prior.frozen_mixture():
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal_like(posterior.mean, generator))
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regime_index)
-            likelihoods = model.own_likelihoods(block, z)
-            evidence = model.evidence(likelihoods)
+            evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(
                     posterior, z, block.allowed, block.regime_index, evidence
@@ -102,6 +102,7 @@ def data_pass(
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = block.weighted(log_gamma.exp())
+            labels.append(log_gamma.argmax(dim=0))
             experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
@@ -115,6 +116,7 @@ def data_pass(
         counts=counts,
         squared_errors=experts.squared_errors(errors),
         experts=experts,
+        labels=torch.cat(labels),
         terms=_terms(model, data, errors, sums, experts, names),
     )
 

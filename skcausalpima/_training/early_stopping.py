@@ -12,10 +12,21 @@ from ..modules import MultimodalVAE
 
 
 class Stopper:
-    """Early stopping: has the objective stopped rising?"""
+    """Early stopping: has the objective stopped rising?
 
-    def __init__(self, tol: float, n_iter_no_change: int) -> None:
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+    Parameters
+    ----------
+    tol : float
+        Least rise of an epoch; 0 never stops.
+    n_iter_no_change : int
+        Epochs without such a rise after which training ends.
+    is_relative : bool, default=False
+        Whether ``tol`` is relative to the spread of the objective between samples: more elements
+        raise both alike.
+    """
+
+    def __init__(self, tol: float, n_iter_no_change: int, is_relative: bool = False) -> None:
+        self.tol, self.n_iter_no_change, self.is_relative = tol, n_iter_no_change, is_relative
         self.best, self.waited = -math.inf, 0
         self.best_state: dict[str, Tensor] | None = None
         self.best_temperature: float | None = None
@@ -25,9 +36,10 @@ class Stopper:
         """Whether training is to end."""
         return self.tol > 0 and self.waited >= self.n_iter_no_change
 
-    def stop(self, objective: float, model: MultimodalVAE | None) -> bool:
+    def stop(self, objective: float, model: MultimodalVAE | None, spread: float = 1.0) -> bool:
         """Take note of one epoch; with a model, keep its state where it is the best so far."""
-        self.waited = 0 if objective > self.best + self.tol else self.waited + 1
+        least = self.tol * spread if self.is_relative else self.tol
+        self.waited = 0 if objective > self.best + least else self.waited + 1
         if model is not None and objective > self.best:
             self.best_state = copy.deepcopy(model.state_dict())
             self.best_temperature = model.prior.temperature
@@ -39,6 +51,20 @@ class Stopper:
         if self.best_state is not None and self.best_temperature is not None:
             model.load_state_dict(self.best_state)
             model.prior.temperature = self.best_temperature
+
+
+def interquartile_range(values: Tensor) -> float:
+    """Return by how much the third quartile lies above the first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima._training.early_stopping import interquartile_range
+    >>> interquartile_range(torch.tensor([0.0, 1.0, 2.0, 3.0, 1e9]))
+    2.0
+    """
+    ordered, last = values.sort().values, len(values) - 1
+    return float(ordered[round(0.75 * last)] - ordered[round(0.25 * last)])
 
 
 def held_out_first(

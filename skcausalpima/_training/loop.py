@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,7 +15,7 @@ from .._typing import Values
 from ..modules import Batch, BoundWithErrors, MultimodalVAE
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
-from .early_stopping import Stopper
+from .early_stopping import Stopper, interquartile_range
 from .expert_guard import ExpertGuard
 from .filling import filled
 
@@ -103,11 +104,17 @@ class Progress:
         self.stopper, self.report = stopper, report
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
+        self.n_steps, self.spread = 0, 0.0
+        self.labels: Tensor | None = None
+        self.label_changes: list[float] = []
 
-    def note(self, terms: dict[str, float]) -> None:
-        """Take note of an epoch's terms of the bound."""
+    def note(self, terms: dict[str, float], labels: Tensor) -> None:
+        """Take note of an epoch's terms of the bound, and of the components of the samples."""
         self.report(len(self.history), terms)
         self.history.append(terms)
+        if self.labels is not None:
+            self.label_changes.append(float((labels != self.labels).double().mean()))
+        self.labels = labels
 
     def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""
@@ -133,10 +140,9 @@ def train(
     held-out data) bound, that training is to end. With held-out data it keeps the best state, to
     be restored by the caller. The squared errors of an epoch are collected while it trains.
     """
-    networks, graph, optimizer = progress.networks, progress.graph, progress.optimizer
+    graph, optimizer = progress.graph, progress.optimizer
     guard = ExpertGuard(model, update.names, progress.phase)
     steps, edges = settings.gradient, settings.graph
-    noise_scale = edges.score_noise if graph else 0.0  # it must not turn those of a fixed graph
     for temperature in edges.temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break
@@ -144,14 +150,8 @@ def train(
         if graph:
             model.prior.temperature = temperature
         guard.keep()
-        model.train()
-        errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         with guard.watched(epoch, data.weights), model.prior.frozen_mixture():
-            for batch in data.shuffled(steps.batch_size, generator):
-                bound = _noisy_bound(model, data, batch, noise_scale, generator)
-                loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
-                _step(loss, optimizer, networks + graph, steps.max_grad_norm)
-                errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
+            errors = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
             for _ in range(settings.mixture.n_updates):
@@ -165,11 +165,46 @@ def train(
                 held_out_terms = data_pass(model, held_out, generator, update.names).terms
                 terms["held_out_bound"] = held_out_terms["lower_bound"]
                 terms["objective"] = held_out_terms["objective"]
-        progress.note(terms)
-        progress.stopper.stop(terms["objective"], model if held_out is not None else None)
+        progress.note(terms, result.labels)
+        kept = model if held_out is not None else None
+        progress.stopper.stop(terms["objective"], kept, progress.spread)
         if was_restored:
             break
     progress.check(model, update.names)
+
+
+def _gradient_steps(
+    model: MultimodalVAE,
+    data: TensorData,
+    progress: Progress,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+) -> Tensor:
+    """Make the gradient steps of an epoch; return the squared errors, of shape (n_modalities,)."""
+    steps, edges = settings.gradient, settings.graph
+    noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
+    parameters = progress.networks + progress.graph
+    errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    n_steps = len(edges.temperatures) * math.ceil(data.n_samples / steps.batch_size)
+    values = []
+    model.train()
+    for batch in data.shuffled(steps.batch_size, generator):
+        if steps.decays:
+            share = progress.n_steps / n_steps
+            progress.optimizer.param_groups[0]["lr"] = steps.learning_rate * half_cosine(share)
+        bound = _noisy_bound(model, data, batch, noise_scale, generator)
+        loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
+        _step(loss, progress.optimizer, parameters, steps.max_grad_norm)
+        errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
+        values.append(bound.values.detach())
+        progress.n_steps += 1
+    progress.spread = interquartile_range(torch.cat(values))
+    return errors
+
+
+def half_cosine(share: float) -> float:
+    """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
 def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:
@@ -201,5 +236,6 @@ def _noisy_bound(
 
 def new_progress(settings: TrainingSettings, model: MultimodalVAE, report: Report) -> Progress:
     """Return the optimizer and early stopping as they begin."""
-    stopper = Stopper(settings.stopping.tol, settings.stopping.n_iter_no_change)
-    return Progress(model, settings.gradient, stopper, report)
+    rule = settings.stopping
+    stopper = Stopper(rule.tol, rule.n_iter_no_change, rule.is_relative)
+    return Progress(model, settings.of_training(), stopper, report)

@@ -10,7 +10,7 @@ from random_models import (
     make_model,
 )
 
-from skcausalpima._training.early_stopping import Stopper
+from skcausalpima._training.early_stopping import Stopper, interquartile_range
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,21 @@ def test_stopper(tol, objectives, stopped_at):
     stopper = Stopper(tol, n_iter_no_change=2)
     stops = [stopper.stop(value, None) for value in objectives]
     assert (stops.index(True) if True in stops else None) == stopped_at
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+def test_a_relative_tolerance_has_no_unit(factor):
+    stopper = Stopper(0.1, n_iter_no_change=2, is_relative=True)
+    stops = [stopper.stop(factor * v, None, factor * 10.0) for v in (0.0, 2.0, 2.5, 2.9)]
+    assert stops == [False, False, False, True]
+
+
+def test_the_spread_is_that_of_numpy_and_not_of_outliers():
+    values = torch.from_numpy(np.random.default_rng(0).normal(size=401))
+    quartiles = np.quantile(values.numpy(), [0.25, 0.75])
+    assert interquartile_range(values) == pytest.approx(quartiles[1] - quartiles[0])
+    values[3] = 1e12
+    assert interquartile_range(values) < 2.0
 
 
 def test_the_best_state_has_how_nodes_were_set():

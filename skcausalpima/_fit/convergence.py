@@ -1,0 +1,83 @@
+"""Whether a fit came to its end, told to the user."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .._model.setup import Setup
+from .._warnings import warn_caller
+from .run import Run
+
+#: A bound that rises by more per epoch at last, relative to its spread between samples, has not
+#: come to its end.
+RISING = 0.05
+
+#: Labels of which more change per epoch at last have not come to rest.
+CHANGING = 0.05
+
+#: A bound that ends further below its best, relative to its spread, has turned.
+FALLEN = 1.0
+
+
+def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
+    """Report how training ended; warn where it ended too early, or went wrong."""
+    seen = best.convergence
+    rule, is_stated = setup.training.stopping, setup.training.is_stated
+    is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
+    may_stop = rule.tol > 0 and not best.converged and not setup.resumable
+    if is_long and seen.fall > FALLEN:
+        _warn_of_fall(best)
+    elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
+        _warn_of_end(best, is_stated)
+    return SimpleNamespace(
+        n_steps=seen.n_steps,
+        spread=seen.spread,
+        rise=_known(seen.rise),
+        fall=seen.fall,
+        label_changes=_known(seen.label_changes),
+        moved=_known(best.moved),
+    )
+
+
+def _known(value: float) -> float | None:
+    """Return a number, and None for NaN."""
+    return None if math.isnan(value) else value
+
+
+def _warn_of_end(best: Run, is_stated: bool) -> None:
+    """Tell that the bound still rises, or that labels still change."""
+    seen, n_epochs = best.convergence, len(best.history)
+    remedy = f"max_iter={2 * n_epochs}"
+    if is_stated:
+        remedy = f'max_iter="auto", or a larger one such as {2 * n_epochs}'
+    warn_caller(
+        f"Training ended at max_iter={n_epochs} epochs, but the bound still rises by "
+        f"{seen.rise * seen.spread:.3g} nats per epoch, and {seen.label_changes:.1%} of the labels "
+        f"change in each. Use {remedy}, or warm_start=True to train further.",
+        ConvergenceWarning,
+    )
+
+
+def _warn_of_fall(best: Run) -> None:
+    """Tell that the bound was better before."""
+    objectives = [terms["objective"] for terms in best.history]
+    last, top = objectives[-1], max(objectives)
+    where = objectives.index(top) + 1
+    if best.held_out is None:
+        told = (
+            "the bound fell. Use a smaller learning_rate, clip gradients with max_grad_norm, or "
+            f"end with max_iter={where}"
+        )
+    else:
+        told = (
+            f"the bound of held-out samples fell, and the state of epoch {where} is kept. Use "
+            f"max_iter={where} to train on all samples for as long"
+        )
+    warn_caller(
+        f"In training {told}: it was {top:.6g} nats per sample in epoch {where}, and {last:.6g} in "
+        f"the last, {len(objectives)}.",
+        ConvergenceWarning,
+    )

@@ -1,0 +1,160 @@
+"""How long fits train, what ends them, and what is said of it."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from skcausalpima import CausalPIMA
+from skcausalpima._fit.convergence import convergence_report
+
+
+def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
+    """2 * 60 ** (3 / 4) of one step each; of 45 where a quarter is held out, of three."""
+    assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 44
+    assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 50  # no start is held
+    model = quick(max_iter="auto", tol=0, batch_size=15, validation_fraction=0.25).fit(pair)
+    assert model.n_iter_ == 12
+    assert model.convergence_.n_steps == 12 * 3
+    missing = [pair[0].copy(), pair[1].copy()]
+    missing[0][:11] = np.nan  # the model is learned from the other 49
+    assert quick(max_iter="auto", tol=0).fit(missing).n_iter_ == 38
+
+
+def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = quick(max_iter="auto").fit(pair)
+    seen = model.convergence_
+    assert seen.moved == 0.0
+    assert seen.label_changes == 0.0
+    assert seen.rise < 0.05
+    assert seen.fall < 1.0
+    assert seen.spread > 0
+
+
+def test_the_papers_start_has_the_papers_length(quick, pair):
+    assert quick(max_iter="auto", init="paper", tol=0).fit(pair).n_iter_ == 50
+    one, other = (
+        quick(init="paper", max_iter=max_iter, tol=tol).fit(pair)
+        for max_iter, tol in (("auto", "auto"), (50, 1e-3))
+    )
+    assert one.lower_bound_ == other.lower_bound_
+    assert_array_equal(one.predict_proba(pair), other.predict_proba(pair))
+
+
+RISING = {"max_iter": 10, "n_iter_no_change": 3, "learning_rate": 0.02}
+
+
+def test_a_fit_that_ends_too_early_is_told(quick, pair):
+    message = (
+        r"Training ended at max_iter=10 epochs, but the bound still rises by .* nats per epoch, "
+        r'and 0.0% of the labels change in each. Use max_iter="auto", or a larger one such as 20, '
+        "or warm_start=True to train further."
+    )
+    with pytest.warns(ConvergenceWarning, match=message):
+        model = quick(**RISING).fit(pair)
+    assert model.convergence_.rise > 0.05
+
+
+@pytest.mark.parametrize("changes", [{"tol": 0}, {"warm_start": True}, {"n_iter_no_change": 6}])
+def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
+    """Warnings are errors here: so many epochs are asked for, or too few to tell."""
+    quick(**(RISING | changes)).fit(pair)
+
+
+def test_a_held_out_bound_that_has_turned_is_told():
+    X = np.random.default_rng(4).normal(size=(40, 20))  # noise, which 20 samples say little of
+    est = CausalPIMA((2,), max_iter=150, tol=0, learning_rate=0.03, validation_fraction=0.5)
+    message = (
+        "In training the bound of held-out samples fell, and the state of epoch [0-9]+ is kept. "
+        "Use max_iter=[0-9]+ to train on all samples for as long: it was .* nats per sample in "
+        "epoch [0-9]+, and .* in the last, 150."
+    )
+    with pytest.warns(ConvergenceWarning, match=message):
+        est.set_params(random_state=0).fit(X)
+    assert est.convergence_.fall > 1.0
+
+
+def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **seen):
+    """Return what a run leaves behind, and its set-up, as far as the report asks."""
+    last = SimpleNamespace(
+        n_steps=100, spread=spread, rise=0.0, fall=(max(objectives) - objectives[-1]) / spread,
+        label_changes=0.0,
+    )  # fmt: skip
+    vars(last).update(seen)
+    history = [{"objective": value} for value in objectives]
+    best = SimpleNamespace(
+        convergence=last, history=history, held_out=held_out, converged=converged, moved=0.25
+    )
+    stopping = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
+    training = SimpleNamespace(stopping=stopping, is_stated=is_stated)
+    return best, SimpleNamespace(training=training, resumable=False)
+
+
+def test_a_bound_that_has_collapsed_is_told():
+    message = (
+        "In training the bound fell. Use a smaller learning_rate, clip gradients with "
+        "max_grad_norm, or end with max_iter=2: it was 700 nats per sample in epoch 2, and 130 in "
+        "the last, 5."
+    )
+    with pytest.warns(ConvergenceWarning, match=message):
+        report = convergence_report(*ended([500.0, 700.0, 300.0, 140.0, 130.0], 100.0))
+    assert report.fall == pytest.approx(5.7)
+    assert report.moved == 0.25
+    convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))  # noise is no fall
+
+
+def test_a_fit_of_default_length_is_told_of_labels_alone():
+    """Its bound may rise on, as that of thousands of samples does; its rate falls to zero."""
+    end = {"converged": False, "is_stated": False, "rise": 0.5}
+    convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, **end))
+    with pytest.warns(ConvergenceWarning, match="20.0% of the labels .* Use max_iter=10, or warm"):
+        convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, label_changes=0.2, **end))
+
+
+@pytest.mark.parametrize("factor", [2.0**-20, 2.0**20])
+def test_auto_tol_knows_no_units(quick, pair, factor):
+    options = {"max_iter": 200, "n_iter_no_change": 5}
+    model = quick(**options).fit(pair)
+    assert model.converged_
+    assert quick(**options).fit([factor * array for array in pair]).n_iter_ == model.n_iter_
+
+
+def test_auto_tol_ends_fits_of_few_and_many_elements(quick):
+    """1e-3 nats per sample is nothing beside the bound of a thousand elements."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(2, size=60)[:, None]
+    lengths = []
+    for n_elements in (4, 1000):
+        X = rng.normal(size=(60, n_elements)) + 4.0 * group
+        model = quick((2,), max_iter=300, n_iter_no_change=5, learning_rate=1e-4).fit(X)
+        assert model.converged_
+        lengths.append(model.n_iter_)
+    assert max(lengths) < 5 * min(lengths)
+
+
+def test_held_samples_keep_their_component(quick, pair):
+    """A rate that leads away from everything moves none of them in training."""
+    free = quick(max_iter=100, tol=0, learning_rate=0.05).fit(pair)
+    held = quick(max_iter="auto", tol=0, learning_rate=0.025).fit(pair)
+    assert held.arrangement_.agreement >= 0.95
+    assert held.convergence_.moved <= free.convergence_.moved
+    assert len(np.unique(held.labels_)) == 4
+
+
+def test_held_samples_stay_held_in_a_fit_that_is_continued(quick, pair, tmp_path):
+    est = quick(max_iter="auto", warm_start=True).fit(pair)
+    start = est._checkpoint["start"]
+    assert start["held"].all()
+    assert est.fit(pair)._checkpoint["start"]["held"].all()
+    est.save(tmp_path / "fit")
+    loaded = CausalPIMA.load(tmp_path / "fit")
+    assert_array_equal(loaded._checkpoint["start"]["cells"], start["cells"])
+    assert loaded.convergence_ == est.convergence_
+    rows = np.r_[0:12, 15:27, 30:42, 45:57]
+    assert est.fit([array[rows] for array in pair])._checkpoint["start"] is None
+    assert est.convergence_.moved is None
