@@ -26,6 +26,11 @@ class Case(NamedTuple):
     load: Callable[[int], Arrays]
     sizes: tuple[int, ...]
 
+    @property
+    def stored(self) -> bool:
+        """Whether the data lie in the folder of real data."""
+        return getattr(self.load, "func", self.load) in (mfeat, mnist, nutrimouse)
+
 
 # --- real data -------------------------------------------------------------------------------
 
@@ -166,7 +171,9 @@ def choosing() -> dict[str, Case]:
         "discs (2, 2, 2)": case(part(circles, n_samples=500), (2, 2, 2)),
         "discs and curve (2, 2, 2)": case(part(circles, n_samples=300, curves=True), (2, 2, 2)),
         "overlapping discs (2, 2)": case(part(circles, n_samples=400, overlap=1.6), (2, 2)),
-        "grey bars (2, 3)": case(part(generated, make=datasets.make_grey_bars, n_samples=400), (2, 3)),
+        "grey bars (2, 3)": case(
+            part(generated, make=datasets.make_grey_bars, n_samples=400), (2, 3)
+        ),
         "lattices (2, 2)": case(part(generated, make=datasets.make_lattices), (2, 2)),
         "spectra (2, 2, 2)": case(
             part(generated, make=datasets.make_spectra, n_samples=500), (2, 2, 2)

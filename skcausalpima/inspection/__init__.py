@@ -2,11 +2,13 @@
 
 from ._associations import NodeAssociations, associate_nodes
 from ._edge_confidence import EdgeConfidence, edge_confidence
+from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
     "EdgeConfidence",
+    "FitReport",
     "ModalityEvidence",
     "NodeAssociations",
     "OutcomeIntervals",

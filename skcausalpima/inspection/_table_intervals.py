@@ -77,7 +77,7 @@ class TableIntervals:
         ValueError
             If a node or an outcome does not exist.
         """
-        tables = {node: draws[0] for node, draws in self.draws.items()}
+        tables: dict[Hashable, ArrayLike] = {node: draws[0] for node, draws in self.draws.items()}
         changed = CategoricalDAG(self.dag, tables).do(interventions)
         names = list(self.node_names)
         parents = [[names.index(p) for p in changed.graph.predecessors(n)] for n in names]

@@ -1,0 +1,389 @@
+"""Whether a fit is any good: its figures in a text for people."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .._clustering.arrangement import NEAR_TIE
+
+#: Label and value of the lines of a section.
+Lines: TypeAlias = Iterator[tuple[str, str]]
+
+WIDTH = 80  # columns of a terminal
+LABEL_WIDTH = 34
+BAR_WIDTH = 30
+MAX_CELLS = 16  # as many are listed one by one
+RECENT = 10  # epochs that the end of training is judged by
+STILL_RISING = 0.02  # of all that the bound has risen, in these
+
+STYLE = """<style>
+.skcausalpima-report {font-family: sans-serif; max-width: 48em; line-height: 1.4}
+.skcausalpima-report table {border-collapse: collapse; margin: 0 0 .8em 0}
+.skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
+.skcausalpima-report th {font-weight: normal; opacity: .7}
+.skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
+.skcausalpima-report .warn {border-left: .3em solid #d9822b; padding-left: .7em}
+</style>"""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FitReport:
+    """The figures of a fit; printed, they are a text, and in a notebook a table.
+
+    Returned by :meth:`CausalPIMA.report() <skcausalpima.CausalPIMA.report>`, which shows it.
+
+    Parameters
+    ----------
+    node_names : tuple of str
+        The nodes.
+    node_sizes : tuple of int
+        Their numbers of outcomes.
+    n_samples : int
+        Number of training samples.
+    cells : ndarray of shape (n_cells, n_nodes)
+        The outcomes of each cell, the fullest cell first.
+    shares : ndarray of shape (n_cells,)
+        Share of the training samples in each.
+    separation : SimpleNamespace
+        The estimator's ``separation_``.
+    merged : ndarray of shape (n_pairs, 2, n_nodes)
+        The outcomes of the cells that have merged, in pairs.
+    arrangement : SimpleNamespace or None
+        Its ``arrangement_``.
+    stability : SimpleNamespace
+        Its ``stability_``.
+    convergence : SimpleNamespace
+        ``n_iter``, the number of epochs; ``converged``, whether training stopped by itself;
+        ``recent_rise``, by how much the bound rose over the last 10 epochs (nats per sample);
+        ``rising``, whether that is so much that training ended too early.
+    edges : tuple of (str, str, float, bool)
+        Parent, child, weight, and whether the arrow is compelled.
+    advice : tuple of str
+        What to do next, the most urgent first.
+    """
+
+    node_names: tuple[str, ...]
+    node_sizes: tuple[int, ...]
+    n_samples: int
+    cells: np.ndarray
+    shares: np.ndarray
+    separation: SimpleNamespace
+    merged: np.ndarray
+    arrangement: SimpleNamespace | None
+    stability: SimpleNamespace
+    convergence: SimpleNamespace
+    edges: tuple[tuple[str, str, float, bool], ...]
+    advice: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, est: BaseEstimator) -> FitReport:
+        """Collect the figures of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+
+        Returns
+        -------
+        FitReport
+            Its figures, and what they ask for.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(est)
+        order = np.argsort(-est.separation_.occupancy, kind="stable")
+        edges = [(*e, of["weight"], of["compelled"]) for *e, of in est.dag_.edges(data=True)]
+        found = cls(
+            node_names=tuple(map(str, est.dag_)),
+            node_sizes=tuple(est.joint_.shape),
+            n_samples=len(est.labels_),
+            cells=est.cluster_states_[order],
+            shares=est.separation_.occupancy[order],
+            separation=est.separation_,
+            merged=est.cluster_states_[est.separation_.merged],
+            arrangement=est.arrangement_,
+            stability=est.stability_,
+            convergence=_convergence(est),
+            edges=tuple(edges),
+        )
+        advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
+        return replace(found, advice=tuple(advice or [ALL_WELL]))
+
+    def __str__(self) -> str:
+        title = f"Fit of {self.n_samples} samples: {_nodes_in_words(self)}"
+        parts = [textwrap.fill(title, WIDTH), "=" * min(WIDTH, len(title)), *_cells_as_text(self)]
+        for name, lines in SECTIONS.items():
+            found = list(lines(self))
+            parts += ["", name] if found else []
+            for label, value in found:
+                parts += _line_as_text(label, value)
+        parts += ["", "What to do next"]
+        for number, sentence in enumerate(self.advice, 1):
+            parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
+        return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook; names are escaped."""
+        parts = [STYLE, '<div class="skcausalpima-report">']
+        parts.append(f"<h4>Fit of {self.n_samples} samples: {_escaped(_nodes_in_words(self))}</h4>")
+        parts.append(_cells_as_html(self))
+        for name, lines in SECTIONS.items():
+            rows = "".join(
+                f"<tr><th>{_escaped(label)}</th><td>{_escaped(value)}</td></tr>"
+                for label, value in lines(self)
+            )
+            parts += [f"<b>{name}</b><table>{rows}</table>"] if rows else []
+        items = "".join(f"<li>{_escaped(sentence)}</li>" for sentence in self.advice)
+        parts += [f'<b>What to do next</b><ol class="warn">{items}</ol>', "</div>"]
+        return "".join(parts)
+
+
+def _convergence(est: BaseEstimator) -> SimpleNamespace:
+    """Say how training ended."""
+    bound = est.history_["lower_bound"]
+    bound = bound[np.isfinite(bound)]
+    recent = bound[-RECENT - 1 :]
+    rise = float(recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+    total = float(bound.max() - bound[0]) if len(bound) else 0.0
+    is_rising = not est.converged_ and len(bound) > RECENT and rise > STILL_RISING * total
+    return SimpleNamespace(
+        n_iter=est.n_iter_,
+        converged=bool(est.converged_),
+        recent_rise=rise,
+        rising=bool(is_rising),
+    )
+
+
+# --- sections: a function each, a line each ----------------------------------------------------
+
+
+def _separation(report: FitReport) -> Lines:
+    found = report.separation
+    yield "smallest separation of two cells", f"{found.smallest:.2f} (below 1 they have merged)"
+    yield "cells that have merged", _pairs_in_words(report) or "none"
+    yield "cells without samples", f"{len(found.empty)} of {len(report.shares)}"
+
+
+def _arrangement(report: FitReport) -> Lines:
+    found = report.arrangement
+    if found is None:
+        return
+    shares = zip(report.node_names, found.node_shares, strict=True)
+    yield "variation that the nodes explain", ", ".join(f"{n} {_percent(s)}" for n, s in shares)
+    yield "left over (misfit)", _percent(found.misfit)
+    yield "next best arrangement", f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+    yield "agreement of first clusterings", _percent(found.agreement)
+
+
+def _stability(report: FitReport) -> Lines:
+    found = report.stability
+    n_fits = len(found.rand_indices)
+    if n_fits > 1:
+        yield f"agreement of the {n_fits} fits", f"{found.agreement:.2f} (1 in full, 0 by chance)"
+        off = found.rand_indices[~np.eye(n_fits, dtype=bool)]
+        yield "the two that differ most", f"{off.min():.2f}"
+    elif found.agreement is not None:
+        yield "agreement with other starts", f"{found.agreement:.2f} (1 in full, 0 by chance)"
+    else:
+        yield "agreement with other starts", "not known: all samples lie in one cell"
+    yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
+
+
+def _convergence_lines(report: FitReport) -> Lines:
+    found = report.convergence
+    yield "epochs", f"{found.n_iter} ({'stopped by itself' if found.converged else 'all of them'})"
+    yield f"last {RECENT} epochs: bound rose by", f"{found.recent_rise:.3g} nats per sample"
+
+
+def _graph(report: FitReport) -> Lines:
+    if len(report.node_names) > 1:
+        yield "edges", f"{len(report.edges)} between {len(report.node_names)} nodes"
+    for parent, child, weight, compelled in report.edges:
+        arrow = "->" if compelled else "--"  # the direction of others is a convention
+        yield f"  {parent} {arrow} {child}", f"{weight:.2f}"
+
+
+#: What is told, in this order. A line more is one ``yield`` more.
+SECTIONS: dict[str, Callable[[FitReport], Lines]] = {
+    "Separation": _separation,
+    "Nodes": _arrangement,
+    "Stability": _stability,
+    "Training": _convergence_lines,
+    "Graph": _graph,
+}
+
+
+# --- advice: a function each, the most urgent first --------------------------------------------
+
+ALL_WELL = (
+    "Nothing to worry about was found. skcausalpima.inspection has edge_confidence, which says how "
+    "sure edges and nodes are, and table_intervals, which says how sure the tables are."
+)
+
+
+def _one_cell(report: FitReport) -> str | None:
+    if report.shares.max() < 1 or len(report.shares) == 1:
+        return None
+    return (
+        "All samples lie in one cell: no clusters were found. Try latent_dim=6, scale='feature' "
+        "where columns have unlike units, or fewer outcomes."
+    )
+
+
+def _unstable(report: FitReport) -> str | None:
+    if not report.stability.unstable:
+        return None
+    return (
+        "Do not read a meaning into single cells yet: fits with another random_state may find "
+        "other ones. Compare some, or set n_init=10; then try other node_sizes "
+        "(skcausalpima.model_selection.select_node_sizes) and scale."
+    )
+
+
+def _merged(report: FitReport) -> str | None:
+    if not len(report.merged):
+        return None
+    return (
+        f"Do not tell these cells apart: {_pairs_in_words(report)}. Fewer outcomes may do, or a "
+        "larger latent_dim."
+    )
+
+
+def _empty(report: FitReport) -> str | None:
+    n_empty = len(report.separation.empty)
+    if not n_empty or report.shares.max() == 1:
+        return None
+    return (
+        f"{n_empty} of {len(report.shares)} cells hold no samples: the grid may be too large, "
+        "or a combination does not occur. Compare smaller node_sizes."
+    )
+
+
+def _near_tie(report: FitReport) -> str | None:
+    found = report.arrangement
+    if found is None or not (found.ties or found.gap < NEAR_TIE):
+        return None
+    return (
+        "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try another "
+        "random_state or n_init=10, or name nodes by some known_nodes; other node_sizes last."
+    )
+
+
+def _too_early(report: FitReport) -> str | None:
+    if not report.convergence.rising:
+        return None
+    return "Training ended while the bound still rose: raise max_iter."
+
+
+ADVICE: tuple[Callable[[FitReport], str | None], ...] = (
+    _one_cell,
+    _unstable,
+    _near_tie,
+    _merged,
+    _empty,
+    _too_early,
+)
+
+
+# --- words and marks ---------------------------------------------------------------------------
+
+
+def _nodes_in_words(report: FitReport) -> str:
+    """Write nodes and their numbers of outcomes."""
+    nodes = zip(report.node_names, report.node_sizes, strict=True)
+    return " x ".join(f"{name} ({size})" for name, size in nodes)
+
+
+def _pairs_in_words(report: FitReport, most: int = 4) -> str:
+    """Write the merged cells by their outcomes."""
+    cells = [[" ".join(map(str, cell)) for cell in pair] for pair in report.merged[:most]]
+    words = ", ".join(f"{first} and {second}" for first, second in cells)
+    n_more = len(report.merged) - most
+    return f"{words}, and {n_more} more" if n_more > 0 else words
+
+
+def _percent(share: float) -> str:
+    """Write a share."""
+    return f"{100 * share:.1f} %"
+
+
+def _listed_cells(report: FitReport) -> tuple[Sequence[int], str]:
+    """Return the cells that are listed, and what is said of the others."""
+    n_cells = len(report.shares)
+    listed = range(min(n_cells, MAX_CELLS))
+    n_left = n_cells - len(listed)
+    rest = f"and {n_left} cells with {_percent(report.shares[len(listed) :].sum())} of the samples"
+    return listed, rest if n_left else ""
+
+
+def _cells_as_text(report: FitReport) -> list[str]:
+    """Write one line per cell, with a bar."""
+    listed, rest = _listed_cells(report)
+    widest = max(report.shares.max(), np.finfo(float).tiny)
+    names = [
+        textwrap.shorten(name, 12, placeholder="..") or name[:12] for name in report.node_names
+    ]
+    head = "  " + "  ".join(names)
+    lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
+    for cell in listed:
+        outcomes = "  ".join(
+            f"{outcome:>{len(name)}}"
+            for outcome, name in zip(report.cells[cell], names, strict=True)
+        )
+        bar = "#" * round(BAR_WIDTH * report.shares[cell] / widest)
+        lines.append(
+            f"  {outcomes[: WIDTH - 45]}  {_percent(report.shares[cell]):>7}  {bar}".rstrip()
+        )
+    return [*lines, f"  {rest}"] if rest else lines
+
+
+def _cells_as_html(report: FitReport) -> str:
+    """Write a table of the cells."""
+    listed, rest = _listed_cells(report)
+    widest = max(report.shares.max(), np.finfo(float).tiny)
+    head = "".join(f"<th>{_escaped(name)}</th>" for name in report.node_names)
+    rows = []
+    for cell in listed:
+        outcomes = "".join(f"<td>{outcome}</td>" for outcome in report.cells[cell])
+        width = 12 * report.shares[cell] / widest
+        bar = f'<span class="bar" style="width: {width:.2f}em"></span>'
+        rows.append(f"<tr>{outcomes}<td>{_percent(report.shares[cell])}</td><td>{bar}</td></tr>")
+    table = f"<table><tr>{head}<th>samples</th></tr>{''.join(rows)}</table>"
+    return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
+
+
+def _line_as_text(label: str, value: str) -> list[str]:
+    """Write a label and a value below each other where they are long."""
+    start = f"  {label}".ljust(LABEL_WIDTH + 2)
+    if len(start) > LABEL_WIDTH + 2:
+        return [_wrapped(start, "", "  "), _wrapped(value, " " * (LABEL_WIDTH + 2))]
+    indent = " " * len(start)
+    return [start + _wrapped(value, indent).removeprefix(indent)]
+
+
+def _wrapped(text: str, first: str, others: str | None = None) -> str:
+    """Break a text into lines."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=first if others is None else others
+    )
+
+
+def _escaped(text: str) -> str:
+    """Return a text that is no markup."""
+    return html.escape(str(text))
