@@ -22,7 +22,7 @@ WIDTH = 80  # columns of a terminal
 LABEL_WIDTH = 34
 BAR_WIDTH = 30
 MAX_CELLS = 16  # as many are listed one by one
-RECENT = 10  # epochs that the end of training is judged by
+RECENT = 10  # epochs that the end of training is judged by; half of them, if there are few
 STILL_RISING = 0.02  # of all that the bound has risen, in these
 
 STYLE = """<style>
@@ -31,7 +31,7 @@ STYLE = """<style>
 .skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
 .skcausalpima-report th {font-weight: normal; opacity: .7}
 .skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
-.skcausalpima-report .warn {border-left: .3em solid #d9822b; padding-left: .7em}
+.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: .7em}
 </style>"""
 
 
@@ -63,8 +63,8 @@ class FitReport:
         Its ``stability_``.
     convergence : SimpleNamespace
         ``n_iter``, the number of epochs; ``converged``, whether training stopped by itself;
-        ``recent_rise``, by how much the bound rose over the last 10 epochs (nats per sample);
-        ``rising``, whether that is so much that training ended too early.
+        ``recent_rise``, by how much the bound rose over the last ``n_recent`` epochs, in nats per
+        sample; ``rising``, whether that is so much that training ended too early.
     edges : tuple of (str, str, float, bool)
         Parent, child, weight, and whether the arrow is compelled.
     advice : tuple of str
@@ -150,7 +150,7 @@ class FitReport:
             )
             parts += [f"<b>{name}</b><table>{rows}</table>"] if rows else []
         items = "".join(f"<li>{_escaped(sentence)}</li>" for sentence in self.advice)
-        parts += [f'<b>What to do next</b><ol class="warn">{items}</ol>', "</div>"]
+        parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
         return "".join(parts)
 
 
@@ -158,15 +158,15 @@ def _convergence(est: BaseEstimator) -> SimpleNamespace:
     """Say how training ended."""
     bound = est.history_["lower_bound"]
     bound = bound[np.isfinite(bound)]
-    recent = bound[-RECENT - 1 :]
-    rise = float(recent[-1] - recent[0]) if len(recent) > 1 else 0.0
-    total = float(bound.max() - bound[0]) if len(bound) else 0.0
-    is_rising = not est.converged_ and len(bound) > RECENT and rise > STILL_RISING * total
+    n_recent = min(RECENT, len(bound) // 2)
+    rise = float(bound[-1] - bound[-1 - n_recent]) if n_recent else 0.0
+    total = float(bound.max() - bound[0]) if n_recent else 0.0
     return SimpleNamespace(
         n_iter=est.n_iter_,
         converged=bool(est.converged_),
+        n_recent=n_recent,
         recent_rise=rise,
-        rising=bool(is_rising),
+        rising=bool(not est.converged_ and rise > STILL_RISING * total),
     )
 
 
@@ -208,7 +208,7 @@ def _stability(report: FitReport) -> Lines:
 def _convergence_lines(report: FitReport) -> Lines:
     found = report.convergence
     yield "epochs", f"{found.n_iter} ({'stopped by itself' if found.converged else 'all of them'})"
-    yield f"last {RECENT} epochs: bound rose by", f"{found.recent_rise:.3g} nats per sample"
+    yield f"last {found.n_recent} epochs: bound rose by", f"{found.recent_rise:.3g} nats per sample"
 
 
 def _graph(report: FitReport) -> Lines:

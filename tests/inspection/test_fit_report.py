@@ -24,7 +24,7 @@ WELL = FitReport(
     merged=np.empty((0, 2, 2), int),
     arrangement=ARRANGEMENT,
     stability=SimpleNamespace(agreement=0.95, unstable=False, rand_indices=np.ones((1, 1))),
-    convergence=SimpleNamespace(n_iter=50, converged=True, recent_rise=0.1, rising=False),
+    convergence=SimpleNamespace(n_iter=50, converged=True, n_recent=10, recent_rise=0.1, rising=False),
     edges=(("shape", "size", 0.9, False),),
     advice=("Go on.",),
 )
