@@ -35,11 +35,14 @@ class Case(NamedTuple):
 # --- real data -------------------------------------------------------------------------------
 
 
-def columns(seed: int, load: Callable, cuts: Sequence[int] = ()) -> Arrays:
+def columns(
+    seed: int, load: Callable, cuts: Sequence[int] = (), n_samples: int | None = None
+) -> Arrays:
     """Return a table of scikit-learn's, its columns standardised and cut into views."""
     X = load().data
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    return np.split(X, list(cuts), axis=1)
+    arrays = np.split(X, list(cuts), axis=1)
+    return arrays if n_samples is None else some_rows(arrays, n_samples, seed)
 
 
 def some_rows(arrays: Arrays, n_samples: int, seed: int) -> Arrays:
@@ -200,6 +203,17 @@ def choosing() -> dict[str, Case]:
         "uniform (5)": case(part(noise, n_samples=300, width=2), (5,)),
         "uniform, 40 rows (2)": case(part(noise, n_samples=40, width=10), (2,)),
         "ring (4)": case(part(ring, n_samples=300), (4,)),
+        "iris, 40 rows (3)": case(part(columns, load=public.load_iris, n_samples=40), (3,)),
+        "wine, 30 rows (2)": case(part(columns, load=public.load_wine, n_samples=30), (2,)),
+        "cancer, 25 rows (2)": case(
+            part(columns, load=public.load_breast_cancer, n_samples=25), (2,)
+        ),
+        "digits, 60 rows (5)": case(part(digits, n_samples=60), (5,)),
+        "3 groups, 30 rows": case(part(groups, n_samples=30, n_groups=3, distance=2), (3,)),
+        "2 groups, 40 rows, wide": case(
+            part(groups, n_samples=40, n_groups=2, distance=0.7, width=100), (2,)
+        ),
+        "grid, 40 rows (2, 2)": case(part(grid, n_samples=40, sizes=(2, 2), distance=2), (2, 2)),
     }
 
 

@@ -29,6 +29,7 @@ from .._typing import Values
 from ..modules import MultimodalVAE, SubsetEncoders
 from .resume import trained_model
 from .run import Run
+from .stability import StartAgreement
 
 
 def fitted_attributes(
@@ -69,14 +70,14 @@ def fitted_attributes(
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
         check_finite(torch.from_numpy(values), "bounds of the samples")
     found["lower_bound_"] = weighted_mean(values, samples.weights)
-    return found if best.seen is None else found | _start_attributes(best)
+    return found if best.seen is None else found | _start_attributes(best, best.seen)
 
 
-def _start_attributes(best: Run) -> Values:
+def _start_attributes(best: Run, seen: StartAgreement) -> Values:
     """Return the attributes that say how sure the start was; a fit that is continued keeps them."""
     return {
         "arrangement_": arrangement_report(best.candidates),
-        "stability_": stability_report(best.agreement, best.rand_indices),
+        "stability_": stability_report(seen.with_fit, seen.among_starts, best.rand_indices),
     }
 
 

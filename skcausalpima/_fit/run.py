@@ -48,11 +48,6 @@ class Run:
     seen: StartAgreement | None = None  # None where a run was continued
     rand_indices: np.ndarray | None = None  # (run, run): of the labels of all runs, if several
 
-    @property
-    def agreement(self) -> float | None:
-        """Adjusted Rand index with what other starts end in; None where that is not known."""
-        return None if self.seen is None else self.seen.agreement
-
 
 def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
     """Run the whole algorithm once; ``label`` is for what is printed."""

@@ -27,18 +27,21 @@ SMALLEST = -30.0  # logarithm of a variance that is none
 
 @dataclass(frozen=True, kw_only=True)
 class StartAgreement:
-    """What other starts say of the clusters of one run.
+    """What other starts say of the clusters of one run, in adjusted Rand indices.
 
     Parameters
     ----------
     labels : ndarray of shape (n_rows,)
         The cells of some samples, the same in all runs.
-    agreement : float or None
-        Adjusted Rand index with what other starts end in; None where there is one cell only.
+    with_fit : float or None
+        Mean agreement of the run with what other starts end in; None where it has one cell only.
+    among_starts : float or None
+        Median agreement of these with each other.
     """
 
     labels: np.ndarray
-    agreement: float | None
+    with_fit: float | None = None
+    among_starts: float | None = None
 
 
 def start_agreement(
@@ -56,8 +59,7 @@ def start_agreement(
     draws from the generators of the run.
     """
     n_samples = initial.data.n_samples
-    rng = np.random.RandomState(0)
-    rows = np.sort(rng.permutation(n_samples)[:MAX_ROWS])
+    rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:MAX_ROWS])
     data = filled(model, initial.data.subset(torch.as_tensor(rows, device=initial.data.device)))
     found = sample_posterior(model, data)
     cells = found.cells.argmax(dim=1).cpu().numpy()
@@ -66,24 +68,41 @@ def start_agreement(
     with np.errstate(over="ignore", invalid="ignore"):
         scale = points.std(axis=0)
     if labels.max() == 0 or not np.isfinite(scale).all():  # the fit itself tells of the latter
-        return StartAgreement(labels=cells, agreement=None)
+        return StartAgreement(labels=cells)
     shrinkage = settings.shrinkage * len(rows) / n_samples
     settings = replace(settings, shrinkage=shrinkage, reg_covar=max(settings.reg_covar, 1e-6))
-    agreements = []
-    if len(rivals):
-        trained = points / np.where(scale > 0, scale, 1.0)
-        ends = [_end(trained, rival[rows], settings) for rival in rivals]
-        agreements.append(_mean_index(ends, labels))
+    trained = points / np.where(scale > 0, scale, 1.0)
+    kinds = [[_end(trained, rival[rows], settings) for rival in rivals]]
     if initial.scores is not None:
-        whitened = initial.scores.whitened[rows, : points.shape[1]]
         spaces = (points, initial.scores.scaled[rows])
-        ends = []
-        for k in range(N_PLAIN):
-            start = kmeans_labels(spaces[k % 2], labels.max() + 1, rng.randint(2**31 - 1))
-            ends.append(_end(whitened, start, settings))
-        ends = sorted(ends, key=lambda end: -end.bound)[:N_BEST]
-        agreements.append(_mean_index(ends, labels))
-    return StartAgreement(labels=cells, agreement=float(np.mean(agreements)))
+        whitened = initial.scores.whitened[rows, : points.shape[1]]
+        kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
+    ends = [[_labels(end) for end in kind] for kind in kinds if kind]
+    return _compare(cells, ends)
+
+
+def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:
+    """Compare the cells of a run with the ends of some kinds of starts."""
+    with_fit = [np.mean([adjusted_rand_score(cells, end) for end in kind]) for kind in ends]
+    indices = rand_indices([end for kind in ends for end in kind])
+    if len(indices) < 2:
+        return StartAgreement(labels=cells)
+    return StartAgreement(
+        labels=cells,
+        with_fit=float(np.mean(with_fit)),
+        among_starts=float(np.median(indices[np.triu_indices(len(indices), 1)])),
+    )
+
+
+def _plain_ends(
+    spaces: Sequence[np.ndarray], points: np.ndarray, n_clusters: int, settings: MixtureSettings
+) -> list[MixtureFit]:
+    """Return the best mixtures of points that begin as k-means in some spaces."""
+    rng, ends = np.random.RandomState(0), []
+    for k in range(N_PLAIN):
+        start = kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
+        ends.append(_end(points, start, settings))
+    return sorted(ends, key=lambda end: -end.bound)[:N_BEST]
 
 
 def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> MixtureFit:
@@ -95,10 +114,9 @@ def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> M
     return iterate_mixture(posterior, one_hot(labels, n_clusters), settings, max_iter=n_steps)
 
 
-def _mean_index(ends: Sequence[MixtureFit], labels: np.ndarray) -> float:
-    """Return the mean adjusted Rand index of mixtures with labels."""
-    found = [end.responsibilities.argmax(dim=0).numpy() for end in ends]
-    return float(np.mean([adjusted_rand_score(labels, other) for other in found]))
+def _labels(end: MixtureFit) -> np.ndarray:
+    """Return the clusters of a mixture."""
+    return end.responsibilities.argmax(dim=0).numpy()
 
 
 def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..exceptions import ArrangementWarning, InstabilityWarning
 LEAST_AGREEMENT = 0.8
 
 #: Where a single fit agrees less than this with other starts, such fits are to be expected.
-LEAST_OF_STARTS = 0.78
+LEAST_OF_STARTS = 0.79
 
 
 def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
@@ -41,16 +41,20 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
     )
 
 
-def stability_report(agreement: float | None, rand_indices: np.ndarray | None) -> SimpleNamespace:
+def stability_report(
+    with_fit: float | None, among_starts: float | None, rand_indices: np.ndarray | None
+) -> SimpleNamespace:
     """Report whether other seeds find the same cells; warn where they may not.
 
-    ``agreement`` is that of one fit with its starts, None where all samples are in one cell;
-    ``rand_indices`` of shape (n_fits, n_fits) are those of the labels of several fits, if there
-    are any, which then decide.
+    ``with_fit`` is the agreement of one fit with what other starts end in, ``among_starts`` that of
+    these with each other, None where all samples are in one cell: where either is high, another
+    seed is taken to end likewise. ``rand_indices``, of shape (n_fits, n_fits), are those of the
+    labels of several fits, if there are any, which then decide.
     """
     if rand_indices is None:
         rand_indices = np.ones((1, 1))
     n_fits = len(rand_indices)
+    agreement = max((one for one in (with_fit, among_starts) if one is not None), default=None)
     least, told = LEAST_OF_STARTS, "other starts on these data end in other ones"
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
@@ -63,7 +67,13 @@ def stability_report(agreement: float | None, rand_indices: np.ndarray | None) -
             "report() says more.",
             InstabilityWarning,
         )
-    return SimpleNamespace(agreement=agreement, unstable=is_unstable, rand_indices=rand_indices)
+    return SimpleNamespace(
+        agreement=agreement,
+        unstable=is_unstable,
+        with_starts=with_fit,
+        among_starts=among_starts,
+        rand_indices=rand_indices,
+    )
 
 
 def separation_report(

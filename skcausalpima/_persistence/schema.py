@@ -44,6 +44,7 @@ from .value_checks import (
 ROUTED = ("fit", "score")
 
 NOTHING = is_a(type(None))
+AGREEMENT = either(is_number(), NOTHING)
 EDGES = is_array("float64", "nodes", "nodes", low=-SLACK, high=1.0 + SLACK)
 
 
@@ -235,7 +236,11 @@ FITTED: dict[str, Check] = {
         merged=is_ndarray,
     ),
     "stability_": has(
-        agreement=either(is_number(), NOTHING), unstable=is_a(bool), rand_indices=is_square
+        agreement=AGREEMENT,
+        unstable=is_a(bool),
+        with_starts=AGREEMENT,
+        among_starts=AGREEMENT,
+        rand_indices=is_square,
     ),
     "weights_": is_array("float64", "components", low=0.0, high=1.0 + SLACK),
 }

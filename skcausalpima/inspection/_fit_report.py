@@ -23,6 +23,7 @@ LABEL_WIDTH = 34
 BAR_WIDTH = 30
 MAX_CELLS = 16  # as many are listed one by one
 RECENT = 10  # epochs that the end of training is judged by; half of them, if there are few
+MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 STILL_RISING = 0.02  # of all that the bound has risen, in these
 
 STYLE = """<style>
@@ -198,10 +199,11 @@ def _stability(report: FitReport) -> Lines:
         yield f"agreement of the {n_fits} fits", f"{found.agreement:.2f} (1 in full, 0 by chance)"
         off = found.rand_indices[~np.eye(n_fits, dtype=bool)]
         yield "the two that differ most", f"{off.min():.2f}"
-    elif found.agreement is not None:
-        yield "agreement with other starts", f"{found.agreement:.2f} (1 in full, 0 by chance)"
-    else:
+    elif found.agreement is None:
         yield "agreement with other starts", "not known: all samples lie in one cell"
+    if found.with_starts is not None:
+        yield "agreement with other starts", f"{found.with_starts:.2f} (1 in full, 0 by chance)"
+        yield "agreement of these among themselves", f"{found.among_starts:.2f}"
     yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
 
 
@@ -256,6 +258,18 @@ def _unstable(report: FitReport) -> str | None:
     )
 
 
+def _moved(report: FitReport) -> str | None:
+    found = report.stability
+    if found.with_starts is None or found.unstable:
+        return None
+    if found.among_starts - found.with_starts < MOVED:
+        return None
+    return (
+        "Training has moved samples out of the clusters that other starts agree on. Look whether "
+        "the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
+    )
+
+
 def _merged(report: FitReport) -> str | None:
     if not len(report.merged):
         return None
@@ -294,6 +308,7 @@ def _too_early(report: FitReport) -> str | None:
 ADVICE: tuple[Callable[[FitReport], str | None], ...] = (
     _one_cell,
     _unstable,
+    _moved,
     _near_tie,
     _merged,
     _empty,

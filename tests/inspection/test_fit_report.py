@@ -23,8 +23,16 @@ WELL = FitReport(
     separation=SEPARATION,
     merged=np.empty((0, 2, 2), int),
     arrangement=ARRANGEMENT,
-    stability=SimpleNamespace(agreement=0.95, unstable=False, rand_indices=np.ones((1, 1))),
-    convergence=SimpleNamespace(n_iter=50, converged=True, n_recent=10, recent_rise=0.1, rising=False),
+    stability=SimpleNamespace(
+        agreement=0.95,
+        unstable=False,
+        with_starts=0.93,
+        among_starts=0.95,
+        rand_indices=np.ones((1, 1)),
+    ),
+    convergence=SimpleNamespace(
+        n_iter=50, converged=True, n_recent=10, recent_rise=0.1, rising=False
+    ),
     edges=(("shape", "size", 0.9, False),),
     advice=("Go on.",),
 )
@@ -140,6 +148,7 @@ def test_several_fits_are_told():
     [
         ({}, "Nothing to worry about"),
         ({"stability": {"unstable": True}}, "another random_state"),
+        ({"stability": {"with_starts": 0.5}}, "Training has moved samples"),
         ({"arrangement": {"gap": 1.01}}, "nearly a tie"),
         ({"arrangement": {"ties": 2}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
