@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TypeAlias
@@ -14,26 +13,23 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._clustering.arrangement import NEAR_TIE
+from ._report_layout import (
+    STYLE,
+    WIDTH,
+    cells_as_html,
+    cells_as_text,
+    escaped,
+    line_as_text,
+    percent,
+    wrapped,
+)
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
 
-WIDTH = 80  # columns of a terminal
-LABEL_WIDTH = 34
-BAR_WIDTH = 30
-MAX_CELLS = 16  # as many are listed one by one
 RECENT = 10  # epochs that the end of training is judged by; half of them, if there are few
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 STILL_RISING = 0.02  # of all that the bound has risen, in these
-
-STYLE = """<style>
-.skcausalpima-report {font-family: sans-serif; max-width: 48em; line-height: 1.4}
-.skcausalpima-report table {border-collapse: collapse; margin: 0 0 .8em 0}
-.skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
-.skcausalpima-report th {font-weight: normal; opacity: .7}
-.skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
-.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: .7em}
-</style>"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -125,15 +121,19 @@ class FitReport:
 
     def __str__(self) -> str:
         title = f"Fit of {self.n_samples} samples: {_nodes_in_words(self)}"
-        parts = [textwrap.fill(title, WIDTH), "=" * min(WIDTH, len(title)), *_cells_as_text(self)]
+        parts = [
+            textwrap.fill(title, WIDTH),
+            "=" * min(WIDTH, len(title)),
+            *cells_as_text(self.node_names, self.cells, self.shares),
+        ]
         for name, lines in SECTIONS.items():
             found = list(lines(self))
             parts += ["", name] if found else []
             for label, value in found:
-                parts += _line_as_text(label, value)
+                parts += line_as_text(label, value)
         parts += ["", "What to do next"]
         for number, sentence in enumerate(self.advice, 1):
-            parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
+            parts.append(wrapped(f"{number}. {sentence}", "  ", "     "))
         return "\n".join(parts)
 
     def __repr__(self) -> str:
@@ -142,15 +142,15 @@ class FitReport:
     def _repr_html_(self) -> str:
         """Return the report for a notebook; names are escaped."""
         parts = [STYLE, '<div class="skcausalpima-report">']
-        parts.append(f"<h4>Fit of {self.n_samples} samples: {_escaped(_nodes_in_words(self))}</h4>")
-        parts.append(_cells_as_html(self))
+        parts.append(f"<h4>Fit of {self.n_samples} samples: {escaped(_nodes_in_words(self))}</h4>")
+        parts.append(cells_as_html(self.node_names, self.cells, self.shares))
         for name, lines in SECTIONS.items():
             rows = "".join(
-                f"<tr><th>{_escaped(label)}</th><td>{_escaped(value)}</td></tr>"
+                f"<tr><th>{escaped(label)}</th><td>{escaped(value)}</td></tr>"
                 for label, value in lines(self)
             )
             parts += [f"<b>{name}</b><table>{rows}</table>"] if rows else []
-        items = "".join(f"<li>{_escaped(sentence)}</li>" for sentence in self.advice)
+        items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
         parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
         return "".join(parts)
 
@@ -186,10 +186,10 @@ def _arrangement(report: FitReport) -> Lines:
     if found is None:
         return
     shares = zip(report.node_names, found.node_shares, strict=True)
-    yield "variation that the nodes explain", ", ".join(f"{n} {_percent(s)}" for n, s in shares)
-    yield "left over (misfit)", _percent(found.misfit)
+    yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
+    yield "left over (misfit)", percent(found.misfit)
     yield "next best arrangement", f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
-    yield "agreement of first clusterings", _percent(found.agreement)
+    yield "agreement of first clusterings", percent(found.agreement)
 
 
 def _stability(report: FitReport) -> Lines:
@@ -203,7 +203,7 @@ def _stability(report: FitReport) -> Lines:
         yield "agreement with other starts", "not known: all samples lie in one cell"
     if found.with_starts is not None:
         yield "agreement with other starts", f"{found.with_starts:.2f} (1 in full, 0 by chance)"
-        yield "agreement of these among themselves", f"{found.among_starts:.2f}"
+        yield "agreement among other starts", f"{found.among_starts:.2f}"
     yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
 
 
@@ -331,74 +331,3 @@ def _pairs_in_words(report: FitReport, most: int = 4) -> str:
     words = ", ".join(f"{first} and {second}" for first, second in cells)
     n_more = len(report.merged) - most
     return f"{words}, and {n_more} more" if n_more > 0 else words
-
-
-def _percent(share: float) -> str:
-    """Write a share."""
-    return f"{100 * share:.1f} %"
-
-
-def _listed_cells(report: FitReport) -> tuple[Sequence[int], str]:
-    """Return the cells that are listed, and what is said of the others."""
-    n_cells = len(report.shares)
-    listed = range(min(n_cells, MAX_CELLS))
-    n_left = n_cells - len(listed)
-    rest = f"and {n_left} cells with {_percent(report.shares[len(listed) :].sum())} of the samples"
-    return listed, rest if n_left else ""
-
-
-def _cells_as_text(report: FitReport) -> list[str]:
-    """Write one line per cell, with a bar."""
-    listed, rest = _listed_cells(report)
-    widest = max(report.shares.max(), np.finfo(float).tiny)
-    names = [
-        textwrap.shorten(name, 12, placeholder="..") or name[:12] for name in report.node_names
-    ]
-    head = "  " + "  ".join(names)
-    lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
-    for cell in listed:
-        outcomes = "  ".join(
-            f"{outcome:>{len(name)}}"
-            for outcome, name in zip(report.cells[cell], names, strict=True)
-        )
-        bar = "#" * round(BAR_WIDTH * report.shares[cell] / widest)
-        lines.append(
-            f"  {outcomes[: WIDTH - 45]}  {_percent(report.shares[cell]):>7}  {bar}".rstrip()
-        )
-    return [*lines, f"  {rest}"] if rest else lines
-
-
-def _cells_as_html(report: FitReport) -> str:
-    """Write a table of the cells."""
-    listed, rest = _listed_cells(report)
-    widest = max(report.shares.max(), np.finfo(float).tiny)
-    head = "".join(f"<th>{_escaped(name)}</th>" for name in report.node_names)
-    rows = []
-    for cell in listed:
-        outcomes = "".join(f"<td>{outcome}</td>" for outcome in report.cells[cell])
-        width = 12 * report.shares[cell] / widest
-        bar = f'<span class="bar" style="width: {width:.2f}em"></span>'
-        rows.append(f"<tr>{outcomes}<td>{_percent(report.shares[cell])}</td><td>{bar}</td></tr>")
-    table = f"<table><tr>{head}<th>samples</th></tr>{''.join(rows)}</table>"
-    return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
-
-
-def _line_as_text(label: str, value: str) -> list[str]:
-    """Write a label and a value below each other where they are long."""
-    start = f"  {label}".ljust(LABEL_WIDTH + 2)
-    if len(start) > LABEL_WIDTH + 2:
-        return [_wrapped(start, "", "  "), _wrapped(value, " " * (LABEL_WIDTH + 2))]
-    indent = " " * len(start)
-    return [start + _wrapped(value, indent).removeprefix(indent)]
-
-
-def _wrapped(text: str, first: str, others: str | None = None) -> str:
-    """Break a text into lines."""
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=first if others is None else others
-    )
-
-
-def _escaped(text: str) -> str:
-    """Return a text that is no markup."""
-    return html.escape(str(text))
