@@ -196,8 +196,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Whether ``fit`` trains the last fit further, for ``max_iter`` more epochs, instead of
         starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as
         ``structure__temperature`` is a schedule over each fit). ``history_`` and ``n_iter_`` count
-        all of them; ``arrangement_`` and ``stability_`` are those of the first fit. The data may be other samples of the same shapes and dtype, and are scaled as
-        the first were. What determines the model must not change. How it is trained and how its
+        all of them; ``arrangement_`` and ``stability_`` are those of the first fit. The data may be
+        other samples of the same shapes and dtype, and are scaled as the first were. What
+        determines the model must not change. How it is trained and how its
         graph is selected may change, and the new values hold from then on: learning rates, batches,
         early stopping, ``knowledge``, and all parts of ``structure``, its ``edge_penalty``
         included. The state of training goes along into pickles and into files of :meth:`save`. See
