@@ -31,7 +31,7 @@ from skcausalpima import CausalPIMA
 N_FITS = 5
 LINE = 0.8  # below it seeds do not agree
 CLOSE = 0.05
-BASE = {"choosing": 100, "judging": 300}  # seeds of the data
+BASE = {"choosing": 100, "judging": 200}  # seeds of the data
 FIELDS = ("case", "n", "cells", "filled", "truth", "signs", "flags", "seconds")
 
 

@@ -268,9 +268,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     stability_ : SimpleNamespace
         Whether fits with another ``random_state`` would find the same cells. ``agreement`` is an
         adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else
-        the larger of ``with_starts``, that of ``labels_`` with what other starts end in, and
-        ``among_starts``, that of these with each other (None where all samples lie in one cell).
-        ``unstable`` says whether it is below 0.8, or 0.79 for a single fit, of which an
+        ``with_starts``, that of ``labels_`` with what other starts end in (None where all samples
+        lie in one cell); ``among_starts`` is that of these with each other.
+        ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
         (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.
     expert_params_ : dict of str to mapping

@@ -260,7 +260,7 @@ def _unstable(report: FitReport) -> str | None:
 
 def _moved(report: FitReport) -> str | None:
     found = report.stability
-    if found.with_starts is None or found.unstable:
+    if found.with_starts is None:
         return None
     if found.among_starts - found.with_starts < MOVED:
         return None

@@ -38,7 +38,7 @@ def test_too_few_cells_for_the_digits_are_unstable():
         est = CausalPIMA((2, 3), max_iter=5, random_state=0).fit(X)
     assert [warning.filename for warning in told if "starts" in str(warning.message)] == [__file__]
     assert est.stability_.unstable
-    assert est.stability_.agreement < 0.79
+    assert est.stability_.agreement < 0.78
     again = CausalPIMA((2, 3), max_iter=5, random_state=1).fit(X)
     assert adjusted_rand_score(est.labels_, again.labels_) < 0.8
 
@@ -74,7 +74,7 @@ def test_rand_indices_are_those_of_all_pairs():
     [
         (0.5, 0.6, None, True),
         (0.9, 0.6, None, False),
-        (0.5, 0.9, None, False),  # the fit has left them, and so would others
+        (0.5, 0.9, None, True),  # the fit has left them: so may others, for other places
         (None, None, None, False),
         (0.5, 0.5, [[1, 0.9], [0.9, 1]], False),
         (0.9, 0.9, [[1, 0.7], [0.7, 1]], True),
