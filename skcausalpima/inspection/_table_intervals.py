@@ -174,7 +174,7 @@ def table_intervals(
     The intervals take as known the graph, and what a sample of each cell looks like; refits
     (:func:`edge_confidence`) say how sure these are. Where the clusters are not the true groups, or
     an arrow points the wrong way, intervals cover something else. Measured on simulated data with
-    known tables, 88 to 92 % of the intervals at 90 % cover (``benchmarks/intervals.py``).
+    known tables, 87 to 92 % of the intervals at 90 % cover (``benchmarks/intervals.py``).
 
     References
     ----------
