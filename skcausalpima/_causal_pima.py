@@ -1280,8 +1280,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> report = CausalPIMA((2, 2), random_state=0).fit([images, curves]).report()
         >>> report.shares
         array([0.25, 0.25, 0.25, 0.25])
-        >>> print(str(report).partition("Separation")[0].strip())
-        Fit of 200 samples: N1 (2) x N2 (2)
+        >>> str(report).splitlines()[0]
+        'Fit of 200 samples: N1 (2) x N2 (2)'
         """
         return FitReport.of(self)
 
