@@ -67,7 +67,9 @@ def stored(name: str) -> dict[str, np.ndarray]:
 def mfeat(seed: int, n_samples: int, views: Sequence[str] = ()) -> Arrays:
     """Return descriptions of handwritten digits, columns standardised."""
     named = {name: view for name, view in stored("mfeat").items() if name != "y"}
-    arrays = [np.asarray(named[name], float) for name in views or named]
+    named["shape"] = named[list(named)[-1]]  # six morphological features
+    views = views or list(named)[:-1]
+    arrays = [np.asarray(named[name], float) for name in views]
     arrays = some_rows(arrays, n_samples, seed)
     return [(a - a.mean(axis=0)) / np.maximum(a.std(axis=0), 1e-9) for a in arrays]
 
@@ -235,7 +237,7 @@ def judging() -> dict[str, Case]:
             part(mfeat, n_samples=1000, views=("fou", "fac", "kar", "pix")), (10,)
         ),
         "mfeat, two views (5)": case(part(mfeat, n_samples=400, views=("fou", "pix")), (5,)),
-        "mfeat, one view (3)": case(part(mfeat, n_samples=250, views=("mor",)), (3,)),
+        "mfeat, one view (3)": case(part(mfeat, n_samples=250, views=("shape",)), (3,)),
         "rectangles (2, 2, 2)": case(part(rectangles, n_samples=400), (2, 2, 2)),
         "rectangles (2, 2)": case(part(rectangles, n_samples=250), (2, 2)),
         "pendulum (3, 3)": case(part(pendulum, n_samples=500), (3, 3)),
