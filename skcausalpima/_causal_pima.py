@@ -34,7 +34,6 @@ from ._fit.resume import resume
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
-from ._inference.reports import arrangement_report
 from ._initialization.initialize import initial_sample
 from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
@@ -59,7 +58,7 @@ from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
 from ._typing import Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
-from .inspection import ModalityEvidence
+from .inspection import FitReport, ModalityEvidence
 
 
 @working_in(usual_surroundings)
@@ -205,8 +204,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Whether ``fit`` trains the last fit further, for ``max_iter`` more epochs, instead of
         starting afresh: 2 and 3 epochs are 5 epochs, bit by bit (a pair as
         ``structure__temperature`` is a schedule over each fit). ``history_`` and ``n_iter_`` count
-        all of them. The data may be other samples of the same shapes and dtype, and are scaled as
-        the first were. What determines the model must not change. How it is trained and how its
+        all of them; ``arrangement_`` and ``stability_`` are those of the first fit. The data may be
+        other samples of the same shapes and dtype, and are scaled as the first were. What
+        determines the model must not change. How it is trained and how its
         graph is selected may change, and the new values hold from then on: learning rates, batches,
         early stopping, ``knowledge``, and all parts of ``structure``, its ``edge_penalty``
         included. The state of training goes along into pickles and into files of :meth:`save`. See
@@ -273,6 +273,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         two components that hold samples; ``occupancy``, the share of the training samples (of
         their weights) in each; ``empty``, the components without any; ``merged``, pairs of
         components whose ratio is below 1, of shape (n_pairs, 2).
+    stability_ : SimpleNamespace
+        Whether fits with another ``random_state`` would find the same cells. ``agreement`` is an
+        adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else
+        ``with_starts``, that of ``labels_`` with what other starts end in (None where all samples
+        lie in one cell); ``among_starts`` is that of these with each other.
+        ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an
+        :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
+        (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.
     expert_params_ : dict of str to mapping
         For each modality with an expert a table, columns of shape (n_components,) by name: the
         outcomes of the nodes, the parameters in the units of the data, and ``"<name>_se"``, their
@@ -565,7 +573,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
         best = best_run(setup, data, initial, seeds, self.n_jobs)
-        fresh.arrangement_ = arrangement_report(best.candidates)
         fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
         self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
@@ -1258,6 +1265,40 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
         return write_modalities(self, arrays), nodes
+
+    def report(self) -> FitReport:
+        """Return the figures of the fit, and what to do next, for people.
+
+        Returns
+        -------
+        FitReport
+            Printed it is a text, in a notebook a table; its figures are attributes.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+
+        See Also
+        --------
+        skcausalpima.inspection.edge_confidence : How sure edges and nodes are, by refits.
+        skcausalpima.inspection.table_intervals : How sure the tables are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+        >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+        >>> report = CausalPIMA((2, 2), random_state=0).fit([images, curves]).report()
+        >>> report.shares
+        array([0.25, 0.25, 0.25, 0.25])
+        >>> str(report).splitlines()[0]
+        'Fit of 200 samples: N1 (2) x N2 (2)'
+        """
+        return FitReport.of(self)
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.

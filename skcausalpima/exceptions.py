@@ -1,6 +1,12 @@
 """Errors and warnings of the package."""
 
-__all__ = ["ArrangementWarning", "DivergenceError", "ExpertWarning", "NodeSizesWarning"]
+__all__ = [
+    "ArrangementWarning",
+    "DivergenceError",
+    "ExpertWarning",
+    "InstabilityWarning",
+    "NodeSizesWarning",
+]
 
 
 class ArrangementWarning(UserWarning):
@@ -44,6 +50,18 @@ class ExpertWarning(UserWarning):
     >>> from skcausalpima.exceptions import ExpertWarning
     >>> warnings.simplefilter("error", ExpertWarning)
     >>> warnings.simplefilter("default", ExpertWarning)
+    """
+
+
+class InstabilityWarning(UserWarning):
+    """Fits with another ``random_state`` may find other cells.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import InstabilityWarning
+    >>> warnings.simplefilter("error", InstabilityWarning)
+    >>> warnings.simplefilter("default", InstabilityWarning)
     """
 
 

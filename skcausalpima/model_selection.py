@@ -30,7 +30,7 @@ from ._model.parameters import check_node_sizes
 from ._scalar_checks import JOBS
 from ._typing import Samples, Seed
 from ._warnings import warn_caller
-from .exceptions import ArrangementWarning, NodeSizesWarning
+from .exceptions import ArrangementWarning, InstabilityWarning, NodeSizesWarning
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
@@ -246,7 +246,8 @@ def _fit_fold(
 ) -> _Fold:
     """Fit one candidate to one training set."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ArrangementWarning)  # near ties are reported
+        for category in (ArrangementWarning, InstabilityWarning):  # what is found again is reported
+            warnings.simplefilter("ignore", category)
         estimator.fit(_safe_indexing(X, training))
     probabilities, points = estimator.predict_proba(X), estimator.transform(X)
     found = describe(

@@ -19,7 +19,7 @@ from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.outliers import reference_rows
 from .._inference.posterior import sample_posterior
-from .._inference.reports import separation_report
+from .._inference.reports import arrangement_report, separation_report, stability_report
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
@@ -30,6 +30,7 @@ from ..modules import MultimodalVAE, SubsetEncoders
 from .convergence import convergence_report
 from .resume import trained_model
 from .run import Run
+from .stability import StartAgreement
 
 
 def fitted_attributes(
@@ -70,7 +71,16 @@ def fitted_attributes(
         found["_tail_reference"] = _tail_reference(fitted, data, best.held_out)
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
         check_finite(torch.from_numpy(values), "bounds of the samples")
-    return found | {"lower_bound_": weighted_mean(values, samples.weights)}
+    found["lower_bound_"] = weighted_mean(values, samples.weights)
+    return found if best.seen is None else found | _start_attributes(best, best.seen)
+
+
+def _start_attributes(best: Run, seen: StartAgreement) -> Values:
+    """Return the attributes that say how sure the start was; a fit that is continued keeps them."""
+    return {
+        "arrangement_": arrangement_report(best.candidates),
+        "stability_": stability_report(seen.with_fit, seen.among_starts, best.rand_indices),
+    }
 
 
 def _tail_reference(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .orphans import ending_with
 from .run import Run, run
+from .stability import rand_indices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,9 @@ def best_run(
         warn_caller(told, ConvergenceWarning)
     if not runs:
         raise DivergenceError(f"All {len(seeds)} starts (n_init) diverged. The last: {outcome}")
-    return max(runs, key=lambda found: found.objective)  # the first of equals
+    best = max(runs, key=lambda found: found.objective)  # the first of equals
+    labels = [found.seen.labels for found in runs if found.seen is not None]
+    return replace(best, rand_indices=rand_indices(labels))
 
 
 def _run_one(

@@ -30,6 +30,7 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
+from .stability import StartAgreement, start_agreement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,8 @@ class Run:
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
     subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
     held_out: np.ndarray | None  # rows of the core that did not train; None if all did
+    seen: StartAgreement | None = None  # None where a run was continued
+    rand_indices: np.ndarray | None = None  # (run, run): of the labels of all runs, if several
 
 
 def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
@@ -55,7 +58,10 @@ def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         core, others = data.core()
         state = initialize_run(setup, core, initial, seed, label)
-        return train_and_select_graph(setup, core, others, state, label)
+        found = train_and_select_graph(setup, core, others, state, label)
+        mixture = setup.training.mixture
+        seen = start_agreement(state.model, initial, state.rivals, mixture)
+        return replace(found, seen=seen)
 
 
 def train_and_select_graph(

@@ -10,7 +10,13 @@ from .._clustering.arrangement import NEAR_TIE
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._warnings import warn_caller
-from ..exceptions import ArrangementWarning
+from ..exceptions import ArrangementWarning, InstabilityWarning
+
+#: Fits that agree less than this, in the median of their adjusted Rand indices, are unstable.
+LEAST_AGREEMENT = 0.8
+
+#: Where a single fit agrees less than this with other starts, such fits are to be expected.
+LEAST_OF_STARTS = 0.78
 
 
 def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
@@ -32,6 +38,42 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
         node_shares=chosen.node_shares,
         agreement=float(seen.agreement[seen.chosen]),
         smallest_share=float(seen.smallest_share[seen.chosen]),
+    )
+
+
+def stability_report(
+    with_fit: float | None, among_starts: float | None, rand_indices: np.ndarray | None
+) -> SimpleNamespace:
+    """Report whether other seeds find the same cells; warn where they may not.
+
+    ``with_fit`` is the agreement of one fit with what other starts end in, ``among_starts`` that of
+    these with each other, None where all samples are in one cell. The latter is reported, but does
+    not decide: training may leave a start that all agree on, and end elsewhere with each seed.
+    ``rand_indices``, of shape (n_fits, n_fits), are those of the labels of several fits, if there
+    are any, which then decide.
+    """
+    if rand_indices is None:
+        rand_indices = np.ones((1, 1))
+    n_fits = len(rand_indices)
+    agreement, least = with_fit, LEAST_OF_STARTS
+    told = "other starts on these data end in other ones"
+    if n_fits > 1:
+        agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
+        least, told = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
+    is_unstable = agreement is not None and agreement < least
+    if is_unstable:
+        warn_caller(
+            f"The cells may depend on random_state: {told} (adjusted Rand index {agreement:.2f}). "
+            "Compare fits with other seeds, or set n_init, before you read a meaning into them; "
+            "report() says more.",
+            InstabilityWarning,
+        )
+    return SimpleNamespace(
+        agreement=agreement,
+        unstable=is_unstable,
+        with_starts=with_fit,
+        among_starts=among_starts,
+        rand_indices=rand_indices,
     )
 
 

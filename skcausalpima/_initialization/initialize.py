@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +35,7 @@ from .._training.report import reporter
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .experts import initialize_cluster_experts, initialize_sample_experts
-from .mixture import initialize_mixture, iterate_mixture, place_empty
+from .mixture import N_RIVALS, initialize_mixture, iterate_mixture, place_empty
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
 
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
@@ -64,6 +65,16 @@ class InitialSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitialClusters:
+    """Where clusters begin."""
+
+    candidates: CandidateReport | None  # what was seen of the clusterings, if they were arranged
+    responsibilities: Tensor  # (component, sample), of the mixture in the latent space
+    start: StartingCells  # in the chosen clusters themselves, where these were arranged
+    rivals: Sequence[np.ndarray]  # labels from the starts that came next, the best first
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunState:
     """A run when its training begins: the model, and all that training carries along."""
 
@@ -75,6 +86,7 @@ class RunState:
     progress: Progress
     candidates: CandidateReport | None = None
     start: StartingCells | None = None
+    rivals: Sequence[np.ndarray] = ()  # labels of the initial sample from starts that came next
 
 
 def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
@@ -109,8 +121,9 @@ def initialize_run(
     pretrain(model, data, settings, update, generator, report)
     order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
-        found, gamma, start = initialize_clusters(setup, initial, model, rng)
-        initialize_cluster_experts(model, setup, initial.data, gamma, update.variance_floors, rng)
+        found = initialize_clusters(setup, initial, model, rng)
+        gamma, floors = found.responsibilities, update.variance_floors
+        initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(settings, model, reporter(settings.verbose, label))
     update = update_for_given_graph(update, setup)
@@ -121,8 +134,9 @@ def initialize_run(
         order=order,
         update=update,
         progress=progress,
-        candidates=found,
-        start=start,
+        candidates=found.candidates,
+        start=found.start,
+        rivals=found.rivals,
     )
 
 
@@ -148,18 +162,14 @@ def initial_model(
 
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
-) -> tuple[CandidateReport | None, Tensor, StartingCells]:
-    """Find clusters, initialize mixture and tables; return the candidates and responsibilities.
-
-    The latter are those of the mixture in the latent space, and come with where samples start: in
-    the chosen clusters themselves, where these were arranged.
-    """
+) -> InitialClusters:
+    """Find clusters, initialize mixture and tables."""
     data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     check_finite(torch.cat(posterior), "posteriors of the samples")
     allowed = None if data.allowed is None else data.allowed.cpu()
-    report, sizes = None, setup.spec.node_sizes
+    report, sizes, rivals = None, setup.spec.node_sizes, []
     n_cells = len(model.prior.means)
     is_arranged = settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1
     if scores is not None and is_arranged:
@@ -176,6 +186,8 @@ def initialize_clusters(
         first = gamma
         fit = iterate_mixture(posterior, gamma, mixture, allowed=allowed, max_iter=1)
         fit = place_empty(fit, gamma.sum(dim=1), sizes)
+        order = np.argsort(-report.agreement, kind="stable")
+        rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]
     else:
         spaces = [posterior.mean.numpy()]
         if scores is not None:
@@ -184,14 +196,19 @@ def initialize_clusters(
         fit = initialize_mixture(
             posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
         )
-        first = fit.responsibilities
+        first, rivals = fit.responsibilities, list(fit.rivals)
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
     _initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
     seen = report if setup.training.holds_start else None
-    return report, gamma, starting_cells(first.to(data.device), rows, seen)
+    return InitialClusters(
+        candidates=report,
+        responsibilities=gamma,
+        start=starting_cells(first.to(data.device), rows, seen),
+        rivals=rivals,
+    )
 
 
 def _name_nodes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -30,6 +29,9 @@ KMEANS_RUNS = 20
 #: Iterations from each start, of which the best one goes on.
 SHORT_ITER = 10
 
+#: Starts that came next which are remembered.
+N_RIVALS = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureFit:
@@ -39,6 +41,7 @@ class MixtureFit:
     responsibilities: Tensor  # (component, sample)
     means: Tensor  # (component, latent)
     covariances: Tensor  # (component, latent[, latent])
+    rivals: Sequence[np.ndarray] = ()  # labels from the starts that came next, the best first
 
 
 def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
@@ -137,7 +140,7 @@ def initialize_mixture(
     """
     is_full = covariance_type_named(settings.covariance_type).is_full
     simple = replace(settings, covariance_type="diag")
-    best: MixtureFit | None = None
+    fits = []
     for points in spaces:
         for start in range(n_starts):
             # The first start is the best of several runs, the others bring variety.
@@ -148,8 +151,10 @@ def initialize_mixture(
                 gamma = iterate_mixture(
                     posterior, gamma, simple, allowed=allowed, max_iter=3 * SHORT_ITER
                 ).responsibilities
-            fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=SHORT_ITER)
-            if best is None or fit.bound > best.bound:
-                best = fit
-    found = cast(MixtureFit, best)  # there is a start
-    return iterate_mixture(posterior, found.responsibilities, settings, allowed=allowed)
+            fits.append(
+                iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=SHORT_ITER)
+            )
+    best, *others = sorted(fits, key=lambda fit: -fit.bound)  # the first of equals
+    found = iterate_mixture(posterior, best.responsibilities, settings, allowed=allowed)
+    rivals = [fit.responsibilities.argmax(dim=0).numpy() for fit in others[:N_RIVALS]]
+    return replace(found, rivals=rivals)

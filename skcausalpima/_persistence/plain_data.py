@@ -45,6 +45,7 @@ PLAIN_IN_PICKLES = (
     "knowledge",
     "missing_values",
     "separation_",
+    "stability_",
     "structure",
     "_scaler",
 )

@@ -44,6 +44,7 @@ from .value_checks import (
 ROUTED = ("fit", "score")
 
 NOTHING = is_a(type(None))
+AGREEMENT = either(is_number(), NOTHING)
 EDGES = is_array("float64", "nodes", "nodes", low=-SLACK, high=1.0 + SLACK)
 
 
@@ -143,6 +144,13 @@ def are_expert_tables(value: Unchecked, known: Mapping) -> bool:
     )
 
 
+def is_square(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a matrix of adjusted Rand indices, one row per fit."""
+    if not isinstance(value, np.ndarray) or value.dtype != "float64" or value.ndim != 2:
+        return False
+    return len(value) == value.shape[1] > 0 and bool((np.abs(value) <= 1.0 + SLACK).all())
+
+
 def are_requests(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is what methods ask for in metadata routing, by method."""
     if type(value) is not dict or not set(value) <= set(ROUTED):
@@ -234,6 +242,13 @@ FITTED: dict[str, Check] = {
         occupancy=is_array("float64", "components", low=0.0, high=1.0 + SLACK),
         empty=is_ndarray,
         merged=is_ndarray,
+    ),
+    "stability_": has(
+        agreement=AGREEMENT,
+        unstable=is_a(bool),
+        with_starts=AGREEMENT,
+        among_starts=AGREEMENT,
+        rand_indices=is_square,
     ),
     "weights_": is_array("float64", "components", low=0.0, high=1.0 + SLACK),
 }

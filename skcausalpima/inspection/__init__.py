@@ -2,12 +2,18 @@
 
 from ._associations import NodeAssociations, associate_nodes
 from ._edge_confidence import EdgeConfidence, edge_confidence
+from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
+from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
     "EdgeConfidence",
+    "FitReport",
     "ModalityEvidence",
     "NodeAssociations",
+    "OutcomeIntervals",
+    "TableIntervals",
     "associate_nodes",
     "edge_confidence",
+    "table_intervals",
 ]

@@ -24,7 +24,7 @@ from .._structure.digraphs import copy_graph
 from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
-from ..exceptions import ArrangementWarning
+from ..exceptions import ArrangementWarning, InstabilityWarning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +220,8 @@ def edge_confidence(
     X = _with_sample_axis(est, X)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ArrangementWarning)  # near ties show in the stability
+        for category in (ArrangementWarning, InstabilityWarning):  # they show in the stability
+            warnings.simplefilter("ignore", category)
         refits = Parallel(n_jobs=n_jobs)(
             delayed(_refit)(clone(est), X, params or {}, int(seed), resample, reference, sizes)
             for seed in seeds

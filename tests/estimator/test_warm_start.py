@@ -23,6 +23,7 @@ from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
+OF_FIRST = ("stability_",)  # compares the cells of the first fit with other starts
 
 
 def conv_norm_dropout(shape, latent_dim):
@@ -92,7 +93,7 @@ def test_two_and_three_epochs_are_five(quick, pair, name):
     whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
     parts = in_two(clone(whole), pair)
     assert len(parts.history_["objective"]) == parts.n_iter_ == whole.n_iter_
-    assert_same_fits(parts, whole, pair)
+    assert_same_fits(parts, whole, pair, OF_FIRST)
 
 
 def test_the_best_state_may_lie_in_the_first_part(quick, pair):
@@ -101,7 +102,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     whole = quick(max_iter=5, learning_rate=0.5, **options).fit(pair)
     first = int(whole.history_["objective"].argmax()) + 1
     assert first < 5
-    assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair)
+    assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)
 
 
 @pytest.mark.parametrize("form", ["float32", "missing", "mapping", "flat", "one"])
@@ -119,7 +120,7 @@ def test_forms_of_data(quick, pair, form):
     X = (data | {"missing": MultimodalData(holes)})[form]
     options = {"modality_shapes": [(3, 2), (4,)]} if form == "flat" else {}
     whole = quick(max_iter=5, validation_fraction=0.2, **options).fit(X)
-    assert_same_fits(in_two(clone(whole), X), whole, X)
+    assert_same_fits(in_two(clone(whole), X), whole, X, OF_FIRST)
 
 
 @pytest.mark.parametrize("kind", ["known", "set", "set to"])
@@ -139,7 +140,7 @@ def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     }[kind]
     whole = quick(max_iter=5, structure=structure).fit(pair, **fit)
     parts = in_two(quick(structure=structure), pair, **fit)
-    assert_same_fits(parts, whole.set_params(max_iter=3, warm_start=True), pair)
+    assert_same_fits(parts, whole.set_params(max_iter=3, warm_start=True), pair, OF_FIRST)
 
 
 def test_three_parts_and_random_state_instances(quick, pair):
@@ -148,7 +149,7 @@ def test_three_parts_and_random_state_instances(quick, pair):
     parts.set_params(max_iter=2).fit(pair)
     assert parts.n_iter_ == 3
     parts.set_params(max_iter=3).fit(pair)
-    assert_same_fits(parts, whole, pair)
+    assert_same_fits(parts, whole, pair, OF_FIRST)
 
 
 def test_several_starts_the_best_is_continued(quick, pair):

@@ -1,0 +1,128 @@
+"""Whether another seed would find the same cells: other starts, and where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from sklearn.metrics import adjusted_rand_score
+
+from .._clustering.clusters import kmeans_labels
+from .._inference.posterior import sample_posterior
+from .._initialization.initialize import InitialSample
+from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
+from .._model.settings import MixtureSettings
+from .._training.filling import filled
+from ..functional import DiagonalGaussian
+from ..modules import MultimodalVAE
+
+MAX_ROWS = 1000  # that are looked at
+N_PLAIN = 8  # runs of k-means
+N_BEST = 3  # of these, those with the best bounds count
+MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
+SMALLEST = -30.0  # logarithm of a variance that is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartAgreement:
+    """What other starts say of the clusters of one run, in adjusted Rand indices.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        The cells of some samples, the same in all runs.
+    with_fit : float or None
+        Mean agreement of the run with what other starts end in; None where it has one cell only.
+    among_starts : float or None
+        Median agreement of these with each other.
+    """
+
+    labels: np.ndarray
+    with_fit: float | None = None
+    among_starts: float | None = None
+
+
+def start_agreement(
+    model: MultimodalVAE,
+    initial: InitialSample,
+    rivals: Sequence[np.ndarray],
+    settings: MixtureSettings,
+) -> StartAgreement:
+    """Let other starts end in mixtures, and compare these with the clusters of the run.
+
+    Two kinds of starts count alike. Those that came next when the run began (``rivals``) go on in
+    its trained latent space: had the choice fallen on one of them, would it have ended here? Runs
+    of k-means go on in the space of principal scores: is there another mixture of as many
+    clusters that fits the data as well? The first asks the method, the second the data. Neither
+    draws from the generators of the run.
+    """
+    n_samples = initial.data.n_samples
+    rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:MAX_ROWS])
+    data = filled(model, initial.data.subset(torch.as_tensor(rows, device=initial.data.device)))
+    found = sample_posterior(model, data)
+    cells = found.cells.argmax(dim=1).cpu().numpy()
+    labels = np.unique(cells, return_inverse=True)[1]
+    points = found.means.double().cpu().numpy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = points.std(axis=0)
+    if labels.max() == 0 or not np.isfinite(scale).all():  # the fit itself tells of the latter
+        return StartAgreement(labels=cells)
+    shrinkage = settings.shrinkage * len(rows) / n_samples
+    settings = replace(settings, shrinkage=shrinkage, reg_covar=max(settings.reg_covar, 1e-6))
+    trained = points / np.where(scale > 0, scale, 1.0)
+    kinds = [[_end(trained, rival[rows], settings) for rival in rivals]]
+    if initial.scores is not None:
+        spaces = (points, initial.scores.scaled[rows])
+        whitened = initial.scores.whitened[rows, : points.shape[1]]
+        kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
+    ends = [[_labels(end) for end in kind] for kind in kinds if kind]
+    return _compare(cells, ends)
+
+
+def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:
+    """Compare the cells of a run with the ends of some kinds of starts."""
+    with_fit = [np.mean([adjusted_rand_score(cells, end) for end in kind]) for kind in ends]
+    indices = rand_indices([end for kind in ends for end in kind])
+    if len(indices) < 2:
+        return StartAgreement(labels=cells)
+    return StartAgreement(
+        labels=cells,
+        with_fit=float(np.mean(with_fit)),
+        among_starts=float(np.median(indices[np.triu_indices(len(indices), 1)])),
+    )
+
+
+def _plain_ends(
+    spaces: Sequence[np.ndarray], points: np.ndarray, n_clusters: int, settings: MixtureSettings
+) -> list[MixtureFit]:
+    """Return the best mixtures of points that begin as k-means in some spaces."""
+    rng, ends = np.random.RandomState(0), []
+    for k in range(N_PLAIN):
+        start = kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
+        ends.append(_end(points, start, settings))
+    return sorted(ends, key=lambda end: -end.bound)[:N_BEST]
+
+
+def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> MixtureFit:
+    """Return the mixture that a clustering of points leads to."""
+    n_clusters = int(labels.max()) + 1
+    exact = torch.as_tensor(points, dtype=torch.float64)
+    posterior = DiagonalGaussian(exact, torch.full_like(exact, SMALLEST))
+    n_steps = max(3, min(MAX_ITER, MAX_ITER * 64 // n_clusters))
+    return iterate_mixture(posterior, one_hot(labels, n_clusters), settings, max_iter=n_steps)
+
+
+def _labels(end: MixtureFit) -> np.ndarray:
+    """Return the clusters of a mixture."""
+    return end.responsibilities.argmax(dim=0).numpy()
+
+
+def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the adjusted Rand index of each pair of labellings, (n_runs, n_runs)."""
+    indices = np.eye(len(labels))
+    for i, first in enumerate(labels):
+        for j, second in enumerate(labels[:i]):
+            indices[i, j] = indices[j, i] = adjusted_rand_score(first, second)
+    return indices

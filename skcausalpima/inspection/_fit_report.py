@@ -1,0 +1,333 @@
+"""Whether a fit is any good: its figures in a text for people."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .._clustering.arrangement import NEAR_TIE
+from ._report_layout import (
+    STYLE,
+    WIDTH,
+    cells_as_html,
+    cells_as_text,
+    escaped,
+    line_as_text,
+    percent,
+    wrapped,
+)
+
+#: Label and value of the lines of a section.
+Lines: TypeAlias = Iterator[tuple[str, str]]
+
+RECENT = 10  # epochs that the end of training is judged by; half of them, if there are few
+MOVED = 0.2  # by so much more other starts agree with each other than with the fit
+STILL_RISING = 0.02  # of all that the bound has risen, in these
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FitReport:
+    """The figures of a fit; printed, they are a text, and in a notebook a table.
+
+    Returned by :meth:`CausalPIMA.report() <skcausalpima.CausalPIMA.report>`, which shows it.
+
+    Parameters
+    ----------
+    node_names : tuple of str
+        The nodes.
+    node_sizes : tuple of int
+        Their numbers of outcomes.
+    n_samples : int
+        Number of training samples.
+    cells : ndarray of shape (n_cells, n_nodes)
+        The outcomes of each cell, the fullest cell first.
+    shares : ndarray of shape (n_cells,)
+        Share of the training samples in each.
+    separation : SimpleNamespace
+        The estimator's ``separation_``.
+    merged : ndarray of shape (n_pairs, 2, n_nodes)
+        The outcomes of the cells that have merged, in pairs.
+    arrangement : SimpleNamespace or None
+        Its ``arrangement_``.
+    stability : SimpleNamespace
+        Its ``stability_``.
+    convergence : SimpleNamespace
+        ``n_iter``, the number of epochs; ``converged``, whether training stopped by itself;
+        ``recent_rise``, by how much the bound rose over the last ``n_recent`` epochs, in nats per
+        sample; ``rising``, whether that is so much that training ended too early.
+    edges : tuple of (str, str, float, bool)
+        Parent, child, weight, and whether the arrow is compelled.
+    advice : tuple of str
+        What to do next, the most urgent first.
+    """
+
+    node_names: tuple[str, ...]
+    node_sizes: tuple[int, ...]
+    n_samples: int
+    cells: np.ndarray
+    shares: np.ndarray
+    separation: SimpleNamespace
+    merged: np.ndarray
+    arrangement: SimpleNamespace | None
+    stability: SimpleNamespace
+    convergence: SimpleNamespace
+    edges: tuple[tuple[str, str, float, bool], ...]
+    advice: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, est: BaseEstimator) -> FitReport:
+        """Collect the figures of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+
+        Returns
+        -------
+        FitReport
+            Its figures, and what they ask for.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(est)
+        order = np.argsort(-est.separation_.occupancy, kind="stable")
+        edges = [(*e, of["weight"], of["compelled"]) for *e, of in est.dag_.edges(data=True)]
+        found = cls(
+            node_names=tuple(map(str, est.dag_)),
+            node_sizes=tuple(est.joint_.shape),
+            n_samples=len(est.labels_),
+            cells=est.cluster_states_[order],
+            shares=est.separation_.occupancy[order],
+            separation=est.separation_,
+            merged=est.cluster_states_[est.separation_.merged],
+            arrangement=est.arrangement_,
+            stability=est.stability_,
+            convergence=_convergence(est),
+            edges=tuple(edges),
+        )
+        advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
+        return replace(found, advice=tuple(advice or [ALL_WELL]))
+
+    def __str__(self) -> str:
+        title = f"Fit of {self.n_samples} samples: {_nodes_in_words(self)}"
+        parts = [
+            textwrap.fill(title, WIDTH),
+            "=" * min(WIDTH, len(title)),
+            *cells_as_text(self.node_names, self.cells, self.shares),
+        ]
+        for name, lines in SECTIONS.items():
+            found = list(lines(self))
+            parts += ["", name] if found else []
+            for label, value in found:
+                parts += line_as_text(label, value)
+        parts += ["", "What to do next"]
+        for number, sentence in enumerate(self.advice, 1):
+            parts.append(wrapped(f"{number}. {sentence}", "  ", "     "))
+        return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook; names are escaped."""
+        parts = [STYLE, '<div class="skcausalpima-report">']
+        parts.append(f"<h4>Fit of {self.n_samples} samples: {escaped(_nodes_in_words(self))}</h4>")
+        parts.append(cells_as_html(self.node_names, self.cells, self.shares))
+        for name, lines in SECTIONS.items():
+            rows = "".join(
+                f"<tr><th>{escaped(label)}</th><td>{escaped(value)}</td></tr>"
+                for label, value in lines(self)
+            )
+            parts += [f"<b>{name}</b><table>{rows}</table>"] if rows else []
+        items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
+        parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
+        return "".join(parts)
+
+
+def _convergence(est: BaseEstimator) -> SimpleNamespace:
+    """Say how training ended."""
+    bound = est.history_["lower_bound"]
+    bound = bound[np.isfinite(bound)]
+    n_recent = min(RECENT, len(bound) // 2)
+    rise = float(bound[-1] - bound[-1 - n_recent]) if n_recent else 0.0
+    total = float(bound.max() - bound[0]) if n_recent else 0.0
+    return SimpleNamespace(
+        n_iter=est.n_iter_,
+        converged=bool(est.converged_),
+        n_recent=n_recent,
+        recent_rise=rise,
+        rising=bool(not est.converged_ and rise > STILL_RISING * total),
+    )
+
+
+# --- sections: a function each, a line each ----------------------------------------------------
+
+
+def _separation(report: FitReport) -> Lines:
+    found = report.separation
+    yield "smallest separation of two cells", f"{found.smallest:.2f} (below 1 they have merged)"
+    yield "cells that have merged", _pairs_in_words(report) or "none"
+    yield "cells without samples", f"{len(found.empty)} of {len(report.shares)}"
+
+
+def _arrangement(report: FitReport) -> Lines:
+    found = report.arrangement
+    if found is None:
+        return
+    shares = zip(report.node_names, found.node_shares, strict=True)
+    yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
+    yield "left over (misfit)", percent(found.misfit)
+    yield "next best arrangement", f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+    yield "agreement of first clusterings", percent(found.agreement)
+
+
+def _stability(report: FitReport) -> Lines:
+    found = report.stability
+    n_fits = len(found.rand_indices)
+    if n_fits > 1:
+        yield f"agreement of the {n_fits} fits", f"{found.agreement:.2f} (1 in full, 0 by chance)"
+        off = found.rand_indices[~np.eye(n_fits, dtype=bool)]
+        yield "the two that differ most", f"{off.min():.2f}"
+    elif found.agreement is None:
+        yield "agreement with other starts", "not known: all samples lie in one cell"
+    if found.with_starts is not None:
+        yield "agreement with other starts", f"{found.with_starts:.2f} (1 in full, 0 by chance)"
+        yield "agreement among other starts", f"{found.among_starts:.2f}"
+    yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
+
+
+def _convergence_lines(report: FitReport) -> Lines:
+    found = report.convergence
+    yield "epochs", f"{found.n_iter} ({'stopped by itself' if found.converged else 'all of them'})"
+    yield f"last {found.n_recent} epochs: bound rose by", f"{found.recent_rise:.3g} nats per sample"
+
+
+def _graph(report: FitReport) -> Lines:
+    if len(report.node_names) > 1:
+        yield "edges", f"{len(report.edges)} between {len(report.node_names)} nodes"
+    for parent, child, weight, compelled in report.edges:
+        arrow = "->" if compelled else "--"  # the direction of others is a convention
+        yield f"  {parent} {arrow} {child}", f"{weight:.2f}"
+
+
+#: What is told, in this order. A line more is one ``yield`` more.
+SECTIONS: dict[str, Callable[[FitReport], Lines]] = {
+    "Separation": _separation,
+    "Nodes": _arrangement,
+    "Stability": _stability,
+    "Training": _convergence_lines,
+    "Graph": _graph,
+}
+
+
+# --- advice: a function each, the most urgent first --------------------------------------------
+
+ALL_WELL = (
+    "Nothing to worry about was found. skcausalpima.inspection has edge_confidence, which says how "
+    "sure edges and nodes are, and table_intervals, which says how sure the tables are."
+)
+
+
+def _one_cell(report: FitReport) -> str | None:
+    if report.shares.max() < 1 or len(report.shares) == 1:
+        return None
+    return (
+        "All samples lie in one cell: no clusters were found. Try latent_dim=6, scale='feature' "
+        "where columns have unlike units, or fewer outcomes."
+    )
+
+
+def _unstable(report: FitReport) -> str | None:
+    if not report.stability.unstable:
+        return None
+    return (
+        "Do not read a meaning into single cells yet: fits with another random_state may find "
+        "other ones. Compare some, or set n_init=10; then try other node_sizes "
+        "(skcausalpima.model_selection.select_node_sizes) and scale."
+    )
+
+
+def _moved(report: FitReport) -> str | None:
+    found = report.stability
+    if found.with_starts is None:
+        return None
+    if found.among_starts - found.with_starts < MOVED:
+        return None
+    return (
+        "Training has moved samples out of the clusters that other starts agree on. Look whether "
+        "the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
+    )
+
+
+def _merged(report: FitReport) -> str | None:
+    if not len(report.merged):
+        return None
+    return (
+        f"Do not tell these cells apart: {_pairs_in_words(report)}. Fewer outcomes may do, or a "
+        "larger latent_dim."
+    )
+
+
+def _empty(report: FitReport) -> str | None:
+    n_empty = len(report.separation.empty)
+    if not n_empty or report.shares.max() == 1:
+        return None
+    return (
+        f"{n_empty} of {len(report.shares)} cells hold no samples: the grid may be too large, "
+        "or a combination does not occur. Compare smaller node_sizes."
+    )
+
+
+def _near_tie(report: FitReport) -> str | None:
+    found = report.arrangement
+    if found is None or not (found.ties or found.gap < NEAR_TIE):
+        return None
+    return (
+        "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try another "
+        "random_state or n_init=10, or name nodes by some known_nodes; other node_sizes last."
+    )
+
+
+def _too_early(report: FitReport) -> str | None:
+    if not report.convergence.rising:
+        return None
+    return "Training ended while the bound still rose: raise max_iter."
+
+
+ADVICE: tuple[Callable[[FitReport], str | None], ...] = (
+    _one_cell,
+    _unstable,
+    _moved,
+    _near_tie,
+    _merged,
+    _empty,
+    _too_early,
+)
+
+
+# --- words and marks ---------------------------------------------------------------------------
+
+
+def _nodes_in_words(report: FitReport) -> str:
+    """Write nodes and their numbers of outcomes."""
+    nodes = zip(report.node_names, report.node_sizes, strict=True)
+    return " x ".join(f"{name} ({size})" for name, size in nodes)
+
+
+def _pairs_in_words(report: FitReport, most: int = 4) -> str:
+    """Write the merged cells by their outcomes."""
+    cells = [[" ".join(map(str, cell)) for cell in pair] for pair in report.merged[:most]]
+    words = ", ".join(f"{first} and {second}" for first, second in cells)
+    n_more = len(report.merged) - most
+    return f"{words}, and {n_more} more" if n_more > 0 else words

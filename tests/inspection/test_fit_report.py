@@ -1,0 +1,164 @@
+"""The report of a fit: complete, within 80 columns, safe in a notebook, and right in its advice."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skcausalpima import CausalPIMA
+from skcausalpima.inspection import FitReport
+
+SEPARATION = SimpleNamespace(smallest=4.0, empty=np.array([], int))
+ARRANGEMENT = SimpleNamespace(
+    misfit=0.1, gap=2.0, ties=0, node_shares=np.array([0.6, 0.3]), agreement=0.97
+)
+WELL = FitReport(
+    node_names=("shape", "size"),
+    node_sizes=(2, 2),
+    n_samples=100,
+    cells=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
+    shares=np.array([0.4, 0.3, 0.2, 0.1]),
+    separation=SEPARATION,
+    merged=np.empty((0, 2, 2), int),
+    arrangement=ARRANGEMENT,
+    stability=SimpleNamespace(
+        agreement=0.95,
+        unstable=False,
+        with_starts=0.93,
+        among_starts=0.95,
+        rand_indices=np.ones((1, 1)),
+    ),
+    convergence=SimpleNamespace(
+        n_iter=50, converged=True, n_recent=10, recent_rise=0.1, rising=False
+    ),
+    edges=(("shape", "size", 0.9, False),),
+    advice=("Go on.",),
+)
+
+
+def changed(**figures):
+    """Return the report of a fit with other figures."""
+    names = set(figures) & {"separation", "arrangement", "stability", "convergence"}
+    for name in names:
+        figures[name] = SimpleNamespace(**(vars(getattr(WELL, name)) | figures[name]))
+    return replace(WELL, **figures)
+
+
+def estimator(report):
+    """Return something that has the attributes from which the report was made."""
+    rises = np.linspace(0, 1, 50) if report.convergence.rising else np.ones(50)
+    est = CausalPIMA()
+    est.__dict__.update(
+        lower_bound_=0.0,
+        dag_=CausalPIMA((2, 2), max_iter=1, random_state=0).fit(np.eye(8)).dag_,
+        joint_=np.full((2, 2), 0.25),
+        labels_=np.zeros(report.n_samples, int),
+        cluster_states_=report.cells,
+        separation_=SimpleNamespace(
+            smallest=4.0,
+            empty=report.separation.empty,
+            merged=np.array([[0, 1]])[: len(report.merged)],
+            occupancy=report.shares,
+        ),
+        arrangement_=report.arrangement,
+        stability_=report.stability,
+        history_={"lower_bound": rises},
+        converged_=report.convergence.converged,
+        n_iter_=50,
+    )
+    return est
+
+
+def test_a_report_has_the_figures_of_the_fit(fitted):
+    report = fitted.report()
+    assert report.node_names == ("N1", "N2")
+    assert report.n_samples == 60
+    assert (np.diff(report.shares) <= 0).all()
+    assert report.shares.sum() == pytest.approx(1)
+    assert report.separation is fitted.separation_
+    assert report.arrangement is fitted.arrangement_
+    assert report.stability is fitted.stability_
+    assert report.convergence.n_iter == fitted.n_iter_
+    assert [edge[:2] for edge in report.edges] == list(fitted.dag_.edges)
+    for title in ("Cells", "Separation", "Nodes", "Stability", "Training", "Graph"):
+        assert f"\n{title}\n" in str(report)
+        assert f"<b>{title}</b>" in report._repr_html_()
+    assert repr(report) == str(report)
+    assert report.advice
+    assert "What to do next\n  1. " in str(report)
+
+
+def test_a_report_needs_a_fit():
+    with pytest.raises(NotFittedError):
+        CausalPIMA().report()
+
+
+def test_one_node_has_no_arrangement_and_no_edges(quick, pair):
+    report = quick((3,)).fit(pair).report()
+    assert report.arrangement is None
+    assert "Nodes" not in str(report)
+    assert "Graph" not in str(report)
+
+
+@pytest.mark.parametrize("n_nodes", [2, 6, 12])
+def test_lines_fit_into_a_terminal(n_nodes):
+    names = tuple(f"a node with quite a long name {k}" for k in range(n_nodes))
+    cells = np.stack(np.unravel_index(np.arange(64), (64,) + (1,) * (n_nodes - 1)), axis=1)
+    report = changed(
+        node_names=names,
+        node_sizes=(64,) + (1,) * (n_nodes - 1),
+        cells=cells,
+        shares=np.full(64, 1 / 64),
+        merged=np.stack([cells[:20], cells[20:40]], axis=1),
+        arrangement={"node_shares": np.full(n_nodes, 1 / n_nodes)},
+        edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
+        advice=("word " * 60,),
+    )
+    assert max(map(len, str(report).splitlines())) <= 80
+    assert "48 cells with 75.0 % of the samples" in str(report)
+    assert "and 16 more" in " ".join(str(report).split())
+
+
+def test_names_are_no_markup_in_a_notebook():
+    names = ("<script>alert(1)</script>", "a & b")
+    report = changed(node_names=names, edges=((*names, 1.0, True),))
+    page = report._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "a &amp; b" in page
+
+
+def test_reversible_edges_have_no_arrow():
+    assert "shape -- size" in str(WELL)
+    assert "shape -> size" in str(changed(edges=(("shape", "size", 0.9, True),)))
+
+
+def test_several_fits_are_told():
+    indices = np.array([[1.0, 0.9, 0.5], [0.9, 1.0, 0.4], [0.5, 0.4, 1.0]])
+    report = changed(stability={"rand_indices": indices, "agreement": 0.5, "unstable": True})
+    assert "agreement of the 3 fits           0.50" in str(report)
+    assert "the two that differ most          0.40" in str(report)
+    assert "doubtful" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ({}, "Nothing to worry about"),
+        ({"stability": {"unstable": True}}, "another random_state"),
+        ({"stability": {"with_starts": 0.5}}, "Training has moved samples"),
+        ({"arrangement": {"gap": 1.01}}, "nearly a tie"),
+        ({"arrangement": {"ties": 2}}, "nearly a tie"),
+        ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
+        ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
+        ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
+        ({"convergence": {"converged": False, "rising": True}}, "raise max_iter"),
+    ],
+)
+def test_the_advice_follows_from_the_figures(figures, told):
+    report = FitReport.of(estimator(changed(**figures)))
+    assert len(report.advice) == 1
+    assert told in report.advice[0]
+    assert told.split()[0] in report._repr_html_()
