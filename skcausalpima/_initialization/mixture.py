@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .._clustering.clusters import kmeans_labels
+from .._clustering.mixtures import choose_mixture, is_contradicted, mixture_candidates
 from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
@@ -26,6 +27,9 @@ from ..functional import (
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
+
+#: Nats per sample by which a bound is clearly better.
+CLEARLY = 1e-3
 
 #: Iterations from each start, of which the best one goes on.
 SHORT_ITER = 10
@@ -153,3 +157,34 @@ def initialize_mixture(
                 best = fit
     found = cast(MixtureFit, best)  # there is a start
     return iterate_mixture(posterior, found.responsibilities, settings, allowed=allowed)
+
+
+def initialize_one_node(
+    posterior: DiagonalGaussian,
+    scores: np.ndarray,
+    n_components: int,
+    settings: MixtureSettings,
+    *,
+    n_starts: int,
+    rng: np.random.RandomState,
+    allowed: Tensor | None = None,
+) -> MixtureFit:
+    """Start from the clusters of some principal scores as they are, or from the latent space.
+
+    A good clustering is not iterated in the latent space, which may have too many dimensions, or
+    too few, for it to stay where it is. It gives way to the best latent start only where that has a
+    clearly better bound than it would reach itself, and the other candidates do not contradict.
+    """
+    candidates = mixture_candidates(scores, n_components, random_state=rng)
+    gamma = torch.as_tensor(choose_mixture(candidates).responsibilities.T.copy())
+    gamma = match_components(gamma, allowed)
+    kept = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=1)
+    settled = iterate_mixture(posterior, gamma, settings, allowed=allowed)
+    spaces = [posterior.mean.numpy(), scores]
+    other = initialize_mixture(
+        posterior, spaces, n_components, settings, n_starts=n_starts, rng=rng, allowed=allowed
+    )
+    labels = other.responsibilities.argmax(dim=0).numpy()
+    if other.bound < settled.bound + CLEARLY or is_contradicted(labels, candidates):
+        return kept
+    return other

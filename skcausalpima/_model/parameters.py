@@ -36,6 +36,12 @@ from .networks import NETWORK_WORDS
 #: The largest grid.
 MAX_COMPONENTS = 1024
 
+#: Latent dimensions of one node, where data have room for them.
+ONE_NODE_DIM = 9
+
+#: Samples that a latent dimension of one node needs.
+SAMPLES_PER_DIMENSION = 5
+
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
     "node_names": [*SEQUENCE, None],
@@ -121,11 +127,26 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
     return tuple(int(size) for size in sizes)
 
 
-def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int:
-    """Return the dimension of the latent space: one per outcome beyond each node's first."""
+def n_effects(node_sizes: Sequence[int]) -> int:
+    """Return the number of outcomes beyond each node's first, and at least two."""
+    return max(2, sum(size - 1 for size in node_sizes))
+
+
+def resolve_latent_dim(
+    latent_dim: int | None, node_sizes: Sequence[int], n_features: int, n_samples: float
+) -> int:
+    """Return the dimension of the latent space.
+
+    The cells of a grid differ along the effects of the nodes. The clusters of one node may differ
+    in directions of little variance, which the first principal components do not show: there it is
+    ``ONE_NODE_DIM``, unless there are fewer features, or few samples.
+    """
     if latent_dim is not None:
         return int(latent_dim)
-    return max(2, sum(size - 1 for size in node_sizes))
+    if len(node_sizes) > 1:
+        return n_effects(node_sizes)
+    room = min(ONE_NODE_DIM, n_features, int(n_samples // SAMPLES_PER_DIMENSION))
+    return max(n_effects(node_sizes), room)
 
 
 def resolve_shrinkage(
@@ -134,15 +155,17 @@ def resolve_shrinkage(
     """Return how many samples the pooled covariance counts for in each component's own.
 
     The clusters of a single node lie in as many dimensions as there are differences between them
-    and are taken to scatter alike, as in linear discriminant analysis: one average cluster. The
-    cells of a grid lie in fewer, in a latent space that bends, and differ in shape: there only two
-    samples per free entry of a matrix, which keeps small clusters well conditioned.
+    and are taken to scatter alike, as in linear discriminant analysis: one average cluster, unless
+    two samples per free entry of a matrix are fewer. The cells of a grid lie in fewer, in a latent
+    space that bends, and differ in shape: there only these two samples per free entry, which keep
+    small clusters well conditioned.
     """
     if shrinkage != "auto":
         return float(shrinkage)
+    per_entry = float(latent_dim * (latent_dim + 1))
     if len(node_sizes) == 1:
-        return n_samples / node_sizes[0]
-    return float(latent_dim * (latent_dim + 1))
+        return min(n_samples / node_sizes[0], per_entry)
+    return per_entry
 
 
 def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:

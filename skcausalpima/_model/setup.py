@@ -20,6 +20,7 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    n_effects,
     per_modality,
     resolve_device,
     resolve_latent_dim,
@@ -96,10 +97,10 @@ def set_up(
     Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
     """
     node_sizes = check_node_sizes(params.node_sizes)
-    latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
     modalities = samples.modalities
+    latent_dim = _latent_dim(params, samples, node_sizes)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
@@ -110,6 +111,14 @@ def set_up(
         resumable=bool(params.warm_start),
     )
     return setup, samples
+
+
+def _latent_dim(params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...]) -> int:
+    """Return the dimension of the latent space, which the paper's start leaves to the nodes."""
+    if params.latent_dim is None and params.init == "paper":
+        return n_effects(node_sizes)
+    n_features = sum(samples.modalities.widths)
+    return resolve_latent_dim(params.latent_dim, node_sizes, n_features, samples.core_total)
 
 
 def _model_spec(
