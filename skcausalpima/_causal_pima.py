@@ -96,7 +96,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
-        ``max(2, sum(size - 1))``.
+        ``max(2, sum(size - 1))``. A single node has 9 where that is less, but (unless ``init`` is
+        "paper") no more of these than features, or than a fifth of the samples.
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a

@@ -171,20 +171,21 @@ def initialize_one_node(
 ) -> MixtureFit:
     """Start from the clusters of some principal scores as they are, or from the latent space.
 
-    A good clustering is not iterated in the latent space, which may have too many dimensions, or
-    too few, for it to stay where it is. It gives way to the best latent start only where that has a
-    clearly better bound than it would reach itself, and the other candidates do not contradict.
+    The best start of the latent space is taken unless the clusters would reach a clearly better
+    bound from there, or contradict it as the other candidates do. They are not iterated: the latent
+    space may have too many dimensions, or too few, for a good clustering to stay where it is.
     """
-    candidates = mixture_candidates(scores, n_components, random_state=rng)
+    twin = np.random.RandomState()  # what is drawn here must not change what is drawn later
+    twin.set_state(rng.get_state())
+    candidates = mixture_candidates(scores, n_components, random_state=twin)
     gamma = torch.as_tensor(choose_mixture(candidates).responsibilities.T.copy())
     gamma = match_components(gamma, allowed)
-    kept = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=1)
     settled = iterate_mixture(posterior, gamma, settings, allowed=allowed)
     spaces = [posterior.mean.numpy(), scores]
     other = initialize_mixture(
         posterior, spaces, n_components, settings, n_starts=n_starts, rng=rng, allowed=allowed
     )
     labels = other.responsibilities.argmax(dim=0).numpy()
-    if other.bound < settled.bound + CLEARLY or is_contradicted(labels, candidates):
-        return kept
+    if settled.bound > other.bound + CLEARLY or is_contradicted(labels, candidates):
+        return iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=1)
     return other

@@ -104,6 +104,16 @@ def check_node_sizes(node_sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
+def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:
+    """Refuse fewer samples than cells, as GaussianMixture refuses fewer than components."""
+    n_cells = math.prod(node_sizes)
+    if n_samples < n_cells:
+        raise ValueError(
+            f"X has {n_samples:g} samples, but node_sizes={tuple(node_sizes)} make {n_cells} "
+            "cells: fit at least as many samples as cells, or use fewer or smaller nodes."
+        )
+
+
 def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str]:
     """Return the names of the nodes, N1, N2, .. by default."""
     if node_names is None:
@@ -155,17 +165,15 @@ def resolve_shrinkage(
     """Return how many samples the pooled covariance counts for in each component's own.
 
     The clusters of a single node lie in as many dimensions as there are differences between them
-    and are taken to scatter alike, as in linear discriminant analysis: one average cluster, unless
-    two samples per free entry of a matrix are fewer. The cells of a grid lie in fewer, in a latent
-    space that bends, and differ in shape: there only these two samples per free entry, which keep
-    small clusters well conditioned.
+    and are taken to scatter alike, as in linear discriminant analysis: one average cluster. The
+    cells of a grid lie in fewer, in a latent space that bends, and differ in shape: there only two
+    samples per free entry of a matrix, which keeps small clusters well conditioned.
     """
     if shrinkage != "auto":
         return float(shrinkage)
-    per_entry = float(latent_dim * (latent_dim + 1))
     if len(node_sizes) == 1:
-        return min(n_samples / node_sizes[0], per_entry)
-    return per_entry
+        return n_samples / node_sizes[0]
+    return float(latent_dim * (latent_dim + 1))
 
 
 def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) -> np.ndarray:

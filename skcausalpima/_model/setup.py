@@ -17,6 +17,7 @@ from ..functional import covariance_type_named
 from .experts import resolve_experts
 from .networks import named_network
 from .parameters import (
+    check_enough_samples,
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
@@ -100,6 +101,8 @@ def set_up(
     names = check_node_names(params.node_names, len(node_sizes))
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
     modalities = samples.modalities
+    if scaler is None:
+        check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
     latent_dim = _latent_dim(params, samples, node_sizes)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
