@@ -39,7 +39,7 @@ from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
-from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
+from ._model.parameters import PARAMETER_CONSTRAINTS, n_effects, resolve_device
 from ._model.setup import set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
@@ -95,7 +95,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
-        ``max(2, sum(size - 1))``.
+        ``max(2, sum(size - 1))``. A single node has 9 where that is less, but (unless ``init`` is
+        "paper") no more of these than features, or than a fifth of the samples.
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a
@@ -568,7 +569,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         fresh = self._copy(set(FITTED) - SET_BY_USERS)
         given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
         setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
-        data = filled_by_low_rank(fit_data(samples, setup), setup.spec.latent_dim)
+        rank = n_effects(setup.spec.node_sizes) if self.latent_dim is None else self.latent_dim
+        data = filled_by_low_rank(fit_data(samples, setup), rank)
         rng = check_random_state(self.random_state)
         initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
         seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
@@ -1486,6 +1488,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Train the fitted model further (``warm_start``)."""
         checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
         params, given = flat_parameters(self), read_further(self, X)
+        if params.latent_dim is None:  # it may depend on the number of samples
+            params.latent_dim = self.latent_dim_
         setup, samples = set_up(
             params, given, known_nodes, interventions, sample_weight, self._scaler
         )

@@ -138,7 +138,9 @@ def kmeans_clusterings(
 
 def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1) -> np.ndarray:
     """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
-    n_clusters = min(n_clusters, len(np.unique(points, axis=0)))
+    scale = np.abs(points).max(initial=0.0)  # rounding does not tell equal points apart
+    rounded = np.round(points / scale, 9) if scale > 0 else points
+    n_clusters = min(n_clusters, len(np.unique(rounded, axis=0)))
     kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
     return kmeans.fit_predict(points)
 

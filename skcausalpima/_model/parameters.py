@@ -36,6 +36,12 @@ from .networks import NETWORK_WORDS
 #: The largest grid.
 MAX_COMPONENTS = 1024
 
+#: Latent dimensions of one node, where data have room for them.
+ONE_NODE_DIM = 9
+
+#: Samples that a latent dimension of one node needs.
+SAMPLES_PER_DIMENSION = 5
+
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
     "node_names": [*SEQUENCE, None],
@@ -98,6 +104,16 @@ def check_node_sizes(node_sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
+def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:
+    """Refuse fewer samples than cells, as GaussianMixture refuses fewer than components."""
+    n_cells = math.prod(node_sizes)
+    if n_samples < n_cells:
+        raise ValueError(
+            f"X has {n_samples:g} samples, but node_sizes={tuple(node_sizes)} make {n_cells} "
+            "cells: fit at least as many samples as cells, or use fewer or smaller nodes."
+        )
+
+
 def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str]:
     """Return the names of the nodes, N1, N2, .. by default."""
     if node_names is None:
@@ -121,11 +137,26 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
     return tuple(int(size) for size in sizes)
 
 
-def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int:
-    """Return the dimension of the latent space: one per outcome beyond each node's first."""
+def n_effects(node_sizes: Sequence[int]) -> int:
+    """Return the number of outcomes beyond each node's first, and at least two."""
+    return max(2, sum(size - 1 for size in node_sizes))
+
+
+def resolve_latent_dim(
+    latent_dim: int | None, node_sizes: Sequence[int], n_features: int, n_samples: float
+) -> int:
+    """Return the dimension of the latent space.
+
+    The cells of a grid differ along the effects of the nodes. The clusters of one node may differ
+    in directions of little variance, which the first principal components do not show: there it is
+    ``ONE_NODE_DIM``, unless there are fewer features, or few samples.
+    """
     if latent_dim is not None:
         return int(latent_dim)
-    return max(2, sum(size - 1 for size in node_sizes))
+    if len(node_sizes) > 1:
+        return n_effects(node_sizes)
+    room = min(ONE_NODE_DIM, n_features, int(n_samples // SAMPLES_PER_DIMENSION))
+    return max(n_effects(node_sizes), room)
 
 
 def resolve_shrinkage(

@@ -18,9 +18,11 @@ from ..functional import covariance_type_named
 from .experts import resolve_experts
 from .networks import named_network
 from .parameters import (
+    check_enough_samples,
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    n_effects,
     per_modality,
     resolve_device,
     resolve_latent_dim,
@@ -98,10 +100,12 @@ def set_up(
     Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
     """
     node_sizes = check_node_sizes(params.node_sizes)
-    latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
     modalities = samples.modalities
+    if scaler is None:
+        check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
+    latent_dim = _latent_dim(params, samples, node_sizes)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
@@ -112,6 +116,14 @@ def set_up(
         resumable=bool(params.warm_start),
     )
     return setup, samples
+
+
+def _latent_dim(params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...]) -> int:
+    """Return the dimension of the latent space, which the paper's start leaves to the nodes."""
+    if params.latent_dim is None and params.init == "paper":
+        return n_effects(node_sizes)
+    n_features = sum(samples.modalities.widths)
+    return resolve_latent_dim(params.latent_dim, node_sizes, n_features, samples.core_total)
 
 
 def _model_spec(
