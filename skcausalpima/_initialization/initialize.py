@@ -16,7 +16,6 @@ from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.module_checks import check_modules
-from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -36,14 +35,7 @@ from .._training.report import reporter
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .experts import initialize_cluster_experts, initialize_sample_experts
-from .mixture import (
-    N_RIVALS,
-    MixtureFit,
-    initialize_mixture,
-    initialize_one_node,
-    iterate_mixture,
-    place_empty,
-)
+from .mixture import N_RIVALS, initialize_mixture, iterate_mixture, place_empty
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
 
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
@@ -197,7 +189,13 @@ def initialize_clusters(
         order = np.argsort(-report.agreement, kind="stable")
         rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]
     else:
-        fit = _unarranged(posterior, initial, sizes, setup.training, rng)
+        spaces = [posterior.mean.numpy()]
+        if scores is not None:
+            spaces.append(scores.scaled)
+        n_starts = settings.n_mixture_init
+        fit = initialize_mixture(
+            posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
+        )
         first, rivals = fit.responsibilities, list(fit.rivals)
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
@@ -210,35 +208,6 @@ def initialize_clusters(
         responsibilities=gamma,
         start=starting_cells(first.to(data.device), rows, seen),
         rivals=rivals,
-    )
-
-
-def _unarranged(
-    posterior: DiagonalGaussian,
-    initial: InitialSample,
-    sizes: Sequence[int],
-    training: TrainingSettings,
-    rng: np.random.RandomState,
-) -> MixtureFit:
-    """Find the mixture where clusters take their numbers as they come."""
-    scores, n_cells, allowed = initial.scores, math.prod(sizes), initial.data.allowed
-    allowed = None if allowed is None else allowed.cpu()
-    n_starts = training.initialization.n_mixture_init
-    if scores is not None and len(sizes) == 1:
-        return initialize_one_node(
-            posterior,
-            scores.scaled,
-            n_cells,
-            training.mixture,
-            n_starts=n_starts,
-            rng=rng,
-            allowed=allowed,
-        )
-    spaces = [posterior.mean.numpy()]
-    if scores is not None:
-        spaces.append(scores.scaled)
-    return initialize_mixture(
-        posterior, spaces, n_cells, training.mixture, n_starts=n_starts, rng=rng, allowed=allowed
     )
 
 

@@ -11,7 +11,6 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .._clustering.clusters import kmeans_labels
-from .._clustering.mixtures import choose_mixture, is_contradicted, mixture_candidates
 from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
@@ -26,9 +25,6 @@ from ..functional import (
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
-
-#: Nats per sample by which a bound is clearly better.
-CLEARLY = 1e-3
 
 #: Iterations from each start, of which the best one goes on.
 SHORT_ITER = 10
@@ -162,36 +158,3 @@ def initialize_mixture(
     found = iterate_mixture(posterior, best.responsibilities, settings, allowed=allowed)
     rivals = [fit.responsibilities.argmax(dim=0).numpy() for fit in others[:N_RIVALS]]
     return replace(found, rivals=rivals)
-
-
-def initialize_one_node(
-    posterior: DiagonalGaussian,
-    scores: np.ndarray,
-    n_components: int,
-    settings: MixtureSettings,
-    *,
-    n_starts: int,
-    rng: np.random.RandomState,
-    allowed: Tensor | None = None,
-) -> MixtureFit:
-    """Start from the clusters of some principal scores as they are, or from the latent space.
-
-    The best start of the latent space is taken unless the clusters would reach a clearly better
-    bound from there, or contradict it as the other candidates do. They are not iterated: the latent
-    space may have too many dimensions, or too few, for a good clustering to stay where it is.
-    """
-    twin = np.random.RandomState()  # what is drawn here must not change what is drawn later
-    twin.set_state(rng.get_state())
-    candidates = mixture_candidates(scores, n_components, random_state=twin)
-    gamma = torch.as_tensor(choose_mixture(candidates).responsibilities.T.copy())
-    gamma = match_components(gamma, allowed)
-    settled = iterate_mixture(posterior, gamma, settings, allowed=allowed)
-    spaces = [posterior.mean.numpy(), scores]
-    other = initialize_mixture(
-        posterior, spaces, n_components, settings, n_starts=n_starts, rng=rng, allowed=allowed
-    )
-    labels = other.responsibilities.argmax(dim=0).numpy()
-    if settled.bound > other.bound + CLEARLY or is_contradicted(labels, candidates):
-        fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=1)
-        return replace(fit, rivals=[labels, *other.rivals][:N_RIVALS])
-    return other

@@ -37,7 +37,7 @@ from .networks import NETWORK_WORDS
 MAX_COMPONENTS = 1024
 
 #: Latent dimensions of one node, where data have room for them.
-ONE_NODE_DIM = 9
+ONE_NODE_DIM = 6
 
 #: Samples that a latent dimension of one node needs.
 SAMPLES_PER_DIMENSION = 5
