@@ -46,6 +46,7 @@ from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.tensors import fit_data
+from ._model.views import Views
 from ._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
@@ -147,6 +148,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
         (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
         divided by the root of their width. Numbers are factors of the log-likelihoods.
+    views : "auto", sequence, mapping or None, default="auto"
+        Derived views, with which clusters are found and laid on the grid, and which train beside
+        their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an
+        image's power spectrum, shows what an image has, wherever it is; ``"scale_space"``, coarse
+        copies of a curve, shows where things are. A sequence or mapping has one of these, or None,
+        for each modality. ``"auto"`` takes the first for images of at least 16 x 16 pixels and
+        the second for curves of at least 16 points whose neighbours resemble each other. It takes
+        none where there is one node or ``init="paper"``, or for modalities with experts.
     missing_values : {"marginalize", "error"} or MissingValues, default="marginalize"
         What is done where samples are incomplete. Samples may always miss whole modalities. Where
         single elements of a modality are NaN, ``"marginalize"`` takes the likelihood of the others,
@@ -353,6 +362,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         modality_shapes: Shapes | None = None,
         scale: Scale = "modality",
         modality_weights: str | Sequence[float] = "balanced",
+        views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
         responsibilities: str = "expected",
@@ -387,6 +397,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.modality_shapes = modality_shapes
         self.scale = scale
         self.modality_weights = modality_weights
+        self.views = views
         self.missing_values = missing_values
         self.init = init
         self.responsibilities = responsibilities

@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from .._data.samples import NodeKnowledge
+from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
 from .._model.setup import Setup
@@ -47,6 +48,7 @@ class Shared:
     initial_data: DataArrays
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
+    views: dict[int, ViewStart]
     process: int
     default_dtype: torch.dtype
 
@@ -74,6 +76,7 @@ def best_run(
         initial_data=arrays if initial.data is data else initial.data.to_arrays(),
         knowledge=initial.knowledge,
         scores=initial.scores,
+        views=initial.views,
         process=os.getpid(),
         default_dtype=torch.get_default_dtype(),
     )
@@ -118,7 +121,12 @@ def _run_one(
 def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceError:
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
     data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-    initial = InitialSample(knowledge=shared.knowledge, data=initial_data, scores=shared.scores)
+    initial = InitialSample(
+        knowledge=shared.knowledge,
+        data=initial_data,
+        scores=shared.scores,
+        views=shared.views,
+    )
     try:
         return run(shared.setup, data, initial, seed, label)
     except DivergenceError as error:

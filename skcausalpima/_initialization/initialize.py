@@ -32,6 +32,7 @@ from .._training.loop import Progress, new_progress, pretrain
 from .._training.report import reporter
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
+from .derived_views import ViewStart, fit_views
 from .experts import initialize_cluster_experts, initialize_sample_experts
 from .mixture import initialize_mixture, iterate_mixture, place_empty
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
@@ -52,11 +53,14 @@ class InitialSample:
         The samples.
     scores : PrincipalScores or None
         Their principal scores; None where ``init`` is "paper".
+    views : dict of int to ViewStart
+        Their derived views, by the number of the modality.
     """
 
     knowledge: NodeKnowledge
     data: TensorData
     scores: PrincipalScores | None
+    views: dict[int, ViewStart]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +90,10 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
         knowledge = knowledge.take(rows)
-    scores = None
+    scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
-        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
-    return InitialSample(knowledge=knowledge, data=data, scores=scores)
+        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
+    return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views)
 
 
 def initialize_run(
@@ -133,7 +137,7 @@ def initial_model(
     model.to(setup.device)
     whitened = None if scores is None else scores.whitened[:, : setup.spec.latent_dim]
     if whitened is not None:
-        initialize_networks(model, data, whitened)
+        initialize_networks(model, data, whitened, initial.views)
     initialize_sample_experts(model, data, whitened, rng)
     if not setup.training.learns_variances:
         model.log_variances.fill_(float(np.log(setup.training.decoder_variance)))
@@ -155,7 +159,7 @@ def initialize_clusters(
     if scores is not None and is_arranged:
         candidates = find_candidates(scores.scaled, sizes, random_state=rng)
         chosen, report = choose_candidate(
-            candidates, scores.scaled, sizes, known=initial.knowledge.known_nodes, random_state=rng
+            candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
         )
         report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)

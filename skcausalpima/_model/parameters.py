@@ -36,6 +36,9 @@ from .networks import NETWORK_WORDS
 #: The largest grid.
 MAX_COMPONENTS = 1024
 
+#: Latent dimensions of a grid for what is no factor, and the samples for each that they ask for.
+SPARE_DIMENSIONS, SAMPLES_PER_DIMENSION = 3, 50
+
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
     "node_names": [*SEQUENCE, None],
@@ -52,6 +55,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "modality_shapes": [*SEQUENCE, None],
     "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE],
+    "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
     "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
     "responsibilities": [StrOptions({"expected", "sample"})],
@@ -121,11 +125,18 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
     return tuple(int(size) for size in sizes)
 
 
-def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int]) -> int:
-    """Return the dimension of the latent space: one per outcome beyond each node's first."""
+def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int], n_samples: float) -> int:
+    """Return the dimension of the latent space.
+
+    One per outcome beyond each node's first: along these the cells of a grid differ. Where there
+    are samples enough, some more: what is no factor must not take the place of one.
+    """
     if latent_dim is not None:
         return int(latent_dim)
-    return max(2, sum(size - 1 for size in node_sizes))
+    n_effects = max(2, sum(size - 1 for size in node_sizes))
+    wanted = n_effects + SPARE_DIMENSIONS
+    is_grid = len(node_sizes) > 1
+    return wanted if is_grid and n_samples >= SAMPLES_PER_DIMENSION * wanted else n_effects
 
 
 def resolve_shrinkage(

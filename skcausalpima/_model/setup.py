@@ -37,6 +37,7 @@ from .settings import (
     TrainingSettings,
 )
 from .spec import ModelSpec, Network
+from .views import has_views, resolve_views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +97,10 @@ def set_up(
     Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
     """
     node_sizes = check_node_sizes(params.node_sizes)
-    latent_dim = resolve_latent_dim(params.latent_dim, node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
     modalities = samples.modalities
+    latent_dim = resolve_latent_dim(params.latent_dim, node_sizes, samples.core_total)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
@@ -148,6 +149,7 @@ def _model_spec(
             predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
+        views=resolve_views(params.views, modalities, experts, has_views(params.init, node_sizes)),
     )
 
 
