@@ -41,7 +41,8 @@ from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
-from ._model.setup import set_up
+from ._model.published import PUBLISHED
+from ._model.setup import as_built, set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
@@ -97,7 +98,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
-        ``max(2, sum(size - 1))``.
+        ``max(2, sum(size - 1))``, and for grids of several nodes three more, for what is no
+        factor, if there are at least 50 samples for each dimension.
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a
@@ -266,6 +268,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         nodes and at most 128 cells. ``misfit`` is the part of the variation between cluster means
         that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
         arrangement relative to it, and ``ties`` the number of equal ones.
+        ``node_agreement`` is how far the labels of each node stay the same under arrangements whose
+        misfit is less than 1.05 times as large (the smallest adjusted Rand index; an
+        ArrangementWarning tells where one is below 0.9).
         ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
         clusterings with the chosen one, and ``smallest_share`` the share of samples in the
         smallest cell.
@@ -440,18 +445,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> model.structure, model.covariance_type, model.prior_expert
         ('gradient', 'diag', False)
         """
-        settings: Values = {
-            "latent_dim": 2,  # Table 3
-            "prior_expert": False,  # Eq. 4
-            "covariance_type": "diag",  # Section 2
-            "covariance_shrinkage": 0,  # Eq. 17
-            "modality_weights": "elements",  # Eq. 15
-            "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
-            "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
-            "responsibilities": "sample",  # Eq. 16, at the sampled latent point
-            "structure": "gradient",  # Eq. 6 to 8
-        }
-        return cls(node_sizes, **(settings | changes))
+        return cls(node_sizes, **(PUBLISHED | changes))
 
     def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, those of parameter objects by nested names.
@@ -1440,11 +1434,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     ) -> Self:
         """Train the fitted model further (``warm_start``)."""
         checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
-        params, given = flat_parameters(self), read_further(self, X)
+        built = ModelSpec.from_dict(self._architecture)
+        params, given = as_built(flat_parameters(self), built), read_further(self, X)
         setup, samples = set_up(
             params, given, known_nodes, interventions, sample_weight, self._scaler
         )
-        built = ModelSpec.from_dict(self._architecture)
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)
         best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")

@@ -37,6 +37,8 @@ class Shared:
         What is known of the latter.
     scores : PrincipalScores or None
         Of the latter.
+    views : dict of int to ViewStart
+        Of the latter.
     process : int
         The process that called ``fit``.
     default_dtype : torch.dtype

@@ -203,7 +203,12 @@ def _name_nodes(
     order = name_nodes(total, grids, setup.graph, is_named)
     grid = NodeGrid(sizes)
     cells = grid.cells(grid.outcomes(arrangement.cells)[:, order])
-    named = replace(arrangement, cells=cells, node_shares=arrangement.node_shares[order])
+    named = replace(
+        arrangement,
+        cells=cells,
+        node_shares=arrangement.node_shares[order],
+        node_agreement=arrangement.node_agreement[order],
+    )
     arrangements = list(report.arrangements)
     arrangements[report.chosen] = named
     return replace(report, arrangements=arrangements)

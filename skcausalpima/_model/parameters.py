@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -125,17 +126,17 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
     return tuple(int(size) for size in sizes)
 
 
-def resolve_latent_dim(latent_dim: int | None, node_sizes: Sequence[int], n_samples: float) -> int:
+def resolve_latent_dim(params: SimpleNamespace, node_sizes: Sequence[int], n_samples: float) -> int:
     """Return the dimension of the latent space.
 
     One per outcome beyond each node's first: along these the cells of a grid differ. Where there
     are samples enough, some more: what is no factor must not take the place of one.
     """
-    if latent_dim is not None:
-        return int(latent_dim)
+    if params.latent_dim is not None:
+        return int(params.latent_dim)
     n_effects = max(2, sum(size - 1 for size in node_sizes))
     wanted = n_effects + SPARE_DIMENSIONS
-    is_grid = len(node_sizes) > 1
+    is_grid = len(node_sizes) > 1 and params.init != "paper"
     return wanted if is_grid and n_samples >= SAMPLES_PER_DIMENSION * wanted else n_effects
 
 
@@ -215,8 +216,9 @@ def per_modality(
     value: Sequence | Mapping | None,
     names: Sequence[str],
     parameter: str,
-    kind: str = "torch.nn.Module, function (shape, latent_dim) -> Module",
+    kind: str | None = "torch.nn.Module, function (shape, latent_dim) -> Module",
     accepts: Callable[[Unchecked], bool] | None = None,
+    words: Collection[str] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
     if value is None or isinstance(value, str):
@@ -232,11 +234,11 @@ def per_modality(
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
-    words = NETWORK_WORDS.get(parameter, ())
+    words = NETWORK_WORDS.get(parameter, ()) if words is None else words
     for name, entry in zip(names, value, strict=True):
         known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
         if not (entry is None or known):
-            listed = ", ".join([*map(repr, words), kind])
+            listed = ", ".join([*map(repr, words), *([kind] if kind else [])])
             raise TypeError(
                 f"{parameter}[{name!r}] must be one of {listed} or None, got {entry!r} of type "
                 f"{type(entry).__name__}."

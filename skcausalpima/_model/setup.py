@@ -100,7 +100,7 @@ def set_up(
     names = check_node_names(params.node_names, len(node_sizes))
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
     modalities = samples.modalities
-    latent_dim = resolve_latent_dim(params.latent_dim, node_sizes, samples.core_total)
+    latent_dim = resolve_latent_dim(params, node_sizes, samples.core_total)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
@@ -111,6 +111,16 @@ def set_up(
         resumable=bool(params.warm_start),
     )
     return setup, samples
+
+
+def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
+    """Return parameters for a fit that goes on: what was left to the data stays as it came out."""
+    kept = vars(params).copy()
+    if params.latent_dim is None:
+        kept["latent_dim"] = built.latent_dim
+    if isinstance(params.views, str) and params.init != "paper":
+        kept["views"] = built.views
+    return SimpleNamespace(**kept)
 
 
 def _model_spec(

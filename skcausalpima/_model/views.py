@@ -54,7 +54,7 @@ def resolve_views(
         suits = [_suits(modalities, m) for m in range(len(names))]
         pairs = zip(suits, experts, strict=True)
         return tuple(kind if expert is None else None for kind, expert in pairs)
-    kinds = per_modality(views, names, "views", "'scale_space'", lambda entry: entry in VIEW_WORDS)
+    kinds = per_modality(views, names, "views", None, lambda entry: False, VIEW_WORDS)
     for name, shape, kind in zip(names, shapes, kinds, strict=True):
         if kind is not None and len(shape) not in VIEW_WORDS[kind]:
             axes = " or ".join(map(str, VIEW_WORDS[kind]))

@@ -203,6 +203,7 @@ FITTED: dict[str, Check] = {
             gap=is_number(low=0.0),
             ties=is_count,
             node_shares=is_array("float64", "nodes"),
+            node_agreement=is_array("float64", "nodes"),
             agreement=is_number(),
             smallest_share=is_number(),
         ),
