@@ -17,11 +17,11 @@ from ..modules import N_COMPONENTS, DerivedView, spatial_axes
 #: Standard deviations of the Gaussians that blur a curve, relative to its length.
 CURVE_SCALES = (1 / 8, 1 / 16, 1 / 32)
 
-#: The same for the coarse copy of an image, on which clusters are laid on the grid.
+#: The same for the coarse copy of an image, by which clusters are laid on the grid.
 IMAGE_SCALE = 1 / 4
 
-#: Rows and columns that are left of a coarse image.
-COARSE_SIDE = 8
+#: Rows and columns that are left of a coarse image, and of a centred one.
+COARSE_SIDE, CENTRED_SIDE = 8, 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,9 @@ class ViewStart:
         Principal axes; every level of the view has a variance of 1 in all.
     scores : ndarray of shape (n_samples, n_components)
         Of all samples; zero where the modality is missing.
-    coarse : ndarray of shape (n_samples, n_places) or None
-        A coarse copy, with a variance of 1 in all, which serves the arrangement alone.
+    placing : ndarray of shape (n_samples, n_places) or None
+        A coarse and a centred copy of images, each with a variance of 1 in all, which serve the
+        arrangement alone.
     """
 
     slope: np.ndarray
@@ -47,7 +48,7 @@ class ViewStart:
     mean: np.ndarray
     components: np.ndarray
     scores: np.ndarray
-    coarse: np.ndarray | None
+    placing: np.ndarray | None
 
     def copy_to(self, view: DerivedView) -> None:
         """Set the buffers of a view."""
@@ -75,27 +76,27 @@ def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> V
     factor = np.broadcast_to(factor, centre.shape).ravel()
     raw = scaled[present] * factor.astype(scaled.dtype) + centre.ravel().astype(scaled.dtype)
     unit = max(float(raw.std(dtype=np.float64)), np.finfo(float).tiny)
-    level = float(raw.mean(dtype=np.float64))
-    values = ((raw - level) / unit).astype(np.float32)
+    values = (raw / unit).astype(np.float32)
     if kind == "scale_space":
-        mean, components, coarse = *_scale_space(values, seed), None
+        mean, components, copies = *_scale_space(values, seed), None
         found = (values - mean) @ components
     else:
         features = _power_spectra(values, shape)
         mean, components = _principal_axes(features, seed)
-        found, coarse = (features - mean) @ components, _coarse(values, shape)
+        found, copies = (features - mean) @ components, _copies(values, shape)
     scores = np.zeros((len(scaled), N_COMPONENTS))
     scores[present] = found
-    if coarse is not None:
-        places = np.zeros((len(scaled), coarse.shape[1]))
-        places[present] = coarse
+    placing = None
+    if copies is not None:
+        placing = np.zeros((len(scaled), copies.shape[1]))
+        placing[present] = copies
     return ViewStart(
         slope=factor / unit,
-        offset=(centre.ravel() - level) / unit,
+        offset=centre.ravel() / unit,
         mean=mean,
         components=components,
         scores=scores,
-        coarse=None if coarse is None else places,
+        placing=placing,
     )
 
 
@@ -141,16 +142,47 @@ def _total_deviation(centred: np.ndarray) -> float:
     return total**0.5 if total > 0 else 1.0
 
 
-def _coarse(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return images blurred so far that effects on the places of small objects add up."""
+def _copies(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a coarse and a centred copy of images, side by side.
+
+    In the first effects on the places of small objects add up, in the second those on what they
+    look like, wherever they are.
+    """
     first, second = (axis + 1 for axis in spatial_axes(shape))
     images: Tensor = torch.as_tensor(values).unflatten(1, shape)
     images = images.movedim((first, second), (-2, -1))
     images = images.reshape(len(images), -1, *images.shape[-2:])
-    pooled = nn.functional.adaptive_avg_pool2d(images, COARSE_SIDE).numpy()
+    coarse = nn.functional.adaptive_avg_pool2d(images, COARSE_SIDE).numpy()
     for axis in (-2, -1):
         sigma = IMAGE_SCALE * COARSE_SIDE
-        pooled = gaussian_filter1d(pooled, sigma, axis=axis, mode="nearest")
-    flat = pooled.reshape(len(values), -1)
+        coarse = gaussian_filter1d(coarse, sigma, axis=axis, mode="nearest")
+    side = min(CENTRED_SIDE, *images.shape[-2:])
+    centred = nn.functional.adaptive_avg_pool2d(_centred(images), side).numpy()
+    return np.concatenate([_standardised(copy) for copy in (coarse, centred)], axis=1)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Shift images, around their edges, so that what is no background lies in the middle.
+
+    Background is less than a quarter as far from an image's median as its farthest pixel.
+    ``images`` are of shape (n_samples, n_channels, height, width).
+    """
+    deviations = (images - images.flatten(2).median(dim=2).values[..., None, None]).abs().sum(dim=1)
+    mass = deviations * (deviations > 0.25 * deviations.amax(dim=(1, 2), keepdim=True))
+    for axis in (1, 2):
+        length = mass.shape[axis]
+        profile = mass.sum(dim=3 - axis)
+        total = profile.sum(dim=1).clamp_min(torch.finfo(mass.dtype).tiny)
+        middle = (profile @ torch.arange(length, dtype=mass.dtype)) / total
+        shift = (middle - (length - 1) / 2).round().long()
+        places = (torch.arange(length) + shift[:, None]) % length  # (n_samples, length)
+        index = places[:, None, :, None] if axis == 1 else places[:, None, None, :]
+        images = images.take_along_dim(index, dim=axis + 1)
+    return images
+
+
+def _standardised(copies: np.ndarray) -> np.ndarray:
+    """Return copies flat and centred, with a variance of 1 in all."""
+    flat = copies.reshape(len(copies), -1)
     centred = flat - flat.mean(axis=0, dtype=np.float64)
     return centred / _total_deviation(centred)

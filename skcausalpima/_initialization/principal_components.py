@@ -45,7 +45,7 @@ def principal_scores(
     blocks = _balanced(data)
     views = views or {}
     blocks += [view.scores for view in views.values()]
-    coarse = [view.coarse for view in views.values() if view.coarse is not None]
+    placing = [view.placing for view in views.values() if view.placing is not None]
     stacked = np.concatenate(blocks, axis=1)
     part = stacked[_some_rows(len(stacked), seed)]
     n_found = min(n_components, *part.shape)
@@ -58,20 +58,20 @@ def principal_scores(
         loadings = (singular[:n_found, None] * components[:n_found])[keep].T / np.sqrt(len(part))
         observed = data.observed[[*range(len(data.arrays)), *views]].cpu().numpy()
         scaled, whitened = _incomplete(blocks, observed, loadings, n_components)
-        return _scores(scaled, whitened, coarse)
+        return _scores(scaled, whitened, placing)
     scaled = np.zeros((len(stacked), n_components))
     scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
     deviations = np.zeros(n_components)
     deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return _scores(scaled, whitened, coarse)
+    return _scores(scaled, whitened, placing)
 
 
 def _scores(
-    scaled: np.ndarray, whitened: np.ndarray, coarse: Sequence[np.ndarray]
+    scaled: np.ndarray, whitened: np.ndarray, placing: Sequence[np.ndarray]
 ) -> PrincipalScores:
-    """Return scores; clusters are laid on the grid by them and by coarse copies of images."""
-    placed = np.concatenate([scaled, *coarse], axis=1) if coarse else scaled
+    """Return scores; clusters are laid on the grid by them and by copies of images."""
+    placed = np.concatenate([scaled, *placing], axis=1) if placing else scaled
     return PrincipalScores(whitened=whitened, scaled=scaled, placed=placed)
 
 

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from skcausalpima import CausalPIMA, MultimodalData, datasets
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._initialization.derived_views import CURVE_SCALES, fit_views
+from skcausalpima._initialization.derived_views import CURVE_SCALES, _centred, fit_views
 from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
 from skcausalpima._model.tensors import fit_data
@@ -30,7 +30,7 @@ def curves():
 
 def test_coarse_copies_of_curves(curves):
     views, data = views_of([curves])
-    values = (curves - curves.mean()) / curves.std()
+    values = curves / curves.std()
     levels = []
     for scale in CURVE_SCALES:
         level = gaussian_filter1d(values, scale * 200, axis=1, mode="nearest")
@@ -41,7 +41,7 @@ def test_coarse_copies_of_curves(curves):
     assert_allclose(np.abs(view.scores[:, :4]), np.abs(expected[:, :4]), atol=2e-3)
     x = data.arrays[0].numpy() * view.slope + view.offset
     assert_allclose((x - view.mean) @ view.components, view.scores, atol=1e-5)
-    assert view.coarse is None
+    assert view.placing is None
 
 
 def test_each_level_has_a_variance_of_one_in_all(curves):
@@ -50,7 +50,8 @@ def test_each_level_has_a_variance_of_one_in_all(curves):
     images = datasets.make_sprites(80, random_state=0).images
     views, _ = views_of([images])
     assert 0.7 < views[0].scores.var(axis=0).sum() <= 1.0 + 1e-6
-    assert_allclose(views[0].coarse.var(axis=0).sum(), 1.0, rtol=1e-5)
+    assert views[0].placing.shape == (80, 8 * 8 + 16 * 16)
+    assert_allclose(views[0].placing.var(axis=0).sum(), 2.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize("scale", ["modality", "feature", None])
@@ -71,7 +72,7 @@ def test_absent_images_have_zeros_and_do_not_count():
     holed[40:] = np.nan
     views, _ = views_of([holed, other])
     assert (views[0].scores[40:] == 0).all()
-    assert (views[0].coarse[40:] == 0).all()
+    assert (views[0].placing[40:] == 0).all()
     alone, _ = views_of([images[:40], other[:40]])
     assert_allclose(views[0].components, alone[0].components, atol=1e-5)
 
@@ -82,3 +83,17 @@ def test_what_does_not_vary_has_a_view_of_zeros():
     assert_allclose(views[0].scores, 0.0, atol=1e-6)
     assert np.isfinite(views[0].components).all()
     assert torch.isfinite(data.arrays[0]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_centred_images_do_not_know_the_place(channels):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.zeros(1, channels, 20, 18)
+    image[:, :, 6:11, 4:7] = 1.0 + torch.rand(1, channels, 5, 3, generator=generator)
+    moved = torch.cat([image.roll(shift, dims=(2, 3)) for shift in ((0, 0), (4, 5), (-5, -3))])
+    centred = _centred(moved)
+    assert torch.equal(centred[1], centred[0])
+    assert torch.equal(centred[2], centred[0])
+    mass = centred[0].sum(dim=0)
+    assert abs(float((mass.sum(dim=1) @ torch.arange(20.0)) / mass.sum()) - 9.5) <= 0.5
+    assert abs(float((mass.sum(dim=0) @ torch.arange(18.0)) / mass.sum()) - 8.5) <= 0.5
