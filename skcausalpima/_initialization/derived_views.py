@@ -75,7 +75,7 @@ def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> V
     centre, factor = setup.units[m]
     factor = np.broadcast_to(factor, centre.shape).ravel()
     raw = scaled[present] * factor.astype(scaled.dtype) + centre.ravel().astype(scaled.dtype)
-    unit = max(float(raw.std(dtype=np.float64)), np.finfo(float).tiny)
+    unit = float(raw.std(dtype=np.float64)) or 1.0
     values = (raw / unit).astype(np.float32)
     if kind == "scale_space":
         mean, components, copies = *_scale_space(values, seed), None
