@@ -75,7 +75,8 @@ def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> V
     centre, factor = setup.units[m]
     factor = np.broadcast_to(factor, centre.shape).ravel()
     raw = scaled[present] * factor.astype(scaled.dtype) + centre.ravel().astype(scaled.dtype)
-    unit = float(raw.std(dtype=np.float64)) or 1.0
+    deviation, largest = float(raw.std(dtype=np.float64)), float(np.abs(raw).max(initial=0.0))
+    unit = deviation if deviation > 1e-6 * largest else 1.0  # what does not vary has no unit
     values = (raw / unit).astype(np.float32)
     if kind == "scale_space":
         mean, components, copies = *_scale_space(values, seed), None
