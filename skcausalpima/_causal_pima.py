@@ -40,11 +40,13 @@ from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, n_effects, resolve_device
-from ._model.setup import set_up
+from ._model.published import PUBLISHED
+from ._model.setup import as_built, set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.tensors import fit_data
+from ._model.views import Views
 from ._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
@@ -95,8 +97,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
-        ``max(2, sum(size - 1))``. A single node has 9 where that is less, but (unless ``init`` is
-        "paper") no more of these than features, or than a fifth of the samples.
+        ``max(2, sum(size - 1))``, and more where there are enough features and samples: three more
+        for grids of several nodes (50 samples for each dimension), and six in all for a single node
+        (5 samples for each), unless ``init`` is "paper".
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a
@@ -147,6 +150,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
         (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
         divided by the root of their width. Numbers are factors of the log-likelihoods.
+    views : "auto", sequence, mapping or None, default="auto"
+        Derived views, with which clusters are found and laid on the grid, and which train beside
+        their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an
+        image's power spectrum, shows what an image has, wherever it is; ``"scale_space"``, coarse
+        copies of a curve, shows where things are. A sequence or mapping has one of these, or None,
+        for each modality. ``"auto"`` takes the first for images of at least 16 x 16 pixels and
+        the second for curves of at least 16 points whose neighbours resemble each other. It takes
+        none where there is one node or ``init="paper"``, or for modalities with experts.
     missing_values : {"marginalize", "error"} or MissingValues, default="marginalize"
         What is done where samples are incomplete. Samples may always miss whole modalities. Where
         single elements of a modality are NaN, ``"marginalize"`` takes the likelihood of the others,
@@ -266,6 +277,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         nodes and at most 128 cells. ``misfit`` is the part of the variation between cluster means
         that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
         arrangement relative to it, and ``ties`` the number of equal ones.
+        ``node_agreement`` is how far the labels of each node stay the same under arrangements whose
+        misfit is less than 1.05 times as large (the smallest adjusted Rand index; an
+        ArrangementWarning tells where one is below 0.9).
         ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
         clusterings with the chosen one, and ``smallest_share`` the share of samples in the
         smallest cell.
@@ -377,6 +391,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         modality_shapes: Shapes | None = None,
         scale: Scale = "modality",
         modality_weights: str | Sequence[float] = "balanced",
+        views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
         responsibilities: str = "expected",
@@ -411,6 +426,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.modality_shapes = modality_shapes
         self.scale = scale
         self.modality_weights = modality_weights
+        self.views = views
         self.missing_values = missing_values
         self.init = init
         self.responsibilities = responsibilities
@@ -453,18 +469,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         >>> model.structure, model.covariance_type, model.prior_expert
         ('gradient', 'diag', False)
         """
-        settings: Values = {
-            "latent_dim": 2,  # Table 3
-            "prior_expert": False,  # Eq. 4
-            "covariance_type": "diag",  # Section 2
-            "covariance_shrinkage": 0,  # Eq. 17
-            "modality_weights": "elements",  # Eq. 15
-            "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
-            "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
-            "responsibilities": "sample",  # Eq. 16, at the sampled latent point
-            "structure": "gradient",  # Eq. 6 to 8
-        }
-        return cls(node_sizes, **(settings | changes))
+        return cls(node_sizes, **(PUBLISHED | changes))
 
     def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, those of parameter objects by nested names.
@@ -1487,13 +1492,11 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     ) -> Self:
         """Train the fitted model further (``warm_start``)."""
         checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
-        params, given = flat_parameters(self), read_further(self, X)
-        if params.latent_dim is None:  # it may depend on the number of samples
-            params.latent_dim = self.latent_dim_
+        built = ModelSpec.from_dict(self._architecture)
+        params, given = as_built(flat_parameters(self), built), read_further(self, X)
         setup, samples = set_up(
             params, given, known_nodes, interventions, sample_weight, self._scaler
         )
-        built = ModelSpec.from_dict(self._architecture)
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)
         best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")

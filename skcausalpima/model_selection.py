@@ -19,9 +19,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import _num_samples
 
-from ._clustering.arrangement import NEAR_TIE
 from ._clustering.clusters import describe
 from ._clustering.matching import align_nodes, outcome_indicators
+from ._clustering.rivals import NEAR_TIE
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several

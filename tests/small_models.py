@@ -37,6 +37,7 @@ def small_spec(shapes: tuple[tuple[int, ...], ...], **changes: Any) -> ModelSpec
         "sampled_responsibilities": False,
         "dtype": "float64",
         "predict_variances": (False,) * n_modalities,
+        "views": (None,) * n_modalities,
     }
     return ModelSpec(**(defaults | changes))
 

@@ -13,14 +13,11 @@ from sklearn.utils import check_random_state
 from .._grid import NodeGrid
 from .matching import align_nodes, tolerated_share
 from .placements import Problem, make_problem, misfits_of, search
-
-#: Below this ratio of the second smallest misfit to the smallest an arrangement is a near tie.
-NEAR_TIE = 1.05
+from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
 # (3, 3) has 5040, (2, 5) has 15120.
 _MAX_EXHAUSTIVE = 20_000
-_TIE_TOLERANCE = 1e-9  # of the total variation: misfits closer than this are equal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +39,9 @@ class Arrangement:
         Number of other distinct arrangements whose misfit equals the smallest.
     node_shares : ndarray of shape (n_nodes,)
         Part of the variation of the means that is lost when a node's effects are left out.
+    node_agreement : ndarray of shape (n_nodes,)
+        Smallest adjusted Rand index of each node's labels with those of an arrangement that fits
+        nearly as well; 1 if there is none.
     exhaustive : bool
         Whether every distinct arrangement was tried.
     """
@@ -52,6 +52,7 @@ class Arrangement:
     gap: float
     ties: int
     node_shares: np.ndarray
+    node_agreement: np.ndarray
     exhaustive: bool
 
 
@@ -135,6 +136,7 @@ def arrange(
         placed, misfits = placed[agree], misfits[agree]
     best, second, ties = _rank(placed, misfits, problem)
     seen_cells, shares = _canonical(best, counts[seen], problem)
+    outcomes, rivals = problem.outcomes[seen_cells], near_ties(placed, misfits)
     smallest = float(misfits.min(initial=1.0))
     return Arrangement(
         cells=_fill(seen_cells, seen, len(means), n_cells),
@@ -143,6 +145,7 @@ def arrange(
         gap=_ratio(second, smallest),
         ties=ties,
         node_shares=shares,
+        node_agreement=node_agreement(outcomes, rivals, counts[seen], sizes),
         exhaustive=exhaustive,
     )
 
@@ -201,7 +204,7 @@ def _rank(
     keys = {_key(best, problem)}
     second, ties = np.inf, 0
     for index in order[1:]:
-        is_tie = misfits[index] <= misfits[order[0]] + _TIE_TOLERANCE
+        is_tie = misfits[index] <= misfits[order[0]] + TIE_TOLERANCE
         if np.isfinite(second) and not is_tie:
             break
         key = _key(placed[index], problem)
@@ -226,8 +229,8 @@ def _ratio(second: float, smallest: float) -> float:
     """Divide misfits; two that are zero to rounding tie."""
     if not np.isfinite(second):
         return np.inf
-    if smallest <= _TIE_TOLERANCE:
-        return 1.0 if second <= _TIE_TOLERANCE else np.inf
+    if smallest <= TIE_TOLERANCE:
+        return 1.0 if second <= TIE_TOLERANCE else np.inf
     return second / smallest
 
 

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from .._data.samples import NodeKnowledge
+from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
 from .._model.setup import Setup
@@ -40,6 +41,8 @@ class Shared:
         Of the latter.
     rows : ndarray of int or None
         Which rows the latter are of those that the model is learned from; None for all.
+    views : dict of int to ViewStart
+        Of the latter.
     process : int
         The process that called ``fit``.
     default_dtype : torch.dtype
@@ -52,6 +55,7 @@ class Shared:
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
     rows: np.ndarray | None
+    views: dict[int, ViewStart]
     process: int
     default_dtype: torch.dtype
 
@@ -80,6 +84,7 @@ def best_run(
         knowledge=initial.knowledge,
         scores=initial.scores,
         rows=initial.rows,
+        views=initial.views,
         process=os.getpid(),
         default_dtype=torch.get_default_dtype(),
     )
@@ -127,7 +132,11 @@ def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceErro
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
     data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
     initial = InitialSample(
-        knowledge=shared.knowledge, data=initial_data, scores=shared.scores, rows=shared.rows
+        knowledge=shared.knowledge,
+        data=initial_data,
+        scores=shared.scores,
+        rows=shared.rows,
+        views=shared.views,
     )
     try:
         return run(shared.setup, data, initial, seed, label)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .._clustering.arrangement import NEAR_TIE
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
+from .._clustering.rivals import AGREEING
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
@@ -24,11 +24,13 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
     if seen is None:
         return None
     chosen = seen.arrangements[seen.chosen]
-    if chosen.ties or chosen.gap < NEAR_TIE:
+    if chosen.node_agreement.min() < AGREEING:
+        agreement = ", ".join(f"{index:.2f}" for index in chosen.node_agreement)
         warn_caller(
-            f"The arrangement of clusters on the grid is a near tie: the next best one fits "
-            f"only {chosen.gap:.3f} times worse, so that nodes may have been mixed up. See "
-            "arrangement_; other node_sizes may suit the data better.",
+            "Nodes may have been mixed up: another arrangement of the clusters on the grid fits "
+            f"nearly as well (its misfit is {chosen.gap:.3f} times as large), and has other labels "
+            f"(adjusted Rand index by node: {agreement}). Try another random_state or n_init > 1, "
+            "or state some known_nodes; if that does not help, other node_sizes. See arrangement_.",
             ArrangementWarning,
         )
     return SimpleNamespace(
@@ -36,6 +38,7 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
         gap=chosen.gap,
         ties=chosen.ties,
         node_shares=chosen.node_shares,
+        node_agreement=chosen.node_agreement,
         agreement=float(seen.agreement[seen.chosen]),
         smallest_share=float(seen.smallest_share[seen.chosen]),
     )

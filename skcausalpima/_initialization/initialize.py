@@ -34,6 +34,7 @@ from .._training.loop import Progress, new_progress, pretrain
 from .._training.report import reporter
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
+from .derived_views import ViewStart, fit_views
 from .experts import initialize_cluster_experts, initialize_sample_experts
 from .mixture import N_RIVALS, initialize_mixture, iterate_mixture, place_empty
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
@@ -54,6 +55,8 @@ class InitialSample:
         The samples.
     scores : PrincipalScores or None
         Their principal scores; None where ``init`` is "paper".
+    views : dict of int to ViewStart
+        Their derived views, by the number of the modality.
     rows : ndarray of int of shape (n_samples,), default=None
         Which rows they are of those that the model is learned from; None for all.
     """
@@ -61,6 +64,7 @@ class InitialSample:
     knowledge: NodeKnowledge
     data: TensorData
     scores: PrincipalScores | None
+    views: dict[int, ViewStart]
     rows: np.ndarray | None = None
 
 
@@ -103,10 +107,10 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
         knowledge = knowledge.take(rows)
-    scores = None
+    scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
-        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed)
-    return InitialSample(knowledge=knowledge, data=data, scores=scores, rows=rows)
+        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
+    return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views, rows=rows)
 
 
 def initialize_run(
@@ -153,7 +157,7 @@ def initial_model(
     model.to(setup.device)
     whitened = None if scores is None else scores.whitened[:, : setup.spec.latent_dim]
     if whitened is not None:
-        initialize_networks(model, data, whitened)
+        initialize_networks(model, data, whitened, initial.views)
     initialize_sample_experts(model, data, whitened, rng)
     if not setup.training.learns_variances:
         model.log_variances.fill_(float(np.log(setup.training.decoder_variance)))
@@ -175,7 +179,7 @@ def initialize_clusters(
     if scores is not None and is_arranged:
         candidates = find_candidates(scores.scaled, sizes, random_state=rng)
         chosen, report = choose_candidate(
-            candidates, scores.scaled, sizes, known=initial.knowledge.known_nodes, random_state=rng
+            candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
         )
         report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
         gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
@@ -230,7 +234,12 @@ def _name_nodes(
     order = name_nodes(total, grids, setup.graph, is_named)
     grid = NodeGrid(sizes)
     cells = grid.cells(grid.outcomes(arrangement.cells)[:, order])
-    named = replace(arrangement, cells=cells, node_shares=arrangement.node_shares[order])
+    named = replace(
+        arrangement,
+        cells=cells,
+        node_shares=arrangement.node_shares[order],
+        node_agreement=arrangement.node_agreement[order],
+    )
     arrangements = list(report.arrangements)
     arrangements[report.chosen] = named
     return replace(report, arrangements=arrangements)

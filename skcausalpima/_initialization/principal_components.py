@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.utils.extmath import randomized_svd
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._model.tensors import TensorData
-from ..modules import ConvEncoder, MLPEncoder, MultimodalVAE
+from ..modules import VIEW_WEIGHT, ConvEncoder, MLPEncoder, MultimodalVAE
+from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
 #: Rows that the decomposition and the least squares look at; more bring nothing.
@@ -27,16 +29,24 @@ class PrincipalScores:
 
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
     scaled: np.ndarray  # (sample, component): with their standard deviations
+    placed: np.ndarray  # (sample, feature): where effects of the nodes add up
 
 
-def principal_scores(data: TensorData, n_components: int, seed: int) -> PrincipalScores:
+def principal_scores(
+    data: TensorData, n_components: int, seed: int, views: Mapping[int, ViewStart] | None = None
+) -> PrincipalScores:
     """Return the principal scores of all samples.
 
-    Every modality is centred and divided by the square root of its width. The directions come
+    Every modality is centred and divided by the square root of its width; its derived view, if it
+    has one, stands beside it. The directions come
     from at most ``MAX_ROWS`` samples. Where blocks are missing, they are those of probabilistic
     PCA (:mod:`.incomplete_scores`), which begins with missing blocks at their means.
     """
-    stacked = _balanced(data)
+    blocks = _balanced(data)
+    views = views or {}
+    blocks += [view.scores for view in views.values()]
+    placing = [view.placing for view in views.values() if view.placing is not None]
+    stacked = np.concatenate(blocks, axis=1)
     part = stacked[_some_rows(len(stacked), seed)]
     n_found = min(n_components, *part.shape)
     if min(part.shape) <= 4 * n_components + 20:
@@ -46,28 +56,36 @@ def principal_scores(data: TensorData, n_components: int, seed: int) -> Principa
     keep = singular[:n_found] > 1e-8 * max(singular[0], np.finfo(float).tiny)
     if data.observed is not None and keep.any():
         loadings = (singular[:n_found, None] * components[:n_found])[keep].T / np.sqrt(len(part))
-        return _incomplete(data, stacked, loadings, n_components)
+        observed = data.observed[[*range(len(data.arrays)), *views]].cpu().numpy()
+        scaled, whitened = _incomplete(blocks, observed, loadings, n_components)
+        return _scores(scaled, whitened, placing)
     scaled = np.zeros((len(stacked), n_components))
     scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
     deviations = np.zeros(n_components)
     deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return PrincipalScores(whitened=whitened, scaled=scaled)
+    return _scores(scaled, whitened, placing)
+
+
+def _scores(
+    scaled: np.ndarray, whitened: np.ndarray, placing: Sequence[np.ndarray]
+) -> PrincipalScores:
+    """Return scores; clusters are laid on the grid by them and by copies of images."""
+    placed = np.concatenate([scaled, *placing], axis=1) if placing else scaled
+    return PrincipalScores(whitened=whitened, scaled=scaled, placed=placed)
 
 
 def _incomplete(
-    data: TensorData, stacked: np.ndarray, loadings: np.ndarray, n_components: int
-) -> PrincipalScores:
-    """Return the principal scores of samples that lack modalities."""
-    ends = np.cumsum([array.shape[1] for array in data.arrays])[:-1]
-    observed = cast(Tensor, data.observed).cpu().numpy()
-    blocks, starts = np.split(stacked, ends, axis=1), np.split(loadings, ends)
-    found = incomplete_scores(blocks, observed, starts).principal
-    scaled = np.zeros((len(stacked), n_components))
+    blocks: Sequence[np.ndarray], observed: np.ndarray, loadings: np.ndarray, n_components: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the principal scores of samples that lack modalities, as they are and whitened."""
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+    found = incomplete_scores(blocks, observed, np.split(loadings, ends)).principal
+    scaled = np.zeros((len(found), n_components))
     scaled[:, : found.shape[1]] = found
     deviations = scaled.std(axis=0)
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return PrincipalScores(whitened=whitened, scaled=scaled)
+    return scaled, whitened
 
 
 def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
@@ -77,8 +95,8 @@ def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
     return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
 
 
-def _balanced(data: TensorData) -> np.ndarray:
-    """Return all modalities side by side, centred, each divided by the root of its width."""
+def _balanced(data: TensorData) -> list[np.ndarray]:
+    """Return all modalities, centred, each divided by the root of its width."""
     blocks = []
     for m, array in enumerate(data.arrays):
         block = array.cpu().numpy() / np.sqrt(array.shape[1])
@@ -89,11 +107,16 @@ def _balanced(data: TensorData) -> np.ndarray:
             block -= block[present].mean(axis=0, dtype=np.float64)
             block[~present] = 0.0
         blocks.append(block)
-    return np.concatenate(blocks, axis=1)
+    return blocks
 
 
 @torch.no_grad()
-def initialize_networks(model: MultimodalVAE, data: TensorData, scores: np.ndarray) -> None:
+def initialize_networks(
+    model: MultimodalVAE,
+    data: TensorData,
+    scores: np.ndarray,
+    views: Mapping[int, ViewStart] | None = None,
+) -> None:
     r"""Initialize encoders, decoders and decoder variances as probabilistic PCA.
 
     The decoder map B of a modality is its least-squares fit on the J whitened scores, the
@@ -111,45 +134,76 @@ def initialize_networks(model: MultimodalVAE, data: TensorData, scores: np.ndarr
         Scaled samples.
     scores : ndarray of shape (n_samples, latent_dim)
         Whitened principal scores.
+    views : mapping of int to ViewStart, default=None
+        Derived views, by the number of their modality.
     """
     fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
+    weights = model.error_weights().double().cpu()
+    n_experts = len(fits) + len(model.views)
     for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
-        _initialize_encoder(model, m, slope, offset)
+        linear = _Linear(slope, offset, weights[m], 1.0 / n_experts)
+        _initialize_encoder(model.encoders[m], linear, model.prior_expert)
+    for m, view in model.views.by_modality():
+        start = (views or {})[m]
+        start.copy_to(view)
+        rows = _observed_rows(data, m)
+        slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
+        view.decoder.initialize_linear(slope.T, offset)
+        weight = VIEW_WEIGHT * len(view.slope) * weights[m]
+        linear = _Linear(slope, offset, weight, 1.0 / n_experts)
+        _initialize_encoder(view.encoder, linear, model.prior_expert)
 
 
 def _fit_decoder(
     model: MultimodalVAE, m: int, data: TensorData, scores: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Fit one modality's observed samples on their scores; initialize its decoder."""
-    rows = np.arange(data.n_samples)
-    if data.observed is not None:
-        rows = np.flatnonzero(data.observed[m].cpu().numpy())
-    rows = rows[_some_rows(len(rows))]
-    x, z = data.arrays[m][rows].double().cpu(), torch.as_tensor(scores[rows])
-    design = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], dim=1)
-    coefficients = torch.linalg.lstsq(design, x, driver="gelsd").solution
-    slope, offset = coefficients[:-1], coefficients[-1]  # (latent, width), (width,)
+    rows = _observed_rows(data, m)
+    x = data.arrays[m][rows].double().cpu()
+    slope, offset, squares = _least_squares(x, scores[rows])
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
-    squares = (x - design @ coefficients).square()
     model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
     log_variances = torch.maximum(squares.mean(dim=0), floor).log()
     model.decoders[m].initialize_linear(slope.T, offset, log_variances)
     return slope, offset
 
 
-def _initialize_encoder(model: MultimodalVAE, m: int, slope: Tensor, offset: Tensor) -> None:
-    """Initialize one encoder, if it is one of ours, as the posterior of the linear decoder."""
-    encoder = model.encoders[m]
+def _observed_rows(data: TensorData, m: int) -> np.ndarray:
+    """Return the numbers of samples that have a modality, or of enough of them."""
+    rows = np.arange(data.n_samples)
+    if data.observed is not None:
+        rows = np.flatnonzero(data.observed[m].cpu().numpy())
+    return rows[_some_rows(len(rows))]
+
+
+def _least_squares(x: Tensor, scores: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    """Return slope (latent, width) and offset (width,) of x on scores, and squared residuals."""
+    z = torch.as_tensor(scores)
+    design = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], dim=1)
+    coefficients = torch.linalg.lstsq(design, x, driver="gelsd").solution
+    return coefficients[:-1], coefficients[-1], (x - design @ coefficients).square()
+
+
+class _Linear(NamedTuple):
+    """A linear decoder, the weight of its errors, and its share in the unit Gaussian."""
+
+    slope: Tensor  # (latent, width)
+    offset: Tensor  # (width,)
+    weight: Tensor
+    share: float
+
+
+def _initialize_encoder(encoder: nn.Module, decoder: _Linear, prior_expert: bool) -> None:
+    """Initialize an encoder, if it is one of ours, as the posterior of a linear decoder."""
     if not isinstance(encoder, MLPEncoder | ConvEncoder):
         return
-    weight = model.error_weights()[m].double().cpu()
-    share = 1.0 / len(model.encoders)
+    slope, offset, weight, share = decoder
     information = weight * slope @ slope.T
     eye = torch.eye(len(slope), dtype=slope.dtype)
     encoder_map = torch.linalg.solve(information + share * eye, weight * slope)
     precision = information.diagonal().clamp_min(FLOOR)
-    if model.prior_expert:
+    if prior_expert:
         encoder_map = encoder_map * ((precision + share) / precision)[:, None]
         log_var = -precision.log()
     else:

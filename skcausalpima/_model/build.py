@@ -14,6 +14,8 @@ from ..modules import (
     ClusterDecoder,
     ClusterExpert,
     ConvDecoder,
+    DerivedView,
+    DerivedViews,
     MLPDecoder,
     MultimodalVAE,
     SampleExpert,
@@ -62,6 +64,7 @@ def build_model(
         spec.prior_expert,
         spec.sampled_responsibilities,
     )
+    model.views = _build_views(spec, generator)
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)
     return model if stand_ins else initialize_cluster_decoders(model, spec.decoders)
@@ -81,6 +84,18 @@ def initialize_cluster_decoders(model: MultimodalVAE, decoders: Sequence) -> Mul
             cells.to(model.prior.means).log_variances.fill_(model.log_variances[m])
             model.decoders[m] = cells
     return model
+
+
+def _build_views(spec: ModelSpec, generator: torch.Generator | None) -> DerivedViews:
+    """Return the derived views of the modalities that have one."""
+    sizes = (spec.latent_dim, spec.hidden_layer_sizes, generator)
+    kinds = zip(spec.views, spec.shapes, strict=True)
+    views = {
+        str(m): DerivedView(kind, shape, *sizes)
+        for m, (kind, shape) in enumerate(kinds)
+        if kind is not None
+    }
+    return DerivedViews(views)
 
 
 def _build(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -36,11 +37,11 @@ from .networks import NETWORK_WORDS
 #: The largest grid.
 MAX_COMPONENTS = 1024
 
-#: Latent dimensions of one node, where data have room for them.
-ONE_NODE_DIM = 6
+#: Latent dimensions of one node, and those of a grid for what is no factor.
+ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 
-#: Samples that a latent dimension of one node needs.
-SAMPLES_PER_DIMENSION = 5
+#: Samples for each dimension that these ask for.
+SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 5, 50
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
@@ -58,6 +59,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "modality_shapes": [*SEQUENCE, None],
     "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE],
+    "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
     "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
     "responsibilities": [StrOptions({"expected", "sample"})],
@@ -143,20 +145,25 @@ def n_effects(node_sizes: Sequence[int]) -> int:
 
 
 def resolve_latent_dim(
-    latent_dim: int | None, node_sizes: Sequence[int], n_features: int, n_samples: float
+    params: SimpleNamespace, node_sizes: Sequence[int], n_features: int, n_samples: float
 ) -> int:
     """Return the dimension of the latent space.
 
-    The cells of a grid differ along the effects of the nodes. The clusters of one node may differ
-    in directions of little variance, which the first principal components do not show: there it is
-    ``ONE_NODE_DIM``, unless there are fewer features, or few samples.
+    The cells of a grid differ along the effects of the nodes. Where there are samples enough, it
+    has some more dimensions: what is no factor must not take the place of one. The clusters of one
+    node may differ in directions of little variance, which the first principal components do not
+    show.
     """
-    if latent_dim is not None:
-        return int(latent_dim)
+    if params.latent_dim is not None:
+        return int(params.latent_dim)
+    least = n_effects(node_sizes)
+    if params.init == "paper":
+        return least
     if len(node_sizes) > 1:
-        return n_effects(node_sizes)
-    room = min(ONE_NODE_DIM, n_features, int(n_samples // SAMPLES_PER_DIMENSION))
-    return max(n_effects(node_sizes), room)
+        wanted, room = least + SPARE_DIMENSIONS, int(n_samples // SAMPLES_OF_GRID)
+    else:
+        wanted, room = ONE_NODE_DIM, int(n_samples // SAMPLES_OF_ONE_NODE)
+    return max(least, min(wanted, room, n_features))
 
 
 def resolve_shrinkage(
@@ -235,8 +242,9 @@ def per_modality(
     value: Sequence | Mapping | None,
     names: Sequence[str],
     parameter: str,
-    kind: str = "torch.nn.Module, function (shape, latent_dim) -> Module",
+    kind: str | None = "torch.nn.Module, function (shape, latent_dim) -> Module",
     accepts: Callable[[Unchecked], bool] | None = None,
+    words: Collection[str] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
     if value is None or isinstance(value, str):
@@ -252,11 +260,11 @@ def per_modality(
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
         )
-    words = NETWORK_WORDS.get(parameter, ())
+    words = NETWORK_WORDS.get(parameter, ()) if words is None else words
     for name, entry in zip(names, value, strict=True):
         known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
         if not (entry is None or known):
-            listed = ", ".join([*map(repr, words), kind])
+            listed = ", ".join([*map(repr, words), *([kind] if kind else [])])
             raise TypeError(
                 f"{parameter}[{name!r}] must be one of {listed} or None, got {entry!r} of type "
                 f"{type(entry).__name__}."

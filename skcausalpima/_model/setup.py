@@ -22,7 +22,6 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
-    n_effects,
     per_modality,
     resolve_device,
     resolve_latent_dim,
@@ -41,6 +40,7 @@ from .settings import (
 )
 from .spec import ModelSpec, Network
 from .training_length import Budget, budget, resolve_tol
+from .views import has_views, resolve_views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,8 @@ def set_up(
     modalities = samples.modalities
     if scaler is None:
         check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
-    latent_dim = _latent_dim(params, samples, node_sizes)
+    n_features = sum(modalities.widths)
+    latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     setup = Setup(
         spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
@@ -118,12 +119,14 @@ def set_up(
     return setup, samples
 
 
-def _latent_dim(params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...]) -> int:
-    """Return the dimension of the latent space, which the paper's start leaves to the nodes."""
-    if params.latent_dim is None and params.init == "paper":
-        return n_effects(node_sizes)
-    n_features = sum(samples.modalities.widths)
-    return resolve_latent_dim(params.latent_dim, node_sizes, n_features, samples.core_total)
+def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
+    """Return parameters for a fit that goes on: what was left to the data stays as it came out."""
+    kept = vars(params).copy()
+    if params.latent_dim is None:
+        kept["latent_dim"] = built.latent_dim
+    if isinstance(params.views, str) and params.init != "paper":
+        kept["views"] = built.views
+    return SimpleNamespace(**kept)
 
 
 def _model_spec(
@@ -162,6 +165,7 @@ def _model_spec(
             predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
+        views=resolve_views(params.views, modalities, experts, has_views(params.init, node_sizes)),
     )
 
 

@@ -62,6 +62,8 @@ class ModelSpec:
         Of all numbers of the model.
     predict_variances : tuple of bool
         Which decoders predict variances of their own.
+    views : tuple of (str or None)
+        Kind of each modality's derived view.
     """
 
     node_sizes: tuple[int, ...]
@@ -80,6 +82,7 @@ class ModelSpec:
     sampled_responsibilities: bool
     dtype: str
     predict_variances: tuple[bool, ...]
+    views: tuple[str | None, ...]
 
     @classmethod
     def check_fields(cls, entries: Values) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
+from .._model.views import VIEW_WORDS
 from .._typing import Unchecked, Values
 from ..functional import COVARIANCE_TYPES
 from .checkpoint_checks import CHECKPOINT
@@ -63,6 +64,13 @@ def are_weights(value: Unchecked, known: Mapping) -> bool:
     return is_tuple_of(float)(value, known) and all(0 <= weight < math.inf for weight in value)
 
 
+def are_views(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a kind of view, or None, for each modality."""
+    if type(value) is not tuple or (len(value),) != known["modalities"]:
+        return False
+    return all(kind is None or kind in VIEW_WORDS for kind in value)
+
+
 def are_columns(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a list of names, or None, for each modality."""
     if type(value) is not list or (len(value),) != known["modalities"]:
@@ -102,7 +110,7 @@ def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
     if not is_state(state, known):
         return False
     several = known["modalities"] > (1,)
-    of_encoders = [name for name in state if several and name.startswith("encoders.")]
+    of_encoders = [name for name in state if several and name.startswith(("encoders.", "views."))]
     return are_alike(value, {name: state[name] for name in of_encoders})
 
 
@@ -169,6 +177,7 @@ DECLARED: dict[str, Check] = {
     "tuple[int, ...]": are_sizes,
     "tuple[str, ...]": is_tuple_of(str),
     "tuple[bool, ...]": is_tuple_of(bool),
+    "tuple[str | None, ...]": are_views,
     "tuple[float, ...] | None": either(are_weights, NOTHING),
     "tuple[tuple[int, ...], ...]": are_shapes,
     "list[Network]": is_a(list),
@@ -202,6 +211,7 @@ FITTED: dict[str, Check] = {
             gap=is_number(low=0.0),
             ties=is_count,
             node_shares=is_array("float64", "nodes"),
+            node_agreement=is_array("float64", "nodes"),
             agreement=is_number(),
             smallest_share=is_number(),
         ),

@@ -1,4 +1,4 @@
-"""Elements that are missing within a modality: encoders see what the model expects there."""
+"""What encoders see: missing elements as the model expects them, and derived views."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check_decoders(
 
 @torch.no_grad()
 def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
-    """Return data whose missing elements are what the model expects there.
+    """Return data with their derived views, missing elements as the model expects them.
 
     The mean of the data under the model is filled in first, then some rounds of what is decoded
     at the posterior mean. Only the model and what is observed decide.
@@ -62,7 +62,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     model : MultimodalVAE
         It is in evaluation mode afterwards, if anything was missing.
     data : TensorData
-        The samples; the data themselves are returned where no element is missing.
+        The samples; the data themselves are returned where there is nothing to do.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
         Arrays with missing elements are new.
     """
     if data.elements is None:
-        return data
+        return viewed(model, data)
     check_decoders(model, data)
     model.eval()
     masks = {m: seen for m, seen in enumerate(data.elements) if seen is not None}
@@ -78,7 +78,7 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     partly = [seen.any(dim=1) & ~seen.all(dim=1) for seen in masks.values()]
     rows = torch.stack(partly).any(dim=0).nonzero().flatten()
     if len(rows) == 0:
-        return data
+        return viewed(model, data)
     part = data.subset(rows)
     centres = _decoded_means(model, gaps)
     part = _with(part, [centre.expand(len(rows), -1) for centre in centres], gaps)
@@ -88,7 +88,34 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     arrays = list(data.arrays)
     for m in gaps:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
-    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
+    return viewed(
+        model, replace(data, samples=replace(data.samples, arrays=tuple(arrays), views=None))
+    )
+
+
+@torch.no_grad()
+def viewed(model: MultimodalVAE, data: TensorData) -> TensorData:
+    """Return data with their derived views, so that epochs need not compute them.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        Has the views.
+    data : TensorData
+        The samples; the data themselves are returned where they have their views already.
+
+    Returns
+    -------
+    TensorData
+        Of the same samples.
+    """
+    if len(model.views) == 0 or data.samples.views is not None:
+        return data
+    views = {
+        m: torch.cat([view(block.arrays[m]) for block in data.blocks()])
+        for m, view in model.views.by_modality()
+    }
+    return replace(data, samples=replace(data.samples, views=views))
 
 
 def _decoded_means(model: MultimodalVAE, modalities: Sequence[int]) -> list[Tensor]:
@@ -103,4 +130,4 @@ def _with(data: TensorData, values: Sequence[Tensor], modalities: Sequence[int])
     arrays, elements = list(data.arrays), cast(tuple[Tensor, ...], data.elements)
     for m, value in zip(modalities, values, strict=True):
         arrays[m] = torch.where(elements[m], arrays[m], value.to(arrays[m]))
-    return replace(data, samples=replace(data.samples, arrays=tuple(arrays)))
+    return replace(data, samples=replace(data.samples, arrays=tuple(arrays), views=None))

@@ -17,7 +17,7 @@ from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper, interquartile_range
 from .expert_guard import ExpertGuard
-from .filling import filled
+from .filling import filled, viewed
 
 #: Called after every epoch with its number, from 0, and the terms of the bound.
 Report = Callable[[int, dict[str, float]], None]
@@ -55,7 +55,8 @@ def pretrain(
     """Train encoders and decoders before there are clusters (Section 3.3)."""
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
-    parameters = _trainable(model.encoders, *model.decoders)
+    data = viewed(model, data)
+    parameters = _trainable(model.encoders, *model.decoders, model.views)
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
@@ -95,7 +96,7 @@ class Progress:
         report: Report,
         phase: str = "training",
     ) -> None:
-        self.networks = _trainable(model.encoders, *model.decoders)
+        self.networks = _trainable(model.encoders, *model.decoders, model.views)
         self.graph = _trainable(model.prior)
         groups: list[Values] = [{"params": self.networks}]
         if self.graph:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._clustering.arrangement import NEAR_TIE
+from .._clustering.rivals import AGREEING
 from ._report_layout import (
     STYLE,
     WIDTH,
@@ -189,6 +189,9 @@ def _arrangement(report: FitReport) -> Lines:
     yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
     yield "left over (misfit)", percent(found.misfit)
     yield "next best arrangement", f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+    agreements = zip(report.node_names, found.node_agreement, strict=True)
+    told = ", ".join(f"{name} {index:.2f}" for name, index in agreements)
+    yield "nodes under near ties (Rand)", told
     yield "agreement of first clusterings", percent(found.agreement)
 
 
@@ -291,7 +294,7 @@ def _empty(report: FitReport) -> str | None:
 
 def _near_tie(report: FitReport) -> str | None:
     found = report.arrangement
-    if found is None or not (found.ties or found.gap < NEAR_TIE):
+    if found is None or found.node_agreement.min() >= AGREEING:
         return None
     return (
         "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try another "

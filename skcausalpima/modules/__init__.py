@@ -8,6 +8,7 @@ from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
+from ._derived_view import N_COMPONENTS, VIEW_WEIGHT, DerivedView, DerivedViews, spatial_axes
 from ._encoders import MLPEncoder, layer_sizes
 from ._experts.base import ScaledExpert
 from ._experts.checks import ExpertError

@@ -29,6 +29,8 @@ class Batch:
     elements : tuple of (Tensor of bool of shape (n_samples, width) or None), default=None
         Per modality True where an element is observed, None where no sample is observed in part;
         None instead of the tuple where no modality has such samples.
+    views : dict of int to Tensor of shape (n_samples, n_components), default=None
+        Derived views by the number of their modality; None where they are yet to be computed.
     """
 
     arrays: tuple[Tensor, ...]
@@ -37,6 +39,7 @@ class Batch:
     regime_index: Tensor | None = None
     weights: Tensor | None = None
     elements: tuple[Tensor | None, ...] | None = None
+    views: dict[int, Tensor] | None = None
 
     @property
     def shares(self) -> Tensor | None:
@@ -81,6 +84,7 @@ class Batch:
             elements=None
             if self.elements is None
             else tuple(None if seen is None else seen[rows] for seen in self.elements),
+            views=None if self.views is None else {m: view[rows] for m, view in self.views.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ class MLPDecoder(Decoder):
         Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the linear path exists. It starts at zero.
+    narrowed : bool, default=True
+        Whether hidden layers are narrowed to the width of the modality.
 
     Examples
     --------
@@ -55,11 +57,13 @@ class MLPDecoder(Decoder):
         hidden_layer_sizes: Sequence[int],
         generator: torch.Generator | None,
         linear: bool = True,
+        narrowed: bool = True,
     ) -> None:
         super().__init__()
         self.shape: tuple[int, ...] = tuple(shape)
         width = math.prod(shape)
-        sizes = layer_sizes(width, hidden_layer_sizes)[::-1]
+        narrow = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
+        sizes = narrow[::-1]
         self.network = multilayer_perceptron([latent_dim, *sizes, width], generator)
         self.linear: nn.Linear | None = None
         if linear:

@@ -112,6 +112,8 @@ class MLPEncoder(nn.Module):
         Source of the start values; with None they are not set, to be loaded.
     linear : bool, default=True
         Whether the mean has the linear path. It starts at zero.
+    narrowed : bool, default=True
+        Whether hidden layers are narrowed to the width of the modality.
 
     Examples
     --------
@@ -129,10 +131,11 @@ class MLPEncoder(nn.Module):
         hidden_layer_sizes: Sequence[int],
         generator: torch.Generator | None,
         linear: bool = True,
+        narrowed: bool = True,
     ) -> None:
         super().__init__()
         width = math.prod(shape)
-        sizes = layer_sizes(width, hidden_layer_sizes)
+        sizes = layer_sizes(width, hidden_layer_sizes) if narrowed else hidden_layer_sizes
         self.network = multilayer_perceptron([width, *sizes, 2 * latent_dim], generator)
         self.linear: nn.Linear | None = None
         if linear:

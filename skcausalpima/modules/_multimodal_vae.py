@@ -18,6 +18,7 @@ from ..functional import (
 )
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
+from ._derived_view import DerivedViews
 from ._encoders import encode_each
 from ._observation_model import ObservationModel
 from ._prior import CausalPrior, weights_of_regimes
@@ -44,6 +45,11 @@ class MultimodalVAE(ObservationModel):
         Whether N(0, I) is one of the experts.
     sampled_responsibilities : bool, default=False
         Whether gamma is evaluated at the sampled z (the paper) rather than in expectation.
+
+    Attributes
+    ----------
+    views : DerivedViews
+        Of some modalities, which train and encode beside them; at first of none.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class MultimodalVAE(ObservationModel):
     ) -> None:
         super().__init__(decoders, shapes, modality_weights)
         self.encoders = nn.ModuleList(encoders)
+        self.views = DerivedViews()
         self.prior = prior
         self.prior_expert = prior_expert
         self.sampled_responsibilities = sampled_responsibilities
@@ -77,7 +84,8 @@ class MultimodalVAE(ObservationModel):
         """
         latent_dim = self.prior.means.shape[1]
         means, log_vars = encode_each(self.encoders, batch, self.shapes, latent_dim)
-        return product_of_experts(means, log_vars, batch.observed, self.prior_expert)
+        means, log_vars, observed = self.views.encode(batch, means, log_vars)
+        return product_of_experts(means, log_vars, observed, self.prior_expert)
 
     def decode(self, z: Tensor, components: Tensor | None = None) -> list[Tensor]:
         """Return the decoded means of all modalities, flattened.
@@ -99,6 +107,12 @@ class MultimodalVAE(ObservationModel):
             if self.cluster_dependent:
                 components = self.log_responsibilities(None, z).argmax(dim=0)
         return [decoder.decode(z, components) for decoder in self.decoders]
+
+    def _errors_of_views(self, batch: Batch, z: Tensor) -> Tensor | float:
+        """Return what derived views cost in training; it is no part of the bound."""
+        if len(self.views) == 0:
+            return 0.0
+        return self.views.weighted_errors(batch, z, self.error_weights())
 
     def log_responsibilities(
         self,
@@ -192,10 +206,12 @@ class MultimodalVAE(ObservationModel):
         BoundWithErrors
             The bound in nats, and the squared errors at the draws.
         """
+        batch = self.views.computed(batch)
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.shares)
+        reconstruction = reconstruction - self._errors_of_views(batch, z)
         log_weights = self.log_weights(batch.regime_index, score_noise)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
@@ -225,10 +241,12 @@ class MultimodalVAE(ObservationModel):
         Tensor of shape (n_samples,)
             In nats.
         """
+        batch = self.views.computed(batch)
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors = self.squared_errors(batch, z)
         reconstruction = self.training_log_likelihood(errors, batch.shares)
+        reconstruction = reconstruction - self._errors_of_views(batch, z)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
         if kl_weight == 0.0:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..functional import DiagonalGaussian, product_of_experts
 from ._batch import Batch
+from ._derived_view import DerivedViews
 from ._encoders import MAX_ABS_LOG_VAR, encode_each
 from ._multimodal_vae import MultimodalVAE
 
@@ -36,6 +37,7 @@ class SubsetEncoders(nn.Module):
         self.latent_dim = model.prior.means.shape[1]
         several = len(model.shapes) > 1
         self.encoders = copy.deepcopy(model.encoders) if several else nn.ModuleList()
+        self.views = copy.deepcopy(model.views) if several else DerivedViews()
 
     def forward(self, batch: Batch) -> DiagonalGaussian:
         """Return the potential of every sample, normalised as a density of z.
@@ -56,7 +58,8 @@ class SubsetEncoders(nn.Module):
             widest = batch.arrays[0].new_full(shape, MAX_ABS_LOG_VAR)
             return DiagonalGaussian(torch.zeros_like(widest), widest)
         means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
-        product = product_of_experts(means, log_vars, batch.observed, prior_expert=False)
+        means, log_vars, observed = self.views.encode(batch, means, log_vars)
+        product = product_of_experts(means, log_vars, observed, prior_expert=False)
         return DiagonalGaussian(product.mean, product.log_var.clamp_max(MAX_ABS_LOG_VAR))
 
     def incomplete(self, batch: Batch) -> Tensor | None:

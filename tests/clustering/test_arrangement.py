@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from skcausalpima._clustering import arrangement as _arrangement
-from skcausalpima._clustering.arrangement import NEAR_TIE, arrange
+from skcausalpima._clustering.arrangement import arrange
+from skcausalpima._clustering.rivals import NEAR_TIE
 
 
 def _outcomes(sizes):

@@ -22,13 +22,14 @@ def given_module():
 
 #: What was, what is changed, and what is said of it: it determines the model.
 REFUSED = [
-    ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\); latent_dim"),
+    ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\):"),
     ({}, {"latent_dim": 3}, "latent_dim is now 3, not 2: set it back, or set warm_start=False"),
     ({}, {"node_names": ["a", "b"]}, "node_names is now"),
     ({}, {"hidden_layer_sizes": (9,)}, r"hidden_layer_sizes is now \(9,\), not \(8,\)"),
     ({}, {"prior_expert": False}, "prior_expert is now False, not True"),
     ({}, {"scale": "feature"}, r"scale is now \['feature', 'feature'\]"),
     ({}, {"modality_weights": "elements"}, r"modality_weights is now \(1.0, 1.0\), not None"),
+    ({}, {"views": ["power_spectrum", None]}, r"views is now \('power_spectrum', None\), not"),
     ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
     ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
     ({}, {"init": "paper"}, "init .* is now False, not True"),
