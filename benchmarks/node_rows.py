@@ -53,7 +53,7 @@ class Row(NamedTuple):
 def generated(seed: int, make: Callable, **parameters) -> Data:
     """Draw one of the generators of the package."""
     bunch = make(random_state=seed, **parameters)
-    arrays = [bunch.images, bunch.curves] if "curves" in bunch else [bunch.images]
+    arrays = [bunch[name] for name in ("images", "curves") if name in bunch]
     return Data(arrays, bunch.factors, CategoricalDAG(bunch.dag, bunch.cpts))
 
 
@@ -143,6 +143,10 @@ def rows() -> dict[str, Row]:
     striped = functools.partial(generated, make=datasets.make_striped_circles)
     sized = functools.partial(generated, make=datasets.make_sized_circles)
     bars = functools.partial(generated, make=datasets.make_grey_bars)
+    sprites = functools.partial(functools.partial, generated, make=datasets.make_sprites)
+    spectra = functools.partial(generated, make=datasets.make_spectra)
+    pendulum = functools.partial(generated, make=datasets.make_pendulum)
+    rectangles = functools.partial(generated, make=datasets.make_rectangles)
     graphs = ("v-structure", "chain", "complete", "independent")
     plain = {f"circles, {graph}": circles(graph=graph) for graph in graphs}
     cube, ten, balanced = (2, 2, 2), (10,), {"modality_weights": "balanced"}
@@ -156,7 +160,12 @@ def rows() -> dict[str, Row]:
         "circles and curve": Row(circles(curves=True), cube, 0.99, 0.98),
         "striped circles": Row(striped, (2, 2, 2, 2), 0.97, 0.93),
         "sized circles": Row(sized, (2, 3), 0.98, 0.95),
-        "grey bars": Row(bars, cube, 0.97, 0.93),
+        "grey bars": Row(bars, cube, 0.995, 0.99),
+        "rectangles": Row(rectangles, cube, 0.99, 0.985),
+        "pendulum": Row(pendulum, (3, 3), 0.99, 0.98),
+        "spectra": Row(spectra, cube, 0.99, 0.98),
+        "sprites without shapes": Row(sprites(shape="square"), cube, 0.99, 0.98),
+        "sprites": Row(sprites(), (3, 2, 2, 2), 0.985, 0.96, n_components=10),
         "lattices": Row(
             lattices,
             (2, 2),

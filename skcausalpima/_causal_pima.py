@@ -368,7 +368,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     >>> np.bincount(model.labels_)
     array([50, 50, 50, 50])
     >>> model.transform([images, None]).shape
-    (200, 2)
+    (200, 4)
     """
 
     _parameter_constraints = PARAMETER_CONSTRAINTS

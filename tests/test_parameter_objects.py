@@ -54,8 +54,8 @@ def test_fits_with_words_and_objects_are_equal(pair):
     assert_same_fits(CausalPIMA(**objects, **brief).fit(pair), one, pair)
 
 
-def test_the_constructor_has_at_most_33_parameters():
-    assert len(CausalPIMA().get_params()) <= 33
+def test_the_constructor_has_at_most_34_parameters():
+    assert len(CausalPIMA().get_params()) <= 34
 
 
 # Objects as scikit-learn knows them --------------------------------------------------------------

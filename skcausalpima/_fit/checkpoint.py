@@ -219,7 +219,7 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     """
     masks = data.elements or ()
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
-    values = (array if seen is None else array * seen for array, seen in pairs)
+    values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
     arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
     return joblib.hash((arrays, validation_fraction))

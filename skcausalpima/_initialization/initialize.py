@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .derived_views import ViewStart, fit_views
 from .experts import initialize_cluster_experts, initialize_sample_experts
-from .mixture import N_RIVALS, initialize_mixture, iterate_mixture, place_empty
+from .mixture import N_RIVALS, MixtureFit, initialize_mixture, iterate_mixture, place_empty
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
 
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
@@ -172,35 +173,24 @@ def initialize_clusters(
     settings, mixture = setup.training.initialization, setup.training.mixture
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     check_finite(torch.cat(posterior), "posteriors of the samples")
-    allowed = None if data.allowed is None else data.allowed.cpu()
-    report, sizes, rivals = None, setup.spec.node_sizes, []
-    n_cells = len(model.prior.means)
+    sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
     is_arranged = settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1
     if scores is not None and is_arranged:
-        candidates = find_candidates(scores.scaled, sizes, random_state=rng)
-        chosen, report = choose_candidate(
-            candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
-        )
-        report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
-        gamma = torch.zeros(n_cells, data.n_samples, dtype=torch.float64)
-        cells = report.arrangements[report.chosen].cells
-        gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
-        if allowed is not None:
-            gamma *= allowed  # others wait for the next responsibilities
-        first = gamma
-        fit = iterate_mixture(posterior, gamma, mixture, allowed=allowed, max_iter=1)
-        fit = place_empty(fit, gamma.sum(dim=1), sizes)
-        order = np.argsort(-report.agreement, kind="stable")
-        rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]
+        fit, first, report = _arranged(setup, initial, posterior, rng)
     else:
         spaces = [posterior.mean.numpy()]
         if scores is not None:
             spaces.append(scores.scaled)
-        n_starts = settings.n_mixture_init
         fit = initialize_mixture(
-            posterior, spaces, n_cells, mixture, n_starts=n_starts, rng=rng, allowed=allowed
+            posterior,
+            spaces,
+            n_cells,
+            mixture,
+            n_starts=settings.n_mixture_init,
+            rng=rng,
+            allowed=None if data.allowed is None else data.allowed.cpu(),
         )
-        first, rivals = fit.responsibilities, list(fit.rivals)
+        first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
@@ -211,8 +201,34 @@ def initialize_clusters(
         candidates=report,
         responsibilities=gamma,
         start=starting_cells(first.to(data.device), rows, seen),
-        rivals=rivals,
+        rivals=fit.rivals,
     )
+
+
+def _arranged(
+    setup: Setup, initial: InitialSample, posterior: DiagonalGaussian, rng: np.random.RandomState
+) -> tuple[MixtureFit, Tensor, CandidateReport]:
+    """Find clusters and lay them on the grid; return the mixture, the clusters, and what was seen.
+
+    The clusters are responsibilities of shape (n_components, n_samples).
+    """
+    scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
+    allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
+    candidates = find_candidates(scores.scaled, sizes, random_state=rng)
+    chosen, report = choose_candidate(
+        candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
+    )
+    report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
+    gamma = torch.zeros(math.prod(sizes), initial.data.n_samples, dtype=torch.float64)
+    cells = report.arrangements[report.chosen].cells
+    gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
+    if allowed is not None:
+        gamma *= allowed  # others wait for the next responsibilities
+    fit = iterate_mixture(posterior, gamma, setup.training.mixture, allowed=allowed, max_iter=1)
+    fit = place_empty(fit, gamma.sum(dim=1), sizes)
+    order = np.argsort(-report.agreement, kind="stable")
+    rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]
+    return replace(fit, rivals=rivals), gamma, report
 
 
 def _name_nodes(

@@ -165,11 +165,12 @@ def test_decoding_uses_the_expert_of_the_component(fitted, lines):
     curves = table["slope"][:, None] * X + table["intercept"][:, None]
     decoded = fitted.inverse_transform(fitted.cluster_means_)[1]
     assert_allclose(decoded, curves, rtol=1e-6)
-    drawn, labels = clone(fitted).set_params(random_state=3).fit(lines).sample(300)
+    other = clone(fitted).set_params(random_state=3).fit(lines)
+    drawn, labels = other.sample(300)
     for component in range(3):
-        rows = drawn[1][labels == component]
-        assert_allclose(rows.mean(axis=0), curves_of(fitted, labels, component), atol=25)
-        assert_allclose(rows.std(), np.std(curves, axis=1)[component], rtol=1.0)
+        rows, curve = drawn[1][labels == component], curves_of(other, labels, component)
+        assert_allclose(rows.mean(axis=0), curve, atol=25)
+        assert_allclose(rows.std(), np.std(curve), rtol=1.0)
     fixed, nodes = fitted.intervene({"N1": 1}, n_samples=200)
     component = np.flatnonzero(fitted.cluster_states_[:, 0] == 1)[0]
     # false alarms: 15 means of 200 draws of deviation 30, 5 of their deviations: 1e-5

@@ -12,7 +12,12 @@ from skcausalpima.inspection import FitReport
 
 SEPARATION = SimpleNamespace(smallest=4.0, empty=np.array([], int))
 ARRANGEMENT = SimpleNamespace(
-    misfit=0.1, gap=2.0, ties=0, node_shares=np.array([0.6, 0.3]), agreement=0.97
+    misfit=0.1,
+    gap=2.0,
+    ties=0,
+    node_shares=np.array([0.6, 0.3]),
+    node_agreement=np.array([1.0, 1.0]),
+    agreement=0.97,
 )
 WELL = FitReport(
     node_names=("shape", "size"),
@@ -112,7 +117,10 @@ def test_lines_fit_into_a_terminal(n_nodes):
         cells=cells,
         shares=np.full(64, 1 / 64),
         merged=np.stack([cells[:20], cells[20:40]], axis=1),
-        arrangement={"node_shares": np.full(n_nodes, 1 / n_nodes)},
+        arrangement={
+            "node_shares": np.full(n_nodes, 1 / n_nodes),
+            "node_agreement": np.full(n_nodes, 0.5),
+        },
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
         advice=("word " * 60,),
     )
@@ -149,8 +157,7 @@ def test_several_fits_are_told():
         ({}, "Nothing to worry about"),
         ({"stability": {"unstable": True}}, "another random_state"),
         ({"stability": {"with_starts": 0.5}}, "Training has moved samples"),
-        ({"arrangement": {"gap": 1.01}}, "nearly a tie"),
-        ({"arrangement": {"ties": 2}}, "nearly a tie"),
+        ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
         ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
