@@ -13,6 +13,7 @@ from .._clustering.clusters import kmeans_labels
 from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
+from .._model.parameters import n_effects
 from .._model.settings import MixtureSettings
 from .._training.filling import filled
 from ..functional import DiagonalGaussian
@@ -75,7 +76,7 @@ def start_agreement(
     kinds = [[_end(trained, rival[rows], settings) for rival in rivals]]
     if initial.scores is not None:
         spaces = (points, initial.scores.scaled[rows])
-        whitened = initial.scores.whitened[rows, : points.shape[1]]
+        whitened = initial.scores.whitened[rows, : n_effects(model.prior.node_sizes)]
         kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
     ends = [[_labels(end) for end in kind] for kind in kinds if kind]
     return _compare(cells, ends)

@@ -12,12 +12,12 @@ from skcausalpima.metrics import node_recovery
 
 @pytest.fixture(scope="module")
 def spectra():
-    return datasets.make_spectra(400, graph="independent", random_state=3)
+    return datasets.make_spectra(200, random_state=3)
 
 
 @pytest.fixture(scope="module")
 def modalities(spectra):
-    images = datasets.make_sprites(400, random_state=0).images
+    images = datasets.make_sprites(200, random_state=0).images
     return MultimodalData({"image": images, "curve": spectra.curves})
 
 
@@ -30,6 +30,7 @@ def test_both_modalities_have_views(model):
     assert model._architecture["views"] == ("power_spectrum", "scale_space")
 
 
+@pytest.mark.slow
 def test_peaks_that_move_are_nodes():
     spectra = datasets.make_spectra(1500, random_state=103)
     model = CausalPIMA((2, 2, 2), max_iter=10, random_state=0).fit(spectra.curves)
@@ -63,23 +64,23 @@ def test_a_fit_that_goes_on_keeps_its_views(modalities):
     model.set_params(max_iter=2).fit(modalities)
     once = CausalPIMA((2, 2), max_iter=3, random_state=0, tol=0).fit(modalities)
     assert_array_equal(once.transform(modalities), model.transform(modalities))
-    noise = np.random.default_rng(0).normal(size=(400, 200)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)
     model.fit(MultimodalData({"image": modalities["image"], "curve": noise}))
     assert model._architecture["views"] == ("power_spectrum", "scale_space")
 
 
 def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     holed = {"image": modalities["image"].astype(float), "curve": modalities["curve"].astype(float)}
-    holed["image"][:100] = np.nan
-    holed["curve"][100:150] = np.nan
-    holed["image"][200:210, :3] = np.nan  # single pixels
+    holed["image"][:50] = np.nan
+    holed["curve"][50:75] = np.nan
+    holed["image"][100:110, :3] = np.nan  # single pixels
     model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(holed)
     assert np.isfinite(model.transform(holed)).all()
     assert np.isfinite(model.score_samples(holed)).all()
     garbage = {name: array.copy() for name, array in holed.items()}
-    garbage["image"][:100], garbage["curve"][100:150] = 1e3, -1e3
-    mask = np.ones((400, 2), dtype=bool)
-    mask[:100, 0] = mask[100:150, 1] = False
+    garbage["image"][:50], garbage["curve"][50:75] = 1e3, -1e3
+    mask = np.ones((200, 2), dtype=bool)
+    mask[:50, 0] = mask[50:75, 1] = False
     masked = MultimodalData(garbage, observed=mask)
     again = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(masked)
     assert_array_equal(again.predict_proba(masked), model.predict_proba(holed))

@@ -58,6 +58,7 @@ def restarts(quick, pair):
     return fit, [images, curves], fit()
 
 
+@pytest.mark.slow
 def test_workers_find_the_same_bits_and_print(restarts, capfd):
     fit, X, expected = restarts
     get_reusable_executor().shutdown(wait=True)  # new workers print to where this test listens

@@ -240,6 +240,7 @@ class OnlyInEvaluation(nn.Module):
         return x
 
 
+@pytest.mark.slow
 def test_workers_leave_out_the_same_starts(quick, pair):
     fits, told = [], []
     for n_jobs in (1, 2):
