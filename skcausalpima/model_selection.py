@@ -88,16 +88,18 @@ class _Fold:
     {
         "estimator": [HasMethods(["fit", "predict_proba", "set_params", "score_samples"])],
         "n_jobs": [JOBS, None],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,  # the fits check their own parameters
 )
 def select_node_sizes(
     estimator: BaseEstimator,
     X: Samples,
-    candidates: Sequence[Sequence[int]],
+    candidates: Sequence[int | Sequence[int]],
     *,
     cv: Splits = 5,
     n_jobs: int | None = None,
+    verbose: int = 0,
 ) -> NodeSizeSelection:
     r"""Choose the node sizes whose cells are found again, and the best bound among these.
 
@@ -124,14 +126,17 @@ def select_node_sizes(
         candidates easier to compare; the default grows with the candidate.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Training data.
-    candidates : sequence of (sequence of int)
-        The ``node_sizes`` to try.
+    candidates : sequence of (int or sequence of int)
+        The ``node_sizes`` to try; an int is that of a single node.
     cv : int, cross-validation generator or iterable, default=5
         A number of folds (shuffled by the estimator's ``random_state``), or anything that
         scikit-learn's ``check_cv`` knows. At least two folds; five make ten pairs, three only
         three, among which one poor fit decides.
     n_jobs : int, default=None
         Number of fits at a time.
+    verbose : int, default=0
+        Whether joblib prints how many of the fits are done and what time is left, the more often
+        the larger the number; the fits themselves print if ``estimator`` does.
 
     Returns
     -------
@@ -157,7 +162,7 @@ def select_node_sizes(
     >>> group = rng.integers(3, size=150)
     >>> X = [rng.normal(size=(150, 4, 4)) + 4 * group[:, None, None], rng.normal(size=(150, 5))]
     >>> model = CausalPIMA(max_iter=2, random_state=0)
-    >>> selection = select_node_sizes(model, X, [(2,), (3,), (5,)])
+    >>> selection = select_node_sizes(model, X, [2, 3, 5])
     >>> selection.best_node_sizes
     (3,)
     """
@@ -165,7 +170,7 @@ def select_node_sizes(
     if is_several(X) and not isinstance(X, MultimodalData):
         X = MultimodalData(X)
     splits = _splits(cv, X, estimator.random_state)
-    fits = Parallel(n_jobs=n_jobs)(
+    fits = Parallel(n_jobs=n_jobs, verbose=verbose)(
         delayed(_fit_fold)(clone(estimator).set_params(node_sizes=sizes), X, *split)
         for sizes in candidates
         for split in splits
@@ -179,7 +184,7 @@ def select_node_sizes(
     return NodeSizeSelection(candidates[best], refitted, results)
 
 
-def _check_candidates(candidates: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
     """Return the candidates as tuples."""
     expected = "candidates must hold at least one node_sizes, such as (2, 2), and none twice"
     try:

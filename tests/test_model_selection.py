@@ -193,3 +193,14 @@ def test_digits_are_ten(seed):
     data = load_digits_with_curves(random_state=seed)
     candidates = [(5,), (8,), (10,), (12,), (2, 5)]
     assert found([data.images, data.curves], candidates, seed) == (10,)
+
+
+def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
+    model = quick(max_iter=1)
+    selection = select_node_sizes(model, groups, [2, (2, 2)], cv=2)
+    assert capsys.readouterr() == ("", "")
+    assert selection.results["node_sizes"] == [(2,), (2, 2)]
+    again = select_node_sizes(model, groups, [(2,), (2, 2)], cv=2, verbose=10)
+    printed = "".join(capsys.readouterr())
+    assert "Done   4 out of   4" in printed
+    assert_array_equal(again.results["mean_bound"], selection.results["mean_bound"])
