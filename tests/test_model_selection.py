@@ -195,6 +195,7 @@ def test_digits_are_ten(seed):
     assert found([data.images, data.curves], candidates, seed) == (10,)
 
 
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     model = quick(max_iter=1)
     selection = select_node_sizes(model, groups, [2, (2, 2)], cv=2)
