@@ -98,8 +98,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``, and more where there are enough features and samples: three more
-        for grids of several nodes (50 samples for each dimension), and six in all for a single node
-        (5 samples for each), unless ``init`` is "paper".
+        for grids of several nodes (500 samples for each dimension), six in all for a single node
+        (20 samples for each), unless ``init`` is "paper".
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see
         :class:`~skcausalpima.modules.ExpertDecoder`. A bare function ``f(x, a, b, ..)`` decodes a
@@ -368,7 +368,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     >>> np.bincount(model.labels_)
     array([50, 50, 50, 50])
     >>> model.transform([images, None]).shape
-    (200, 4)
+    (200, 2)
     """
 
     _parameter_constraints = PARAMETER_CONSTRAINTS

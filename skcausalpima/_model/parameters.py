@@ -41,7 +41,7 @@ MAX_COMPONENTS = 1024
 ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 
 #: Samples for each dimension that these ask for.
-SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 5, 50
+SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 500
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,

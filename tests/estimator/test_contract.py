@@ -123,7 +123,7 @@ def test_number_of_things(fitted):
 
 @pytest.mark.parametrize(
     ("node_sizes", "latent_dim", "expected"),
-    [((2, 2), None, 2), ((2,), None, 6), ((2, 2, 2), None, 3), ((5,), 4, 4), ((2, 2), 5, 5)],
+    [((2, 2), None, 2), ((2,), None, 3), ((2, 2, 2), None, 3), ((5,), 4, 4), ((2, 2), 5, 5)],
 )
 def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
     model = quick(node_sizes, latent_dim=latent_dim).fit(pair)
@@ -136,13 +136,13 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
 @pytest.mark.parametrize(
     ("shape", "node_size", "parameters", "expected"),
     [
-        ((60, 4), 3, {}, 4),  # features
-        ((28, 30), 3, {}, 5),  # a fifth of the samples
+        ((100, 4), 3, {}, 4),  # features
+        ((100, 30), 3, {}, 5),  # a twentieth of the samples
         ((12, 30), 6, {}, 5),  # the outcomes
         ((60, 1), 2, {}, 2),
         ((100, 30), 12, {}, 11),
         ((100, 30), 3, {"init": "paper"}, 2),
-        ((100, 30), 3, {"init": "linear"}, 6),
+        ((130, 30), 3, {"init": "linear"}, 6),
     ],
 )
 def test_latent_dim_of_one_node(quick, shape, node_size, parameters, expected):
@@ -151,14 +151,14 @@ def test_latent_dim_of_one_node(quick, shape, node_size, parameters, expected):
 
 
 def test_latent_dim_stays_when_other_samples_continue(quick):
-    X = np.random.default_rng(0).normal(size=(100, 30))
+    X = np.random.default_rng(0).normal(size=(130, 30))
     model = quick((3,), warm_start=True).fit(X)
     assert model.fit(X[:30]).latent_dim_ == 6
 
 
 def test_latent_dim_counts_weights_as_repeated_rows(quick):
-    X = np.random.default_rng(0).normal(size=(14, 30))
-    weighted = quick((3,)).fit(X, sample_weight=np.full(14, 2))
+    X = np.random.default_rng(0).normal(size=(50, 30))
+    weighted = quick((3,)).fit(X, sample_weight=np.full(50, 2))
     assert weighted.latent_dim_ == quick((3,)).fit(np.repeat(X, 2, axis=0)).latent_dim_ == 5
 
 
