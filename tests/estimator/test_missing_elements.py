@@ -138,6 +138,7 @@ def test_float32_and_what_is_known_of_nodes(quick, gappy):
     assert np.isfinite(one.score(gappy))
 
 
+@pytest.mark.slow
 def test_starts_do_not_see_each_other(quick, gappy):
     options = {"n_init": 2, "random_state": 3}
     one, other = (quick(n_jobs=jobs, **options).fit(gappy) for jobs in (1, 2))

@@ -349,12 +349,14 @@ def test_two_processes_find_what_one_finds(model, pair, run):
         assert_allclose(result, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_processes_get_large_modalities_as_memory_maps(pair):
     X = mapped(pair)
     tasks = (delayed(lambda X: [type(array) for array in X.arrays])(X) for _ in range(2))
     assert Parallel(n_jobs=2)(tasks) == [[np.memmap, np.ndarray]] * 2
 
 
+@pytest.mark.slow
 def test_ranks_of_two_processes_are_those_of_one(model, pair):
     searches = [
         GridSearchCV(model, GRID, cv=3, n_jobs=n_jobs).fit(MultimodalData(pair)).cv_results_

@@ -115,6 +115,7 @@ def seed(number):
     return torch.Generator().manual_seed(number)
 
 
+@pytest.mark.slow
 def test_warnings_of_workers_reach_the_user(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     options = {"n_init": 2, "init": Initialization(pretraining_epochs=0)}

@@ -253,7 +253,7 @@ def test_workers_leave_out_the_same_starts(quick, pair):
     assert_same_fits(*fits, pair)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_errors_of_your_own_modules_end_the_fit(quick, pair, n_jobs):
     model = quick(n_init=2, n_jobs=n_jobs, decoders=[None, shapeless])
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
