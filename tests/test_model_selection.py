@@ -152,6 +152,7 @@ def test_bounds_are_those_of_held_out_samples(quick, groups):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
 def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     names = ["image", "curve"]
     flat = np.hstack([array.reshape(120, -1) for array in groups])

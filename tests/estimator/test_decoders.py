@@ -205,7 +205,8 @@ def test_groups_that_differ_in_their_decoders_alone_are_found():
     (X, _), (new, group) = bent(600, 1), bent(600, 101)
     accuracies, scores = [], []
     for decoders in (None, [None, "cluster_mlp"]):
-        model = CausalPIMA((2,), decoders=decoders, max_iter=40, random_state=1).fit(X)
+        options = {"latent_dim": 2, "max_iter": 40, "random_state": 1}  # 6 dimensions hide them
+        model = CausalPIMA((2,), decoders=decoders, **options).fit(X)
         accuracies.append(matched_accuracy(group, model.predict(new)))
         scores.append(model.score(new))
     assert accuracies[1] > 0.9 > 0.75 > accuracies[0]
