@@ -98,7 +98,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``, and more where there are enough features and samples: three more
-        for grids of several nodes (500 samples for each dimension), six in all for a single node
+        for grids of several nodes (250 samples for each dimension), six in all for a single node
         (20 samples for each), unless ``init`` is "paper".
     experts : sequence or mapping of (ExpertDecoder, callable or None), default=None
         Modalities that are decoded by an expert instead of a network, one entry per modality: see

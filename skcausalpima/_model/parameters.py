@@ -41,7 +41,7 @@ MAX_COMPONENTS = 1024
 ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 
 #: Samples for each dimension that these ask for.
-SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 500
+SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 250
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": SEQUENCE,
@@ -160,7 +160,8 @@ def resolve_latent_dim(
     if params.init == "paper":
         return least
     if len(node_sizes) > 1:
-        wanted, room = least + SPARE_DIMENSIONS, int(n_samples // SAMPLES_OF_GRID)
+        wanted = least + SPARE_DIMENSIONS
+        room = wanted if n_samples >= SAMPLES_OF_GRID * wanted else least
     else:
         wanted, room = ONE_NODE_DIM, int(n_samples // SAMPLES_OF_ONE_NODE)
     return max(least, min(wanted, room, n_features))
