@@ -54,6 +54,7 @@ def new_model(shape, seed):
         sampled_responsibilities=False,
         dtype="float32",
         predict_variances=(False,),
+        views=(None,),
     )
     return build_model(spec, torch.Generator().manual_seed(seed))
 
