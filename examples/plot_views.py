@@ -54,10 +54,10 @@ sets = {
 }
 fig, axes = plt.subplots(6, 8, figsize=(9, 7))
 for pair, (name, bunch) in zip(axes.reshape(3, 2, 8), sets.items(), strict=True):
-    for image, ax in zip(bunch.images, pair[0], strict=False):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    for image, above, below in zip(bunch.images[:8], *pair, strict=True):
+        above.imshow(image, cmap="gray", vmin=0, vmax=1)
         spectrum = np.log1p(np.abs(np.fft.rfft2(image / bunch.images.std())))[:12, :12]
-        pair[1][list(pair[0]).index(ax)].imshow(spectrum, cmap="magma")
+        below.imshow(spectrum, cmap="magma")
     pair[0][0].set_title(name, loc="left", fontsize=9)
     pair[1][0].set_title("log power spectrum", loc="left", fontsize=9)
 for ax in axes.flat:

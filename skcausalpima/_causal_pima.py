@@ -31,6 +31,7 @@ from ._fit.attributes import fitted_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
 from ._fit.resume import resume
+from ._grid import n_effects
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
@@ -39,7 +40,7 @@ from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
-from ._model.parameters import PARAMETER_CONSTRAINTS, n_effects, resolve_device
+from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.published import PUBLISHED
 from ._model.setup import as_built, set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,3 +71,25 @@ class NodeGrid:
             If an outcome does not exist.
         """
         return np.ravel_multi_index(tuple(outcomes.T), tuple(self.sizes))
+
+
+def n_effects(node_sizes: Sequence[int]) -> int:
+    """Return the number of outcomes beyond each node's first, and at least two.
+
+    Parameters
+    ----------
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    int
+        Along so many directions the cells of a grid differ where effects of the nodes add up.
+
+    Examples
+    --------
+    >>> from skcausalpima._grid import n_effects
+    >>> n_effects((2, 2, 3)), n_effects((2,))
+    (4, 2)
+    """
+    return max(2, sum(size - 1 for size in node_sizes))

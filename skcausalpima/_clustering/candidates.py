@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._grid import NodeGrid
+from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange
 from .clusters import (
     ISOLATED_LIFT,
@@ -180,8 +180,8 @@ def _stands_apart(candidate: Clustering) -> bool:
 
 def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[int]:
     """Return up to four numbers from d to 2 d, d being the number of main effects."""
-    n_effects = max(2, sum(size - 1 for size in node_sizes))
-    numbers = np.linspace(n_effects, 2 * n_effects, 4).round().astype(int)
+    least = n_effects(node_sizes)
+    numbers = np.linspace(least, 2 * least, 4).round().astype(int)
     return sorted({min(int(number), n_features) for number in numbers})
 
 

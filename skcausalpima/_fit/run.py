@@ -21,7 +21,7 @@ from .._training.block_update import BlockUpdate, PassResult, data_pass, regime_
 from .._training.convergence import Convergence, convergence
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
-from .._training.filling import filled
+from .._training.filling import filled, viewed
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.holding import hold
 from .._training.loop import Progress, train
@@ -68,11 +68,10 @@ def train_and_select_graph(
     setup: Setup, core: TensorData, others: TensorData | None, state: RunState, label: str
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
-    model, progress = state.model, state.progress
+    model, progress, core = state.model, state.progress, viewed(state.model, core)
     fraction = setup.training.stopping.validation_fraction
     held = hold(core, state.start, len(model.prior.means))
-    _, held_out = _parts(core, state.order, fraction)
-    training, _ = _parts(held, state.order, fraction)
+    training, held_out = _parts(held, core, state.order, fraction)
     train(model, training, held_out, progress, setup.training, state.update, state.generator)
     checkpoint = None
     if progress.diverged:
@@ -196,14 +195,14 @@ def _warn_of_divergence(progress: Progress, resumable: bool) -> None:
 
 
 def _parts(
-    data: TensorData, order: np.ndarray | None, fraction: float
+    held: TensorData, core: TensorData, order: np.ndarray | None, fraction: float
 ) -> tuple[TensorData, TensorData | None]:
-    """Set some samples aside for early stopping."""
+    """Set some samples aside for early stopping, free whether or not they are held in training."""
     if order is None:
-        return data, None
-    n_held_out = _n_held_out(data, fraction)
-    rows = torch.as_tensor(order, device=data.device)
-    return data.subset(rows[n_held_out:]), data.subset(rows[:n_held_out])
+        return held, None
+    n_held_out = _n_held_out(core, fraction)
+    rows = torch.as_tensor(order, device=core.device)
+    return held.subset(rows[n_held_out:]), core.subset(rows[:n_held_out])
 
 
 def _n_held_out(data: TensorData, fraction: float) -> int:

@@ -10,10 +10,10 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from .._clustering.clusters import kmeans_labels
+from .._grid import n_effects
 from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
-from .._model.parameters import n_effects
 from .._model.settings import MixtureSettings
 from .._training.filling import filled
 from ..functional import DiagonalGaussian

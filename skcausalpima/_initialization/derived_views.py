@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..modules import N_COMPONENTS, DerivedView, spatial_axes
+from ..modules import N_COMPONENTS, DerivedView, log_power_spectrum, spatial_axes
 
 #: Standard deviations of the Gaussians that blur a curve, relative to its length.
 CURVE_SCALES = (1 / 8, 1 / 16, 1 / 32)
@@ -116,9 +116,8 @@ def _scale_space(curves: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 def _power_spectra(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the features of images, block by block."""
-    view = DerivedView("power_spectrum", shape, 1, (), None)
-    blocks = torch.as_tensor(values).split(BLOCK_ROWS)
-    return torch.cat([view.features(block) for block in blocks]).numpy()
+    blocks = torch.as_tensor(values).unflatten(1, shape).split(BLOCK_ROWS)
+    return torch.cat([log_power_spectrum(block) for block in blocks]).numpy()
 
 
 def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .._model.tensors import TensorData
-from ..modules import VIEW_WEIGHT, ConvEncoder, MLPEncoder, MultimodalVAE
+from ..modules import ConvEncoder, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
@@ -149,8 +149,7 @@ def initialize_networks(
         rows = _observed_rows(data, m)
         slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
         view.decoder.initialize_linear(slope.T, offset)
-        weight = VIEW_WEIGHT * len(view.slope) * weights[m]
-        linear = _Linear(slope, offset, weight, 1.0 / n_experts)
+        linear = _Linear(slope, offset, view.error_weight(weights[m]), 1.0 / n_experts)
         _initialize_encoder(view.encoder, linear, model.prior_expert)
 
 

@@ -13,6 +13,7 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
+from .._grid import n_effects
 from .._parameter_objects import (
     BackgroundKnowledge,
     GradientStructure,
@@ -137,11 +138,6 @@ def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ..
     if not all(map(is_count, sizes)):
         raise ValueError(f"hidden_layer_sizes must hold positive integers, got {sizes}.")
     return tuple(int(size) for size in sizes)
-
-
-def n_effects(node_sizes: Sequence[int]) -> int:
-    """Return the number of outcomes beyond each node's first, and at least two."""
-    return max(2, sum(size - 1 for size in node_sizes))
 
 
 def resolve_latent_dim(

@@ -29,6 +29,7 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from .loop import half_cosine
 
 #: How much more the divergence of the components' probabilities counts.
 COMPONENT_WEIGHT = 50.0
@@ -116,7 +117,7 @@ def teach(
     for _ in range(n_epochs):
         pupil.train()
         for rows in data.shuffled_rows(size, generator):
-            optimizer.param_groups[0]["lr"] = rate * _half_cosine(step / n_steps)
+            optimizer.param_groups[0]["lr"] = rate * half_cosine(step / n_steps)
             batch = data.rows(rows)
             observed = random_subsets(batch, generator)
             parts = replace(batch, observed=observed)
@@ -165,11 +166,6 @@ def teaching_epochs(
     """
     least = min(math.ceil(MIN_STEPS / steps_per_epoch), n_training_epochs)
     return (IF_INCOMPLETE if is_incomplete else 1) * max(n_epochs, least)
-
-
-def _half_cosine(share: float) -> float:
-    """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
-    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
 def divergences(

@@ -8,7 +8,13 @@ from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
-from ._derived_view import N_COMPONENTS, VIEW_WEIGHT, DerivedView, DerivedViews, spatial_axes
+from ._derived_view import (
+    N_COMPONENTS,
+    DerivedView,
+    DerivedViews,
+    log_power_spectrum,
+    spatial_axes,
+)
 from ._encoders import MLPEncoder, layer_sizes
 from ._experts.base import ScaledExpert
 from ._experts.checks import ExpertError

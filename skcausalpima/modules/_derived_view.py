@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ._batch import Batch
 from ._decoders import MLPDecoder
-from ._encoders import MAX_ABS_LOG_VAR, MLPEncoder
+from ._encoders import MLPEncoder, means_and_log_vars
 
 #: Principal components of a view that are kept.
 N_COMPONENTS = 20
@@ -164,6 +164,21 @@ class DerivedView(nn.Module):
         features = self.features(x * self.slope + self.offset)
         return (features - self.mean) @ self.components
 
+    def error_weight(self, of_modality: Tensor) -> Tensor:
+        """Return the factor of half the squared error of the view in training.
+
+        Parameters
+        ----------
+        of_modality : Tensor of shape ()
+            That of the modality.
+
+        Returns
+        -------
+        Tensor of shape ()
+            ``VIEW_WEIGHT`` times as large, for the same variance in all.
+        """
+        return VIEW_WEIGHT * len(self.slope) * of_modality
+
     def squared_errors(self, view: Tensor, z: Tensor) -> Tensor:
         """Return the squared errors of what is decoded, summed over components.
 
@@ -239,9 +254,8 @@ class DerivedViews(nn.ModuleDict):
         if len(self) == 0:
             return means, log_vars, batch.observed
         seen = cast(dict[int, Tensor], self.computed(batch).views)
-        outputs = torch.stack([view.encoder(seen[m]) for m, view in self.by_modality()])
-        view_means, view_log_vars = outputs.chunk(2, dim=-1)
-        view_log_vars = view_log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)
+        outputs = [view.encoder(seen[m]) for m, view in self.by_modality()]
+        view_means, view_log_vars = means_and_log_vars(outputs)
         observed = batch.observed
         if observed is not None:
             observed = torch.cat([observed, observed[[m for m, _ in self.by_modality()]]])
@@ -257,8 +271,7 @@ class DerivedViews(nn.ModuleDict):
         z : Tensor of shape (n_samples, latent_dim)
             Latent points.
         error_weights : Tensor of shape (n_modalities,)
-            Of half the squared errors of modalities. Those of their views are ``VIEW_WEIGHT`` times
-            as large, for the same variance in all.
+            Of half the squared errors of modalities.
 
         Returns
         -------
@@ -267,7 +280,7 @@ class DerivedViews(nn.ModuleDict):
         """
         total: Tensor | float = 0.0
         for m, view in self.by_modality():
-            factor = 0.5 * VIEW_WEIGHT * len(view.slope) * error_weights[m]
+            factor = 0.5 * view.error_weight(error_weights[m])
             errors = factor * view.squared_errors(cast(dict[int, Tensor], batch.views)[m], z)
             total = total + (errors if batch.observed is None else errors * batch.observed[m])
         return total

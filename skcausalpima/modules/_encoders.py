@@ -255,5 +255,21 @@ def encode_each(
         encode_observed(encoder, array.unflatten(1, shape), seen, 2 * latent_dim)
         for encoder, array, shape, seen in parts
     ]
-    means, log_vars = torch.stack(outputs).chunk(2, dim=-1)
+    return means_and_log_vars(outputs)
+
+
+def means_and_log_vars(outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Take apart what encoders return.
+
+    Parameters
+    ----------
+    outputs : sequence of Tensor of shape (n_samples, 2 * latent_dim)
+        One per encoder.
+
+    Returns
+    -------
+    means, log_vars : Tensor of shape (n_encoders, n_samples, latent_dim)
+        The log-variances are kept where their exponentials are finite.
+    """
+    means, log_vars = torch.stack(list(outputs)).chunk(2, dim=-1)
     return means, log_vars.clamp(-MAX_ABS_LOG_VAR, MAX_ABS_LOG_VAR)

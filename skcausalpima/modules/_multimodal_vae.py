@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,16 @@ from ._derived_view import DerivedViews
 from ._encoders import encode_each
 from ._observation_model import ObservationModel
 from ._prior import CausalPrior, weights_of_regimes
+
+
+class _Reconstruction(NamedTuple):
+    """What samples say at one draw of their latent points."""
+
+    posterior: DiagonalGaussian
+    z: Tensor  # (sample, latent)
+    squared_errors: Tensor  # (modality, sample)
+    log_likelihood: Tensor  # (sample,), as in training, less what derived views cost
+    evidence: Tensor | float  # (component or 1, sample): see `ObservationModel.evidence`
 
 
 class MultimodalVAE(ObservationModel):
@@ -108,11 +118,21 @@ class MultimodalVAE(ObservationModel):
                 components = self.log_responsibilities(None, z).argmax(dim=0)
         return [decoder.decode(z, components) for decoder in self.decoders]
 
-    def _errors_of_views(self, batch: Batch, z: Tensor) -> Tensor | float:
-        """Return what derived views cost in training; it is no part of the bound."""
-        if len(self.views) == 0:
-            return 0.0
-        return self.views.weighted_errors(batch, z, self.error_weights())
+    def _encode_and_decode(self, batch: Batch, noise: Tensor) -> _Reconstruction:
+        """Encode samples, draw latent points, and ask what is decoded there.
+
+        Derived views cost something in training; they are no part of the bound.
+        """
+        batch = self.views.computed(batch)
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        errors = self.squared_errors(batch, z)
+        log_likelihood = self.training_log_likelihood(errors, batch.shares)
+        if len(self.views) > 0:
+            cost = self.views.weighted_errors(batch, z, self.error_weights())
+            log_likelihood = log_likelihood - cost
+        evidence = self.evidence(self.own_likelihoods(batch, z))
+        return _Reconstruction(posterior, z, errors, log_likelihood, evidence)
 
     def log_responsibilities(
         self,
@@ -206,14 +226,8 @@ class MultimodalVAE(ObservationModel):
         BoundWithErrors
             The bound in nats, and the squared errors at the draws.
         """
-        batch = self.views.computed(batch)
-        posterior = self.encode(batch)
-        z = rsample(posterior, noise)
-        errors = self.squared_errors(batch, z)
-        reconstruction = self.training_log_likelihood(errors, batch.shares)
-        reconstruction = reconstruction - self._errors_of_views(batch, z)
+        posterior, z, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
         log_weights = self.log_weights(batch.regime_index, score_noise)
-        evidence = self.evidence(self.own_likelihoods(batch, z))
         log_density = self.log_density(posterior, batch.allowed) + evidence
         if self.sampled_responsibilities:
             at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
@@ -241,13 +255,7 @@ class MultimodalVAE(ObservationModel):
         Tensor of shape (n_samples,)
             In nats.
         """
-        batch = self.views.computed(batch)
-        posterior = self.encode(batch)
-        z = rsample(posterior, noise)
-        errors = self.squared_errors(batch, z)
-        reconstruction = self.training_log_likelihood(errors, batch.shares)
-        reconstruction = reconstruction - self._errors_of_views(batch, z)
-        evidence = self.evidence(self.own_likelihoods(batch, z))
+        posterior, _, _, reconstruction, evidence = self._encode_and_decode(batch, noise)
         reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
         if kl_weight == 0.0:
             return reconstruction
