@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._model.setup import Setup
@@ -18,7 +19,8 @@ RISING = 0.05
 #: Labels of which more change per epoch at last have not come to rest.
 CHANGING = 0.05
 
-#: A bound that ends further below its best, relative to its spread, has turned.
+#: A bound that ends further below its best, relative to its spread, has turned, if its mean over
+#: some epochs does: that of few samples goes up and down with the draws of their latent points.
 FALLEN = 1.0
 
 
@@ -28,7 +30,7 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     rule, is_stated = setup.training.stopping, setup.training.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
     may_stop = rule.tol > 0 and not best.converged and not setup.resumable
-    if is_long and seen.fall > FALLEN:
+    if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
         _warn_of_fall(best)
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
         _warn_of_end(best, is_stated)
@@ -40,6 +42,13 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
         label_changes=_known(seen.label_changes),
         moved=_known(best.moved),
     )
+
+
+def _has_turned(best: Run, n_epochs: int) -> bool:
+    """Say whether the mean of the bound over so many epochs ends far below its best, too."""
+    objectives = [terms["objective"] for terms in best.history]
+    means = np.convolve(objectives, np.full(n_epochs, 1.0 / n_epochs), mode="valid")
+    return bool(means.max() - means[-1] > FALLEN * (best.convergence.spread or 1.0))
 
 
 def _known(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """How long fits train, what ends them, and what is said of it."""
 
+import itertools
 import warnings
 from types import SimpleNamespace
 
@@ -106,6 +107,20 @@ def test_a_bound_that_has_collapsed_is_told():
     assert report.fall == pytest.approx(5.7)
     assert report.moved == 0.25
     convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))  # noise is no fall
+
+
+def test_a_single_low_epoch_is_no_fall():
+    """Few samples at one draw of their latent points: the bound goes up and down."""
+    report = convergence_report(*ended([-0.6, -0.1, -0.7, -0.3, -0.5, -1.1], 0.5))
+    assert report.fall == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("seed", [4, 8, 10, 13, 18])  # which were told of a fall
+@pytest.mark.parametrize("node_sizes", [(2, 2), (2, 2, 2)])
+def test_twelve_samples_are_told_of_no_fall(node_sizes, seed):
+    """Warnings are errors here."""
+    X = np.array(list(itertools.product([1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0])))
+    CausalPIMA(node_sizes, random_state=seed).fit(X)
 
 
 def test_a_fit_of_default_length_is_told_of_labels_alone():
