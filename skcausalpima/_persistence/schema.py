@@ -110,8 +110,13 @@ def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
     if not is_state(state, known):
         return False
     several = known["modalities"] > (1,)
-    of_encoders = [name for name in state if several and name.startswith(("encoders.", "views."))]
-    return are_alike(value, {name: state[name] for name in of_encoders})
+    if not several:
+        return are_alike(value, {})
+    expected = {n: array for n, array in state.items() if n.startswith(("encoders.", "views."))}
+    n_views = len({name.split(".")[1] for name in expected if name.startswith("views.")})
+    shape = (known["modalities"][0] + n_views, *known["latent"])
+    widening = np.empty(shape, state["prior.means"].dtype)
+    return are_alike(value, expected | {"widening": widening})
 
 
 def is_graph(value: Unchecked, known: Mapping) -> bool:
@@ -311,8 +316,10 @@ def check_attributes(attributes: Values) -> None:
 def states_of(attributes: Values) -> list[dict[str, np.ndarray]]:
     """Return the numbers of the model: as fitted, for incomplete samples, and of the checkpoint."""
     state, of_subsets = attributes["_state"], attributes["_subset_state"]
-    incomplete = [] if of_subsets is None else [state | of_subsets]
-    return [state, *incomplete, *_states_of_checkpoint(attributes)]
+    if of_subsets is None:
+        return [state, *_states_of_checkpoint(attributes)]
+    shared = {name: array for name, array in of_subsets.items() if name in state}
+    return [state, state | shared, *_states_of_checkpoint(attributes)]
 
 
 def _states_of_checkpoint(attributes: Values) -> list[dict[str, np.ndarray]]:

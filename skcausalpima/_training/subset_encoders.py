@@ -43,6 +43,11 @@ MIN_STEPS = 40
 #: Where samples of the fit lack modalities, so many times the epochs and fewest steps.
 IF_INCOMPLETE = 3
 
+#: By so much the logarithms of variances begin above those of the encoders. A modality is surer
+#: beside the others than alone, and a potential that is narrow in the wrong place is widened in all
+#: directions at once, from where training may not come back.
+WIDENING = 2.0
+
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
 
@@ -107,9 +112,12 @@ def teach(
     None if numbers do not stay finite.
     """
     pupil = SubsetEncoders(model)
-    parameters = [p for p in pupil.parameters() if p.requires_grad]
-    if not parameters:
-        return pupil.eval()
+    networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
+    parameters = [p for p in networks if p.requires_grad]
+    if not parameters or pupil.widening is None:
+        return pupil.eval().requires_grad_(False)
+    parameters.append(pupil.widening)
+    pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
     optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)

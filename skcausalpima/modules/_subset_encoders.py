@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,11 @@ class SubsetEncoders(nn.Module):
     ----------
     model : MultimodalVAE
         Its encoders are copied. A single modality needs none: it is there, or nothing is.
+
+    Attributes
+    ----------
+    widening : Parameter of shape (n_encoders + n_views, latent_dim) or None
+        Added to the logarithms of the variances of each; None for a single modality.
     """
 
     def __init__(self, model: MultimodalVAE) -> None:
@@ -38,6 +44,9 @@ class SubsetEncoders(nn.Module):
         several = len(model.shapes) > 1
         self.encoders = copy.deepcopy(model.encoders) if several else nn.ModuleList()
         self.views = copy.deepcopy(model.views) if several else DerivedViews()
+        n_experts = len(self.encoders) + len(self.views)
+        zeros = model.prior.means.new_zeros(n_experts, self.latent_dim)
+        self.widening = nn.Parameter(zeros) if several else None
 
     def forward(self, batch: Batch) -> DiagonalGaussian:
         """Return the potential of every sample, normalised as a density of z.
@@ -59,6 +68,7 @@ class SubsetEncoders(nn.Module):
             return DiagonalGaussian(torch.zeros_like(widest), widest)
         means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
         means, log_vars, observed = self.views.encode(batch, means, log_vars)
+        log_vars = log_vars + cast(Tensor, self.widening)[:, None]
         product = product_of_experts(means, log_vars, observed, prior_expert=False)
         return DiagonalGaussian(product.mean, product.log_var.clamp_max(MAX_ABS_LOG_VAR))
 

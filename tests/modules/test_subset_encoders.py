@@ -60,9 +60,8 @@ def test_they_are_copies():
     for parameter in encoders.parameters():
         parameter.zero_()
     assert all(map(torch.equal, before, model.encoders.parameters()))
-    assert list(encoders.state_dict()) == [
-        n for n in model.state_dict() if n.startswith("encoders.")
-    ]
+    copied = [n for n in model.state_dict() if n.startswith("encoders.")]
+    assert list(encoders.state_dict()) == ["widening", *copied]
 
 
 def test_a_single_modality_needs_none():

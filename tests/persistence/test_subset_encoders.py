@@ -63,9 +63,10 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
     write_file(tmp_path / "model", document, arrays)
     loaded = CausalPIMA.load(tmp_path / "model")
     assert list(loaded._subset_state) == list(est._subset_state)
-    assert {"encoders." + name.split(".")[1] for name in est._subset_state} == {
+    assert {".".join(name.split(".")[:2]) for name in est._subset_state} == {
         "encoders.0",
         "encoders.1",
+        "widening",
     }
     for X in ([pair[0], None], [None, pair[1]]):
         assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))

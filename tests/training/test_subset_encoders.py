@@ -15,6 +15,7 @@ from skcausalpima._inference.posterior import sample_posterior
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.subset_encoders import (
     COMPONENT_WEIGHT,
+    WIDENING,
     divergences,
     lesson,
     random_subsets,
@@ -203,8 +204,17 @@ def test_all_encoders_are_frozen():
     model = make_model()
     model.encoders.requires_grad_(False)
     encoders = teach(model, make_data(), SETTINGS, 3, seed())
-    for one, other in zip(encoders.parameters(), model.encoders.parameters(), strict=True):
+    assert not encoders.widening.any()
+    networks = encoders.encoders.parameters()
+    for one, other in zip(networks, model.encoders.parameters(), strict=True):
         assert_array_equal(one, other)
+
+
+def test_potentials_begin_wide():
+    settings = replace(SETTINGS, learning_rate=1e-12)
+    encoders = teach(make_model(), make_data(), settings, 1, seed())
+    assert_allclose(encoders.widening.detach(), WIDENING, atol=1e-6)
+    assert encoders.widening.shape == (2, 2)
 
 
 def test_batch_normalization_and_dropout():
