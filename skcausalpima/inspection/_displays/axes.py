@@ -117,7 +117,7 @@ def _check_axes(ax: Any, caller: str) -> None:
 
 def _grid_in(ax: Axes, caller: str, shape: tuple[int, int], ratios: dict[str, Any]) -> Any:
     """Divide axes."""
-    from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
+    from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     if not ax.axison:
         raise ValueError(
@@ -130,7 +130,7 @@ def _grid_in(ax: Axes, caller: str, shape: tuple[int, int], ratios: dict[str, An
         return GridSpecFromSubplotSpec(*shape, subplot_spec=place, **ratios)
     box = ax.get_position()
     ratios |= {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
-    return GridSpec(*shape, figure=figure_of(ax), **ratios)
+    return figure_of(ax).add_gridspec(*shape, **ratios)
 
 
 def _rows(grid: Any) -> list[list[Any]]:
