@@ -1,6 +1,7 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
 from ._associations import NodeAssociations, associate_nodes
+from ._displays.prototypes import PrototypeDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
@@ -12,6 +13,7 @@ __all__ = [
     "ModalityEvidence",
     "NodeAssociations",
     "OutcomeIntervals",
+    "PrototypeDisplay",
     "TableIntervals",
     "associate_nodes",
     "edge_confidence",
