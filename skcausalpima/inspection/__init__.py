@@ -1,7 +1,10 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
 from ._associations import NodeAssociations, associate_nodes
+from ._displays.latent import LatentDisplay
+from ._displays.node_effects import NodeEffectDisplay
 from ._displays.prototypes import PrototypeDisplay
+from ._displays.reconstruction import ReconstructionDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
@@ -10,10 +13,13 @@ from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 __all__ = [
     "EdgeConfidence",
     "FitReport",
+    "LatentDisplay",
     "ModalityEvidence",
     "NodeAssociations",
+    "NodeEffectDisplay",
     "OutcomeIntervals",
     "PrototypeDisplay",
+    "ReconstructionDisplay",
     "TableIntervals",
     "associate_nodes",
     "edge_confidence",

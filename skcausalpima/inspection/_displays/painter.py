@@ -80,7 +80,7 @@ class SamplePainter:
         )
 
     def draw(
-        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, **kwargs: Any
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Any
     ) -> Any:
         """Draw a sample; return the artist.
 
@@ -105,14 +105,36 @@ class SamplePainter:
             ax.plot(self.x, values, color=COLOURS[0], lw=1.5, label="expected")
             return
         places = np.arange(len(values))
-        style = {"fmt": "D", "color": COLOURS[0], "ms": 4, "lw": 1.2, "mec": "white"}
+        style: dict[str, Any] = {
+            "fmt": "D",
+            "color": COLOURS[0],
+            "ms": 4,
+            "lw": 1.2,
+            "mec": "white",
+        }
         ax.errorbar(values, places, xerr=spread, label="expected", **style)
 
-    def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, label: str) -> None:
-        """Draw one of several samples that are compared: dots in place of bars."""
+    def draw_observed(self, ax: Axes, sample: np.ndarray) -> None:
+        """Draw, beside what is expected, a curve or bars as they were observed."""
+        values = np.ravel(sample)
+        look: dict[str, Any] = {"color": "black", "linestyle": "none", "label": "observed"}
+        if self.kind == "curve":
+            ax.plot(self.x, values, marker=".", ms=2.5, **look)
+        else:
+            ax.plot(values, np.arange(len(values)), marker="|", ms=9, mew=1.5, **look)
+
+    def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Any) -> Any:
+        """Draw one of several tables that are compared: dots in place of bars."""
         values, places = np.ravel(sample), np.arange(np.size(sample))
-        look = {"color": style.colour, "marker": style.marker, "linestyle": "none", "ms": 6}
-        ax.plot(values, places, label=label, mec="white", mew=0.5, **look)
+        usual: dict[str, Any] = {
+            "color": style.colour,
+            "marker": style.marker,
+            "linestyle": "none",
+            "ms": 6,
+        }
+        usual |= {"mec": "0.2", "mew": 0.4}
+        ax.axvline(0, color="black", lw=0.5)
+        return ax.plot(values, places, **(usual | kwargs))[0]
 
     def finish(self, ax: Axes, *, is_left: bool = True, is_bottom: bool = True) -> None:
         """Set limits and ticks; those that neighbours share are written once."""
@@ -145,8 +167,14 @@ class SamplePainter:
             return (1.2, 1.2) if n_panels > FEW_PANELS else (1.6, 1.6)
         if self.kind == "curve":
             return 1.5, 1.1
+        return 1.5, self.height_of_bars()
+
+    def height_of_bars(self) -> float:
+        """Return the height in inches at which all names of bars can be read, at most 4."""
+        if self.kind != "bars":
+            return 0.0
         height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
-        return 1.5, min(max(0.8, 1.7 * height), 4.0)
+        return min(max(0.8, 1.7 * height), 4.0)
 
     def _image(self, ax: Axes, sample: np.ndarray, kwargs: dict[str, Any]) -> Any:
         """Draw an image on the common scale."""
@@ -155,7 +183,11 @@ class SamplePainter:
             if self.centred or low < 0 or high > 1:
                 image = (image - low) / (high - low)
             return ax.imshow(np.clip(image, 0, 1), **({"aspect": "equal"} | kwargs))
-        usual = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
+        usual: dict[str, Any] = {
+            "cmap": COLOUR_MAP if self.centred else "gray",
+            "vmin": low,
+            "vmax": high,
+        }
         return ax.imshow(image, **(usual | kwargs))
 
     def _curve(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._grid import NodeGrid
 from .axes import letters_that_fit, width_in_inches
-from .labels import cell_names, shortened, wrapped
+from .labels import cell_names, listed, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ class NodeNames:
         return [shortened(name, n_letters) for name in self.of_cells(outcomes)], False
 
 
-def node_names(
+def named_nodes(
     names: Sequence[str], sizes: Sequence[int], outcomes: Sequence[Sequence[str]] | None = None
 ) -> NodeNames:
     """Return names of nodes; outcomes without names are numbers."""
@@ -129,7 +129,11 @@ def node_names(
 
 
 def name_cells(
-    axes: np.ndarray, table: CellTable, names: NodeNames, titles: Sequence[str], caption: Axes | None
+    axes: np.ndarray,
+    table: CellTable,
+    names: NodeNames,
+    titles: Sequence[str],
+    caption: Axes | None,
 ) -> None:
     """Write outcomes beside rows and columns, a title over each cell, and what is what above."""
     width = width_in_inches(axes[0, 0])
@@ -139,7 +143,7 @@ def name_cells(
     if table.n_row_nodes == 0:
         headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
         lines = [f"{h}\n{line}".strip() for h, line in zip(headers, lines, strict=True)]
-        unnamed = [] if is_named else [f"outcomes of {names.nodes[0]}"]
+        unnamed = {} if is_named else {"outcomes of": names.nodes}
     else:
         n_lines = max(line.count("\n") + bool(line) for line in lines[: table.shape[1]])
         unnamed = _write_headers(axes, table, names, n_lines * size * 1.25 + 4)
@@ -151,7 +155,7 @@ def name_cells(
 
 def _write_headers(
     axes: np.ndarray, table: CellTable, names: NodeNames, height: float
-) -> list[str]:
+) -> dict[str, tuple[str, ...]]:
     """Write the outcomes of rows and columns; return which nodes these are if they do not say."""
     split, outcomes = table.n_row_nodes, NodeGrid(table.sizes).outcomes()
     rows, columns = names.take(slice(None, split)), names.take(slice(split, None))
@@ -163,16 +167,19 @@ def _write_headers(
         ax.set_ylabel(header, rotation=0, ha="right", va="center", fontsize=HEADER_SIZE)
     for ax, header in zip(axes[0], of_columns, strict=True):
         _write_above(ax, header, height)
-    parts = [] if rows_named else [f"rows: {', '.join(rows.nodes)}"]
-    return parts if columns_named else [*parts, f"columns: {', '.join(columns.nodes)}"]
+    parts = {} if rows_named else {"rows:": rows.nodes}
+    return parts if columns_named else parts | {"columns:": columns.nodes}
 
 
-def write_caption(caption: Axes, lines: Sequence[str], n_lines: int = 3) -> None:
-    """Write lines above a picture, each broken where it is too long."""
+def write_caption(caption: Axes, nodes: dict[str, tuple[str, ...]]) -> None:
+    """Write which nodes are what, each in at most two lines."""
     n_letters = letters_that_fit(width_in_inches(caption), CAPTION_SIZE)
-    broken = [wrapped(line, n_letters, n_lines) for line in lines]
-    if broken:
-        caption.set_title("\n".join(broken), fontsize=CAPTION_SIZE)
+    lines = []
+    for what, names in nodes.items():
+        own, *further = listed(names, n_letters - len(what) - 1, 2).splitlines()
+        lines += [f"{what} {own}", *further]
+    if lines:
+        caption.set_title("\n".join(lines), fontsize=CAPTION_SIZE)
 
 
 def _write_above(ax: Axes, text: str, height: float) -> None:

@@ -23,7 +23,7 @@ from .asked import (
 )
 from .axes import captioned_axes
 from .painter import SamplePainter
-from .panels import CellTable, name_cells, node_names
+from .panels import CellTable, name_cells, named_nodes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,7 +230,7 @@ class PrototypeDisplay:
             drawn = np.isfinite(arrays[cell]).any()
             self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if drawn else None)
             painter.finish(panel, is_left=place[1] == 0, is_bottom=is_bottom)
-        names = node_names(self.node_names, self.node_sizes, self.outcome_names)
+        names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         name_cells(self.axes_, table, names, titles, caption)
         if painter.value_name:
             self.axes_[n_rows - 1, 0].set_xlabel(painter.value_name, fontsize=8)
