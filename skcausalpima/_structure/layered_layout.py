@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ Edge: TypeAlias = tuple[Hashable, Hashable]
 
 SWEEPS = 8  # through the layers, to have few crossings; and again, to have straight edges
 LANE = 12.0  # height that an edge has to itself where it passes a layer
+LEAD = 12.0  # of an edge, straight, before the first box of a layer and behind the last
 PORTS = 0.7  # part of the side of a box at which edges begin and end
 
 
@@ -68,7 +69,7 @@ def layered_layout(
     boxes : mapping of hashable to tuple of float
         Width and height of each node's box.
     gaps : tuple of float, default=(60.0, 24.0)
-        Least distance between the boxes of two layers, and within a layer.
+        Least distance between the boxes of two layers, above 24, and within a layer.
 
     Returns
     -------
@@ -84,8 +85,8 @@ def layered_layout(
     ((140.0, 20.0), (20.0, 10.0))
     >>> found.routes["a", "b"]
     array([[ 40.,  10.],
-           [ 40.,  10.],
-           [100.,  10.],
+           [ 52.,  10.],
+           [ 88.,  10.],
            [100.,  10.]])
     """
     links, layers = _with_passing_edges(graph, _layers(graph))
@@ -97,7 +98,8 @@ def layered_layout(
     places = {item: y - top for item, y in places.items()}
     widths = [max((boxes[i][0] for i in layer if i in boxes), default=0.0) for layer in layers]
     lefts = np.concatenate([[0.0], np.cumsum(np.array(widths[:-1]) + gaps[0])])
-    columns = [(float(x), float(x + width)) for x, width in zip(lefts, widths, strict=True)]
+    ends = zip(lefts.tolist(), widths, strict=True)
+    columns = [(left - LEAD, left + width + LEAD) for left, width in ends]
     column_of = {i: column for column, layer in zip(columns, layers, strict=True) for i in layer}
     centres = {node: (float(np.mean(column_of[node])), places[node]) for node in graph}
     lanes: dict[Edge, list[tuple[float, float]]] = {edge: [] for edge in graph.edges}
@@ -107,10 +109,33 @@ def layered_layout(
                 lanes[item.edge] += [(x, places[item]) for x in column_of[item]]
     bottom = max(places[item] + taken[item] / 2 for item in links)
     return LayeredLayout(
-        size=(columns[-1][1], float(bottom)),
+        size=(columns[-1][1] - LEAD, float(bottom)),
         centres=centres,
         routes=_routes(graph, boxes, centres, column_of, lanes),
     )
+
+
+def strokes(route: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield how a pen draws a route, in the letters of SVG's paths.
+
+    Parameters
+    ----------
+    route : ndarray of shape (n_points, 2)
+        One of :class:`LayeredLayout`.
+
+    Yields
+    ------
+    letter : {"M", "L", "C"}
+        Move, line, or cubic Bezier curve.
+    points : ndarray of shape (1, 2) or (3, 2)
+        Where to, and of a curve the two control points before.
+    """
+    yield "M", route[:1]
+    yield "L", route[1:2]
+    for start, end, after in zip(route[1:-1:2], route[2::2], route[3::2], strict=True):
+        middle = (start[0] + end[0]) / 2
+        yield "C", np.array([(middle, start[1]), (middle, end[1]), end])
+        yield "L", after[None]
 
 
 def _layers(graph: nx.DiGraph) -> dict[Hashable, int]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import html
-import textwrap
+import re
 import unicodedata
 from collections.abc import Collection, Hashable
 
 import networkx as nx
 import numpy as np
 
-from .._structure.layered_layout import Edge, LayeredLayout, layered_layout
+from .._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
 
 FONT = 13.0  # pixels
 LETTER = 0.62 * FONT  # width of a letter of a sans-serif font, rather too wide
 LINE = 1.3 * FONT
 LONGEST_LINE = 16  # letters
+MAX_LINES = 4
 PADDING = 8.0
 MARGIN = 6.0
 HEAD = 10.0  # length of an arrow's head
@@ -47,6 +48,7 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="{-MARGIN:g} {-MARGIN:g} {width} {height}" role="img" '
         f'font-family="sans-serif" font-size="{FONT:g}">',
+        f'<rect x="{-MARGIN:g}" y="{-MARGIN:g}" width="{width}" height="{height}" fill="white"/>',
         f"<title>{_described(graph, solid)}</title>",
     ]
     for edge, route in layout.routes.items():
@@ -58,26 +60,41 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
 
 def _lines(node: Hashable, size: int) -> list[str]:
     """Return the lines of a name, and how many outcomes the node has."""
-    name = "".join(c if c.isprintable() else " " for c in str(node))
-    return [*(textwrap.wrap(name, LONGEST_LINE) or [" "]), f"{size} outcomes"]
+    lines = [""]
+    for word in re.findall(r"[^ _-]{1,16}[ _-]?|[ _-]", _printable(node)):
+        if len(lines[-1] + word.rstrip()) > LONGEST_LINE:
+            lines.append("")
+        lines[-1] += word
+    if len(lines) > MAX_LINES:
+        lines = [*lines[: MAX_LINES - 1], "…"]
+    return [*lines, f"{size} outcomes"]
 
 
-def _n_columns(text: str) -> int:
-    """Return how many letters a text is wide."""
-    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+def _printable(name: Hashable) -> str:
+    """Return a name without control characters, which XML does not allow."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(name))
+
+
+def _width(text: str) -> float:
+    """Return about how wide a text is."""
+    wide = sum(
+        letter in "MWmw@%" or unicodedata.east_asian_width(letter) in "WF" for letter in text
+    )
+    capital = sum(letter.isupper() for letter in text)
+    return LETTER * (len(text) + 0.7 * wide + 0.2 * capital)
 
 
 def _box(texts: list[str]) -> tuple[float, float]:
     """Return width and height of a node's box."""
-    width = LETTER * max(_n_columns(text) for text in texts)
+    width = max(_width(text) for text in texts)
     return width + 2 * PADDING, LINE * len(texts) + PADDING
 
 
 def _described(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     """Return the graph in words, escaped."""
     edges = [f"{u} -> {v}" if (u, v) in solid else f"{u} - {v}" for u, v in graph.edges]
-    nodes = ", ".join(map(str, graph))
-    return html.escape(f"Graph of {nodes}. Edges: {', '.join(edges) or 'none'}.")
+    text = f"Graph of {', '.join(map(str, graph))}. Edges: {', '.join(edges) or 'none'}."
+    return html.escape(_printable(text))
 
 
 def _edge(route: np.ndarray, weight: float | None, is_compelled: bool) -> list[str]:
@@ -88,11 +105,7 @@ def _edge(route: np.ndarray, weight: float | None, is_compelled: bool) -> list[s
     tip, route = route[-1], route.copy()
     if is_compelled:
         route[-2:, 0] = np.minimum(route[-2:, 0], tip[0] - HEAD)
-    path = [f"M {_point(route[0])} L {_point(route[1])}"]
-    for start, end, after in zip(route[1:-1:2], route[2::2], route[3::2], strict=True):
-        middle = (start[0] + end[0]) / 2
-        path.append(f"C {_point((middle, start[1]))} {_point((middle, end[1]))} {_point(end)}")
-        path.append(f"L {_point(after)}")
+    path = [f"{letter} {' '.join(map(_point, points))}" for letter, points in strokes(route)]
     parts = [
         f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="{width:.1f}"/>'
     ]

@@ -1,6 +1,7 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
 from ._associations import NodeAssociations, associate_nodes
+from ._displays.graph import GraphDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
@@ -9,6 +10,7 @@ from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 __all__ = [
     "EdgeConfidence",
     "FitReport",
+    "GraphDisplay",
     "ModalityEvidence",
     "NodeAssociations",
     "OutcomeIntervals",
