@@ -2,6 +2,7 @@
 
 from ._associations import NodeAssociations, associate_nodes
 from ._displays.graph import GraphDisplay
+from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
@@ -15,6 +16,7 @@ __all__ = [
     "NodeAssociations",
     "OutcomeIntervals",
     "TableIntervals",
+    "TrainingDisplay",
     "associate_nodes",
     "edge_confidence",
     "table_intervals",
