@@ -2,6 +2,10 @@
 
 from ._associations import NodeAssociations, associate_nodes
 from ._displays.graph import GraphDisplay
+from ._displays.latent import LatentDisplay
+from ._displays.node_effects import NodeEffectDisplay
+from ._displays.prototypes import PrototypeDisplay
+from ._displays.reconstruction import ReconstructionDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
@@ -12,9 +16,13 @@ __all__ = [
     "EdgeConfidence",
     "FitReport",
     "GraphDisplay",
+    "LatentDisplay",
     "ModalityEvidence",
     "NodeAssociations",
+    "NodeEffectDisplay",
     "OutcomeIntervals",
+    "PrototypeDisplay",
+    "ReconstructionDisplay",
     "TableIntervals",
     "TrainingDisplay",
     "associate_nodes",

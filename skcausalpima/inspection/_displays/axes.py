@@ -92,6 +92,21 @@ def several_axes(
     return np.array([[figure.add_subplot(place) for place in row] for row in _rows(grid)])
 
 
+def captioned_axes(
+    ax: Any, caller: str, shape: tuple[int, int], size: tuple[float, float]
+) -> tuple[Axes | None, np.ndarray]:
+    """Return axes above all others for a caption (their title), and a table of axes.
+
+    Arguments are those of :func:`several_axes`. There are no axes for a caption where an array of
+    axes was given.
+    """
+    if ax is not None and not hasattr(ax, "get_subplotspec"):
+        return None, several_axes(ax, caller, shape, size)
+    caption, rest = several_axes(ax, caller, (2, 1), size, height_ratios=[1e-3, 1])[:, 0]
+    caption.set_axis_off()
+    return caption, several_axes(rest, caller, shape, size)
+
+
 def width_in_inches(ax: Axes) -> float:
     """Return how wide axes are now."""
     return ax.get_window_extent().width / figure_of(ax).dpi

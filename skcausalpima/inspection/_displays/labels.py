@@ -57,22 +57,31 @@ def _lines(text: str, n_letters: int) -> list[str]:
 
 
 def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
-    """Write names one behind the other, each shortened alike until they fit.
+    """Write names one behind the other, the long ones shortened alike until they fit.
 
     Examples
     --------
     >>> from skcausalpima.inspection._displays.labels import listed
     >>> print(listed(["hue", "temperature_of_the_print_bed", "radius"], 24, 2))
-    hue, temperature_of_the_
-    print_bed, radius
+    hue, temperatu…rint_bed,
+    radius
     """
     texts = list(map(str, names))
-    for longest in range(max(map(len, texts), default=1), 0, -1):
-        text = ", ".join(shortened(name, longest) for name in texts)
-        lines = _lines(text, n_letters)
+    for longest in range(min(max(map(len, texts), default=1), n_letters - 1), 0, -1):
+        lines = _packed([shortened(name, longest) for name in texts], n_letters)
         if len(lines) <= n_lines:
             return "\n".join(lines)
     return shortened(", ".join(texts), n_letters)
+
+
+def _packed(names: Sequence[str], n_letters: int) -> list[str]:
+    """Fill lines with whole names and commas."""
+    lines = [""]
+    for name in [f"{name}," for name in names[:-1]] + list(names[-1:]):
+        if lines[-1] and len(lines[-1]) + 1 + len(name) > n_letters:
+            lines.append("")
+        lines[-1] += f" {name}" if lines[-1] else name
+    return lines
 
 
 def cell_names(
