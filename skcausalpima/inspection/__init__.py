@@ -1,10 +1,12 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
 from ._associations import NodeAssociations, associate_nodes
+from ._displays.graph import GraphDisplay
 from ._displays.latent import LatentDisplay
 from ._displays.node_effects import NodeEffectDisplay
 from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
+from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
 from ._modality_evidence import ModalityEvidence
@@ -13,6 +15,7 @@ from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 __all__ = [
     "EdgeConfidence",
     "FitReport",
+    "GraphDisplay",
     "LatentDisplay",
     "ModalityEvidence",
     "NodeAssociations",
@@ -21,6 +24,7 @@ __all__ = [
     "PrototypeDisplay",
     "ReconstructionDisplay",
     "TableIntervals",
+    "TrainingDisplay",
     "associate_nodes",
     "edge_confidence",
     "table_intervals",
