@@ -6,6 +6,7 @@ from ._displays.latent import LatentDisplay
 from ._displays.node_effects import NodeEffectDisplay
 from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
+from ._displays.summary import SummaryDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
@@ -23,6 +24,7 @@ __all__ = [
     "OutcomeIntervals",
     "PrototypeDisplay",
     "ReconstructionDisplay",
+    "SummaryDisplay",
     "TableIntervals",
     "TrainingDisplay",
     "associate_nodes",
