@@ -93,5 +93,7 @@ def test_bad_input(shown_fit, shown_data):
         draw(shown_fit, shown_data, rows=["a"])
     with pytest.raises(ValueError, match="say which one by modality"):
         draw(shown_fit, shown_data, x=[0, 1])
+    with pytest.raises(ValueError, match=r"x has \['sound'\]"):
+        draw(shown_fit, shown_data, x={"sound": [0, 1]})
     with pytest.raises(ValueError, match="of the same shape in both"):
         ReconstructionDisplay([np.zeros((2, 30))], [np.zeros((2, 31))]).plot()
