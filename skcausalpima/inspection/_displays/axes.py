@@ -92,6 +92,11 @@ def several_axes(
     return np.array([[figure.add_subplot(place) for place in row] for row in _rows(grid)])
 
 
+def is_one_or_none(ax: Any) -> bool:
+    """Say whether there are no axes or single ones, in which there is room for more."""
+    return ax is None or hasattr(ax, "get_subplotspec")
+
+
 def captioned_axes(
     ax: Any, caller: str, shape: tuple[int, int], size: tuple[float, float]
 ) -> tuple[Axes | None, np.ndarray]:
@@ -100,7 +105,7 @@ def captioned_axes(
     Arguments are those of :func:`several_axes`. There are no axes for a caption where an array of
     axes was given.
     """
-    if ax is not None and not hasattr(ax, "get_subplotspec"):
+    if not is_one_or_none(ax):
         return None, several_axes(ax, caller, shape, size)
     caption, rest = several_axes(ax, caller, (2, 1), size, height_ratios=[1e-3, 1])[:, 0]
     caption.set_axis_off()

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._scalar_checks import is_missing
 from ..._typing import Samples
 from .asked import outcome_names
-from .labels import shortened
+from .labels import plain, shortened
 from .styles import COLOUR_MAP, UNKNOWN, group_style
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class Colouring:
         for place, category in enumerate(self.categories):
             style, chosen = group_style(place), self.values == place
             if chosen.any():
-                look = {"c": style.colour, "marker": style.marker, "label": str(category)} | usual
+                look = {"c": style.colour, "marker": style.marker, "label": plain(category)} | usual
                 drawn.append(ax.scatter(*points[chosen].T, **look))
         return drawn
 
     def explain(self, ax: Axes, drawn: Sequence[Any], name: str) -> None:
         """Add a legend or a colour bar."""
-        title = shortened(name, 2 * LEGEND_LETTERS)
+        title = shortened(plain(name), 2 * LEGEND_LETTERS)
         if self.categories is None:
             bar = ax.figure.colorbar(drawn[-1], ax=ax)
             bar.set_label(title)

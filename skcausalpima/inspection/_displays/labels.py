@@ -7,6 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 
+def plain(name: object) -> str:
+    """Return a name that matplotlib does not take for mathematics.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection._displays.labels import plain
+    >>> print(plain("cost ($)"))
+    cost (\\$)
+    """
+    return str(name).replace("$", r"\$")
+
+
 def shortened(name: object, n_letters: int) -> str:
     """Cut the middle of a name out if it is longer than ``n_letters``.
 

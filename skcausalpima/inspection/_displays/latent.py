@@ -15,7 +15,7 @@ from .asked import is_empty, node_sizes, outcome_names
 from .axes import letters_that_fit, one_axes, width_in_inches
 from .colouring import Colouring, asked_values
 from .label_places import label_points
-from .labels import listed
+from .labels import listed, plain
 from .panels import named_nodes
 from .projections import projection_of
 
@@ -228,7 +228,7 @@ class LatentDisplay:
         )
         self.ax_ = one_axes(ax, "LatentDisplay.plot", size)
         self.figure_ = self.ax_.figure
-        names = list(map(str, self.cluster_names or range(len(means))))
+        names = self._checked_names(len(means))
         points, shown_means = np.asarray(self.points, dtype=float), means
         if is_line:
             lines = np.full(len(means), np.nan)
@@ -250,6 +250,24 @@ class LatentDisplay:
                 self.ax_, means[drawn], [names[k] for k in drawn], font_size
             )
         return self
+
+    def _checked_names(self, n_clusters: int) -> list[str]:
+        """Return the names of the clusters; raise where the data do not fit together."""
+        names = range(n_clusters) if self.cluster_names is None else self.cluster_names
+        points, labels = np.asarray(self.points), np.asarray(self.labels)
+        if points.ndim != 2 or points.shape[1] != np.shape(self.means)[1] or points.shape[1] > 2:
+            raise ValueError(
+                "points and means have one or two columns each, as many as each other, got shapes "
+                f"{points.shape} and {np.shape(self.means)}: project them first."
+            )
+        if labels.shape != points.shape[:1] or len(names) != n_clusters:
+            raise ValueError(
+                f"labels has one entry per point and cluster_names one per cluster, {len(points)} "
+                f"and {n_clusters}, got {labels.shape} and {len(names)}."
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < n_clusters:
+            raise ValueError(f"labels are rows of means, 0 to {n_clusters - 1}.")
+        return list(map(plain, names))
 
     def _draw_ellipses(self, means: np.ndarray, drawn: np.ndarray) -> list[Any]:
         """Draw two standard deviations of the clusters."""
@@ -279,7 +297,8 @@ class LatentDisplay:
             axis.set_label_text(name)
         n_letters = letters_that_fit(width_in_inches(self.ax_), 9)
         if len(self.node_names):
-            text = listed(["cells: " + str(self.node_names[0]), *self.node_names[1:]], n_letters)
+            first, *others = map(plain, self.node_names)
+            text = listed([f"cells: {first}", *others], n_letters)
             self.ax_.set_title(text, fontsize=9)
 
 

@@ -18,9 +18,9 @@ from .asked import (
     outcome_names,
     shown_modality,
 )
-from .axes import letters_that_fit, several_axes, width_in_inches
+from .axes import is_one_or_none, letters_that_fit, several_axes, width_in_inches
 from .labels import shortened, wrapped
-from .painter import SamplePainter
+from .painter import SamplePainter, as_image
 from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, named_nodes
 from .styles import group_style
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CALLER = "NodeEffectDisplay.plot"
 PANELS_IN_A_ROW = 3
-COLOUR_BAR = 0.8  # inches
+COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
 PANEL = (3.2, 2.2)  # inches, of curves and tables
 ROW_NAME_LETTERS = 16
 LEGEND_LETTERS = 12
@@ -259,7 +259,12 @@ def _draw_images(
     """Draw a row of images for each node."""
     shape = len(effects), max(map(len, effects))
     width, height = painter.size_of_figure(shape, 1)
-    axes = several_axes(ax, CALLER, shape, (width + COLOUR_BAR, height))
+    beside, size = ax, (width + COLOUR_BAR, height)
+    has_bar = as_image(effects[0][0]).ndim == 2 and is_one_or_none(ax)
+    if has_bar:
+        ratios = {"width_ratios": [width, BAR_WIDTH]}
+        beside, bar = several_axes(ax, CALLER, (1, 2), size, **ratios)[0]
+    axes = several_axes(beside, CALLER, shape, size)
     n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
     artists: list[list[Any]] = []
     for row, effect, node, outcomes in zip(axes, effects, names.nodes, names.outcomes, strict=True):
@@ -271,11 +276,11 @@ def _draw_images(
             panel.set_title(shortened(outcome, n_letters), fontsize=HEADER_SIZE, pad=2)
             painter.finish(panel)
         label = wrapped(node, ROW_NAME_LETTERS, 2)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=HEADER_SIZE)
-    if artists[0][0].get_array().ndim == 2:
-        bar = axes[0, 0].figure.colorbar(artists[0][0], ax=list(axes.flat), shrink=0.8, aspect=30)
-        bar.ax.tick_params(labelsize=TITLE_SIZE)
-        bar.set_label(_value_name(painter), fontsize=HEADER_SIZE)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=TITLE_SIZE)
+    if has_bar:
+        bar.figure.colorbar(artists[0][0], cax=bar)
+        bar.tick_params(labelsize=TITLE_SIZE)
+        bar.set_ylabel(_value_name(painter), fontsize=HEADER_SIZE)
     return axes, artists
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, width_in_inches
-from .labels import shortened
+from .labels import plain, shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class SamplePainter:
         shape = np.asarray(arrays[0]).shape[1:]
         kind = kind_of(shape, x, columns)
         width = math.prod(shape)
+        if columns is not None and len(columns) != width:
+            raise ValueError(
+                f"columns are the names of the {width} elements of a sample, got {len(columns)}."
+            )
         if x is not None and np.shape(x) != (width,):
             raise ValueError(
                 f"x is the abscissa of curves, here of {width} numbers, got shape {np.shape(x)} "
@@ -74,7 +78,7 @@ class SamplePainter:
             kind,
             _limits(arrays, kind, centred),
             np.arange(width) if x is None else np.asarray(x),
-            tuple(map(str, range(width) if columns is None else columns)),
+            tuple(map(plain, range(width) if columns is None else columns)),
             centred,
             value_name,
         )

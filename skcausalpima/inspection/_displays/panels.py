@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._grid import NodeGrid
 from .axes import letters_that_fit, width_in_inches
-from .labels import cell_names, listed, shortened
+from .labels import cell_names, listed, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,9 +123,19 @@ def named_nodes(
     names: Sequence[str], sizes: Sequence[int], outcomes: Sequence[Sequence[str]] | None = None
 ) -> NodeNames:
     """Return names of nodes; outcomes without names are numbers."""
-    numbers = [tuple(map(str, range(size))) for size in sizes]
-    stated = numbers if outcomes is None else [tuple(map(str, named)) for named in outcomes]
-    return NodeNames(tuple(map(str, names)), tuple(stated))
+    if len(names) != len(sizes) or (outcomes is not None and len(outcomes) != len(sizes)):
+        raise ValueError(
+            f"there are {len(sizes)} nodes: give a name for each in node_names, got {list(names)}, "
+            "and the names of its outcomes in outcome_names, or None."
+        )
+    stated = [range(size) for size in sizes] if outcomes is None else outcomes
+    for name, size, named in zip(names, sizes, stated, strict=True):
+        if len(named) != size:
+            raise ValueError(
+                f"outcome_names has {len(named)} names for the {size} outcomes of node {name!r}: "
+                "give one for each."
+            )
+    return NodeNames(tuple(map(plain, names)), tuple(tuple(map(plain, named)) for named in stated))
 
 
 def name_cells(

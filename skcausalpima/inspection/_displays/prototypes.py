@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -211,6 +212,11 @@ class PrototypeDisplay:
         """
         arrays, caller = np.asarray(self.prototypes), "PrototypeDisplay.plot"
         table = CellTable(tuple(self.node_sizes))
+        if len(arrays) != math.prod(table.sizes):
+            raise ValueError(
+                f"prototypes has {len(arrays)} rows, but the grid of node_sizes={table.sizes} has "
+                f"{math.prod(table.sizes)} cells: pass one row per cell."
+            )
         painter = SamplePainter.of(
             [arrays], x=self.x, columns=self.columns, value_name=self.value_name
         )

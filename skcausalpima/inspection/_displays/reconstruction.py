@@ -17,7 +17,7 @@ from ..._data.validation import Modalities
 from ..._typing import Samples, Unchecked
 from .asked import ShownModality, shown_modality
 from .axes import letters_that_fit, several_axes, width_in_inches
-from .labels import wrapped
+from .labels import plain, wrapped
 from .painter import SamplePainter
 from .panels import HEADER_SIZE, TITLE_SIZE
 
@@ -216,6 +216,9 @@ class ReconstructionDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        _check_alike("observed", self.observed, self.expected)
+        if self.std is not None:
+            _check_alike("std", self.std, self.expected)
         painters = [self._painter(k) for k in range(len(self.observed))]
         rows = [k for k, painter in enumerate(painters) for _ in range(1 + is_image(painter))]
         n_samples = len(self.observed[0])
@@ -251,7 +254,7 @@ class ReconstructionDisplay:
         name = f"modality {k}" if self.modality_names is None else self.modality_names[k]
         is_hidden = self.held_back is not None and self.held_back[k]
         seen = "held back" if is_hidden else "observed"
-        return f"{wrapped(name, ROW_NAME_LETTERS)}\n{what or seen}"
+        return f"{wrapped(plain(name), ROW_NAME_LETTERS)}\n{what or seen}"
 
     def _draw_images(
         self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
@@ -291,12 +294,22 @@ class ReconstructionDisplay:
         titles = [""] * self.axes_.shape[1] if self.titles is None else self.titles
         n_letters = letters_that_fit(width_in_inches(self.axes_[0, 0]), TITLE_SIZE)
         for panel, title in zip(self.axes_[0], titles, strict=True):
-            panel.set_title(wrapped(title, n_letters, 3), fontsize=TITLE_SIZE)
+            panel.set_title(wrapped(plain(title), n_letters, 3), fontsize=TITLE_SIZE)
 
 
 def is_image(painter: SamplePainter) -> bool:
     """Say whether samples are images."""
     return painter.kind == "image"
+
+
+def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:
+    """Check that arrays have the shapes of those that are expected."""
+    shapes, needed = [np.shape(a) for a in arrays], [np.shape(a) for a in expected]
+    if shapes != needed:
+        raise ValueError(
+            f"{name} has arrays of shapes {shapes}, but expected has {needed}: pass one array per "
+            "modality, of the same shape in both."
+        )
 
 
 def _write_missing(ax: Axes) -> None:

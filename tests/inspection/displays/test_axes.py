@@ -2,10 +2,6 @@
 
 import sys
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import pytest
 from drawn_texts import assert_readable, overlapping_texts
@@ -14,11 +10,7 @@ from skcausalpima.inspection._displays.axes import one_axes, plotting, several_a
 from skcausalpima.inspection._displays.labels import cell_names, listed, shortened, wrapped
 from skcausalpima.inspection._displays.styles import group_styles
 
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
