@@ -67,7 +67,7 @@ fig, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 PrototypeDisplay.from_estimator(est, modality=0, cmap="gray_r", ax=axes[0, 0])
 PrototypeDisplay.from_estimator(est, modality=1, x=digits.curve_points, ax=axes[0, 1])
 X = [digits.images, digits.curves]
-LatentDisplay.from_estimator(est, X, c=digits.target, ax=axes[1, 0])
+LatentDisplay.from_estimator(est, X, c=digits.target, c_name="digit", ax=axes[1, 0])
 ranks = np.argsort(order)[est.labels_]
 ConfusionMatrixDisplay.from_predictions(digits.target, ranks, cmap="Blues", ax=axes[1, 1])
 fig.savefig("plot_digits.png", dpi=120)

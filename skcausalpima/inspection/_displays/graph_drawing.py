@@ -118,7 +118,7 @@ class GraphDrawing:
                 corner, width, height, style, facecolor="0.95", edgecolor="0.3", zorder=2
             )
         )
-        text = ScaledText(x, y, self.texts[node], FONT, ha="center", va="center", zorder=3)
+        text = ScaledText(x, y, self.texts[node], (FONT, FONT), ha="center", va="center", zorder=3)
         return ax.add_artist(text)
 
     def write_values(self, ax: Axes, values: Mapping[Edge, float]) -> None:
@@ -127,14 +127,14 @@ class GraphDrawing:
 
         taken = [(*self.layout.centres[node], *box) for node, box in self.boxes.items()]
         white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        style = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": white}
+        style: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": white}
         for edge, route in self.layout.routes.items():
             text = f"{values[edge]:.2f}"
             size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
             for x, y in _places_along(route):
                 if not any(_overlap((x, y, *size), other) for other in taken):
                     taken.append((x, y, *size))
-                    ax.add_artist(ScaledText(x, y, text, SMALL_FONT, **style))
+                    ax.add_artist(ScaledText(x, y, text, (SMALL_FONT, SMALL_FONT), **style))
                     break
 
 

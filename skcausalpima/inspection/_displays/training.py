@@ -160,7 +160,7 @@ class TrainingDisplay:
             self._shade(axes, _length(history), _length(polishing))
             axes.margins(x=0.02)
             if axes.get_legend_handles_labels()[0]:
-                place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+                place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
                 axes.legend(**place, fontsize=8, frameon=False)
         self.axes_[0].sharex(self.axes_[1])
         self.axes_[0].tick_params(labelbottom=False)
