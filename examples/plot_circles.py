@@ -133,16 +133,23 @@ for name, fitted in fits.items():
 
 # %%
 # The latent spaces of the three fits, coloured by the true cell, with the names of the components
-# that hold samples at their means. At the paper's rate the networks hardly leave their random start in sixty epochs: that
-# panel is half a unit wide, and all means coincide. At the default rates the cells lie apart, but
-# the mixture gives two components to one of them and none to another, and which component stands
-# for which outcomes is luck.
+# that hold samples at their means. At the paper's rate the networks hardly leave their random start
+# in sixty epochs: that panel is half a unit wide, and all samples are in one component. At the
+# default rates the cells lie apart, but the mixture gives two components to one of them and none to
+# another, and which component stands for which outcomes is luck.
 words = itertools.product(("blue", "red"), ("small", "big"), ("left", "right"))
 cells = np.array([" ".join(outcomes) for outcomes in words])[circles.target]
 fig, axes = plt.subplots(1, 3, figsize=(15, 5), layout="constrained")
 for axis, (name, fitted) in zip(axes, fits.items(), strict=True):
     LatentDisplay.from_estimator(
-        fitted, circles.images, c=cells, c_name=name, projection=(0, 1), ax=axis, s=4
+        fitted,
+        circles.images,
+        c=cells,
+        c_name=name,
+        projection=(0, 1),
+        ellipses=False,
+        ax=axis,
+        s=4,
     )
 fig.savefig("plot_circles_paper.png", dpi=120)
 print("Saved plot_circles_paper.png")

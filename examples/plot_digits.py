@@ -61,8 +61,8 @@ for cluster in order:
 # Pictures
 # --------
 # Above: the image and the line that decode from each cluster's mean. Below: the latent space in
-# the plane that separates the clusters best, points by digit, numbers by cluster, and how clusters (in the order of their slopes) and
-# digits go together.
+# the plane that separates the clusters best, points by digit and numbers by cluster, and how
+# clusters (in the order of their slopes) and digits go together.
 fig, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 PrototypeDisplay.from_estimator(est, modality=0, cmap="gray_r", ax=axes[0, 0])
 PrototypeDisplay.from_estimator(est, modality=1, x=digits.curve_points, ax=axes[0, 1])
