@@ -44,7 +44,7 @@ def label_points(
         )
         text.set_in_layout(False)
         written.append(text)
-    figure.get_figure(root=True).draw_without_rendering()
+    figure.canvas.figure.draw_without_rendering()
     area, taken = ax.get_window_extent(), np.empty((0, 4))
     for text in written:
         extent = text.get_window_extent()
