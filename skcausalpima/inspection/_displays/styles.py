@@ -19,7 +19,16 @@ COLOURS = (
     "#F0E442",  # yellow
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 3)), (0, (8, 3)))
+LINES: tuple[Any, ...] = (
+    "-",
+    "--",
+    ":",
+    "-.",
+    (0, (1, 3)),
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (10, 3)),
+    (0, (5, 1)),
+)
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "--")
 #: The lightness of this one grows with the value.
 COLOUR_MAP = "cividis"
