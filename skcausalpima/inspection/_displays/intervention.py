@@ -53,9 +53,9 @@ class InterventionDisplay:
     states : mapping of hashable to sequence of str, default=None
         Names of the outcomes of nodes; those of others are numbers.
     samples : mapping of str to array-like of shape (n_draws, \\*shape), default=None
-        By the same words, data of one modality.
+        By a word, which names their row, data of one modality.
     titles : mapping of str to sequence of str, default=None
-        By the same words, a title for each of these.
+        By the same words, a title for each of these; rows may lack them.
     x : ndarray of shape (width,), default=None
         Abscissa of the data, if they are curves.
     columns : sequence of str, default=None
@@ -167,7 +167,8 @@ class InterventionDisplay:
             Whether to draw, for comparison, what is known where these outcomes are *seen*.
         n_draws : int, default=0
             How many samples to draw from each distribution, and to show, in the order of their
-            outcomes.
+            outcomes. The shares of these are as near to their probabilities as the number allows
+            (systematic sampling).
         modality : str or int, default=None
             Name or number of the modality that is shown; None takes the first.
         random_state : int, RandomState instance or None, default=0
@@ -199,7 +200,7 @@ class InterventionDisplay:
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
         fitted, samples, titles = est._fitted_model(), {}, {}
         for word, joint in joints.items():
-            cells = np.sort(rng.choice(joint.size, size=n_draws, p=joint.ravel() / joint.sum()))
+            cells = _systematic(joint, n_draws, rng)
             drawn = fitted.draw(fitted.components_of(cells), rng)[shown.number]
             samples[word] = shown.shown(drawn)
             titles[word] = names.of_cells(NodeGrid(dag.sizes).outcomes(cells))
@@ -323,7 +324,7 @@ class InterventionDisplay:
         self.sample_axes_ = axes = several_axes(below, CALLER, shape, figure_size)
         n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
         for number, (word, drawn) in enumerate(samples.items()):
-            titles = [""] * len(drawn) if self.titles is None else self.titles[word]
+            titles = (self.titles or {}).get(word, [""] * len(drawn))
             for place, panel in enumerate(axes[number]):
                 if place >= len(drawn):
                     panel.set_axis_off()
@@ -376,6 +377,13 @@ def _joints(
         joints[SEEN] = before * mask / (before * mask).sum()
     joints[SET] = dag.do(interventions).joint() if len(interventions) < len(dag.nodes) else mask
     return joints
+
+
+def _systematic(joint: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw cells of the grid, in C order, each as often as it should be, up to one."""
+    ends = np.cumsum(joint.ravel()) / joint.sum()
+    shares = (np.arange(n_draws) + rng.random_sample()) / n_draws
+    return np.minimum(np.searchsorted(ends, shares, side="right"), joint.size - 1)
 
 
 def _marginals(dag: CategoricalDAG, joint: np.ndarray) -> dict[Hashable, np.ndarray]:
