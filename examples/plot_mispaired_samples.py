@@ -78,6 +78,7 @@ axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")[1]
 for name, score in scores.items():
     PrecisionRecallDisplay.from_predictions(is_mispaired, score, ax=axis, name=name)
 axis.set(title="finding mispaired samples", xlim=(0, 1.02), ylim=(0, 1.02))
+axis.legend(loc="center left")
 
 # %%
 # The samples of the largest conflict, with the line of the digit that the image shows: the model
