@@ -10,6 +10,7 @@ from ._displays.node_effects import NodeEffectDisplay
 from ._displays.node_sizes import NodeSizesDisplay
 from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
+from ._displays.summary import SummaryDisplay
 from ._displays.table import TableDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
@@ -32,6 +33,7 @@ __all__ = [
     "OutcomeIntervals",
     "PrototypeDisplay",
     "ReconstructionDisplay",
+    "SummaryDisplay",
     "TableDisplay",
     "TableIntervals",
     "TrainingDisplay",

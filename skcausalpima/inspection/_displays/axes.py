@@ -122,6 +122,11 @@ def letters_that_fit(inches: float, font_size: float) -> int:
     return max(1, int(inches * POINTS_PER_INCH / (LETTER_WIDTH * font_size)))
 
 
+def size_that_fits(inches: float, n_letters: int) -> float:
+    """Return the size of a font of which so many letters fit into a width."""
+    return inches * POINTS_PER_INCH / (LETTER_WIDTH * max(1, n_letters))
+
+
 def figure_of(ax: Axes) -> Figure | SubFigure:
     """Return the figure that axes are in."""
     return ax.figure

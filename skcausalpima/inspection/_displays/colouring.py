@@ -64,7 +64,7 @@ class Colouring:
             look = {"c": UNKNOWN, "marker": ".", "label": "unknown"} | usual
             drawn.append(ax.scatter(*points[unknown].T, **look))
         if self.categories is None:
-            look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual
+            look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual | {"linewidths": 0}
             return [*drawn, ax.scatter(*points[~unknown].T, **look)]
         for place, category in enumerate(self.categories):
             style, chosen = group_style(place), self.values == place

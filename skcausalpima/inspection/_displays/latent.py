@@ -116,6 +116,7 @@ class LatentDisplay:
         X: Samples,
         *,
         c: ArrayLike | str | None = None,
+        c_name: str | None = None,
         projection: str | tuple[int, int] = "lda",
         ellipses: bool = True,
         ax: Axes | None = None,
@@ -132,6 +133,8 @@ class LatentDisplay:
         c : array-like of shape (n_samples,) or str, default=None
             What samples are coloured by: values, the name of a node, or of a column of X if that
             is a DataFrame. None takes the most probable cell.
+        c_name : str, default=None
+            What these values are; None takes the name of the node or column.
         projection : {"lda", "pca"} or (int, int), default="lda"
             ``"lda"`` takes the plane in which the clusters differ most (Fisher's discriminants of
             the mixture), scaled so that the average cluster has variance 1; ``"pca"`` that in which
@@ -174,7 +177,7 @@ class LatentDisplay:
         fitted, modalities = est._fitted_model(), est._read(X)
         found = fitted.posterior(modalities)
         labels = found.probabilities.argmax(axis=1)
-        values, c_name = asked_values(est, X, c, labels)
+        values, own_name = asked_values(est, X, c, labels)
         empty, covariances = is_empty(est), fitted.full_covariances()
         weights = np.where(empty, 0.0, est.weights_)
         plane = projection_of(projection, found.points, weights, est.cluster_means_, covariances)
@@ -187,7 +190,7 @@ class LatentDisplay:
             plane.covariances(covariances) if ellipses else None,
             cluster_names=names.of_cells(est.cluster_states_),
             c=values,
-            c_name=c_name,
+            c_name=own_name if c_name is None else c_name,
             axis_names=plane.axis_names,
             node_names=names.nodes,
         )

@@ -118,10 +118,10 @@ class SamplePainter:
         }
         ax.errorbar(values, places, xerr=spread, label="expected", **style)
 
-    def draw_observed(self, ax: Axes, sample: np.ndarray) -> None:
+    def draw_observed(self, ax: Axes, sample: np.ndarray, label: str) -> None:
         """Draw, beside what is expected, a curve or bars as they were observed."""
         values = np.ravel(sample)
-        look: dict[str, Any] = {"color": "black", "linestyle": "none", "label": "observed"}
+        look: dict[str, Any] = {"color": "black", "linestyle": "none", "label": label}
         if self.kind == "curve":
             ax.plot(self.x, values, marker=".", ms=2.5, **look)
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._grid import NodeGrid
-from .axes import letters_that_fit, width_in_inches
+from .axes import letters_that_fit, size_that_fits, width_in_inches
 from .labels import cell_names, listed, plain, shortened
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 WIDE = 1.3  # columns per row that are aimed at
 HEADER_SIZE = 8
-TITLE_SIZE = 7  # in panels of at least one inch
-MIN_TITLE_SIZE = 4
+TITLE_SIZE, MIN_TITLE_SIZE = 7, 5
 MAX_HEADER_LINES = 3
 CAPTION_SIZE = 9
 ROW_HEADER_INCHES = 1.0
@@ -147,7 +146,8 @@ def name_cells(
 ) -> None:
     """Write outcomes beside rows and columns, a title over each cell, and what is what above."""
     width = width_in_inches(axes[0, 0])
-    size = float(np.clip(TITLE_SIZE * width, MIN_TITLE_SIZE, TITLE_SIZE))
+    longest = max((len(line) for title in titles for line in title.splitlines()), default=0)
+    size = float(np.clip(size_that_fits(width, longest), MIN_TITLE_SIZE, TITLE_SIZE))
     n_letters = letters_that_fit(width, size)
     lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
     if table.n_row_nodes == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,7 +113,7 @@ class ReconstructionDisplay:
         modality: str | int | None = None,
         given: str | int | Sequence[str | int] | None = None,
         rows: ArrayLike | None = None,
-        x: ArrayLike | None = None,
+        x: ArrayLike | Mapping[str, ArrayLike] | None = None,
         ax: Axes | None = None,
         **kwargs: Unchecked,
     ) -> Self:
@@ -132,8 +132,8 @@ class ReconstructionDisplay:
             shows it all.
         rows : array-like of int, default=None
             Numbers of the samples to draw; None takes the first five.
-        x : array-like of shape (width,), default=None
-            Abscissa of the curves of ``modality``, which must then be given.
+        x : array-like of shape (width,), or mapping of str to array-like, default=None
+            Abscissa of curves; by name of the modality where several are drawn.
         ax : matplotlib axes, default=None
             See :meth:`plot`.
         **kwargs : dict
@@ -173,15 +173,14 @@ class ReconstructionDisplay:
         check_is_fitted(est)
         names = [str(name) for name in est.modality_names_in_]
         chosen = asked_modalities(modality, names)
-        if x is not None and modality is None and len(names) > 1:
-            raise ValueError("x is the abscissa of one modality: say which one by modality.")
+        abscissae = _abscissae(x, [names[m] for m in chosen])
         seen = _given_modalities(given, names)
         modalities = est._read(X)
         numbers = _row_numbers(rows, modalities.n_samples)
         modalities = modalities.take(numbers)
         known = _held_back(modalities, seen)
         means, deviations = est._fitted_model().reconstruct(known, chosen, include_noise=True)
-        shown = [shown_modality(est, m, x) for m in chosen]
+        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
             [part.shown(_with_gaps(modalities, part)) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
@@ -252,9 +251,12 @@ class ReconstructionDisplay:
     def _label(self, k: int, what: str = "") -> str:
         """Return what is written beside the row of a modality."""
         name = f"modality {k}" if self.modality_names is None else self.modality_names[k]
+        return f"{wrapped(plain(name), ROW_NAME_LETTERS)}\n{what or self._seen(k)}"
+
+    def _seen(self, k: int) -> str:
+        """Return what the data of a modality are to the model."""
         is_hidden = self.held_back is not None and self.held_back[k]
-        seen = "held back" if is_hidden else "observed"
-        return f"{wrapped(plain(name), ROW_NAME_LETTERS)}\n{what or seen}"
+        return "held back" if is_hidden else "observed"
 
     def _draw_images(
         self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
@@ -280,7 +282,7 @@ class ReconstructionDisplay:
         for i, panel in enumerate(row):
             spread = None if self.std is None else np.asarray(self.std[k])[i]
             painter.draw_expected(panel, np.asarray(self.expected[k])[i], spread)
-            painter.draw_observed(panel, np.asarray(self.observed[k])[i])
+            painter.draw_observed(panel, np.asarray(self.observed[k])[i], self._seen(k))
             painter.finish(panel, is_left=i == 0)
         row[0].set_ylabel(self._label(k), fontsize=HEADER_SIZE)
         if self.value_names is not None:
@@ -314,6 +316,23 @@ def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.
 
 def _write_missing(ax: Axes) -> None:
     ax.text(0.5, 0.5, "missing", transform=ax.transAxes, ha="center", va="center", fontsize=8)
+
+
+def _abscissae(
+    x: ArrayLike | Mapping[str, ArrayLike] | None, names: Sequence[str]
+) -> Mapping[str, ArrayLike | None]:
+    """Return the abscissa of each modality that has one."""
+    if isinstance(x, Mapping):
+        unknown = [name for name in x if name not in names]
+        if unknown:
+            raise ValueError(f"x has {unknown}, but the modalities that are drawn are {names}.")
+        return x
+    if x is not None and len(names) > 1:
+        raise ValueError(
+            f"x is the abscissa of one modality, but {names} are drawn: pass a mapping of their "
+            "names to abscissae, or say which one by modality."
+        )
+    return dict.fromkeys(names, x)
 
 
 def _given_modalities(given: Unchecked, names: Sequence[str]) -> list[int]:

@@ -23,9 +23,10 @@ def by_hand(n_clusters, n_axes=2, **changes):
     return LatentDisplay(points, labels, means, covariances, **changes)
 
 
-@pytest.mark.parametrize("n_axes", [1, 2])
-@pytest.mark.parametrize("n_clusters", [1, 2, 8, 64])
-def test_clusters_have_points_ellipses_and_names(n_axes, n_clusters, long_names):
+@pytest.mark.parametrize(
+    ("n_clusters", "n_axes"), [(1, 1), (1, 2), (2, 2), (20, 1), (64, 2), (100, 1)]
+)
+def test_clusters_have_points_ellipses_and_names(n_clusters, n_axes, long_names):
     names = [f"{k:06b}" for k in range(n_clusters)]
     display = by_hand(n_clusters, n_axes, cluster_names=names, node_names=long_names).plot()
     assert len(display.points_) == len(display.ellipses_) == n_clusters

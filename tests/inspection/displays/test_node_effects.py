@@ -13,9 +13,20 @@ from skcausalpima.inspection._displays.node_effects import effects_of_nodes
 pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
-@pytest.mark.parametrize("sizes", [(2,), (2, 3, 4), (2,) * 5], ids=str)
-@pytest.mark.parametrize("shape", [(6, 6), (6, 6, 3), (30,), (5,)], ids=str)
-@pytest.mark.parametrize("kind", ["difference", "mean"])
+@pytest.mark.parametrize(
+    ("sizes", "shape", "kind"),
+    [
+        ((2,), (6, 6), "mean"),
+        ((2,), (5,), "mean"),
+        ((2, 3, 4), (6, 6), "difference"),
+        ((2, 3, 4), (6, 6, 3), "difference"),
+        ((2, 20), (30,), "mean"),
+        ((2,) * 5, (6, 6), "difference"),
+        ((2,) * 5, (30,), "difference"),
+        ((2,) * 5, (5,), "difference"),
+    ],
+    ids=str,
+)
 def test_every_outcome_is_drawn_and_can_be_read(sizes, shape, kind, long_names):
     rng = np.random.default_rng(0)
     effects = [rng.normal(size=(size, *shape)) for size in sizes]

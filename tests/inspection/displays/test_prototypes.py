@@ -11,16 +11,20 @@ from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.panels import CellTable
 
 pytestmark = pytest.mark.usefixtures("closed_figures")
-SHAPES = [(6, 6), (6, 6, 3), (30,), (5,)]
-CASES = [(sizes, shape) for sizes in [(2,), (2, 3, 2)] for shape in SHAPES]
-CASES += [((10,), (30,)), ((2,) * 5, (5,)), ((2,) * 6, (6, 6))]
+CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6)), ((2, 2, 2), (5,))]
+CASES += [((2,) * 6, (6, 6))]
+SLOW = [((2,) * n, shape) for n in (1, 3, 5, 6) for shape in [(7, 6), (7, 6, 3), (40,), (6,)]]
 
 
 def samples(sizes, shape):
     return np.random.default_rng(0).normal(size=(int(np.prod(sizes)), *shape))
 
 
-@pytest.mark.parametrize(("sizes", "shape"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
+    ids=str,
+)
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
     titles = ["before 12.3\nafter 4.56"] * int(np.prod(sizes))
     display = PrototypeDisplay(
@@ -67,8 +71,10 @@ def test_given_axes_are_divided_and_drawn_on_again():
     assert display.axes_.tolist() == axes.tolist()
 
 
-@pytest.mark.parametrize("modality", ["image", "curve", "table", "line"])
-@pytest.mark.parametrize("kind", ["decoded", "nearest"])
+@pytest.mark.parametrize(
+    ("modality", "kind"),
+    [("image", "nearest"), ("curve", "decoded"), ("table", "nearest"), ("line", "decoded")],
+)
 def test_a_fit(shown_fit, shown_data, modality, kind):
     display = PrototypeDisplay.from_estimator(shown_fit, shown_data, kind=kind, modality=modality)
     assert display.axes_.shape == (2, 2)
