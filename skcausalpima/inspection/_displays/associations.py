@@ -13,6 +13,7 @@ from ..._typing import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
 from .axes import figure_of, one_axes, plotting
 from .heat_map import HeatMap
+from .labels import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,8 +206,8 @@ class AssociationDisplay:
             )
         picture = HeatMap(
             values=statistic,
-            rows=list(map(str, self.node_names)),
-            columns=list(map(str, self.column_names)),
+            rows=list(map(plain, self.node_names)),
+            columns=list(map(plain, self.column_names)),
             texts=[
                 [
                     _written(statistic[i, j], None if p_value is None else p_value[i, j])

@@ -13,7 +13,7 @@ from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
 from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
 from .heat_map import FONT, HeatMap
-from .labels import wrapped
+from .labels import plain, wrapped
 from .styles import COLOURS
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class EdgeConfidenceDisplay:
             )
         np.fill_diagonal(shares, np.nan)
         texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
-        labels = list(map(str, names))
+        labels = list(map(plain, names))
         picture = HeatMap(
             values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
         )

@@ -156,8 +156,10 @@ def _box(text: str) -> tuple[float, float]:
     from matplotlib.textpath import TextPath
 
     lines = text.split("\n")
-    paths = [TextPath((0, 0), line.replace("$", r"\$"), size=FONT) for line in lines]
-    width = max((path.get_extents().width for path in paths if len(path.vertices)), default=FONT)
+    paths = [
+        TextPath((0, 0), line.replace("$", r"\$"), size=FONT) for line in lines if line.strip()
+    ]
+    width = max((path.get_extents().width for path in paths), default=FONT)
     return width + 2 * PADDING, 1.25 * FONT * len(lines) + PADDING
 
 

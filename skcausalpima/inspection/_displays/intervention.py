@@ -15,11 +15,11 @@ from ..._grid import NodeGrid
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
-from .asked import shown_modality
+from .asked import outcome_names, shown_modality
 from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
-from .labels import shortened, wrapped
+from .labels import cell_names, plain, shortened, wrapped
 from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE, named_nodes
+from .panels import HEADER_SIZE, TITLE_SIZE
 from .styles import group_style
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class InterventionDisplay:
     states : mapping of hashable to sequence of str, default=None
         Names of the outcomes of nodes; those of others are numbers.
     samples : mapping of str to array-like of shape (n_draws, \\*shape), default=None
-        By the same words, data of one modality.
+        By a word, which names their row, data of one modality.
     titles : mapping of str to sequence of str, default=None
-        By the same words, a title for each of these.
+        By the same words, a title for each of these; rows may lack them.
     x : ndarray of shape (width,), default=None
         Abscissa of the data, if they are curves.
     columns : sequence of str, default=None
@@ -167,7 +167,8 @@ class InterventionDisplay:
             Whether to draw, for comparison, what is known where these outcomes are *seen*.
         n_draws : int, default=0
             How many samples to draw from each distribution, and to show, in the order of their
-            outcomes.
+            outcomes. The shares of these are as near to their probabilities as the number allows
+            (systematic sampling).
         modality : str or int, default=None
             Name or number of the modality that is shown; None takes the first.
         random_state : int, RandomState instance or None, default=0
@@ -193,16 +194,14 @@ class InterventionDisplay:
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(est.to_graph(), interventions, seen=seen, ax=ax)
         dag, shown = est.to_graph(), shown_modality(est, modality)
-        names = named_nodes(
-            dag.nodes, dag.sizes, [_outcomes(dag.states, n, s) for n, s in _sizes(dag)]
-        )
+        names = dict(enumerate(outcome_names(est)))
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
         fitted, samples, titles = est._fitted_model(), {}, {}
         for word, joint in joints.items():
-            cells = np.sort(rng.choice(joint.size, size=n_draws, p=joint.ravel() / joint.sum()))
+            cells = _systematic(joint, n_draws, rng)
             drawn = fitted.draw(fitted.components_of(cells), rng)[shown.number]
             samples[word] = shown.shown(drawn)
-            titles[word] = names.of_cells(NodeGrid(dag.sizes).outcomes(cells))
+            titles[word] = cell_names(NodeGrid(dag.sizes).outcomes(cells), names)
         display = cls(
             {word: _marginals(dag, joint) for word, joint in joints.items()},
             interventions,
@@ -287,7 +286,7 @@ class InterventionDisplay:
                 "hatch": style.hatch,
                 "edgecolor": "white",
             }
-            ax.bar(places, values, width, label=word, **look)
+            ax.bar(places, values, width, label=plain(word), **look)
             ax.bar(places, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
             for place, value in zip(places, values, strict=True):
                 size, style_of_text = (0.34 * width, 0.08), {"ha": "center", "va": "bottom"}
@@ -301,14 +300,14 @@ class InterventionDisplay:
         room = 0.8 * width / n_outcomes
         outcomes = _outcomes(self.states or {}, node, n_outcomes)
         n_letters = letters_that_fit(room, TITLE_SIZE)
-        names = [wrapped(outcome, max(n_letters, 2), 2) for outcome in outcomes]
+        names = [wrapped(plain(outcome), max(n_letters, 2), 2) for outcome in outcomes]
         ax.set_xticks(np.arange(n_outcomes), names)
         n_letters = min(letters_that_fit(0.85 * width, HEADER_SIZE), NODE_LETTERS)
-        title, interventions = wrapped(node, n_letters, 2), self.interventions or {}
+        title, interventions = wrapped(plain(node), n_letters, 2), self.interventions or {}
         if node in interventions:
             outcome = interventions[node]
             name = outcome if isinstance(outcome, str) else outcomes[int(outcome)]
-            title += f"\n{shortened(f'set to {name}', n_letters)}"
+            title += f"\n{shortened(plain(f'set to {name}'), n_letters)}"
         ax.set_title(title, fontsize=HEADER_SIZE)
 
     def _plot_samples(self, ax: Any, size: tuple[float, float]) -> Axes:
@@ -323,16 +322,18 @@ class InterventionDisplay:
         self.sample_axes_ = axes = several_axes(below, CALLER, shape, figure_size)
         n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
         for number, (word, drawn) in enumerate(samples.items()):
-            titles = [""] * len(drawn) if self.titles is None else self.titles[word]
+            titles = (self.titles or {}).get(word, [""] * len(drawn))
             for place, panel in enumerate(axes[number]):
                 if place >= len(drawn):
                     panel.set_axis_off()
                     continue
                 painter.draw(panel, drawn[place])
                 painter.finish(panel, is_left=place == 0, is_bottom=number == len(samples) - 1)
-                panel.set_title(shortened(titles[place], n_letters), fontsize=TITLE_SIZE, pad=2)
+                panel.set_title(
+                    shortened(plain(titles[place]), n_letters), fontsize=TITLE_SIZE, pad=2
+                )
             look: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center"}
-            label = wrapped(word, ROW_NAME_LETTERS, 2)
+            label = wrapped(plain(word), ROW_NAME_LETTERS, 2)
             axes[number, 0].set_ylabel(label, fontsize=HEADER_SIZE, **look)
         return above
 
@@ -376,6 +377,13 @@ def _joints(
         joints[SEEN] = before * mask / (before * mask).sum()
     joints[SET] = dag.do(interventions).joint() if len(interventions) < len(dag.nodes) else mask
     return joints
+
+
+def _systematic(joint: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw cells of the grid, in C order, each as often as it should be, up to one."""
+    ends = np.cumsum(joint.ravel()) / joint.sum()
+    shares = (np.arange(n_draws) + rng.random_sample()) / n_draws
+    return np.minimum(np.searchsorted(ends, shares, side="right"), joint.size - 1)
 
 
 def _marginals(dag: CategoricalDAG, joint: np.ndarray) -> dict[Hashable, np.ndarray]:

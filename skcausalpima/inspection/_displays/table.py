@@ -14,7 +14,7 @@ from ..._typing import Unchecked
 from ...graph import CategoricalDAG
 from .axes import figure_of, letters_that_fit, one_axes, plotting, width_in_inches
 from .heat_map import HeatMap
-from .labels import listed, shortened
+from .labels import listed, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,16 +183,16 @@ class TableDisplay:
         self.figure_ = figure_of(self.ax_)
         self.image_ = picture.draw(self.ax_, **kwargs)
         n_letters = letters_that_fit(0.7 * width_in_inches(self.ax_), LABEL_FONT)
-        self.ax_.set_xlabel(shortened(self.node, n_letters), fontsize=LABEL_FONT)
+        self.ax_.set_xlabel(shortened(plain(self.node), n_letters), fontsize=LABEL_FONT)
         height = self.ax_.get_window_extent().height / self.figure_.dpi
         n_letters = max(letters_that_fit(0.6 * height, LABEL_FONT), 10)
-        self.ax_.set_ylabel(listed(parents, n_letters, 3) if parents else "", fontsize=LABEL_FONT)
+        self.ax_.set_ylabel(listed(list(map(plain, parents)), n_letters, 3), fontsize=LABEL_FONT)
         return self
 
     def _outcomes(self, node: Hashable, size: int) -> list[str]:
         """Return the names of a node's outcomes."""
         names = (self.states or {}).get(node)
-        return [str(name) for name in (range(size) if names is None else names)]
+        return [plain(name) for name in (range(size) if names is None else names)]
 
     def _rows(self, sizes: tuple[int, ...]) -> list[str]:
         """Return a name for each combination of the parents' outcomes."""

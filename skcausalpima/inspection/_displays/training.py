@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
-from .labels import wrapped
+from .labels import plain, wrapped
 from .styles import UNKNOWN, group_style
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ RECONSTRUCTION = "reconstruction_"
 SHADE = "0.93"
 NAME_LETTERS = 32
 MANY_TERMS = 8
+PRETRAINING_ROOM = 1.5  # above and below the bound, in ranges of the bound
 
 
 class TrainingDisplay:
@@ -190,6 +191,7 @@ class TrainingDisplay:
             why = "stopped by itself" if self.converged else "all planned epochs"
             label = f"end, {why}: {n_epochs}"
             ax.axvline(n_epochs, color="black", linewidth=1, linestyle=":", label=label)
+        _limit(ax, np.concatenate([bound, polished]), pretraining)
         ax.set_ylabel("bound (nats per sample)")
         if self.convergence is not None:
             ax.set_title(_ending(self.convergence), fontsize=9)
@@ -259,6 +261,16 @@ def _line(ax: Axes, x: np.ndarray, y: np.ndarray, group: int, label: str) -> Non
     ax.plot(x, y, color=style.colour, linestyle=style.line, marker=marker, label=label)
 
 
+def _limit(ax: Axes, bound: np.ndarray, pretraining: np.ndarray) -> None:
+    """Cut off the part of pre-training that would leave no room for the bound."""
+    low, high = np.nanmin(bound), np.nanmax(bound)
+    room = PRETRAINING_ROOM * (high - low)
+    if len(pretraining) and room > 0:
+        bottom = max(np.nanmin(pretraining), low - room) if np.nanmin(pretraining) < low else None
+        top = min(np.nanmax(pretraining), high + room) if np.nanmax(pretraining) > high else None
+        ax.set_ylim(bottom, top)
+
+
 def _plot_gains(ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]) -> None:
     """Draw what each term has gained since the first epoch."""
     names = [name for name in history if name in TERMS or name.startswith(RECONSTRUCTION)]
@@ -266,7 +278,7 @@ def _plot_gains(ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, n
     for group, name in enumerate(names):
         values = np.concatenate([history[name], polishing.get(name, nothing)])
         label = TERMS.get(name) or f"reconstruction of {name.removeprefix(RECONSTRUCTION)}"
-        label = wrapped(label, NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
+        label = wrapped(plain(label), NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
         _line(ax, _epochs(history, polishing), values - values[0], group, label)
     ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
     ax.set_ylabel("gain of each term\n(nats per sample)")

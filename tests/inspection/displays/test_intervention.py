@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import InterventionDisplay
+from skcausalpima.inspection._displays.intervention import _systematic
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,13 @@ def test_data_are_drawn_where_asked_for(est, modality):
     shape = dict(zip(est.modality_names_in_, est.modality_shapes_in_, strict=True))[modality]
     assert np.shape(display.samples["set"]) == (3, *shape)
     assert {title[0] for title in display.titles["set"]} == {"1"}  # the outcomes of N1, N2
+
+
+def test_shares_of_draws_are_those_of_the_distribution():
+    joint = np.array([[0.5, 0.25], [0.0, 0.25]])
+    for seed in range(5):
+        cells = _systematic(joint, 8, np.random.RandomState(seed))
+        np.testing.assert_array_equal(np.bincount(cells, minlength=4), [4, 2, 0, 2])
 
 
 def test_on_given_axes(est):
