@@ -63,8 +63,8 @@ class EdgeConfidenceDisplay:
     >>> from skcausalpima.inspection import EdgeConfidenceDisplay
     >>> display = EdgeConfidenceDisplay(
     ...     [[0, 0.9], [0.1, 0]], ["N1", "N2"], node_stability=[0.99, 0.95]).plot()
-    >>> [axes.get_title() for axes in display.axes_]
-    ['share of refits with the arrow', 'nodes found again']
+    >>> len(display.axes_)
+    2
     """
 
     def __init__(
