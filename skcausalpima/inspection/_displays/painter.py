@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names
 TICK_SIZE = 7
+TICKS_PER_INCH = 2.5
 LINE_HEIGHT = 1.3  # of the height of a font
 FEW_PANELS = 8  # so many may be larger
 LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take
@@ -270,5 +271,7 @@ def _thin_ticks(ax: Axes, kind: str) -> None:
     """Leave a few numbers on the axes of values."""
     from matplotlib.ticker import MaxNLocator
 
-    for axis in (ax.xaxis, ax.yaxis) if kind == "curve" else (ax.xaxis,):
-        axis.set_major_locator(MaxNLocator(3))
+    n_intervals = int(np.clip(width_in_inches(ax) * TICKS_PER_INCH, 1, 3))
+    ax.xaxis.set_major_locator(MaxNLocator(n_intervals))
+    if kind == "curve":
+        ax.yaxis.set_major_locator(MaxNLocator(3))
