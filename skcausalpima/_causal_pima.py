@@ -309,12 +309,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Mean evidence lower bound of the training samples, in nats and in the data's units:
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
     convergence_ : SimpleNamespace
-        How training ended. ``n_steps``, gradient steps; ``rise``, by how much the bound rose per
-        epoch at last, and ``fall``, how far it ended below its best, both relative to ``spread``,
-        its interquartile range between samples in nats; ``label_changes``, the share of samples
-        that changed their component per epoch at last; ``moved``, the share that did not end in the
-        component where they began. Means over ``n_iter_no_change`` epochs, None if there are not
-        twice as many. ConvergenceWarnings tell where training was too short, or went wrong.
+        How training ended. ``ended`` is "converged" where it stopped by itself, "max_iter" after
+        all epochs, "too early" where the bound still rose then, and "fallen" where it ended far
+        below its best; ConvergenceWarnings tell of the last two. ``n_steps``, gradient steps;
+        ``rise``, by how much the bound rose per epoch at last, and ``fall``, how far it ended below
+        its best, both relative to ``spread``, its interquartile range between samples in nats;
+        ``label_changes``, the share of samples that changed their component per epoch at last;
+        ``moved``, the share that did not end in the component where they began. Means over
+        ``n_iter_no_change`` epochs, None if there are not twice as many.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (of scaled data, nats per sample), the objective and the temperature
         after every epoch. NaN in a last epoch that diverged, of which a ConvergenceWarning tells,

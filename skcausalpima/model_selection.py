@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from ._clustering.clusters import describe
 from ._clustering.matching import align_nodes, outcome_indicators
-from ._clustering.rivals import MIN_STABILITY, NEAR_TIE
+from ._clustering.rivals import AGREEING, MIN_STABILITY
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
@@ -36,7 +36,8 @@ __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
-
+#: What is told of the typical fold.
+FIGURES = ("overlap", "separation", "smallest_share", "agreement", "gap", "node_agreement")
 
 #: Numbers of folds, splitters, and pairs of rows.
 Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
@@ -59,8 +60,9 @@ class NodeSizeSelection(NamedTuple):
         the smallest Jaccard similarity of a cell with its counterpart; and whether the candidate is
         ``supported``. Medians over the folds are ``overlap``, the largest lift of two cells;
         ``separation``, the smallest Fisher ratio of two cells in latent space; ``smallest_share``
-        of the samples in a cell; ``agreement`` of the starts; ``gap`` of the arrangement (NaN where
-        there is none).
+        of the samples in a cell; ``agreement`` of the starts; ``gap`` of the arrangement, and
+        ``node_agreement``, the smallest adjusted Rand index of a node under near ties (NaN where
+        there is no arrangement).
     """
 
     best_node_sizes: tuple[int, ...]
@@ -79,6 +81,7 @@ class _Fold:
     smallest_share: float
     agreement: float
     gap: float
+    node_agreement: float
 
 
 @validate_params(
@@ -109,8 +112,9 @@ def select_node_sizes(
       counterpart, in the mean over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
       a cluster highly stable;
     - its cells are apart: no two overlap as much as if they ignored each other (lift 1);
-    - its arrangement is no near tie: the next best one leaves at least 1.05 times as much of the
-      differences between clusters unexplained (grids of several nodes only).
+    - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
+      leave less than 1.05 times as much of the differences between clusters unexplained (grids of
+      several nodes only).
 
     Of supported candidates with the same number of cells the one with most nodes is kept: it says
     all that the others say, and how the cells hang together. Of those that remain it is the one
@@ -264,6 +268,7 @@ def _fit_fold(
         smallest_share=float(found.occupancy.min()),
         agreement=np.nan if start is None else start.agreement,
         gap=np.nan if start is None else start.gap,
+        node_agreement=np.nan if start is None else float(start.node_agreement.min()),
     )
 
 
@@ -280,13 +285,13 @@ def _measure(candidates: list[tuple[int, ...]], folds: list[list[_Fold]]) -> Res
             ]
         ),
     }
-    for name in ("overlap", "separation", "smallest_share", "agreement", "gap"):
+    for name in FIGURES:
         values = [[getattr(fold, name) for fold in parts] for parts in folds]
         figures[name] = np.median(values, axis=1)  # of the typical fit
     figures["supported"] = (
         (figures["stability"] >= MIN_STABILITY)
         & (figures["overlap"] < MAX_OVERLAP)
-        & ~(figures["gap"] < NEAR_TIE)  # NaN, no grid, is fine
+        & ~(figures["node_agreement"] < AGREEING)  # NaN, no grid, is fine
     )
     return {"node_sizes": candidates, **figures}
 

@@ -132,7 +132,8 @@ def test_three_groups(quick, groups):
     assert results["stability"][1] > 0.9
     assert results["separation"][1] > results["separation"][2]
     assert results["supported"].dtype == bool
-    assert_array_equal(np.isnan(results["gap"]), [True, True, True, False])
+    for name in ("gap", "node_agreement"):
+        assert_array_equal(np.isnan(results[name]), [True, True, True, False])
 
 
 @pytest.mark.slow

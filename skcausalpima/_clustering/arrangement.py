@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid
-from .matching import align_nodes, tolerated_share
+from .matching import align_nodes, known_counts, tolerated_share
 from .placements import Problem, make_problem, misfits_of, search
 from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
@@ -148,6 +148,39 @@ def arrange(
         node_agreement=node_agreement(outcomes, rivals, counts[seen], sizes),
         exhaustive=exhaustive,
     )
+
+
+def arrange_labels(
+    labels: np.ndarray,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> Arrangement:
+    """Arrange clusters by the means of their samples.
+
+    ``labels`` are their numbers, from 0, (n_samples,); ``known`` outcomes are -1 where unknown,
+    (n_samples, n_nodes).
+    """
+    means, counts = means_of_labels(labels, data, int(labels.max()) + 1)
+    tables = None if known is None else known_counts(known, labels, len(means), sizes)
+    return arrange(means, counts, sizes, known=tables, random_state=rng)
+
+
+def means_of_labels(
+    labels: np.ndarray, data: np.ndarray, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each cluster's samples, and how many there are."""
+    counts = np.bincount(labels, minlength=n_clusters)
+    sums = np.zeros((n_clusters, data.shape[1]))
+    np.add.at(sums, labels, data)
+    return sums / np.maximum(counts, 1)[:, None], counts
+
+
+def misfit_of_cells(means: np.ndarray, counts: np.ndarray, sizes: tuple[int, ...]) -> float:
+    """Return the misfit of clusters that lie on the cells of the same numbers."""
+    seen = np.flatnonzero(counts > 0)
+    return float(misfits_of(seen[None], make_problem(means[seen], sizes))[0])
 
 
 def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
-from .arrangement import Arrangement, arrange
+from .arrangement import Arrangement, arrange_labels
 from .clusters import (
     ISOLATED_LIFT,
     Clustering,
@@ -19,7 +19,7 @@ from .clusters import (
     max_components,
     smallest_share,
 )
-from .matching import align_nodes, known_counts, outcome_indicators, tolerated_share
+from .matching import align_nodes, outcome_indicators, tolerated_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def choose_candidate(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
-    arrangements = [_arrange_clusters(c, data, sizes, known, rng) for c in candidates]
+    arrangements = [arrange_labels(c.labels, data, sizes, known, rng) for c in candidates]
     nodes = [
         grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)
         for candidate, arrangement in zip(candidates, arrangements, strict=True)
@@ -183,23 +183,6 @@ def _numbers_of_dimensions(node_sizes: Sequence[int], n_features: int) -> list[i
     least = n_effects(node_sizes)
     numbers = np.linspace(least, 2 * least, 4).round().astype(int)
     return sorted({min(int(number), n_features) for number in numbers})
-
-
-def _arrange_clusters(
-    candidate: Clustering,
-    data: np.ndarray,
-    sizes: tuple[int, ...],
-    known: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> Arrangement:
-    """Arrange the clusters by the means of their samples."""
-    n_clusters = len(candidate.means)
-    counts = np.bincount(candidate.labels, minlength=n_clusters)
-    sums = np.zeros((n_clusters, data.shape[1]))
-    np.add.at(sums, candidate.labels, data)
-    tables = None if known is None else known_counts(known, candidate.labels, n_clusters, sizes)
-    means = sums / np.maximum(counts, 1)[:, None]
-    return arrange(means, counts, sizes, known=tables, random_state=rng)
 
 
 def _mean_agreement(nodes: Sequence[np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:

@@ -30,11 +30,15 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     rule, is_stated = setup.training.stopping, setup.training.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
     may_stop = rule.tol > 0 and not best.converged and not setup.resumable
+    ended = "converged" if best.converged else "max_iter"
     if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
+        ended = "fallen"
         _warn_of_fall(best)
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):
+        ended = "too early"
         _warn_of_end(best, is_stated)
     return SimpleNamespace(
+        ended=ended,
         n_steps=seen.n_steps,
         spread=seen.spread,
         rise=_known(seen.rise),

@@ -30,6 +30,7 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
+from .rearrangement import rearranged
 from .stability import StartAgreement, start_agreement
 
 
@@ -58,14 +59,19 @@ def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         core, others = data.core()
         state = initialize_run(setup, core, initial, seed, label)
-        found = train_and_select_graph(setup, core, others, state, label)
+        found = train_and_select_graph(setup, core, others, state, label, initial)
         mixture = setup.training.mixture
         seen = start_agreement(state.model, initial, state.rivals, mixture)
         return replace(found, seen=seen)
 
 
 def train_and_select_graph(
-    setup: Setup, core: TensorData, others: TensorData | None, state: RunState, label: str
+    setup: Setup,
+    core: TensorData,
+    others: TensorData | None,
+    state: RunState,
+    label: str,
+    initial: InitialSample | None = None,
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress, core = state.model, state.progress, viewed(state.model, core)
@@ -87,6 +93,7 @@ def train_and_select_graph(
             fixed_settings(setup),
         )
     progress.stopper.restore(model)
+    state = state if initial is None else rearranged(setup, initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, training, label)
     encoders = _teach(setup, state, training, others is not None or core.observed is not None)
     if others is not None:

@@ -194,7 +194,7 @@ def initialize_clusters(
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)
     gamma = fit.responsibilities.to(data.device)
-    _initialize_graph(setup, initial, model, gamma)
+    initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
     seen = report if setup.training.holds_start else None
     return InitialClusters(
@@ -261,7 +261,7 @@ def _name_nodes(
     return replace(report, arrangements=arrangements)
 
 
-def _initialize_graph(
+def initialize_graph(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, gamma: Tensor
 ) -> None:
     """Initialize the tables from the first responsibilities, of shape (n_components, n_samples)."""

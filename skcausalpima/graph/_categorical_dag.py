@@ -44,6 +44,8 @@ class CategoricalDAG:
     `do` answers "what if" *under the assumption that the graph is causal*. Data alone identify
     it at best up to Markov equivalence: see `cpdag`.
 
+    A notebook draws the graph: compelled and known edges are arrows, reversible ones plain lines.
+
     Parameters
     ----------
     graph : networkx.DiGraph

@@ -27,9 +27,15 @@ from ._report_layout import (
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
 
-RECENT = 10  # epochs that the end of training is judged by; half of them, if there are few
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
-STILL_RISING = 0.02  # of all that the bound has risen, in these
+
+#: How training ended, in words.
+ENDS = {
+    "converged": "stopped by itself",
+    "max_iter": "all of them",
+    "too early": "all of them, too few",
+    "fallen": "the bound has fallen",
+}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -58,10 +64,10 @@ class FitReport:
         Its ``arrangement_``.
     stability : SimpleNamespace
         Its ``stability_``.
+    n_iter : int
+        Number of epochs.
     convergence : SimpleNamespace
-        ``n_iter``, the number of epochs; ``converged``, whether training stopped by itself;
-        ``recent_rise``, by how much the bound rose over the last ``n_recent`` epochs, in nats per
-        sample; ``rising``, whether that is so much that training ended too early.
+        Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
         Parent, child, weight, and whether the arrow is compelled.
     advice : tuple of str
@@ -77,6 +83,7 @@ class FitReport:
     merged: np.ndarray
     arrangement: SimpleNamespace | None
     stability: SimpleNamespace
+    n_iter: int
     convergence: SimpleNamespace
     edges: tuple[tuple[str, str, float, bool], ...]
     advice: tuple[str, ...] = ()
@@ -113,7 +120,8 @@ class FitReport:
             merged=est.cluster_states_[est.separation_.merged],
             arrangement=est.arrangement_,
             stability=est.stability_,
-            convergence=_convergence(est),
+            n_iter=est.n_iter_,
+            convergence=est.convergence_,
             edges=tuple(edges),
         )
         advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
@@ -153,22 +161,6 @@ class FitReport:
         items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
         parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
         return "".join(parts)
-
-
-def _convergence(est: BaseEstimator) -> SimpleNamespace:
-    """Say how training ended."""
-    bound = est.history_["lower_bound"]
-    bound = bound[np.isfinite(bound)]
-    n_recent = min(RECENT, len(bound) // 2)
-    rise = float(bound[-1] - bound[-1 - n_recent]) if n_recent else 0.0
-    total = float(bound.max() - bound[0]) if n_recent else 0.0
-    return SimpleNamespace(
-        n_iter=est.n_iter_,
-        converged=bool(est.converged_),
-        n_recent=n_recent,
-        recent_rise=rise,
-        rising=bool(not est.converged_ and rise > STILL_RISING * total),
-    )
 
 
 # --- sections: a function each, a line each ----------------------------------------------------
@@ -212,8 +204,13 @@ def _stability(report: FitReport) -> Lines:
 
 def _convergence_lines(report: FitReport) -> Lines:
     found = report.convergence
-    yield "epochs", f"{found.n_iter} ({'stopped by itself' if found.converged else 'all of them'})"
-    yield f"last {found.n_recent} epochs: bound rose by", f"{found.recent_rise:.3g} nats per sample"
+    yield "epochs", f"{report.n_iter} ({ENDS[found.ended]})"
+    yield "gradient steps", f"{found.n_steps}"
+    if found.rise is not None:
+        yield "bound at last", f"rose by {found.rise * found.spread:.3g} nats per sample and epoch"
+        yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
+    if found.moved is not None:
+        yield "samples not in the cell they began in", percent(found.moved)
 
 
 def _graph(report: FitReport) -> Lines:
@@ -302,10 +299,15 @@ def _near_tie(report: FitReport) -> str | None:
     )
 
 
-def _too_early(report: FitReport) -> str | None:
-    if not report.convergence.rising:
-        return None
-    return "Training ended while the bound still rose: raise max_iter."
+def _ended_badly(report: FitReport) -> str | None:
+    if report.convergence.ended == "too early":
+        return "Training ended while the bound still rose or labels changed: raise max_iter."
+    if report.convergence.ended == "fallen":
+        return (
+            "The bound was far better before training ended: use a smaller learning_rate, "
+            "max_grad_norm, or fewer epochs (max_iter)."
+        )
+    return None
 
 
 ADVICE: tuple[Callable[[FitReport], str | None], ...] = (
@@ -315,7 +317,7 @@ ADVICE: tuple[Callable[[FitReport], str | None], ...] = (
     _near_tie,
     _merged,
     _empty,
-    _too_early,
+    _ended_badly,
 )
 
 

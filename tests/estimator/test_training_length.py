@@ -59,6 +59,7 @@ def test_a_fit_that_ends_too_early_is_told(quick, pair):
     with pytest.warns(ConvergenceWarning, match=message):
         model = quick(**RISING).fit(pair)
     assert model.convergence_.rise > 0.05
+    assert model.convergence_.ended == "too early"
 
 
 @pytest.mark.parametrize("changes", [{"tol": 0}, {"warm_start": True}, {"n_iter_no_change": 6}])
@@ -78,6 +79,7 @@ def test_a_held_out_bound_that_has_turned_is_told():
     with pytest.warns(ConvergenceWarning, match=message):
         est.set_params(random_state=0).fit(X)
     assert est.convergence_.fall > 1.0
+    assert est.convergence_.ended == "fallen"
 
 
 def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **seen):
@@ -106,7 +108,8 @@ def test_a_bound_that_has_collapsed_is_told():
         report = convergence_report(*ended([500.0, 700.0, 300.0, 140.0, 130.0], 100.0))
     assert report.fall == pytest.approx(5.7)
     assert report.moved == 0.25
-    convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))  # noise is no fall
+    report = convergence_report(*ended([500.0, 700.0, 690.0, 640.0, 650.0], 100.0))
+    assert report.ended == "converged"  # noise is no fall
 
 
 def test_a_single_low_epoch_is_no_fall():
@@ -126,7 +129,7 @@ def test_twelve_samples_are_told_of_no_fall(node_sizes, seed):
 def test_a_fit_of_default_length_is_told_of_labels_alone():
     """Its bound may rise on, as that of thousands of samples does; its rate falls to zero."""
     end = {"converged": False, "is_stated": False, "rise": 0.5}
-    convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, **end))
+    assert convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, **end)).ended == "max_iter"
     with pytest.warns(ConvergenceWarning, match="20.0% of the labels .* Use max_iter=10, or warm"):
         convergence_report(*ended([1.0, 2.0, 3.0, 4.0, 5.0], 1.0, label_changes=0.2, **end))
 

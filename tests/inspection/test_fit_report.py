@@ -35,8 +35,9 @@ WELL = FitReport(
         among_starts=0.95,
         rand_indices=np.ones((1, 1)),
     ),
+    n_iter=50,
     convergence=SimpleNamespace(
-        n_iter=50, converged=True, n_recent=10, recent_rise=0.1, rising=False
+        ended="converged", n_steps=400, spread=2.0, rise=0.05, label_changes=0.0, moved=0.0
     ),
     edges=(("shape", "size", 0.9, False),),
     advice=("Go on.",),
@@ -53,7 +54,6 @@ def changed(**figures):
 
 def estimator(report):
     """Return something that has the attributes from which the report was made."""
-    rises = np.linspace(0, 1, 50) if report.convergence.rising else np.ones(50)
     est = CausalPIMA()
     est.__dict__.update(
         lower_bound_=0.0,
@@ -69,8 +69,7 @@ def estimator(report):
         ),
         arrangement_=report.arrangement,
         stability_=report.stability,
-        history_={"lower_bound": rises},
-        converged_=report.convergence.converged,
+        convergence_=report.convergence,
         n_iter_=50,
     )
     return est
@@ -85,7 +84,8 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert report.separation is fitted.separation_
     assert report.arrangement is fitted.arrangement_
     assert report.stability is fitted.stability_
-    assert report.convergence.n_iter == fitted.n_iter_
+    assert report.n_iter == fitted.n_iter_
+    assert report.convergence is fitted.convergence_
     assert [edge[:2] for edge in report.edges] == list(fitted.dag_.edges)
     for title in ("Cells", "Separation", "Nodes", "Stability", "Training", "Graph"):
         assert f"\n{title}\n" in str(report)
@@ -161,7 +161,8 @@ def test_several_fits_are_told():
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
         ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
-        ({"convergence": {"converged": False, "rising": True}}, "raise max_iter"),
+        ({"convergence": {"ended": "too early"}}, "raise max_iter"),
+        ({"convergence": {"ended": "fallen"}}, "smaller learning_rate"),
     ],
 )
 def test_the_advice_follows_from_the_figures(figures, told):

@@ -157,7 +157,9 @@ class EdgeConfidenceDisplay:
         self.axes_ = axes.ravel()
         self.figure_ = figure_of(self.axes_[0])
         self.image_ = picture.draw(self.axes_[0], **kwargs)
-        self.axes_[0].set(ylabel="from", xlabel="to")
+        framed = " (framed: arrows of the fit)" if self.edges else ""
+        self.axes_[0].set_ylabel("from", fontsize=FONT)
+        self.axes_[0].set_xlabel(f"to{framed}", fontsize=FONT)
         self._frame_edges(self.axes_[0], names)
         titles = ["share of refits with the arrow", "nodes found again"]
         for axes, title in zip(self.axes_, titles, strict=False):
@@ -175,8 +177,9 @@ class EdgeConfidenceDisplay:
             if parent not in names or child not in names:
                 raise ValueError(f"edges holds {(parent, child)!r}, but the nodes are {names}.")
             corner = names.index(child) - 0.47, names.index(parent) - 0.46
-            style: dict[str, Any] = {"fill": False, "edgecolor": FRAME, "linewidth": 2.5}
-            ax.add_patch(Rectangle(corner, 0.94, 0.92, **style))
+            for colour, width in (("white", 4.5), (FRAME, 2.0)):  # seen on dark and bright cells
+                style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linewidth": width}
+                ax.add_patch(Rectangle(corner, 0.94, 0.92, **style))
 
     def _plot_stability(self, ax: Axes) -> None:
         """Draw how well nodes are found again."""

@@ -156,8 +156,8 @@ class GraphDisplay:
             If matplotlib is not installed.
         """
         found = graph.graph if isinstance(graph, CategoricalDAG) else graph
-        weights = nx.get_edge_attributes(check_graph(found), "weight")
-        is_known = found.number_of_edges() > 0 and len(weights) == found.number_of_edges()
+        weights = {edge[:2]: edge[2] for edge in check_graph(found).edges(data="weight")}
+        is_known = all(weight is not None for weight in weights.values())
         return cls(found, strengths=weights if is_known else None).plot(ax)
 
     def plot(self, ax: Axes | None = None, *, values: bool = True) -> GraphDisplay:
@@ -203,13 +203,14 @@ class GraphDisplay:
         return self
 
     def _checked_strengths(self, graph: nx.DiGraph) -> dict[Edge, float]:
-        """Return the strength of each edge, at most 1; nothing where there are none."""
+        """Return the strength of each edge; nothing where there are none."""
         if not self.strengths:
             return {}
-        lacking = [edge for edge in graph.edges if edge not in self.strengths]
+        known = {edge: float(self.strengths.get(edge, np.nan)) for edge in graph.edges}
+        lacking = [edge for edge, strength in known.items() if not np.isfinite(strength)]
         if lacking:
             raise ValueError(f"strengths lacks the edges {lacking}: give one number per edge.")
-        return {edge: float(self.strengths[edge]) for edge in graph.edges}
+        return known
 
     def _compelled(self, graph: nx.DiGraph) -> set[Edge]:
         """Return the edges that are arrows."""

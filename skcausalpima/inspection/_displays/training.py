@@ -166,6 +166,7 @@ class TrainingDisplay:
         self.axes_[0].sharex(self.axes_[1])
         self.axes_[0].tick_params(labelbottom=False)
         self.axes_[1].set_xlabel("epoch of training")
+        self.axes_[1].xaxis.get_major_locator().set_params(integer=True)
         return self
 
     def _plot_bound(

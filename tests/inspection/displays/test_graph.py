@@ -1,5 +1,6 @@
 """The picture of a graph: what it shows, and that it can be read."""
 
+import pickle
 import sys
 from itertools import combinations
 from types import SimpleNamespace
@@ -109,6 +110,18 @@ def test_strong_edges_are_wide_and_have_their_number():
     assert not {"0.10", "0.95"} & {text for text, _ in drawn_texts(display.figure_)}
 
 
+def test_weights_need_not_be_known():
+    graph = graph_of("abc", [("a", "b")], weight=None)
+    graph.add_edge("b", "c", weight=0.5)
+    assert GraphDisplay.from_graph(graph).ax_.get_xlabel() == "line: reversible"
+
+
+def test_a_figure_survives_pickling():
+    display = GraphDisplay.from_graph(complete(3))
+    figure = pickle.loads(pickle.dumps(display.figure_))
+    assert drawn_texts(figure)
+
+
 def test_the_graph_of_an_estimator(fitted):
     display = GraphDisplay.from_estimator(fitted)
     assert set(display.texts_) == set(fitted.dag_)
@@ -145,6 +158,8 @@ def test_what_cannot_be_drawn_says_why(monkeypatch):
     graph = graph_of("ab", [("a", "b")])
     with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
         GraphDisplay(graph, strengths={("b", "a"): 1.0}).plot()
+    with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
+        GraphDisplay(graph, strengths={("a", "b"): float("nan")}).plot()
     with pytest.raises(ValueError, match=r"compelled holds \[\('b', 'a'\)\]"):
         GraphDisplay(graph, compelled=[("b", "a")]).plot()
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
