@@ -14,7 +14,6 @@ place depend on each other, and three binary nodes to be learned from the images
 import itertools
 
 import matplotlib.pyplot as plt
-import networkx as nx
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
@@ -22,13 +21,18 @@ from sklearn.metrics import adjusted_rand_score
 from skcausalpima import CausalPIMA, GradientStructure
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.graph import CategoricalDAG
+from skcausalpima.inspection import (
+    GraphDisplay,
+    LatentDisplay,
+    PrototypeDisplay,
+    TableDisplay,
+)
 from skcausalpima.metrics import node_recovery, structural_hamming_distance
 
 circles = make_circles_images(random_state=0)
 # Two latent dimensions, as in the paper, can be drawn; the default here would be three.
 est = CausalPIMA(node_sizes=(2, 2, 2), latent_dim=2, random_state=0)
 est.fit(circles.images)
-latent = est.transform(circles.images)
 
 # %%
 # Nodes against factors
@@ -57,76 +61,23 @@ for parent, child, weight in est.dag_.edges(data="weight"):
     print(
         f"    {parent} -> {child} ({factor_of[parent]} -> {factor_of[child]}), weight {weight:.2f}"
     )
-print("Tables:")
-table_lines = []
-for node in nodes:
-    parents = list(est.dag_.predecessors(node))
-    for states in itertools.product(*(range(est.dag_.nodes[p]["size"]) for p in parents)):
-        given = ", ".join(f"{p}={s}" for p, s in zip(parents, states, strict=True))
-        condition = f"{node} | {given}" if given else node
-        values = "  ".join(f"{p:.2f}" for p in est.cpts_[node][states])
-        table_lines.append(f"p({condition})".ljust(20) + values)
-print("\n".join("    " + line for line in table_lines))
 
 # %%
 # The panels of Figure 2
 # ----------------------
 # (a-c) the latent space, coloured by the value of each factor; (d) the image nearest to the mean
-# of each cluster; (e) the graph; (f) the tables.
-fig = plt.figure(figsize=(12, 9), layout="constrained")
-top, bottom = fig.subfigures(2, 1, height_ratios=[1.15, 1])
-labels = ["".join(map(str, states)) for states in est.cluster_states_]
-occupied = np.unique(est.labels_)
-for axis, letter, factor, values, cmap in zip(
-    top.subplots(1, 3),
-    "abc",
-    circles.factor_names,
-    circles.factor_values.T,
-    ["coolwarm", "viridis", "viridis"],
-    strict=True,
+# of each cluster; (e) the graph, nodes named after factors; (f) the table of the place.
+fig, axes = plt.subplots(2, 3, figsize=(14, 9), layout="constrained")
+for axis, factor, values in zip(
+    axes[0], circles.factor_names, circles.factor_values.T, strict=True
 ):
-    dots = axis.scatter(*latent.T, c=values, cmap=cmap, s=3)
-    top.colorbar(dots, ax=axis, location="bottom", label=factor)
-    for cluster in occupied:
-        axis.annotate(
-            labels[cluster],
-            est.cluster_means_[cluster],
-            ha="center",
-            va="center",
-            weight="bold",
-            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "alpha": 0.8, "lw": 0},
-        )
-    axis.set(title=f"({letter}) latent space, {factor}", xticks=[], yticks=[])
-
-gallery, right = bottom.subfigures(1, 2, width_ratios=[1.3, 1])
-gallery.suptitle(f"(d) nearest image to each mean; labels are outcomes of {', '.join(nodes)}")
-for axis, cluster in itertools.zip_longest(gallery.subplots(2, 4).flat, occupied):
-    axis.set_axis_off()
-    if cluster is not None:
-        nearest = np.linalg.norm(latent - est.cluster_means_[cluster], axis=1).argmin()
-        axis.imshow(circles.images[nearest])
-        axis.set_title(f"{labels[cluster]}  (p = {est.weights_[cluster]:.2f})")
-
-graph_axis, table_axis = right.subplots(2, 1, height_ratios=[1.5, 1])
-graph_axis.set_title("(e) learned graph, edge weights (and accuracy of nodes)")
-positions = nx.circular_layout(est.dag_)
-nx.draw_networkx(
-    est.dag_,
-    positions,
-    ax=graph_axis,
-    labels={node: f"{node}: {factor_of[node]}\n({accuracy_of[node]:.3f})" for node in nodes},
-    node_size=2900,
-    node_color="lightgrey",
-    font_size=9,
-    arrowsize=16,
-)
-weights = {(a, b): f"{weight:.2f}" for a, b, weight in est.dag_.edges(data="weight")}
-nx.draw_networkx_edge_labels(est.dag_, positions, weights, ax=graph_axis, rotate=False)
-graph_axis.margins(0.25)
-graph_axis.set_axis_off()
-table_axis.set_title("(f) tables: probability of outcome 0, 1")
-table_axis.text(0.5, 0.5, "\n".join(table_lines), family="monospace", ha="center", va="center")
-table_axis.set_axis_off()
+    LatentDisplay.from_estimator(
+        est, circles.images, c=values, c_name=factor, projection=(0, 1), ax=axis, s=4
+    )
+PrototypeDisplay.from_estimator(est, circles.images, kind="nearest", ax=axes[1, 0])
+network = est.to_graph().rename_nodes(factor_of)
+GraphDisplay.from_graph(network, ax=axes[1, 1])
+TableDisplay.from_graph(network, "shift", ax=axes[1, 2])
 fig.savefig("plot_circles.png", dpi=120)
 print("Saved plot_circles.png")
 
@@ -181,23 +132,24 @@ for name, fitted in fits.items():
     )
 
 # %%
-# The latent spaces of the three fits, coloured by the true cell; crosses are the means of the eight
-# components. At the paper's rate the networks hardly leave their random start in sixty epochs: that
-# panel is half a unit wide, and all means coincide. At the default rates the cells lie apart, but
-# the mixture gives two components to one of them and none to another, and which component stands
-# for which outcomes is luck.
-fig, axes = plt.subplots(1, 3, figsize=(12, 5), layout="constrained")
+# The latent spaces of the three fits, coloured by the true cell, with the names of the components
+# that hold samples at their means. At the paper's rate the networks hardly leave their random start
+# in sixty epochs: that panel is half a unit wide, and all samples are in one component. At the
+# default rates the cells lie apart, but the mixture gives two components to one of them and none to
+# another, and which component stands for which outcomes is luck.
+words = itertools.product(("blue", "red"), ("small", "big"), ("left", "right"))
+cells = np.array([" ".join(outcomes) for outcomes in words])[circles.target]
+fig, axes = plt.subplots(1, 3, figsize=(15, 5), layout="constrained")
 for axis, (name, fitted) in zip(axes, fits.items(), strict=True):
-    dots = axis.scatter(*fitted.transform(circles.images).T, c=circles.target, cmap="tab10", s=3)
-    crosses = axis.scatter(*fitted.cluster_means_.T, c="black", marker="x", s=60)
-    axis.set(title=name, xlabel="first latent dimension")
-axes[0].set_ylabel("second latent dimension")
-cells = itertools.product(("blue", "red"), ("small", "big"), ("left", "right"))
-fig.legend(
-    [*dots.legend_elements(num=None)[0], crosses],
-    [*map(" ".join, cells), "mean of a component"],
-    loc="outside lower center",
-    ncols=5,
-)
+    LatentDisplay.from_estimator(
+        fitted,
+        circles.images,
+        c=cells,
+        c_name=name,
+        projection=(0, 1),
+        ellipses=False,
+        ax=axis,
+        s=4,
+    )
 fig.savefig("plot_circles_paper.png", dpi=120)
 print("Saved plot_circles_paper.png")

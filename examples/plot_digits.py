@@ -14,11 +14,11 @@ any labels.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.inspection import LatentDisplay, PrototypeDisplay
 from skcausalpima.metrics import matched_accuracy
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
@@ -45,7 +45,7 @@ print(f"    images alone, k-means          {k_means_accuracy(digits.images):.3f}
 
 # %%
 # Each cluster explains itself: the slope of its decoded line is the digit that it found.
-images, curves = est.inverse_transform(est.cluster_means_)
+_, curves = est.inverse_transform(est.cluster_means_)
 slopes = curves @ digits.curve_points / (digits.curve_points @ digits.curve_points)
 order = np.argsort(slopes)
 table = est.cpts_["digit"]
@@ -61,40 +61,14 @@ for cluster in order:
 # Pictures
 # --------
 # Above: the image and the line that decode from each cluster's mean. Below: the latent space in
-# the plane that separates the clusters best, and how clusters and digits go together.
-fig = plt.figure(figsize=(11, 8.5), layout="constrained")
-top, bottom = fig.subfigures(2, 1, height_ratios=[1, 1.6])
-axes = top.subplots(2, 10, sharey="row")
-for (image_axis, curve_axis), cluster in zip(axes.T, order, strict=True):
-    image_axis.imshow(images[cluster], cmap="gray_r")
-    image_axis.set_title(f"slope {slopes[cluster]:.1f}", fontsize=10)
-    image_axis.set_axis_off()
-    curve_axis.plot(digits.curve_points, curves[cluster])
-    curve_axis.set(xticks=[0, 1], ylim=(-1, 10))
-axes[1, 0].set_ylabel("decoded curve")
-
-latent_axis, confusion_axis = bottom.subplots(1, 2)
-latent = LinearDiscriminantAnalysis(n_components=2).fit_transform(
-    est.transform([digits.images, digits.curves]), est.labels_
-)
-points = latent_axis.scatter(*latent.T, c=digits.target, cmap="tab10", vmin=-0.5, vmax=9.5, s=6)
-latent_axis.set(title="latent space, coloured by digit", xticks=[], yticks=[])
-bottom.colorbar(points, ax=latent_axis, ticks=range(10), label="digit")
-
-counts = confusion_matrix(digits.target, est.labels_)[:, order]
-confusion_axis.imshow(np.sqrt(counts), cmap="Blues")
-for row, column in np.argwhere(counts):
-    colour = "white" if counts[row, column] > 60 else "black"
-    confusion_axis.text(
-        column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=8
-    )
-confusion_axis.set(
-    title="samples per digit and cluster",
-    xlabel="cluster (slope of its decoded curve)",
-    ylabel="digit",
-    xticks=range(10),
-    xticklabels=[f"{slope:.1f}" for slope in slopes[order]],
-    yticks=range(10),
-)
+# the plane that separates the clusters best, points by digit and numbers by cluster, and how
+# clusters (in the order of their slopes) and digits go together.
+fig, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
+PrototypeDisplay.from_estimator(est, modality=0, cmap="gray_r", ax=axes[0, 0])
+PrototypeDisplay.from_estimator(est, modality=1, x=digits.curve_points, ax=axes[0, 1])
+X = [digits.images, digits.curves]
+LatentDisplay.from_estimator(est, X, c=digits.target, c_name="digit", ax=axes[1, 0])
+ranks = np.argsort(order)[est.labels_]
+ConfusionMatrixDisplay.from_predictions(digits.target, ranks, cmap="Blues", ax=axes[1, 1])
 fig.savefig("plot_digits.png", dpi=120)
 print("Saved plot_digits.png")

@@ -16,11 +16,11 @@ are joined, and says that the directions cannot be known.
 # --------
 
 import matplotlib.pyplot as plt
-import networkx as nx
 import numpy as np
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.inspection import GraphDisplay
 from skcausalpima.metrics import node_recovery
 
 
@@ -54,38 +54,12 @@ for title, network in networks.items():
 # Identified and reversible arrows
 # --------------------------------
 #
-# Solid arrows are compelled: every graph that fits equally well has them. Dashed lines are
-# reversible. Widths grow with the strength of the edge.
+# Arrows are compelled: every graph that fits equally well has them. Plain lines are reversible.
+# The widths are the weights. (In a notebook, a network that ends a cell is drawn, too.)
 
-places = {"hue": (0.0, 1.0), "radius": (2.0, 1.0), "shift": (1.0, 0.0)}
-
-
-def draw(network, title, ax):
-    """Draw the equivalence class."""
-    drawing = {"node_size": 2600, "ax": ax}
-    nx.draw_networkx_nodes(network.graph, places, node_color="0.92", edgecolors="0.3", **drawing)
-    nx.draw_networkx_labels(network.graph, places, ax=ax)
-    for parent, child in network.graph.edges:
-        compelled = (parent, child) in network.compelled_edges()
-        nx.draw_networkx_edges(
-            network.graph,
-            places,
-            [(parent, child)],
-            width=1 + 12 * network.edge_strength(parent, child),
-            style="solid" if compelled else "dashed",
-            arrows=True,
-            arrowstyle="-|>" if compelled else "-",
-            arrowsize=22,
-            edge_color="C0" if compelled else "0.4",
-            **drawing,
-        )
-    ax.set(title=title, xlim=(-0.6, 2.6), ylim=(-0.5, 1.5))
-    ax.set_axis_off()
-
-
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(6, 4.4), layout="constrained")
 for (title, network), ax in zip(networks.items(), axes, strict=True):
-    draw(network, title, ax)
+    GraphDisplay.from_graph(network, ax=ax).ax_.set_title(title)
 plt.show()
 
 # %%

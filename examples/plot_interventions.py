@@ -13,11 +13,12 @@ decodes the answers to images; it also says what given images would have been.
 # Discs are blue or red, small or big, and lie to the left or to the right; red and big discs are
 # more often to the right. The fit sees the images alone. The generator's labels only serve to find
 # the node that plays each factor, and the outcome that means red, big and right.
-import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.inspection import InterventionDisplay
 from skcausalpima.metrics import node_recovery
 
 circles = make_circles_images(2000, random_state=42)
@@ -26,16 +27,11 @@ est = CausalPIMA(node_sizes=(2, 2, 2), random_state=0).fit(circles.images)
 recovery = node_recovery(circles.factors, est.node_labels_)
 columns = dict(zip(circles.factor_names, recovery.permutation, strict=True))
 node = {factor: list(est.dag_)[column] for factor, column in columns.items()}
-second = {}  # the node's outcome that means red, big or right
+words = {"hue": ("blue", "red"), "radius": ("small", "big"), "shift": ("left", "right")}
 for factor, labels in zip(circles.factor_names, circles.factors.T, strict=True):
-    second[factor] = int(np.mean(est.node_labels_[labels == 1, columns[factor]]) > 0.5)
-    print(f"{factor:6s} is {node[factor]}; its second outcome is number {second[factor]}")
-
-
-def is_second(factor, outcomes):
-    """Tell which rows of outcomes of all nodes are red, big, or to the right."""
-    return outcomes[:, columns[factor]] == second[factor]
-
+    second = int(np.mean(est.node_labels_[labels == 1, columns[factor]]) > 0.5)
+    words[factor] = words[factor] if second == 1 else words[factor][::-1]
+    print(f"{factor:6s} is {node[factor]}; its outcomes are {words[factor]}")
 
 # %%
 # The graph, with readable names
@@ -43,7 +39,8 @@ def is_second(factor, outcomes):
 # ``to_graph`` returns the learned network, which can be asked, exported and renamed. Its arrows are
 # the assumption behind all that follows: data identify them at best up to Markov equivalence
 # (``summary`` says which are compelled), and only under assumptions do they mean causes. Here the
-# generator is known: hue -> shift <- radius.
+# generator is known: hue -> shift <- radius. Outcomes that have names are called by them.
+nx.set_node_attributes(est.dag_, {node[f]: names for f, names in words.items()}, "states")
 graph = est.to_graph().rename_nodes({node[factor]: factor for factor in circles.factor_names})
 print("learned  ", ", ".join(f"{a} -> {b}" for a, b in graph.graph.edges) or "no arrow")
 print("generator", ", ".join(f"{a} -> {b}" for a, b in circles.dag.edges))
@@ -56,23 +53,19 @@ print(graph.summary())
 # discs there. If discs are *moved* to the right, hue and radius stay what they were: ``do`` cuts
 # the arrows into the node that is set. Where the learned graph has no arrow into shift, the two
 # agree; with other arrows, the answers differ.
-right = {"shift": second["shift"]}
-words, shares = {"hue": "red", "radius": "big"}, {}
-for factor in words:
-    seen, done = graph.condition(right).marginal([factor]), graph.do(right).marginal([factor])
-    shares[factor] = seen[second[factor]], done[second[factor]]
+right = {"shift": "right"}
+seen, done = graph.condition(right), graph.do(right)
 print("                   red   big")
-print(f"seen to the right  {shares['hue'][0]:.2f}  {shares['radius'][0]:.2f}")
-print(f"set to the right   {shares['hue'][1]:.2f}  {shares['radius'][1]:.2f}")
+for what, found in {"seen": seen, "set": done}.items():
+    shares = [
+        found.marginal([factor])[words[factor].index(word)]
+        for factor, word in {"hue": "red", "radius": "big"}.items()
+    ]
+    print(f"{what:4s} to the right  {shares[0]:.2f}  {shares[1]:.2f}")
 
 # %%
-# The same, decoded: ``sample`` draws from the model, ``intervene`` after a node was set.
-n_drawn, n_shown = 20, 10
-drawn, labels = est.sample(400)
-order = np.random.RandomState(0).permutation(len(labels))  # they come sorted by component
-order = order[is_second("shift", est.cluster_states_[labels[order]])]
-seen_images, seen_nodes = drawn[order[:n_drawn]], est.cluster_states_[labels[order[:n_drawn]]]
-set_images, set_nodes = est.intervene({node["shift"]: second["shift"]}, n_samples=n_drawn)
+# The same as a picture, and decoded: ten discs drawn from each distribution.
+InterventionDisplay.from_estimator(est, {node["shift"]: "right"}, seen=True, n_draws=10)
 
 # %%
 # Counterfactuals
@@ -83,61 +76,28 @@ set_images, set_nodes = est.intervene({node["shift"]: second["shift"]}, n_sample
 # kept, and so is a disc's place within its cluster: it is as typical a red disc as it was a blue
 # one.
 nodes = est.predict_nodes(circles.images)
-chosen = np.flatnonzero(~is_second("hue", nodes) & ~is_second("shift", nodes))[:n_shown]
+place = words["shift"].index("right"), columns["shift"]
+is_blue = nodes[:, columns["hue"]] == words["hue"].index("blue")
+chosen = np.flatnonzero(is_blue & (nodes[:, place[1]] != place[0]))[:10]
 real = circles.images[chosen]
 reconstructed = est.inverse_transform(est.transform(real))
-had_been_red, new_nodes = est.counterfactual(real, {node["hue"]: second["hue"]})
-moved = is_second("shift", new_nodes)
-print(f"{moved.sum()} of {n_shown} discs would have been to the right, had they been red")
-
+had_been_red, new_nodes = est.counterfactual(real, {node["hue"]: "red"})
+moved = new_nodes[:, place[1]] == place[0]
+print(f"{moved.sum()} of {len(real)} discs would have been to the right, had they been red")
 
 # %%
-# The picture
-# -----------
-# Above, discs seen to the right and discs set to the right, red ones first. The shares are those of
-# the model; twenty draws scatter around them. Below, real discs, what the model makes of them as
-# they are, and what it makes of them had they been red. Dotted lines are the middles of the images.
-def by_hue(images, nodes):
-    """Put the red ones first, and among these the big ones."""
-    return images[np.lexsort([~is_second("radius", nodes), ~is_second("hue", nodes)])]
-
-
-def show(figure, title, rows):
-    """Draw rows of images and return their axes."""
-    figure.suptitle(title, fontsize=12)
-    axes = figure.subplots(len(rows), len(next(iter(rows.values()))))
-    for axis, image in zip(axes.ravel(), np.concatenate(list(rows.values())), strict=True):
-        axis.imshow(np.clip(image, 0, 1))
-        axis.axvline(13.5, color="0.5", linewidth=0.8, linestyle=":")
-        axis.set_xticks([])
-        axis.set_yticks([])
-    for axis, label in zip(axes[:, 0], rows, strict=True):
-        axis.set_ylabel(label, rotation=0, ha="right", va="center")
-    return axes
-
-
-arrows = ", ".join(f"{a} → {b}" for a, b in graph.graph.edges) or "no arrow"
-percent = [" and ".join(f"{shares[f][k]:.0%} {w}" for f, w in words.items()) for k in (0, 1)]
-fig = plt.figure(figsize=(12, 6.6), layout="constrained")
-above, below = fig.subfigures(2, 1, height_ratios=[1.3, 3], hspace=0.04)
-show(
-    above,
-    f"Drawn from the model, under the learned graph {arrows}",
+# Above, what the graph says of all discs before and after they are painted red. Below, real discs,
+# what the model makes of them as they are, and what it makes of them had they been red.
+painted = graph.do({"hue": "red"})
+display = InterventionDisplay(
     {
-        f"seen to the right:\n{percent[0]}": by_hue(seen_images, seen_nodes),
-        f"set to the right:\n{percent[1]}": by_hue(set_images, set_nodes),
+        "before": {factor: graph.marginal([factor]) for factor in words},
+        "set": {factor: painted.marginal([factor]) for factor in words},
     },
-)
-axes = show(
-    below,
-    "Counterfactuals of real discs",
-    {
-        "real: blue,\nto the left": real,
-        "reconstructed": reconstructed,
-        "had they\nbeen red": had_been_red,
-    },
-)
-for axis, to_the_right in zip(axes[-1], moved, strict=True):
-    axis.set_xlabel("to the right" if to_the_right else "stays left", fontsize=9)
-fig.savefig("plot_interventions.png", dpi=120)
+    {"hue": "red"},
+    states=graph.states,
+    samples={"real": real, "reconstructed": reconstructed, "had they been red": had_been_red},
+    titles={"had they been red": ["to the right" if go else "stays left" for go in moved]},
+).plot()
+display.figure_.savefig("plot_interventions.png", dpi=120)
 print("Saved plot_interventions.png")

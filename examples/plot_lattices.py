@@ -19,14 +19,13 @@ public: the lattices here are our own, see :func:`~skcausalpima.datasets.make_la
 import warnings
 
 import matplotlib.pyplot as plt
-import networkx as nx
 import numpy as np
-from matplotlib.patches import Ellipse
 from sklearn.base import clone
 
 from skcausalpima import CausalPIMA, GradientStructure
 from skcausalpima.datasets import make_lattices
 from skcausalpima.exceptions import ArrangementWarning
+from skcausalpima.inspection import GraphDisplay, LatentDisplay, PrototypeDisplay, TableDisplay
 from skcausalpima.modules import ExpertDecoder, piecewise_linear
 
 lattices = make_lattices(random_state=0)
@@ -157,110 +156,17 @@ for name, est in fits.items():
 # %%
 # The panels of Figure 3
 # ----------------------
-# In panel (a) the latent space with two standard deviations of each cluster, octets blue and
-# gyroids red; in (b) the curves and the expert's curve of each cluster; in (c) the graph, in (d)
-# its tables; in (e) the mean of each cluster as an image. One row per fit; numbers such as 01 are
-# the outcomes of N1 and N2. With the defaults the latent space holds what the images show, the
+# A row per fit: (a) the latent space with two standard deviations of each cluster, (b) the mean of
+# each cluster as an image, (c) the expert's curve of each cluster with its parameters, (d) the
+# graph, (e) the table of N2. With the defaults the latent space holds what the images show, the
 # lattice: the profile of the curve is left to the expert, and clusters that differ in it alone
 # overlap there.
-COLOURS = np.array(["tab:blue", "tab:red"])
-lattice = lattices.factors[train, 0]
-
-
-def draw_latent(axis, est):
-    """Draw the samples by lattice, and an ellipse per component."""
-    points = est.transform(X)[: len(train)]
-    axis.scatter(*points.T, c=COLOURS[lattice], s=8)
-    covariances = est.cluster_covariances_
-    for component in np.unique(est.labels_):
-        matrix = covariances[component]
-        matrix = np.diag(matrix) if matrix.ndim == 1 else matrix
-        values, vectors = np.linalg.eigh(matrix)
-        angle = np.degrees(np.arctan2(*vectors[::-1, 1]))
-        centre = est.cluster_means_[component]
-        size = 4 * np.sqrt(values[::-1])  # two standard deviations to either side
-        axis.add_patch(Ellipse(centre, *size, angle=angle, fc="grey", ec="black", alpha=0.3))
-        states = est.cluster_states_[component]
-        axis.annotate(  # beside the centre, in a direction for each cell: clusters may coincide
-            "".join(map(str, states)),
-            centre,
-            40 * states[::-1] - 20,
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            weight="bold",
-            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "alpha": 0.8, "lw": 0},
-            arrowprops={"arrowstyle": "-", "lw": 0.8},
-        )
-    axis.set(title="(a) latent space", xticks=[], yticks=[])
-
-
-def draw_curves(axis, est):
-    """Draw the curves by lattice, and the expert's curve of each component."""
-    for k in (0, 1):
-        axis.plot(strain, lattices.curves[train][lattice == k].T, c=COLOURS[k], lw=0.4, alpha=0.5)
-    columns, ends = est.expert_params_["modality1"], []
-    for component in np.unique(est.labels_):
-        before, after, knot = (columns[name][component] for name in lattices.curve_parameter_names)
-        stress = before * np.minimum(strain, knot) + after * np.maximum(strain - knot, 0)
-        axis.plot(strain, stress, "k--", lw=1.5)
-        ends.append((stress[-1], "".join(map(str, est.cluster_states_[component]))))
-    height = -np.inf
-    for end, states in sorted(ends):
-        height = max(end, height + 0.9)  # apart, where curves end close to each other
-        axis.annotate(states, (0.305, height), va="center")
-    axis.set(title="(b) curves and experts", xlabel="strain", ylabel="stress (MPa)", xlim=(0, 0.34))
-
-
-def draw_graph(axis, est):
-    """Draw the graph with the weights of its edges."""
-    node, _ = node_of_the_lattice(est)
-    names = {name: name for name in est.dag_}
-    names[list(est.dag_)[node]] += "\nlattice"
-    places = {"N1": (0, 0), "N2": (1, 0)}
-    style = {"node_size": 2200, "node_color": "lightgrey", "ax": axis}
-    nx.draw_networkx(est.dag_, places, labels=names, **style)
-    weights = {edge[:2]: f"{edge[2]:.2f}" for edge in est.dag_.edges(data="weight")}
-    nx.draw_networkx_edge_labels(est.dag_, places, weights, ax=axis)
-    axis.set(title="(c) graph", xlim=(-0.4, 1.4))
-    axis.set_axis_off()
-
-
-def draw_tables(axis, est):
-    """Write the conditional probabilities."""
-    lines = []
-    for name, cpt in est.cpts_.items():
-        parents = list(est.dag_.predecessors(name))
-        for states in np.ndindex(*cpt.shape[:-1]):
-            given = ", ".join(f"{p}={s}" for p, s in zip(parents, states, strict=True))
-            values = "  ".join(f"{p:.2f}" for p in cpt[states])
-            lines.append((f"p({name} | {given})" if given else f"p({name})").ljust(16) + values)
-    axis.text(0, 0.5, "\n".join(lines), family="monospace", va="center")
-    axis.set(title="(d) tables")
-    axis.set_axis_off()
-
-
-def draw_means(axis, est):
-    """Show the decoded means of all components in the order of their outcomes."""
-    order = np.lexsort(est.cluster_states_.T[::-1])
-    decoded = est.inverse_transform(est.cluster_means_)[0][order].reshape(2, 2, 32, 32)
-    axis.imshow(np.block([[*row] for row in decoded]), cmap="gray")
-    axis.axhline(31.5, c="white", lw=3)
-    axis.axvline(31.5, c="white", lw=3)
-    axis.set(title="(e) means, rows N1, columns N2", xticks=[16, 48], yticks=[16, 48])
-    axis.set(xticklabels=["0", "1"], yticklabels=["0", "1"])
-
-
-fig, axes = plt.subplots(
-    3, 5, figsize=(16, 10), layout="constrained", width_ratios=[1.2, 1.2, 0.8, 1, 1]
-)
-panels = (draw_latent, draw_curves, draw_graph, draw_tables, draw_means)
+lattice = np.array(["octet", "gyroid"])[factors[:, 0]]
+fig, axes = plt.subplots(3, 5, figsize=(22, 13), layout="constrained")
 for row, (name, est) in zip(axes, fits.items(), strict=True):
-    for axis, draw in zip(row, panels, strict=True):
-        draw(axis, est)
-    row[0].set_ylabel(f"{name}\nlattice {accuracy(est, train):.3f}", size="large")
-for kind, colour in zip(("octet", "gyroid"), COLOURS, strict=True):
-    axes[0, 1].plot([], c=colour, label=kind)
-axes[0, 1].plot([], "k--", label="expert")
-axes[0, 1].legend(loc="lower right")
+    LatentDisplay.from_estimator(est, X, c=lattice, c_name=name, projection=(0, 1), ax=row[0])
+    PrototypeDisplay.from_estimator(est, modality=0, ax=row[1])
+    PrototypeDisplay.from_estimator(est, modality=1, ax=row[2])
+    GraphDisplay.from_estimator(est, ax=row[3])
+    TableDisplay.from_estimator(est, "N2", ax=row[4])
 plt.show()

@@ -17,6 +17,7 @@ from sklearn.metrics import PrecisionRecallDisplay, average_precision_score
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.inspection import ReconstructionDisplay
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
 rng = np.random.default_rng(0)
@@ -72,27 +73,16 @@ for sample in worst:
 # %%
 # Pictures
 # --------
-# Left: precision and recall of the scores. Right: the samples of the largest conflict, with the
-# line of the digit that the image shows, as the model decodes it, dashed.
-fig = plt.figure(figsize=(12, 4.5), layout="constrained")
-left, right = fig.subfigures(1, 2, width_ratios=[1, 1.3])
-axis = left.subplots()
+# Precision and recall of the scores.
+axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")[1]
 for name, score in scores.items():
     PrecisionRecallDisplay.from_predictions(is_mispaired, score, ax=axis, name=name)
-axis.set(title="finding mispaired samples", xlabel="recall", ylabel="precision")
-axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
+axis.set(title="finding mispaired samples", xlim=(0, 1.02), ylim=(0, 1.02))
 axis.legend(loc="center left")
 
-expected = est.reconstruct([digits.images[worst], None], "modality1")
-panels = right.subplots(2, len(worst), sharey="row", height_ratios=[1, 1.2])
-for sample, line, (image_axis, curve_axis) in zip(worst, expected, panels.T, strict=True):
-    image_axis.imshow(digits.images[sample], cmap="gray_r")
-    title = f"image says {abs(by_image[sample]):.0f},\ncurve says {abs(by_curve[sample]):.0f}"
-    image_axis.set_title(title, fontsize=10)
-    image_axis.set_axis_off()
-    curve_axis.plot(digits.curve_points, curves[sample], ".", markersize=3)
-    curve_axis.plot(digits.curve_points, line, "k--")
-    curve_axis.set(xticks=[0, 1])
-panels[1, 0].set_ylabel("curve; dashed: from the image")
-fig.savefig("plot_mispaired_samples.png", dpi=120)
+# %%
+# The samples of the largest conflict, with the line of the digit that the image shows: the model
+# sees the image alone.
+display = ReconstructionDisplay.from_estimator(est, [digits.images, curves], given=0, rows=worst)
+display.figure_.savefig("plot_mispaired_samples.png", dpi=120)
 print("Saved plot_mispaired_samples.png")

@@ -11,7 +11,6 @@ and how sure is that?
 # Fit
 # ---
 # Three samples in ten are held out.
-import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.model_selection import train_test_split
@@ -19,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.inspection import ReconstructionDisplay
 from skcausalpima.metrics import matched_accuracy
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
@@ -88,21 +88,14 @@ for sample in unsure:
 # %%
 # Pictures
 # --------
-# Above: images that leave no doubt, to the left, and those that leave most. Below: the line that
-# the model expects with its 90 % band, and the points that were held back.
-fig, axes = plt.subplots(
-    2, 8, figsize=(12, 4), layout="constrained", sharey="row", height_ratios=[1, 1.5]
+# Images that leave no doubt, to the left, and those that leave most. Below them are what the model
+# makes of them, and the line that it expects, two standard deviations to either side, with the
+# points that were held back.
+chosen = [*sure, *unsure]
+display = ReconstructionDisplay.from_estimator(
+    est, new, given="image", rows=chosen, x={"line": points}, cmap="gray_r"
 )
-for (image_axis, line_axis), sample in zip(axes.T, [*sure, *unsure], strict=True):
-    image_axis.imshow(new["image"][sample], cmap="gray_r")
-    image_axis.set_title(f"digit {target[sample]}, p = {sureness[sample]:.2f}", fontsize=10)
-    image_axis.set_axis_off()
-    low, high = (lines[sample] + sign * 1.645 * spread[sample] for sign in (-1, 1))
-    line_axis.fill_between(points, low, high, alpha=0.3, label="90 % band")
-    line_axis.plot(points, lines[sample], label="expected")
-    line_axis.plot(points, new["line"][sample], "k.", markersize=3, label="held back")
-    line_axis.set_xticks([0, 1])
-axes[1, 0].legend(loc="upper left", fontsize=7)
-axes[1, 0].set_ylabel("line")
-fig.savefig("plot_missing_modalities.png", dpi=120)
+for ax, sample in zip(display.axes_[0], chosen, strict=True):
+    ax.set_title(f"digit {target[sample]}, p = {sureness[sample]:.2f}", fontsize=8)
+display.figure_.savefig("plot_missing_modalities.png", dpi=120)
 print("Saved plot_missing_modalities.png")

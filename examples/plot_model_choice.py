@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.datasets import load_digits_with_curves
+from skcausalpima.inspection import NodeSizesDisplay
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.model_selection import select_node_sizes
 
@@ -82,38 +83,13 @@ print(f"matched accuracy of the chosen model {accuracy:.3f}")
 # %%
 # Pictures
 # --------
-# Left: the held-out bound, with one standard error. Middle: what each further outcome gains. Right:
-# how well the worst cell of each candidate is found again, and from where on it counts.
-fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-axes[0].errorbar(sizes, means, errors, marker="o", capsize=3, color="tab:blue")
-axes[0].axhline(
-    means[best] - errors[best], color="grey", linestyle=":", label="best less one error"
-)
-marks = [(sizes[best], "s", "largest"), (one_error, "^", "one error"), (chosen, "*", "found again")]
-for size, marker, label in marks:
-    place = means[list(sizes).index(size)]
-    axes[0].plot(
-        size, place, marker, markersize=12, markerfacecolor="none", label=f"{label}: {size}"
-    )
-axes[0].set(title="held-out bound", ylabel="nats per sample")
-axes[0].legend(loc="lower right")
-
+# Left: the held-out bound. Right: how well the worst cell of each candidate is found again, and
+# from where on it counts. Below: what each further outcome gains.
+fig, (above, below) = plt.subplots(2, 1, figsize=(9, 7), layout="constrained")
+NodeSizesDisplay.from_selection(selection, ax=above)
 between = (sizes[1:] + sizes[:-1]) / 2
-axes[1].errorbar(between, gains.mean(axis=0), gain_errors, marker="o", capsize=3, color="tab:blue")
-axes[1].axhline(0, color="grey", linewidth=1)
-axes[1].set(title="gain of one more outcome", ylabel="nats per sample and outcome")
-
-colours = np.where(results["supported"], "tab:green", "lightgrey")
-axes[2].bar(np.arange(len(sizes)), results["stability"], color=colours)
-axes[2].axhline(0.85, color="grey", linestyle=":", label="supported from here on")
-axes[2].set(
-    title="are the cells found again?", ylabel="smallest Jaccard similarity", ylim=(0, 1.15)
-)
-axes[2].set_xticks(np.arange(len(sizes)), sizes)
-axes[2].legend(loc="upper right")
-for axis in axes:
-    axis.set_xlabel("outcomes of the node")
-for axis in axes[:2]:
-    axis.set_xticks(sizes)
+below.errorbar(between, gains.mean(axis=0), gain_errors, marker="o", capsize=3)
+below.axhline(0, color="grey", linewidth=1)
+below.set(title="gain of one more outcome", ylabel="nats per sample", xlabel="outcomes of the node")
 fig.savefig("plot_model_choice.png", dpi=120)
 print("Saved plot_model_choice.png")

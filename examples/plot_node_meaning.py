@@ -17,6 +17,7 @@ import numpy as np
 
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.inspection import AssociationDisplay, NodeEffectDisplay
 from skcausalpima.metrics import matched_accuracy, node_recovery
 
 circles = make_circles_images(1200, random_state=42)
@@ -64,25 +65,13 @@ print(f"node shares {shares}")
 # %%
 # Side by side
 # ------------
-# To the left the accuracies; to the right the mean image of each outcome of each node. Where a node
-# is a factor, its two images differ in that factor (and a little in those that depend on it).
-fig, axes = plt.subplots(
-    3, 7, figsize=(12, 6.4), layout="constrained", width_ratios=[2.2, 1, 1, 1, 1, 1, 1]
-)
-for row, (name, est) in zip(axes, fits.items(), strict=True):
-    row[0].imshow(tables[name], cmap="Blues", vmin=0.5, vmax=1.2, aspect="auto")
-    for (factor, node), accuracy in np.ndenumerate(tables[name]):
-        row[0].text(node, factor, f"{accuracy:.2f}", ha="center", va="center")
-    row[0].set_xticks(range(3), list(est.dag_))
-    row[0].set_yticks(range(3), circles.factor_names)
-    row[0].set_ylabel(name)
-    for axis, (node, outcome) in zip(row[1:], np.ndindex(3, 2), strict=True):
-        members = est.node_labels_[:, node] == outcome
-        axis.set_title(f"{list(est.dag_)[node]} = {outcome}", fontsize=10)
-        axis.set_axis_off()
-        if members.any():
-            mean_image = circles.images[members].mean(axis=0)
-            axis.imshow(mean_image / mean_image.max())
-axes[0, 0].set_title(f"gap {report.gap:.2f}, agreement {report.agreement:.2f}", fontsize=10)
+# Above the accuracies; below what the model decodes for each outcome of each node, the other nodes
+# averaged out. Where a node is a factor, its two images differ in that factor alone.
+fig, axes = plt.subplots(2, 3, figsize=(13, 8), layout="constrained", height_ratios=[1, 2])
+for (name, est), (above, below) in zip(fits.items(), axes.T, strict=True):
+    AssociationDisplay(
+        tables[name].T, list(est.dag_), circles.factor_names, measure="accuracy"
+    ).plot(above).ax_.set_title(name, fontsize=10)
+    NodeEffectDisplay.from_estimator(est, kind="mean", ax=below)
 fig.savefig("plot_node_meaning.png", dpi=120)
 print("Saved plot_node_meaning.png")

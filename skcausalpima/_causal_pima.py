@@ -61,7 +61,7 @@ from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
 from ._typing import Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
-from .inspection import FitReport, ModalityEvidence
+from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
 @working_in(usual_surroundings)
@@ -1309,6 +1309,49 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         'Fit of 200 samples: N1 (2) x N2 (2)'
         """
         return FitReport.of(self)
+
+    def plot_summary(self, X: Samples) -> SummaryDisplay:
+        """Draw the fit on one page: latent space, cells, graph and training.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples in the form of the training data; they are drawn in the latent space.
+
+        Returns
+        -------
+        skcausalpima.inspection.SummaryDisplay
+            ``figure_`` is the figure, to be saved or changed. ``latent``, ``prototypes``,
+            ``graph`` and ``training`` are the single displays.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data.
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        report : The fit in words.
+        skcausalpima.inspection.PrototypeDisplay : The cells in another modality, or in samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+        >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+        >>> model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([images, curves])
+        >>> display = model.plot_summary([images, curves])
+        >>> display.axes_.shape
+        (2, 2)
+        """
+        return SummaryDisplay.from_estimator(self, X)
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the fitted estimator to one file, from which :meth:`load` reads it without code.

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from ._clustering.clusters import describe
 from ._clustering.matching import align_nodes, outcome_indicators
-from ._clustering.rivals import AGREEING
+from ._clustering.rivals import AGREEING, MIN_STABILITY
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
@@ -34,9 +34,6 @@ from .exceptions import ArrangementWarning, InstabilityWarning, NodeSizesWarning
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
-#: A cluster is highly stable from this mean Jaccard similarity on (Hennig, 2007). His 0.75 for
-#: stable ones is for bootstrap samples, which share less than the training sets of five folds do.
-MIN_STABILITY = 0.85
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
 #: What is told of the typical fold.

@@ -12,6 +12,10 @@ from .matching import align_nodes
 #: Arrangements whose misfit is below this times the smallest are near ties.
 NEAR_TIE = 1.05
 
+#: A cluster is highly stable from this mean Jaccard similarity on (Hennig, 2007). His 0.75 for
+#: stable ones is for bootstrap samples, which share less than the training sets of five folds do.
+MIN_STABILITY = 0.85
+
 #: Differences of misfits, which are parts of the variation, that are none.
 TIE_TOLERANCE = 1e-9
 

@@ -17,6 +17,7 @@ from . import _bif, _formats
 from ._conditional import ConditionalDistribution, query
 from ._counterfactuals import counterfactual_outcomes
 from ._families import family_joints
+from ._svg import to_svg
 from ._validation import (
     check_names,
     check_numbers,
@@ -42,6 +43,8 @@ class CategoricalDAG:
 
     `do` answers "what if" *under the assumption that the graph is causal*. Data alone identify
     it at best up to Markov equivalence: see `cpdag`.
+
+    A notebook draws the graph: compelled and known edges are arrows, reversible ones plain lines.
 
     Parameters
     ----------
@@ -99,6 +102,15 @@ class CategoricalDAG:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{n!r}: {size}" for n, size in zip(self.nodes, self.sizes, strict=True))
         return f"CategoricalDAG(sizes={{{sizes}}}, edges={list(self.graph.edges)})"
+
+    def _repr_svg_(self) -> str:
+        """Return a picture of the graph for a notebook."""
+        known = (edge[:2] for edge in self.graph.edges(data="compelled") if edge[2])
+        return to_svg(self.graph, {*self.compelled_edges(), *known})
+
+    def _repr_html_(self) -> str:
+        """Return the picture for notebooks that prefer HTML."""
+        return f'<div style="overflow-x: auto">{self._repr_svg_()}</div>'
 
     @classmethod
     def from_arrays(

@@ -288,7 +288,7 @@ def match_refit(
         Graph and agreement, in the order of the reference's nodes.
     """
     aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
-    edges, compelled = _arrows(dag)
+    edges, compelled = arrows(dag)
     places = np.ix_(order, order)
     indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
     return _Matched(
@@ -306,7 +306,7 @@ def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
     return float(adjusted_rand_score(first, second))
 
 
-def _arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
+def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
     """Return which arrows a graph has, and which of these are compelled."""
     nodes = list(dag)
     edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
@@ -340,7 +340,7 @@ def _summarize(
     adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
     compelled = all_compelled.mean(axis=0)
     dag, names = copy_graph(dag), tuple(dag)  # nx's own copy may reorder the axes of tables
-    edges, is_compelled = _arrows(dag)
+    edges, is_compelled = arrows(dag)
     confidence = np.where(is_compelled, compelled, adjacency)
     for i, j in np.argwhere(edges):
         dag.edges[names[i], names[j]]["confidence"] = float(confidence[i, j])

@@ -1,0 +1,230 @@
+"""A picture of what nodes have to do with known columns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ..._typing import Samples, Seed, Unchecked
+from .._associations import Metadata, NodeAssociations, associate_nodes
+from .axes import figure_of, one_axes, plotting
+from .heat_map import HeatMap
+from .labels import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CALLER = "AssociationDisplay.plot"
+MEASURES = {"cramers_v": "Cramér's V", "nmi": "normalized mutual information"}
+
+
+class AssociationDisplay:
+    """How nodes and columns of metadata depend on each other: a row per node.
+
+    In each cell stand the statistic, from 0 for independence to 1, and its p-value.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_associations`.
+
+    Parameters
+    ----------
+    statistic : array-like of shape (n_nodes, n_columns)
+        The measure; NaN where there is none.
+    node_names : sequence of str
+        The nodes.
+    column_names : sequence of hashable
+        The columns.
+    p_value : array-like of shape (n_nodes, n_columns), default=None
+        The p-values.
+    measure : str, default="association"
+        What the statistic is.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+        The axes.
+    figure_ : matplotlib figure
+        The figure.
+    image_ : matplotlib image
+        The colours.
+
+    See Also
+    --------
+    associate_nodes : The numbers.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection import AssociationDisplay
+    >>> display = AssociationDisplay([[0.9, 0.1]], ["N1"], ["batch", "lab"]).plot()
+    >>> [text.get_text() for text in display.ax_.get_xticklabels()]
+    ['batch', 'lab']
+    """
+
+    def __init__(
+        self,
+        statistic: ArrayLike,
+        node_names: Sequence[str],
+        column_names: Sequence[Hashable],
+        *,
+        p_value: ArrayLike | None = None,
+        measure: str = "association",
+    ) -> None:
+        self.statistic = statistic
+        self.node_names = node_names
+        self.column_names = column_names
+        self.p_value = p_value
+        self.measure = measure
+
+    @classmethod
+    def from_estimator(
+        cls,
+        est: BaseEstimator,
+        X: Samples,
+        metadata: Metadata,
+        *,
+        measure: str = "cramers_v",
+        n_permutations: int = 999,
+        random_state: Seed = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw how the nodes of a fitted estimator depend on known columns.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples.
+        metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns)
+            Columns of categories, see :func:`associate_nodes`.
+        measure : {"cramers_v", "nmi"}, default="cramers_v"
+            The statistic.
+        n_permutations : int, default=999
+            Number of permutations.
+        random_state : int, RandomState instance or None, default=None
+            Source of the permutations.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        AssociationDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As :func:`associate_nodes`.
+        ImportError
+            If matplotlib is not installed.
+        """
+        found = associate_nodes(
+            est,
+            X,
+            metadata,
+            measure=measure,
+            n_permutations=n_permutations,
+            random_state=random_state,
+        )
+        return cls.from_associations(found, measure=MEASURES[measure], ax=ax)
+
+    @classmethod
+    def from_associations(
+        cls,
+        associations: NodeAssociations,
+        *,
+        measure: str = "association",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw what :func:`associate_nodes` found.
+
+        Parameters
+        ----------
+        associations : NodeAssociations
+            The numbers.
+        measure : str, default="association"
+            What they are, for the colour bar.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        AssociationDisplay
+            Drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        display = cls(
+            associations.statistic,
+            associations.node_names,
+            associations.column_names,
+            p_value=associations.p_value,
+            measure=measure,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Axes | None = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure of the size that the table needs. Numbers that
+            would be too small to be read are left out.
+        **kwargs : dict
+            For ``imshow`` of matplotlib.
+
+        Returns
+        -------
+        AssociationDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is not one name per row and column.
+        ImportError
+            If matplotlib is not installed.
+        """
+        plotting(CALLER)
+        statistic = np.asarray(self.statistic, dtype=np.float64)
+        shape = len(self.node_names), len(self.column_names)
+        p_value = None if self.p_value is None else np.asarray(self.p_value, dtype=np.float64)
+        if statistic.shape != shape or (p_value is not None and p_value.shape != shape):
+            raise ValueError(
+                f"statistic and p_value must have shape {shape}, a row per node and a column per "
+                f"column of metadata; got {statistic.shape}"
+                + ("." if p_value is None else f" and {p_value.shape}.")
+            )
+        picture = HeatMap(
+            values=statistic,
+            rows=list(map(plain, self.node_names)),
+            columns=list(map(plain, self.column_names)),
+            texts=[
+                [
+                    _written(statistic[i, j], None if p_value is None else p_value[i, j])
+                    for j in range(shape[1])
+                ]
+                for i in range(shape[0])
+            ],
+            meaning=self.measure,
+        )
+        self.ax_ = one_axes(ax, CALLER, picture.figure_size())
+        self.figure_ = figure_of(self.ax_)
+        self.image_ = picture.draw(self.ax_, **kwargs)
+        return self
+
+
+def _written(statistic: float, p_value: float | None) -> str:
+    """Write a statistic and its p-value."""
+    if np.isnan(statistic):
+        return "–"
+    return f"{statistic:.2f}" if p_value is None else f"{statistic:.2f}\np {p_value:.3f}"

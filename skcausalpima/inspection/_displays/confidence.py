@@ -1,0 +1,196 @@
+"""A picture of how often refits find edges and nodes again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._structure.layered_layout import Edge
+from ..._typing import Unchecked
+from .._edge_confidence import EdgeConfidence
+from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
+from .heat_map import FONT, HeatMap
+from .labels import plain, wrapped
+from .styles import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CALLER = "EdgeConfidenceDisplay.plot"
+BARS_WIDTH = 2.4  # inches
+FRAME = "#D55E00"
+
+
+class EdgeConfidenceDisplay:
+    """How often refits find the arrows between nodes, and the nodes themselves, again.
+
+    To the left the share of the refits that have each arrow, from the node of the row to that of
+    the column; the arrows of the fit are framed. To the right how well each node is found again:
+    the adjusted Rand index in the mean over the refits (bar), and in the worst one (dot).
+
+    It is recommended to use :meth:`from_confidence`.
+
+    Parameters
+    ----------
+    edge : array-like of shape (n_nodes, n_nodes)
+        Share of the refits that have the arrow i -> j.
+    node_names : sequence of str
+        The nodes.
+    node_stability, worst_node_stability : array-like of shape (n_nodes,), default=None
+        Adjusted Rand indices; without the first there is no right part.
+    edges : collection of (str, str), default=()
+        The arrows that are framed.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib axes of shape (2,) or (1,)
+        The two parts.
+    figure_ : matplotlib figure
+        The figure.
+    image_ : matplotlib image
+        The colours of the left part.
+
+    See Also
+    --------
+    edge_confidence : The numbers.
+    GraphDisplay : The graph, with widths by the confidence of its edges.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection import EdgeConfidenceDisplay
+    >>> display = EdgeConfidenceDisplay(
+    ...     [[0, 0.9], [0.1, 0]], ["N1", "N2"], node_stability=[0.99, 0.95]).plot()
+    >>> len(display.axes_)
+    2
+    """
+
+    def __init__(
+        self,
+        edge: ArrayLike,
+        node_names: Sequence[str],
+        *,
+        node_stability: ArrayLike | None = None,
+        worst_node_stability: ArrayLike | None = None,
+        edges: Collection[Edge] = (),
+    ) -> None:
+        self.edge = edge
+        self.node_names = node_names
+        self.node_stability = node_stability
+        self.worst_node_stability = worst_node_stability
+        self.edges = edges
+
+    @classmethod
+    def from_confidence(
+        cls, confidence: EdgeConfidence, *, ax: Any = None, **kwargs: Unchecked
+    ) -> Self:
+        """Draw what :func:`edge_confidence` found.
+
+        Parameters
+        ----------
+        confidence : EdgeConfidence
+            The shares.
+        ax : matplotlib axes, or array-like of two of them, default=None
+            Where to draw, see :meth:`plot`.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        EdgeConfidenceDisplay
+            Drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        display = cls(
+            confidence.edge,
+            confidence.node_names,
+            node_stability=confidence.node_stability,
+            worst_node_stability=confidence.worst_node_stability,
+            edges=list(confidence.dag.edges),
+        )
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, or array-like of as many as there are parts, default=None
+            Where to draw. One is divided; None makes a figure.
+        **kwargs : dict
+            For ``imshow`` of matplotlib.
+
+        Returns
+        -------
+        EdgeConfidenceDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If ``edge`` has not a row and a column per node, or an edge is of no node.
+        ImportError
+            If matplotlib is not installed.
+        """
+        names, shares = list(self.node_names), np.array(self.edge, dtype=np.float64)
+        if shares.shape != (len(names), len(names)):
+            raise ValueError(
+                f"edge must have a row and a column for each of the {len(names)} nodes, got shape "
+                f"{shares.shape}."
+            )
+        np.fill_diagonal(shares, np.nan)
+        texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
+        labels = list(map(plain, names))
+        picture = HeatMap(
+            values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
+        )
+        width, height = picture.figure_size()
+        ratios = [width, BARS_WIDTH] if self.node_stability is not None else [width]
+        size = (sum(ratios), max(height + 0.3, 2.6))
+        axes = several_axes(ax, CALLER, (1, len(ratios)), size, width_ratios=ratios)
+        self.axes_ = axes.ravel()
+        self.figure_ = figure_of(self.axes_[0])
+        self.image_ = picture.draw(self.axes_[0], **kwargs)
+        framed = " (framed: arrows of the fit)" if self.edges else ""
+        self.axes_[0].set_ylabel("from", fontsize=FONT)
+        self.axes_[0].set_xlabel(f"to{framed}", fontsize=FONT)
+        self._frame_edges(self.axes_[0], names)
+        titles = ["share of refits with the arrow", "nodes found again"]
+        for axes, title in zip(self.axes_, titles, strict=False):
+            n_letters = letters_that_fit(width_in_inches(axes), FONT + 1)
+            axes.set_title(wrapped(title, max(n_letters, 12), 3), fontsize=FONT + 1)
+        if self.node_stability is not None:
+            self._plot_stability(self.axes_[1])
+        return self
+
+    def _frame_edges(self, ax: Axes, names: list[str]) -> None:
+        """Draw a frame around the cells of arrows."""
+        from matplotlib.patches import Rectangle
+
+        for parent, child in self.edges:
+            if parent not in names or child not in names:
+                raise ValueError(f"edges holds {(parent, child)!r}, but the nodes are {names}.")
+            corner = names.index(child) - 0.47, names.index(parent) - 0.46
+            for colour, width in (("white", 4.5), (FRAME, 2.0)):  # seen on dark and bright cells
+                style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linewidth": width}
+                ax.add_patch(Rectangle(corner, 0.94, 0.92, **style))
+
+    def _plot_stability(self, ax: Axes) -> None:
+        """Draw how well nodes are found again."""
+        stability = np.asarray(self.node_stability, dtype=np.float64)
+        places = np.arange(len(stability))
+        ax.barh(places, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
+        if self.worst_node_stability is not None:
+            worst = np.asarray(self.worst_node_stability, dtype=np.float64)
+            ax.plot(worst, places, "o", color="black", markersize=5, label="worst refit")
+        low = min(0.0, float(np.nanmin(stability)))
+        ax.set(xlim=(low, 1.05), ylim=(len(stability) - 0.5, -0.5), yticks=[])
+        ax.tick_params(labelsize=FONT)
+        dots = "" if self.worst_node_stability is None else "\nbar: mean, dot: worst refit"
+        ax.set_xlabel(f"adjusted Rand index{dots}", fontsize=FONT)

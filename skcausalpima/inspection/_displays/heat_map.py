@@ -1,0 +1,117 @@
+"""A table of numbers in [0, 1] as a picture: a colour and a number in each cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, width_in_inches
+from .labels import shortened, wrapped
+from .styles import COLOUR_MAP
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FONT = 8.0
+LINE = 1.3  # of the height of a font
+ROW_LETTERS, COLUMN_LETTERS, COLUMN_LINES = 24, 12, 3
+FEWEST_LETTERS = 5  # beside each other; where fewer fit, names of columns stand upright
+NUMBER_SIZE = 0.22, 0.6  # of the font, in widths and heights of a cell, for four letters
+LETTER = 0.6 * FONT / POINTS_PER_INCH  # inches
+COLOUR_BAR = 0.7  # inches
+DARK_BELOW = 0.6  # of the range: on these colours letters are white
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatMap:
+    """A table of numbers with names.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        The numbers; NaN where there is none.
+    rows, columns : sequence of str
+        Names of rows and columns.
+    texts : sequence of sequence of str
+        What is written into the cells, of one or several lines.
+    meaning : str
+        What the numbers are, beside the colour bar.
+    limits : (float, float), default=(0, 1)
+        Ends of the colour scale.
+    """
+
+    values: np.ndarray
+    rows: Sequence[str]
+    columns: Sequence[str]
+    texts: Sequence[Sequence[str]]
+    meaning: str
+    limits: tuple[float, float] = (0.0, 1.0)
+
+    def figure_size(self) -> tuple[float, float]:
+        """Return the size in inches of a figure in which names and numbers can be read."""
+        n_rows, n_columns = self.values.shape
+        letters = min(max(map(len, self.columns)), COLUMN_LETTERS)
+        cell = max(0.55, 1.2 * letters * LETTER)
+        names = min(max(map(len, self.rows)), ROW_LETTERS) * LETTER
+        lines = max(text.count("\n") + 1 for row in self.texts for text in row)
+        height = n_rows * (0.16 + 0.18 * lines) + 1.1
+        return float(np.clip(n_columns * cell + names + 1.4, 3.6, 18)), min(max(height, 2.0), 14.0)
+
+    def draw(self, ax: Axes, **kwargs: Any) -> Any:
+        """Draw it, with names, numbers and a colour bar; return the image."""
+        low, high = self.limits
+        usual: dict[str, Any] = {"cmap": COLOUR_MAP, "vmin": low, "vmax": high, "aspect": "auto"}
+        image = ax.imshow(self.values, **(usual | kwargs))
+        self._name(ax)
+        self._write_numbers(ax)
+        bar = figure_of(ax).colorbar(image, ax=ax, shrink=0.9)
+        bar.ax.tick_params(labelsize=FONT - 1)
+        bar.set_label(self.meaning, fontsize=FONT)
+        return image
+
+    def _name(self, ax: Axes) -> None:
+        """Name as many rows and columns as there is room for."""
+        n_rows, n_columns = self.values.shape
+        inches = width_in_inches(ax)
+        room = min(ROW_LETTERS, letters_that_fit(0.4 * inches, FONT))
+        longest = min(max(map(len, self.rows)), room) * LETTER
+        # Names and a colour bar are still to come, and take their part of the axes.
+        width = max(0.95 * inches - longest - COLOUR_BAR, 0.2 * inches) / n_columns
+        height = 0.8 * ax.get_window_extent().height / figure_of(ax).dpi / n_rows
+        n_letters = letters_that_fit(width, FONT)
+        upright = n_letters < min(FEWEST_LETTERS, max(map(len, self.columns)))
+        line = FONT * LINE / POINTS_PER_INCH
+        if upright:
+            step = math.ceil(line / width)
+            names = [shortened(name, ROW_LETTERS // 2) for name in self.columns[::step]]
+        else:
+            step = 1
+            names = [wrapped(name, n_letters, COLUMN_LINES) for name in self.columns]
+        ax.set_xticks(np.arange(n_columns)[::step], names, rotation=90 if upright else 0)
+        step = math.ceil(line / height)
+        n_lines = max(1, int(height / line))
+        names = [wrapped(name, max(room, 6), min(n_lines, 2)) for name in self.rows[::step]]
+        ax.set_yticks(np.arange(n_rows)[::step], names)
+        ax.tick_params(labelsize=FONT, length=2)
+
+    def _write_numbers(self, ax: Axes) -> None:
+        """Write into each cell, in letters that fit it."""
+        from .scaled_text import ScaledText
+
+        low, high = self.limits
+        for (i, j), value in np.ndenumerate(self.values):
+            text = self.texts[i][j]
+            longest = max(map(len, text.split("\n")))
+            size = NUMBER_SIZE[0] * 5 / max(longest, 4), NUMBER_SIZE[1] / (1 + text.count("\n"))
+            share = (value - low) / (high - low)
+            colour = "white" if share < DARK_BELOW else "black"
+            look: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "color": colour if share == share else "black",
+            }
+            ax.add_artist(ScaledText(j, i, text, size, 9.0, **look))

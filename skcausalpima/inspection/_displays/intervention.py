@@ -1,0 +1,395 @@
+"""A picture of what follows from setting nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..._grid import NodeGrid
+from ..._scalar_checks import check_count
+from ..._typing import Seed
+from ...graph import CategoricalDAG
+from .asked import outcome_names, shown_modality
+from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
+from .labels import cell_names, plain, shortened, wrapped
+from .painter import SamplePainter
+from .panels import HEADER_SIZE, TITLE_SIZE
+from .styles import group_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CALLER = "InterventionDisplay.plot"
+PANELS_IN_A_ROW = 4
+PANEL = (2.3, 2.0)  # inches
+LEGEND = 1.0  # inches
+BARS = 0.8  # of the room of an outcome
+NODE_LETTERS = 22
+ROW_NAME_LETTERS = 14
+BEFORE, SEEN, SET = "before", "seen", "set"
+STYLES = {BEFORE: 0, SET: 1, SEEN: 2}  # the same whichever of them are drawn
+
+#: A distribution for each node.
+Marginals = Mapping[Hashable, ArrayLike]
+
+
+class InterventionDisplay:
+    """Distributions of the nodes before and after some of them were set, and data drawn from both.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_graph`.
+
+    Parameters
+    ----------
+    distributions : mapping of str to mapping of hashable to array-like of shape (n_outcomes,)
+        By a word such as "before" and "set", the distribution of each node.
+    interventions : mapping of hashable to (int or str), default=None
+        The nodes that were set, and to which outcomes, for their titles.
+    states : mapping of hashable to sequence of str, default=None
+        Names of the outcomes of nodes; those of others are numbers.
+    samples : mapping of str to array-like of shape (n_draws, \\*shape), default=None
+        By a word, which names their row, data of one modality.
+    titles : mapping of str to sequence of str, default=None
+        By the same words, a title for each of these; rows may lack them.
+    x : ndarray of shape (width,), default=None
+        Abscissa of the data, if they are curves.
+    columns : sequence of str, default=None
+        Names of the elements of the data, if they are a table.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib axes of shape (n_rows, n_columns)
+        Panels of the nodes.
+    sample_axes_ : ndarray of matplotlib axes of shape (n_words, n_draws) or None
+        Panels of the data.
+    figure_ : matplotlib figure
+        The figure.
+
+    See Also
+    --------
+    skcausalpima.CausalPIMA.intervene : Draws from the model after nodes were set.
+    skcausalpima.graph.CategoricalDAG.do : The network after nodes were set.
+
+    Examples
+    --------
+    >>> from skcausalpima.graph import CategoricalDAG
+    >>> from skcausalpima.inspection import InterventionDisplay
+    >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]])
+    >>> display = InterventionDisplay.from_graph(dag, {"N1": 1})
+    >>> display.distributions["set"]["N2"]
+    array([0.2, 0.8])
+    """
+
+    def __init__(
+        self,
+        distributions: Mapping[str, Marginals],
+        interventions: Mapping[Hashable, int | str] | None = None,
+        *,
+        states: Mapping[Hashable, Sequence[str]] | None = None,
+        samples: Mapping[str, ArrayLike] | None = None,
+        titles: Mapping[str, Sequence[str]] | None = None,
+        x: np.ndarray | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        self.distributions = distributions
+        self.interventions = interventions
+        self.states = states
+        self.samples = samples
+        self.titles = titles
+        self.x = x
+        self.columns = columns
+
+    @classmethod
+    def from_graph(
+        cls,
+        dag: CategoricalDAG,
+        interventions: Mapping[Hashable, int | str],
+        *,
+        seen: bool = False,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the distributions of a network.
+
+        Parameters
+        ----------
+        dag : CategoricalDAG
+            The network; its arrows are taken to be causes.
+        interventions : mapping of hashable to (int or str)
+            Node to outcome.
+        seen : bool, default=False
+            Whether to draw, for comparison, what is known where these outcomes are *seen*, not
+            set (:meth:`CategoricalDAG.condition() <skcausalpima.graph.CategoricalDAG.condition>`).
+        ax : matplotlib axes, default=None
+            Where to draw, see :meth:`plot`.
+
+        Returns
+        -------
+        InterventionDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If a node or an outcome does not exist, or ``seen`` has probability zero.
+        ImportError
+            If matplotlib is not installed.
+        """
+        joints = _joints(dag, interventions, seen)
+        found = {word: _marginals(dag, joint) for word, joint in joints.items()}
+        return cls(found, interventions, states=dag.states).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        est: BaseEstimator,
+        interventions: Mapping[Hashable, int | str],
+        *,
+        seen: bool = False,
+        n_draws: int = 0,
+        modality: str | int | None = None,
+        random_state: Seed = 0,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the distributions of the nodes of a fitted estimator, and data.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator; the arrows of its graph are taken to be causes.
+        interventions : mapping of str to (int or str)
+            Node to outcome.
+        seen : bool, default=False
+            Whether to draw, for comparison, what is known where these outcomes are *seen*.
+        n_draws : int, default=0
+            How many samples to draw from each distribution, and to show, in the order of their
+            outcomes. The shares of these are as near to their probabilities as the number allows
+            (systematic sampling).
+        modality : str or int, default=None
+            Name or number of the modality that is shown; None takes the first.
+        random_state : int, RandomState instance or None, default=0
+            Source of these samples.
+        ax : matplotlib axes, default=None
+            Where to draw, see :meth:`plot`.
+
+        Returns
+        -------
+        InterventionDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If a node, an outcome or a modality does not exist, or ``seen`` has probability zero.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(est)
+        if check_count(n_draws, "n_draws", least=0) == 0:
+            return cls.from_graph(est.to_graph(), interventions, seen=seen, ax=ax)
+        dag, shown = est.to_graph(), shown_modality(est, modality)
+        names = dict(enumerate(outcome_names(est)))
+        joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
+        fitted, samples, titles = est._fitted_model(), {}, {}
+        for word, joint in joints.items():
+            cells = _systematic(joint, n_draws, rng)
+            drawn = fitted.draw(fitted.components_of(cells), rng)[shown.number]
+            samples[word] = shown.shown(drawn)
+            titles[word] = cell_names(NodeGrid(dag.sizes).outcomes(cells), names)
+        display = cls(
+            {word: _marginals(dag, joint) for word, joint in joints.items()},
+            interventions,
+            states=dag.states,
+            samples=samples,
+            titles=titles,
+            x=shown.x,
+            columns=shown.columns,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Where to draw; they are divided into panels. Without ``samples`` also an array of as
+            many axes as there are panels of nodes, with them one of two axes, for the nodes and
+            for the data. None makes a figure.
+
+        Returns
+        -------
+        InterventionDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If distributions are not all of the same nodes.
+        ImportError
+            If matplotlib is not installed.
+        """
+        marginals = {
+            word: {node: np.asarray(p, dtype=np.float64) for node, p in of_nodes.items()}
+            for word, of_nodes in self.distributions.items()
+        }
+        first = next(iter(marginals.values()), {})
+        if not first or any(
+            [(n, p.shape) for n, p in of.items()] != [(n, p.shape) for n, p in first.items()]
+            for of in marginals.values()
+        ):
+            raise ValueError(
+                "distributions must have the same nodes for each word, got "
+                f"{ {word: list(of) for word, of in marginals.items()} }."
+            )
+        self.sample_axes_: np.ndarray | None = None
+        if self.samples is not None:
+            ax = self._plot_samples(ax, _size_of_nodes(len(first)))
+        self._plot_nodes(ax, marginals)
+        self.figure_ = figure_of(self.axes_[0, 0])
+        return self
+
+    def _plot_nodes(self, ax: Any, marginals: dict[str, dict[Hashable, np.ndarray]]) -> None:
+        """Draw a panel with bars for each node."""
+        nodes = list(next(iter(marginals.values())))
+        shape = _shape_of_nodes(len(nodes))
+        self.axes_ = several_axes(ax, CALLER, shape, _size_of_nodes(len(nodes)))
+        for number, panel in enumerate(self.axes_.flat):
+            if number >= len(nodes):
+                panel.set_axis_off()
+                continue
+            node = nodes[number]
+            self._plot_bars(panel, {word: of[node] for word, of in marginals.items()})
+            self._name(panel, node, len(marginals[next(iter(marginals))][node]))
+            panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=number % shape[1] == 0)
+        self.axes_[0, 0].set_ylabel("probability", fontsize=HEADER_SIZE)
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        last = self.axes_[0, min(len(nodes), shape[1]) - 1]
+        last.legend(fontsize=TITLE_SIZE, frameon=False, **place)
+
+    def _plot_bars(self, ax: Axes, probabilities: dict[str, np.ndarray]) -> None:
+        """Draw the distributions of one node side by side, with their numbers."""
+        from .scaled_text import ScaledText
+
+        width = BARS / len(probabilities)
+        for k, (word, values) in enumerate(probabilities.items()):
+            places = np.arange(len(values)) + (k - (len(probabilities) - 1) / 2) * width
+            style = group_style(STYLES.get(word, k))
+            look: dict[str, Any] = {
+                "color": style.colour,
+                "hatch": style.hatch,
+                "edgecolor": "white",
+            }
+            ax.bar(places, values, width, label=plain(word), **look)
+            ax.bar(places, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
+            for place, value in zip(places, values, strict=True):
+                size, style_of_text = (0.34 * width, 0.08), {"ha": "center", "va": "bottom"}
+                text = ScaledText(place, value + 0.02, f"{value:.2f}", size, 7.0, **style_of_text)
+                ax.add_artist(text)
+        ax.set(ylim=(0, 1.15), yticks=[0, 0.5, 1])
+
+    def _name(self, ax: Axes, node: Hashable, n_outcomes: int) -> None:
+        """Write the name of a node and of its outcomes."""
+        width = width_in_inches(ax)
+        room = 0.8 * width / n_outcomes
+        outcomes = _outcomes(self.states or {}, node, n_outcomes)
+        n_letters = letters_that_fit(room, TITLE_SIZE)
+        names = [wrapped(plain(outcome), max(n_letters, 2), 2) for outcome in outcomes]
+        ax.set_xticks(np.arange(n_outcomes), names)
+        n_letters = min(letters_that_fit(0.85 * width, HEADER_SIZE), NODE_LETTERS)
+        title, interventions = wrapped(plain(node), n_letters, 2), self.interventions or {}
+        if node in interventions:
+            outcome = interventions[node]
+            name = outcome if isinstance(outcome, str) else outcomes[int(outcome)]
+            title += f"\n{shortened(plain(f'set to {name}'), n_letters)}"
+        ax.set_title(title, fontsize=HEADER_SIZE)
+
+    def _plot_samples(self, ax: Any, size: tuple[float, float]) -> Axes:
+        """Draw the data below; return the axes that are left for the nodes."""
+        samples = {word: np.asarray(drawn) for word, drawn in (self.samples or {}).items()}
+        painter = SamplePainter.of(list(samples.values()), x=self.x, columns=self.columns)
+        shape = len(samples), max(map(len, samples.values()))
+        width, height = painter.size_of_figure(shape, 1)
+        figure_size = max(size[0], min(width, 16.0)), size[1] + height
+        ratios = {"height_ratios": [size[1], height]}
+        above, below = several_axes(ax, CALLER, (2, 1), figure_size, **ratios).ravel()
+        self.sample_axes_ = axes = several_axes(below, CALLER, shape, figure_size)
+        n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
+        for number, (word, drawn) in enumerate(samples.items()):
+            titles = (self.titles or {}).get(word, [""] * len(drawn))
+            for place, panel in enumerate(axes[number]):
+                if place >= len(drawn):
+                    panel.set_axis_off()
+                    continue
+                painter.draw(panel, drawn[place])
+                painter.finish(panel, is_left=place == 0, is_bottom=number == len(samples) - 1)
+                panel.set_title(
+                    shortened(plain(titles[place]), n_letters), fontsize=TITLE_SIZE, pad=2
+                )
+            look: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center"}
+            label = wrapped(plain(word), ROW_NAME_LETTERS, 2)
+            axes[number, 0].set_ylabel(label, fontsize=HEADER_SIZE, **look)
+        return above
+
+
+def _sizes(dag: CategoricalDAG) -> list[tuple[Hashable, int]]:
+    return list(zip(dag.nodes, dag.sizes, strict=True))
+
+
+def _shape_of_nodes(n_nodes: int) -> tuple[int, int]:
+    """Return the numbers of rows and columns of the panels of nodes."""
+    n_rows = -(-n_nodes // PANELS_IN_A_ROW)
+    return n_rows, -(-n_nodes // n_rows)
+
+
+def _size_of_nodes(n_nodes: int) -> tuple[float, float]:
+    """Return the size in inches of the panels of nodes."""
+    n_rows, n_columns = _shape_of_nodes(n_nodes)
+    return PANEL[0] * n_columns + LEGEND, PANEL[1] * n_rows + 0.2
+
+
+def _outcomes(states: Mapping[Hashable, Sequence[str]], node: Hashable, size: int) -> list[str]:
+    """Return the names of a node's outcomes."""
+    names = states.get(node)
+    return [str(name) for name in (range(size) if names is None else names)]
+
+
+def _joints(
+    dag: CategoricalDAG, interventions: Mapping[Hashable, int | str], seen: bool
+) -> dict[str, np.ndarray]:
+    """Return the joint distribution of all nodes before and after, of shape ``dag.sizes``."""
+    row = dag.intervene(interventions, random_state=0)[0]  # checks them, and numbers outcomes
+    before = dag.joint()
+    mask = np.ones(dag.sizes)
+    for axis, (node, size) in enumerate(_sizes(dag)):
+        if node in interventions:
+            shape = [size if place == axis else 1 for place in range(len(dag.nodes))]
+            mask = mask * np.reshape(np.eye(size)[row[axis]], shape)
+    joints = {BEFORE: before}
+    if seen and len(interventions) < len(dag.nodes):
+        dag.condition(interventions)  # says so where it cannot be seen
+        joints[SEEN] = before * mask / (before * mask).sum()
+    joints[SET] = dag.do(interventions).joint() if len(interventions) < len(dag.nodes) else mask
+    return joints
+
+
+def _systematic(joint: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw cells of the grid, in C order, each as often as it should be, up to one."""
+    ends = np.cumsum(joint.ravel()) / joint.sum()
+    shares = (np.arange(n_draws) + rng.random_sample()) / n_draws
+    return np.minimum(np.searchsorted(ends, shares, side="right"), joint.size - 1)
+
+
+def _marginals(dag: CategoricalDAG, joint: np.ndarray) -> dict[Hashable, np.ndarray]:
+    """Return the distribution of each node."""
+    axes = range(joint.ndim)
+    return {
+        node: joint.sum(axis=tuple(other for other in axes if other != axis))
+        for axis, node in enumerate(dag.nodes)
+    }

@@ -1,0 +1,277 @@
+"""One sample of one modality as a picture: an image, a curve or bars, by its shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, width_in_inches
+from .labels import plain, shortened
+from .styles import COLOUR_MAP, COLOURS, GroupStyle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_BARS = 16  # more elements in a row are a curve,
+MAX_NAMED_BARS = 40  # and so are more that have names
+TICK_SIZE = 7
+TICKS_PER_INCH = 2.5
+LINE_HEIGHT = 1.3  # of the height of a font
+FEW_PANELS = 8  # so many may be larger
+LABEL_SHARE = 0.45  # of the width of a panel that names of columns may take
+
+
+@dataclass(frozen=True)
+class SamplePainter:
+    """How samples of one modality are drawn, on the same scale in all panels.
+
+    Parameters
+    ----------
+    kind : {"image", "curve", "bars"}
+        What is drawn.
+    limits : (float, float)
+        Range of the values.
+    x : ndarray of shape (width,)
+        Abscissa of curves.
+    columns : tuple of str
+        Names of the elements, of bars.
+    centred : bool
+        Whether the values are differences: 0 is in the middle of the scale.
+    value_name : str
+        What the values are.
+    """
+
+    kind: str
+    limits: tuple[float, float]
+    x: np.ndarray
+    columns: tuple[str, ...]
+    centred: bool = False
+    value_name: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        arrays: Sequence[np.ndarray],
+        *,
+        x: np.ndarray | None = None,
+        columns: Sequence[str] | None = None,
+        centred: bool = False,
+        value_name: str = "",
+    ) -> SamplePainter:
+        """Choose for samples, arrays of shape (n_samples, \\*shape)."""
+        shape = np.asarray(arrays[0]).shape[1:]
+        kind = kind_of(shape, x, columns)
+        width = math.prod(shape)
+        if columns is not None and len(columns) != width:
+            raise ValueError(
+                f"columns are the names of the {width} elements of a sample, got {len(columns)}."
+            )
+        if x is not None and np.shape(x) != (width,):
+            raise ValueError(
+                f"x is the abscissa of curves, here of {width} numbers, got shape {np.shape(x)} "
+                f"for a modality of shape {shape}."
+            )
+        return cls(
+            kind,
+            _limits(arrays, kind, centred),
+            np.arange(width) if x is None else np.asarray(x),
+            tuple(map(plain, range(width) if columns is None else columns)),
+            centred,
+            value_name,
+        )
+
+    def draw(
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Any
+    ) -> Any:
+        """Draw a sample; return the artist.
+
+        ``style`` is that of a group. ``kwargs`` go to ``imshow``, ``plot`` or ``barh``.
+        """
+        if self.kind == "image":
+            return self._image(ax, sample, kwargs)
+        if self.kind == "curve":
+            return self._curve(ax, sample, style, kwargs)
+        return self._bars(ax, sample, style, kwargs)
+
+    def draw_expected(self, ax: Axes, sample: np.ndarray, std: np.ndarray | None) -> None:
+        """Draw, beside an observed curve or bars, what is expected, with 2 standard deviations."""
+        values = np.ravel(sample)
+        spread = None if std is None else 2 * np.ravel(std)
+        if self.kind == "curve":
+            if spread is not None:
+                low, high = values - spread, values + spread
+                ax.fill_between(
+                    self.x, low, high, color=COLOURS[1], alpha=0.4, lw=0, label="± 2 sd"
+                )
+            ax.plot(self.x, values, color=COLOURS[0], lw=1.5, label="expected")
+            return
+        places = np.arange(len(values))
+        style: dict[str, Any] = {
+            "fmt": "D",
+            "color": COLOURS[0],
+            "ms": 4,
+            "lw": 1.2,
+            "mec": "white",
+        }
+        ax.errorbar(values, places, xerr=spread, label="expected", **style)
+
+    def draw_observed(self, ax: Axes, sample: np.ndarray, label: str) -> None:
+        """Draw, beside what is expected, a curve or bars as they were observed."""
+        values = np.ravel(sample)
+        look: dict[str, Any] = {"color": "black", "linestyle": "none", "label": label}
+        if self.kind == "curve":
+            ax.plot(self.x, values, marker=".", ms=2.5, **look)
+        else:
+            ax.plot(values, np.arange(len(values)), marker="|", ms=9, mew=1.5, **look)
+
+    def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Any) -> Any:
+        """Draw one of several tables that are compared: dots in place of bars."""
+        values, places = np.ravel(sample), np.arange(np.size(sample))
+        usual: dict[str, Any] = {
+            "color": style.colour,
+            "marker": style.marker,
+            "linestyle": "none",
+            "ms": 6,
+        }
+        usual |= {"mec": "0.2", "mew": 0.4}
+        ax.axvline(0, color="black", lw=0.5)
+        return ax.plot(values, places, **(usual | kwargs))[0]
+
+    def finish(self, ax: Axes, *, is_left: bool = True, is_bottom: bool = True) -> None:
+        """Set limits and ticks; those that neighbours share are written once."""
+        ax.tick_params(labelsize=TICK_SIZE, length=2, pad=1.5)
+        if self.kind == "image":
+            ax.set(xticks=[], yticks=[])
+            return
+        margin = 0.05 * (self.limits[1] - self.limits[0])
+        span = (self.limits[0] - margin, self.limits[1] + margin)
+        if self.kind == "curve":
+            ax.set_ylim(span)
+            ax.margins(x=0.02)
+        else:
+            ax.set_xlim(span)
+            ax.set_ylim(len(self.columns) - 0.5, -0.5)  # the first above
+            self._name_bars(ax, is_left)
+        _thin_ticks(ax, self.kind)
+        ax.tick_params(labelleft=is_left, labelbottom=is_bottom)
+
+    def size_of_figure(self, shape: tuple[int, int], n_title_lines: int) -> tuple[float, float]:
+        """Return width and height in inches for a table of panels."""
+        n_rows, n_columns = shape
+        width, height = self._size_of_panel(n_rows * n_columns)
+        titles = n_title_lines * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+        return n_columns * width + 1.2, n_rows * (height + titles) + 0.6
+
+    def _size_of_panel(self, n_panels: int) -> tuple[float, float]:
+        """Return width and height in inches of one of so many panels."""
+        if self.kind == "image":
+            return (1.2, 1.2) if n_panels > FEW_PANELS else (1.6, 1.6)
+        if self.kind == "curve":
+            return 1.5, 1.1
+        return 1.5, self.height_of_bars()
+
+    def height_of_bars(self) -> float:
+        """Return the height in inches at which all names of bars can be read, at most 4."""
+        if self.kind != "bars":
+            return 0.0
+        height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+        return min(max(0.8, 1.7 * height), 4.0)
+
+    def _image(self, ax: Axes, sample: np.ndarray, kwargs: dict[str, Any]) -> Any:
+        """Draw an image on the common scale."""
+        image, (low, high) = as_image(sample), self.limits
+        if image.ndim == 3:
+            if self.centred or low < 0 or high > 1:
+                image = (image - low) / (high - low)
+            return ax.imshow(np.clip(image, 0, 1), **({"aspect": "equal"} | kwargs))
+        usual: dict[str, Any] = {
+            "cmap": COLOUR_MAP if self.centred else "gray",
+            "vmin": low,
+            "vmax": high,
+        }
+        return ax.imshow(image, **(usual | kwargs))
+
+    def _curve(
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None, kwargs: dict[str, Any]
+    ) -> Any:
+        usual: dict[str, Any] = {"color": COLOURS[0], "linewidth": 1.2}
+        if style is not None:
+            usual |= {"color": style.colour, "linestyle": style.line}
+        return ax.plot(self.x, np.ravel(sample), **(usual | kwargs))[0]
+
+    def _bars(
+        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None, kwargs: dict[str, Any]
+    ) -> Any:
+        usual: dict[str, Any] = {"color": COLOURS[3], "edgecolor": "black", "linewidth": 0.5}
+        if style is not None:
+            usual |= {"color": style.colour, "hatch": style.hatch, "edgecolor": "white"}
+        drawn = ax.barh(np.arange(np.size(sample)), np.ravel(sample), **(usual | kwargs))
+        ax.axvline(0, color="black", lw=0.5)
+        return drawn
+
+    def _name_bars(self, ax: Axes, is_left: bool) -> None:
+        """Write as many names as there is room for."""
+        height = ax.get_window_extent().height / figure_of(ax).dpi * POINTS_PER_INCH
+        step = max(1, math.ceil(len(self.columns) * TICK_SIZE * LINE_HEIGHT / (0.8 * height)))
+        room = max(LABEL_SHARE * width_in_inches(ax), 0.8)
+        n_letters = letters_that_fit(room, TICK_SIZE)
+        names = [shortened(name, n_letters) for name in self.columns[::step]]
+        ax.set_yticks(np.arange(len(self.columns))[::step], names if is_left else [""] * len(names))
+
+
+def kind_of(shape: Sequence[int], x: Any = None, columns: Sequence[str] | None = None) -> str:
+    """Return what samples of a shape are drawn as.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection._displays.painter import kind_of
+    >>> kind_of((28, 28)), kind_of((100,)), kind_of((5,)), kind_of((5,), x=[0, 1, 2, 3, 4])
+    ('image', 'curve', 'bars', 'curve')
+    """
+    if x is not None:
+        return "curve"
+    long_axes = [n for n in shape if n > 1]
+    if len(long_axes) >= 2 and len(shape) >= 2:
+        return "image"
+    longest = MAX_BARS if columns is None else MAX_NAMED_BARS
+    return "bars" if math.prod(shape) <= longest else "curve"
+
+
+def as_image(sample: np.ndarray) -> np.ndarray:
+    """Return a grey (height, width) or RGB (height, width, 3) image of a sample.
+
+    Other numbers of channels are laid side by side; of volumes the middle slices are taken.
+    """
+    image = np.asarray(sample, dtype=float)
+    while image.ndim > 3:
+        image = image[len(image) // 2]
+    if image.ndim == 2 or image.shape[-1] == 3:
+        return image
+    return np.concatenate(list(np.moveaxis(image, -1, 0)), axis=1)
+
+
+def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[float, float]:
+    """Return the range of values that all panels share."""
+    values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays])
+    values = values[np.isfinite(values)]
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    if centred:
+        high = max(abs(low), abs(high))
+        low = -high
+    elif kind == "bars":
+        low, high = min(low, 0.0), max(high, 0.0)
+    return (low - 0.5, high + 0.5) if low == high else (float(low), float(high))
+
+
+def _thin_ticks(ax: Axes, kind: str) -> None:
+    """Leave a few numbers on the axes of values."""
+    from matplotlib.ticker import MaxNLocator
+
+    n_intervals = int(np.clip(width_in_inches(ax) * TICKS_PER_INCH, 1, 3))
+    ax.xaxis.set_major_locator(MaxNLocator(n_intervals))
+    if kind == "curve":
+        ax.yaxis.set_major_locator(MaxNLocator(3))

@@ -1,0 +1,274 @@
+"""One picture per cell of the grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..._typing import Samples, Unchecked
+from .asked import (
+    ShownModality,
+    cell_order,
+    check_word,
+    decoded_components,
+    is_empty,
+    node_sizes,
+    outcome_names,
+    shown_modality,
+)
+from .axes import captioned_axes
+from .painter import SamplePainter
+from .panels import CellTable, name_cells, named_nodes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NO_SAMPLES = "no samples"
+
+
+class PrototypeDisplay:
+    """What each cell looks like: one picture per cell, on the grid's own axes.
+
+    The outcomes of the first nodes are rows, those of the others columns. An image, a curve, or
+    bars are drawn, by the shape of the modality: up to 16 elements in a row (40, if they have
+    names) are bars, more are a curve. Images with other than one or three channels have them side
+    by side; of volumes the middle slice is drawn.
+
+    It is recommended to use :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    prototypes : ndarray of shape (n_cells, \\*shape)
+        What is drawn, the cells in C order of their outcomes; NaN in cells that have nothing.
+    node_sizes : sequence of int
+        Numbers of outcomes of the nodes.
+    node_names : sequence of str
+        Their names.
+    outcome_names : sequence of sequences of str, default=None
+        Names of the outcomes of each node; None numbers them.
+    titles : sequence of str, default=None
+        A title for each cell, of one or several lines.
+    x : ndarray of shape (width,), default=None
+        Abscissa. What has one is drawn as a curve.
+    columns : sequence of str, default=None
+        Names of the elements, of tables.
+    value_name : str, default=""
+        What the values are, if not the modality in its units.
+
+    Attributes
+    ----------
+    axes_ : ndarray of axes of shape (n_rows, n_columns)
+        The panels.
+    bounding_ax_ : matplotlib axes or None
+        The axes that were divided, if some were.
+    figure_ : matplotlib figure
+        The figure.
+    artists_ : list
+        What was drawn of each cell; None where there is nothing.
+
+    See Also
+    --------
+    NodeEffectDisplay : How single nodes change the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima.inspection import PrototypeDisplay
+    >>> images = np.arange(4 * 36).reshape(4, 6, 6)
+    >>> display = PrototypeDisplay(images, (2, 2), ["hue", "place"]).plot()
+    >>> display.axes_.shape
+    (2, 2)
+    """
+
+    def __init__(
+        self,
+        prototypes: np.ndarray,
+        node_sizes: Sequence[int],
+        node_names: Sequence[str],
+        *,
+        outcome_names: Sequence[Sequence[str]] | None = None,
+        titles: Sequence[str] | None = None,
+        x: np.ndarray | None = None,
+        columns: Sequence[str] | None = None,
+        value_name: str = "",
+    ) -> None:
+        self.prototypes = prototypes
+        self.node_sizes = node_sizes
+        self.node_names = node_names
+        self.outcome_names = outcome_names
+        self.titles = titles
+        self.x = x
+        self.columns = columns
+        self.value_name = value_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        est: BaseEstimator,
+        X: Samples | None = None,
+        *,
+        kind: str = "decoded",
+        modality: str | int | None = None,
+        x: ArrayLike | None = None,
+        ax: Axes | None = None,
+        **kwargs: Unchecked,
+    ) -> Self:
+        """Draw the cells of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
+            Samples, for ``kind="nearest"``.
+        kind : {"decoded", "nearest"}, default="decoded"
+            What decodes from the mean of each component, or the sample of it that is nearest to
+            this mean in the latent space.
+        modality : str or int, default=None
+            Name or number of the modality; None takes the first.
+        x : array-like of shape (width,), default=None
+            Abscissa of curves. None takes that of an expert, else numbers.
+        ax : matplotlib axes, default=None
+            See :meth:`plot`.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        PrototypeDisplay
+            Drawn. The titles are the parameters of an expert, or else the share of training
+            samples. Columns of a table that are scaled each on its own are shown in standard
+            deviations from their means.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X, ``kind``, ``modality`` or ``x`` is not as described.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import PrototypeDisplay
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1, 2, 3], 50)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
+        >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
+        >>> model = CausalPIMA((2, 2), max_iter=5, random_state=0).fit([images, curves])
+        >>> display = PrototypeDisplay.from_estimator(model, modality=1, x=np.linspace(0, 1, 10))
+        >>> display.axes_[0, 0].get_title()
+        '25 %'
+        """
+        check_is_fitted(est)
+        check_word(kind, "kind", ("decoded", "nearest"))
+        shown, order = shown_modality(est, modality, x), cell_order(est)
+        if kind == "nearest":
+            prototypes = _nearest(est, X, shown)
+        else:
+            prototypes = decoded_components(est, shown)
+        titles = _titles(est, shown)
+        display = cls(
+            prototypes[order],
+            node_sizes(est),
+            list(est.dag_),
+            outcome_names=outcome_names(est),
+            titles=[titles[component] for component in order],
+            x=shown.x,
+            columns=shown.columns,
+            value_name=shown.unit,
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or ndarray of axes, default=None
+            Axes are divided into one panel per cell. An array of panels, such as ``axes_``, is
+            drawn on. None makes a figure.
+        **kwargs : dict
+            For ``imshow``, ``plot`` or ``barh`` of matplotlib.
+
+        Returns
+        -------
+        PrototypeDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        arrays, caller = np.asarray(self.prototypes), "PrototypeDisplay.plot"
+        table = CellTable(tuple(self.node_sizes))
+        if len(arrays) != math.prod(table.sizes):
+            raise ValueError(
+                f"prototypes has {len(arrays)} rows, but the grid of node_sizes={table.sizes} has "
+                f"{math.prod(table.sizes)} cells: pass one row per cell."
+            )
+        painter = SamplePainter.of(
+            [arrays], x=self.x, columns=self.columns, value_name=self.value_name
+        )
+        titles = [""] * len(arrays) if self.titles is None else self.titles
+        size = painter.size_of_figure(table.shape, max(t.count("\n") + 1 for t in titles))
+        caption, self.axes_ = captioned_axes(ax, caller, table.shape, size)
+        self.bounding_ax_ = None if caption is None else ax
+        self.figure_ = self.axes_[0, 0].figure
+        n_rows, n_columns = table.shape
+        self.artists_: list[Any] = []
+        for place, panel in np.ndenumerate(self.axes_):
+            cell = int(np.ravel_multi_index(place, table.shape))
+            if cell >= len(arrays):
+                panel.set_axis_off()
+                continue
+            is_bottom = cell + n_columns >= len(arrays)
+            drawn = np.isfinite(arrays[cell]).any()
+            self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if drawn else None)
+            painter.finish(panel, is_left=place[1] == 0, is_bottom=is_bottom)
+        names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
+        name_cells(self.axes_, table, names, titles, caption)
+        if painter.value_name:
+            self.axes_[n_rows - 1, 0].set_xlabel(painter.value_name, fontsize=8)
+        return self
+
+
+def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
+    """Return the sample of each component that is nearest to its mean; NaN where none is."""
+    if X is None:
+        raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
+    modalities = est._read(X)
+    found = est._fitted_model().posterior(modalities)
+    labels = found.probabilities.argmax(axis=1)
+    k, shape = shown.number, est.modality_shapes_in_[shown.number]
+    nearest = np.full((len(est.cluster_means_), *shape), np.nan)
+    distances = np.linalg.norm(found.points - est.cluster_means_[labels], axis=1)
+    distances[~modalities.observed[k]] = np.inf
+    for component in np.unique(labels[np.isfinite(distances)]):
+        (rows,) = np.nonzero(labels == component)
+        row = rows[distances[rows].argmin()]
+        nearest[component] = modalities.arrays[k][row]
+        nearest[component][modalities.missing_elements(k)[row]] = np.nan
+    return shown.shown(nearest)
+
+
+def _titles(est: BaseEstimator, shown: ShownModality) -> list[str]:
+    """Return the parameters of an expert in each component, or the share of its samples."""
+    empty, table = is_empty(est), est.expert_params_.get(shown.name)
+    if table is None:
+        shares = np.round(100 * est.separation_.occupancy).astype(int)
+        titles = [f"{share} %" if share else "< 1 %" for share in shares]
+    else:
+        columns = [[f"{name} {value:.3g}" for value in table[name]] for name in table.parameters]
+        titles = ["\n".join(lines) for lines in zip(*columns, strict=True)]
+    return [NO_SAMPLES if no else title for no, title in zip(empty, titles, strict=True)]

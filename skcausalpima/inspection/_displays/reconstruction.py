@@ -1,0 +1,380 @@
+"""Samples beside what the model expects of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..._data.arrays import as_array
+from ..._data.selection_keys import asked_modalities
+from ..._data.validation import Modalities
+from ..._typing import Samples, Unchecked
+from .asked import ShownModality, shown_modality
+from .axes import letters_that_fit, several_axes, width_in_inches
+from .labels import plain, wrapped
+from .painter import SamplePainter
+from .panels import HEADER_SIZE, TITLE_SIZE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+N_SAMPLES = 5  # by default
+ROW_NAME_LETTERS = 16
+
+
+class ReconstructionDisplay:
+    """Samples beside their reconstruction: what is observed, and what the model expects.
+
+    There is a column per sample. An image has two rows, as observed and as expected; a curve or a
+    table one, in which both are drawn with two standard deviations.
+
+    It is recommended to use :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    observed : sequence of ndarray of shape (n_samples, \\*shape)
+        One array per modality; NaN where something is missing.
+    expected : sequence of ndarray of shape (n_samples, \\*shape)
+        Their reconstructions.
+    std : sequence of ndarray of shape (n_samples, \\*shape), default=None
+        Standard deviations of these.
+    modality_names : sequence of str, default=None
+        Names of the modalities; None numbers them.
+    titles : sequence of str, default=None
+        A title for each sample.
+    held_back : sequence of bool, default=None
+        Of each modality, whether the model has not seen it; none by default.
+    x : sequence of (ndarray of shape (width,) or None), default=None
+        Abscissae of curves.
+    columns : sequence of (sequence of str or None), default=None
+        Names of the elements, of tables.
+    value_names : sequence of str, default=None
+        What the values of each modality are, if they are not in its units.
+
+    Attributes
+    ----------
+    axes_ : ndarray of axes of shape (n_rows, n_samples)
+        The panels.
+    bounding_ax_ : matplotlib axes or None
+        The axes that were divided, if some were.
+    figure_ : matplotlib figure
+        The figure.
+
+    See Also
+    --------
+    PrototypeDisplay : What the cells look like.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima.inspection import ReconstructionDisplay
+    >>> curves = np.linspace(0, 1, 30) * np.array([1, 2])[:, None]
+    >>> noisy = curves + np.random.default_rng(0).normal(scale=0.1, size=curves.shape)
+    >>> display = ReconstructionDisplay([noisy], [curves], [np.full((2, 30), 0.1)]).plot()
+    >>> display.axes_.shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        observed: Sequence[np.ndarray],
+        expected: Sequence[np.ndarray],
+        std: Sequence[np.ndarray] | None = None,
+        *,
+        modality_names: Sequence[str] | None = None,
+        titles: Sequence[str] | None = None,
+        held_back: Sequence[bool] | None = None,
+        x: Sequence[np.ndarray | None] | None = None,
+        columns: Sequence[Sequence[str] | None] | None = None,
+        value_names: Sequence[str] | None = None,
+    ) -> None:
+        self.observed = observed
+        self.expected = expected
+        self.std = std
+        self.modality_names = modality_names
+        self.titles = titles
+        self.held_back = held_back
+        self.x = x
+        self.columns = columns
+        self.value_names = value_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        est: BaseEstimator,
+        X: Samples,
+        *,
+        modality: str | int | None = None,
+        given: str | int | Sequence[str | int] | None = None,
+        rows: ArrayLike | None = None,
+        x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Unchecked,
+    ) -> Self:
+        """Draw samples and their reconstructions by a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples; modalities may be missing.
+        modality : str or int, default=None
+            Name or number of the modality to draw; None draws all.
+        given : str, int or sequence of these, default=None
+            The modalities that the model sees; the others are held back and only drawn. None
+            shows it all.
+        rows : array-like of int, default=None
+            Numbers of the samples to draw; None takes the first five.
+        x : array-like of shape (width,), or mapping of str to array-like, default=None
+            Abscissa of curves; by name of the modality where several are drawn.
+        ax : matplotlib axes, default=None
+            See :meth:`plot`.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            Drawn. Standard deviations are those of a measurement: observation noise is part of
+            them (``include_noise`` of ``est.reconstruct``).
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X, ``modality``, ``given``, ``rows`` or ``x`` is not as described.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import ReconstructionDisplay
+        >>> rng = np.random.default_rng(0)
+        >>> group = np.repeat([0, 1], 100)
+        >>> images = rng.normal(size=(200, 4, 4)) + 6 * group[:, None, None]
+        >>> curves = rng.normal(size=(200, 30)) + 6 * group[:, None]
+        >>> model = CausalPIMA((2,), max_iter=5, random_state=0).fit([images, curves])
+        >>> display = ReconstructionDisplay.from_estimator(
+        ...     model, [images, curves], given=0, rows=[0, 150]
+        ... )
+        >>> display.held_back, display.axes_.shape
+        ([False, True], (3, 2))
+        """
+        check_is_fitted(est)
+        names = [str(name) for name in est.modality_names_in_]
+        chosen = asked_modalities(modality, names)
+        abscissae = _abscissae(x, [names[m] for m in chosen])
+        seen = _given_modalities(given, names)
+        modalities = est._read(X)
+        numbers = _row_numbers(rows, modalities.n_samples)
+        modalities = modalities.take(numbers)
+        known = _held_back(modalities, seen)
+        means, deviations = est._fitted_model().reconstruct(known, chosen, include_noise=True)
+        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
+        display = cls(
+            [part.shown(_with_gaps(modalities, part)) for part in shown],
+            [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
+            [part.shown_spread(std) for part, std in zip(shown, deviations, strict=True)],
+            modality_names=[part.name for part in shown],
+            titles=[f"sample {row}" for row in numbers],
+            held_back=[m not in seen for m in chosen],
+            x=[part.x for part in shown],
+            columns=[part.columns for part in shown],
+            value_names=[part.unit for part in shown],
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Axes | np.ndarray | None = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or ndarray of axes, default=None
+            Axes are divided into panels. An array of panels, such as ``axes_``, is drawn on. None
+            makes a figure.
+        **kwargs : dict
+            For ``imshow`` of matplotlib, which draws images.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        _check_alike("observed", self.observed, self.expected)
+        if self.std is not None:
+            _check_alike("std", self.std, self.expected)
+        painters = [self._painter(k) for k in range(len(self.observed))]
+        rows = [k for k, painter in enumerate(painters) for _ in range(1 + is_image(painter))]
+        n_samples = len(self.observed[0])
+        shape, sizes = (len(rows), n_samples), [painters[k].size_of_figure((1, 1), 1) for k in rows]
+        size = (max(width for width, _ in sizes) - 1.2) * n_samples + 1.4
+        heights = [height - 0.6 for _, height in sizes]
+        caller, ratios = "ReconstructionDisplay.plot", {"height_ratios": heights}
+        self.axes_ = several_axes(ax, caller, shape, (size, sum(heights) + 0.6), **ratios)
+        self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
+        self.figure_ = self.axes_[0, 0].figure
+        start = 0
+        for k, painter in enumerate(painters):
+            own = self.axes_[start : start + 1 + is_image(painter)]
+            draw = self._draw_images if is_image(painter) else self._draw_both
+            draw(own, k, painter, kwargs)
+            start += len(own)
+        self._name_samples()
+        return self
+
+    def _painter(self, k: int) -> SamplePainter:
+        """Return how a modality is drawn."""
+        arrays = [np.asarray(self.observed[k]), np.asarray(self.expected[k])]
+        if self.std is not None and np.ndim(arrays[0]) == 2:
+            spread = 2 * np.asarray(self.std[k])
+            arrays += [arrays[1] - spread, arrays[1] + spread]
+        x = None if self.x is None else self.x[k]
+        return SamplePainter.of(
+            arrays, x=x, columns=None if self.columns is None else self.columns[k]
+        )
+
+    def _label(self, k: int, what: str = "") -> str:
+        """Return what is written beside the row of a modality."""
+        name = f"modality {k}" if self.modality_names is None else self.modality_names[k]
+        return f"{wrapped(plain(name), ROW_NAME_LETTERS)}\n{what or self._seen(k)}"
+
+    def _seen(self, k: int) -> str:
+        """Return what the data of a modality are to the model."""
+        is_hidden = self.held_back is not None and self.held_back[k]
+        return "held back" if is_hidden else "observed"
+
+    def _draw_images(
+        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
+    ) -> None:
+        """Draw a row of what is observed and one of what is expected."""
+        for row, images, what in zip(
+            axes, (self.observed[k], self.expected[k]), ("", "expected"), strict=True
+        ):
+            for panel, image in zip(row, np.asarray(images), strict=True):
+                if np.isfinite(image).any():
+                    painter.draw(panel, image, **kwargs)
+                else:
+                    _write_missing(panel)
+                painter.finish(panel)
+            look = {"rotation": 0, "ha": "right", "va": "center", "fontsize": HEADER_SIZE}
+            row[0].set_ylabel(self._label(k, what), **look)
+
+    def _draw_both(
+        self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
+    ) -> None:
+        """Draw what is observed and what is expected in the same panels."""
+        row = axes[0]
+        for i, panel in enumerate(row):
+            spread = None if self.std is None else np.asarray(self.std[k])[i]
+            painter.draw_expected(panel, np.asarray(self.expected[k])[i], spread)
+            painter.draw_observed(panel, np.asarray(self.observed[k])[i], self._seen(k))
+            painter.finish(panel, is_left=i == 0)
+        row[0].set_ylabel(self._label(k), fontsize=HEADER_SIZE)
+        if self.value_names is not None:
+            row[0].set_xlabel(self.value_names[k], fontsize=TITLE_SIZE, loc="left")
+        row[-1].legend(
+            fontsize=TITLE_SIZE - 1, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0.2
+        )
+
+    def _name_samples(self) -> None:
+        """Write a title above each sample."""
+        titles = [""] * self.axes_.shape[1] if self.titles is None else self.titles
+        n_letters = letters_that_fit(width_in_inches(self.axes_[0, 0]), TITLE_SIZE)
+        for panel, title in zip(self.axes_[0], titles, strict=True):
+            panel.set_title(wrapped(plain(title), n_letters, 3), fontsize=TITLE_SIZE)
+
+
+def is_image(painter: SamplePainter) -> bool:
+    """Say whether samples are images."""
+    return painter.kind == "image"
+
+
+def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:
+    """Check that arrays have the shapes of those that are expected."""
+    shapes, needed = [np.shape(a) for a in arrays], [np.shape(a) for a in expected]
+    if shapes != needed:
+        raise ValueError(
+            f"{name} has arrays of shapes {shapes}, but expected has {needed}: pass one array per "
+            "modality, of the same shape in both."
+        )
+
+
+def _write_missing(ax: Axes) -> None:
+    ax.text(0.5, 0.5, "missing", transform=ax.transAxes, ha="center", va="center", fontsize=8)
+
+
+def _abscissae(
+    x: ArrayLike | Mapping[str, ArrayLike] | None, names: Sequence[str]
+) -> Mapping[str, ArrayLike | None]:
+    """Return the abscissa of each modality that has one."""
+    if isinstance(x, Mapping):
+        unknown = [name for name in x if name not in names]
+        if unknown:
+            raise ValueError(f"x has {unknown}, but the modalities that are drawn are {names}.")
+        return x
+    if x is not None and len(names) > 1:
+        raise ValueError(
+            f"x is the abscissa of one modality, but {names} are drawn: pass a mapping of their "
+            "names to abscissae, or say which one by modality."
+        )
+    return dict.fromkeys(names, x)
+
+
+def _given_modalities(given: Unchecked, names: Sequence[str]) -> list[int]:
+    """Return the numbers of the modalities that the model sees."""
+    if given is None or isinstance(given, str) or not isinstance(given, Sequence):
+        return asked_modalities(given, list(names))
+    if len(given) == 0:
+        raise ValueError("given names no modality: pass at least one, or None for all.")
+    return [number for one in given for number in asked_modalities(one, list(names))]
+
+
+def _row_numbers(rows: ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Return the numbers of the samples to draw."""
+    if rows is None:
+        return np.arange(min(N_SAMPLES, n_samples))
+    numbers = np.atleast_1d(as_array(rows, "rows"))
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or len(numbers) == 0:
+        raise ValueError(f"rows are the numbers of samples, such as [0, 3], got {rows!r:.100}.")
+    if numbers.min() < 0 or numbers.max() >= n_samples:
+        raise ValueError(
+            f"rows go from 0 to {n_samples - 1}, the last sample of X, got {rows!r:.100}."
+        )
+    return numbers
+
+
+def _held_back(modalities: Modalities, seen: Sequence[int]) -> Modalities:
+    """Return samples of which the model sees some modalities."""
+    kept = np.isin(np.arange(len(modalities.names)), seen)
+    elements = modalities.elements
+    return replace(
+        modalities,
+        arrays=tuple(a if keep else None for a, keep in zip(modalities.arrays, kept, strict=True)),
+        observed=modalities.observed & kept[:, None],
+        elements=None
+        if elements is None
+        else tuple(part if keep else None for part, keep in zip(elements, kept, strict=True)),
+    )
+
+
+def _with_gaps(modalities: Modalities, shown: ShownModality) -> np.ndarray:
+    """Return one modality of samples, NaN where it is missing."""
+    k, array = shown.number, modalities.arrays[shown.number]
+    missing = modalities.missing_elements(k)
+    filled = np.zeros(missing.shape) if array is None else array.astype(float)
+    return np.where(missing, np.nan, filled)

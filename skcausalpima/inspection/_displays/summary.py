@@ -1,0 +1,144 @@
+"""The four pictures of a fit that matter, on one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..._typing import Samples
+from .axes import figure_of, several_axes
+from .graph import GraphDisplay
+from .latent import LatentDisplay
+from .prototypes import PrototypeDisplay
+from .training import TrainingDisplay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = (13.0, 10.5)  # inches
+RATIOS = {"width_ratios": [1.0, 1.2], "height_ratios": [1.3, 1.0]}
+
+
+class SummaryDisplay:
+    """A fit on one page: latent space, cells, graph and training.
+
+    It is recommended to use :meth:`CausalPIMA.plot_summary
+    <skcausalpima.CausalPIMA.plot_summary>`.
+
+    Parameters
+    ----------
+    latent : LatentDisplay
+        The samples in the latent space.
+    prototypes : PrototypeDisplay
+        What the cells look like.
+    graph : GraphDisplay
+        The graph.
+    training : TrainingDisplay
+        How the fit was trained.
+
+    Attributes
+    ----------
+    axes_ : ndarray of axes of shape (2, 2)
+        The quarters of the page, in the order of the parameters. Those that are divided further are
+        invisible; the panels in them are attributes of the single displays.
+    figure_ : matplotlib figure
+        The figure.
+
+    See Also
+    --------
+    skcausalpima.CausalPIMA.report : A fit in words.
+    """
+
+    def __init__(
+        self,
+        latent: LatentDisplay,
+        prototypes: PrototypeDisplay,
+        graph: GraphDisplay,
+        training: TrainingDisplay,
+    ) -> None:
+        self.latent = latent
+        self.prototypes = prototypes
+        self.graph = graph
+        self.training = training
+
+    @classmethod
+    def from_estimator(
+        cls,
+        est: BaseEstimator,
+        X: Samples,
+        *,
+        modality: str | int | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the summary of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples, in the form of the training data.
+        modality : str or int, default=None
+            Name or number of the modality in which the cells are shown; None takes the first.
+        ax : matplotlib axes, default=None
+            See :meth:`plot`.
+
+        Returns
+        -------
+        SummaryDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or ``modality`` does not match the training data.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(est)
+        axes = _quarters(ax)
+        prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
+        graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])
+        training = TrainingDisplay.from_estimator(est, ax=axes[1, 1])
+        latent = LatentDisplay.from_estimator(est, X, ax=axes[0, 0])  # last: labels need the layout
+        return cls(latent, prototypes, graph, training)._drawn_on(axes)
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Axes are divided. None makes a figure.
+
+        Returns
+        -------
+        SummaryDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        axes = _quarters(ax)
+        self.prototypes.plot(ax=axes[0, 1])
+        self.graph.plot(ax=axes[1, 0])
+        self.training.plot(ax=axes[1, 1])
+        self.latent.plot(ax=axes[0, 0])
+        return self._drawn_on(axes)
+
+    def _drawn_on(self, axes: np.ndarray) -> Self:
+        """Remember where it was drawn."""
+        self.axes_, self.figure_ = axes, figure_of(axes[0, 0])
+        return self
+
+
+def _quarters(ax: Any) -> np.ndarray:
+    """Return the four parts of a page."""
+    return several_axes(ax, "SummaryDisplay.plot", (2, 2), SIZE, **RATIOS)

@@ -1,0 +1,207 @@
+"""A picture of a conditional probability table."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..._typing import Unchecked
+from ...graph import CategoricalDAG
+from .axes import figure_of, letters_that_fit, one_axes, plotting, width_in_inches
+from .heat_map import HeatMap
+from .labels import listed, plain, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CALLER = "TableDisplay.plot"
+OUTCOME_LETTERS = 12  # of several parents
+LABEL_FONT = 9
+
+
+class TableDisplay:
+    """The conditional probability table of a node: a row for each combination of its parents.
+
+    Parameters
+    ----------
+    table : array-like of shape (\\*parent sizes, node size)
+        The probabilities; the last axis sums to 1.
+    node : hashable
+        The node.
+    parents : sequence of hashable, default=()
+        Its parents, in the order of the table's axes.
+    states : mapping of hashable to sequence of str, default=None
+        Names of the outcomes of nodes; those of others are numbers.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+        The axes.
+    figure_ : matplotlib figure
+        The figure.
+    image_ : matplotlib image
+        The colours.
+
+    See Also
+    --------
+    GraphDisplay : The graph that the tables belong to.
+    skcausalpima.graph.CategoricalDAG.table : The table as a DataFrame.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection import TableDisplay
+    >>> display = TableDisplay([[0.9, 0.1], [0.2, 0.8]], "wet", ["rain"]).plot()
+    >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
+    ('wet', 'rain')
+    """
+
+    def __init__(
+        self,
+        table: ArrayLike,
+        node: Hashable,
+        parents: Sequence[Hashable] = (),
+        *,
+        states: Mapping[Hashable, Sequence[str]] | None = None,
+    ) -> None:
+        self.table = table
+        self.node = node
+        self.parents = parents
+        self.states = states
+
+    @classmethod
+    def from_estimator(
+        cls, est: BaseEstimator, node: Hashable, *, ax: Axes | None = None, **kwargs: Unchecked
+    ) -> Self:
+        """Draw a table of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        node : str
+            The node.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        TableDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such node.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(est)
+        return cls.from_graph(est.to_graph(), node, ax=ax, **kwargs)
+
+    @classmethod
+    def from_graph(
+        cls, dag: CategoricalDAG, node: Hashable, *, ax: Axes | None = None, **kwargs: Unchecked
+    ) -> Self:
+        """Draw a table of a network.
+
+        Parameters
+        ----------
+        dag : CategoricalDAG
+            The network.
+        node : hashable
+            The node.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        TableDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no such node.
+        ImportError
+            If matplotlib is not installed.
+        """
+        if node not in dag.nodes:
+            raise ValueError(f"There is no node {node!r}: the nodes are {dag.nodes}.")
+        parents = list(dag.graph.predecessors(node))
+        return cls(dag.cpts[node], node, parents, states=dag.states).plot(ax, **kwargs)
+
+    def plot(self, ax: Axes | None = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure of the size that the table needs. Numbers that
+            would be too small to be read are left out.
+        **kwargs : dict
+            For ``imshow`` of matplotlib.
+
+        Returns
+        -------
+        TableDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the table has not one axis per parent and one of the node.
+        ImportError
+            If matplotlib is not installed.
+        """
+        plotting(CALLER)
+        table, parents = np.asarray(self.table, dtype=np.float64), list(self.parents)
+        if table.ndim != len(parents) + 1:
+            raise ValueError(
+                f"table of shape {table.shape} must have one axis for each of the parents "
+                f"{parents}, and one of {self.node!r}."
+            )
+        probabilities = table.reshape(-1, table.shape[-1])
+        picture = HeatMap(
+            values=probabilities,
+            rows=self._rows(table.shape[:-1]),
+            columns=self._outcomes(self.node, table.shape[-1]),
+            texts=[[f"{value:.2f}" for value in row] for row in probabilities],
+            meaning="probability",
+        )
+        self.ax_ = one_axes(ax, CALLER, picture.figure_size())
+        self.figure_ = figure_of(self.ax_)
+        self.image_ = picture.draw(self.ax_, **kwargs)
+        n_letters = letters_that_fit(0.7 * width_in_inches(self.ax_), LABEL_FONT)
+        self.ax_.set_xlabel(shortened(plain(self.node), n_letters), fontsize=LABEL_FONT)
+        height = self.ax_.get_window_extent().height / self.figure_.dpi
+        n_letters = max(letters_that_fit(0.6 * height, LABEL_FONT), 10)
+        self.ax_.set_ylabel(listed(list(map(plain, parents)), n_letters, 3), fontsize=LABEL_FONT)
+        return self
+
+    def _outcomes(self, node: Hashable, size: int) -> list[str]:
+        """Return the names of a node's outcomes."""
+        names = (self.states or {}).get(node)
+        return [plain(name) for name in (range(size) if names is None else names)]
+
+    def _rows(self, sizes: tuple[int, ...]) -> list[str]:
+        """Return a name for each combination of the parents' outcomes."""
+        pairs = zip(self.parents, sizes, strict=True)
+        names = [self._outcomes(parent, size) for parent, size in pairs]
+        if len(sizes) == 1:
+            return names[0]
+        short = [[shortened(name, OUTCOME_LETTERS) for name in of_node] for of_node in names]
+        return [
+            ", ".join(of[k] for of, k in zip(short, places, strict=True))
+            for places in np.ndindex(*sizes)
+        ]

@@ -1,0 +1,295 @@
+"""A picture of how a fit was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
+from .labels import plain, wrapped
+from .styles import UNKNOWN, group_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: The terms of the bound besides the reconstructions, and what they are called.
+TERMS = {
+    "density": "density in the latent space",
+    "weight": "weights of the cells",
+    "assignment_entropy": "entropy of the assignment",
+    "posterior_entropy": "entropy of the posterior",
+}
+RECONSTRUCTION = "reconstruction_"
+SHADE = "0.93"
+NAME_LETTERS = 32
+MANY_TERMS = 8
+PRETRAINING_ROOM = 1.5  # above and below the bound, in ranges of the bound
+
+
+class TrainingDisplay:
+    """A picture of the bound and its terms over the epochs of a fit.
+
+    Above is the bound, in nats per sample and in the data's units, as ``score``. Below is what each
+    term has gained since the first epoch of training; together they are what the bound has gained.
+    Pre-training, which has no clusters and an objective of its own, ends at epoch 0; polishing with
+    the selected graph comes last. Both are shaded.
+
+    Parameters
+    ----------
+    history : mapping of str to array-like of shape (n_epochs,)
+        The terms after each epoch of training, as in ``history_``: ``"lower_bound"``, and what else
+        there is of ``"held_out_bound"``, ``"reconstruction_<modality>"``, ``"density"``,
+        ``"weight"``, ``"assignment_entropy"`` and ``"posterior_entropy"``.
+    pretraining : array-like of shape (n_pretraining,), default=()
+        The objective after each epoch of pre-training.
+    polishing : mapping of str to array-like of shape (n_polishing,), default=None
+        The terms after each epoch of polishing.
+    converged : bool, default=None
+        Whether training stopped by itself; None draws nothing where it ended.
+    final : float, default=None
+        The bound of the final model.
+    convergence : SimpleNamespace, default=None
+        How training ended, as in ``convergence_``.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib axes of shape (2,)
+        Those of the bound and of its terms.
+    figure_ : matplotlib figure
+        Their figure.
+
+    See Also
+    --------
+    skcausalpima.CausalPIMA.report : The fit in words.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skcausalpima.inspection import TrainingDisplay
+    >>> history = {"lower_bound": [-9.0, -7.0, -6.5], "density": [-5.0, -3.5, -3.5],
+    ...            "reconstruction_image": [-4.0, -3.5, -3.0]}
+    >>> display = TrainingDisplay(history, converged=True).plot()
+    >>> display.axes_[0].get_ylabel()
+    'bound (nats per sample)'
+    >>> plt.close()
+    """
+
+    def __init__(
+        self,
+        history: Mapping[str, ArrayLike],
+        *,
+        pretraining: ArrayLike = (),
+        polishing: Mapping[str, ArrayLike] | None = None,
+        converged: bool | None = None,
+        final: float | None = None,
+        convergence: SimpleNamespace | None = None,
+    ) -> None:
+        self.history = history
+        self.pretraining = pretraining
+        self.polishing = polishing
+        self.converged = converged
+        self.final = final
+        self.convergence = convergence
+
+    @classmethod
+    def from_estimator(cls, est: BaseEstimator, *, ax: Any = None) -> TrainingDisplay:
+        """Draw how a fitted estimator was trained.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        ax : matplotlib axes, default=None
+            Where to draw, see :meth:`plot`; None makes a figure.
+
+        Returns
+        -------
+        TrainingDisplay
+            The picture.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(est)
+        display = cls(
+            _in_units_of_data(est),
+            converged=bool(est.converged_),
+            final=est.lower_bound_,
+            convergence=est.convergence_,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> TrainingDisplay:
+        """Draw the bound and its terms.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, or array-like of two of them, default=None
+            Where to draw. One is divided in two; None makes a figure.
+
+        Returns
+        -------
+        TrainingDisplay
+            The picture itself.
+
+        Raises
+        ------
+        ValueError
+            If ``history`` has no bound, or terms are not of one length.
+        ImportError
+            If matplotlib is not installed.
+        """
+        history = _arrays("history", self.history)
+        polishing = {} if self.polishing is None else _arrays("polishing", self.polishing)
+        self.axes_ = several_axes(
+            ax, "TrainingDisplay.plot", (2, 1), (7.0, 6.0), height_ratios=[1.2, 1]
+        ).ravel()
+        self.figure_ = figure_of(self.axes_[0])
+        self._plot_bound(self.axes_[0], history, polishing)
+        _plot_gains(self.axes_[1], history, polishing)
+        for axes in self.axes_:
+            self._shade(axes, _length(history), _length(polishing))
+            axes.margins(x=0.02)
+            if axes.get_legend_handles_labels()[0]:
+                place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+                axes.legend(**place, fontsize=8, frameon=False)
+        self.axes_[0].sharex(self.axes_[1])
+        self.axes_[0].tick_params(labelbottom=False)
+        self.axes_[1].set_xlabel("epoch of training")
+        self.axes_[1].xaxis.get_major_locator().set_params(integer=True)
+        return self
+
+    def _plot_bound(
+        self, ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]
+    ) -> None:
+        """Draw the bound of each phase, and where training ended."""
+        bound = history["lower_bound"]
+        n_epochs, epochs = len(bound), _epochs(history, polishing)
+        pretraining = np.asarray(self.pretraining, dtype=np.float64)
+        if len(pretraining):
+            before = np.arange(1 - len(pretraining), 1)
+            ax.plot(before, pretraining, "--", color=UNKNOWN, label="objective of pre-training")
+        polished = polishing.get("lower_bound", np.empty(0))
+        _line(ax, epochs, np.concatenate([bound, polished]), 0, "bound")
+        if "held_out_bound" in history:
+            held_out = history["held_out_bound"]
+            _line(ax, epochs[:n_epochs], held_out, 1, "bound of held-out samples")
+            best = int(np.nanargmax(held_out))
+            ax.plot(best + 1, held_out[best], "*", color="black", markersize=10, label="kept state")
+        if self.final is not None:
+            ax.plot(epochs[-1], self.final, "D", color="black", markersize=5, label="final model")
+        if self.converged is not None:
+            why = "stopped by itself" if self.converged else "all planned epochs"
+            label = f"end, {why}: {n_epochs}"
+            ax.axvline(n_epochs, color="black", linewidth=1, linestyle=":", label=label)
+        _limit(ax, np.concatenate([bound, polished]), pretraining)
+        ax.set_ylabel("bound (nats per sample)")
+        if self.convergence is not None:
+            ax.set_title(_ending(self.convergence), fontsize=9)
+
+    def _shade(self, ax: Axes, n_epochs: int, n_polishing: int) -> None:
+        """Shade the phases before and after training, and name them."""
+        n_pretraining = len(np.asarray(self.pretraining))
+        phases = {"pre-training": (0.5 - n_pretraining, 0.5)} if n_pretraining else {}
+        if n_polishing:
+            phases["polishing"] = n_epochs + 0.5, n_epochs + n_polishing + 0.5
+        for name, (start, end) in phases.items():
+            ax.axvspan(start, end, color=SHADE, zorder=0)
+            if ax is self.axes_[0]:
+                share = (end - start) / (n_pretraining + n_epochs + n_polishing)
+                room = letters_that_fit(0.9 * share * width_in_inches(ax), 8)
+                ax.annotate(
+                    name,
+                    ((start + end) / 2, 0.03),
+                    xycoords=("data", "axes fraction"),
+                    ha="center",
+                    va="bottom",
+                    rotation=0 if len(name) < room else 90,
+                    fontsize=8,
+                    color="0.3",
+                )
+
+
+def _in_units_of_data(est: BaseEstimator) -> dict[str, np.ndarray]:
+    """Return the history of a fit, which is of scaled data, in the units of the data."""
+    n_modalities = len(est.modality_names_in_)
+    shifts = {
+        f"{RECONSTRUCTION}{name}": est._scaler.take([m]).log_jacobian(np.ones((1, 1), bool))[0]
+        for m, name in enumerate(est.modality_names_in_)
+    }
+    total = est._scaler.log_jacobian(np.ones((n_modalities, 1), bool))[0]
+    shifts |= dict.fromkeys(["lower_bound", "held_out_bound", "objective"], total)
+    return {name: terms + shifts.get(name, 0.0) for name, terms in est.history_.items()}
+
+
+def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    """Return terms as arrays of one length."""
+    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in terms.items()}
+    if "lower_bound" not in arrays or len(arrays["lower_bound"]) == 0:
+        raise ValueError(
+            f'{what} must have the entry "lower_bound", the bound after each epoch (history_ of a '
+            f"fitted estimator has it); got {list(arrays)}."
+        )
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1 or arrays["lower_bound"].ndim != 1:
+        raise ValueError(f"{what} must have one number per epoch of each term; got {shapes}.")
+    return arrays
+
+
+def _length(terms: dict[str, np.ndarray]) -> int:
+    return len(terms.get("lower_bound", ()))
+
+
+def _epochs(history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the numbers of the epochs of training and polishing."""
+    return np.arange(1, _length(history) + _length(polishing) + 1)
+
+
+def _line(ax: Axes, x: np.ndarray, y: np.ndarray, group: int, label: str) -> None:
+    """Draw a line in the style of a group; a single point as such."""
+    style = group_style(group)
+    marker = "o" if len(y) == 1 else ""
+    ax.plot(x, y, color=style.colour, linestyle=style.line, marker=marker, label=label)
+
+
+def _limit(ax: Axes, bound: np.ndarray, pretraining: np.ndarray) -> None:
+    """Cut off the part of pre-training that would leave no room for the bound."""
+    low, high = np.nanmin(bound), np.nanmax(bound)
+    room = PRETRAINING_ROOM * (high - low)
+    if len(pretraining) and room > 0:
+        bottom = max(np.nanmin(pretraining), low - room) if np.nanmin(pretraining) < low else None
+        top = min(np.nanmax(pretraining), high + room) if np.nanmax(pretraining) > high else None
+        ax.set_ylim(bottom, top)
+
+
+def _plot_gains(ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]) -> None:
+    """Draw what each term has gained since the first epoch."""
+    names = [name for name in history if name in TERMS or name.startswith(RECONSTRUCTION)]
+    nothing = np.full(_length(polishing), np.nan)
+    for group, name in enumerate(names):
+        values = np.concatenate([history[name], polishing.get(name, nothing)])
+        label = TERMS.get(name) or f"reconstruction of {name.removeprefix(RECONSTRUCTION)}"
+        label = wrapped(plain(label), NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
+        _line(ax, _epochs(history, polishing), values - values[0], group, label)
+    ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
+    ax.set_ylabel("gain of each term\n(nats per sample)")
+
+
+def _ending(seen: SimpleNamespace) -> str:
+    """Say how training ended."""
+    if seen.rise is None or seen.label_changes is None:
+        return ""
+    return (
+        f"at last {seen.rise * seen.spread:+.3g} nats and {seen.label_changes:.1%} of the labels "
+        "changed per epoch"
+    )

@@ -1,0 +1,66 @@
+"""What texts a figure shows, and whether they can be read."""
+
+from itertools import combinations
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib.text import Text
+
+TOLERANCE = 1.0  # pixels
+
+
+def drawn_texts(figure):
+    """Lay a figure out as ``savefig`` does, and return its texts with their boxes in pixels."""
+    found, draw = [], Text.draw
+    figure.draw_without_rendering()
+
+    def noted(self, renderer, *args, **kwargs):
+        draw(self, renderer, *args, **kwargs)
+        if self.get_visible() and self.get_text().strip():
+            found.append((self.get_text(), Text.get_window_extent(self, renderer)))
+
+    Text.draw = noted
+    try:
+        figure.draw_without_rendering()
+    finally:
+        Text.draw = draw
+    return found
+
+
+def _overlapping(texts):
+    return [
+        (a, b)
+        for (a, box_a), (b, box_b) in combinations(texts, 2)
+        if min(box_a.x1, box_b.x1) - max(box_a.x0, box_b.x0) > TOLERANCE
+        and min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) > TOLERANCE
+    ]
+
+
+def _cut(figure, texts):
+    width, height = figure.canvas.get_width_height()
+    return [
+        text
+        for text, box in texts
+        if min(box.x0, box.y0) < -TOLERANCE
+        or box.x1 > width + TOLERANCE
+        or box.y1 > height + TOLERANCE
+    ]
+
+
+def overlapping_texts(figure):
+    """Return the pairs of shown texts whose boxes overlap."""
+    return _overlapping(drawn_texts(figure))
+
+
+def cut_texts(figure):
+    """Return the shown texts that reach beyond the figure."""
+    return _cut(figure, drawn_texts(figure))
+
+
+def assert_readable(figure):
+    """Assert that no text of a figure covers another one or leaves the figure."""
+    texts = drawn_texts(figure)
+    assert _overlapping(texts) == []
+    assert _cut(figure, texts) == []

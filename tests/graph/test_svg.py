@@ -1,0 +1,90 @@
+"""The picture of a network in a notebook: one piece of valid SVG, without foreign markup."""
+
+import sys
+from xml.etree import ElementTree
+
+import networkx as nx
+import pytest
+
+from skcausalpima.graph import CategoricalDAG
+
+SVG = "{http://www.w3.org/2000/svg}"
+COIN = [0.5, 0.5]
+COPY = [[0.9, 0.1], [0.1, 0.9]]
+
+
+def network(edges, names, **attributes):
+    """Return a network of binary nodes."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from(edges, **attributes)
+    tables = dict.fromkeys(names, COIN)
+    for node in names:
+        for _ in graph.predecessors(node):
+            tables[node] = [tables[node], tables[node]]
+    return CategoricalDAG(graph, tables)
+
+
+def drawing(dag):
+    return ElementTree.fromstring(dag._repr_svg_())
+
+
+def texts(root):
+    return [text.text for text in root.iter(f"{SVG}text")]
+
+
+def test_compelled_edges_have_heads_and_reversible_ones_have_none():
+    collider = drawing(network([("a", "c"), ("b", "c"), ("c", "d")], "abcd"))
+    assert len(list(collider.iter(f"{SVG}path"))) == 3
+    assert len(list(collider.iter(f"{SVG}polygon"))) == 3
+    chain = drawing(network([("a", "b"), ("b", "c")], "abc"))
+    assert len(list(chain.iter(f"{SVG}path"))) == 2
+    assert len(list(chain.iter(f"{SVG}polygon"))) == 0
+    known = drawing(network([("a", "b")], "ab", compelled=True))
+    assert len(list(known.iter(f"{SVG}polygon"))) == 1
+
+
+def test_heavy_edges_are_wide():
+    widths = []
+    for weight in (0.1, 0.9, 7.0):
+        path = next(drawing(network([("a", "b")], "ab", weight=weight)).iter(f"{SVG}path"))
+        widths.append(float(path.get("stroke-width")))
+    assert widths[0] < widths[1] < widths[2] < 5
+
+
+@pytest.mark.parametrize("n_nodes", [1, 3, 12])
+def test_names_and_sizes_stand_in_boxes_that_hold_them(n_nodes):
+    names = [f"temperature_of_print_bed_no_{k:02d}" for k in range(n_nodes)]
+    root = drawing(network([], names))
+    seen = texts(root)
+    assert seen.count("2 outcomes") == n_nodes
+    joined = "".join(text for text in seen if text != "2 outcomes")
+    assert joined == "".join(names)
+    boxes = list(root.iter(f"{SVG}rect"))[1:]  # the first one is the ground
+    assert len(boxes) == n_nodes
+    assert all(float(box.get("width")) > 8 * max(map(len, seen)) for box in boxes)
+
+
+def test_names_are_text_whatever_they_hold():
+    names = ["<script>alert(1)</script>", "a & \"b\" 'c'", "\x00\x1b", "", "温度", "$x^2$"]
+    dag = network([(names[0], names[1])], names)
+    assert "script>" not in dag._repr_html_().replace("&lt;script&gt;", "").replace(
+        "/script&gt;", ""
+    )
+    assert '"b"' not in dag._repr_svg_()
+    assert "$x^2$" in texts(drawing(dag))
+    assert drawing(dag).find(f"{SVG}title").text.startswith("Graph of ")
+
+
+def test_a_long_name_is_cut():
+    (name,) = {"x" * 1000}
+    lines = texts(drawing(network([], [name])))
+    assert len(lines) == 5
+    assert lines[-2] == "…"
+
+
+def test_it_needs_no_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    html = network([("a", "b")], "ab")._repr_html_()
+    assert html.startswith("<div")
+    assert "</svg></div>" in html

@@ -1,0 +1,167 @@
+"""The picture of a graph: what it shows, and that it can be read."""
+
+import pickle
+import sys
+from itertools import combinations
+from types import SimpleNamespace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import pytest
+from drawn_texts import assert_readable, drawn_texts
+from sklearn.exceptions import NotFittedError
+
+from skcausalpima import CausalPIMA
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.inspection import GraphDisplay
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
+
+
+def graph_of(names, edges=(), **attributes):
+    graph = nx.DiGraph()
+    graph.add_nodes_from(names, size=2)
+    graph.add_edges_from(edges, **attributes)
+    return graph
+
+
+def long_names(n_nodes):
+    return [f"temperature_of_print_bed_no_{k:02d}" for k in range(n_nodes)]
+
+
+def complete(n_nodes):
+    names = long_names(n_nodes)
+    return graph_of(names, combinations(names, 2), weight=0.5)
+
+
+GRAPHS = {
+    "single": graph_of(long_names(1)),
+    "no-edges": graph_of(long_names(5)),
+    "two": complete(2),
+    "three": complete(3),
+    "five": complete(5),
+    "twelve": complete(12),
+    "wide": graph_of(["W" * 30, "M" * 30, "%" * 30], [("W" * 30, "M" * 30)]),
+}
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_names_of_thirty_letters_can_be_read(graph):
+    display = GraphDisplay.from_graph(graph)
+    assert_readable(display.figure_)
+    drawn = "".join(text for text, _ in drawn_texts(display.figure_)).replace("\n", "")
+    assert all(f"{name}(2 outcomes)" in drawn for name in graph)
+
+
+@pytest.mark.parametrize("graph", [GRAPHS["single"], GRAPHS["five"]], ids=["single", "five"])
+def test_on_given_axes_all_can_be_read_too(graph):
+    figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
+    axes[0].set_title("a title")
+    display = GraphDisplay.from_graph(graph, ax=axes[0])
+    assert display.ax_ is axes[0]
+    assert display.figure_ is figure
+    assert_readable(figure)
+
+
+def test_texts_stay_in_their_boxes_when_axes_shrink():
+    figure, ax = plt.subplots(figsize=(8, 6))
+    display = GraphDisplay.from_graph(complete(3), ax=ax)
+    for size in ((8, 6), (3, 6), (6, 2)):
+        figure.set_size_inches(size)
+        figure.canvas.draw()
+        boxes = [patch.get_window_extent() for patch in ax.patches]
+        for text in display.texts_.values():
+            inside = text.get_window_extent()
+            assert any(
+                box.x0 <= inside.x0 and inside.x1 <= box.x1 and box.y0 <= inside.y0 for box in boxes
+            )
+
+
+def test_compelled_edges_are_arrows_and_reversible_ones_lines():
+    graph = graph_of("abcd", [("a", "c"), ("b", "c")])
+    graph.add_edge("a", "d")
+    display = GraphDisplay.from_graph(graph)
+    heads = {edge: line.get_arrowstyle().arrow == "-|>" for edge, line in display.lines_.items()}
+    assert heads == {("a", "c"): True, ("b", "c"): True, ("a", "d"): False}
+    assert display.ax_.get_xlabel() == "arrow: compelled, line: reversible"
+    known = GraphDisplay.from_graph(graph_of("ab", [("a", "b")], compelled=True))
+    assert known.ax_.get_xlabel() == "arrow: compelled"
+    by_hand = GraphDisplay(graph_of("ab", [("a", "b")]), compelled=[("a", "b")]).plot()
+    assert by_hand.ax_.get_xlabel() == "arrow: compelled"
+
+
+def test_strong_edges_are_wide_and_have_their_number():
+    graph = graph_of("abc", [("a", "b")], weight=0.1)
+    graph.add_edge("b", "c", weight=0.95)
+    display = GraphDisplay.from_graph(graph)
+    weak, strong = (line.get_linewidth() for line in display.lines_.values())
+    assert weak < strong
+    assert {"0.10", "0.95"} <= {text for text, _ in drawn_texts(display.figure_)}
+    assert "width: weight" in display.ax_.get_xlabel()
+    display.plot(values=False)
+    assert not {"0.10", "0.95"} & {text for text, _ in drawn_texts(display.figure_)}
+
+
+def test_weights_need_not_be_known():
+    graph = graph_of("abc", [("a", "b")], weight=None)
+    graph.add_edge("b", "c", weight=0.5)
+    assert GraphDisplay.from_graph(graph).ax_.get_xlabel() == "line: reversible"
+
+
+def test_a_figure_survives_pickling():
+    display = GraphDisplay.from_graph(complete(3))
+    figure = pickle.loads(pickle.dumps(display.figure_))
+    assert drawn_texts(figure)
+
+
+def test_the_graph_of_an_estimator(fitted):
+    display = GraphDisplay.from_estimator(fitted)
+    assert set(display.texts_) == set(fitted.dag_)
+    assert set(display.lines_) == set(fitted.dag_.edges)
+    _, ax = plt.subplots()
+    network = GraphDisplay.from_graph(fitted.to_graph(), ax=ax)
+    assert isinstance(fitted.to_graph(), CategoricalDAG)
+    assert set(network.lines_) == set(display.lines_)
+
+
+def test_confidence_takes_the_place_of_weights():
+    graph = graph_of("ab", [("a", "b")], weight=0.1)
+    est = CausalPIMA()
+    est.dag_, est.lower_bound_ = graph, 0.0
+    found = graph.copy()
+    found.edges["a", "b"]["confidence"] = 0.9
+    display = GraphDisplay.from_estimator(est, confidence=SimpleNamespace(dag=found))
+    assert display.strengths == {("a", "b"): 0.9}
+    assert "width: confidence" in display.ax_.get_xlabel()
+    other = SimpleNamespace(dag=graph_of("ab", [("b", "a")], confidence=0.9))
+    with pytest.raises(ValueError, match=r"pass edge_confidence\(est, X\) of this fit"):
+        GraphDisplay.from_estimator(est, confidence=other)
+
+
+def test_what_cannot_be_drawn_says_why(monkeypatch):
+    with pytest.raises(NotFittedError):
+        GraphDisplay.from_estimator(CausalPIMA())
+    with pytest.raises(ValueError, match="has the cycle 'a' -> 'b' -> 'a'"):
+        GraphDisplay.from_graph(graph_of("ab", [("a", "b"), ("b", "a")]))
+    with pytest.raises(ValueError, match="graph has no nodes"):
+        GraphDisplay.from_graph(nx.DiGraph())
+    with pytest.raises(ValueError, match=r"graph must be a networkx.DiGraph; got list"):
+        GraphDisplay.from_graph([("a", "b")])
+    graph = graph_of("ab", [("a", "b")])
+    with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
+        GraphDisplay(graph, strengths={("b", "a"): 1.0}).plot()
+    with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
+        GraphDisplay(graph, strengths={("a", "b"): float("nan")}).plot()
+    with pytest.raises(ValueError, match=r"compelled holds \[\('b', 'a'\)\]"):
+        GraphDisplay(graph, compelled=[("b", "a")]).plot()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"GraphDisplay.plot needs .*skcausalpima\[plot\]"):
+        GraphDisplay(graph).plot()

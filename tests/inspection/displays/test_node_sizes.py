@@ -1,0 +1,69 @@
+"""The picture of a choice of node sizes."""
+
+from types import SimpleNamespace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from drawn_texts import assert_readable
+
+from skcausalpima.inspection import NodeSizesDisplay
+
+CANDIDATES = {
+    "grids": [(2, 2), (4,), (2, 2, 2), (8,), (2, 4), (4, 4, 2, 2, 2, 2)],
+    "one": [(3,)],
+    "many": [(k, 3, 4) for k in range(2, 22)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
+
+
+def selection(candidates):
+    n = len(candidates)
+    results = {
+        "node_sizes": candidates,
+        "mean_bound": np.linspace(-90.0, -80.0, n),
+        "std_bound": np.full(n, 2.0),
+        "stability": np.linspace(1.0, 0.5, n),
+        "supported": np.linspace(1.0, 0.5, n) > 0.7,
+    }
+    return SimpleNamespace(results=results, best_node_sizes=candidates[0])
+
+
+@pytest.mark.parametrize("candidates", CANDIDATES.values(), ids=CANDIDATES)
+def test_a_selection_can_be_read(candidates):
+    display = NodeSizesDisplay.from_selection(selection(candidates))
+    assert_readable(display.figure_)
+    bars = display.axes_[1].patches
+    assert [bar.get_height() for bar in bars] == np.linspace(1.0, 0.5, len(candidates)).tolist()
+    supported = selection(candidates).results["supported"].tolist()
+    assert [bar.get_hatch() is None for bar in bars] == supported
+
+
+def test_on_given_axes_it_can_be_read_too():
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    display = NodeSizesDisplay.from_selection(selection(CANDIDATES["grids"]), ax=axes[0])
+    assert display.figure_ is figure
+    assert_readable(figure)
+
+
+def test_without_more_than_three_numbers_stable_candidates_are_supported():
+    display = NodeSizesDisplay([2, 3], [-9.0, -8.0], [0.9, 0.8]).plot()
+    assert [bar.get_hatch() for bar in display.axes_[1].patches] == [None, "///"]
+    labels = [text.get_text() for text in display.axes_[0].get_xticklabels()]
+    assert labels == ["2", "3"]
+
+
+def test_what_cannot_be_drawn_says_why():
+    with pytest.raises(ValueError, match=r"stability must have one number for each of the 2"):
+        NodeSizesDisplay([(2,), (3,)], [-9.0, -8.0], [0.9]).plot()
+    with pytest.raises(ValueError, match=r"best is \(4,\), which is none of the candidates"):
+        NodeSizesDisplay([(2,), (3,)], [-9.0, -8.0], [0.9, 0.8], best=(4,)).plot()

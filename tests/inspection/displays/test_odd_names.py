@@ -1,0 +1,48 @@
+"""Names are shown as they are: dollars are no mathematics, and nothing needs to be there."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from drawn_texts import drawn_texts
+
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.inspection import (
+    AssociationDisplay,
+    EdgeConfidenceDisplay,
+    GraphDisplay,
+    InterventionDisplay,
+    TableDisplay,
+    TrainingDisplay,
+)
+
+FIRST, SECOND, EMPTY = r"$\no$", "a_$b$_c", ""
+NAMES = [FIRST, SECOND, EMPTY]
+TABLES = [[0.5, 0.5], np.full((2, 2), 0.5), np.full((2, 2), 0.5)]
+DAG = CategoricalDAG.from_arrays(np.eye(3, k=1), TABLES, NAMES)
+SHARES = np.full((3, 3), 0.5)
+DRAWN = {
+    "graph": lambda: GraphDisplay.from_graph(DAG),
+    "table": lambda: TableDisplay.from_graph(DAG, SECOND),
+    "intervention": lambda: InterventionDisplay.from_graph(DAG, {FIRST: 1}, seen=True),
+    "associations": lambda: AssociationDisplay(SHARES, NAMES, NAMES).plot(),
+    "confidence": lambda: EdgeConfidenceDisplay(SHARES, NAMES).plot(),
+    "training": lambda: TrainingDisplay(
+        {"lower_bound": [1.0, 2.0], f"reconstruction_{FIRST}": [1.0, 2.0]}
+    ).plot(),
+}
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+def test_names_are_shown_as_they_are(draw):
+    texts = [text.replace(r"\$", "$") for text, _ in drawn_texts(draw().figure_)]
+    assert any(FIRST in text for text in texts)

@@ -1,0 +1,35 @@
+"""A fit on one page."""
+
+import matplotlib.pyplot as plt
+import pytest
+from drawn_texts import assert_readable
+from sklearn.exceptions import NotFittedError
+
+from skcausalpima import CausalPIMA
+from skcausalpima.inspection import SummaryDisplay
+
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
+
+def test_four_pictures_are_on_one_page(shown_fit, shown_data):
+    display = shown_fit.plot_summary(shown_data)
+    parts = (display.latent, display.prototypes, display.graph, display.training)
+    assert {part.figure_ for part in parts} == {display.figure_}
+    assert display.latent.ax_ is display.axes_[0, 0]
+    assert_readable(display.figure_)
+
+
+def test_it_is_drawn_again_on_given_axes(shown_fit, shown_data):
+    ax = plt.subplots(figsize=(12, 9), layout="constrained")[1]
+    display = SummaryDisplay.from_estimator(shown_fit, shown_data, modality="line")
+    assert display.plot(ax=ax).figure_ is ax.figure
+    assert display.prototypes.axes_[0, 0].get_title().startswith("slope")
+
+
+def test_bad_input(shown_fit, shown_data):
+    with pytest.raises(NotFittedError):
+        CausalPIMA().plot_summary(shown_data)
+    with pytest.raises(ValueError, match="there is no modality 9"):
+        SummaryDisplay.from_estimator(shown_fit, shown_data, modality=9)
+    with pytest.raises(ValueError, match="was fitted on"):
+        shown_fit.plot_summary(shown_data["image"])
