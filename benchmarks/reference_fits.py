@@ -244,8 +244,14 @@ def record(name: str) -> dict[str, str]:
             found |= hashes(getattr(est, attribute), attribute)
     for method in METHODS:
         found |= hashes(getattr(est, method)(X), f"{method}(X)")
-    found |= hashes(est.inverse_transform(est.transform(X)), "inverse_transform")
-    return found | hashes(est.sample(50), "sample(50)")
+    found |= hashes(by_position(est.inverse_transform(est.transform(X))), "inverse_transform")
+    drawn, labels = est.sample(50)
+    return found | hashes((by_position(drawn), labels), "sample(50)")
+
+
+def by_position(decoded: Any) -> Any:
+    """Return modalities as a list, whatever they came in."""
+    return list(decoded.values()) if hasattr(decoded, "keys") else decoded
 
 
 def differences(before: dict[str, dict], after: dict[str, dict]) -> list[str]:

@@ -71,7 +71,7 @@ print(f"Points within the 90 % band: {inside.mean():.3f}")
 probabilities = est.predict_proba(from_image)
 sureness = probabilities.max(axis=1)
 points = digits.curve_points
-_, cluster_lines = est.inverse_transform(est.cluster_means_)
+cluster_lines = est.inverse_transform(est.cluster_means_)["line"]
 slopes = cluster_lines @ points / (points @ points)
 unsure, order = np.argsort(sureness)[:4], np.argsort(-sureness)
 first_of_each = np.unique(probabilities.argmax(axis=1)[order], return_index=True)[1]

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
@@ -22,11 +21,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
 from ._data.arrays import as_points
+from ._data.form import Decoded
 from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Decoded, Modalities, read_further, read_modalities, write_modalities
+from ._data.validation import Modalities, read_further, read_modalities, write_modalities
 from ._fit.attributes import fitted_attributes
 from ._fit.checkpoint import Checkpoint, check_continues
 from ._fit.restarts import best_run
@@ -40,6 +40,7 @@ from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
+from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.published import PUBLISHED
 from ._model.setup import as_built, set_up
@@ -59,13 +60,13 @@ from ._persistence.file import load_estimator, save_estimator
 from ._persistence.plain_data import portable, restored
 from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
-from ._typing import Samples, Seed, Shapes, Unchecked, Values
+from ._typing import KnownNodes, Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
 @working_in(usual_surroundings)
-class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, NamingEstimator):
     r"""Causal disentanglement of multimodal data.
 
     A multimodal variational autoencoder whose latent space is a Gaussian mixture. The components
@@ -92,8 +93,9 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     Parameters
     ----------
-    node_sizes : sequence of int, default=(2, 2)
-        Number of outcomes of each node; there is one component per cell of their grid.
+    node_sizes : int or sequence of int, default=(2, 2)
+        Number of outcomes of each node; there is one component per cell of their grid. An int is
+        that of a single node.
     node_names : sequence of str, default=None
         Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
@@ -146,11 +148,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         variance. ``"feature"`` divides each element by its own. None leaves the data as it is. A
         mapping must have all names.
         Scores and outputs are in the units of the data in any case.
-    modality_weights : {"balanced", "elements"} or sequence of float, default="balanced"
+    modality_weights : {"balanced", "elements"}, sequence or mapping, default="balanced"
         What the modalities count for in training. ``"elements"`` is the plain bound, in which a
         wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
         (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
-        divided by the root of their width. Numbers are factors of the log-likelihoods.
+        divided by the root of their width. Numbers, one per modality, are factors of the
+        log-likelihoods; a mapping must have all names.
     views : "auto", sequence, mapping or None, default="auto"
         Derived views, with which clusters are found and laid on the grid, and which train beside
         their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an
@@ -237,9 +240,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     Attributes
     ----------
     dag_ : networkx.DiGraph
-        The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size``; edges have
-        ``weight`` in [0, 1] and ``compelled``, whether all graphs that fit as well, and respect
-        what was stated about edges, have that arrow.
+        The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size`` and, where
+        ``known_nodes`` had labels, ``states``, the names of the outcomes; edges have ``weight`` in
+        [0, 1] and ``compelled``, whether all graphs that fit as well, and respect what was stated
+        about edges, have that arrow.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
         in the order of ``list(dag_.predecessors(node))``.
@@ -337,6 +341,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Their names.
     modality_shapes_in_ : list of tuple of int
         Their shapes.
+    modality_feature_names_in_ : dict of str to (ndarray of str or None)
+        Names of the columns of each modality that was a DataFrame; None for all others.
 
     See Also
     --------
@@ -346,8 +352,15 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     Notes
     -----
     X may be a list of arrays whose first axis is samples, a mapping from names to arrays, a
-    :class:`MultimodalData`, one array with at least two axes, or a flat 2-D array together with
-    ``modality_shapes``. A modality of a sample is missing if all its elements are NaN, or where
+    :class:`MultimodalData`, a DataFrame with two levels of columns (modality, element), an
+    ``xarray.Dataset``, one array with at least two axes, or a flat 2-D array together with
+    ``modality_shapes``. Modalities may be DataFrames, Series, tensors or DataArrays, too. Numbers
+    along one axis are one column; sparse modalities are made dense, up to 4 GiB each. Methods that
+    return data give them in the form of the X that they got, or of that of ``fit``: tables with
+    their columns (and the rows of X), modalities by name where they came by name, arrays for
+    arrays.
+
+    A modality of a sample is missing if all its elements are NaN, or where
     ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
     None for a modality that no sample has. Elements that are NaN while others of the modality are
     not: see ``missing_values``.
@@ -378,7 +391,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def __init__(
         self,
-        node_sizes: Sequence[int] = (2, 2),
+        node_sizes: int | Sequence[int] = (2, 2),
         *,
         node_names: Sequence[str] | None = None,
         latent_dim: int | None = None,
@@ -393,7 +406,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         decoder_variance: float | str = "learned",
         modality_shapes: Shapes | None = None,
         scale: Scale = "modality",
-        modality_weights: str | Sequence[float] = "balanced",
+        modality_weights: str | Sequence[float] | Mapping[str, float] = "balanced",
         views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
@@ -450,12 +463,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.verbose = verbose
 
     @classmethod
-    def published(cls, node_sizes: Sequence[int] = (2, 2), **changes: Unchecked) -> Self:
+    def published(cls, node_sizes: int | Sequence[int] = (2, 2), **changes: Unchecked) -> Self:
         """Return an estimator with the settings of the published algorithm.
 
         Parameters
         ----------
-        node_sizes : sequence of int, default=(2, 2)
+        node_sizes : int or sequence of int, default=(2, 2)
             Number of outcomes of each node.
         **changes : dict
             Other parameters, and those that are to differ from the paper's.
@@ -509,7 +522,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         y: Unchecked = None,
         sample_weight: ArrayLike | None = None,
         *,
-        known_nodes: ArrayLike | None = None,
+        known_nodes: KnownNodes = None,
         interventions: ArrayLike | None = None,
     ) -> Self:
         """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
@@ -527,9 +540,12 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             standard errors and shrinkage go by the sum of the weights. So weights of another
             meaning must be scaled to add up to the number of samples that the data are worth: for
             importance weights w about ``w.sum() ** 2 / (w ** 2).sum()``.
-        known_nodes : array-like of shape (n_samples, n_nodes), default=None
-            Outcomes of nodes that are known for some samples, integers from 0, and -1 where they
-            are unknown. They name the nodes and number their outcomes: clusters are laid on the
+        known_nodes : array-like of shape (n_samples, n_nodes), DataFrame or mapping, default=None
+            Outcomes of nodes that are known for some samples, integers from 0 or labels, and -1,
+            NaN or None where they are unknown. A DataFrame or a mapping may have the columns of
+            some nodes, by name. Labels are numbered in sorted order, those of a categorical column
+            in its own; ``dag_`` keeps them. They name the nodes and number their outcomes: clusters
+            are laid on the
             grid so that most of them agree, and a sample trains only the cells that they leave
             open. A few percent on one node are enough to name it. ``labels_`` and
             ``node_labels_`` respect them and so may differ from ``predict`` and
@@ -593,7 +609,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         y: Unchecked = None,
         sample_weight: ArrayLike | None = None,
         *,
-        known_nodes: ArrayLike | None = None,
+        known_nodes: KnownNodes = None,
         interventions: ArrayLike | None = None,
     ) -> np.ndarray:
         """Fit the model and return the component of every training sample.
@@ -606,7 +622,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
             For how many samples each row counts; see :meth:`fit`.
-        known_nodes : array-like of shape (n_samples, n_nodes), default=None
+        known_nodes : array-like of shape (n_samples, n_nodes), DataFrame or mapping, default=None
             Known outcomes; see :meth:`fit`.
         interventions : array-like, default=None
             Nodes that were intervened on; see :meth:`fit`.
@@ -815,9 +831,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Returns
         -------
-        list of ndarray, or ndarray
-            Decoded means in the shapes and units of the training data: a list in the order of
-            ``modality_names_in_``, one array if fitted on one modality, a flat one if fitted flat.
+        list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            Decoded means in the form, the shapes and the units of the training data: a list in the
+            order of ``modality_names_in_``, a dict, container, or table of two levels by their
+            names, one array or table if fitted on one.
             A modality with an expert per cluster is the curve of the most probable component of
             the latent point: always a value of the model function, as averages of such curves need
             not be. A network per cluster is that of the same component.
@@ -862,10 +879,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Returns
         -------
-        mean : list of ndarray, or ndarray
-            In the shapes and units of the training data: all modalities in the form that
-            :meth:`inverse_transform` returns, or one array of shape (n_samples, \*shape).
-        std : list of ndarray, or ndarray
+        mean : list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            In the shapes and units of the training data: all modalities in the form of X, or one
+            of them, of shape (n_samples, \*shape).
+        std : list, dict, MultimodalData, ndarray, DataFrame or Dataset
             Of the same form; only if ``return_std``.
 
         Raises
@@ -906,7 +923,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
         found = self._fitted_model().reconstruct(modalities, chosen, include_noise)
-        mean, std = (a[0] if modality is not None else write_modalities(self, a) for a in found)
+        form, one = modalities.form, modality is not None
+        mean, std = (form.write_one(chosen[0], a[0]) if one else form.write(a) for a in found)
         return (mean, std) if return_std else mean
 
     def impute(self, X: Samples) -> Decoded:
@@ -919,10 +937,10 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Returns
         -------
-        list of ndarray, or ndarray
-            In the form that :meth:`inverse_transform` returns, whatever X is: a list in the order
-            of ``modality_names_in_`` also for a mapping. What was observed is as it came, bit for
-            bit, in new memory; what is missing is its expected value. None becomes an array.
+        list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            In the form of X, with its rows and columns. What was observed is as it came, bit for
+            bit, in new memory; what is missing is its expected value. None becomes what it was in
+            ``fit``.
             Arrays of integers come back as floats of the same values.
 
         Raises
@@ -954,7 +972,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         check_is_fitted(self)
         modalities = self._read(X)
-        return write_modalities(self, self._fitted_model().impute(modalities))
+        return modalities.form.write(self._fitted_model().impute(modalities))
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.
@@ -1067,8 +1085,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Returns
         -------
-        X : list of ndarray, or ndarray
-            Samples in the shapes and units of the training data, as from
+        X : list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            Samples in the form, shapes and units of the training data, as from
             :meth:`inverse_transform`.
         labels : ndarray of shape (n_samples,)
             Components.
@@ -1129,15 +1147,16 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
         Parameters
         ----------
-        interventions : mapping of str to int
-            Outcome of each node that is set. All nodes may be set, which is one component.
+        interventions : mapping of str to (int or str)
+            Outcome of each node that is set, by number or label. All nodes may be set, which is one
+            component.
         n_samples : int, default=1
             How many.
 
         Returns
         -------
-        X : list of ndarray, or ndarray
-            Samples in the shapes and units of the training data, as from :meth:`sample`.
+        X : list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            Samples in the form, shapes and units of the training data, as from :meth:`sample`.
         nodes : ndarray of shape (n_samples, n_nodes)
             Outcomes of all nodes; columns in the order of ``list(dag_)``.
 
@@ -1216,16 +1235,16 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; modalities may be missing, and are decoded
             like all others.
-        interventions : mapping of str to int
-            Outcome of each node that is set.
+        interventions : mapping of str to (int or str)
+            Outcome of each node that is set, by number or label.
 
         Returns
         -------
-        X_new : list of ndarray, or ndarray
-            Decoded means in the shapes and units of the training data, as from
-            :meth:`inverse_transform`. Where no outcome changes, they decode from the sample's own
-            place: of complete samples ``inverse_transform(transform(X))`` (a modality with an
-            expert or network per cluster is that of the sample's component, ``predict(X)``).
+        X_new : list, dict, MultimodalData, ndarray, DataFrame or Dataset
+            Decoded means in the units of the training data, in the form of X. Where no outcome
+            changes, they decode from the sample's own place: of complete samples
+            ``inverse_transform(transform(X))`` (a modality with an expert or network per cluster is
+            that of the sample's component, ``predict(X)``).
         nodes : ndarray of shape (n_samples, n_nodes)
             Counterfactual outcomes; columns in the order of ``list(dag_)``.
 
@@ -1267,14 +1286,14 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ((3, 4, 4), array([1, 1, 1]))
         """
         dag = self.to_graph()
-        found = self._posterior(X)
+        modalities, fitted = self._read(X), self._fitted_model()
+        found = fitted.posterior(modalities)
         old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
         nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
-        fitted = self._fitted_model()
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        return write_modalities(self, arrays), nodes
+        return modalities.form.write(arrays), nodes
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.
@@ -1532,7 +1551,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
     def _continue(
         self,
         X: Samples,
-        known_nodes: ArrayLike | None,
+        known_nodes: KnownNodes,
         interventions: ArrayLike | None,
         sample_weight: ArrayLike | None,
     ) -> Self:
@@ -1541,7 +1560,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         built = ModelSpec.from_dict(self._architecture)
         params, given = as_built(flat_parameters(self), built), read_further(self, X)
         setup, samples = set_up(
-            params, given, known_nodes, interventions, sample_weight, self._scaler
+            params, given, known_nodes, interventions, sample_weight, self._scaler, self.dag_
         )
         check_continues(checkpoint, setup, built)
         data = fit_data(samples, setup)

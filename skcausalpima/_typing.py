@@ -15,6 +15,8 @@ Unchecked: TypeAlias = object
 Several: TypeAlias = Sequence[ArrayLike | None] | Mapping[str, ArrayLike | None]
 #: Samples of one or several modalities. A DataFrame is an array.
 Samples: TypeAlias = ArrayLike | Several
+#: Known outcomes of nodes, by position or name. A DataFrame is an array.
+KnownNodes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
 #: Shapes of one sample of each modality.
 Shapes: TypeAlias = Sequence[int | Sequence[int]]
 

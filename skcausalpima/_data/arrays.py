@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from sklearn.utils import check_array
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
+from .foreign import refuse_containers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,15 +25,54 @@ BLOCK_ELEMENTS = 2**16
 """Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
 
 
+#: Sparse arrays of more bytes than this, as dense arrays, are refused.
+MAX_DENSE_BYTES = 4 * 2**30
+FEWER_COLUMNS = (
+    "Where that is too much, reduce it first, with sklearn.decomposition.TruncatedSVD, or take "
+    "fewer columns."
+)
+
+
 def as_modality(array: Unchecked, name: str) -> np.ndarray:
-    """Return an array-like as an ndarray of at least two axes, without a copy where possible."""
-    array = as_array(array, f"modality {name!r}")
-    if array.ndim < 2:
+    """Return an array-like as an ndarray of at least two axes, without a copy where possible.
+
+    Numbers along one axis are one column; a sparse array becomes a dense one.
+    """
+    what = f"modality {name!r}"
+    array = as_array(dense(array, what), what)
+    if array.ndim == 0:
         raise ValueError(
-            f"modality {name!r} has shape {array.shape}: expected (n_samples, ...) with at least "
-            "two axes. Reshape your data with array.reshape(-1, 1) if it has one number per sample."
+            f"{what} has shape (): expected (n_samples, ...), an array whose first axis counts "
+            "the samples."
         )
-    return array
+    return array[:, None] if array.ndim == 1 else array
+
+
+def dense(array: Any, what: str) -> Any:
+    """Return a sparse array as a dense one, anything else as it is."""
+    if not sparse.issparse(array):
+        return array
+    if _dense_bytes(array) > MAX_DENSE_BYTES:
+        raise ValueError(
+            f"{what} is sparse, of shape {array.shape}: as a dense array, which a fit needs, it "
+            f"would take {_dense_bytes(array) / 2**30:.1f} GiB, and at most "
+            f"{MAX_DENSE_BYTES / 2**30:.0f} GiB are made. {FEWER_COLUMNS}"
+        )
+    return array.toarray()
+
+
+def refused_sparse(array: sparse.sparray) -> str:
+    """Say why X cannot be sparse on its own, as scikit-learn's checks of clusterers want it."""
+    return (
+        f"X is a sparse array of shape {array.shape}, but dense data is required, which would take "
+        f"{_dense_bytes(array) / 2**30:.3g} GiB: pass X.toarray(), or {{'counts': X}}, a modality "
+        f"by name, which is made dense up to {MAX_DENSE_BYTES / 2**30:.0f} GiB. {FEWER_COLUMNS}"
+    )
+
+
+def _dense_bytes(array: sparse.sparray) -> int:
+    """Return how many bytes a sparse array takes when it is dense."""
+    return math.prod(array.shape) * array.dtype.itemsize
 
 
 def as_array(array: Unchecked, what: str) -> np.ndarray:
@@ -39,6 +80,8 @@ def as_array(array: Unchecked, what: str) -> np.ndarray:
     refuse_containers(array, what)
     if sparse.issparse(array):
         raise TypeError(f"{what} is sparse: dense data is required, use '.toarray()'.")
+    if isinstance(array, Mapping):
+        raise TypeError(f"{what} is a mapping of arrays: expected one array each.")
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise TypeError(
             f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
@@ -46,10 +89,8 @@ def as_array(array: Unchecked, what: str) -> np.ndarray:
         )
     array = without_gradients(array, what)
     try:
-        if hasattr(array, "iloc") and hasattr(array, "columns"):  # perhaps of nullable dtypes
-            array = check_array(
-                array, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-            )
+        if hasattr(array, "iloc") and hasattr(array, "columns"):
+            array = _as_table(array)
         array = np.asarray(array)
     except OverflowError as error:
         raise ValueError(f"{what} holds a number beyond those of a float: {error}") from error
@@ -59,6 +100,16 @@ def as_array(array: Unchecked, what: str) -> np.ndarray:
     if array.dtype.kind == "V":
         raise TypeError(f"{what} is an array with fields, {array.dtype}: pass plain numbers.")
     return array
+
+
+def _as_table(frame: Unchecked) -> np.ndarray:
+    """Return a DataFrame as an array: of numbers, or else of objects."""
+    try:  # perhaps of nullable dtypes
+        return check_array(
+            frame, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+        )
+    except (TypeError, ValueError):
+        return np.asarray(frame, dtype=object)
 
 
 def as_points(array: ArrayLike, what: str) -> np.ndarray:
@@ -78,26 +129,6 @@ def without_gradients(array: Given, what: str) -> Given:
     if str(getattr(array, "dtype", "")) == "torch.bfloat16":
         raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
     return array.detach()
-
-
-def refuse_containers(value: Unchecked, what: str) -> None:
-    """Raise where a value is an AnnData, a MuData, a class, or a DataFrame with two levels."""
-    if isinstance(value, type):
-        raise TypeError(f"{what} is the class {value.__name__}: expected arrays.")
-    packages = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
-    if packages & {"anndata", "mudata"}:
-        is_several = "mudata" in packages
-        form = "{name: part.to_df() for name, part in mdata.mod.items()}"
-        raise TypeError(
-            f"{what} is {describe(value)}: expected arrays. Pass "
-            + (f"{form}, with the same cells in each." if is_several else "adata.to_df().")
-        )
-    levels = getattr(getattr(value, "columns", None), "nlevels", 1)
-    if isinstance(levels, int) and levels > 1:
-        raise ValueError(
-            f"{what} is a DataFrame with {levels} levels of columns: expected one. "
-            "MultimodalData.from_frame(frame) reads the levels (modality, element)."
-        )
 
 
 def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
@@ -145,18 +176,17 @@ def common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) 
     if not counts:
         raise ValueError("there is no modality: pass at least one array that is not None.")
     if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        raise ValueError(f"all modalities must have the same number of samples, got {listed}.")
+        listed = ", ".join(f"{name}: {count}" for name, count in list(counts.items())[:5])
+        hint = ", ..." if len(counts) > 5 else ""
+        if len(counts) > 2:
+            hint += (
+                ". If these are samples of one modality, such as images of several sizes, resize "
+                "or pad them to one shape, and pass np.stack(X)"
+            )
+        raise ValueError(
+            f"all modalities must have the same number of samples, got {listed}{hint}."
+        )
     return next(iter(counts.values()))
-
-
-def describe(value: Unchecked) -> str:
-    """Say in a few words what a value is."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    shape = getattr(value, "shape", None)
-    kind = type(value).__name__
-    return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(shape)}"
 
 
 def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
@@ -195,11 +225,15 @@ def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
     empty = column.isna().to_numpy()
     if empty.all():
         return None
-    cells = [np.atleast_1d(as_array(cell, f"column {name!r}")) for cell in column[~empty]]
+    cells = [
+        np.atleast_1d(cell if isinstance(cell, str) else as_array(cell, f"column {name!r}"))
+        for cell in column[~empty]
+    ]
     shapes = {cell.shape for cell in cells}
     if len(shapes) != 1:
         raise ValueError(
-            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}."
+            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}: "
+            "resize or pad them first."
         )
     filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
     dtype = _common_dtype([*cells, *filler], name)

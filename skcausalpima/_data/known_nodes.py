@@ -2,56 +2,174 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .arrays import as_array
+from .._scalar_checks import is_integer, is_missing
+from .._typing import Unchecked
+from .arrays import as_array, without_gradients
+from .foreign import refuse_containers
+
+#: Names of the outcomes of each node, None where they are numbers.
+OutcomeNames: TypeAlias = Sequence[tuple[str, ...] | None]
+
+EXPECTED = "whole numbers or labels, and -1, NaN or None where it is unknown"
 
 
-def check_known_nodes(
-    known_nodes: ArrayLike | None, n_samples: int, node_sizes: Sequence[int]
-) -> np.ndarray | None:
-    """Return known outcomes as an array of integers; None where nothing is known.
+def read_known_nodes(
+    known_nodes: Unchecked,
+    n_samples: int,
+    node_sizes: Sequence[int],
+    node_names: Sequence[str],
+    named: OutcomeNames | None = None,
+) -> tuple[np.ndarray | None, list[tuple[str, ...] | None]]:
+    """Return known outcomes as numbers, and the labels that outcomes have.
 
     Parameters
     ----------
-    known_nodes : array-like of shape (n_samples, n_nodes) or None
-        Outcomes, -1 where unknown.
+    known_nodes : array-like of shape (n_samples, n_nodes), DataFrame, mapping or None
+        Outcomes, by number or label; -1, NaN or None where unknown. The columns of a DataFrame and
+        the entries of a mapping are nodes by name, those that it lacks are unknown.
     n_samples : int
         Number of training samples.
     node_sizes : sequence of int
         Number of outcomes of each node.
+    node_names : sequence of str
+        Names of the nodes.
+    named : sequence of (tuple of str or None), default=None
+        Labels that outcomes have already, one entry per node.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_nodes) or None
-        Outcomes, -1 where unknown.
+    known : ndarray of shape (n_samples, n_nodes) or None
+        Outcomes, -1 where unknown; None where nothing is known.
+    labels : list of (tuple of str or None)
+        Names of the outcomes of each node. Text is numbered in sorted order, categories in theirs.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, there is no such node, or something is no outcome of it.
     """
+    labels = list(named or [None] * len(node_names))
     if known_nodes is None:
-        return None
-    known = as_array(known_nodes, "known_nodes")
-    expected = (n_samples, len(node_sizes))
-    if known.shape != expected:
+        return None, labels
+    known = np.full((n_samples, len(node_names)), -1, dtype=np.int64)
+    for node, column in _columns(known_nodes, n_samples, node_names).items():
+        place, what = list(node_names).index(node), f"known_nodes of the node {node!r}"
+        if len(column) != n_samples:
+            raise ValueError(f"{what} has {len(column)} entries, but X has {n_samples} samples.")
+        numbers, labels[place] = _numbered(column, node_sizes[place], what, labels[place])
+        _check_range(numbers, place, node_sizes[place])
+        known[:, place] = numbers
+    return (known if (known >= 0).any() else None), labels
+
+
+def outcome_names(graph: Any) -> list[tuple[str, ...] | None]:
+    """Return the labels of the outcomes of each node of a graph."""
+    return [attributes.get("states") for attributes in graph.nodes.values()]
+
+
+def _columns(known_nodes: Unchecked, n_samples: int, names: Sequence[str]) -> dict[str, Any]:
+    """Return what is known of each node, by name."""
+    if isinstance(known_nodes, Mapping) or hasattr(known_nodes, "columns"):
+        table: Any = known_nodes
+        given = list(table.columns if hasattr(table, "columns") else table)
+        unknown = [name for name in given if name not in names]
+        if unknown and (isinstance(table, Mapping) or len(unknown) < len(given)):
+            raise ValueError(f"known_nodes has {unknown}, but the nodes are {list(names)}.")
+        if not unknown:
+            return {name: _as_column(table[name], f"known_nodes[{name!r}]") for name in given}
+    array = _as_outcomes(known_nodes)
+    expected = (n_samples, len(names))
+    if array.shape != expected:
         raise ValueError(
             f"known_nodes must have shape (n_samples, n_nodes) = {expected}, one column per entry "
-            f"of node_sizes, got shape {known.shape}. Fill columns of unknown nodes with -1."
+            f"of node_sizes, got shape {array.shape}. A DataFrame or a mapping of columns by name "
+            "may have fewer."
         )
-    if known.dtype.kind not in "iu":
+    return dict(zip(names, array.T, strict=True))
+
+
+def _as_column(column: Any, what: str) -> Any:
+    """Return one node's outcomes, as a Series of categories or an array of one axis."""
+    if hasattr(column, "cat") or hasattr(column, "categories"):
+        return column
+    array = _as_outcomes(column)
+    if array.ndim != 1:
+        raise ValueError(f"{what} has shape {array.shape}: expected one entry per sample.")
+    return array
+
+
+def _as_outcomes(values: Unchecked) -> np.ndarray:
+    """Return outcomes as an array, in which labels and numbers stay what they are."""
+    refuse_containers(values, "known_nodes")
+    values = without_gradients(values, "known_nodes")
+    if hasattr(values, "dtype") or hasattr(values, "columns") or hasattr(values, "iloc"):
+        kind = getattr(getattr(values, "dtype", None), "kind", "O")
+        return np.asarray(values, dtype=object) if kind == "O" else as_array(values, "known_nodes")
+    array = as_array(values, "known_nodes")
+    return array if array.dtype.kind in "iuf" else np.array(values, dtype=object)
+
+
+def _numbered(
+    column: Any, size: int, what: str, known: tuple[str, ...] | None
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return one node's outcomes as numbers, -1 where unknown, and their labels."""
+    categories = getattr(getattr(column, "cat", column), "categories", None)
+    ordered = None if categories is None else [str(label) for label in categories]
+    values = np.asarray(column, dtype=object)
+    if getattr(column, "dtype", None) is not None and column.dtype.kind in "iu":
+        return column.astype(np.int64), known
+    seen = np.array([not _is_unknown(value) for value in values], dtype=bool)
+    numbers = np.full(len(values), -1, dtype=np.int64)
+    if all(isinstance(value, str) for value in values[seen]):
+        labels = _labels(values[seen], size, what, known or ordered) if seen.any() else known
+        numbers[seen] = [labels.index(str(value)) for value in values[seen]] if labels else []
+        return numbers, labels
+    for row, value in zip(np.flatnonzero(seen), values[seen], strict=True):
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not (is_number and float(value).is_integer()):
+            raise ValueError(f"{what} must be {EXPECTED}, got {value!r} in sample {row}.")
+        numbers[row] = int(value)
+    return numbers, known
+
+
+def _is_unknown(value: Unchecked) -> bool:
+    """Say whether an entry stands for nothing known."""
+    return is_missing(value) or (is_integer(value) and value == -1)
+
+
+def _labels(
+    values: Iterable[str], size: int, what: str, known: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the names of all outcomes of a node."""
+    found = sorted({str(value) for value in values})
+    labels = list(found if known is None else known)
+    strange = [label for label in found if label not in labels]
+    if strange:
+        raise ValueError(f"{what} has the labels {strange[:5]}, but its outcomes are {labels}.")
+    if len(labels) > size:
         raise ValueError(
-            f"known_nodes must hold integers, the number of each outcome and -1 where it is "
-            f"unknown, got dtype {known.dtype}. Replace NaN by -1, then use astype(int)."
+            f"{what} has {len(labels)} labels, {labels[:5]}, but its number of outcomes in "
+            f"node_sizes is {size}: make it {len(labels)}, or use fewer labels."
         )
-    for node, size in enumerate(node_sizes):
-        wrong = (known[:, node] < -1) | (known[:, node] >= size)
-        if wrong.any():
-            raise ValueError(
-                f"known_nodes[:, {node}] must lie between 0 and {size - 1}, because "
-                f"node_sizes[{node}] is {size}, or be -1 where it is unknown, got "
-                f"{known[wrong, node][0]}."
-            )
-    return known.astype(np.int64) if (known >= 0).any() else None
+    unnamed = (f"outcome {k}" for k in count(len(labels)) if f"outcome {k}" not in labels)
+    return tuple(labels + [next(unnamed) for _ in range(size - len(labels))])
+
+
+def _check_range(numbers: np.ndarray, node: int, size: int) -> None:
+    """Check that outcomes exist."""
+    wrong = (numbers < -1) | (numbers >= size)
+    if wrong.any():
+        raise ValueError(
+            f"known_nodes[:, {node}] must lie between 0 and {size - 1}, because "
+            f"node_sizes[{node}] is {size}, or be -1 where it is unknown, got {numbers[wrong][0]}."
+        )
 
 
 def allowed_cells(known: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,11 +18,13 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .arrays import as_modality, describe
+from .arrays import as_modality
+from .foreign import describe
 from .multimodal_data import MultimodalData
+from .several import is_several, read_several
 from .table_labels import check_columns
 from .transform_one import check_transformers, fit_part, transformed
-from .validation import check_samples, is_several, list_modalities, read_several
+from .validation import check_samples, columns_of, list_modalities, named_columns
 
 
 def _all_parts_invert(self):
@@ -70,6 +73,8 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         Names of the modalities.
     modality_shapes_in_ : list of tuple of int
         Shape of one sample of each modality.
+    modality_feature_names_in_ : dict of str to (ndarray of str or None)
+        Names of the columns of each modality that was a DataFrame; None for all others.
 
     See Also
     --------
@@ -95,7 +100,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     imputed.
 
     *Names.* Modalities keep their names and their order. Sparse results and DataFrames become
-    arrays.
+    arrays; the names of their columns go through the transformers.
 
     Examples
     --------
@@ -190,7 +195,8 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         expected = f"ModalityTransformer was fitted on {listed}"
         data = _read(X, list(self.modality_names_in_), expected)
         check_samples(data, self.modality_shapes_in_, expected)
-        check_columns(data._columns, self._column_names, data.names, data.modality_shapes)
+        fitted = columns_of(self.modality_feature_names_in_)
+        check_columns(data._columns, fitted, data.names, data.modality_shapes)
         return transformed(data, self._parts, "transform")
 
     @available_if(_all_parts_invert)
@@ -345,12 +351,13 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         data = _read(X, None, None)
         chosen = self._choose(data)
         check_consistent_length(data, y)
-        parts, results = {}, {}
+        parts, results, columns = {}, {}, dict(zip(data.names, data._columns, strict=True))
         for (name, transformer), seen in zip(chosen.items(), data.observed.T, strict=True):
             if isinstance(transformer, str) and transformer == "drop":
                 continue
             params = routed.get(name if name in self.transformers else "remainder", {})
-            parts[name], results[name] = fit_part(name, transformer, data[name], seen, y, params)
+            part, results[name] = fit_part(name, transformer, data[name], seen, y, params)
+            parts[name] = replace(part, columns=columns[name])
         if not parts:
             raise ValueError("all modalities are dropped: keep at least one.")
         self._parts = parts
@@ -358,10 +365,12 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             name: parts[name].transformer if name in parts else "drop" for name in chosen
         }
         self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
-        self.n_modalities_in_, self._column_names = len(data.names), data._columns
+        self.n_modalities_in_ = len(data.names)
+        self.modality_feature_names_in_ = named_columns(data)
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes
-        return MultimodalData(results, observed=data[:, list(parts)]._observed)
+        found = MultimodalData(results, observed=data[:, list(parts)]._observed)
+        return found._with_columns([part.columns_out for part in parts.values()])
 
     def _choose(self, data):
         """Return the transformer of each modality, after checks of the parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias, cast, overload
 
@@ -17,10 +17,11 @@ from .arrays import (
     check_shapes,
     common_n_samples,
     concatenate_rows,
-    describe,
-    refuse_containers,
     stack_cells,
 )
+from .container_checks import check_names, check_parts
+from .foreign import describe, refuse_containers
+from .named_arrays import NamedArrays
 from .observed_blocks import check_observed_blocks, observed_rows, same_values, with_nan
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = int | slice | list | np.ndarray | EllipsisType | tuple
 
 
-class MultimodalData:
+class MultimodalData(NamedArrays):
     """Several modalities of the same samples, in one container that can be split by sample.
 
     scikit-learn's tools that split data (``train_test_split``, ``cross_val_score``,
@@ -43,10 +44,11 @@ class MultimodalData:
     Parameters
     ----------
     arrays : sequence or mapping of array-likes, each of shape (n_samples, ...)
-        One array per modality, with at least two axes; the first one counts the samples. A
-        mapping gives the names, too. ``None`` stands for a modality that is missing in all
-        samples; a modality that is missing in some samples is NaN in all elements of those.
-        At least one array is needed. Arrays are not copied.
+        One array per modality; the first axis counts the samples, and numbers along one axis are
+        one column. Sparse arrays are made dense, up to 4 GiB each. A mapping gives the names, too.
+        ``None`` stands for a modality that is missing in all samples; a modality that is missing in
+        some samples is NaN in all elements of those. At least one array is needed. Arrays are not
+        copied.
     names : sequence of str, default=None
         Names of the modalities; ``modality0``, ``modality1``, ... by default.
     observed : array-like or mapping, default=None
@@ -74,11 +76,11 @@ class MultimodalData:
     Raises
     ------
     ValueError
-        If arrays differ in their numbers of samples or have fewer than two axes, if there is
-        none, if DataFrames differ in their indexes, if names are not unique or not one per
+        If arrays differ in their numbers of samples, if there is none, if a sparse one is too
+        large, if DataFrames differ in their indexes, if names are not unique or not one per
         array, or if ``observed`` has another shape or unknown names.
     TypeError
-        If an array is sparse, an AnnData or a MuData, a name not a string, or ``observed`` holds
+        If an array is a container of another library, a name not a string, or ``observed`` holds
         anything but booleans.
 
     Notes
@@ -127,7 +129,7 @@ class MultimodalData:
             )
         if names is None:
             names = [f"modality{k}" for k in range(len(arrays))]
-        self.names: tuple[str, ...] = _check_names(names, len(arrays))
+        self.names: tuple[str, ...] = check_names(names, len(arrays))
         self.arrays: tuple[np.ndarray | None, ...] = tuple(
             None if array is None else as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
@@ -327,7 +329,7 @@ class MultimodalData:
         if table.columns.nlevels == 2:
             groups = list(dict.fromkeys(table.columns.get_level_values(0)))
             return cls([table[name] for name in groups], groups)
-        names = _check_names(table.columns, table.shape[1])
+        names = check_names(table.columns, table.shape[1])
         return cls([stack_cells(table[name], name) for name in names], names)
 
     @classmethod
@@ -344,7 +346,7 @@ class MultimodalData:
         MultimodalData
             A modality that is None in some of the parts is NaN there.
         """
-        parts = _check_parts(parts)
+        parts = check_parts(parts, MultimodalData)
         names = parts[0].names
         for part in parts:
             if set(part.names) != set(names):
@@ -360,37 +362,3 @@ class MultimodalData:
         return cls(arrays, names, observed=observed)._with_columns(
             list(map(common_columns, columns, names))
         )
-
-
-def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:
-    """Return the containers that are to be put one after another."""
-    expected = "expected a sequence of MultimodalData"
-    refuse_containers(parts, "parts")
-    try:
-        parts = list(parts)
-    except TypeError as error:
-        raise TypeError(f"parts is {describe(parts)}: {expected}.") from error
-    if not parts:
-        raise ValueError("parts is empty: pass at least one MultimodalData.")
-    for part in parts:
-        if not isinstance(part, MultimodalData):
-            raise TypeError(f"parts holds {describe(part)}: {expected}.")
-    return parts
-
-
-def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
-    expected = "expected a sequence with one name per modality"
-    if isinstance(names, str):
-        raise TypeError(f"names is {names!r}: {expected}.")
-    try:
-        names = tuple(names)
-    except TypeError as error:
-        raise TypeError(f"names is {describe(names)}: {expected}.") from error
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"names of modalities must be strings, got {name!r}.")
-    if len(names) != n_modalities:
-        raise ValueError(f"expected {n_modalities} names, one per array, got {list(names)}.")
-    if len(set(names)) < len(names):
-        raise ValueError(f"names of modalities must be unique, got {list(names)}.")
-    return tuple(str(name) for name in names)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._typing import Unchecked
 from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
-from .known_nodes import check_known_nodes
+from .known_nodes import OutcomeNames, read_known_nodes
 from .missing_values import check_elements
 from .sample_weight import TrainingRows, training_rows
-from .table_labels import check_node_columns
 from .validation import Modalities
 
 
@@ -27,10 +27,13 @@ class NodeKnowledge:
         Outcomes, -1 where unknown; None where nothing is known.
     interventions : Interventions, default=None
         Nodes that were intervened on; None where none was.
+    outcome_names : sequence of (tuple of str or None), default=()
+        Labels of the outcomes of each node.
     """
 
     known_nodes: np.ndarray | None = None
     interventions: Interventions | None = None
+    outcome_names: OutcomeNames = ()
 
     @property
     def regimes(self) -> list[tuple[int, ...]]:
@@ -53,6 +56,7 @@ class NodeKnowledge:
         return NodeKnowledge(
             known_nodes=None if known is None or not (known[rows] >= 0).any() else known[rows],
             interventions=None if interventions is None else interventions.take(rows),
+            outcome_names=self.outcome_names,
         )
 
 
@@ -110,20 +114,19 @@ class FitSamples:
             where = "all samples of positive weight"
             check_elements(modalities.elements, modalities.names, modalities.shapes, where)
         used = knowledge.interventions
-        knowledge = NodeKnowledge(
-            known_nodes=knowledge.known_nodes,
-            interventions=None if used is None else used.without_unused(),
+        knowledge = replace(
+            knowledge, interventions=None if used is None else used.without_unused()
         )
         return FitSamples(modalities=modalities, knowledge=knowledge, rows=rows)
 
 
 def read_samples(
     modalities: Modalities,
-    known_nodes: ArrayLike | None,
+    known_nodes: Unchecked,
     interventions: ArrayLike | None,
     sample_weight: ArrayLike | None,
-    node_sizes: Sequence[int],
-    node_names: Sequence[str],
+    nodes: Mapping[str, int],
+    outcome_names: OutcomeNames | None = None,
 ) -> FitSamples:
     """Check what is known of single samples and return the rows that are trained on.
 
@@ -133,25 +136,24 @@ def read_samples(
         The data.
     known_nodes, interventions, sample_weight
         As ``fit`` was given them.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-    node_names : sequence of str
-        Their names.
+    nodes : mapping of str to int
+        Number of outcomes of each node, by name.
+    outcome_names : sequence of (tuple of str or None), default=None
+        Labels that outcomes have already, one entry per node.
 
     Returns
     -------
     FitSamples
         The data themselves where all rows are trained on as they are.
     """
-    n_samples = modalities.n_samples
-    check_node_columns(known_nodes, node_names, "known_nodes")
-    known = check_known_nodes(known_nodes, n_samples, node_sizes)
+    n_samples, node_names, node_sizes = modalities.n_samples, list(nodes), list(nodes.values())
+    known, labels = read_known_nodes(known_nodes, n_samples, node_sizes, node_names, outcome_names)
     was_set = check_interventions(interventions, n_samples, node_sizes, node_names)
     known = add_known(known, was_set, node_names)
     tables = [] if known is None else [known]
     if was_set is not None:
         tables.append(was_set.is_set)
-    knowledge = NodeKnowledge(known_nodes=known, interventions=was_set)
+    knowledge = NodeKnowledge(known_nodes=known, interventions=was_set, outcome_names=labels)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
     rows = training_rows(modalities, sample_weight, tables)
     return samples if rows is None else samples.take(rows)

@@ -19,7 +19,7 @@ Columns = tuple[str, ...] | None
 
 
 def column_names(table: Unchecked) -> Columns:
-    """Return the names of a DataFrame's columns, None where it is none or has only numbers.
+    """Return the names of a DataFrame's columns, or of a Series; None where there are only numbers.
 
     Examples
     --------
@@ -29,6 +29,9 @@ def column_names(table: Unchecked) -> Columns:
     ('a', 'b')
     >>> column_names(pd.DataFrame([[1, 2]]))
     """
+    if hasattr(table, "iloc") and not hasattr(table, "columns"):  # a Series
+        name = cast("pd.Series", table).name
+        return None if name is None else (str(name),)
     if not hasattr(table, "columns") or not hasattr(table, "__array__"):
         return None
     names = tuple(map(str, table.columns))

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_method_params
 
 from .arrays import as_modality
 from .multimodal_data import MultimodalData
+from .table_labels import Columns
 
 #: A transformer of scikit-learn's kind, or the word for doing nothing or for leaving out.
 Transformer: TypeAlias = BaseEstimator
@@ -38,6 +39,8 @@ class ModalityPart:
         Shape of a sample before and after.
     given, returned : tuple of int
         Shape in which the transformer gets a sample, and in which it returns one.
+    columns : tuple of str, default=None
+        Names of the columns before; None where nothing names them.
     """
 
     name: str
@@ -46,6 +49,7 @@ class ModalityPart:
     given: tuple[int, ...]
     returned: tuple[int, ...]
     shape_out: tuple[int, ...]
+    columns: Columns = None
 
     def transform(self, array: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Transform the samples that have the modality; the others are NaN."""
@@ -64,10 +68,19 @@ class ModalityPart:
     def column_names(self) -> list[str]:
         """Return the names of the elements of a transformed sample, flattened."""
         width = int(np.prod(self.shape_out))
-        names = _names_out(self.transformer)
+        names = self.columns_out or _names_out(self.transformer)
         if names is None or len(names) != width:
             names = [f"x{k}" for k in range(width)]
         return [f"{self.name}__{name}" for name in names]
+
+    @property
+    def columns_out(self) -> Columns:
+        """Names of the columns after, if they had some before."""
+        if self.columns is None or self.transformer == "passthrough":
+            return self.columns
+        names = _names_out(self.transformer, self.columns)
+        is_whole = names is not None and len(names) == int(np.prod(self.shape_out))
+        return tuple(map(str, names)) if names is not None and is_whole else None
 
     def _apply(
         self,
@@ -148,7 +161,9 @@ def transformed(
         name: None if data[name] is None else getattr(part, method)(data[name], seen)
         for (name, part), seen in zip(parts.items(), present, strict=True)
     }
-    return MultimodalData(arrays, observed=data._observed)
+    forward = method == "transform"
+    columns = [part.columns_out if forward else part.columns for part in parts.values()]
+    return MultimodalData(arrays, observed=data._observed)._with_columns(columns)
 
 
 def fit_part(
@@ -300,10 +315,10 @@ def _with_gaps(result: np.ndarray, present: np.ndarray, name: str) -> np.ndarray
     return full
 
 
-def _names_out(transformer: Transformer) -> list[str] | None:
+def _names_out(transformer: Transformer, columns: Columns = None) -> Sequence[str] | None:
     """Return the names of a transformer's columns, or None where it has none."""
     try:
-        names = transformer.get_feature_names_out()
+        names = transformer.get_feature_names_out(columns)
     except (AttributeError, ValueError):  # a step of a Pipeline has none, or wants some of the user
         return None
     return None if names is None else list(names)  # None: a Pipeline whose steps all pass through

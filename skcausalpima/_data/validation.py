@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .._typing import Samples, Several, Shapes
+from .._typing import Samples, Shapes
 from .arrays import (
     as_modality,
     check_shapes,
     compute_dtype,
-    describe,
     flat_rows,
-    refuse_containers,
+    refused_sparse,
     stored,
     without_gradients,
 )
+from .cell_contents import refuse_contents
+from .foreign import describe
+from .form import Decoded, Form, Table, check_axes, container_of
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -30,15 +31,8 @@ from .missing_values import (
     without_missing,
 )
 from .multimodal_data import MultimodalData
-from .table_labels import check_columns, column_names, split_columns
-
-BARE_LIST_ADVICE = (
-    "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
-    "samples: wrap the modalities in MultimodalData([...]) there."
-)
-
-#: Arrays in the form in which the estimator got its input in ``fit``.
-Decoded: TypeAlias = list[np.ndarray] | np.ndarray
+from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
+from .table_labels import Columns, check_columns, column_names, split_columns
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Modalities:
         The dtype to compute in: that of the floating modalities.
     n_samples : int
         The number of samples.
+    form : Form
+        How they came; results go back in the same form.
     elements : tuple of (ndarray of shape (n_samples, width), dtype bool, or None), default=None
         True where an element is observed, of modalities that have samples which are observed in
         part; None for all others, and instead of the tuple where no modality has.
@@ -71,6 +67,7 @@ class Modalities:
     shapes: tuple[tuple[int, ...], ...]
     dtype: np.dtype
     n_samples: int
+    form: Form
     elements: tuple[np.ndarray | None, ...] | None = None
 
     @property
@@ -102,8 +99,8 @@ def read_modalities(
     ----------
     estimator : BaseEstimator
         With ``reset`` it gets ``n_features_in_``, ``n_modalities_in_``, ``modality_names_in_``,
-        ``modality_shapes_in_`` and, for a DataFrame, ``feature_names_in_``; else X is checked
-        against them.
+        ``modality_shapes_in_``, ``modality_feature_names_in_`` and, for a DataFrame,
+        ``feature_names_in_``; else X is checked against them.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         See the estimator.
     modality_shapes : sequence of (tuple of int or int), default=None
@@ -117,23 +114,28 @@ def read_modalities(
         Never written into the caller's memory.
     """
     shapes = None if modality_shapes is None else check_shapes(modality_shapes)
+    if not reset:
+        refuse_one_sample(X, estimator.modality_names_in_, estimator.modality_shapes_in_)
     if several := is_several(X):
+        check_axes(X)
         names = None if reset else list(estimator.modality_names_in_)
         data = read_several(X, names, None if reset else _fitted_on(estimator))
-        form = "several" if data.shape[1] > 1 else "single"
+        container = container_of(X)
     else:
-        data, form = _read_array(estimator, X, shapes, reset)
+        data, container = _read_array(estimator, X, shapes, reset)
+    form = Form.of(X, data, container)
     if reset:
         _check_fit(data, shapes)
     else:
-        bare = BARE_LIST_ADVICE if several and isinstance(X, (list, tuple)) else ""
+        bare = BARE_LIST_ADVICE if container == "several" else ""
         check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
-        fitted = getattr(estimator, "_column_names", data._columns)  # an older file has none
         # scikit-learn has warned where one table has names and the other has not.
+        fitted = columns_of(estimator.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
-    modalities = _checked(estimator, data, reset)
+        form = form.completed(fitted_form(estimator), data.arrays)
+    modalities = _checked(estimator, data, form, reset)
     if reset:
-        _remember(estimator, modalities, form, several)
+        _remember(estimator, modalities, form)
         _remember_columns(estimator, data, several)
     return modalities
 
@@ -165,6 +167,15 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     return modalities
 
 
+def fitted_form(estimator: BaseEstimator) -> Form:
+    """Return the form in which a fitted estimator got its samples."""
+    names = tuple(estimator.modality_names_in_)
+    tables = [Table.from_dict(plain) for plain in getattr(estimator, "_modality_tables", ())]
+    tables = tables or [Table()] * len(names)  # of an older file
+    columns = columns_of(estimator.modality_feature_names_in_)
+    return Form(estimator._input_form, names, tuple(tables), columns)
+
+
 def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> Decoded:
     """Return modalities in the form in which the estimator got its input in ``fit``.
 
@@ -177,59 +188,10 @@ def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> 
 
     Returns
     -------
-    list of ndarray, or ndarray
-        A list in the order of ``modality_names_in_``; one array if the estimator was fitted on
-        one modality; an array of shape (n_samples, n_features_in_) if it was fitted on a flat one.
+    list, dict, MultimodalData, ndarray, DataFrame or Dataset
+        See :class:`Form`.
     """
-    if estimator._input_form == "flat":
-        return np.concatenate([flat_rows(array) for array in arrays], axis=1)
-    return arrays[0] if estimator._input_form == "single" else list(arrays)
-
-
-def is_several(X: Samples) -> TypeGuard[Several]:
-    """Say whether X holds modalities; if not, it is one array.
-
-    A list is one array, as scikit-learn takes it, unless an element has two axes or is None.
-    """
-    refuse_containers(X, "X")
-    if sparse.issparse(X):  # before Mapping: a dok_array is a dict
-        return False
-    if isinstance(X, (MultimodalData, Mapping)):
-        return True
-    if not isinstance(X, (list, tuple)):
-        return False
-    if len(X) == 0:
-        raise ValueError("X is an empty list: pass one array per modality, or one array.")
-    dims = [getattr(element, "ndim", None) for element in X]
-    some_absent = any(element is None for element in X)
-    return some_absent or any(isinstance(ndim, int) and ndim >= 2 for ndim in dims)
-
-
-def read_several(X: Several, names: list[str] | None, expected: str | None) -> MultimodalData:
-    """Return several modalities in the order of ``names``, or as they come if that is None.
-
-    ``expected`` says in words what they must agree with, for messages.
-    """
-    if isinstance(X, (list, tuple)) and len(X) == 1:
-        raise ValueError(
-            f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
-            f"array itself. {BARE_LIST_ADVICE}"
-        )
-    named = not isinstance(X, (list, tuple))
-    if names is not None and not named and len(names) != len(X):
-        raise ValueError(
-            f"X is a list of {len(X)} modalities, but {expected}: pass one array per "
-            f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
-        )
-    data = X if isinstance(X, MultimodalData) else MultimodalData(X, None if named else names)
-    if names is None or not named:
-        return data
-    if set(data.names) != set(names):
-        raise ValueError(
-            f"X has the modalities {list(data.names)}, but {expected}: pass all of "
-            "these names and no other (None for a modality that is missing)."
-        )
-    return data[:, names]
+    return fitted_form(estimator).write(arrays)
 
 
 def _read_array(
@@ -239,8 +201,8 @@ def _read_array(
     if not reset and estimator._input_form == "flat":
         shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
     names = None if reset else list(estimator.modality_names_in_)
-    columns, X = column_names(X), _as_one_array(X)
-    ndim = getattr(X, "ndim", 0)
+    X = _as_one_array(X)
+    columns, ndim = column_names(X), getattr(X, "ndim", 0)
     if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
         raise ValueError(
             f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
@@ -262,6 +224,12 @@ def _read_array(
 
 def _as_one_array(X: Samples) -> Samples:
     """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
+    if hasattr(X, "to_frame") and not hasattr(X, "columns"):  # a Series
+        return X.to_frame()
+    if sparse.issparse(X):
+        raise TypeError(refused_sparse(X))
+    if hasattr(X, "dims"):
+        return np.asarray(X)
     if hasattr(X, "detach"):
         return as_modality(X, "X") if getattr(X, "ndim", 0) > 1 else without_gradients(X, "X")
     if isinstance(X, np.ndarray):
@@ -272,9 +240,9 @@ def _as_one_array(X: Samples) -> Samples:
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(
-            "X is a list whose entries differ in shape, so it is not one array, and a list of "
-            "modalities has only arrays with at least two axes, (n_samples, ...): use "
-            "array.reshape(-1, 1) for a modality of one number per sample."
+            "X is a list whose entries differ in shape, so it is not one array. If they are "
+            "samples, resize or pad them to one shape. If they are modalities, give them at least "
+            "two axes, (n_samples, ...), as by array.reshape(-1, 1), or names: a mapping."
         ) from error
 
 
@@ -293,6 +261,9 @@ def _validated(
         )
     except OverflowError as error:
         raise ValueError(f"X holds a number beyond those of a float: {error}") from error
+    except (TypeError, ValueError):
+        refuse_contents(X, "X")
+        raise
 
 
 def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
@@ -337,7 +308,7 @@ def check_samples(
             )
 
 
-def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Modalities:
+def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: bool) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
     elements: list[np.ndarray | None] = [None] * data.shape[1]
@@ -345,6 +316,8 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
     arrays: list[np.ndarray | None] = []
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
+            if array.dtype.kind not in "buifc":
+                refuse_contents(array, f"modality {name!r}", data._columns[k])
             clean = stored(array, name)
             missing, elements[k] = find_missing(clean, name, data._stated(k), gaps)
             clean = without_missing(clean, missing, elements[k])
@@ -362,28 +335,41 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, reset: bool) -> Mod
         tuple(tuple(shape) for shape in shapes if shape is not None),
         compute_dtype(data.arrays, arrays),
         len(data),
+        form,
         None if all(seen is None for seen in elements) else tuple(elements),
     )
 
 
-def _remember(estimator: BaseEstimator, data: Modalities, form: str, several: bool) -> None:
+def _remember(estimator: BaseEstimator, data: Modalities, form: Form) -> None:
     """Set the attributes that describe the input of ``fit``."""
     estimator.n_features_in_ = sum(data.widths)
     estimator.n_modalities_in_ = len(data.names)
     estimator.modality_names_in_ = np.array(data.names, dtype=object)
     estimator.modality_shapes_in_ = list(data.shapes)
-    estimator._input_form = form
+    estimator._input_form = form.container
+    estimator._modality_tables = [table.as_dict() for table in form.tables]
 
 
 def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
     """Set the names of the columns of the DataFrames that ``fit`` was given."""
-    estimator._column_names = [None if names is None else list(names) for names in data._columns]
+    estimator.modality_feature_names_in_ = named_columns(data)
     if not several:  # scikit-learn has set them
         return
     if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
         del estimator.feature_names_in_
     if len(data.names) == 1 and data._columns[0] is not None:
         estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
+
+
+def named_columns(data: MultimodalData) -> dict[str, np.ndarray | None]:
+    """Return the names of the columns by modality, None where nothing names them."""
+    pairs = zip(data.names, data._columns, strict=True)
+    return {n: None if names is None else np.array(names, dtype=object) for n, names in pairs}
+
+
+def columns_of(named: Mapping[str, np.ndarray | None]) -> tuple[Columns, ...]:
+    """Undo :func:`named_columns`."""
+    return tuple(None if names is None else tuple(names) for names in named.values())
 
 
 def _fitted_on(estimator: BaseEstimator) -> str:

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import torch
 
+from .._data.known_nodes import OutcomeNames
 from .._data.sample_weight import TrainingRows, weighted_mean
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
@@ -136,7 +137,7 @@ def cluster_attributes(
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
-    dag, cpts, joint = graph_and_tables(best.graph, names)
+    dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
     return {
         "latent_dim_": setup.spec.latent_dim,
         "labels_": labels,
@@ -184,13 +185,14 @@ def number_components(
 
 
 def graph_and_tables(
-    graph: HardGraph, names: Sequence[str]
+    graph: HardGraph, names: Sequence[str], outcome_names: OutcomeNames
 ) -> tuple[nx.DiGraph, dict[str, np.ndarray], np.ndarray]:
     """Return the graph, its tables and their product, the joint of the nodes."""
     joint = functools.reduce(np.multiply, graph.tables)
     dag = nx.DiGraph()
-    for name, size in zip(names, joint.shape, strict=True):
-        dag.add_node(name, size=size)
+    of_outcomes = outcome_names or [None] * len(names)
+    for name, size, labels in zip(names, joint.shape, of_outcomes, strict=True):
+        dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
         compelled = bool(graph.compelled[parent, child])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from types import SimpleNamespace
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from .._parameter_objects import (
     ScoreSearch,
 )
 from .._typing import Values
+from .naming_estimator import advice_on_names
 from .parameters import PARAMETER_CONSTRAINTS
 
 #: What a parameter with parts may be: an object, or what stands for one.
@@ -64,6 +66,8 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     ('gradient', 0.5, 'arranged', 10)
     """
     flat = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
+    if isinstance(flat["node_sizes"], Integral):
+        flat["node_sizes"] = (flat["node_sizes"],)
     given = {name: flat.pop(name) for name in _WITH_PARTS}
     objects = {name: _as_object(value) for name, value in given.items()}
     for name, parts in objects.items():
@@ -120,6 +124,8 @@ def check_nested_names(estimator: BaseEstimator, params: Values) -> None:
     ValueError
         Says which object to pass.
     """
+    if advice := advice_on_names(type(estimator), params):
+        raise ValueError(advice)
     own = estimator.get_params(deep=False)
     for key in params:
         name, _, part = key.partition("__")

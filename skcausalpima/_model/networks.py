@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
 
 from .._typing import Unchecked
+from .._warnings import warn_caller
 from ..modules import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 
 
@@ -40,6 +41,8 @@ NETWORKS = {
     "cluster_mlp": replace(_MLP, per_cluster=True),
     "cluster_conv": replace(_CONV, per_cluster=True),
 }
+#: Numbers of channels that images usually have.
+CHANNELS = (1, 2, 3, 4)
 #: What None stands for.
 DEFAULT_NETWORK = "mlp"
 #: The words that each parameter takes.
@@ -47,6 +50,25 @@ NETWORK_WORDS = {
     "encoders": tuple(word for word, kind in NETWORKS.items() if not kind.per_cluster),
     "decoders": tuple(NETWORKS),
 }
+
+
+def warn_of_channels_first(
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+    encoders: Sequence[Unchecked],
+    decoders: Sequence[Unchecked],
+) -> None:
+    """Warn where images that are to be convolved seem to have their channels first."""
+    for name, shape, *entries in zip(names, shapes, encoders, decoders, strict=True):
+        kinds = [named_network(entry) for entry in entries]
+        if not any(kind is not None and not kind.is_dense for kind in kinds):
+            continue
+        if len(shape) == 3 and shape[0] in CHANNELS and shape[0] < min(shape[1:]):
+            warn_caller(
+                f"modality {name!r} has samples of shape {shape}, which 'conv' takes for "
+                f"{shape[0]} x {shape[1]} pixels with {shape[2]} channels each: if the channels "
+                "come first, move them, by np.moveaxis(array, 1, -1)."
+            )
 
 
 def named_network(entry: Unchecked) -> NamedNetwork | None:

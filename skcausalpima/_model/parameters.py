@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral, Real
 from types import SimpleNamespace
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -30,6 +31,7 @@ from .._scalar_checks import (
     NumberRange,
     count,
     is_count,
+    is_integer,
 )
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
@@ -45,7 +47,7 @@ ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 250
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
-    "node_sizes": SEQUENCE,
+    "node_sizes": [*SEQUENCE, count(1)],
     "node_names": [*SEQUENCE, None],
     "latent_dim": [count(1), None],
     "experts": [*SEQUENCE, dict, None],
@@ -59,7 +61,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
     "modality_shapes": [*SEQUENCE, None],
     "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
-    "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE],
+    "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE, dict],
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
     "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
@@ -82,13 +84,14 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 }
 
 
-def check_node_sizes(node_sizes: Sequence[int]) -> tuple[int, ...]:
+def check_node_sizes(node_sizes: int | Sequence[int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
-    sizes = list(node_sizes)
+    stated: Any = node_sizes
+    sizes: list[Any] = [stated] if isinstance(stated, Integral) else list(stated)
     if not sizes:
         raise ValueError("node_sizes is empty; it must name at least one node, such as (2, 2).")
     for node, size in enumerate(sizes):
-        if isinstance(size, (bool, np.bool_)) or not isinstance(size, Integral):
+        if not is_integer(size):
             raise TypeError(
                 f"node_sizes must hold integers, but node_sizes[{node}] is {size!r} of type "
                 f"{type(size).__name__}."
@@ -212,15 +215,23 @@ def resolve_device(device: str) -> torch.device:
 
 
 def resolve_modality_weights(
-    modality_weights: str | Sequence[float], widths: Sequence[int]
+    modality_weights: str | Sequence[float] | Mapping[str, float],
+    names: Sequence[str],
 ) -> tuple[float, ...] | None:
     """Return the factor of every modality's log-likelihood in training, None for balanced ones."""
     if isinstance(modality_weights, str):
-        return (1.0,) * len(widths) if modality_weights == "elements" else None
+        return (1.0,) * len(names) if modality_weights == "elements" else None
+    if isinstance(modality_weights, Mapping):
+        if set(modality_weights) != set(names):
+            raise ValueError(
+                f"modality_weights names the modalities {list(modality_weights)}, but X has "
+                f"{list(names)}: name each of them, and no other."
+            )
+        modality_weights = [modality_weights[name] for name in names]
     weights = _as_floats(modality_weights)
-    if weights.shape != (len(widths),) or not (np.isfinite(weights) & (weights > 0)).all():
+    if weights.shape != (len(names),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(
-            f"modality_weights must be 'elements', 'balanced' or {len(widths)} positive numbers, "
+            f"modality_weights must be 'elements', 'balanced' or {len(names)} positive numbers, "
             f"one per modality, got {modality_weights!r}."
         )
     return tuple(weights.tolist())

@@ -6,17 +6,20 @@ import math
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
+from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
 from .._data.validation import Modalities
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
+from .._typing import Unchecked
 from ..functional import covariance_type_named
 from .experts import resolve_experts
-from .networks import named_network
+from .networks import named_network, warn_of_channels_first
 from .parameters import (
     check_enough_samples,
     check_hidden_layer_sizes,
@@ -90,18 +93,22 @@ class Setup:
 def set_up(
     params: SimpleNamespace,
     modalities: Modalities,
-    known_nodes: ArrayLike | None = None,
+    known_nodes: Unchecked = None,
     interventions: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     scaler: ModalityScaler | None = None,
+    continued: nx.DiGraph | None = None,
 ) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`flat_parameters`, for this data.
 
     Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
+    A fit that is continued keeps the labels that the outcomes in its graph have.
     """
     node_sizes = check_node_sizes(params.node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
-    samples = read_samples(modalities, known_nodes, interventions, sample_weight, node_sizes, names)
+    nodes = dict(zip(names, node_sizes, strict=True))
+    labels = None if continued is None else outcome_names(continued)
+    samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
     modalities = samples.modalities
     if scaler is None:
         check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
@@ -140,6 +147,7 @@ def _model_spec(
     names, shapes = modalities.names, modalities.shapes
     encoders = per_modality(params.encoders, names, "encoders")
     decoders = per_modality(params.decoders, names, "decoders")
+    warn_of_channels_first(names, shapes, encoders, decoders)
     dtype = getattr(torch, modalities.dtype.name)
     experts = resolve_experts(
         params.experts, decoders, names, shapes, node_sizes, node_names, dtype
@@ -157,7 +165,7 @@ def _model_spec(
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
         linear=params.init != "paper",
         full_covariances=covariance_type_named(params.covariance_type).is_full,
-        modality_weights=resolve_modality_weights(params.modality_weights, modalities.widths),
+        modality_weights=resolve_modality_weights(params.modality_weights, modalities.names),
         prior_expert=bool(params.prior_expert),
         sampled_responsibilities=params.responsibilities == "sample",
         dtype=modalities.dtype.name,

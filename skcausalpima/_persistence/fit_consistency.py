@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
@@ -14,6 +15,9 @@ from .._inference.expert_tables import ExpertTable
 from .._typing import Values
 from .plain_data import StoredExpert
 from .value_checks import SLACK, Loaded, is_alike, is_distribution, is_permutation
+
+#: What modalities are in containers of other libraries.
+NEEDED_KINDS = {"levels": {"frame"}, "dataset": {"xarray"}}
 
 #: Entries of it that have one entry per modality.
 PER_MODALITY = ("encoders", "decoders", "experts", "predict_variances")
@@ -117,6 +121,30 @@ def _terms_are_the_history(fit: SimpleNamespace) -> bool:
     )
 
 
+def _tables_are_of_modalities(fit: SimpleNamespace) -> bool:
+    """Say whether axes and columns are those of the modalities, or of the flat array of them."""
+    shapes = [tuple(shape) for shape in fit.shapes]
+    named = list(fit.modality_feature_names_in_.values())
+    right = all(n is None or len(n) == math.prod(s) for n, s in zip(named, shapes, strict=True))
+    if fit._input_form == "flat":
+        shapes = [(sum(map(math.prod, shapes)),)]
+    tables = fit._modality_tables
+    kinds, needed = {of["kind"] for of in tables}, NEEDED_KINDS.get(fit._input_form)
+    right = right and (needed is None or kinds <= needed) and len(tables) == len(shapes)
+    return right and all(map(_fits_shape, tables, shapes))
+
+
+def _fits_shape(table: Values, shape: tuple[int, ...]) -> bool:
+    """Say whether what stands beside the numbers of a modality fits its shape."""
+    dims, labels = table["dims"], table["labels"]
+    lengths = dict(zip(dims[1:], shape, strict=False)) if dims else {"columns": math.prod(shape)}
+    is_xarray, is_column = table["kind"] == "xarray", table["kind"] in ("series", "vector")
+    if (table["kind"] in ("frame", "polars") and len(shape) != 1) or (is_column and shape != (1,)):
+        return False
+    right = len(set(dims)) == len(dims) == (1 + len(shape) if is_xarray else 0)
+    return right and all(np.shape(v) == (lengths.get(name),) for name, v in labels.items())
+
+
 #: What attributes must be to each other, by the names of those that contradict the rest if not;
 #: each may rely on those before it.
 TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
@@ -138,6 +166,10 @@ TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
         and len(set(fit.modality_names)) == len(fit.modality_names)
     ),
     "_input_form": lambda fit: fit._input_form != "single" or len(fit.modality_names) == 1,
+    "modality_feature_names_in_": lambda fit: (
+        list(fit.modality_feature_names_in_) == list(fit.modality_names)
+    ),
+    "_modality_tables": _tables_are_of_modalities,
     "cluster_states_": lambda fit: is_permutation(_cells(fit), {}),
     "labels_": lambda fit: fit.labels_.min() >= 0 and fit.labels_.max() < len(fit.weights_),
     "node_labels_": lambda fit: np.array_equal(fit.node_labels_, fit.cluster_states_[fit.labels_]),

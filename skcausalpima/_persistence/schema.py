@@ -9,6 +9,7 @@ from dataclasses import fields
 import networkx as nx
 import numpy as np
 
+from .._data.form import CONTAINERS, KINDS
 from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
@@ -72,12 +73,31 @@ def are_views(value: Unchecked, known: Mapping) -> bool:
 
 
 def are_columns(value: Unchecked, known: Mapping) -> bool:
-    """Say whether it is a list of names, or None, for each modality."""
-    if type(value) is not list or (len(value),) != known["modalities"]:
+    """Say whether it is names of columns, or None, for each modality by name."""
+    if type(value) is not dict or (len(value),) != known["modalities"]:
+        return False
+    return all(names is None or is_text(names) for names in value.values())
+
+
+def is_text(value: Unchecked) -> bool:
+    """Say whether it is a row of strings."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "O" or value.ndim != 1:
+        return False
+    return all(type(text) is str for text in value.tolist())
+
+
+def are_tables_of_input(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is what modalities were beside their numbers: of each, or of a flat array."""
+    if type(value) is not list or (len(value),) not in ((1,), known["modalities"]):
         return False
     return all(
-        names is None or (type(names) is list and all(type(name) is str for name in names))
-        for names in value
+        type(of) is dict
+        and set(of) == {"kind", "dims", "labels"}
+        and of["kind"] in KINDS
+        and is_list_of(is_a(str))(of["dims"], known)
+        and type(of["labels"]) is dict
+        and all(is_text(labels) or is_ndarray(labels, known) for labels in of["labels"].values())
+        for of in value
     )
 
 
@@ -126,7 +146,17 @@ def is_graph(value: Unchecked, known: Mapping) -> bool:
     graph: nx.DiGraph = value
     edges = [(of.get("weight"), of.get("compelled")) for of in graph.edges.values()]
     right = all(type(weight) is float and type(bound) is bool for weight, bound in edges)
+    right = right and all(map(_has_outcome_names, graph.nodes.values()))
     return right and tuple(of.get("size") for of in graph.nodes.values()) == known["grid"]
+
+
+def _has_outcome_names(node: Mapping) -> bool:
+    """Say whether a node's outcomes have different names, if they have any."""
+    names = node.get("states")
+    if names is None:
+        return "states" not in node
+    right = type(names) is tuple and all(type(name) is str for name in names)
+    return right and len(set(names)) == len(names) == node.get("size")
 
 
 def are_tables(value: Unchecked, known: Mapping) -> bool:
@@ -198,10 +228,10 @@ ARCHITECTURE = {field.name: DECLARED[str(field.type)] for field in fields(ModelS
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
     "_checkpoint": is_a(dict),
-    "_column_names": are_columns,
     "_covariance_type": is_one_of(*COVARIANCE_TYPES),
     "_metadata_request": are_requests,
-    "_input_form": is_one_of("several", "single", "flat"),
+    "_input_form": is_one_of(*CONTAINERS),
+    "_modality_tables": are_tables_of_input,
     "_node_names": is_a(list),
     "_scaler": is_scaler,
     "_sklearn_output_config": has(
@@ -246,6 +276,7 @@ FITTED: dict[str, Check] = {
     "labels_": is_array("int64", "samples"),
     "latent_dim_": is_size("latent"),
     "lower_bound_": lambda value, known: type(value) is float and math.isfinite(value),
+    "modality_feature_names_in_": are_columns,
     "modality_names_in_": are_names("modalities"),
     "modality_shapes_in_": are_shapes,
     "n_features_in_": is_size("features"),
@@ -270,7 +301,7 @@ FITTED: dict[str, Check] = {
 }
 OPTIONAL = {
     "_checkpoint",
-    "_column_names",
+    "_modality_tables",
     "_metadata_request",
     "_sklearn_output_config",
     "feature_names_in_",

@@ -17,7 +17,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.arrays import refuse_containers, without_gradients
+from .._data.arrays import without_gradients
+from .._data.foreign import refuse_containers
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
 

@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from .._clustering.matching import align_nodes, outcome_indicators
+from .._data.known_nodes import outcome_names, read_known_nodes
 from .._data.multimodal_data import MultimodalData
 from .._data.validation import is_several
 from .._scalar_checks import JOBS, count
@@ -212,18 +213,25 @@ def edge_confidence(
     check_is_fitted(est)
     reference = est.predict_nodes(X)  # checks X, too
     sizes = [est.cpts_[node].shape[-1] for node in est.dag_]
-    if list(est.node_sizes) != sizes:
+    stated = np.atleast_1d(est.node_sizes).tolist()
+    if stated != sizes:
         raise ValueError(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
-            f"{tuple(est.node_sizes)} now, so that its refits would have other nodes: fit it again."
+            f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
+    params = dict(params or {})
+    known = params.get("known_nodes")
+    if known is not None and np.asarray(known).dtype.kind not in "iu":
+        # Labels are numbered once, not in each sample.
+        of_nodes = (sizes, list(est.dag_), outcome_names(est.dag_))
+        params["known_nodes"], _ = read_known_nodes(known, len(reference), *of_nodes)
     X = _with_sample_axis(est, X)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     with warnings.catch_warnings():
         for category in (ArrangementWarning, InstabilityWarning):  # they show in the stability
             warnings.simplefilter("ignore", category)
         refits = Parallel(n_jobs=n_jobs)(
-            delayed(_refit)(clone(est), X, params or {}, int(seed), resample, reference, sizes)
+            delayed(_refit)(clone(est), X, params, int(seed), resample, reference, sizes)
             for seed in seeds
         )
     failures = {k: refit for k, refit in enumerate(refits) if isinstance(refit, str)}

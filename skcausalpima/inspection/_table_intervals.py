@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from .._data.interventions import add_known, check_interventions
-from .._data.known_nodes import allowed_cells, check_known_nodes
+from .._data.known_nodes import allowed_cells, outcome_names, read_known_nodes
 from .._data.sample_weight import check_weights
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
@@ -271,7 +271,8 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
     was_set = check_interventions(params.get("interventions"), n_samples, sizes, names)
-    known = check_known_nodes(params.get("known_nodes"), n_samples, sizes)
+    labels = outcome_names(est.dag_)
+    known, _ = read_known_nodes(params.get("known_nodes"), n_samples, sizes, names, labels)
     known = add_known(known, was_set, names)
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)

@@ -1,9 +1,11 @@
 """Outcomes that are known for some samples: they name nodes, and training respects them."""
 
 import itertools
+import pickle
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import torch
@@ -48,10 +50,15 @@ def some_known(column, node, n_nodes=2, rows=slice(0, None, 7)):
         (np.zeros((59, 2), dtype=int), r"\(60, 2\).*got shape \(59, 2\)"),
         (np.full((60, 2), 2), r"known_nodes\[:, 0\] must lie between 0 and 1.* got 2"),
         (np.full((60, 2), [0, -2]), r"known_nodes\[:, 1\] must lie between 0 and 1.* got -2"),
-        (np.zeros((60, 2)), "must hold integers.* got dtype float64"),
-        (np.full((60, 2), np.nan), "Replace NaN by -1"),
-        (np.full((60, 2), "a"), "must hold integers.* got dtype <U1"),
-        (np.zeros((60, 2), dtype=bool), "must hold integers.* got dtype bool"),
+        (np.full((60, 2), 0.5), "of the node 'N1' must be whole numbers or labels.*got 0.5"),
+        (np.zeros((60, 2), dtype=bool), "must be whole numbers or labels.* got False in sample 0"),
+        (np.array([["a", 1], [1, "a"]] * 30, dtype=object), "must be whole .*got 'a' in sample 0"),
+        ({"N1": list("abc") * 20}, r"'N1' has 3 labels, \['a', 'b', 'c'\], .*node_sizes is 2"),
+        ({"x": [0] * 60}, r"known_nodes has \['x'\], but the nodes are \['N1', 'N2'\]"),
+        (pd.DataFrame({"N1": [0] * 60, "x": 0}), r"has \['x'\], but the nodes are"),
+        (pd.DataFrame({"x": [0] * 60}), r"got shape \(60, 1\)"),
+        ({"N1": [0] * 59}, "'N1' has 59 entries, but X has 60 samples"),
+        ({"N1": np.zeros((60, 1))}, r"known_nodes\['N1'\] has shape \(60, 1\)"),
     ],
 )
 def test_what_is_not_an_outcome_is_refused(quick, pair, known, message):
@@ -67,8 +74,64 @@ def test_forms_of_known_outcomes(quick, pair, make):
     assert_array_equal(model.node_labels_, expected.node_labels_)
 
 
+@pytest.fixture(scope="module")
+def said(quick, pair):
+    """A fit to which the outcomes of one node are known for some samples, as numbers."""
+    return quick().fit(pair, known_nodes=some_known(FACTORS[:, 0], 1))
+
+
+LABELS = [None if n < 0 else ("glass", "steel")[n] for n in some_known(FACTORS[:, 0], 1)[:, 1]]
+KINDS = pd.Categorical(LABELS, categories=["glass", "steel"])
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"N2": LABELS},
+        {"N2": pd.Series(KINDS), "N1": [np.nan] * 60},
+        pd.DataFrame({"N2": LABELS, "N1": None}),
+        pd.DataFrame({"a": [-1] * 60, "b": LABELS}),
+        np.array([[None, label] for label in LABELS], dtype=object),
+        [[-1, label] for label in LABELS],
+    ],
+)
+def test_labels_name_the_outcomes(quick, pair, said, known):
+    model = quick().fit(pair, known_nodes=known)
+    assert_array_equal(model.node_labels_, said.node_labels_)
+    assert model.dag_.nodes["N2"]["states"] == ("glass", "steel")
+    assert "states" not in model.dag_.nodes["N1"]
+    assert model.to_graph().states == {"N2": ("glass", "steel")}
+
+
+def test_labels_are_kept_by_files_pickles_and_later_fits(quick, pair, tmp_path):
+    order = pd.Categorical(LABELS, categories=["steel", "glass"])
+    model = quick(warm_start=True).fit(pair, known_nodes={"N2": order})
+    model.save(tmp_path / "model")
+    loaded = CausalPIMA.load(tmp_path / "model")
+    copy = pickle.loads(pickle.dumps(model))
+    assert (
+        loaded.dag_.nodes["N2"]["states"]
+        == copy.dag_.nodes["N2"]["states"]
+        == tuple(order.categories)
+    )
+    table = loaded.to_graph().table("N2")
+    assert table.columns.tolist() == ["steel", "glass"]
+    assert (loaded.intervene({"N2": "glass"}, 3)[1][:, 1] == 1).all()
+    glass = [label if label == "glass" else None for label in LABELS]
+    known = loaded.fit(pair, known_nodes={"N2": glass}).node_labels_[:, 1]
+    assert all(known[row] == 1 for row, label in enumerate(glass) if label)
+    assert loaded.dag_.nodes["N2"]["states"] == ("steel", "glass")
+    with pytest.raises(ValueError, match=r"labels .'wood'.*outcomes are .'steel', 'glass'"):
+        loaded.fit(pair, known_nodes={"N2": ["wood"] * 60})
+
+
+def test_outcomes_without_a_label_get_a_name(quick, pair):
+    model = quick((2, 3)).fit(pair, known_nodes={"N2": LABELS})
+    assert model.dag_.nodes["N2"]["states"] == ("glass", "steel", "outcome 2")
+
+
 def test_nothing_known_changes_nothing(quick, pair, fitted):
-    model = quick().fit(pair, known_nodes=np.full((60, 2), -1))
+    model = quick().fit(pair, known_nodes=np.full((60, 2), np.nan))
     assert_array_equal(model.transform(pair), fitted.transform(pair))
     assert_array_equal(model.labels_, fitted.labels_)
     assert model.lower_bound_ == fitted.lower_bound_

@@ -176,6 +176,7 @@ def test_missing_modalities_are_filled_in(linked, pair):
     images[::2] = np.nan
     for X in ([None, pair[1]], [images, pair[1]], MultimodalData([images, pair[1]])):
         new, nodes = linked.counterfactual(X, {"N2": 0})
+        new = new if isinstance(X, list) else list(new.values())
         assert [array.shape for array in new] == [(60, 3, 2), (60, 4)]
         assert all(np.isfinite(array).all() for array in new)
         assert (nodes[:, 1] == 0).all()

@@ -58,6 +58,10 @@ PARTS = {
     ExpertDecoder: vars,
     ParameterSpace: lambda space: [*vars(space).values()],
     type(piecewise_linear()): lambda f: {**vars(f), "__signature__": None},
+    pd.DataFrame: lambda table: {
+        "columns": table.columns.tolist(),
+        "values": table.to_numpy(copy=True),
+    },
 }
 
 

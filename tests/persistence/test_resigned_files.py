@@ -21,6 +21,17 @@ from skcausalpima.modules import ExpertDecoder, line
 
 WIDTH = np.linspace(0.0, 1.0, 4)
 
+
+def tables(field, value):
+    """Change what is said of the first modality beside its numbers."""
+
+    def edit(document, arrays):
+        table = document["attributes"]["_modality_tables"][0]
+        table["values"][table["keys"].index(field)] = value
+
+    return edit
+
+
 KINDS = {
     "expert": {
         "experts": [None, ExpertDecoder(line, WIDTH, scatter=True)],
@@ -311,6 +322,18 @@ DRAWS, TABLE = "_checkpoint.draws", "expert_params_.modality1.columns"
             "names of modal",
         ),
         (within("_input_form", "single"), "_input_form contradict"),
+        (within("_input_form", "levels"), "_modality_tables contradict"),
+        (within("_input_form", "dataset"), "_modality_tables contradict"),
+        (within("_input_form", "flat"), "_modality_tables contradict"),
+        (within("_modality_tables", []), "_modality_tables is not"),
+        (tables("kind", "none"), "_modality_tables is not"),
+        (tables("kind", "vector"), "_modality_tables contradict"),
+        (tables("kind", "xarray"), "_modality_tables contradict"),
+        (tables("dims", ["a", "b", "b"]), "_modality_tables contradict"),
+        (
+            within("modality_feature_names_in_", {"$": "dict", "keys": ["x"], "values": [None]}),
+            "modality_feature_names_in_ is not",
+        ),
     ],
 )
 def test_what_a_file_must_mean(saved, load, edit, match):
