@@ -48,7 +48,7 @@ def numbers(display):
 TABLES = {
     "root": (table_of(2), "digit", []),
     "long-names": (table_of(3, 4, 3), long_names(1)[0], long_names(3)[1:]),
-    "many": (table_of(3, 3, 3, 12), "N4", ["N1", "N2", "N3"]),
+    "many": (table_of(4, 3, 9), "N3", ["N1", "N2"]),
 }
 
 

@@ -77,11 +77,11 @@ def est(quick):
 
 @pytest.mark.parametrize("modality", ["image", "curve", "table"])
 def test_data_are_drawn_where_asked_for(est, modality):
-    display = InterventionDisplay.from_estimator(est, {"N1": 1}, n_draws=3, modality=modality)
+    display = InterventionDisplay.from_estimator(est, {"N1": 1}, n_draws=2, modality=modality)
     assert_readable(display.figure_)
-    assert display.sample_axes_.shape == (2, 3)
+    assert display.sample_axes_.shape == (2, 2)
     shape = dict(zip(est.modality_names_in_, est.modality_shapes_in_, strict=True))[modality]
-    assert np.shape(display.samples["set"]) == (3, *shape)
+    assert np.shape(display.samples["set"]) == (2, *shape)
     assert {title[0] for title in display.titles["set"]} == {"1"}  # the outcomes of N1, N2
 
 
