@@ -26,27 +26,20 @@ from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Decoded, Modalities, read_further, read_modalities, write_modalities
-from ._fit.attributes import fitted_attributes
-from ._fit.checkpoint import Checkpoint, check_continues
-from ._fit.restarts import best_run
-from ._fit.resume import resume
-from ._grid import n_effects
+from ._data.validation import Decoded, Modalities, read_modalities, write_modalities
+from ._fit.callbacks import CallbackSupportMixin
+from ._fit.whole import FitCall, fit_anew, fit_further, followed
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
-from ._initialization.initialize import initial_sample
-from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
 from ._model.published import PUBLISHED
-from ._model.setup import as_built, set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
-from ._model.tensors import fit_data
 from ._model.views import Views
 from ._parameter_objects import (
     BackgroundKnowledge,
@@ -65,7 +58,13 @@ from .inspection import FitReport, ModalityEvidence
 
 
 @working_in(usual_surroundings)
-class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class CausalPIMA(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+):
     r"""Causal disentanglement of multimodal data.
 
     A multimodal variational autoencoder whose latent space is a Gaussian mixture. The components
@@ -570,19 +569,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         copies, not weights.
         """
         params = flat_parameters(self)
-        if self.warm_start and vars(self).get("_checkpoint") is not None:
-            return self._continue(X, known_nodes, interventions, sample_weight)
-        fresh = self._copy(set(FITTED) - SET_BY_USERS)
-        given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
-        setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
-        rank = n_effects(setup.spec.node_sizes) if self.latent_dim is None else self.latent_dim
-        data = filled_by_low_rank(fit_data(samples, setup), rank)
-        rng = check_random_state(self.random_state)
-        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
-        seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(setup, data, initial, seeds, self.n_jobs)
-        fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
+        call = FitCall(
+            X=X,
+            y=y,
+            sample_weight=sample_weight,
+            known_nodes=known_nodes,
+            interventions=interventions,
+        )
+        goes_on = self.warm_start and vars(self).get("_checkpoint") is not None
+        with followed(self, call) as following:
+            new = self._copy({"_checkpoint"} if goes_on else set(FITTED) - SET_BY_USERS)
+            if goes_on:
+                found = fit_further(self, params, call, following)
+            else:
+                found = fit_anew(new, params, call, following)
+            new.__dict__.update(found)
+            self.__dict__ = new.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
 
     def fit_predict(
@@ -1483,27 +1485,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)
-
-    def _continue(
-        self,
-        X: Samples,
-        known_nodes: ArrayLike | None,
-        interventions: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-    ) -> Self:
-        """Train the fitted model further (``warm_start``)."""
-        checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
-        built = ModelSpec.from_dict(self._architecture)
-        params, given = as_built(flat_parameters(self), built), read_further(self, X)
-        setup, samples = set_up(
-            params, given, known_nodes, interventions, sample_weight, self._scaler
-        )
-        check_continues(checkpoint, setup, built)
-        data = fit_data(samples, setup)
-        best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
-        further.__dict__.update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = further.__dict__
-        return self
 
     def _copy(self, left_out: set[str]) -> Self:
         """Return an estimator with the same attributes but some; it shares the values."""

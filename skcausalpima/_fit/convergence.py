@@ -29,7 +29,8 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     seen = best.convergence
     rule, is_stated = setup.training.stopping, setup.training.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
-    may_stop = rule.tol > 0 and not best.converged and not setup.resumable
+    was_free = not (best.converged or best.stopped or setup.resumable)
+    may_stop = rule.tol > 0 and was_free
     if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
         _warn_of_fall(best)
     elif may_stop and (seen.label_changes > CHANGING or (seen.rise > RISING and is_stated)):

@@ -15,7 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"_typing"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
+    | {"callback", "_progress_lines"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects"},
     {"modules", "graph"},
