@@ -59,7 +59,8 @@ class FitTasks:
         tasks = [self.root]
         if n_runs > 1:
             tasks = [
-                self.root.subcontext(task_name="run", max_subtasks=n_epochs) for _ in range(n_runs)
+                self.root.subcontext(task_name="start", max_subtasks=n_epochs)
+                for _ in range(n_runs)
             ]
         return [
             TaskListener(

@@ -87,6 +87,7 @@ def working_for(process: int, file: str | None) -> Iterator[Interruption]:
     ignored in this process.
     """
     interruption = Interruption()
+    interruption.requested = file is not None and not os.path.exists(file)
     takes_signals = threading.current_thread() is threading.main_thread()
 
     def stop() -> None:
@@ -96,13 +97,14 @@ def working_for(process: int, file: str | None) -> Iterator[Interruption]:
             interruption.requested = True
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if file is None or not os.path.exists(file):
+        is_told = file is not None and not os.path.exists(file)
+        if is_told and not interruption.requested:  # the second one ends this process from there
             interruption.interrupt()
 
     if takes_signals:
         signal.signal(signal.SIGINT, handle)
     try:
-        with ending_with(process, file, stop):
+        with ending_with(process, file, stop), interruption.postponed():
             yield interruption
     finally:
         if takes_signals:

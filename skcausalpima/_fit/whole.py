@@ -94,7 +94,9 @@ class Following:
 @contextmanager
 def followed(estimator: BaseEstimator, call: FitCall) -> Iterator[Following]:
     """Let callbacks and interrupts reach a fit, and callbacks see that it has ended."""
-    metadata: Values | None = None if call.sample_weight is None else {"sample_weight": call.sample_weight}
+    metadata: Values | None = (
+        None if call.sample_weight is None else {"sample_weight": call.sample_weight}
+    )
     with interruptible() as interruption:
         tasks = None
         if CALLBACKS in vars(estimator):

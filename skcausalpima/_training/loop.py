@@ -76,7 +76,7 @@ def pretrain(
                 _step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
                 observer.interruption.check()
-        observer.epoch_ended({"objective": float(total) / data.n_samples})
+        observer.epoch_ended(observer.in_units({"objective": float(total) / data.n_samples}))
         if guard.restored(epoch):
             return
         is_last = epoch == n_epochs - 1 or observer.stopped
@@ -121,7 +121,8 @@ class Progress:
         if self.labels is not None:
             self.label_changes.append(float((labels != self.labels).double().mean()))
         self.labels = labels
-        self.history.append(self.observer.epoch_ended(terms))
+        self.history.append(self.observer.in_units(terms))
+        self.observer.epoch_ended(self.history[-1])
 
     def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""

@@ -108,15 +108,17 @@ class Observer:
         for listener in self.listeners:
             listener.epoch_begins(self.phase)
 
-    def epoch_ended(self, terms: Mapping[str, float]) -> dict[str, float]:
-        """Tell the terms of the bound, of scaled data; return them in the data's units."""
-        told = {name: value + self.shifts.get(name, 0.0) for name, value in terms.items()}
+    def in_units(self, terms: Mapping[str, float]) -> dict[str, float]:
+        """Return terms of the bound of scaled data in the data's units."""
+        return {name: value + self.shifts.get(name, 0.0) for name, value in terms.items()}
+
+    def epoch_ended(self, terms: dict[str, float]) -> None:
+        """Tell the terms of the bound, in the data's units."""
         self.epoch, self.step = self.epoch + 1, self.step + 1
         if self.listeners:
-            record = self._record(told)
+            record = self._record(terms)
             stops = [listener.epoch_ended(record, self.snapshot) for listener in self.listeners]
             self.is_told_to_stop |= any(stops)
-        return told
 
     def _record(self, terms: dict[str, float]) -> EpochRecord:
         now, n_done = time.monotonic(), self.epoch - self.n_before

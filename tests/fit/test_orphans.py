@@ -29,7 +29,9 @@ def test_no_worker_outlives_a_killed_fit(number):
             training = set()
             while training != {"1", "2"}:
                 line = process.stdout.readline()
-                training.update(start for start in ("1", "2") if f"start {start} of 2, training" in line)
+                training.update(
+                    start for start in ("1", "2") if f"start {start} of 2, training" in line
+                )
                 assert line
             process.send_signal(getattr(signal, number))
             process.wait(10)

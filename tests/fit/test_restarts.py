@@ -69,7 +69,10 @@ def test_workers_find_the_same_bits_and_print(restarts, capfd):
     assert model.set_params(max_iter=1).fit(X).n_iter_ == 4  # it can be continued here
     lines = capfd.readouterr().out.splitlines()
     for start in (1, 2, 3):
-        assert sum(line.startswith(f"[CausalPIMA] start {start} of 3, ") for line in lines) == 2 + 3 + 5
+        assert (
+            sum(line.startswith(f"[CausalPIMA] start {start} of 3, ") for line in lines)
+            == 2 + 3 + 5
+        )
     assert sum(line.startswith("[CausalPIMA] continued, ") for line in lines) == 1 + 5
 
 

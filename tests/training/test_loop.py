@@ -62,7 +62,9 @@ def told_to(seen):
 def run_training(model, data, held_out=None, observer=None, **options):
     settings = small_settings(**({"reg_covar": 1e-6, "shrinkage": 10.0} | options))
     update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
-    progress = Progress(model, settings.gradient, Stopper(0.0, n_iter_no_change=2), observer or Observer())
+    progress = Progress(
+        model, settings.gradient, Stopper(0.0, n_iter_no_change=2), observer or Observer()
+    )
     train(model, data, held_out, progress, settings, update, seed())
     progress.stopper.restore(model)
     return progress
