@@ -74,7 +74,8 @@ def duration(seconds: float) -> str:
 
 
 def _write(text: str) -> None:
-    print(text, end="", flush=True)  # in one piece: workers write side by side
+    sys.stdout.write(text)  # in one piece: workers write side by side
+    sys.stdout.flush()  # what they write would wait for the end
 
 
 def _is_own_terminal() -> bool:

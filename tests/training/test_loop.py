@@ -41,7 +41,7 @@ def test_pretraining_raises_the_bound(kl_weight):
         small_settings(kl_weight=kl_weight),
         block_update(None),
         generator=seed(),
-        observer=told_to(seen),
+        observer=calling(seen.append),
     )
     assert bound() > before + 0.5
     assert [record.epoch for record in seen] == [1, 2, 3, 4, 5]
@@ -50,13 +50,12 @@ def test_pretraining_raises_the_bound(kl_weight):
         assert torch.equal(tensor, prior[name])
 
 
-def told_to(seen):
-    """Return an observer that tells a list."""
-
-    def note(record, snapshot):
-        seen.append(record)
-
-    return Observer([SimpleNamespace(epoch_begins=lambda phase: None, epoch_ended=note)])
+def calling(note):
+    """Return an observer that calls a function with the record of each epoch."""
+    listener = SimpleNamespace(
+        epoch_begins=lambda phase: None, epoch_ended=lambda record, snapshot: note(record)
+    )
+    return Observer([listener])
 
 
 def run_training(model, data, held_out=None, observer=None, **options):
@@ -74,7 +73,7 @@ def test_training_raises_the_bound():
     model, data = make_model(), make_data()
     before = objective(model, data)
     seen = []
-    result = run_training(model, data, observer=told_to(seen))
+    result = run_training(model, data, observer=calling(seen.append))
     assert objective(model, data) > before + 1.0
     assert [record.epoch for record in seen] == [1, 2, 3, 4]
     assert [record.terms for record in seen] == result.history
@@ -135,11 +134,11 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
     training, held_out = data.subset(slice(0, 20)), data.subset(slice(60, 90))
     states = []
 
-    def note(epoch, terms):
-        states.append((terms["objective"], {k: v.clone() for k, v in model.state_dict().items()}))
+    def note(record):
+        states.append((record.objective, {k: v.clone() for k, v in model.state_dict().items()}))
 
-    options = {"learning_rate": 0.03, "temperatures": np.ones(60), "report": note}  # overfits
-    result = run_training(model, training, held_out, **options)
+    options = {"learning_rate": 0.03, "temperatures": np.ones(60), "observer": calling(note)}
+    result = run_training(model, training, held_out, **options)  # overfits
     assert all("held_out_bound" in terms for terms in result.history)
     best = max(states, key=lambda state: state[0])[1]
     assert best is not states[-1][1]
