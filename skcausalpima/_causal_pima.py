@@ -8,7 +8,6 @@ from typing import Self
 
 import networkx as nx
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
@@ -35,7 +34,7 @@ from ._inference.posterior import check_near
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
-from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
+from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
@@ -224,14 +223,17 @@ class CausalPIMA(
         included. The state of training goes along into pickles and into files of :meth:`save`. See
         the user guide.
     device : str, default="cpu"
-        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
-        fitted on a GPU predicts on the CPU where there is none.
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` for the GPU of a Mac, or ``"auto"`` for the
+        GPU that there is. ``"mps"`` trains in single precision only: float64 data are an error,
+        for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU where there
+        is none, one that was fitted on ``"mps"`` always.
     random_state : int, RandomState instance or None, default=None
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.
     verbose : int, default=0
-        Whether to print the bound after every epoch of training and polishing, and the objective
-        after every epoch of pre-training.
+        1 shows phase, epoch, bound and time left in one line that is rewritten; in workers, and
+        where standard output is no terminal, about five lines of each phase. 2 prints a line after
+        every epoch. In pre-training, which has no bound, it is the objective.
 
     Attributes
     ----------
@@ -315,9 +317,11 @@ class CausalPIMA(
         component where they began. Means over ``n_iter_no_change`` epochs, None if there are not
         twice as many. ConvergenceWarnings tell where training was too short, or went wrong.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
-        Terms of the bound (of scaled data, nats per sample), the objective and the temperature
-        after every epoch. NaN in a last epoch that diverged, of which a ConvergenceWarning tells,
-        and in epochs that did not have a term.
+        Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
+        and the temperature after every epoch. They are of the samples that train, at one draw of
+        each latent point. The objective, with ``modality_weights`` of scaled data, and that of
+        held-out samples are shifted as the bound is. NaN in a last epoch that diverged, of which a
+        ConvergenceWarning tells, and in epochs that did not have a term.
     n_iter_ : int
         Number of epochs, of all fits that were continued.
     converged_ : bool
@@ -545,15 +549,28 @@ class CausalPIMA(
         Returns
         -------
         CausalPIMA
-            The fitted estimator. Until the new fit is complete, and where it fails or is
-            interrupted, the estimator stays as it was: not fitted, or with its last fit.
+            The fitted estimator. Until the new fit is complete, and where it raises an error, the
+            estimator stays as it was: not fitted, or with its last fit.
 
         Raises
         ------
+        KeyboardInterrupt
+            By an interrupt (Ctrl-C) before training has begun, and by the second one; by any where
+            joblib or ``sklearn.model_selection`` is among the callers (searches, cross-validation,
+            ensembles), in other threads than the main one, and where the program has a SIGINT
+            handler of its own.
         ValueError
             If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
             are negative or add up to less than 2 samples. If training diverges. If a fit is to be
             continued (``warm_start``) with data of other shapes or for another model.
+
+        Warns
+        -----
+        InterruptionWarning
+            The first interrupt of other fits, or a callback, ended training after the batch. The
+            estimator is fitted with the parameters of then and the graph that fits them; polishing
+            and lessons for incomplete samples are left out or cut short. Of ``n_init`` runs the
+            best one that was complete is kept, if there is one.
 
         Notes
         -----
@@ -1342,8 +1359,8 @@ class CausalPIMA(
         Notes
         -----
         All parameters and fitted attributes are stored, those with the labels of the training
-        samples included, but not the training data. The file keeps the permissions of one that it
-        replaces.
+        samples included, but neither the training data nor callbacks. The file keeps the
+        permissions of one that it replaces.
 
         Examples
         --------
@@ -1468,8 +1485,7 @@ class CausalPIMA(
         """Rebuild the fitted model from the attributes, which are NumPy and plain Python."""
         model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
-        device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
-        model = model.to(device).eval()
+        model = model.to(prediction_device(self.device)).eval()
         return FittedModel(
             model=model,
             encoders=subset_encoders(model, self._subset_state),

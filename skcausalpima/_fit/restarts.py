@@ -17,6 +17,7 @@ from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
 from .._model.setup import Setup
+from .._model.single_precision import precision_of
 from .._model.tensors import DataArrays, TensorData
 from .._training.observer import Observer
 from .._warnings import warn_caller
@@ -161,16 +162,17 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
     interruption = observer.interruption
     if interruption.requested:
         return None
-    data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-    initial = InitialSample(
-        knowledge=shared.knowledge,
-        data=initial_data,
-        scores=shared.scores,
-        rows=shared.rows,
-        views=shared.views,
-    )
     try:
-        return run(shared.setup, data, initial, seed, observer)
+        with precision_of(shared.setup.device):
+            data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
+            initial = InitialSample(
+                knowledge=shared.knowledge,
+                data=initial_data,
+                scores=shared.scores,
+                rows=shared.rows,
+                views=shared.views,
+            )
+            return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:
         return DivergenceError(str(error))
     except KeyboardInterrupt:

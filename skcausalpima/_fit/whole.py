@@ -20,6 +20,7 @@ from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.setup import Setup, as_built, set_up
+from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
 from .._model.tensors import TensorData, fit_data
 from .._training.interruption import Interruption
@@ -117,16 +118,17 @@ def fit_anew(
     read = {name: value for name, value in vars(estimator).items() if name not in known}
     setup, samples = call.set_up(params, given)
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
-    data = filled_by_low_rank(fit_data(samples, setup), rank)
-    rng = check_random_state(params.random_state)
-    initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
-    seeds = [rng.randint(2**31 - 1) for _ in range(params.n_init)]
-    of_run = partial(_attributes, read, setup, samples, data, given)
-    watch = following.watch(setup, len(seeds), of_run)
-    following.interruption.is_postponed = True  # to the end: from now on there is much to keep
-    best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
-    _warn_if_stopped(best, following.interruption)
-    return fitted_attributes(best, setup, samples, data, given)
+    with precision_of(setup.device):
+        data = filled_by_low_rank(fit_data(samples, setup), rank)
+        rng = check_random_state(params.random_state)
+        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
+        seeds = [rng.randint(2**31 - 1) for _ in range(params.n_init)]
+        of_run = partial(_attributes, read, setup, samples, data, given)
+        watch = following.watch(setup, len(seeds), of_run)
+        following.interruption.is_postponed = True  # to the end: from now on there is much to keep
+        best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
+        _warn_if_stopped(best, following.interruption)
+        return fitted_attributes(best, setup, samples, data, given)
 
 
 def fit_further(
@@ -138,13 +140,14 @@ def fit_further(
     params, given = as_built(params, built), read_further(estimator, call.X)
     setup, samples = call.set_up(params, given, estimator._scaler)
     check_continues(checkpoint, setup, built)
-    data = fit_data(samples, setup)
-    of_run = partial(_attributes, {}, setup, samples, data, given)
-    watch = following.watch(setup, 1, of_run, is_continued=True)
-    following.interruption.is_postponed = True
-    best = resume(setup, samples.knowledge, data, checkpoint, built, watch.observer(1))
-    _warn_if_stopped(best, following.interruption)
-    return fitted_attributes(best, setup, samples, data, given)
+    with precision_of(setup.device):
+        data = fit_data(samples, setup)
+        of_run = partial(_attributes, {}, setup, samples, data, given)
+        watch = following.watch(setup, 1, of_run, is_continued=True)
+        following.interruption.is_postponed = True
+        best = resume(setup, samples.knowledge, data, checkpoint, built, watch.observer(1))
+        _warn_if_stopped(best, following.interruption)
+        return fitted_attributes(best, setup, samples, data, given)
 
 
 def _attributes(

@@ -112,7 +112,7 @@ def set_up(
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
         training=_training_settings(params, samples, node_sizes, latent_dim),
-        device=resolve_device(params.device),
+        device=resolve_device(params.device, modalities.dtype.name),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
     )

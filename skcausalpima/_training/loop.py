@@ -26,6 +26,17 @@ def _trainable(*modules: nn.Module) -> list[Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
+def adam(parameters: list[Parameter] | list[Values], rate: float) -> torch.optim.Adam:
+    """Return the optimizer of parameters, or of groups of them that may have rates of their own."""
+    first = parameters[0]["params"][:1] if isinstance(parameters[0], dict) else parameters[:1]
+    return torch.optim.Adam(parameters, lr=rate, fused=has_fused_steps(first) or None)
+
+
+def has_fused_steps(parameters: Sequence[Parameter]) -> bool:
+    """Say whether all parameters are stepped in one call; on other devices PyTorch decides."""
+    return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+
+
 def _step(
     loss: Tensor,
     optimizer: torch.optim.Optimizer,
@@ -38,7 +49,8 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if max_grad_norm is not None:
-        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=True)
+        foreach = has_fused_steps(parameters[:1]) or None
+        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=foreach)
     optimizer.step()
 
 
@@ -61,7 +73,7 @@ def pretrain(
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
-    optimizer = torch.optim.Adam(parameters, lr=steps.learning_rate, fused=True)
+    optimizer = adam(parameters, steps.learning_rate)
     guard = ExpertGuard(model, update.names, "pre-training")
     observer.begin("pre-training", n_epochs, update.names, data)
     for epoch in range(n_epochs):
@@ -108,7 +120,7 @@ class Progress:
         groups: list[Values] = [{"params": self.networks}]
         if self.graph:
             groups.append({"params": self.graph, "lr": settings.graph_learning_rate})
-        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+        self.optimizer = adam(groups, settings.learning_rate)
         self.stopper, self.observer = stopper, observer
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []

@@ -30,7 +30,7 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .loop import half_cosine
+from .loop import adam, half_cosine, has_fused_steps
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -115,7 +115,7 @@ def teach(
         return pupil.eval()
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
-    optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
+    optimizer = adam(parameters, rate)
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
     for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
@@ -130,7 +130,8 @@ def teach(
             continue
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=True)
+        foreach = has_fused_steps(parameters[:1]) or None
+        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)
         optimizer.step()
     finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
     return pupil.eval().requires_grad_(False) if finite else None

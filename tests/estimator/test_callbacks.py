@@ -166,7 +166,8 @@ def test_scores_are_monitored(quick, pair):
     rows = [row for row in monitor.get_logs().data if "bound" in row]
     names = ["fit", *3 * ["training epoch"], *5 * ["polishing epoch"]]
     assert [row["task_name"] for row in rows] == names
-    assert rows[0]["bound"] == rows[-1]["bound"] == model.score(MultimodalData(pair))
+    assert rows[0]["bound"] == model.score(MultimodalData(pair))
+    assert_allclose(rows[-1]["bound"], rows[0]["bound"], rtol=1e-6)  # its tables are fitted again
 
 
 def test_searches_and_pipelines_propagate(quick, pair):
