@@ -224,9 +224,9 @@ class CausalPIMA(
         the user guide.
     device : str, default="cpu"
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` for the GPU of a Mac, or ``"auto"`` for the
-        GPU that there is. ``"mps"`` trains in single precision only: float64 data are an error,
-        for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU where there
-        is none, one that was fitted on ``"mps"`` always.
+        GPU that there is. ``"mps"`` trains in single precision only: float64 data and experts are
+        errors, for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU
+        where there is none, one that was fitted on ``"mps"`` always.
     random_state : int, RandomState instance or None, default=None
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.

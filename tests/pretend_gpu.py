@@ -80,6 +80,10 @@ class OnCall(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func is torch.Tensor.tolist and isinstance(args[0], Pretended):
+            return args[0].inner.tolist()
+        if func is torch.Tensor.new_tensor and isinstance(args[0], Pretended):
+            return Pretended(torch.tensor(*args[1:], **({"dtype": args[0].dtype} | kwargs)))
         if func is not torch.Tensor.to:
             if func in (torch.as_tensor, torch.tensor) and is_there(kwargs.get("device")):
                 made = func(*args, **{k: v for k, v in kwargs.items() if k != "device"})
@@ -103,7 +107,7 @@ class OnCall(TorchFunctionMode):
 @contextmanager
 def pretended_gpu(monkeypatch):
     """Let PyTorch have such a device in the block."""
-    monkeypatch.setattr(setup, "resolve_device", lambda device, dtype: DEVICE)
+    monkeypatch.setattr(setup, "resolve_device", lambda device, needs_double: DEVICE)
     monkeypatch.setattr(single_precision, "SINGLE_ONLY", {"meta"})
     with OnCall(), OnDispatch():
         yield

@@ -192,10 +192,13 @@ def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) ->
     return np.geomspace(ends[0], ends[-1], max_iter)
 
 
-def resolve_device(device: str, dtype: str = "float32") -> torch.device:
-    """Return the device that a word stands for; it must be there, and take this dtype."""
+def resolve_device(device: str, needs_double: str = "") -> torch.device:
+    """Return the device that a word stands for; it must be there.
+
+    ``needs_double`` says in words why a fit needs double precision, if it does.
+    """
     if device == "auto":
-        kind = "mps" if torch.backends.mps.is_available() and dtype == "float32" else "cpu"
+        kind = "mps" if torch.backends.mps.is_available() and not needs_double else "cpu"
         return torch.device("cuda" if torch.cuda.is_available() else kind)
     try:
         resolved = torch.device(device)
@@ -212,18 +215,26 @@ def resolve_device(device: str, dtype: str = "float32") -> torch.device:
             f"device={device!r} is not available: PyTorch sees {n_there} {resolved.type.upper()} "
             "devices here. Use device='cpu', or 'auto' to take what is there."
         )
-    if resolved.type in SINGLE_ONLY and dtype != "float32":
+    if resolved.type in SINGLE_ONLY and needs_double:
         raise ValueError(
-            f"device={device!r} has single precision only, but X is {dtype}: pass float32 arrays, "
-            "such as X.astype(numpy.float32), or use device='cpu'."
+            f"device={device!r} has single precision only, but {needs_double}, or use device='cpu'."
         )
     return resolved
+
+
+def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
+    """Say in words why a fit needs double precision, and what to do; nothing if it does not."""
+    if dtype != "float32":
+        return f"X is {dtype}: pass float32 arrays, such as X.astype(numpy.float32)"
+    if any(expert is not None for expert in experts):
+        return "the parameters of experts are fitted in double precision: leave experts out"
+    return ""
 
 
 def prediction_device(device: str) -> torch.device:
     """Return where a fitted model predicts: on the CPU where its device is not, or is single."""
     if device == "auto" or not device.startswith("mps"):
-        return resolve_device(device if torch.cuda.is_available() else "cpu", "float64")
+        return resolve_device(device if torch.cuda.is_available() else "cpu", "to predict")
     return torch.device("cpu")
 
 

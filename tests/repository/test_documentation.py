@@ -55,11 +55,8 @@ def test_what_is_told_of_a_fit_goes_to_tensorboard_and_mlflow(monkeypatch, quick
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
     text = (ROOT / "doc" / "user_guide.rst").read_text()
     (code,) = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)
-    model = quick()
-    exec(
-        compile(re.sub(r"(?m)^    ", "", code), "user_guide.rst", "exec"),
-        {"model": model, "X": pair},
-    )
+    code, model = re.sub(r"(?m)^    ", "", code), quick()
+    exec(compile(code, "user_guide.rst", "exec"), {"model": model, "X": pair})
     assert sent.pop() == "runs/first"
     assert sent == logged
     bounds = [value for name, value, step in sent if name == "training/lower_bound"]
