@@ -107,13 +107,37 @@ class OnEpoch:
         self.function = function
 
     def setup(self, estimator: Unchecked, context: Unchecked) -> None:
-        """Do nothing: part of the protocol."""
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
 
     def teardown(self, estimator: Unchecked, context: Unchecked) -> None:
-        """Do nothing: part of the protocol."""
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
 
     def on_fit_task_begin(self, estimator: Unchecked, context: Unchecked) -> None:
-        """Do nothing: part of the protocol."""
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
 
     def on_fit_task_end(self, estimator: Unchecked, context: Unchecked) -> bool:
         """Call the function if the task is an epoch.
