@@ -1,10 +1,8 @@
 """Ctrl-C during a fit: from training on the first ends it with a fitted estimator."""
 
-import importlib
 import os
 import signal
 import threading
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -298,15 +296,3 @@ def test_threads_end_too(quick, pair, interrupt):
         model = quick(n_init=2, max_iter=10**6, tol=0.0).fit(pair)
     assert_allclose(model.score(pair), model.lower_bound_)
     assert np.isfinite(model.history_["lower_bound"]).all()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("n_jobs", "n_lines", "to_group"), [(1, 3, True), (1, 40, False), (2, 30, True), (2, 70, False)]
-)
-def test_whole_processes_end_well(monkeypatch, n_jobs, n_lines, to_group):
-    """As a user sees it: see the benchmark, which draws the moments."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    interrupted = importlib.import_module("interrupted")
-    _, right, _, _ = interrupted.outcome(interrupted.fit(2, n_jobs), n_lines, 0.05, to_group)
-    assert right
