@@ -29,6 +29,7 @@ from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, train
+from skcausalpima._training.observer import Observer
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.modules import Batch
 
@@ -116,7 +117,7 @@ class OurLoop:
 
     def epoch(self):
         settings, stopper = self.settings, Stopper(0.0, 10)
-        progress = Progress(self.model, settings.gradient, stopper, lambda epoch, terms: None)
+        progress = Progress(self.model, settings.gradient, stopper, Observer())
         train(self.model, self.data, None, progress, settings, self.update, self.generator)
 
 

@@ -8,7 +8,6 @@ from typing import Self
 
 import networkx as nx
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
@@ -26,28 +25,21 @@ from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Modalities, read_further, read_modalities, write_modalities
-from ._fit.attributes import fitted_attributes
-from ._fit.checkpoint import Checkpoint, check_continues
-from ._fit.restarts import best_run
-from ._fit.resume import resume
-from ._grid import n_effects
+from ._data.validation import Modalities, read_modalities, write_modalities
+from ._fit.callbacks import CallbackSupportMixin
+from ._fit.whole import FitCall, fit_anew, fit_further, followed
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
-from ._initialization.initialize import initial_sample
-from ._initialization.low_rank import filled_by_low_rank
 from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.naming_estimator import NamingEstimator
-from ._model.parameters import PARAMETER_CONSTRAINTS, resolve_device
+from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
-from ._model.setup import as_built, set_up
 from ._model.spec import ModelSpec, StatedNetworks, of_another_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
-from ._model.tensors import fit_data
 from ._model.views import Views
 from ._parameter_objects import (
     BackgroundKnowledge,
@@ -66,7 +58,13 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
 @working_in(usual_surroundings)
-class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, NamingEstimator):
+class CausalPIMA(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    NamingEstimator,
+):
     r"""Causal disentanglement of multimodal data.
 
     A multimodal variational autoencoder whose latent space is a Gaussian mixture. The components
@@ -228,14 +226,17 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         included. The state of training goes along into pickles and into files of :meth:`save`. See
         the user guide.
     device : str, default="cpu"
-        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for CUDA where there is a GPU. A model
-        fitted on a GPU predicts on the CPU where there is none.
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` for the GPU of a Mac, or ``"auto"`` for the
+        GPU that there is. ``"mps"`` trains in single precision only: float64 data and experts are
+        errors, for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU
+        where there is none, one that was fitted on ``"mps"`` always.
     random_state : int, RandomState instance or None, default=None
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.
     verbose : int, default=0
-        Whether to print the bound after every epoch of training and polishing, and the objective
-        after every epoch of pre-training.
+        1 shows phase, epoch, bound and time left in one line that is rewritten; in workers, and
+        where standard output is no terminal, about five lines of each phase. 2 prints a line after
+        every epoch. In pre-training, which has no bound, it is the objective.
 
     Attributes
     ----------
@@ -314,17 +315,20 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         ``score`` of the training data with the same ``sample_weight``, up to rounding.
     convergence_ : SimpleNamespace
         How training ended. ``ended`` is "converged" where it stopped by itself, "max_iter" after
-        all epochs, "too early" where the bound still rose then, and "fallen" where it ended far
-        below its best; ConvergenceWarnings tell of the last two. ``n_steps``, gradient steps;
-        ``rise``, by how much the bound rose per epoch at last, and ``fall``, how far it ended below
-        its best, both relative to ``spread``, its interquartile range between samples in nats;
-        ``label_changes``, the share of samples that changed their component per epoch at last;
-        ``moved``, the share that did not end in the component where they began. Means over
-        ``n_iter_no_change`` epochs, None if there are not twice as many.
+        all epochs, "interrupted" where the user or a callback ended it, "too early" where the bound
+        still rose at the end, and "fallen" where it ended far below its best; ConvergenceWarnings
+        tell of the last three. ``n_steps``, gradient steps; ``rise``, by how much the bound rose
+        per epoch at last, and ``fall``, how far it ended below its best, both relative to
+        ``spread``, its interquartile range between samples in nats; ``label_changes``, the share of
+        samples that changed their component per epoch at last; ``moved``, the share that did not
+        end in the component where they began. Means over ``n_iter_no_change`` epochs, None if there
+        are not twice as many.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
-        Terms of the bound (of scaled data, nats per sample), the objective and the temperature
-        after every epoch. NaN in a last epoch that diverged, of which a ConvergenceWarning tells,
-        and in epochs that did not have a term.
+        Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
+        and the temperature after every epoch. They are of the samples that train, at one draw of
+        each latent point. The objective, with ``modality_weights`` of scaled data, and that of
+        held-out samples are shifted as the bound is. NaN in a last epoch that diverged, of which a
+        ConvergenceWarning tells, and in epochs that did not have a term.
     n_iter_ : int
         Number of epochs, of all fits that were continued.
     converged_ : bool
@@ -564,15 +568,28 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Returns
         -------
         CausalPIMA
-            The fitted estimator. Until the new fit is complete, and where it fails or is
-            interrupted, the estimator stays as it was: not fitted, or with its last fit.
+            The fitted estimator. Until the new fit is complete, and where it raises an error, the
+            estimator stays as it was: not fitted, or with its last fit.
 
         Raises
         ------
+        KeyboardInterrupt
+            By an interrupt (Ctrl-C) before training has begun, and by the second one; by any where
+            joblib or ``sklearn.model_selection`` is among the callers (searches, cross-validation,
+            ensembles), in other threads than the main one, and where the program has a SIGINT
+            handler of its own.
         ValueError
             If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
             are negative or add up to less than 2 samples. If training diverges. If a fit is to be
             continued (``warm_start``) with data of other shapes or for another model.
+
+        Warns
+        -----
+        InterruptionWarning
+            The first interrupt of other fits, or a callback, ended training after the batch. The
+            estimator is fitted with the parameters of then and the graph that fits them; polishing
+            and lessons for incomplete samples are left out or cut short. Of ``n_init`` runs the
+            best one that was complete is kept, if there is one.
 
         Notes
         -----
@@ -588,19 +605,22 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         copies, not weights.
         """
         params = flat_parameters(self)
-        if self.warm_start and vars(self).get("_checkpoint") is not None:
-            return self._continue(X, known_nodes, interventions, sample_weight)
-        fresh = self._copy(set(FITTED) - SET_BY_USERS)
-        given = read_modalities(fresh, X, modality_shapes=self.modality_shapes, reset=True)
-        setup, samples = set_up(params, given, known_nodes, interventions, sample_weight)
-        rank = n_effects(setup.spec.node_sizes) if self.latent_dim is None else self.latent_dim
-        data = filled_by_low_rank(fit_data(samples, setup), rank)
-        rng = check_random_state(self.random_state)
-        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
-        seeds = [rng.randint(2**31 - 1) for _ in range(self.n_init)]
-        best = best_run(setup, data, initial, seeds, self.n_jobs)
-        fresh.__dict__.update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = fresh.__dict__  # in one step: no interrupt leaves a part of a fit
+        call = FitCall(
+            X=X,
+            y=y,
+            sample_weight=sample_weight,
+            known_nodes=known_nodes,
+            interventions=interventions,
+        )
+        goes_on = self.warm_start and vars(self).get("_checkpoint") is not None
+        with followed(self, call) as following:
+            new = self._copy({"_checkpoint"} if goes_on else set(FITTED) - SET_BY_USERS)
+            if goes_on:
+                found = fit_further(self, params, call, following)
+            else:
+                found = fit_anew(new, params, call, following)
+            new.__dict__.update(found)
+            self.__dict__ = new.__dict__  # in one step: no interrupt leaves a part of a fit
         return self
 
     def fit_predict(
@@ -1404,8 +1424,8 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         Notes
         -----
         All parameters and fitted attributes are stored, those with the labels of the training
-        samples included, but not the training data. The file keeps the permissions of one that it
-        replaces.
+        samples included, but neither the training data nor callbacks. The file keeps the
+        permissions of one that it replaces.
 
         Examples
         --------
@@ -1530,8 +1550,7 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """Rebuild the fitted model from the attributes, which are NumPy and plain Python."""
         model = build_model(ModelSpec.from_dict(self._architecture))
         load_state(model, self._state)
-        device = resolve_device(self.device if torch.cuda.is_available() else "cpu")
-        model = model.to(device).eval()
+        model = model.to(prediction_device(self.device)).eval()
         return FittedModel(
             model=model,
             encoders=subset_encoders(model, self._subset_state),
@@ -1547,27 +1566,6 @@ class CausalPIMA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         check_is_fitted(self)
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)
-
-    def _continue(
-        self,
-        X: Samples,
-        known_nodes: KnownNodes,
-        interventions: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-    ) -> Self:
-        """Train the fitted model further (``warm_start``)."""
-        checkpoint, further = Checkpoint(**self._checkpoint), self._copy({"_checkpoint"})
-        built = ModelSpec.from_dict(self._architecture)
-        params, given = as_built(flat_parameters(self), built), read_further(self, X)
-        setup, samples = set_up(
-            params, given, known_nodes, interventions, sample_weight, self._scaler, self.dag_
-        )
-        check_continues(checkpoint, setup, built)
-        data = fit_data(samples, setup)
-        best = resume(setup, samples.knowledge, data, checkpoint, built, "continued")
-        further.__dict__.update(fitted_attributes(best, setup, samples, data, given))
-        self.__dict__ = further.__dict__
-        return self
 
     def _copy(self, left_out: set[str]) -> Self:
         """Return an estimator with the same attributes but some; it shares the values."""

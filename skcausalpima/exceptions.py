@@ -1,10 +1,13 @@
 """Errors and warnings of the package."""
 
+from sklearn.exceptions import ConvergenceWarning
+
 __all__ = [
     "ArrangementWarning",
     "DivergenceError",
     "ExpertWarning",
     "InstabilityWarning",
+    "InterruptionWarning",
     "NodeSizesWarning",
 ]
 
@@ -62,6 +65,20 @@ class InstabilityWarning(UserWarning):
     >>> from skcausalpima.exceptions import InstabilityWarning
     >>> warnings.simplefilter("error", InstabilityWarning)
     >>> warnings.simplefilter("default", InstabilityWarning)
+    """
+
+
+class InterruptionWarning(ConvergenceWarning):
+    """What goes on was interrupted, or stopped by a callback, and ended with what it had.
+
+    Where several fits are made in a loop, make it an error: then the loop ends, too.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import InterruptionWarning
+    >>> warnings.simplefilter("error", InterruptionWarning)
+    >>> warnings.simplefilter("default", InterruptionWarning)
     """
 
 

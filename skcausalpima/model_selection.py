@@ -7,11 +7,11 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
@@ -27,10 +27,16 @@ from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
 from ._grid import NodeGrid
 from ._model.parameters import check_node_sizes
+from ._repeated_fits import completed
 from ._scalar_checks import JOBS
 from ._typing import Samples, Seed
 from ._warnings import warn_caller
-from .exceptions import ArrangementWarning, InstabilityWarning, NodeSizesWarning
+from .exceptions import (
+    ArrangementWarning,
+    InstabilityWarning,
+    InterruptionWarning,
+    NodeSizesWarning,
+)
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
@@ -52,21 +58,21 @@ class NodeSizeSelection(NamedTuple):
     ----------
     best_node_sizes : tuple of int
         The candidate that was chosen.
-    best_estimator : CausalPIMA
-        It, fitted to all samples.
+    best_estimator : CausalPIMA or None
+        It, fitted to all samples; None where an interrupt came before.
     results : dict of str to list or ndarray
-        One entry per candidate, in their order: ``node_sizes``; ``mean_bound`` and ``std_bound``,
-        the bound of held-out samples over the folds; ``stability``, the mean over pairs of folds of
-        the smallest Jaccard similarity of a cell with its counterpart; and whether the candidate is
-        ``supported``. Medians over the folds are ``overlap``, the largest lift of two cells;
-        ``separation``, the smallest Fisher ratio of two cells in latent space; ``smallest_share``
-        of the samples in a cell; ``agreement`` of the starts; ``gap`` of the arrangement, and
-        ``node_agreement``, the smallest adjusted Rand index of a node under near ties (NaN where
-        there is no arrangement).
+        One entry per candidate that was fitted to all folds, in their order: ``node_sizes``;
+        ``mean_bound`` and ``std_bound``, the bound of held-out samples over the folds;
+        ``stability``, the mean over pairs of folds of the smallest Jaccard similarity of a cell
+        with its counterpart; and whether the candidate is ``supported``. Medians over the folds are
+        ``overlap``, the largest lift of two cells; ``separation``, the smallest Fisher ratio of two
+        cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
+        starts; ``gap`` of the arrangement, and ``node_agreement``, the smallest adjusted Rand index
+        of a node under near ties (NaN where there is no arrangement).
     """
 
     best_node_sizes: tuple[int, ...]
-    best_estimator: BaseEstimator
+    best_estimator: BaseEstimator | None
     results: Results
 
 
@@ -136,18 +142,27 @@ def select_node_sizes(
     n_jobs : int, default=None
         Number of fits at a time.
     verbose : int, default=0
-        Whether joblib prints how many of the fits are done and what time is left, the more often
-        the larger the number; the fits themselves print if ``estimator`` does.
+        1 prints how many fits are done and what time is left, in a line that is rewritten (about
+        five lines where standard output is no terminal); 2 prints a line for each. The fits
+        themselves print if ``estimator`` does.
 
     Returns
     -------
     NodeSizeSelection
-        The choice, its fit to all samples, and what was measured.
+        The choice, its fit to all samples, and what was measured. After an interrupt (Ctrl-C) it
+        is the choice among the candidates that are complete, without a fit to all samples.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it comes before a candidate is complete.
 
     Warns
     -----
     NodeSizesWarning
         No candidate is supported; the most stable one is returned.
+    InterruptionWarning
+        An interrupt came before all candidates were complete.
 
     References
     ----------
@@ -171,18 +186,49 @@ def select_node_sizes(
     if is_several(X) and not isinstance(X, MultimodalData):
         X = MultimodalData(X)
     splits = _splits(cv, X, estimator.random_state)
-    fits = Parallel(n_jobs=n_jobs, verbose=verbose)(
-        delayed(_fit_fold)(clone(estimator).set_params(node_sizes=sizes), X, *split)
-        for sizes in candidates
-        for split in splits
+    fits, interrupted = completed(
+        [
+            partial(_fit_fold, clone(estimator).set_params(node_sizes=sizes), X, *split)
+            for sizes in candidates
+            for split in splits
+        ],
+        n_jobs,
+        verbose,
+        "select_node_sizes",
     )
-    n_folds = len(splits)
-    folds = [fits[k * n_folds : (k + 1) * n_folds] for k in range(len(candidates))]
+    if interrupted:
+        candidates, fits = _complete(candidates, fits, len(splits))
+    n_folds, kept = len(splits), list(fits.values())
+    folds = [kept[k * n_folds : (k + 1) * n_folds] for k in range(len(candidates))]
     results = _measure(candidates, folds)
     bounds = np.stack([np.concatenate([fold.bounds for fold in parts]) for parts in folds])
     best = _choose(results, bounds)
+    if interrupted:
+        return NodeSizeSelection(candidates[best], None, results)
     refitted = clone(estimator).set_params(node_sizes=candidates[best]).fit(X)
     return NodeSizeSelection(candidates[best], refitted, results)
+
+
+def _complete(
+    candidates: list[tuple[int, ...]], fits: dict[int, _Fold], n_folds: int
+) -> tuple[list[tuple[int, ...]], dict[int, _Fold]]:
+    """Return the candidates that were fitted to all folds before an interrupt, and their fits."""
+    known = [
+        number
+        for number in range(len(candidates))
+        if fits.keys() >= set(range(number * n_folds, (number + 1) * n_folds))
+    ]
+    if not known:
+        raise KeyboardInterrupt
+    warn_caller(
+        f"Interrupted: {len(known)} of {len(candidates)} candidates are complete, and the choice "
+        "is among them. best_estimator is None: fit a clone with best_node_sizes.",
+        InterruptionWarning,
+    )
+    return (
+        [candidates[number] for number in known],
+        {k: fold for k, fold in fits.items() if k // n_folds in known},
+    )
 
 
 def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:

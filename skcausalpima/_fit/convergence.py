@@ -29,8 +29,9 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     seen = best.convergence
     rule, is_stated = setup.training.stopping, setup.training.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
-    may_stop = rule.tol > 0 and not best.converged and not setup.resumable
-    ended = "converged" if best.converged else "max_iter"
+    was_free = not (best.converged or best.stopped or setup.resumable)
+    may_stop = rule.tol > 0 and was_free
+    ended = "converged" if best.converged else "interrupted" if best.stopped else "max_iter"
     if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
         ended = "fallen"
         _warn_of_fall(best)

@@ -17,12 +17,15 @@ from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
 from .._model.setup import Setup
+from .._model.single_precision import precision_of
 from .._model.tensors import DataArrays, TensorData
+from .._training.observer import Observer
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
-from .orphans import ending_with
+from .interrupts import telling_workers, working_for
 from .run import Run, run
 from .stability import rand_indices
+from .watch import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ class Shared:
         Which rows the latter are of those that the model is learned from; None for all.
     views : dict of int to ViewStart
         Of the latter.
+    watch : Watch
+        How all runs are followed.
     process : int
         The process that called ``fit``.
     default_dtype : torch.dtype
@@ -56,6 +61,7 @@ class Shared:
     scores: PrincipalScores | None
     rows: np.ndarray | None
     views: dict[int, ViewStart]
+    watch: Watch
     process: int
     default_dtype: torch.dtype
 
@@ -65,17 +71,19 @@ def best_run(
     data: TensorData,
     initial: InitialSample,
     seeds: Sequence[int],
+    watch: Watch,
     n_jobs: int | None = None,
 ) -> Run:
     """Run once per seed, through joblib; return the run with the best objective.
 
-    Of several runs those that diverge are left out, with a warning.
+    Of several runs those that diverge are left out, with a warning. After an interrupt it is the
+    best of those that came to their end, or else of those that were cut short in their training.
 
     What is drawn depends on the seeds alone, not on who runs where. Workers map the data into
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        return run(setup, data, initial, seeds[0], "start 1")
+        return run(setup, data, initial, seeds[0], watch.observer(1))
     arrays = data.to_arrays()
     shared = Shared(
         setup=setup,
@@ -85,60 +93,89 @@ def best_run(
         scores=initial.scores,
         rows=initial.rows,
         views=initial.views,
+        watch=watch,
         process=os.getpid(),
         default_dtype=torch.get_default_dtype(),
     )
-    calls = (
-        delayed(_run_one)(shared, seed, f"start {number + 1}") for number, seed in enumerate(seeds)
-    )
     runs = []
-    done = Parallel(n_jobs=n_jobs, mmap_mode="c")(calls)
-    for number, (outcome, caught) in enumerate(done):
-        for warning in caught:
-            warn_caller(warning)
+    for number, outcome in enumerate(_outcomes(shared, seeds, n_jobs)):
         if isinstance(outcome, Run):
             runs.append(outcome)
-            continue
-        told = f"n_init: start {number + 1} of {len(seeds)} is left out. {outcome}"
-        warn_caller(told, ConvergenceWarning)
+        elif outcome is not None:
+            told = f"n_init: start {number + 1} of {len(seeds)} is left out. {outcome}"
+            warn_caller(told, ConvergenceWarning)
+    if watch.interruption.requested and not runs:
+        raise KeyboardInterrupt
     if not runs:
         raise DivergenceError(f"All {len(seeds)} starts (n_init) diverged. The last: {outcome}")
-    best = max(runs, key=lambda found: found.objective)  # the first of equals
-    labels = [found.seen.labels for found in runs if found.seen is not None]
+    complete = [found for found in runs if not found.stopped] or runs
+    best = max(complete, key=lambda found: found.objective)  # the first of equals
+    labels = [found.seen.labels for found in complete if found.seen is not None]
     return replace(best, rand_indices=rand_indices(labels))
 
 
+def _outcomes(
+    shared: Shared, seeds: Sequence[int], n_jobs: int | None
+) -> list[Run | DivergenceError | None]:
+    """Return what the runs end with; pass their warnings on."""
+    calls = (delayed(_run_one)(shared, seed, number) for number, seed in enumerate(seeds, 1))
+    with telling_workers(shared.watch.interruption):
+        try:
+            done = list(Parallel(n_jobs=n_jobs, mmap_mode="c")(calls))
+        except Exception as error:
+            if shared.watch.interruption.requested:  # workers that had not begun end of it, too
+                raise KeyboardInterrupt from error
+            raise
+    for _, caught in done:
+        for warning in caught:
+            warn_caller(warning)
+    return [outcome for outcome, _ in done]
+
+
 def _run_one(
-    shared: Shared, seed: int, label: str
-) -> tuple[Run | DivergenceError, list[Warning | str]]:
+    shared: Shared, seed: int, number: int
+) -> tuple[Run | DivergenceError | None, list[Warning | str]]:
     """Run once; in a worker, catch the warnings, which would not reach the user from there.
 
-    A run that diverges returns its error.
+    A run that diverges returns its error, one that an interrupt ends before its training None.
     """
+    watch = shared.watch
     if os.getpid() == shared.process:
-        return _run_or_error(shared, seed, label), []
+        return _run_or_error(shared, seed, watch.observer(number)), []
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(shared.default_dtype)  # that modules and initial values are made in
-        with ending_with(shared.process), warnings.catch_warnings(record=True) as caught:
+        with (
+            working_for(shared.process, watch.interruption.file) as interruption,
+            warnings.catch_warnings(record=True) as caught,
+        ):
             warnings.simplefilter("always")
-            outcome = _run_or_error(shared, seed, label)
+            watch = replace(watch, interruption=interruption)
+            outcome = _run_or_error(shared, seed, watch.observer(number))
     finally:
         torch.set_default_dtype(own_dtype)
     return outcome, [warning.message for warning in caught]
 
 
-def _run_or_error(shared: Shared, seed: int, label: str) -> Run | DivergenceError:
+def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | DivergenceError | None:
     """Run once; return the error of a run that diverges, without the memory that it refers to."""
-    data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-    initial = InitialSample(
-        knowledge=shared.knowledge,
-        data=initial_data,
-        scores=shared.scores,
-        rows=shared.rows,
-        views=shared.views,
-    )
+    interruption = observer.interruption
+    if interruption.requested:
+        return None
     try:
-        return run(shared.setup, data, initial, seed, label)
+        with precision_of(shared.setup.device):
+            data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
+            initial = InitialSample(
+                knowledge=shared.knowledge,
+                data=initial_data,
+                scores=shared.scores,
+                rows=shared.rows,
+                views=shared.views,
+            )
+            return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:
         return DivergenceError(str(error))
+    except KeyboardInterrupt:
+        if interruption.insists or not interruption.requested:
+            raise
+        return None

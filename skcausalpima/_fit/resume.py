@@ -15,8 +15,8 @@ from .._model.tensors import TensorData
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
-from .._training.loop import Report, new_progress
-from .._training.report import reporter
+from .._training.loop import new_progress
+from .._training.observer import Observer
 from ..modules import MultimodalVAE
 from .checkpoint import (
     Checkpoint,
@@ -35,17 +35,18 @@ def resume(
     data: TensorData,
     checkpoint: Checkpoint,
     built: ModelSpec,
-    label: str,
+    observer: Observer,
 ) -> Run:
     """Train a run further from where it stood, then select its graph again.
 
     ``built`` specifies the model.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, 0):
-        report = reporter(setup.training.verbose, label)
         core, others = data.core()
-        state = _resume(setup, core, checkpoint, _built_model(built, knowledge), report)
-        return train_and_select_graph(setup, core, others, state, label)
+        with observer:
+            with observer.interruption.at_once():
+                state = _resume(setup, core, checkpoint, _built_model(built, knowledge), observer)
+            return train_and_select_graph(setup, core, others, state)
 
 
 def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
@@ -72,7 +73,7 @@ def _resume(
     data: TensorData,
     checkpoint: Checkpoint,
     model: MultimodalVAE,
-    report: Report,
+    observer: Observer,
 ) -> RunState:
     """Put everything back as it was after the last epoch.
 
@@ -86,7 +87,7 @@ def _resume(
     model.to(setup.device)
     check_decoders(model, data)
     state_knowledge(setup, model.prior)
-    progress = new_progress(setup.training, model, report)
+    progress = new_progress(setup.training, model, observer)
     same = is_same_data(checkpoint, data, fraction)
     resume_progress(checkpoint, model, progress, same)
     resume_draws(checkpoint, generator, rng, setup.module_device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -25,10 +26,10 @@ from .._training.filling import filled, viewed
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.holding import hold
 from .._training.loop import Progress, train
-from .._training.report import reporter
+from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
-from ..modules import MultimodalVAE, SubsetEncoders
+from ..modules import SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 from .rearrangement import rearranged
 from .stability import StartAgreement, start_agreement
@@ -50,18 +51,27 @@ class Run:
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
     subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
     held_out: np.ndarray | None  # rows of the core that did not train; None if all did
+    stopped: str  # the epoch in which it was stopped, in words; empty if it was not
     seen: StartAgreement | None = None  # None where a run was continued
     rand_indices: np.ndarray | None = None  # (run, run): of the labels of all runs, if several
 
 
-def run(setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str) -> Run:
-    """Run the whole algorithm once; ``label`` is for what is printed."""
+def run(
+    setup: Setup, data: TensorData, initial: InitialSample, seed: int, observer: Observer
+) -> Run:
+    """Run the whole algorithm once; ``observer`` follows it.
+
+    An interrupt before training ends it with a KeyboardInterrupt. From then on there is something
+    to keep: if interrupts are postponed, what goes on is cut short, and the end is made of that.
+    """
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
         core, others = data.core()
-        state = initialize_run(setup, core, initial, seed, label)
-        found = train_and_select_graph(setup, core, others, state, label, initial)
-        mixture = setup.training.mixture
-        seen = start_agreement(state.model, initial, state.rivals, mixture)
+        with observer:
+            with observer.interruption.at_once():
+                state = initialize_run(setup, core, initial, seed, observer)
+            found = train_and_select_graph(setup, core, others, state, initial)
+            mixture = setup.training.mixture
+            seen = start_agreement(state.model, initial, state.rivals, mixture)
         return replace(found, seen=seen)
 
 
@@ -70,7 +80,6 @@ def train_and_select_graph(
     core: TensorData,
     others: TensorData | None,
     state: RunState,
-    label: str,
     initial: InitialSample | None = None,
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
@@ -78,6 +87,8 @@ def train_and_select_graph(
     fraction = setup.training.stopping.validation_fraction
     held = hold(core, state.start, len(model.prior.means))
     training, held_out = _parts(held, core, state.order, fraction)
+    samples = RunSamples(core=core, others=others, training=training, initial=initial)
+    progress.observer.snapshot = lambda: end_of_copy(setup, state, samples)
     train(model, training, held_out, progress, setup.training, state.update, state.generator)
     checkpoint = None
     if progress.diverged:
@@ -92,12 +103,33 @@ def train_and_select_graph(
             data_fingerprint(core, fraction),
             fixed_settings(setup),
         )
+    return replace(end_of_run(setup, state, samples), checkpoint=checkpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSamples:
+    """The samples of a run, by what they are for."""
+
+    core: TensorData  # that the model is learned from
+    others: TensorData | None  # that count for the graph alone
+    training: TensorData  # those of the core that are not held out
+    initial: InitialSample | None  # that clusters were found on; None in a fit that is continued
+
+
+def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
+    """Select the graph of a trained model, polish it, and teach; what is stopped does without."""
+    model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
-    state = state if initial is None else rearranged(setup, initial, state)
-    graph, end = _select_graph_and_polish(setup, core, state, training, label)
-    encoders = _teach(setup, state, training, others is not None or core.observed is not None)
+    progress.stopper.best_state = None
+    if samples.initial is not None:
+        state = rearranged(setup, samples.initial, state)
+    graph, end = _select_graph_and_polish(setup, core, state, samples.training)
+    encoders = _teach(
+        setup, state, samples.training, others is not None or core.observed is not None
+    )
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
+    fraction = setup.training.stopping.validation_fraction
     return Run(
         state=export_state(model),
         graph=graph,
@@ -107,11 +139,30 @@ def train_and_select_graph(
         candidates=state.candidates,
         convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
         moved=_moved(core, state),
-        checkpoint=checkpoint,
+        checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
         subset_state=None if encoders is None else export_state(encoders),
         held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
+        stopped=progress.observer.place if progress.observer.stopped else "",
     )
+
+
+def end_of_copy(setup: Setup, state: RunState, samples: RunSamples) -> Run:
+    """Return what the run would be if it were stopped here; it goes on as if nobody had asked."""
+    progress = copy.copy(state.progress)
+    progress.observer = Observer()
+    progress.observer.is_told_to_stop = True
+    progress.history, progress.stopper = list(progress.history), copy.copy(progress.stopper)
+    generator = torch.Generator()
+    generator.set_state(state.generator.get_state())
+    copied = replace(
+        state,
+        model=copy.deepcopy(state.model),
+        generator=generator,
+        rng=copy.deepcopy(state.rng),
+        progress=progress,
+    )
+    return end_of_run(setup, copied, samples)
 
 
 def _moved(core: TensorData, state: RunState) -> float:
@@ -134,7 +185,8 @@ def _teach(
     steps_per_epoch = math.ceil(data.n_samples / gradient.batch_size)
     trained = len(setup.training.graph.temperatures)
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
-    encoders = teach(state.model, data, gradient, n_epochs, state.generator)
+    observer = state.progress.observer
+    encoders = teach(state.model, data, gradient, n_epochs, state.generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: such samples "
@@ -165,7 +217,7 @@ def _with_others(
 
 
 def _select_graph_and_polish(
-    setup: Setup, data: TensorData, state: RunState, training: TensorData, label: str
+    setup: Setup, data: TensorData, state: RunState, training: TensorData
 ) -> tuple[HardGraph, PassResult]:
     """Select and fix the graph, polish; return the graph and a pass with the final model."""
     model, generator, names = state.model, state.generator, setup.spec.modality_names
@@ -176,9 +228,9 @@ def _select_graph_and_polish(
         end = data_pass(model, data, generator, names)
         graph = select_graph(model.prior, end.counts, setup.graph, state.rng)
     refines = setup.graph.structure == "refined"
-    if refines:
+    if refines and not state.progress.observer.stopped:
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
-        _polish(setup.training, model, training, update, generator, label)
+        _polish(setup.training, state, training, update)
         data = filled(model, data)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
@@ -218,17 +270,12 @@ def _n_held_out(data: TensorData, fraction: float) -> int:
 
 
 def _polish(
-    settings: TrainingSettings,
-    model: MultimodalVAE,
-    data: TensorData,
-    update: BlockUpdate,
-    generator: torch.Generator,
-    label: str,
+    settings: TrainingSettings, state: RunState, data: TensorData, update: BlockUpdate
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
-    report = reporter(settings.verbose, label, "polishing ")
+    model, observer = state.model, state.progress.observer
     gradient = settings.of_training(decays=settings.polishing_decays)
-    progress = Progress(model, gradient, Stopper(0.0, 1), report, "polishing")
+    progress = Progress(model, gradient, Stopper(0.0, 1), observer, "polishing")
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
     settings = replace(settings, gradient=gradient, graph=graph)
-    train(model, data, None, progress, settings, update, generator)
+    train(model, data, None, progress, settings, update, state.generator)

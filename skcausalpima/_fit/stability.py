@@ -65,7 +65,7 @@ def start_agreement(
     found = sample_posterior(model, data)
     cells = found.cells.argmax(dim=1).cpu().numpy()
     labels = np.unique(cells, return_inverse=True)[1]
-    points = found.means.double().cpu().numpy()
+    points = found.means.cpu().double().numpy()
     with np.errstate(over="ignore", invalid="ignore"):
         scale = points.std(axis=0)
     if labels.max() == 0 or not np.isfinite(scale).all():  # the fit itself tells of the latter

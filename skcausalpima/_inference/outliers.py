@@ -60,7 +60,7 @@ def likelihood_terms(
         part = data.subset(rows)
         alone = m < len(masks) - 1
         found = _alone(model, part, encoders, m) if alone else bounds(model, part, encoders)
-        values = found.double().cpu().numpy()
+        values = found.cpu().double().numpy()
         terms[rows.cpu().numpy(), m] = np.where(np.isfinite(values), values, -np.inf)
     return terms
 

@@ -166,7 +166,7 @@ def _start_network(
         index=index,
         block=numbers,
     )
-    coordinates = fit_from_starts(problem, expert, rng)[index].cpu()
+    coordinates = fit_from_starts(problem, expert, rng)[index].cpu().double()
     # A sample that no parameters explain, or that they explain at a bound, must not pull.
     ends = torch.tensor([0.02, 0.98], dtype=torch.float32).double()
     low, high = coordinates.quantile(ends, dim=0)

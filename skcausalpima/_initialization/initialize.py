@@ -32,7 +32,7 @@ from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Progress, new_progress, pretrain
-from .._training.report import reporter
+from .._training.observer import Observer
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .derived_views import ViewStart, fit_views
@@ -115,22 +115,22 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
 
 
 def initialize_run(
-    setup: Setup, data: TensorData, initial: InitialSample, seed: int, label: str
+    setup: Setup, data: TensorData, initial: InitialSample, seed: int, observer: Observer
 ) -> RunState:
     """Build and pre-train the model; initialize clusters, tables, experts, networks per cluster."""
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
     update = block_update(setup, data)
-    report = reporter(settings.verbose, label, "pre-training ")
-    pretrain(model, data, settings, update, generator, report)
+    pretrain(model, data, settings, update, generator, observer)
+    observer.interruption.check()
     order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
         found = initialize_clusters(setup, initial, model, rng)
         gamma, floors = found.responsibilities, update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
-    progress = new_progress(settings, model, reporter(settings.verbose, label))
+    progress = new_progress(settings, model, observer)
     update = update_for_given_graph(update, setup)
     return RunState(
         model=model,

@@ -138,7 +138,7 @@ def initialize_networks(
         Derived views, by the number of their modality.
     """
     fits = [_fit_decoder(model, m, data, scores) for m in range(len(data.arrays))]
-    weights = model.error_weights().double().cpu()
+    weights = model.error_weights().cpu().double()
     n_experts = len(fits) + len(model.views)
     for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
         linear = _Linear(slope, offset, weights[m], 1.0 / n_experts)
@@ -158,7 +158,7 @@ def _fit_decoder(
 ) -> tuple[Tensor, Tensor]:
     """Fit one modality's observed samples on their scores; initialize its decoder."""
     rows = _observed_rows(data, m)
-    x = data.arrays[m][rows].double().cpu()
+    x = data.arrays[m][rows].cpu().double()
     slope, offset, squares = _least_squares(x, scores[rows])
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))

@@ -36,6 +36,7 @@ from .._scalar_checks import (
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .networks import NETWORK_WORDS
+from .single_precision import SINGLE_ONLY
 
 #: The largest grid.
 MAX_COMPONENTS = 1024
@@ -194,24 +195,50 @@ def resolve_temperatures(temperature: float | Sequence[float], max_iter: int) ->
     return np.geomspace(ends[0], ends[-1], max_iter)
 
 
-def resolve_device(device: str) -> torch.device:
-    """Return the device that a word stands for; it must be there."""
+def resolve_device(device: str, needs_double: str = "") -> torch.device:
+    """Return the device that a word stands for; it must be there.
+
+    ``needs_double`` says in words why a fit needs double precision, if it does.
+    """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        kind = "mps" if torch.backends.mps.is_available() and not needs_double else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else kind)
     try:
         resolved = torch.device(device)
     except RuntimeError:
         resolved = None
-    if resolved is None or (resolved.type != "cuda" and device != "cpu"):
+    if resolved is None or (resolved.type not in ("cuda", "mps") and device != "cpu"):
         raise ValueError(
-            f"device must be 'cpu', 'cuda', 'cuda:N' or 'auto', got {device!r}."
+            f"device must be 'cpu', 'cuda', 'cuda:N', 'mps' or 'auto', got {device!r}."
         ) from None
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+    n_there = {"cpu": 1, "mps": int(torch.backends.mps.is_available())}.get(resolved.type)
+    n_there = torch.cuda.device_count() if n_there is None else n_there
+    if (resolved.index or 0) >= n_there:
         raise ValueError(
-            f"device={device!r} is not available: PyTorch sees {torch.cuda.device_count()} CUDA "
+            f"device={device!r} is not available: PyTorch sees {n_there} {resolved.type.upper()} "
             "devices here. Use device='cpu', or 'auto' to take what is there."
         )
+    if resolved.type in SINGLE_ONLY and needs_double:
+        raise ValueError(
+            f"device={device!r} has single precision only, but {needs_double}, or use device='cpu'."
+        )
     return resolved
+
+
+def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
+    """Say in words why a fit needs double precision, and what to do; nothing if it does not."""
+    if dtype != "float32":
+        return f"X is {dtype}: pass float32 arrays, such as X.astype(numpy.float32)"
+    if any(expert is not None for expert in experts):
+        return "the parameters of experts are fitted in double precision: leave experts out"
+    return ""
+
+
+def prediction_device(device: str) -> torch.device:
+    """Return where a fitted model predicts: on the CPU where its device is not, or is single."""
+    if device == "auto" or not device.startswith("mps"):
+        return resolve_device(device if torch.cuda.is_available() else "cpu", "to predict")
+    return torch.device("cpu")
 
 
 def resolve_modality_weights(

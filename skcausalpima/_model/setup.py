@@ -25,6 +25,7 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    need_for_double,
     per_modality,
     resolve_device,
     resolve_latent_dim,
@@ -114,12 +115,13 @@ def set_up(
         check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
+    spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
     setup = Setup(
-        spec=_model_spec(params, modalities, node_sizes, latent_dim, names),
+        spec=spec,
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
         training=_training_settings(params, samples, node_sizes, latent_dim),
-        device=resolve_device(params.device),
+        device=resolve_device(params.device, need_for_double(spec.dtype, spec.experts)),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
     )

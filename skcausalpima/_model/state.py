@@ -25,12 +25,27 @@ def seeded_modules(device: torch.device | None, seed: int) -> Iterator[None]:
         yield
         return
     devices = [device] if device.type == "cuda" else []
-    with _SEEDING, torch.random.fork_rng(devices):
+    with _SEEDING, torch.random.fork_rng(devices), _forked_mps(device):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _forked_mps(device: torch.device) -> Iterator[None]:
+    """Leave the generator of a Mac's GPU as it was."""
+    if device.type != "mps":
+        yield
+        return
+    before = torch.mps.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.mps.set_rng_state(before)
 
 
 def module_draws(device: torch.device | None) -> dict[str, np.ndarray]:
@@ -40,6 +55,8 @@ def module_draws(device: torch.device | None) -> dict[str, np.ndarray]:
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
     return {kind: state.numpy().copy() for kind, state in states.items()}
 
 
@@ -50,6 +67,8 @@ def resume_module_draws(device: torch.device | None, states: dict[str, np.ndarra
     torch.set_rng_state(torch.from_numpy(states["cpu"].copy()))
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(torch.from_numpy(states["cuda"].copy()), device)
+    if device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(torch.from_numpy(states["mps"].copy()))
 
 
 def export_state(model: nn.Module) -> dict[str, np.ndarray]:

@@ -133,6 +133,11 @@ def is_cuda_state(value: Unchecked, known: Mapping) -> bool:
     return int(value[8:].view(np.uint64)[0]) % 4 == 0
 
 
+def are_bytes(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a row of bytes."""
+    return isinstance(value, np.ndarray) and value.dtype == "uint8" and value.ndim == 1
+
+
 def are_cells(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is a row of numbers of cells."""
     return are_rows(value, known) and int(value.max(initial=0)) < math.prod(known["grid"])
@@ -166,7 +171,15 @@ CHECKPOINT: dict[str, Check] = {
         generator=is_torch_state,
         numpy=is_numpy_state,
         # Nothing where all modules are ours, which draw from the fit's own generator.
-        modules=either(has(), has(frozenset({"cuda"}), cpu=is_torch_state, cuda=is_cuda_state)),
+        modules=either(
+            has(),
+            has(
+                frozenset({"cuda", "mps"}),
+                cpu=is_torch_state,
+                cuda=is_cuda_state,
+                mps=are_bytes,
+            ),
+        ),
     ),
     "stopper": either(
         has(

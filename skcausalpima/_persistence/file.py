@@ -32,6 +32,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._fit.callbacks import CALLBACKS
 from .._model.parameters import PARAMETER_CONSTRAINTS
 from .._typing import Values
 from .._version import __version__
@@ -94,6 +95,7 @@ def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
     parameters = set_by_it | estimator.get_params(deep=False)
     attributes = {n: v for n, v in vars(estimator).items() if n not in parameters}
+    attributes.pop(CALLBACKS, None)  # the user's code
     if REQUESTS in attributes:
         attributes[REQUESTS] = _requests(estimator)
     unknown = sorted(set(attributes) - set(FITTED))

@@ -256,7 +256,7 @@ FITTED: dict[str, Check] = {
     "cluster_means_": is_array("model", "components", "latent"),
     "cluster_states_": is_array("int64", "components", "nodes"),
     "convergence_": has(
-        ended=is_one_of("converged", "max_iter", "too early", "fallen"),
+        ended=is_one_of("converged", "max_iter", "interrupted", "too early", "fallen"),
         n_steps=is_count,
         spread=is_number(low=0.0),
         rise=either(is_number(), NOTHING),

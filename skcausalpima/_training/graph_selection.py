@@ -34,7 +34,7 @@ def select_graph(
 
     ``counts`` has shape (n_regimes, n_components).
     """
-    trained_scores = prior.node_scores().double().cpu().numpy().copy()  # to be overwritten by ranks
+    trained_scores = prior.node_scores().cpu().double().numpy().copy()  # to be overwritten by ranks
     probabilities = None
     if settings.structure == "gradient":
         edges = prior.edges().double()
@@ -48,7 +48,7 @@ def select_graph(
         weights = adjacency.astype(float) if probabilities is None else probabilities
     compelled, tables = _fix(prior, counts, settings, adjacency)
     is_trained = settings.structure == "gradient"
-    scores = trained_scores if is_trained else prior.scores.double().cpu().numpy().copy()
+    scores = trained_scores if is_trained else prior.scores.cpu().double().numpy().copy()
     return HardGraph(
         adjacency=adjacency,
         compelled=compelled,

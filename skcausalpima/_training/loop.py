@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,23 @@ from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper, interquartile_range
 from .expert_guard import ExpertGuard
 from .filling import filled, viewed
-
-#: Called after every epoch with its number, from 0, and the terms of the bound.
-Report = Callable[[int, dict[str, float]], None]
+from .observer import Observer
 
 
 def _trainable(*modules: nn.Module) -> list[Parameter]:
     """Return the parameters that are not frozen."""
     return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+
+def adam(parameters: list[Parameter] | list[Values], rate: float) -> torch.optim.Adam:
+    """Return the optimizer of parameters, or of groups of them that may have rates of their own."""
+    first = parameters[0]["params"][:1] if isinstance(parameters[0], dict) else parameters[:1]
+    return torch.optim.Adam(parameters, lr=rate, fused=has_fused_steps(first) or None)
+
+
+def has_fused_steps(parameters: Sequence[Parameter]) -> bool:
+    """Say whether all parameters are stepped in one call; on other devices PyTorch decides."""
+    return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
 
 
 def _step(
@@ -40,7 +49,8 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if max_grad_norm is not None:
-        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=True)
+        foreach = has_fused_steps(parameters[:1]) or None
+        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=foreach)
     optimizer.step()
 
 
@@ -50,9 +60,12 @@ def pretrain(
     settings: TrainingSettings,
     update: BlockUpdate,
     generator: torch.Generator,
-    report: Report,
+    observer: Observer,
 ) -> None:
-    """Train encoders and decoders before there are clusters (Section 3.3)."""
+    """Train encoders and decoders before there are clusters (Section 3.3).
+
+    An interrupt ends the run, which has nothing to keep yet.
+    """
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
     data = viewed(model, data)
@@ -60,9 +73,11 @@ def pretrain(
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
-    optimizer = torch.optim.Adam(parameters, lr=steps.learning_rate, fused=True)
+    optimizer = adam(parameters, steps.learning_rate)
     guard = ExpertGuard(model, update.names, "pre-training")
+    observer.begin("pre-training", n_epochs, update.names, data)
     for epoch in range(n_epochs):
+        observer.epoch_begins()
         guard.keep()
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
@@ -72,20 +87,24 @@ def pretrain(
                 loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
                 _step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
-        report(epoch, {"objective": float(total) / data.n_samples})
+                observer.interruption.check()
+        observer.epoch_ended(observer.in_units({"objective": float(total) / data.n_samples}))
         if guard.restored(epoch):
             return
+        is_last = epoch == n_epochs - 1 or observer.stopped
         with told_divergence(model, update.names, "pre-training", epoch, data.weights):
             update.decoder_variances(model, data, generator)
-            if epoch == n_epochs - 1:
+            if is_last:
                 check_model(model, update.names)
+        if is_last:
+            return
 
 
 class Progress:
     """What training carries from epoch to epoch, besides the model and its generator.
 
-    ``report`` is called after every epoch. ``diverged`` is true where the last one left numbers
-    that are not finite, and the stopper has an earlier state.
+    ``history`` is in the data's units. ``diverged`` is true where the last epoch left numbers that
+    are not finite, and the stopper has an earlier state.
     """
 
     def __init__(
@@ -93,7 +112,7 @@ class Progress:
         model: MultimodalVAE,
         settings: GradientSettings,
         stopper: Stopper,
-        report: Report,
+        observer: Observer,
         phase: str = "training",
     ) -> None:
         self.networks = _trainable(model.encoders, *model.decoders, model.views)
@@ -101,8 +120,8 @@ class Progress:
         groups: list[Values] = [{"params": self.networks}]
         if self.graph:
             groups.append({"params": self.graph, "lr": settings.graph_learning_rate})
-        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
-        self.stopper, self.report = stopper, report
+        self.optimizer = adam(groups, settings.learning_rate)
+        self.stopper, self.observer = stopper, observer
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
         self.n_steps, self.spread = 0, 0.0
@@ -111,11 +130,11 @@ class Progress:
 
     def note(self, terms: dict[str, float], labels: Tensor) -> None:
         """Take note of an epoch's terms of the bound, and of the components of the samples."""
-        self.report(len(self.history), terms)
-        self.history.append(terms)
         if self.labels is not None:
             self.label_changes.append(float((labels != self.labels).double().mean()))
         self.labels = labels
+        self.history.append(self.observer.in_units(terms))
+        self.observer.epoch_ended(self.history[-1])
 
     def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""
@@ -139,14 +158,18 @@ def train(
 
     One epoch per temperature, until ``progress.stopper`` says, by the (held-out, if there is
     held-out data) bound, that training is to end. With held-out data it keeps the best state, to
-    be restored by the caller. The squared errors of an epoch are collected while it trains.
+    be restored by the caller. The squared errors of an epoch are collected while it trains. Where
+    ``progress.observer`` says to stop, the epoch is cut short and ends as others do.
     """
-    graph, optimizer = progress.graph, progress.optimizer
+    graph, observer = progress.graph, progress.observer
     guard = ExpertGuard(model, update.names, progress.phase)
     steps, edges = settings.gradient, settings.graph
+    n_epochs, n_before = len(edges.temperatures), len(progress.history)
+    observer.begin(progress.phase, n_epochs, update.names, data, held_out, n_before)
     for temperature in edges.temperatures.tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break
+        observer.epoch_begins()
         epoch, data = len(progress.history), filled(model, data)
         if graph:
             model.prior.temperature = temperature
@@ -159,17 +182,17 @@ def train(
                 result = update(model, data, generator, None if was_restored else errors)
             for _ in range(edges.n_steps if graph else 0):
                 loss = -_graph_objective(model, result.counts, edges.edge_penalty)
-                _step(loss, optimizer, graph, steps.max_grad_norm)
+                _step(loss, progress.optimizer, graph, steps.max_grad_norm)
             terms = result.terms | {"temperature": model.prior.temperature}
             if held_out is not None:
                 held_out = filled(model, held_out)
                 held_out_terms = data_pass(model, held_out, generator, update.names).terms
                 terms["held_out_bound"] = held_out_terms["lower_bound"]
                 terms["objective"] = held_out_terms["objective"]
-        progress.note(terms, result.labels)
         kept = model if held_out is not None else None
         progress.stopper.stop(terms["objective"], kept, progress.spread)
-        if was_restored:
+        progress.note(terms, result.labels)
+        if was_restored or observer.stopped:
             break
     progress.check(model, update.names)
 
@@ -180,8 +203,11 @@ def _gradient_steps(
     progress: Progress,
     settings: TrainingSettings,
     generator: torch.Generator,
-) -> Tensor:
-    """Make the gradient steps of an epoch; return the squared errors, of shape (n_modalities,)."""
+) -> Tensor | None:
+    """Make the gradient steps of an epoch; return the squared errors, of shape (n_modalities,).
+
+    None where the epoch was cut short, so that there are not those of all samples.
+    """
     steps, edges = settings.gradient, settings.graph
     noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
     parameters = progress.networks + progress.graph
@@ -199,8 +225,10 @@ def _gradient_steps(
         errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         values.append(bound.values.detach())
         progress.n_steps += 1
+        if progress.observer.stopped:
+            break
     progress.spread = interquartile_range(torch.cat(values))
-    return errors
+    return None if progress.observer.stopped else errors
 
 
 def half_cosine(share: float) -> float:
@@ -235,8 +263,8 @@ def _noisy_bound(
     return model.elbo(batch, noise, jitter)
 
 
-def new_progress(settings: TrainingSettings, model: MultimodalVAE, report: Report) -> Progress:
+def new_progress(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Progress:
     """Return the optimizer and early stopping as they begin."""
     rule = settings.stopping
     stopper = Stopper(rule.tol, rule.n_iter_no_change, rule.is_relative)
-    return Progress(model, settings.of_training(), stopper, report)
+    return Progress(model, settings.of_training(), stopper, observer)

@@ -14,6 +14,7 @@ small beside it where the latent space says much about each sample; :math:`\lamb
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,7 +30,8 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .loop import half_cosine
+from .loop import adam, half_cosine, has_fused_steps
+from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
 COMPONENT_WEIGHT = 50.0
@@ -106,10 +108,11 @@ def teach(
     settings: GradientSettings,
     n_epochs: int,
     generator: torch.Generator,
+    observer: Observer,
 ) -> SubsetEncoders | None:
     """Return encoders for incomplete samples, taught by these samples; all else stays as it is.
 
-    None if numbers do not stay finite.
+    None if numbers do not stay finite. Where the observer says to stop, they are as they are then.
     """
     pupil = SubsetEncoders(model)
     networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
@@ -120,27 +123,34 @@ def teach(
     pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
-    optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
-    n_steps, step = n_epochs * math.ceil(data.n_samples / size), 0
-    for _ in range(n_epochs):
-        pupil.train()
-        for rows in data.shuffled_rows(size, generator):
-            optimizer.param_groups[0]["lr"] = rate * half_cosine(step / n_steps)
-            batch = data.rows(rows)
-            observed = random_subsets(batch, generator)
-            parts = replace(batch, observed=observed)
-            loss = data.mean(
-                divergences(model, pupil, parts, taught.rows(rows), log_weights), batch
-            )
-            step += 1
-            if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
-                continue
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=True)
-            optimizer.step()
+    optimizer = adam(parameters, rate)
+    n_steps = n_epochs * math.ceil(data.n_samples / size)
+    pupil.train()
+    for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
+        if observer.stopped:
+            break
+        optimizer.param_groups[0]["lr"] = rate * half_cosine(step / n_steps)
+        batch = data.rows(rows)
+        observed = random_subsets(batch, generator)
+        parts = replace(batch, observed=observed)
+        loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
+        if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
+            continue
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        foreach = has_fused_steps(parameters[:1]) or None
+        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)
+        optimizer.step()
     finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
     return pupil.eval().requires_grad_(False) if finite else None
+
+
+def _rows_of_epochs(
+    data: TensorData, size: int, n_epochs: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Return the rows of each batch, all samples in another order in each epoch."""
+    for _ in range(n_epochs):
+        yield from data.shuffled_rows(size, generator)
 
 
 def teaching_epochs(

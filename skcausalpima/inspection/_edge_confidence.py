@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import networkx as nx
 import numpy as np
@@ -13,19 +14,19 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, validate_params
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._data.known_nodes import outcome_names, read_known_nodes
 from .._data.multimodal_data import MultimodalData
 from .._data.validation import is_several
+from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph
 from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
-from ..exceptions import ArrangementWarning, InstabilityWarning
+from ..exceptions import ArrangementWarning, InstabilityWarning, InterruptionWarning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ class _Matched:
         "params": [dict, None],
         "n_jobs": [JOBS, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,  # the refits check their own parameters
 )
@@ -112,6 +114,7 @@ def edge_confidence(
     params: dict[str, Unchecked] | None = None,
     n_jobs: int | None = None,
     random_state: Seed = None,
+    verbose: int = 0,
 ) -> EdgeConfidence:
     r"""Refit on bootstrap samples and count how often edges and nodes are found again.
 
@@ -147,21 +150,29 @@ def edge_confidence(
     random_state : int, RandomState instance or None, default=None
         Source of the bootstrap samples and of the refits' seeds. None takes it from NumPy's
         global state, an int or RandomState leaves that untouched.
+    verbose : int, default=0
+        1 prints how many refits are done and what time is left, in a line that is rewritten (about
+        five lines where standard output is no terminal); 2 prints a line for each.
 
     Returns
     -------
     EdgeConfidence
-        The shares, and what each refit gave.
+        The shares, and what each refit gave. After an interrupt (Ctrl-C) it is of the refits that
+        are complete.
 
     Raises
     ------
     ValueError
         The node sizes of the estimator were changed since its fit, or all refits fail.
+    KeyboardInterrupt
+        If it comes before a refit is complete.
 
     Warns
     -----
     sklearn.exceptions.FitFailedWarning
         Some refits fail; the shares are those of the others, and ``failures`` says why.
+    skcausalpima.exceptions.InterruptionWarning
+        An interrupt came before all refits were complete.
 
     See Also
     --------
@@ -230,13 +241,23 @@ def edge_confidence(
     with warnings.catch_warnings():
         for category in (ArrangementWarning, InstabilityWarning):  # they show in the stability
             warnings.simplefilter("ignore", category)
-        refits = Parallel(n_jobs=n_jobs)(
-            delayed(_refit)(clone(est), X, params, int(seed), resample, reference, sizes)
-            for seed in seeds
+        refits, interrupted = completed(
+            [
+                partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
+                for seed in seeds
+            ],
+            n_jobs,
+            verbose,
+            "edge_confidence",
         )
-    failures = {k: refit for k, refit in enumerate(refits) if isinstance(refit, str)}
-    _report_failures(failures, n_bootstraps)
-    return _summarize(est.dag_, [r for r in refits if not isinstance(r, str)], failures)
+    if interrupted:
+        warn_caller(
+            f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",
+            InterruptionWarning,
+        )
+    failures = {k: refit for k, refit in refits.items() if isinstance(refit, str)}
+    _report_failures(failures, len(refits))
+    return _summarize(est.dag_, [r for r in refits.values() if not isinstance(r, str)], failures)
 
 
 def _with_sample_axis(est: BaseEstimator, X: Samples) -> Samples:

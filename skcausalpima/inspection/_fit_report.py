@@ -33,6 +33,7 @@ MOVED = 0.2  # by so much more other starts agree with each other than with the 
 ENDS = {
     "converged": "stopped by itself",
     "max_iter": "all of them",
+    "interrupted": "interrupted",
     "too early": "all of them, too few",
     "fallen": "the bound has fallen",
 }

@@ -29,6 +29,7 @@ from skcausalpima._training import loop as _training
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, pretrain, train
+from skcausalpima._training.observer import Observer
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.functional import rsample
 from skcausalpima.inspection import edge_confidence
@@ -345,7 +346,7 @@ def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
     order = torch.randperm(60, generator=generator)
     by_hand = expected(order, data.normal(60, 2, generator))
     settings = one_epoch(learning_rate=1e-12, graph_learning_rate=1e-12)
-    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), Observer())
     generator = torch.Generator().manual_seed(2)
     train(model, data, None, progress, settings, update, generator)
     assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
@@ -366,8 +367,8 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
             values = bound(data.rows(order), noise)
         expected.append(-np.average(values, weights=data.weights[0, order]))
     generator = torch.Generator().manual_seed(2)
-    pretrain(model, data, settings, update, generator, lambda *_: None)
-    progress = Progress(model, settings.gradient, Stopper(0.0, 2), lambda *_: None)
+    pretrain(model, data, settings, update, generator, Observer())
+    progress = Progress(model, settings.gradient, Stopper(0.0, 2), Observer())
     train(model, data, None, progress, settings, update, torch.Generator().manual_seed(2))
     assert_allclose(losses, expected, rtol=1e-5)
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import ScoreSearch, _causal_pima
-from skcausalpima._fit import attributes
+from skcausalpima._fit import attributes, whole
 from skcausalpima._persistence.schema import FITTED
 
 FILES = {_causal_pima.__file__, attributes.__file__}
@@ -46,13 +46,13 @@ def known_runs(monkeypatch):
 
     def install():
         for which in ("best_run", "resume"):
-            found, plain = [], getattr(_causal_pima, which)
+            found, plain = [], getattr(whole, which)
 
             def run(*arguments, found=found, plain=plain):
                 found[:] = found or [plain(*arguments)]
                 return found[0]
 
-            monkeypatch.setattr(_causal_pima, which, run)
+            monkeypatch.setattr(whole, which, run)
 
     return install
 
@@ -109,7 +109,7 @@ def test_in_training(quick, pair, monkeypatch):
     model = quick(warm_start=True).fit(pair)
     before = of_fits(model)
     for which in ("resume", "best_run"):
-        monkeypatch.setattr(_causal_pima, which, interrupted)
+        monkeypatch.setattr(whole, which, interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.set_params(warm_start=which == "resume").fit([3.0 * pair[0], pair[1]])
         assert of_fits(model).keys() == before.keys()

@@ -208,20 +208,22 @@ def lines_of(model, X, capsys):
 
 def test_what_a_fit_prints(quick, pair, capsys):
     options = {"max_iter": 3, "structure": ScoreSearch(polishing_epochs=1), "n_init": 2}
-    model = quick(verbose=1, **options)
+    model = quick(verbose=2, **options)
     lines = lines_of(model, pair, capsys)
-    number = r"-?\d+\.\d{4} nats \(scaled data\)"
+    number = r"-?\d+\.\d{4} nats, \d+:\d\d left"
     expected = [
-        *(f"pre-training epoch {k}: objective" for k in (1, 2)),
-        *(f"epoch {k}: bound" for k in (1, 2, 3)),
-        "polishing epoch 1: bound",
+        *(f"pre-training, epoch {k} of 2: objective" for k in (1, 2)),
+        *(f"training, epoch {k} of 3: bound" for k in (1, 2, 3)),
+        "polishing, epoch 1 of 1: bound",
     ]
-    expected = [f"start {start}, {words}" for start in (1, 2) for words in expected]
+    expected = [f"start {start} of 2, {words}" for start in (1, 2) for words in expected]
     assert len(lines) == len(expected)
     for printed, words in zip(lines, expected, strict=True):
         assert re.fullmatch(rf"\[CausalPIMA\] {words} {number}", printed)
     kept = [f"{bound:.4f}" for bound in model.history_["lower_bound"]]
-    starts = [[line.split()[-4] for line in lines if f"start {k}, epoch" in line] for k in (1, 2)]
+    starts = [
+        [line.split()[-4] for line in lines if f"start {k} of 2, training" in line] for k in (1, 2)
+    ]
     assert kept in starts
     assert lines_of(quick(**options), pair, capsys) == []
 
@@ -238,8 +240,8 @@ def test_a_continued_fit_counts_on(quick, pair, capsys):
     capsys.readouterr()
     lines = lines_of(model.set_params(max_iter=2), pair, capsys)
     assert [line.split(":")[0] for line in lines] == [
-        "[CausalPIMA] continued, epoch 4",
-        "[CausalPIMA] continued, epoch 5",
+        "[CausalPIMA] continued, training, epoch 4 of 5",
+        "[CausalPIMA] continued, training, epoch 5 of 5",
     ]
 
 

@@ -16,7 +16,7 @@ FIT = """
 import numpy as np
 from skcausalpima import CausalPIMA
 X = np.random.default_rng(0).normal(size=(300, 5))
-CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**7, tol=0, verbose=1, random_state=0).fit(X)
+CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**7, tol=0, verbose=2, random_state=0).fit(X)
 """
 
 
@@ -29,7 +29,9 @@ def test_no_worker_outlives_a_killed_fit(number):
             training = set()
             while training != {"1", "2"}:
                 line = process.stdout.readline()
-                training.update(start for start in ("1", "2") if f"start {start}, epoch" in line)
+                training.update(
+                    start for start in ("1", "2") if f"start {start} of 2, training" in line
+                )
                 assert line
             process.send_signal(getattr(signal, number))
             process.wait(10)

@@ -63,13 +63,16 @@ def test_workers_find_the_same_bits_and_print(restarts, capfd):
     fit, X, expected = restarts
     get_reusable_executor().shutdown(wait=True)  # new workers print to where this test listens
     threads = torch.get_num_threads()
-    model = fit(n_jobs=2, verbose=1)
+    model = fit(n_jobs=2, verbose=2)
     assert_same_fits(model, expected, X)
     assert torch.get_num_threads() == threads
     assert model.set_params(max_iter=1).fit(X).n_iter_ == 4  # it can be continued here
     lines = capfd.readouterr().out.splitlines()
     for start in (1, 2, 3):
-        assert sum(line.startswith(f"[CausalPIMA] start {start}, ") for line in lines) == 2 + 3 + 5
+        assert (
+            sum(line.startswith(f"[CausalPIMA] start {start} of 3, ") for line in lines)
+            == 2 + 3 + 5
+        )
     assert sum(line.startswith("[CausalPIMA] continued, ") for line in lines) == 1 + 5
 
 

@@ -15,9 +15,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"_typing"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
+    | {"callback", "_progress_lines"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
-    | {"_parameter_objects"},
+    | {"_parameter_objects", "_repeated_fits"},
     {"modules", "graph"},
     {"_model", "inspection"},
     {"_training", "model_selection"},
@@ -33,6 +34,7 @@ LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection"} - {"fu
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
     "_structure/search.py": {"search_dag"},
+    "inspection/_edge_confidence.py": {"edge_confidence"},
     "modules/_experts/expert_decoder.py": {"__init__"},
 }
 FACES = [path for path in FILES if path.name == "__init__.py"]

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"]
 MODULES = [
     "skcausalpima",
+    "skcausalpima.callback",
     "skcausalpima.datasets",
     "skcausalpima.exceptions",
     "skcausalpima.functional",

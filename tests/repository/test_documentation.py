@@ -2,7 +2,9 @@
 
 import doctest
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +32,35 @@ def test_the_readmes_example():
     code = indented_block((ROOT / "README.rst").read_text(), ".. code-block:: python")
     assert "est.fit" in code
     exec(compile(code, "README.rst", "exec"), {})
+
+
+def test_what_is_told_of_a_fit_goes_to_tensorboard_and_mlflow(monkeypatch, quick, pair):
+    """The recipe of the guide, with stand-ins for the two."""
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
+    sent, logged = [], []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.close = lambda: sent.append(folder)
+
+        def add_scalar(self, *arguments):
+            sent.append(arguments)
+
+    def log_metric(name, value, step):
+        logged.append((name, value, step))
+
+    modules = {"torch.utils.tensorboard": {"SummaryWriter": SummaryWriter}}
+    modules |= {"mlflow": {"log_metric": log_metric}}
+    for name, content in modules.items():
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
+    text = (ROOT / "doc" / "user_guide.rst").read_text()
+    (code,) = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)
+    code, model = re.sub(r"(?m)^    ", "", code), quick()
+    exec(compile(code, "user_guide.rst", "exec"), {"model": model, "X": pair})
+    assert sent.pop() == "runs/first"
+    assert sent == logged
+    bounds = [value for name, value, step in sent if name == "training/lower_bound"]
+    assert bounds == model.history_["lower_bound"].tolist()
 
 
 def test_the_readme_has_two_commands_and_the_example_exists():

@@ -1,5 +1,7 @@
 """Steps of training, and epochs of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from small_models import small_settings
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, pretrain, train
+from skcausalpima._training.observer import Observer
 from skcausalpima.functional import rsample
 
 
@@ -38,19 +41,29 @@ def test_pretraining_raises_the_bound(kl_weight):
         small_settings(kl_weight=kl_weight),
         block_update(None),
         generator=seed(),
-        report=lambda epoch, terms: seen.append((epoch, float(terms["objective"]))),
+        observer=calling(seen.append),
     )
     assert bound() > before + 0.5
-    assert [epoch for epoch, _ in seen] == list(range(len(seen)))
-    assert seen[-1][1] > seen[0][1] + 0.5
+    assert [record.epoch for record in seen] == [1, 2, 3, 4, 5]
+    assert seen[-1].objective > seen[0].objective + 0.5
     for name, tensor in model.prior.state_dict().items():
         assert torch.equal(tensor, prior[name])
 
 
-def run_training(model, data, held_out=None, report=lambda epoch, terms: None, **options):
+def calling(note):
+    """Return an observer that calls a function with the record of each epoch."""
+    listener = SimpleNamespace(
+        epoch_begins=lambda phase: None, epoch_ended=lambda record, snapshot: note(record)
+    )
+    return Observer([listener])
+
+
+def run_training(model, data, held_out=None, observer=None, **options):
     settings = small_settings(**({"reg_covar": 1e-6, "shrinkage": 10.0} | options))
     update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
-    progress = Progress(model, settings.gradient, Stopper(0.0, n_iter_no_change=2), report)
+    progress = Progress(
+        model, settings.gradient, Stopper(0.0, n_iter_no_change=2), observer or Observer()
+    )
     train(model, data, held_out, progress, settings, update, seed())
     progress.stopper.restore(model)
     return progress
@@ -60,10 +73,10 @@ def test_training_raises_the_bound():
     model, data = make_model(), make_data()
     before = objective(model, data)
     seen = []
-    result = run_training(model, data, report=lambda epoch, terms: seen.append((epoch, terms)))
+    result = run_training(model, data, observer=calling(seen.append))
     assert objective(model, data) > before + 1.0
-    assert [epoch for epoch, _ in seen] == [0, 1, 2, 3]
-    assert [terms for _, terms in seen] == result.history
+    assert [record.epoch for record in seen] == [1, 2, 3, 4]
+    assert [record.terms for record in seen] == result.history
     assert not result.stopper.converged
 
 
@@ -121,11 +134,11 @@ def test_held_out_data_decide_and_the_best_state_is_kept():
     training, held_out = data.subset(slice(0, 20)), data.subset(slice(60, 90))
     states = []
 
-    def note(epoch, terms):
-        states.append((terms["objective"], {k: v.clone() for k, v in model.state_dict().items()}))
+    def note(record):
+        states.append((record.objective, {k: v.clone() for k, v in model.state_dict().items()}))
 
-    options = {"learning_rate": 0.03, "temperatures": np.ones(60), "report": note}  # overfits
-    result = run_training(model, training, held_out, **options)
+    options = {"learning_rate": 0.03, "temperatures": np.ones(60), "observer": calling(note)}
+    result = run_training(model, training, held_out, **options)  # overfits
     assert all("held_out_bound" in terms for terms in result.history)
     best = max(states, key=lambda state: state[0])[1]
     assert best is not states[-1][1]

@@ -1,0 +1,111 @@
+"""Ctrl-C during a fit: who gets it, and how runs in other processes learn of it."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from .._training.interruption import Interruption
+from .orphans import ending_with
+
+#: What repeats fits, and would go on with the next one if this one ended early.
+REPEATING = ("joblib", "sklearn.model_selection")
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Let the first interrupt end what goes on in the block, as far as it is postponed.
+
+    Interrupts stay what they are (a KeyboardInterrupt, if nobody has changed that) in other threads
+    than the main one, where the user has a handler of their own, and where functions of joblib or
+    of sklearn.model_selection are among the callers: searches, cross-validation and ensembles
+    repeat fits, and are to end as a whole. The handler is restored in any case.
+    """
+    interruption = Interruption()
+    if not _is_called_directly():
+        yield interruption
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interruption.interrupt()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield interruption
+    finally:
+        try:
+            signal.signal(signal.SIGINT, before)
+        except KeyboardInterrupt:  # one that had come, and that no handler had seen
+            signal.signal(signal.SIGINT, before)
+            raise
+
+
+def _is_called_directly() -> bool:
+    """Say whether an interrupt would be of this fit alone."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return False
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if any(module == name or module.startswith(f"{name}.") for name in REPEATING):
+            return False
+        frame = frame.f_back
+    return True
+
+
+@contextmanager
+def telling_workers(interruption: Interruption) -> Iterator[None]:
+    """Wait for runs in other processes or threads; tell those in processes of an interrupt.
+
+    They go on while a file is there, which is removed in any case in the end.
+    """
+    handle, interruption.file = tempfile.mkstemp(prefix="skcausalpima-runs-")
+    os.close(handle)
+    try:
+        with interruption.postponed():
+            yield
+    finally:
+        interruption.remove_file()
+        interruption.file = None
+
+
+@contextmanager
+def working_for(process: int, file: str | None) -> Iterator[Interruption]:
+    """Work for a fit in another process: end when it does, or when it says so.
+
+    What the terminal sends to all processes alike is left to that one to answer. A worker that
+    waits for the next run must not end of it either, which would break the pool: interrupts stay
+    ignored in this process.
+    """
+    interruption = Interruption()
+    interruption.requested = file is not None and not os.path.exists(file)
+    takes_signals = threading.current_thread() is threading.main_thread()
+
+    def stop() -> None:
+        if takes_signals:
+            _thread.interrupt_main()
+        else:
+            interruption.requested = True
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        is_told = file is not None and not os.path.exists(file)
+        if is_told and not interruption.requested:  # the second one ends this process from there
+            interruption.interrupt()
+
+    if takes_signals:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        with ending_with(process, file, stop), interruption.postponed():
+            yield interruption
+    finally:
+        if takes_signals:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,189 @@
+"""One call of ``fit``, from what the user passes to the attributes, followed and interruptible."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import networkx as nx
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from .._data.samples import FitSamples
+from .._data.scaling import ModalityScaler
+from .._data.validation import Modalities, read_further, read_modalities
+from .._grid import n_effects
+from .._initialization.initialize import initial_sample
+from .._initialization.low_rank import filled_by_low_rank
+from .._model.setup import Setup, as_built, set_up
+from .._model.single_precision import precision_of
+from .._model.spec import ModelSpec
+from .._model.tensors import TensorData, fit_data
+from .._training.interruption import Interruption
+from .._typing import KnownNodes, Samples, Unchecked, Values
+from .._warnings import warn_caller
+from ..exceptions import InterruptionWarning
+from .attributes import fitted_attributes
+from .callbacks import CALLBACKS, FitTasks
+from .checkpoint import Checkpoint, check_continues
+from .interrupts import interruptible
+from .restarts import best_run
+from .resume import resume
+from .run import Run
+from .watch import Watch, planned_epochs
+
+#: What is said where the interrupt has not shortened what is kept.
+COMPLETE = (
+    "The fit was interrupted, but what it keeps is complete: its training had ended, or the best "
+    "of the runs (n_init) that had come to their end is kept."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitCall:
+    """What ``fit`` was given."""
+
+    X: Samples
+    y: Unchecked
+    sample_weight: ArrayLike | None
+    known_nodes: KnownNodes
+    interventions: ArrayLike | None
+
+    def set_up(
+        self,
+        params: SimpleNamespace,
+        given: Modalities,
+        scaler: ModalityScaler | None = None,
+        continued: nx.DiGraph | None = None,
+    ) -> tuple[Setup, FitSamples]:
+        """Resolve parameters for these data, of which ``given`` is X."""
+        knowledge = (self.known_nodes, self.interventions, self.sample_weight)
+        return set_up(params, given, *knowledge, scaler, continued)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """Who follows a fit."""
+
+    interruption: Interruption
+    tasks: FitTasks | None
+
+    def watch(
+        self,
+        setup: Setup,
+        n_runs: int,
+        attributes: Callable[[Run], Values],
+        is_continued: bool = False,
+    ) -> Watch:
+        """Return how the runs of the fit are followed, which begin now."""
+        plan = planned_epochs(setup, is_continued)
+        tasks = (
+            [] if self.tasks is None else self.tasks.begin(n_runs, sum(plan.values()), attributes)
+        )
+        return Watch(
+            verbose=setup.training.verbose,
+            plan=plan,
+            scaler=setup.scaler,
+            n_runs=n_runs,
+            interruption=self.interruption,
+            tasks=tasks,
+            is_continued=is_continued,
+        )
+
+
+@contextmanager
+def followed(estimator: BaseEstimator, call: FitCall) -> Iterator[Following]:
+    """Let callbacks and interrupts reach a fit, and callbacks see that it has ended."""
+    metadata: Values | None = (
+        None if call.sample_weight is None else {"sample_weight": call.sample_weight}
+    )
+    with interruptible() as interruption:
+        tasks = None
+        if CALLBACKS in vars(estimator):
+            tasks = FitTasks(estimator, call.X, call.y, metadata)
+        yield Following(interruption=interruption, tasks=tasks)
+        if tasks is not None:
+            tasks.end()
+        if interruption.requested:
+            _tell(interruption, COMPLETE)
+
+
+def fit_anew(
+    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
+) -> Values:
+    """Return the attributes of a fit; ``estimator`` gets those that describe X."""
+    known = set(vars(estimator))
+    given = read_modalities(estimator, call.X, modality_shapes=params.modality_shapes, reset=True)
+    read = {name: value for name, value in vars(estimator).items() if name not in known}
+    setup, samples = call.set_up(params, given)
+    rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
+    with precision_of(setup.device):
+        data = filled_by_low_rank(fit_data(samples, setup), rank)
+        rng = check_random_state(params.random_state)
+        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
+        seeds = [rng.randint(2**31 - 1) for _ in range(params.n_init)]
+        of_run = partial(_attributes, read, setup, samples, data, given)
+        watch = following.watch(setup, len(seeds), of_run)
+        following.interruption.is_postponed = True  # to the end: from now on there is much to keep
+        best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
+        _warn_if_stopped(best, following.interruption)
+        return fitted_attributes(best, setup, samples, data, given)
+
+
+def fit_further(
+    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
+) -> Values:
+    """Return the attributes of a fit that goes on from where the estimator's last one stood."""
+    checkpoint = Checkpoint(**estimator._checkpoint)
+    built = ModelSpec.from_dict(estimator._architecture)
+    params, given = as_built(params, built), read_further(estimator, call.X)
+    setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)
+    check_continues(checkpoint, setup, built)
+    with precision_of(setup.device):
+        data = fit_data(samples, setup)
+        of_run = partial(_attributes, {}, setup, samples, data, given)
+        watch = following.watch(setup, 1, of_run, is_continued=True)
+        following.interruption.is_postponed = True
+        best = resume(setup, samples.knowledge, data, checkpoint, built, watch.observer(1))
+        _warn_if_stopped(best, following.interruption)
+        return fitted_attributes(best, setup, samples, data, given)
+
+
+def _attributes(
+    read: Values,
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
+    given: Modalities,
+    stopped: Run,
+) -> Values:
+    """Return the attributes of a fit that is looked at while it goes on, without its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read | fitted_attributes(stopped, setup, samples, data, given)
+
+
+def _warn_if_stopped(best: Run, interruption: Interruption) -> None:
+    """Tell that a fit is not what it would have been."""
+    if not best.stopped and not interruption.requested:
+        return
+    told = COMPLETE
+    if best.stopped:
+        who = "The fit was interrupted" if interruption.requested else "A callback stopped the fit"
+        told = (
+            f"{who} in {best.stopped}, or right after it. The estimator is fitted: it has the "
+            "parameters of then and the graph that fits them, and what was to come is left out. "
+            "With warm_start=True the next fit goes on from there."
+        )
+    _tell(interruption, told)
+
+
+def _tell(interruption: Interruption, told: str) -> None:
+    if not interruption.is_told:
+        interruption.is_told = True
+        warn_caller(told, InterruptionWarning)

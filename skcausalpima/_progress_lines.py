@@ -1,0 +1,93 @@
+"""What is printed while something goes on: one line that is rewritten, or whole lines."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+
+#: Where lines cannot be rewritten, about so many are printed of each series.
+N_SPARSE = 5
+
+
+class ProgressLines:
+    """Print how far something is.
+
+    Parameters
+    ----------
+    verbose : int
+        0 prints nothing; 1 one line that is rewritten, where standard output is a terminal and
+        nobody else writes there, else about five whole lines of each series; 2 or more a line for
+        each step. Whole lines are written in one piece: those of several processes are not torn.
+    name : str
+        What the lines begin with.
+
+    Examples
+    --------
+    >>> from skcausalpima._progress_lines import ProgressLines
+    >>> lines = ProgressLines(1, "[fits]")
+    >>> for done in range(1, 11):
+    ...     lines.show(f"{done} of 10", done, 10)
+    [fits] 2 of 10
+    [fits] 4 of 10
+    [fits] 6 of 10
+    [fits] 8 of 10
+    [fits] 10 of 10
+    """
+
+    def __init__(self, verbose: int, name: str) -> None:
+        self.verbose, self.name = int(verbose), name
+        self.rewrites = self.verbose == 1 and _is_own_terminal()
+        self._width = 0
+
+    def show(self, text: str, done: int, total: int) -> None:
+        """Print the state after a step of a series that has ``total`` of them."""
+        if self.verbose <= 0:
+            return
+        line = f"{self.name} {text}"
+        if self.rewrites:
+            _write("\r" + line.ljust(self._width)[: _columns()])
+            self._width = len(line)
+        elif self.verbose > 1 or N_SPARSE * done // total > N_SPARSE * (done - 1) // total:
+            _write(line + "\n")
+
+    def close(self) -> None:
+        """Leave the line that is rewritten."""
+        if self._width:
+            _write("\n")
+            self._width = 0
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> from skcausalpima._progress_lines import duration
+    >>> [duration(seconds) for seconds in (0.2, 75, 7300)]
+    ['0:00', '1:15', '2:01:40']
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)  # in one piece: workers write side by side
+    sys.stdout.flush()  # what they write would wait for the end
+
+
+def _is_own_terminal() -> bool:
+    """Say whether lines on standard output can be rewritten: no worker, whose like write, too."""
+    is_worker = multiprocessing.parent_process() is not None
+    if is_worker or threading.current_thread() is not threading.main_thread():
+        return False
+    return bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 80

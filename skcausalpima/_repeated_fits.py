@@ -1,0 +1,97 @@
+"""Many fits, one by one or in parallel: told as they come, and kept when an interrupt comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from sklearn.utils.parallel import Parallel, delayed
+
+from ._progress_lines import ProgressLines, duration
+
+R = TypeVar("R")
+
+
+class Completed(NamedTuple):
+    """What came of many fits.
+
+    Parameters
+    ----------
+    results : dict of int to object
+        By number, in the order of the numbers.
+    interrupted : bool
+        Whether an interrupt came before there were all.
+    """
+
+    results: dict
+    interrupted: bool
+
+
+def completed(
+    functions: Sequence[Callable[[], R]], n_jobs: int | None, verbose: int, name: str
+) -> Completed:
+    """Call functions in parallel; after an interrupt, return what is complete.
+
+    Parameters
+    ----------
+    functions : sequence of callable
+        Each is called once.
+    n_jobs : int or None
+        How many at a time.
+    verbose : int
+        See :class:`~skcausalpima._progress_lines.ProgressLines`.
+    name : str
+        Of the function that the user called.
+
+    Returns
+    -------
+    Completed
+        The results.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing is complete yet.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from skcausalpima._repeated_fits import completed
+    >>> completed([partial(pow, 2, k) for k in range(4)], None, 0, "powers")
+    Completed(results={0: 1, 1: 2, 2: 4, 3: 8}, interrupted=False)
+    """
+    calls = (delayed(_numbered)(number, call) for number, call in enumerate(functions))
+    lines, begin = ProgressLines(verbose, f"[{name}]"), time.monotonic()
+    found: dict[int, R] = {}
+    number: int
+    result: R
+    interrupted = False
+    try:
+        for number, result in _as_they_come(calls, n_jobs):
+            found[number] = result
+            seconds = (time.monotonic() - begin) / len(found) * (len(functions) - len(found))
+            text = f"{len(found)} of {len(functions)} fits, {duration(seconds)} left"
+            lines.show(text, len(found), len(functions))
+    except KeyboardInterrupt:
+        interrupted = True
+        if not found:
+            raise
+    finally:
+        lines.close()
+    return Completed(dict(sorted(found.items())), interrupted and len(found) < len(functions))
+
+
+def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]]:
+    """Return results, if possible one by one when they are there."""
+    for order in ("generator_unordered", "generator", "list"):
+        try:
+            run = Parallel(n_jobs=n_jobs, return_as=order)
+        except ValueError:  # before joblib 1.4, or a backend that has all or nothing
+            continue
+        return run(calls)
+    raise AssertionError("joblib returns lists")
+
+
+def _numbered(number: int, call: Callable[[], R]) -> tuple[int, R]:
+    return number, call()

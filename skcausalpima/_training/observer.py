@@ -1,0 +1,183 @@
+"""The one door between training and all who follow it: lines on the screen, and callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from .._data.scaling import ModalityScaler
+from .._model.tensors import TensorData
+from .._progress_lines import ProgressLines, duration
+from .._typing import Unchecked
+from ..callback import EpochRecord
+from .interruption import Interruption
+from .units import unit_shifts
+
+#: Makes the run as it would be if it ended now.
+Snapshot = Callable[[], Unchecked]
+
+
+class Listener(Protocol):
+    """Who follows a run."""
+
+    def epoch_begins(self, phase: str) -> None:
+        """Take note that an epoch begins."""
+
+    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+        """Take note of an epoch; say whether the run is to end."""
+
+    def close(self, is_complete: bool) -> None:
+        """Take note that there is nothing more to come, since the run is complete or has failed."""
+
+
+class Observer:
+    """Is told by training where it stands, tells all listeners, and knows whether to end.
+
+    Training calls :meth:`begin` for each phase, :meth:`epoch_begins` and :meth:`epoch_ended` for
+    each epoch, and asks :attr:`stopped` after every batch. A run is a ``with`` block of it.
+
+    Parameters
+    ----------
+    listeners : sequence of Listener, default=()
+        Who follows the run.
+    interruption : Interruption, default=None
+        Of the fit; None for one that is never interrupted.
+    plan : mapping of str to int, default=None
+        How many epochs are planned, by phase.
+    scaler : ModalityScaler, default=None
+        Units of the data; None where data are not scaled.
+    run, n_runs : int, default=1
+        Which run of how many it is, from 1.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[Listener] = (),
+        interruption: Interruption | None = None,
+        plan: Mapping[str, int] | None = None,
+        scaler: ModalityScaler | None = None,
+        run: int = 1,
+        n_runs: int = 1,
+    ) -> None:
+        self.listeners, self.scaler = listeners, scaler
+        self.interruption = interruption or Interruption()
+        self.plan = dict(plan or {})
+        self.run, self.n_runs = run, n_runs
+        self.is_told_to_stop = False
+        self.phase, self.n_before, self.epoch, self.step = "", 0, 0, 0
+        self.snapshot: Snapshot | None = None
+        self.shifts: dict[str, float] = {}
+        self.start = self.phase_start = time.monotonic()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run is to end after this batch."""
+        return self.is_told_to_stop or self.interruption.requested
+
+    @property
+    def place(self) -> str:
+        """Where the run is, in words."""
+        return f"epoch {self.epoch} of {self.phase}"
+
+    def begin(
+        self,
+        phase: str,
+        n_epochs: int,
+        names: Sequence[str],
+        data: TensorData,
+        held_out: TensorData | None = None,
+        n_before: int = 0,
+    ) -> None:
+        """Begin a phase on these samples; ``names`` are the modalities'.
+
+        ``n_before`` is the number of epochs that earlier fits made, which counts on.
+        """
+        self.phase, self.n_before, self.phase_start = phase, n_before, time.monotonic()
+        self.epoch, self.step = n_before, self.step + n_before
+        self.plan[phase] = n_epochs
+        if self.scaler is None:
+            return
+        self.shifts = unit_shifts(self.scaler, names, data)
+        if held_out is not None:
+            judged = unit_shifts(self.scaler, names, held_out)["lower_bound"]
+            self.shifts |= {"objective": judged, "held_out_bound": judged}
+
+    def epoch_begins(self) -> None:
+        """Say that the next epoch begins."""
+        for listener in self.listeners:
+            listener.epoch_begins(self.phase)
+
+    def in_units(self, terms: Mapping[str, float]) -> dict[str, float]:
+        """Return terms of the bound of scaled data in the data's units."""
+        return {name: value + self.shifts.get(name, 0.0) for name, value in terms.items()}
+
+    def epoch_ended(self, terms: dict[str, float]) -> None:
+        """Tell the terms of the bound, in the data's units."""
+        self.epoch, self.step = self.epoch + 1, self.step + 1
+        if self.listeners:
+            record = self._record(terms)
+            stops = [listener.epoch_ended(record, self.snapshot) for listener in self.listeners]
+            self.is_told_to_stop |= any(stops)
+
+    def _record(self, terms: dict[str, float]) -> EpochRecord:
+        now, n_done = time.monotonic(), self.epoch - self.n_before
+        phases = list(self.plan)
+        planned = sum(self.plan[phase] for phase in phases[phases.index(self.phase) :])
+        return EpochRecord(
+            phase=self.phase,
+            epoch=self.epoch,
+            n_epochs=self.n_before + self.plan[self.phase],
+            step=self.step,
+            lower_bound=terms.get("lower_bound"),
+            objective=terms["objective"],
+            terms=dict(terms),
+            run=self.run,
+            n_runs=self.n_runs,
+            seconds=now - self.start,
+            seconds_left=(planned - n_done) * (now - self.phase_start) / n_done,
+        )
+
+    def __enter__(self) -> Observer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Unchecked) -> None:
+        self.snapshot = None
+        for listener in self.listeners:
+            listener.close(kind is None)
+
+
+class Screen:
+    """Prints where a run stands.
+
+    Parameters
+    ----------
+    verbose : int
+        See :class:`~skcausalpima._progress_lines.ProgressLines`.
+    label : str
+        Names the run, if it needs a name.
+    """
+
+    def __init__(self, verbose: int, label: str) -> None:
+        self.label = f"{label}, " if label else ""
+        self.lines = ProgressLines(verbose, "[CausalPIMA]")
+
+    def epoch_begins(self, phase: str) -> None:
+        """Do nothing."""
+
+    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+        """Print the bound, or what comes before there is one; never end the run."""
+        name, value = "bound", record.lower_bound
+        if value is None:
+            name, value = "objective", record.objective
+        self.lines.show(
+            f"{self.label}{record.phase}, epoch {record.epoch} of {record.n_epochs}: "
+            f"{name} {value:.4f} nats, {duration(record.seconds_left)} left",
+            record.epoch,
+            record.n_epochs,
+        )
+        return False
+
+    def close(self, is_complete: bool) -> None:
+        """Leave the line that is rewritten."""
+        self.lines.close()

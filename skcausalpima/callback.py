@@ -1,0 +1,161 @@
+"""What can be followed of a fit: a record of every epoch, and a callback that takes it.
+
+Callbacks are those of :mod:`sklearn.callback`, which scikit-learn has from version 1.9 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._typing import Unchecked
+
+__all__ = ["EpochRecord", "OnEpoch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """What is known after an epoch of a fit.
+
+    All that is in nats is per sample and in the data's units, as ``score`` and ``history_`` are.
+
+    Parameters
+    ----------
+    phase : {"pre-training", "training", "polishing"}
+        What the epoch was of.
+    epoch : int
+        Its number, from 1 in each phase.
+    n_epochs : int
+        How many the phase has at most.
+    step : int
+        How many epochs of this run have ended, of whatever phase.
+    lower_bound : float or None
+        The bound, in nats; None in pre-training, which has no clusters yet.
+    objective : float
+        What is maximised, in nats: the bound with the weights of training; of held-out samples
+        where there are any.
+    terms : mapping of str to float
+        All terms of the bound, by the names of ``history_``; a copy.
+    run : int
+        Which of the ``n_init`` runs it is, from 1.
+    n_runs : int
+        How many there are.
+    seconds : float
+        Since the run began.
+    seconds_left : float
+        For the planned epochs of the run that are left, at the pace of this phase. Training may
+        stop early, and what comes between phases is not counted.
+
+    Examples
+    --------
+    >>> from skcausalpima.callback import EpochRecord
+    >>> record = EpochRecord(phase="training", epoch=3, n_epochs=49, step=13, lower_bound=-1.5,
+    ...                      objective=-2.0, terms={}, run=1, n_runs=1, seconds=2.0,
+    ...                      seconds_left=30.0)
+    >>> record.lower_bound
+    -1.5
+    """
+
+    phase: str
+    epoch: int
+    n_epochs: int
+    step: int
+    lower_bound: float | None
+    objective: float
+    terms: Mapping[str, float]
+    run: int
+    n_runs: int
+    seconds: float
+    seconds_left: float
+
+
+class OnEpoch:
+    """A callback that hands the record of every epoch to a function, which may stop the run.
+
+    A callback of your own with the methods of :class:`sklearn.callback.FitCallback` finds the
+    same record in ``context.record`` when the task of an epoch ends.
+
+    Parameters
+    ----------
+    function : callable
+        Called with an :class:`EpochRecord` after every epoch. If it returns True the run ends
+        there, as after an interrupt: with a fitted estimator and an
+        :class:`~skcausalpima.exceptions.InterruptionWarning`. What it returns in pre-training
+        holds once clusters have been found: one batch of training is made. What it raises comes
+        through, and the estimator stays as it was before ``fit``.
+
+    Notes
+    -----
+    Where runs have workers (``n_init`` with ``n_jobs``, searches), the function is called there, in
+    another process: it must be picklable, and what it changes here is not seen there.
+
+    Examples
+    --------
+    >>> from skcausalpima.callback import OnEpoch
+    >>> callback = OnEpoch(lambda record: record.epoch == 3)
+    >>> hasattr(callback, "on_fit_task_end")  # for CausalPIMA().set_callbacks(callback)
+    True
+    """
+
+    def __init__(self, function: Callable[[EpochRecord], Unchecked]) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"function must be callable with an EpochRecord, got {function!r:.100}."
+            )
+        self.function = function
+
+    def setup(self, estimator: Unchecked, context: Unchecked) -> None:
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
+
+    def teardown(self, estimator: Unchecked, context: Unchecked) -> None:
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
+
+    def on_fit_task_begin(self, estimator: Unchecked, context: Unchecked) -> None:
+        """Do nothing: part of the protocol.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+        """
+
+    def on_fit_task_end(self, estimator: Unchecked, context: Unchecked) -> bool:
+        """Call the function if the task is an epoch.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The estimator that is fitted.
+        context : sklearn.callback.CallbackContext
+            The task.
+
+        Returns
+        -------
+        bool
+            Whether the run is to end.
+        """
+        record = getattr(context, "record", None)
+        if not isinstance(record, EpochRecord):
+            return False
+        answer = self.function(record)
+        return isinstance(answer, (bool, np.bool_)) and bool(answer)

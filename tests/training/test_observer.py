@@ -1,0 +1,102 @@
+"""What is told of training: in the data's units, in lines that are not torn."""
+
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skcausalpima import MultimodalData
+from skcausalpima._progress_lines import ProgressLines
+
+
+@pytest.fixture(scope="module")
+def gaps(pair):
+    """Some images are missing, and some elements of curves."""
+    images, curves = (array.copy() for array in pair)
+    images[::7] = np.nan
+    curves[::5, 2] = np.nan
+    return [images, curves]
+
+
+@pytest.mark.parametrize("scale", ["modality", "feature", None])
+@pytest.mark.parametrize("which", ["whole", "gaps", "weights"])
+def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
+    """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
+    X = gaps if which == "gaps" else [pair[0], 100.0 * pair[1]]
+    weights = np.tile([0.5, 2.0], 30) if which == "weights" else None
+    options = {"learning_rate": 1e-9, "structure": "gradient", "max_iter": 5, "tol": 0.0}
+    model = quick(scale=scale, **options).fit(X, sample_weight=weights)
+    told = model.history_["lower_bound"]
+    trains = ~np.isnan(X[0][:, 0, 0])  # whole samples, if there are enough
+    weights = None if weights is None else weights[trains]
+    scores = model.score_samples([array[trains] for array in X])
+    assert_allclose(told[-2:].mean(), np.average(scores, weights=weights), atol=1.0)
+    terms = [n for n in model.history_ if n.startswith(("recon", "dens", "weig", "assign", "post"))]
+    assert_allclose(sum(model.history_[term] for term in terms), told, rtol=1e-6)
+
+
+def test_scaled_data_tell_the_same(quick, pair):
+    """Data in other units shift the bound by the logarithm of the unit for each element."""
+    options = {"max_iter": 4, "validation_fraction": 0.25}
+    one, other = quick(**options).fit(pair), quick(**options).fit([pair[0], 8.0 * pair[1]])
+    for name in ("lower_bound", "objective", "held_out_bound", "reconstruction_modality1"):
+        assert_allclose(other.history_[name], one.history_[name] - 4 * np.log(8.0), rtol=1e-5)
+    assert_allclose(other.history_["density"], one.history_["density"], rtol=1e-4)
+
+
+class Terminal:
+    """Standard output of someone who looks."""
+
+    def __init__(self):
+        self.written = []
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.written.append(text)
+
+    def flush(self):
+        pass
+
+
+def test_one_line_is_rewritten(quick, pair):
+    with redirect_stdout(Terminal()) as terminal:
+        quick(verbose=1).fit(pair)
+    text = "".join(terminal.written)
+    assert text.count("\n") == 1
+    assert text.endswith("left\n")
+    lines = text.strip().split("\r")
+    assert len(lines) == 2 + 3 + 5
+    assert "pre-training, epoch 1 of 2: objective" in lines[0]
+
+
+def test_nothing_of_a_longer_line_stays():
+    with redirect_stdout(Terminal()) as terminal:
+        lines = ProgressLines(1, "[fits]")
+        lines.show("a long text", 1, 2)
+        lines.show("short", 2, 2)
+        lines.close()
+        lines.close()
+    assert terminal.written == ["\r[fits] a long text", "\r[fits] short      ", "\n"]
+
+
+def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
+    with redirect_stdout(Terminal()) as terminal, pytest.raises(ValueError, match="diverged"):
+        quick(verbose=1, learning_rate=1e200).fit(pair)
+    assert terminal.written[-1] == "\n"
+
+
+def test_each_line_is_one_piece(quick, pair):
+    with redirect_stdout(Terminal()) as terminal:
+        quick(verbose=2, n_init=2).fit(MultimodalData(pair))
+    assert len(terminal.written) == 2 * (2 + 3 + 5)
+    assert all(text.endswith("left\n") for text in terminal.written)
+
+
+def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
+    quick(verbose=1, max_iter=40, tol=0.0).fit(pair)
+    lines = capsys.readouterr().out.splitlines()
+    told = [line.partition(":")[0].split()[-3] for line in lines if "] training" in line]
+    assert told == ["8", "16", "24", "32", "40"]
