@@ -329,6 +329,9 @@ class CausalPIMA(
         each latent point. The objective, with ``modality_weights`` of scaled data, and that of
         held-out samples are shifted as the bound is. NaN in a last epoch that diverged, of which a
         ConvergenceWarning tells, and in epochs that did not have a term.
+    phase_history_ : dict of str to dict of str to ndarray
+        The same of the phases before and after training, where there are any: ``"pre-training"``,
+        which has an objective of its own and no other term, and ``"polishing"``.
     n_iter_ : int
         Number of epochs, of all fits that were continued.
     converged_ : bool

@@ -108,12 +108,19 @@ def _labels_of_all(
 
 def _training_attributes(best: Run) -> Values:
     """Return the attributes of a fit that describe its training."""
-    history = {
-        key: np.array([terms.get(key, np.nan) for terms in best.history]) for key in best.history[0]
+    found = {
+        "history_": _columns(best.history),
+        "phase_history_": {name: _columns(rows) for name, rows in best.phase_history.items()},
+        "n_iter_": len(best.history),
+        "converged_": best.converged,
     }
-    found = {"history_": history, "n_iter_": len(best.history), "converged_": best.converged}
     checkpoint = best.checkpoint
     return found if checkpoint is None else found | {"_checkpoint": checkpoint.as_dict()}
+
+
+def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    """Return the terms of each epoch as an array of each term; NaN where an epoch lacks it."""
+    return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in history[0]}
 
 
 def cluster_attributes(

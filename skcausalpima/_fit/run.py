@@ -42,6 +42,7 @@ class Run:
     state: dict[str, np.ndarray]  # of the model
     graph: HardGraph
     history: list[dict[str, float]]
+    phase_history: dict[str, list[dict[str, float]]]  # of the phases besides training
     converged: bool
     objective: float  # the (weighted) bound per sample after the last step
     candidates: CandidateReport | None  # what was seen of the clusterings
@@ -134,6 +135,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
         state=export_state(model),
         graph=graph,
         history=progress.history,
+        phase_history={k: v for k, v in progress.observer.histories.items() if k != "training"},
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
         candidates=state.candidates,
@@ -151,6 +153,7 @@ def end_of_copy(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     """Return what the run would be if it were stopped here; it goes on as if nobody had asked."""
     progress = copy.copy(state.progress)
     progress.observer = Observer()
+    progress.observer.histories = dict(state.progress.observer.histories)
     progress.observer.is_told_to_stop = True
     progress.history, progress.stopper = list(progress.history), copy.copy(progress.stopper)
     generator = torch.Generator()

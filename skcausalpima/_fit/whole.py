@@ -151,7 +151,9 @@ def fit_further(
         following.interruption.is_postponed = True
         best = resume(setup, samples.knowledge, data, checkpoint, built, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
-        return fitted_attributes(best, setup, samples, data, given)
+        found = fitted_attributes(best, setup, samples, data, given)
+    first = {name: of for name, of in estimator.phase_history_.items() if name == "pre-training"}
+    return found | {"phase_history_": first | found["phase_history_"]}
 
 
 def _attributes(

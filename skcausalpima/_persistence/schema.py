@@ -176,6 +176,18 @@ def are_histories(value: Unchecked, known: Mapping) -> bool:
     )
 
 
+def are_phases(value: Unchecked, known: Mapping) -> bool:
+    """Say whether it is a number per epoch for each term of each phase."""
+    if type(value) is not dict or not set(value) <= {"pre-training", "polishing"}:
+        return False
+    return all(
+        type(terms) is dict
+        and len(terms) > 0
+        and are_histories(terms, {"epochs": np.shape(next(iter(terms.values())))})
+        for terms in value.values()
+    )
+
+
 def are_expert_tables(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is columns with one entry per component."""
     # Outcomes, parameters and, where experts are per sample, parameters in the model's dtype.
@@ -284,6 +296,7 @@ FITTED: dict[str, Check] = {
     "n_modalities_in_": is_size("modalities"),
     "node_labels_": is_array("int64", "samples", "nodes"),
     "node_scores_": is_array("float64", "nodes"),
+    "phase_history_": are_phases,
     "separation_": has(
         smallest=is_number(low=-SLACK),
         occupancy=is_array("float64", "components", low=0.0, high=1.0 + SLACK),

@@ -67,6 +67,7 @@ class Observer:
         self.is_told_to_stop = False
         self.phase, self.n_before, self.epoch, self.step = "", 0, 0, 0
         self.snapshot: Snapshot | None = None
+        self.histories: dict[str, list[dict[str, float]]] = {}
         self.shifts: dict[str, float] = {}
         self.start = self.phase_start = time.monotonic()
 
@@ -113,7 +114,8 @@ class Observer:
         return {name: value + self.shifts.get(name, 0.0) for name, value in terms.items()}
 
     def epoch_ended(self, terms: dict[str, float]) -> None:
-        """Tell the terms of the bound, in the data's units."""
+        """Tell the terms of the bound, in the data's units; they are kept by phase."""
+        self.histories.setdefault(self.phase, []).append(terms)
         self.epoch, self.step = self.epoch + 1, self.step + 1
         if self.listeners:
             record = self._record(terms)

@@ -121,8 +121,11 @@ class TrainingDisplay:
             If matplotlib is not installed.
         """
         check_is_fitted(est)
+        phases = est.phase_history_
         display = cls(
-            _in_units_of_data(est),
+            est.history_,
+            pretraining=phases.get("pre-training", {"objective": ()})["objective"],
+            polishing=phases.get("polishing"),
             converged=bool(est.converged_),
             final=est.lower_bound_,
             convergence=est.convergence_,
@@ -218,18 +221,6 @@ class TrainingDisplay:
                     fontsize=8,
                     color="0.3",
                 )
-
-
-def _in_units_of_data(est: BaseEstimator) -> dict[str, np.ndarray]:
-    """Return the history of a fit, which is of scaled data, in the units of the data."""
-    n_modalities = len(est.modality_names_in_)
-    shifts = {
-        f"{RECONSTRUCTION}{name}": est._scaler.take([m]).log_jacobian(np.ones((1, 1), bool))[0]
-        for m, name in enumerate(est.modality_names_in_)
-    }
-    total = est._scaler.log_jacobian(np.ones((n_modalities, 1), bool))[0]
-    shifts |= dict.fromkeys(["lower_bound", "held_out_bound", "objective"], total)
-    return {name: terms + shifts.get(name, 0.0) for name, terms in est.history_.items()}
 
 
 def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:

@@ -20,6 +20,9 @@ def _closed_figures():
     plt.close("all")
 
 
+PHASES = ("pre-training", "polishing")
+
+
 def lines(ax):
     """Return the lines of axes by their labels."""
     return {line.get_label(): line for line in ax.get_lines()}
@@ -40,7 +43,11 @@ def test_the_bound_is_in_the_units_of_the_data(quick, pair):
     assert len(bound.get_xdata()) >= 5
     # The scale of a thousand alone is log(1000) nats for each of six elements.
     assert abs(bound.get_ydata()[4] - est.lower_bound_) < 6
-    assert lines(display.axes_[0])["final model"].get_ydata()[0] == est.lower_bound_
+    above = lines(display.axes_[0])
+    assert above["final model"].get_ydata()[0] == est.lower_bound_
+    n_pretraining, n_polishing = (len(est.phase_history_[name]["objective"]) for name in PHASES)
+    assert above["objective of pre-training"].get_xdata().tolist() == [*range(1 - n_pretraining, 1)]
+    assert len(bound.get_xdata()) == 5 + n_polishing > 5
     assert_readable(display.figure_)
 
 
