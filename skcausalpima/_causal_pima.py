@@ -288,7 +288,7 @@ class CausalPIMA(
         ArrangementWarning tells where one is below 0.9).
         ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
         clusterings with the chosen one, and ``smallest_share`` the share of samples in the
-        smallest cell.
+        smallest cell. A fit that is continued keeps that of its first part.
     separation_ : SimpleNamespace
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,57 +12,66 @@ import torch
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
-from .._initialization.initialize import InitialSample, RunState, initialize_graph
+from .._initialization.initialize import InitialSample, RunState, initialize_graph, is_arranged
 from .._model.setup import Setup
 from .._training.filling import filled
+from .._training.holding import StartingCells
+from ..modules import MultimodalVAE
 
 #: Where fewer samples than this share left the component they began in, clusters are the same.
 CHANGED = 0.02
 
 
-def rearranged(setup: Setup, initial: InitialSample, state: RunState) -> RunState:
+def rearranged(setup: Setup, of_start: Callable[[], InitialSample], state: RunState) -> RunState:
     """Lay the trained clusters on the grid anew, if that fits clearly better than where they lie.
 
     Few samples may start in wrong clusters, which training mends; the places on the grid that were
     found for these are then wrong ones. Samples that agreed on their clusters from the start are
     held there, so nothing has changed. Nor may clusters change places where known nodes, stated
-    edges or a network per cluster tie them to their cells.
+    edges or a network per cluster tie them to their cells. ``of_start`` returns the samples that
+    clusters were found on. What a fit that is continued goes on from stays as it was trained.
     """
-    scores, seen, start = initial.scores, state.candidates, state.start
-    if scores is None or seen is None or start is None or not _is_free(setup, initial, state):
+    start = state.start
+    if start is None or not _is_free(setup, start, state.model):
+        return state
+    initial = of_start()
+    if initial.scores is None or not _knows_nothing(initial):
         return state
     gamma = sample_posterior(state.model, filled(state.model, initial.data)).cells.T
     labels = gamma.argmax(dim=0)
     if float((labels != start.cells).double().mean()) < CHANGED:
         return state
-    found = _better(scores.placed, labels.cpu().numpy(), setup.spec.node_sizes)
+    found = _better(initial.scores.placed, labels.cpu().numpy(), setup.spec.node_sizes)
     if found is None:
         return state
     cells, prior = torch.as_tensor(found.cells, device=gamma.device), state.model.prior
     for values in (prior.means, prior.covariances, gamma):
         values[cells] = values.clone()
     initialize_graph(setup, initial, state.model, gamma)
-    arrangements = list(seen.arrangements)
-    arrangements[seen.chosen] = found
-    return replace(
-        state,
-        candidates=replace(seen, arrangements=arrangements),
-        start=replace(start, cells=cells[start.cells]),
+    seen = state.candidates
+    if seen is not None:  # a fit that is continued has told already
+        arrangements = list(seen.arrangements)
+        arrangements[seen.chosen] = found
+        seen = replace(seen, arrangements=arrangements)
+    return replace(state, candidates=seen, start=replace(start, cells=cells[start.cells]))
+
+
+def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
+    """Say whether clusters were laid on a grid, and nothing but that ties them to their cells."""
+    sizes = setup.spec.node_sizes
+    return (
+        is_arranged(setup.training.initialization.init, sizes)
+        and setup.graph.structure == "refined"
+        and not setup.graph.states_edges
+        and not any(decoder.depends_on_cluster for decoder in model.decoders)
+        and not bool(start.held.any())
     )
 
 
-def _is_free(setup: Setup, initial: InitialSample, state: RunState) -> bool:
-    """Say whether clusters may change places."""
-    knowledge, decoders = initial.knowledge, state.model.decoders
-    ties = (
-        setup.graph.structure != "refined"
-        or setup.graph.states_edges
-        or setup.resumable  # what is trained further is not what the graph was selected for
-        or knowledge.known_nodes is not None
-        or knowledge.interventions is not None
-        or any(decoder.depends_on_cluster for decoder in decoders)
-    )
-    return not ties and state.start is not None and not bool(state.start.held.any())
+def _knows_nothing(initial: InitialSample) -> bool:
+    """Say whether no outcome of a node is known, and none was set."""
+    knowledge = initial.knowledge
+    return knowledge.known_nodes is None and knowledge.interventions is None
 
 
 def _better(scores: np.ndarray, labels: np.ndarray, sizes: tuple[int, ...]) -> Arrangement | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
-from .._data.samples import NodeKnowledge
-from .._initialization.initialize import RunState, state_knowledge
+from .._data.samples import FitSamples, NodeKnowledge
+from .._initialization.initialize import RunState, initial_sample, state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
@@ -31,7 +33,7 @@ from .run import Run, train_and_select_graph
 
 def resume(
     setup: Setup,
-    knowledge: NodeKnowledge,
+    samples: FitSamples,
     data: TensorData,
     checkpoint: Checkpoint,
     built: ModelSpec,
@@ -45,8 +47,10 @@ def resume(
         core, others = data.core()
         with observer:
             with observer.interruption.at_once():
-                state = _resume(setup, core, checkpoint, _built_model(built, knowledge), observer)
-            return train_and_select_graph(setup, core, others, state)
+                model = _built_model(built, samples.knowledge)
+                state = _resume(setup, core, checkpoint, model, observer)
+            initial = partial(initial_sample, setup, samples, data, 0)
+            return train_and_select_graph(setup, core, others, state, initial)
 
 
 def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:

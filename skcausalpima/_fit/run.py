@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,7 +71,7 @@ def run(
         with observer:
             with observer.interruption.at_once():
                 state = initialize_run(setup, core, initial, seed, observer)
-            found = train_and_select_graph(setup, core, others, state, initial)
+            found = train_and_select_graph(setup, core, others, state, lambda: initial)
             mixture = setup.training.mixture
             seen = start_agreement(state.model, initial, state.rivals, mixture)
         return replace(found, seen=seen)
@@ -81,7 +82,7 @@ def train_and_select_graph(
     core: TensorData,
     others: TensorData | None,
     state: RunState,
-    initial: InitialSample | None = None,
+    initial: Callable[[], InitialSample],
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress, core = state.model, state.progress, viewed(state.model, core)
@@ -114,7 +115,7 @@ class RunSamples:
     core: TensorData  # that the model is learned from
     others: TensorData | None  # that count for the graph alone
     training: TensorData  # those of the core that are not held out
-    initial: InitialSample | None  # that clusters were found on; None in a fit that is continued
+    initial: Callable[[], InitialSample]  # returns those that clusters were found on
 
 
 def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
@@ -122,8 +123,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
     progress.stopper.best_state = None
-    if samples.initial is not None:
-        state = rearranged(setup, samples.initial, state)
+    state = rearranged(setup, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     encoders = _teach(
         setup, state, samples.training, others is not None or core.observed is not None

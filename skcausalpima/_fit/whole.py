@@ -149,7 +149,7 @@ def fit_further(
         of_run = partial(_attributes, {}, setup, samples, data, given)
         watch = following.watch(setup, 1, of_run, is_continued=True)
         following.interruption.is_postponed = True
-        best = resume(setup, samples.knowledge, data, checkpoint, built, watch.observer(1))
+        best = resume(setup, samples, data, checkpoint, built, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
         found = fitted_attributes(best, setup, samples, data, given)
     first = {name: of for name, of in estimator.phase_history_.items() if name == "pre-training"}

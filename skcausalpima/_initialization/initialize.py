@@ -165,6 +165,11 @@ def initial_model(
     return model
 
 
+def is_arranged(init: str, node_sizes: Sequence[int]) -> bool:
+    """Say whether clusters are found in the data and laid on the grid."""
+    return init == "arranged" and math.prod(node_sizes) <= MAX_ARRANGED and len(node_sizes) > 1
+
+
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
 ) -> InitialClusters:
@@ -174,8 +179,7 @@ def initialize_clusters(
     posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
     check_finite(torch.cat(posterior), "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
-    is_arranged = settings.init == "arranged" and n_cells <= MAX_ARRANGED and len(sizes) > 1
-    if scores is not None and is_arranged:
+    if scores is not None and is_arranged(settings.init, sizes):
         fit, first, report = _arranged(setup, initial, posterior, rng)
     else:
         spaces = [posterior.mean.numpy()]

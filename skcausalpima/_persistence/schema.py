@@ -129,14 +129,12 @@ def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
     state = known["state"]
     if not is_state(state, known):
         return False
-    several = known["modalities"] > (1,)
-    if not several:
+    if known["modalities"] == (1,):
         return are_alike(value, {})
     expected = {n: array for n, array in state.items() if n.startswith(("encoders.", "views."))}
     n_views = len({name.split(".")[1] for name in expected if name.startswith("views.")})
     shape = (known["modalities"][0] + n_views, *known["latent"])
-    widening = np.empty(shape, state["prior.means"].dtype)
-    return are_alike(value, expected | {"widening": widening})
+    return are_alike(value, expected | {"widening": np.empty(shape, state["prior.means"].dtype)})
 
 
 def is_graph(value: Unchecked, known: Mapping) -> bool:

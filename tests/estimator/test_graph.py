@@ -208,7 +208,7 @@ def test_a_graph_as_a_parameter(fast, chain):
     ],
 )
 def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, parameters, message):
-    monkeypatch.setattr("skcausalpima._causal_pima.best_run", None)
+    monkeypatch.setattr("skcausalpima._fit.whole.best_run", None)
     with pytest.raises(ValueError, match=message):
         fast(**parameters).fit(chain[1])
 

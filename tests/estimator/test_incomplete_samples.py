@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima import CausalPIMA, MissingValues, MultimodalData, _causal_pima
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima._fit import whole
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import ExpertDecoder, line
 
@@ -126,7 +127,7 @@ def test_every_kind_of_decoder(quick, gappy, kind):
 def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, kind, monkeypatch):
     X, _ = gappy
     model = quick(**DECODERS[kind]).fit(X)
-    clean = _causal_pima.fit_data
+    clean = whole.fit_data
 
     def with_garbage(samples, setup):
         data = clean(samples, setup)
@@ -137,7 +138,7 @@ def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, kind, monkeypatc
             arrays.append(torch.where(seen[:, None], array, garbage))
         return TensorData(replace(data.samples, arrays=tuple(arrays)), data.dtype)
 
-    monkeypatch.setattr(_causal_pima, "fit_data", with_garbage)
+    monkeypatch.setattr(whole, "fit_data", with_garbage)
     other = quick(**DECODERS[kind]).fit(X)
     monkeypatch.undo()
     assert_same_fits(other, model, X)

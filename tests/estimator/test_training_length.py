@@ -91,7 +91,12 @@ def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **s
     vars(last).update(seen)
     history = [{"objective": value} for value in objectives]
     best = SimpleNamespace(
-        convergence=last, history=history, held_out=held_out, converged=converged, moved=0.25
+        convergence=last,
+        history=history,
+        held_out=held_out,
+        converged=converged,
+        moved=0.25,
+        stopped="",
     )
     stopping = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
     training = SimpleNamespace(stopping=stopping, is_stated=is_stated)

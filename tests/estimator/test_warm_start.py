@@ -16,6 +16,7 @@ from skcausalpima import (
     CausalPIMA,
     GradientStructure,
     Initialization,
+    MissingValues,
     MultimodalData,
     ScoreSearch,
 )
@@ -23,7 +24,8 @@ from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
-OF_FIRST = ("stability_",)  # compares the cells of the first fit with other starts
+# What other starts say of the first fit, and how it laid clusters on the grid
+OF_FIRST = ("stability_", "arrangement_")
 
 
 def conv_norm_dropout(shape, latent_dim):
@@ -289,6 +291,7 @@ def test_interventions_may_come_and_go(quick, pair):
 def test_an_expert_that_diverged_is_tried_again(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
     options = {"learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}
+    options["missing_values"] = MissingValues(subset_epochs=0)
     model = quick(experts=[None, expert], warm_start=True, **options)
     with pytest.warns(ExpertWarning, match="diverged in epoch 1 of (training|polishing)"):
         model.fit(pair)

@@ -89,7 +89,7 @@ def test_a_fit(shown_fit, shown_data, modality, kind):
 
 def test_cells_are_drawn_in_the_order_of_the_grid(shown_fit):
     display = PrototypeDisplay.from_estimator(shown_fit, modality="image")
-    decoded = shown_fit.inverse_transform(shown_fit.cluster_means_)[0]
+    decoded = shown_fit.inverse_transform(shown_fit.cluster_means_)["image"]
     for component, (i, j) in enumerate(shown_fit.cluster_states_):
         np.testing.assert_allclose(display.axes_[i, j].images[0].get_array(), decoded[component])
 
