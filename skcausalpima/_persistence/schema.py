@@ -27,6 +27,7 @@ from .value_checks import (
     are_sizes,
     either,
     has,
+    has_outcome_names,
     is_a,
     is_alike,
     is_array,
@@ -144,17 +145,8 @@ def is_graph(value: Unchecked, known: Mapping) -> bool:
     graph: nx.DiGraph = value
     edges = [(of.get("weight"), of.get("compelled")) for of in graph.edges.values()]
     right = all(type(weight) is float and type(bound) is bool for weight, bound in edges)
-    right = right and all(map(_has_outcome_names, graph.nodes.values()))
+    right = right and all(map(has_outcome_names, graph.nodes.values()))
     return right and tuple(of.get("size") for of in graph.nodes.values()) == known["grid"]
-
-
-def _has_outcome_names(node: Mapping) -> bool:
-    """Say whether a node's outcomes have different names, if they have any."""
-    names = node.get("states")
-    if names is None:
-        return "states" not in node
-    right = type(names) is tuple and all(type(name) is str for name in names)
-    return right and len(set(names)) == len(names) == node.get("size")
 
 
 def are_tables(value: Unchecked, known: Mapping) -> bool:

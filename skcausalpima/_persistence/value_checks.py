@@ -126,6 +126,15 @@ def has(optional: frozenset[str] = frozenset(), /, **checks: Check) -> Check:
     return check
 
 
+def has_outcome_names(node: Mapping) -> bool:
+    """Say whether a node's outcomes have different names, if they have any."""
+    names = node.get("states")
+    if names is None:
+        return "states" not in node
+    right = type(names) is tuple and all(type(name) is str for name in names)
+    return right and len(set(names)) == len(names) == node.get("size")
+
+
 def is_permutation(value: Unchecked, known: Mapping) -> bool:
     """Say whether it has each of the numbers from 0 once."""
     if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
