@@ -123,7 +123,9 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
     progress.stopper.best_state = None
-    state = rearranged(setup, samples.initial, state)
+    selection = f"the selection of the graph after epoch {len(progress.history)}"
+    with told_divergence(model, setup.spec.modality_names, selection, weights=core.weights):
+        state = rearranged(setup, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     encoders = _teach(
         setup, state, samples.training, others is not None or core.observed is not None

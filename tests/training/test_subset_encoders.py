@@ -13,17 +13,23 @@ from torch import nn
 
 from skcausalpima._inference.posterior import sample_posterior
 from skcausalpima._model.tensors import TensorData
+from skcausalpima._training import subset_encoders
+from skcausalpima._training.observer import Observer
 from skcausalpima._training.subset_encoders import (
     COMPONENT_WEIGHT,
     WIDENING,
     divergences,
     lesson,
     random_subsets,
-    teach,
 )
 from skcausalpima.modules import Batch, SubsetEncoders
 
 SETTINGS = small_settings().gradient
+
+
+def teach(*lesson):
+    """Teach without anybody who follows."""
+    return subset_encoders.teach(*lesson, Observer())
 
 
 def seed(number=0):
