@@ -35,7 +35,8 @@ def rearranged(setup: Setup, of_start: Callable[[], InitialSample], state: RunSt
     if start is None or not _is_free(setup, start, state.model):
         return state
     initial = of_start()
-    if initial.scores is None or not _knows_nothing(initial):
+    is_same = initial.data.n_samples == len(start.cells)
+    if initial.scores is None or not is_same or not _knows_nothing(initial):
         return state
     gamma = sample_posterior(state.model, filled(state.model, initial.data)).cells.T
     labels = gamma.argmax(dim=0)

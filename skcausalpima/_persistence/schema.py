@@ -122,7 +122,9 @@ def are_references(value: Unchecked, known: Mapping) -> bool:
 
 def is_state(value: Unchecked, known: Mapping) -> bool:
     """Say whether it is numbers by name; the model says which they must be."""
-    return type(value) is dict and all(isinstance(array, np.ndarray) for array in value.values())
+    if type(value) is not dict:
+        return False
+    return all(type(n) is str and isinstance(array, np.ndarray) for n, array in value.items())
 
 
 def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:

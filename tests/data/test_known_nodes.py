@@ -414,6 +414,6 @@ def test_five_percent_of_one_factor_name_node_zero():
 @pytest.mark.parametrize("share", [0.02, 0.05])
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize("factor", [0, 1, 2])
-@pytest.mark.parametrize("seed", [301, 302])
+@pytest.mark.parametrize("seed", [301])
 def test_a_few_percent_name_any_factor(seed, factor, swap, share):
     assert named_share(seed, share, factor, swap) >= 0.95
