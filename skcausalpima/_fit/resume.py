@@ -98,6 +98,12 @@ def _resume(
     order = checkpoint.order
     if not same:
         order = held_out_first(data.n_samples, fraction, rng)
+    start = resume_start(checkpoint, data.device, same)
+    if start is not None and len(start.cells) != start.of(data).n_samples:
+        raise ValueError(
+            "warm_start=True continues the last fit, but its record of where samples began is of "
+            "others: fit anew with warm_start=False."
+        )
     update = update_for_given_graph(block_update(setup, data), setup)
     return RunState(
         model=model,
@@ -106,5 +112,5 @@ def _resume(
         order=order,
         update=update,
         progress=progress,
-        start=resume_start(checkpoint, data.device, same),
+        start=start,
     )
