@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._progress_lines import ProgressLines, duration
+from .exceptions import ArrangementWarning, InstabilityWarning
 
 R = TypeVar("R")
 
@@ -94,4 +96,8 @@ def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]
 
 
 def _numbered(number: int, call: Callable[[], R]) -> tuple[int, R]:
-    return number, call()
+    """Call without what single fits tell of other seeds: the results show it."""
+    with warnings.catch_warnings():
+        for category in (ArrangementWarning, InstabilityWarning):
+            warnings.simplefilter("ignore", category)
+        return number, call()

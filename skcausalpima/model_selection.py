@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +31,6 @@ from ._scalar_checks import JOBS
 from ._typing import Samples, Seed
 from ._warnings import warn_caller
 from .exceptions import (
-    ArrangementWarning,
-    InstabilityWarning,
     InterruptionWarning,
     NodeSizesWarning,
 )
@@ -297,10 +294,7 @@ def _fit_fold(
     estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
 ) -> _Fold:
     """Fit one candidate to one training set."""
-    with warnings.catch_warnings():
-        for category in (ArrangementWarning, InstabilityWarning):  # what is found again is reported
-            warnings.simplefilter("ignore", category)
-        estimator.fit(_safe_indexing(X, training))
+    estimator.fit(_safe_indexing(X, training))
     probabilities, points = estimator.predict_proba(X), estimator.transform(X)
     found = describe(
         probabilities.astype(float), points.astype(float), np.arange(probabilities.shape[1]), "fit"

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
 from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample, RunState, initialize_graph, is_arranged
 from .._model.setup import Setup
+from .._model.tensors import TensorData
 from .._training.filling import filled
 from .._training.holding import StartingCells
 from ..modules import MultimodalVAE
@@ -22,27 +24,29 @@ from ..modules import MultimodalVAE
 CHANGED = 0.02
 
 
-def rearranged(setup: Setup, of_start: Callable[[], InitialSample], state: RunState) -> RunState:
+def rearranged(
+    setup: Setup, core: TensorData, of_start: Callable[[], InitialSample], state: RunState
+) -> RunState:
     """Lay the trained clusters on the grid anew, if that fits clearly better than where they lie.
 
     Few samples may start in wrong clusters, which training mends; the places on the grid that were
     found for these are then wrong ones. Samples that agreed on their clusters from the start are
     held there, so nothing has changed. Nor may clusters change places where known nodes, stated
-    edges or a network per cluster tie them to their cells. ``of_start`` returns the samples that
-    clusters were found on. What a fit that is continued goes on from stays as it was trained.
+    edges or a network per cluster tie them to their cells. ``of_start`` returns those of the core
+    that clusters were found on; it is asked only where they have changed. What a fit that is
+    continued goes on from stays as it was trained.
     """
     start = state.start
     if start is None or not _is_free(setup, start, state.model):
         return state
+    gamma = present_cells(state.model, start, core)
+    if share_moved(gamma, start) < CHANGED:
+        return state
     initial = of_start()
-    is_same = initial.data.n_samples == len(start.cells)
-    if initial.scores is None or not is_same or not _knows_nothing(initial):
+    if initial.scores is None or not _knows_nothing(initial):
         return state
-    gamma = sample_posterior(state.model, filled(state.model, initial.data)).cells.T
-    labels = gamma.argmax(dim=0)
-    if float((labels != start.cells).double().mean()) < CHANGED:
-        return state
-    found = _better(initial.scores.placed, labels.cpu().numpy(), setup.spec.node_sizes)
+    labels = gamma.argmax(dim=0).cpu().numpy()
+    found = _better(initial.scores.placed, labels, setup.spec.node_sizes)
     if found is None:
         return state
     cells, prior = torch.as_tensor(found.cells, device=gamma.device), state.model.prior
@@ -55,6 +59,19 @@ def rearranged(setup: Setup, of_start: Callable[[], InitialSample], state: RunSt
         arrangements[seen.chosen] = found
         seen = replace(seen, arrangements=arrangements)
     return replace(state, candidates=seen, start=replace(start, cells=cells[start.cells]))
+
+
+def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) -> Tensor:
+    """Return how probable each cell is now for the samples that clusters were found on.
+
+    ``core`` are those that the model is learned from; (n_components, n_samples).
+    """
+    return sample_posterior(model, filled(model, start.of(core))).cells.T
+
+
+def share_moved(probabilities: Tensor, start: StartingCells) -> float:
+    """Return the share of the samples that are not where they were when training began."""
+    return float((probabilities.argmax(dim=0) != start.cells).double().mean())
 
 
 def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +33,7 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
 from ..modules import SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
-from .rearrangement import rearranged
+from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, start_agreement
 
 
@@ -123,9 +124,8 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     model, progress, core, others = state.model, state.progress, samples.core, samples.others
     progress.stopper.restore(model)
     progress.stopper.best_state = None
-    selection = f"the selection of the graph after epoch {len(progress.history)}"
-    with told_divergence(model, setup.spec.modality_names, selection, weights=core.weights):
-        state = rearranged(setup, samples.initial, state)
+    with _told_selection(setup, core, state):
+        state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     encoders = _teach(
         setup, state, samples.training, others is not None or core.observed is not None
@@ -171,12 +171,10 @@ def end_of_copy(setup: Setup, state: RunState, samples: RunSamples) -> Run:
 
 
 def _moved(core: TensorData, state: RunState) -> float:
-    """Return the share of the samples that are not where they were when training began."""
+    """Return the share of the samples that did not end where they began; NaN if unknown."""
     if state.start is None:
         return math.nan
-    data = filled(state.model, state.start.of(core))
-    cells = sample_posterior(state.model, data, None).cells.argmax(dim=1)
-    return float((cells != state.start.cells).double().mean())
+    return share_moved(present_cells(state.model, state.start, core), state.start)
 
 
 def _teach(
@@ -227,8 +225,7 @@ def _select_graph_and_polish(
     """Select and fix the graph, polish; return the graph and a pass with the final model."""
     model, generator, names = state.model, state.generator, setup.spec.modality_names
     data = filled(model, data)
-    selection = f"the selection of the graph after epoch {len(state.progress.history)}"
-    with told_divergence(model, names, selection, weights=data.weights):
+    with _told_selection(setup, data, state):
         check_model(model, names)
         end = data_pass(model, data, generator, names)
         graph = select_graph(model.prior, end.counts, setup.graph, state.rng)
@@ -246,6 +243,14 @@ def _select_graph_and_polish(
         ends = [end.terms["objective"], end.terms["lower_bound"]]
         check_finite(torch.tensor(ends, dtype=torch.float64), "bounds")
     return graph, end
+
+
+def _told_selection(
+    setup: Setup, data: TensorData, state: RunState
+) -> AbstractContextManager[None]:
+    """Tell of numbers that are not finite that they are of the selection of the graph."""
+    place = f"the selection of the graph after epoch {len(state.progress.history)}"
+    return told_divergence(state.model, setup.spec.modality_names, place, weights=data.weights)
 
 
 def _warn_of_divergence(progress: Progress, resumable: bool) -> None:

@@ -236,9 +236,9 @@ def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
 
 def prediction_device(device: str) -> torch.device:
     """Return where a fitted model predicts: on the CPU where its device is not, or is single."""
-    if device == "auto" or not str(device).startswith("mps"):
-        return resolve_device(device if torch.cuda.is_available() else "cpu", "to predict")
-    return torch.device("cpu")
+    if str(device).startswith("mps"):
+        return torch.device("cpu")
+    return resolve_device(device if torch.cuda.is_available() else "cpu", "to predict")
 
 
 def resolve_modality_weights(

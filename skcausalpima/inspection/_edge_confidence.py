@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from .._structure.digraphs import copy_graph
 from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
-from ..exceptions import ArrangementWarning, InstabilityWarning, InterruptionWarning
+from ..exceptions import InterruptionWarning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,18 +237,15 @@ def edge_confidence(
         params["known_nodes"], _ = read_known_nodes(known, len(reference), *of_nodes)
     X = _with_sample_axis(est, X)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
-    with warnings.catch_warnings():
-        for category in (ArrangementWarning, InstabilityWarning):  # they show in the stability
-            warnings.simplefilter("ignore", category)
-        refits, interrupted = completed(
-            [
-                partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
-                for seed in seeds
-            ],
-            n_jobs,
-            verbose,
-            "edge_confidence",
-        )
+    refits, interrupted = completed(
+        [
+            partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
+            for seed in seeds
+        ],
+        n_jobs,
+        verbose,
+        "edge_confidence",
+    )
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",
