@@ -1,9 +1,10 @@
 r"""The posterior of samples that lack modalities, a mixture over the components.
 
 Encoders of subsets give a Gaussian potential :math:`l_S(z)`; the mixture is the prior:
-:math:`q(c | x_S) \propto A_c Z_c L_c` and :math:`q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z)`,
-with :math:`Z_c = \int N(z; m_c, S_c) l_S(z) dz` and :math:`L_c` what decoders that depend on the
-component say of the data. Its bound is
+:math:`q(c | x_S) \propto A_c Z_c^{t_S} L_c` and
+:math:`q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z)`, with
+:math:`Z_c = \int N(z; m_c, S_c) l_S(z) dz`, an exponent that is taught, and :math:`L_c` what
+decoders that depend on the component say of the data. Its bound is
 
 .. math:: \sum_c q(c) \left[\log \frac{A_c Z_c}{q(c)} - E_{q(z | c)} \log l_S(z)
     + \sum_{m \in S} E_{q(z | c)} \log p(x_m | z, c)\right] \le \log p(x_S).
@@ -103,16 +104,17 @@ def incomplete_posterior(
     if batch.allowed is not None:
         overlap = overlap.masked_fill(~batch.allowed, -torch.inf)
     log_weights = model.log_weights(batch.regime_index)
+    said = encoders.exponents(batch) * overlap
     found = IncompletePosterior(
         prior=prior,
         potential=potential,
         log_joint=weight_columns(log_weights) + overlap,
-        log_gamma=log_responsibilities(log_weights, overlap),
+        log_gamma=log_responsibilities(log_weights, said),
     )
     if not model.cluster_dependent:
         return found
-    overlap = overlap + _evidence(model, batch, found, draws)
-    return replace(found, log_gamma=log_responsibilities(log_weights, overlap))
+    said = said + _evidence(model, batch, found, draws)
+    return replace(found, log_gamma=log_responsibilities(log_weights, said))
 
 
 def _evidence(

@@ -136,8 +136,10 @@ def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
         return are_alike(value, {})
     expected = {n: array for n, array in state.items() if n.startswith(("encoders.", "views."))}
     n_views = len({name.split(".")[1] for name in expected if name.startswith("views.")})
-    shape = (known["modalities"][0] + n_views, *known["latent"])
-    return are_alike(value, expected | {"widening": np.empty(shape, state["prior.means"].dtype)})
+    (n_modalities,), dtype = known["modalities"], state["prior.means"].dtype
+    shapes = {"widening": (n_modalities + n_views, *known["latent"])}
+    shapes["log_exponents"] = (n_modalities,)
+    return are_alike(value, expected | {n: np.empty(s, dtype) for n, s in shapes.items()})
 
 
 def is_graph(value: Unchecked, known: Mapping) -> bool:

@@ -6,9 +6,14 @@ The teacher is the posterior :math:`q(z | x) q(c | x)` of a sample, the pupil th
 
 .. math:: KL(q(c, z | x) \,\|\, q(c, z | x_S)) + \lambda KL(q(c | x) \,\|\, q(c | x_S)).
 
-Since :math:`q(c | x_S) q(z | c, x_S) = A_c N(z; m_c, S_c) l_S(z) / Z(x_S)`, the first is
-:math:`\log Z(x_S) - E_{q(z | x)} \log l_S(z)` up to what the pupil cannot change. The second is
-small beside it where the latent space says much about each sample; :math:`\lambda` makes it count.
+With :math:`q(z | c, x_S) = N(z; m_c, S_c) l_S(z) / Z_c(x_S)`, this is, up to what the pupil cannot
+change,
+
+.. math:: \sum_c q(c | x) \log Z_c(x_S) - E_{q(z | x)} \log l_S(z)
+    - (1 + \lambda) \sum_c q(c | x) \log q(c | x_S).
+
+The last is small beside the others where the latent space says much about each sample;
+:math:`\lambda` makes it count.
 """
 
 from __future__ import annotations
@@ -52,6 +57,10 @@ WIDENING = 2.0
 
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
+
+#: The rate of the exponents, relative to that of the networks: numbers that stand alone need larger
+#: steps.
+EXPONENT_RATE = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +126,21 @@ def teach(
     pupil = SubsetEncoders(model)
     networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
     parameters = [p for p in networks if p.requires_grad]
-    if not parameters or pupil.widening is None:
+    if not parameters or pupil.widening is None or pupil.log_exponents is None:
         return pupil.eval().requires_grad_(False)
     parameters.append(pupil.widening)
     pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
     optimizer = adam(parameters, rate)
+    optimizer.add_param_group({"params": [pupil.log_exponents]})
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
     for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
         if observer.stopped:
             break
-        optimizer.param_groups[0]["lr"] = rate * half_cosine(step / n_steps)
+        for group, factor in zip(optimizer.param_groups, (1.0, EXPONENT_RATE), strict=True):
+            group["lr"] = factor * rate * half_cosine(step / n_steps)
         batch = data.rows(rows)
         observed = random_subsets(batch, generator)
         parts = replace(batch, observed=observed)
@@ -141,7 +152,7 @@ def teach(
         foreach = has_fused_steps(parameters[:1]) or None
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)
         optimizer.step()
-    finite = torch.stack([torch.isfinite(p).all() for p in parameters]).all()
+    finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.eval().requires_grad_(False) if finite else None
 
 
@@ -211,14 +222,14 @@ def divergences(
     """
     potential = pupil(parts)
     overlap = log_overlap(potential, model.prior.means, model.prior.covariances)
-    joint = weight_columns(log_weights) + overlap
+    joint = weight_columns(log_weights) + pupil.exponents(parts) * overlap
     for m, said in taught.evidence.items():
         joint = joint + (said if parts.observed is None else said * parts.observed[m])
-    log_evidence = torch.logsumexp(joint, dim=0)
     mean, variance = taught.posterior.mean, taught.posterior.log_var.exp()
-    of_points = log_evidence - expected_log_potential(potential, mean, variance)
-    of_components = log_evidence - (taught.probabilities * joint).sum(dim=0)
-    return of_points + COMPONENT_WEIGHT * of_components
+    of_points = (taught.probabilities * overlap).sum(dim=0)
+    of_points = of_points - expected_log_potential(potential, mean, variance)
+    of_components = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
+    return of_points + (1.0 + COMPONENT_WEIGHT) * of_components
 
 
 def random_subsets(batch: Batch, generator: torch.Generator) -> Tensor:

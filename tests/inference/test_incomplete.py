@@ -40,7 +40,9 @@ def random_model(kind):
         model.prior.covariances.copy_(roots @ roots.mT + 0.3 * torch.eye(2))
     for _, expert in model.experts:
         expert.set_units(0.0, 1.0)
-    return model.eval(), SubsetEncoders(model).eval()
+    encoders = SubsetEncoders(model).eval()
+    encoders.log_exponents.copy_(torch.tensor([0.4, -0.3]))
+    return model.eval(), encoders
 
 
 def incomplete_data():
@@ -83,7 +85,7 @@ def found_of(model, encoders, data, n_pairs=8):
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
 def test_probabilities_of_components(kind):
-    """A_c Z_c L_c, with L_c by drawing from q(z | c)."""
+    """A_c Z_c^t L_c, with L_c by drawing from q(z | c)."""
     model, encoders = random_model(kind)
     batch, found, _ = found_of(model, encoders, incomplete_data(), 300)
     assert_allclose(found.log_gamma.exp().sum(dim=0), 1.0)
@@ -98,8 +100,9 @@ def test_probabilities_of_components(kind):
         for n in range(8):
             noisy = covariances[c] + variances[n]
             overlap = stats.multivariate_normal.logpdf(found.potential.mean[n], means[c], noisy)
-            logs[c, n] = model.prior.log_weights()[c] + overlap
-            assert_allclose(found.log_joint[c, n], logs[c, n])
+            log_weight = model.prior.log_weights()[c]
+            logs[c, n] = log_weight + np.exp(-0.3 if n < 4 else 0.4) * overlap
+            assert_allclose(found.log_joint[c, n], log_weight + overlap)
             if asked:
                 precision = torch.linalg.inv(covariances[c]) + torch.linalg.inv(variances[n])
                 covariance = torch.linalg.inv(precision)

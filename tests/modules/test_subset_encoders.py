@@ -61,7 +61,7 @@ def test_they_are_copies():
         parameter.zero_()
     assert all(map(torch.equal, before, model.encoders.parameters()))
     copied = [n for n in model.state_dict() if n.startswith("encoders.")]
-    assert list(encoders.state_dict()) == ["widening", *copied]
+    assert list(encoders.state_dict()) == ["widening", "log_exponents", *copied]
 
 
 def test_a_single_modality_needs_none():
@@ -74,6 +74,15 @@ def test_a_single_modality_needs_none():
     assert found.mean.shape == found.log_var.shape == (3, 2)
     assert found.mean.dtype is torch.float64
     assert_array_equal(found.log_var, torch.full((3, 2), 15.0))
+
+
+@torch.no_grad()
+def test_exponents_are_geometric_means_of_what_is_observed(encoders):
+    encoders.log_exponents.copy_(torch.tensor([2.0, 8.0]).log())
+    observed = torch.tensor([[True, True, False, False], [True, False, True, False]])
+    arrays = make_data().rows(slice(4)).arrays
+    assert_allclose(encoders.exponents(Batch(arrays, observed)), [4.0, 2.0, 8.0, 1.0])
+    assert_allclose(encoders.exponents(Batch(arrays, None)), 4.0)
 
 
 def test_which_samples_they_are_for(encoders):

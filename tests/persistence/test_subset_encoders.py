@@ -66,6 +66,7 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
     assert {".".join(name.split(".")[:2]) for name in est._subset_state} == {
         "encoders.0",
         "encoders.1",
+        "log_exponents",
         "widening",
     }
     for X in ([pair[0], None], [None, pair[1]]):

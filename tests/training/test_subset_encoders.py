@@ -1,5 +1,6 @@
 """What a complete sample says, taught to its parts."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +51,12 @@ def parts_of(data, number=0):
     return replace(batch, observed=random_subsets(batch, seed(number)))
 
 
+def exponents_of(pupil, parts):
+    """The geometric mean over what is observed, sample by sample."""
+    logs = pupil.log_exponents
+    return torch.stack([logs[seen].mean().exp() for seen in parts.observed.T])
+
+
 @pytest.mark.parametrize("make", [make_model, own_model])
 @torch.no_grad()
 def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
@@ -84,12 +91,11 @@ def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
         said = torch.zeros(4, 6).double()
         for m, evidence in taught.evidence.items():
             said += evidence * parts.observed[m]
-        joint = logs[:, None] + overlap + said
-        log_q = joint.log_softmax(dim=0)
-        # log q(c, z | x_S) = log A_c N(z; m_c, S_c) L_c l_S(z) / Z: what pupils differ in
-        log_evidence = joint.logsumexp(dim=0)
-        both = log_evidence - torch.as_tensor(of_points)
-        alone = -(taught.probabilities * log_q).sum(dim=0)
+        joint = logs[:, None] + exponents_of(pupil, parts) * overlap + said
+        # log q(z | c, x_S) = log N(z; m_c, S_c) l_S(z) / Z_c: what pupils differ in
+        alone = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
+        log_z = (taught.probabilities * overlap).sum(dim=0)
+        both = alone + log_z - torch.as_tensor(of_points)
         terms.append(both + COMPONENT_WEIGHT * alone)
         differences.append(divergences(model, pupil, parts, taught, logs))
     drawn = terms[0] - terms[1]
@@ -221,6 +227,23 @@ def test_potentials_begin_wide():
     encoders = teach(make_model(), make_data(), settings, 1, seed())
     assert_allclose(encoders.widening.detach(), WIDENING, atol=1e-6)
     assert encoders.widening.shape == (2, 2)
+
+
+def test_exponents_make_probabilities_as_sure_as_they_are_right():
+    """Of a pupil whose potentials stay as they are: the best exponent is found."""
+    model, data = make_model().eval(), make_data()
+    model.encoders.requires_grad_(False)
+    model.encoders[0].requires_grad_(True)
+    settings = replace(SETTINGS, learning_rate=1e-2)
+    encoders = teach(model, data, settings, 20, seed())
+    assert encoders.log_exponents.shape == (2,)
+    assert encoders.log_exponents.abs().min() > 0.01
+    found = mean_loss(model, data, encoders)
+    with torch.no_grad():
+        for change in (-0.5, 0.5):
+            other = copy.deepcopy(encoders)
+            other.log_exponents += change
+            assert mean_loss(model, data, other) > found
 
 
 def test_batch_normalization_and_dropout():
