@@ -20,7 +20,7 @@ STYLE = """<style>
 .skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
 .skcausalpima-report th {font-weight: normal; opacity: .7}
 .skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
-.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: .7em}
+.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: 2em}
 </style>"""
 
 
@@ -77,8 +77,8 @@ def cells_as_html(
     rows = []
     for cell in listed:
         outcomes = "".join(f"<td>{escaped(outcome)}</td>" for outcome in cells[cell])
-        width = 12 * shares[cell] / widest
-        bar = f'<span class="bar" style="width: {width:.2f}em"></span>'
+        width = f"calc({shares[cell] / widest:.3f} * min(12em, 25vw))"  # narrow on narrow pages
+        bar = f'<span class="bar" style="width: {width}"></span>'
         rows.append(f"<tr>{outcomes}<td>{percent(shares[cell])}</td><td>{bar}</td></tr>")
     table = f"<table><tr>{head}<th>samples</th></tr>{''.join(rows)}</table>"
     return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
