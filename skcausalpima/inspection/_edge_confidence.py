@@ -258,6 +258,8 @@ def _numbered(
 ) -> dict[str, Unchecked]:
     """Return parameters of ``fit`` with numbers for labels: a sample of them may lack some."""
     told = params.get("known_nodes"), params.get("interventions")
+    if all(given is None or np.asarray(given).dtype.kind in "iu" for given in told):
+        return dict(params)
     nodes = dict(zip(dag, sizes, strict=True))
     found = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
     numbered = {"known_nodes": found.known_nodes}
