@@ -92,11 +92,10 @@ print("Saved plot_circles.png")
 # temperature, extra steps) are off. One learning rate is printed, so that it is the graph's, too.
 # Data are scaled as in all fits here, by one number and a centre per pixel.
 #
-# What came out: sixty epochs at the paper's rate find nothing, all samples are in one cell. With
-# our default rates the same settings find the cells but for one (adjusted Rand index 0.84, the
-# defaults 0.97), but no node: none is above 0.77, where 0.5 is chance and the defaults have 0.99.
-# The graph, learned from these nodes, is wrong. More seeds, and more epochs at the paper's rate:
-# :doc:`/benchmarks`.
+# What comes out is printed below, where 0.5 is chance for the accuracy of a node. Sixty epochs at
+# the paper's rate find nothing, all samples are in one cell. With our default rates the same
+# settings find most of the cells, but no node, and the graph that is learned from such nodes is
+# wrong. More seeds, and more epochs at the paper's rate: :doc:`/benchmarks`.
 paper = CausalPIMA.published(
     node_sizes=(2, 2, 2),  # Table 3
     hidden_layer_sizes=(128, 64, 32, 16),  # Appendix B.1; the decoder has them in reverse

@@ -61,12 +61,12 @@ X, factors = augmented(train), np.tile(lattices.factors[train], (4, 1))
 # start from a fit in the first clusters, and that the expert's likelihood counts for the
 # responsibilities. The same settings run with our default learning rates, too.
 #
-# What came out: the defaults find the lattice, and the edge to the other node (which way it points
-# two nodes cannot tell). With the paper's settings no node is the lattice: one agrees with it in
-# 0.72 of the samples that train, at our default rates in 0.84 (eight and nine others are too few to
-# judge by). At the paper's rate the curves of the four clusters stay the mean of all curves for
-# sixty epochs. At our rates cells follow the curves: one of them holds ten octets and twelve
-# gyroids, whose curves come close. More seeds: :doc:`/benchmarks`.
+# What comes out is printed below: the defaults find the lattice, and the edge to the other node
+# (which way it points two nodes cannot tell). With the paper's settings no node is the lattice, at
+# either rate: see the samples that train, since eight and nine others are too few to judge by. At
+# the paper's rate the curves of the four clusters stay the mean of all curves for sixty epochs. At
+# our rates cells follow the curves: one of them holds octets and gyroids whose curves come close.
+# More seeds: :doc:`/benchmarks`.
 strain = lattices.curve_points
 f = piecewise_linear(2, intercept=False)
 default = CausalPIMA(

@@ -58,8 +58,8 @@ one_error = int(sizes[np.flatnonzero(means >= means[best] - errors[best])[0]])
 # here whether the fits of any two of the same five folds put the samples into the same cells, and
 # whether they lie apart. Of the candidates that pass it takes the best bound.
 #
-# Its limit of 0.85 is a convention, too: without the given ``latent_dim``, eleven outcomes just
-# pass it in these folds (0.86), and are taken. Look at the whole column; it falls off after ten.
+# Its limit of 0.85 is a convention, too, which a candidate may just pass or miss. Look at the whole
+# column; it falls off after ten.
 selection = select_node_sizes(est, X, candidates, cv=cv, n_jobs=2)
 results = selection.results
 np.testing.assert_allclose(results["mean_bound"], means, rtol=1e-5)  # the same fits

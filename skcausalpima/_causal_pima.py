@@ -308,7 +308,8 @@ class CausalPIMA(
         standard errors from the curvature of the bound. For these, responsibilities and variances
         count as known. They are NaN in empty components, and infinite where the data tell
         combinations of parameters only. With ``scatter``, ``"<name>_sd"`` is the standard deviation
-        of a parameter between the samples of a component. ``to_frame()`` is a pandas DataFrame.
+        of a parameter between the samples of a component. ``to_frame()`` is a pandas DataFrame,
+        with the labels of outcomes that have some.
         Experts per sample have their parameters at the components' means, without standard errors.
     lower_bound_ : float
         Mean evidence lower bound of the training samples, in nats and in the data's units:
@@ -530,7 +531,7 @@ class CausalPIMA(
         sample_weight: ArrayLike | None = None,
         *,
         known_nodes: KnownNodes = None,
-        interventions: ArrayLike | None = None,
+        interventions: KnownNodes = None,
     ) -> Self:
         """Fit the model, or train it further if ``warm_start=True`` and it has been fitted so.
 
@@ -557,11 +558,13 @@ class CausalPIMA(
             open. A few percent on one node are enough to name it. ``labels_`` and
             ``node_labels_`` respect them and so may differ from ``predict`` and
             ``predict_nodes``, which see the data alone.
-        interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), default=None
+        interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), DataFrame or \
+mapping, default=None
             Nodes that were intervened on. One column: the node that was set in each sample, by name
             or number, and None or -1 for none. What it was set to is then learned, and
-            ``known_nodes`` must say which node it is (a warning says if not). One column per node:
-            the outcome that it was set to, or -1 where it was not; these outcomes count as known.
+            ``known_nodes`` must say which node it is (a warning says if not). One column per node,
+            in the forms of ``known_nodes``: the outcome that it was set to, and -1, NaN or None
+            where it was not; these outcomes count as known, and labels mean the same in both.
             In such a sample the node does not depend on its parents: its table is cut out of the
             joint. The table is learned from the other samples, and is uniform for a node that was
             set in all of them. An edge between a node that was set and one that was not then has an
@@ -633,7 +636,7 @@ class CausalPIMA(
         sample_weight: ArrayLike | None = None,
         *,
         known_nodes: KnownNodes = None,
-        interventions: ArrayLike | None = None,
+        interventions: KnownNodes = None,
     ) -> np.ndarray:
         """Fit the model and return the component of every training sample.
 
@@ -1093,7 +1096,8 @@ class CausalPIMA(
         """
         found = self._posterior(X)
         labels = found.probabilities.argmax(axis=1)
-        return self._fitted_model().expert_tables(found.places, labels, list(self.dag_))
+        nodes = dict(self.dag_.nodes(data="states"))
+        return self._fitted_model().expert_tables(found.places, labels, nodes)
 
     def sample(self, n_samples: int = 1) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.

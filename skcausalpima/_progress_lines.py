@@ -47,16 +47,37 @@ class ProgressLines:
             return
         line = f"{self.name} {text}"
         if self.rewrites:
-            _write("\r" + line.ljust(self._width)[: _columns()])
-            self._width = len(line)
+            self._rewrite(line if len(line) <= _room() else text)
         elif self.verbose > 1 or N_SPARSE * done // total > N_SPARSE * (done - 1) // total:
             _write(line + "\n")
 
+    def _rewrite(self, line: str) -> None:
+        """Write over what is there, without reaching the end of the line: it would wrap."""
+        global _line
+        room = _room()
+        _write("\r" + line.ljust(self._width)[:room])
+        self._width, _line = min(len(line), room), self
+
+    def clear(self) -> None:
+        """Erase the line that is rewritten; the next one is written in its place."""
+        if self._width:
+            _write("\r" + " " * self._width + "\r")
+            self._width = 0
+
     def close(self) -> None:
-        """Leave the line that is rewritten."""
+        """Leave the line that is rewritten: it stays, and what follows has a line of its own."""
         if self._width:
             _write("\n")
             self._width = 0
+
+
+_line: ProgressLines | None = None  # who has written the line where the cursor is
+
+
+def clear_line() -> None:
+    """Erase a line that is being rewritten, so that something else can be printed there."""
+    if _line is not None:
+        _line.clear()
 
 
 def duration(seconds: float) -> str:
@@ -86,8 +107,10 @@ def _is_own_terminal() -> bool:
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
 
 
-def _columns() -> int:
+def _room() -> int:
+    """Return how many letters are written into a line."""
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError, AttributeError):
-        return 80
+        columns = 80
+    return max((columns or 80) - 1, 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 
+from ._progress_lines import clear_line
+
 #: Our own frames, and those of libraries that call us or that we are called through.
 PASSED_OVER = {"skcausalpima", "sklearn", "joblib", "torch", "contextlib"}
 
@@ -17,6 +19,7 @@ def warn_caller(message: str | Warning, category: type[Warning] = UserWarning) -
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_passed_over(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
+    clear_line()
     warnings.warn(message, category, stacklevel=level)
 
 

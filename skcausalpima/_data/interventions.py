@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
 from .._warnings import warn_caller
 from .arrays import as_array, without_gradients
-from .table_labels import check_node_columns
+from .known_nodes import OutcomeNames, is_by_name, read_outcomes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,53 +52,74 @@ class Interventions:
 
 
 def check_interventions(
-    interventions: ArrayLike | None, n_samples: int, node_sizes: Sequence[int], names: Sequence[str]
-) -> Interventions | None:
-    """Return the regimes that an array of interventions stands for; None where there are none.
+    interventions: Unchecked,
+    n_samples: int,
+    nodes: Mapping[str, int],
+    named: OutcomeNames | None = None,
+) -> tuple[Interventions | None, list[tuple[str, ...] | None]]:
+    """Return the regimes that interventions stand for, and the labels that outcomes have.
 
     Parameters
     ----------
-    interventions : array-like or None
-        Of shape (n_samples,): the node that was set, by name or number, None or -1 for none. Of
-        shape (n_samples, n_nodes): what nodes were set to, -1 where they were not.
+    interventions : array-like, DataFrame, mapping or None
+        Of shape (n_samples,): the node that was set, by name or number, None or -1 for none. Else
+        what nodes were set to, in the forms of ``known_nodes``.
     n_samples : int
         Number of training samples.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-    names : sequence of str
-        Names of the nodes.
+    nodes : mapping of str to int
+        Number of outcomes of each node, by name.
+    named : sequence of (tuple of str or None), default=None
+        Labels that outcomes have already, one entry per node.
 
     Returns
     -------
-    Interventions or None
-        Regimes.
+    interventions : Interventions or None
+        None where there are none.
+    labels : list of (tuple of str or None)
+        Names of the outcomes of each node.
     """
+    outcomes, labels = None, list(named or [None] * len(nodes))
     if interventions is None:
-        return None
-    check_node_columns(interventions, names, "interventions")
+        return None, labels
+    if not is_by_name(interventions) and _shape(interventions) == (n_samples,):
+        is_set = _targets(interventions, list(nodes))[:, None] == np.arange(len(nodes))
+    else:
+        _check_shape(interventions, n_samples, len(nodes))
+        outcomes, labels = read_outcomes(interventions, "interventions", n_samples, nodes, labels)
+        is_set = np.zeros((n_samples, 1), dtype=bool) if outcomes is None else outcomes >= 0
+    if not is_set.any():
+        return None, labels
+    rows, numbers = np.unique(is_set, axis=0, return_inverse=True)
+    regimes = [tuple(np.flatnonzero(row).tolist()) for row in rows]
+    found = Interventions(regimes=regimes, numbers=numbers.reshape(-1), outcomes=outcomes)
+    return found, labels
+
+
+def _shape(interventions: Unchecked) -> tuple[int, ...]:
+    """Return the shape of interventions without names of columns."""
     given = as_array(interventions, "interventions")
     if given.dtype.kind in "mM":
         raise TypeError(f"interventions must hold names or numbers of nodes, got {given.dtype}.")
-    if given.ndim == 1:  # among names NumPy would turn -1 into a name, too
-        interventions = without_gradients(interventions, "interventions")
-        given = np.asarray(interventions, dtype=object)
-    n_nodes, outcomes = len(node_sizes), None
-    if given.shape == (n_samples,):
-        targets = np.array([_target(entry, names) for entry in given.tolist()])
-        is_set = targets[:, None] == np.arange(n_nodes)
-    elif given.shape == (n_samples, n_nodes):
-        outcomes = _outcomes(given, node_sizes, names)
-        is_set = outcomes >= 0
-    else:
+    return given.shape
+
+
+def _check_shape(interventions: Unchecked, n_samples: int, n_nodes: int) -> None:
+    """Check that there is one column per node, unless columns have names."""
+    if is_by_name(interventions):
+        return
+    shape = _shape(interventions)
+    if shape != (n_samples, n_nodes):
         raise ValueError(
             f"interventions must have shape ({n_samples},), the node that was set in each sample, "
-            f"or ({n_samples}, {n_nodes}), what each node was set to, got shape {given.shape}."
+            f"or ({n_samples}, {n_nodes}), what each node was set to, got shape {shape}."
         )
-    if not is_set.any():
-        return None
-    rows, numbers = np.unique(is_set, axis=0, return_inverse=True)
-    regimes = [tuple(np.flatnonzero(row).tolist()) for row in rows]
-    return Interventions(regimes=regimes, numbers=numbers.reshape(-1), outcomes=outcomes)
+
+
+def _targets(interventions: Unchecked, names: Sequence[str]) -> np.ndarray:
+    """Return the number of the node that was set in each sample, -1 for none."""
+    plain = without_gradients(interventions, "interventions")
+    entries = np.asarray(plain, dtype=object)  # among names NumPy would turn -1 into a name, too
+    return np.array([_target(entry, names) for entry in entries.tolist()])
 
 
 def _target(entry: Unchecked, names: Sequence[str]) -> int:
@@ -112,25 +132,8 @@ def _target(entry: Unchecked, names: Sequence[str]) -> int:
         return int(entry)
     raise ValueError(
         f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "
-        "from 0, and None or -1 stands for none."
+        "from 0, and None or -1 stands for none. What nodes were set to is one column per node."
     )
-
-
-def _outcomes(given: np.ndarray, node_sizes: Sequence[int], names: Sequence[str]) -> np.ndarray:
-    """Return what nodes were set to as integers."""
-    if given.dtype.kind not in "iu":
-        raise ValueError(
-            "interventions must hold integers, the outcome that each node was set to and -1 where "
-            f"it was not set, got dtype {given.dtype}."
-        )
-    for name, size, column in zip(names, node_sizes, given.T, strict=True):
-        wrong = (column < -1) | (column >= size)
-        if wrong.any():
-            raise ValueError(
-                f"interventions sets the node {name!r} to {column[wrong][0]}, but its outcomes are "
-                f"0 to {size - 1}."
-            )
-    return given.astype(np.int64)
 
 
 def add_known(

@@ -1,4 +1,4 @@
-"""Outcomes of nodes that are known for some samples, and what they allow."""
+"""Outcomes of nodes in some samples, by number or label, and what they allow."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ OutcomeNames: TypeAlias = Sequence[tuple[str, ...] | None]
 EXPECTED = "whole numbers or labels, and -1, NaN or None where it is unknown"
 
 
-def read_known_nodes(
-    known_nodes: Unchecked,
+def read_outcomes(
+    given: Unchecked,
+    argument: str,
     n_samples: int,
-    node_sizes: Sequence[int],
-    node_names: Sequence[str],
+    nodes: Mapping[str, int],
     named: OutcomeNames | None = None,
 ) -> tuple[np.ndarray | None, list[tuple[str, ...] | None]]:
-    """Return known outcomes as numbers, and the labels that outcomes have.
+    """Return outcomes of nodes as numbers, and the labels that outcomes have.
 
     Parameters
     ----------
-    known_nodes : array-like of shape (n_samples, n_nodes), DataFrame, mapping or None
+    given : array-like of shape (n_samples, n_nodes), DataFrame, mapping or None
         Outcomes, by number or label; -1, NaN or None where unknown. The columns of a DataFrame and
         the entries of a mapping are nodes by name, those that it lacks are unknown.
+    argument : str
+        What it is called, for messages.
     n_samples : int
         Number of training samples.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-    node_names : sequence of str
-        Names of the nodes.
+    nodes : mapping of str to int
+        Number of outcomes of each node, by name.
     named : sequence of (tuple of str or None), default=None
         Labels that outcomes have already, one entry per node.
 
     Returns
     -------
-    known : ndarray of shape (n_samples, n_nodes) or None
+    outcomes : ndarray of shape (n_samples, n_nodes) or None
         Outcomes, -1 where unknown; None where nothing is known.
     labels : list of (tuple of str or None)
         Names of the outcomes of each node. Text is numbered in sorted order, categories in theirs.
@@ -55,18 +55,18 @@ def read_known_nodes(
     ValueError
         If shapes do not agree, there is no such node, or something is no outcome of it.
     """
-    labels = list(named or [None] * len(node_names))
-    if known_nodes is None:
+    labels = list(named or [None] * len(nodes))
+    if given is None:
         return None, labels
-    known = np.full((n_samples, len(node_names)), -1, dtype=np.int64)
-    for node, column in _columns(known_nodes, n_samples, node_names).items():
-        place, what = list(node_names).index(node), f"known_nodes of the node {node!r}"
+    outcomes = np.full((n_samples, len(nodes)), -1, dtype=np.int64)
+    for node, column in _columns(given, argument, n_samples, list(nodes)).items():
+        place, what = list(nodes).index(node), f"{argument} of the node {node!r}"
         if len(column) != n_samples:
             raise ValueError(f"{what} has {len(column)} entries, but X has {n_samples} samples.")
-        numbers, labels[place] = _numbered(column, node_sizes[place], what, labels[place])
-        _check_range(numbers, place, node_sizes[place])
-        known[:, place] = numbers
-    return (known if (known >= 0).any() else None), labels
+        numbers, labels[place] = _numbered(column, nodes[node], what, labels[place])
+        _check_range(numbers, what, nodes[node])
+        outcomes[:, place] = numbers
+    return (outcomes if (outcomes >= 0).any() else None), labels
 
 
 def outcome_names(graph: Any) -> list[tuple[str, ...] | None]:
@@ -74,45 +74,52 @@ def outcome_names(graph: Any) -> list[tuple[str, ...] | None]:
     return [attributes.get("states") for attributes in graph.nodes.values()]
 
 
-def _columns(known_nodes: Unchecked, n_samples: int, names: Sequence[str]) -> dict[str, Any]:
+def _columns(
+    given: Unchecked, argument: str, n_samples: int, names: Sequence[str]
+) -> dict[str, Any]:
     """Return what is known of each node, by name."""
-    if isinstance(known_nodes, Mapping) or hasattr(known_nodes, "columns"):
-        table: Any = known_nodes
-        given = list(table.columns if hasattr(table, "columns") else table)
-        unknown = [name for name in given if name not in names]
-        if unknown and (isinstance(table, Mapping) or len(unknown) < len(given)):
-            raise ValueError(f"known_nodes has {unknown}, but the nodes are {list(names)}.")
+    if is_by_name(given):
+        table: Any = given
+        columns = list(table.columns if hasattr(table, "columns") else table)
+        unknown = [name for name in columns if name not in names]
+        if unknown and (isinstance(table, Mapping) or len(unknown) < len(columns)):
+            raise ValueError(f"{argument} has {unknown}, but the nodes are {list(names)}.")
         if not unknown:
-            return {name: _as_column(table[name], f"known_nodes[{name!r}]") for name in given}
-    array = _as_outcomes(known_nodes)
+            return {n: _as_column(table[n], f"{argument}[{n!r}]", argument) for n in columns}
+    array = _as_outcomes(given, argument)
     expected = (n_samples, len(names))
     if array.shape != expected:
         raise ValueError(
-            f"known_nodes must have shape (n_samples, n_nodes) = {expected}, one column per entry "
+            f"{argument} must have shape (n_samples, n_nodes) = {expected}, one column per entry "
             f"of node_sizes, got shape {array.shape}. A DataFrame or a mapping of columns by name "
             "may have fewer."
         )
     return dict(zip(names, array.T, strict=True))
 
 
-def _as_column(column: Any, what: str) -> Any:
+def is_by_name(given: Unchecked) -> bool:
+    """Say whether outcomes come in columns that have names."""
+    return isinstance(given, Mapping) or hasattr(given, "columns")
+
+
+def _as_column(column: Any, what: str, argument: str) -> Any:
     """Return one node's outcomes, as a Series of categories or an array of one axis."""
     if hasattr(column, "cat") or hasattr(column, "categories"):
         return column
-    array = _as_outcomes(column)
+    array = _as_outcomes(column, argument)
     if array.ndim != 1:
         raise ValueError(f"{what} has shape {array.shape}: expected one entry per sample.")
     return array
 
 
-def _as_outcomes(values: Unchecked) -> np.ndarray:
+def _as_outcomes(values: Unchecked, argument: str) -> np.ndarray:
     """Return outcomes as an array, in which labels and numbers stay what they are."""
-    refuse_containers(values, "known_nodes")
-    values = without_gradients(values, "known_nodes")
+    refuse_containers(values, argument)
+    values = without_gradients(values, argument)
     if hasattr(values, "dtype") or hasattr(values, "columns") or hasattr(values, "iloc"):
         kind = getattr(getattr(values, "dtype", None), "kind", "O")
-        return np.asarray(values, dtype=object) if kind == "O" else as_array(values, "known_nodes")
-    array = as_array(values, "known_nodes")
+        return np.asarray(values, dtype=object) if kind == "O" else as_array(values, argument)
+    array = as_array(values, argument)
     return array if array.dtype.kind in "iuf" else np.array(values, dtype=object)
 
 
@@ -152,7 +159,10 @@ def _labels(
     labels = list(found if known is None else known)
     strange = [label for label in found if label not in labels]
     if strange:
-        raise ValueError(f"{what} has the labels {strange[:5]}, but its outcomes are {labels}.")
+        raise ValueError(
+            f"{what} has the labels {strange[:5]}, but its outcomes are {labels}. Categories of a "
+            "categorical column in known_nodes name all of them."
+        )
     if len(labels) > size:
         raise ValueError(
             f"{what} has {len(labels)} labels, {labels[:5]}, but its number of outcomes in "
@@ -162,13 +172,13 @@ def _labels(
     return tuple(labels + [next(unnamed) for _ in range(size - len(labels))])
 
 
-def _check_range(numbers: np.ndarray, node: int, size: int) -> None:
+def _check_range(numbers: np.ndarray, what: str, size: int) -> None:
     """Check that outcomes exist."""
     wrong = (numbers < -1) | (numbers >= size)
     if wrong.any():
         raise ValueError(
-            f"known_nodes[:, {node}] must lie between 0 and {size - 1}, because "
-            f"node_sizes[{node}] is {size}, or be -1 where it is unknown, got {numbers[wrong][0]}."
+            f"{what} must lie between 0 and {size - 1}, because it has {size} outcomes in "
+            f"node_sizes, or be -1 where it is unknown, got {numbers[wrong][0]}."
         )
 
 

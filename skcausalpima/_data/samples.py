@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._typing import Unchecked
 from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
-from .known_nodes import OutcomeNames, read_known_nodes
+from .known_nodes import OutcomeNames, read_outcomes
 from .missing_values import check_elements
 from .sample_weight import TrainingRows, training_rows
 from .validation import Modalities
@@ -58,6 +58,45 @@ class NodeKnowledge:
             interventions=None if interventions is None else interventions.take(rows),
             outcome_names=self.outcome_names,
         )
+
+
+def read_knowledge(
+    known_nodes: Unchecked,
+    interventions: Unchecked,
+    n_samples: int,
+    nodes: Mapping[str, int],
+    outcome_names: OutcomeNames | None = None,
+) -> NodeKnowledge:
+    """Check what is known of the nodes in single samples.
+
+    Parameters
+    ----------
+    known_nodes, interventions
+        As ``fit`` was given them.
+    n_samples : int
+        Number of training samples.
+    nodes : mapping of str to int
+        Number of outcomes of each node, by name.
+    outcome_names : sequence of (tuple of str or None), default=None
+        Labels that outcomes have already, one entry per node.
+
+    Returns
+    -------
+    NodeKnowledge
+        Outcomes that nodes were set to count as known. Labels in both mean the same outcomes.
+    """
+    known, before = read_outcomes(known_nodes, "known_nodes", n_samples, nodes, outcome_names)
+    was_set, labels = check_interventions(interventions, n_samples, nodes, before)
+    for node, name in enumerate(nodes):
+        is_new = before[node] is None and labels[node] is not None
+        if is_new and known is not None and (known[:, node] >= 0).any():
+            raise ValueError(
+                f"interventions has the labels {list(labels[node] or ())} for the node {name!r}, "
+                "but known_nodes has numbers, and nothing says which is which: give labels in "
+                "both, or numbers."
+            )
+    known = add_known(known, was_set, list(nodes))
+    return NodeKnowledge(known_nodes=known, interventions=was_set, outcome_names=labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +162,7 @@ class FitSamples:
 def read_samples(
     modalities: Modalities,
     known_nodes: Unchecked,
-    interventions: ArrayLike | None,
+    interventions: Unchecked,
     sample_weight: ArrayLike | None,
     nodes: Mapping[str, int],
     outcome_names: OutcomeNames | None = None,
@@ -146,14 +185,11 @@ def read_samples(
     FitSamples
         The data themselves where all rows are trained on as they are.
     """
-    n_samples, node_names, node_sizes = modalities.n_samples, list(nodes), list(nodes.values())
-    known, labels = read_known_nodes(known_nodes, n_samples, node_sizes, node_names, outcome_names)
-    was_set = check_interventions(interventions, n_samples, node_sizes, node_names)
-    known = add_known(known, was_set, node_names)
-    tables = [] if known is None else [known]
-    if was_set is not None:
-        tables.append(was_set.is_set)
-    knowledge = NodeKnowledge(known_nodes=known, interventions=was_set, outcome_names=labels)
+    n_samples = modalities.n_samples
+    knowledge = read_knowledge(known_nodes, interventions, n_samples, nodes, outcome_names)
+    tables = [] if knowledge.known_nodes is None else [knowledge.known_nodes]
+    if knowledge.interventions is not None:
+        tables.append(knowledge.interventions.is_set)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
     rows = training_rows(modalities, sample_weight, tables)
     return samples if rows is None else samples.take(rows)

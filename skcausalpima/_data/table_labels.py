@@ -138,13 +138,3 @@ def common_columns(columns: Sequence[Columns], name: str) -> Columns:
             f"{list(found[0])[:5]} and {list(found[1])[:5]}."
         )
     return found[0] if found else None
-
-
-def check_node_columns(table: Unchecked, names: Sequence[str], argument: str) -> None:
-    """Check that a DataFrame whose columns are the nodes has them in their order."""
-    columns = list(getattr(table, "columns", []))
-    if len(columns) > 1 and set(columns) == set(names) and columns != list(names):
-        raise ValueError(
-            f"{argument} has the columns {columns}, but the nodes are {list(names)}: put them in "
-            "this order."
-        )

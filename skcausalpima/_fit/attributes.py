@@ -139,12 +139,14 @@ def cluster_attributes(
     probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
     labels, states = number_components(probabilities, setup.spec.node_sizes)
     names = list(setup.spec.node_names)
-    tables = cluster_tables(model, data, probabilities, states, names, setup.spec.modality_names)
+    dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
+    labelled = dict(dag.nodes(data="states"))
+    of_modalities = labelled, setup.spec.modality_names
+    tables = cluster_tables(model, data, probabilities, states, *of_modalities)
     cells = NodeGrid(setup.spec.node_sizes).cells(states)
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
-    dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
     return {
         "latent_dim_": setup.spec.latent_dim,
         "labels_": labels,

@@ -52,7 +52,7 @@ class FitCall:
     y: Unchecked
     sample_weight: ArrayLike | None
     known_nodes: KnownNodes
-    interventions: ArrayLike | None
+    interventions: KnownNodes
 
     def set_up(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from .standard_errors import standard_errors
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The nodes, and the names of their outcomes where they have some.
+Nodes: TypeAlias = Mapping[str, tuple[str, ...] | None]
+
 
 class ExpertTable(Mapping[str, np.ndarray]):
     """Columns by name: outcomes of nodes, parameters, and standard errors of these.
@@ -28,11 +31,19 @@ class ExpertTable(Mapping[str, np.ndarray]):
         ``"<parameter>_sd"`` is how much it scatters between samples, if it may.
     parameters : sequence of str
         Which of the columns are parameters.
+    outcome_names : mapping of str to tuple of str, default=None
+        Names of the outcomes of nodes that have some; the columns themselves are numbers.
     """
 
-    def __init__(self, columns: Mapping[str, np.ndarray], parameters: Sequence[str]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, np.ndarray],
+        parameters: Sequence[str],
+        outcome_names: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._columns = dict(columns)
         self.parameters = tuple(parameters)
+        self.outcome_names = dict(outcome_names or {})
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return a column."""
@@ -48,7 +59,7 @@ class ExpertTable(Mapping[str, np.ndarray]):
 
     def __repr__(self) -> str:
         """Show the table."""
-        rows = zip(*([_shown(v) for v in self[name]] for name in self), strict=True)
+        rows = zip(*(self._written(name) for name in self), strict=True)
         lines = [list(self), *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
@@ -57,14 +68,26 @@ class ExpertTable(Mapping[str, np.ndarray]):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the table as a pandas DataFrame."""
+        """Return the table as a pandas DataFrame; outcomes that have names are categories."""
         import pandas as pd  # an optional dependency
 
-        return pd.DataFrame(self._columns)
+        named = {
+            name: pd.Categorical.from_codes(self[name].tolist(), list(labels))
+            for name in self
+            if (labels := self._labels(name)) is not None
+        }
+        return pd.DataFrame(self._columns | named)
 
+    def _labels(self, name: str) -> tuple[str, ...] | None:
+        """Return the names of what is in a column; None where it is numbers."""
+        return None if name in self.parameters else self.outcome_names.get(name)
 
-def _shown(value: float | int) -> str:
-    return str(value) if isinstance(value, (int, np.integer)) else f"{value:.4g}"
+    def _written(self, name: str) -> list[str]:
+        """Return a column as texts."""
+        labels, values = self._labels(name), self[name]
+        if labels is not None:
+            return [labels[k] for k in values]
+        return [str(v) if isinstance(v, np.integer) else f"{v:.4g}" for v in values]
 
 
 @torch.no_grad()
@@ -73,14 +96,14 @@ def cluster_tables(
     data: TensorData,
     probabilities: np.ndarray,
     states: np.ndarray,
-    node_names: Sequence[str],
+    nodes: Nodes,
     names: Sequence[str],
 ) -> dict[str, ExpertTable]:
     """Return the parameters of every component, by name of the modality.
 
     ``probabilities`` of shape (n_samples, n_cells) are those of the training data, ``states`` the
-    outcomes of the components in their order. Experts per sample show their parameters at the
-    centres of the components, without standard errors.
+    outcomes of the components in their order, ``nodes`` the names of outcomes by node. Experts per
+    sample show their parameters at the centres of the components, without standard errors.
     """
     cells = NodeGrid(model.prior.node_sizes).cells(states)
     gamma = torch.as_tensor(probabilities.T.copy(), device=data.device)
@@ -99,7 +122,7 @@ def cluster_tables(
         table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
         if expert.expert.scatter:
             table[0].update({f"{n}_sd": spread[cells, k] for k, n in enumerate(parameters)})
-        tables[names[m]] = _with_nodes(table, states, node_names)
+        tables[names[m]] = _with_nodes(table, states, nodes)
     return tables
 
 
@@ -108,19 +131,20 @@ def sample_tables(
     model: MultimodalVAE,
     points: np.ndarray,
     cells: np.ndarray,
-    nodes: np.ndarray,
-    node_names: Sequence[str],
+    outcomes: np.ndarray,
+    nodes: Nodes,
     names: Sequence[str],
 ) -> dict[str, ExpertTable]:
     """Return the parameters of single samples, by name of the modality.
 
-    ``points`` are their latent points, ``cells`` and ``nodes`` their cells and outcomes.
+    ``points`` are their latent points, ``cells`` and ``outcomes`` their cells and outcomes, and
+    ``nodes`` the names of outcomes by node.
     """
     z, tables = torch.tensor(points).to(model.prior.means), {}
     for m, expert in model.experts:
         values = expert.sample_values(z, torch.as_tensor(cells, device=z.device))
         table = _table(expert.expert.names, values.cpu().numpy(), None)
-        tables[names[m]] = _with_nodes(table, nodes, node_names)
+        tables[names[m]] = _with_nodes(table, outcomes, nodes)
     return tables
 
 
@@ -134,8 +158,9 @@ def _table(
 
 
 def _with_nodes(
-    table: tuple[dict[str, np.ndarray], Sequence[str]], nodes: np.ndarray, node_names: Sequence[str]
+    table: tuple[dict[str, np.ndarray], Sequence[str]], outcomes: np.ndarray, nodes: Nodes
 ) -> ExpertTable:
     columns, parameters = table
-    outcomes = {name: nodes[:, k].copy() for k, name in enumerate(node_names)}
-    return ExpertTable(outcomes | columns, parameters)
+    of_nodes = {name: outcomes[:, k].copy() for k, name in enumerate(nodes)}
+    named = {name: labels for name, labels in nodes.items() if labels is not None}
+    return ExpertTable(of_nodes | columns, parameters, named)

@@ -19,7 +19,7 @@ from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, SubsetEncoders
 from .covariances import full_covariances
 from .evidence import influence_and_conflict
-from .expert_tables import ExpertTable, sample_tables
+from .expert_tables import ExpertTable, Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
@@ -227,12 +227,12 @@ class FittedModel:
         return swap_states(points, old, new, self.means, self.full_covariances())
 
     def expert_tables(
-        self, points: np.ndarray, components: np.ndarray, node_names: list[str]
+        self, points: np.ndarray, components: np.ndarray, nodes: Nodes
     ) -> dict[str, ExpertTable]:
         """Return the parameters of the experts for samples, by name of the modality."""
-        cells, nodes = self.cells[components], self.outcomes[components]
+        cells, outcomes = self.cells[components], self.outcomes[components]
         names = [str(name) for name in self.model.names]
-        tables = sample_tables(self.model, points, cells, nodes, node_names, names)
+        tables = sample_tables(self.model, points, cells, outcomes, nodes, names)
         for table in tables.values():
             check_near(np.stack([table[name] for name in table], axis=1), "parameters")
         return tables

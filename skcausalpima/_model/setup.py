@@ -95,7 +95,7 @@ def set_up(
     params: SimpleNamespace,
     modalities: Modalities,
     known_nodes: Unchecked = None,
-    interventions: ArrayLike | None = None,
+    interventions: Unchecked = None,
     sample_weight: ArrayLike | None = None,
     scaler: ModalityScaler | None = None,
     continued: nx.DiGraph | None = None,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
+import networkx as nx
 import numpy as np
 
 from .._grid import NodeGrid
@@ -91,12 +92,19 @@ def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
     if set(experts) != set(fit.expert_params_):
         return False
     nodes = dict(zip(fit.node_names, fit.cluster_states_.T, strict=True))
+    labels = nx.get_node_attributes(fit.dag_, "states")
     return all(
-        _is_table_of(expert, fit.expert_params_[name], nodes) for name, expert in experts.items()
+        _is_table_of(expert, fit.expert_params_[name], nodes, labels)
+        for name, expert in experts.items()
     )
 
 
-def _is_table_of(expert: Loaded, table: ExpertTable, nodes: Mapping[str, np.ndarray]) -> bool:
+def _is_table_of(
+    expert: Loaded,
+    table: ExpertTable,
+    nodes: Mapping[str, np.ndarray],
+    labels: Mapping[str, tuple[str, ...]],
+) -> bool:
     stored = isinstance(expert, StoredExpert)
     names = tuple(expert.settings["parameters"] if stored else expert.names)
     endings = [
@@ -106,6 +114,7 @@ def _is_table_of(expert: Loaded, table: ExpertTable, nodes: Mapping[str, np.ndar
     columns = nodes.keys() | {name + end for name in names for end in ("", *endings)}
     return (
         table.parameters == names
+        and table.outcome_names == labels
         and set(table) == columns
         and all(np.isfinite(table[name]).all() for name in names)
         and all(np.array_equal(table[n], nodes[n]) for n in nodes.keys() - set(names))

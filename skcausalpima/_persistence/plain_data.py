@@ -278,6 +278,14 @@ def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
     return (array.astype(np.str_) if text else array).reshape(shape)
 
 
+def _take_expert_table(table: ExpertTable) -> dict:
+    return {
+        "columns": dict(table),
+        "parameters": table.parameters,
+        "outcome_names": table.outcome_names,
+    }
+
+
 def _take_random_state(rng: np.random.RandomState) -> dict:
     state = rng.get_state(legacy=False)
     return {**state["state"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
@@ -343,9 +351,7 @@ FORMS = {
     "scaler": Form(
         ModalityScaler, lambda v: {"centre": v.centre, "factor": v.factor}, ModalityScaler
     ),
-    "expert_table": Form(
-        ExpertTable, lambda v: {"columns": dict(v), "parameters": v.parameters}, ExpertTable
-    ),
+    "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),
     "model_function": Form(
         FunctionType,
         lambda v: {"name": _function_name(v), "parameters": _parameters(v)},

@@ -279,7 +279,7 @@ class CategoricalDAG:
         Parameters
         ----------
         interventions : mapping
-            Node to outcome.
+            Node to outcome: a number, or a name where the node has ``states``.
         n_samples : int, default=1
             How many.
         random_state : int, RandomState instance or None, default=None
@@ -326,10 +326,11 @@ class CategoricalDAG:
 
         Parameters
         ----------
-        factual : array-like of int of shape (n_samples, n_nodes)
-            What was. Columns in the order of `nodes`.
+        factual : array-like of shape (n_samples, n_nodes)
+            What was: numbers, or names where nodes have ``states``. Columns in the order of
+            `nodes`.
         interventions : mapping
-            Node to the outcome that it is set to.
+            Node to outcome: a number, or a name where the node has ``states``.
         random_state : int, RandomState instance or None, default=None
             Source of randomness. The same number of draws is used up by every sample, whatever is
             set: the first rows stay the same if more rows follow, and different interventions with
@@ -353,7 +354,7 @@ class CategoricalDAG:
         array([[1, 1],
                [1, 1]])
         """
-        samples = check_samples(self.nodes, self.sizes, factual)
+        samples = check_samples(self.nodes, self.sizes, self.states, factual)
         sizes = dict(zip(self.nodes, self.sizes, strict=True))
         outcomes = check_outcomes(sizes, self.states, interventions, "counterfactual")
         impossible = np.flatnonzero(np.isneginf(self.log_prob(samples)))
@@ -399,8 +400,8 @@ class CategoricalDAG:
 
         Parameters
         ----------
-        outcomes : array-like of int of shape (n_samples, n_nodes)
-            Columns in the order of `nodes`.
+        outcomes : array-like of shape (n_samples, n_nodes)
+            Numbers, or names where nodes have ``states``. Columns in the order of `nodes`.
 
         Returns
         -------
@@ -412,7 +413,7 @@ class CategoricalDAG:
         ValueError
             If the shape is wrong or an entry is no outcome of its node.
         """
-        samples = check_samples(self.nodes, self.sizes, outcomes)
+        samples = check_samples(self.nodes, self.sizes, self.states, outcomes)
         column = {node: index for index, node in enumerate(self.nodes)}
         total = np.zeros(len(samples))
         with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
@@ -459,8 +460,12 @@ class CategoricalDAG:
         ValueError
             If a node is unknown or the sets overlap.
         """
+
+        def is_one(nodes: Nodes) -> bool:
+            return isinstance(nodes, str) or nodes in self.nodes
+
         sets = [
-            set(check_names(self.nodes, cast(Iterable, [nodes] if nodes in self.nodes else nodes)))
+            set(check_names(self.nodes, cast(Iterable, [nodes] if is_one(nodes) else nodes)))
             for nodes in (x, y, given)
         ]
         if len(set().union(*sets)) != sum(map(len, sets)):

@@ -288,7 +288,10 @@ def _outcome(node: Hashable, outcome: Outcome, size: int, states: tuple[str, ...
 
 
 def check_samples(
-    nodes: Sequence[Hashable], sizes: Sequence[int], samples: ArrayLike
+    nodes: Sequence[Hashable],
+    sizes: Sequence[int],
+    states: Mapping[Hashable, tuple[str, ...]],
+    samples: ArrayLike,
 ) -> NDArray[np.intp]:
     """Return samples of all nodes as integers.
 
@@ -298,8 +301,10 @@ def check_samples(
         The nodes.
     sizes : sequence of int
         Their numbers of outcomes.
+    states : mapping
+        Node to names of outcomes, where there are any.
     samples : array-like of shape (n_samples, n_nodes)
-        Whole numbers.
+        Whole numbers, or names.
 
     Returns
     -------
@@ -317,6 +322,10 @@ def check_samples(
             f"outcomes must have shape (n_samples, {len(nodes)}), one column per node "
             f"{list(nodes)}; got shape {array.shape}."
         )
+    if array.dtype.kind in "OU" and states:
+        columns = np.asarray(samples, dtype=object).T  # NumPy makes texts of numbers beside names
+        named = zip(nodes, sizes, columns, strict=True)
+        return np.array([[_outcome(n, v, k, states.get(n, ())) for v in c] for n, k, c in named]).T
     if array.dtype.kind not in "iufb":
         raise ValueError(f"outcomes must be whole numbers; got dtype {array.dtype}.")
     bad = np.argwhere(~((array >= 0) & (array < np.asarray(sizes)) & (array == np.trunc(array))))

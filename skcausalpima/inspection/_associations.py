@@ -14,13 +14,13 @@ from scipy.stats import random_table
 from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.arrays import without_gradients
 from .._data.foreign import refuse_containers
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
+from ._asked_estimator import check_estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ class NodeAssociations:
 
 @validate_params(
     {
-        "est": [HasMethods(["predict_nodes"])],
+        "est": "no_validation",  # but by check_estimator
         "measure": [StrOptions({"cramers_v", "nmi"})],
         "n_permutations": [count(1)],
         "random_state": ["random_state"],
@@ -192,7 +192,7 @@ def associate_nodes(
     >>> found.p_value < 0.01
     array([[ True, False]])
     """
-    check_is_fitted(est)
+    check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
     names, columns = _named_columns(metadata)
     codes = [_codes(*item, len(nodes)) for item in zip(names, columns, strict=True)]

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, validate_params
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils._param_validation import validate_params
+from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
-from .._data.known_nodes import outcome_names, read_known_nodes
+from .._data.known_nodes import outcome_names
 from .._data.multimodal_data import MultimodalData
+from .._data.samples import read_knowledge
 from .._data.validation import is_several
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
@@ -26,6 +27,7 @@ from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
+from ._asked_estimator import check_estimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ class _Matched:
 
 @validate_params(
     {
-        "est": [HasMethods(["fit", "predict_nodes", "set_params"])],
+        "est": "no_validation",  # but by check_estimator
         "n_bootstraps": [count(1)],
         "resample": ["boolean"],
         "params": [dict, None],
@@ -220,7 +222,7 @@ def edge_confidence(
     (2, 2)
     >>> dag = CategoricalDAG(found.dag, est.cpts_)  # dag.summary() shows the confidence
     """
-    check_is_fitted(est)
+    check_estimator(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
     sizes = [est.cpts_[node].shape[-1] for node in est.dag_]
     stated = np.atleast_1d(est.node_sizes).tolist()
@@ -229,12 +231,7 @@ def edge_confidence(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
-    params = dict(params or {})
-    known = params.get("known_nodes")
-    if known is not None and np.asarray(known).dtype.kind not in "iu":
-        # Labels are numbered once, not in each sample.
-        of_nodes = (sizes, list(est.dag_), outcome_names(est.dag_))
-        params["known_nodes"], _ = read_known_nodes(known, len(reference), *of_nodes)
+    params = _numbered(params or {}, len(reference), est.dag_, sizes)
     X = _with_sample_axis(est, X)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     refits, interrupted = completed(
@@ -254,6 +251,21 @@ def edge_confidence(
     failures = {k: refit for k, refit in refits.items() if isinstance(refit, str)}
     _report_failures(failures, len(refits))
     return _summarize(est.dag_, [r for r in refits.values() if not isinstance(r, str)], failures)
+
+
+def _numbered(
+    params: Mapping[str, Unchecked], n_samples: int, dag: nx.DiGraph, sizes: Sequence[int]
+) -> dict[str, Unchecked]:
+    """Return parameters of ``fit`` with numbers for labels: a sample of them may lack some."""
+    told = params.get("known_nodes"), params.get("interventions")
+    if all(given is None or np.asarray(given).dtype.kind in "iu" for given in told):
+        return dict(params)
+    nodes = dict(zip(dag, sizes, strict=True))
+    found = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
+    numbered = {"known_nodes": found.known_nodes}
+    if found.interventions is not None and not found.unknown_settings:
+        numbered["interventions"] = found.interventions.outcomes
+    return {name: numbered.get(name, value) for name, value in params.items()}
 
 
 def _with_sample_axis(est: BaseEstimator, X: Samples) -> Samples:

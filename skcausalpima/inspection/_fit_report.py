@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from .._clustering.rivals import AGREEING
+from ._asked_estimator import check_estimator
+from ._displays.asked import outcome_names
 from ._report_layout import (
     STYLE,
     WIDTH,
@@ -73,6 +74,8 @@ class FitReport:
         Parent, child, weight, and whether the arrow is compelled.
     advice : tuple of str
         What to do next, the most urgent first.
+    outcome_names : tuple of tuple of str
+        Names of the outcomes of each node; numbers where they have none.
     """
 
     node_names: tuple[str, ...]
@@ -88,6 +91,7 @@ class FitReport:
     convergence: SimpleNamespace
     edges: tuple[tuple[str, str, float, bool], ...]
     advice: tuple[str, ...] = ()
+    outcome_names: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, est: BaseEstimator) -> FitReport:
@@ -107,8 +111,10 @@ class FitReport:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         """
-        check_is_fitted(est)
+        check_estimator(est, "FitReport.of")
         order = np.argsort(-est.separation_.occupancy, kind="stable")
         edges = [(*e, of["weight"], of["compelled"]) for *e, of in est.dag_.edges(data=True)]
         found = cls(
@@ -124,6 +130,7 @@ class FitReport:
             n_iter=est.n_iter_,
             convergence=est.convergence_,
             edges=tuple(edges),
+            outcome_names=tuple(map(tuple, outcome_names(est))),
         )
         advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
         return replace(found, advice=tuple(advice or [ALL_WELL]))
@@ -133,7 +140,7 @@ class FitReport:
         parts = [
             textwrap.fill(title, WIDTH),
             "=" * min(WIDTH, len(title)),
-            *cells_as_text(self.node_names, self.cells, self.shares),
+            *cells_as_text(self.node_names, self._named(self.cells), self.shares),
         ]
         for name, lines in SECTIONS.items():
             found = list(lines(self))
@@ -148,11 +155,16 @@ class FitReport:
     def __repr__(self) -> str:
         return str(self)
 
+    def _named(self, cells: np.ndarray) -> list[list[str]]:
+        """Return the names of the outcomes of cells."""
+        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
+        return [[of[k] for of, k in zip(named, row, strict=True)] for row in cells.tolist()]
+
     def _repr_html_(self) -> str:
         """Return the report for a notebook; names are escaped."""
         parts = [STYLE, '<div class="skcausalpima-report">']
         parts.append(f"<h4>Fit of {self.n_samples} samples: {escaped(_nodes_in_words(self))}</h4>")
-        parts.append(cells_as_html(self.node_names, self.cells, self.shares))
+        parts.append(cells_as_html(self.node_names, self._named(self.cells), self.shares))
         for name, lines in SECTIONS.items():
             rows = "".join(
                 f"<tr><th>{escaped(label)}</th><td>{escaped(value)}</td></tr>"
@@ -181,7 +193,8 @@ def _arrangement(report: FitReport) -> Lines:
     shares = zip(report.node_names, found.node_shares, strict=True)
     yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
     yield "left over (misfit)", percent(found.misfit)
-    yield "next best arrangement", f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+    worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+    yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
     agreements = zip(report.node_names, found.node_agreement, strict=True)
     told = ", ".join(f"{name} {index:.2f}" for name, index in agreements)
     yield "nodes under near ties (Rand)", told
@@ -331,9 +344,16 @@ def _nodes_in_words(report: FitReport) -> str:
     return " x ".join(f"{name} ({size})" for name, size in nodes)
 
 
+def _cell_in_words(outcomes: list[str]) -> str:
+    """Write a cell by its outcomes."""
+    if all(map(str.isdigit, outcomes)):
+        return " ".join(outcomes)
+    return f"({', '.join(outcomes)})"
+
+
 def _pairs_in_words(report: FitReport, most: int = 4) -> str:
     """Write the merged cells by their outcomes."""
-    cells = [[" ".join(map(str, cell)) for cell in pair] for pair in report.merged[:most]]
+    cells = [[_cell_in_words(cell) for cell in report._named(p)] for p in report.merged[:most]]
     words = ", ".join(f"{first} and {second}" for first, second in cells)
     n_more = len(report.merged) - most
     return f"{words}, and {n_more} more" if n_more > 0 else words

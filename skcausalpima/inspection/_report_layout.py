@@ -11,6 +11,7 @@ import numpy as np
 WIDTH = 80  # columns of a terminal
 LABEL_WIDTH = 34
 BAR_WIDTH = 30
+COLUMN_WIDTH = 12  # of the outcomes of a node
 MAX_CELLS = 16  # as many are listed one by one
 
 STYLE = """<style>
@@ -19,7 +20,7 @@ STYLE = """<style>
 .skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
 .skcausalpima-report th {font-weight: normal; opacity: .7}
 .skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
-.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: .7em}
+.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: 2em}
 </style>"""
 
 
@@ -38,33 +39,46 @@ def _listed_cells(shares: np.ndarray) -> tuple[Sequence[int], str]:
 
 
 def cells_as_text(
-    names_of_nodes: Sequence[str], cells: np.ndarray, shares: np.ndarray
+    names_of_nodes: Sequence[str], cells: Sequence[Sequence[str]], shares: np.ndarray
 ) -> list[str]:
-    """Write one line per cell, with a bar."""
+    """Write one line per cell, by its outcomes, with a bar."""
     listed, rest = _listed_cells(shares)
     widest = max(shares.max(), np.finfo(float).tiny)
-    names = [textwrap.shorten(name, 12, placeholder="..") or name[:12] for name in names_of_nodes]
+    written = [list(map(_column, row)) for row in (names_of_nodes, *cells[: len(listed)])]
+    columns = [_aligned(column) for column in zip(*written, strict=True)]
+    names, *rows = zip(*columns, strict=True)
     head = "  " + "  ".join(names)
     lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
-    for cell in listed:
-        outcomes = "  ".join(
-            f"{outcome:>{len(name)}}" for outcome, name in zip(cells[cell], names, strict=True)
-        )
+    for cell, row in zip(listed, rows, strict=True):
+        outcomes = "  ".join(row)
         bar = "#" * round(BAR_WIDTH * shares[cell] / widest)
         lines.append(f"  {outcomes[: WIDTH - 45]}  {percent(shares[cell]):>7}  {bar}".rstrip())
     return [*lines, f"  {rest}"] if rest else lines
 
 
-def cells_as_html(names_of_nodes: Sequence[str], cells: np.ndarray, shares: np.ndarray) -> str:
+def _column(name: str) -> str:
+    """Return a name that fits into a column."""
+    return textwrap.shorten(name, COLUMN_WIDTH, placeholder="..") or name[:COLUMN_WIDTH]
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Return a column whose entries end below each other."""
+    width = max(map(len, column))
+    return [entry.rjust(width) for entry in column]
+
+
+def cells_as_html(
+    names_of_nodes: Sequence[str], cells: Sequence[Sequence[str]], shares: np.ndarray
+) -> str:
     """Write a table of the cells."""
     listed, rest = _listed_cells(shares)
     widest = max(shares.max(), np.finfo(float).tiny)
     head = "".join(f"<th>{escaped(name)}</th>" for name in names_of_nodes)
     rows = []
     for cell in listed:
-        outcomes = "".join(f"<td>{outcome}</td>" for outcome in cells[cell])
-        width = 12 * shares[cell] / widest
-        bar = f'<span class="bar" style="width: {width:.2f}em"></span>'
+        outcomes = "".join(f"<td>{escaped(outcome)}</td>" for outcome in cells[cell])
+        width = f"calc({shares[cell] / widest:.3f} * min(12em, 25vw))"  # narrow on narrow pages
+        bar = f'<span class="bar" style="width: {width}"></span>'
         rows.append(f"<tr>{outcomes}<td>{percent(shares[cell])}</td><td>{bar}</td></tr>")
     table = f"<table><tr>{head}<th>samples</th></tr>{''.join(rows)}</table>"
     return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, validate_params
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import validate_params
 
-from .._data.interventions import add_known, check_interventions
-from .._data.known_nodes import allowed_cells, outcome_names, read_known_nodes
+from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
+from .._data.samples import read_knowledge
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
+from ._asked_estimator import check_estimator
 
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5
@@ -63,8 +63,9 @@ class TableIntervals:
 
         Parameters
         ----------
-        interventions : mapping of str to int
-            Outcome of each node that is set; an empty one asks what is where none is.
+        interventions : mapping of str to (int or str)
+            Outcome of each node that is set, by number or label; an empty one asks what is where
+            none is.
 
         Returns
         -------
@@ -113,7 +114,7 @@ class OutcomeIntervals:
 
 @validate_params(
     {
-        "est": [HasMethods(["predict_proba", "predict_nodes"])],
+        "est": "no_validation",  # but by check_estimator
         "level": [NumberRange(Real, 0, 1, closed="neither")],
         "n_draws": [count(1)],
         "random_state": ["random_state"],
@@ -202,7 +203,7 @@ def table_intervals(
     >>> found.intervene({"N1": 0}).high["N2"].shape
     (2,)
     """
-    check_is_fitted(est)
+    check_estimator(est, "table_intervals")
     names = tuple(est.dag_)
     evidence = _read_evidence(est, X, dict(params or {}))
     tables = [est.cpts_[node] for node in names]
@@ -270,15 +271,14 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
     names, sizes = list(est.dag_), est.joint_.shape
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
-    was_set = check_interventions(params.get("interventions"), n_samples, sizes, names)
-    labels = outcome_names(est.dag_)
-    known, _ = read_known_nodes(params.get("known_nodes"), n_samples, sizes, names, labels)
-    known = add_known(known, was_set, names)
+    told = params.get("known_nodes"), params.get("interventions")
+    nodes = dict(zip(names, sizes, strict=True))
+    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(est.dag_))
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)
     likelihoods[:, cells] = probabilities / np.maximum(est.weights_, np.finfo(float).tiny)
-    if known is not None:
-        allowed = allowed_cells(known, sizes).T
+    if knowledge.known_nodes is not None:
+        allowed = allowed_cells(knowledge.known_nodes, sizes).T
         fits = (likelihoods * allowed).any(axis=1, keepdims=True)
         likelihoods = np.where(fits, likelihoods, 1.0) * allowed
     given = params.get("sample_weight")
@@ -286,9 +286,11 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
     grid = _Grid(
         sizes=sizes,
         parents=[[names.index(p) for p in est.dag_.predecessors(node)] for node in names],
-        regimes=[()] if was_set is None else was_set.regimes,
+        regimes=knowledge.regimes,
     )
-    numbers = np.zeros(n_samples, dtype=np.int64) if was_set is None else was_set.numbers
+    numbers = knowledge.regime_index
+    if numbers is None:
+        numbers = np.zeros(n_samples, dtype=np.int64)
     return _sort_evidence(likelihoods, weights, numbers, grid, [est.cpts_[n] for n in names])
 
 

@@ -6,9 +6,14 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima._data.interventions import add_known, check_interventions
+from skcausalpima._data.samples import read_knowledge
 
 NAMES = ["a", "b", "c"]
-SIZES = (2, 3, 2)
+NODES = dict(zip(NAMES, (2, 3, 2), strict=True))
+
+
+def regimes_of(given, n_samples, nodes=NODES):
+    return check_interventions(given, n_samples, nodes)[0]
 
 
 @pytest.mark.parametrize(
@@ -28,16 +33,27 @@ SIZES = (2, 3, 2)
     ids=range(10),
 )
 def test_forms_of_nodes_that_were_set(given):
-    found = check_interventions(given, 5, SIZES, NAMES)
+    found = regimes_of(given, 5)
     assert found.outcomes is None
     assert [found.regimes[number] for number in found.numbers] == [(1,), (), (0,), (), (1,)]
     assert len(found.regimes) == 3
 
 
-@pytest.mark.parametrize("make", [np.ndarray.tolist, np.asarray, pd.DataFrame, np.int8])
+def _by_name(given):
+    return pd.DataFrame(given, columns=NAMES)[["c", "a", "b"]]
+
+
+def _with_nothing(given):
+    return np.where(given < 0, np.nan, given)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [np.ndarray.tolist, np.asarray, pd.DataFrame, np.int8, _by_name, np.float32, _with_nothing],
+)
 def test_forms_of_outcomes_that_were_set(make):
     given = np.array([[-1, -1, -1], [1, -1, -1], [-1, 2, 0], [0, -1, -1], [-1, -1, -1]])
-    found = check_interventions(make(given), 5, SIZES, NAMES)
+    found = regimes_of(make(given), 5)
     assert_array_equal(found.outcomes, given)
     assert found.outcomes.dtype == np.int64
     assert [found.regimes[number] for number in found.numbers] == [(), (0,), (1, 2), (0,), ()]
@@ -46,13 +62,13 @@ def test_forms_of_outcomes_that_were_set(make):
 
 def test_no_interventions():
     for given in (None, [None] * 4, [-1] * 4, np.full((4, 3), -1)):
-        assert check_interventions(given, 4, SIZES, NAMES) is None
+        assert regimes_of(given, 4) is None
 
 
 def test_one_column_per_node_of_a_single_node():
-    found = check_interventions([[0], [-1]], 2, (2,), ["a"])
+    found = regimes_of([[0], [-1]], 2, {"a": 2})
     assert_array_equal(found.outcomes, [[0], [-1]])
-    assert check_interventions(["a", None], 2, (2,), ["a"]).outcomes is None
+    assert regimes_of(["a", None], 2, {"a": 2}).outcomes is None
 
 
 @pytest.mark.parametrize(
@@ -68,28 +84,53 @@ def test_one_column_per_node_of_a_single_node():
         (["a", np.nan, None, None], "unknown node nan"),
         ([True, False, False, True], "unknown node True"),
         (np.array([True, False, False, True]), "unknown node True"),
-        (np.full((4, 3), -1.0), "must hold integers.* got dtype float64"),
-        (np.full((4, 3), False), "must hold integers.* got dtype bool"),
-        (np.full((4, 3), [-1, 3, -1]), "sets the node 'b' to 3, but its outcomes are 0 to 2"),
-        (np.full((4, 3), [-2, 0, 0]), "sets the node 'a' to -2, but its outcomes are 0 to 1"),
-        (np.full((4, 3), 255, dtype=np.uint8), "sets the node 'a' to 255"),
+        (np.full((4, 3), 0.5), "interventions of the node 'a' must be whole numbers or labels"),
+        (np.full((4, 3), False), "'a' must be whole numbers or labels.* got False in sample 0"),
+        (np.full((4, 3), [-1, 3, -1]), "interventions of the node 'b' must lie between 0 and 2"),
+        (np.full((4, 3), [-2, 0, 0]), "'a' must lie between 0 and 1.*, got -2"),
+        (np.full((4, 3), 255, dtype=np.uint8), "'a' must lie between 0 and 1.*, got 255"),
+        ({"a": [0, 0, 0, 0], "x": [0, 0, 0, 0]}, r"interventions has \['x'\], but the nodes are"),
+        ({"a": [0, 0]}, "interventions of the node 'a' has 2 entries, but X has 4 samples"),
     ],
 )
 def test_interventions_that_cannot_be(given, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        check_interventions(given, 4, SIZES, NAMES)
+        regimes_of(given, 4)
+
+
+def test_labels_are_outcomes_by_the_names_that_known_nodes_gives():
+    named = [("brass", "steel"), None, None]
+    found, labels = check_interventions({"a": ["steel", None, "brass"]}, 3, NODES, named)
+    assert_array_equal(found.outcomes[:, 0], [1, -1, 0])
+    assert labels == named
+    with pytest.raises(
+        ValueError,
+        match=r"interventions of the node 'a' has the labels \['tin'\].* \['brass', 'steel'\]",
+    ):
+        check_interventions({"a": ["steel", None, "tin"]}, 3, NODES, named)
+
+
+def test_labels_of_interventions_and_of_known_nodes_are_the_same_names():
+    known, was_set = {"a": ["steel", "brass", None]}, {"a": [None, None, "steel"]}
+    found = read_knowledge(known, was_set, 3, NODES)
+    assert_array_equal(found.known_nodes[:, 0], [1, 0, 1])
+    assert found.outcome_names == [("brass", "steel"), None, None]
+    alone = read_knowledge(None, {"a": ["steel", "brass", None]}, 3, NODES)
+    assert alone.outcome_names == found.outcome_names
+    with pytest.raises(ValueError, match="for the node 'a', but known_nodes has numbers"):
+        read_knowledge({"a": [0, 1, -1]}, was_set, 3, NODES)
 
 
 def test_known_outcomes_and_interventions_are_joined():
     known = np.array([[0, -1, -1], [-1, -1, -1], [-1, 1, 0]])
     outcomes = np.array([[0, -1, 1], [-1, -1, -1], [1, -1, -1]])
-    interventions = check_interventions(outcomes, 3, SIZES, NAMES)
+    interventions = regimes_of(outcomes, 3)
     assert_array_equal(
         add_known(known, interventions, NAMES), [[0, -1, 1], [-1, -1, -1], [1, 1, 0]]
     )
     assert_array_equal(add_known(None, interventions, NAMES), outcomes)
     assert_array_equal(add_known(known, None, NAMES), known)
-    which = check_interventions(["a", None, None], 3, SIZES, NAMES)
+    which = regimes_of(["a", None, None], 3)
     assert_array_equal(add_known(known, which, NAMES), known)
     with pytest.warns(UserWarning, match=r"interventions set \['a'\], but nothing says"):
         assert add_known(None, which, NAMES) is None
@@ -97,6 +138,6 @@ def test_known_outcomes_and_interventions_are_joined():
 
 def test_known_outcomes_that_contradict_interventions():
     known = np.array([[-1, -1, -1], [-1, 2, -1]])
-    interventions = check_interventions([[-1, -1, -1], [-1, 0, -1]], 2, SIZES, NAMES)
+    interventions = regimes_of([[-1, -1, -1], [-1, 0, -1]], 2)
     with pytest.raises(ValueError, match="'b' is 2 in sample 1, but interventions sets it to 0"):
         add_known(known, interventions, NAMES)

@@ -88,3 +88,12 @@ def test_iris():
     X = StandardScaler().fit_transform(data.data)
     labels = CausalPIMA((3,), max_iter=20, random_state=0).fit_predict(X)
     assert adjusted_rand_score(data.target, labels) > 0.88
+
+
+@pytest.mark.parametrize("kind", [None, "conv"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (2,)], ids=["pixel", "colour", "curve"])
+def test_the_smallest_images_and_curves(quick, kind, shape):
+    X = np.ones(shape) * TABLE[:, 0].reshape(-1, *[1] * len(shape)) + 0.1
+    model = quick((2,), encoders=kind, decoders=kind).fit([X, TABLE])
+    assert model.inverse_transform(model.cluster_means_)[0].shape == (2, *shape)
+    assert np.isfinite(model.score_samples([X, TABLE])).all()

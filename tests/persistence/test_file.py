@@ -46,7 +46,7 @@ WIDTH = np.linspace(0.0, 1.0, 4)
 # What values of these types consist of.
 PARTS = {
     SimpleNamespace: vars,
-    ExpertTable: lambda table: (dict(table), table.parameters),
+    ExpertTable: lambda table: (dict(table), table.parameters, table.outcome_names),
     ModalityScaler: lambda scaler: (scaler.centre, scaler.factor),
     nx.DiGraph: lambda graph: (
         graph.graph,

@@ -14,9 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"_typing"},
+    {"_typing", "_progress_lines"},
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
-    | {"callback", "_progress_lines"},
+    | {"callback"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits"},
     {"modules", "graph"},

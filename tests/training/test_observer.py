@@ -1,5 +1,6 @@
 """What is told of training: in the data's units, in lines that are not torn."""
 
+import os
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from skcausalpima import MultimodalData
 from skcausalpima._progress_lines import ProgressLines
+from skcausalpima._warnings import warn_caller
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,29 @@ def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
     lines = capsys.readouterr().out.splitlines()
     told = [line.partition(":")[0].split()[-3] for line in lines if "] training" in line]
     assert told == ["8", "16", "24", "32", "40"]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_a_line_never_reaches_the_end_of_a_terminal(columns):
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "w") as terminal:
+        termios.tcsetwinsize(theirs, (24, columns))
+        with redirect_stdout(terminal):
+            lines = ProgressLines(1, "[CausalPIMA]")
+            lines.show("polishing, epoch 5 of 5: bound " + "9" * 80, 1, 3)
+            lines.show("training, epoch 5 of 5: bound 9", 2, 3)
+            with pytest.warns(UserWarning, match="in the middle"):
+                warn_caller("in the middle")
+            lines.show("short", 3, 3)
+            lines.close()
+        text = b""
+        while not text.endswith(b"\n"):
+            text += os.read(ours, 4096)
+        pieces = text.decode().split("\r")[1:]
+    assert max(map(len, pieces)) == columns - 1
+    assert "bound 9" in pieces[0]
+    assert pieces[1].strip().endswith("training, epoch 5 of 5: bound 9")
+    assert set(pieces[2]) == {" "}  # erased for the warning
+    assert len(pieces[2]) >= len(pieces[1].rstrip())
+    assert pieces[4:] == ["[CausalPIMA] short", "\n"]

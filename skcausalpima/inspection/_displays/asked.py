@@ -94,11 +94,8 @@ def node_sizes(est: BaseEstimator) -> tuple[int, ...]:
 
 def outcome_names(est: BaseEstimator) -> list[list[str]]:
     """Return the names of the outcomes of each node, numbers where they have none."""
-    states = est.to_graph().states
-    return [
-        [str(name) for name in states.get(node, range(size))]
-        for node, size in zip(est.dag_, node_sizes(est), strict=True)
-    ]
+    nodes = est.dag_.nodes.values()
+    return [list(map(str, node.get("states") or range(node["size"]))) for node in nodes]
 
 
 def is_empty(est: BaseEstimator) -> np.ndarray:

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
-from .axes import figure_of, one_axes, plotting
-from .heat_map import HeatMap
+from .axes import plotting
+from .heat_map import HeatMap, HeatMapDisplay
 from .labels import plain
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ CALLER = "AssociationDisplay.plot"
 MEASURES = {"cramers_v": "Cramér's V", "nmi": "normalized mutual information"}
 
 
-class AssociationDisplay:
+class AssociationDisplay(HeatMapDisplay):
     """How nodes and columns of metadata depend on each other: a row per node.
 
     In each cell stand the statistic, from 0 for independence to 1, and its p-value.
@@ -217,9 +217,7 @@ class AssociationDisplay:
             ],
             meaning=self.measure,
         )
-        self.ax_ = one_axes(ax, CALLER, picture.figure_size())
-        self.figure_ = figure_of(self.ax_)
-        self.image_ = picture.draw(self.ax_, **kwargs)
+        self._draw(picture, ax, CALLER, kwargs)
         return self
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_CATEGORIES = 64  # more different integers are numbers
 ROWS_OF_LEGEND = 16
 LEGEND_LETTERS = 18
+MARKER_AREA = 14  # square points, in legends at least
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Colouring:
 
     def scatter(self, ax: Axes, points: np.ndarray, kwargs: dict[str, Any]) -> list[Any]:
         """Draw points of shape (n_samples, 2)."""
-        usual: dict[str, Any] = {"s": 14, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
+        usual: dict[str, Any] = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
         unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)
         drawn = []
         if unknown.any():
@@ -89,6 +90,7 @@ class Colouring:
             bbox_to_anchor=(1.0, 1.0),
             fontsize=7 if len(texts) > ROWS_OF_LEGEND else 8,
             ncols=-(-len(texts) // ROWS_OF_LEGEND),
+            markerscale=max(1.0, float(np.sqrt(MARKER_AREA / drawn[0].get_sizes()[0]))),
             columnspacing=1.0,
             handletextpad=0.3,
         )

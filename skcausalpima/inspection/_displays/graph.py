@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._structure.digraphs import check_graph
 from ..._structure.layered_layout import Edge
 from ...graph import CategoricalDAG
+from .._asked_estimator import check_estimator
 from .._edge_confidence import EdgeConfidence, arrows
 from .axes import figure_of, letters_that_fit, one_axes, plotting, width_in_inches
 from .graph_drawing import SMALL_FONT, GraphDrawing
@@ -112,12 +112,14 @@ class GraphDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If the confidence is that of another graph.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(est)
+        check_estimator(est, "GraphDisplay.from_estimator")
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
         found = confidence.dag

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, width_in_inches
+from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, one_axes, width_in_inches
 from .labels import shortened, wrapped
 from .styles import COLOUR_MAP
 
@@ -115,3 +115,13 @@ class HeatMap:
                 "color": colour if share == share else "black",
             }
             ax.add_artist(ScaledText(j, i, text, size, 9.0, **look))
+
+
+class HeatMapDisplay:
+    """A Display that is one heat map."""
+
+    def _draw(self, picture: HeatMap, ax: Axes | None, caller: str, kwargs: dict[str, Any]) -> None:
+        """Draw it on given axes, or in a figure of its size."""
+        self.ax_ = one_axes(ax, caller, picture.figure_size())
+        self.figure_ = figure_of(self.ax_)
+        self.image_ = picture.draw(self.ax_, **kwargs)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ..._grid import NodeGrid
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
+from .._asked_estimator import check_estimator
 from .asked import outcome_names, shown_modality
 from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
 from .labels import cell_names, plain, shortened, wrapped
@@ -185,12 +185,14 @@ class InterventionDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If a node, an outcome or a modality does not exist, or ``seen`` has probability zero.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(est)
+        check_estimator(est, "InterventionDisplay.from_estimator")
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(est.to_graph(), interventions, seen=seen, ax=ax)
         dag, shown = est.to_graph(), shown_modality(est, modality)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._typing import Samples, Unchecked
+from .._asked_estimator import check_estimator
 from .asked import is_empty, node_sizes, outcome_names
 from .axes import letters_that_fit, one_axes, width_in_inches
 from .colouring import Colouring, asked_values
@@ -155,6 +155,8 @@ class LatentDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If X, ``c`` or ``projection`` is not as described.
         ImportError
@@ -173,7 +175,7 @@ class LatentDisplay:
         >>> len(display.ellipses_), display.ax_.get_xlabel()
         (4, 'discriminant 1')
         """
-        check_is_fitted(est)
+        check_estimator(est, "LatentDisplay.from_estimator")
         fitted, modalities = est._fitted_model(), est._read(X)
         found = fitted.posterior(modalities)
         labels = found.probabilities.argmax(axis=1)

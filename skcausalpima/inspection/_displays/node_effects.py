@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._typing import Unchecked
+from .._asked_estimator import check_estimator
 from .asked import (
     cell_order,
     check_word,
@@ -149,6 +149,8 @@ class NodeEffectDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If ``kind``, ``modality`` or ``x`` is not as described.
         ImportError
@@ -168,7 +170,7 @@ class NodeEffectDisplay:
         >>> display.axes_.shape
         (2, 2)
         """
-        check_is_fitted(est)
+        check_estimator(est, "NodeEffectDisplay.from_estimator")
         check_word(kind, "kind", ("difference", "mean"))
         shown, order = shown_modality(est, modality, x), cell_order(est)
         cells = decoded_components(est, shown)[order]

@@ -22,6 +22,7 @@ TITLE_SIZE, MIN_TITLE_SIZE = 7, 5
 MAX_HEADER_LINES = 3
 CAPTION_SIZE = 9
 ROW_HEADER_INCHES = 1.0
+OUTCOME_LETTERS = 8
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class NodeNames:
     nodes: tuple[str, ...]
     outcomes: tuple[tuple[str, ...], ...]
 
-    def of_cells(self, outcomes: np.ndarray) -> list[str]:
-        """Return a short name for each row of outcomes."""
-        return cell_names(outcomes, dict(enumerate(self.outcomes)))
+    def of_cells(self, outcomes: np.ndarray, n_letters: int = OUTCOME_LETTERS) -> list[str]:
+        """Return a short name for each row of outcomes, of so many letters per outcome."""
+        return cell_names(outcomes, dict(enumerate(self.outcomes)), n_letters)
 
     def take(self, nodes: slice) -> NodeNames:
         """Return the names of some of the nodes."""
@@ -115,7 +116,8 @@ class NodeNames:
         longest = max((len(line) for row in lines for line in row), default=0)
         if longest <= n_letters and len(self.nodes) <= MAX_HEADER_LINES:
             return ["\n".join(row) for row in lines], True
-        return [shortened(name, n_letters) for name in self.of_cells(outcomes)], False
+        room = max(OUTCOME_LETTERS, (n_letters + 1) // len(self.nodes) - 1)
+        return [shortened(name, n_letters) for name in self.of_cells(outcomes, room)], False
 
 
 def named_nodes(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._typing import Samples, Unchecked
+from .._asked_estimator import check_estimator
 from .asked import (
     ShownModality,
     cell_order,
@@ -150,6 +150,8 @@ class PrototypeDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If X, ``kind``, ``modality`` or ``x`` is not as described.
         ImportError
@@ -169,7 +171,7 @@ class PrototypeDisplay:
         >>> display.axes_[0, 0].get_title()
         '25 %'
         """
-        check_is_fitted(est)
+        check_estimator(est, "PrototypeDisplay.from_estimator")
         check_word(kind, "kind", ("decoded", "nearest"))
         shown, order = shown_modality(est, modality, x), cell_order(est)
         if kind == "nearest":

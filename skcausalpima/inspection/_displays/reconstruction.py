@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._data.arrays import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._typing import Samples, Unchecked
+from .._asked_estimator import check_estimator
 from .asked import ShownModality, shown_modality
 from .axes import letters_that_fit, several_axes, width_in_inches
 from .labels import plain, wrapped
@@ -149,6 +149,8 @@ class ReconstructionDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If X, ``modality``, ``given``, ``rows`` or ``x`` is not as described.
         ImportError
@@ -170,7 +172,7 @@ class ReconstructionDisplay:
         >>> display.held_back, display.axes_.shape
         ([False, True], (3, 2))
         """
-        check_is_fitted(est)
+        check_estimator(est, "ReconstructionDisplay.from_estimator")
         names = [str(name) for name in est.modality_names_in_]
         chosen = asked_modalities(modality, names)
         abscissae = _abscissae(x, [names[m] for m in chosen])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._typing import Samples
+from .._asked_estimator import check_estimator
 from .axes import figure_of, several_axes
 from .graph import GraphDisplay
 from .latent import LatentDisplay
@@ -95,12 +95,14 @@ class SummaryDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If X or ``modality`` does not match the training data.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(est)
+        check_estimator(est, "SummaryDisplay.from_estimator")
         axes = _quarters(ax)
         prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
-from .axes import figure_of, letters_that_fit, one_axes, plotting, width_in_inches
-from .heat_map import HeatMap
+from .._asked_estimator import check_estimator
+from .axes import letters_that_fit, plotting, width_in_inches
+from .heat_map import HeatMap, HeatMapDisplay
 from .labels import listed, plain, shortened
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ OUTCOME_LETTERS = 12  # of several parents
 LABEL_FONT = 9
 
 
-class TableDisplay:
+class TableDisplay(HeatMapDisplay):
     """The conditional probability table of a node: a row for each combination of its parents.
 
     Parameters
@@ -99,12 +99,14 @@ class TableDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ValueError
             If there is no such node.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(est)
+        check_estimator(est, "TableDisplay.from_estimator")
         return cls.from_graph(est.to_graph(), node, ax=ax, **kwargs)
 
     @classmethod
@@ -179,9 +181,7 @@ class TableDisplay:
             texts=[[f"{value:.2f}" for value in row] for row in probabilities],
             meaning="probability",
         )
-        self.ax_ = one_axes(ax, CALLER, picture.figure_size())
-        self.figure_ = figure_of(self.ax_)
-        self.image_ = picture.draw(self.ax_, **kwargs)
+        self._draw(picture, ax, CALLER, kwargs)
         n_letters = letters_that_fit(0.7 * width_in_inches(self.ax_), LABEL_FONT)
         self.ax_.set_xlabel(shortened(plain(self.node), n_letters), fontsize=LABEL_FONT)
         height = self.ax_.get_window_extent().height / self.figure_.dpi

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
+from .._asked_estimator import check_estimator
 from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
 from .labels import plain, wrapped
 from .styles import UNKNOWN, group_style
@@ -117,10 +117,12 @@ class TrainingDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(est)
+        check_estimator(est, "TrainingDisplay.from_estimator")
         phases = est.phase_history_
         display = cls(
             est.history_,

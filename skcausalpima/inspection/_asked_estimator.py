@@ -1,0 +1,53 @@
+"""The gate for the estimator that pictures and figures are of."""
+
+from __future__ import annotations
+
+from sklearn.utils.validation import check_is_fitted
+
+from .._typing import Unchecked
+
+#: What tells the estimator from others, which this room must not import.
+OWN_METHOD = "predict_nodes"
+
+
+def check_estimator(est: Unchecked, caller: str) -> None:
+    """Check that it is a fitted estimator, and say what to pass instead of one that holds it.
+
+    Parameters
+    ----------
+    est : object
+        What was passed.
+    caller : str
+        What needs it, for messages.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from skcausalpima.inspection._asked_estimator import check_estimator
+    >>> check_estimator(KMeans(), "associate_nodes")
+    Traceback (most recent call last):
+    TypeError: associate_nodes needs a fitted CausalPIMA as est, got KMeans.
+    """
+    if not hasattr(est, OWN_METHOD):
+        what = f"the class {est.__name__}" if isinstance(est, type) else type(est).__name__
+        raise TypeError(f"{caller} needs a fitted CausalPIMA as est, got {what}{_remedy(est)}.")
+    check_is_fitted(est)
+
+
+def _remedy(est: Unchecked) -> str:
+    """Say what to pass in place of a pipeline or a search."""
+    steps = getattr(est, "steps", None)
+    if steps and hasattr(steps[-1][1], OWN_METHOD):
+        return ": pass its last step, est[-1], and est[:-1].transform(X) where X is asked for"
+    if hasattr(est, "best_estimator_"):
+        return ": pass est.best_estimator_, or its last step if that is a pipeline"
+    if hasattr(est, "param_grid") or hasattr(est, "param_distributions"):
+        return ": fit it, and pass est.best_estimator_"
+    return ""
