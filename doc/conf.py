@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
+
+import other_projects
 
 from skcausalpima import __version__
 
@@ -14,10 +17,14 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 default_role = "literal"
 
@@ -25,6 +32,36 @@ autosummary_generate = True
 numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = False
 numpydoc_class_members_toctree = False
+
+# Types in docstrings and signatures link to where they are documented, in other projects, too.
+intersphinx_mapping = other_projects.intersphinx_mapping(HERE / "_build" / "inventories")
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "CausalPIMA": "skcausalpima.CausalPIMA",
+    "MultimodalData": "skcausalpima.MultimodalData",
+    "CategoricalDAG": "skcausalpima.graph.CategoricalDAG",
+    "ExpertDecoder": "skcausalpima.modules.ExpertDecoder",
+    "DataFrame": "pandas.DataFrame",
+    "Series": "pandas.Series",
+    "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
+    "Tensor": "torch.Tensor",
+    "tensor": "torch.Tensor",
+    "Module": "torch.nn.Module",
+    "DiGraph": "networkx.DiGraph",
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "Bunch": "sklearn.utils.Bunch",
+    **{name: name for name in ("bool", "dict", "float", "int", "list", "str", "tuple")},
+}
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {
+    name: name for name in ("ArrayLike", "Samples", "Several", "KnownNodes", "Shapes", "Seed")
+}
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 79
+toc_object_entries_show_parents = "hide"
 
 # In a newcomer's order, after what lies in examples/ itself.
 GALLERY_SECTIONS = ["incomplete", "graph", "nodes", "model_choice", "paper"]
@@ -41,10 +78,29 @@ sphinx_gallery_conf = {
 }
 suppress_warnings = ["config.cache"]
 
+# Figures of the guide, drawn when the pages are built.
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 130)]
+
 html_theme = "pydata_sphinx_theme"
-html_title = "skcausalpima"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_title = f"skcausalpima {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "header_links_before_dropdown": 6,
+    "footer_end": [],
+}
 html_show_sourcelink = False
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
 
 
 def setup(app):
