@@ -1,18 +1,30 @@
 """Configuration of Sphinx."""
 
-from importlib.metadata import version as installed_version
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
+
+import other_projects
+
+from skcausalpima import __version__
 
 project = "skcausalpima"
 author = "the skcausalpima developers"
-version = release = installed_version("skcausalpima")
+version = release = __version__
 
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 default_role = "literal"
 
@@ -21,9 +33,44 @@ numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = False
 numpydoc_class_members_toctree = False
 
+# Types in docstrings and signatures link to where they are documented, in other projects, too.
+intersphinx_mapping = other_projects.intersphinx_mapping(HERE / "_build" / "inventories")
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "CausalPIMA": "skcausalpima.CausalPIMA",
+    "MultimodalData": "skcausalpima.MultimodalData",
+    "CategoricalDAG": "skcausalpima.graph.CategoricalDAG",
+    "ExpertDecoder": "skcausalpima.modules.ExpertDecoder",
+    "DataFrame": "pandas.DataFrame",
+    "Series": "pandas.Series",
+    "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
+    "Tensor": "torch.Tensor",
+    "tensor": "torch.Tensor",
+    "Module": "torch.nn.Module",
+    "DiGraph": "networkx.DiGraph",
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "Bunch": "sklearn.utils.Bunch",
+    **{name: name for name in ("bool", "dict", "float", "int", "list", "str", "tuple")},
+}
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {
+    name: name for name in ("ArrayLike", "Samples", "Several", "KnownNodes", "Shapes", "Seed")
+}
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 79
+toc_object_entries_show_parents = "hide"
+
+# In a newcomer's order, after what lies in examples/ itself.
+GALLERY_SECTIONS = ["incomplete", "graph", "nodes", "model_choice", "paper"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [f"../examples/{section}" for section in GALLERY_SECTIONS],
+    "within_subsection_order": "FileNameSortKey",
+    "nested_sections": False,
     "filename_pattern": r"/plot_",
     "reference_url": {"skcausalpima": None},
     "show_memory": False,
@@ -31,7 +78,39 @@ sphinx_gallery_conf = {
 }
 suppress_warnings = ["config.cache"]
 
+# Figures of the guide, drawn when the pages are built.
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 130)]
+
 html_theme = "pydata_sphinx_theme"
-html_title = "skcausalpima"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_title = f"skcausalpima {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "header_links_before_dropdown": 6,
+    "footer_end": [],
+}
 html_show_sourcelink = False
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
+
+
+def setup(app):
+    app.connect("env-updated", name_examples_without_section)
+
+
+def name_examples_without_section(app, env):
+    """Let pages refer to ``sphx_glr_auto_examples_plot_digits.py``, whatever section it is in."""
+    domain = env.get_domain("std")
+    for names in (domain.labels, domain.anonlabels):
+        for name in list(names):
+            for section in GALLERY_SECTIONS:
+                names.setdefault(name.replace(f"_{section}_plot_", "_plot_"), names[name])

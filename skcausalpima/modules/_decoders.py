@@ -138,7 +138,7 @@ class MLPDecoder(Decoder):
 
         Returns
         -------
-        Tensor of shape (n_samples, *shape)
+        Tensor of shape (n_samples, ...)
             Means of the modality; a pair, these and log-variances, after
             :meth:`add_variances`.
         """

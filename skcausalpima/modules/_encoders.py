@@ -166,7 +166,7 @@ class MLPEncoder(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, *shape)
+        x : Tensor of shape (n_samples, ...)
             One modality.
 
         Returns

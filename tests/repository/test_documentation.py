@@ -75,10 +75,10 @@ def test_nobody_spells_the_published_algorithm_out():
     """It is written down once, in ``CausalPIMA.published``."""
     for place in (
         "doc/user_guide.rst",
-        *(f"examples/plot_{n}.py" for n in ("circles", "lattices")),
+        *(f"examples/paper/plot_{n}.py" for n in ("circles", "lattices")),
     ):
         assert "CausalPIMA.published(" in (ROOT / place).read_text()
-    files = [*(ROOT / "examples").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    files = [*(ROOT / "examples").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
     texts = {path.name: path.read_text() for path in files}
     words = ("covariance_shrinkage", "prior_expert", "modality_weights", "responsibilities")
     assert [name for name, text in texts.items() if all(word in text for word in words)] == []
