@@ -12,6 +12,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",
 ]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 default_role = "literal"
@@ -30,6 +31,12 @@ sphinx_gallery_conf = {
     "min_reported_time": 10_000,  # no list of computation times in the pages
 }
 suppress_warnings = ["config.cache"]
+
+# Figures of the guide, drawn when the pages are built.
+plot_include_source = True
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = [("png", 130)]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skcausalpima"
