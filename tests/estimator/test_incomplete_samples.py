@@ -299,6 +299,9 @@ def test_copies_say_the_same(model, gappy, form, tmp_path):
 @pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}])
 def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
+    options = options | {
+        "missing_values": MissingValues(subset_epochs=5)
+    }  # not fewer than max_iter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole = quick(max_iter=5, warm_start=True, tol=0, **options).fit(X)

@@ -210,6 +210,7 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
     elsewhere = {"modality_shapes", "warm_start", "missing_values", "verbose"}
+    elsewhere |= {"missing_values__elements", "missing_values__subset_epochs"}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
     listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | {"init"}
     parts = {"knowledge": BackgroundKnowledge()}
