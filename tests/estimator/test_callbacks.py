@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima import CausalPIMA, MultimodalData, ScoreSearch
 from skcausalpima._fit.callbacks import CallbackSupportMixin
 from skcausalpima.callback import EpochRecord, OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
@@ -195,11 +195,11 @@ def test_bars_are_drawn(quick, pair, capsys):
 @pytest.mark.slow
 def test_workers_call_back(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
-    model = quick(n_init=2, n_jobs=2).set_callbacks(monitor)
+    model = quick(n_init=2, n_jobs=2, structure=ScoreSearch()).set_callbacks(monitor)
     model.fit(MultimodalData(pair), np.zeros(60))
     ends = {row["task_id_path"]: row["bound"] for row in monitor.get_logs().data}
     last = max(path for path in ends if len(path) == 3)
-    assert len(ends) == 1 + 2 * 4
+    assert len(ends) == 1 + 2 * 8
     best = max(ends[0, 0, last[-1]], ends[0, 1, last[-1]])
     assert_allclose(model.lower_bound_, best, rtol=1e-6)  # its tables are fitted again
 
