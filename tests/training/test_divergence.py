@@ -308,4 +308,4 @@ def test_a_weight_beyond_all_others(quick, pair):
     weights[0] = 1e17
     match = rf"cannot be factorised .*{PLACE}{ADVICE}.*weights are over a million times others"
     with pytest.raises(DivergenceError, match=match):
-        quick().fit(pair, sample_weight=weights)
+        quick(structure=ScoreSearch()).fit(pair, sample_weight=weights)
