@@ -30,7 +30,8 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .loop import adam, half_cosine, has_fused_steps
+from .adam import Adam, has_fused_steps
+from .loop import half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -123,20 +124,20 @@ def teach(
     pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
-    optimizer = adam(parameters, rate)
+    optimizer = Adam((parameters, rate))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
     for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
         if observer.stopped:
             break
-        optimizer.param_groups[0]["lr"] = rate * half_cosine(step / n_steps)
+        optimizer.rates[0] = rate * half_cosine(step / n_steps)
         batch = data.rows(rows)
         observed = random_subsets(batch, generator)
         parts = replace(batch, observed=observed)
         loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
         if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
             continue
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         foreach = has_fused_steps(parameters[:1]) or None
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)
