@@ -39,7 +39,7 @@ from skcausalpima import CausalPIMA, Initialization, MultimodalData
 
 SHAPES = [(3, 2), (4,)]
 GROUPS = np.repeat(np.arange(4), 15)  # those of the fixture ``pair``
-GUIDE = Path(__file__).parents[2] / "doc" / "user_guide.rst"
+GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 
 
 @pytest.fixture(scope="module")

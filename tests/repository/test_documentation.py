@@ -1,4 +1,4 @@
-"""What the README and the user guide show can be run as it stands."""
+"""What the README and the guide show can be run as it stands."""
 
 import doctest
 import re
@@ -7,19 +7,61 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parents[2]
 
 
+DOC = ROOT / "doc"
+PAGES = [DOC / "quick_start.rst", *sorted((DOC / "guide").glob("*.rst"))]
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+class NearNumbers(doctest.OutputChecker):
+    """Other processors add in another order: numbers may differ by 5 % and in their last digit."""
+
+    def check_output(self, want, got, optionflags):
+        if super().check_output(want, got, optionflags):
+            return True
+        if not super().check_output(NUMBER.sub("0", want), NUMBER.sub("0", got), optionflags):
+            return False
+        pairs = zip(NUMBER.findall(want), NUMBER.findall(got), strict=True)
+        return all(float(b) == pytest.approx(float(a), 0.05, last_digit(a)) for a, b in pairs)
+
+
+def last_digit(number):
+    return 10.0 ** -len(number.partition(".")[2]) if "." in number else 0.0
+
+
 @pytest.mark.parametrize(
-    "page", [pytest.param("user_guide", marks=pytest.mark.slow), "identification"]
+    "path",
+    [pytest.param(p, marks=pytest.mark.slow) for p in PAGES] + [DOC / "identification.rst"],
+    ids=lambda path: path.stem,
 )
-def test_the_guides(page):
+def test_the_guide(path):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    path = ROOT / "doc" / f"{page}.rst"
-    result = doctest.testfile(str(path), module_relative=False, optionflags=flags)
-    assert result.attempted > 10
+    page = doctest.DocTestParser().get_doctest(path.read_text(), {}, path.stem, str(path), 0)
+    result = doctest.DocTestRunner(NearNumbers(), optionflags=flags).run(page)
+    plt.close("all")
     assert result.failed == 0
+    assert result.attempted > 5 or path.stem == "index"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_pages_are_short(path):
+    text = path.read_text()
+    assert len(text.split()) <= 1500
+    code = [line.strip() for line in text.splitlines() if line.strip().startswith((">>>", "..."))]
+    assert max(map(len, code), default=0) <= 79
+
+
+def test_numbers_are_near_or_not():
+    checker = NearNumbers()
+    assert checker.check_output("a 1.00", "a 1.01", 0)
+    assert checker.check_output("0.00", "0.01", 0)
+    assert not checker.check_output("[2 3]", "[2 4]", 0)
+    assert not checker.check_output("0.5 a", "0.5 b", 0)
+    assert not checker.check_output("0.5", "0.7", 0)
 
 
 def indented_block(text, directive):
@@ -28,10 +70,14 @@ def indented_block(text, directive):
 
 
 @pytest.mark.slow
-def test_the_readmes_example():
+def test_the_readmes_example(monkeypatch, tmp_path):
+    """It is the script of the front page, and makes the picture of both."""
     code = indented_block((ROOT / "README.rst").read_text(), ".. code-block:: python")
-    assert "est.fit" in code
+    assert code.strip() == (DOC / "first_fit.py").read_text().strip()
+    monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.rst", "exec"), {})
+    plt.close("all")
+    assert (tmp_path / "first_fit.png").stat().st_size > 10_000
 
 
 def test_what_is_told_of_a_fit_goes_to_tensorboard_and_mlflow(monkeypatch, quick, pair):
@@ -53,28 +99,29 @@ def test_what_is_told_of_a_fit_goes_to_tensorboard_and_mlflow(monkeypatch, quick
     modules |= {"mlflow": {"log_metric": log_metric}}
     for name, content in modules.items():
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
-    text = (ROOT / "doc" / "user_guide.rst").read_text()
+    text = (DOC / "guide" / "progress.rst").read_text()
     (code,) = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)
     code, model = re.sub(r"(?m)^    ", "", code), quick()
-    exec(compile(code, "user_guide.rst", "exec"), {"model": model, "X": pair})
+    exec(compile(code, "progress.rst", "exec"), {"model": model, "X": pair})
     assert sent.pop() == "runs/first"
     assert sent == logged
     bounds = [value for name, value, step in sent if name == "training/lower_bound"]
     assert bounds == model.history_["lower_bound"].tolist()
 
 
-def test_the_readme_has_two_commands_and_the_example_exists():
-    commands = re.findall(r"(?m)^    (pip install .*)$", (ROOT / "README.rst").read_text())
-    assert len(commands) == 2
-    scripts = [word for word in " ".join(commands).split() if word.endswith(".py")]
-    assert scripts == ["examples/plot_digits.py"]
-    assert (ROOT / scripts[0]).is_file()
+def test_the_readme_has_two_commands_and_what_it_links_exists():
+    text = (ROOT / "README.rst").read_text()
+    commands = re.findall(r"(?m)^    (pip install .*)$", text)
+    assert commands == ['pip install ".[plot]"', 'pip install ".[test]" && python -m pytest -n 2']
+    linked = re.findall(r"<([\w/]+\.rst)>`_|\.\. image:: (\S+)", text)
+    assert len(linked) > 4
+    assert [path for pair in linked for path in pair if path and not (ROOT / path).is_file()] == []
 
 
 def test_nobody_spells_the_published_algorithm_out():
     """It is written down once, in ``CausalPIMA.published``."""
     for place in (
-        "doc/user_guide.rst",
+        "doc/guide/paper.rst",
         *(f"examples/paper/plot_{n}.py" for n in ("circles", "lattices")),
     ):
         assert "CausalPIMA.published(" in (ROOT / place).read_text()
