@@ -64,13 +64,22 @@ python_maximum_signature_line_length = 79
 toc_object_entries_show_parents = "hide"
 
 # In a newcomer's order, after what lies in examples/ itself.
-GALLERY_SECTIONS = ["incomplete", "graph", "nodes", "model_choice", "paper"]
+GALLERY_SECTIONS = [
+    "own_table",
+    "incomplete",
+    "physics",
+    "graph",
+    "nodes",
+    "model_choice",
+    "pipelines",
+    "paper",
+]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": [f"../examples/{section}" for section in GALLERY_SECTIONS],
     "within_subsection_order": "FileNameSortKey",
-    "nested_sections": False,
+    "nested_sections": True,
     "filename_pattern": r"/plot_",
     "reference_url": {"skcausalpima": None},
     "show_memory": False,
@@ -93,7 +102,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "show_prev_next": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "footer_end": [],
 }
 html_show_sourcelink = False

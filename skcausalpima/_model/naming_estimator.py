@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Self
 
@@ -38,6 +39,12 @@ def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Uncheck
 
 class NamingEstimator(BaseEstimator):
     """An estimator that says which of its parameters is what others call ``n_clusters``."""
+
+    def __init_subclass__(cls, **options: Unchecked) -> None:
+        """Show the parameters of the constructor as those of the class, not of ``__new__``."""
+        super().__init_subclass__(**options)
+        _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+        cls.__signature__ = inspect.Signature(parameters)
 
     def __new__(cls, *args: Unchecked, **params: Unchecked) -> Self:
         """Refuse names that only other estimators have, before the constructor is called."""
