@@ -21,6 +21,12 @@ from .clusters import (
 )
 from .matching import align_nodes, outcome_indicators, tolerated_share
 
+#: Candidates whose agreement differs by less are agreed with alike.
+SAME_AGREEMENT = 0.01
+
+#: How many times as much as another's an arrangement may leave unexplained.
+WORSE_FIT = 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateReport:
@@ -114,7 +120,9 @@ def choose_candidate(
     whose clusters do not overlap, however few or small they are, can be chosen, unless none is, and
     none whose arrangement is one of several that fit equally, unless all are; all have a say in the
     agreement. Where outcomes are known, only
-    candidates within two standard errors of the largest share of agreeing ones can be chosen.
+    candidates within two standard errors of the largest share of agreeing ones can be chosen. Of
+    candidates that others agree with about equally (within a percent), none can be chosen whose
+    arrangement leaves more than twice as much unexplained as another's.
 
     Parameters
     ----------
@@ -157,12 +165,14 @@ def choose_candidate(
     if known is not None:
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
         eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
+    misfit = np.array([arrangement.misfit for arrangement in arrangements])
+    eligible = eligible & _fits_as_well(agreement, misfit, eligible)
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
     return candidates[chosen], CandidateReport(
         chosen=chosen,
         arrangements=arrangements,
         agreement=agreement,
-        misfit=np.array([arrangement.misfit for arrangement in arrangements]),
+        misfit=misfit,
         gap=np.array([arrangement.gap for arrangement in arrangements]),
         separation=np.array([candidate.separation for candidate in candidates]),
         overlap=np.array([candidate.overlap for candidate in candidates]),
@@ -170,6 +180,15 @@ def choose_candidate(
         qualified=qualified,
         known_agreement=right,
     )
+
+
+def _fits_as_well(agreement: np.ndarray, misfit: np.ndarray, eligible: np.ndarray) -> np.ndarray:
+    """Tell which arrangements fit about as well as the best of those that others agree with most.
+
+    Such small differences in agreement say nothing, but such large ones in misfit do.
+    """
+    near = eligible & (agreement >= agreement[eligible].max() - SAME_AGREEMENT)
+    return ~(misfit > WORSE_FIT * misfit[near].min())
 
 
 def _stands_apart(candidate: Clustering) -> bool:

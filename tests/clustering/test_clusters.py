@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima._clustering.candidates import _agreement, choose_candidate, find_candidates
+from skcausalpima._clustering.candidates import (
+    _agreement,
+    _fits_as_well,
+    choose_candidate,
+    find_candidates,
+)
 from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, merge_components
 from skcausalpima.metrics import node_recovery
 
@@ -151,6 +156,16 @@ def test_the_majority_wins_whatever_its_gap():
     chosen, report = choose_candidate(candidates, points, (2, 2))
     assert chosen is good
     assert report.agreement[1] == report.agreement[4] > report.agreement[[0, 2, 3]].max()
+
+
+def test_of_those_agreed_with_alike_none_that_fits_much_worse():
+    """An agreement of .851 beside .850 says nothing, a misfit of .16 beside .05 does."""
+    agreement, misfit = np.array([0.850, 0.851, 0.700]), np.array([0.05, 0.16, 0.01])
+    everything = np.ones(3, dtype=bool)
+    assert _fits_as_well(agreement, misfit, everything).tolist() == [True, False, True]
+    without_first = np.array([False, True, True])
+    assert _fits_as_well(agreement, misfit, without_first).tolist() == [True, True, True]
+    assert _fits_as_well(agreement, np.full(3, np.nan), everything).all()
 
 
 def test_a_start_without_a_small_cell_is_preferred():
