@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from skcausalpima import CausalPIMA, Initialization
+from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 
 
 def pytest_collection_modifyitems(config, items):
@@ -40,12 +40,14 @@ def pair():
 
 @pytest.fixture(scope="session")
 def quick():
-    """Make an estimator that fits in a moment."""
+    """Make an estimator that fits in a moment: one epoch of all that follows training."""
 
     def make(node_sizes=(2, 2), init="arranged", **parameters):
         if init in ("arranged", "linear", "paper"):
             init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
         defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+        defaults["structure"] = ScoreSearch(polishing_epochs=1)
+        defaults["missing_values"] = MissingValues(subset_epochs=1)
         return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
 
     return make

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 
-_FILTERING = threading.Lock()  # all threads share the filters of warnings
+from .over_fitted import fit_mixture
+
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 _COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
-_REG_COVAR = 1e-3  # of the unit variances of the scaled latents
 _MIN_SHARE = 0.01  # a smaller cluster is merged before any other
 _ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
 ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
@@ -226,15 +222,10 @@ def _standardised(points: np.ndarray) -> np.ndarray:
 def _component_responsibilities(
     rows: np.ndarray, points: np.ndarray, n_components: int, seed: int
 ) -> np.ndarray:
-    """Fit the mixture to rows; that it has not converged to the last digit is no matter."""
+    """Fit the mixture to rows; return the responsibilities of all points."""
     if n_components == 1:
         return np.ones((len(points), 1))
-    mixture = GaussianMixture(
-        n_components, reg_covar=_REG_COVAR, init_params="k-means++", random_state=seed
-    )
-    with _FILTERING, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(rows).predict_proba(points)
+    return fit_mixture(rows, n_components, seed).responsibilities(points)
 
 
 def describe(

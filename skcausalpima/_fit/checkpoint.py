@@ -100,7 +100,7 @@ def take_checkpoint(
         temperature=model.prior.temperature,
         moments={
             names[parameter]: _arrays(state)
-            for parameter, state in progress.optimizer.state.items()
+            for parameter, state in progress.optimizer.moments.items()
         },
         draws=draws,
         stopper={
@@ -153,15 +153,9 @@ def resume_progress(
 
     Bounds of other data cannot be compared.
     """
-    groups = progress.optimizer.state_dict()
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    trained = [names[p] for group in progress.optimizer.param_groups for p in group["params"]]
-    states = {
-        k: _tensors(checkpoint.moments[name])
-        for k, name in enumerate(trained)
-        if name in checkpoint.moments
-    }
-    progress.optimizer.load_state_dict(groups | {"state": states})
+    for name, parameter in model.named_parameters():
+        if name in checkpoint.moments:
+            progress.optimizer.resume(parameter, _tensors(checkpoint.moments[name]))
     progress.history = [dict(terms) for terms in checkpoint.history]
     if not same_data:
         return

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.metrics import adjusted_rand_score
 
 from .._clustering.clusters import kmeans_labels
 from .._grid import n_effects
@@ -84,14 +83,16 @@ def start_agreement(
 
 def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:
     """Compare the cells of a run with the ends of some kinds of starts."""
-    with_fit = [np.mean([adjusted_rand_score(cells, end) for end in kind]) for kind in ends]
-    indices = rand_indices([end for kind in ends for end in kind])
-    if len(indices) < 2:
+    n_ends = [len(kind) for kind in ends]
+    if sum(n_ends) < 2:
         return StartAgreement(labels=cells)
+    with_cells, *indices = rand_indices([cells, *(end for kind in ends for end in kind)])
+    of_kinds = np.split(with_cells[1:], np.cumsum(n_ends)[:-1])
+    among = np.array(indices)[:, 1:][np.triu_indices(sum(n_ends), 1)]
     return StartAgreement(
         labels=cells,
-        with_fit=float(np.mean(with_fit)),
-        among_starts=float(np.median(indices[np.triu_indices(len(indices), 1)])),
+        with_fit=float(np.mean([found.mean() for found in of_kinds])),
+        among_starts=float(np.median(among)),
     )
 
 
@@ -121,9 +122,21 @@ def _labels(end: MixtureFit) -> np.ndarray:
 
 
 def rand_indices(labels: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the adjusted Rand index of each pair of labellings, (n_runs, n_runs)."""
-    indices = np.eye(len(labels))
-    for i, first in enumerate(labels):
-        for j, second in enumerate(labels[:i]):
-            indices[i, j] = indices[j, i] = adjusted_rand_score(first, second)
-    return indices
+    """Return the adjusted Rand index of each pair of labellings, (n_runs, n_runs).
+
+    All at once, to the last bit as ``sklearn.metrics.adjusted_rand_score``, which checks its
+    arguments for longer than it computes. Of at most ``MAX_ROWS`` rows nothing overflows.
+    """
+    both = np.array([[_alike(first, second) for second in labels] for first in labels])
+    alone, n_rows = np.diag(both), len(labels[0])
+    first, second = alone[:, None] - both, alone - both  # alike in one of the two only
+    neither, both = n_rows**2 - first - second - both, both - n_rows
+    agreeing = 2.0 * (both * neither - first * second)
+    possible = (both + first) * (first + neither) + (both + second) * (second + neither)
+    return np.divide(agreeing, possible, out=np.ones_like(agreeing), where=(first + second) > 0)
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> int:
+    """Return how many ordered pairs of rows have equal labels in both labellings."""
+    counts = np.unique(first * (second.max() + 1) + second, return_counts=True)[1]
+    return np.square(counts).sum()

@@ -11,8 +11,8 @@ from torch.nn import Parameter
 
 from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
-from .._typing import Values
 from ..modules import Batch, BoundWithErrors, MultimodalVAE
+from .adam import Adam, has_fused_steps
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper, interquartile_range
@@ -26,27 +26,16 @@ def _trainable(*modules: nn.Module) -> list[Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
-def adam(parameters: list[Parameter] | list[Values], rate: float) -> torch.optim.Adam:
-    """Return the optimizer of parameters, or of groups of them that may have rates of their own."""
-    first = parameters[0]["params"][:1] if isinstance(parameters[0], dict) else parameters[:1]
-    return torch.optim.Adam(parameters, lr=rate, fused=has_fused_steps(first) or None)
-
-
-def has_fused_steps(parameters: Sequence[Parameter]) -> bool:
-    """Say whether all parameters are stepped in one call; on other devices PyTorch decides."""
-    return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
-
-
 def _step(
     loss: Tensor,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     parameters: list[Parameter],
     max_grad_norm: float | None,
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped."""
     if not loss.requires_grad:
         return  # nothing to train: all modules are frozen, and the graph is fixed
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss.backward()
     if max_grad_norm is not None:
         foreach = has_fused_steps(parameters[:1]) or None
@@ -73,7 +62,7 @@ def pretrain(
     if not parameters:
         update.decoder_variances(model, data, generator)
         return
-    optimizer = adam(parameters, steps.learning_rate)
+    optimizer = Adam((parameters, steps.learning_rate))
     guard = ExpertGuard(model, update.names, "pre-training")
     observer.begin("pre-training", n_epochs, update.names, data)
     for epoch in range(n_epochs):
@@ -117,10 +106,9 @@ class Progress:
     ) -> None:
         self.networks = _trainable(model.encoders, *model.decoders, model.views)
         self.graph = _trainable(model.prior)
-        groups: list[Values] = [{"params": self.networks}]
-        if self.graph:
-            groups.append({"params": self.graph, "lr": settings.graph_learning_rate})
-        self.optimizer = adam(groups, settings.learning_rate)
+        self.optimizer = Adam(
+            (self.networks, settings.learning_rate), (self.graph, settings.graph_learning_rate)
+        )
         self.stopper, self.observer = stopper, observer
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
@@ -218,7 +206,7 @@ def _gradient_steps(
     for batch in data.shuffled(steps.batch_size, generator):
         if steps.decays:
             share = progress.n_steps / n_steps
-            progress.optimizer.param_groups[0]["lr"] = steps.learning_rate * half_cosine(share)
+            progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
         bound = _noisy_bound(model, data, batch, noise_scale, generator)
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
         _step(loss, progress.optimizer, parameters, steps.max_grad_norm)

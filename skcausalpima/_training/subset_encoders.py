@@ -35,7 +35,8 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .loop import adam, half_cosine, has_fused_steps
+from .adam import Adam, has_fused_steps
+from .loop import half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -132,22 +133,21 @@ def teach(
     pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
-    optimizer = adam(parameters, rate)
-    optimizer.add_param_group({"params": [pupil.log_exponents]})
+    optimizer = Adam((parameters, rate), ([pupil.log_exponents], EXPONENT_RATE * rate))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
     for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
         if observer.stopped:
             break
-        for group, factor in zip(optimizer.param_groups, (1.0, EXPONENT_RATE), strict=True):
-            group["lr"] = factor * rate * half_cosine(step / n_steps)
+        slope = half_cosine(step / n_steps)
+        optimizer.rates[:] = [rate * slope, EXPONENT_RATE * rate * slope]
         batch = data.rows(rows)
         observed = random_subsets(batch, generator)
         parts = replace(batch, observed=observed)
         loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
         if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
             continue
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         foreach = has_fused_steps(parameters[:1]) or None
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)

@@ -34,6 +34,7 @@ from ._elbo import (
     isotropic_log_likelihood,
     mixture_log_evidence,
     mixture_terms,
+    squared_errors,
 )
 from ._gaussian import (
     DiagonalGaussian,

@@ -63,7 +63,7 @@ class Batch:
 
         Parameters
         ----------
-        rows : Tensor of shape (n_rows,) or slice
+        rows : Tensor of int of shape (n_rows,) or slice
             Their numbers, or which they are.
 
         Returns
@@ -72,19 +72,26 @@ class Batch:
             Of these.
         """
 
+        def taken(table: Tensor) -> Tensor:
+            return table[rows] if isinstance(rows, slice) else table.index_select(0, rows)
+
         def columns(table: Tensor | None) -> Tensor | None:
-            return None if table is None else table[:, rows]
+            if table is None or isinstance(rows, slice):
+                return None if table is None else table[:, rows]
+            return table.index_select(1, rows)
 
         return Batch(
-            arrays=tuple(array[rows] for array in self.arrays),
+            arrays=tuple(map(taken, self.arrays)),
             observed=columns(self.observed),
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
             elements=None
             if self.elements is None
-            else tuple(None if seen is None else seen[rows] for seen in self.elements),
-            views=None if self.views is None else {m: view[rows] for m, view in self.views.items()},
+            else tuple(None if seen is None else taken(seen) for seen in self.elements),
+            views=None
+            if self.views is None
+            else {m: taken(view) for m, view in self.views.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:

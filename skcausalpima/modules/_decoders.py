@@ -148,7 +148,7 @@ class MLPDecoder(Decoder):
             hidden = self.network[:-1](z)
             output = self.network[-1](hidden)
         if self.linear is not None:
-            output = output + self.linear(z)
+            output += self.linear(z)
         output = output.unflatten(1, self.shape)
         if self.log_variance is None:
             return output

@@ -17,6 +17,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ..functional import squared_errors
 from ._batch import Batch
 from ._decoders import MLPDecoder
 from ._encoders import MLPEncoder, means_and_log_vars
@@ -194,7 +195,7 @@ class DerivedView(nn.Module):
         Tensor of shape (n_samples,)
             Relative to the variance of one level of the view in all.
         """
-        return nn.functional.mse_loss(self.decoder(z), view, reduction="none").sum(dim=1)
+        return squared_errors(self.decoder(z), view)
 
 
 class DerivedViews(nn.ModuleDict):

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..functional import isotropic_log_likelihood
+from ..functional import isotropic_log_likelihood, squared_errors
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledExpert
@@ -293,8 +293,9 @@ class ObservationModel(nn.Module):
 
 def _errors(decoded: Tensor, x: Tensor, seen: Tensor | None) -> Tensor:
     """Return the squared error of every sample, summed over the elements that are observed."""
-    errors = nn.functional.mse_loss(decoded, x, reduction="none")
-    return (errors if seen is None else errors * seen).sum(dim=1)
+    if seen is None:
+        return squared_errors(decoded, x)
+    return (nn.functional.mse_loss(decoded, x, reduction="none") * seen).sum(dim=1)
 
 
 def _of_observed(own: Likelihood, observed: Tensor) -> Likelihood:

@@ -18,7 +18,6 @@ from skcausalpima.exceptions import InterruptionWarning
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
 
 PHASES = 2 * ["pre-training"] + 3 * ["training"] + ["polishing"]
-ONE_POLISH = {"structure": ScoreSearch(polishing_epochs=1)}
 
 
 class Noting:
@@ -47,7 +46,7 @@ class Noting:
 def noted(quick, pair):
     """A fit with a callback that looks at a fitted estimator after each epoch."""
     noting = Noting()
-    model = quick(**ONE_POLISH).set_callbacks(noting)
+    model = quick().set_callbacks(noting)
     return model.fit(pair, sample_weight=np.ones(60)), noting.calls
 
 
@@ -94,7 +93,7 @@ def test_the_fitted_estimator_of_an_epoch_predicts(noted, pair):
 
 
 def test_who_looks_changes_nothing(noted, quick, pair):
-    expected = quick(**ONE_POLISH).fit(pair, sample_weight=np.ones(60))
+    expected = quick().fit(pair, sample_weight=np.ones(60))
     assert_same_fits(noted[0], expected, pair)
 
 
@@ -122,7 +121,7 @@ def test_each_run_is_stopped_on_its_own(quick, pair):
         seen.append((record.run, record.n_runs))
         return record.phase == "training" and record.run == 1
 
-    model = quick(n_init=2, **ONE_POLISH).set_callbacks(OnEpoch(stop)).fit(pair)
+    model = quick(n_init=2).set_callbacks(OnEpoch(stop)).fit(pair)
     assert seen == 3 * [(1, 2)] + 6 * [(2, 2)]
     assert model.n_iter_ == 3  # the one that came to its end
 
@@ -164,7 +163,7 @@ def test_scores_are_monitored(quick, pair):
     model = quick().set_callbacks(monitor)
     model.fit(MultimodalData(pair), np.zeros(60))
     rows = [row for row in monitor.get_logs().data if "bound" in row]
-    names = ["fit", *3 * ["training epoch"], *5 * ["polishing epoch"]]
+    names = ["fit", *3 * ["training epoch"], "polishing epoch"]
     assert [row["task_name"] for row in rows] == names
     assert rows[0]["bound"] == model.score(MultimodalData(pair))
     assert_allclose(rows[-1]["bound"], rows[0]["bound"], rtol=1e-6)  # its tables are fitted again
@@ -196,7 +195,7 @@ def test_bars_are_drawn(quick, pair, capsys):
 @pytest.mark.slow
 def test_workers_call_back(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
-    model = quick(n_init=2, n_jobs=2).set_callbacks(monitor)
+    model = quick(n_init=2, n_jobs=2, structure=ScoreSearch()).set_callbacks(monitor)
     model.fit(MultimodalData(pair), np.zeros(60))
     ends = {row["task_id_path"]: row["bound"] for row in monitor.get_logs().data}
     last = max(path for path in ends if len(path) == 3)

@@ -15,15 +15,14 @@ from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [100, 101])
-def test_lattices_and_their_curves(seed):
-    data = make_lattices(random_state=seed)
+def test_lattices_and_their_curves():
+    data = make_lattices(random_state=100)
     images = data.images - data.images.mean(axis=(1, 2), keepdims=True)
     images /= images.std(axis=(1, 2), keepdims=True)
     flips = [images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]]
     X = [np.concatenate(flips), np.tile(data.curves, (4, 1))]
     expert = ExpertDecoder(piecewise_linear(2, intercept=False), data.curve_points, scatter=True)
-    est = CausalPIMA((2, 2), experts=[None, expert], random_state=seed).fit(X)
+    est = CausalPIMA((2, 2), experts=[None, expert], random_state=100).fit(X)
     recovery = node_recovery(np.tile(data.factors, (4, 1)), est.node_labels_)
     assert recovery.accuracies[0] >= 0.947
     truth, table = np.tile(data.curve_parameters, (4, 1)), est.expert_params_["modality1"]

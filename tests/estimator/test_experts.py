@@ -13,7 +13,13 @@ from scipy.optimize import curve_fit
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from skcausalpima import CausalPIMA, Initialization, MultimodalData, ScoreSearch
+from skcausalpima import (
+    CausalPIMA,
+    Initialization,
+    MissingValues,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
@@ -38,6 +44,7 @@ def estimator(expert, sizes=(3,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=1)
     return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
 
 

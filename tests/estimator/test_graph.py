@@ -14,6 +14,7 @@ from skcausalpima import (
     CausalPIMA,
     GradientStructure,
     Initialization,
+    MissingValues,
     ScoreSearch,
 )
 from skcausalpima._structure.equivalence import cpdag
@@ -60,6 +61,7 @@ def fast():
             "hidden_layer_sizes": (8,),
             "max_iter": 3,
             "structure": search(),
+            "missing_values": MissingValues(subset_epochs=1),
             "random_state": 0,
         }
         init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -67,6 +68,12 @@ def model(quick, gappy):
     return quick(max_iter=10).fit(gappy[0])
 
 
+@pytest.fixture(scope="module")
+def of_kind(quick, gappy):
+    """Return a fit with one kind of decoder; each is fitted once."""
+    return cache(lambda kind: quick(**DECODERS[kind]).fit(gappy[0]))
+
+
 def is_complete(X):
     return ~np.any([np.isnan(x.reshape(len(x), -1)).all(axis=1) for x in X], axis=0)
 
@@ -124,9 +131,9 @@ def test_every_kind_of_decoder(quick, gappy, kind):
 
 
 @pytest.mark.parametrize("kind", DECODERS)
-def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, kind, monkeypatch):
+def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, monkeypatch):
     X, _ = gappy
-    model = quick(**DECODERS[kind]).fit(X)
+    model = of_kind(kind)
     clean = whole.fit_data
 
     def with_garbage(samples, setup):
@@ -145,9 +152,8 @@ def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, kind, monkeypatc
 
 
 @pytest.mark.parametrize("kind", DECODERS)
-def test_a_sample_of_which_nothing_is_observed_has_the_prior(quick, gappy, kind):
-    X, _ = gappy
-    model = quick(**DECODERS[kind]).fit(X)
+def test_a_sample_of_which_nothing_is_observed_has_the_prior(of_kind, kind):
+    model = of_kind(kind)
     nothing = [np.full((2, 3, 2), np.nan), np.full((2, 4), np.nan)]
     assert_allclose(model.predict_proba(nothing), np.tile(model.weights_, (2, 1)), rtol=1e-5)
     mean = model.weights_ @ model.cluster_means_
@@ -293,6 +299,9 @@ def test_copies_say_the_same(model, gappy, form, tmp_path):
 @pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}])
 def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
+    options = options | {
+        "missing_values": MissingValues(subset_epochs=5)
+    }  # not fewer than max_iter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole = quick(max_iter=5, warm_start=True, tol=0, **options).fit(X)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -239,16 +238,7 @@ def test_more_rows_than_one_block(quick, pair):
     assert_finite_everywhere(model, X)
 
 
-# scikit-learn's tools --------------------------------------------------------------------------
-
-
-def test_grid_search_over_node_sizes(quick, pair):
-    X = MultimodalData(pair)
-    search = GridSearchCV(quick(), {"node_sizes": [(2,), (2, 2)], "latent_dim": [2, 3]}, cv=3)
-    search.fit(X)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_estimator_.predict(X).shape == (60,)
-    assert cross_val_score(quick(), X, cv=2).shape == (2,)
+# scikit-learn's tools; searches are in test_sklearn_tools --------------------------------------
 
 
 def test_pipeline_on_flat_data(quick, pair):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima import CausalPIMA, Initialization, ScoreSearch
+from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 from skcausalpima._training.expert_updates import scattered_problem
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional import curve_statistics, fit_curves
@@ -28,6 +28,7 @@ def estimator(expert, sizes=(2,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=1)
     return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
 
 

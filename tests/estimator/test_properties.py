@@ -66,7 +66,7 @@ def all_of(model, X):
 
 
 @given(kind=KIND, rows=SOME_ROWS)
-@examples(10)
+@examples(6)
 def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of, gaps, kind, rows):
     model = model_of(kind)
     whole, part = all_of(model, gaps), all_of(model, taken(gaps, rows))
@@ -78,7 +78,7 @@ def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of
 
 
 @given(kind=KIND, rows=SOME_ROWS)
-@examples(10)
+@examples(6)
 def test_modalities_are_found_by_name_in_any_order(model_of, gaps, kind, rows):
     model, X = model_of(kind), taken(gaps, rows)
     in_order = all_of(model, X)

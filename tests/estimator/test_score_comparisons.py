@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from skcausalpima import CausalPIMA, Initialization
+from skcausalpima import CausalPIMA, Initialization, MissingValues
 
 # Four Gaussians in a plane, seen through six and four elements. All elements of a modality have
 # one spread and one noise, so that the model can describe them exactly in any ``scale``; latent
@@ -45,7 +45,7 @@ def shortfalls(held_out):
         key = str(sorted(parameters.items()))
         if key not in found:
             affine = {"hidden_layer_sizes": (), "modality_weights": "elements"}
-            quick = {"structure": "gradient"}
+            quick = {"structure": "gradient", "missing_values": MissingValues(subset_epochs=0)}
             quick["init"] = Initialization("linear", pretraining_epochs=5)
             steps = {"max_iter": 15, "batch_size": 50, "learning_rate": 1e-2}
             options = {"node_sizes": (4,), "latent_dim": 2, "random_state": 0}

@@ -1,8 +1,9 @@
 """What the caller has set in NumPy and PyTorch changes no result."""
 
+import itertools
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import numpy as np
@@ -44,23 +45,21 @@ def warnings_as_errors():
         yield
 
 
+# All that a caller may set, in two parts: none of a part undoes another.
 SURROUNDINGS = {
-    "double precision": lambda: default_dtype(torch.float64),
-    "half precision": lambda: default_dtype(torch.bfloat16),
-    "mixed precision": lambda: torch.autocast("cpu"),
-    "no gradients": torch.no_grad,
-    "inference mode": torch.inference_mode,
-    "default device": lambda: default_device("meta"),
-    "device context": lambda: torch.device("meta"),
-    "errors of NumPy": lambda: np.errstate(all="raise"),
-    "warnings": warnings_as_errors,
-}
-
-# One of each, and what makes numbers of its own under each default dtype.
-QUICK = {
-    *((option, "double precision") for option in ("float32", "experts", "variances", "weights")),
-    *(("experts", name) for name in ("mixed precision", "inference mode", "default device")),
-    *(("defaults", name) for name in ("half precision", "errors of NumPy", "warnings")),
+    "double precision, inference mode, default device, errors of NumPy": [
+        lambda: default_dtype(torch.float64),
+        torch.inference_mode,
+        lambda: default_device("meta"),
+        lambda: np.errstate(all="raise"),
+    ],
+    "half and mixed precision, no gradients, device context, warnings": [
+        lambda: default_dtype(torch.bfloat16),
+        lambda: torch.autocast("cpu"),
+        torch.no_grad,
+        lambda: torch.device("meta"),
+        warnings_as_errors,
+    ],
 }
 EXPERTS = [
     ExpertDecoder(line, np.linspace(0, 1, 12), p0={"slope": 0.1}, scatter=True),
@@ -131,10 +130,17 @@ def answers(model, X, path):
     }
 
 
-CASES = [(option, surroundings) for option in OPTIONS for surroundings in SURROUNDINGS]
+# One of each option, and both surroundings of what most users have and of users' functions.
+FIRST, SECOND = SURROUNDINGS
+SLOW = [
+    (option, surroundings)
+    for option in OPTIONS
+    for surroundings in SURROUNDINGS
+    if (surroundings == SECOND) != (option == "defaults") and option != "experts"
+]
 CASES = [
-    pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow, id=" under ".join(case))
-    for case in CASES
+    pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else [], id=" under ".join(case))
+    for case in itertools.product(OPTIONS, SURROUNDINGS)
 ]
 
 
@@ -143,7 +149,9 @@ def test_fits_and_answers_do_not_depend_on_surroundings(
     fits, quick, curves, option, surroundings, tmp_path
 ):
     model, X = fits(option)
-    with SURROUNDINGS[surroundings]():
+    with ExitStack() as stack:
+        for surrounding in SURROUNDINGS[surroundings]:
+            stack.enter_context(surrounding())
         other, _ = fit(quick, curves, option)
         answered = answers(other, X, tmp_path / "other")
     assert_same_fits(other, model, X)

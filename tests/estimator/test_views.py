@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima import CausalPIMA, MultimodalData, datasets
+from skcausalpima import (
+    CausalPIMA,
+    Initialization,
+    MissingValues,
+    MultimodalData,
+    ScoreSearch,
+    datasets,
+)
 from skcausalpima.metrics import node_recovery
 
 
@@ -21,9 +28,22 @@ def modalities(spectra):
     return MultimodalData({"image": images, "curve": spectra.curves})
 
 
+def estimator(max_iter, **parameters):
+    """An estimator whose networks are of full size, and that fits in a moment."""
+    return CausalPIMA(
+        (2, 2),
+        max_iter=max_iter,
+        init=Initialization(n_mixture_init=1, pretraining_epochs=2),
+        structure=ScoreSearch(polishing_epochs=1),
+        missing_values=MissingValues(subset_epochs=1),
+        random_state=0,
+        **parameters,
+    )
+
+
 @pytest.fixture(scope="module")
 def model(modalities):
-    return CausalPIMA((2, 2), max_iter=3, random_state=0).fit(modalities)
+    return estimator(3).fit(modalities)
 
 
 def test_both_modalities_have_views(model):
@@ -60,9 +80,9 @@ def test_files_hold_views(model, modalities, tmp_path):
 
 def test_a_fit_that_goes_on_keeps_its_views(modalities):
     """Bit by bit, and also with data that would be no curves."""
-    model = CausalPIMA((2, 2), max_iter=1, random_state=0, warm_start=True, tol=0).fit(modalities)
+    model = estimator(1, warm_start=True, tol=0).fit(modalities)
     model.set_params(max_iter=2).fit(modalities)
-    once = CausalPIMA((2, 2), max_iter=3, random_state=0, tol=0).fit(modalities)
+    once = estimator(3, tol=0).fit(modalities)
     assert_array_equal(once.transform(modalities), model.transform(modalities))
     noise = np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)
     model.fit(MultimodalData({"image": modalities["image"], "curve": noise}))
@@ -74,7 +94,7 @@ def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     holed["image"][:50] = np.nan
     holed["curve"][50:75] = np.nan
     holed["image"][100:110, :3] = np.nan  # single pixels
-    model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(holed)
+    model = estimator(2).fit(holed)
     assert np.isfinite(model.transform(holed)).all()
     assert np.isfinite(model.score_samples(holed)).all()
     garbage = {name: array.copy() for name, array in holed.items()}
@@ -82,10 +102,10 @@ def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     mask = np.ones((200, 2), dtype=bool)
     mask[:50, 0] = mask[50:75, 1] = False
     masked = MultimodalData(garbage, observed=mask)
-    again = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(masked)
+    again = estimator(2).fit(masked)
     assert_array_equal(again.predict_proba(masked), model.predict_proba(holed))
 
 
 def test_several_starts_have_the_same_views(modalities):
-    one = CausalPIMA((2, 2), max_iter=1, random_state=0, n_init=2).fit(modalities)
+    one = estimator(1, n_init=2).fit(modalities)
     assert one._architecture["views"] == ("power_spectrum", "scale_space")

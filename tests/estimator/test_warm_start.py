@@ -121,6 +121,7 @@ def test_forms_of_data(quick, pair, form):
     holes[1][3::7] = np.nan
     X = (data | {"missing": MultimodalData(holes)})[form]
     options = {"modality_shapes": [(3, 2), (4,)]} if form == "flat" else {}
+    options["missing_values"] = MissingValues(subset_epochs=5)  # as many as max_iter
     whole = quick(max_iter=5, validation_fraction=0.2, **options).fit(X)
     assert_same_fits(in_two(clone(whole), X), whole, X, OF_FIRST)
 

@@ -102,9 +102,24 @@ WITHOUT_EFFECT = {
 }
 
 
+@pytest.fixture(scope="module")
+def warm(quick, pair):
+    """Return a copy of a fit that may be continued; its own is made once."""
+    fits = {}
+
+    def copied(structure=None):
+        key = str(structure)
+        if key not in fits:
+            parts = {} if structure is None else {"structure": clone(structure)}
+            fits[key] = quick(warm_start=True, **parts).fit(pair)
+        return deepcopy(fits[key])
+
+    return copied
+
+
 @pytest.mark.parametrize(("before", "change", "message"), REFUSED)
-def test_another_model_is_refused(quick, pair, before, change, message):
-    model = quick(warm_start=True, **before).fit(pair)
+def test_another_model_is_refused(quick, pair, warm, before, change, message):
+    model = quick(warm_start=True, **before).fit(pair) if before else warm()
     bound = model.score(pair)
     with pytest.raises(ValueError, match=message):
         model.set_params(**change).fit(pair)
@@ -143,11 +158,24 @@ def test_what_may_change(quick, pair):
 
 
 @pytest.mark.parametrize(("structure", "changes"), HEEDED, ids=str)
-def test_how_a_model_is_trained_may_change(quick, pair, structure, changes):
-    model = quick(warm_start=True, structure=clone(structure)).fit(pair)
-    same, changed = deepcopy(model).fit(pair), model.set_params(**changes).fit(pair)
+def test_how_a_model_is_trained_may_change(pair, warm, told_unchanged, structure, changes):
+    changed = warm(structure).set_params(**changes).fit(pair)
     assert changed.n_iter_ > 3
-    assert told(changed) != told(same)
+    assert told(changed) != told_unchanged(structure)
+
+
+@pytest.fixture(scope="module")
+def told_unchanged(warm, pair):
+    """Return what a fit that is continued as it began comes to."""
+    found = {}
+
+    def what(structure):
+        key = str(structure)
+        if key not in found:
+            found[key] = told(warm(structure).fit(pair))
+        return found[key]
+
+    return what
 
 
 def told(model):
@@ -182,6 +210,7 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
     elsewhere = {"modality_shapes", "warm_start", "missing_values", "verbose"}
+    elsewhere |= {"missing_values__elements", "missing_values__subset_epochs"}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
     listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | {"init"}
     parts = {"knowledge": BackgroundKnowledge()}

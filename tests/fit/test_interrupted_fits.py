@@ -211,7 +211,7 @@ def test_in_another_thread_there_are_none(quick, pair):
 
 def test_searches_end_as_a_whole(quick, pair, interrupt):
     search = GridSearchCV(quick(), {"max_iter": [2, 3]}, cv=2)
-    for epoch in (4, 4 * 13 - 5):  # of the first fit, and of the last, which is not in joblib
+    for epoch in (4, 2 * 5 + 2 * 6 + 4):  # of the first fit, and of the last, outside of joblib
         interrupt(epoch)
         with pytest.raises(KeyboardInterrupt):
             clone(search).fit(MultimodalData(pair))
@@ -230,7 +230,7 @@ def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
 
 def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     est = quick().fit(pair)
-    per_fit = 2 + 3 + 5
+    per_fit = 2 + 3 + 1
     interrupt(2 * per_fit + 4)
     with pytest.warns(InterruptionWarning, match="2 of 5 refits"):
         found = edge_confidence(est, pair, n_bootstraps=5, random_state=0)
@@ -244,7 +244,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     model, X = quick(max_iter=2), MultimodalData(pair)
-    per_fit = 2 + 2 + 5
+    per_fit = 2 + 2 + 1
     interrupt(5 * per_fit + 2)
     with pytest.warns(InterruptionWarning, match="2 of 3 candidates"):
         found = select_node_sizes(model, X, [(2, 2), (2, 2, 2), (2, 4)], cv=2)

@@ -67,6 +67,11 @@ def test_rand_indices_are_those_of_all_pairs():
     labels = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])]
     expected = [[1, 1, -0.5], [1, 1, -0.5], [-0.5, -0.5, 1]]
     assert_allclose(rand_indices(labels), expected)
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(k, size=200) // (1 + k // 7) for k in (1, 2, 3, 9, 300, 3000)]
+    labels += [np.arange(200), labels[2][::-1].copy(), labels[3] + (labels[2] == 1)]
+    expected = [[adjusted_rand_score(one, other) for other in labels] for one in labels]
+    assert_array_equal(rand_indices(labels), expected)
 
 
 @pytest.mark.parametrize(

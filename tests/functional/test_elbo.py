@@ -17,6 +17,7 @@ from skcausalpima.functional import (
     mixture_terms,
     product_of_experts,
     rsample,
+    squared_errors,
     table_logits_to_probabilities,
 )
 
@@ -276,3 +277,12 @@ def test_one_node_is_vade(seed):
     likelihood = gaussian_log_likelihood(torch.tensor(x), torch.tensor(decoded), log_var)
     total = likelihood + sum(terms) + entropy(posterior.log_var)
     np.testing.assert_allclose(total, expected, rtol=1e-10)
+
+
+def test_squared_errors_and_their_gradient():
+    rng = torch.Generator().manual_seed(0)
+    decoded = torch.randn(4, 5, generator=rng, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(4, 5, generator=rng, dtype=torch.float64)
+    expected = torch.nn.functional.mse_loss(decoded, x, reduction="none").sum(dim=1)
+    assert torch.equal(squared_errors(decoded, x), expected)
+    assert gradcheck(lambda decoded: squared_errors(decoded, x), decoded)

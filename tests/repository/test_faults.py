@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-#: How many cases of each kind; 2000 together.
+#: How many cases of each kind.
 CASES = {
     "calls": 1390,
     "tensors": 200,
     "files": 180,
     "texts": 180,
-    "gradients": 20,
-    "interrupts": 15,
-    "kills": 15,
+    "gradients": 10,
+    "interrupts": 8,
+    "kills": 8,
 }
 FAULTS = ["silent", "undocumented", "hang", "crash"]
 

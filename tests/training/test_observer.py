@@ -70,7 +70,7 @@ def test_one_line_is_rewritten(quick, pair):
     assert text.count("\n") == 1
     assert text.endswith("left\n")
     lines = text.strip().split("\r")
-    assert len(lines) == 2 + 3 + 5
+    assert len(lines) == 2 + 3 + 1
     assert "pre-training, epoch 1 of 2: objective" in lines[0]
 
 
@@ -93,7 +93,7 @@ def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
 def test_each_line_is_one_piece(quick, pair):
     with redirect_stdout(Terminal()) as terminal:
         quick(verbose=2, n_init=2).fit(MultimodalData(pair))
-    assert len(terminal.written) == 2 * (2 + 3 + 5)
+    assert len(terminal.written) == 2 * (2 + 3 + 1)
     assert all(text.endswith("left\n") for text in terminal.written)
 
 

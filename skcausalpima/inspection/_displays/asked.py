@@ -62,7 +62,7 @@ def shown_modality(
     names = [str(name) for name in est.modality_names_in_]
     (m,) = [0] if modality is None else asked_modalities(modality, names)
     shape = tuple(est.modality_shapes_in_[m])
-    columns = getattr(est, "_column_names", [None] * len(names))[m]
+    columns = est.modality_feature_names_in_[names[m]]
     abscissa = _expert_abscissa(est, m, shape) if x is None else np.asarray(x)
     scaler = est._scaler
     if kind_of(shape, abscissa, columns) == "bars" and np.ndim(scaler.factor[m]) > 0:

@@ -57,6 +57,11 @@ def test_a_fit(shown_fit, modality):
     np.testing.assert_allclose(np.tensordot(weights, node, 1).mean(), 0, atol=0.2)
 
 
+def test_columns_of_a_table_have_their_names(shown_fit):
+    display = NodeEffectDisplay.from_estimator(shown_fit, modality="table")
+    assert display.columns == ("mass of the whole thing in grams", "b", "c")
+
+
 def test_given_axes_are_divided():
     ax = plt.subplots()[1]
     display = NodeEffectDisplay([np.zeros((2, 6, 6))], ["a"]).plot(ax=ax)
