@@ -1,4 +1,4 @@
-"""Check the links of built pages, without the web: every page, file and anchor they lead to is there.
+"""Check the links of built pages without the web: the page, file or anchor they name is there.
 
 Run ``python doc/check_links.py doc/_build/html``. Links that are dead are printed, one a line.
 """

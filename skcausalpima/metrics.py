@@ -83,6 +83,13 @@ class NodeRecovery(NamedTuple):
         Matched accuracy of each factor by its node.
     permutation : ndarray of shape (n_factors,)
         Column of the node that stands for each factor.
+
+    Examples
+    --------
+    >>> from skcausalpima.metrics import node_recovery
+    >>> found = node_recovery([[0, 0], [0, 1], [1, 0]], [[1, 5], [0, 5], [1, 3]])
+    >>> found.permutation
+    array([1, 0])
     """
 
     accuracies: np.ndarray

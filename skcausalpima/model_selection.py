@@ -66,6 +66,18 @@ class NodeSizeSelection(NamedTuple):
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
         starts; ``gap`` of the arrangement, and ``node_agreement``, the smallest adjusted Rand index
         of a node under near ties (NaN where there is no arrangement).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0)
+    >>> from skcausalpima.model_selection import select_node_sizes
+    >>> selection = select_node_sizes(model, X, [2, 3])
+    >>> selection.results["node_sizes"]
+    [(2,), (3,)]
     """
 
     best_node_sizes: tuple[int, ...]

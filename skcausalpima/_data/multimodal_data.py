@@ -316,6 +316,14 @@ class MultimodalData(NamedArrays):
         MultimodalData
             One modality per column, or per entry of the first level; None for a column whose
             cells are all empty.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skcausalpima import MultimodalData
+        >>> columns = pd.MultiIndex.from_tuples([("size", "mm"), ("size", "mg"), ("hue", "nm")])
+        >>> MultimodalData.from_frame(pd.DataFrame([[1, 2, 3], [4, 5, 6]], columns=columns)).names
+        ('size', 'hue')
         """
         if isinstance(frame, type) or not hasattr(frame, "columns"):
             refuse_containers(frame, "frame")
@@ -345,6 +353,14 @@ class MultimodalData(NamedArrays):
         -------
         MultimodalData
             A modality that is None in some of the parts is NaN there.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> part = MultimodalData({"a": np.zeros((3, 2))})
+        >>> len(MultimodalData.concatenate([part, part]))
+        6
         """
         parts = check_parts(parts, MultimodalData)
         names = parts[0].names

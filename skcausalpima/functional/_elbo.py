@@ -153,6 +153,14 @@ class MixtureTerms(NamedTuple):
         :math:`E_q \\log A` (Eq. 28).
     assignment_entropy : Tensor of shape (n_samples,)
         :math:`-E_q \\log \\gamma` (Eq. 30 with its sign turned).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import mixture_terms
+    >>> half = torch.tensor([0.5, 0.5]).log()
+    >>> sum(mixture_terms(half, torch.zeros(2, 1), half[:, None]))  # the two cells are one
+    tensor([0.])
     """
 
     density: Tensor

@@ -26,6 +26,14 @@ class DiagonalGaussian(NamedTuple):
         Means.
     log_var : Tensor of shape (..., latent_dim)
         Logarithms of the variances.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, entropy
+    >>> posterior = DiagonalGaussian(torch.zeros(5, 2), torch.zeros(5, 2))
+    >>> entropy(posterior.log_var).shape
+    torch.Size([5])
     """
 
     mean: Tensor

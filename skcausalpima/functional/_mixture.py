@@ -80,6 +80,15 @@ class MixtureStatistics:
         diagonals (2-D) or whole matrices (3-D).
     origin : Tensor of shape (latent_dim,)
         The point from which moments are measured.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, mixture_statistics
+    >>> posterior = DiagonalGaussian(torch.ones(3, 1), torch.zeros(3, 1))
+    >>> found = mixture_statistics(posterior, torch.ones(1, 3), torch.zeros(1), full=False)
+    >>> (found + found).counts
+    tensor([6.], dtype=torch.float64)
     """
 
     counts: Tensor
@@ -155,6 +164,14 @@ class MixtureUpdate(NamedTuple):
     empty : Tensor of shape (n_components,)
         True where a component had no samples and kept its parameters (but a tied covariance
         is everyone's).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import MixtureUpdate
+    >>> update = MixtureUpdate(torch.zeros(2, 3), torch.ones(2, 3), torch.zeros(2).bool())
+    >>> update.empty
+    tensor([False, False])
     """
 
     means: Tensor

@@ -186,6 +186,16 @@ class CategoricalDAG:
         ------
         ValueError
             If it would have more than 2**27 cells.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.joint().round(2)
+        array([[0.45, 0.05],
+               [0.1 , 0.4 ]])
         """
         return self.marginal(self.nodes)
 
@@ -207,6 +217,15 @@ class CategoricalDAG:
         ValueError
             If a name is unknown or occurs twice, or a table of more than 2**27 cells would be
             needed on the way.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.marginal(["crack"])
+        array([0.55, 0.45])
         """
         array, exponent = query(self.graph, self.cpts, check_names(self.nodes, names), {})
         return np.ldexp(array, exponent)
@@ -229,6 +248,15 @@ class CategoricalDAG:
         ValueError
             If a node or an outcome does not exist, the evidence covers all nodes, or its
             probability is zero.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.condition({"crack": 1}).marginal(["heat"]).round(2)
+        array([0.11, 0.89])
         """
         return ConditionalDistribution(self.graph, self.cpts, evidence)
 
@@ -253,6 +281,15 @@ class CategoricalDAG:
         ------
         ValueError
             If a node or an outcome does not exist, or every node is set.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.do({"crack": 1}).marginal(["heat"])  # mending cools nothing
+        array([0.5, 0.5])
         """
         sizes = dict(zip(self.nodes, self.sizes, strict=True))
         outcomes = check_outcomes(sizes, self.states, interventions, "do")

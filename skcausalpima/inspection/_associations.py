@@ -54,6 +54,19 @@ class NodeAssociations:
         The nodes, in the order of ``list(dag_)``.
     column_names : tuple of hashable
         The columns of the metadata.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> from skcausalpima.inspection import associate_nodes
+    >>> batch = np.repeat(["a", "b"], 30)
+    >>> found = associate_nodes(model, X, {"batch": batch}, random_state=0)
+    >>> found.statistic.shape, found.column_names
+    ((1, 1), ('batch',))
     """
 
     statistic: np.ndarray

@@ -68,6 +68,18 @@ class EdgeConfidence:
         Number, in the refit, of the node that stands for each node.
     failures : dict of int to str
         What went wrong in the refits that failed, by their number (from 0) among all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> from skcausalpima.inspection import edge_confidence
+    >>> found = edge_confidence(model, X, n_bootstraps=2, random_state=0)
+    >>> found.edges.shape, found.failures
+    ((2, 1, 1), {})
     """
 
     dag: nx.DiGraph

@@ -76,6 +76,17 @@ class FitReport:
         What to do next, the most urgent first.
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> report = model.report()
+    >>> report.n_samples, report.cells.shape
+    (60, (2, 1))
     """
 
     node_names: tuple[str, ...]

@@ -23,6 +23,17 @@ class ModalityEvidence:
         NaN where it is missing or the only one.
     modality_names : tuple of str
         The modalities, in the order of the columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit([X, -X])
+    >>> evidence = model.modality_evidence([X[:5], None])
+    >>> evidence.influence.shape, evidence.modality_names
+    ((5, 2), ('modality0', 'modality1'))
     """
 
     influence: np.ndarray

@@ -49,6 +49,18 @@ class TableIntervals:
         The graph whose tables these are.
     draws : dict of str to ndarray
         Tables of each node from their posterior, of shape (n_draws, \\*table shape).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> from skcausalpima.inspection import table_intervals
+    >>> found = table_intervals(model, X, random_state=0)
+    >>> found.level, found.low["N1"].shape
+    (0.9, (2,))
     """
 
     low: dict[str, np.ndarray]
@@ -105,6 +117,18 @@ class OutcomeIntervals:
         Ends of the intervals.
     level : float
         Probability of each interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> from skcausalpima.inspection import table_intervals
+    >>> outcomes = table_intervals(model, X, random_state=0).intervene({})
+    >>> outcomes.low["N1"].shape
+    (2,)
     """
 
     low: dict[str, np.ndarray]

@@ -39,8 +39,13 @@ MANY_PARAMETERS = {
 }
 FACES = [path for path in FILES if path.name == "__init__.py"]
 PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
-# The docstrings of the estimator and of the network are their reference, not their length.
-REFERENCE_FILES = {"_causal_pima.py", "_categorical_dag.py"}
+# Files whose docstrings are a reference of many figures: these are not their length.
+REFERENCE_FILES = {
+    "_causal_pima.py",
+    "_categorical_dag.py",
+    "_edge_confidence.py",
+    "model_selection.py",
+}
 
 
 def room_of(path):

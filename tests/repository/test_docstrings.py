@@ -47,10 +47,8 @@ def test_docstrings_pass_numpydocs_checks(path):
 
 
 @pytest.mark.parametrize("path", OBJECTS)
-def test_functions_and_the_estimator_show_an_example(path):
-    item = OBJECTS[path]
-    if inspect.isfunction(item) or path.count(".") == 1:
-        assert re.search(r"\n\s*Examples\n\s*-{8}\n\s*>>> ", item.__doc__)
+def test_every_public_name_shows_an_example(path):
+    assert re.search(r"\n\s*Examples\n\s*-{8}\n\s*>>> ", OBJECTS[path].__doc__)
 
 
 @pytest.mark.parametrize("name", functional.__all__)

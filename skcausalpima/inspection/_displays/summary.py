@@ -50,6 +50,17 @@ class SummaryDisplay:
     See Also
     --------
     skcausalpima.CausalPIMA.report : A fit in words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima import CausalPIMA
+    >>> X = np.repeat([[0.0, 1.0], [8.0, 9.0]], 30, axis=0)
+    >>> X = X + np.random.default_rng(0).normal(size=X.shape)
+    >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+    >>> from skcausalpima.inspection import SummaryDisplay
+    >>> SummaryDisplay.from_estimator(model, X).axes_.shape
+    (2, 2)
     """
 
     def __init__(

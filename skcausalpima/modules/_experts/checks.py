@@ -26,6 +26,15 @@ class ExpertError(ValueError):
         What happened, and where.
     modality : str or int, default=None
         Name of the modality.
+
+    Examples
+    --------
+    >>> from skcausalpima.modules import ExpertError
+    >>> try:
+    ...     raise ExpertError("the function of 'stress' raised", "stress")
+    ... except ExpertError as error:
+    ...     print(error)
+    the function of 'stress' raised
     """
 
     def __init__(self, message: str, modality: str | int | None = None) -> None:

@@ -27,6 +27,16 @@ class FunctionStart:
         Bounds; parameters that are not named have none.
     ordered : sequence of sequence of str
         Groups of parameters that rise; each group has common finite bounds.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ExpertDecoder, FunctionStart
+    >>> def decay(x, rate):
+    ...     return torch.exp(-rate * x)
+    >>> decay.start = FunctionStart(p0={"rate": 2.0}, bounds={"rate": (0.0, 9.0)})
+    >>> ExpertDecoder(decay, [0.0, 1.0, 2.0]).start_values
+    {'rate': 2.0}
     """
 
     p0: Mapping[str, float]
