@@ -138,12 +138,29 @@ class MLPDecoder(Decoder):
         return torch.cat([last.weight, *paths, last.bias[:, None]], dim=1)
 
     def last_inputs(self, z: Tensor) -> Tensor:
-        """Return the last hidden layer, the latent points where there is a linear path, and 1."""
+        """Return the last hidden layer, the latent points where there is a linear path, and 1.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_inputs)
+            What is decoded is linear in these.
+        """
         paths = [] if self.linear is None else [z]
         return torch.cat([self.network[:-1](z), *paths, torch.ones_like(z[:, :1])], dim=1)
 
     def set_last_layer(self, coefficients: Tensor) -> None:
-        """Set the coefficients that :attr:`last_layer` returns."""
+        """Set the coefficients that :attr:`last_layer` returns.
+
+        Parameters
+        ----------
+        coefficients : Tensor of shape (width, n_inputs)
+            Of what :meth:`last_inputs` returns.
+        """
         last = last_linear(self.network)
         last.weight.copy_(coefficients[:, : last.in_features])
         if self.linear is not None:
