@@ -49,6 +49,7 @@ FIELDS = (
 )
 TEXT = ("warned", "factor_accuracies")  # the other fields after method are numbers
 BASELINES = ("k-means", "mixture", "mixture-J")
+PAPER_PRETRAINING, PAPER_EPOCHS = 10, 50  # of the default without a plan
 PAPER_RATE = "paper-rate-"  # and how many times the default epochs
 
 
@@ -112,13 +113,13 @@ def at_paper_rate(rate: float, times: int) -> dict:
 
     The paper prints neither the number of epochs nor a rule to stop.
     """
-    epochs = times * Initialization().pretraining_epochs
+    epochs = times * PAPER_PRETRAINING
     return {
         "learning_rate": rate,
         "structure": GradientStructure(learning_rate=rate),
         "tol": 0,
         "init": Initialization("paper", pretraining_epochs=epochs),
-        "max_iter": times * CausalPIMA().max_iter,
+        "max_iter": times * PAPER_EPOCHS,
     }
 
 

@@ -1,19 +1,39 @@
-"""What an epoch costs, against a bare PyTorch loop over the same networks.
+"""What an epoch costs, against a bare PyTorch loop over the same networks, and what a fit costs.
 
-The bare loop trains encoder and decoder with squared error and fused Adam, in the same batches;
-ours adds product of experts, mixture, graph, entropy and the block-coordinate update. Epochs of
-the two alternate; quoted is the ratio of their medians. Run with OMP_NUM_THREADS=1.
+The bare loop trains encoders and decoders with squared error and fused Adam, in the same batches;
+ours adds product of experts, mixture, graph, entropy and the block-coordinate update, with its pass
+over the data. Epochs of the two alternate in one process, and quoted is the median of the ratios of
+neighbours, in processor time. ``--fits`` adds seconds of a default fit of 4096 discs by phase, and
+``--mixtures`` an iteration of ours and of scikit-learn's diagonal mixture. All prints are markdown
+tables. It runs from a checkout as it is.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and PyTorch are imported
+
 import argparse
+import resource
 import statistics
+import sys
 import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
+from skcausalpima import CausalPIMA
+from skcausalpima._initialization.mixture import iterate_mixture
 from skcausalpima._model.build import build_model
 from skcausalpima._model.settings import (
     GradientSettings,
@@ -30,51 +50,100 @@ from skcausalpima._training.block_update import BlockUpdate
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.loop import Progress, train
 from skcausalpima._training.observer import Observer
-from skcausalpima.datasets import make_circles_images
+from skcausalpima.datasets import make_circles_images, make_lattices
+from skcausalpima.functional import DiagonalGaussian
 from skcausalpima.modules import Batch
 
 HIDDEN = (128, 64, 32, 16)
 
 
-def new_model(shape, seed):
-    """Build the default model for images of one shape."""
-    spec = ModelSpec(
-        node_sizes=(2, 2, 2),
-        node_names=("N1", "N2", "N3"),
-        latent_dim=3,
-        modality_names=("images",),
-        shapes=(shape,),
-        encoders=[None],
-        decoders=[None],
-        experts=[None],
-        hidden_layer_sizes=HIDDEN,
-        linear=True,
-        full_covariances=True,
-        modality_weights=None,
-        prior_expert=True,
-        sampled_responsibilities=False,
-        dtype="float32",
-        predict_variances=(False,),
-        views=(None,),
-    )
-    return build_model(spec, torch.Generator().manual_seed(seed))
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row: what is trained."""
+
+    load: Callable[[], Sequence[np.ndarray]]
+    sizes: tuple[int, ...]
+    batch_size: int = 128
+    networks: str | None = None
+
+    def data(self) -> list[torch.Tensor]:
+        """Return the modalities, flat and centred."""
+        arrays = [np.asarray(array, dtype=np.float32) for array in self.load()]
+        return [torch.from_numpy(a.reshape(len(a), -1) - a.mean()) for a in arrays]
+
+    def model(self, seed: int = 0):
+        """Build the model."""
+        shapes = tuple(array.shape[1:] for array in self.load())
+        n_modalities, n_nodes = len(shapes), len(self.sizes)
+        spec = ModelSpec(
+            node_sizes=self.sizes,
+            node_names=tuple(f"N{node + 1}" for node in range(n_nodes)),
+            latent_dim=max(2, sum(size - 1 for size in self.sizes)),
+            modality_names=tuple(f"modality{m}" for m in range(n_modalities)),
+            shapes=shapes,
+            encoders=[self.networks] * n_modalities,
+            decoders=[self.networks] * n_modalities,
+            experts=[None] * n_modalities,
+            hidden_layer_sizes=HIDDEN,
+            linear=True,
+            full_covariances=True,
+            modality_weights=None,
+            prior_expert=True,
+            sampled_responsibilities=False,
+            dtype="float32",
+            predict_variances=(False,) * n_modalities,
+            views=(None,) * n_modalities,
+        )
+        return build_model(spec, torch.Generator().manual_seed(seed))
+
+
+def discs(n_samples: int = 4096) -> list[np.ndarray]:
+    """Return images of discs."""
+    return [make_circles_images(n_samples, random_state=0).images]
+
+
+def two_modalities() -> list[np.ndarray]:
+    """Return 5000 noisy images of 784 pixels and curves of 20 points."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(10, size=5000)
+    shapes = ((28, 28), (20,))
+    return [rng.normal(size=(10, *s))[group] + rng.normal(size=(5000, *s)) for s in shapes]
+
+
+def lattices() -> list[np.ndarray]:
+    """Return images and curves of lattices."""
+    bunch = make_lattices(n_samples=256, random_state=0)
+    return [bunch.images[:, ::2, ::2], bunch.curves]
+
+
+CASES = {
+    "circles [2, 2, 2]": Case(load=discs, sizes=(2, 2, 2)),
+    "two modalities [10]": Case(load=two_modalities, sizes=(10,), batch_size=100),
+    "circles [2] * 6": Case(load=discs, sizes=(2,) * 6),
+    "circles [2] * 10": Case(load=discs, sizes=(2,) * 10),
+    "lattices with convolutions [3]": Case(load=lattices, sizes=(3,), networks="conv"),
+}
 
 
 class BareLoop:
     """Autoencoder with the same networks, squared error, fused Adam."""
 
-    def __init__(self, shape, data, batch_size):
-        model = new_model(shape, 0)
-        self.encoder, self.decoder, self.shape = model.encoders[0], model.decoders[0], shape
-        self.data, self.batch_size = data, batch_size
-        parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+    def __init__(self, case: Case):
+        model = case.model()
+        self.encoders, self.decoders, self.shapes = model.encoders, model.decoders, model.shapes
+        self.data, self.batch_size = case.data(), case.batch_size
+        parameters = [*self.encoders.parameters(), *self.decoders.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 
-    def epoch(self):
-        for rows in torch.randperm(len(self.data)).split(self.batch_size):
-            x = self.data[rows]
-            z = self.encoder(x).chunk(2, dim=1)[0]
-            loss = (self.decoder(z).flatten(1) - x).square().sum(dim=1).mean()
+    def epoch(self) -> None:
+        for rows in torch.randperm(len(self.data[0])).split(self.batch_size):
+            batch = [array[rows] for array in self.data]
+            parts = zip(self.encoders, batch, self.shapes, strict=True)
+            means = [encode(x.unflatten(1, s)).chunk(2, dim=1)[0] for encode, x, s in parts]
+            z = torch.stack(means).mean(dim=0)
+            pairs = zip(self.decoders, batch, strict=True)
+            errors = [(decode(z).flatten(1) - x).square().sum(dim=1) for decode, x in pairs]
+            loss = torch.stack(errors).sum(dim=0).mean()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -83,12 +152,13 @@ class BareLoop:
 class OurLoop:
     """One epoch of Algorithm 2 at a time."""
 
-    def __init__(self, shape, data, batch_size):
-        self.model = new_model(shape, 0)
-        self.data = TensorData(Batch((data,), None), torch.float32)
+    def __init__(self, case: Case):
+        self.model = case.model()
+        arrays = case.data()
+        self.data = TensorData(Batch(tuple(arrays), None), torch.float32)
         self.settings = TrainingSettings(
             gradient=GradientSettings(
-                batch_size=batch_size,
+                batch_size=case.batch_size,
                 learning_rate=1e-3,
                 graph_learning_rate=1e-2,
                 max_grad_norm=None,
@@ -109,39 +179,108 @@ class OurLoop:
             verbose=0,
         )
         self.update = BlockUpdate(
-            names=("images",),
+            names=tuple(f"modality{m}" for m in range(len(arrays))),
             mixture=self.settings.mixture,
-            variance_floors=torch.full((1,), 1e-6),
+            variance_floors=torch.full((len(arrays),), 1e-6),
         )
         self.generator = torch.Generator().manual_seed(0)
 
-    def epoch(self):
+    def epoch(self) -> None:
         settings, stopper = self.settings, Stopper(0.0, 10)
         progress = Progress(self.model, settings.gradient, stopper, Observer())
         train(self.model, self.data, None, progress, settings, self.update, self.generator)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batch-size", type=int, default=128)
+def seconds_of(function: Callable[[], object]) -> float:
+    """Return the processor time of a call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def print_table(*lines: Sequence[object]) -> None:
+    """Print lines, of which the first is the head, as a markdown table."""
+    head, *rows = ([str(cell) for cell in line] for line in lines)
+    for line in (head, ["---"] * len(head), *rows):
+        print(f"| {' | '.join(line)} |", flush=True)
+    print()
+
+
+def epochs(words: str, n_rounds: int) -> None:
+    """Print what epochs cost."""
+    lines: list[Sequence[object]] = [("row", "bare ms", "ours ms", "ratio")]
+    for name, case in CASES.items():
+        if words not in name:
+            continue
+        bare, ours = BareLoop(case), OurLoop(case)
+        pairs = [(seconds_of(bare.epoch), seconds_of(ours.epoch)) for _ in range(n_rounds + 1)][1:]
+        times = [f"{1e3 * statistics.median(of):.0f}" for of in zip(*pairs, strict=True)]
+        lines.append((name, *times, f"{statistics.median(o / b for b, o in pairs):.2f}"))
+    print_table(*lines)
+
+
+def fits() -> None:
+    """Print the seconds of a default fit of 4096 discs until each phase begins, and its memory."""
+    images, begun = discs()[0], {}
+    begin = Observer.begin
+
+    def noted(observer: Observer, phase: str, *arguments: object) -> None:
+        begun[phase] = time.process_time()
+        begin(observer, phase, *arguments)
+
+    Observer.begin = noted
+    start = time.process_time()
+    CausalPIMA((2, 2, 2), random_state=0).fit(images)
+    begun["end"] = time.process_time()
+    Observer.begin = begin
+    k_means = MiniBatchKMeans(8, random_state=0)
+    flat = images.reshape(len(images), -1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines = [(f"until {phase}", f"{at - start:.1f}") for phase, at in begun.items()]
+    lines.append(("MiniBatchKMeans", f"{seconds_of(lambda: k_means.fit(flat)):.1f}"))
+    print_table(("a fit of 4096 discs", "s"), *lines, ("peak memory, MB", f"{peak:.0f}"))
+
+
+def mixtures() -> None:
+    """Print what an iteration of a diagonal mixture costs."""
+    rng = np.random.default_rng(0)
+    lines: list[Sequence[object]] = [("components", "ours ms", "scikit-learn ms", "ratio")]
+    settings = MixtureSettings(covariance_type="diag", reg_covar=1e-6, shrinkage=0.0)
+    for n_components in (8, 64, 1024):
+        points = rng.normal(size=(4096, 6))
+        labels = np.arange(4096) % n_components
+        exact = torch.as_tensor(points)
+        posterior = DiagonalGaussian(exact, torch.full_like(exact, -30.0))
+        gamma = torch.nn.functional.one_hot(torch.as_tensor(labels)).T.double()
+        theirs = GaussianMixture(
+            n_components, covariance_type="diag", init_params="random", tol=0.0, max_iter=10
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            ours = seconds_of(
+                lambda g=gamma, p=posterior: iterate_mixture(p, g, settings, max_iter=10, tol=-1e9)
+            )
+            other = seconds_of(lambda m=theirs, x=points: m.fit(x))
+        lines.append(
+            (n_components, f"{100 * ours:.1f}", f"{100 * other:.1f}", f"{other / ours:.1f}")
+        )
+    print_table(*lines)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rows", default="", help="a part of the names of the rows to run")
+    parser.add_argument("--fits", action="store_true")
+    parser.add_argument("--mixtures", action="store_true")
     arguments = parser.parse_args()
-    images = make_circles_images(random_state=0).images
-    data = torch.from_numpy(images.reshape(len(images), -1) - images.mean())
-    loops = {
-        kind: kind(images.shape[1:], data, arguments.batch_size) for kind in (BareLoop, OurLoop)
-    }
-    seconds = {kind: [] for kind in loops}
-    for _ in range(arguments.rounds + 2):
-        for kind, loop in loops.items():
-            start = time.perf_counter()
-            loop.epoch()
-            seconds[kind].append(time.perf_counter() - start)
-    medians = {kind: statistics.median(times[2:]) for kind, times in seconds.items()}
-    print(f"threads {torch.get_num_threads()}, batch {arguments.batch_size}, circles {data.shape}")
-    for kind, median in medians.items():
-        print(f"{kind.__name__:10s} {1e3 * median:8.1f} ms an epoch")
-    print(f"ratio      {medians[OurLoop] / medians[BareLoop]:8.2f}")
+    torch.set_num_threads(1)
+    epochs(arguments.rows, arguments.rounds)
+    if arguments.fits:
+        fits()
+    if arguments.mixtures:
+        mixtures()
 
 
 if __name__ == "__main__":

@@ -235,8 +235,9 @@ class Initialization(_ParameterObject):
     pretraining : {"vae", "reconstruction"}, default="vae"
         What is trained before there are clusters: the bound with the prior N(0, I), or its
         reconstruction term alone.
-    pretraining_epochs : int, default=10
-        Epochs of pre-training. More fits nuisance detail and bends the latent space.
+    pretraining_epochs : int or "auto", default="auto"
+        Epochs of pre-training. ``"auto"`` is 10, and 3 where a plan of more than 2000 samples
+        (``max_iter="auto"``) is short. More fits nuisance detail and bends the latent space.
 
     Examples
     --------
@@ -249,7 +250,7 @@ class Initialization(_ParameterObject):
         "method": [StrOptions({"arranged", "linear", "paper"})],
         "n_mixture_init": [count(1)],
         "pretraining": [StrOptions({"vae", "reconstruction"})],
-        "pretraining_epochs": [count(0)],
+        "pretraining_epochs": [count(0), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -258,7 +259,7 @@ class Initialization(_ParameterObject):
         *,
         n_mixture_init: int = 4,
         pretraining: str = "vae",
-        pretraining_epochs: int = 10,
+        pretraining_epochs: int | str = "auto",
     ) -> None:
         self.method = method
         self.n_mixture_init = n_mixture_init

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid
@@ -172,9 +173,9 @@ def means_of_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of each cluster's samples, and how many there are."""
     counts = np.bincount(labels, minlength=n_clusters)
-    sums = np.zeros((n_clusters, data.shape[1]))
-    np.add.at(sums, labels, data)
-    return sums / np.maximum(counts, 1)[:, None], counts
+    members = csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))))
+    members.resize(n_clusters, len(data))
+    return members @ data / np.maximum(counts, 1)[:, None], counts
 
 
 def misfit_of_cells(means: np.ndarray, counts: np.ndarray, sizes: tuple[int, ...]) -> float:

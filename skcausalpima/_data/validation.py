@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,12 +82,18 @@ class Modalities:
             seen = np.broadcast_to(self.observed[k][:, None], (self.n_samples, self.widths[k]))
         return ~seen.reshape(self.n_samples, *self.shapes[k])
 
-    def take(self, rows: np.ndarray) -> Modalities:
+    def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
         parts = (self.arrays, self.elements or ())
         arrays, elements = (tuple(of if of is None else of[rows] for of in part) for part in parts)
-        taken = replace(self, arrays=arrays, observed=self.observed[:, rows], n_samples=len(rows))
+        observed = self.observed[:, rows]
+        taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
         return replace(taken, elements=elements or None)
+
+    def blocks(self, n_rows: int) -> Iterator[Modalities]:
+        """Return the samples in order, so many at a time; they share memory."""
+        for start in range(0, self.n_samples, n_rows):
+            yield self.take(slice(start, start + n_rows))
 
 
 def read_modalities(

@@ -27,6 +27,7 @@ from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.holding import hold
+from .._training.last_layers import fit_last_layers
 from .._training.loop import Progress, train
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
@@ -234,6 +235,9 @@ def _select_graph_and_polish(
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, state, training, update)
         data = filled(model, data)
+    if setup.training.fits_last_layers and not state.progress.observer.stopped:
+        fit_last_layers(model, training, generator)
+        state.update.decoder_variances(model, training, generator)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
             end = data_pass(model, data, generator, names)

@@ -13,7 +13,7 @@ from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._model.state import load_state
-from .._model.tensors import TensorData, scaled_data
+from .._model.tensors import BLOCK_ROWS, TensorData, scaled_data
 from .._training.filling import filled
 from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, SubsetEncoders
@@ -54,6 +54,15 @@ def subset_encoders(
     encoders = SubsetEncoders(model)
     load_state(encoders, state)
     return encoders.to(model.prior.means.device).eval()
+
+
+#: Elements of samples that are scaled at a time.
+ELEMENTS_AT_ONCE = 2**21
+
+
+def _rows_at_once(modalities: Modalities) -> int:
+    """Return how many samples are looked at at a time: whole blocks of the passes over them."""
+    return BLOCK_ROWS * max(1, ELEMENTS_AT_ONCE // (BLOCK_ROWS * sum(modalities.widths)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +125,16 @@ class FittedModel:
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
         """Return what is found of samples, components in their order."""
+        parts = [self._posterior(block) for block in modalities.blocks(_rows_at_once(modalities))]
+        return FoundOfSamples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def score_samples(self, modalities: Modalities) -> np.ndarray:
+        """Return the bound of every sample in the user's units."""
+        blocks = modalities.blocks(_rows_at_once(modalities))
+        return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
+
+    def _posterior(self, modalities: Modalities) -> FoundOfSamples:
+        """Return what is found of samples that are scaled all at once."""
         found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
         probabilities = found.cells.cpu().numpy()[:, self.cells]
         check_near(probabilities, "probabilities")

@@ -63,7 +63,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     >>> from skcausalpima._model.flat_parameters import flat_parameters
     >>> flat = flat_parameters(CausalPIMA(structure="gradient"))
     >>> flat.structure, flat.edge_threshold, flat.init, flat.pretraining_epochs
-    ('gradient', 0.5, 'arranged', 10)
+    ('gradient', 0.5, 'arranged', 'auto')
     """
     flat = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
     if isinstance(flat["node_sizes"], Integral):

@@ -164,6 +164,8 @@ class TrainingSettings:
         Whether it falls to zero while the graph is fixed at last.
     holds_start : bool, default=False
         Whether samples keep the component that candidate clusterings agree on.
+    fits_last_layers : bool, default=False
+        Whether the last layers of decoders are fitted in closed form in the end.
     is_stated : bool, default=False
         Whether the number of epochs is the user's.
     """
@@ -180,6 +182,7 @@ class TrainingSettings:
     rate_factor: float = 1.0
     polishing_decays: bool = False
     holds_start: bool = False
+    fits_last_layers: bool = False
     is_stated: bool = False
 
     def of_training(self, decays: bool = False) -> GradientSettings:

@@ -213,7 +213,7 @@ def _training_settings(
         initialization=InitializationSettings(
             init=params.init,
             n_mixture_init=params.n_mixture_init,
-            pretraining_epochs=params.pretraining_epochs,
+            pretraining_epochs=plan.pretraining_epochs(params.pretraining_epochs),
             kl_weight=1.0 if params.pretraining == "vae" else 0.0,
         ),
         missing_values=MissingSettings(
@@ -225,6 +225,7 @@ def _training_settings(
         rate_factor=plan.rate_factor,
         polishing_decays=plan.is_planned,
         holds_start=plan.is_planned,
+        fits_last_layers=plan.is_short,
         is_stated=params.max_iter != "auto",
     )
 

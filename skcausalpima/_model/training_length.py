@@ -14,6 +14,12 @@ RATE_FACTOR = 2.0
 #: Fewest and most epochs: the closed-form updates come once in each.
 MIN_EPOCHS, MAX_EPOCHS = 10, 300
 
+#: Samples beyond which so few epochs do, and the last layers of decoders are fitted at the end.
+MANY, EPOCHS_OF_MANY = 2000, 10
+
+#: Epochs of pre-training, and where there are that many samples.
+PRETRAINING_EPOCHS, PRETRAINING_OF_MANY = 10, 3
+
 #: Epochs where no start is held, whatever the data.
 FREE_EPOCHS = 50
 
@@ -31,15 +37,24 @@ class Budget:
         At most.
     is_planned : bool
         Whether the number of samples said so. Then the learning rate falls to zero in the end.
+    is_short : bool, default=False
+        Whether there are so many samples that few epochs do.
     """
 
     n_epochs: int
     is_planned: bool
+    is_short: bool = False
 
     @property
     def rate_factor(self) -> float:
         """Learning rate of the networks, relative to that which is asked for."""
         return RATE_FACTOR if self.is_planned else 1.0
+
+    def pretraining_epochs(self, asked: int | str) -> int:
+        """Return the epochs before there are clusters; those that are asked for, or "auto"."""
+        if asked != "auto":
+            return int(asked)
+        return PRETRAINING_OF_MANY if self.is_short else PRETRAINING_EPOCHS
 
 
 def budget(
@@ -52,6 +67,8 @@ def budget(
 
     ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
+    More than 2000 make 10 epochs: components stand still after these, and what decoders still lack
+    is mostly in their last layers, which have a closed form.
 
     Parameters
     ----------
@@ -74,14 +91,16 @@ def budget(
     --------
     >>> from skcausalpima._model.training_length import budget
     >>> [budget("auto", n, 128).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
-    [32, 49, 45, 32, 10]
+    [32, 49, 45, 10, 10]
     >>> budget(7, 300, 128), budget("auto", 300, 128, is_free=True).n_epochs
-    (Budget(n_epochs=7, is_planned=False), 50)
+    (Budget(n_epochs=7, is_planned=False, is_short=False), 50)
     """
     if max_iter != "auto":
         return Budget(n_epochs=int(max_iter), is_planned=False)
     if is_free:
         return Budget(n_epochs=FREE_EPOCHS, is_planned=False)
+    if n_samples > MANY:
+        return Budget(n_epochs=EPOCHS_OF_MANY, is_planned=True, is_short=True)
     steps_per_epoch = math.ceil(n_samples / batch_size)
     n_epochs = math.ceil(FACTOR * n_samples**POWER / steps_per_epoch)
     return Budget(n_epochs=min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS), is_planned=True)

@@ -77,6 +77,22 @@ class Decoder(nn.Module):
     def add_variances(self) -> None:
         """Add a second output, the log-variances; networks of the user's have it already."""
 
+    @property
+    def last_layer(self) -> Tensor | None:
+        """Coefficients of :meth:`last_inputs` in what is decoded, (width, n_inputs).
+
+        None where they are not all that a decoder is linear in, or do not train.
+        """
+        return None
+
+    def last_inputs(self, z: Tensor) -> Tensor:
+        """Return what its last layer sees at latent points, and ones, (n_samples, n_inputs)."""
+        raise NotImplementedError
+
+    def set_last_layer(self, coefficients: Tensor) -> None:
+        """Set the coefficients that :attr:`last_layer` returns."""
+        raise NotImplementedError
+
     def set_variances(self, variances: Tensor, known: Tensor) -> None:
         """Set its variance under each component, if it has one, where it is known."""
 

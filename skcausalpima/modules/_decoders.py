@@ -128,6 +128,45 @@ class MLPDecoder(Decoder):
         if self.linear is not None:
             self.linear = repeated(self.linear, n_copies)
 
+    @property
+    def last_layer(self) -> Tensor | None:
+        """Coefficients of the last hidden layer, the linear path and 1, side by side."""
+        last = last_linear(self.network)
+        if self.log_variance is not None or not last.weight.requires_grad:
+            return None
+        paths = [] if self.linear is None else [self.linear.weight]
+        return torch.cat([last.weight, *paths, last.bias[:, None]], dim=1)
+
+    def last_inputs(self, z: Tensor) -> Tensor:
+        """Return the last hidden layer, the latent points where there is a linear path, and 1.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_inputs)
+            What is decoded is linear in these.
+        """
+        paths = [] if self.linear is None else [z]
+        return torch.cat([self.network[:-1](z), *paths, torch.ones_like(z[:, :1])], dim=1)
+
+    def set_last_layer(self, coefficients: Tensor) -> None:
+        """Set the coefficients that :attr:`last_layer` returns.
+
+        Parameters
+        ----------
+        coefficients : Tensor of shape (width, n_inputs)
+            Of what :meth:`last_inputs` returns.
+        """
+        last = last_linear(self.network)
+        last.weight.copy_(coefficients[:, : last.in_features])
+        if self.linear is not None:
+            self.linear.weight.copy_(coefficients[:, last.in_features : -1])
+        last.bias.copy_(coefficients[:, -1])
+
     def forward(self, z: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Return the decoded means.
 

@@ -44,7 +44,11 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
 
 def unset(kind: type[Layer], *sizes: int, **options: int | tuple[int, ...]) -> Layer:
     """Return a layer whose values are not set, in float32 whatever PyTorch's default dtype."""
-    return cast(Layer, nn.utils.skip_init(kind, *sizes, dtype=torch.float32, **options))
+    layer = kind(*sizes, device="meta", dtype=torch.float32, **options)
+    for name, parameter in list(layer.named_parameters()):  # to_empty imports much of PyTorch
+        values = torch.empty(parameter.shape, dtype=torch.float32)
+        layer.register_parameter(name, nn.Parameter(values))
+    return layer
 
 
 def drawn(layer: Layer, fan_in: int, generator: torch.Generator | None) -> Layer:

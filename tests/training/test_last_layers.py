@@ -1,0 +1,88 @@
+"""The last layers of decoders in closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from random_models import make_data, make_model, own_model, seed
+
+from skcausalpima._model.tensors import TensorData
+from skcausalpima._training.last_layers import fit_last_layers
+from skcausalpima.functional import rsample
+
+
+def errors(model, data, number):
+    """Return the squared errors of the modalities at draws of z."""
+    model.eval()
+    with torch.no_grad():
+        batch = data.rows(slice(None))
+        posterior = model.encode(batch)
+        z = rsample(posterior, data.normal_like(posterior.mean, seed(number)))
+        return model.squared_errors(batch, z).sum(dim=1), z
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_that_it_is_a_regression(linear):
+    model, data = make_model(linear=linear), make_data()
+    with torch.no_grad():
+        for decoder in model.decoders:
+            decoder.network[-1].weight.zero_()
+    fit_last_layers(model, data, seed(4))
+    found, z = errors(model, data, 4)
+    for decoder, array, squares in zip(model.decoders, data.arrays, found, strict=True):
+        inputs = decoder.last_inputs(z).detach().numpy()
+        least = np.linalg.lstsq(inputs, array.numpy())[0]
+        expected = np.square(inputs @ least - array.numpy()).sum()
+        assert_allclose(squares, expected, rtol=0.02)  # it is drawn to where it was a bit
+        with torch.no_grad():
+            assert_allclose(decoder.last_inputs(z) @ decoder.last_layer.T, decoder(z).flatten(1))
+
+
+def test_that_further_draws_are_decoded_better():
+    model, data = make_model(), make_data()
+    before, _ = errors(model, data, 8)
+    fit_last_layers(model, data, seed(4))
+    assert (errors(model, data, 8)[0] < before).all()
+
+
+def test_that_weights_are_repetitions():
+    data = make_data()
+    times = torch.arange(data.n_samples) % 3
+    repeated = data.subset(torch.arange(data.n_samples).repeat_interleave(times))
+    weighted = TensorData(replace(data.samples, weights=times[None].double()), data.dtype)
+    decoded, draws = [], torch.randn(20, 2, generator=seed(5), dtype=torch.float64)
+    for samples in (repeated, weighted):
+        model = make_model()
+        for encoder in model.encoders:  # so surely that draws are alike
+            encoder.network[-1].bias.data[2:] = -30.0
+        fit_last_layers(model, samples, seed())
+        decoded.append(model.decoders[0](draws).detach())
+    assert_allclose(*decoded, atol=0.2)
+
+
+def test_that_missing_modalities_do_not_count():
+    model, other, data = make_model(), make_model(), make_data(missing=True)
+    pairs = zip(data.arrays, data.observed, strict=True)
+    arrays = tuple(array + 1e3 * ~seen[:, None] for array, seen in pairs)
+    spoilt = TensorData(replace(data.samples, arrays=arrays), data.dtype)
+    fit_last_layers(model, data, seed())
+    fit_last_layers(other, spoilt, seed())
+    assert torch.equal(model.decoders[0].last_layer, other.decoders[0].last_layer)
+
+
+def test_that_others_stay_as_they_are():
+    frozen, data = make_model(), make_data()
+    frozen.decoders.requires_grad_(False)
+    for model in (frozen, own_model()):
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        fit_last_layers(model, data, seed())
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, before[name]), name
+    gaps = torch.ones_like(data.arrays[0], dtype=torch.bool)
+    partly = TensorData(replace(data.samples, elements=(gaps, None)), data.dtype)
+    model = make_model()
+    before = model.decoders[0].last_layer.detach().clone()
+    fit_last_layers(model, partly, seed())
+    assert torch.equal(model.decoders[0].last_layer, before)
