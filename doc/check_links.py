@@ -28,7 +28,8 @@ class Page(HTMLParser):
 def dead_links(folder):
     """Return (page, link) of all links within `folder` that lead nowhere."""
     folder = Path(folder).resolve()
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
+    paths = [path for path in folder.rglob("*.html") if folder / "_static" not in path.parents]
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in paths}
     if not pages:
         raise SystemExit(f"{folder} holds no pages: build them first.")
     return [

@@ -1,5 +1,6 @@
 """In which forms data may come: each is what it says it is, and results come back as data came."""
 
+import inspect
 import subprocess
 import sys
 
@@ -351,3 +352,8 @@ except ImportError as error:
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines() == ["['a', 'b'] (2,)", "True"], done.stderr
+
+
+def test_the_class_shows_the_parameters_of_its_constructor():
+    shown = list(inspect.signature(CausalPIMA).parameters)
+    assert shown == list(inspect.signature(CausalPIMA.__init__).parameters)[1:]
