@@ -182,8 +182,8 @@ class CausalPIMA(
     max_iter : int or "auto", default="auto"
         Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
         arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
-        epochs). More than 2000 samples make 10 epochs, and the last layers of the default decoders
-        are linear regressions in the end: components stand still by then, but the bound would rise
+        epochs). More than 2000 samples make 320, and the last layers of the default decoders are
+        linear regressions in the end: components stand still by then, but the bound would rise
         on. The learning rate is twice ``learning_rate``, and falls to zero while the model
         is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
         start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell

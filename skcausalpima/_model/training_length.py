@@ -14,8 +14,8 @@ RATE_FACTOR = 2.0
 #: Fewest and most epochs: the closed-form updates come once in each.
 MIN_EPOCHS, MAX_EPOCHS = 10, 300
 
-#: Samples beyond which so few epochs do, and the last layers of decoders are fitted at the end.
-MANY, EPOCHS_OF_MANY = 2000, 10
+#: Samples beyond which so few steps do, and the last layers of decoders are fitted at the end.
+MANY, STEPS_OF_MANY = 2000, 320
 
 #: Epochs of pre-training, and where there are that many samples.
 PRETRAINING_EPOCHS, PRETRAINING_OF_MANY = 10, 3
@@ -67,8 +67,8 @@ def budget(
 
     ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
     for as many steps, and many samples bear more steps than few, whose noise is learned by then.
-    More than 2000 make 10 epochs: components stand still after these, and what decoders still lack
-    is mostly in their last layers, which have a closed form.
+    More than 2000 make 320 steps: components stand still after these, and what decoders still lack
+    is mostly in their last layers, which have a closed form. There are 10 epochs at least.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def budget(
     Examples
     --------
     >>> from skcausalpima._model.training_length import budget
-    >>> [budget("auto", n, 128).n_epochs for n in (40, 300, 1000, 4096, 10**6)]
-    [32, 49, 45, 10, 10]
+    >>> [budget("auto", n, 128).n_epochs for n in (40, 300, 1000, 3000, 4096, 10**6)]
+    [32, 49, 45, 14, 10, 10]
     >>> budget(7, 300, 128), budget("auto", 300, 128, is_free=True).n_epochs
     (Budget(n_epochs=7, is_planned=False, is_short=False), 50)
     """
@@ -99,11 +99,11 @@ def budget(
         return Budget(n_epochs=int(max_iter), is_planned=False)
     if is_free:
         return Budget(n_epochs=FREE_EPOCHS, is_planned=False)
-    if n_samples > MANY:
-        return Budget(n_epochs=EPOCHS_OF_MANY, is_planned=True, is_short=True)
-    steps_per_epoch = math.ceil(n_samples / batch_size)
-    n_epochs = math.ceil(FACTOR * n_samples**POWER / steps_per_epoch)
-    return Budget(n_epochs=min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS), is_planned=True)
+    is_short = n_samples > MANY
+    n_steps = STEPS_OF_MANY if is_short else FACTOR * n_samples**POWER
+    n_epochs = math.ceil(n_steps / math.ceil(n_samples / batch_size))
+    n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
+    return Budget(n_epochs=n_epochs, is_planned=True, is_short=is_short)
 
 
 def resolve_tol(tol: float | str, is_paper: bool) -> tuple[float, bool]:
