@@ -116,6 +116,18 @@ class Progress:
         self.labels: Tensor | None = None
         self.label_changes: list[float] = []
 
+    def follow(self, earlier: Progress) -> None:
+        """Begin with the moments that the optimizer of an earlier phase has of the networks.
+
+        The first steps without any are as long as the rate allows in every parameter, which throws
+        a trained model far back. Those of numbers that are not finite are left.
+        """
+        if earlier.diverged:
+            return
+        for parameter, known in zip(self.networks, earlier.networks, strict=True):
+            if known in earlier.optimizer.moments:
+                self.optimizer.resume(parameter, earlier.optimizer.moments[known])
+
     def note(self, terms: dict[str, float], labels: Tensor) -> None:
         """Take note of an epoch's terms of the bound, and of the components of the samples."""
         if self.labels is not None:

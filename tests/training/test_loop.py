@@ -81,6 +81,23 @@ def test_training_raises_the_bound():
     assert not result.stopper.converged
 
 
+def test_a_later_phase_begins_with_the_moments_of_the_earlier():
+    model, data = make_model(), make_data()
+    earlier = run_training(model, data)
+    later = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
+    later.follow(earlier)
+    assert set(later.optimizer.moments) == set(later.networks) < set(earlier.optimizer.moments)
+    for parameter, moments in later.optimizer.moments.items():
+        for name, value in moments.items():
+            known = earlier.optimizer.moments[parameter][name]
+            assert torch.equal(value, known)
+            assert value is not known
+    fresh = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
+    earlier.diverged = True
+    fresh.follow(earlier)
+    assert not fresh.optimizer.moments
+
+
 def test_errors_of_the_epoch_are_those_of_its_steps():
     """At a learning rate of nearly nothing they are the mean squared errors of the model."""
     model, data = make_model(), make_data(missing=True)
