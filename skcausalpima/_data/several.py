@@ -84,7 +84,7 @@ def _as_container(X: Unchecked) -> MultimodalData:
 
 def _check_list(X: Sequence, names: list[str] | None, expected: str | None) -> None:
     """Raise where a bare list is no list of modalities, or not of those that are expected."""
-    if len(X) == 1:
+    if len(X) == 1 and (names is None or len(names) == 1):
         raise ValueError(
             f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
             f"array itself. {BARE_LIST_ADVICE}"
@@ -96,8 +96,9 @@ def _check_list(X: Sequence, names: list[str] | None, expected: str | None) -> N
             "modality, pass np.stack(X); if they are modalities, MultimodalData(X)."
         )
     if names is not None and len(names) != len(X):
+        given = "one modality" if len(X) == 1 else f"{len(X)} modalities"
         raise ValueError(
-            f"X is a list of {len(X)} modalities, but {expected}: pass one array per "
+            f"X is a list of {given}, but {expected}: pass one array per "
             f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
         )
 
