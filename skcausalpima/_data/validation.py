@@ -133,12 +133,12 @@ def read_modalities(
     if reset:
         _check_fit(data, shapes)
     else:
+        form = form.completed(fitted_form(estimator), data.arrays)
         bare = BARE_LIST_ADVICE if container == "several" else ""
         check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
         # scikit-learn has warned where one table has names and the other has not.
         fitted = columns_of(estimator.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
-        form = form.completed(fitted_form(estimator), data.arrays)
     modalities = _checked(estimator, data, form, reset)
     if reset:
         _remember(estimator, modalities, form)

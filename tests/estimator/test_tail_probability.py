@@ -19,7 +19,8 @@ def draw(n, seed):
 
 @pytest.fixture(scope="module")
 def three_groups(quick):
-    return quick((3,), max_iter=10, batch_size=30).fit(draw(100, seed=0))
+    taught = MissingValues(subset_epochs=10)
+    return quick((3,), max_iter=10, batch_size=30, missing_values=taught).fit(draw(100, seed=0))
 
 
 @pytest.fixture(scope="module")

@@ -298,7 +298,7 @@ def test_wrong_parameters(parameters, message):
 def test_estimators_that_do_not_fit_the_purpose(quick, pair):
     with pytest.raises(NotFittedError):
         edge_confidence(CausalPIMA(), pair)
-    with pytest.raises(ValueError, match="'est' parameter of edge_confidence"):
+    with pytest.raises(TypeError, match="edge_confidence needs a fitted CausalPIMA"):
         edge_confidence("est", pair)
     est = quick().fit(pair).set_params(node_sizes=(2, 3))
     with pytest.raises(ValueError, match=r"fitted with node_sizes=\(2, 2\), but .* \(2, 3\) now"):
