@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np
-import torch
 from attack.calls import pair
 from attack.fits import KINDS, made, reference
 from attack.verdicts import Case, require_finite
 from sklearn.exceptions import ConvergenceWarning
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from skcausalpima import CausalPIMA
+from skcausalpima._training.adam import Adam
 
 VALUES = (float("nan"), float("inf"), 1e30)
 
@@ -28,10 +28,10 @@ class Poison:
         self.step, self.place, self.value = step, place, value
         self.n_steps = 0
 
-    def __call__(self, optimizer: torch.optim.Optimizer, *arguments: object) -> None:
+    def __call__(self, optimizer: Adam) -> None:
         if self.n_steps == self.step:
-            groups = optimizer.param_groups
-            gradients = [p.grad for g in groups for p in g["params"] if p.grad is not None]
+            groups = optimizer.groups
+            gradients = [p.grad for group in groups for p in group if p.grad is not None]
             gradient = gradients[int(self.place * len(gradients))]
             gradient.view(-1)[int(self.place * 997) % gradient.numel()] = self.value
         self.n_steps += 1
@@ -39,11 +39,14 @@ class Poison:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Be asked before each step."""
-        handle = register_optimizer_step_pre_hook(self)
-        try:
+        step = Adam.step
+
+        def asked_first(optimizer: Adam) -> None:
+            self(optimizer)
+            step(optimizer)
+
+        with patch.object(Adam, "step", asked_first):
             yield
-        finally:
-            handle.remove()
 
 
 def _disturbed(kind: str, further: bool, poison: Poison) -> CausalPIMA:
