@@ -81,10 +81,16 @@ def check_interventions(
     outcomes, labels = None, list(named or [None] * len(nodes))
     if interventions is None:
         return None, labels
-    if not is_by_name(interventions) and _shape(interventions) == (n_samples,):
+    shape = None if is_by_name(interventions) else _shape(interventions)
+    if shape == (n_samples,):
         is_set = _targets(interventions, list(nodes))[:, None] == np.arange(len(nodes))
     else:
-        _check_shape(interventions, n_samples, len(nodes))
+        if shape not in (None, (n_samples, len(nodes))):
+            raise ValueError(
+                f"interventions must have shape ({n_samples},), the node that was set in each "
+                f"sample, or ({n_samples}, {len(nodes)}), what each node was set to, got shape "
+                f"{shape}."
+            )
         outcomes, labels = read_outcomes(interventions, "interventions", n_samples, nodes, labels)
         is_set = np.zeros((n_samples, 1), dtype=bool) if outcomes is None else outcomes >= 0
     if not is_set.any():
@@ -101,18 +107,6 @@ def _shape(interventions: Unchecked) -> tuple[int, ...]:
     if given.dtype.kind in "mM":
         raise TypeError(f"interventions must hold names or numbers of nodes, got {given.dtype}.")
     return given.shape
-
-
-def _check_shape(interventions: Unchecked, n_samples: int, n_nodes: int) -> None:
-    """Check that there is one column per node, unless columns have names."""
-    if is_by_name(interventions):
-        return
-    shape = _shape(interventions)
-    if shape != (n_samples, n_nodes):
-        raise ValueError(
-            f"interventions must have shape ({n_samples},), the node that was set in each sample, "
-            f"or ({n_samples}, {n_nodes}), what each node was set to, got shape {shape}."
-        )
 
 
 def _targets(interventions: Unchecked, names: Sequence[str]) -> np.ndarray:

@@ -26,7 +26,7 @@ def _trainable(*modules: nn.Module) -> list[Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
-def _step(
+def gradient_step(
     loss: Tensor,
     optimizer: Adam,
     parameters: list[Parameter],
@@ -34,7 +34,7 @@ def _step(
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped."""
     if not loss.requires_grad:
-        return  # nothing to train: all modules are frozen, and the graph is fixed
+        return  # nothing to train: what the loss depends on is frozen, and the graph is fixed
     optimizer.zero_grad()
     loss.backward()
     if max_grad_norm is not None:
@@ -74,7 +74,7 @@ def pretrain(
             for batch in data.shuffled(steps.batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
                 loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
-                _step(loss, optimizer, parameters, steps.max_grad_norm)
+                gradient_step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
                 observer.interruption.check()
         observer.epoch_ended(observer.in_units({"objective": float(total) / data.n_samples}))
@@ -182,7 +182,7 @@ def train(
                 result = update(model, data, generator, None if was_restored else errors)
             for _ in range(edges.n_steps if graph else 0):
                 loss = -_graph_objective(model, result.counts, edges.edge_penalty)
-                _step(loss, progress.optimizer, graph, steps.max_grad_norm)
+                gradient_step(loss, progress.optimizer, graph, steps.max_grad_norm)
             terms = result.terms | {"temperature": model.prior.temperature}
             if held_out is not None:
                 held_out = filled(model, held_out)
@@ -221,7 +221,7 @@ def _gradient_steps(
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
         bound = _noisy_bound(model, data, batch, noise_scale, generator)
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
-        _step(loss, progress.optimizer, parameters, steps.max_grad_norm)
+        gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm)
         errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         values.append(bound.values.detach())
         progress.n_steps += 1

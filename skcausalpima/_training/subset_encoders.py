@@ -35,8 +35,8 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .adam import Adam, has_fused_steps
-from .loop import half_cosine
+from .adam import Adam
+from .loop import gradient_step, half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -133,25 +133,19 @@ def teach(
     pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
-    optimizer = Adam((parameters, rate), ([pupil.log_exponents], EXPONENT_RATE * rate))
+    rates = [rate, EXPONENT_RATE * rate]
+    optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
     for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
         if observer.stopped:
             break
-        slope = half_cosine(step / n_steps)
-        optimizer.rates[:] = [rate * slope, EXPONENT_RATE * rate * slope]
+        optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
         batch = data.rows(rows)
         observed = random_subsets(batch, generator)
         parts = replace(batch, observed=observed)
         loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
-        if not loss.requires_grad:  # of a few samples, whose parts frozen encoders see
-            continue
-        optimizer.zero_grad()
-        loss.backward()
-        foreach = has_fused_steps(parameters[:1]) or None
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM, foreach=foreach)
-        optimizer.step()
+        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.eval().requires_grad_(False) if finite else None
 

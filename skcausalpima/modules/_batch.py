@@ -72,13 +72,13 @@ class Batch:
             Of these.
         """
 
-        def taken(table: Tensor) -> Tensor:
-            return table[rows] if isinstance(rows, slice) else table.index_select(0, rows)
+        def taken(table: Tensor, dim: int = 0) -> Tensor:
+            if isinstance(rows, slice):
+                return table[rows] if dim == 0 else table[:, rows]
+            return table.index_select(dim, rows)
 
         def columns(table: Tensor | None) -> Tensor | None:
-            if table is None or isinstance(rows, slice):
-                return None if table is None else table[:, rows]
-            return table.index_select(1, rows)
+            return None if table is None else taken(table, dim=1)
 
         return Batch(
             arrays=tuple(map(taken, self.arrays)),

@@ -357,7 +357,7 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     """In pre-training and in training; one batch, no penalty."""
     est, model, data, _ = model_and_data(quick, pair)
     losses = []
-    monkeypatch.setattr(_training, "_step", lambda loss, *_: losses.append(loss.item()))
+    monkeypatch.setattr(_training, "gradient_step", lambda loss, *_: losses.append(loss.item()))
     update = block_update(est, None)
     settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
     for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):

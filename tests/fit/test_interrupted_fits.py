@@ -147,7 +147,7 @@ def test_it_can_be_continued(quick, pair, interrupt):
 
 def test_a_batch_ends_it(quick, pair, monkeypatch):
     """The epoch is cut short, and its closed-form updates still come."""
-    steps, plain = [], loop._step
+    steps, plain = [], loop.gradient_step
 
     def step(*arguments):
         plain(*arguments)
@@ -155,7 +155,7 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
         if len(steps) == 2 * 6 + 6 + 2:  # pre-training, one epoch, two batches of the next
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(loop, "_step", step)
+    monkeypatch.setattr(loop, "gradient_step", step)
     model = quick(max_iter=4, tol=0.0, batch_size=10, structure="gradient")
     fit_told(model, pair, "in epoch 2 of training")
     assert model.n_iter_ == 2
