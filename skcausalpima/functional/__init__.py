@@ -38,9 +38,11 @@ from ._elbo import (
 )
 from ._gaussian import (
     DiagonalGaussian,
+    ExpectedStatistics,
     PreparedComponents,
     entropy,
     expected_log_density,
+    expected_statistics,
     prepare_components,
     product_of_experts,
     rsample,
@@ -62,12 +64,14 @@ from ._potentials import (
 
 __all__ = [
     "DiagonalGaussian",
+    "ExpectedStatistics",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
     "edge_indicator",
     "entropy",
     "expected_log_density",
+    "expected_statistics",
     "gaussian_log_likelihood",
     "isotropic_log_likelihood",
     "joint_from_tables",

@@ -11,11 +11,6 @@ from torch import Tensor
 
 LOG_2PI = math.log(2.0 * math.pi)
 
-#: Largest number of elements of an array that grows with components, dimensions and samples.
-LARGEST = 2**25
-#: Unless so many components alone need more: a multiple of what matrix products take at a time.
-AT_ONCE = 16
-
 
 class DiagonalGaussian(NamedTuple):
     """A batch of Gaussians with diagonal covariance.
@@ -183,30 +178,88 @@ def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances
     return prepare_components(means, covariances).expected_log_density(posterior)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedComponents:
-    """What :func:`expected_log_density` needs of components that stay the same for a while.
+class ExpectedStatistics(NamedTuple):
+    """Expected sufficient statistics of Gaussians under posteriors, in float64.
 
     Parameters
     ----------
-    centre : Tensor of shape (latent_dim,)
-        Taken from all means first: keeps differences well conditioned far from the origin.
-    precisions : Tensor of shape (n_components, latent_dim)
-        Diagonals of the inverse covariances.
-    constants : Tensor of shape (n_components, 1)
-        :math:`J \\log 2 \\pi + \\log |S_c|`, and :math:`m_c^T S_c^{-1} m_c` where the
-        covariances are diagonal.
-    linear : Tensor of shape (n_components, latent_dim[, latent_dim])
-        Precision times mean (diagonal), or the matrices that whiten the components.
-    offsets : Tensor of shape (n_components, latent_dim, 1) or None
-        Whitened means; None where covariances are diagonal.
+    first : Tensor of shape (n_samples, latent_dim)
+        :math:`\\mu`, measured from some origin.
+    second : Tensor of shape (n_samples, latent_dim[, latent_dim])
+        :math:`\\mu \\mu^T + \\mathrm{diag}(\\sigma^2)`; only the diagonals (2-D) or whole
+        matrices (3-D).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
+    >>> posterior = DiagonalGaussian(torch.ones(1, 1), torch.zeros(1, 1))
+    >>> expected_statistics(posterior, torch.zeros(1), full=False).second
+    tensor([[2.]], dtype=torch.float64)
     """
 
-    centre: Tensor
+    first: Tensor
+    second: Tensor
+
+
+def expected_statistics(
+    posterior: DiagonalGaussian, origin: Tensor, full: bool
+) -> ExpectedStatistics:
+    """Return the expected sufficient statistics that Eq. 17, 34 and 35 are linear in.
+
+    Parameters
+    ----------
+    posterior : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    origin : Tensor of shape (latent_dim,)
+        Subtracted from the means first, for precision.
+    full : bool
+        Whether to return whole second moments or only their diagonals.
+
+    Returns
+    -------
+    ExpectedStatistics
+        In float64: differences of squares keep their digits.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
+    >>> posterior = DiagonalGaussian(torch.tensor([[3.0, 1.0]]), torch.zeros(1, 2))
+    >>> expected_statistics(posterior, torch.tensor([1.0, 0.0]), full=True).second
+    tensor([[[5., 2.],
+             [2., 2.]]], dtype=torch.float64)
+    """
+    first = posterior.mean.double() - origin.double()
+    variance = posterior.log_var.double().exp()
+    if not full:
+        return ExpectedStatistics(first, first.square() + variance)
+    outer = first[:, :, None] * first[:, None, :]
+    return ExpectedStatistics(first, outer + torch.diag_embed(variance))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedComponents:
+    """Natural parameters of components that stay the same for a while, in float64.
+
+    The expected log-density is linear in the posterior's expected sufficient statistics.
+
+    Parameters
+    ----------
+    origin : Tensor of shape (latent_dim,)
+        From which means are measured: keeps differences well conditioned far from zero.
+    linear : Tensor of shape (n_components, latent_dim)
+        :math:`S_c^{-1} m_c`.
+    precisions : Tensor of shape (n_components, latent_dim[, latent_dim])
+        :math:`S_c^{-1}`, or its diagonals where covariances are diagonal.
+    constants : Tensor of shape (n_components, 1)
+        :math:`-\\frac{1}{2} [J \\log 2 \\pi + \\log |S_c| + m_c^T S_c^{-1} m_c]`.
+    """
+
+    origin: Tensor
+    linear: Tensor
     precisions: Tensor
     constants: Tensor
-    linear: Tensor
-    offsets: Tensor | None
 
     def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
         """Evaluate Eq. 34 or 35; see :func:`expected_log_density`.
@@ -219,23 +272,13 @@ class PreparedComponents:
         Returns
         -------
         Tensor of shape (n_components, n_samples)
-            Expected log-densities in nats.
+            Expected log-densities in nats, in the dtype of the posterior.
         """
-        mu, variance = (posterior.mean - self.centre).T, posterior.log_var.exp().T
-        if self.offsets is None:  # no (sample, component, latent) array is made
-            quadratic = self.precisions @ (mu.square() + variance) - 2.0 * self.linear @ mu
-        else:
-            quadratic = self._squared_distances(mu, self.offsets) + self.precisions @ variance
-        return -0.5 * (self.constants + quadratic)
-
-    def _squared_distances(self, mu: Tensor, offsets: Tensor) -> Tensor:
-        """Return Mahalanobis distances, some components at a time where a grid is large."""
-        # Before the sum there is a (component, latent, sample) array.
-        if len(self.linear) * mu.numel() <= LARGEST:
-            return (self.linear @ mu - offsets).square().sum(dim=-2)
-        size = AT_ONCE * max(1, LARGEST // (AT_ONCE * mu.numel()))
-        parts = zip(self.linear.split(size), offsets.split(size), strict=True)
-        return torch.cat([(part @ mu - means).square().sum(dim=-2) for part, means in parts])
+        first, second = expected_statistics(posterior, self.origin, self.precisions.ndim == 3)
+        density = torch.addmm(self.constants, self.linear, first.T)
+        precisions = self.precisions.flatten(1)
+        density = torch.addmm(density, precisions, second.flatten(1).T, alpha=-0.5)
+        return density.to(posterior.mean.dtype)
 
 
 def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:
@@ -267,26 +310,18 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
     >>> round(prepared.expected_log_density(posterior).item(), 4)
     -1.4189
     """
-    centre, latent_dim = means.mean(dim=0), means.shape[-1]
-    means = means - centre
+    means, covariances = means.double(), covariances.double()
+    origin, latent_dim = means.mean(dim=0), means.shape[1]
+    means = means - origin
     if covariances.ndim == 2:
-        precisions = covariances.reciprocal()
-        constants = (covariances.log() + LOG_2PI + means.square() * precisions).sum(dim=-1)
-        return PreparedComponents(
-            centre=centre,
-            precisions=precisions,
-            constants=constants[:, None],
-            linear=means * precisions,
-            offsets=None,
-        )
-    factors = torch.linalg.cholesky(covariances)
-    identity = torch.eye(latent_dim, dtype=means.dtype, device=means.device)
-    whiteners = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False)
-    log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+        precisions, log_det = covariances.reciprocal(), covariances.log().sum(dim=1)
+        linear = means * precisions
+    else:
+        factors = torch.linalg.cholesky(covariances)
+        precisions = torch.cholesky_inverse(factors)
+        log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)
+        linear = (precisions @ means[:, :, None])[:, :, 0]
+    constants = -0.5 * (latent_dim * LOG_2PI + log_det + (linear * means).sum(dim=1))
     return PreparedComponents(
-        centre=centre,
-        precisions=whiteners.square().sum(dim=-2),
-        constants=(latent_dim * LOG_2PI + log_det)[:, None],
-        linear=whiteners,
-        offsets=whiteners @ means[..., None],
+        origin=origin, linear=linear, precisions=precisions, constants=constants[:, None]
     )

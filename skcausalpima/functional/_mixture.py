@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._covariance_types import covariance_type_named
-from ._gaussian import DiagonalGaussian
+from ._gaussian import DiagonalGaussian, expected_statistics
 
 
 def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
@@ -139,16 +139,12 @@ def mixture_statistics(
     tensor([[4.]], dtype=torch.float64)
     """
     gamma = responsibilities.double()
-    origin = origin.double()
-    centred = posterior.mean.double() - origin
-    variance = posterior.log_var.double().exp()
-    if full:
-        moments = centred[:, :, None] * centred[:, None, :] + torch.diag_embed(variance)
-        second = (gamma @ moments.flatten(1)).unflatten(1, moments.shape[1:])
-    else:
-        second = gamma @ (centred.square() + variance)
+    first, second = expected_statistics(posterior, origin, full)
     return MixtureStatistics(
-        counts=gamma.sum(dim=1), first=gamma @ centred, second=second, origin=origin
+        counts=gamma.sum(dim=1),
+        first=gamma @ first,
+        second=(gamma @ second.flatten(1)).unflatten(1, second.shape[1:]),
+        origin=origin.double(),
     )
 
 
