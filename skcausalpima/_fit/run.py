@@ -290,7 +290,7 @@ def _polish(
     model, observer = state.model, state.progress.observer
     gradient = settings.of_training(decays=settings.polishing_decays)
     progress = Progress(model, gradient, Stopper(0.0, 1), observer, "polishing")
-    progress.follow(state.progress)
+    progress.follow(None if state.progress.diverged else state.progress.optimizer)
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
     settings = replace(settings, gradient=gradient, graph=graph)
     train(model, data, None, progress, settings, update, state.generator)

@@ -122,7 +122,7 @@ def initialize_run(
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
     update = block_update(setup, data)
-    pretrain(model, data, settings, update, generator, observer)
+    optimizer = pretrain(model, data, settings, update, generator, observer)
     observer.interruption.check()
     order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
@@ -131,6 +131,7 @@ def initialize_run(
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     progress = new_progress(settings, model, observer)
+    progress.follow(optimizer)
     update = update_for_given_graph(update, setup)
     return RunState(
         model=model,

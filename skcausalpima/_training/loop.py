@@ -50,10 +50,11 @@ def pretrain(
     update: BlockUpdate,
     generator: torch.Generator,
     observer: Observer,
-) -> None:
+) -> Adam | None:
     """Train encoders and decoders before there are clusters (Section 3.3).
 
-    An interrupt ends the run, which has nothing to keep yet.
+    An interrupt ends the run, which has nothing to keep yet. Returned is the optimizer that the
+    next phase follows; None where there is none, or its moments are of an expert that diverged.
     """
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
@@ -61,7 +62,7 @@ def pretrain(
     parameters = _trainable(model.encoders, *model.decoders, model.views)
     if not parameters:
         update.decoder_variances(model, data, generator)
-        return
+        return None
     optimizer = Adam((parameters, steps.learning_rate))
     guard = ExpertGuard(model, update.names, "pre-training")
     observer.begin("pre-training", n_epochs, update.names, data)
@@ -79,14 +80,15 @@ def pretrain(
                 observer.interruption.check()
         observer.epoch_ended(observer.in_units({"objective": float(total) / data.n_samples}))
         if guard.restored(epoch):
-            return
+            return None
         is_last = epoch == n_epochs - 1 or observer.stopped
         with told_divergence(model, update.names, "pre-training", epoch, data.weights):
             update.decoder_variances(model, data, generator)
             if is_last:
                 check_model(model, update.names)
         if is_last:
-            return
+            break
+    return optimizer
 
 
 class Progress:
@@ -116,17 +118,15 @@ class Progress:
         self.labels: Tensor | None = None
         self.label_changes: list[float] = []
 
-    def follow(self, earlier: Progress) -> None:
+    def follow(self, earlier: Adam | None) -> None:
         """Begin with the moments that the optimizer of an earlier phase has of the networks.
 
         The first steps without any are as long as the rate allows in every parameter, which throws
-        a trained model far back. Those of numbers that are not finite are left.
+        a trained model far back.
         """
-        if earlier.diverged:
-            return
-        for parameter, known in zip(self.networks, earlier.networks, strict=True):
-            if known in earlier.optimizer.moments:
-                self.optimizer.resume(parameter, earlier.optimizer.moments[known])
+        for parameter in self.networks:
+            if earlier is not None and parameter in earlier.moments:
+                self.optimizer.resume(parameter, earlier.moments[parameter])
 
     def note(self, terms: dict[str, float], labels: Tensor) -> None:
         """Take note of an epoch's terms of the bound, and of the components of the samples."""

@@ -36,7 +36,7 @@ def test_pretraining_raises_the_bound(kl_weight):
 
     before, prior = bound(), {k: v.clone() for k, v in model.prior.state_dict().items()}
     seen = []
-    pretrain(
+    optimizer = pretrain(
         model,
         data,
         small_settings(kl_weight=kl_weight),
@@ -46,6 +46,7 @@ def test_pretraining_raises_the_bound(kl_weight):
     )
     assert bound() > before + 0.5
     assert [record.epoch for record in seen] == [1, 2, 3, 4, 5]
+    assert set(optimizer.moments) == {*model.encoders.parameters(), *model.decoders.parameters()}
     assert seen[-1].objective > seen[0].objective + 0.5
     for name, tensor in model.prior.state_dict().items():
         assert torch.equal(tensor, prior[name])
@@ -85,7 +86,7 @@ def test_a_later_phase_begins_with_the_moments_of_the_earlier():
     model, data = make_model(), make_data()
     earlier = run_training(model, data)
     later = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
-    later.follow(earlier)
+    later.follow(earlier.optimizer)
     assert set(later.optimizer.moments) == set(later.networks) < set(earlier.optimizer.moments)
     for parameter, moments in later.optimizer.moments.items():
         for name, value in moments.items():
@@ -93,8 +94,7 @@ def test_a_later_phase_begins_with_the_moments_of_the_earlier():
             assert torch.equal(value, known)
             assert value is not known
     fresh = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
-    earlier.diverged = True
-    fresh.follow(earlier)
+    fresh.follow(None)
     assert not fresh.optimizer.moments
 
 
