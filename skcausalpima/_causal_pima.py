@@ -27,7 +27,7 @@ from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
 from ._data.validation import Modalities, read_modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
-from ._fit.whole import FitCall, fit_anew, fit_further, followed
+from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, followed
 from ._inference.expert_tables import ExpertTable
 from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
 from ._inference.posterior import check_near
@@ -629,6 +629,67 @@ mapping, default=None
                 found = fit_anew(new, params, call, following)
             new.__dict__.update(found)
             self.__dict__ = new.__dict__  # in one step: no interrupt leaves a part of a fit
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Learn from samples that arrive in batches; the first call is :meth:`fit`.
+
+        Each further call trains the networks on these samples: one epoch, or as many as make 20
+        gradient steps (``max_iter`` at most). Mixture, tables, variances and the choice of the
+        graph go by the samples of before, too, as far as the model remembers them: with each call
+        these count 0.9 of what they did. Nodes, their outcomes and the components keep their
+        numbers.
+
+        Parameters
+        ----------
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            Samples with the modalities of before. The first ones must show all clusters: these are
+            found in them, and later samples can move clusters but not find new ones. The units of
+            the data (``scale``) stay those of the first call.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        CausalPIMA
+            The estimator. ``labels_``, ``node_labels_``, ``separation_``, ``convergence_`` and
+            ``lower_bound_`` are of these samples, and ``history_`` has more epochs. Where an error
+            is raised it stays as it was.
+
+        Raises
+        ------
+        ValueError
+            If X is not as described, if parameters would build another model, or if the model has
+            experts, or decoders that depend on the cluster: these would forget earlier samples.
+
+        See Also
+        --------
+        fit : With ``warm_start=True`` it goes on training, on what it is given alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> batches = [rng.normal(size=(40, 3)) + 9 * rng.integers(2, size=(40, 1)) for _ in "abc"]
+        >>> est = CausalPIMA(2, max_iter=3, random_state=0)
+        >>> for batch in batches:
+        ...     est = est.partial_fit(batch)
+        >>> est.n_iter_, len(est.labels_)
+        (9, 40)
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, y, sample_weight)
+        call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
+        with followed(self, call) as following:
+            new = self._copy({"_checkpoint"})
+            new.__dict__.update(fit_arrivals(new, flat_parameters(self), call, following))
+            self.__dict__ = new.__dict__
         return self
 
     def fit_predict(

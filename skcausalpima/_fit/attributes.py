@@ -35,12 +35,18 @@ from .stability import StartAgreement
 
 
 def fitted_attributes(
-    best: Run, setup: Setup, samples: FitSamples, data: TensorData, given: Modalities
+    best: Run,
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
+    given: Modalities,
+    states: np.ndarray | None = None,
 ) -> Values:
     """Return what the estimator keeps of a fit: NumPy and plain Python only.
 
     ``fit`` sets these by name and in one step: ``self.labels_ = found["labels_"]`` and so on.
-    ``given`` is all of X, of which ``samples`` are the rows that were trained on.
+    ``given`` is all of X, of which ``samples`` are the rows that were trained on. ``states`` of
+    shape (n_components, n_nodes) are those of the components, where these have their numbers.
     """
     spec = replace(setup.spec, predict_variances=best.predict_variances)
     found = _training_attributes(best) | {
@@ -56,7 +62,7 @@ def fitted_attributes(
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
-        found |= cluster_attributes(model, encoders, best, setup, samples, data)
+        found |= cluster_attributes(model, encoders, best, setup, samples, data, states)
         fitted = FittedModel(
             model=model,
             encoders=encoders,
@@ -130,6 +136,7 @@ def cluster_attributes(
     setup: Setup,
     samples: FitSamples,
     data: TensorData,
+    states: np.ndarray | None = None,
 ) -> Values:
     """Return the attributes of a fit that describe the components, the nodes and their graph.
 
@@ -137,13 +144,16 @@ def cluster_attributes(
     """
     covariance_type = setup.training.mixture.covariance_type
     probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
-    labels, states = number_components(probabilities, setup.spec.node_sizes)
+    grid, cells = NodeGrid(setup.spec.node_sizes), probabilities.argmax(axis=1)
+    if states is None:
+        states = numbered_components(cells, setup.spec.node_sizes)
+    labels = np.argsort(grid.cells(states))[cells]
     names = list(setup.spec.node_names)
     dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
     labelled = dict(dag.nodes(data="states"))
     of_modalities = labelled, setup.spec.modality_names
     tables = cluster_tables(model, data, probabilities, states, *of_modalities)
-    cells = NodeGrid(setup.spec.node_sizes).cells(states)
+    cells = grid.cells(states)
     means = best.state["prior.means"][cells]
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
@@ -166,31 +176,24 @@ def cluster_attributes(
     }
 
 
-def number_components(
-    probabilities: np.ndarray, node_sizes: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Number the cells so that those that hold samples come first.
+def numbered_components(cells: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:
+    """Number the components so that those that hold samples come first.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n_samples, n_cells)
-        Of the cells in C order.
+    cells : ndarray of shape (n_samples,)
+        The cell of each sample, in C order.
     node_sizes : sequence of int
         Shape of the grid.
 
     Returns
     -------
-    labels : ndarray of shape (n_samples,)
-        Component of each sample, contiguous from 0.
-    states : ndarray of shape (n_components, n_nodes)
+    ndarray of shape (n_components, n_nodes)
         Outcomes of the nodes in each component.
     """
-    cells = probabilities.argmax(axis=1)
-    occupied = np.unique(cells)
-    grid = NodeGrid(tuple(node_sizes))
+    occupied, grid = np.unique(cells), NodeGrid(tuple(node_sizes))
     empty = np.setdiff1d(np.arange(grid.n_cells), occupied)
-    states = grid.outcomes(np.concatenate([occupied, empty]))
-    return np.searchsorted(occupied, cells), states
+    return grid.outcomes(np.concatenate([occupied, empty]))
 
 
 def graph_and_tables(

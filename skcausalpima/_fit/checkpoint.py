@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import joblib
@@ -15,6 +16,7 @@ from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TensorData
+from .._training.adam import Adam
 from .._training.early_stopping import Stopper
 from .._training.holding import StartingCells
 from .._training.loop import Progress
@@ -93,15 +95,11 @@ def take_checkpoint(
     settings: Values,
 ) -> Checkpoint:
     """Take note of where training stands; nothing is shared with the model."""
-    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     stopper = progress.stopper
     return Checkpoint(
         model=export_state(model),
         temperature=model.prior.temperature,
-        moments={
-            names[parameter]: _arrays(state)
-            for parameter, state in progress.optimizer.moments.items()
-        },
+        moments=moments_of(model, progress.optimizer),
         draws=draws,
         stopper={
             "best": stopper.best,
@@ -121,6 +119,21 @@ def take_checkpoint(
         data=data,
         settings=settings,
     )
+
+
+def moments_of(model: MultimodalVAE, optimizer: Adam) -> dict[str, dict[str, np.ndarray]]:
+    """Return what an optimizer keeps of the parameters of a model, by their names."""
+    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
+    return {names[parameter]: _arrays(of) for parameter, of in optimizer.moments.items()}
+
+
+def resume_moments(
+    moments: Mapping[str, dict[str, np.ndarray]], model: MultimodalVAE, optimizer: Adam
+) -> None:
+    """Let an optimizer go on from what :func:`moments_of` returned."""
+    for name, parameter in model.named_parameters():
+        if name in moments:
+            optimizer.resume(parameter, _tensors(moments[name]))
 
 
 def present_draws(
@@ -153,9 +166,7 @@ def resume_progress(
 
     Bounds of other data cannot be compared.
     """
-    for name, parameter in model.named_parameters():
-        if name in checkpoint.moments:
-            progress.optimizer.resume(parameter, _tensors(checkpoint.moments[name]))
+    resume_moments(checkpoint.moments, model, progress.optimizer)
     progress.history = [dict(terms) for terms in checkpoint.history]
     if not same_data:
         return
@@ -241,20 +252,34 @@ def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> N
 
     ``built`` specifies the fitted model. :func:`fixed_settings` says which parameters these are.
     """
-    then = built.as_dict() | checkpoint.settings
-    # Only a fit tells which modules of the user's return variances.
-    wanted = replace(setup.spec, predict_variances=built.predict_variances)
-    now = wanted.as_dict() | fixed_settings(setup)
-    changed = [
-        f"{_PARAMETERS.get(key, key)} is now {_change(now[key], old)}"
-        for key, old in then.items()
-        if _comparable(now[key]) != _comparable(old)
-    ]
+    changed = _changes(setup, built, checkpoint.settings, fixed_settings(setup))
     if changed:
         raise ValueError(
             f"warm_start=True continues the last fit, but {'; '.join(changed)}: set it back, or "
             "set warm_start=False to start afresh."
         )
+
+
+def check_is_built(setup: Setup, built: ModelSpec) -> None:
+    """Raise where parameters specify another model than the one that has been fitted."""
+    changed = _changes(setup, built, {}, {})
+    if changed:
+        raise ValueError(
+            f"partial_fit trains the fitted model further, but {'; '.join(changed)}: set it back, "
+            "or use fit to start afresh."
+        )
+
+
+def _changes(setup: Setup, built: ModelSpec, old: Values, new: Values) -> list[str]:
+    """Say in words which parts of a specification, and which settings, are other ones now."""
+    # Only a fit tells which modules of the user's return variances.
+    wanted = replace(setup.spec, predict_variances=built.predict_variances)
+    now = wanted.as_dict() | new
+    return [
+        f"{_PARAMETERS.get(key, key)} is now {_change(now[key], then)}"
+        for key, then in (built.as_dict() | old).items()
+        if _comparable(now[key]) != _comparable(then)
+    ]
 
 
 def _change(new: Unchecked, old: Unchecked) -> str:

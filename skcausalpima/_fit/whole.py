@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -28,9 +28,10 @@ from .._training.interruption import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
+from .arrivals import Arrivals, Fitted, learn
 from .attributes import fitted_attributes
 from .callbacks import CALLBACKS, FitTasks
-from .checkpoint import Checkpoint, check_continues
+from .checkpoint import Checkpoint, check_continues, check_is_built
 from .interrupts import interruptible
 from .restarts import best_run
 from .resume import resume
@@ -154,6 +155,35 @@ def fit_further(
         found = fitted_attributes(best, setup, samples, data, given)
     first = {name: of for name, of in estimator.phase_history_.items() if name == "pre-training"}
     return found | {"phase_history_": first | found["phase_history_"]}
+
+
+def fit_arrivals(
+    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
+) -> Values:
+    """Return the attributes of a fitted estimator that has learned from further samples."""
+    built = ModelSpec.from_dict(estimator._architecture)
+    params, given = as_built(params, built), read_further(estimator, call.X)
+    setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)
+    kept = vars(estimator).get("_arrivals")
+    n_samples = float(len(estimator.labels_))
+    before = Arrivals(**(kept or {"n_samples": n_samples, "n_calls": 0, "moments": {}}))
+    check_is_built(setup, built)
+    seeds = check_random_state(params.random_state).randint(2**31 - 1, size=before.n_calls + 1)
+    setup = replace(setup, resumable=True)  # there is no end that it could come to too early
+    with precision_of(setup.device):
+        data = fit_data(samples, setup)
+        observer = following.watch(setup, 1, lambda run: {}, is_continued=True).observer(1)
+        fitted = Fitted(
+            built=built,
+            state=estimator._state,
+            subset_state=estimator._subset_state,
+            adjacency=nx.to_numpy_array(estimator.dag_, estimator._node_names, bool),
+            history=estimator.history_,
+        )
+        run, arrivals = learn(setup, samples, data, fitted, before, int(seeds[-1]), observer)
+        found = fitted_attributes(run, setup, samples, data, given, estimator.cluster_states_)
+    phases = {"phase_history_": estimator.phase_history_}
+    return found | phases | {"_arrivals": arrivals.as_dict()}
 
 
 def _attributes(

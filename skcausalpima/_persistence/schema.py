@@ -16,7 +16,7 @@ from .._model.spec import ModelSpec
 from .._model.views import VIEW_WORDS
 from .._typing import Unchecked, Values
 from ..functional import COVARIANCE_TYPES
-from .checkpoint_checks import CHECKPOINT
+from .checkpoint_checks import CHECKPOINT, are_moments
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
 from .value_checks import (
@@ -233,6 +233,7 @@ ARCHITECTURE = {field.name: DECLARED[str(field.type)] for field in fields(ModelS
 #: lack it): an attribute that is not listed cannot be saved.
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
+    "_arrivals": has(n_samples=is_number(low=0.0), n_calls=is_count, moments=are_moments),
     "_checkpoint": is_a(dict),
     "_covariance_type": is_one_of(*COVARIANCE_TYPES),
     "_metadata_request": are_requests,
@@ -307,6 +308,7 @@ FITTED: dict[str, Check] = {
     "weights_": is_array("float64", "components", low=0.0, high=1.0 + SLACK),
 }
 OPTIONAL = {
+    "_arrivals",
     "_checkpoint",
     "_modality_tables",
     "_metadata_request",

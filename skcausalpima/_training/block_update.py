@@ -25,6 +25,7 @@ from ..functional import (
 from ..modules import Batch, MultimodalVAE, weights_of_regimes
 from .divergence import NotFiniteError, check_finite
 from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
+from .past import Past
 
 
 @torch.no_grad()
@@ -160,6 +161,16 @@ def _terms(
     return terms
 
 
+def with_past(result: PassResult, past: Past) -> PassResult:
+    """Add what samples of before add to the sums of a pass over the data."""
+    return replace(
+        result,
+        statistics=result.statistics + past.statistics.measured_from(result.statistics.origin),
+        counts=result.counts + past.counts,
+        squared_errors=result.squared_errors + past.squared_errors,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class BlockUpdate:
     """The block-coordinate update: mixture and decoder variances at their optimum.
@@ -174,12 +185,15 @@ class BlockUpdate:
         Smallest decoder variances; None where they are not learned.
     adjacency : Tensor of shape (n_nodes, n_nodes), default=None
         The graph where it is fixed: its tables have a closed form, too.
+    past : Past, default=None
+        What samples of before add to these; None where there were none.
     """
 
     names: tuple[str, ...]
     mixture: MixtureSettings
     variance_floors: Tensor | None
     adjacency: Tensor | None = None
+    past: Past | None = None
 
     @torch.no_grad()
     def __call__(
@@ -191,6 +205,8 @@ class BlockUpdate:
     ) -> PassResult:
         """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
         result = data_pass(model, data, generator, self.names, squared_errors)
+        if self.past is not None:
+            result = with_past(result, self.past)
         prior = model.prior
         update = update_mixture(
             result.statistics,
@@ -238,8 +254,11 @@ class BlockUpdate:
             names = [name for name, fine in zip(self.names, finite, strict=True) if not fine]
             raise NotFiniteError(f"the squared errors of {names} are not finite")
         if self.variance_floors is not None:
-            variances = torch.maximum(errors / data.n_elements, self.variance_floors)
-            observed = data.n_elements > 0  # a modality may be missing in all of a subset
+            n_elements = data.n_elements
+            if self.past is not None:
+                n_elements = n_elements + self.past.n_elements
+            variances = torch.maximum(errors / n_elements, self.variance_floors)
+            observed = n_elements > 0  # a modality may be missing in all of a subset
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 

@@ -119,20 +119,24 @@ def teach(
     n_epochs: int,
     generator: torch.Generator,
     observer: Observer,
+    known: SubsetEncoders | None = None,
 ) -> SubsetEncoders | None:
     """Return encoders for incomplete samples, taught by these samples; all else stays as it is.
 
     None if numbers do not stay finite. Where the observer says to stop, they are as they are then.
+    Encoders that were taught before, ``known``, are taught further, at the rate of training.
     """
-    pupil = SubsetEncoders(model)
+    pupil = SubsetEncoders(model) if known is None else known
     networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
     parameters = [p for p in networks if p.requires_grad]
     if not parameters or pupil.widening is None or pupil.log_exponents is None:
         return pupil.eval().requires_grad_(False)
     parameters.append(pupil.widening)
-    pupil.widening.data.fill_(WIDENING)
+    if known is None:
+        pupil.widening.data.fill_(WIDENING)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
-    rate, size = RATE_FACTOR * settings.learning_rate, settings.batch_size
+    rate, size = settings.learning_rate, settings.batch_size
+    rate *= RATE_FACTOR if known is None else 1.0
     rates = [rate, EXPONENT_RATE * rate]
     optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
     n_steps = n_epochs * math.ceil(data.n_samples / size)

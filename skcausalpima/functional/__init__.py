@@ -52,6 +52,7 @@ from ._mixture import (
     MixtureUpdate,
     log_responsibilities,
     mixture_statistics,
+    remembered_statistics,
     update_mixture,
     weight_columns,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "mixture_statistics",
     "mixture_terms",
     "product_of_experts",
+    "remembered_statistics",
     "rsample",
     "table_logits_to_probabilities",
     "tables_from_counts",

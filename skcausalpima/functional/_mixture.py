@@ -105,6 +105,95 @@ class MixtureStatistics:
             origin=self.origin,
         )
 
+    def measured_from(self, origin: Tensor) -> MixtureStatistics:
+        """Return the same sums, with moments measured from another point.
+
+        Parameters
+        ----------
+        origin : Tensor of shape (latent_dim,)
+            That point.
+
+        Returns
+        -------
+        MixtureStatistics
+            In float64.
+        """
+        step = self.origin - origin.double()
+        first = self.first + self.counts[:, None] * step
+        if self.second.ndim == 2:
+            second = self.second + step * (self.first + first)
+        else:
+            second = self.second + step[:, None] * self.first[:, None, :]
+            second = second + first[:, :, None] * step
+        return MixtureStatistics(
+            counts=self.counts, first=first, second=second, origin=origin.double()
+        )
+
+    def __mul__(self, factor: float) -> MixtureStatistics:
+        """Let every sample count so many times."""
+        return MixtureStatistics(
+            counts=self.counts * factor,
+            first=self.first * factor,
+            second=self.second * factor,
+            origin=self.origin,
+        )
+
+
+def remembered_statistics(
+    counts: Tensor,
+    means: Tensor,
+    covariances: Tensor,
+    reg_covar: float = 1e-6,
+    shrinkage: float = 0.0,
+) -> MixtureStatistics:
+    r"""Return the sums that a mixture comes from: :func:`update_mixture` (Eq. 17) inverted.
+
+    With :math:`S'_c = (N_c S_c + \nu P) / (N_c + \nu)` the pooled covariance is :math:`P =
+    \sum_c (N_c + \nu) S'_c / \sum_c (N_c + \nu)`, and :math:`N_c S_c = (N_c + \nu) S'_c - \nu
+    P`. So samples that are gone count as if they were there.
+
+    Parameters
+    ----------
+    counts : Tensor of shape (n_components,)
+        :math:`N_c`.
+    means : Tensor of shape (n_components, latent_dim)
+        Means of the components.
+    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
+        Covariances of the components, of any type.
+    reg_covar : float, default=1e-6
+        What was added to the variances.
+    shrinkage : float, default=0.0
+        :math:`\nu`.
+
+    Returns
+    -------
+    MixtureStatistics
+        Measured from the mean of the means.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import remembered_statistics, update_mixture
+    >>> means, variances = torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [2.0]])
+    >>> sums = remembered_statistics(torch.tensor([30.0, 70.0]), means, variances, 0.0, 5.0)
+    >>> update = update_mixture(sums, means, variances, "diag", reg_covar=0.0, shrinkage=5.0)
+    >>> update.means.flatten().tolist(), update.covariances.flatten().tolist()
+    ([0.0, 4.0], [1.0, 2.0])
+    """
+    counts, means, new = counts.double(), means.double(), covariances.double().clone()
+    diagonal = new if new.ndim == 2 else new.diagonal(dim1=-2, dim2=-1)
+    diagonal.sub_(reg_covar).clamp_(min=0.0)
+    total = _scale(new, counts + shrinkage)
+    scatter = total - shrinkage * total.sum(dim=0) / (counts + shrinkage).sum()
+    origin = means.mean(dim=0)
+    offsets = means - origin
+    return MixtureStatistics(
+        counts=counts,
+        first=counts[:, None] * offsets,
+        second=scatter + _scale(_outer(offsets, new.ndim), counts),
+        origin=origin,
+    )
+
 
 def mixture_statistics(
     posterior: DiagonalGaussian, responsibilities: Tensor, origin: Tensor, full: bool

@@ -13,6 +13,7 @@ from skcausalpima.functional import (
     MixtureStatistics,
     log_responsibilities,
     mixture_statistics,
+    remembered_statistics,
     update_mixture,
 )
 
@@ -362,3 +363,20 @@ def test_a_covariance_type_that_is_not_in_the_table_raises():
     """Rather than being updated as another one."""
     with pytest.raises(ValueError, match=r"covariance_type must be one of \['full', .*'lowrank'"):
         update_mixture(statistics_of(*random_batch(), True), *present("full"), "lowrank")
+
+
+@by_type
+def test_remembered_statistics_turn_the_update_round(covariance_type):
+    full = COVARIANCE_TYPES[covariance_type].is_full
+    origin = np.array([1.0, -2.0])
+    sums = statistics_of(*random_batch(), full, origin)
+    old = present(covariance_type)
+    new = update_mixture(sums, *old, covariance_type, 1e-3, 7.0)
+    found = remembered_statistics(sums.counts, new.means, new.covariances, 1e-3, 7.0)
+    again = update_mixture(found, *old, covariance_type, 1e-3, 7.0)
+    torch.testing.assert_close(again.means, new.means)
+    torch.testing.assert_close(again.covariances, new.covariances)
+    if covariance_type in ("full", "diag"):  # the others tell less than the sums
+        moved = found.measured_from(torch.tensor(origin))
+        torch.testing.assert_close(moved.first, sums.first)
+        torch.testing.assert_close(moved.second, sums.second)

@@ -1,0 +1,211 @@
+"""Samples that arrive later (``partial_fit``): a fitted model learns from them, and remembers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from .._data.samples import FitSamples
+from .._inference.fitted_model import subset_encoders
+from .._model.setup import Setup
+from .._model.spec import ModelSpec
+from .._model.state import export_state, seeded_modules
+from .._model.tensors import TensorData
+from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
+from .._training.convergence import convergence
+from .._training.divergence import check_model, told_divergence
+from .._training.early_stopping import Stopper
+from .._training.filling import filled, viewed
+from .._training.graph_selection import HardGraph, select_graph
+from .._training.loop import Progress, train
+from .._training.observer import Observer
+from .._training.past import Past, remembered
+from .._training.subset_encoders import teach
+from .._typing import Values
+from ..modules import MultimodalVAE
+from .checkpoint import moments_of, resume_moments
+from .resume import trained_model
+from .run import Run
+
+#: With every call, what was seen before counts so much of what it did.
+DECAY = 0.9
+
+#: Fewest gradient steps of a call, if a fit has as many epochs: few samples need more than one.
+MIN_STEPS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """What is kept between two calls, besides the fitted model.
+
+    Parameters
+    ----------
+    n_samples : float
+        For how many samples counts what was seen.
+    n_calls : int
+        How often samples have arrived.
+    moments : dict of str to (dict of str to ndarray)
+        What Adam keeps, by parameter.
+    """
+
+    n_samples: float
+    n_calls: int
+    moments: dict[str, dict[str, np.ndarray]]
+
+    def as_dict(self) -> Values:
+        """Return all fields by name, as the estimator keeps them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What a fit has left, as far as later samples need it.
+
+    Parameters
+    ----------
+    built : ModelSpec
+        What was built.
+    state, subset_state : dict of str to ndarray
+        Numbers of the model, and of the encoders of incomplete samples; the latter may be None.
+    adjacency : ndarray of shape (n_nodes, n_nodes)
+        The graph.
+    history : mapping of str to ndarray
+        Terms of the bound after every epoch.
+    """
+
+    built: ModelSpec
+    state: dict[str, np.ndarray]
+    subset_state: dict[str, np.ndarray] | None
+    adjacency: np.ndarray
+    history: Mapping[str, np.ndarray]
+
+    def epochs(self) -> list[dict[str, float]]:
+        """Return the terms of the bound epoch by epoch."""
+        columns = zip(*self.history.values(), strict=True)
+        return [dict(zip(self.history, map(float, terms), strict=True)) for terms in columns]
+
+
+def learn(
+    setup: Setup,
+    samples: FitSamples,
+    data: TensorData,
+    fitted: Fitted,
+    before: Arrivals,
+    seed: int,
+    observer: Observer,
+) -> tuple[Run, Arrivals]:
+    """Train on samples that have arrived; update the mixture, the graph, and the lessons.
+
+    The networks see these samples alone. What has a closed form (mixture, tables, variances) and
+    the choice of the graph go by the samples of before, too, as the model remembers them.
+    """
+    generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
+    with torch.enable_grad(), seeded_modules(setup.module_device, seed), observer:
+        model = trained_model(fitted.built, samples.knowledge, fitted.state, setup.device)
+        model.prior.requires_grad_(False)
+        _check_has_memory(model)
+        data = viewed(model, data)
+        past = remembered(model, before.n_samples, setup.training.mixture, DECAY)
+        update = replace(
+            block_update(setup, data), adjacency=torch.from_numpy(fitted.adjacency), past=past
+        )
+        progress = _trained(setup, model, data, before, update, generator, observer)
+        data = filled(model, data)
+        rng = np.random.RandomState(seed)
+        with told_divergence(model, names, "the selection of the graph", weights=data.weights):
+            graph, end = _selected(setup, model, data, past, generator, rng)
+            check_model(model, names)
+        encoders = subset_encoders(model, fitted.subset_state)
+        if encoders is not None:
+            encoders = teach(
+                model, data, setup.training.gradient, 1, generator, observer, known=encoders
+            )
+        run = _run(setup, model, progress, graph, end)
+    run = replace(
+        run,
+        subset_state=None if encoders is None else export_state(encoders),
+        history=fitted.epochs() + run.history,
+    )
+    return run, Arrivals(
+        n_samples=DECAY * before.n_samples + float(samples.total),
+        n_calls=before.n_calls + 1,
+        moments=moments_of(model, progress.optimizer),
+    )
+
+
+def _check_has_memory(model: MultimodalVAE) -> None:
+    """Raise where parts of the model would forget all samples but the last ones."""
+    if model.experts or model.cluster_dependent:
+        raise ValueError(
+            "partial_fit cannot train decoders that depend on the cluster, or experts: their "
+            "parameters would be those of the last samples alone. Use fit on all samples, or "
+            "warm_start=True."
+        )
+
+
+def _trained(
+    setup: Setup,
+    model: MultimodalVAE,
+    data: TensorData,
+    before: Arrivals,
+    update: BlockUpdate,
+    generator: torch.Generator,
+    observer: Observer,
+) -> Progress:
+    """Train some epochs; the first one of all is preceded by one that only fills the moments."""
+    steps_per_epoch = math.ceil(data.n_samples / setup.training.gradient.batch_size)
+    most = len(setup.training.graph.temperatures)
+    n_epochs = min(math.ceil(MIN_STEPS / steps_per_epoch), most)
+    graph = replace(setup.training.graph, temperatures=np.ones(n_epochs))
+    settings = replace(setup.training, graph=graph)
+    progress = Progress(model, settings.gradient, Stopper(0.0, 1), observer)
+    if before.moments:
+        resume_moments(before.moments, model, progress.optimizer)
+    else:
+        still = replace(settings.gradient, learning_rate=0.0)
+        first = Progress(model, still, Stopper(0.0, 1), Observer())
+        train(model, data, None, first, replace(settings, gradient=still), update, generator)
+        progress.follow(first.optimizer)
+    train(model, data, None, progress, settings, update, generator)
+    return progress
+
+
+def _selected(
+    setup: Setup,
+    model: MultimodalVAE,
+    data: TensorData,
+    past: Past,
+    generator: torch.Generator,
+    rng: np.random.RandomState,
+) -> tuple[HardGraph, PassResult]:
+    """Select the graph by all samples; return it, and a pass over those of now."""
+    names = setup.spec.modality_names
+    counted = with_past(data_pass(model, data, generator, names), past)
+    graph = select_graph(model.prior, counted.counts, setup.graph, rng)
+    return graph, data_pass(model, data, generator, names)
+
+
+def _run(
+    setup: Setup, model: MultimodalVAE, progress: Progress, graph: HardGraph, end: PassResult
+) -> Run:
+    """Return what was learned."""
+    return Run(
+        state=export_state(model),
+        graph=graph,
+        history=progress.history,
+        phase_history={},
+        converged=False,
+        objective=end.terms["objective"],
+        candidates=None,
+        convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
+        moved=float("nan"),
+        checkpoint=None,
+        predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
+        subset_state=None,
+        held_out=None,
+        stopped=progress.observer.place if progress.observer.stopped else "",
+    )

@@ -1,0 +1,57 @@
+"""Samples that are gone, as far as the model remembers them (``partial_fit``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._model.settings import MixtureSettings
+from ..functional import MixtureStatistics, remembered_statistics
+from ..modules import MultimodalVAE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What samples of before add to the sums of a pass over the data.
+
+    Parameters
+    ----------
+    statistics : MixtureStatistics
+        Of the mixture.
+    counts : Tensor of shape (1, n_components)
+        Expected counts; no node was set in any of them.
+    squared_errors : Tensor of shape (n_modalities,)
+        Of the decoders.
+    n_elements : Tensor of shape (n_modalities,)
+        In how many elements.
+    """
+
+    statistics: MixtureStatistics
+    counts: Tensor
+    squared_errors: Tensor
+    n_elements: Tensor
+
+
+@torch.no_grad()
+def remembered(
+    model: MultimodalVAE, n_samples: float, settings: MixtureSettings, decay: float
+) -> Past:
+    """Return what a model remembers of so many samples, each of which counts ``decay``.
+
+    The mixture, the probabilities of its components and the variances of the decoders are all that
+    is left of them.
+    """
+    prior = model.prior
+    counts = n_samples * prior.log_weights().double().exp()
+    statistics = remembered_statistics(
+        counts, prior.means, prior.covariances, settings.reg_covar, settings.shrinkage
+    )
+    n_elements = decay * n_samples * counts.new_tensor(model.widths)
+    return Past(
+        statistics=statistics * decay,
+        counts=decay * counts[None],
+        squared_errors=n_elements * model.log_variances.double().exp(),
+        n_elements=n_elements,
+    )

@@ -1,0 +1,131 @@
+"""Samples that arrive in batches."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skcausalpima import CausalPIMA
+from skcausalpima._fit.arrivals import DECAY
+from skcausalpima.metrics import matched_accuracy
+from skcausalpima.modules import ExpertDecoder, piecewise_linear
+
+
+def groups(n, seed, shift=0.0):
+    """Return two modalities of four groups, and the groups."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(4, size=n)
+    images = rng.normal(size=(n, 3, 2)) + 5.0 * (group // 2)[:, None, None] + shift
+    return [images, rng.normal(size=(n, 4)) + 5.0 * (group % 2)[:, None]], group
+
+
+@pytest.fixture(scope="module")
+def begun(quick):
+    return quick(max_iter=5).partial_fit(groups(60, 0)[0])
+
+
+def test_the_first_call_is_fit(quick, begun):
+    fitted = quick(max_iter=5).fit(groups(60, 0)[0])
+    assert_array_equal(begun.labels_, fitted.labels_)
+    assert begun.lower_bound_ == fitted.lower_bound_
+
+
+@pytest.fixture(scope="module")
+def further(begun):
+    """After three more batches."""
+    est, bounds = begun._copy(set()), [begun.score(groups(200, 9)[0])]
+    for seed in (1, 2, 3):
+        assert est.partial_fit(groups(50, seed)[0]) is est
+        bounds.append(est.score(groups(200, 9)[0]))
+    return est, bounds
+
+
+def test_later_samples_teach(begun, further):
+    est, bounds = further
+    assert bounds[-1] > bounds[0] + 0.5
+    X, group = groups(200, 9)
+    assert matched_accuracy(group, est.predict(X)) > 0.98
+    assert len(est.labels_) == 50
+    assert est.n_iter_ == len(est.history_["lower_bound"]) == begun.n_iter_ + 15
+
+
+def test_components_keep_their_numbers(begun, further):
+    X, _ = groups(200, 9)
+    assert_array_equal(further[0].cluster_states_, begun.cluster_states_)
+    assert np.mean(further[0].predict(X) == begun.predict(X)) > 0.95
+
+
+def test_samples_of_before_decay(further):
+    kept = further[0]._arrivals
+    assert kept["n_calls"] == 3
+    assert kept["n_samples"] == pytest.approx(60 * DECAY**3 + 50 * (DECAY**2 + DECAY + 1))
+
+
+def test_a_batch_of_one_group_leaves_the_others(begun):
+    X, group = groups(120, 5)
+    one = [array[group == 2][:20] for array in X]
+    est = begun._copy(set()).partial_fit(one)
+    assert matched_accuracy(group, est.predict(X)) > 0.95
+    assert len(np.unique(est.labels_)) == 1
+    for node, outcome in enumerate(est.node_labels_[0]):
+        then, now = (e.joint_.sum(axis=1 - node)[outcome] for e in (begun, est))
+        assert now == pytest.approx((60 * DECAY * then + 20) / (60 * DECAY + 20), abs=0.02)
+
+
+def test_clusters_follow_samples_that_drift(begun):
+    X, group = groups(400, 7, shift=1.0)
+    est = begun._copy(set())
+    for rows in np.split(np.arange(400), 8):
+        est.partial_fit([array[rows] for array in X])
+    assert matched_accuracy(group, est.predict(X)) > 0.98
+    assert est.score(X) > begun.score(X)
+
+
+def test_a_fit_goes_on_like_a_first_call(quick, begun):
+    X, later = groups(60, 0)[0], groups(50, 1)[0]
+    after_fit = quick(max_iter=5).fit(X).partial_fit(later)
+    after_call = begun._copy(set()).partial_fit(later)
+    assert_allclose(after_fit.cluster_means_, after_call.cluster_means_, rtol=0, atol=0)
+
+
+def test_incomplete_samples_arrive(begun):
+    images, curves = groups(40, 4)[0]
+    curves = curves.copy()
+    curves[:10] = np.nan
+    est = begun._copy(set()).partial_fit([images, curves])
+    assert np.isfinite(est.lower_bound_)
+    assert est.predict([images, None]).shape == (40,)
+
+
+def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
+    est, X = further[0], groups(30, 8)[0]
+    est.save(tmp_path / "est.skcp")
+    loaded = CausalPIMA.load(tmp_path / "est.skcp")
+    again = est._copy(set()).partial_fit(X)
+    assert_array_equal(loaded.partial_fit(X).cluster_means_, again.cluster_means_)
+
+
+def test_fit_forgets_what_arrived(further):
+    est = further[0]._copy(set()).fit(groups(60, 0)[0])
+    assert not hasattr(est, "_arrivals")
+    assert not hasattr(clone(est), "labels_")
+
+
+def test_other_samples_are_refused_and_nothing_is_lost(further):
+    est = further[0]._copy(set())
+    images, curves = groups(40, 4)[0]
+    means = est.cluster_means_.copy()
+    for wrong in ([images], [images[:, :2], curves], [images, curves[:, :3]]):
+        with pytest.raises(ValueError, match=r"modalit|shape|features"):
+            est.partial_fit(wrong)
+    with pytest.raises(ValueError, match=r"partial_fit trains the fitted model further, but .*set"):
+        est.set_params(hidden_layer_sizes=(9,)).partial_fit([images, curves])
+    assert_array_equal(est.cluster_means_, means)
+
+
+def test_experts_are_refused(quick):
+    X = groups(60, 0)[0]
+    expert = ExpertDecoder(piecewise_linear(1), np.arange(4.0))
+    est = quick(experts=[None, expert]).fit(X)
+    with pytest.raises(ValueError, match=r"partial_fit cannot train .* experts"):
+        est.partial_fit(X)
