@@ -75,7 +75,7 @@ class NodeSizeSelection(NamedTuple):
     >>> X = X + np.random.default_rng(0).normal(size=X.shape)
     >>> model = CausalPIMA(2, max_iter=2, random_state=0)
     >>> from skcausalpima.model_selection import select_node_sizes
-    >>> selection = select_node_sizes(model, X, [2, 3])
+    >>> selection = select_node_sizes(model, X, [2, 3], cv=3)
     >>> selection.results["node_sizes"]
     [(2,), (3,)]
     """
@@ -187,7 +187,7 @@ def select_node_sizes(
     >>> group = rng.integers(3, size=150)
     >>> X = [rng.normal(size=(150, 4, 4)) + 4 * group[:, None, None], rng.normal(size=(150, 5))]
     >>> model = CausalPIMA(max_iter=2, random_state=0)
-    >>> selection = select_node_sizes(model, X, [2, 3, 5])
+    >>> selection = select_node_sizes(model, X, [2, 3, 5], cv=3)
     >>> selection.best_node_sizes
     (3,)
     """

@@ -28,11 +28,11 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def pair():
-    """Images (60, 3, 2) and curves (60, 4) of four groups; each shows one of two binary factors."""
+    """Images (72, 3, 2) and curves (72, 4) of four groups; each shows one of two binary factors."""
     rng = np.random.default_rng(0)
-    group = np.repeat(np.arange(4), 15)
-    images = rng.normal(size=(60, 3, 2)) + 5.0 * (group // 2)[:, None, None]
-    curves = 10.0 * rng.normal(size=(60, 4)) + 50.0 * (group % 2)[:, None]
+    group = np.repeat(np.arange(4), 18)
+    images = rng.normal(size=(72, 3, 2)) + 5.0 * (group // 2)[:, None, None]
+    curves = 10.0 * rng.normal(size=(72, 4)) + 50.0 * (group % 2)[:, None]
     for array in (images, curves):
         array.flags.writeable = False
     return [images, curves]

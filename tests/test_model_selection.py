@@ -121,7 +121,7 @@ def test_no_support_is_said():
 
 
 def test_three_groups(quick, groups):
-    selection = select_node_sizes(quick(), groups, [(2,), (3,), (6,), (2, 3)])
+    selection = select_node_sizes(quick(), groups, [(2,), (3,), (6,), (2, 3)], cv=3)
     assert selection.best_node_sizes == (3,)
     assert selection.best_estimator.node_sizes == (3,)
     expected = quick((3,)).fit(MultimodalData(groups))

@@ -100,7 +100,7 @@ def test_repr_and_nested_names():
 
 
 def test_parts_are_searched_over(quick, pair):
-    model = quick(structure=ScoreSearch(polishing_epochs=1), max_iter=1)
+    model = quick(structure=ScoreSearch(polishing_epochs=1), init="paper", max_iter=1)
     grid = {"structure__score": ["bic", "bdeu"], "init__pretraining_epochs": [0, 1]}
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(MultimodalData(pair))
     best = search.best_estimator_
@@ -113,7 +113,7 @@ def test_parts_are_searched_over(quick, pair):
 
 def test_objects_are_searched_over(quick, pair):
     grid = {"structure": ["refined", GradientStructure(0.3), nx.DiGraph([("N1", "N2")])]}
-    search = GridSearchCV(quick(max_iter=1), grid, cv=2, error_score="raise")
+    search = GridSearchCV(quick(init="paper", max_iter=1), grid, cv=2, error_score="raise")
     assert np.isfinite(search.fit(MultimodalData(pair)).cv_results_["mean_test_score"]).all()
 
 

@@ -72,7 +72,7 @@ def start_agreement(
     shrinkage = settings.shrinkage * len(rows) / n_samples
     settings = replace(settings, shrinkage=shrinkage, reg_covar=max(settings.reg_covar, 1e-6))
     trained = points / np.where(scale > 0, scale, 1.0)
-    kinds = [[_end(trained, rival[rows], settings) for rival in rivals]]
+    kinds = [_ends(trained, [rival[rows] for rival in rivals], settings)]
     if initial.scores is not None:
         spaces = (points, initial.scores.scaled[rows])
         whitened = initial.scores.whitened[rows, : n_effects(model.prior.node_sizes)]
@@ -100,11 +100,27 @@ def _plain_ends(
     spaces: Sequence[np.ndarray], points: np.ndarray, n_clusters: int, settings: MixtureSettings
 ) -> list[MixtureFit]:
     """Return the best mixtures of points that begin as k-means in some spaces."""
-    rng, ends = np.random.RandomState(0), []
-    for k in range(N_PLAIN):
-        start = kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
-        ends.append(_end(points, start, settings))
-    return sorted(ends, key=lambda end: -end.bound)[:N_BEST]
+    rng = np.random.RandomState(0)
+    starts = [
+        kmeans_labels(spaces[k % len(spaces)], n_clusters, rng.randint(2**31 - 1))
+        for k in range(N_PLAIN)
+    ]
+    return sorted(_ends(points, starts, settings), key=lambda end: -end.bound)[:N_BEST]
+
+
+def _ends(
+    points: np.ndarray, starts: Sequence[np.ndarray], settings: MixtureSettings
+) -> list[MixtureFit]:
+    """Return where clusterings of points lead; those that differ in names alone lead to one end."""
+    found: dict[bytes, MixtureFit] = {}
+    ends = []
+    for labels in starts:
+        _, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
+        clusters = first[numbers].tobytes()  # every cluster has the name of its first sample
+        if clusters not in found:
+            found[clusters] = _end(points, labels, settings)
+        ends.append(found[clusters])
+    return ends
 
 
 def _end(points: np.ndarray, labels: np.ndarray, settings: MixtureSettings) -> MixtureFit:

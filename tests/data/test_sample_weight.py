@@ -38,9 +38,9 @@ from skcausalpima.metrics import node_recovery
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
 POINTS = np.linspace(0.0, 1.0, 4)
-GROUP = np.repeat(np.arange(4), 15)
+GROUP = np.repeat(np.arange(4), 18)
 NODES = np.stack([GROUP // 2, GROUP % 2], axis=1)
-WEIGHTS = np.random.default_rng(3).integers(0, 4, size=60)  # the modality, or what is known of
+WEIGHTS = np.random.default_rng(3).integers(0, 4, size=72)  # the modality, or what is known of
 WEIGHTS[:20] = np.maximum(WEIGHTS[:20], 1)  # nodes, must not vanish with rows of weight zero
 
 
@@ -66,7 +66,7 @@ def assert_equal_fits(one, other, X):
         assert_array_equal(values, other.history_[key])
 
 
-WAS_SET = np.full((60, 2), -1)
+WAS_SET = np.full((72, 2), -1)
 WAS_SET[::4, 1] = NODES[::4, 1]
 CASES = {
     "plain": ({}, {}),
@@ -79,8 +79,8 @@ CASES = {
     "the paper's, known outcomes": (
         {"init": "paper", "responsibilities": "sample"},
         {
-            "known_nodes": np.where(np.arange(60)[:, None] % 3 == 0, NODES, -1),
-            "interventions": np.where(np.arange(60) % 4 == 0, "N2", None),
+            "known_nodes": np.where(np.arange(72)[:, None] % 3 == 0, NODES, -1),
+            "interventions": np.where(np.arange(72) % 4 == 0, "N2", None),
         },
     ),
 }
@@ -90,8 +90,8 @@ CASES = {
 def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
-    shuffled = np.random.default_rng(0).permutation(60)
-    repeated = np.repeat(np.arange(60), WEIGHTS)
+    shuffled = np.random.default_rng(0).permutation(72)
+    repeated = np.repeat(np.arange(72), WEIGHTS)
     weighted, plain = (
         quick(**parameters).fit(
             rows_of(X, rows), sample_weight=w, **{key: value[rows] for key, value in known.items()}
@@ -99,7 +99,7 @@ def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
         for rows, w in ((shuffled, WEIGHTS[shuffled]), (repeated, None))
     )
     assert_equal_fits(weighted, plain, X)
-    seen = np.repeat(np.arange(60), WEIGHTS[shuffled])
+    seen = np.repeat(np.arange(72), WEIGHTS[shuffled])
     back = np.argsort(shuffled[seen], kind="stable")
     assert_array_equal(weighted.labels_[seen][back], plain.labels_)
     assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
@@ -110,13 +110,13 @@ def test_weights_of_zero_are_removal(quick, pair, case):
     """Also where only removed rows lack a modality, were known, or had nodes set."""
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
-    weights = np.ones(60)
+    weights = np.ones(72)
     if "nodes set" in case:
         weights[::4] = 0.0
     elif "missing" in case:
         weights[::7] = 0.0
     else:
-        weights[[3, 31, 59]] = 0.0
+        weights[[3, 31, 71]] = 0.0
     kept = np.flatnonzero(weights)
     weighted = quick(**parameters).fit(X, sample_weight=weights, **known)
     removed = quick(**parameters).fit(
@@ -130,16 +130,16 @@ def test_weights_of_zero_are_removal(quick, pair, case):
 
 
 def test_weights_of_one_are_no_weights(quick, pair, fitted):
-    assert_equal_fits(quick().fit(pair, sample_weight=np.ones(60)), fitted, pair)
-    labels = quick().fit_predict(pair, sample_weight=np.ones(60, dtype=int))
+    assert_equal_fits(quick().fit(pair, sample_weight=np.ones(72)), fitted, pair)
+    labels = quick().fit_predict(pair, sample_weight=np.ones(72, dtype=int))
     assert_array_equal(labels, fitted.labels_)
 
 
 def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
-    halves = np.repeat(np.arange(60), 2)
+    halves = np.repeat(np.arange(72), 2)
     assert_equal_fits(quick().fit(rows_of(pair, halves), sample_weight=0.5), fitted, pair)
-    thirds = np.tile(np.arange(60), 3)
-    model = quick().fit(rows_of(pair, thirds), sample_weight=np.full(180, 1 / 3))
+    thirds = np.tile(np.arange(72), 3)
+    model = quick().fit(rows_of(pair, thirds), sample_weight=np.full(216, 1 / 3))
     assert_equal_fits(model, fitted, pair)
     assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
 
@@ -148,15 +148,15 @@ def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
 def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
-    weights = np.random.default_rng(0).uniform(0.1, 2.5, size=60)
-    order = np.random.default_rng(1).permutation(60)
+    weights = np.random.default_rng(0).uniform(0.1, 2.5, size=72)
+    order = np.random.default_rng(1).permutation(72)
     one, other = (
         quick(**parameters).fit(
             rows_of(X, rows),
             sample_weight=weights[rows],
             **{key: value[rows] for key, value in known.items()},
         )
-        for rows in (np.arange(60), order)
+        for rows in (np.arange(72), order)
     )
     assert_equal_fits(one, other, X)
     if parameters.get("init") != "paper":  # which rarely finds clusters
@@ -277,8 +277,8 @@ def model_and_data(quick, pair, missing=False, **parameters):
     est = quick(**parameters).fit(X)
     model = est._fitted_model().model
     data = est._fitted_model().scaled(read_modalities(est, X, reset=False))
-    numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=60))
-    repeated = data.subset(torch.arange(60).repeat_interleave(numbers))
+    numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=72))
+    repeated = data.subset(torch.arange(72).repeat_interleave(numbers))
     return est, model, weighted(data, (0.25 * numbers)[None].to(data.dtype)), repeated
 
 
@@ -307,7 +307,7 @@ def block_update(est, floors):
 
 def one_epoch(**rates):
     """Settings of one step on all samples."""
-    return small_settings(batch_size=60, temperatures=np.ones(1), pretraining_epochs=1, **rates)
+    return small_settings(batch_size=72, temperatures=np.ones(1), pretraining_epochs=1, **rates)
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -316,7 +316,7 @@ def test_terms_of_a_pass_are_weighted_means_of_the_bound(quick, pair, missing):
     terms = data_pass(
         model, data, torch.Generator().manual_seed(7), tuple(est.modality_names_in_)
     ).terms
-    noise = data.normal(60, 2, torch.Generator().manual_seed(7))
+    noise = data.normal(72, 2, torch.Generator().manual_seed(7))
     with torch.no_grad():
         values = model.elbo(data.rows(slice(None)), noise).values.numpy()
     expected = np.average(values, weights=data.weights[0].numpy())
@@ -340,12 +340,12 @@ def test_decoder_variances_are_weighted_mean_squared_errors(quick, pair):
             result.append(np.average(errors, weights=weights[order][seen]))
         return result
 
-    by_hand = expected(torch.arange(60), data.normal(60, 2, torch.Generator().manual_seed(1)))
+    by_hand = expected(torch.arange(72), data.normal(72, 2, torch.Generator().manual_seed(1)))
     update.decoder_variances(model, data, torch.Generator().manual_seed(1))
     assert_allclose(model.log_variances.exp(), by_hand, rtol=1e-5)
     generator = torch.Generator().manual_seed(2)
-    order = torch.randperm(60, generator=generator)
-    by_hand = expected(order, data.normal(60, 2, generator))
+    order = torch.randperm(72, generator=generator)
+    by_hand = expected(order, data.normal(72, 2, generator))
     settings = one_epoch(learning_rate=1e-12, graph_learning_rate=1e-12)
     progress = Progress(model, settings.gradient, Stopper(0.0, 2), Observer())
     generator = torch.Generator().manual_seed(2)
@@ -362,8 +362,8 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
     for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
         generator = torch.Generator().manual_seed(2)
-        order = torch.randperm(60, generator=generator)
-        noise = data.normal(60, 2, generator)
+        order = torch.randperm(72, generator=generator)
+        noise = data.normal(72, 2, generator)
         with torch.no_grad():
             values = bound(data.rows(order), noise)
         expected.append(-np.average(values, weights=data.weights[0, order]))
@@ -376,22 +376,22 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
 
 def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     rng = np.random.default_rng(0)
-    values = torch.as_tensor(rng.normal(size=60))
-    weights = torch.as_tensor(rng.uniform(size=(1, 60)))
+    values = torch.as_tensor(rng.normal(size=72))
+    weights = torch.as_tensor(rng.uniform(size=(1, 72)))
     data = TensorData(Batch((values[:, None],), None, weights=weights), torch.float64)
-    batches = list(data.shuffled(15, torch.Generator().manual_seed(0)))
+    batches = list(data.shuffled(18, torch.Generator().manual_seed(0)))
     means = [data.mean(batch.arrays[0][:, 0], batch).item() for batch in batches]
     assert np.mean(means) == pytest.approx(np.average(values, weights=weights[0]))
     plain = data.unweighted()
-    batch = plain.rows(slice(0, 15))
-    assert plain.mean(values[:15], batch) == values[:15].mean()
+    batch = plain.rows(slice(0, 18))
+    assert plain.mean(values[:18], batch) == values[:18].mean()
     # A row that hardly counts does not count in full in a batch of its likes.
-    light = weighted(data, torch.tensor([[1e-9] * 15 + [1.0] * 45]).double())
-    assert abs(light.mean(values[:15], light.rows(slice(0, 15)))) < 1e-8
+    light = weighted(data, torch.tensor([[1e-9] * 18 + [1.0] * 54]).double())
+    assert abs(light.mean(values[:18], light.rows(slice(0, 18)))) < 1e-8
 
 
 def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
-    weights = np.random.default_rng(0).uniform(0, 2.5, size=60)
+    weights = np.random.default_rng(0).uniform(0, 2.5, size=72)
     weights[:5] = 0.0
     X = some_missing(pair)
     for experts in (None, [None, ExpertDecoder(line, POINTS)]):
@@ -402,14 +402,14 @@ def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
 
 
 def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
-    X = rows_of(pair, np.append(np.arange(60), 0))
+    X = rows_of(pair, np.append(np.arange(72), 0))
     X = [array.copy() for array in X]
-    X[0][60] += 30.0
+    X[0][72] += 30.0
     long = quick(structure=ScoreSearch())  # so that no latent point lies so near to 0 by chance
     light, lighter = (
-        clone(long).fit(X, sample_weight=np.append(np.ones(60), weight)) for weight in (1e-9, 1e-30)
+        clone(long).fit(X, sample_weight=np.append(np.ones(72), weight)) for weight in (1e-9, 1e-30)
     )
-    assert adjusted_rand_score(light.labels_[:60], GROUP) > 0.9
+    assert adjusted_rand_score(light.labels_[:72], GROUP) > 0.9
     for method in ("transform", "predict_proba", "score_samples"):
         assert_allclose(getattr(light, method)(pair), getattr(lighter, method)(pair), rtol=1e-4)
     assert_allclose(light.joint_, lighter.joint_, atol=1e-6)
@@ -423,7 +423,7 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     experts = [None, ExpertDecoder(line, POINTS)]
     one, quarter = (
         quick(experts=experts).fit(pair, sample_weight=w).expert_params_["modality1"]
-        for w in (np.ones(60), np.full(60, 0.25))
+        for w in (np.ones(72), np.full(72, 0.25))
     )
     assert_allclose(np.sort(quarter["slope"]), np.sort(one["slope"]), rtol=0.02)
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
@@ -459,24 +459,24 @@ def test_importance_weights_recover_the_target(quick, seed):
 def test_a_single_node_shrinks_by_the_total_weight(quick, pair):
     """nu = n / C of the pooled covariance, n being what the rows count for."""
     setups = []
-    for weights in (np.full(60, 0.5), np.full(60, 2.0)):
+    for weights in (np.full(72, 0.5), np.full(72, 2.0)):
         model = quick((4,))
         modalities = read_modalities(model, pair, reset=True)
         setups.append(set_up(flat_parameters(model), modalities, None, None, weights)[0])
-    assert [setup.training.mixture.shrinkage for setup in setups] == [7.5, 30.0]
+    assert [setup.training.mixture.shrinkage for setup in setups] == [9.0, 36.0]
 
 
 @pytest.mark.parametrize(
     ("weights", "match"),
     [
-        (np.full(60, -1.0), "Negative values in data passed to `sample_weight`"),
-        (np.zeros(60), "at least one non-zero|adds up to 0 samples"),
-        (np.full(60, 1 / 60), "adds up to 1 samples, while a minimum of 2 .* number of samples"),
-        (np.arange(60) == 3, "adds up to 1 samples"),
-        (np.full(60, np.nan), "sample_weight contains NaN"),
-        (np.ones(59), r"sample_weight\.shape == \(59,\), expected \(60,\)"),
-        (np.ones((60, 1)), "Sample weights must be 1D"),
-        (np.full(60, 1e308), "adds up to inf samples"),
+        (np.full(72, -1.0), "Negative values in data passed to `sample_weight`"),
+        (np.zeros(72), "at least one non-zero|adds up to 0 samples"),
+        (np.full(72, 1 / 72), "adds up to 1 samples, while a minimum of 2 .* number of samples"),
+        (np.arange(72) == 3, "adds up to 1 samples"),
+        (np.full(72, np.nan), "sample_weight contains NaN"),
+        (np.ones(71), r"sample_weight\.shape == \(71,\), expected \(72,\)"),
+        (np.ones((72, 1)), "Sample weights must be 1D"),
+        (np.full(72, 1e308), "adds up to inf samples"),
     ],
 )
 def test_weights_that_cannot_be(quick, pair, weights, match):
@@ -487,14 +487,14 @@ def test_weights_that_cannot_be(quick, pair, weights, match):
 def test_a_modality_that_only_removed_rows_have(quick, pair):
     X = [pair[0], pair[1].copy()]
     X[1][10:] = np.nan
-    weights = np.arange(60) >= 10
+    weights = np.arange(72) >= 10
     with pytest.raises(ValueError, match=r"'modality1' is missing .* samples of positive weight"):
         quick().fit(X, sample_weight=weights)
 
 
 def test_weights_are_routed(quick, pair):
-    flat = np.concatenate([pair[0].reshape(60, -1), pair[1]], axis=1)
-    weights = np.random.default_rng(0).integers(1, 3, size=60).astype(float)
+    flat = np.concatenate([pair[0].reshape(72, -1), pair[1]], axis=1)
+    weights = np.random.default_rng(0).integers(1, 3, size=72).astype(float)
     direct = quick().fit(StandardScaler().fit_transform(flat), sample_weight=weights)
     with config_context(enable_metadata_routing=True):
         model = quick().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)

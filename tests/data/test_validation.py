@@ -518,7 +518,7 @@ def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
         cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
     data = MultimodalData([image, curve.astype(float)])
     search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=3, n_jobs=n_jobs, error_score="raise")

@@ -47,7 +47,7 @@ def noted(quick, pair):
     """A fit with a callback that looks at a fitted estimator after each epoch."""
     noting = Noting()
     model = quick().set_callbacks(noting)
-    return model.fit(pair, sample_weight=np.ones(60)), noting.calls
+    return model.fit(pair, sample_weight=np.ones(72)), noting.calls
 
 
 def test_every_epoch_is_a_task(noted):
@@ -93,7 +93,7 @@ def test_the_fitted_estimator_of_an_epoch_predicts(noted, pair):
 
 
 def test_who_looks_changes_nothing(noted, quick, pair):
-    expected = quick().fit(pair, sample_weight=np.ones(60))
+    expected = quick().fit(pair, sample_weight=np.ones(72))
     assert_same_fits(noted[0], expected, pair)
 
 
@@ -161,7 +161,7 @@ def test_a_continued_fit_counts_on(quick, pair):
 def test_scores_are_monitored(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
     model = quick().set_callbacks(monitor)
-    model.fit(MultimodalData(pair), np.zeros(60))
+    model.fit(MultimodalData(pair), np.zeros(72))
     rows = [row for row in monitor.get_logs().data if "bound" in row]
     names = ["fit", *3 * ["training epoch"], "polishing epoch"]
     assert [row["task_name"] for row in rows] == names
@@ -171,7 +171,7 @@ def test_scores_are_monitored(quick, pair):
 
 def test_searches_and_pipelines_propagate(quick, pair):
     X, noting = MultimodalData(pair), Noting()
-    search = GridSearchCV(quick(), {"max_iter": [1, 2]}, cv=2).set_callbacks(noting)
+    search = GridSearchCV(quick(init="paper"), {"max_iter": [1, 2]}, cv=2).set_callbacks(noting)
     search.fit(X)
     names = [call[1] for call in noting.calls if call[0] == "end"]
     assert names.count("training epoch") == 2 * (1 + 2) + search.best_params_["max_iter"]
@@ -196,7 +196,7 @@ def test_bars_are_drawn(quick, pair, capsys):
 def test_workers_call_back(quick, pair):
     monitor = callback.ScoringMonitor(scoring={"bound": lambda est, X, y: est.score(X)})
     model = quick(n_init=2, n_jobs=2, structure=ScoreSearch()).set_callbacks(monitor)
-    model.fit(MultimodalData(pair), np.zeros(60))
+    model.fit(MultimodalData(pair), np.zeros(72))
     ends = {row["task_id_path"]: row["bound"] for row in monitor.get_logs().data}
     last = max(path for path in ends if len(path) == 3)
     assert len(ends) == 1 + 2 * 8

@@ -16,7 +16,7 @@ OTHER = CausalPIMA(
     latent_dim=3,
     structure=GradientStructure(score_noise=0.1),
     knowledge=BackgroundKnowledge(required=[("N1", "N2")]),
-    init=Initialization(n_mixture_init=1, pretraining_epochs=2),
+    init=Initialization("linear", n_mixture_init=1, pretraining_epochs=2),
     max_iter=2,
 )
 
@@ -52,4 +52,5 @@ def test_scikit_learn_checks(estimator, check):
     ],
 )
 def test_further_scikit_learn_checks(check):
-    getattr(estimator_checks, check)("CausalPIMA", CausalPIMA(max_iter=2))
+    init = Initialization("paper", n_mixture_init=1, pretraining_epochs=2)
+    getattr(estimator_checks, check)("CausalPIMA", CausalPIMA(max_iter=2, init=init))

@@ -98,7 +98,7 @@ def test_node_names(quick, pair):
 def test_labels_predictions_and_states_agree(model_and_data):
     model, X = model_and_data
     probabilities = model.predict_proba(X)
-    assert probabilities.shape == (60, model.joint_.size)
+    assert probabilities.shape == (72, model.joint_.size)
     assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
     assert_array_equal(model.labels_, model.predict(X))
     assert_array_equal(model.labels_, probabilities.argmax(axis=1))
@@ -129,7 +129,7 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
     model = quick(node_sizes, latent_dim=latent_dim).fit(pair)
     assert model.latent_dim_ == expected
     assert model.latent_dim == latent_dim
-    assert model.transform(pair).shape == (60, expected)
+    assert model.transform(pair).shape == (72, expected)
     assert model.cluster_means_.shape == (model.weights_.size, expected)
 
 
@@ -139,7 +139,7 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
         ((100, 4), 3, {}, 4),  # features
         ((100, 30), 3, {}, 5),  # a twentieth of the samples
         ((12, 30), 6, {}, 5),  # the outcomes
-        ((60, 1), 2, {}, 2),
+        ((72, 1), 2, {}, 2),
         ((100, 30), 12, {}, 11),
         ((100, 30), 3, {"init": "paper"}, 2),
         ((130, 30), 3, {"init": "linear"}, 6),
@@ -181,10 +181,10 @@ def test_covariances_have_scikit_learns_shapes(quick, pair, covariance_type, sha
 def test_score_is_the_mean_bound(model_and_data):
     model, X = model_and_data
     values = model.score_samples(X)
-    assert values.shape == (60,)
+    assert values.shape == (72,)
     assert_allclose(model.score(X), values.mean(dtype=float), rtol=1e-12)
     assert_allclose(model.score(X), model.lower_bound_, rtol=1e-6)
-    weights = np.arange(60.0)
+    weights = np.arange(72.0)
     expected = np.average(values, weights=weights)
     assert_allclose(model.score(X, sample_weight=weights), expected, rtol=1e-6)
 
@@ -192,10 +192,10 @@ def test_score_is_the_mean_bound(model_and_data):
 def test_score_samples_depend_on_the_row_alone(fitted, pair, monkeypatch):
     values = fitted.score_samples(pair)
     assert_array_equal(fitted.score_samples(pair), values)
-    order = np.random.default_rng(0).permutation(60)
+    order = np.random.default_rng(0).permutation(72)
     shuffled = fitted.score_samples([array[order] for array in pair])
     assert_allclose(shuffled, values[order], rtol=0, atol=1e-9)
-    alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in range(60)])
+    alone = np.concatenate([fitted.score_samples([a[k : k + 1] for a in pair]) for k in range(72)])
     assert_allclose(alone, values, rtol=0, atol=1e-9)
     monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 7)
     assert_allclose(fitted.score_samples(pair), values, rtol=0, atol=1e-9)
@@ -243,7 +243,7 @@ def linear(quick, pair):
 
 def test_bound_is_below_the_evidence_and_close(linear, pair):
     model, means, covariances = linear
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    flat = np.hstack([array.reshape(72, -1) for array in pair])
     parts = [
         np.log(weight) + stats.multivariate_normal(mean, covariance).logpdf(flat)
         for weight, mean, covariance in zip(model.weights_, means, covariances, strict=True)
@@ -304,6 +304,6 @@ def test_separation_is_the_fisher_ratio(fitted):
         along = [direction @ c @ direction for c in (covariances[i], covariances[j])]
         ratios[i, j] = (direction @ (means[i] - means[j])) ** 2 / sum(along)
     assert_allclose(report.smallest, min(ratios.values()), rtol=1e-9)
-    assert_allclose(report.occupancy, np.bincount(fitted.labels_, minlength=4) / 60)
+    assert_allclose(report.occupancy, np.bincount(fitted.labels_, minlength=4) / 72)
     assert {tuple(pair) for pair in report.merged} == {p for p, r in ratios.items() if r < 1}
     assert len(report.empty) == 0

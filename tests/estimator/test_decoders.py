@@ -79,9 +79,9 @@ def test_same_random_state_same_bits(quick, pair, own):
 
 def test_outputs_have_the_shapes_of_the_data(own, pair):
     model = own[0]
-    shapes = [(60, 3, 2), (60, 4)]
+    shapes = [(72, 3, 2), (72, 4)]
     new, nodes = model.counterfactual(pair, {"N1": 1})
-    drawn = model.sample(60)[0], model.intervene({"N1": 1}, 60)[0], new
+    drawn = model.sample(72)[0], model.intervene({"N1": 1}, 72)[0], new
     for arrays in (*drawn, model.inverse_transform(model.transform(pair))):
         assert [array.shape for array in arrays] == shapes
         assert all(np.isfinite(array).all() for array in arrays)
@@ -106,9 +106,9 @@ def test_the_objective_is_finite_and_its_terms_add_up(own):
 def test_missing_data_known_nodes_and_interventions(quick, pair, options):
     images, curves = (array.copy() for array in pair)
     images[::5], curves[1::5] = np.nan, np.nan
-    group = np.repeat(np.arange(4), 15)
-    known = np.where(np.arange(60)[:, None] % 3 == 0, np.c_[group // 2, group % 2], -1)
-    interventions = np.where(np.arange(60) % 4 == 0, "N2", None)
+    group = np.repeat(np.arange(4), 18)
+    known = np.where(np.arange(72)[:, None] % 3 == 0, np.c_[group // 2, group % 2], -1)
+    interventions = np.where(np.arange(72) % 4 == 0, "N2", None)
     model = quick(**options).fit([images, curves], known_nodes=known, interventions=interventions)
     assert (model.node_labels_[known[:, 0] >= 0] == known[known[:, 0] >= 0]).all()
     assert np.isfinite(model.score([images, curves]))
@@ -159,7 +159,7 @@ def linear(quick, pair):
 
 def test_bound_is_below_the_exact_evidence_and_close(linear, pair):
     model, means, covariances = linear
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    flat = np.hstack([array.reshape(72, -1) for array in pair])
     parts = [
         np.log(weight) + stats.multivariate_normal(mean, covariance).logpdf(flat)
         for weight, mean, covariance in zip(model.weights_, means, covariances, strict=True)

@@ -17,13 +17,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from skcausalpima import CausalPIMA, ModalityTransformer, MultimodalData
 
-ROWS = [f"s{row}" for row in range(60)]
+ROWS = [f"s{row}" for row in range(72)]
 
 
 @pytest.fixture(scope="module")
 def frames(pair):
     """The same as tables, whose rows and columns have names."""
-    images = pd.DataFrame(pair[0].reshape(60, 6), columns=list("uvwxyz"), index=ROWS)
+    images = pd.DataFrame(pair[0].reshape(72, 6), columns=list("uvwxyz"), index=ROWS)
     return {"image": images, "curve": pd.DataFrame(pair[1], columns=list("abcd"), index=ROWS)}
 
 
@@ -44,8 +44,8 @@ def answers(model, X):
     """What methods return that return data, each of as many samples as X."""
     return [
         model.inverse_transform(model.transform(X)),
-        model.sample(60)[0],
-        model.intervene({"N1": 1}, 60)[0],
+        model.sample(72)[0],
+        model.intervene({"N1": 1}, 72)[0],
         model.reconstruct(X),
         model.reconstruct(X, return_std=True)[1],
         model.impute(X),

@@ -59,6 +59,7 @@ def fast():
         defaults = {
             "node_names": NAMES[: len(node_sizes)],
             "hidden_layer_sizes": (8,),
+            "batch_size": 300,
             "max_iter": 3,
             "structure": search(),
             "missing_values": MissingValues(subset_epochs=1),

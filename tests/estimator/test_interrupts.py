@@ -78,7 +78,7 @@ def with_the_fit_of(model):
     ],
 )
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind):
-    weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 20)} if "weights" in kind else {}
+    weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 24)} if "weights" in kind else {}
     start = quick(warm_start="continued" in kind, structure=ScoreSearch(polishing_epochs=2))
     if kind != "first":
         start.fit(pair, **weights)

@@ -73,7 +73,7 @@ RICH = {
     "experts per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
         "knowledge": BackgroundKnowledge(tiers=[["N2"], ["N1"]]),
-        "init": Initialization("linear", pretraining_epochs=2),
+        "init": Initialization("linear", n_mixture_init=1, pretraining_epochs=2),
         "decoder_variance": 0.5,
         "n_init": 2,
         "n_jobs": 1,

@@ -16,7 +16,7 @@ from torch import nn
 from skcausalpima import Initialization, MultimodalData
 from skcausalpima.graph import CategoricalDAG
 
-N_SAMPLES = 60
+N_SAMPLES = 72
 METHODS = ("transform", "predict_proba", "predict", "predict_nodes", "score_samples")
 KINDS = {
     "default": {},
@@ -174,7 +174,10 @@ def graphs(draw):
 def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
     sizes, graph = drawn
     model = quick(
-        sizes, structure=graph, max_iter=1, init=Initialization(pretraining_epochs=0)
+        sizes,
+        structure=graph,
+        max_iter=1,
+        init=Initialization("paper", n_mixture_init=1, pretraining_epochs=0),
     ).fit(pair)
     assert set(model.dag_.edges) == set(graph.edges)
     names = list(model.dag_)

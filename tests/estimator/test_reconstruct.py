@@ -25,7 +25,7 @@ def test_one_modality_from_the_other(named, pair):
     """Images tell of one factor, curves of the other: what an image says is a mean over it."""
     mean, std = named.reconstruct([pair[0], None], "curve", return_std=True)
     _, noisy = named.reconstruct([pair[0], None], 1, return_std=True, include_noise=True)
-    assert mean.shape == std.shape == (60, 4)
+    assert mean.shape == std.shape == (72, 4)
     assert mean.dtype == std.dtype == pair[1].dtype
     assert np.isfinite(mean).all()
     assert (std > 0).all()
@@ -35,8 +35,8 @@ def test_one_modality_from_the_other(named, pair):
 
 def test_all_modalities(named, pair):
     means, stds = named.reconstruct(pair, return_std=True)
-    assert [array.shape for array in means] == [(60, 3, 2), (60, 4)]
-    assert [array.shape for array in stds] == [(60, 3, 2), (60, 4)]
+    assert [array.shape for array in means] == [(72, 3, 2), (72, 4)]
+    assert [array.shape for array in stds] == [(72, 3, 2), (72, 4)]
     assert_array_equal(named.reconstruct(pair)[1], means[1])
     assert_array_equal(named.reconstruct({"curve": pair[1], "image": pair[0]}, 0), means[0])
     # One linear map would decode the mean of the posterior; the networks are nearly linear.
@@ -87,7 +87,7 @@ def test_complete_samples_are_returned_as_they_are(named, pair):
 
 
 def test_a_flat_array(quick, pair):
-    flat = np.concatenate([array.reshape(60, -1) for array in pair], axis=1)
+    flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
     model = quick(modality_shapes=[(3, 2), (4,)]).fit(flat)
     holed = flat.copy()
     holed[:5, :6] = np.nan
@@ -96,13 +96,13 @@ def test_a_flat_array(quick, pair):
     assert_array_equal(filled[5:], flat[5:])
     assert_array_equal(filled[:5, 6:], flat[:5, 6:])
     assert_array_equal(filled[:5, :6], model.reconstruct(holed)[:5, :6])
-    assert model.reconstruct(holed, 0).shape == (60, 3, 2)
+    assert model.reconstruct(holed, 0).shape == (72, 3, 2)
 
 
 def test_a_single_modality(quick, pair):
     model = quick((2,)).fit(pair[1])
     mean, std = model.reconstruct(pair[1], return_std=True)
-    assert mean.shape == std.shape == (60, 4)
+    assert mean.shape == std.shape == (72, 4)
     assert_array_equal(model.reconstruct(pair[1], 0), mean)
     assert_array_equal(model.impute(pair[1]), pair[1])
 

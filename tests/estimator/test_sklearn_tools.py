@@ -38,7 +38,7 @@ from sklearn.utils import resample, shuffle
 from skcausalpima import CausalPIMA, Initialization, MissingValues, MultimodalData
 
 SHAPES = [(3, 2), (4,)]
-GROUPS = np.repeat(np.arange(4), 15)  # those of the fixture ``pair``
+GROUPS = np.repeat(np.arange(4), 18)  # those of the fixture ``pair``
 GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 
 
@@ -135,7 +135,7 @@ def pandas_output(model, X, y):
 
 def known_nodes():
     """Outcomes of the first node in a third of the samples."""
-    known = np.full((60, 2), -1)
+    known = np.full((72, 2), -1)
     known[::3, 0] = GROUPS[::3] // 2
     return known
 
@@ -145,7 +145,7 @@ def routed(model, X, y):
     with config_context(enable_metadata_routing=True):
         asking = clone(model).set_fit_request(known_nodes=True, sample_weight=True)
         asking.set_score_request(sample_weight=True)
-        params = {"known_nodes": known_nodes(), "sample_weight": np.linspace(0.0, 1.0, 60)}
+        params = {"known_nodes": known_nodes(), "sample_weight": np.linspace(0.0, 1.0, 72)}
         scores = cross_validate(asking, X, cv=2, params=params)["test_score"]
         search = GridSearchCV(asking, {"latent_dim": [2, 3]}, cv=2).fit(X, **params)
     return scores, search.cv_results_["mean_test_score"], search.predict(X)
@@ -234,7 +234,7 @@ def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results
 def test_one_array_gives_the_values_of_its_rows(model, pair, tool):
     images = pair[0]
     results = TOOLS[tool].run(model, images, GROUPS)
-    assert_same(results, TOOLS[tool].run(model, images.reshape(60, 6), GROUPS))
+    assert_same(results, TOOLS[tool].run(model, images.reshape(72, 6), GROUPS))
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -274,7 +274,7 @@ ADVICE = r"MultimodalData\(\[\.\.\.\]\) there"
 
 def several(widths):
     rng = np.random.default_rng(0)
-    return [rng.normal(size=(60, width)) + GROUPS[:, None] for width in widths]
+    return [rng.normal(size=(72, width)) + GROUPS[:, None] for width in widths]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
@@ -319,7 +319,7 @@ def test_halves_of_a_bare_list_do_not_fit_together(model, n_modalities):
 
 
 def test_a_bare_list_with_labels_is_refused_by_the_tool(model, pair):
-    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[2, 60\]"):
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[2, 72\]"):
         cross_val_score(model, pair, GROUPS, cv=2)
 
 
@@ -338,7 +338,7 @@ def test_a_mapping_is_refused_by_the_tool(model, pair):
 
 def mapped(pair):
     """Images above one megabyte, which workers get as read-only memory maps."""
-    images = np.repeat(pair[0].reshape(60, 6), 500, axis=1).reshape(60, 50, 60)
+    images = np.repeat(pair[0].reshape(72, 6), 500, axis=1).reshape(72, 50, 60)
     return MultimodalData([images, pair[1]])
 
 

@@ -56,8 +56,8 @@ def test_it_is_a_probability_and_its_order_is_that_of_the_bound(quick, pair):
     found, scores = model.tail_probability(pair[1]), model.score_samples(pair[1])
     assert found.dtype == np.float64
     assert_array_equal(np.diff(found[scores.argsort()]) >= 0, True)
-    # The i-th smallest of 60 has i as small ones, itself included, and stands for one itself.
-    assert_allclose(np.sort(found), np.arange(2, 62) / 61)
+    # The i-th smallest of 72 has i as small ones, itself included, and stands for one itself.
+    assert_allclose(np.sort(found), np.arange(2, 74) / 73)
 
 
 def test_one_row_and_nothing_observed(three_groups, fresh):

@@ -15,15 +15,15 @@ from skcausalpima.datasets import make_lattices
 
 
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
-    """2 * 60 ** (3 / 4) of one step each; of 45 where a quarter is held out, of three."""
-    assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 44
+    """2 * 72 ** (3 / 4) of one step each; of 54 where a quarter is held out, of three."""
+    assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 50
     assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 50  # no start is held
-    model = quick(max_iter="auto", tol=0, batch_size=15, validation_fraction=0.25).fit(pair)
-    assert model.n_iter_ == 12
-    assert model.convergence_.n_steps == 12 * 3
+    model = quick(max_iter="auto", tol=0, batch_size=18, validation_fraction=0.25).fit(pair)
+    assert model.n_iter_ == 14
+    assert model.convergence_.n_steps == 14 * 3
     missing = [pair[0].copy(), pair[1].copy()]
-    missing[0][:11] = np.nan  # the model is learned from the other 49
-    assert quick(max_iter="auto", tol=0).fit(missing).n_iter_ == 38
+    missing[0][:11] = np.nan  # the model is learned from the other 61
+    assert quick(max_iter="auto", tol=0).fit(missing).n_iter_ == 44
 
 
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
@@ -159,10 +159,10 @@ def test_auto_tol_knows_no_units(quick, pair, factor):
 def test_auto_tol_ends_fits_of_few_and_many_elements(quick):
     """1e-3 nats per sample is nothing beside the bound of a thousand elements."""
     rng = np.random.default_rng(0)
-    group = rng.integers(2, size=60)[:, None]
+    group = rng.integers(2, size=72)[:, None]
     lengths = []
     for n_elements in (4, 1000):
-        X = rng.normal(size=(60, n_elements)) + 4.0 * group
+        X = rng.normal(size=(72, n_elements)) + 4.0 * group
         model = quick((2,), max_iter=300, n_iter_no_change=5, learning_rate=1e-4).fit(X)
         assert model.converged_
         lengths.append(model.n_iter_)
@@ -187,6 +187,6 @@ def test_held_samples_stay_held_in_a_fit_that_is_continued(quick, pair, tmp_path
     loaded = CausalPIMA.load(tmp_path / "fit")
     assert_array_equal(loaded._checkpoint["start"]["cells"], start["cells"])
     assert loaded.convergence_ == est.convergence_
-    rows = np.r_[0:12, 15:27, 30:42, 45:57]
+    rows = np.r_[0:12, 18:30, 36:48, 54:66]
     assert est.fit([array[rows] for array in pair])._checkpoint["start"] is None
     assert est.convergence_.moved is None

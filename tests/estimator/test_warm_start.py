@@ -69,7 +69,12 @@ CONFIGURATIONS = {
     },
     "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
     "factory": {"encoders": [conv_norm_dropout, None], "decoders": [None, "conv"]},
-    "module": {"encoders": [given_module(), None], "validation_fraction": 0.2, "n_init": 2},
+    "module": {
+        "encoders": [given_module(), None],
+        "validation_fraction": 0.2,
+        "n_init": 2,
+        "random_state": 3,  # of which the same start is the best after two epochs as after five
+    },
     "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
     "bare function": {"experts": [None, line], "max_grad_norm": 1.0},
     "scatter": {"experts": [None, ExpertDecoder(decay, X_POINTS, [50.0, 0.1], scatter=True)]},
@@ -113,7 +118,7 @@ def test_forms_of_data(quick, pair, form):
     data = {
         "float32": [array.astype(np.float32) for array in pair],
         "mapping": {"image": images, "curve": curves},
-        "flat": np.column_stack([images.reshape(60, -1), curves]),
+        "flat": np.column_stack([images.reshape(72, -1), curves]),
         "one": curves,
     }
     holes = [images.copy(), curves.copy()]
@@ -129,15 +134,15 @@ def test_forms_of_data(quick, pair, form):
 @pytest.mark.parametrize("kind", ["known", "set", "set to"])
 @pytest.mark.parametrize("structure", ["refined", "gradient"])
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
-    group = np.repeat(np.arange(4), 15)
-    known = np.where(np.arange(60)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
-    set_to = np.full((60, 2), -1)
+    group = np.repeat(np.arange(4), 18)
+    known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
+    set_to = np.full((72, 2), -1)
     set_to[::4, 1] = (group % 2)[::4]
     fit = {
         "known": {"known_nodes": known},
         "set": {
             "known_nodes": known,
-            "interventions": np.where(np.arange(60) % 4 == 0, "N2", None),
+            "interventions": np.where(np.arange(72) % 4 == 0, "N2", None),
         },
         "set to": {"interventions": set_to},
     }[kind]
@@ -213,7 +218,7 @@ def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
 @pytest.mark.parametrize("validation_fraction", [0.0, 0.25])
 def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     """It is scaled as the first was, and early stopping forgets the bounds of the first."""
-    rows = np.r_[0:12, 15:27, 30:42, 45:57]
+    rows = np.r_[0:12, 18:30, 36:48, 54:66]
     more = [1000.0 + 30.0 * array[rows] for array in pair]  # a far lower bound
     options = {"validation_fraction": validation_fraction, "structure": "gradient", "tol": 0}
     model = quick(warm_start=True, **options).fit(pair)  # no polishing
@@ -232,7 +237,7 @@ def test_another_held_out_part_is_drawn_anew(quick, pair):
     model = quick(warm_start=True).fit(pair).set_params(validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
     order = model.fit(pair)._checkpoint["order"]
-    assert_array_equal(np.sort(order), np.arange(60))
+    assert_array_equal(np.sort(order), np.arange(72))
     assert_array_equal(order, copy._checkpoint["order"])  # the run's generator goes on
     model.set_params(validation_fraction=0.0).fit(pair)
     assert model._checkpoint["order"] is None
@@ -278,9 +283,9 @@ def test_a_fit_is_continued_where_the_caller_wants_no_gradients(quick, pair, fit
 
 
 def test_interventions_may_come_and_go(quick, pair):
-    group = np.repeat(np.arange(4), 15)
-    known = np.where(np.arange(60)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
-    which = np.where(np.arange(60) % 4 == 0, "N2", None)
+    group = np.repeat(np.arange(4), 18)
+    known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)
+    which = np.where(np.arange(72) % 4 == 0, "N2", None)
     model = quick(warm_start=True).fit(pair)
     model.fit(pair, known_nodes=known, interventions=which)
     assert np.isfinite(model.history_["objective"]).all()

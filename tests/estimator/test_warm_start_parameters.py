@@ -130,7 +130,7 @@ def test_another_model_is_refused(quick, pair, warm, before, change, message):
 
 
 def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    flat = np.hstack([array.reshape(72, -1) for array in pair])
     model = quick(warm_start=True, modality_shapes=[(3, 2), (4,)]).fit(flat)
     message = r"modality_shapes is now \[\(4,\), \(3, 2\)\], not \[\(3, 2\), \(4,\)\]: set it back"
     with pytest.raises(ValueError, match=message):

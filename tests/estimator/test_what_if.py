@@ -155,18 +155,18 @@ def test_samples_keep_their_place_in_the_component(linked, pair, monkeypatch):
 
     def spy(model, points, cells):
         decoded.append(points)
-        return [np.zeros((60, 6)), np.zeros((60, 4))]
+        return [np.zeros((72, 6)), np.zeros((72, 4))]
 
     monkeypatch.setattr("skcausalpima._inference.fitted_model.decoded", spy)
     _, nodes = linked.counterfactual(pair, {"N1": 1, "N2": 0})
-    assert_array_equal(nodes, np.tile([1, 0], (60, 1)))
+    assert_array_equal(nodes, np.tile([1, 0], (72, 1)))
 
     def distances(points, labels):
         residuals = points - linked.cluster_means_[labels]
         inverse = np.linalg.inv(linked.cluster_covariances_)[labels]
         return np.einsum("ni,nij,nj->n", residuals, inverse, residuals)
 
-    new = np.flatnonzero((linked.cluster_states_ == [1, 0]).all(axis=1)).repeat(60)
+    new = np.flatnonzero((linked.cluster_states_ == [1, 0]).all(axis=1)).repeat(72)
     kept = distances(linked.transform(pair), linked.predict(pair))
     assert_allclose(distances(decoded[0], new), kept, rtol=1e-8)
 
@@ -177,7 +177,7 @@ def test_missing_modalities_are_filled_in(linked, pair):
     for X in ([None, pair[1]], [images, pair[1]], MultimodalData([images, pair[1]])):
         new, nodes = linked.counterfactual(X, {"N2": 0})
         new = new if isinstance(X, list) else list(new.values())
-        assert [array.shape for array in new] == [(60, 3, 2), (60, 4)]
+        assert [array.shape for array in new] == [(72, 3, 2), (72, 4)]
         assert all(np.isfinite(array).all() for array in new)
         assert (nodes[:, 1] == 0).all()
 
@@ -197,7 +197,7 @@ def test_dtypes(quick, pair, dtype):
 
 
 def test_flat_and_single_forms(quick, pair):
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    flat = np.hstack([array.reshape(72, -1) for array in pair])
     model = quick(modality_shapes=SHAPES).fit(flat)
     assert model.intervene({"N1": 1}, 3)[0].shape == (3, 10)
     assert model.counterfactual(flat[:5], {"N1": 1})[0].shape == (5, 10)
@@ -214,7 +214,7 @@ def test_names_of_nodes_are_the_users(quick, pair):
 
 def test_seeds(linked, pair):
     for draw in (
-        lambda model: model.intervene({"N1": 1}, 60),
+        lambda model: model.intervene({"N1": 1}, 72),
         lambda model: model.counterfactual(pair, {"N1": 1}),
     ):
         (one, nodes), (other, same_nodes) = draw(linked), draw(linked)
@@ -223,7 +223,7 @@ def test_seeds(linked, pair):
         reseeded = copy.deepcopy(linked).set_params(random_state=1)
         assert (draw(reseeded)[1] != nodes).any()
     free = copy.deepcopy(linked).set_params(random_state=None)
-    assert (free.intervene({}, 60)[1] != free.intervene({}, 60)[1]).any()
+    assert (free.intervene({}, 72)[1] != free.intervene({}, 72)[1]).any()
 
 
 def test_rows_that_follow_change_nothing(linked, pair):

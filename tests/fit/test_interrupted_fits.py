@@ -94,7 +94,7 @@ def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     model = fit_told(quick(max_iter=20, tol=0.0, **options), pair, "interrupted in epoch 4 of trai")
     assert model.n_iter_ == 4
     assert_allclose(model.weights_.sum(), 1.0)
-    assert model.transform([pair[0], None]).shape == (60, model.latent_dim_)
+    assert model.transform([pair[0], None]).shape == (72, model.latent_dim_)
     assert "report" in dir(model)
     assert str(model.report())
 
@@ -156,7 +156,7 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(loop, "gradient_step", step)
-    model = quick(max_iter=4, tol=0.0, batch_size=10, structure="gradient")
+    model = quick(max_iter=4, tol=0.0, batch_size=12, structure="gradient")
     fit_told(model, pair, "in epoch 2 of training")
     assert model.n_iter_ == 2
     assert model.convergence_.n_steps == 6 + 2

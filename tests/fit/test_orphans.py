@@ -16,7 +16,7 @@ FIT = """
 import numpy as np
 from skcausalpima import CausalPIMA
 X = np.random.default_rng(0).normal(size=(300, 5))
-CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**7, tol=0, verbose=2, random_state=0).fit(X)
+CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**5, tol=0, verbose=2, random_state=0).fit(X)
 """
 
 

@@ -10,7 +10,7 @@ from skcausalpima._fit.rearrangement import _better
 from skcausalpima._initialization import initialize
 from skcausalpima.metrics import node_recovery
 
-GROUP = np.repeat(np.arange(4), 15)
+GROUP = np.repeat(np.arange(4), 18)
 FACTORS = np.stack([GROUP // 2, GROUP % 2], axis=1)
 
 
@@ -25,7 +25,7 @@ def test_the_misfit_of_where_clusters_lie_is_that_of_the_best_arrangement_there(
     points = corners(GROUP)
     means, counts = means_of_labels(GROUP, points, 4)
     np.testing.assert_allclose(means, [points[k == GROUP].mean(axis=0) for k in range(4)])
-    assert_array_equal(counts, 15)
+    assert_array_equal(counts, 18)
     best = arrange_labels(GROUP, points, (2, 2), None, np.random.RandomState(0))
     lying = np.argsort(best.cells)
     assert misfit_of_cells(means[lying], counts, (2, 2)) == pytest.approx(best.misfit)
@@ -38,7 +38,7 @@ def test_only_a_clearly_better_arrangement_counts():
     found = _better(corners(GROUP), crossed, (2, 2))
     labels = found.cells[crossed]
     assert_array_equal(node_recovery(FACTORS, np.stack([labels // 2, labels % 2], 1))[0], 1.0)
-    assert _better(np.zeros((60, 2)), GROUP, (2, 2)) is None  # all fit alike
+    assert _better(np.zeros((72, 2)), GROUP, (2, 2)) is None  # all fit alike
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def crossed_start(monkeypatch):
         chosen, report = candidates.choose_candidate(*args, **kwargs)
         cells = report.arrangements[report.chosen].cells
         cells[np.isin(cells, [1, 3])] = 4 - cells[np.isin(cells, [1, 3])]
-        chosen.responsibilities[:3] = chosen.responsibilities[-3:]  # 3 of 60 in a wrong cluster
+        chosen.responsibilities[:4] = chosen.responsibilities[-4:]  # 4 of 72 in a wrong cluster
         return chosen, report
 
     monkeypatch.setattr(initialize, "choose_candidate", choose)
@@ -80,7 +80,7 @@ def test_where_edges_are_trained_clusters_stay(quick, pair, crossed_start):
 
 
 def test_known_nodes_tie_clusters_to_cells(quick, pair, crossed_start):
-    known = np.full((60, 2), -1)
+    known = np.full((72, 2), -1)
     known[::5] = FACTORS[::5]
     est = quick().fit(pair, known_nodes=known)
     assert_array_equal(est.predict_nodes(pair)[::5], FACTORS[::5])

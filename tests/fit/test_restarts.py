@@ -47,8 +47,8 @@ def restarts(quick, pair):
     """Fit three starts that draw from all generators, by default in sequence."""
     images, curves = (array.copy() for array in pair)
     images[::7] = np.nan
-    set_to = np.full((60, 2), -1)
-    set_to[::4, 1] = (np.repeat(np.arange(4), 15) % 2)[::4]
+    set_to = np.full((72, 2), -1)
+    set_to[::4, 1] = (np.repeat(np.arange(4), 18) % 2)[::4]
     modules = {"encoders": [dropout(), "conv"], "experts": [None, line]}
 
     def fit(**parameters):
@@ -177,7 +177,7 @@ def test_a_fit_writes_its_data_once(quick, pair, monkeypatch, weigh):
         return run
 
     monkeypatch.setattr("skcausalpima._fit.restarts.Parallel", parallel)
-    weights = np.linspace(0.5, 1.5, 60) if weigh else None
+    weights = np.linspace(0.5, 1.5, 72) if weigh else None
     quick(n_init=3, max_iter=1).fit(pair, sample_weight=weights)
     n_images = sum(array.ndim == 2 and array.shape[1] == 6 for array in arrays.values())
     assert n_images == 1 + weigh

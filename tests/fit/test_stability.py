@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
+from skcausalpima._fit import stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import stability_report
 from skcausalpima.exceptions import InstabilityWarning
@@ -61,6 +62,14 @@ def test_a_fit_that_is_continued_keeps_what_its_start_said(quick, pair):
 def test_rows_beyond_a_thousand_are_not_looked_at(quick):
     est = quick((3,)).fit(groups(3, n_samples=1500))
     assert est.stability_.agreement > 0.9
+
+
+def test_starts_that_differ_in_names_alone_are_followed_once(monkeypatch):
+    followed = []
+    monkeypatch.setattr(stability, "_end", lambda _, start, settings: followed.append(start))
+    labels = np.array([0, 1, 2, 2, 0, 1])
+    stability._ends(np.zeros((6, 1)), [labels, (labels + 1) % 3, labels % 2, 2 - labels], None)
+    assert_array_equal(followed, [labels, labels % 2])
 
 
 def test_rand_indices_are_those_of_all_pairs():

@@ -195,15 +195,15 @@ def test_pandas_is_optional(monkeypatch):
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (np.zeros((59, 2)), r"Column 'x0' of metadata must have shape \(60,\).* got \(59,\)"),
-        ({"a": np.zeros((60, 2))}, r"Column 'a' of metadata must have shape \(60,\)"),
-        ({"a": "text"}, r"Column 'a' of metadata must have shape \(60,\)"),
-        ({"age": [0.5] * 60}, r"'age' .* got the number 0.5: cut .*KBinsDiscretizer"),
-        ({"age": [None, np.inf] * 30}, "'age' of metadata must hold categories"),
-        (np.zeros(60), r"array of shape \(n_samples, n_columns\), got shape \(60,\)"),
+        (np.zeros((71, 2)), r"Column 'x0' of metadata must have shape \(72,\).* got \(71,\)"),
+        ({"a": np.zeros((72, 2))}, r"Column 'a' of metadata must have shape \(72,\)"),
+        ({"a": "text"}, r"Column 'a' of metadata must have shape \(72,\)"),
+        ({"age": [0.5] * 72}, r"'age' .* got the number 0.5: cut .*KBinsDiscretizer"),
+        ({"age": [None, np.inf] * 36}, "'age' of metadata must hold categories"),
+        (np.zeros(72), r"array of shape \(n_samples, n_columns\), got shape \(72,\)"),
         (None, r"array of shape \(n_samples, n_columns\), got shape \(\)"),
         ({}, "metadata has no columns"),
-        (pd.DataFrame(np.zeros((60, 2)), columns=["a", "a"]), r"different names, got \['a', 'a'\]"),
+        (pd.DataFrame(np.zeros((72, 2)), columns=["a", "a"]), r"different names, got \['a', 'a'\]"),
     ],
 )
 def test_wrong_metadata(fitted, pair, metadata, message):
@@ -221,7 +221,7 @@ def test_wrong_metadata(fitted, pair, metadata, message):
 )
 def test_wrong_options(fitted, pair, parameters, message):
     with pytest.raises(ValueError, match=message):
-        associate_nodes(fitted, pair, np.zeros((60, 1)), **parameters)
+        associate_nodes(fitted, pair, np.zeros((72, 1)), **parameters)
 
 
 def test_nodes_of_a_fit(fitted, pair):
@@ -236,4 +236,4 @@ def test_nodes_of_a_fit(fitted, pair):
 
 def test_an_estimator_that_is_not_fitted(pair):
     with pytest.raises(NotFittedError):
-        associate_nodes(CausalPIMA(), pair, np.zeros((60, 1), dtype=int))
+        associate_nodes(CausalPIMA(), pair, np.zeros((72, 1), dtype=int))

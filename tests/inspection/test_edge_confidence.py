@@ -337,7 +337,7 @@ def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
 
 def test_forms_of_data_agree(quick, pair):
     images, curves = pair
-    flat = np.hstack([array.reshape(60, -1) for array in pair])
+    flat = np.hstack([array.reshape(72, -1) for array in pair])
     by_place = quick().fit(pair)
     by_name = quick().fit({"image": images, "curve": curves})
     as_one = quick(modality_shapes=[(3, 2), (4,)]).fit(flat)
@@ -372,7 +372,7 @@ def test_one_modality_in_other_containers(quick, pair):
 
 def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
     """There is one curve only; a bootstrap sample lacks it with probability 1 / e."""
-    curves = np.full((60, 4), np.nan)
+    curves = np.full((72, 4), np.nan)
     curves[0] = 1.0
     X = [pair[0], curves]
     est = quick((2,)).fit(X)
@@ -384,7 +384,7 @@ def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
 
 def test_known_outcomes_are_drawn_along(quick, pair):
     """Known outcomes of other samples would blur the nodes."""
-    known = np.stack(np.divmod(np.repeat(np.arange(4), 15), 2), axis=1)[:, ::-1]
+    known = np.stack(np.divmod(np.repeat(np.arange(4), 18), 2), axis=1)[:, ::-1]
     est = quick().fit(pair, known_nodes=known)
     params = {"known_nodes": known}
     found = edge_confidence(est, pair, n_bootstraps=3, params=params, random_state=0)

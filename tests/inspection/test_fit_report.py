@@ -78,7 +78,7 @@ def estimator(report):
 def test_a_report_has_the_figures_of_the_fit(fitted):
     report = fitted.report()
     assert report.node_names == ("N1", "N2")
-    assert report.n_samples == 60
+    assert report.n_samples == 72
     assert (np.diff(report.shares) <= 0).all()
     assert report.shares.sum() == pytest.approx(1)
     assert report.separation is fitted.separation_

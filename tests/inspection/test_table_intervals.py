@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_intervals(fitted, pair):
 
 def test_errors_say_what_is_wrong(fitted, pair):
     with pytest.raises(ValueError, match=r"params has \['weights'\], but fit takes sample_weight"):
-        table_intervals(fitted, pair, params={"weights": np.ones(60)})
+        table_intervals(fitted, pair, params={"weights": np.ones(72)})
     with pytest.raises(ValueError, match="level"):
         table_intervals(fitted, pair, level=1.0)
     with pytest.raises(NotFittedError):

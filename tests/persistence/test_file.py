@@ -141,7 +141,7 @@ KINDS = {
     "one node": ({"node_sizes": [3], "modality_weights": np.array([1.0, 2.0])}, list, {}),
     "flat": (
         {"modality_shapes": ((3, 2), 4), "random_state": np.random.RandomState(3)},
-        lambda pair: np.column_stack([pair[0].reshape(60, -1), pair[1]]),
+        lambda pair: np.column_stack([pair[0].reshape(72, -1), pair[1]]),
         {},
     ),
     "frame": ({}, lambda pair: pd.DataFrame(pair[1], columns=list("wxyz")), {}),
@@ -168,12 +168,12 @@ KINDS = {
             ),
         },
         list,
-        {"known_nodes": np.tile([[0, -1], [-1, -1], [1, 1]], (20, 1))},
+        {"known_nodes": np.tile([[0, -1], [-1, -1], [1, 1]], (24, 1))},
     ),
     "graph": (
         {"node_names": ["a", "b"], "structure": given_graph()},
         list,
-        {"interventions": np.array([None, "a", "b"] * 20), "known_nodes": np.full((60, 2), -1)},
+        {"interventions": np.array([None, "a", "b"] * 24), "known_nodes": np.full((72, 2), -1)},
     ),
     "conv": (
         {"encoders": {"modality0": "conv"}, "decoders": ["mlp", "conv"]},

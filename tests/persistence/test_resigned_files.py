@@ -375,7 +375,7 @@ def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
         arrays[name] = arrays[name][arrays[name] < 20]
 
     est = load(*changed_by(edit, *saved("expert"))).fit(pair)
-    assert sorted(est._checkpoint["order"]) == list(range(60))
+    assert sorted(est._checkpoint["order"]) == list(range(72))
 
 
 def test_the_table_is_that_of_a_checkpoint():

@@ -48,7 +48,7 @@ def spoil(monkeypatch):
     return install
 
 
-# 60 samples in batches of 128 are a step an epoch; those of the graph alone are more.
+# 72 samples in batches of 128 are a step an epoch; those of the graph alone are more.
 STEPS = {"pre-training": 2, "training": 3, "polishing": 5}
 
 
@@ -298,15 +298,15 @@ def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
 
 
 def test_matrices_that_are_not_positive_definite(quick, pair):
-    model = quick(encoders="conv", learning_rate=1e3, init=UNTRAINED)
+    model = quick(encoders="conv", learning_rate=1e4, init=UNTRAINED)
     with pytest.raises(DivergenceError, match=f"cannot be factorised .*{PLACE}{ADVICE}") as caught:
         model.fit(pair)
     assert isinstance(caught.value.__cause__, torch.linalg.LinAlgError)
 
 
 def test_a_weight_beyond_all_others(quick, pair):
-    weights = np.ones(60)
-    weights[0] = 1e17
+    weights = np.ones(72)
+    weights[0] = 1e18
     match = rf"cannot be factorised .*{PLACE}{ADVICE}.*weights are over a million times others"
     with pytest.raises(DivergenceError, match=match):
         quick(structure=ScoreSearch()).fit(pair, sample_weight=weights)

@@ -26,7 +26,7 @@ def gaps(pair):
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
     X = gaps if which == "gaps" else [pair[0], 100.0 * pair[1]]
-    weights = np.tile([0.5, 2.0], 30) if which == "weights" else None
+    weights = np.tile([0.5, 2.0], 36) if which == "weights" else None
     options = {"learning_rate": 1e-9, "structure": "gradient", "max_iter": 5, "tol": 0.0}
     model = quick(scale=scale, **options).fit(X, sample_weight=weights)
     told = model.history_["lower_bound"]

@@ -117,7 +117,7 @@ def test_associations_can_be_read(n_nodes):
 
 
 def test_associations_of_an_estimator(fitted, pair):
-    metadata = {"batch": fitted.node_labels_[:, 0], "lab": np.arange(60) % 3}
+    metadata = {"batch": fitted.node_labels_[:, 0], "lab": np.arange(72) % 3}
     display = AssociationDisplay.from_estimator(fitted, pair, metadata, random_state=0)
     found = associate_nodes(fitted, pair, metadata, random_state=0)
     np.testing.assert_array_equal(display.statistic, found.statistic)
