@@ -17,8 +17,6 @@ from ..functional import (
     DiagonalGaussian,
     covariance_type_named,
     expected_log_density,
-    log_responsibilities,
-    mixture_log_evidence,
     mixture_statistics,
     update_mixture,
 )
@@ -26,8 +24,11 @@ from ..functional import (
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
 
-#: Iterations from each start, of which the best one goes on.
-SHORT_ITER = 10
+#: Iterations at most, and from each start, of which the best one goes on.
+MAX_ITER, SHORT_ITER = 100, 10
+
+#: More components than these share the iterations of so many: an iteration takes as much longer.
+MANY_COMPONENTS = 128
 
 #: Starts that came next which are remembered.
 N_RIVALS = 3
@@ -68,7 +69,7 @@ def iterate_mixture(
     settings: MixtureSettings,
     *,
     allowed: Tensor | None = None,
-    max_iter: int = 100,
+    max_iter: int = MAX_ITER,
     tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
@@ -94,11 +95,21 @@ def iterate_mixture(
         log_density = expected_log_density(posterior, means, covariances)
         if allowed is not None:
             log_density.masked_fill_(~allowed, -torch.inf)
-        gamma = log_responsibilities(weights.log(), log_density).exp()
-        previous, bound = bound, mixture_log_evidence(weights.log(), log_density).mean().item()
+        gamma, evidence = _assigned(log_density.add_(weights.log()[:, None]))
+        previous, bound = bound, evidence.mean().item()
         if bound - previous < tol:
             break
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
+
+
+def _assigned(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return responsibilities and their normalisers' logarithms, in the place of the logits.
+
+    Memory is what an iteration of many components costs: there is one array of their size.
+    """
+    largest = logits.amax(dim=0)
+    totals = logits.sub_(largest).exp_().sum(dim=0)
+    return logits.div_(totals), totals.log() + largest
 
 
 @torch.no_grad()
@@ -136,10 +147,12 @@ def initialize_mixture(
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
-    only.
+    only. Where there are many components, all of this is shorter.
     """
     is_full = covariance_type_named(settings.covariance_type).is_full
     simple = replace(settings, covariance_type="diag")
+    share = min(1.0, MANY_COMPONENTS / n_components)
+    few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     fits = []
     for points in spaces:
         for start in range(n_starts):
@@ -149,12 +162,11 @@ def initialize_mixture(
             gamma = match_components(one_hot(labels, n_components), allowed)
             if is_full:
                 gamma = iterate_mixture(
-                    posterior, gamma, simple, allowed=allowed, max_iter=3 * SHORT_ITER
+                    posterior, gamma, simple, allowed=allowed, max_iter=more
                 ).responsibilities
-            fits.append(
-                iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=SHORT_ITER)
-            )
+            fits.append(iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few))
     best, *others = sorted(fits, key=lambda fit: -fit.bound)  # the first of equals
-    found = iterate_mixture(posterior, best.responsibilities, settings, allowed=allowed)
+    gamma = best.responsibilities
+    found = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=most)
     rivals = [fit.responsibilities.argmax(dim=0).numpy() for fit in others[:N_RIVALS]]
     return replace(found, rivals=rivals)
