@@ -15,11 +15,13 @@ from sklearn.utils import check_array
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
 from .foreign import refuse_containers
+from .on_disk import OnDisk
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Given = TypeVar("Given")
+Rows = TypeVar("Rows", np.ndarray, OnDisk)
 
 BLOCK_ELEMENTS = 2**16
 """Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
@@ -155,16 +157,22 @@ def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
     return checked
 
 
-def flat_rows(array: np.ndarray) -> np.ndarray:
+def flat_rows(array: Rows) -> Rows:
     """Return an array of shape (n_samples, ...) as (n_samples, width); a view if possible."""
     return array.reshape(len(array), int(np.prod(array.shape[1:])))
 
 
-def missing_rows(array: np.ndarray) -> np.ndarray:
+def missing_rows(array: np.ndarray | OnDisk) -> np.ndarray:
     """Return, for each sample, whether all its elements are NaN."""
     missing = np.zeros(len(array), dtype=bool)
+    if array.dtype.kind != "f":
+        return missing
+    if isinstance(array, OnDisk):
+        for rows, block in array.blocks():
+            missing[rows] = missing_rows(block)
+        return missing
     flat = flat_rows(array)
-    if array.dtype.kind == "f" and flat.shape[1] > 0:
+    if flat.shape[1] > 0:
         suspects = np.flatnonzero(np.isnan(flat[:, 0]))  # reads one column of a big array
         missing[suspects] = np.isnan(flat[suspects]).all(axis=1)
     return missing
@@ -195,7 +203,15 @@ def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def stored(array: np.ndarray, name: str) -> np.ndarray:
+def value_blocks(flat: np.ndarray | OnDisk) -> Iterator[tuple[slice, np.ndarray]]:
+    """Return the rows of a table, some at a time, and which they are; see :func:`row_blocks`."""
+    parts = flat.blocks() if isinstance(flat, OnDisk) else [(slice(0, len(flat)), flat)]
+    for place, part in parts:
+        for rows in row_blocks(*part.shape):
+            yield slice(place.start + rows.start, place.start + rows.stop), part[rows]
+
+
+def stored(array: Rows, name: str) -> Rows:
     """Return an array in its storage dtype, C order and native byte order, copied if it must be.
 
     The storage dtype is float32 for what float32 can hold (small integers, booleans, float16) and
@@ -212,7 +228,10 @@ def stored(array: np.ndarray, name: str) -> np.ndarray:
             "array.astype(float), or encode it as numbers first."
         )
     wide = np.result_type(array.dtype, np.float32).itemsize > 4
-    return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
+    dtype = np.dtype(np.float64 if wide else np.float32)
+    if isinstance(array, OnDisk):
+        return array.astype(dtype)
+    return np.ascontiguousarray(array, dtype=dtype)
 
 
 def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:

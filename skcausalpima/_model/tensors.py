@@ -1,4 +1,4 @@
-"""Scaled samples in memory, and the ways to walk through them."""
+"""Scaled samples, and the ways to walk through them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from torch import Tensor
 
 from .._data.completeness import complete_enough
 from .._data.known_nodes import allowed_cells
+from .._data.on_disk import OnDisk
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
+from .scaled_rows import ScaledRows
 from .setup import Setup
 
 #: Rows of one block in passes that need no gradient.
 BLOCK_ROWS = 512
 
+#: Samples on disk are read, and mixed, so many bytes at a time.
+BUFFER_BYTES = 2**25
+
 
 @dataclass(frozen=True)
 class TensorData:
-    """Scaled samples in memory, on the device of the model.
+    """Scaled samples, on the device of the model.
 
     Parameters
     ----------
     samples : Batch
-        All samples; the weights are in ``dtype``, the arrays may be in another.
+        All samples; the weights are in ``dtype``, the arrays may be in another, or
+        :class:`ScaledRows`: on disk. Batches and blocks are tensors, wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
     """
@@ -111,6 +117,11 @@ class TensorData:
             return (self.n_elements / (widths * self.total))[:, None]
         return None if self.observed is None else (self.n_observed / self.total)[:, None]
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether some modality is read as it is needed."""
+        return any(isinstance(of, ScaledRows) and of.is_on_disk for of in self.arrays)
+
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
         seen = None if self.elements is None else self.elements[m]
@@ -148,7 +159,7 @@ class TensorData:
     def to_arrays(self) -> DataArrays:
         """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
         return DataArrays(
-            arrays=tuple(array.cpu().numpy() for array in self.arrays),
+            arrays=tuple(a if isinstance(a, ScaledRows) else _as_array(a) for a in self.arrays),
             observed=_as_array(self.observed),
             allowed=_as_array(self.allowed),
             regime_index=_as_array(self.regime_index),
@@ -160,15 +171,55 @@ class TensorData:
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
-        for start in range(0, self.n_samples, BLOCK_ROWS):
-            yield self.rows(slice(start, start + BLOCK_ROWS))
+        for _, part in self.parts():
+            for start in range(0, part.n_samples, BLOCK_ROWS):
+                yield part.rows(slice(start, start + BLOCK_ROWS))
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Return the samples in random order, batch by batch."""
-        for rows in self.shuffled_rows(batch_size, generator):
-            yield self.rows(rows)
+        """Return the samples in random order, batch by batch.
 
-    def shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+        Those on disk are read some runs of neighbours at a time, in random order, and mixed.
+        """
+        for _, batch in self.numbered(batch_size, generator):
+            yield batch
+
+    def numbered(
+        self, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Return the same batches, each with the numbers of its samples."""
+        for numbers, part in self.parts(generator):
+            for rows in part._shuffled_rows(batch_size, generator):
+                yield rows if numbers is None else numbers[rows], part.rows(rows)
+
+    def loaded(self) -> TensorData:
+        """Return the same samples in memory, as tensors."""
+        arrays = tuple(a.tensor() if isinstance(a, ScaledRows) else a for a in self.arrays)
+        return replace(self, samples=replace(self.samples, arrays=arrays))
+
+    def parts(
+        self, generator: torch.Generator | None = None
+    ) -> Iterator[tuple[Tensor | None, TensorData]]:
+        """Return the samples in memory, and their numbers; None for all at once.
+
+        With a generator the samples on disk come in random runs, else in order.
+        """
+        files = [of for of in self.arrays if isinstance(of, ScaledRows) and of.is_on_disk]
+        if not files:
+            yield None, self
+            return
+        size = max(of.rows_at_once for of in files)
+        runs = torch.arange(self.n_samples).split(size)
+        order = torch.arange(len(runs))
+        if generator is not None:
+            order = torch.randperm(len(runs), generator=generator)
+        n_runs = max(1, BUFFER_BYTES // (size * sum(of.row_bytes for of in files)))
+        for numbers in order.split(n_runs):
+            rows = torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
+            part = self.subset(rows)
+            arrays = tuple(a.read() if isinstance(a, ScaledRows) else a for a in part.arrays)
+            yield rows, replace(part, samples=replace(part.samples, arrays=arrays))
+
+    def _shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
         """Return the numbers of the samples in random order, batch by batch."""
         order = torch.randperm(self.n_samples, generator=generator).to(self.device)
         batches = list(order.split(batch_size))
@@ -201,7 +252,7 @@ class DataArrays:
 
     Parameters
     ----------
-    arrays : tuple of ndarray
+    arrays : tuple of (ndarray or ScaledRows)
         One per modality.
     observed, allowed, regime_index, weights : ndarray or None
         Other fields of a batch.
@@ -226,7 +277,10 @@ class DataArrays:
         """Undo :meth:`TensorData.to_arrays`."""
         device = self.device
         samples = Batch(
-            arrays=tuple(torch.as_tensor(array, device=device) for array in self.arrays),
+            arrays=tuple(
+                of if isinstance(of, ScaledRows) else torch.as_tensor(of, device=device)
+                for of in self.arrays
+            ),
             observed=_as_tensor(self.observed, device),
             allowed=_as_tensor(self.allowed, device),
             regime_index=_as_tensor(self.regime_index, device),
@@ -253,8 +307,16 @@ def _as_tensors(
 def scaled_data(
     modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
 ) -> TensorData:
-    """Scale samples and put them on a device; missing elements are 0."""
-    arrays = tuple(torch.from_numpy(array).to(device) for array in scaler.transform(modalities))
+    """Scale samples and put them on a device; missing elements are 0.
+
+    What is on disk stays there.
+    """
+    arrays = tuple(
+        ScaledRows.of(array, scaler.centre[k], scaler.factor[k], device)
+        if isinstance(array, OnDisk)
+        else torch.from_numpy(scaler.transform_one(modalities, k)).to(device)
+        for k, array in enumerate(modalities.arrays)
+    )
     observed = None
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
