@@ -15,13 +15,13 @@ from sklearn.utils import check_array
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
 from .foreign import refuse_containers
-from .on_disk import OnDisk
+from .on_disk import Kept, OnDisk
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Given = TypeVar("Given")
-Rows = TypeVar("Rows", np.ndarray, OnDisk)
+Rows = TypeVar("Rows", np.ndarray, OnDisk, np.ndarray | OnDisk)
 
 BLOCK_ELEMENTS = 2**16
 """Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
@@ -162,7 +162,7 @@ def flat_rows(array: Rows) -> Rows:
     return array.reshape(len(array), int(np.prod(array.shape[1:])))
 
 
-def missing_rows(array: np.ndarray | OnDisk) -> np.ndarray:
+def missing_rows(array: Kept) -> np.ndarray:
     """Return, for each sample, whether all its elements are NaN."""
     missing = np.zeros(len(array), dtype=bool)
     if array.dtype.kind != "f":
@@ -178,7 +178,7 @@ def missing_rows(array: np.ndarray | OnDisk) -> np.ndarray:
     return missing
 
 
-def common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
+def common_n_samples(arrays: Sequence[Kept | None], names: Sequence[str]) -> int:
     """Return the number of samples that all modalities have."""
     counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
     if not counts:
@@ -203,7 +203,7 @@ def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def value_blocks(flat: np.ndarray | OnDisk) -> Iterator[tuple[slice, np.ndarray]]:
+def value_blocks(flat: Kept) -> Iterator[tuple[slice, np.ndarray]]:
     """Return the rows of a table, some at a time, and which they are; see :func:`row_blocks`."""
     parts = flat.blocks() if isinstance(flat, OnDisk) else [(slice(0, len(flat)), flat)]
     for place, part in parts:
@@ -289,9 +289,7 @@ def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
     return np.result_type(*{block.dtype for block in blocks})
 
 
-def compute_dtype(
-    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
-) -> np.dtype:
+def compute_dtype(given: Sequence[Kept | None], kept: Sequence[Kept | None]) -> np.dtype:
     """Return the dtype of the floating modalities, or of all if none is floating."""
     both = zip(given, kept, strict=True)
     pairs = [(g, k) for g, k in both if g is not None and k is not None]

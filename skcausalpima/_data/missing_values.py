@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .arrays import Rows, flat_rows, missing_rows, value_blocks
-from .on_disk import OnDisk, refuse_on_disk
+from .on_disk import Kept, OnDisk, refuse_on_disk
 
 
 def allows_gaps(estimator: BaseEstimator) -> bool:
@@ -19,7 +19,7 @@ def allows_gaps(estimator: BaseEstimator) -> bool:
 
 
 def find_missing(
-    array: np.ndarray | OnDisk, name: str, stated: np.ndarray | None = None, gaps: bool = False
+    array: Kept, name: str, stated: np.ndarray | None = None, gaps: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Find what is missing; infinity is an error, and so is NaN in a part of a sample.
 

@@ -23,7 +23,7 @@ from .container_checks import check_names, check_parts
 from .foreign import describe, refuse_containers
 from .named_arrays import NamedArrays
 from .observed_blocks import check_observed_blocks, observed_rows, same_values, with_nan
-from .on_disk import OnDisk, on_disk
+from .on_disk import Kept, OnDisk, on_disk
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
@@ -131,7 +131,7 @@ class MultimodalData(NamedArrays):
         if names is None:
             names = [f"modality{k}" for k in range(len(arrays))]
         self.names: tuple[str, ...] = check_names(names, len(arrays))
-        self.arrays: tuple[np.ndarray | OnDisk | None, ...] = tuple(
+        self.arrays: tuple[Kept | None, ...] = tuple(
             array if array is None else on_disk(array, name) or as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
         )
@@ -170,12 +170,12 @@ class MultimodalData(NamedArrays):
         return self._n_samples
 
     @overload
-    def __getitem__(self, key: str) -> np.ndarray | None: ...
+    def __getitem__(self, key: str) -> Kept | None: ...
 
     @overload
     def __getitem__(self, key: Key) -> MultimodalData: ...
 
-    def __getitem__(self, key: str | Key) -> MultimodalData | np.ndarray | None:
+    def __getitem__(self, key: str | Key) -> MultimodalData | Kept | None:
         if isinstance(key, str):
             return self.arrays[position(key, self.names)]
         if isinstance(key, tuple) and len(key) != 2:

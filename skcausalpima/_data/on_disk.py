@@ -9,9 +9,10 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked, Values
@@ -189,7 +190,7 @@ class OnDisk:
         """Return the same samples in another shape, ``(n_samples, *sample_shape)``."""
         return replace(self, sample_shape=shape[1:])
 
-    def astype(self, dtype: np.dtype) -> OnDisk:
+    def astype(self, dtype: DTypeLike) -> OnDisk:
         """Return the same samples, to be read as another dtype."""
         return replace(self, dtype=np.dtype(dtype))
 
@@ -247,7 +248,11 @@ class OnDisk:
             refuse_on_disk(self, "is not finite any more")
 
 
-def refuse_on_disk(array: np.ndarray | OnDisk, what: str) -> None:
+#: One modality, in memory or on disk.
+Kept: TypeAlias = np.ndarray | OnDisk
+
+
+def refuse_on_disk(array: Kept, what: str) -> None:
     """Raise where single elements of data on disk are missing."""
     if not isinstance(array, OnDisk):
         return

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from .arrays import flat_rows, row_blocks, value_blocks
-from .on_disk import OnDisk
+from .on_disk import Kept, OnDisk
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
@@ -61,7 +61,7 @@ class ModalityScaler:
         factors: list[np.ndarray | float] = []
         weights = np.ones(modalities.n_samples) if sample_weight is None else sample_weight
         for k, word in enumerate(resolve_scale(scale, modalities.names)):
-            shape, array = modalities.shapes[k], cast(np.ndarray | OnDisk, modalities.arrays[k])
+            shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
             if word is None:
                 _check_magnitude(array, modalities.names[k])
                 centres.append(np.zeros(shape))
@@ -219,7 +219,7 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     return words
 
 
-def _check_magnitude(array: np.ndarray | OnDisk, name: str) -> None:
+def _check_magnitude(array: Kept, name: str) -> None:
     """Raise where numbers that nothing scales would under- or overflow in training."""
     blocks = (block for _, block in value_blocks(flat_rows(array)))
     largest = max(max(float(block.max()), -float(block.min())) for block in blocks)
@@ -231,7 +231,7 @@ def _check_magnitude(array: np.ndarray | OnDisk, name: str) -> None:
         )
 
 
-def _moments(flat: np.ndarray | OnDisk, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(flat: Kept, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
     The standard deviation of a column that varies by no more than rounding is 0.
@@ -267,7 +267,7 @@ def _moments(flat: np.ndarray | OnDisk, weights: np.ndarray) -> tuple[np.ndarray
 
 
 def _moments_of_observed(
-    flat: np.ndarray | OnDisk, weights: np.ndarray, elements: np.ndarray | None
+    flat: Kept, weights: np.ndarray, elements: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same where elements are missing: each column by its observed elements."""
     if elements is None or isinstance(flat, OnDisk):
@@ -278,7 +278,7 @@ def _moments_of_observed(
     return np.concatenate(means), np.concatenate(spreads)
 
 
-def _rounding(flat: np.ndarray | OnDisk) -> float:
+def _rounding(flat: Kept) -> float:
     """Return the standard deviation, relative to the mean, that rounding alone can cause.
 
     In the data, a few units in the last place; in the two passes, n * eps for the mean, of which

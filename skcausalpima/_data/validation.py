@@ -31,7 +31,7 @@ from .missing_values import (
     without_missing,
 )
 from .multimodal_data import MultimodalData
-from .on_disk import OnDisk, on_disk
+from .on_disk import Kept, OnDisk, on_disk
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
 from .table_labels import Columns, check_columns, column_names, split_columns
 
@@ -62,7 +62,7 @@ class Modalities:
         part; None for all others, and instead of the tuple where no modality has.
     """
 
-    arrays: tuple[np.ndarray | OnDisk | None, ...]
+    arrays: tuple[Kept | None, ...]
     observed: np.ndarray
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -85,8 +85,8 @@ class Modalities:
 
     def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
-        parts = (self.arrays, self.elements or ())
-        arrays, elements = (tuple(of if of is None else of[rows] for of in part) for part in parts)
+        arrays = tuple(of if of is None else of[rows] for of in self.arrays)
+        elements = tuple(of if of is None else of[rows] for of in self.elements or ())
         observed = self.observed[:, rows]
         taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
         return replace(taken, elements=elements or None)
@@ -335,7 +335,7 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
     elements: list[np.ndarray | None] = [None] * data.shape[1]
     gaps = allows_gaps(estimator)
-    arrays: list[np.ndarray | OnDisk | None] = []
+    arrays: list[Kept | None] = []
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
             if array.dtype.kind not in "buifc":

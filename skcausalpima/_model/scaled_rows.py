@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import joblib
 import numpy as np
@@ -120,8 +121,7 @@ class ScaledRows:
 
     def tensor(self) -> Tensor:
         """Return the rows scaled, in the precision that the map needs."""
-        read = self.read()
-        values = read.values.to(self.centre.dtype, copy=True)
+        values = cast(Tensor, self.read().values).to(self.centre.dtype, copy=True)
         values = values.sub_(self.centre).div_(self.factor)
         return values.masked_fill_(self.missing[:, None], 0.0) if self.missing.any() else values
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from .setup import Setup
 
 #: Rows of one block in passes that need no gradient.
 BLOCK_ROWS = 512
+
+#: What arrays of a batch are, and, from the outside, those on disk.
+Tensors: TypeAlias = tuple[Tensor, ...]
 
 #: Samples on disk are read, and mixed, so many bytes at a time.
 BUFFER_BYTES = 2**25
@@ -46,6 +50,11 @@ class TensorData:
     def arrays(self) -> tuple[Tensor, ...]:
         """Per modality a tensor of shape (n_samples, width)."""
         return self.samples.arrays
+
+    @property
+    def tables(self) -> tuple[Tensor | ScaledRows, ...]:
+        """The same, where it matters that they may be on disk."""
+        return self.arrays
 
     @property
     def observed(self) -> Tensor | None:
@@ -120,7 +129,7 @@ class TensorData:
     @property
     def is_on_disk(self) -> bool:
         """Whether some modality is read as it is needed."""
-        return any(isinstance(of, ScaledRows) and of.is_on_disk for of in self.arrays)
+        return any(isinstance(of, ScaledRows) and of.is_on_disk for of in self.tables)
 
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
@@ -159,7 +168,9 @@ class TensorData:
     def to_arrays(self) -> DataArrays:
         """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
         return DataArrays(
-            arrays=tuple(a if isinstance(a, ScaledRows) else _as_array(a) for a in self.arrays),
+            arrays=tuple(
+                of if isinstance(of, ScaledRows) else of.cpu().numpy() for of in self.tables
+            ),
             observed=_as_array(self.observed),
             allowed=_as_array(self.allowed),
             regime_index=_as_array(self.regime_index),
@@ -193,8 +204,7 @@ class TensorData:
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
-        arrays = tuple(a.tensor() if isinstance(a, ScaledRows) else a for a in self.arrays)
-        return replace(self, samples=replace(self.samples, arrays=arrays))
+        return self._with([of.tensor() if isinstance(of, ScaledRows) else of for of in self.tables])
 
     def parts(
         self, generator: torch.Generator | None = None
@@ -203,12 +213,14 @@ class TensorData:
 
         With a generator the samples on disk come in random runs, else in order.
         """
-        files = [of for of in self.arrays if isinstance(of, ScaledRows) and of.is_on_disk]
-        if not files:
+        if not self.is_on_disk:
             yield None, self
             return
+        files = [of for of in self.tables if isinstance(of, ScaledRows)]
         size = max(of.rows_at_once for of in files)
-        runs = torch.arange(self.n_samples).split(size)
+        runs = list(torch.arange(self.n_samples).split(size))
+        if len(runs) > 1 and len(runs[-1]) == 1:
+            runs[-2:] = [torch.cat(runs[-2:])]  # batch normalization needs two samples
         order = torch.arange(len(runs))
         if generator is not None:
             order = torch.randperm(len(runs), generator=generator)
@@ -216,8 +228,12 @@ class TensorData:
         for numbers in order.split(n_runs):
             rows = torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
             part = self.subset(rows)
-            arrays = tuple(a.read() if isinstance(a, ScaledRows) else a for a in part.arrays)
-            yield rows, replace(part, samples=replace(part.samples, arrays=arrays))
+            read = [of.read() if isinstance(of, ScaledRows) else of for of in part.tables]
+            yield rows, part._with(read)
+
+    def _with(self, tables: Sequence[Tensor | ScaledRows]) -> TensorData:
+        """Return the same samples with these tables."""
+        return replace(self, samples=replace(self.samples, arrays=cast(Tensors, tuple(tables))))
 
     def _shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
         """Return the numbers of the samples in random order, batch by batch."""
@@ -264,7 +280,7 @@ class DataArrays:
         Where the data are to lie.
     """
 
-    arrays: tuple[np.ndarray, ...]
+    arrays: tuple[np.ndarray | ScaledRows, ...]
     observed: np.ndarray | None
     allowed: np.ndarray | None
     regime_index: np.ndarray | None
@@ -276,11 +292,12 @@ class DataArrays:
     def to_tensors(self) -> TensorData:
         """Undo :meth:`TensorData.to_arrays`."""
         device = self.device
+        arrays = tuple(
+            of if isinstance(of, ScaledRows) else torch.as_tensor(of, device=device)
+            for of in self.arrays
+        )
         samples = Batch(
-            arrays=tuple(
-                of if isinstance(of, ScaledRows) else torch.as_tensor(of, device=device)
-                for of in self.arrays
-            ),
+            arrays=cast(Tensors, arrays),
             observed=_as_tensor(self.observed, device),
             allowed=_as_tensor(self.allowed, device),
             regime_index=_as_tensor(self.regime_index, device),
@@ -321,7 +338,7 @@ def scaled_data(
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
     elements = _as_tensors(modalities.elements, device)
-    return TensorData(Batch(arrays, observed, elements=elements), dtype)
+    return TensorData(Batch(cast(Tensors, arrays), observed, elements=elements), dtype)
 
 
 def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
