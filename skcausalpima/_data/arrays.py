@@ -261,19 +261,19 @@ def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
     return stacked
 
 
-def concatenate_rows(
-    pieces: Sequence[tuple[np.ndarray | None, int]], name: str
-) -> np.ndarray | None:
+def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np.ndarray | None:
     """Concatenate one modality's arrays; None of a known length becomes NaN."""
     present = [array for array, _ in pieces if array is not None]
     if not present:
         return None
-    shapes = {array.shape[1:] for array in present}
+    shapes = {tuple(array.shape[1:]) for array in present}
     if len(shapes) > 1:
         raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
     gap = shapes.pop()
     filler = np.float32(np.nan)
-    blocks = [np.full((n, *gap), filler) if array is None else array for array, n in pieces]
+    blocks = [
+        np.full((n, *gap), filler) if array is None else np.asarray(array) for array, n in pieces
+    ]
     return np.concatenate(blocks, dtype=_common_dtype(blocks, name))
 
 

@@ -15,9 +15,6 @@ from torch import Tensor
 from .._data.arrays import flat_rows
 from .._data.on_disk import OnDisk
 
-#: Numbers are scaled in single precision where no centre is so many times its factor.
-MAX_SHIFT = 1e3
-
 #: What PyTorch can do little with is read as this.
 READ_AS = {
     "uint16": np.int32,
@@ -40,14 +37,17 @@ class ScaledRows:
         Of shape (n_samples, width).
     missing : Tensor of bool of shape (n_samples,)
         Rows that are zeros when they are scaled.
-    centre, factor : Tensor of shape (width,) or ()
-        In the precision that the map needs.
+    centre, factor : Tensor of shape (width,) or (1,)
+        As those of a scaler, in double precision.
+    stored : torch.dtype
+        What scaled numbers are rounded to, as those of data in memory are.
     """
 
     values: OnDisk | Tensor
     missing: Tensor
     centre: Tensor
     factor: Tensor
+    stored: torch.dtype
 
     @classmethod
     def of(
@@ -55,14 +55,13 @@ class ScaledRows:
     ) -> ScaledRows:
         """Return samples on disk; centres and factors are those of a scaler."""
         values, centre, factor = flat_rows(array).raw(), centre.ravel(), np.ravel(factor)
-        is_near = bool((np.abs(centre) <= MAX_SHIFT * factor).all())
-        dtype = torch.float32 if is_near and array.dtype == np.float32 else torch.float64
         missing = np.zeros(len(array), dtype=bool) if array.missing is None else array.missing
         return cls(
             values=values.astype(READ_AS.get(values.dtype.name, values.dtype)),
             missing=torch.as_tensor(missing, device=device),
-            centre=torch.as_tensor(centre, dtype=dtype, device=device),
-            factor=torch.as_tensor(factor, dtype=dtype, device=device),
+            centre=torch.as_tensor(centre, device=device),
+            factor=torch.as_tensor(factor, device=device),
+            stored=getattr(torch, array.dtype.name),
         )
 
     @property
@@ -120,9 +119,9 @@ class ScaledRows:
         return [joblib.hash(block) for _, block in blocks]
 
     def tensor(self) -> Tensor:
-        """Return the rows scaled, in the precision that the map needs."""
+        """Return the rows scaled, to the last bit as data in memory are."""
         values = cast(Tensor, self.read().values).to(self.centre.dtype, copy=True)
-        values = values.sub_(self.centre).div_(self.factor)
+        values = values.sub_(self.centre).div_(self.factor).to(self.stored)
         return values.masked_fill_(self.missing[:, None], 0.0) if self.missing.any() else values
 
     def to(self, dtype: torch.dtype) -> Tensor:
