@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ from .missing_values import (
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk, on_disk
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
-from .table_labels import Columns, check_columns, column_names, split_columns
+from .table_labels import check_columns, column_names, columns_of, named_columns, split_columns
 
 
 @dataclass(frozen=True)
@@ -375,24 +375,13 @@ def _remember(estimator: BaseEstimator, data: Modalities, form: Form) -> None:
 
 def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
     """Set the names of the columns of the DataFrames that ``fit`` was given."""
-    estimator.modality_feature_names_in_ = named_columns(data)
+    estimator.modality_feature_names_in_ = named_columns(data.names, data._columns)
     if not several:  # scikit-learn has set them
         return
     if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
         del estimator.feature_names_in_
     if len(data.names) == 1 and data._columns[0] is not None:
         estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
-
-
-def named_columns(data: MultimodalData) -> dict[str, np.ndarray | None]:
-    """Return the names of the columns by modality, None where nothing names them."""
-    pairs = zip(data.names, data._columns, strict=True)
-    return {n: None if names is None else np.array(names, dtype=object) for n, names in pairs}
-
-
-def columns_of(named: Mapping[str, np.ndarray | None]) -> tuple[Columns, ...]:
-    """Undo :func:`named_columns`."""
-    return tuple(None if names is None else tuple(names) for names in named.values())
 
 
 def _fitted_on(estimator: BaseEstimator) -> str:
