@@ -215,10 +215,9 @@ class OnDisk:
         for run in self._runs(ordered):
             rows = ordered[run]
             block = self._read(int(rows[0]), int(rows[-1]) + 1)
-            is_whole = len(rows) == len(block)
-            part = block if is_whole and rows[0] + len(rows) - 1 == rows[-1] else None
-            chosen = block[rows - rows[0]] if part is None else part
-            found[order[run]] = chosen.reshape(len(rows), *self.sample_shape)
+            if not (np.diff(rows) == 1).all():
+                block = block[rows - rows[0]]
+            found[order[run]] = block.reshape(len(rows), *self.sample_shape)
         if self.missing is not None:
             found[self.missing] = 0
             self._check_finite(found)

@@ -51,10 +51,11 @@ MAKERS = [as_memmap, as_h5py, as_zarr]
         slice(5, 21),
         np.array([0]),
         np.array([39, 2, 2, 17, 3, 30]),
+        np.array([2, 0, 2]),
         np.array([], dtype=int),
         np.arange(40) % 3 == 0,
     ],
-    ids=["all", "slice", "first", "any_order", "none", "mask"],
+    ids=["all", "slice", "first", "any_order", "twice", "none", "mask"],
 )
 def test_rows_are_those_of_the_array(make, rows, tmp_path):
     values = numbers()
