@@ -27,7 +27,7 @@ BLOCK_ROWS = 512
 Tensors: TypeAlias = tuple[Tensor, ...]
 
 #: Samples on disk are read, and mixed, so many bytes at a time.
-BUFFER_BYTES = 2**26
+BUFFER_BYTES = 2**25
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def test_several_starts(on_file):
 def test_workers_read_for_themselves(on_file, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(on_disk, "BLOCK_BYTES", 2**20)  # which workers do not know otherwise
-    monkeypatch.setattr(tensors, "BUFFER_BYTES", 2**26)
+    monkeypatch.setattr(tensors, "BUFFER_BYTES", 2**25)
     one = estimator(n_init=2, max_iter=1).fit(on_file)
     two = estimator(n_init=2, max_iter=1, n_jobs=2).fit(on_file)
     assert_array_equal(one.cluster_means_, two.cluster_means_)
