@@ -17,6 +17,7 @@ from .._data.on_disk import OnDisk
 
 #: What PyTorch can do little with is read as this.
 READ_AS = {
+    "bool": np.uint8,
     "uint16": np.int32,
     "uint32": np.int64,
     "uint64": np.float64,
@@ -120,8 +121,8 @@ class ScaledRows:
 
     def tensor(self) -> Tensor:
         """Return the rows scaled, to the last bit as data in memory are."""
-        values = cast(Tensor, self.read().values).to(self.centre.dtype, copy=True)
-        values = values.sub_(self.centre).div_(self.factor).to(self.stored)
+        values = torch.sub(cast(Tensor, self.read().values), self.centre)
+        values = values.div_(self.factor).to(self.stored)
         return values.masked_fill_(self.missing[:, None], 0.0) if self.missing.any() else values
 
     def to(self, dtype: torch.dtype) -> Tensor:

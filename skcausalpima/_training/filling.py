@@ -97,8 +97,6 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
 def viewed(model: MultimodalVAE, data: TensorData) -> TensorData:
     """Return data with their derived views, so that epochs need not compute them.
 
-    Those of data on disk are computed batch by batch.
-
     Parameters
     ----------
     model : MultimodalVAE
@@ -111,7 +109,7 @@ def viewed(model: MultimodalVAE, data: TensorData) -> TensorData:
     TensorData
         Of the same samples.
     """
-    if len(model.views) == 0 or data.samples.views is not None or data.is_on_disk:
+    if len(model.views) == 0 or data.samples.views is not None:
         return data
     views = {
         m: torch.cat([view(block.arrays[m]) for block in data.blocks()])
