@@ -357,7 +357,7 @@ def foreign_containers() -> list[Form]:
         told("TensorDataset", lambda: fit(dataset), "X is a TensorDataset", "X.tensors"),
         told("Dataset", lambda: fit(Images()), "X is a Images", "np.stack"),
         told("DataLoader", lambda: fit(DataLoader(dataset)), "X is a DataLoader", "dataset"),
-        told("zarr group", lambda: fit(zarr), "X is a Group", "{name: X[name][:]"),
+        told("zarr group", lambda: fit(zarr), "X is a Group", "{name: X[name]"),
         told(
             "MuData",
             lambda: fit(stand_in("mudata._core.mudata", "MuData", **never)),

@@ -540,7 +540,9 @@ class CausalPIMA(
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
-            Training data; see the notes of :class:`CausalPIMA`.
+            Training data; see the notes of :class:`CausalPIMA`. Memory maps and datasets of h5py
+            and zarr stay on disk and are read block by block where their numbers would take more
+            than 256 MiB as floats.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -586,6 +588,8 @@ mapping, default=None
             joblib or ``sklearn.model_selection`` is among the callers (searches, cross-validation,
             ensembles), in other threads than the main one, and where the program has a SIGINT
             handler of its own.
+        OSError
+            If data on disk can no longer be read.
         ValueError
             If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
             are negative or add up to less than 2 samples. If training diverges. If a fit is to be

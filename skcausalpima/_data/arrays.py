@@ -15,11 +15,13 @@ from sklearn.utils import check_array
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
 from .foreign import refuse_containers
+from .on_disk import Kept, OnDisk
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Given = TypeVar("Given")
+Rows = TypeVar("Rows", np.ndarray, OnDisk, np.ndarray | OnDisk)
 
 BLOCK_ELEMENTS = 2**16
 """Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
@@ -155,22 +157,28 @@ def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
     return checked
 
 
-def flat_rows(array: np.ndarray) -> np.ndarray:
+def flat_rows(array: Rows) -> Rows:
     """Return an array of shape (n_samples, ...) as (n_samples, width); a view if possible."""
     return array.reshape(len(array), int(np.prod(array.shape[1:])))
 
 
-def missing_rows(array: np.ndarray) -> np.ndarray:
+def missing_rows(array: Kept) -> np.ndarray:
     """Return, for each sample, whether all its elements are NaN."""
     missing = np.zeros(len(array), dtype=bool)
+    if array.dtype.kind != "f":
+        return missing
+    if isinstance(array, OnDisk):
+        for rows, block in array.blocks():
+            missing[rows] = missing_rows(block)
+        return missing
     flat = flat_rows(array)
-    if array.dtype.kind == "f" and flat.shape[1] > 0:
+    if flat.shape[1] > 0:
         suspects = np.flatnonzero(np.isnan(flat[:, 0]))  # reads one column of a big array
         missing[suspects] = np.isnan(flat[suspects]).all(axis=1)
     return missing
 
 
-def common_n_samples(arrays: Sequence[np.ndarray | None], names: Sequence[str]) -> int:
+def common_n_samples(arrays: Sequence[Kept | None], names: Sequence[str]) -> int:
     """Return the number of samples that all modalities have."""
     counts = {n: len(a) for n, a in zip(names, arrays, strict=True) if a is not None}
     if not counts:
@@ -195,7 +203,15 @@ def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def stored(array: np.ndarray, name: str) -> np.ndarray:
+def value_blocks(flat: Kept) -> Iterator[tuple[slice, np.ndarray]]:
+    """Return the rows of a table, some at a time, and which they are; see :func:`row_blocks`."""
+    parts = flat.blocks() if isinstance(flat, OnDisk) else [(slice(0, len(flat)), flat)]
+    for place, part in parts:
+        for rows in row_blocks(*part.shape):
+            yield slice(place.start + rows.start, place.start + rows.stop), part[rows]
+
+
+def stored(array: Rows, name: str) -> Rows:
     """Return an array in its storage dtype, C order and native byte order, copied if it must be.
 
     The storage dtype is float32 for what float32 can hold (small integers, booleans, float16) and
@@ -212,7 +228,10 @@ def stored(array: np.ndarray, name: str) -> np.ndarray:
             "array.astype(float), or encode it as numbers first."
         )
     wide = np.result_type(array.dtype, np.float32).itemsize > 4
-    return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
+    dtype = np.dtype(np.float64 if wide else np.float32)
+    if isinstance(array, OnDisk):
+        return array.astype(dtype)
+    return np.ascontiguousarray(array, dtype=dtype)
 
 
 def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
@@ -242,19 +261,19 @@ def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
     return stacked
 
 
-def concatenate_rows(
-    pieces: Sequence[tuple[np.ndarray | None, int]], name: str
-) -> np.ndarray | None:
+def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np.ndarray | None:
     """Concatenate one modality's arrays; None of a known length becomes NaN."""
     present = [array for array, _ in pieces if array is not None]
     if not present:
         return None
-    shapes = {array.shape[1:] for array in present}
+    shapes = {tuple(array.shape[1:]) for array in present}
     if len(shapes) > 1:
         raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
     gap = shapes.pop()
     filler = np.float32(np.nan)
-    blocks = [np.full((n, *gap), filler) if array is None else array for array, n in pieces]
+    blocks = [
+        np.full((n, *gap), filler) if array is None else np.asarray(array) for array, n in pieces
+    ]
     return np.concatenate(blocks, dtype=_common_dtype(blocks, name))
 
 
@@ -270,9 +289,7 @@ def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
     return np.result_type(*{block.dtype for block in blocks})
 
 
-def compute_dtype(
-    given: Sequence[np.ndarray | None], kept: Sequence[np.ndarray | None]
-) -> np.dtype:
+def compute_dtype(given: Sequence[Kept | None], kept: Sequence[Kept | None]) -> np.dtype:
     """Return the dtype of the floating modalities, or of all if none is floating."""
     both = zip(given, kept, strict=True)
     pairs = [(g, k) for g, k in both if g is not None and k is not None]

@@ -21,7 +21,7 @@ RECIPES = {
     ("mudata", ""): "{name: part.to_df() for name, part in X.mod.items()}, with the same cells in "
     "each",
     ("anndata", ""): "X.to_df()",
-    ("zarr", "Group"): "{name: X[name][:] for name in X.array_keys()}",
+    ("zarr", "Group"): "{name: X[name] for name in X.array_keys()}",
     ("pyarrow", "Table"): "X.to_pandas()",
     ("torch.utils.data", "TensorDataset"): "list(X.tensors), one tensor per modality",
     ("torch.utils.data", "DataLoader"): "the arrays in its dataset, [np.stack(part) for part in "

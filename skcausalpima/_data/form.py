@@ -17,6 +17,7 @@ from .._typing import Unchecked, Values
 from .arrays import flat_rows
 from .foreign import column_levels
 from .multimodal_data import MultimodalData
+from .on_disk import Kept
 from .table_labels import Columns
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.
@@ -135,7 +136,7 @@ class Form:
         rows = indexes[0] if indexes else None
         return cls(container, data.names, tuple(map(Table.of, parts)), data._columns, rows)
 
-    def completed(self, fitted: Form, arrays: Sequence[np.ndarray | None]) -> Form:
+    def completed(self, fitted: Form, arrays: Sequence[Kept | None]) -> Form:
         """Return the form with what ``fit`` knew of modalities that are missing here.
 
         Raises

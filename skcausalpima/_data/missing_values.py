@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .arrays import flat_rows, missing_rows, row_blocks
+from .arrays import Rows, flat_rows, missing_rows, value_blocks
+from .on_disk import Kept, OnDisk, refuse_on_disk
 
 
 def allows_gaps(estimator: BaseEstimator) -> bool:
@@ -18,7 +19,7 @@ def allows_gaps(estimator: BaseEstimator) -> bool:
 
 
 def find_missing(
-    array: np.ndarray, name: str, stated: np.ndarray | None = None, gaps: bool = False
+    array: Kept, name: str, stated: np.ndarray | None = None, gaps: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Find what is missing; infinity is an error, and so is NaN in a part of a sample.
 
@@ -44,19 +45,19 @@ def find_missing(
     elements = None
     if stated is not None:
         missing |= ~stated
-    for rows in row_blocks(*flat.shape):
-        finite = np.isfinite(flat[rows])
+    if array.dtype.kind != "f":
+        return missing, None
+    for rows, values in value_blocks(flat):
+        finite = np.isfinite(values)
         if finite.all():
             continue
         broken = np.flatnonzero(~finite.all(axis=1) & ~missing[rows])
         if broken.size == 0:
             continue
-        wrong = broken
-        if gaps:
-            wrong = broken[np.isinf(flat[rows][broken]).any(axis=1)]
+        wrong = broken[np.isinf(values[broken]).any(axis=1)] if gaps else broken
         if wrong.size > 0:
-            row = rows.start + int(wrong[0])
-            _raise_broken(flat[row], name, row)
+            _raise_broken(values[wrong[0]], name, rows.start + int(wrong[0]))
+        refuse_on_disk(array, "is NaN in a part of its elements")
         if elements is None:
             elements = np.ones(flat.shape, dtype=bool)
         elements[rows.start + broken] = finite[broken]
@@ -80,10 +81,10 @@ def _raise_broken(sample: np.ndarray, name: str, row: int) -> None:
     )
 
 
-def without_missing(
-    array: np.ndarray, missing: np.ndarray, elements: np.ndarray | None = None
-) -> np.ndarray:
+def without_missing(array: Rows, missing: np.ndarray, elements: np.ndarray | None = None) -> Rows:
     """Return a read-only array whose missing samples and elements are 0."""
+    if isinstance(array, OnDisk):
+        return array.checked(missing)
     if missing.any() or elements is not None:
         array = array.copy()
         array[missing] = 0.0

@@ -22,9 +22,9 @@ from .arrays import as_modality
 from .foreign import describe
 from .multimodal_data import MultimodalData
 from .several import is_several, read_several
-from .table_labels import check_columns
+from .table_labels import check_columns, columns_of, named_columns
 from .transform_one import check_transformers, fit_part, transformed
-from .validation import check_samples, columns_of, list_modalities, named_columns
+from .validation import check_samples, list_modalities
 
 
 def _all_parts_invert(self):
@@ -366,7 +366,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         }
         self.n_features_in_ = sum(int(np.prod(shape)) for shape in data.modality_shapes)
         self.n_modalities_in_ = len(data.names)
-        self.modality_feature_names_in_ = named_columns(data)
+        self.modality_feature_names_in_ = named_columns(data.names, data._columns)
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes
         found = MultimodalData(results, observed=data[:, list(parts)]._observed)

@@ -23,6 +23,7 @@ from .container_checks import check_names, check_parts
 from .foreign import describe, refuse_containers
 from .named_arrays import NamedArrays
 from .observed_blocks import check_observed_blocks, observed_rows, same_values, with_nan
+from .on_disk import Kept, OnDisk, on_disk
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
 
@@ -130,8 +131,8 @@ class MultimodalData(NamedArrays):
         if names is None:
             names = [f"modality{k}" for k in range(len(arrays))]
         self.names: tuple[str, ...] = check_names(names, len(arrays))
-        self.arrays: tuple[np.ndarray | None, ...] = tuple(
-            None if array is None else as_modality(array, name)
+        self.arrays: tuple[Kept | None, ...] = tuple(
+            array if array is None else on_disk(array, name) or as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
         )
         self._n_samples = common_n_samples(self.arrays, self.names)
@@ -169,12 +170,12 @@ class MultimodalData(NamedArrays):
         return self._n_samples
 
     @overload
-    def __getitem__(self, key: str) -> np.ndarray | None: ...
+    def __getitem__(self, key: str) -> Kept | None: ...
 
     @overload
     def __getitem__(self, key: Key) -> MultimodalData: ...
 
-    def __getitem__(self, key: str | Key) -> MultimodalData | np.ndarray | None:
+    def __getitem__(self, key: str | Key) -> MultimodalData | Kept | None:
         if isinstance(key, str):
             return self.arrays[position(key, self.names)]
         if isinstance(key, tuple) and len(key) != 2:
@@ -231,10 +232,14 @@ class MultimodalData(NamedArrays):
 
     def _summary(self) -> list[tuple[str, str]]:
         """Return name and description of each modality."""
-        lines, missing = [], (~self.observed).sum(axis=0).tolist()
-        for name, array, n in zip(self.names, self.arrays, missing, strict=True):
+        lines = []
+        for k, (name, array) in enumerate(zip(self.names, self.arrays, strict=True)):
             text = "missing" if array is None else f"{array.shape[1:]} {array.dtype}"
-            n_missing = 0 if array is None else n
+            n_missing = 0
+            if isinstance(array, OnDisk):  # a short text is not worth reading a file
+                text += ", on disk"
+            elif array is not None:
+                n_missing = int((~observed_rows(array, self._stated(k), len(self))).sum())
             lines.append((name, f"{text}, {n_missing} missing" if n_missing else text))
         return lines
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, KeysView, ValuesView
 
-import numpy as np
+from .on_disk import Kept
 
 
 class NamedArrays:
     """Arrays by name, as a mapping has them; what is long and iterated over is another matter."""
 
     names: tuple[str, ...]
-    arrays: tuple[np.ndarray | None, ...]
+    arrays: tuple[Kept | None, ...]
 
     def __contains__(self, name: object) -> bool:
         return name in self.names
@@ -26,7 +26,7 @@ class NamedArrays:
         """
         return dict(self.items()).keys()
 
-    def values(self) -> ValuesView[np.ndarray | None]:
+    def values(self) -> ValuesView[Kept | None]:
         """Return the arrays of the modalities.
 
         Returns
@@ -36,7 +36,7 @@ class NamedArrays:
         """
         return dict(self.items()).values()
 
-    def items(self) -> ItemsView[str, np.ndarray | None]:
+    def items(self) -> ItemsView[str, Kept | None]:
         """Return names and arrays of the modalities.
 
         Returns

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._typing import Unchecked
 from .arrays import as_array, flat_rows, missing_rows
+from .on_disk import Kept
 
 
 def check_observed_blocks(
@@ -74,7 +75,7 @@ def _is_binary(array: np.ndarray) -> bool:
     return bool(((array == 0) | (array == 1)).all())
 
 
-def observed_rows(array: np.ndarray | None, stated: np.ndarray | None, n: int) -> np.ndarray:
+def observed_rows(array: Kept | None, stated: np.ndarray | None, n: int) -> np.ndarray:
     """Return which samples have a modality: they are not NaN, and no mask says that they lack it.
 
     Parameters
@@ -97,9 +98,9 @@ def observed_rows(array: np.ndarray | None, stated: np.ndarray | None, n: int) -
     return present if stated is None else present & stated
 
 
-def with_nan(array: np.ndarray, stated: np.ndarray | None) -> np.ndarray:
+def with_nan(array: Kept, stated: np.ndarray | None) -> np.ndarray:
     """Return an array with NaN where a mask says that samples lack the modality, flattened."""
-    flat = flat_rows(array)
+    flat = np.asarray(flat_rows(array))
     if stated is None or stated.all():
         return flat
     filled = flat.astype(np.result_type(flat.dtype, np.float32))
@@ -107,7 +108,7 @@ def with_nan(array: np.ndarray, stated: np.ndarray | None) -> np.ndarray:
     return filled
 
 
-def same_values(first: np.ndarray | None, second: np.ndarray | None, seen: np.ndarray) -> bool:
+def same_values(first: Kept | None, second: Kept | None, seen: np.ndarray) -> bool:
     """Say whether two arrays are equal in the samples that have the modality."""
     if first is None or second is None:
         return first is second

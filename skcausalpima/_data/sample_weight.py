@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
 from .arrays import as_array, flat_rows
+from .on_disk import OnDisk
 from .validation import Modalities
 
 #: Training rows per row of X, on average, beyond which copies count for more than one sample.
@@ -202,7 +203,12 @@ def _checked(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
 
 
 def _row_keys(modalities: Modalities, tables: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Return a 64-bit hash of everything in each of the given rows."""
+    """Return a 64-bit hash of everything in each of the given rows.
+
+    Rows on disk stay in their order and are not compared: their numbers stand for them.
+    """
+    if any(isinstance(array, OnDisk) for array in modalities.arrays):
+        return np.arange(len(rows), dtype=np.uint64)
     arrays = [flat_rows(np.asarray(array)) for array in modalities.arrays]
     masks = [seen for seen in modalities.elements or () if seen is not None]
     columns = [table[rows] for table in (modalities.observed.T, *masks, *tables)]

@@ -8,7 +8,8 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from .arrays import flat_rows, row_blocks
+from .arrays import flat_rows, row_blocks, value_blocks
+from .on_disk import Kept, OnDisk
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
@@ -60,7 +61,7 @@ class ModalityScaler:
         factors: list[np.ndarray | float] = []
         weights = np.ones(modalities.n_samples) if sample_weight is None else sample_weight
         for k, word in enumerate(resolve_scale(scale, modalities.names)):
-            shape, array = modalities.shapes[k], cast(np.ndarray, modalities.arrays[k])
+            shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
             if word is None:
                 _check_magnitude(array, modalities.names[k])
                 centres.append(np.zeros(shape))
@@ -89,23 +90,23 @@ class ModalityScaler:
         list of ndarray of shape (n_samples, width)
             New memory, also where nothing is scaled.
         """
-        scaled = []
-        for k, array in enumerate(modalities.arrays):
-            if array is None:
-                width = modalities.widths[k]
-                scaled.append(np.zeros((modalities.n_samples, width), dtype=modalities.dtype))
-                continue
-            flat = flat_rows(array)
-            out = np.empty_like(flat)
-            for rows in row_blocks(*flat.shape):
-                with np.errstate(over="ignore"):  # inf, which callers check
-                    out[rows] = (flat[rows] - self.centre[k].ravel()) / np.ravel(self.factor[k])
-            out[~modalities.observed[k]] = 0.0
-            seen = None if modalities.elements is None else modalities.elements[k]
-            if seen is not None:
-                out[~seen] = 0.0
-            scaled.append(out)
-        return scaled
+        return [self.transform_one(modalities, k) for k in range(len(modalities.arrays))]
+
+    def transform_one(self, modalities: Modalities, k: int) -> np.ndarray:
+        """Return one modality as :meth:`transform` does."""
+        array = modalities.arrays[k]
+        if array is None:
+            return np.zeros((modalities.n_samples, modalities.widths[k]), dtype=modalities.dtype)
+        flat = flat_rows(array)
+        out = np.empty(flat.shape, flat.dtype)
+        for rows, values in value_blocks(flat):
+            with np.errstate(over="ignore"):  # inf, which callers check
+                out[rows] = (values - self.centre[k].ravel()) / np.ravel(self.factor[k])
+        out[~modalities.observed[k]] = 0.0
+        seen = None if modalities.elements is None else modalities.elements[k]
+        if seen is not None:
+            out[~seen] = 0.0
+        return out
 
     def inverse_transform(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return scaled arrays in the original shapes and units.
@@ -218,9 +219,10 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     return words
 
 
-def _check_magnitude(array: np.ndarray, name: str) -> None:
+def _check_magnitude(array: Kept, name: str) -> None:
     """Raise where numbers that nothing scales would under- or overflow in training."""
-    largest = max(float(array.max()), -float(array.min()))
+    blocks = (block for _, block in value_blocks(flat_rows(array)))
+    largest = max(max(float(block.max()), -float(block.min())) for block in blocks)
     if largest > MAX_UNSCALED or 0 < largest < 1 / MAX_UNSCALED:
         raise ValueError(
             f"modality {name!r} has values of up to {largest:.3g} in size, which scale=None leaves "
@@ -229,7 +231,7 @@ def _check_magnitude(array: np.ndarray, name: str) -> None:
         )
 
 
-def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(flat: Kept, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
     The standard deviation of a column that varies by no more than rounding is 0.
@@ -240,8 +242,8 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
         return np.zeros(width), np.zeros(width)
     sums, largest = np.zeros(width), 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows in row_blocks(*flat.shape):
-            block = flat[rows].astype(np.float64)
+        for rows, values in value_blocks(flat):
+            block = values.astype(np.float64)
             sums += weights[rows] @ block
             largest = max(largest, float(block.max()), -float(block.min()))
     mean = sums / total
@@ -251,8 +253,8 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
     first, second = np.zeros(width), np.zeros(width)
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows in row_blocks(*flat.shape):
-            centred = (flat[rows] - mean) / unit
+        for rows, values in value_blocks(flat):
+            centred = (values - mean) / unit
             first += weights[rows] @ centred
             second += weights[rows] @ np.square(centred)
     if not np.isfinite(second).all():
@@ -265,10 +267,10 @@ def _moments(flat: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _moments_of_observed(
-    flat: np.ndarray, weights: np.ndarray, elements: np.ndarray | None
+    flat: Kept, weights: np.ndarray, elements: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same where elements are missing: each column by its observed elements."""
-    if elements is None:
+    if elements is None or isinstance(flat, OnDisk):
         return _moments(flat, weights)
     columns = zip(flat.T, elements.T, strict=True)
     parts = [_moments(column[:, None], weights * seen) for column, seen in columns]
@@ -276,7 +278,7 @@ def _moments_of_observed(
     return np.concatenate(means), np.concatenate(spreads)
 
 
-def _rounding(flat: np.ndarray) -> float:
+def _rounding(flat: Kept) -> float:
     """Return the standard deviation, relative to the mean, that rounding alone can cause.
 
     In the data, a few units in the last place; in the two passes, n * eps for the mean, of which

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -138,3 +138,14 @@ def common_columns(columns: Sequence[Columns], name: str) -> Columns:
             f"{list(found[0])[:5]} and {list(found[1])[:5]}."
         )
     return found[0] if found else None
+
+
+def named_columns(names: Sequence[str], columns: Sequence[Columns]) -> dict[str, np.ndarray | None]:
+    """Return the names of the columns by modality, None where nothing names them."""
+    pairs = zip(names, columns, strict=True)
+    return {n: None if of is None else np.array(of, dtype=object) for n, of in pairs}
+
+
+def columns_of(named: Mapping[str, np.ndarray | None]) -> tuple[Columns, ...]:
+    """Undo :func:`named_columns`."""
+    return tuple(None if names is None else tuple(names) for names in named.values())

@@ -264,7 +264,7 @@ def _fit_transform(
 
 def _rows(array: np.ndarray, present: np.ndarray, given: tuple[int, ...]) -> np.ndarray:
     """Return the samples that have the modality in the shape for the transformer."""
-    rows = array if present.all() else array[present]
+    rows = np.asarray(array if present.all() else array[present])
     return rows.reshape(len(rows), *given)
 
 

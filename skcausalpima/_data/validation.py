@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +31,9 @@ from .missing_values import (
     without_missing,
 )
 from .multimodal_data import MultimodalData
+from .on_disk import Kept, OnDisk, on_disk
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
-from .table_labels import Columns, check_columns, column_names, split_columns
+from .table_labels import check_columns, column_names, columns_of, named_columns, split_columns
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Modalities:
 
     Parameters
     ----------
-    arrays : tuple of (ndarray of shape (n_samples, *shape) or None)
+    arrays : tuple of (ndarray of shape (n_samples, *shape), OnDisk, or None)
         Finite float32 or float64 arrays in C order; read-only, since they may be the caller's own
         memory. Missing samples and elements are 0. None where a modality is missing in all samples.
     observed : ndarray of shape (n_modalities, n_samples), dtype bool
@@ -61,7 +62,7 @@ class Modalities:
         part; None for all others, and instead of the tuple where no modality has.
     """
 
-    arrays: tuple[np.ndarray | None, ...]
+    arrays: tuple[Kept | None, ...]
     observed: np.ndarray
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -84,8 +85,8 @@ class Modalities:
 
     def take(self, rows: np.ndarray | slice) -> Modalities:
         """Return the samples with the given numbers, as often as they are given."""
-        parts = (self.arrays, self.elements or ())
-        arrays, elements = (tuple(of if of is None else of[rows] for of in part) for part in parts)
+        arrays = tuple(of if of is None else of[rows] for of in self.arrays)
+        elements = tuple(of if of is None else of[rows] for of in self.elements or ())
         observed = self.observed[:, rows]
         taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
         return replace(taken, elements=elements or None)
@@ -207,13 +208,15 @@ def _read_array(
     if not reset and estimator._input_form == "flat":
         shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
     names = None if reset else list(estimator.modality_names_in_)
-    X = _as_one_array(X)
+    X = on_disk(X, "X") or _as_one_array(X)
     columns, ndim = column_names(X), getattr(X, "ndim", 0)
     if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
         raise ValueError(
             f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
             "array per modality, a mapping, or a MultimodalData."
         )
+    if isinstance(X, OnDisk):
+        return _read_on_disk(estimator, X, shapes, reset), "single"
     if ndim > 2:
         data = MultimodalData([X], names)
         if not reset:
@@ -226,6 +229,19 @@ def _read_array(
         return MultimodalData([flat], names)._with_columns([columns]), "single"
     data = MultimodalData.from_flat(flat, shapes, names)
     return data._with_columns(split_columns(columns, shapes)), "flat"
+
+
+def _read_on_disk(
+    estimator: BaseEstimator, X: OnDisk, shapes: list[tuple[int, ...]] | None, reset: bool
+) -> MultimodalData:
+    """Return the one modality that X is."""
+    if shapes is not None:
+        raise ValueError(
+            f"X is one array on disk, which is not cut into the modalities {shapes}: pass one "
+            "array or dataset per modality, or read X into memory first, with np.array(X)."
+        )
+    validate_data(estimator, flat_rows(X), reset=reset, skip_check_array=True)
+    return MultimodalData([X], None if reset else list(estimator.modality_names_in_))
 
 
 def _as_one_array(X: Samples) -> Samples:
@@ -319,13 +335,14 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
     elements: list[np.ndarray | None] = [None] * data.shape[1]
     gaps = allows_gaps(estimator)
-    arrays: list[np.ndarray | None] = []
+    arrays: list[Kept | None] = []
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
             if array.dtype.kind not in "buifc":
                 refuse_contents(array, f"modality {name!r}", data._columns[k])
             clean = stored(array, name)
-            missing, elements[k] = find_missing(clean, name, data._stated(k), gaps)
+            looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite
+            missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps)
             clean = without_missing(clean, missing, elements[k])
             observed[k] = ~missing
             array = clean
@@ -358,24 +375,13 @@ def _remember(estimator: BaseEstimator, data: Modalities, form: Form) -> None:
 
 def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:
     """Set the names of the columns of the DataFrames that ``fit`` was given."""
-    estimator.modality_feature_names_in_ = named_columns(data)
+    estimator.modality_feature_names_in_ = named_columns(data.names, data._columns)
     if not several:  # scikit-learn has set them
         return
     if hasattr(estimator, "feature_names_in_"):  # from an earlier fit
         del estimator.feature_names_in_
     if len(data.names) == 1 and data._columns[0] is not None:
         estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
-
-
-def named_columns(data: MultimodalData) -> dict[str, np.ndarray | None]:
-    """Return the names of the columns by modality, None where nothing names them."""
-    pairs = zip(data.names, data._columns, strict=True)
-    return {n: None if names is None else np.array(names, dtype=object) for n, names in pairs}
-
-
-def columns_of(named: Mapping[str, np.ndarray | None]) -> tuple[Columns, ...]:
-    """Undo :func:`named_columns`."""
-    return tuple(None if names is None else tuple(names) for names in named.values())
 
 
 def _fitted_on(estimator: BaseEstimator) -> str:

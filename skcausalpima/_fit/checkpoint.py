@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._model.scaled_rows import ScaledRows
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
@@ -226,8 +227,14 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
     values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
-    arrays = [None if tensor is None else tensor.cpu().numpy() for tensor in tensors]
-    return joblib.hash((arrays, validation_fraction))
+    return joblib.hash((list(map(_hashed, tensors)), validation_fraction))
+
+
+def _hashed(table: Tensor | ScaledRows | None) -> Unchecked:
+    """Return what is hashed of a table: itself, or what was hashed of its parts on disk."""
+    if isinstance(table, ScaledRows):
+        return table.hashes()
+    return None if table is None else table.cpu().numpy()
 
 
 def fixed_settings(setup: Setup) -> Values:

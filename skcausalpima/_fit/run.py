@@ -275,7 +275,10 @@ def _parts(
         return held, None
     n_held_out = _n_held_out(core, fraction)
     rows = torch.as_tensor(order, device=core.device)
-    return held.subset(rows[n_held_out:]), core.subset(rows[:n_held_out])
+    first, others = rows[:n_held_out], rows[n_held_out:]
+    if core.is_on_disk:  # in the order of the file
+        first, others = first.sort().values, others.sort().values
+    return held.subset(others), core.subset(first)
 
 
 def _n_held_out(data: TensorData, fraction: float) -> int:

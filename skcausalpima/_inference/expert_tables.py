@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .._grid import NodeGrid
 from .._model.tensors import TensorData
-from ..functional import curve_statistics
+from ..functional import CurveStatistics, curve_statistics
 from ..modules import ClusterExpert, MultimodalVAE
 from .standard_errors import standard_errors
 
@@ -116,7 +119,7 @@ def cluster_tables(
         if expert.depends_on_cluster:
             seen = gamma if data.observed is None else gamma * data.observed[m]
             per_cluster = cast(ClusterExpert, expert)
-            statistics = curve_statistics(data.arrays[m], seen, per_cluster.directions)
+            statistics = _statistics(data, m, seen, per_cluster.directions)
             errors, spread = (part.numpy() for part in standard_errors(per_cluster, statistics))
         parameters = expert.expert.names
         table = _table(parameters, values.cpu().numpy()[cells], errors[cells])
@@ -124,6 +127,17 @@ def cluster_tables(
             table[0].update({f"{n}_sd": spread[cells, k] for k, n in enumerate(parameters)})
         tables[names[m]] = _with_nodes(table, states, nodes)
     return tables
+
+
+def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> CurveStatistics:
+    """Return the statistics of one modality; ``gamma`` is of shape (n_components, n_samples)."""
+    sums = (
+        curve_statistics(
+            part.loaded().arrays[m], gamma if rows is None else gamma[:, rows], directions
+        )
+        for rows, part in data.parts()
+    )
+    return functools.reduce(operator.add, sums)
 
 
 @torch.no_grad()

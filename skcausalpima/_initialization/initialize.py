@@ -43,6 +43,10 @@ from .principal_components import PrincipalScores, initialize_networks, principa
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
 MAX_ARRANGED = 128
 
+#: Of data on disk the start sees so many samples at most: as many as have so many elements, but not
+#: fewer than ``MIN_ROWS``. They are held in memory several times over.
+MAX_ROWS, MAX_ELEMENTS, MIN_ROWS = 20_000, 2**24, 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class InitialSample:
@@ -105,13 +109,23 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         data, _ = data.core()
         training_rows = None if training_rows is None else training_rows.take(core)
     rows = None if training_rows is None else initial_rows(training_rows)
+    if data.is_on_disk:
+        rows = _some_rows(data, rows, seed)
     if rows is not None:
-        data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted()
+        data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
     scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
     return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views, rows=rows)
+
+
+def _some_rows(data: TensorData, rows: np.ndarray | None, seed: int) -> np.ndarray:
+    """Return some of the rows of data on disk, at random, in rising order."""
+    rows = np.arange(data.n_samples) if rows is None else rows
+    width = sum(array.shape[1] for array in data.arrays)
+    n_some = min(MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width), len(rows))
+    return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
 
 
 def initialize_run(

@@ -1,9 +1,10 @@
-"""Scaled samples in memory, and the ways to walk through them."""
+"""Scaled samples, and the ways to walk through them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -11,24 +12,33 @@ from torch import Tensor
 
 from .._data.completeness import complete_enough
 from .._data.known_nodes import allowed_cells
+from .._data.on_disk import OnDisk
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
+from .scaled_rows import ScaledRows
 from .setup import Setup
 
 #: Rows of one block in passes that need no gradient.
 BLOCK_ROWS = 512
 
+#: What arrays of a batch are, and, from the outside, those on disk.
+Tensors: TypeAlias = tuple[Tensor, ...]
+
+#: Samples on disk are read, and mixed, so many bytes at a time.
+BUFFER_BYTES = 2**25
+
 
 @dataclass(frozen=True)
 class TensorData:
-    """Scaled samples in memory, on the device of the model.
+    """Scaled samples, on the device of the model.
 
     Parameters
     ----------
     samples : Batch
-        All samples; the weights are in ``dtype``, the arrays may be in another.
+        All samples; the weights are in ``dtype``, the arrays may be in another, or
+        :class:`ScaledRows`: on disk. Batches and blocks are tensors, wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
     """
@@ -40,6 +50,11 @@ class TensorData:
     def arrays(self) -> tuple[Tensor, ...]:
         """Per modality a tensor of shape (n_samples, width)."""
         return self.samples.arrays
+
+    @property
+    def tables(self) -> tuple[Tensor | ScaledRows, ...]:
+        """The same, where it matters that they may be on disk."""
+        return self.arrays
 
     @property
     def observed(self) -> Tensor | None:
@@ -111,6 +126,11 @@ class TensorData:
             return (self.n_elements / (widths * self.total))[:, None]
         return None if self.observed is None else (self.n_observed / self.total)[:, None]
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether some modality is read as it is needed."""
+        return any(isinstance(of, ScaledRows) and of.is_on_disk for of in self.tables)
+
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
         seen = None if self.elements is None else self.elements[m]
@@ -148,7 +168,9 @@ class TensorData:
     def to_arrays(self) -> DataArrays:
         """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
         return DataArrays(
-            arrays=tuple(array.cpu().numpy() for array in self.arrays),
+            arrays=tuple(
+                of if isinstance(of, ScaledRows) else of.cpu().numpy() for of in self.tables
+            ),
             observed=_as_array(self.observed),
             allowed=_as_array(self.allowed),
             regime_index=_as_array(self.regime_index),
@@ -160,15 +182,60 @@ class TensorData:
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
-        for start in range(0, self.n_samples, BLOCK_ROWS):
-            yield self.rows(slice(start, start + BLOCK_ROWS))
+        for _, part in self.parts():
+            for start in range(0, part.n_samples, BLOCK_ROWS):
+                yield part.rows(slice(start, start + BLOCK_ROWS))
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Return the samples in random order, batch by batch."""
-        for rows in self.shuffled_rows(batch_size, generator):
-            yield self.rows(rows)
+        """Return the samples in random order, batch by batch.
 
-    def shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+        Those on disk are read some runs of neighbours at a time, in random order, and mixed.
+        """
+        for _, batch in self.numbered(batch_size, generator):
+            yield batch
+
+    def numbered(
+        self, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Return the same batches, each with the numbers of its samples."""
+        for numbers, part in self.parts(generator):
+            for rows in part._shuffled_rows(batch_size, generator):
+                yield rows if numbers is None else numbers[rows], part.rows(rows)
+
+    def loaded(self) -> TensorData:
+        """Return the same samples in memory, as tensors."""
+        return self._with([of.tensor() if isinstance(of, ScaledRows) else of for of in self.tables])
+
+    def parts(
+        self, generator: torch.Generator | None = None
+    ) -> Iterator[tuple[Tensor | None, TensorData]]:
+        """Return the samples in memory, and their numbers; None for all at once.
+
+        With a generator the samples on disk come in random runs, else in order.
+        """
+        if not self.is_on_disk:
+            yield None, self
+            return
+        files = [of for of in self.tables if isinstance(of, ScaledRows)]
+        size = max(of.rows_at_once for of in files)
+        runs = list(torch.arange(self.n_samples).split(size))
+        if len(runs) > 1 and len(runs[-1]) == 1:
+            runs[-2:] = [torch.cat(runs[-2:])]  # batch normalization needs two samples
+        order = torch.arange(len(runs))
+        if generator is not None:
+            order = torch.randperm(len(runs), generator=generator)
+        n_runs = max(1, BUFFER_BYTES // (size * sum(of.row_bytes for of in files)))
+        for numbers in order.split(n_runs):
+            rows = torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
+            part = self.subset(rows)
+            read = [of.read() if isinstance(of, ScaledRows) else of for of in part.tables]
+            yield rows, part._with(read)
+
+    def _with(self, tables: Sequence[Tensor | ScaledRows]) -> TensorData:
+        """Return the same samples with these tables."""
+        return replace(self, samples=replace(self.samples, arrays=cast(Tensors, tuple(tables))))
+
+    def _shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
         """Return the numbers of the samples in random order, batch by batch."""
         order = torch.randperm(self.n_samples, generator=generator).to(self.device)
         batches = list(order.split(batch_size))
@@ -201,7 +268,7 @@ class DataArrays:
 
     Parameters
     ----------
-    arrays : tuple of ndarray
+    arrays : tuple of (ndarray or ScaledRows)
         One per modality.
     observed, allowed, regime_index, weights : ndarray or None
         Other fields of a batch.
@@ -213,7 +280,7 @@ class DataArrays:
         Where the data are to lie.
     """
 
-    arrays: tuple[np.ndarray, ...]
+    arrays: tuple[np.ndarray | ScaledRows, ...]
     observed: np.ndarray | None
     allowed: np.ndarray | None
     regime_index: np.ndarray | None
@@ -225,8 +292,12 @@ class DataArrays:
     def to_tensors(self) -> TensorData:
         """Undo :meth:`TensorData.to_arrays`."""
         device = self.device
+        arrays = tuple(
+            of if isinstance(of, ScaledRows) else torch.as_tensor(of, device=device)
+            for of in self.arrays
+        )
         samples = Batch(
-            arrays=tuple(torch.as_tensor(array, device=device) for array in self.arrays),
+            arrays=cast(Tensors, arrays),
             observed=_as_tensor(self.observed, device),
             allowed=_as_tensor(self.allowed, device),
             regime_index=_as_tensor(self.regime_index, device),
@@ -253,13 +324,21 @@ def _as_tensors(
 def scaled_data(
     modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
 ) -> TensorData:
-    """Scale samples and put them on a device; missing elements are 0."""
-    arrays = tuple(torch.from_numpy(array).to(device) for array in scaler.transform(modalities))
+    """Scale samples and put them on a device; missing elements are 0.
+
+    What is on disk stays there.
+    """
+    arrays = tuple(
+        ScaledRows.of(array, scaler.centre[k], scaler.factor[k], device)
+        if isinstance(array, OnDisk)
+        else torch.from_numpy(scaler.transform_one(modalities, k)).to(device)
+        for k, array in enumerate(modalities.arrays)
+    )
     observed = None
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
     elements = _as_tensors(modalities.elements, device)
-    return TensorData(Batch(arrays, observed, elements=elements), dtype)
+    return TensorData(Batch(cast(Tensors, arrays), observed, elements=elements), dtype)
 
 
 def fit_data(samples: FitSamples, setup: Setup) -> TensorData:

@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from .._data.arrays import flat_rows
+from .._data.on_disk import Kept
 from .._data.validation import Modalities
 from ..modules import ExpertDecoder
 from .parameters import per_modality
@@ -81,10 +82,10 @@ def _is_curve(modalities: Modalities, m: int) -> bool:
     One less the mean correlation of neighbours, relative to the same of all pairs of columns, is
     near 1 where the order of the columns means nothing.
     """
-    array = flat_rows(cast(np.ndarray, modalities.arrays[m]))
+    array = flat_rows(cast(Kept, modalities.arrays[m]))
     rows = np.flatnonzero(modalities.observed[m])
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(int))
-    values = np.nan_to_num(array[rows[some]].astype(np.float64))
+    values = np.nan_to_num(np.asarray(array[rows[some]]).astype(np.float64))
     values = values - values.mean(axis=0)
     deviations = values.std(axis=0)
     values = values[:, deviations > 0] / deviations[deviations > 0]

@@ -141,11 +141,10 @@ def teach(
     optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
-    for step, rows in enumerate(_rows_of_epochs(data, size, n_epochs, generator)):
+    for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
         if observer.stopped:
             break
         optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
-        batch = data.rows(rows)
         observed = random_subsets(batch, generator)
         parts = replace(batch, observed=observed)
         loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
@@ -154,12 +153,12 @@ def teach(
     return pupil.eval().requires_grad_(False) if finite else None
 
 
-def _rows_of_epochs(
+def _batches(
     data: TensorData, size: int, n_epochs: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Return the rows of each batch, all samples in another order in each epoch."""
+) -> Iterator[tuple[Tensor, Batch]]:
+    """Return batches and their rows, all samples in another order in each epoch."""
     for _ in range(n_epochs):
-        yield from data.shuffled_rows(size, generator)
+        yield from data.numbered(size, generator)
 
 
 def teaching_epochs(

@@ -251,7 +251,7 @@ RAGGED[:] = [np.zeros((2, 2 + k)) for k in range(5)]
     [
         (other_library("mudata._core.mudata", "MuData"), r"X is a MuData.*part.to_df\(\)"),
         (other_library("anndata._core.anndata", "AnnData"), r"X is a AnnData.*X.to_df\(\)"),
-        (other_library("zarr.core.group", "Group"), r"X is a Group.*X\[name\]\[:\]"),
+        (other_library("zarr.core.group", "Group"), r"X is a Group.*X\[name\] for"),
         (other_library("pyarrow.lib", "Table"), r"X is a Table.*X.to_pandas\(\)"),
         (other_library("somewhere", "Thing"), "X is a Thing, which is no array for NumPy"),
         ({"a": other_library("mudata", "MuData")}, r"modality 'a' is a MuData"),

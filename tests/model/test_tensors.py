@@ -1,5 +1,7 @@
 """Batches of the data."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,13 @@ from random_models import (
     make_data,
     seed,
 )
+
+from skcausalpima._data import on_disk
+from skcausalpima._data.on_disk import OnDisk, PlainFile
+from skcausalpima._model import tensors
+from skcausalpima._model.scaled_rows import ScaledRows
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.modules import Batch
 
 
 def test_batches():
@@ -28,3 +37,47 @@ def test_no_sample_is_left_over_alone(n_samples, batch_size, sizes):
     data = make_data().subset(slice(n_samples))
     batches = data.shuffled(batch_size, seed())
     assert [len(batch.arrays[0]) for batch in batches] == sizes
+
+
+@pytest.fixture
+def on_file(tmp_path, monkeypatch):
+    """Data of 61 samples on disk, read four at a time and mixed in buffers of twelve."""
+    monkeypatch.setattr(on_disk, "BLOCK_BYTES", 4 * 3)
+    monkeypatch.setattr(tensors, "BUFFER_BYTES", 12 * 3)
+    np.arange(61 * 3, dtype=np.uint8).reshape(61, 3).tofile(tmp_path / "x")
+    dtype = np.dtype(np.uint8)
+    file = PlainFile(place=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=dtype)
+    array = OnDisk.of(file, "x").astype(np.float32)
+    table = ScaledRows.of(array, np.array([1.0, 2.0, 3.0]), 2.0, torch.device("cpu"))
+    return TensorData(Batch((table,), None), torch.float32)
+
+
+def test_samples_on_disk_come_in_order_and_scaled(on_file):
+    blocks = [block.arrays[0] for block in on_file.blocks()]
+    expected = (torch.arange(61.0 * 3).reshape(61, 3) - torch.tensor([1.0, 2.0, 3.0])) / 2
+    assert torch.equal(torch.cat(blocks), expected)
+    assert torch.equal(on_file.loaded().arrays[0], expected)
+    assert torch.equal(on_file.subset(torch.tensor([9, 2])).loaded().arrays[0], expected[[9, 2]])
+    assert all(len(part.arrays[0]) <= 13 for _, part in on_file.parts())
+    assert {part.tables[0].values.dtype for _, part in on_file.parts()} == {torch.uint8}
+
+
+def test_samples_on_disk_are_mixed(on_file):
+    """Each comes once; batches are of runs from all over the file, and none is of one sample."""
+    batches = list(on_file.numbered(5, seed()))
+    rows = torch.cat([rows for rows, _ in batches])
+    assert rows.sort().values.tolist() == list(range(61))
+    for numbers, batch in batches:
+        assert torch.equal(batch.arrays[0], on_file.rows(numbers).arrays[0])
+        assert len(numbers) > 1
+    assert rows[:12].max() - rows[:12].min() > 12
+    assert (rows[1:13].diff() == 1).float().mean() < 0.5
+    again = torch.cat([rows for rows, _ in on_file.numbered(5, seed())])
+    assert torch.equal(rows, again)
+
+
+def test_samples_on_disk_go_to_workers_by_name(on_file):
+    sent = pickle.dumps(on_file.to_arrays())
+    received = pickle.loads(sent).to_tensors()
+    assert received.is_on_disk
+    assert torch.equal(received.loaded().arrays[0], on_file.loaded().arrays[0])
