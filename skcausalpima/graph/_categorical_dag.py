@@ -542,7 +542,8 @@ class CategoricalDAG:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
         >>> sorted(dag.ancestors("leak"))
         ['crack', 'heat']
         """
@@ -576,9 +577,12 @@ class CategoricalDAG:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
-        >>> dag.d_separated("heat", "leak"), dag.d_separated("heat", "leak", given="crack")
-        (False, True)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> dag.d_separated("heat", "leak")
+        False
+        >>> dag.d_separated("heat", "leak", given="crack")
+        True
         """
 
         def is_one(nodes: Nodes) -> bool:
@@ -604,7 +608,8 @@ class CategoricalDAG:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
         >>> dag.adjacency.astype(int)
         array([[0, 1, 0],
                [0, 0, 1],
@@ -682,10 +687,10 @@ class CategoricalDAG:
         --------
         >>> import networkx as nx
         >>> from skcausalpima.graph import CategoricalDAG
-        >>> graph = nx.DiGraph([("heat", "crack"), ("load", "crack"), ("batch", "heat")])
+        >>> edges = [("heat", "crack"), ("load", "crack"), ("batch", "heat")]
         >>> coin, noisy = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]
-        >>> tables = {"batch": coin, "heat": noisy, "load": coin, "crack": [noisy, noisy]}
-        >>> dag = CategoricalDAG(graph, tables)
+        >>> tables = {"batch": coin, "heat": noisy, "load": coin}
+        >>> dag = CategoricalDAG(nx.DiGraph(edges), {**tables, "crack": [noisy, noisy]})
         >>> dag.compelled_edges()  # crack has two causes that are not adjacent
         [('heat', 'crack'), ('load', 'crack')]
         """
@@ -709,10 +714,10 @@ class CategoricalDAG:
         --------
         >>> import networkx as nx
         >>> from skcausalpima.graph import CategoricalDAG
-        >>> graph = nx.DiGraph([("heat", "crack"), ("load", "crack"), ("batch", "heat")])
+        >>> edges = [("heat", "crack"), ("load", "crack"), ("batch", "heat")]
         >>> coin, noisy = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]
-        >>> tables = {"batch": coin, "heat": noisy, "load": coin, "crack": [noisy, noisy]}
-        >>> dag = CategoricalDAG(graph, tables)
+        >>> tables = {"batch": coin, "heat": noisy, "load": coin}
+        >>> dag = CategoricalDAG(nx.DiGraph(edges), {**tables, "crack": [noisy, noisy]})
         >>> dag.reversible_edges()  # batch <- heat would fit the data as well
         [('batch', 'heat')]
         """
@@ -754,7 +759,8 @@ class CategoricalDAG:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
         >>> dag.markov_equivalent(nx.DiGraph([("leak", "crack"), ("crack", "heat")]))
         True
         >>> dag.markov_equivalent(nx.DiGraph([("heat", "crack"), ("leak", "crack")]))
@@ -1124,6 +1130,8 @@ class CategoricalDAG:
         >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
         >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
         >>> dag.to_pgmpy().get_cpds("crack").get_values()  # doctest: +SKIP
+        array([[0.9, 0.2],
+               [0.1, 0.8]])
         """
         return _formats.to_pgmpy(self.graph, self.cpts)
 

@@ -106,7 +106,8 @@ class ConditionalDistribution:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
         >>> dag.condition({"leak": 1}).joint().round(3)  # axes: heat, crack
         array([[0.108, 0.096],
                [0.024, 0.771]])
@@ -141,7 +142,8 @@ class ConditionalDistribution:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> often = [[0.9, 0.1], [0.2, 0.8]]
         >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
-        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack"), ("crack", "leak")]), tables)
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
         >>> seen = dag.condition({"leak": 1})
         >>> seen.marginal(["heat"]).round(2)
         array([0.2, 0.8])
