@@ -121,6 +121,10 @@ html_theme_options = {
     "footer_end": [],
 }
 html_show_sourcelink = False
+# Pages without pages below them have nothing to show at their left.
+html_sidebars = {
+    page: [] for page in ("quick_start", "whats_new", "benchmarks", "contributing", "releasing")
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
