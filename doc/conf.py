@@ -24,6 +24,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "readable_signatures",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
@@ -58,7 +59,17 @@ numpydoc_xref_aliases = {
 }
 autodoc_typehints_format = "short"
 autodoc_type_aliases = {
-    name: name for name in ("ArrayLike", "Samples", "Several", "KnownNodes", "Shapes", "Seed")
+    name: name
+    for name in (
+        "ArrayLike",
+        "Decoded",
+        "KnownNodes",
+        "Metadata",
+        "Samples",
+        "Seed",
+        "Several",
+        "Shapes",
+    )
 }
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 79
@@ -110,6 +121,10 @@ html_theme_options = {
     "footer_end": [],
 }
 html_show_sourcelink = False
+# Pages without pages below them have nothing to show at their left.
+html_sidebars = {
+    page: [] for page in ("quick_start", "whats_new", "benchmarks", "contributing", "releasing")
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

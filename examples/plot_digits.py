@@ -37,16 +37,28 @@ def k_means_accuracy(modality):
     return matched_accuracy(digits.target, labels)
 
 
-print(f"{len(digits.target)} samples, {est.n_iter_} epochs, bound {est.lower_bound_:.2f} nats")
+print(
+    f"{len(digits.target)} samples, {est.n_iter_} epochs, "
+    f"bound {est.lower_bound_:.2f} nats"
+)
 print("Matched accuracy")
-print(f"    images and curves, this model  {matched_accuracy(digits.target, est.labels_):.3f}")
-print(f"    curves alone, k-means          {k_means_accuracy(digits.curves):.3f}")
-print(f"    images alone, k-means          {k_means_accuracy(digits.images):.3f}")
+print(
+    "    images and curves, this model  "
+    f"{matched_accuracy(digits.target, est.labels_):.3f}"
+)
+print(
+    f"    curves alone, k-means          {k_means_accuracy(digits.curves):.3f}"
+)
+print(
+    f"    images alone, k-means          {k_means_accuracy(digits.images):.3f}"
+)
 
 # %%
 # Each cluster explains itself: the slope of its decoded line is the digit that it found.
 _, curves = est.inverse_transform(est.cluster_means_)
-slopes = curves @ digits.curve_points / (digits.curve_points @ digits.curve_points)
+slopes = (
+    curves @ digits.curve_points / (digits.curve_points @ digits.curve_points)
+)
 order = np.argsort(slopes)
 table = est.cpts_["digit"]
 
@@ -55,7 +67,10 @@ print("    outcome  probability  slope  samples")
 for cluster in order:
     (outcome,) = est.cluster_states_[cluster]
     n_samples = np.sum(est.labels_ == cluster)
-    print(f"    {outcome:7d}  {table[outcome]:11.3f}  {slopes[cluster]:5.2f}  {n_samples:7d}")
+    print(
+        f"    {outcome:7d}  {table[outcome]:11.3f}  "
+        f"{slopes[cluster]:5.2f}  {n_samples:7d}"
+    )
 
 # %%
 # Pictures
@@ -65,10 +80,16 @@ for cluster in order:
 # clusters (in the order of their slopes) and digits go together.
 fig, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 PrototypeDisplay.from_estimator(est, modality=0, cmap="gray_r", ax=axes[0, 0])
-PrototypeDisplay.from_estimator(est, modality=1, x=digits.curve_points, ax=axes[0, 1])
+PrototypeDisplay.from_estimator(
+    est, modality=1, x=digits.curve_points, ax=axes[0, 1]
+)
 X = [digits.images, digits.curves]
-LatentDisplay.from_estimator(est, X, c=digits.target, c_name="digit", ax=axes[1, 0])
+LatentDisplay.from_estimator(
+    est, X, c=digits.target, c_name="digit", ax=axes[1, 0]
+)
 ranks = np.argsort(order)[est.labels_]
-ConfusionMatrixDisplay.from_predictions(digits.target, ranks, cmap="Blues", ax=axes[1, 1])
+ConfusionMatrixDisplay.from_predictions(
+    digits.target, ranks, cmap="Blues", ax=axes[1, 1]
+)
 fig.savefig("plot_digits.png", dpi=120)
 print("Saved plot_digits.png")

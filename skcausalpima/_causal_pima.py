@@ -603,6 +603,11 @@ mapping, default=None
             and lessons for incomplete samples are left out or cut short. Of ``n_init`` runs the
             best one that was complete is kept, if there is one.
 
+        See Also
+        --------
+        fit_predict : The same, and the components of the samples.
+        report : Whether the fit is any good.
+
         Notes
         -----
         A row of weight w is trained on as ceil(w) copies that count for w / ceil(w) each, which
@@ -615,6 +620,20 @@ mapping, default=None
         reported, is weighted exactly. Copies of a row may fall on both
         sides of ``validation_fraction``, and batch normalization in modules of your own sees
         copies, not weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> kinds = ["weak", "strong"] + 38 * [None]  # known of two samples
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0)
+        >>> model = model.fit(X, known_nodes={"N1": kinds})
+        >>> model.dag_.nodes["N1"]["states"]
+        ('strong', 'weak')
+        >>> model.predict_nodes(X[:4]).ravel()
+        array([1, 0, 1, 0])
         """
         params = flat_parameters(self)
         call = FitCall(
@@ -724,6 +743,19 @@ mapping, default=None
         -------
         ndarray of shape (n_samples,)
             ``labels_``.
+
+        See Also
+        --------
+        predict : The components of other samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> CausalPIMA(2, max_iter=2, random_state=0).fit_predict(X)[:6]
+        array([0, 1, 0, 1, 0, 1])
         """
         self.fit(X, y, sample_weight, known_nodes=known_nodes, interventions=interventions)
         return self.labels_
@@ -740,6 +772,22 @@ mapping, default=None
         -------
         ndarray of shape (n_samples, latent_dim)
             Means of q(z|x) (Eq. 4).
+
+        See Also
+        --------
+        inverse_transform : From the latent space to data.
+        skcausalpima.inspection.LatentDisplay : The points in a picture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> points = model.set_output(transform="pandas").transform(X)
+        >>> list(points), points.shape
+        (['causalpima0', 'causalpima1'], (40, 2))
         """
         return self._posterior(X).points
 
@@ -757,6 +805,22 @@ mapping, default=None
             Responsibilities; rows sum to 1. Those of samples that lack modalities come from
             encoders of their own (see :class:`MissingValues`); where nothing is observed they are
             ``weights_``.
+
+        See Also
+        --------
+        predict : The most probable component.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> model.predict_proba([[0.0, 1.0], [8.0, 9.0], [np.nan, np.nan]]).round(2)
+        array([[1. , 0. ],
+               [0. , 1. ],
+               [0.5, 0.5]])
         """
         return self._posterior(X).probabilities
 
@@ -772,6 +836,21 @@ mapping, default=None
         -------
         ndarray of shape (n_samples,)
             Component numbers; ``cluster_states_`` has the outcomes they stand for.
+
+        See Also
+        --------
+        predict_nodes : The outcomes of the nodes, in place of one number.
+        predict_proba : How probable the components are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> model.predict([[0.0, 1.0], [8.0, 9.0]])
+        array([0, 1])
         """
         return self.predict_proba(X).argmax(axis=1)
 
@@ -787,6 +866,23 @@ mapping, default=None
         -------
         ndarray of shape (n_samples, n_nodes)
             ``cluster_states_[predict(X)]``; columns in the order of ``list(dag_)``.
+
+        See Also
+        --------
+        predict : The number of the component.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0, 0], [0, 8], [8, 0], [8, 8]], (10, 1)) + noise
+        >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
+        >>> model.predict_nodes([[0, 0], [0, 8], [8, 0], [8, 8]])
+        array([[0, 1],
+               [1, 1],
+               [0, 0],
+               [1, 0]])
         """
         labels = self.predict(X)
         return self.cluster_states_[labels]
@@ -813,6 +909,16 @@ mapping, default=None
         See Also
         --------
         tail_probability : Whether a sample is like the training data, whatever it lacks.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> model.score_samples([[0.0, 1.0], [4.0, 5.0]]).round()  # as X is, not
+        array([ -2., -18.])
         """
         check_is_fitted(self)
         modalities, fitted = self._read(X), self._fitted_model()
@@ -908,6 +1014,21 @@ mapping, default=None
         -------
         float
             In nats.
+
+        See Also
+        --------
+        score_samples : The bound of each sample.
+        skcausalpima.model_selection.select_node_sizes : Compares models by held-out samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> round(model.score(X), 1)
+        -3.4
         """
         values = self.score_samples(X).astype(np.float64)
         if sample_weight is None:
@@ -931,6 +1052,22 @@ mapping, default=None
             A modality with an expert per cluster is the curve of the most probable component of
             the latent point: always a value of the model function, as averages of such curves need
             not be. A network per cluster is that of the same component.
+
+        See Also
+        --------
+        transform : From data to the latent space.
+        reconstruct : What is expected of given samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[2.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> model.inverse_transform(model.cluster_means_).round()
+        array([[2., 1.],
+               [8., 9.]])
         """
         check_is_fitted(self)
         points = as_points(X, "X")
@@ -1184,6 +1321,28 @@ mapping, default=None
             :meth:`inverse_transform`.
         labels : ndarray of shape (n_samples,)
             Components.
+
+        See Also
+        --------
+        intervene : Draw after nodes were set.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> new, labels = model.sample(6)
+        >>> labels
+        array([0, 1, 1, 1, 1, 1])
+        >>> new.round(1)
+        array([[ 0.7,  1.5],
+               [ 7.6,  9.5],
+               [ 7.6, 10.2],
+               [ 9.1,  9.7],
+               [ 8.4,  9.8],
+               [ 9.8, 10.5]])
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, "n_samples")

@@ -115,6 +115,21 @@ class OnEpoch:
             The estimator that is fitted.
         context : sklearn.callback.CallbackContext
             The task.
+
+        See Also
+        --------
+        teardown : Called after the fit.
+
+        Examples
+        --------
+        >>> from skcausalpima.callback import OnEpoch
+        >>> class Log(OnEpoch):
+        ...     def setup(self, estimator, context):
+        ...         self.bounds = []
+        >>> log = Log(lambda record: log.bounds.append(record.lower_bound))
+        >>> log.setup(None, None)  # scikit-learn calls it before a fit
+        >>> log.bounds
+        []
         """
 
     def teardown(self, estimator: Unchecked, context: Unchecked) -> None:
@@ -126,6 +141,20 @@ class OnEpoch:
             The estimator that is fitted.
         context : sklearn.callback.CallbackContext
             The task.
+
+        See Also
+        --------
+        setup : Called before the fit.
+
+        Examples
+        --------
+        >>> from skcausalpima.callback import OnEpoch
+        >>> class Log(OnEpoch):
+        ...     def teardown(self, estimator, context):
+        ...         print("the fit has ended")
+        >>> log = Log(lambda record: None)
+        >>> log.teardown(None, None)  # scikit-learn calls it after a fit
+        the fit has ended
         """
 
     def on_fit_task_begin(self, estimator: Unchecked, context: Unchecked) -> None:
@@ -137,6 +166,21 @@ class OnEpoch:
             The estimator that is fitted.
         context : sklearn.callback.CallbackContext
             The task.
+
+        See Also
+        --------
+        on_fit_task_end : Called at its end.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> from skcausalpima.callback import OnEpoch
+        >>> class Log(OnEpoch):
+        ...     def on_fit_task_begin(self, estimator, context, **data):
+        ...         print("begins:", context.task_name)
+        >>> log = Log(lambda record: None)
+        >>> log.on_fit_task_begin(None, SimpleNamespace(task_name="training epoch"))
+        begins: training epoch
         """
 
     def on_fit_task_end(self, estimator: Unchecked, context: Unchecked) -> bool:
@@ -153,6 +197,21 @@ class OnEpoch:
         -------
         bool
             Whether the run is to end.
+
+        See Also
+        --------
+        on_fit_task_begin : Called at its beginning.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> from skcausalpima.callback import EpochRecord, OnEpoch
+        >>> record = EpochRecord(phase="training", epoch=3, n_epochs=49, step=13, lower_bound=-1.5,
+        ...                      objective=-2.0, terms={}, run=1, n_runs=1, seconds=2.0,
+        ...                      seconds_left=30.0)
+        >>> callback = OnEpoch(lambda record: record.lower_bound > -2)
+        >>> callback.on_fit_task_end(None, SimpleNamespace(record=record))
+        True
         """
         record = getattr(context, "record", None)
         if not isinstance(record, EpochRecord):

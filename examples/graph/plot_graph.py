@@ -25,16 +25,20 @@ from skcausalpima.metrics import node_recovery
 
 
 def learned(data):
-    """Fit; return the network with its nodes named after the factors they match."""
+    """Fit; return the network, its nodes named after factors."""
     est = CausalPIMA((2, 2, 2), max_iter=20, random_state=0).fit(data.images)
     recovery = node_recovery(data.factors, est.node_labels_)
     print(f"node accuracies {recovery.accuracies.round(3)}")
     nodes = np.array(est.dag_)[recovery.permutation]
-    return est.to_graph().rename_nodes(dict(zip(nodes, data.factor_names, strict=True)))
+    return est.to_graph().rename_nodes(
+        dict(zip(nodes, data.factor_names, strict=True))
+    )
 
 
 networks = {
-    f"discs from a {graph}": learned(make_circles_images(1500, graph=graph, random_state=0))
+    f"discs from a {graph}": learned(
+        make_circles_images(1500, graph=graph, random_state=0)
+    )
     for graph in ("v-structure", "chain")
 }
 

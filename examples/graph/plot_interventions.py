@@ -27,8 +27,14 @@ est = CausalPIMA(node_sizes=(2, 2, 2), random_state=0).fit(circles.images)
 recovery = node_recovery(circles.factors, est.node_labels_)
 columns = dict(zip(circles.factor_names, recovery.permutation, strict=True))
 node = {factor: list(est.dag_)[column] for factor, column in columns.items()}
-words = {"hue": ("blue", "red"), "radius": ("small", "big"), "shift": ("left", "right")}
-for factor, labels in zip(circles.factor_names, circles.factors.T, strict=True):
+words = {
+    "hue": ("blue", "red"),
+    "radius": ("small", "big"),
+    "shift": ("left", "right"),
+}
+for factor, labels in zip(
+    circles.factor_names, circles.factors.T, strict=True
+):
     second = int(np.mean(est.node_labels_[labels == 1, columns[factor]]) > 0.5)
     words[factor] = words[factor] if second == 1 else words[factor][::-1]
     print(f"{factor:6s} is {node[factor]}; its outcomes are {words[factor]}")
@@ -40,9 +46,16 @@ for factor, labels in zip(circles.factor_names, circles.factors.T, strict=True):
 # the assumption behind all that follows: data identify them at best up to Markov equivalence
 # (``summary`` says which are compelled), and only under assumptions do they mean causes. Here the
 # generator is known: hue -> shift <- radius. Outcomes that have names are called by them.
-nx.set_node_attributes(est.dag_, {node[f]: names for f, names in words.items()}, "states")
-graph = est.to_graph().rename_nodes({node[factor]: factor for factor in circles.factor_names})
-print("learned  ", ", ".join(f"{a} -> {b}" for a, b in graph.graph.edges) or "no arrow")
+nx.set_node_attributes(
+    est.dag_, {node[f]: names for f, names in words.items()}, "states"
+)
+graph = est.to_graph().rename_nodes(
+    {node[factor]: factor for factor in circles.factor_names}
+)
+print(
+    "learned  ",
+    ", ".join(f"{a} -> {b}" for a, b in graph.graph.edges) or "no arrow",
+)
 print("generator", ", ".join(f"{a} -> {b}" for a, b in circles.dag.edges))
 print(graph.summary())
 
@@ -65,7 +78,9 @@ for what, found in {"seen": seen, "set": done}.items():
 
 # %%
 # The same as a picture, and decoded: ten discs drawn from each distribution.
-InterventionDisplay.from_estimator(est, {node["shift"]: "right"}, seen=True, n_draws=10)
+InterventionDisplay.from_estimator(
+    est, {node["shift"]: "right"}, seen=True, n_draws=10
+)
 
 # %%
 # Counterfactuals
@@ -83,7 +98,10 @@ real = circles.images[chosen]
 reconstructed = est.inverse_transform(est.transform(real))
 had_been_red, new_nodes = est.counterfactual(real, {node["hue"]: "red"})
 moved = new_nodes[:, place[1]] == place[0]
-print(f"{moved.sum()} of {len(real)} discs would have been to the right, had they been red")
+print(
+    f"{moved.sum()} of {len(real)} discs would have been to the right, "
+    "had they been red"
+)
 
 # %%
 # Above, what the graph says of all discs before and after they are painted red. Below, real discs,
@@ -96,8 +114,16 @@ display = InterventionDisplay(
     },
     {"hue": "red"},
     states=graph.states,
-    samples={"real": real, "reconstructed": reconstructed, "had they been red": had_been_red},
-    titles={"had they been red": ["to the right" if go else "stays left" for go in moved]},
+    samples={
+        "real": real,
+        "reconstructed": reconstructed,
+        "had they been red": had_been_red,
+    },
+    titles={
+        "had they been red": [
+            "to the right" if go else "stays left" for go in moved
+        ]
+    },
 ).plot()
 display.figure_.savefig("plot_interventions.png", dpi=120)
 print("Saved plot_interventions.png")

@@ -50,15 +50,22 @@ scores = {
     "bound": -est.score_samples([digits.images, curves]),
     "tail probability": -est.tail_probability([digits.images, curves]),
 }
-print(f"{is_mispaired.sum()} of {n_samples} samples are mispaired. Average precision of")
+print(
+    f"{is_mispaired.sum()} of {n_samples} samples are mispaired. "
+    "Average precision of"
+)
 for name, score in scores.items():
-    print(f"    {name:16s}  {average_precision_score(is_mispaired, score):.3f}")
+    print(
+        f"    {name:16s}  {average_precision_score(is_mispaired, score):.3f}"
+    )
 
 # %%
 # What both modalities of the worst samples say, each asked alone: the digit of a component is the
 # slope of the line that decodes from its mean.
 _, decoded = est.inverse_transform(est.cluster_means_)
-slopes = decoded @ digits.curve_points / (digits.curve_points @ digits.curve_points)
+slopes = (
+    decoded @ digits.curve_points / (digits.curve_points @ digits.curve_points)
+)
 by_image = slopes[est.predict([digits.images, None])]
 by_curve = slopes[est.predict([None, curves])]
 worst = np.argsort(-conflict)[:5]
@@ -66,8 +73,9 @@ print("The five samples of the largest conflict")
 print("    conflict  image says  curve says  digit  mispaired")
 for sample in worst:
     print(
-        f"    {conflict[sample]:8.2f}  {by_image[sample]:10.1f}  {by_curve[sample]:10.1f}  "
-        f"{digits.target[sample]:5d}  {'yes' if is_mispaired[sample] else 'no'}"
+        f"    {conflict[sample]:8.2f}  {by_image[sample]:10.1f}  "
+        f"{by_curve[sample]:10.1f}  {digits.target[sample]:5d}  "
+        f"{'yes' if is_mispaired[sample] else 'no'}"
     )
 
 # %%
@@ -76,13 +84,17 @@ for sample in worst:
 # Precision and recall of the scores.
 axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")[1]
 for name, score in scores.items():
-    PrecisionRecallDisplay.from_predictions(is_mispaired, score, ax=axis, name=name)
+    PrecisionRecallDisplay.from_predictions(
+        is_mispaired, score, ax=axis, name=name
+    )
 axis.set(title="finding mispaired samples", xlim=(0, 1.02), ylim=(0, 1.02))
 axis.legend(loc="center left")
 
 # %%
 # The samples of the largest conflict, with the line of the digit that the image shows: the model
 # sees the image alone.
-display = ReconstructionDisplay.from_estimator(est, [digits.images, curves], given=0, rows=worst)
+display = ReconstructionDisplay.from_estimator(
+    est, [digits.images, curves], given=0, rows=worst
+)
 display.figure_.savefig("plot_mispaired_samples.png", dpi=120)
 print("Saved plot_mispaired_samples.png")

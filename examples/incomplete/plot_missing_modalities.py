@@ -23,8 +23,12 @@ from skcausalpima.metrics import matched_accuracy
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
 X = MultimodalData({"image": digits.images, "line": digits.curves})
-train, new, _, target = train_test_split(X, digits.target, test_size=0.3, random_state=0)
-est = CausalPIMA(node_sizes=(10,), node_names=["digit"], random_state=0).fit(train)
+train, new, _, target = train_test_split(
+    X, digits.target, test_size=0.3, random_state=0
+)
+est = CausalPIMA(node_sizes=(10,), node_names=["digit"], random_state=0).fit(
+    train
+)
 
 # %%
 # The same answer from less
@@ -41,12 +45,20 @@ print(f"Matched accuracy from both: {matched_accuracy(target, both):.3f}")
 print("From one         agreement  neighbours  accuracy  k-means")
 for name, X_one in inputs.items():
     answer = est.predict(X_one)
-    flat, flat_new = (part[name].reshape(len(part), -1) for part in (train, new))
-    neighbours = KNeighborsClassifier(5).fit(flat, est.labels_).predict(flat_new)
-    clusters = KMeans(10, n_init=10, random_state=0).fit(flat).predict(flat_new)
+    flat, flat_new = (
+        part[name].reshape(len(part), -1) for part in (train, new)
+    )
+    neighbours = (
+        KNeighborsClassifier(5).fit(flat, est.labels_).predict(flat_new)
+    )
+    clusters = (
+        KMeans(10, n_init=10, random_state=0).fit(flat).predict(flat_new)
+    )
     print(
-        f"    {name:12s} {np.mean(answer == both):9.3f} {np.mean(neighbours == both):11.3f} "
-        f"{matched_accuracy(target, answer):9.3f} {matched_accuracy(target, clusters):8.3f}"
+        f"    {name:12s} {np.mean(answer == both):9.3f} "
+        f"{np.mean(neighbours == both):11.3f} "
+        f"{matched_accuracy(target, answer):9.3f} "
+        f"{matched_accuracy(target, clusters):8.3f}"
     )
 
 # %%
@@ -56,7 +68,9 @@ for name, X_one in inputs.items():
 # and its standard deviation. With the noise of the observations in it, nine points of ten should
 # lie within 1.645 standard deviations.
 from_image = inputs["image"]
-lines, spread = est.reconstruct(from_image, modality="line", return_std=True, include_noise=True)
+lines, spread = est.reconstruct(
+    from_image, modality="line", return_std=True, include_noise=True
+)
 inside = np.abs(new["line"] - lines) <= 1.645 * spread
 error = np.sqrt(np.mean((new["line"] - lines) ** 2))
 noise = np.sqrt(0.5)
@@ -74,7 +88,9 @@ points = digits.curve_points
 cluster_lines = est.inverse_transform(est.cluster_means_)["line"]
 slopes = cluster_lines @ points / (points @ points)
 unsure, order = np.argsort(sureness)[:4], np.argsort(-sureness)
-first_of_each = np.unique(probabilities.argmax(axis=1)[order], return_index=True)[1]
+first_of_each = np.unique(
+    probabilities.argmax(axis=1)[order], return_index=True
+)[1]
 sure = order[np.sort(first_of_each)[:4]]
 print("The least sure    slope (probability) of the first and the second")
 for sample in unsure:
@@ -96,6 +112,8 @@ display = ReconstructionDisplay.from_estimator(
     est, new, given="image", rows=chosen, x={"line": points}, cmap="gray_r"
 )
 for ax, sample in zip(display.axes_[0], chosen, strict=True):
-    ax.set_title(f"digit {target[sample]}, p = {sureness[sample]:.2f}", fontsize=8)
+    ax.set_title(
+        f"digit {target[sample]}, p = {sureness[sample]:.2f}", fontsize=8
+    )
 display.figure_.savefig("plot_missing_modalities.png", dpi=120)
 print("Saved plot_missing_modalities.png")

@@ -32,7 +32,9 @@ candidates = [(int(size),) for size in sizes]
 
 est = CausalPIMA(latent_dim=9, max_iter=10, random_state=0)
 cv = KFold(5, shuffle=True, random_state=0)
-search = GridSearchCV(est, {"node_sizes": candidates}, cv=cv, refit=False, n_jobs=2).fit(X)
+search = GridSearchCV(
+    est, {"node_sizes": candidates}, cv=cv, refit=False, n_jobs=2
+).fit(X)
 
 # %%
 # The bound rises to the last candidate, and nothing marks the tenth: what one more outcome gains
@@ -43,8 +45,13 @@ search = GridSearchCV(est, {"node_sizes": candidates}, cv=cv, refit=False, n_job
 # eleven, but only since some folds are harder than others for all candidates, which makes the error
 # large. Taken from differences within folds, the error of even the last gain is far below the gain.
 n_folds = cv.get_n_splits()
-bounds = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(n_folds)])
-means, errors = bounds.mean(axis=0), bounds.std(axis=0, ddof=1) / np.sqrt(n_folds)
+bounds = np.array(
+    [search.cv_results_[f"split{fold}_test_score"] for fold in range(n_folds)]
+)
+means, errors = (
+    bounds.mean(axis=0),
+    bounds.std(axis=0, ddof=1) / np.sqrt(n_folds),
+)
 gains = np.diff(bounds, axis=1) / np.diff(sizes)
 gain_errors = gains.std(axis=0, ddof=1) / np.sqrt(n_folds)
 
@@ -62,22 +69,34 @@ one_error = int(sizes[np.flatnonzero(means >= means[best] - errors[best])[0]])
 # column; it falls off after ten.
 selection = select_node_sizes(est, X, candidates, cv=cv, n_jobs=2)
 results = selection.results
-np.testing.assert_allclose(results["mean_bound"], means, rtol=1e-5)  # the same fits
+np.testing.assert_allclose(
+    results["mean_bound"], means, rtol=1e-5
+)  # the same fits
 (chosen,) = selection.best_node_sizes
 
 print("outcomes  bound +- error    gain per outcome  stability  supported")
 for k, size in enumerate(sizes):
-    gain = f"{gains[:, k - 1].mean():6.2f} +- {gain_errors[k - 1]:.2f}" if k else " " * 14
+    gain = (
+        f"{gains[:, k - 1].mean():6.2f} +- {gain_errors[k - 1]:.2f}"
+        if k
+        else " " * 14
+    )
     supported = "yes" if results["supported"][k] else "no"
     print(
         f"{size:8d}  {means[k]:7.2f} +- {errors[k]:.2f}    {gain}"
         f"  {results['stability'][k]:9.2f}  {supported:>9s}"
     )
-print(f"Largest held-out bound: {sizes[best]} outcomes, the most that were offered")
+print(
+    f"Largest held-out bound: {sizes[best]} outcomes, "
+    "the most that were offered"
+)
 print(f"Smallest within one standard error of it: {one_error} outcomes")
 print(f"select_node_sizes: {chosen} outcomes")
 accuracy = matched_accuracy(digits.target, selection.best_estimator.labels_)
-print(f"Labels, which served for nothing: {len(np.unique(digits.target))} digits,")
+print(
+    "Labels, which served for nothing: "
+    f"{len(np.unique(digits.target))} digits,"
+)
 print(f"matched accuracy of the chosen model {accuracy:.3f}")
 
 # %%
@@ -90,6 +109,10 @@ NodeSizesDisplay.from_selection(selection, ax=above)
 between = (sizes[1:] + sizes[:-1]) / 2
 below.errorbar(between, gains.mean(axis=0), gain_errors, marker="o", capsize=3)
 below.axhline(0, color="grey", linewidth=1)
-below.set(title="gain of one more outcome", ylabel="nats per sample", xlabel="outcomes of the node")
+below.set(
+    title="gain of one more outcome",
+    ylabel="nats per sample",
+    xlabel="outcomes of the node",
+)
 fig.savefig("plot_model_choice.png", dpi=120)
 print("Saved plot_model_choice.png")

@@ -25,7 +25,9 @@ sizes = (2, 2, 2)
 fits = {
     'init="arranged"\n(default)': CausalPIMA(sizes, random_state=42),
     'init="linear"': CausalPIMA(sizes, init="linear", random_state=42),
-    'init="paper"\n(published algorithm)': CausalPIMA.published(sizes, random_state=42),
+    'init="paper"\n(published algorithm)': CausalPIMA.published(
+        sizes, random_state=42
+    ),
 }
 for est in fits.values():
     est.fit(circles.images)
@@ -41,12 +43,20 @@ for est in fits.values():
 tables = {}
 for name, est in fits.items():
     tables[name] = np.array(
-        [[matched_accuracy(f, n) for n in est.node_labels_.T] for f in circles.factors.T]
+        [
+            [matched_accuracy(f, n) for n in est.node_labels_.T]
+            for f in circles.factors.T
+        ]
     )
     recovery = node_recovery(circles.factors, est.node_labels_)
     print(name.replace("\n", " "))
-    for factor, accuracy, node in zip(circles.factor_names, *recovery, strict=True):
-        print(f"    {factor:6s} is {list(est.dag_)[node]} with an accuracy of {accuracy:.3f}")
+    for factor, accuracy, node in zip(
+        circles.factor_names, *recovery, strict=True
+    ):
+        print(
+            f"    {factor:6s} is {list(est.dag_)[node]} "
+            f"with an accuracy of {accuracy:.3f}"
+        )
 
 # %%
 # How sure the arrangement is
@@ -67,10 +77,15 @@ print(f"node shares {shares}")
 # ------------
 # Above the accuracies; below what the model decodes for each outcome of each node, the other nodes
 # averaged out. Where a node is a factor, its two images differ in that factor alone.
-fig, axes = plt.subplots(2, 3, figsize=(13, 8), layout="constrained", height_ratios=[1, 2])
+fig, axes = plt.subplots(
+    2, 3, figsize=(13, 8), layout="constrained", height_ratios=[1, 2]
+)
 for (name, est), (above, below) in zip(fits.items(), axes.T, strict=True):
     AssociationDisplay(
-        tables[name].T, list(est.dag_), circles.factor_names, measure="accuracy"
+        tables[name].T,
+        list(est.dag_),
+        circles.factor_names,
+        measure="accuracy",
     ).plot(above).ax_.set_title(name, fontsize=10)
     NodeEffectDisplay.from_estimator(est, kind="mean", ax=below)
 fig.savefig("plot_node_meaning.png", dpi=120)

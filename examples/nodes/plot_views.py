@@ -16,7 +16,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skcausalpima import CausalPIMA
-from skcausalpima.datasets import make_pendulum, make_rectangles, make_spectra, make_sprites
+from skcausalpima.datasets import (
+    make_pendulum,
+    make_rectangles,
+    make_spectra,
+    make_sprites,
+)
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.metrics import node_recovery
 
@@ -24,7 +29,10 @@ spectra = make_spectra(1500, random_state=0)
 first_of_each = np.unique(spectra.target, return_index=True)[1]
 sizes = [spectra.dag.nodes[name]["size"] for name in spectra.factor_names]
 PrototypeDisplay(
-    spectra.curves[first_of_each], sizes, spectra.factor_names, x=spectra.curve_points
+    spectra.curves[first_of_each],
+    sizes,
+    spectra.factor_names,
+    x=spectra.curve_points,
 ).plot()
 
 # %%
@@ -33,8 +41,12 @@ PrototypeDisplay(
 # ``views="auto"`` shows the model coarse copies of a curve, too. ``views=None`` leaves them out.
 recovered = {}
 for views in ("auto", None):
-    est = CausalPIMA((2, 2, 2), views=views, random_state=0).fit(spectra.curves)
-    recovered[str(views)] = node_recovery(spectra.factors, est.node_labels_).accuracies
+    est = CausalPIMA((2, 2, 2), views=views, random_state=0).fit(
+        spectra.curves
+    )
+    recovered[str(views)] = node_recovery(
+        spectra.factors, est.node_labels_
+    ).accuracies
 for views, accuracies in recovered.items():
     told = ", ".join(map("{} {:.3f}".format, spectra.factor_names, accuracies))
     print(f"views={views}: {told}")
@@ -52,9 +64,13 @@ sets = {
 }
 for bunch in sets.values():
     examples = bunch.images[np.unique(bunch.target, return_index=True)[1]]
-    power = np.log1p(np.abs(np.fft.rfft2(examples / bunch.images.std())))[:, :12, :12]
+    power = np.log1p(np.abs(np.fft.rfft2(examples / bunch.images.std())))[
+        :, :12, :12
+    ]
     sizes = [bunch.dag.nodes[name]["size"] for name in bunch.factor_names]
-    _, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    _, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 5), layout="constrained"
+    )
     PrototypeDisplay(examples, sizes, bunch.factor_names).plot(ax=left)
     PrototypeDisplay(power, sizes, bunch.factor_names).plot(ax=right)
 plt.show()

@@ -43,10 +43,15 @@ est.fit(circles.images)
 recovery = node_recovery(circles.factors, est.node_labels_)
 nodes = list(est.dag_)
 factor_of, accuracy_of = {}, {}
-for factor, accuracy, node in zip(circles.factor_names, *recovery, strict=True):
+for factor, accuracy, node in zip(
+    circles.factor_names, *recovery, strict=True
+):
     factor_of[nodes[node]], accuracy_of[nodes[node]] = factor, accuracy
 
-print(f"Adjusted Rand index of the cells: {adjusted_rand_score(circles.target, est.labels_):.3f}")
+print(
+    "Adjusted Rand index of the cells: "
+    f"{adjusted_rand_score(circles.target, est.labels_):.3f}"
+)
 print("Matched accuracy of the nodes")
 for node in nodes:
     print(f"    {node} as {factor_of[node]:6s}  {accuracy_of[node]:.3f}")
@@ -55,11 +60,14 @@ for node in nodes:
 # The learned Bayesian network
 # ----------------------------
 # Only its equivalence class is identified: other graphs may fit the same joint distribution.
-print("Generating graph:", ", ".join(f"{a} -> {b}" for a, b in circles.dag.edges))
+print(
+    "Generating graph:", ", ".join(f"{a} -> {b}" for a, b in circles.dag.edges)
+)
 print("Learned graph:")
 for parent, child, weight in est.dag_.edges(data="weight"):
     print(
-        f"    {parent} -> {child} ({factor_of[parent]} -> {factor_of[child]}), weight {weight:.2f}"
+        f"    {parent} -> {child} ({factor_of[parent]} -> "
+        f"{factor_of[child]}), weight {weight:.2f}"
     )
 
 # %%
@@ -72,9 +80,17 @@ for axis, factor, values in zip(
     axes[0], circles.factor_names, circles.factor_values.T, strict=True
 ):
     LatentDisplay.from_estimator(
-        est, circles.images, c=values, c_name=factor, projection=(0, 1), ax=axis, s=4
+        est,
+        circles.images,
+        c=values,
+        c_name=factor,
+        projection=(0, 1),
+        ax=axis,
+        s=4,
     )
-PrototypeDisplay.from_estimator(est, circles.images, kind="nearest", ax=axes[1, 0])
+PrototypeDisplay.from_estimator(
+    est, circles.images, kind="nearest", ax=axes[1, 0]
+)
 network = est.to_graph().rename_nodes(factor_of)
 GraphDisplay.from_graph(network, ax=axes[1, 1])
 TableDisplay.from_graph(network, "shift", ax=axes[1, 2])
@@ -98,7 +114,12 @@ print("Saved plot_circles.png")
 # wrong. More seeds, and more epochs at the paper's rate: :doc:`/benchmarks`.
 paper = CausalPIMA.published(
     node_sizes=(2, 2, 2),  # Table 3
-    hidden_layer_sizes=(128, 64, 32, 16),  # Appendix B.1; the decoder has them in reverse
+    hidden_layer_sizes=(
+        128,
+        64,
+        32,
+        16,
+    ),  # Appendix B.1; the decoder has them in reverse
     learning_rate=1e-6,  # Table 3
     structure=GradientStructure(learning_rate=1e-6),
     tol=0,  # no rule to stop is printed
@@ -108,14 +129,22 @@ default_rates = {"learning_rate": est.learning_rate, "structure": "gradient"}
 fits = {
     "default": est,
     "paper's settings": paper.fit(circles.images),
-    "paper's, default rates": clone(paper).set_params(**default_rates).fit(circles.images),
+    "paper's, default rates": clone(paper)
+    .set_params(**default_rates)
+    .fit(circles.images),
 }
 
 
 def same_class(fitted):
-    """Return whether the graph, its nodes named after factors, is equivalent to the true one."""
+    """Tell whether the graph, in names of factors, is in the true class."""
     matched = node_recovery(circles.factors, fitted.node_labels_).permutation
-    names = dict(zip(np.array(fitted.dag_)[matched].tolist(), circles.factor_names, strict=True))
+    names = dict(
+        zip(
+            np.array(fitted.dag_)[matched].tolist(),
+            circles.factor_names,
+            strict=True,
+        )
+    )
     found = fitted.to_graph().rename_nodes(names).cpdag()
     truth = CategoricalDAG(circles.dag, circles.cpts).cpdag()
     return structural_hamming_distance(found, truth) == 0
@@ -126,8 +155,9 @@ for name, fitted in fits.items():
     accuracies = node_recovery(circles.factors, fitted.node_labels_).accuracies
     rand_index = adjusted_rand_score(circles.target, fitted.labels_)
     print(
-        f"{name:23s} {accuracies.mean():.3f}  {accuracies.min():.3f}  {rand_index:11.3f}  "
-        f"{len(np.unique(fitted.labels_)):18d}  {'right' if same_class(fitted) else 'wrong'}"
+        f"{name:23s} {accuracies.mean():.3f}  {accuracies.min():.3f}  "
+        f"{rand_index:11.3f}  {len(np.unique(fitted.labels_)):18d}  "
+        f"{'right' if same_class(fitted) else 'wrong'}"
     )
 
 # %%

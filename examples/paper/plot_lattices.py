@@ -25,7 +25,12 @@ from sklearn.base import clone
 from skcausalpima import CausalPIMA, GradientStructure
 from skcausalpima.datasets import make_lattices
 from skcausalpima.exceptions import ArrangementWarning
-from skcausalpima.inspection import GraphDisplay, LatentDisplay, PrototypeDisplay, TableDisplay
+from skcausalpima.inspection import (
+    GraphDisplay,
+    LatentDisplay,
+    PrototypeDisplay,
+    TableDisplay,
+)
 from skcausalpima.modules import ExpertDecoder, piecewise_linear
 
 lattices = make_lattices(random_state=0)
@@ -38,7 +43,12 @@ train, validation, test = np.split(order, [74, 82])
 def augmented(rows):
     """Return images, their flips, and the curves that belong to them."""
     chosen = images[rows]
-    flips = [chosen, chosen[:, ::-1], chosen[:, :, ::-1], chosen[:, ::-1, ::-1]]
+    flips = [
+        chosen,
+        chosen[:, ::-1],
+        chosen[:, :, ::-1],
+        chosen[:, ::-1, ::-1],
+    ]
     return [np.concatenate(flips), np.tile(lattices.curves[rows], (4, 1))]
 
 
@@ -79,13 +89,19 @@ paper = CausalPIMA.published(
     node_sizes=(2, 2),  # Table 3
     encoders="conv",  # Appendix B.2, for images and curves
     decoders=["conv", None],  # Appendix B.2, for images
-    experts=[None, ExpertDecoder(f, strain, refit=False)],  # Section 3.2: trained by gradient
+    experts=[
+        None,
+        ExpertDecoder(f, strain, refit=False),
+    ],  # Section 3.2: trained by gradient
     learning_rate=1.25e-5,  # Table 3
     structure=GradientStructure(learning_rate=1.25e-5),
     tol=0,  # no rule to stop is printed
     random_state=0,
 )
-default_rates = {"learning_rate": default.learning_rate, "structure": "gradient"}
+default_rates = {
+    "learning_rate": default.learning_rate,
+    "structure": "gradient",
+}
 fits = {
     "default": default,
     "paper's settings": paper,
@@ -94,7 +110,7 @@ fits = {
 
 
 def node_of_the_lattice(est):
-    """Return the node that matches the lattice best, and whether its outcomes are swapped."""
+    """Return the lattice's node, and whether its outcomes are swapped."""
     agree = np.mean(est.node_labels_ == factors[:, :1], axis=0)
     node = int(np.argmax(np.maximum(agree, 1 - agree)))
     return node, int(agree[node] < 0.5)
@@ -107,12 +123,19 @@ def accuracy(est, rows):
     return np.mean(nodes[:, node] == (lattices.factors[rows, 0] ^ swapped))
 
 
-print("Accuracy of the node that matches the lattice     train  validation  test")
+print(
+    "Accuracy of the node that matches the lattice     train  validation  test"
+)
 for name, est in fits.items():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArrangementWarning)
         est.fit(X)
-    print(f"{name:48s} " + "  ".join(f"{accuracy(est, r):7.3f}" for r in (train, validation, test)))
+    print(
+        f"{name:48s} "
+        + "  ".join(
+            f"{accuracy(est, r):7.3f}" for r in (train, validation, test)
+        )
+    )
 
 print("Octets and gyroids in each component")
 for name, est in fits.items():
@@ -134,10 +157,14 @@ for component in np.unique(default.labels_):
     own = truth[default.labels_ == component]
     states = "".join(map(str, default.cluster_states_[component]))
     print(f"component {states}, {len(own) // 4} lattices")
-    for name, values in zip(lattices.curve_parameter_names, own.T, strict=True):
+    for name, values in zip(
+        lattices.curve_parameter_names, own.T, strict=True
+    ):
         print(
-            f"    {name}: {table[name][component]:7.3f} +- {2 * table[f'{name}_se'][component]:.3f}"
-            f", sd {table[f'{name}_sd'][component]:.3f}   (made with {values.mean():7.3f}, "
+            f"    {name}: {table[name][component]:7.3f} "
+            f"+- {2 * table[f'{name}_se'][component]:.3f}"
+            f", sd {table[f'{name}_sd'][component]:.3f}   "
+            f"(made with {values.mean():7.3f}, "
             f"sd {values.std():.3f})"
         )
 
@@ -164,7 +191,9 @@ for name, est in fits.items():
 lattice = np.array(["octet", "gyroid"])[factors[:, 0]]
 fig, axes = plt.subplots(3, 5, figsize=(22, 13), layout="constrained")
 for row, (name, est) in zip(axes, fits.items(), strict=True):
-    LatentDisplay.from_estimator(est, X, c=lattice, c_name=name, projection=(0, 1), ax=row[0])
+    LatentDisplay.from_estimator(
+        est, X, c=lattice, c_name=name, projection=(0, 1), ax=row[0]
+    )
     PrototypeDisplay.from_estimator(est, modality=0, ax=row[1])
     PrototypeDisplay.from_estimator(est, modality=1, ax=row[2])
     GraphDisplay.from_estimator(est, ax=row[3])

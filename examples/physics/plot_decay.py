@@ -25,7 +25,9 @@ rng = np.random.default_rng(0)
 steel, cracked = rng.integers(2, size=(2, 200))
 seconds = np.linspace(0, 0.2, 80)
 hertz, rate = np.where(steel, 30.0, 20.0), np.where(cracked, 25.0, 8.0)
-sounds = np.exp(-rate[:, None] * seconds) * np.cos(2 * np.pi * hertz[:, None] * seconds)
+sounds = np.exp(-rate[:, None] * seconds) * np.cos(
+    2 * np.pi * hertz[:, None] * seconds
+)
 sounds += rng.normal(scale=0.1, size=sounds.shape)
 images = rng.normal(size=(200, 8, 8)) + 3 * steel[:, None, None]
 

@@ -25,14 +25,18 @@ from skcausalpima.exceptions import ArrangementWarning, InstabilityWarning
 from skcausalpima.inspection import LatentDisplay
 
 lattices = make_lattices(200, random_state=0)
-X = MultimodalData({"image": lattices.images.reshape(200, -1), "stress": lattices.curves})
+X = MultimodalData(
+    {"image": lattices.images.reshape(200, -1), "stress": lattices.curves}
+)
 
 # %%
 # One object
 # ----------
 # Each modality has a transformer of its own. These images are many numbers for few samples: twenty
 # components hold what there is to see. ``PCA`` takes flat samples.
-prepare = ModalityTransformer({"image": PCA(20, random_state=0), "stress": StandardScaler()})
+prepare = ModalityTransformer(
+    {"image": PCA(20, random_state=0), "stress": StandardScaler()}
+)
 model = CausalPIMA((2, 2), max_iter=10, random_state=0)
 pipeline = make_pipeline(prepare, model)
 pipeline.fit(X)
@@ -53,8 +57,14 @@ grid = {
 folds = KFold(3, shuffle=True, random_state=0)
 search = GridSearchCV(pipeline, grid, cv=folds).fit(X)
 columns = [f"param_{name}" for name in grid]
-results = pd.DataFrame(search.cv_results_)[[*columns, "mean_test_score", "std_test_score"]]
-print(results.sort_values("mean_test_score", ascending=False).round(2).to_string(index=False))
+results = pd.DataFrame(search.cv_results_)[
+    [*columns, "mean_test_score", "std_test_score"]
+]
+print(
+    results.sort_values("mean_test_score", ascending=False)
+    .round(2)
+    .to_string(index=False)
+)
 
 # %%
 # Picture

@@ -151,6 +151,19 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             modality is missing in all samples, or a transformer changes the number of samples.
         TypeError
             If a transformer is none.
+
+        See Also
+        --------
+        fit_transform : Fit, and transform the same samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> ModalityTransformer({"image": PCA(2)}).fit(X).transformers_
+        {'image': PCA(n_components=2), 'mass': 'passthrough'}
         """
         _raise_for_params(params, self, "fit")
         self._fit_transform(X, y, process_routing(self, "fit", **params))
@@ -172,6 +185,19 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         MultimodalData
             The transformed modalities, without those that are dropped.
+
+        See Also
+        --------
+        transform : Transform other samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> ModalityTransformer({"image": PCA(2)}).fit_transform(X)
+        MultimodalData(9 samples, image: (2,) float64, mass: (1,) float64)
         """
         _raise_for_params(params, self, "fit_transform")
         return self._fit_transform(X, y, process_routing(self, "fit_transform", **params))
@@ -189,6 +215,20 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         MultimodalData
             The transformed modalities, without those that are dropped.
+
+        See Also
+        --------
+        inverse_transform : The way back.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> prep = ModalityTransformer({"image": PCA(2)}).fit(X)
+        >>> prep.transform({"image": X["image"][:3], "mass": X["mass"][:3]})
+        MultimodalData(3 samples, image: (2,) float64, mass: (1,) float64)
         """
         check_is_fitted(self)
         listed = list_modalities(list(self.modality_names_in_), self.modality_shapes_in_)
@@ -214,6 +254,20 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         MultimodalData
             The modalities in their first shapes and units. Those that were dropped are not there.
+
+        See Also
+        --------
+        transform : The way there.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> prep = ModalityTransformer({"image": PCA(2)})
+        >>> prep.inverse_transform(prep.fit_transform(X))
+        MultimodalData(9 samples, image: (4, 4) float64, mass: (1,) float64)
         """
         check_is_fitted(self)
         names, shapes = list(self._parts), [part.shape_out for part in self._parts.values()]
@@ -237,6 +291,15 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ndarray of str
             The modality, ``__`` and what its transformer calls the column, such as
             ``curve__pca0``; ``x0``, ``x1``, ... where it has no names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> ModalityTransformer({"image": PCA(2)}).fit(X).get_feature_names_out()
+        array(['image__pca0', 'image__pca1', 'mass__x0'], dtype=object)
         """
         check_is_fitted(self)
         names = [name for part in self._parts.values() for name in part.column_names()]
@@ -256,6 +319,17 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         ModalityTransformer
             The transformer itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> prep = ModalityTransformer({"image": PCA(2)})
+        >>> prep = prep.set_output(transform="pandas")
+        >>> type(prep.fit_transform(X)).__name__
+        'MultimodalData'
         """
         known = ("default", "pandas", "polars")
         if transform is not None and not (isinstance(transform, str) and transform in known):
@@ -276,6 +350,17 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         dict
             Values by name.
+
+        See Also
+        --------
+        set_params : Change them.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> ModalityTransformer({"image": PCA(2)}).get_params()["image__n_components"]
+        2
         """
         params = super().get_params(deep=deep)
         named = self.transformers if isinstance(self.transformers, Mapping) else {}
@@ -300,6 +385,19 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         ModalityTransformer
             The transformer itself.
+
+        See Also
+        --------
+        get_params : The names and values.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> prep = ModalityTransformer({"image": PCA(2)})
+        >>> prep.set_params(image__n_components=3, remainder="drop")
+        ModalityTransformer(remainder='drop',
+                            transformers={'image': PCA(n_components=3)})
         """
         if "transformers" in params:  # first, for the other names are about the new ones
             self.transformers = params.pop("transformers")
@@ -311,7 +409,18 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     @property
     def named_transformers_(self):
-        """The fitted transformers, by attribute."""
+        """The fitted transformers, by attribute.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.decomposition import PCA
+        >>> from skcausalpima import ModalityTransformer
+        >>> X = {"image": np.arange(144.0).reshape(9, 4, 4), "mass": np.ones((9, 1))}
+        >>> prep = ModalityTransformer({"image": PCA(2)}).fit(X)
+        >>> prep.named_transformers_.image
+        PCA(n_components=2)
+        """
         return Bunch(**self.transformers_)
 
     def get_metadata_routing(self):
@@ -321,6 +430,17 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         -------
         MetadataRouter
             In the form that scikit-learn's routing wants.
+
+        Examples
+        --------
+        >>> from sklearn import config_context
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from skcausalpima import ModalityTransformer
+        >>> with config_context(enable_metadata_routing=True):
+        ...     scaler = StandardScaler().set_fit_request(sample_weight=True)
+        ...     router = ModalityTransformer({"image": scaler}).get_metadata_routing()
+        ...     router.consumes("fit", ["sample_weight"])
+        {'sample_weight'}
         """
         router = MetadataRouter(owner=self)
         for name, part in {**self.transformers, "remainder": self.remainder}.items():

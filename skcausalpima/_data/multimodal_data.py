@@ -142,22 +142,74 @@ class MultimodalData(NamedArrays):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Numbers of samples and of modalities.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> X.shape
+        (3, 2)
+        """
         return self._n_samples, len(self.names)
 
     @property
     def ndim(self) -> int:
+        """Number of axes, as scikit-learn counts them: samples and modalities.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> X.ndim
+        2
+        """
         return 2
 
     @property
     def modality_shapes(self) -> list[tuple[int, ...] | None]:
+        """Shape of one sample of each modality; None where the modality is missing in all.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> X.modality_shapes
+        [(4, 4), (2,)]
+        """
         return [None if array is None else array.shape[1:] for array in self.arrays]
 
     @property
     def dtypes(self) -> tuple[np.dtype | None, ...]:
+        """Data type of each modality; None where the modality is missing in all.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> images = np.zeros((3, 4, 4), dtype=np.uint8)
+        >>> MultimodalData({"image": images, "curve": np.ones((3, 2))}).dtypes
+        (dtype('uint8'), dtype('float64'))
+        """
         return tuple(None if array is None else array.dtype for array in self.arrays)
 
     @property
     def observed(self) -> np.ndarray:
+        """Which samples have which modalities, shape (n_samples, n_modalities).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> curves = np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0]])
+        >>> MultimodalData([np.zeros((3, 4, 4)), curves]).observed
+        array([[ True,  True],
+               [ True, False],
+               [ True,  True]])
+        """
         names = range(len(self.names))
         rows = [observed_rows(self.arrays[k], self._stated(k), len(self)) for k in names]
         return np.stack(rows, axis=1)
@@ -252,6 +304,19 @@ class MultimodalData(NamedArrays):
             The flattened modalities in order; the inverse is
             ``MultimodalData.from_flat(flat, X.modality_shapes, X.names)``. Blocks that the mask
             calls missing are NaN.
+
+        See Also
+        --------
+        from_flat : Cut it into modalities again.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"hue": [[1, 2], [3, 4]], "mass": [5, 6]})
+        >>> X.to_flat()
+        array([[1, 2, 5],
+               [3, 4, 6]])
         """
         flat = []
         for k, (name, array) in enumerate(zip(self.names, self.arrays, strict=True)):
@@ -290,6 +355,19 @@ class MultimodalData(NamedArrays):
         -------
         MultimodalData
             Views of ``flat``.
+
+        See Also
+        --------
+        to_flat : Put modalities side by side.
+
+        Examples
+        --------
+        >>> from skcausalpima import MultimodalData
+        >>> flat = [[1, 2, 5], [3, 4, 6]]
+        >>> X = MultimodalData.from_flat(flat, [2, 1], ["hue", "mass"])
+        >>> X["hue"]
+        array([[1, 2],
+               [3, 4]])
         """
         columns, flat = column_names(flat), as_modality(flat, "flat")
         shapes = check_shapes(shapes)

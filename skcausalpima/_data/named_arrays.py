@@ -23,6 +23,14 @@ class NamedArrays:
         -------
         KeysView of str
             In order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> list(X.keys())
+        ['image', 'hue']
         """
         return dict(self.items()).keys()
 
@@ -33,6 +41,14 @@ class NamedArrays:
         -------
         ValuesView of (ndarray or None)
             In the order of the names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> [float(array.max()) for array in X.values()]
+        [0.0, 1.0]
         """
         return dict(self.items()).values()
 
@@ -43,5 +59,13 @@ class NamedArrays:
         -------
         ItemsView of (str, ndarray or None)
             In order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> {name: array.shape for name, array in X.items()}
+        {'image': (3, 4, 4), 'hue': (3, 2)}
         """
         return dict(zip(self.names, self.arrays, strict=True)).items()

@@ -187,6 +187,10 @@ class CategoricalDAG:
         ValueError
             If it would have more than 2**27 cells.
 
+        See Also
+        --------
+        marginal : Of some nodes, without the full table.
+
         Examples
         --------
         >>> import networkx as nx
@@ -218,6 +222,11 @@ class CategoricalDAG:
             If a name is unknown or occurs twice, or a table of more than 2**27 cells would be
             needed on the way.
 
+        See Also
+        --------
+        joint : Of all nodes.
+        condition : Given what other nodes were seen to be.
+
         Examples
         --------
         >>> import networkx as nx
@@ -248,6 +257,10 @@ class CategoricalDAG:
         ValueError
             If a node or an outcome does not exist, the evidence covers all nodes, or its
             probability is zero.
+
+        See Also
+        --------
+        do : Where nodes are set, not seen.
 
         Examples
         --------
@@ -281,6 +294,12 @@ class CategoricalDAG:
         ------
         ValueError
             If a node or an outcome does not exist, or every node is set.
+
+        See Also
+        --------
+        condition : Where nodes are seen, not set.
+        intervene : Draw outcomes after nodes were set.
+        counterfactual : What given samples would have been.
 
         Examples
         --------
@@ -331,6 +350,11 @@ class CategoricalDAG:
         ------
         ValueError
             If a node or an outcome does not exist.
+
+        See Also
+        --------
+        do : The network that this draws from.
+        counterfactual : Other outcomes of the same samples.
 
         Examples
         --------
@@ -383,6 +407,10 @@ class CategoricalDAG:
         ValueError
             If a node or an outcome does not exist, or a sample's factual outcomes cannot happen.
 
+        See Also
+        --------
+        intervene : New samples, in place of given ones.
+
         Examples
         --------
         >>> from skcausalpima.graph import CategoricalDAG
@@ -420,6 +448,24 @@ class CategoricalDAG:
         -------
         ndarray of int of shape (n_samples, n_nodes)
             Columns in the order of `nodes`.
+
+        See Also
+        --------
+        intervene : Draw after some nodes were set.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.sample(6, random_state=0)
+        array([[1, 1],
+               [1, 1],
+               [1, 1],
+               [1, 1],
+               [0, 0],
+               [1, 1]])
         """
         rng = check_random_state(random_state)
         samples = np.zeros((n_samples, len(self.nodes)), dtype=np.int64)
@@ -449,6 +495,15 @@ class CategoricalDAG:
         ------
         ValueError
             If the shape is wrong or an entry is no outcome of its node.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.log_prob([[0, 0], [0, 1]]).round(2)
+        array([-0.8, -3. ])
         """
         samples = check_samples(self.nodes, self.sizes, self.states, outcomes)
         column = {node: index for index, node in enumerate(self.nodes)}
@@ -476,6 +531,21 @@ class CategoricalDAG:
         ------
         ValueError
             If there is no such node.
+
+        See Also
+        --------
+        d_separated : Whether nodes depend on each other.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> sorted(dag.ancestors("leak"))
+        ['crack', 'heat']
         """
         return nx.ancestors(self.graph, *check_names(self.nodes, [node]))
 
@@ -496,6 +566,23 @@ class CategoricalDAG:
         ------
         ValueError
             If a node is unknown or the sets overlap.
+
+        See Also
+        --------
+        edge_strength : How much the two ends of an edge depend on each other.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> dag.d_separated("heat", "leak")
+        False
+        >>> dag.d_separated("heat", "leak", given="crack")
+        True
         """
 
         def is_one(nodes: Nodes) -> bool:
@@ -513,7 +600,21 @@ class CategoricalDAG:
 
     @property
     def adjacency(self) -> NDArray[np.bool_]:
-        """Matrix of shape (n_nodes, n_nodes), True where i -> j, in the order of `nodes`."""
+        """Matrix of shape (n_nodes, n_nodes), True where i -> j, in the order of `nodes`.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> dag.adjacency.astype(int)
+        array([[0, 1, 0],
+               [0, 0, 1],
+               [0, 0, 0]])
+        """
         return _adjacency_matrix(self.graph, self.nodes)
 
     def cpdag(self) -> nx.DiGraph:
@@ -525,6 +626,11 @@ class CategoricalDAG:
             Same nodes. A compelled edge, which points one way in all equivalent DAGs, is there once
             and has the attribute ``compelled=True``; a reversible one is there in both directions,
             each with ``compelled=False``.
+
+        See Also
+        --------
+        compelled_edges, reversible_edges : Its two kinds of edges.
+        markov_equivalent : Whether two graphs are of one class.
 
         Examples
         --------
@@ -549,6 +655,10 @@ class CategoricalDAG:
             (parent, child, other parent) for every child of two parents that are not adjacent;
             parents in the order of `nodes`.
 
+        See Also
+        --------
+        compelled_edges : The edges that these settle, and others.
+
         Examples
         --------
         >>> from skcausalpima.graph import CategoricalDAG
@@ -567,6 +677,22 @@ class CategoricalDAG:
         -------
         list of tuple
             (parent, child), ordered by the parent's and then the child's place in `nodes`.
+
+        See Also
+        --------
+        reversible_edges : The others.
+        cpdag : Both in one graph.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> edges = [("heat", "crack"), ("load", "crack"), ("batch", "heat")]
+        >>> coin, noisy = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"batch": coin, "heat": noisy, "load": coin}
+        >>> dag = CategoricalDAG(nx.DiGraph(edges), {**tables, "crack": [noisy, noisy]})
+        >>> dag.compelled_edges()  # crack has two causes that are not adjacent
+        [('heat', 'crack'), ('load', 'crack')]
         """
         return self._edges(compelled=True)
 
@@ -578,6 +704,22 @@ class CategoricalDAG:
         list of tuple
             (parent, child) as in this DAG, ordered by the parent's and then the child's place in
             `nodes`.
+
+        See Also
+        --------
+        compelled_edges : The others.
+        cpdag : Both in one graph.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> edges = [("heat", "crack"), ("load", "crack"), ("batch", "heat")]
+        >>> coin, noisy = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"batch": coin, "heat": noisy, "load": coin}
+        >>> dag = CategoricalDAG(nx.DiGraph(edges), {**tables, "crack": [noisy, noisy]})
+        >>> dag.reversible_edges()  # batch <- heat would fit the data as well
+        [('batch', 'heat')]
         """
         return self._edges(compelled=False)
 
@@ -606,6 +748,23 @@ class CategoricalDAG:
         ------
         ValueError
             If the nodes differ or ``other`` has a cycle.
+
+        See Also
+        --------
+        cpdag : The graph that all of a class share.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> dag.markov_equivalent(nx.DiGraph([("leak", "crack"), ("crack", "heat")]))
+        True
+        >>> dag.markov_equivalent(nx.DiGraph([("heat", "crack"), ("leak", "crack")]))
+        False
         """
         graph = other if isinstance(other, nx.Graph) else getattr(other, "graph", other)
         graph = check_graph(graph)
@@ -637,6 +796,10 @@ class CategoricalDAG:
         ValueError
             If there is no such edge.
 
+        See Also
+        --------
+        summary : That of all edges.
+
         Examples
         --------
         >>> from skcausalpima.graph import CategoricalDAG
@@ -660,6 +823,11 @@ class CategoricalDAG:
             agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
             says that knowledge or interventions settle it) or ``reversible``; the strength
             (`edge_strength`, in nats); the edge attribute ``confidence`` (if any).
+
+        See Also
+        --------
+        edge_strength : The strength of one edge.
+        skcausalpima.inspection.GraphDisplay : The edges in a picture.
 
         Examples
         --------
@@ -758,6 +926,10 @@ class CategoricalDAG:
         ImportError
             If pandas is not installed.
 
+        See Also
+        --------
+        skcausalpima.inspection.TableDisplay : The table in a picture.
+
         Examples
         --------
         >>> from skcausalpima.graph import CategoricalDAG
@@ -783,6 +955,33 @@ class CategoricalDAG:
         ------
         ValueError
             If a node's name is no string or an attribute cannot be written.
+
+        See Also
+        --------
+        from_json : Read it again.
+
+        Examples
+        --------
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> print(CategoricalDAG.from_arrays([[0]], [[0.25, 0.75]]).to_json())
+        {
+         "format": "skcausalpima.CategoricalDAG",
+         "version": 1,
+         "nodes": [
+          {
+           "name": "N1",
+           "size": 2,
+           "states": null,
+           "parents": [],
+           "table": [
+            0.25,
+            0.75
+           ],
+           "attributes": {}
+          }
+         ],
+         "edges": []
+        }
         """
         return _formats.to_json(self.graph, self.cpts)
 
@@ -808,6 +1007,10 @@ class CategoricalDAG:
             If the text is no JSON, or fields are unknown, missing or wrong; the message names the
             entry.
 
+        See Also
+        --------
+        to_json : Write it.
+
         Examples
         --------
         >>> from skcausalpima.graph import CategoricalDAG
@@ -830,6 +1033,20 @@ class CategoricalDAG:
         ------
         ValueError
             If a node's name is no string or an attribute cannot be written.
+
+        See Also
+        --------
+        from_graphml : Read it again.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> read = nx.parse_graphml(dag.to_graphml())
+        >>> read.nodes["crack"]["table"]
+        '[[0.9, 0.1], [0.2, 0.8]]'
         """
         return _formats.to_graphml(self.graph, self.cpts)
 
@@ -854,6 +1071,10 @@ class CategoricalDAG:
         ValueError
             If the text is no GraphML of a directed graph, or a node's fields are missing or wrong;
             the message names the node.
+
+        See Also
+        --------
+        to_graphml : Write it.
 
         Examples
         --------
@@ -897,6 +1118,20 @@ class CategoricalDAG:
         ------
         ImportError
             If pgmpy is not installed.
+
+        See Also
+        --------
+        to_bif : A file that pgmpy and many others read.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
+        >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
+        >>> dag.to_pgmpy().get_cpds("crack").get_values()  # doctest: +SKIP
+        array([[0.9, 0.2],
+               [0.1, 0.8]])
         """
         return _formats.to_pgmpy(self.graph, self.cpts)
 
@@ -913,6 +1148,10 @@ class CategoricalDAG:
         ValueError
             If a name of a node or an outcome is not one word of the format (no blanks, commas,
             semicolons, bars, brackets or quotes).
+
+        See Also
+        --------
+        from_bif : Read it again.
 
         Examples
         --------
@@ -953,6 +1192,10 @@ class CategoricalDAG:
             If a word is unknown or missing, or a table is incomplete or wrong; the message names
             the line, or the node and the entry. No table is made before its numbers have been
             counted; ``default`` may fill 2**22 cells.
+
+        See Also
+        --------
+        to_bif : Write it.
 
         Examples
         --------

@@ -95,6 +95,22 @@ class ConditionalDistribution:
         ------
         ValueError
             If it would have more than 2**27 cells.
+
+        See Also
+        --------
+        marginal : Of some nodes.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> dag.condition({"leak": 1}).joint().round(3)  # axes: heat, crack
+        array([[0.108, 0.096],
+               [0.024, 0.771]])
         """
         return self.marginal(self.nodes)
 
@@ -115,6 +131,24 @@ class ConditionalDistribution:
         ------
         ValueError
             If a name is unknown, in the evidence, or occurs twice.
+
+        See Also
+        --------
+        joint : Of all remaining nodes.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> often = [[0.9, 0.1], [0.2, 0.8]]
+        >>> tables = {"heat": [0.5, 0.5], "crack": often, "leak": often}
+        >>> graph = nx.DiGraph([("heat", "crack"), ("crack", "leak")])
+        >>> dag = CategoricalDAG(graph, tables)
+        >>> seen = dag.condition({"leak": 1})
+        >>> seen.marginal(["heat"]).round(2)
+        array([0.2, 0.8])
+        >>> round(seen.log_probability, 2)
+        -0.88
         """
         array, _ = query(self._graph, self._tables, check_names(self.nodes, names), self.evidence)
         return array / array.sum()

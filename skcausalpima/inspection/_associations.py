@@ -89,6 +89,24 @@ class NodeAssociations:
         ------
         ImportError
             If pandas is not installed.
+
+        See Also
+        --------
+        AssociationDisplay : The numbers in a picture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import NodeAssociations
+        >>> found = NodeAssociations(
+        ...     statistic=np.array([[0.95, 0.1]]), p_value=np.array([[0.001, 0.4]]),
+        ...     expected=np.array([[0.1, 0.1]]), n_samples=np.array([60, 58]),
+        ...     node_names=("N1",), column_names=("batch", "lab"))
+        >>> found.to_frame()
+                     statistic  p_value  expected  n_samples
+        node column
+        N1   batch        0.95    0.001       0.1         60
+             lab          0.10    0.400       0.1         58
         """
         try:
             import pandas as pd

@@ -124,6 +124,22 @@ class FitReport:
             If the estimator is not fitted.
         TypeError
             If ``est`` is none, such as a pipeline or a search that holds one.
+
+        See Also
+        --------
+        skcausalpima.CausalPIMA.report : The same, as a method.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import FitReport
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> report = FitReport.of(model)
+        >>> report.n_samples, report.shares, report.convergence.ended
+        (40, array([0.5, 0.5]), 'max_iter')
         """
         check_estimator(est, "FitReport.of")
         order = np.argsort(-est.separation_.occupancy, kind="stable")

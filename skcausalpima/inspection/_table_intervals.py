@@ -89,6 +89,24 @@ class TableIntervals:
         ------
         ValueError
             If a node or an outcome does not exist.
+
+        See Also
+        --------
+        InterventionDisplay : The probabilities in a picture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import table_intervals
+        >>> noise = np.random.default_rng(0).normal(size=(60, 2))
+        >>> X = np.tile([[0, 0], [0, 8], [8, 8]], (20, 1)) + noise
+        >>> model = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
+        >>> found = table_intervals(model, X, random_state=0).intervene({"N1": 0})
+        >>> found.low["N1"], found.high["N1"]  # it is set
+        (array([1., 0.]), array([1., 0.]))
+        >>> found.low["N2"].round(1), found.high["N2"].round(1)
+        (array([0.4, 0.4]), array([0.6, 0.6]))
         """
         tables: dict[Hashable, ArrayLike] = {node: draws[0] for node, draws in self.draws.items()}
         changed = CategoricalDAG(self.dag, tables).do(interventions)

@@ -134,6 +134,17 @@ class ConvEncoder(nn.Module):
             Offset of the mean.
         log_var : Tensor of shape (latent_dim,)
             Log-variance for all samples.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvEncoder
+        >>> encoder = ConvEncoder((8,), 1, torch.Generator().manual_seed(0)).eval()
+        >>> offset, log_var = torch.tensor([2.0]), torch.tensor([-6.0])
+        >>> encoder.initialize_linear(torch.ones(1, 8), offset, log_var)
+        >>> mean, log_variance = encoder(torch.ones(1, 8)).detach()[0]  # 8 + 2, and -6
+        >>> bool(abs(mean - 10) < 0.2), bool(abs(log_variance + 6) < 0.2)
+        (True, True)
         """
         if self.linear is None:
             return
@@ -153,6 +164,15 @@ class ConvEncoder(nn.Module):
         -------
         Tensor of shape (n_samples, 2 * latent_dim)
             Means, then log-variances.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvEncoder
+        >>> encoder = ConvEncoder((8,), 1, torch.Generator().manual_seed(0)).eval()
+        >>> mean, log_variance = encoder(torch.zeros(5, 8)).chunk(2, dim=1)
+        >>> mean.shape, log_variance.shape
+        (torch.Size([5, 1]), torch.Size([5, 1]))
         """
         channels_last = x.reshape(len(x), *self.spatial, self.n_channels)
         output = self.last(self.convolutions(channels_last.movedim(-1, 1)).flatten(1))
@@ -251,6 +271,16 @@ class ConvDecoder(Decoder):
             Offset.
         log_variances : Tensor of shape (width,), default=None
             Where the second output starts, if there is one.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvDecoder
+        >>> decoder = ConvDecoder((4,), 1, torch.Generator().manual_seed(0))
+        >>> weight = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+        >>> decoder.initialize_linear(weight, torch.ones(4))
+        >>> decoder(torch.tensor([[10.0]])).detach()
+        tensor([[11., 21., 31., 41.]])
         """
         if log_variances is not None:
             self.initialize_variances(log_variances)
@@ -267,7 +297,18 @@ class ConvDecoder(Decoder):
         return cast(Transposed, self.convolutions[-1])
 
     def add_variances(self) -> None:
-        """Give the network a second output, log-variances, which start at zero."""
+        """Give the network a second output, log-variances, which start at zero.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvDecoder
+        >>> decoder = ConvDecoder((4,), 1, torch.Generator().manual_seed(0))
+        >>> decoder.add_variances()
+        >>> means, log_variances = decoder(torch.zeros(1, 1))
+        >>> log_variances.detach()
+        tensor([[0., 0., 0., 0.]])
+        """
         last = self._last
         layer = _last_layer(last.weight.ndim - 2, last.in_channels, self.n_channels)
         nn.init.zeros_(layer.weight)
@@ -282,6 +323,16 @@ class ConvDecoder(Decoder):
         ----------
         log_variances : Tensor of shape (width,)
             One per element.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvDecoder
+        >>> decoder = ConvDecoder((4,), 1, torch.Generator().manual_seed(0))
+        >>> decoder.add_variances()
+        >>> decoder.initialize_variances(torch.tensor([0.1, 0.1, 0.3, 0.3]).log())
+        >>> decoder(torch.tensor([[10.0]]))[1].exp().detach()  # their mean
+        tensor([[0.2000, 0.2000, 0.2000, 0.2000]])
         """
         if self.log_variance is not None:
             cast(Tensor, self.log_variance.bias).fill_(log_variances.exp().mean().log())
@@ -294,6 +345,16 @@ class ConvDecoder(Decoder):
         ----------
         n_copies : int
             Length of the axis that outputs have from now on before their shape.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvDecoder
+        >>> decoder = ConvDecoder((4,), 1, torch.Generator().manual_seed(0))
+        >>> decoder.repeat(2)  # one for each of two components
+        >>> first, second = decoder(torch.ones(1, 1)).unbind(dim=1)
+        >>> bool(torch.allclose(first, second)), first.shape
+        (True, torch.Size([1, 4]))
         """
         self.shape = (n_copies, *self.shape)
         last = self._last
@@ -318,6 +379,14 @@ class ConvDecoder(Decoder):
         Tensor of shape (n_samples, \*shape)
             Means of the modality, channels last; a pair, these and log-variances, after
             :meth:`add_variances`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ConvDecoder
+        >>> decoder = ConvDecoder((4,), 1, torch.Generator().manual_seed(0))
+        >>> decoder(torch.zeros(5, 1)).shape
+        torch.Size([5, 4])
         """
         maps = torch.relu(self.first(z)).unflatten(1, self.start_shape)
         hidden = self.convolutions[:-1](maps)

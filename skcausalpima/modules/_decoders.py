@@ -85,6 +85,16 @@ class MLPDecoder(Decoder):
             Offset.
         log_variances : Tensor of shape (width,), default=None
             Where the second output starts, if there is one.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> weight = torch.tensor([[1.0], [2.0], [3.0]])
+        >>> decoder.initialize_linear(weight, torch.ones(3))
+        >>> decoder(torch.tensor([[10.0]])).detach()
+        tensor([[11., 21., 31.]])
         """
         last = last_linear(self.network)
         nn.init.zeros_(last.weight)
@@ -95,7 +105,18 @@ class MLPDecoder(Decoder):
             self.initialize_variances(log_variances)
 
     def add_variances(self) -> None:
-        """Give the network a second output, log-variances, which start at zero."""
+        """Give the network a second output, log-variances, which start at zero.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> decoder.add_variances()
+        >>> means, log_variances = decoder(torch.zeros(1, 1))
+        >>> log_variances.detach()
+        tensor([[0., 0., 0.]])
+        """
         last = last_linear(self.network)
         layer = unset(nn.Linear, last.in_features, last.out_features)
         self.log_variance = layer.to(last.weight)
@@ -110,6 +131,16 @@ class MLPDecoder(Decoder):
         ----------
         log_variances : Tensor of shape (width,)
             One per element.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> decoder.add_variances()
+        >>> decoder.initialize_variances(torch.tensor([-1.0, -2.0, -3.0]))
+        >>> decoder(torch.tensor([[10.0]]))[1].detach()
+        tensor([[-1., -2., -3.]])
         """
         if self.log_variance is not None:
             self.log_variance.bias.copy_(log_variances)
@@ -122,6 +153,16 @@ class MLPDecoder(Decoder):
         ----------
         n_copies : int
             Length of the axis that outputs have from now on before their shape.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> decoder.repeat(2)  # one for each of two components
+        >>> first, second = decoder(torch.ones(1, 1)).unbind(dim=1)
+        >>> bool(torch.allclose(first, second)), first.shape
+        (True, torch.Size([1, 3]))
         """
         self.shape = (n_copies, *self.shape)
         self.network[-1] = repeated(last_linear(self.network), n_copies)
@@ -130,7 +171,16 @@ class MLPDecoder(Decoder):
 
     @property
     def last_layer(self) -> Tensor | None:
-        """Coefficients of the last hidden layer, the linear path and 1, side by side."""
+        """Coefficients of the last hidden layer, the linear path and 1, side by side.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> decoder.last_layer.shape  # 3 elements; 8 hidden units, latent point, and 1
+        torch.Size([3, 10])
+        """
         last = last_linear(self.network)
         if self.log_variance is not None or not last.weight.requires_grad:
             return None
@@ -149,6 +199,15 @@ class MLPDecoder(Decoder):
         -------
         Tensor of shape (n_samples, n_inputs)
             What is decoded is linear in these.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> z = torch.tensor([[10.0]])
+        >>> torch.allclose(decoder.last_inputs(z) @ decoder.last_layer.T, decoder(z))
+        True
         """
         paths = [] if self.linear is None else [z]
         return torch.cat([self.network[:-1](z), *paths, torch.ones_like(z[:, :1])], dim=1)
@@ -160,6 +219,18 @@ class MLPDecoder(Decoder):
         ----------
         coefficients : Tensor of shape (width, n_inputs)
             Of what :meth:`last_inputs` returns.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> coefficients = torch.zeros(3, 10)
+        >>> coefficients[:, -1] = torch.tensor([1.0, 2.0, 3.0])  # the offset alone
+        >>> with torch.no_grad():
+        ...     decoder.set_last_layer(coefficients)
+        >>> decoder(torch.tensor([[10.0]])).detach()
+        tensor([[1., 2., 3.]])
         """
         last = last_linear(self.network)
         last.weight.copy_(coefficients[:, : last.in_features])
@@ -180,6 +251,14 @@ class MLPDecoder(Decoder):
         Tensor of shape (n_samples, ...)
             Means of the modality; a pair, these and log-variances, after
             :meth:`add_variances`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPDecoder
+        >>> decoder = MLPDecoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> decoder(torch.zeros(5, 1)).shape
+        torch.Size([5, 3])
         """
         if self.log_variance is None:
             output = self.network(z)

@@ -158,6 +158,17 @@ class MLPEncoder(nn.Module):
             Offset of the mean.
         log_var : Tensor of shape (latent_dim,)
             Log-variance for all samples.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPEncoder
+        >>> encoder = MLPEncoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> offset, log_var = torch.tensor([2.0]), torch.tensor([-6.0])
+        >>> encoder.initialize_linear(torch.ones(1, 3), offset, log_var)
+        >>> mean, log_variance = encoder(torch.ones(1, 3)).detach()[0]  # 3 + 2, and -6
+        >>> bool(abs(mean - 5) < 0.2), bool(abs(log_variance + 6) < 0.2)
+        (True, True)
         """
         last = last_linear(self.network)
         last.weight.mul_(0.1)
@@ -177,6 +188,15 @@ class MLPEncoder(nn.Module):
         -------
         Tensor of shape (n_samples, 2 * latent_dim)
             Means, then log-variances.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import MLPEncoder
+        >>> encoder = MLPEncoder((3,), 1, (8,), torch.Generator().manual_seed(0))
+        >>> mean, log_variance = encoder(torch.zeros(5, 3)).chunk(2, dim=1)
+        >>> mean.shape, log_variance.shape
+        (torch.Size([5, 1]), torch.Size([5, 1]))
         """
         x = x.flatten(1)
         output = self.network(x)

@@ -39,12 +39,17 @@ MANY_PARAMETERS = {
 }
 FACES = [path for path in FILES if path.name == "__init__.py"]
 PRIVATE_ROOMS = [path.parent for path in FACES if path.parent.name.startswith("_")]
-# Files whose docstrings are a reference of many figures: these are not their length.
+# Files whose docstrings are long pages of the reference: these are not their length.
 REFERENCE_FILES = {
-    "_causal_pima.py",
     "_categorical_dag.py",
+    "_causal_pima.py",
+    "_convolutions.py",
     "_edge_confidence.py",
+    "_table_intervals.py",
+    "intervention.py",
+    "modality_transformer.py",
     "model_selection.py",
+    "multimodal_data.py",
 }
 
 

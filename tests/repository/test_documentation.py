@@ -1,5 +1,6 @@
 """What the README and the guide show can be run as it stands."""
 
+import ast
 import doctest
 import re
 import sys
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 DOC = ROOT / "doc"
 PAGES = [DOC / "quick_start.rst", *sorted((DOC / "guide").glob("*.rst"))]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -53,6 +55,15 @@ def test_pages_are_short(path):
     assert len(text.split()) <= 1500
     code = [line.strip() for line in text.splitlines() if line.strip().startswith((">>>", "..."))]
     assert max(map(len, code), default=0) <= 79
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_code_of_the_gallery_fits_its_column(path):
+    """What comes before the first import, and comments, are prose on the page."""
+    text = path.read_text()
+    lines = text.splitlines()[ast.parse(text).body[0].end_lineno :]
+    code = [line for line in lines if not line.lstrip().startswith("#")]
+    assert max(map(len, code)) <= 79
 
 
 def test_numbers_are_near_or_not():

@@ -122,6 +122,25 @@ class AssociationDisplay(HeatMapDisplay):
             As :func:`associate_nodes`.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_associations : Draw what was found before.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import AssociationDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> known = {"batch": ["a", "b"] * 20}
+        >>> display = AssociationDisplay.from_estimator(model, X, known, random_state=0)
+        >>> display.statistic, display.p_value
+        (array([[1.]]), array([[0.001]]))
+        >>> plt.close()
         """
         found = associate_nodes(
             est,
@@ -161,6 +180,25 @@ class AssociationDisplay(HeatMapDisplay):
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        associate_nodes : Find the numbers.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import AssociationDisplay, NodeAssociations
+        >>> found = NodeAssociations(
+        ...     statistic=np.array([[0.95, 0.1]]), p_value=np.array([[0.001, 0.4]]),
+        ...     expected=np.array([[0.1, 0.1]]), n_samples=np.array([60, 58]),
+        ...     node_names=("N1",), column_names=("batch", "lab"))
+        >>> display = AssociationDisplay.from_associations(found)
+        >>> print(display.ax_.texts[0].get_text())
+        0.95
+        p 0.001
+        >>> plt.close()
         """
         display = cls(
             associations.statistic,
@@ -193,6 +231,15 @@ class AssociationDisplay(HeatMapDisplay):
             If there is not one name per row and column.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import AssociationDisplay
+        >>> display = AssociationDisplay([[0.9, 0.1]], ["N1"], ["batch", "lab"])
+        >>> [text.get_text() for text in display.plot(cmap="Greys").ax_.texts]
+        ['0.90', '0.10']
+        >>> plt.close()
         """
         plotting(CALLER)
         statistic = np.asarray(self.statistic, dtype=np.float64)

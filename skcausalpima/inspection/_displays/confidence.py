@@ -106,6 +106,25 @@ class EdgeConfidenceDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        edge_confidence : Find the shares.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import EdgeConfidenceDisplay, edge_confidence
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> found = edge_confidence(model, X, n_bootstraps=2, random_state=0)
+        >>> display = EdgeConfidenceDisplay.from_confidence(found)
+        >>> [float(bar.get_width()) for bar in display.axes_[1].patches]  # of N1
+        [1.0]
+        >>> plt.close()
         """
         display = cls(
             confidence.edge,
@@ -137,6 +156,16 @@ class EdgeConfidenceDisplay:
             If ``edge`` has not a row and a column per node, or an edge is of no node.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import EdgeConfidenceDisplay
+        >>> display = EdgeConfidenceDisplay(
+        ...     [[0, 0.9], [0.1, 0]], ["N1", "N2"], edges=[("N1", "N2")])
+        >>> display.plot().axes_[0].get_xlabel()
+        'to (framed: arrows of the fit)'
+        >>> plt.close()
         """
         names, shares = list(self.node_names), np.array(self.edge, dtype=np.float64)
         if shares.shape != (len(names), len(names)):

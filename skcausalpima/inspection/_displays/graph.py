@@ -118,6 +118,28 @@ class GraphDisplay:
             If the confidence is that of another graph.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_graph : Draw a graph of your own.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import networkx as nx
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import GraphDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(60, 2))
+        >>> X = np.tile([[0, 0], [0, 8], [8, 8]], (20, 1)) + noise
+        >>> graph = nx.DiGraph([("heat", "crack")])
+        >>> names = ["heat", "crack"]
+        >>> model = CausalPIMA(
+        ...     (2, 2), node_names=names, structure=graph, max_iter=2, random_state=0)
+        >>> display = GraphDisplay.from_estimator(model.fit(X))
+        >>> sorted(display.texts_), list(display.lines_), display.ax_.get_xlabel()
+        (['crack', 'heat'], [('heat', 'crack')], 'arrow: compelled, width: weight')
+        >>> plt.close()
         """
         check_estimator(est, "GraphDisplay.from_estimator")
         if confidence is None:
@@ -156,6 +178,20 @@ class GraphDisplay:
             If the graph has a cycle or no nodes.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_estimator : Draw the graph of a fit.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import networkx as nx
+        >>> from skcausalpima.inspection import GraphDisplay
+        >>> graph = nx.DiGraph([("heat", "crack", {"weight": 0.8})])
+        >>> GraphDisplay.from_graph(graph).ax_.get_xlabel()
+        'line: reversible, width: weight'
+        >>> plt.close()
         """
         found = graph.graph if isinstance(graph, CategoricalDAG) else graph
         weights = {edge[:2]: edge[2] for edge in check_graph(found).edges(data="weight")}
@@ -184,6 +220,18 @@ class GraphDisplay:
             If the graph has a cycle or no nodes, or an edge has no strength.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import networkx as nx
+        >>> from skcausalpima.inspection import GraphDisplay
+        >>> edge = ("heat", "crack")
+        >>> graph = nx.DiGraph([edge])
+        >>> display = GraphDisplay(graph, compelled=[edge], strengths={edge: 0.9})
+        >>> display.plot().ax_.get_xlabel()
+        'arrow: compelled, width: weight'
+        >>> plt.close()
         """
         plotting("GraphDisplay.plot")
         graph = check_graph(self.graph)

@@ -138,6 +138,23 @@ class InterventionDisplay:
             If a node or an outcome does not exist, or ``seen`` has probability zero.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_estimator : Draw data, too.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> from skcausalpima.inspection import InterventionDisplay
+        >>> tables = [[0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]]
+        >>> names = ["heat", "crack"]
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], tables, names)
+        >>> display = InterventionDisplay.from_graph(dag, {"crack": 1}, seen=True)
+        >>> {word: of["heat"].round(2) for word, of in display.distributions.items()}
+        {'before': array([0.5, 0.5]), 'seen': array([0.11, 0.89]), 'set': array([0.5, 0.5])}
+        >>> plt.close()
         """
         joints = _joints(dag, interventions, seen)
         found = {word: _marginals(dag, joint) for word, joint in joints.items()}
@@ -191,6 +208,29 @@ class InterventionDisplay:
             If a node, an outcome or a modality does not exist, or ``seen`` has probability zero.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_graph : Draw the distributions of a network.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import networkx as nx
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import InterventionDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(60, 2))
+        >>> X = np.tile([[0, 0], [0, 8], [8, 8]], (20, 1)) + noise
+        >>> graph = nx.DiGraph([("N1", "N2")])
+        >>> model = CausalPIMA((2, 2), structure=graph, max_iter=2, random_state=0)
+        >>> model = model.fit(X, known_nodes=(X > 4).astype(int))
+        >>> display = InterventionDisplay.from_estimator(model, {"N1": 0}, n_draws=4)
+        >>> {word: of["N2"].round(1) for word, of in display.distributions.items()}
+        {'before': array([0.3, 0.7]), 'set': array([0.5, 0.5])}
+        >>> display.titles["set"]  # the cells of the draws
+        ['00', '00', '01', '01']
+        >>> plt.close()
         """
         check_estimator(est, "InterventionDisplay.from_estimator")
         if check_count(n_draws, "n_draws", least=0) == 0:
@@ -236,6 +276,17 @@ class InterventionDisplay:
             If distributions are not all of the same nodes.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import InterventionDisplay
+        >>> display = InterventionDisplay(
+        ...     {"before": {"heat": [0.5, 0.5]}, "set": {"heat": [0, 1]}}, {"heat": 1})
+        >>> print(display.plot().axes_[0, 0].get_title())
+        heat
+        set to 1
+        >>> plt.close()
         """
         marginals = {
             word: {node: np.asarray(p, dtype=np.float64) for node, p in of_nodes.items()}

@@ -222,6 +222,17 @@ class LatentDisplay:
         -----
         Names of clusters are placed for the present size of the figure so that none covers
         another.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import LatentDisplay
+        >>> points, heat = np.array([[0.0, 0.1], [4.0, 4.1]]), [20.0, 35.0]
+        >>> display = LatentDisplay(points, [0, 1], points, c=heat, c_name="heat")
+        >>> display.plot(s=40).figure_.axes[1].get_ylabel()  # the colour bar
+        'heat'
+        >>> plt.close()
         """
         means = np.asarray(self.means, dtype=float)
         drawn = np.flatnonzero(np.isfinite(means).all(axis=1))

@@ -205,6 +205,18 @@ class NodeEffectDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import NodeEffectDisplay
+        >>> x = np.linspace(0, 1, 30)
+        >>> display = NodeEffectDisplay(
+        ...     [np.array([-x, x])], ["heat"], outcome_names=[["cold", "hot"]], x=x)
+        >>> display.plot().axes_[0, 0].get_legend_handles_labels()[1]
+        ['cold', 'hot']
+        >>> plt.close()
         """
         effects = [np.asarray(effect) for effect in self.effects]
         check_word(self.kind, "kind", ("difference", "mean"))

@@ -100,6 +100,24 @@ class NodeSizesDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        skcausalpima.model_selection.select_node_sizes : Find the numbers.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import NodeSizesDisplay
+        >>> from skcausalpima.model_selection import NodeSizeSelection
+        >>> results = {
+        ...     "node_sizes": [(2,), (3,)], "mean_bound": [-9, -7], "std_bound": [0.5, 0.4],
+        ...     "stability": [1, 0.98], "supported": [True, True]}
+        >>> selection = NodeSizeSelection((3,), None, results)
+        >>> display = NodeSizesDisplay.from_selection(selection)
+        >>> display.axes_[0].get_legend().texts[0].get_text()
+        'chosen: 3'
+        >>> plt.close()
         """
         results = selection.results
         display = cls(
@@ -131,6 +149,15 @@ class NodeSizesDisplay:
             If there is not one number per candidate, or ``best`` is none of them.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import NodeSizesDisplay
+        >>> display = NodeSizesDisplay([(2,), (3,), (4,)], [-9, -7, -6.5], [1, 0.98, 0.5])
+        >>> [bar.get_hatch() for bar in display.plot().axes_[1].patches]  # not supported
+        [None, None, '///']
+        >>> plt.close()
         """
         sizes = [tuple(np.atleast_1d(candidate).tolist()) for candidate in self.node_sizes]
         self._check(sizes)

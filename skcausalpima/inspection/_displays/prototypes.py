@@ -211,6 +211,18 @@ class PrototypeDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import PrototypeDisplay
+        >>> images = np.arange(2 * 36).reshape(2, 6, 6)
+        >>> display = PrototypeDisplay(images, (2,), ["hue"], titles=["40 %", "60 %"])
+        >>> print(display.plot(cmap="Greys").axes_.ravel()[1].get_title())
+        hue = 1
+        60 %
+        >>> plt.close()
         """
         arrays, caller = np.asarray(self.prototypes), "PrototypeDisplay.plot"
         table = CellTable(tuple(self.node_sizes))

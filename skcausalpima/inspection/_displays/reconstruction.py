@@ -216,6 +216,18 @@ class ReconstructionDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima.inspection import ReconstructionDisplay
+        >>> curves = np.linspace(0, 1, 30) * np.array([1, 2])[:, None]
+        >>> names = ["steel", "brass"]
+        >>> display = ReconstructionDisplay([curves + 0.1], [curves], titles=names)
+        >>> [ax.get_title() for ax in display.plot().axes_[0]]
+        ['steel', 'brass']
+        >>> plt.close()
         """
         _check_alike("observed", self.observed, self.expected)
         if self.std is not None:

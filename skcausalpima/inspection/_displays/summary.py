@@ -112,6 +112,27 @@ class SummaryDisplay:
             If X or ``modality`` does not match the training data.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        skcausalpima.CausalPIMA.plot_summary : The same, as a method.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import SummaryDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> display = SummaryDisplay.from_estimator(model, X)
+        >>> [label.get_text() for label in display.latent.labels_]
+        ['0', '1']
+        >>> print(display.prototypes.axes_.ravel()[1].get_title())
+        N1 = 1
+        50 %
+        >>> plt.close()
         """
         check_estimator(est, "SummaryDisplay.from_estimator")
         axes = _quarters(ax)
@@ -138,6 +159,22 @@ class SummaryDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import networkx as nx
+        >>> import numpy as np
+        >>> from skcausalpima import inspection
+        >>> means = np.array([[0.0, 1.0], [8.0, 9.0]])
+        >>> display = inspection.SummaryDisplay(  # of numbers of your own
+        ...     inspection.LatentDisplay(means, [0, 1], means),
+        ...     inspection.PrototypeDisplay(means, (2,), ["hue"]),
+        ...     inspection.GraphDisplay(nx.DiGraph([("hue", "size")])),
+        ...     inspection.TrainingDisplay({"lower_bound": [-9.0, -7.0]}))
+        >>> [ax.get_title() for ax in display.plot().prototypes.axes_.ravel()]
+        ['hue = 0', 'hue = 1']
+        >>> plt.close()
         """
         axes = _quarters(ax)
         self.prototypes.plot(ax=axes[0, 1])

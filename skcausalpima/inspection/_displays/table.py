@@ -105,6 +105,24 @@ class TableDisplay(HeatMapDisplay):
             If there is no such node.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_graph : Draw a table of a network.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> display = TableDisplay.from_estimator(model, "N1")
+        >>> [text.get_text() for text in display.ax_.texts]
+        ['0.50', '0.50']
+        >>> plt.close()
         """
         check_estimator(est, "TableDisplay.from_estimator")
         return cls.from_graph(est.to_graph(), node, ax=ax, **kwargs)
@@ -137,6 +155,23 @@ class TableDisplay(HeatMapDisplay):
             If there is no such node.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_estimator : Draw a table of a fit.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> tables = [[0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]]
+        >>> names = ["heat", "crack"]
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], tables, names)
+        >>> display = TableDisplay.from_graph(dag, "crack")
+        >>> [text.get_text() for text in display.ax_.texts]
+        ['0.90', '0.10', '0.20', '0.80']
+        >>> plt.close()
         """
         if node not in dag.nodes:
             raise ValueError(f"There is no node {node!r}: the nodes are {dag.nodes}.")
@@ -165,6 +200,17 @@ class TableDisplay(HeatMapDisplay):
             If the table has not one axis per parent and one of the node.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> states = {"wet": ["dry", "wet"]}
+        >>> table = [[0.9, 0.1], [0.2, 0.8]]
+        >>> display = TableDisplay(table, "wet", ["rain"], states=states)
+        >>> [text.get_text() for text in display.plot().ax_.get_xticklabels()]
+        ['dry', 'wet']
+        >>> plt.close()
         """
         plotting(CALLER)
         table, parents = np.asarray(self.table, dtype=np.float64), list(self.parents)

@@ -121,6 +121,20 @@ class TrainingDisplay:
             If ``est`` is none, such as a pipeline or a search that holds one.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import TrainingDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> display = TrainingDisplay.from_estimator(model)
+        >>> [text.get_text() for text in display.axes_[1].get_legend().texts][:2]
+        ['reconstruction of modality0', 'density in the latent space']
+        >>> plt.close()
         """
         check_estimator(est, "TrainingDisplay.from_estimator")
         phases = est.phase_history_
@@ -153,6 +167,15 @@ class TrainingDisplay:
             If ``history`` has no bound, or terms are not of one length.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import TrainingDisplay
+        >>> display = TrainingDisplay({"lower_bound": [-9.0, -7.0]}, converged=True)
+        >>> [text.get_text() for text in display.plot().axes_[0].get_legend().texts]
+        ['bound', 'end, stopped by itself: 2']
+        >>> plt.close()
         """
         history = _arrays("history", self.history)
         polishing = {} if self.polishing is None else _arrays("polishing", self.polishing)

@@ -170,6 +170,19 @@ class ExpertDecoder:
         -------
         Tensor of shape (n, ...)
             In the units of the data.
+
+        See Also
+        --------
+        all_values : The parameters, those that are fixed included.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ExpertDecoder, line
+        >>> expert = ExpertDecoder(line, [0.0, 1.0, 2.0], fixed={"intercept": 5.0})
+        >>> expert.curves(torch.tensor([[1.0], [2.0]]), torch.tensor([0.0, 1.0, 2.0]))
+        tensor([[5., 6., 7.],
+                [5., 7., 9.]])
         """
         values = self.all_values(free_values)
         columns = values.unbind(dim=1)
@@ -187,6 +200,21 @@ class ExpertDecoder:
         -------
         Tensor of shape (n, n_parameters)
             Values in the order of ``names``.
+
+        See Also
+        --------
+        curves : What the function makes of them.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.modules import ExpertDecoder, line
+        >>> expert = ExpertDecoder(line, [0.0, 1.0, 2.0], fixed={"intercept": 5.0})
+        >>> expert.names
+        ('slope', 'intercept')
+        >>> expert.all_values(torch.tensor([[1.0], [2.0]]))
+        tensor([[1., 5.],
+                [2., 5.]])
         """
         columns = dict(zip(self.free_names, free_values.unbind(dim=1), strict=True))
         fixed = {  # by way of float64: PyTorch refuses a number beyond single precision
@@ -203,6 +231,16 @@ class ExpertDecoder:
         -------
         Tensor of shape (n_free,)
             In float64.
+
+        Examples
+        --------
+        >>> from skcausalpima.modules import ExpertDecoder, line
+        >>> free = ExpertDecoder(line, [0.0, 1.0], p0={"slope": 2.0, "intercept": 0.0})
+        >>> free.start_coordinates()  # unbounded: the values themselves
+        tensor([2., 0.], dtype=torch.float64)
+        >>> bounded = ExpertDecoder(line, [0.0, 1.0], bounds={"slope": (0.0, 4.0)})
+        >>> bounded.space.values(bounded.start_coordinates())  # 2 is in the middle
+        tensor([2., 1.], dtype=torch.float64)
         """
         starts = [self.start_values[n] for n in self.free_names]
         values = torch.tensor(starts, dtype=torch.float32).double()
@@ -227,6 +265,17 @@ class ExpertDecoder:
         ValueError
             If ``f`` raises, or returns another shape, something not finite or without gradient, or
             curves that depend on each other.
+
+        Examples
+        --------
+        >>> from skcausalpima.modules import ExpertDecoder, line
+        >>> expert = ExpertDecoder(line, [0.0, 1.0, 2.0])
+        >>> expert.check("the expert", (3,))  # of curves of three points
+        >>> try:
+        ...     expert.check("the expert", (4,))
+        ... except ValueError as error:
+        ...     print(error)
+        the expert: the function line returned shape (2, 3) ... expected (2, 4), ...
         """
         check_function(self, where, shape, dtype)
 
