@@ -22,10 +22,16 @@ from .clusters import (
 from .matching import align_nodes, outcome_indicators, tolerated_share
 
 #: Candidates whose agreement differs by less are agreed with alike.
-SAME_AGREEMENT = 0.01
+SAME_AGREEMENT = 0.02
 
 #: How many times as much as another's an arrangement may leave unexplained.
 WORSE_FIT = 2.0
+
+#: How many times as much as its own gap another's may be.
+LESS_CLEAR = 2.0
+
+#: A gap whose next arrangement leaves so many times more unexplained is as clear as any larger one.
+CLEAR = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +127,9 @@ def choose_candidate(
     none whose arrangement is one of several that fit equally, unless all are; all have a say in the
     agreement. Where outcomes are known, only
     candidates within two standard errors of the largest share of agreeing ones can be chosen. Of
-    candidates that others agree with about equally (within a percent), none can be chosen whose
-    arrangement leaves more than twice as much unexplained as another's.
+    candidates that others agree with about equally (within two percent), none can be chosen whose
+    arrangement leaves more than twice as much unexplained as another's, or stands out from its own
+    rivals less than half as clearly.
 
     Parameters
     ----------
@@ -166,14 +173,15 @@ def choose_candidate(
         right = np.array([(labels == known)[known >= 0].mean() for labels in nodes])
         eligible = eligible & (right >= tolerated_share(right[eligible].max(), (known >= 0).sum()))
     misfit = np.array([arrangement.misfit for arrangement in arrangements])
-    eligible = eligible & _fits_as_well(agreement, misfit, eligible)
+    gap = np.array([arrangement.gap for arrangement in arrangements])
+    eligible = eligible & _fits_as_well(agreement, misfit, gap, eligible)
     chosen = int(np.where(eligible, agreement, -np.inf).argmax())
     return candidates[chosen], CandidateReport(
         chosen=chosen,
         arrangements=arrangements,
         agreement=agreement,
         misfit=misfit,
-        gap=np.array([arrangement.gap for arrangement in arrangements]),
+        gap=gap,
         separation=np.array([candidate.separation for candidate in candidates]),
         overlap=np.array([candidate.overlap for candidate in candidates]),
         smallest_share=share,
@@ -182,13 +190,18 @@ def choose_candidate(
     )
 
 
-def _fits_as_well(agreement: np.ndarray, misfit: np.ndarray, eligible: np.ndarray) -> np.ndarray:
+def _fits_as_well(
+    agreement: np.ndarray, misfit: np.ndarray, gap: np.ndarray, eligible: np.ndarray
+) -> np.ndarray:
     """Tell which arrangements fit about as well as the best of those that others agree with most.
 
-    Such small differences in agreement say nothing, but such large ones in misfit do.
+    Such small differences in agreement say nothing, but such large ones in misfit do, and in how
+    far an arrangement is from the next one of the same clusters (``gap``).
     """
     near = eligible & (agreement >= agreement[eligible].max() - SAME_AGREEMENT)
-    return ~(misfit > WORSE_FIT * misfit[near].min())
+    fits = ~(misfit > WORSE_FIT * misfit[near].min())
+    clear = np.minimum(gap - 1.0, CLEAR)
+    return fits & ~(LESS_CLEAR * clear < clear[near & fits].max())
 
 
 def _stands_apart(candidate: Clustering) -> bool:

@@ -161,11 +161,25 @@ def test_the_majority_wins_whatever_its_gap():
 def test_of_those_agreed_with_alike_none_that_fits_much_worse():
     """An agreement of .851 beside .850 says nothing, a misfit of .16 beside .05 does."""
     agreement, misfit = np.array([0.850, 0.851, 0.700]), np.array([0.05, 0.16, 0.01])
-    everything = np.ones(3, dtype=bool)
-    assert _fits_as_well(agreement, misfit, everything).tolist() == [True, False, True]
+    everything, gap = np.ones(3, dtype=bool), np.full(3, 1.5)
+    assert _fits_as_well(agreement, misfit, gap, everything).tolist() == [True, False, True]
     without_first = np.array([False, True, True])
-    assert _fits_as_well(agreement, misfit, without_first).tolist() == [True, True, True]
-    assert _fits_as_well(agreement, np.full(3, np.nan), everything).all()
+    assert _fits_as_well(agreement, misfit, gap, without_first).tolist() == [True, True, True]
+    assert _fits_as_well(agreement, np.full(3, np.nan), gap, everything).all()
+
+
+def test_of_those_agreed_with_alike_none_that_is_nearly_tied():
+    """A next arrangement that fits 1.1 times worse says less than one that fits 1.6 times worse."""
+    agreement, misfit = np.array([0.785, 0.798, 0.700]), np.array([0.09, 0.08, 0.09])
+    everything = np.ones(3, dtype=bool)
+    assert _fits_as_well(agreement, misfit, np.array([1.6, 1.1, 9.0]), everything).tolist() == [
+        *(True, False, True)
+    ]
+    for gap in ([1.6, 1.4, 9.0], [90.0, 2.1, 9.0], [np.inf, 2.1, 9.0], [np.nan] * 3):
+        assert _fits_as_well(agreement, misfit, np.array(gap), everything).all()
+    much_worse = np.array([0.30, 0.08, 0.09])  # though it is the clearer one
+    gap = np.array([1.6, 1.1, 9.0])
+    assert _fits_as_well(agreement, much_worse, gap, everything).tolist() == [False, True, True]
 
 
 def test_a_start_without_a_small_cell_is_preferred():
