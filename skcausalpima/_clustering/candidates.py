@@ -20,6 +20,7 @@ from .clusters import (
     smallest_share,
 )
 from .matching import align_nodes, outcome_indicators, tolerated_share
+from .rivals import NEAR_TIE
 
 #: Candidates whose agreement differs by less are agreed with alike.
 SAME_AGREEMENT = 0.02
@@ -200,7 +201,7 @@ def _fits_as_well(
     """
     near = eligible & (agreement >= agreement[eligible].max() - SAME_AGREEMENT)
     fits = ~(misfit > WORSE_FIT * misfit[near].min())
-    clear = np.minimum(gap - 1.0, CLEAR)
+    clear = np.clip(gap - 1.0, NEAR_TIE - 1.0, CLEAR)  # all near ties are alike
     return fits & ~(LESS_CLEAR * clear < clear[near & fits].max())
 
 

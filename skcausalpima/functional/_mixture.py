@@ -117,6 +117,15 @@ class MixtureStatistics:
         -------
         MixtureStatistics
             In float64.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcausalpima.functional import DiagonalGaussian, mixture_statistics
+        >>> posterior = DiagonalGaussian(torch.tensor([[3.0]]), torch.zeros(1, 1))
+        >>> sums = mixture_statistics(posterior, torch.ones(1, 1), torch.zeros(1), full=False)
+        >>> sums.measured_from(torch.ones(1)).first
+        tensor([[2.]], dtype=torch.float64)
         """
         step = self.origin - origin.double()
         first = self.first + self.counts[:, None] * step

@@ -175,7 +175,7 @@ def test_of_those_agreed_with_alike_none_that_is_nearly_tied():
     assert _fits_as_well(agreement, misfit, np.array([1.6, 1.1, 9.0]), everything).tolist() == [
         *(True, False, True)
     ]
-    for gap in ([1.6, 1.4, 9.0], [90.0, 2.1, 9.0], [np.inf, 2.1, 9.0], [np.nan] * 3):
+    for gap in ([1.6, 1.4, 9.0], [1.03, 1.0, 9.0], [np.inf, 2.1, 9.0], [np.nan] * 3):
         assert _fits_as_well(agreement, misfit, np.array(gap), everything).all()
     much_worse = np.array([0.30, 0.08, 0.09])  # though it is the clearer one
     gap = np.array([1.6, 1.1, 9.0])

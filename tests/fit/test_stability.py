@@ -40,8 +40,8 @@ def test_too_few_cells_for_the_digits_are_unstable():
     assert [warning.filename for warning in told if "starts" in str(warning.message)] == [__file__]
     assert est.stability_.unstable
     assert est.stability_.agreement < 0.78
-    again = CausalPIMA((2, 3), max_iter=5, random_state=1).fit(X)
-    assert adjusted_rand_score(est.labels_, again.labels_) < 0.8
+    again = [CausalPIMA((2, 3), max_iter=5, random_state=seed).fit(X) for seed in (1, 2, 3)]
+    assert np.median([adjusted_rand_score(est.labels_, other.labels_) for other in again]) < 0.8
 
 
 def test_several_fits_say_how_far_they_agree(quick, pair):
