@@ -6,6 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several pages are made at once
 
 import other_projects
 
