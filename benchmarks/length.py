@@ -127,10 +127,11 @@ def lines_of(name: str, found: Sequence[Mapping[int | str, Figures]]) -> list[st
         best = max(lengths, key=means.__getitem__)
         error = mean_and_error(table[best])[1]
         behind = means[best] - means["default"]
+        far = f"{behind / error:.1f}" if error > 0 else "no"  # where no seed differs from another
         cells = [f"{means[key]:.{digits_after}f}" if key in means else "" for key in lengths]
         lines.append(
             f"| {name} | {field} | {' | '.join(cells)} | {means['default']:.{digits_after}f} | "
-            f"{error:.{digits_after}f} | {'yes' if behind <= error else f'{behind / error:.1f}'} |"
+            f"{error:.{digits_after}f} | {'yes' if behind <= error else far} |"
         )
     return lines
 
