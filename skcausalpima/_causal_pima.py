@@ -681,18 +681,25 @@ mapping, default=None
         -------
         CausalPIMA
             The estimator. ``labels_``, ``node_labels_``, ``separation_``, ``convergence_`` and
-            ``lower_bound_`` are of these samples, and ``history_`` has more epochs. Where an error
-            is raised it stays as it was.
+            ``lower_bound_`` are of these samples, and so are those that ``tail_probability``
+            compares with unless it has a ``reference``. ``history_`` has more epochs. Where an
+            error is raised it stays as it was.
 
         Raises
         ------
         ValueError
-            If X is not as described, if parameters would build another model, or if the model has
-            experts, or decoders that depend on the cluster: these would forget earlier samples.
+            If X is not as described (each modality must be there in some sample), if parameters
+            would build another model, or if the model has experts, or decoders that depend on the
+            cluster: these would forget earlier samples.
 
         See Also
         --------
-        fit : With ``warm_start=True`` it goes on training, on what it is given alone.
+        fit : With ``warm_start=True`` it goes on from the last ``fit``, on what it is given alone;
+            after ``partial_fit`` it starts afresh.
+
+        Notes
+        -----
+        With ``structure="gradient"`` and a given graph the edges stay as they are.
 
         Examples
         --------
@@ -708,6 +715,7 @@ mapping, default=None
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
+        self._validate_params()  # which scikit-learn does in the first call only
         call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
         with followed(self, call) as following:
             new = self._copy({"_checkpoint"})

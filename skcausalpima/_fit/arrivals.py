@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .._data.samples import FitSamples
 from .._inference.fitted_model import subset_encoders
@@ -44,17 +45,27 @@ class Arrivals:
 
     Parameters
     ----------
-    n_samples : float
-        For how many samples counts what was seen.
-    n_calls : int
+    counts : ndarray of shape (n_components,)
+        How many samples count for each cell of the grid.
+    n_elements : ndarray of shape (n_modalities,)
+        In how many elements each modality was observed.
+    shrinkage, reg_covar : float
+        What the mixture was made with.
+    settings : dict
+        Parameters that must stay, besides the specification of the model.
+    n_calls : int, default=0
         How often samples have arrived.
-    moments : dict of str to (dict of str to ndarray)
+    moments : dict of str to (dict of str to ndarray), optional
         What Adam keeps, by parameter.
     """
 
-    n_samples: float
-    n_calls: int
-    moments: dict[str, dict[str, np.ndarray]]
+    counts: np.ndarray
+    n_elements: np.ndarray
+    shrinkage: float
+    reg_covar: float
+    settings: Values
+    n_calls: int = 0
+    moments: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def as_dict(self) -> Values:
         """Return all fields by name, as the estimator keeps them."""
@@ -109,7 +120,7 @@ def learn(
         model.prior.requires_grad_(False)
         _check_has_memory(model)
         data = viewed(model, data)
-        past = remembered(model, before.n_samples, setup.training.mixture, DECAY)
+        past = _remembered(model, before)
         update = replace(
             block_update(setup, data), adjacency=torch.from_numpy(fitted.adjacency), past=past
         )
@@ -117,7 +128,7 @@ def learn(
         data = filled(model, data)
         rng = np.random.RandomState(seed)
         with told_divergence(model, names, "the selection of the graph", weights=data.weights):
-            graph, end = _selected(setup, model, data, past, generator, rng)
+            graph, end, counts = _selected(setup, model, data, past, generator, rng)
             check_model(model, names)
         encoders = subset_encoders(model, fitted.subset_state)
         if encoders is not None:
@@ -127,14 +138,24 @@ def learn(
         run = _run(setup, model, progress, graph, end)
     run = replace(
         run,
-        subset_state=None if encoders is None else export_state(encoders),
+        subset_state=fitted.subset_state if encoders is None else export_state(encoders),
         history=fitted.epochs() + run.history,
     )
     return run, Arrivals(
-        n_samples=DECAY * before.n_samples + float(samples.total),
+        counts=counts.sum(dim=0).cpu().numpy(),
+        n_elements=(past.n_elements + data.n_elements).double().cpu().numpy(),
+        shrinkage=setup.training.mixture.shrinkage,
+        reg_covar=setup.training.mixture.reg_covar,
+        settings=before.settings,
         n_calls=before.n_calls + 1,
         moments=moments_of(model, progress.optimizer),
     )
+
+
+def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:
+    """Return what is left of the samples of before."""
+    numbers = torch.from_numpy(before.counts), torch.from_numpy(before.n_elements)
+    return remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
 
 
 def _check_has_memory(model: MultimodalVAE) -> None:
@@ -181,12 +202,12 @@ def _selected(
     past: Past,
     generator: torch.Generator,
     rng: np.random.RandomState,
-) -> tuple[HardGraph, PassResult]:
-    """Select the graph by all samples; return it, and a pass over those of now."""
+) -> tuple[HardGraph, PassResult, Tensor]:
+    """Select the graph by all samples; return it, a pass over those of now, and counts of all."""
     names = setup.spec.modality_names
     counted = with_past(data_pass(model, data, generator, names), past)
     graph = select_graph(model.prior, counted.counts, setup.graph, rng)
-    return graph, data_pass(model, data, generator, names)
+    return graph, data_pass(model, data, generator, names), counted.counts
 
 
 def _run(

@@ -28,6 +28,8 @@ from .._training.filling import filled
 from .._training.graph_selection import HardGraph
 from .._typing import Values
 from ..modules import MultimodalVAE, SubsetEncoders
+from .arrivals import Arrivals
+from .checkpoint import fixed_settings
 from .convergence import convergence_report
 from .resume import trained_model
 from .run import Run
@@ -173,7 +175,21 @@ def cluster_attributes(
         "joint_": joint,
         "weights_": joint.ravel()[cells],
         "separation_": separation_report(means, full, labels, samples.weights),
+        "_arrivals": Arrivals(
+            counts=np.ascontiguousarray(_weighted_sums(probabilities, samples.weights)),
+            n_elements=data.n_elements.double().cpu().numpy(),
+            shrinkage=float(setup.training.mixture.shrinkage),
+            reg_covar=float(setup.training.mixture.reg_covar),
+            settings=fixed_settings(setup),
+        ).as_dict(),
     }
+
+
+def _weighted_sums(probabilities: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return for how many samples each column counts, in float64."""
+    if weights is None:
+        return probabilities.sum(axis=0, dtype=np.float64)
+    return weights.astype(np.float64) @ probabilities.astype(np.float64)
 
 
 def numbered_components(cells: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:

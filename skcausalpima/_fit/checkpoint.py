@@ -267,9 +267,9 @@ def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> N
         )
 
 
-def check_is_built(setup: Setup, built: ModelSpec) -> None:
+def check_is_built(setup: Setup, built: ModelSpec, settings: Values) -> None:
     """Raise where parameters specify another model than the one that has been fitted."""
-    changed = _changes(setup, built, {}, {})
+    changed = _changes(setup, built, settings, fixed_settings(setup))
     if changed:
         raise ValueError(
             f"partial_fit trains the fitted model further, but {'; '.join(changed)}: set it back, "

@@ -20,7 +20,7 @@ from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
-from .._model.setup import Setup, as_built, set_up
+from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
 from .._model.tensors import TensorData, fit_data
@@ -28,7 +28,7 @@ from .._training.interruption import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
-from .arrivals import Arrivals, Fitted, learn
+from .arrivals import DECAY, Arrivals, Fitted, learn
 from .attributes import fitted_attributes
 from .callbacks import CALLBACKS, FitTasks
 from .checkpoint import Checkpoint, check_continues, check_is_built
@@ -164,10 +164,14 @@ def fit_arrivals(
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
     setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)
-    kept = vars(estimator).get("_arrivals")
-    n_samples = float(len(estimator.labels_))
-    before = Arrivals(**(kept or {"n_samples": n_samples, "n_calls": 0, "moments": {}}))
-    check_is_built(setup, built)
+    if "_arrivals" not in vars(estimator):
+        raise ValueError(
+            "This estimator was fitted by an earlier version, which kept nothing for partial_fit: "
+            "fit it anew."
+        )
+    before = Arrivals(**estimator._arrivals)
+    check_is_built(setup, built, before.settings)
+    setup = with_total(setup, DECAY * float(before.counts.sum()) + float(samples.total))
     seeds = check_random_state(params.random_state).randint(2**31 - 1, size=before.n_calls + 1)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early
     with precision_of(setup.device):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import networkx as nx
@@ -67,6 +67,8 @@ class Setup:
         Where it is trained.
     resumable : bool
         Whether a later fit may go on from where this one stands.
+    stated_shrinkage : float or "auto"
+        As the user stated it.
     """
 
     spec: ModelSpec
@@ -76,6 +78,7 @@ class Setup:
     scale: list[str | None]
     device: torch.device
     resumable: bool
+    stated_shrinkage: float | str
 
     @property
     def module_device(self) -> torch.device | None:
@@ -124,6 +127,7 @@ def set_up(
         device=resolve_device(params.device, need_for_double(spec.dtype, spec.experts)),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
+        stated_shrinkage=params.covariance_shrinkage,
     )
     return setup, samples
 
@@ -136,6 +140,16 @@ def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
     if isinstance(params.views, str) and params.init != "paper":
         kept["views"] = built.views
     return SimpleNamespace(**kept)
+
+
+def with_total(setup: Setup, n_samples: float) -> Setup:
+    """Return a setup whose shrinkage, if it was left to the data, is that of so many samples."""
+    spec, training = setup.spec, setup.training
+    shrinkage = resolve_shrinkage(
+        setup.stated_shrinkage, n_samples, spec.node_sizes, spec.latent_dim
+    )
+    mixture = replace(training.mixture, shrinkage=shrinkage)
+    return replace(setup, training=replace(training, mixture=mixture))
 
 
 def _model_spec(

@@ -25,6 +25,7 @@ from .value_checks import (
     has,
     is_a,
     is_alike,
+    is_array,
     is_count,
     is_finite,
     is_list_of,
@@ -208,3 +209,14 @@ CHECKPOINT: dict[str, Check] = {
         }
     ),
 }
+
+#: What partial_fit goes on from.
+ARRIVALS = has(
+    counts=is_array("float64", "components", low=0.0),
+    n_elements=is_array("float64", "modalities", low=0.0),
+    shrinkage=is_number(low=0.0),
+    reg_covar=is_number(low=0.0),
+    settings=CHECKPOINT["settings"],
+    n_calls=is_count,
+    moments=are_moments,
+)

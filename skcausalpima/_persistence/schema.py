@@ -16,7 +16,7 @@ from .._model.spec import ModelSpec
 from .._model.views import VIEW_WORDS
 from .._typing import Unchecked, Values
 from ..functional import COVARIANCE_TYPES
-from .checkpoint_checks import CHECKPOINT, are_moments
+from .checkpoint_checks import ARRIVALS, CHECKPOINT
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
 from .value_checks import (
@@ -233,7 +233,7 @@ ARCHITECTURE = {field.name: DECLARED[str(field.type)] for field in fields(ModelS
 #: lack it): an attribute that is not listed cannot be saved.
 FITTED: dict[str, Check] = {
     "_architecture": is_a(dict),
-    "_arrivals": has(n_samples=is_number(low=0.0), n_calls=is_count, moments=are_moments),
+    "_arrivals": ARRIVALS,
     "_checkpoint": is_a(dict),
     "_covariance_type": is_one_of(*COVARIANCE_TYPES),
     "_metadata_request": are_requests,

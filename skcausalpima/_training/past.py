@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._model.settings import MixtureSettings
 from ..functional import MixtureStatistics, remembered_statistics
 from ..modules import MultimodalVAE
 
@@ -36,19 +35,23 @@ class Past:
 
 @torch.no_grad()
 def remembered(
-    model: MultimodalVAE, n_samples: float, settings: MixtureSettings, decay: float
+    model: MultimodalVAE,
+    counts: Tensor,
+    n_elements: Tensor,
+    shrinkage: float,
+    reg_covar: float,
+    decay: float,
 ) -> Past:
-    """Return what a model remembers of so many samples, each of which counts ``decay``.
+    """Return what a model remembers of samples, each of which counts ``decay``.
 
-    The mixture, the probabilities of its components and the variances of the decoders are all that
-    is left of them.
+    The mixture and the variances of the decoders are all that is left of them, besides the numbers
+    of samples of each component, ``counts``, and of elements of each modality. The graph is no part
+    of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are those that
+    the mixture was made with.
     """
     prior = model.prior
-    counts = n_samples * prior.log_weights().double().exp()
-    statistics = remembered_statistics(
-        counts, prior.means, prior.covariances, settings.reg_covar, settings.shrinkage
-    )
-    n_elements = decay * n_samples * counts.new_tensor(model.widths)
+    counts, n_elements = counts.to(prior.means.device), decay * n_elements.to(prior.means.device)
+    statistics = remembered_statistics(counts, prior.means, prior.covariances, reg_covar, shrinkage)
     return Past(
         statistics=statistics * decay,
         counts=decay * counts[None],

@@ -194,6 +194,11 @@ def remembered_statistics(
     diagonal.sub_(reg_covar).clamp_(min=0.0)
     total = _scale(new, counts + shrinkage)
     scatter = total - shrinkage * total.sum(dim=0) / (counts + shrinkage).sum()
+    if new.ndim == 2:
+        scatter = scatter.clamp(min=0.0)
+    else:  # of a mixture that came from other numbers, parts may be negative
+        values, vectors = torch.linalg.eigh(scatter)
+        scatter = vectors * values.clamp(min=0.0)[:, None] @ vectors.mT
     origin = means.mean(dim=0)
     offsets = means - origin
     return MixtureStatistics(

@@ -58,7 +58,9 @@ def test_components_keep_their_numbers(begun, further):
 def test_samples_of_before_decay(further):
     kept = further[0]._arrivals
     assert kept["n_calls"] == 3
-    assert kept["n_samples"] == pytest.approx(60 * DECAY**3 + 50 * (DECAY**2 + DECAY + 1))
+    expected = 60 * DECAY**3 + 50 * (DECAY**2 + DECAY + 1)
+    assert kept["counts"].sum() == pytest.approx(expected)
+    assert_allclose(kept["n_elements"], np.array([6, 4]) * expected)
 
 
 def test_a_batch_of_one_group_leaves_the_others(begun):
@@ -70,6 +72,51 @@ def test_a_batch_of_one_group_leaves_the_others(begun):
     for node, outcome in enumerate(est.node_labels_[0]):
         then, now = (e.joint_.sum(axis=1 - node)[outcome] for e in (begun, est))
         assert now == pytest.approx((60 * DECAY * then + 20) / (60 * DECAY + 20), abs=0.02)
+
+
+def test_an_edge_is_found_once_there_is_enough_to_show_it(quick):
+    """What the graph leaves out is not forgotten."""
+    rng = np.random.default_rng(0)
+
+    def batch(n, dependent):
+        first, second = rng.integers(2, size=(2, n))
+        second = np.where(rng.random(n) < 0.7 * dependent, first, second)
+        images = rng.normal(size=(n, 4)) + 6.0 * first[:, None]
+        return [images, rng.normal(size=(n, 4)) + 6.0 * second[:, None]]
+
+    est = quick().fit(batch(80, dependent=False))
+    assert not est.dag_.edges
+    for _ in range(10):
+        est.partial_fit(batch(20, dependent=True))
+    assert len(est.dag_.edges) == 1
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_a_small_batch_before_a_large_one(quick, covariance_type):
+    """The pooled covariance counts for a cluster of average size, of all samples seen."""
+    rng = np.random.default_rng(0)
+
+    def batch(n, spread):
+        wide = rng.random(n) < 0.1
+        noise = rng.normal(size=(n, 3))
+        return np.where(wide[:, None], spread * noise + 12, 0.1 * noise)
+
+    est = quick(2, covariance_type=covariance_type).fit(batch(30, 2.0))
+    est.partial_fit(batch(200, 0.1))
+    assert np.isfinite(est.lower_bound_)
+    assert est._arrivals["shrinkage"] == pytest.approx((30 * DECAY + 200) / 2)
+
+
+def test_weights_of_the_first_samples_count(quick):
+    X = groups(60, 0)[0]
+    est = quick().fit(X, sample_weight=np.full(60, 3.0)).partial_fit(groups(50, 1)[0])
+    assert est._arrivals["counts"].sum() == pytest.approx(180 * DECAY + 50)
+
+
+def test_parameters_are_checked_in_every_call(further):
+    est = further[0]._copy(set()).set_params(batch_size=0)
+    with pytest.raises(ValueError, match="'batch_size' parameter"):
+        est.partial_fit(groups(40, 4)[0])
 
 
 def test_clusters_follow_samples_that_drift(begun):
@@ -107,7 +154,8 @@ def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
 
 def test_fit_forgets_what_arrived(further):
     est = further[0]._copy(set()).fit(groups(60, 0)[0])
-    assert not hasattr(est, "_arrivals")
+    assert est._arrivals["n_calls"] == 0
+    assert not est._arrivals["moments"]
     assert not hasattr(clone(est), "labels_")
 
 
@@ -120,6 +168,8 @@ def test_other_samples_are_refused_and_nothing_is_lost(further):
             est.partial_fit(wrong)
     with pytest.raises(ValueError, match=r"partial_fit trains the fitted model further, but .*set"):
         est.set_params(hidden_layer_sizes=(9,)).partial_fit([images, curves])
+    with pytest.raises(ValueError, match=r"decoder_variance is now 1.0, not 'learned'"):
+        est.set_params(hidden_layer_sizes=(8,), decoder_variance=1.0).partial_fit([images, curves])
     assert_array_equal(est.cluster_means_, means)
 
 
