@@ -185,6 +185,9 @@ def fit_arrivals(
             history=estimator.history_,
         )
         run, arrivals = learn(setup, samples, data, fitted, before, int(seeds[-1]), observer)
+        if run.stopped:
+            told = f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
+            _tell(following.interruption, told)
         found = fitted_attributes(run, setup, samples, data, given, estimator.cluster_states_)
     phases = {"phase_history_": estimator.phase_history_}
     return found | phases | {"_arrivals": arrivals.as_dict()}

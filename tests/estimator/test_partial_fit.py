@@ -7,6 +7,8 @@ from sklearn.base import clone
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit.arrivals import DECAY
+from skcausalpima.callback import OnEpoch
+from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder, piecewise_linear
 
@@ -117,6 +119,13 @@ def test_parameters_are_checked_in_every_call(further):
     est = further[0]._copy(set()).set_params(batch_size=0)
     with pytest.raises(ValueError, match="'batch_size' parameter"):
         est.partial_fit(groups(40, 4)[0])
+
+
+def test_a_callback_that_stops_is_told_of(begun):
+    est = begun._copy(set()).set_callbacks(OnEpoch(lambda record: True))
+    with pytest.warns(InterruptionWarning, match="A callback stopped partial_fit in epoch 1"):
+        est.partial_fit(groups(50, 1)[0])
+    assert est._arrivals["n_calls"] == 1
 
 
 def test_clusters_follow_samples_that_drift(begun):
