@@ -111,7 +111,8 @@ def set_up(
     node_sizes = check_node_sizes(params.node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     nodes = dict(zip(names, node_sizes, strict=True))
-    labels = None if continued is None else outcome_names(continued)
+    is_of_these = continued is not None and len(continued) == len(node_sizes)  # else told later
+    labels = outcome_names(continued) if is_of_these else None
     samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
     modalities = samples.modalities
     if scaler is None:

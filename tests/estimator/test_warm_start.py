@@ -304,3 +304,11 @@ def test_an_expert_that_diverged_is_tried_again(quick, pair):
     model.set_params(learning_rate=1e-3).fit(pair)
     assert model.n_iter_ == 4
     assert np.isfinite(model.lower_bound_)
+
+
+def test_another_number_of_nodes_is_told(quick, pair):
+    est = quick(warm_start=True).fit(pair).set_params(node_sizes=(2, 2, 2))
+    with pytest.raises(ValueError, match=r"node_sizes is now \(2, 2, 2\), not \(2, 2\)"):
+        est.fit(pair)
+    with pytest.raises(ValueError, match=r"node_sizes is now \(2, 2, 2\), not \(2, 2\)"):
+        est.partial_fit(pair)
