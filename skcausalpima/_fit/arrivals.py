@@ -17,7 +17,6 @@ from .._model.spec import ModelSpec
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
-from .._training.convergence import convergence
 from .._training.divergence import check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
@@ -30,7 +29,7 @@ from .._typing import Values
 from ..modules import MultimodalVAE
 from .checkpoint import moments_of, resume_moments
 from .resume import trained_model
-from .run import Run
+from .run import Run, what_was_learned
 
 #: With every call, what was seen before counts so much of what it did.
 DECAY = 0.9
@@ -135,7 +134,7 @@ def learn(
             encoders = teach(
                 model, data, setup.training.gradient, 1, generator, observer, known=encoders
             )
-        run = _run(setup, model, progress, graph, end)
+        run = what_was_learned(setup, model, progress, graph, end)
     run = replace(
         run,
         subset_state=fitted.subset_state if encoders is None else export_state(encoders),
@@ -208,25 +207,3 @@ def _selected(
     counted = with_past(data_pass(model, data, generator, names), past)
     graph = select_graph(model.prior, counted.counts, setup.graph, rng)
     return graph, data_pass(model, data, generator, names), counted.counts
-
-
-def _run(
-    setup: Setup, model: MultimodalVAE, progress: Progress, graph: HardGraph, end: PassResult
-) -> Run:
-    """Return what was learned."""
-    return Run(
-        state=export_state(model),
-        graph=graph,
-        history=progress.history,
-        phase_history={},
-        converged=False,
-        objective=end.terms["objective"],
-        candidates=None,
-        convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
-        moved=float("nan"),
-        checkpoint=None,
-        predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
-        subset_state=None,
-        held_out=None,
-        stopped=progress.observer.place if progress.observer.stopped else "",
-    )

@@ -32,7 +32,7 @@ from .._training.loop import Progress, train
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._warnings import warn_caller
-from ..modules import SubsetEncoders
+from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, start_agreement
@@ -134,20 +134,34 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
     fraction = setup.training.stopping.validation_fraction
+    return replace(
+        what_was_learned(setup, model, progress, graph, end),
+        phase_history={k: v for k, v in progress.observer.histories.items() if k != "training"},
+        candidates=state.candidates,
+        moved=_moved(core, state),
+        subset_state=None if encoders is None else export_state(encoders),
+        held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
+    )
+
+
+def what_was_learned(
+    setup: Setup, model: MultimodalVAE, progress: Progress, graph: HardGraph, end: PassResult
+) -> Run:
+    """Return what every training leaves, with nothing of a start, nor of incomplete samples."""
     return Run(
         state=export_state(model),
         graph=graph,
         history=progress.history,
-        phase_history={k: v for k, v in progress.observer.histories.items() if k != "training"},
+        phase_history={},
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
-        candidates=state.candidates,
+        candidates=None,
         convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
-        moved=_moved(core, state),
+        moved=math.nan,
         checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
-        subset_state=None if encoders is None else export_state(encoders),
-        held_out=None if state.order is None else state.order[: _n_held_out(core, fraction)],
+        subset_state=None,
+        held_out=None,
         stopped=progress.observer.place if progress.observer.stopped else "",
     )
 

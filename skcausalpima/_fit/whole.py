@@ -171,7 +171,8 @@ def fit_arrivals(
         )
     before = Arrivals(**estimator._arrivals)
     check_is_built(setup, built, before.settings)
-    setup = with_total(setup, DECAY * float(before.counts.sum()) + float(samples.total))
+    n_samples = DECAY * float(before.counts.sum()) + float(samples.total)
+    setup = with_total(setup, params.covariance_shrinkage, n_samples)
     seeds = check_random_state(params.random_state).randint(2**31 - 1, size=before.n_calls + 1)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early
     with precision_of(setup.device):

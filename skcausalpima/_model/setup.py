@@ -67,8 +67,6 @@ class Setup:
         Where it is trained.
     resumable : bool
         Whether a later fit may go on from where this one stands.
-    stated_shrinkage : float or "auto"
-        As the user stated it.
     """
 
     spec: ModelSpec
@@ -78,7 +76,6 @@ class Setup:
     scale: list[str | None]
     device: torch.device
     resumable: bool
-    stated_shrinkage: float | str
 
     @property
     def module_device(self) -> torch.device | None:
@@ -128,7 +125,6 @@ def set_up(
         device=resolve_device(params.device, need_for_double(spec.dtype, spec.experts)),
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
-        stated_shrinkage=params.covariance_shrinkage,
     )
     return setup, samples
 
@@ -143,13 +139,11 @@ def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
     return SimpleNamespace(**kept)
 
 
-def with_total(setup: Setup, n_samples: float) -> Setup:
-    """Return a setup whose shrinkage, if it was left to the data, is that of so many samples."""
+def with_total(setup: Setup, shrinkage: float | str, n_samples: float) -> Setup:
+    """Return a setup whose shrinkage, if it is left to the data, is that of so many samples."""
     spec, training = setup.spec, setup.training
-    shrinkage = resolve_shrinkage(
-        setup.stated_shrinkage, n_samples, spec.node_sizes, spec.latent_dim
-    )
-    mixture = replace(training.mixture, shrinkage=shrinkage)
+    resolved = resolve_shrinkage(shrinkage, n_samples, spec.node_sizes, spec.latent_dim)
+    mixture = replace(training.mixture, shrinkage=resolved)
     return replace(setup, training=replace(training, mixture=mixture))
 
 
