@@ -88,7 +88,9 @@ def _start_attributes(best: Run, seen: StartAgreement) -> Values:
     """Return the attributes that say how sure the start was; a fit that is continued keeps them."""
     return {
         "arrangement_": arrangement_report(best.candidates),
-        "stability_": stability_report(seen.with_fit, seen.among_starts, best.rand_indices),
+        "stability_": stability_report(
+            seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
+        ),
     }
 
 

@@ -24,6 +24,7 @@ from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .interrupts import telling_workers, working_for
 from .run import Run, run
+from .short_runs import with_short_runs
 from .stability import rand_indices
 from .watch import Watch
 
@@ -83,7 +84,8 @@ def best_run(
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        return run(setup, data, initial, seeds[0], watch.observer(1))
+        only = run(setup, data, initial, seeds[0], watch.observer(1))
+        return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
     arrays = data.to_arrays()
     shared = Shared(
         setup=setup,

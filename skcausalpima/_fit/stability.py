@@ -10,7 +10,7 @@ import torch
 
 from .._clustering.clusters import kmeans_labels
 from .._grid import n_effects
-from .._inference.posterior import sample_posterior
+from .._inference.posterior import SamplePosterior, sample_posterior
 from .._initialization.initialize import InitialSample
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
 from .._model.settings import MixtureSettings
@@ -37,11 +37,14 @@ class StartAgreement:
         Mean agreement of the run with what other starts end in; None where it has one cell only.
     among_starts : float or None
         Median agreement of these with each other.
+    short_runs : float or None
+        Median agreement of the run and of short runs from other seeds; None where none was made.
     """
 
     labels: np.ndarray
     with_fit: float | None = None
     among_starts: float | None = None
+    short_runs: float | None = None
 
 
 def start_agreement(
@@ -58,10 +61,8 @@ def start_agreement(
     clusters that fits the data as well? The first asks the method, the second the data. Neither
     draws from the generators of the run.
     """
-    n_samples = initial.data.n_samples
-    rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:MAX_ROWS])
-    data = filled(model, initial.data.subset(torch.as_tensor(rows, device=initial.data.device)))
-    found = sample_posterior(model, data)
+    n_samples, rows = initial.data.n_samples, _rows(initial)
+    found = _posterior(model, initial, rows)
     cells = found.cells.argmax(dim=1).cpu().numpy()
     labels = np.unique(cells, return_inverse=True)[1]
     points = found.means.cpu().double().numpy()
@@ -79,6 +80,22 @@ def start_agreement(
         kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
     ends = [[_labels(end) for end in kind] for kind in kinds if kind]
     return _compare(cells, ends)
+
+
+def present_labels(model: MultimodalVAE, initial: InitialSample) -> np.ndarray:
+    """Return the cells of the samples that are looked at, as a model sees them."""
+    return _posterior(model, initial, _rows(initial)).cells.argmax(dim=1).cpu().numpy()
+
+
+def _rows(initial: InitialSample) -> np.ndarray:
+    """Return which samples are looked at, the same ones in all runs."""
+    return np.sort(np.random.RandomState(0).permutation(initial.data.n_samples)[:MAX_ROWS])
+
+
+def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:
+    """Return the posterior of some samples."""
+    data = initial.data.subset(torch.as_tensor(rows, device=initial.data.device))
+    return sample_posterior(model, filled(model, data))
 
 
 def _compare(cells: np.ndarray, ends: Sequence[Sequence[np.ndarray]]) -> StartAgreement:

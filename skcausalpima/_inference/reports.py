@@ -45,21 +45,27 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
 
 
 def stability_report(
-    with_fit: float | None, among_starts: float | None, rand_indices: np.ndarray | None
+    with_fit: float | None,
+    among_starts: float | None,
+    short_runs: float | None,
+    rand_indices: np.ndarray | None,
 ) -> SimpleNamespace:
     """Report whether other seeds find the same cells; warn where they may not.
 
     ``with_fit`` is the agreement of one fit with what other starts end in, ``among_starts`` that of
     these with each other, None where all samples are in one cell. The latter is reported, but does
     not decide: training may leave a start that all agree on, and end elsewhere with each seed.
-    ``rand_indices``, of shape (n_fits, n_fits), are those of the labels of several fits, if there
-    are any, which then decide.
+    ``short_runs`` is the agreement of short runs from other seeds, which decide where they were
+    made. ``rand_indices``, of shape (n_fits, n_fits), are those of the labels of several fits, if
+    there are any, which then decide.
     """
     if rand_indices is None:
         rand_indices = np.ones((1, 1))
     n_fits = len(rand_indices)
     agreement, least = with_fit, LEAST_OF_STARTS
     told = "other starts on these data end in other ones"
+    if short_runs is not None:
+        agreement, told = short_runs, "short runs from other seeds have found other ones"
     if n_fits > 1:
         agreement = float(np.median(rand_indices[np.triu_indices(n_fits, 1)]))
         least, told = LEAST_AGREEMENT, f"the {n_fits} fits (n_init) have found different ones"
@@ -76,6 +82,7 @@ def stability_report(
         unstable=is_unstable,
         with_starts=with_fit,
         among_starts=among_starts,
+        short_runs=short_runs,
         rand_indices=rand_indices,
     )
 

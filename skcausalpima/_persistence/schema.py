@@ -303,6 +303,7 @@ FITTED: dict[str, Check] = {
         unstable=is_a(bool),
         with_starts=AGREEMENT,
         among_starts=AGREEMENT,
+        short_runs=AGREEMENT,
         rand_indices=is_square,
     ),
     "weights_": is_array("float64", "components", low=0.0, high=1.0 + SLACK),

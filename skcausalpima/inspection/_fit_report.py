@@ -240,6 +240,8 @@ def _stability(report: FitReport) -> Lines:
     if found.with_starts is not None:
         yield "agreement with other starts", f"{found.with_starts:.2f} (1 in full, 0 by chance)"
         yield "agreement among other starts", f"{found.among_starts:.2f}"
+    if found.short_runs is not None:
+        yield "agreement with short runs", f"{found.short_runs:.2f}"
     yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
 
 

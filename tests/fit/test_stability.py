@@ -9,10 +9,11 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._fit import stability
+from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import stability_report
-from skcausalpima.exceptions import InstabilityWarning
+from skcausalpima._training import loop
+from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
 
 def groups(n_groups, n_samples=120, distance=6.0):
@@ -34,14 +35,92 @@ def test_clear_groups_are_stable(quick, init):
 def test_too_few_cells_for_the_digits_are_unstable():
     X = load_digits().data[:400]
     with pytest.warns(
-        InstabilityWarning, match=r"may depend on random_state: other starts"
+        InstabilityWarning, match=r"may depend on random_state: short runs from other seeds"
     ) as told:
         est = CausalPIMA((2, 3), max_iter=5, random_state=0).fit(X)
-    assert [warning.filename for warning in told if "starts" in str(warning.message)] == [__file__]
+    assert [warning.filename for warning in told if "short runs" in str(warning.message)] == [
+        __file__
+    ]
     assert est.stability_.unstable
     assert est.stability_.agreement < 0.78
     again = [CausalPIMA((2, 3), max_iter=5, random_state=seed).fit(X) for seed in (1, 2, 3)]
     assert np.median([adjusted_rand_score(est.labels_, other.labels_) for other in again]) < 0.8
+
+
+@pytest.fixture
+def alarmed(monkeypatch):
+    """Let other starts raise an alarm in every fit."""
+    monkeypatch.setattr(short_runs, "LEAST_OF_STARTS", 1.1)
+
+
+def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
+    seeds = []
+    initialize = short_runs.initialize_run
+    monkeypatch.setattr(
+        short_runs, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
+    )
+    settings = {"max_iter": 20, "latent_dim": 2, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InstabilityWarning)
+        est = quick((3,), **settings).fit(groups(3))
+    assert len(set(seeds)) == 2
+    assert est.stability_.short_runs == est.stability_.agreement == pytest.approx(1)
+    monkeypatch.undo()
+    alone = quick((3,), **settings).fit(groups(3))
+    assert alone.stability_.short_runs is None
+    for name, values in alone._state.items():
+        assert_array_equal(est._state[name], values)
+    assert_array_equal(est.predict_proba(groups(3)), alone.predict_proba(groups(3)))
+
+
+def test_of_several_fits_no_short_runs_are_made(quick, pair, alarmed):
+    assert quick(n_init=2).fit(pair).stability_.short_runs is None
+
+
+def test_short_runs_of_many_samples_are_left_out(quick, alarmed, monkeypatch):
+    monkeypatch.setattr(short_runs, "MAX_SAMPLES", 100)
+    est = quick((3,)).fit(groups(3))
+    assert est.stability_.short_runs is None
+    assert est.stability_.agreement == est.stability_.with_starts
+
+
+@pytest.mark.parametrize("is_interrupt", [False, True])
+def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_interrupt):
+    def fail(setup, data, initial, seed, observer):
+        if not is_interrupt:
+            raise DivergenceError("numbers are not finite")
+        observer.interruption.interrupt()
+        observer.interruption.check()
+
+    monkeypatch.setattr(short_runs, "initialize_run", fail)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        est = quick((3,)).fit(groups(3))
+    assert est.stability_.short_runs is None
+    told = [warning.category for warning in caught]
+    assert (InterruptionWarning in told) is is_interrupt
+    assert est.report().stability is est.stability_
+
+
+def test_an_interrupt_while_short_runs_train_keeps_the_fit(quick, alarmed, monkeypatch):
+    step, labels, running = loop.gradient_step, short_runs._labels, []
+
+    def of_short_run(setup, initial, seed, interruption):
+        running.append(interruption)
+        return labels(setup, initial, seed, interruption)
+
+    monkeypatch.setattr(short_runs, "_labels", of_short_run)
+    monkeypatch.setattr(loop, "gradient_step", lambda *a: step(*a) if not running else once(*a))
+
+    def once(*arguments):
+        interruption = running.pop()
+        step(*arguments)
+        interruption.interrupt()
+
+    with pytest.warns(InterruptionWarning, match="what it keeps is complete"):
+        est = quick((3,)).fit(groups(3))
+    assert est.stability_.short_runs is None
+    assert est.n_iter_ > 0
 
 
 def test_several_fits_say_how_far_they_agree(quick, pair):
@@ -84,22 +163,24 @@ def test_rand_indices_are_those_of_all_pairs():
 
 
 @pytest.mark.parametrize(
-    ("with_fit", "among", "indices", "unstable"),
+    ("with_fit", "among", "short", "indices", "unstable"),
     [
-        (0.5, 0.6, None, True),
-        (0.9, 0.6, None, False),
-        (0.5, 0.9, None, True),  # the fit has left them: so may others, for other places
-        (None, None, None, False),
-        (0.5, 0.5, [[1, 0.9], [0.9, 1]], False),
-        (0.9, 0.9, [[1, 0.7], [0.7, 1]], True),
-        (0.9, 0.9, [[1, 0.7, 0.9], [0.7, 1, 0.9], [0.9, 0.9, 1]], False),
+        (0.5, 0.6, None, None, True),
+        (0.9, 0.6, None, None, False),
+        (0.5, 0.9, None, None, True),  # the fit has left them: so may others, for other places
+        (0.5, 0.9, 0.77, None, True),
+        (0.5, 0.6, 0.79, None, False),
+        (None, None, None, None, False),
+        (0.5, 0.5, None, [[1, 0.9], [0.9, 1]], False),
+        (0.9, 0.9, None, [[1, 0.7], [0.7, 1]], True),
+        (0.9, 0.9, None, [[1, 0.7, 0.9], [0.7, 1, 0.9], [0.9, 0.9, 1]], False),
     ],
 )
-def test_several_fits_decide_where_there_are_some(with_fit, among, indices, unstable):
+def test_several_fits_decide_where_there_are_some(with_fit, among, short, indices, unstable):
     indices = None if indices is None else np.array(indices)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report = stability_report(with_fit, among, indices)
+        report = stability_report(with_fit, among, short, indices)
     assert report.unstable is unstable
     assert [warning.category for warning in caught] == [InstabilityWarning] * unstable
     if indices is not None and unstable:

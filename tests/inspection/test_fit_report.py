@@ -33,6 +33,7 @@ WELL = FitReport(
         unstable=False,
         with_starts=0.93,
         among_starts=0.95,
+        short_runs=None,
         rand_indices=np.ones((1, 1)),
     ),
     n_iter=50,
@@ -149,6 +150,14 @@ def test_several_fits_are_told():
     assert "agreement of the 3 fits           0.50" in str(report)
     assert "the two that differ most          0.40" in str(report)
     assert "doubtful" in str(report)
+
+
+def test_short_runs_are_told():
+    assert "short runs" not in str(WELL)
+    report = changed(stability={"with_starts": 0.5, "short_runs": 0.85})
+    assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in str(report)
+    assert "agreement with short runs         0.85" in str(report)
+    assert "likely" in str(report)
 
 
 @pytest.mark.parametrize(
