@@ -301,8 +301,8 @@ class CausalPIMA(
         adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else
         ``with_starts``, that of ``labels_`` with what other starts end in (None where all samples
         lie in one cell); ``among_starts`` is that of these with each other. Where ``with_starts``
-        is below 0.78, two runs of a few epochs from other seeds are made, of up to 20 000 samples,
-        and the median over the three pairs decides, ``short_runs``, None where there are none.
+        is below 0.78, two runs of a few epochs from other seeds are made (of up to 20 000 samples
+        and 128 cells), and the median over the three pairs decides: ``short_runs``, else None.
         ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an
         :class:`~skcausalpima.exceptions.InstabilityWarning` tells, and ``rand_indices``, of shape
         (n_fits, n_fits), has those of all pairs of fits, the fits in the order of their starts.

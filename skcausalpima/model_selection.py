@@ -60,7 +60,7 @@ class NodeSizeSelection(NamedTuple):
     results : dict of str to list or ndarray
         One entry per candidate that was fitted to all folds, in their order: ``node_sizes``;
         ``mean_bound`` and ``std_bound``, the bound of held-out samples over the folds;
-        ``stability``, the mean over pairs of folds of the smallest Jaccard similarity of a cell
+        ``stability``, the median over pairs of folds of the smallest Jaccard similarity of a cell
         with its counterpart; and whether the candidate is ``supported``. Medians over the folds are
         ``overlap``, the largest lift of two cells; ``separation``, the smallest Fisher ratio of two
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
@@ -116,30 +116,33 @@ def select_node_sizes(
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> NodeSizeSelection:
-    r"""Choose the node sizes whose cells are found again, and the best bound among these.
+    r"""Choose the largest grid whose cells are found again from other samples.
 
-    The bound of held-out samples alone does not tell: it keeps rising when cells that hold
-    together are cut in pieces, and with the dimension of the latent space. A candidate is
-    *supported* where
+    A candidate is *supported* where
 
-    - its cells are found again: fitted to the training sets of any two folds, it puts the samples
+    - its cells are found again: fitted to the training sets of two folds, it puts the samples
       into the same cells of the same grid. The smallest Jaccard similarity of a cell with its
-      counterpart, in the mean over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
+      counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
       a cluster highly stable;
     - its cells are apart: no two overlap as much as if they ignored each other (lift 1);
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only).
 
-    Of supported candidates with the same number of cells the one with most nodes is kept: it says
-    all that the others say, and how the cells hang together. Of those that remain it is the one
-    with the best bound of held-out samples, or the smallest one within one standard error of it.
+    Of supported candidates the one with most cells is chosen, as by prediction strength [2]_: it
+    sees what the others see, and more. Of those with as many cells it is the one with most nodes,
+    which also says how the cells hang together, and of these the one with the best bound of
+    held-out samples.
+
+    That bound does not choose between grids: it keeps rising when cells that hold together are cut
+    in pieces, and it depends on the dimension of the latent space and on the length of training,
+    which follow from ``node_sizes`` by default.
 
     Parameters
     ----------
     estimator : CausalPIMA
-        Its other parameters are used as they are. A given ``latent_dim`` makes the bounds of
-        candidates easier to compare; the default grows with the candidate.
+        Its other parameters are used as they are. With a given ``latent_dim`` and ``max_iter`` the
+        bounds of candidates can be compared.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Training data.
     candidates : sequence of (int or sequence of int)
@@ -177,6 +180,8 @@ def select_node_sizes(
     ----------
     .. [1] C. Hennig, "Cluster-wise assessment of cluster stability", Computational Statistics &
        Data Analysis 52, 2007.
+    .. [2] R. Tibshirani and G. Walther, "Cluster validation by prediction strength", Journal of
+       Computational and Graphical Statistics 14, 2005.
 
     Examples
     --------
@@ -210,8 +215,7 @@ def select_node_sizes(
     n_folds, kept = len(splits), list(fits.values())
     folds = [kept[k * n_folds : (k + 1) * n_folds] for k in range(len(candidates))]
     results = _measure(candidates, folds)
-    bounds = np.stack([np.concatenate([fold.bounds for fold in parts]) for parts in folds])
-    best = _choose(results, bounds)
+    best = _choose(results)
     if interrupted:
         return NodeSizeSelection(candidates[best], None, results)
     refitted = clone(estimator).set_params(node_sizes=candidates[best]).fit(X)
@@ -332,7 +336,7 @@ def _measure(candidates: list[tuple[int, ...]], folds: list[list[_Fold]]) -> Res
         "std_bound": bounds.std(axis=1),
         "stability": np.array(
             [
-                np.mean([cell_similarity(*pair, sizes) for pair in _pairs(parts)])
+                np.median([cell_similarity(*pair, sizes) for pair in _pairs(parts)])
                 for sizes, parts in zip(candidates, folds, strict=True)
             ]
         ),
@@ -381,8 +385,8 @@ def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[
     return float((shared[union > 0] / union[union > 0]).min())
 
 
-def _choose(results: Results, bounds: np.ndarray) -> int:
-    """Return the index of the candidate to take; bounds has shape (n_candidates, n_held_out)."""
+def _choose(results: Results) -> int:
+    """Return the index of the candidate to take."""
     supported = np.flatnonzero(results["supported"])
     if not len(supported):
         warn_caller(
@@ -392,14 +396,7 @@ def _choose(results: Results, bounds: np.ndarray) -> int:
             NodeSizesWarning,
         )
         return int(np.argmax(results["stability"]))
-    n_cells = np.array([math.prod(sizes) for sizes in results["node_sizes"]])
-    n_nodes = np.array([len(sizes) for sizes in results["node_sizes"]])
-    means = bounds.mean(axis=1)
-    order = sorted(supported, key=lambda k: (n_cells[k], -n_nodes[k], -means[k]))
-    kept = [next(group) for _, group in itertools.groupby(order, key=lambda k: n_cells[k])]
-    best = max(kept, key=lambda k: means[k])
-    for k in kept:  # by rising number of cells
-        loss = bounds[best] - bounds[k]
-        if loss.mean() <= loss.std() / np.sqrt(len(loss)):
-            return int(k)
-    return int(best)
+    n_cells = [math.prod(sizes) for sizes in results["node_sizes"]]
+    n_nodes = [len(sizes) for sizes in results["node_sizes"]]
+    bounds = results["mean_bound"]
+    return int(max(supported, key=lambda k: (n_cells[k], n_nodes[k], bounds[k])))

@@ -1,5 +1,7 @@
 """Choosing node sizes: the rule piece by piece, and what it finds."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,7 +12,13 @@ from skcausalpima.datasets import (
     load_digits_with_curves,
 )
 from skcausalpima.exceptions import NodeSizesWarning
-from skcausalpima.model_selection import _choose, cell_similarity, select_node_sizes
+from skcausalpima.model_selection import (
+    FIGURES,
+    _choose,
+    _measure,
+    cell_similarity,
+    select_node_sizes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,46 +83,46 @@ def test_cells_that_never_occur_are_no_matter_but_outcomes_are():
     assert cell_similarity(nodes[:, :1], nodes[:, :1], (3,)) == 0.0
 
 
-def choice(node_sizes, bounds, supported=None, stability=None):
+def choice(node_sizes, bounds=None, supported=None, stability=None):
     n = len(node_sizes)
     results = {
         "node_sizes": node_sizes,
+        "mean_bound": np.zeros(n) if bounds is None else np.array(bounds),
         "supported": np.ones(n, dtype=bool) if supported is None else np.array(supported),
         "stability": np.ones(n) if stability is None else np.array(stability),
     }
-    return node_sizes[_choose(results, np.array(bounds))]
+    return node_sizes[_choose(results)]
 
 
-NOISE = np.random.default_rng(2).normal(size=400)
+def test_the_largest_supported_grid_wins_whatever_the_bounds():
+    assert choice([(2,), (3,), (4,)], [3.0, 2.0, 1.0]) == (4,)
+    assert choice([(4,), (3,), (2,)], [3.0, 2.0, 1.0], [False, True, True]) == (3,)
 
 
-def test_the_best_supported_bound_wins():
-    bounds = np.array([[0.0], [1.0], [2.0]]) + NOISE * np.array([[1.0], [0.9], [1.1]])
-    assert choice([(2,), (3,), (4,)], bounds) == (4,)
-    assert choice([(2,), (3,), (4,)], bounds, [True, True, False]) == (3,)
-
-
-@pytest.mark.parametrize(("gain", "expected"), [(0.5, (2,)), (2.0, (3,))])
-def test_one_standard_error_of_the_difference(gain, expected):
-    """Noise that both share is none: 20 is much, the difference is what counts."""
-    difference = NOISE - NOISE.mean()
-    error = difference.std() / 20  # of the mean of 400
-    bounds = np.stack([20 * NOISE, 20 * NOISE + difference + gain * error])
-    assert choice([(2,), (3,)], bounds) == expected
-    assert choice([(3,), (2,)], bounds[::-1]) == expected
-
-
-def test_of_equally_many_cells_most_nodes():
-    bounds = np.array([[5.0], [4.0], [0.0], [3.0]]) + np.zeros(10)
-    candidates = [(8,), (2, 4), (2, 2, 2), (4, 2)]
+def test_of_equally_many_cells_most_nodes_and_of_these_the_best_bound():
+    candidates, bounds = [(8,), (2, 4), (2, 2, 2), (4, 2)], [5.0, 3.0, 0.0, 4.0]
     assert choice(candidates, bounds) == (2, 2, 2)
-    assert choice(candidates, bounds, [True, True, False, True]) == (2, 4)
+    assert choice(candidates, bounds, [True, True, False, True]) == (4, 2)
     assert choice(candidates, bounds, [True, False, False, False]) == (8,)
+
+
+def test_one_poor_fit_of_five_does_not_decide():
+    def fold(cells):
+        figures = dict.fromkeys(FIGURES, 0.0) | {"node_agreement": 1.0}
+        return SimpleNamespace(cells=cells, bounds=np.zeros(1), **figures)
+
+    good, poor = np.arange(60)[:, None] % 3, np.arange(60)[:, None] // 20
+    found = _measure(
+        [(3,), (3,)], [[fold(good)] * 4 + [fold(poor)], [fold(good)] * 3 + [fold(poor)] * 2]
+    )
+    assert found["stability"][0] == 1.0
+    assert found["stability"][1] < 0.5
+    assert_array_equal(found["supported"], [True, False])
 
 
 def test_no_support_is_said():
     with pytest.warns(NodeSizesWarning, match="No candidate is supported"):
-        assert choice([(2,), (3,)], np.zeros((2, 9)), [False, False], [0.1, 0.2]) == (3,)
+        assert choice([(2,), (3,)], None, [False, False], [0.1, 0.2]) == (3,)
 
 
 # The whole -------------------------------------------------------------------------------------

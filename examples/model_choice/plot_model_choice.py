@@ -63,7 +63,7 @@ one_error = int(sizes[np.flatnonzero(means >= means[best] - errors[best])[0]])
 # -----------------------------
 # ``select_node_sizes`` first asks whether a candidate's cells are found again from other samples,
 # here whether the fits of any two of the same five folds put the samples into the same cells, and
-# whether they lie apart. Of the candidates that pass it takes the best bound.
+# whether they lie apart. Of the candidates that pass it takes the one with most cells.
 #
 # Its limit of 0.85 is a convention, too, which a candidate may just pass or miss. Look at the whole
 # column; it falls off after ten.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from .stability import present_labels, rand_indices
 
 N_RUNS = 2
 N_EPOCHS = 3  # of pre-training, and of training
-MAX_SAMPLES = 20_000  # beyond, other starts alone decide
+MAX_SAMPLES, MAX_CELLS = 20_000, 128  # beyond, other starts alone decide
 
 
 def with_short_runs(
@@ -37,7 +38,8 @@ def with_short_runs(
     seen, n_samples = found.seen, initial.data.n_samples
     if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
         return found
-    if found.stopped or interruption.requested or n_samples > MAX_SAMPLES:
+    is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
+    if found.stopped or interruption.requested or is_large:
         return found
     seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
     try:

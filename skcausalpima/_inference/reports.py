@@ -102,13 +102,13 @@ def separation_report(
     """
     counts = np.bincount(labels, weights, len(means))
     occupancy = counts / counts.sum()
-    means, covariances = means.astype(np.float64), covariances.astype(np.float64)
+    filled = np.flatnonzero(occupancy > 0)
+    means, covariances = (of[filled].astype(np.float64) for of in (means, covariances))
     smallest, merged = np.inf, [np.empty((0, 2), dtype=np.intp)]
-    for first, (others, ratios) in enumerate(fisher_ratios(means, covariances)):
-        filled = (occupancy[first] > 0) & (occupancy[others] > 0)
-        smallest = ratios[filled].min(initial=smallest)
-        others = others[filled & (ratios < 1.0)]
-        merged.append(np.stack([np.full_like(others, first), others], axis=1))
+    for first, (others, ratios) in zip(filled, fisher_ratios(means, covariances), strict=False):
+        smallest = ratios.min(initial=smallest)
+        close = filled[others[ratios < 1.0]]
+        merged.append(np.stack([np.full_like(close, first), close], axis=1))
     return SimpleNamespace(
         smallest=float(smallest),
         occupancy=occupancy,

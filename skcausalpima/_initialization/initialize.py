@@ -47,6 +47,10 @@ MAX_ARRANGED = 128
 #: fewer than ``MIN_ROWS``. They are held in memory several times over.
 MAX_ROWS, MAX_ELEMENTS, MIN_ROWS = 20_000, 2**24, 1000
 
+#: Of all data it sees at most as many as have so many responsibilities, but not fewer than
+#: ``MIN_PER_CELL`` for each cell.
+MAX_RESPONSIBILITIES, MIN_PER_CELL = 2**25, 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class InitialSample:
@@ -109,8 +113,7 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         data, _ = data.core()
         training_rows = None if training_rows is None else training_rows.take(core)
     rows = None if training_rows is None else initial_rows(training_rows)
-    if data.is_on_disk:
-        rows = _some_rows(data, rows, seed)
+    rows = _some_rows(setup, data, rows, seed)
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
@@ -120,12 +123,23 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views, rows=rows)
 
 
-def _some_rows(data: TensorData, rows: np.ndarray | None, seed: int) -> np.ndarray:
-    """Return some of the rows of data on disk, at random, in rising order."""
+def _some_rows(
+    setup: Setup, data: TensorData, rows: np.ndarray | None, seed: int
+) -> np.ndarray | None:
+    """Return some of the rows at random, in rising order, where all would take much memory.
+
+    ``rows`` are those that count at all, None for all.
+    """
+    n_rows = data.n_samples if rows is None else len(rows)
+    n_cells = math.prod(setup.spec.node_sizes)
+    n_some = max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells)
+    if data.is_on_disk:
+        width = sum(array.shape[1] for array in data.arrays)
+        n_some = min(n_some, MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width))
+    if n_some >= n_rows and not data.is_on_disk:
+        return rows
     rows = np.arange(data.n_samples) if rows is None else rows
-    width = sum(array.shape[1] for array in data.arrays)
-    n_some = min(MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width), len(rows))
-    return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, min(n_some, n_rows), replace=False))
 
 
 def initialize_run(

@@ -153,20 +153,24 @@ def initialize_mixture(
     simple = replace(settings, covariance_type="diag")
     share = min(1.0, MANY_COMPONENTS / n_components)
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
-    fits = []
+    best, ends = None, []
     for points in spaces:
         for start in range(n_starts):
             # The first start is the best of several runs, the others bring variety.
-            n_runs = KMEANS_RUNS if start == 0 else 1
+            n_runs = max(1, int(share * KMEANS_RUNS)) if start == 0 else 1
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             gamma = match_components(one_hot(labels, n_components), allowed)
             if is_full:
                 gamma = iterate_mixture(
                     posterior, gamma, simple, allowed=allowed, max_iter=more
                 ).responsibilities
-            fits.append(iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few))
-    best, *others = sorted(fits, key=lambda fit: -fit.bound)  # the first of equals
-    gamma = best.responsibilities
-    found = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=most)
-    rivals = [fit.responsibilities.argmax(dim=0).numpy() for fit in others[:N_RIVALS]]
-    return replace(found, rivals=rivals)
+            fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few)
+            ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
+            if best is None or fit.bound > best.bound:  # the responsibilities of others take memory
+                best = fit
+    assert best is not None  # there is a space
+    found = iterate_mixture(
+        posterior, best.responsibilities, settings, allowed=allowed, max_iter=most
+    )
+    ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
+    return replace(found, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])

@@ -39,7 +39,7 @@ from .networks import NETWORK_WORDS
 from .single_precision import SINGLE_ONLY
 
 #: The largest grid.
-MAX_COMPONENTS = 1024
+MAX_COMPONENTS = 4096
 
 #: Latent dimensions of one node, and those of a grid for what is no factor.
 ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3

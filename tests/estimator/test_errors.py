@@ -86,9 +86,9 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"node_sizes": 1}, ValueError, "needs at least 2 outcomes"),
         ({"modality_weights": {"modality0": 1}}, ValueError, "modality_weights names the modal"),
         (
-            {"node_sizes": (2,) * 11},
+            {"node_sizes": (2,) * 13},
             ValueError,
-            r"2 x 2 x .* = 2048 components, more than 1024",
+            r"2 x 2 x .* = 8192 components, more than 4096",
         ),
         ({"latent_dim": 0}, ValueError, "'latent_dim'"),
         ({"latent_dim": 1.5}, ValueError, "'latent_dim'"),

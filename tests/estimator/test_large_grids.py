@@ -1,4 +1,4 @@
-"""Memory grows no faster than the number of components."""
+"""Grids of many cells: memory grows no faster than their number."""
 
 import tracemalloc
 
@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from skcausalpima._inference.reports import separation_report
 from skcausalpima._inference.sampling import drawn_points
 from skcausalpima._inference.transport import swap_states
+from skcausalpima._initialization import initialize
 from skcausalpima.functional import DiagonalGaussian, prepare_components
 
 N_COMPONENTS, DIM = 1024, 8
@@ -85,3 +86,23 @@ def test_densities_of_a_large_grid_need_no_array_with_the_latent_axis(mixture):
     with LargestResult() as largest:
         prepared.expected_log_density(DiagonalGaussian(points, points - 1.0))
     assert largest.n_elements == N_COMPONENTS * len(points)  # not times DIM
+
+
+def test_the_start_of_a_large_grid_sees_some_samples(quick, monkeypatch):
+    seen = []
+    find = initialize.initialize_clusters
+
+    def noted(setup, initial, model, rng):
+        seen.append(initial.data.n_samples)
+        return find(setup, initial, model, rng)
+
+    monkeypatch.setattr(initialize, "initialize_clusters", noted)
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    quick((2, 2)).fit(X)
+    monkeypatch.setattr(initialize, "MAX_RESPONSIBILITIES", 400)
+    for sizes in ((2, 2), (2,)):
+        est = quick(sizes).fit(X)
+        assert est.labels_.shape == (300,)
+    monkeypatch.setattr(initialize, "MAX_RESPONSIBILITIES", 4)
+    quick((2, 2)).fit(X)
+    assert list(dict.fromkeys(seen)) == [300, 100, 200, 16]  # short runs see what the fit sees

@@ -77,8 +77,9 @@ def test_of_several_fits_no_short_runs_are_made(quick, pair, alarmed):
     assert quick(n_init=2).fit(pair).stability_.short_runs is None
 
 
-def test_short_runs_of_many_samples_are_left_out(quick, alarmed, monkeypatch):
-    monkeypatch.setattr(short_runs, "MAX_SAMPLES", 100)
+@pytest.mark.parametrize("limit", ["MAX_SAMPLES", "MAX_CELLS"])
+def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
+    monkeypatch.setattr(short_runs, limit, 2)
     est = quick((3,)).fit(groups(3))
     assert est.stability_.short_runs is None
     assert est.stability_.agreement == est.stability_.with_starts
