@@ -2,7 +2,7 @@
 
 Each point is a process of its own: a fit of a table of 20 columns, two epochs of pre-training, two
 of training, one of polishing, small networks. *Slope* is that of the logarithms, by least squares,
-over the points whose names are in its line: 1 is growth in proportion. Memory is the peak above
+over the points of its line: 1 is growth in proportion. Memory is the peak above
 that of the same process before the fit, data included. The last table is the peak of ``predict`` on
 a million rows of 100 columns above the data, from a model of eight cells. Times are processor
 times. All prints are markdown tables; about ten minutes on one core.
@@ -121,7 +121,7 @@ def main() -> None:
     rows = [1000 * n for n in arguments.rows]
     growth("samples (8 cells)", rows, [(n, 3) for n in rows])
     cells = [2**n for n in arguments.nodes]
-    growth("cells (4096 samples)", cells, [(4096, n) for n in arguments.nodes])
+    growth("cells (8192 samples)", cells, [(8192, n) for n in arguments.nodes])
     if arguments.predict_rows:
         seconds, megabytes = measured("predict", 1000 * arguments.predict_rows, 100)
         print("| predict | s | MB above the data |\n|---|---|---|")
