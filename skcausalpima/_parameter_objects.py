@@ -300,3 +300,26 @@ class MissingValues(_ParameterObject):
     def __init__(self, elements: str = "marginalize", *, subset_epochs: int = 10) -> None:
         self.elements = elements
         self.subset_epochs = subset_epochs
+
+
+class Device(_ParameterObject):
+    """Where a model is trained, and how its gradient steps are computed there.
+
+    ``device="cuda"`` is short for ``device=Device("cuda")``, and so for the other words.
+
+    Parameters
+    ----------
+    name : str, default="cpu"
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` or ``"auto"``, see :class:`CausalPIMA`.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Device
+    >>> CausalPIMA((3,), device=Device("auto")).get_params()["device__name"]
+    'auto'
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"name": [str]}
+
+    def __init__(self, name: str = "cpu") -> None:
+        self.name = name
