@@ -83,7 +83,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     if not isinstance(given["structure"], nx.DiGraph):
         flat["structure"] = "refined" if refines else "gradient"
     knowledge, init = objects["knowledge"], objects["init"]
-    missing = objects["missing_values"]
+    missing, device = objects["missing_values"], objects["device"]
     flat |= {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
     return SimpleNamespace(
         **flat,
@@ -94,7 +94,9 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
         pretraining_epochs=init.pretraining_epochs,
         missing_elements=missing.elements,
         subset_epochs=missing.subset_epochs,
-        device=objects["device"].name,
+        device=device.name,
+        compiles=device.compile,
+        autocast=device.autocast,
     )
 
 

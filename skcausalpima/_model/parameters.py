@@ -226,6 +226,20 @@ def resolve_device(device: str, needs_double: str = "") -> torch.device:
     return resolved
 
 
+def check_steps(params: SimpleNamespace, device: torch.device, dtype: str) -> None:
+    """Raise where gradient steps cannot be computed as a :class:`Device` asks for."""
+    if device.type in SINGLE_ONLY and (params.compiles or params.autocast):
+        raise ValueError(
+            f"device__compile and device__autocast are for 'cpu' and 'cuda', not for "
+            f"{device.type!r}: leave them out."
+        )
+    if params.autocast and dtype != "float32":
+        raise ValueError(
+            f"device__autocast=True is for float32 data, but X is {dtype}: pass float32 arrays, "
+            "such as X.astype(numpy.float32), or leave autocast out."
+        )
+
+
 def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
     """Say in words why a fit needs double precision, and what to do; nothing if it does not."""
     if dtype != "float32":

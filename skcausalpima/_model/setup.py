@@ -25,6 +25,7 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    check_steps,
     need_for_double,
     per_modality,
     resolve_device,
@@ -117,12 +118,14 @@ def set_up(
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
+    device = resolve_device(params.device, need_for_double(spec.dtype, spec.experts))
+    check_steps(params, device, spec.dtype)
     setup = Setup(
         spec=spec,
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
         training=_training_settings(params, samples, node_sizes, latent_dim),
-        device=resolve_device(params.device, need_for_double(spec.dtype, spec.experts)),
+        device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
     )
@@ -205,6 +208,8 @@ def _training_settings(
             learning_rate=params.learning_rate,
             graph_learning_rate=params.graph_learning_rate,
             max_grad_norm=params.max_grad_norm,
+            compiles=params.compiles,
+            autocast=params.autocast,
         ),
         mixture=MixtureSettings(
             covariance_type=params.covariance_type,
