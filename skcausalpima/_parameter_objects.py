@@ -334,9 +334,7 @@ class Device(_ParameterObject):
         "autocast": ["boolean"],
     }
 
-    def __init__(
-        self, name: str = "cpu", *, compile: bool = False, autocast: bool = False
-    ) -> None:
+    def __init__(self, name: str = "cpu", *, compile: bool = False, autocast: bool = False) -> None:
         self.name = name
         self.compile = compile
         self.autocast = autocast

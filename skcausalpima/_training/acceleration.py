@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
+from types import MethodType
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -15,6 +15,9 @@ from .._model.settings import GradientSettings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Where compilers have their errors.
+COMPILERS = ("torch._dynamo", "torch._functorch", "torch._inductor")
 
 #: What is said where a bound cannot be compiled.
 REMEDY = (
@@ -30,10 +33,10 @@ def of_steps(bound: Callable[P, R], settings: GradientSettings) -> Callable[P, R
 
 
 def step_precision(
-    networks: Iterable[nn.Module], device: torch.device, settings: GradientSettings
+    networks: Iterable[nn.Module], settings: GradientSettings
 ) -> AbstractContextManager[None]:
     """Return the context in which gradient steps are made."""
-    return in_bfloat16(networks, device) if settings.autocast else nullcontext()
+    return in_bfloat16(networks) if settings.autocast else nullcontext()
 
 
 def compiled(bound: Callable[P, R]) -> Callable[P, R]:
@@ -47,23 +50,35 @@ def compiled(bound: Callable[P, R]) -> Callable[P, R]:
         When it is called, if there is no compiler; says what to do.
     """
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of PyTorch's, about its own calls
-                return function(*args, **kwargs)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
-            raise RuntimeError(REMEDY) from error
-
-    try:
+    with _told_failure(RuntimeError.__module__):  # of a version of Python
         function = torch.compile(bound, dynamic=True)
-    except RuntimeError as error:  # of Python
-        raise RuntimeError(REMEDY) from error
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _told_failure(*COMPILERS):
+            return function(*args, **kwargs)
+
     return call
 
 
 @contextmanager
-def in_bfloat16(networks: Iterable[nn.Module], device: torch.device) -> Iterator[None]:
+def _told_failure(*modules: str) -> Iterator[None]:
+    """Tell what to do where a compiler fails, which errors of these modules show.
+
+    What PyTorch warns of its own calls is not told.
+    """
+    with warnings.catch_warnings():
+        for category in (FutureWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", category=category, module="torch")
+        try:
+            yield
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(modules):
+                raise
+            raise RuntimeError(REMEDY) from error
+
+
+@contextmanager
+def in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Let networks compute in bfloat16 in a ``with`` block, by automatic mixed precision.
 
     What they return is in the dtype of what they were given: all that follows is as precise as
@@ -71,21 +86,16 @@ def in_bfloat16(networks: Iterable[nn.Module], device: torch.device) -> Iterator
     """
     with ExitStack() as stack:
         for network in networks:
-            before = vars(network).get("forward")
-            network.forward = partial(_autocast, network.forward, device.type)
-            if before is None:
-                stack.callback(delattr, network, "forward")
-            else:
-                stack.callback(setattr, network, "forward", before)
+            # A method of one function, which compiled bounds know again in the next block.
+            network.forward = MethodType(_autocast, network)
+            stack.callback(delattr, network, "forward")
         yield
 
 
-def _autocast(
-    forward: Callable[[Tensor], Tensor | tuple[Tensor, ...]], kind: str, x: Tensor
-) -> Tensor | tuple[Tensor, ...]:
-    """Return what a network returns, computed in bfloat16 on a kind of device."""
-    with torch.autocast(kind, torch.bfloat16):
-        outputs = forward(x)
+def _autocast(network: nn.Module, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """Return what a network returns, computed in bfloat16."""
+    with torch.autocast(x.device.type, torch.bfloat16):
+        outputs = type(network).forward(network, x)
     if isinstance(outputs, Tensor):
         return outputs.to(x.dtype)
     return tuple(output.to(x.dtype) for output in outputs)

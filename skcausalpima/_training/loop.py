@@ -73,7 +73,7 @@ def pretrain(
         guard.keep()
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
-        precision = step_precision(model.networks, data.device, steps)
+        precision = step_precision(model.networks, steps)
         with guard.watched(epoch, data.weights), precision:
             for batch in data.shuffled(steps.batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
@@ -178,7 +178,7 @@ def train(
         if graph:
             model.prior.temperature = temperature
         guard.keep()
-        precision = step_precision(model.networks, data.device, steps)
+        precision = step_precision(model.networks, steps)
         with guard.watched(epoch, data.weights), model.prior.frozen_mixture(), precision:
             errors = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)

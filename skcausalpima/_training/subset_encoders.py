@@ -142,7 +142,7 @@ def teach(
     optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
-    with step_precision(pupil.networks, data.device, settings):
+    with step_precision(pupil.networks, settings):
         for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
             if observer.stopped:
                 break
