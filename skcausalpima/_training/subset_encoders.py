@@ -35,8 +35,8 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .adam import Adam
 from .acceleration import step_precision
+from .adam import Adam
 from .loop import gradient_step, half_cosine
 from .observer import Observer
 

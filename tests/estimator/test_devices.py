@@ -1,0 +1,111 @@
+"""Fits and predictions on a device: no tensor of theirs is on another one."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from pretend_gpu import pretended_gpu
+from torch import nn
+
+from skcausalpima import GradientStructure, Initialization
+from skcausalpima._data import on_disk
+from skcausalpima._model import training_length
+from skcausalpima.modules import ExpertDecoder, line
+
+GROUP = np.repeat(np.arange(4), 18)
+SOME = np.where(np.arange(72) % 3 == 0, GROUP % 2, -1)
+
+
+class Encoder(nn.Sequential):
+    """A network of a user's."""
+
+    def __init__(self, shape, latent_dim):
+        width = int(np.prod(shape))
+        layers = nn.Linear(width, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2 * latent_dim)
+        super().__init__(nn.Flatten(), *layers)
+
+
+PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
+LINEAR = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
+#: Parameters, what else ``fit`` gets, and what is done to the data.
+CASES = {
+    "defaults": {},
+    "knowledge": {
+        "known": {
+            "sample_weight": np.linspace(0.5, 2, 72),
+            "interventions": {"N1": SOME},
+            "known_nodes": {"N2": SOME},
+        },
+        "validation_fraction": 0.25,
+        "max_grad_norm": 1.0,
+    },
+    "layers per cluster": {"encoders": "conv", "decoders": ["conv", "cluster_mlp"]},
+    "experts": {"experts": [None, line], "decoder_variance": "predicted"},
+    "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_conv", None]},
+    "gradient": {
+        "structure": GradientStructure(score_noise=0.1, n_steps=1),
+        "init": LINEAR,
+        "covariance_type": "tied",
+    },
+    "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
+    "modules": {"encoders": [Encoder, Encoder], "n_init": 2},
+    "plan of many": {"max_iter": "auto"},
+    "continued": {"warm_start": True},
+    "lacking": {"data": "lacking"},
+    "holes": {"data": "holes"},
+    "views": {"data": "curves", "views": {"modality0": "scale_space"}},
+    "on disk": {"data": "on disk"},
+}
+
+
+def changed(pair, how, folder):
+    """Return the data of a case."""
+    images, curves = (array.copy() for array in pair)
+    if how == "lacking":
+        images[::5], curves[1::5] = np.nan, np.nan
+    elif how == "holes":
+        images[::5, 1], curves[1::5, 1] = np.nan, np.nan
+    elif how == "curves":
+        return np.repeat(curves, 8, axis=1)
+    elif how == "on disk":
+        np.save(folder / "images.npy", images)
+        return [np.load(folder / "images.npy", mmap_mode="r"), curves]
+    return [images, curves]
+
+
+def answers(quick, X, data=None, known=None, **parameters):
+    """Return the components of a fit, and all that is asked of samples."""
+    model = quick(**({"max_iter": 2} | parameters)).fit(X, **(known or {}))
+    if model.warm_start:
+        model.fit(X).partial_fit(X)
+    asked = [model.lower_bound_, model.predict_proba(X), model.transform(X)]
+    asked += [model.score_samples(X), model.tail_probability(X), *model.reconstruct(X)]
+    return model.labels_, asked
+
+
+def check(quick, pair, monkeypatch, folder, name):
+    if name == "on disk":
+        monkeypatch.setattr(on_disk, "MAX_READ_BYTES", 0)
+    monkeypatch.setattr(training_length, "MANY", 70)
+    monkeypatch.setattr(training_length, "STEPS_OF_MANY", 4)
+    X = changed(pair, CASES[name].get("data"), folder)
+    labels, expected = answers(quick, X, **CASES[name])
+    with pretended_gpu(monkeypatch, has_double=True):
+        labels_there, found = answers(quick, X, **CASES[name])
+    assert_array_equal(labels_there, labels)
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-6)
+
+
+pretended = pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
+
+
+@pretended
+def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
+    check(quick, pair, monkeypatch, tmp_path, "lacking")
+
+
+@pretended
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES.keys() - {"lacking"})
+def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, name):
+    check(quick, pair, monkeypatch, tmp_path, name)
