@@ -109,7 +109,7 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         data, _ = data.core()
         training_rows = None if training_rows is None else training_rows.take(core)
     rows = None if training_rows is None else initial_rows(training_rows)
-    if data.is_on_disk:
+    if data.is_streamed:
         rows = _some_rows(data, rows, seed)
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from pretend_gpu import pretended_gpu
 from torch import nn
 
 from skcausalpima import GradientStructure, Initialization
 from skcausalpima._data import on_disk
-from skcausalpima._model import training_length
+from skcausalpima._model import scaled_rows, tensors, training_length
 from skcausalpima.modules import ExpertDecoder, line
 
 GROUP = np.repeat(np.arange(4), 18)
@@ -109,3 +110,31 @@ def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", CASES.keys() - {"lacking"})
 def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, name):
     check(quick, pair, monkeypatch, tmp_path, name)
+
+
+@pretended
+def test_data_that_do_not_fit_come_batch_by_batch(quick, pair, monkeypatch):
+    """They stay in memory, and the fit is as good; where there is no memory, so much is sent."""
+    gappy = changed(pair, "lacking", None)
+    expected = quick().fit(gappy)
+    asked, moved = [], []
+    monkeypatch.setattr(tensors, "fits", lambda n_bytes, device: asked.append(n_bytes))
+    monkeypatch.setattr(tensors, "BUFFER_BYTES", 64 * 8 * 10)  # one run of 64 samples
+    real = scaled_rows.sent
+    monkeypatch.setattr(scaled_rows, "sent", lambda of, to: moved.append(len(of)) or real(of, to))
+    with pretended_gpu(monkeypatch, has_double=True):
+        model = quick().fit(gappy)
+        found = model.predict_proba(gappy)
+    assert set(asked) == {72 * 8 * 10}  # two modalities of 6 and 4 elements
+    assert set(moved) >= {64, 8}
+    assert_array_equal(model.labels_, expected.labels_)
+    assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=0.01)
+    assert_allclose(found, expected.predict_proba(gappy), atol=0.01)
+
+
+def test_a_gpu_is_asked_for_its_free_memory(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    gpu = torch.device("cuda", 0)
+    assert scaled_rows.fits(500, gpu)
+    assert not scaled_rows.fits(501, gpu)
+    assert scaled_rows.fits(10**18, torch.device("cpu"))
