@@ -1,5 +1,7 @@
 """Fits and predictions on a device: no tensor of theirs is on another one."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pretend_gpu import pretended_gpu
 from torch import nn
 
-from skcausalpima import GradientStructure, Initialization
+from skcausalpima import CausalPIMA, Device, GradientStructure, Initialization
 from skcausalpima._data import on_disk
 from skcausalpima._model import scaled_rows, tensors, training_length
 from skcausalpima.modules import ExpertDecoder, line
 
+GPU = "cuda"
 GROUP = np.repeat(np.arange(4), 18)
 SOME = np.where(np.arange(72) % 3 == 0, GROUP % 2, -1)
 
@@ -83,12 +86,17 @@ def answers(quick, X, data=None, known=None, **parameters):
     return model.labels_, asked
 
 
-def check(quick, pair, monkeypatch, folder, name):
+def prepared(pair, monkeypatch, folder, name):
+    """Return the data of a case, and let its few samples be many, and on disk."""
     if name == "on disk":
         monkeypatch.setattr(on_disk, "MAX_READ_BYTES", 0)
     monkeypatch.setattr(training_length, "MANY", 70)
     monkeypatch.setattr(training_length, "STEPS_OF_MANY", 4)
-    X = changed(pair, CASES[name].get("data"), folder)
+    return changed(pair, CASES[name].get("data"), folder)
+
+
+def check(quick, pair, monkeypatch, folder, name):
+    X = prepared(pair, monkeypatch, folder, name)
     labels, expected = answers(quick, X, **CASES[name])
     with pretended_gpu(monkeypatch, has_double=True):
         labels_there, found = answers(quick, X, **CASES[name])
@@ -138,3 +146,55 @@ def test_a_gpu_is_asked_for_its_free_memory(monkeypatch):
     assert scaled_rows.fits(500, gpu)
     assert not scaled_rows.fits(501, gpu)
     assert scaled_rows.fits(10**18, torch.device("cpu"))
+
+
+# Where there is a GPU -----------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CASES)
+def test_a_gpu_finds_what_the_cpu_finds(quick, pair, monkeypatch, tmp_path, name):
+    X = prepared(pair, monkeypatch, tmp_path, name)
+    labels, expected = answers(quick, X, **CASES[name])
+    labels_there, found = answers(quick, X, device=GPU, **CASES[name])
+    assert_array_equal(labels_there, labels)
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    again = answers(quick, X, device=GPU, **CASES[name])[1]
+    for one, other in zip(found, again, strict=True):
+        assert_allclose(one, other, rtol=1e-10)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("options", [{"compile": True}, {"autocast": True}])
+def test_a_gpu_compiles_and_computes_in_bfloat16(quick, pair, options):
+    X = [array.astype("float32") for array in pair]
+    expected = quick().fit(X)
+    model = quick(device=Device(GPU, **options)).fit(X)
+    assert_array_equal(model.labels_, expected.labels_)
+    assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=0.02)
+    assert_allclose(model.predict_proba(X), expected.predict_proba(X), atol=0.05)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_on_data_that_do_not_fit(quick, pair, monkeypatch):
+    expected = quick(device=GPU).fit(pair)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))
+    monkeypatch.setattr(tensors, "BUFFER_BYTES", 64 * 8 * 10)
+    model = quick(device=GPU).fit(pair)
+    assert_array_equal(model.predict(pair), expected.labels_)
+    assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("stores", ["pickle", "file"])
+def test_a_fit_on_a_gpu_goes_on_where_there_is_none(quick, pair, monkeypatch, tmp_path, stores):
+    model = quick(device=Device(GPU), warm_start=True).fit(pair)
+    if stores == "file":
+        model.save(tmp_path / "model")
+    stored = pickle.dumps(model)
+    expected = model.score_samples(pair)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    copy = pickle.loads(stored) if stores == "pickle" else CausalPIMA.load(tmp_path / "model")
+    assert_allclose(copy.score_samples(pair), expected, rtol=1e-6)
+    assert copy.set_params(device__name="cpu").fit(pair).n_iter_ == 6
