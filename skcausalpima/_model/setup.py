@@ -203,14 +203,7 @@ def _training_settings(
     """Return how the model is trained on samples."""
     plan, shrinkage = _budget(params, samples), params.covariance_shrinkage
     return TrainingSettings(
-        gradient=GradientSettings(
-            batch_size=params.batch_size,
-            learning_rate=params.learning_rate,
-            graph_learning_rate=params.graph_learning_rate,
-            max_grad_norm=params.max_grad_norm,
-            compiles=params.compiles,
-            autocast=params.autocast,
-        ),
+        gradient=_gradient_settings(params),
         mixture=MixtureSettings(
             covariance_type=params.covariance_type,
             reg_covar=params.reg_covar,
@@ -241,6 +234,18 @@ def _training_settings(
         holds_start=plan.is_planned,
         fits_last_layers=plan.is_short,
         is_stated=params.max_iter != "auto",
+    )
+
+
+def _gradient_settings(params: SimpleNamespace) -> GradientSettings:
+    """Return how steps of gradient descent are made."""
+    return GradientSettings(
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        graph_learning_rate=params.graph_learning_rate,
+        max_grad_norm=params.max_grad_norm,
+        compiles=params.compiles,
+        autocast=params.autocast,
     )
 
 
