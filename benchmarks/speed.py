@@ -4,8 +4,9 @@ The bare loop trains encoders and decoders with squared error and fused Adam, in
 ours adds product of experts, mixture, graph, entropy and the block-coordinate update, with its pass
 over the data. Epochs of the two alternate in one process, and quoted is the median of the ratios of
 neighbours, in processor time. ``--compiled`` adds the first row as ``Device(compile=True)`` trains
-it, and the seconds that it takes to compile; ``--autocast`` the same in bfloat16. ``--fits`` adds seconds of a default fit of 4096 discs by phase, and
-``--mixtures`` an iteration of ours and of scikit-learn's diagonal mixture. All prints are markdown
+it, and the seconds of its first epoch, in which it is compiled; ``--autocast`` the same in
+bfloat16. ``--fits`` adds seconds of a default fit of 4096 discs by phase, and ``--mixtures`` an
+iteration of ours and of scikit-learn's diagonal mixture. All prints are markdown
 tables. It runs from a checkout as it is.
 """
 

@@ -314,12 +314,12 @@ class Device(_ParameterObject):
     compile : bool, default=False
         Whether the bound that gradient steps maximise is compiled by :func:`torch.compile`. That
         takes a minute or so, and makes steps quicker: for long fits. It needs a C++ compiler, on
-        GPUs Triton. The numbers differ in their last digits.
+        GPUs Triton. The numbers differ in their last digits. A process compiles about four models
+        of different structure, and computes further ones as ever; so does each worker.
     autocast : bool, default=False
         Whether networks compute in bfloat16 where gradient steps are made, by
-        :class:`torch.autocast`: quicker on GPUs and processors that have it, with three digits.
-        Mixture, graph, variances and all predictions stay in the precision of the data, which must
-        be float32.
+        :class:`torch.autocast`: with three digits, and quicker for wide networks where there is
+        hardware for it. The data must be float32; mixture, graph and predictions stay so, too.
 
     Examples
     --------
