@@ -82,10 +82,13 @@ def in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Let networks compute in bfloat16 in a ``with`` block, by automatic mixed precision.
 
     What they return is in the dtype of what they were given: all that follows is as precise as
-    ever. Networks must not be copied or pickled inside.
+    ever. Networks must not be copied or pickled inside. Those that are scripted, or have a
+    ``forward`` of their own, stay precise.
     """
     with ExitStack() as stack:
         for network in networks:
+            if isinstance(network, torch.jit.ScriptModule) or "forward" in vars(network):
+                continue
             # A method of one function, which compiled bounds know again in the next block.
             network.forward = MethodType(_autocast, network)
             stack.callback(delattr, network, "forward")

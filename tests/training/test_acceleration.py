@@ -83,6 +83,18 @@ def test_networks_are_as_before_after_the_block():
     assert_array_equal(network(x).detach(), before.detach())
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_networks_with_a_forward_of_their_own_stay_precise():
+    own, scripted = nn.Linear(3, 2), torch.jit.script(nn.Linear(3, 2))
+    own.forward = forward = lambda x: x + 1
+    x = torch.rand(4, 3)
+    before = own(x), scripted(x)
+    with in_bfloat16([own, scripted]):
+        inside = own(x), scripted(x)
+    assert all(map(torch.equal, before, inside))
+    assert own.forward is forward
+
+
 def test_bfloat16_is_for_single_precision(quick, pair):
     match = "device__autocast=True is for float32 data, but X is float64: pass float32"
     with pytest.raises(ValueError, match=match):
