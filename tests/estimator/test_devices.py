@@ -44,7 +44,7 @@ CASES = {
     },
     "layers per cluster": {"encoders": "conv", "decoders": ["conv", "cluster_mlp"]},
     "experts": {"experts": [None, line], "decoder_variance": "predicted"},
-    "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_conv", None]},
+    "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_mlp", None]},
     "gradient": {
         "structure": GradientStructure(score_noise=0.1, n_steps=1),
         "init": LINEAR,

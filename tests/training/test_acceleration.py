@@ -113,7 +113,7 @@ DEVICES = ["cpu", Device(autocast=True)]
 
 @pytest.mark.slow
 def test_nodes_of_discs_are_as_good_in_bfloat16():
-    discs = make_circles_images(400, random_state=0)
+    discs = make_circles_images(200, random_state=0)
     X = discs.images.astype("float32")
     fits = [CausalPIMA((2, 2, 2), random_state=0, device=device) for device in DEVICES]
     found = [node_recovery(discs.factors, fit.fit(X).predict_nodes(X)) for fit in fits]
