@@ -3,8 +3,10 @@
 The bare loop trains encoders and decoders with squared error and fused Adam, in the same batches;
 ours adds product of experts, mixture, graph, entropy and the block-coordinate update, with its pass
 over the data. Epochs of the two alternate in one process, and quoted is the median of the ratios of
-neighbours, in processor time. ``--fits`` adds seconds of a default fit of 4096 discs by phase, and
-``--mixtures`` an iteration of ours and of scikit-learn's diagonal mixture. All prints are markdown
+neighbours, in processor time. ``--compiled`` adds the first row as ``Device(compile=True)`` trains
+it, and the seconds of its first epoch, in which it is compiled; ``--autocast`` the same in
+bfloat16. ``--fits`` adds seconds of a default fit of 4096 discs by phase, and ``--mixtures`` an
+iteration of ours and of scikit-learn's diagonal mixture. All prints are markdown
 tables. It runs from a checkout as it is.
 """
 
@@ -152,7 +154,7 @@ class BareLoop:
 class OurLoop:
     """One epoch of Algorithm 2 at a time."""
 
-    def __init__(self, case: Case):
+    def __init__(self, case: Case, **steps: bool):
         self.model = case.model()
         arrays = case.data()
         self.data = TensorData(Batch(tuple(arrays), None), torch.float32)
@@ -162,6 +164,7 @@ class OurLoop:
                 learning_rate=1e-3,
                 graph_learning_rate=1e-2,
                 max_grad_norm=None,
+                **steps,
             ),
             mixture=MixtureSettings(
                 covariance_type="full", reg_covar=1e-6, shrinkage=500.0, n_updates=1
@@ -210,13 +213,28 @@ def epochs(words: str, n_rounds: int) -> None:
     """Print what epochs cost."""
     lines: list[Sequence[object]] = [("row", "bare ms", "ours ms", "ratio")]
     for name, case in CASES.items():
-        if words not in name:
-            continue
-        bare, ours = BareLoop(case), OurLoop(case)
-        pairs = [(seconds_of(bare.epoch), seconds_of(ours.epoch)) for _ in range(n_rounds + 1)][1:]
-        times = [f"{1e3 * statistics.median(of):.0f}" for of in zip(*pairs, strict=True)]
-        lines.append((name, *times, f"{statistics.median(o / b for b, o in pairs):.2f}"))
+        if words in name:
+            lines.append((name, *compared(BareLoop(case), OurLoop(case), n_rounds)))
     print_table(*lines)
+
+
+def compared(bare: BareLoop, ours: OurLoop, n_rounds: int) -> list[str]:
+    """Return the milliseconds of an epoch of both, and their ratio."""
+    pairs = [(seconds_of(bare.epoch), seconds_of(ours.epoch)) for _ in range(n_rounds + 1)][1:]
+    times = [f"{1e3 * statistics.median(of):.0f}" for of in zip(*pairs, strict=True)]
+    return [*times, f"{statistics.median(o / b for b, o in pairs):.2f}"]
+
+
+def accelerated(n_rounds: int, **steps: bool) -> None:
+    """Print what epochs of the first row cost as a :class:`Device` has them, and what the first."""
+    name, case = next(iter(CASES.items()))
+    bare, ours = BareLoop(case), OurLoop(case, **steps)
+    start = time.perf_counter()
+    ours.epoch()
+    first = f"{time.perf_counter() - start:.1f}"
+    heads = ("row", "bare ms", "ours ms", "ratio", "first epoch, s")
+    words = ", ".join(steps)
+    print_table(heads, (f"{name}, {words}", *compared(bare, ours, n_rounds), first))
 
 
 def fits() -> None:
@@ -272,11 +290,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--rows", default="", help="a part of the names of the rows to run")
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--autocast", action="store_true")
     parser.add_argument("--fits", action="store_true")
     parser.add_argument("--mixtures", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     epochs(arguments.rows, arguments.rounds)
+    if arguments.compiled:
+        accelerated(arguments.rounds, compiles=True)
+    if arguments.autocast:
+        accelerated(arguments.rounds, autocast=True)
     if arguments.fits:
         fits()
     if arguments.mixtures:

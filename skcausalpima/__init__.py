@@ -5,6 +5,7 @@ from ._data.modality_transformer import ModalityTransformer
 from ._data.multimodal_data import MultimodalData
 from ._parameter_objects import (
     BackgroundKnowledge,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -15,6 +16,7 @@ from ._version import __version__ as __version__
 __all__ = [
     "BackgroundKnowledge",
     "CausalPIMA",
+    "Device",
     "GradientStructure",
     "Initialization",
     "MissingValues",

@@ -43,6 +43,7 @@ from ._model.surroundings import usual_surroundings
 from ._model.views import Views
 from ._parameter_objects import (
     BackgroundKnowledge,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -85,8 +86,8 @@ class CausalPIMA(
     - the graph: ``structure``, ``knowledge``;
     - running: ``n_init``, ``n_jobs``, ``warm_start``, ``device``, ``random_state``, ``verbose``.
 
-    ``init``, ``structure``, ``knowledge`` and ``missing_values`` may be objects with parts of their
-    own, which :meth:`get_params` and :meth:`set_params` know by nested names such as
+    ``init``, ``structure``, ``knowledge``, ``missing_values`` and ``device`` may be objects with
+    parts of their own, which :meth:`get_params` and :meth:`set_params` know by nested names such as
     ``structure__score``.
 
     Parameters
@@ -227,11 +228,12 @@ class CausalPIMA(
         early stopping, ``knowledge``, and all parts of ``structure``, its ``edge_penalty``
         included. The state of training goes along into pickles and into files of :meth:`save`. See
         the user guide.
-    device : str, default="cpu"
+    device : str or Device, default="cpu"
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` for the GPU of a Mac, or ``"auto"`` for the
         GPU that there is. ``"mps"`` trains in single precision only: float64 data and experts are
         errors, for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU
-        where there is none, one that was fitted on ``"mps"`` always.
+        where there is none, one that was fitted on ``"mps"`` always. :class:`Device` has further
+        settings.
     random_state : int, RandomState instance or None, default=None
         Source of all randomness. None takes it from NumPy's global state, an int or RandomState
         leaves that untouched.
@@ -435,7 +437,7 @@ class CausalPIMA(
         n_init: int = 1,
         n_jobs: int | None = None,
         warm_start: bool = False,
-        device: str = "cpu",
+        device: str | Device = "cpu",
         random_state: Seed = None,
         verbose: int = 0,
     ) -> None:

@@ -300,3 +300,41 @@ class MissingValues(_ParameterObject):
     def __init__(self, elements: str = "marginalize", *, subset_epochs: int = 10) -> None:
         self.elements = elements
         self.subset_epochs = subset_epochs
+
+
+class Device(_ParameterObject):
+    """Where a model is trained, and how its gradient steps are computed there.
+
+    ``device="cuda"`` is short for ``device=Device("cuda")``, and so for the other words.
+
+    Parameters
+    ----------
+    name : str, default="cpu"
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"`` or ``"auto"``, see :class:`CausalPIMA`.
+    compile : bool, default=False
+        Whether the bound that gradient steps maximise is compiled by :func:`torch.compile`. That
+        takes a minute or so, and makes steps quicker: for long fits. It needs a C++ compiler, on
+        GPUs Triton. The numbers differ in their last digits. A process compiles about four models
+        of different structure, and computes further ones as ever; so does each worker.
+    autocast : bool, default=False
+        Whether networks compute in bfloat16 where gradient steps are made, by
+        :class:`torch.autocast`: with three digits, and quicker for wide networks where there is
+        hardware for it. The data must be float32; mixture, graph and predictions stay so, too.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Device
+    >>> CausalPIMA((3,), device=Device("auto")).get_params()["device__name"]
+    'auto'
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "name": [str],
+        "compile": ["boolean"],
+        "autocast": ["boolean"],
+    }
+
+    def __init__(self, name: str = "cpu", *, compile: bool = False, autocast: bool = False) -> None:
+        self.name = name
+        self.compile = compile
+        self.autocast = autocast

@@ -1,23 +1,31 @@
-"""A device that is not there: tensors that say "meta", refuse float64, and compute on the CPU."""
+"""A device that is not there: tensors that say "meta", and compute on the CPU."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
+from skcausalpima import _causal_pima
 from skcausalpima._model import setup, single_precision
 
 DEVICE = torch.device("meta")
+ATEN = torch.ops.aten
+
+#: What takes numbers of rows from another device, as on CUDA.
+INDEXED = {ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default}
+INDEXED |= {ATEN._unsafe_index.Tensor, ATEN._index_put_impl_.default}
 
 
 class Pretended(torch.Tensor):
     """A tensor on that device; ``inner`` is on the CPU."""
 
+    has_double = True
+
     @staticmethod
     def __new__(cls, inner):
-        if inner.dtype in (torch.float64, torch.complex128):
+        if not cls.has_double and inner.dtype in (torch.float64, torch.complex128):
             raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
         return torch.Tensor._make_wrapper_subclass(
             cls,
@@ -54,7 +62,7 @@ def computed(func, args, kwargs):
         here = isinstance(args[0], Pretended)
     elif here and func is not torch.ops.aten._to_copy.default:
         others = [v for v in flat if isinstance(v, torch.Tensor) and not isinstance(v, Pretended)]
-        if any(other.ndim for other in others) and "index" not in str(func):
+        if any(other.ndim for other in others) and func not in INDEXED:
             raise RuntimeError(f"{func}: Expected all tensors to be on the same device")
     inner_args, inner_kwargs = pytree.tree_map_only(
         Pretended, lambda tensor: tensor.inner, (args, dict(kwargs))
@@ -70,6 +78,16 @@ def computed(func, args, kwargs):
     return return_and_correct_aliasing(func, args, kwargs, found)
 
 
+def indices(index):
+    """Return an index whose numbers are there: PyTorch moves them without dispatching anything."""
+    if isinstance(index, tuple):
+        return tuple(map(indices, index))
+    if isinstance(index, (list, range, torch.Tensor)) and not isinstance(index, Pretended):
+        tensor = isinstance(index, torch.Tensor)
+        return Pretended(index if tensor else torch.tensor([*index], dtype=torch.int64))
+    return index
+
+
 class OnDispatch(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return computed(func, args, kwargs or {})
@@ -80,6 +98,9 @@ class OnCall(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        indexes = func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
+        if indexes and isinstance(args[0], Pretended):
+            return func(args[0], indices(args[1]), *args[2:])
         if func is torch.Tensor.tolist and isinstance(args[0], Pretended):
             return args[0].inner.tolist()
         if func is torch.Tensor.new_tensor and isinstance(args[0], Pretended):
@@ -105,9 +126,14 @@ class OnCall(TorchFunctionMode):
 
 
 @contextmanager
-def pretended_gpu(monkeypatch):
-    """Let PyTorch have such a device in the block."""
-    monkeypatch.setattr(setup, "resolve_device", lambda device, needs_double: DEVICE)
-    monkeypatch.setattr(single_precision, "SINGLE_ONLY", {"meta"})
-    with OnCall(), OnDispatch():
+def pretended_gpu(monkeypatch, has_double=False):
+    """Let PyTorch have such a device in the block; without double precision it is like a Mac's."""
+    with ExitStack() as stack:
+        patch = stack.enter_context(monkeypatch.context())
+        patch.setattr(Pretended, "has_double", has_double)
+        patch.setattr(setup, "resolve_device", lambda device, needs_double: DEVICE)
+        patch.setattr(_causal_pima, "prediction_device", lambda device: DEVICE)
+        patch.setattr(single_precision, "SINGLE_ONLY", set() if has_double else {"meta"})
+        stack.enter_context(OnCall())
+        stack.enter_context(OnDispatch())
         yield

@@ -60,6 +60,8 @@ def small_settings(**changes: Any) -> TrainingSettings:
         "learning_rate": 1e-2,
         "graph_learning_rate": 1e-2,
         "max_grad_norm": None,
+        "compiles": False,
+        "autocast": False,
         "decays": False,
         "covariance_type": "full",
         "reg_covar": 0.0,

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from skcausalpima import (
     BackgroundKnowledge,
     CausalPIMA,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -30,6 +31,7 @@ WORDS = {
     "paper": ({"init": "paper"}, {"init": Initialization(method="paper")}),
     "marginalize": ({"missing_values": "marginalize"}, {"missing_values": MissingValues()}),
     "error": ({"missing_values": "error"}, {"missing_values": MissingValues("error")}),
+    "cpu": ({"device": "cpu"}, {"device": Device()}),
     "nothing known": ({"knowledge": None}, {"knowledge": BackgroundKnowledge()}),
 }
 OBJECTS = {
@@ -38,6 +40,7 @@ OBJECTS = {
     "knowledge": BackgroundKnowledge(required={("N1", "N2")}, tiers=[np.array(["N1", "N2"])]),
     "init": Initialization("linear", pretraining="reconstruction"),
     "missing_values": MissingValues("error", subset_epochs=2),
+    "device": Device("auto"),
 }
 
 
@@ -129,6 +132,7 @@ def test_a_file_keeps_the_objects(quick, pair, tmp_path):
         "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")], tiers=[{"N1"}, ("N2",)]),
         "init": Initialization("linear", n_mixture_init=np.int64(1)),
         "missing_values": MissingValues(subset_epochs=np.int64(1)),
+        "device": Device("auto"),
     }
     model = quick(**objects).fit(pair)
     model.save(tmp_path / "model")
@@ -168,6 +172,9 @@ def test_a_changed_part_continues_a_fit_as_a_changed_parameter_does(quick, pair)
             {"missing_values": MissingValues(subset_epochs=-1)},
             "'missing_values__subset_epochs' parameter",
         ),
+        ({"device": None}, "'device' parameter .*Device"),
+        ({"device": Device(0)}, "'device__name' parameter of CausalPIMA .*Got 0"),
+        ({"device": Device("gpu")}, "device must be 'cpu', 'cuda'.*got 'gpu'"),
         ({"knowledge": BackgroundKnowledge(tiers="N1")}, "'knowledge__tiers' parameter"),
         ({"knowledge": BackgroundKnowledge(required=[1])}, "knowledge__required must be pairs"),
     ],
@@ -204,6 +211,7 @@ def test_what_is_no_such_parameter(pair, parameters, match):
             {"missing_values__subset_epochs": 3},
             r"pass MissingValues\('marginalize'\) to set its parts",
         ),
+        ({"device": "cuda"}, {"device__name": "cpu"}, r"pass Device\('cuda'\) to set its parts"),
         ({}, {"knowledge__tiers": ["N1"]}, r"is None: pass BackgroundKnowledge\(\) to set"),
         ({}, {"structure__scoer": 1}, "structure__scoer is no parameter: .* no part 'scoer'"),
         ({}, {"tol__x": 1}, "tol__x is no parameter"),

@@ -290,7 +290,7 @@ def _parts(
     n_held_out = _n_held_out(core, fraction)
     rows = torch.as_tensor(order, device=core.device)
     first, others = rows[:n_held_out], rows[n_held_out:]
-    if core.is_on_disk:  # in the order of the file
+    if core.is_streamed:  # in the order of the file
         first, others = first.sort().values, others.sort().values
     return held.subset(others), core.subset(first)
 

@@ -133,10 +133,10 @@ def _some_rows(
     n_rows = data.n_samples if rows is None else len(rows)
     n_cells = math.prod(setup.spec.node_sizes)
     n_some = max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells)
-    if data.is_on_disk:
+    if data.is_streamed:
         width = sum(array.shape[1] for array in data.arrays)
         n_some = min(n_some, MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width))
-    if n_some >= n_rows and not data.is_on_disk:
+    if n_some >= n_rows and not data.is_streamed:
         return rows
     rows = np.arange(data.n_samples) if rows is None else rows
     return np.sort(np.random.default_rng(seed).choice(rows, min(n_some, n_rows), replace=False))

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from .._parameter_objects import (
     BackgroundKnowledge,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -25,10 +26,10 @@ from .parameters import PARAMETER_CONSTRAINTS
 Structured: TypeAlias = BaseEstimator | nx.DiGraph | str | None
 
 #: The parameters that may be objects with parts.
-_WITH_PARTS = ("structure", "knowledge", "init", "missing_values")
+_WITH_PARTS = ("structure", "knowledge", "init", "missing_values", "device")
 
-#: The words of ``missing_values``.
-_MISSING_WORDS = ("marginalize", "error")
+#: What a word stands for, with the word as its first part.
+_OF_WORDS = {"init": Initialization, "missing_values": MissingValues, "device": Device}
 
 #: What the parts of a structure are called beside other parameters.
 _FLAT = {
@@ -50,7 +51,8 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     -------
     SimpleNamespace
         Has an attribute for each parameter and each part. ``structure`` is "refined", "gradient"
-        or a graph, ``init`` a word, ``missing_elements`` that for single elements.
+        or a graph, ``init`` and ``device`` are words, ``missing_elements`` that for single
+        elements.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     if isinstance(flat["node_sizes"], Integral):
         flat["node_sizes"] = (flat["node_sizes"],)
     given = {name: flat.pop(name) for name in _WITH_PARTS}
-    objects = {name: _as_object(value) for name, value in given.items()}
+    objects = {name: _as_object(name, value) for name, value in given.items()}
     for name, parts in objects.items():
         _check_parts(type(estimator).__name__, name, parts)
     # What only one kind of structure has does not matter to the other.
@@ -81,7 +83,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     if not isinstance(given["structure"], nx.DiGraph):
         flat["structure"] = "refined" if refines else "gradient"
     knowledge, init = objects["knowledge"], objects["init"]
-    missing = objects["missing_values"]
+    missing, device = objects["missing_values"], objects["device"]
     flat |= {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
     return SimpleNamespace(
         **flat,
@@ -92,10 +94,13 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
         pretraining_epochs=init.pretraining_epochs,
         missing_elements=missing.elements,
         subset_epochs=missing.subset_epochs,
+        device=device.name,
+        compiles=device.compile,
+        autocast=device.autocast,
     )
 
 
-def _as_object(value: Structured) -> BaseEstimator:
+def _as_object(parameter: str, value: Structured) -> BaseEstimator:
     """Return the object that a parameter is, or that its word stands for."""
     if value is None:
         return BackgroundKnowledge()
@@ -103,10 +108,9 @@ def _as_object(value: Structured) -> BaseEstimator:
         return GradientStructure()  # without edges to learn, nothing of it matters
     if not isinstance(value, str):
         return value
-    structures = {"refined": ScoreSearch, "gradient": GradientStructure}
-    if value in structures:
-        return structures[value]()
-    return (MissingValues if value in _MISSING_WORDS else Initialization)(value)
+    if parameter in _OF_WORDS:
+        return _OF_WORDS[parameter](value)
+    return GradientStructure() if value == "gradient" else ScoreSearch()
 
 
 def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
@@ -146,8 +150,8 @@ def _objects_with(parameter: str, part: str, value: Structured) -> str:
     """Return which objects in place of a value have a part, in words."""
     kinds = [k for k in PARAMETER_CONSTRAINTS.get(parameter, ()) if hasattr(k, "get_params")]
     kinds = [kind for kind in kinds if part in kind._get_param_names()]
-    if isinstance(value, str) and type(_as_object(value)) in kinds:
-        kinds = [type(_as_object(value))]
-    takes_word = parameter in ("init", "missing_values") and isinstance(value, str)
-    word = repr(value) if takes_word else ""
+    word = ""
+    if isinstance(value, str) and type(_as_object(parameter, value)) in kinds:
+        kinds = [type(_as_object(parameter, value))]
+        word = repr(value) if parameter in _OF_WORDS else ""
     return " or ".join(f"{kind.__name__}({word})" for kind in kinds)

@@ -17,6 +17,7 @@ from torch import nn
 from .._grid import n_effects
 from .._parameter_objects import (
     BackgroundKnowledge,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -79,7 +80,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "n_init": [count(1)],
     "n_jobs": [JOBS, None],
     "warm_start": ["boolean"],
-    "device": [str],
+    "device": [str, Device],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
@@ -225,6 +226,20 @@ def resolve_device(device: str, needs_double: str = "") -> torch.device:
     return resolved
 
 
+def check_steps(params: SimpleNamespace, device: torch.device, dtype: str) -> None:
+    """Raise where gradient steps cannot be computed as a :class:`Device` asks for."""
+    if device.type in SINGLE_ONLY and (params.compiles or params.autocast):
+        raise ValueError(
+            f"device__compile and device__autocast are for 'cpu' and 'cuda', not for "
+            f"{device.type!r}: leave them out."
+        )
+    if params.autocast and dtype != "float32":
+        raise ValueError(
+            f"device__autocast=True is for float32 data, but X is {dtype}: pass float32 arrays, "
+            "such as X.astype(numpy.float32), or leave autocast out."
+        )
+
+
 def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
     """Say in words why a fit needs double precision, and what to do; nothing if it does not."""
     if dtype != "float32":
@@ -234,11 +249,12 @@ def need_for_double(dtype: str, experts: Sequence[Unchecked]) -> str:
     return ""
 
 
-def prediction_device(device: str) -> torch.device:
+def prediction_device(device: str | Device) -> torch.device:
     """Return where a fitted model predicts: on the CPU where its device is not, or is single."""
-    if str(device).startswith("mps"):
+    name = device.name if isinstance(device, Device) else device
+    if str(name).startswith("mps"):
         return torch.device("cpu")
-    return resolve_device(device if torch.cuda.is_available() else "cpu", "to predict")
+    return resolve_device(name if torch.cuda.is_available() else "cpu", "to predict")
 
 
 def resolve_modality_weights(

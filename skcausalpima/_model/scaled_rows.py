@@ -1,4 +1,4 @@
-"""One modality on disk as training sees it: its numbers are scaled when a batch is made of them."""
+"""One modality that is not on the device: its numbers are read, moved and scaled batch by batch."""
 
 from __future__ import annotations
 
@@ -26,16 +26,37 @@ READ_AS = {
 }
 
 
+#: Share of the free memory of a device that data may take: batches and activations need some, too.
+DATA_SHARE = 0.5
+
+#: Rows in the computer's memory are sent to a device in random runs of so many.
+RUN_ROWS = 64
+
+
+def fits(n_bytes: int, device: torch.device) -> bool:
+    """Say whether data can stay on a device while a model is trained on them there."""
+    if device.type != "cuda":
+        return True
+    return n_bytes <= DATA_SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def sent(table: Tensor, device: torch.device) -> Tensor:
+    """Return a table on a device; nothing waits until it is there."""
+    if device.type != "cuda":
+        return table.to(device)
+    return table.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScaledRows:
-    """A table of numbers as they are in a file, and the map that scales them.
+    """A table of numbers as they are in a file or in memory, and the map that scales them.
 
     It has what :class:`TensorData` asks of tensors; rows are chosen without reading.
 
     Parameters
     ----------
     values : OnDisk or Tensor
-        Of shape (n_samples, width).
+        Of shape (n_samples, width). A tensor need not be on the device.
     missing : Tensor of bool of shape (n_samples,)
         Rows that are zeros when they are scaled.
     centre, factor : Tensor of shape (width,) or (1,)
@@ -65,6 +86,17 @@ class ScaledRows:
             stored=getattr(torch, array.dtype.name),
         )
 
+    @classmethod
+    def in_memory(cls, scaled: Tensor, device: torch.device) -> ScaledRows:
+        """Return samples, scaled already, that do not fit into the memory of a device."""
+        return cls(
+            values=scaled,
+            missing=torch.zeros(len(scaled), dtype=torch.bool, device=device),
+            centre=torch.zeros(1, dtype=scaled.dtype, device=device),
+            factor=torch.ones(1, dtype=scaled.dtype, device=device),
+            stored=scaled.dtype,
+        )
+
     @property
     def shape(self) -> tuple[int, ...]:
         """``(n_samples, width)``."""
@@ -76,14 +108,14 @@ class ScaledRows:
         return self.centre.device
 
     @property
-    def is_on_disk(self) -> bool:
-        """Whether the numbers are still to be read."""
-        return isinstance(self.values, OnDisk)
+    def is_streamed(self) -> bool:
+        """Whether the numbers are still to be read, or moved."""
+        return isinstance(self.values, OnDisk) or self.values.device != self.device
 
     @property
     def rows_at_once(self) -> int:
         """How many rows are best read together."""
-        return self.values.rows_at_once if isinstance(self.values, OnDisk) else len(self.values)
+        return self.values.rows_at_once if isinstance(self.values, OnDisk) else RUN_ROWS
 
     @property
     def row_bytes(self) -> int:
@@ -98,20 +130,22 @@ class ScaledRows:
 
     def index_select(self, dim: int, rows: Tensor) -> ScaledRows:
         """Return rows by their numbers."""
-        of = self.values
-        chosen = of[rows.cpu().numpy()] if isinstance(of, OnDisk) else of.index_select(dim, rows)
-        return replace(self, values=chosen, missing=self.missing[rows])
+        of, missing = self.values, self.missing[rows]
+        if isinstance(of, OnDisk):
+            return replace(self, values=of[rows.cpu().numpy()], missing=missing)
+        return replace(self, values=of.index_select(dim, rows.to(of.device)), missing=missing)
 
     def split(self, n_rows: int) -> Iterator[Tensor]:
         """Return the rows in order, scaled, so many at a time."""
         return (self[start : start + n_rows].tensor() for start in range(0, len(self), n_rows))
 
     def read(self) -> ScaledRows:
-        """Return the same rows in memory, as they are in the file."""
-        if not isinstance(self.values, OnDisk):
+        """Return the same rows on the device, as they are in the file."""
+        if not self.is_streamed:
             return self
-        values = torch.from_numpy(np.asarray(self.values)).to(self.device)
-        return replace(self, values=values)
+        of = self.values
+        of = torch.from_numpy(np.asarray(of)) if isinstance(of, OnDisk) else of
+        return replace(self, values=sent(of, self.device))
 
     def hashes(self) -> list[str]:
         """Return a hash of each block of the numbers in the file."""

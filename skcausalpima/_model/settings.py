@@ -21,6 +21,10 @@ class GradientSettings:
         Norm at which gradients are clipped.
     decays : bool, default=False
         Whether the learning rate of the networks falls to zero over the epochs.
+    compiles : bool, default=False
+        Whether the bound is compiled.
+    autocast : bool, default=False
+        Whether networks compute in bfloat16.
     """
 
     batch_size: int
@@ -28,6 +32,8 @@ class GradientSettings:
     graph_learning_rate: float
     max_grad_norm: float | None
     decays: bool = False
+    compiles: bool = False
+    autocast: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    check_steps,
     need_for_double,
     per_modality,
     resolve_device,
@@ -117,12 +118,14 @@ def set_up(
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
+    device = resolve_device(params.device, need_for_double(spec.dtype, spec.experts))
+    check_steps(params, device, spec.dtype)
     setup = Setup(
         spec=spec,
         scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
         scale=resolve_scale(params.scale, modalities.names),
         training=_training_settings(params, samples, node_sizes, latent_dim),
-        device=resolve_device(params.device, need_for_double(spec.dtype, spec.experts)),
+        device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
     )
@@ -200,12 +203,7 @@ def _training_settings(
     """Return how the model is trained on samples."""
     plan, shrinkage = _budget(params, samples), params.covariance_shrinkage
     return TrainingSettings(
-        gradient=GradientSettings(
-            batch_size=params.batch_size,
-            learning_rate=params.learning_rate,
-            graph_learning_rate=params.graph_learning_rate,
-            max_grad_norm=params.max_grad_norm,
-        ),
+        gradient=_gradient_settings(params),
         mixture=MixtureSettings(
             covariance_type=params.covariance_type,
             reg_covar=params.reg_covar,
@@ -236,6 +234,18 @@ def _training_settings(
         holds_start=plan.is_planned,
         fits_last_layers=plan.is_short,
         is_stated=params.max_iter != "auto",
+    )
+
+
+def _gradient_settings(params: SimpleNamespace) -> GradientSettings:
+    """Return how steps of gradient descent are made."""
+    return GradientSettings(
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        graph_learning_rate=params.graph_learning_rate,
+        max_grad_norm=params.max_grad_norm,
+        compiles=params.compiles,
+        autocast=params.autocast,
     )
 
 

@@ -17,7 +17,7 @@ from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
-from .scaled_rows import ScaledRows
+from .scaled_rows import ScaledRows, fits
 from .setup import Setup
 
 #: Rows of one block in passes that need no gradient.
@@ -38,7 +38,8 @@ class TensorData:
     ----------
     samples : Batch
         All samples; the weights are in ``dtype``, the arrays may be in another, or
-        :class:`ScaledRows`: on disk. Batches and blocks are tensors, wherever the samples are.
+        :class:`ScaledRows`: not on the device. Batches and blocks are tensors on the device,
+        wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
     """
@@ -53,7 +54,7 @@ class TensorData:
 
     @property
     def tables(self) -> tuple[Tensor | ScaledRows, ...]:
-        """The same, where it matters that they may be on disk."""
+        """The same, where it matters that they may be elsewhere."""
         return self.arrays
 
     @property
@@ -127,9 +128,9 @@ class TensorData:
         return None if self.observed is None else (self.n_observed / self.total)[:, None]
 
     @property
-    def is_on_disk(self) -> bool:
-        """Whether some modality is read as it is needed."""
-        return any(isinstance(of, ScaledRows) and of.is_on_disk for of in self.tables)
+    def is_streamed(self) -> bool:
+        """Whether some modality comes to the device as it is needed."""
+        return any(isinstance(of, ScaledRows) and of.is_streamed for of in self.tables)
 
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
@@ -213,7 +214,7 @@ class TensorData:
 
         With a generator the samples on disk come in random runs, else in order.
         """
-        if not self.is_on_disk:
+        if not self.is_streamed:
             yield None, self
             return
         files = [of for of in self.tables if isinstance(of, ScaledRows)]
@@ -326,13 +327,22 @@ def scaled_data(
 ) -> TensorData:
     """Scale samples and put them on a device; missing elements are 0.
 
-    What is on disk stays there.
+    What is on disk stays there, and what does not fit on the device stays in memory; gaps are
+    filled on the device alone.
     """
-    arrays = tuple(
+    tables = [
         ScaledRows.of(array, scaler.centre[k], scaler.factor[k], device)
         if isinstance(array, OnDisk)
-        else torch.from_numpy(scaler.transform_one(modalities, k)).to(device)
+        else torch.from_numpy(scaler.transform_one(modalities, k))
         for k, array in enumerate(modalities.arrays)
+    ]
+    n_bytes = sum(of.nbytes for of in tables if isinstance(of, Tensor))
+    resident = modalities.elements is not None or fits(n_bytes, device)
+    arrays = tuple(
+        of
+        if isinstance(of, ScaledRows)
+        else (of.to(device) if resident else ScaledRows.in_memory(of, device))
+        for of in tables
     )
     observed = None
     if not modalities.observed.all():

@@ -21,6 +21,7 @@ from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._parameter_objects import (
     BackgroundKnowledge,
+    Device,
     GradientStructure,
     Initialization,
     MissingValues,
@@ -40,6 +41,7 @@ PLAIN_IN_PICKLES = (
     "arrangement_",
     "convergence_",
     "dag_",
+    "device",
     "expert_params_",
     "init",
     "knowledge",
@@ -365,5 +367,6 @@ FORMS = {
     "background_knowledge": _by_parts(BackgroundKnowledge),
     "initialization": _by_parts(Initialization),
     "missing_values": _by_parts(MissingValues),
+    "device": _by_parts(Device),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }

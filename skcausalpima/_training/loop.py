@@ -11,7 +11,8 @@ from torch.nn import Parameter
 
 from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
-from ..modules import Batch, BoundWithErrors, MultimodalVAE
+from ..modules import Batch, MultimodalVAE
+from .acceleration import of_steps, step_precision
 from .adam import Adam, has_fused_steps
 from .block_update import BlockUpdate, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
@@ -65,16 +66,18 @@ def pretrain(
         return None
     optimizer = Adam((parameters, steps.learning_rate))
     guard = ExpertGuard(model, update.names, "pre-training")
+    unit_elbo = of_steps(model.unit_elbo, steps)
     observer.begin("pre-training", n_epochs, update.names, data)
     for epoch in range(n_epochs):
         observer.epoch_begins()
         guard.keep()
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
-        with guard.watched(epoch, data.weights):
+        precision = step_precision(model.networks, steps)
+        with guard.watched(epoch, data.weights), precision:
             for batch in data.shuffled(steps.batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
-                loss = -data.mean(model.unit_elbo(batch, noise, kl_weight), batch)
+                loss = -data.mean(unit_elbo(batch, noise, kl_weight), batch)
                 gradient_step(loss, optimizer, parameters, steps.max_grad_norm)
                 total -= loss.detach() * len(batch.arrays[0])
                 observer.interruption.check()
@@ -111,6 +114,7 @@ class Progress:
         self.optimizer = Adam(
             (self.networks, settings.learning_rate), (self.graph, settings.graph_learning_rate)
         )
+        self.bound = of_steps(model.elbo, settings)
         self.stopper, self.observer = stopper, observer
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
@@ -174,7 +178,8 @@ def train(
         if graph:
             model.prior.temperature = temperature
         guard.keep()
-        with guard.watched(epoch, data.weights), model.prior.frozen_mixture():
+        precision = step_precision(model.networks, steps)
+        with guard.watched(epoch, data.weights), model.prior.frozen_mixture(), precision:
             errors = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
@@ -219,7 +224,7 @@ def _gradient_steps(
         if steps.decays:
             share = progress.n_steps / n_steps
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
-        bound = _noisy_bound(model, data, batch, noise_scale, generator)
+        bound = progress.bound(batch, *_noise(model, data, batch, noise_scale, generator))
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
         gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm)
         errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
@@ -248,19 +253,19 @@ def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
     return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
 
 
-def _noisy_bound(
+def _noise(
     model: MultimodalVAE,
     data: TensorData,
     batch: Batch,
     score_noise: float,
     generator: torch.Generator,
-) -> BoundWithErrors:
-    """Return the bound at one draw of z and, where asked for, of the noise on the scores."""
+) -> tuple[Tensor, Tensor | None]:
+    """Return a draw of the noise on z and, where asked for, of that on the scores."""
     noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
     jitter = None
     if score_noise > 0:
         jitter = score_noise * data.normal(1, len(model.prior.scores), generator)[0]
-    return model.elbo(batch, noise, jitter)
+    return noise, jitter
 
 
 def new_progress(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Progress:

@@ -35,6 +35,7 @@ from ..functional import (
     weight_columns,
 )
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from .acceleration import step_precision
 from .adam import Adam
 from .loop import gradient_step, half_cosine
 from .observer import Observer
@@ -141,16 +142,21 @@ def teach(
     optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
     n_steps = n_epochs * math.ceil(data.n_samples / size)
     pupil.train()
-    for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
-        if observer.stopped:
-            break
-        optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
-        observed = random_subsets(batch, generator)
-        parts = replace(batch, observed=observed)
-        loss = data.mean(divergences(model, pupil, parts, taught.rows(rows), log_weights), batch)
-        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM)
+    with step_precision(pupil.networks, settings):
+        for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
+            if observer.stopped:
+                break
+            optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
+            parts, of_rows = _some_modalities(batch, generator), taught.rows(rows)
+            loss = data.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
+            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.eval().requires_grad_(False) if finite else None
+
+
+def _some_modalities(batch: Batch, generator: torch.Generator) -> Batch:
+    """Return samples of which some modalities count as observed."""
+    return replace(batch, observed=random_subsets(batch, generator))
 
 
 def _batches(

@@ -41,6 +41,11 @@ class Decoder(nn.Module):
         """The network as it was handed in."""
         return self
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Networks inside: what may be computed in fewer digits."""
+        return [self]
+
     def likelihood(self, x: Tensor, z: Tensor) -> Likelihood | None:
         """Return what it says of scaled samples x at latent points z.
 

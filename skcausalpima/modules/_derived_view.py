@@ -210,6 +210,11 @@ class DerivedViews(nn.ModuleDict):
     def __init__(self, views: dict[str, DerivedView] | None = None) -> None:
         super().__init__(views)
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Encoders and decoders of all views."""
+        return [part for _, view in self.by_modality() for part in (view.encoder, view.decoder)]
+
     def by_modality(self) -> list[tuple[int, DerivedView]]:
         """Return each view with the number of its modality."""
         return [(int(m), cast(DerivedView, view)) for m, view in self.items()]

@@ -79,6 +79,12 @@ class MultimodalVAE(ObservationModel):
         self.prior_expert = prior_expert
         self.sampled_responsibilities = sampled_responsibilities
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Encoders and decoders: what may be computed in fewer digits than all else."""
+        of_decoders = [network for decoder in self.decoders for network in decoder.networks]
+        return [*self.encoders, *of_decoders, *self.views.networks]
+
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
 

@@ -53,6 +53,11 @@ class SubsetEncoders(nn.Module):
         self.widening = nn.Parameter(zeros) if several else None
         self.log_exponents = nn.Parameter(zeros.new_zeros(len(self.encoders))) if several else None
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Encoders, which may be computed in fewer digits than all else."""
+        return [*self.encoders, *self.views.networks]
+
     def forward(self, batch: Batch) -> DiagonalGaussian:
         """Return the potential of every sample, normalised as a density of z.
 

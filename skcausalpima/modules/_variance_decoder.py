@@ -44,6 +44,11 @@ class VarianceDecoder(Decoder):
         self.network = network
         as_decoder(network).add_variances()
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The network, whose outputs are asked for by several methods."""
+        return [self.network]
+
     def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None
     ) -> None:

@@ -79,5 +79,5 @@ def test_samples_on_disk_are_mixed(on_file):
 def test_samples_on_disk_go_to_workers_by_name(on_file):
     sent = pickle.dumps(on_file.to_arrays())
     received = pickle.loads(sent).to_tensors()
-    assert received.is_on_disk
+    assert received.is_streamed
     assert torch.equal(received.loaded().arrays[0], on_file.loaded().arrays[0])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._decoder_protocol import Decoder
 from .checks import ExpertError, ranges
@@ -50,6 +50,11 @@ class ScaledExpert(Decoder, ABC):
         self.register_buffer("x", torch.as_tensor(expert.x))
         self.register_buffer("centre", torch.zeros(math.prod(shape), dtype=torch.float32))
         self.register_buffer("factor", torch.ones(math.prod(shape), dtype=torch.float32))
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """None: model functions are computed in the dtype of the model."""
+        return []
 
     @torch.no_grad()
     def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
