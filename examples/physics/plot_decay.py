@@ -18,7 +18,6 @@ import torch
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import NodeEffectDisplay, PrototypeDisplay
-from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder
 
 rng = np.random.default_rng(0)
@@ -51,11 +50,20 @@ expert = ExpertDecoder(
 # %%
 # Fit
 # ---
-# ``None`` leaves the image to a network.
-est = CausalPIMA((2, 2), experts=[None, expert], random_state=0)
-est.fit([images, sounds])
-cells = est.predict([images, sounds])
-print(f"matched accuracy {matched_accuracy(2 * steel + cracked, cells):.3f}")
+# ``None`` leaves the image to a network. The four kinds of sound are found without help. Which two of
+# them are the cracked ones is another question: damping does other things to a low sound than to a
+# high one, and the pairs could be made up differently. Six beams were cut open; that settles it.
+names = ["steel", "cracked"]
+known = np.full((200, 2), -1)  # -1: not known
+known[:6] = np.column_stack([steel, cracked])[:6]
+
+est = CausalPIMA(
+    (2, 2), node_names=names, experts=[None, expert], random_state=0
+)
+est.fit([images, sounds], known_nodes=known)
+nodes = est.predict_nodes([images, sounds])
+for name, found, truth in zip(names, nodes.T, (steel, cracked), strict=True):
+    print(f"{name}: right for {(found == truth).mean():.0%} of the beams")
 
 # %%
 # What came out
