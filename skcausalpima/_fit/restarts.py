@@ -44,6 +44,8 @@ class Shared:
         Of the latter.
     rows : ndarray of int or None
         Which rows the latter are of those that the model is learned from; None for all.
+    before : int
+        How many of the latter are of lower ranks.
     views : dict of int to ViewStart
         Of the latter.
     watch : Watch
@@ -60,6 +62,7 @@ class Shared:
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
     rows: np.ndarray | None
+    before: int
     views: dict[int, ViewStart]
     watch: Watch
     process: int
@@ -85,6 +88,8 @@ def best_run(
     if len(seeds) == 1:
         return run(setup, data, initial, seeds[0], watch.observer(1))
     arrays = data.to_arrays()
+    if data.ranks.are_several:  # workers are in no process group
+        n_jobs = 1
     shared = Shared(
         setup=setup,
         data=arrays,
@@ -92,6 +97,7 @@ def best_run(
         knowledge=initial.knowledge,
         scores=initial.scores,
         rows=initial.rows,
+        before=initial.before,
         views=initial.views,
         watch=watch,
         process=os.getpid(),
@@ -170,6 +176,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
                 data=initial_data,
                 scores=shared.scores,
                 rows=shared.rows,
+                before=shared.before,
                 views=shared.views,
             )
             return run(shared.setup, data, initial, seed, observer)

@@ -200,7 +200,7 @@ def _teach(
     if asked == 0:
         return None
     data = filled(state.model, data)
-    steps_per_epoch = math.ceil(data.n_samples / gradient.batch_size)
+    steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
     trained = len(setup.training.graph.temperatures)
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer

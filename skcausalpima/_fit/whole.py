@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._data.ranks import ALONE, Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
+from .._model.ranks import process_group
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
@@ -32,6 +34,7 @@ from .arrivals import DECAY, Arrivals, Fitted, learn
 from .attributes import fitted_attributes
 from .callbacks import CALLBACKS, FitTasks
 from .checkpoint import Checkpoint, check_continues, check_is_built
+from .data_parallel import as_on_all_ranks, check_modules_of_ranks, check_ranks, told_of_fit
 from .interrupts import interruptible
 from .restarts import best_run
 from .resume import resume
@@ -80,6 +83,7 @@ class Following:
         n_runs: int,
         attributes: Callable[[Run], Values],
         is_continued: bool = False,
+        ranks: Ranks = ALONE,
     ) -> Watch:
         """Return how the runs of the fit are followed, which begin now."""
         plan = planned_epochs(setup, is_continued)
@@ -94,6 +98,7 @@ class Following:
             interruption=self.interruption,
             tasks=tasks,
             is_continued=is_continued,
+            ranks=ranks,
         )
 
 
@@ -118,22 +123,30 @@ def fit_anew(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fit; ``estimator`` gets those that describe X."""
-    known = set(vars(estimator))
-    given = read_modalities(estimator, call.X, modality_shapes=params.modality_shapes, reset=True)
+    known, ranks = set(vars(estimator)), process_group("auto")
+    check_ranks(ranks, params, call.interventions)
+    with ranks.together():
+        given = read_modalities(
+            estimator, call.X, modality_shapes=params.modality_shapes, reset=True
+        )
+    ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
-    setup, samples = call.set_up(params, given)
+    setup, samples = call.set_up(params, replace(given, ranks=ranks))
+    check_modules_of_ranks(ranks, setup.spec)
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
         rng = check_random_state(params.random_state)
-        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
-        seeds = [rng.randint(2**31 - 1) for _ in range(params.n_init)]
+        first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
+        initial = initial_sample(setup, samples, data, first)
         of_run = partial(_attributes, read, setup, samples, data, given)
-        watch = following.watch(setup, len(seeds), of_run)
-        following.interruption.is_postponed = True  # to the end: from now on there is much to keep
+        watch = following.watch(setup, len(seeds), of_run, ranks=ranks)
+        # To the end: from now on there is much to keep. Ranks would end at different batches.
+        following.interruption.is_postponed = not ranks.are_several
         best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
         _warn_if_stopped(best, following.interruption)
-        return fitted_attributes(best, setup, samples, data, given)
+        found = fitted_attributes(best, setup, samples, data, given)
+        return as_on_all_ranks(ranks, found)
 
 
 def fit_further(

@@ -17,6 +17,7 @@ from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.module_checks import check_modules
+from .._model.ranks import as_on_first
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -62,8 +63,10 @@ class InitialSample:
         Their principal scores; None where ``init`` is "paper".
     views : dict of int to ViewStart
         Their derived views, by the number of the modality.
-    rows : ndarray of int of shape (n_samples,), default=None
-        Which rows they are of those that the model is learned from; None for all.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Which rows here they are of those that the model is learned from; None for all.
+    before : int, default=0
+        How many of the samples are those of lower ranks, which come before those here.
     """
 
     knowledge: NodeKnowledge
@@ -71,6 +74,7 @@ class InitialSample:
     scores: PrincipalScores | None
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
+    before: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +105,7 @@ class RunState:
 def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
-    This decides where training begins. All that is trained then is weighted as it should be.
+    All ranks return the same ones, and all that follows from them. This decides where training begins. All that is trained then is weighted as it should be.
     """
     core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
     if core is not None:
@@ -109,22 +113,30 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         data, _ = data.core()
         training_rows = None if training_rows is None else training_rows.take(core)
     rows = None if training_rows is None else initial_rows(training_rows)
-    if data.is_on_disk:
+    if data.is_on_disk or data.ranks.are_several:
         rows = _some_rows(data, rows, seed)
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
+    before = data.ranks.before(data.n_samples)
+    if data.ranks.are_several:
+        knowledge = knowledge.gathered(data.ranks, data.n_samples)
+        data = data.to_arrays().gathered().to_tensors()
     scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
-    return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views, rows=rows)
+    return InitialSample(
+        knowledge=knowledge, data=data, scores=scores, views=views, rows=rows, before=before
+    )
 
 
 def _some_rows(data: TensorData, rows: np.ndarray | None, seed: int) -> np.ndarray:
-    """Return some of the rows of data on disk, at random, in rising order."""
+    """Return some of the rows here, at random, in rising order; all ranks have as large a part."""
     rows = np.arange(data.n_samples) if rows is None else rows
     width = sum(array.shape[1] for array in data.arrays)
-    n_some = min(MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width), len(rows))
+    n_rows = int(data.ranks.sum(np.array(len(rows))))
+    n_some = min(MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width), n_rows)
+    n_some = n_some * len(rows) // n_rows
     return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
 
 
@@ -135,15 +147,22 @@ def initialize_run(
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
+    as_on_first(model, data.ranks)
+    own = rng
+    if data.ranks.are_several:  # from now on each draws for its own samples
+        own = np.random.RandomState([seed, data.ranks.rank])
+        generator.manual_seed(own.randint(2**31 - 1))
     update = block_update(setup, data)
     optimizer = pretrain(model, data, settings, update, generator, observer)
     observer.interruption.check()
-    order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
+    fraction = settings.stopping.validation_fraction
+    order = held_out_first(data.n_samples, fraction, own, data.ranks)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
         found = initialize_clusters(setup, initial, model, rng)
         gamma, floors = found.responsibilities, update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
+    as_on_first(model, data.ranks)
     progress = new_progress(settings, model, observer)
     progress.follow(optimizer)
     update = update_for_given_graph(update, setup)
@@ -219,7 +238,7 @@ def initialize_clusters(
     return InitialClusters(
         candidates=report,
         responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, seen),
+        start=starting_cells(first.to(data.device), rows, seen, initial.before),
         rivals=fit.rivals,
     )
 

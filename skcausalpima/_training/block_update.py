@@ -43,7 +43,7 @@ def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
     for m in range(len(data.arrays)):
         for block in _weighted_blocks(data.observed_values(m), data.weights):
             totals[m] += block.double().square().sum()
-    variances = totals / data.n_elements
+    variances = data.ranks.total(totals) / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
 
 
@@ -112,9 +112,14 @@ def data_pass(
             sums = sums + _summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
             if decode:
                 errors = errors + _summed(block, model.squared_errors(block, z))
+    total = data.ranks.total
+    experts.add_up(total)
+    errors, sums = total(errors) if decode else errors, total(sums)
+    part = cast(MixtureStatistics, statistics)  # there is a block
+    first, second = total(part.first), total(part.second)
     return PassResult(
-        statistics=cast(MixtureStatistics, statistics),  # there is a block
-        counts=counts,
+        statistics=replace(part, counts=total(part.counts), first=first, second=second),
+        counts=total(counts),
         squared_errors=experts.squared_errors(errors),
         experts=experts,
         labels=torch.cat(labels),
@@ -245,7 +250,7 @@ class BlockUpdate:
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
-        self._set_variances(model, data, errors)
+        self._set_variances(model, data, data.ranks.total(errors))
 
     def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""

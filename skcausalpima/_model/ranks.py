@@ -1,0 +1,176 @@
+"""The ranks of a process group of PyTorch: data-parallel fits over processes and machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TypeVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+
+from .._data.ranks import ALONE, Ranks
+from .._warnings import warn_caller
+
+Value = TypeVar("Value")
+
+REMEDY = (
+    "Call torch.distributed.init_process_group() before fit, in every process, and give each its "
+    "own rows."
+)
+
+
+class ProcessGroup(Ranks):
+    """The ranks of the default process group.
+
+    What waits for a rank that has died ends with the group's time-out, or sooner.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.n_ranks = distributed.get_rank(), distributed.get_world_size()
+        # NCCL reduces on GPUs alone; all other backends take tensors where they are.
+        self.on_gpus = distributed.get_backend() == "nccl"
+
+    def total(self, value: Value) -> Value:
+        """Return the sum over ranks of a tensor."""
+        return cast(Value, self._reduced(cast(Tensor, value), distributed.ReduceOp.SUM))
+
+    def sum(self, value: np.ndarray) -> np.ndarray:
+        """Return the sum over ranks of an array, in double precision."""
+        return self.total(torch.from_numpy(np.array(value, dtype=np.float64))).numpy()
+
+    def largest(self, value: float) -> float:
+        """Return the largest of the numbers that ranks have."""
+        number = torch.tensor(float(value), dtype=torch.float64)
+        return self._reduced(number, distributed.ReduceOp.MAX).item()
+
+    def gathered(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows of all ranks, one rank after another."""
+        return np.concatenate(self._of_all(rows))
+
+    def before(self, number: int) -> int:
+        """Return the sum of the numbers that lower ranks have."""
+        return sum(self._of_all(number)[: self.rank])
+
+    def first(self, value: Value) -> Value:
+        """Return what the first rank has."""
+        box: list[Value] = [value]
+        with _answered():
+            distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def agree(self, told: Callable[[], Mapping[str, str]]) -> None:
+        """Raise on all ranks where they do not say the same of what each of them has."""
+        first, *others = self._of_all(dict(told()))
+        for rank, other in enumerate(others, 1):
+            differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+            if differing:
+                name = differing[0]
+                raise ValueError(
+                    f"All ranks of the process group must fit the same model, but {name} is "
+                    f"{other.get(name)} on rank {rank}, and {first.get(name)} on rank 0."
+                )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let an error in a block end the fit on all ranks."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(RuntimeError):  # what this rank has to say is the cause
+                self._of_all(f"{type(error).__name__}: {error}")
+            raise
+        for rank, told in enumerate(self._of_all("")):
+            if told:
+                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
+
+    def _of_all(self, value: Value) -> list[Value]:
+        """Return what each rank has."""
+        found: list[Value] = [value] * self.n_ranks
+        with _answered():
+            distributed.all_gather_object(found, value)
+        return found
+
+    def _reduced(self, value: Tensor, operation: distributed.ReduceOp.RedOpType) -> Tensor:
+        """Return a tensor reduced over ranks, where and of the dtype that it is."""
+        there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else value.device
+        found = value.detach().to(there, copy=True).contiguous()
+        with _answered():
+            distributed.all_reduce(found, operation)
+        return found.to(value.device)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say in words that another rank does not answer."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(
+            "Another rank of the process group does not answer: it has ended, has raised an error, "
+            "or took longer than the group's time-out. This estimator stays as it was before fit; "
+            f"start all ranks anew. PyTorch says: {error}"
+        ) from error
+
+
+def process_group(asked: bool | str) -> Ranks:
+    """Return the ranks that fit together.
+
+    Parameters
+    ----------
+    asked : bool or "auto"
+        ``"auto"`` takes the process group if there is one of several ranks, True must find one that
+        is initialised, False takes none.
+
+    Returns
+    -------
+    Ranks
+        ``ALONE`` where this process has all rows.
+
+    Raises
+    ------
+    ValueError
+        If a group is asked for, and none is initialised.
+
+    Examples
+    --------
+    >>> from skcausalpima._model.ranks import process_group
+    >>> process_group("auto").n_ranks
+    1
+    """
+    if asked is False:
+        return ALONE
+    if distributed.is_available() and distributed.is_initialized():
+        return ProcessGroup() if distributed.get_world_size() > 1 else ALONE
+    if asked is True:
+        raise ValueError(
+            f"distributed=True asks for a process group, but none is initialised. {REMEDY}"
+        )
+    if distributed.is_available() and distributed.is_torchelastic_launched():
+        n_started = int(os.environ.get("WORLD_SIZE", "1"))
+        if n_started > 1:
+            warn_caller(
+                f"torchrun has started {n_started} processes, but no process group is initialised: "
+                f"each of them fits a model of its own. {REMEDY}"
+            )
+    return ALONE
+
+
+@torch.no_grad()
+def as_on_first(model: nn.Module, ranks: Ranks) -> None:
+    """Give a model the numbers that it has on the first rank."""
+    if not ranks.are_several:
+        return
+    tensors = model.state_dict()
+    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(found[name]))
+
+
+def all_rows(values: Tensor, ranks: Ranks) -> Tensor:
+    """Return what all ranks have of the rows of a tensor, one rank after another."""
+    if not ranks.are_several:
+        return values
+    return torch.from_numpy(ranks.gathered(values.cpu().numpy())).to(values.device)
