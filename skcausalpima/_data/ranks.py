@@ -72,7 +72,7 @@ class Ranks:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Let an error in a block, which asks nothing of other ranks, end the fit on all of them."""
+        """Let an error in a block, which asks nothing of others, end the fit on all ranks."""
         yield
 
 

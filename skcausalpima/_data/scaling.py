@@ -237,7 +237,8 @@ def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
 def _moments(flat: Kept, weights: np.ndarray, ranks: Ranks) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
-    They are those of the rows of all ranks. The standard deviation of a column that varies by no more than rounding is 0.
+    They are those of the rows of all ranks. The standard deviation of a column that varies by no
+    more than rounding is 0.
     """
     width = flat.shape[1]
     total = ranks.sum(weights.sum())

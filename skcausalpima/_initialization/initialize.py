@@ -105,7 +105,8 @@ class RunState:
 def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
-    All ranks return the same ones, and all that follows from them. This decides where training begins. All that is trained then is weighted as it should be.
+    All ranks return the same ones. This decides where training begins; all that is trained then
+    is weighted as it should be.
     """
     core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
     if core is not None:
