@@ -228,7 +228,8 @@ def _with_others(
     """
     prior, others = state.model.prior, filled(state.model, others)
     gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
-    total = counts + regime_counts(gamma, others.regime_index, len(prior.regimes))
+    of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
+    total = counts + others.ranks.total(of_others)
     if setup.graph.structure == "refined":
         return select_graph(prior, total, setup.graph, state.rng)
     return refit_tables(prior, total, graph)
