@@ -8,12 +8,9 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
-from .._model.spec import ModelSpec
 from .._typing import Unchecked, Values
 from .._version import __version__
 
@@ -22,8 +19,6 @@ OF_THE_RANK = ("device", "n_jobs", "verbose")
 
 #: What each rank keeps of its own rows, and what may hold functions, which all have anyway.
 KEPT_BY_EACH = ("labels_", "node_labels_", "_architecture")
-
-REMEDY = "leave it out, or fit without a process group."
 
 
 def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked) -> None:
@@ -34,8 +29,6 @@ def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked)
     ValueError
         Says what, and what to do.
     """
-    if not ranks.are_several:
-        return
     refused = {
         "warm_start=True": bool(params.warm_start),
         "interventions": interventions is not None,
@@ -44,22 +37,16 @@ def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked)
     }
     for what, is_asked in refused.items():
         if is_asked:
-            raise ValueError(
-                f"{what} cannot be used by a process group of {ranks.n_ranks} ranks: {REMEDY}"
-            )
+            check_alone(ranks, what)
 
 
-def check_modules_of_ranks(ranks: Ranks, spec: ModelSpec) -> None:
-    """Raise where a module would go by the rows of one rank."""
-    if not ranks.are_several:
-        return
-    for name, *entries in zip(spec.modality_names, spec.encoders, spec.decoders, strict=True):
-        modules = [entry for entry in entries if isinstance(entry, nn.Module)]
-        if any(isinstance(part, _BatchNorm) for module in modules for part in module.modules()):
-            raise ValueError(
-                f"The modules of modality {name!r} have batch normalization, which would be "
-                "by the rows of each rank: use torch.nn.GroupNorm or torch.nn.LayerNorm."
-            )
+def check_alone(ranks: Ranks, what: str) -> None:
+    """Raise where ranks are to do together what one can do alone."""
+    if ranks.are_several:
+        raise ValueError(
+            f"{what} cannot be used by a process group of {ranks.n_ranks} ranks: leave it out, or "
+            "fit in a process that is in no group."
+        )
 
 
 def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:

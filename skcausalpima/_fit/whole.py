@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from .._data.ranks import ALONE, Ranks
+from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, read_further, read_modalities
@@ -34,7 +34,12 @@ from .arrivals import DECAY, Arrivals, Fitted, learn
 from .attributes import fitted_attributes
 from .callbacks import CALLBACKS, FitTasks
 from .checkpoint import Checkpoint, check_continues, check_is_built
-from .data_parallel import as_on_all_ranks, check_modules_of_ranks, check_ranks, told_of_fit
+from .data_parallel import (
+    as_on_all_ranks,
+    check_alone,
+    check_ranks,
+    told_of_fit,
+)
 from .interrupts import interruptible
 from .restarts import best_run
 from .resume import resume
@@ -76,6 +81,7 @@ class Following:
 
     interruption: Interruption
     tasks: FitTasks | None
+    ranks: Ranks  # who fits together
 
     def watch(
         self,
@@ -83,7 +89,6 @@ class Following:
         n_runs: int,
         attributes: Callable[[Run], Values],
         is_continued: bool = False,
-        ranks: Ranks = ALONE,
     ) -> Watch:
         """Return how the runs of the fit are followed, which begin now."""
         plan = planned_epochs(setup, is_continued)
@@ -98,7 +103,7 @@ class Following:
             interruption=self.interruption,
             tasks=tasks,
             is_continued=is_continued,
-            ranks=ranks,
+            ranks=self.ranks,
         )
 
 
@@ -112,7 +117,9 @@ def followed(estimator: BaseEstimator, call: FitCall) -> Iterator[Following]:
         tasks = None
         if CALLBACKS in vars(estimator):
             tasks = FitTasks(estimator, call.X, call.y, metadata)
-        yield Following(interruption=interruption, tasks=tasks)
+        ranks = process_group("auto")
+        interruption.may_wait = not ranks.are_several  # they would end at different batches
+        yield Following(interruption=interruption, tasks=tasks, ranks=ranks)
         if tasks is not None:
             tasks.end()
         if interruption.requested:
@@ -123,16 +130,15 @@ def fit_anew(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fit; ``estimator`` gets those that describe X."""
-    known, ranks = set(vars(estimator)), process_group("auto")
-    check_ranks(ranks, params, call.interventions)
+    known, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
+        check_ranks(ranks, params, call.interventions)
         given = read_modalities(
             estimator, call.X, modality_shapes=params.modality_shapes, reset=True
         )
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
     setup, samples = call.set_up(params, replace(given, ranks=ranks))
-    check_modules_of_ranks(ranks, setup.spec)
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
@@ -140,9 +146,8 @@ def fit_anew(
         first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
         initial = initial_sample(setup, samples, data, first)
         of_run = partial(_attributes, read, setup, samples, data, given)
-        watch = following.watch(setup, len(seeds), of_run, ranks=ranks)
-        # To the end: from now on there is much to keep. Ranks would end at different batches.
-        following.interruption.is_postponed = not ranks.are_several
+        watch = following.watch(setup, len(seeds), of_run)
+        following.interruption.is_postponed = True  # to the end: from now on there is much to keep
         best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
         _warn_if_stopped(best, following.interruption)
         found = fitted_attributes(best, setup, samples, data, given)
@@ -153,6 +158,7 @@ def fit_further(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fit that goes on from where the estimator's last one stood."""
+    check_alone(following.ranks, "warm_start=True")
     checkpoint = Checkpoint(**estimator._checkpoint)
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
@@ -174,6 +180,7 @@ def fit_arrivals(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fitted estimator that has learned from further samples."""
+    check_alone(following.ranks, "partial_fit")
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
     setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)

@@ -17,7 +17,7 @@ from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.module_checks import check_modules
-from .._model.ranks import as_on_first
+from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -148,6 +148,7 @@ def initialize_run(
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
+    check_modules_of_ranks(model, data.ranks)
     as_on_first(model, data.ranks)
     own = rng
     if data.ranks.are_several:  # from now on each draws for its own samples

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .._data.ranks import ALONE, Ranks
 from .._warnings import warn_caller
@@ -69,8 +70,8 @@ class ProcessGroup(Ranks):
             if differing:
                 name = differing[0]
                 raise ValueError(
-                    f"All ranks of the process group must fit the same model, but {name} is "
-                    f"{other.get(name)} on rank {rank}, and {first.get(name)} on rank 0."
+                    "All ranks of the process group must fit the same model, but they differ in "
+                    f"{name}: rank 0 has {first.get(name)}, and rank {rank} has {other.get(name)}."
                 )
 
     @contextmanager
@@ -156,6 +157,15 @@ def process_group(asked: bool | str) -> Ranks:
                 f"each of them fits a model of its own. {REMEDY}"
             )
     return ALONE
+
+
+def check_modules_of_ranks(model: nn.Module, ranks: Ranks) -> None:
+    """Raise where a module would go by the rows of each rank."""
+    if ranks.are_several and any(isinstance(part, _BatchNorm) for part in model.modules()):
+        raise ValueError(
+            "encoders and decoders with batch normalization cannot be used by a process group: "
+            "it would go by the rows of each rank. Use torch.nn.GroupNorm or torch.nn.LayerNorm."
+        )
 
 
 @torch.no_grad()

@@ -43,7 +43,9 @@ class GradientAverage:
         flat = self.ranks.total(
             torch.cat([*(part * self.n_rows for part in parts), present, n_rows])
         )
-        is_somewhere = flat[-1 - len(parts) : -1].tolist()
+        is_somewhere = [True] * len(parts)
+        if any(parameter.grad is None for parameter in parameters):  # else no device is waited for
+            is_somewhere = flat[-1 - len(parts) : -1].tolist()
         flat, start = flat / flat[-1].clamp_min(1.0), 0
         for parameter, has_gradient in zip(parameters, is_somewhere, strict=True):
             if has_gradient:
