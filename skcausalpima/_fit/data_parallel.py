@@ -11,6 +11,7 @@ import numpy as np
 
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
+from .._model.spec import ModelSpec
 from .._typing import Unchecked, Values
 from .._version import __version__
 
@@ -32,12 +33,17 @@ def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked)
     refused = {
         "warm_start=True": bool(params.warm_start),
         "interventions": interventions is not None,
-        "experts": params.experts is not None,
         f"n_jobs={params.n_jobs}": params.n_init > 1 and params.n_jobs not in (None, 1),
     }
     for what, is_asked in refused.items():
         if is_asked:
             check_alone(ranks, what)
+
+
+def check_experts(ranks: Ranks, spec: ModelSpec) -> None:
+    """Raise where a model function is asked for the samples of one rank, and may fail there."""
+    if any(expert is not None and expert.per == "sample" for expert in spec.experts):
+        check_alone(ranks, "an expert per sample")
 
 
 def check_alone(ranks: Ranks, what: str) -> None:

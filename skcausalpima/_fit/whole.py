@@ -37,6 +37,7 @@ from .checkpoint import Checkpoint, check_continues, check_is_built
 from .data_parallel import (
     as_on_all_ranks,
     check_alone,
+    check_experts,
     check_ranks,
     told_of_fit,
 )
@@ -139,6 +140,7 @@ def fit_anew(
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
     setup, samples = call.set_up(params, replace(given, ranks=ranks))
+    check_experts(ranks, setup.spec)
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
