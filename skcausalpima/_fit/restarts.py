@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,6 +53,8 @@ class Shared:
         How all runs are followed.
     process : int
         The process that called ``fit``.
+    machine : str
+        Where it runs: workers of joblib's other backends may be elsewhere.
     default_dtype : torch.dtype
         What workers must take over from it.
     """
@@ -66,6 +69,7 @@ class Shared:
     views: dict[int, ViewStart]
     watch: Watch
     process: int
+    machine: str
     default_dtype: torch.dtype
 
 
@@ -88,8 +92,6 @@ def best_run(
     if len(seeds) == 1:
         return run(setup, data, initial, seeds[0], watch.observer(1))
     arrays = data.to_arrays()
-    if data.ranks.are_several:  # workers are in no process group
-        n_jobs = 1
     shared = Shared(
         setup=setup,
         data=arrays,
@@ -101,6 +103,7 @@ def best_run(
         views=initial.views,
         watch=watch,
         process=os.getpid(),
+        machine=platform.node(),
         default_dtype=torch.get_default_dtype(),
     )
     runs = []
@@ -127,7 +130,11 @@ def _outcomes(
     calls = (delayed(_run_one)(shared, seed, number) for number, seed in enumerate(seeds, 1))
     with telling_workers(shared.watch.interruption):
         try:
-            done = list(Parallel(n_jobs=n_jobs, mmap_mode="c")(calls))
+            if shared.data.ranks.are_several:  # whose process group workers are not in
+                run_all = Parallel(n_jobs=1, backend="sequential")
+            else:
+                run_all = Parallel(n_jobs=n_jobs, mmap_mode="c")
+            done = list(run_all(calls))
         except Exception as error:
             if shared.watch.interruption.requested:  # workers that had not begun end of it, too
                 raise KeyboardInterrupt from error
@@ -145,14 +152,15 @@ def _run_one(
 
     A run that diverges returns its error, one that an interrupt ends before its training None.
     """
-    watch = shared.watch
-    if os.getpid() == shared.process:
+    watch, is_near = shared.watch, platform.node() == shared.machine
+    if is_near and os.getpid() == shared.process:
         return _run_or_error(shared, seed, watch.observer(number)), []
+    file = watch.interruption.file if is_near else None  # elsewhere nobody sees it go
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(shared.default_dtype)  # that modules and initial values are made in
         with (
-            working_for(shared.process, watch.interruption.file) as interruption,
+            working_for(shared.process, file) as interruption,
             warnings.catch_warnings(record=True) as caught,
         ):
             warnings.simplefilter("always")
