@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ Value = TypeVar("Value")
 class Ranks:
     """What a rank asks of all ranks; here there is one, which has all rows.
 
-    All ranks ask the same questions in the same order, and get the same answers.
+    All ranks ask the same questions in the same order, and get the same answers, bit by bit.
 
     Attributes
     ----------
@@ -29,32 +30,35 @@ class Ranks:
         """Whether rows are spread over several processes."""
         return self.n_ranks > 1
 
-    def total(self, value: Value) -> Value:
-        """Return the sum over ranks of a tensor of one shape, in new memory where there are some.
+    def of_all(self, value: Value) -> list[Value]:
+        """Return what each rank has."""
+        return [value]
 
-        Sums of the same numbers are equal bit by bit on all ranks.
-        """
+    def total(self, value: Value) -> Value:
+        """Return the sum over ranks of a tensor, in new memory if there are several."""
         return value
 
     def sum(self, value: np.ndarray) -> np.ndarray:
-        """Return the same of an array, in double precision where there are several ranks."""
-        return value
+        """Return the same of an array, in double precision if there are several."""
+        if not self.are_several:
+            return value
+        return functools.reduce(np.add, self.of_all(np.asarray(value, dtype=np.float64)))
 
     def largest(self, value: float) -> float:
         """Return the largest of the numbers that ranks have."""
-        return value
+        return max(self.of_all(value))
 
-    def gathered(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows of all ranks, one rank after another."""
-        return rows
-
-    def before(self, number: int) -> int:
+    def before(self, value: int) -> int:
         """Return the sum of the numbers that lower ranks have."""
-        return 0
+        return sum(self.of_all(value)[: self.rank])
 
     def first(self, value: Value) -> Value:
         """Return what the first rank has."""
-        return value
+        return self.of_all(value)[0]
+
+    def gathered(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows of all ranks, one rank after another."""
+        return np.concatenate(self.of_all(rows))
 
     def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean over the rows of all ranks, by weight."""
@@ -69,11 +73,30 @@ class Ranks:
 
         ``told`` returns texts by what they are about; it is not asked where there is one rank.
         """
+        if not self.are_several:
+            return
+        first, *others = self.of_all(dict(told()))
+        for rank, other in enumerate(others, 1):
+            differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+            if differing:
+                name = differing[0]
+                raise ValueError(
+                    "All ranks of the process group must fit the same model, but they differ in "
+                    f"{name}: rank 0 has {first.get(name)}, and rank {rank} has {other.get(name)}."
+                )
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Let an error in a block, which asks nothing of others, end the fit on all ranks."""
-        yield
+        try:
+            yield
+        except Exception as error:
+            with suppress(RuntimeError):  # what this rank has to say is the cause
+                self.of_all(f"{type(error).__name__}: {error}")
+            raise
+        for rank, told in enumerate(self.of_all("")):
+            if told:
+                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
 
 
 #: One process, as nearly always.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
-import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -34,26 +33,12 @@ class ProcessGroup(Ranks):
         # NCCL reduces on GPUs alone; all other backends take tensors where they are.
         self.on_gpus = distributed.get_backend() == "nccl"
 
-    def total(self, value: Value) -> Value:
-        """Return the sum over ranks of a tensor."""
-        return cast(Value, self._reduced(cast(Tensor, value), distributed.ReduceOp.SUM))
-
-    def sum(self, value: np.ndarray) -> np.ndarray:
-        """Return the sum over ranks of an array, in double precision."""
-        return self.total(torch.from_numpy(np.array(value, dtype=np.float64))).numpy()
-
-    def largest(self, value: float) -> float:
-        """Return the largest of the numbers that ranks have."""
-        number = torch.tensor(float(value), dtype=torch.float64)
-        return self._reduced(number, distributed.ReduceOp.MAX).item()
-
-    def gathered(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows of all ranks, one rank after another."""
-        return np.concatenate(self._of_all(rows))
-
-    def before(self, number: int) -> int:
-        """Return the sum of the numbers that lower ranks have."""
-        return sum(self._of_all(number)[: self.rank])
+    def of_all(self, value: Value) -> list[Value]:
+        """Return what each rank has."""
+        found: list[Value] = [value] * self.n_ranks
+        with _answered():
+            distributed.all_gather_object(found, value)
+        return found
 
     def first(self, value: Value) -> Value:
         """Return what the first rank has."""
@@ -62,45 +47,14 @@ class ProcessGroup(Ranks):
             distributed.broadcast_object_list(box, src=0)
         return box[0]
 
-    def agree(self, told: Callable[[], Mapping[str, str]]) -> None:
-        """Raise on all ranks where they do not say the same of what each of them has."""
-        first, *others = self._of_all(dict(told()))
-        for rank, other in enumerate(others, 1):
-            differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
-            if differing:
-                name = differing[0]
-                raise ValueError(
-                    "All ranks of the process group must fit the same model, but they differ in "
-                    f"{name}: rank 0 has {first.get(name)}, and rank {rank} has {other.get(name)}."
-                )
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Let an error in a block end the fit on all ranks."""
-        try:
-            yield
-        except Exception as error:
-            with suppress(RuntimeError):  # what this rank has to say is the cause
-                self._of_all(f"{type(error).__name__}: {error}")
-            raise
-        for rank, told in enumerate(self._of_all("")):
-            if told:
-                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
-
-    def _of_all(self, value: Value) -> list[Value]:
-        """Return what each rank has."""
-        found: list[Value] = [value] * self.n_ranks
+    def total(self, value: Value) -> Value:
+        """Return the sum over ranks of a tensor of one shape, in new memory."""
+        tensor = cast(Tensor, value)
+        there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else tensor.device
+        found = tensor.detach().to(there, copy=True).contiguous()
         with _answered():
-            distributed.all_gather_object(found, value)
-        return found
-
-    def _reduced(self, value: Tensor, operation: distributed.ReduceOp.RedOpType) -> Tensor:
-        """Return a tensor reduced over ranks, where and of the dtype that it is."""
-        there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else value.device
-        found = value.detach().to(there, copy=True).contiguous()
-        with _answered():
-            distributed.all_reduce(found, operation)
-        return found.to(value.device)
+            distributed.all_reduce(found)
+        return cast(Value, found.to(tensor.device))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -291,13 +290,16 @@ class TensorData:
         count in full because it meets its like.
         """
         mean = batch.weighted(values).mean() if len(values) else values.sum()
-        return mean if self.weights is None else mean / self.mean_weight
+        return mean if self.weights is None else mean / self._mean_weight(self.weights)
 
-    @functools.cached_property
-    def mean_weight(self) -> Tensor | float:
-        """Mean weight of all rows; those of all ranks."""
-        assert self.weights is not None
-        return self.total / self.n_of_all if self.ranks.are_several else self.weights.mean()
+    def _mean_weight(self, weights: Tensor) -> Tensor | float:
+        """Return the mean weight of all rows; ranks are asked once."""
+        if not self.ranks.are_several:
+            return weights.mean()
+        kept = vars(self)
+        if "_kept_mean" not in kept:  # no cached_property: in Python 3.11 it holds a lock meanwhile
+            kept["_kept_mean"] = self.total / self.n_of_all
+        return kept["_kept_mean"]
 
     def normal_like(self, points: Tensor, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise for each latent point."""
