@@ -34,24 +34,22 @@ class GradientAverage:
     @torch.no_grad()
     def of(self, parameters: Sequence[Parameter]) -> None:
         """Replace the gradients; a parameter that has none on any rank gets none."""
-        parts = []
-        for parameter in parameters:
-            grad = parameter.grad
-            parts.append((torch.zeros_like(parameter) if grad is None else grad).flatten())
-        present = torch.tensor([p.grad is not None for p in parameters]).to(parts[0])
-        n_rows = torch.tensor([self.n_rows]).to(parts[0])
-        flat = self.ranks.total(
-            torch.cat([*(part * self.n_rows for part in parts), present, n_rows])
-        )
-        is_somewhere = [True] * len(parts)
-        if any(parameter.grad is None for parameter in parameters):  # else no device is waited for
-            is_somewhere = flat[-1 - len(parts) : -1].tolist()
-        flat, start = flat / flat[-1].clamp_min(1.0), 0
-        for parameter, has_gradient in zip(parameters, is_somewhere, strict=True):
-            if has_gradient:
-                part = flat[start : start + parameter.numel()]
-                parameter.grad = part.view_as(parameter).clone()
-            start += parameter.numel()
+        grads = [parameter.grad for parameter in parameters]
+        parts = [
+            (torch.zeros_like(parameter) if grad is None else grad).flatten()
+            for parameter, grad in zip(parameters, grads, strict=True)
+        ]
+        has_gradient = [float(grad is not None) for grad in grads]
+        numbers = torch.tensor([*has_gradient, 1.0]).to(parts[0])
+        flat = self.ranks.total(torch.cat([*parts, numbers]).mul_(self.n_rows))
+        is_somewhere, n_rows = flat[-len(numbers) : -1], flat[-1].clamp_min(1.0).clone()
+        if not all(has_gradient):  # else no device is waited for
+            has_gradient = is_somewhere.tolist()
+        flat.div_(n_rows)
+        ends = flat.split([*map(Parameter.numel, parameters), len(numbers)])
+        for parameter, part, has_one in zip(parameters, ends[:-1], has_gradient, strict=True):
+            if has_one:
+                parameter.grad = part.view_as(parameter)
 
 
 def gradient_average(data: TensorData, batch: Batch) -> GradientAverage | None:
