@@ -67,6 +67,8 @@ def fit_one_rank(rank: int, n_ranks: int, store: str, args: argparse.Namespace) 
         "edges": len(est.dag_.edges),
     }
     print(json.dumps(seen))
+    if n_ranks > 1:
+        distributed.destroy_process_group()
 
 
 def seen_on(n_ranks: int, args: argparse.Namespace) -> dict[str, float]:

@@ -590,6 +590,8 @@ mapping, default=None
             handler of its own.
         OSError
             If data on disk can no longer be read.
+        RuntimeError
+            If another rank of the process group has ended or does not answer.
         ValueError
             If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
             are negative or add up to less than 2 samples. If training diverges. If a fit is to be
@@ -610,6 +612,11 @@ mapping, default=None
 
         Notes
         -----
+        In an initialised process group of ``torch.distributed`` each process passes its own rows, and
+        all get the model of all rows, the same bit by bit but for ``labels_`` and ``node_labels_``,
+        which are those of its rows. ``warm_start``, ``interventions`` and experts per sample are
+        refused there.
+
         A row of weight w is trained on as ceil(w) copies that count for w / ceil(w) each, which
         takes their memory and time. If copies would outnumber the rows tenfold (and 10 000), there
         are fewer and each counts for more than one sample: then a weight is no longer the same as
