@@ -612,10 +612,10 @@ mapping, default=None
 
         Notes
         -----
-        In an initialised process group of ``torch.distributed`` each process passes its own rows, and
-        all get the model of all rows, the same bit by bit but for ``labels_`` and ``node_labels_``,
-        which are those of its rows. ``warm_start``, ``interventions`` and experts per sample are
-        refused there.
+        In an initialised process group of ``torch.distributed`` each process passes its own rows.
+        All get the model of all rows, the same bit by bit but for ``labels_`` and
+        ``node_labels_``, which are those of its rows. ``warm_start``, ``interventions`` and
+        experts per sample are refused there.
 
         A row of weight w is trained on as ceil(w) copies that count for w / ceil(w) each, which
         takes their memory and time. If copies would outnumber the rows tenfold (and 10 000), there

@@ -62,7 +62,7 @@ class Modalities:
         True where an element is observed, of modalities that have samples which are observed in
         part; None for all others, and instead of the tuple where no modality has.
     ranks : Ranks, default=ALONE
-        The processes that have further rows of the same data.
+        Who has further samples.
     """
 
     arrays: tuple[Kept | None, ...]
@@ -156,10 +156,8 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        A fitted estimator; X is checked against it.
-    X : sequence, mapping, MultimodalData, array-like or DataFrame
-        See the estimator.
+    estimator, X
+        A fitted estimator, and samples in any form that it takes.
 
     Returns
     -------

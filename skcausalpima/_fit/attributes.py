@@ -170,7 +170,6 @@ def cluster_attributes(
     cells = grid.cells(states)
     means = best.state["prior.means"][cells]
     occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(means)))
-    sums = _weighted_sums(probabilities, samples.weights)
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
     return {
@@ -189,14 +188,22 @@ def cluster_attributes(
         "joint_": joint,
         "weights_": joint.ravel()[cells],
         "separation_": separation_report(means, full, occupancy),
-        "_arrivals": Arrivals(
-            counts=np.ascontiguousarray(data.ranks.sum(sums)),
-            n_elements=data.n_elements.double().cpu().numpy(),
-            shrinkage=float(setup.training.mixture.shrinkage),
-            reg_covar=float(setup.training.mixture.reg_covar),
-            settings=fixed_settings(setup),
-        ).as_dict(),
+        "_arrivals": _arrivals(probabilities, setup, samples, data).as_dict(),
     }
+
+
+def _arrivals(
+    probabilities: np.ndarray, setup: Setup, samples: FitSamples, data: TensorData
+) -> Arrivals:
+    """Return what is kept for further samples."""
+    counts = data.ranks.sum(_weighted_sums(probabilities, samples.weights))
+    return Arrivals(
+        counts=np.ascontiguousarray(counts),
+        n_elements=data.n_elements.double().cpu().numpy(),
+        shrinkage=float(setup.training.mixture.shrinkage),
+        reg_covar=float(setup.training.mixture.reg_covar),
+        settings=fixed_settings(setup),
+    )
 
 
 def _weighted_sums(probabilities: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

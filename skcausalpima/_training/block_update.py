@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from .._data.ranks import Ranks
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
@@ -96,12 +97,9 @@ def data_pass(
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regime_index)
             evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
+            log_gamma = log_responsibilities(log_weights, log_density + evidence)
             if model.sampled_responsibilities:
-                log_gamma = model.log_responsibilities(
-                    posterior, z, block.allowed, block.regime_index, evidence
-                )
-            else:
-                log_gamma = log_responsibilities(log_weights, log_density + evidence)
+                log_gamma = _at_points(model, block, posterior, z, evidence)
             gamma = block.weighted(log_gamma.exp())
             labels.append(log_gamma.argmax(dim=0))
             experts.add(block, likelihoods, gamma)
@@ -115,16 +113,31 @@ def data_pass(
     total = data.ranks.total
     experts.add_up(total)
     errors, sums = total(errors) if decode else errors, total(sums)
-    part = cast(MixtureStatistics, statistics)  # there is a block
-    first, second = total(part.first), total(part.second)
     return PassResult(
-        statistics=replace(part, counts=total(part.counts), first=first, second=second),
+        statistics=_of_all_ranks(cast(MixtureStatistics, statistics), data.ranks),  # has a block
         counts=total(counts),
         squared_errors=experts.squared_errors(errors),
         experts=experts,
         labels=torch.cat(labels),
         terms=_terms(model, data, errors, sums, experts, names),
     )
+
+
+def _at_points(
+    model: MultimodalVAE,
+    block: Batch,
+    posterior: DiagonalGaussian,
+    z: Tensor,
+    evidence: Tensor | float,
+) -> Tensor:
+    """Return the logarithms of the responsibilities at latent points, as in the paper."""
+    return model.log_responsibilities(posterior, z, block.allowed, block.regime_index, evidence)
+
+
+def _of_all_ranks(here: MixtureStatistics, ranks: Ranks) -> MixtureStatistics:
+    """Add up what ranks have, measured from one origin."""
+    counts, first, second = map(ranks.total, (here.counts, here.first, here.second))
+    return replace(here, counts=counts, first=first, second=second)
 
 
 def _summed(block: Batch, rows: Tensor) -> Tensor:
