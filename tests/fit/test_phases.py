@@ -9,8 +9,8 @@ def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
     """Its step count rises by the steps of each, so that no phase begins without moments."""
     counts, step = {}, loop.gradient_step
 
-    def noted(loss, optimizer, parameters, max_grad_norm):
-        step(loss, optimizer, parameters, max_grad_norm)
+    def noted(loss, optimizer, *others):
+        step(loss, optimizer, *others)
         moments = optimizer.moments[optimizer.groups[0][0]]
         counts.setdefault(optimizer, []).append(int(moments["step"]))
 
