@@ -69,6 +69,19 @@ def test_what_some_rank_lacks_or_knows_all_take_into_account(
     assert sum(fits[0]._arrivals["counts"]) == pytest.approx(weights.sum())
 
 
+def test_rows_may_be_on_disk_and_parts_of_unlike_size(monkeypatch, quick, pair, tmp_path):
+    monkeypatch.setattr("skcausalpima._data.on_disk.MAX_READ_BYTES", 1)
+    monkeypatch.setattr("skcausalpima._data.on_disk.BLOCK_BYTES", 200)
+    monkeypatch.setattr("skcausalpima._model.tensors.BUFFER_BYTES", 400)
+    paths = [tmp_path / "images.npy", tmp_path / "curves.npy"]
+    for path, array in zip(paths, pair, strict=True):
+        np.save(path, array[:71])
+    X = [np.load(path, mmap_mode="r") for path in paths]
+    fits = fits_on_ranks(monkeypatch, lambda rank: quick(batch_size=16), X, 3)
+    assert_one_model(fits)
+    assert [len(fit.labels_) for fit in fits] == [24, 24, 23]
+
+
 def test_the_start_and_the_scale_are_those_of_all_rows(monkeypatch, quick, pair):
     """With the rows of one process in the order of the ranks: the same draws lead to the same."""
     seen = []
@@ -114,7 +127,6 @@ def test_interventions_are_refused(monkeypatch, quick, pair):
 def test_further_samples_are_refused_and_the_model_stays(monkeypatch, quick, pair):
     est = quick().fit(pair)
     kept = est.lower_bound_
-    fits_on_ranks(monkeypatch, lambda rank: quick(), [array[:0] for array in pair])
 
     def learn(ranks):
         monkeypatch.setattr("skcausalpima._fit.whole.process_group", lambda asked: ranks)
