@@ -594,6 +594,8 @@ mapping, default=None
             handler of its own.
         OSError
             If data on disk can no longer be read.
+        RuntimeError
+            If another rank of the process group has ended or does not answer.
         ValueError
             If X, ``known_nodes``, ``interventions`` or a parameter is not as described. If weights
             are negative or add up to less than 2 samples. If training diverges. If a fit is to be
@@ -614,6 +616,11 @@ mapping, default=None
 
         Notes
         -----
+        In an initialised process group of ``torch.distributed`` each process passes its own rows.
+        All get the model of all rows, the same bit by bit but for ``labels_`` and
+        ``node_labels_``, which are those of its rows. ``warm_start``, ``interventions`` and
+        experts per sample are refused there.
+
         A row of weight w is trained on as ceil(w) copies that count for w / ceil(w) each, which
         takes their memory and time. If copies would outnumber the rows tenfold (and 10 000), there
         are fewer and each counts for more than one sample: then a weight is no longer the same as
@@ -648,7 +655,7 @@ mapping, default=None
             interventions=interventions,
         )
         goes_on = self.warm_start and vars(self).get("_checkpoint") is not None
-        with followed(self, call) as following:
+        with followed(self, call, params.distributed) as following:
             new = self._copy({"_checkpoint"} if goes_on else set(FITTED) - SET_BY_USERS)
             if goes_on:
                 found = fit_further(self, params, call, following)
@@ -721,9 +728,10 @@ mapping, default=None
             return self.fit(X, y, sample_weight)
         self._validate_params()  # which scikit-learn does in the first call only
         call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
-        with followed(self, call) as following:
+        params = flat_parameters(self)
+        with followed(self, call, params.distributed) as following:
             new = self._copy({"_checkpoint"})
-            new.__dict__.update(fit_arrivals(new, flat_parameters(self), call, following))
+            new.__dict__.update(fit_arrivals(new, params, call, following))
             self.__dict__ = new.__dict__
         return self
 

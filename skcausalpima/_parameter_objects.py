@@ -320,6 +320,11 @@ class Device(_ParameterObject):
         Whether networks compute in bfloat16 where gradient steps are made, by
         :class:`torch.autocast`: with three digits, and quicker for wide networks where there is
         hardware for it. The data must be float32; mixture, graph and predictions stay so, too.
+    distributed : bool or "auto", default="auto"
+        Whether ``fit`` is one fit of all ranks of an initialised process group of
+        :mod:`torch.distributed`, to which each passes its own rows. ``"auto"``: where there is a
+        group of several ranks. True: without a group it is a ValueError. False: each rank fits
+        its own rows alone.
 
     Examples
     --------
@@ -332,9 +337,18 @@ class Device(_ParameterObject):
         "name": [str],
         "compile": ["boolean"],
         "autocast": ["boolean"],
+        "distributed": ["boolean", StrOptions({"auto"})],
     }
 
-    def __init__(self, name: str = "cpu", *, compile: bool = False, autocast: bool = False) -> None:
+    def __init__(
+        self,
+        name: str = "cpu",
+        *,
+        compile: bool = False,
+        autocast: bool = False,
+        distributed: bool | str = "auto",
+    ) -> None:
         self.name = name
         self.compile = compile
         self.autocast = autocast
+        self.distributed = distributed

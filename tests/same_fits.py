@@ -1,5 +1,6 @@
 """What it means that two fits are equal, bit by bit."""
 
+from dataclasses import is_dataclass
 from types import SimpleNamespace
 
 import networkx as nx
@@ -16,8 +17,12 @@ def assert_same(one, other, where):
         assert one.dtype == other.dtype, where
     elif isinstance(one, nx.DiGraph):
         assert nx.utils.graphs_equal(one, other), where
-    elif isinstance(one, SimpleNamespace):
+    elif isinstance(one, SimpleNamespace) or is_dataclass(one):
         assert_same(vars(one), vars(other), where)
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for place, (first, second) in enumerate(zip(one, other, strict=True)):
+            assert_same(first, second, f"{where}[{place}]")
     elif isinstance(one, dict) or hasattr(one, "keys"):
         assert list(one) == list(other), where
         for key in one:

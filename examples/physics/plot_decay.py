@@ -50,9 +50,9 @@ expert = ExpertDecoder(
 # %%
 # Fit
 # ---
-# ``None`` leaves the image to a network. The four kinds of sound are found without help. Which two of
-# them are the cracked ones is another question: damping does other things to a low sound than to a
-# high one, and the pairs could be made up differently. Six beams were cut open; that settles it.
+# ``None`` leaves the image to a network. The four kinds of sound are found without help. Which two
+# of them are the cracked ones is another question: damping does other things to a low sound than to
+# a high one, and the pairs could be made up differently. Six beams were cut open; that settles it.
 names = ["steel", "cracked"]
 known = np.full((200, 2), -1)  # -1: not known
 known[:6] = np.column_stack([steel, cracked])[:6]

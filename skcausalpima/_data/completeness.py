@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .ranks import ALONE, Ranks
+
 #: Smallest share of the samples that the model is learned from.
 SMALLEST_SHARE = 0.2
 
 
-def complete_enough(observed: np.ndarray) -> np.ndarray | None:
+def complete_enough(observed: np.ndarray, ranks: Ranks = ALONE) -> np.ndarray | None:
     """Return the samples that the model is learned from; the others learn from the model.
 
     These are the samples with the most modalities: the complete ones if they are at least a fifth
@@ -18,6 +20,8 @@ def complete_enough(observed: np.ndarray) -> np.ndarray | None:
     ----------
     observed : ndarray of bool of shape (n_modalities, n_samples)
         True where a sample has the modality.
+    ranks : Ranks, default=ALONE
+        Who has further samples, of which these are counted as one set.
 
     Returns
     -------
@@ -33,10 +37,11 @@ def complete_enough(observed: np.ndarray) -> np.ndarray | None:
     >>> complete_enough(np.ones((2, 3), dtype=bool))
     """
     counts = observed.sum(axis=0)
-    levels = np.unique(counts)[::-1]
-    for level in levels:
+    n_all, *n_with = ranks.sum(np.array([observed.shape[1], *observed.sum(axis=1)])).tolist()
+    for level in range(len(observed), -1, -1):
         rows = np.flatnonzero(counts >= level)
-        covered = observed[:, rows].any(axis=1).sum() == observed.any(axis=1).sum()
-        if covered and len(rows) >= SMALLEST_SHARE * observed.shape[1]:
+        n_rows, *n_left = ranks.sum(np.array([len(rows), *observed[:, rows].sum(axis=1)])).tolist()
+        covered = all(left > 0 for left, n in zip(n_left, n_with, strict=True) if n > 0)
+        if covered and n_rows >= SMALLEST_SHARE * n_all:
             break
-    return None if len(rows) == observed.shape[1] else rows
+    return None if n_rows == n_all else rows

@@ -13,6 +13,7 @@ from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
 from .known_nodes import OutcomeNames, read_outcomes
 from .missing_values import check_elements
+from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
 from .validation import Modalities
 
@@ -58,6 +59,18 @@ class NodeKnowledge:
             interventions=None if interventions is None else interventions.take(rows),
             outcome_names=self.outcome_names,
         )
+
+    def gathered(self, ranks: Ranks, n_samples: int) -> NodeKnowledge:
+        """Return what is known of the samples of all ranks; no node was set in any of them.
+
+        So many samples are here.
+        """
+        if not ranks.largest(self.known_nodes is not None):
+            return self
+        known = self.known_nodes
+        if known is None:
+            known = np.full((n_samples, len(self.outcome_names)), -1)
+        return replace(self, known_nodes=ranks.gathered(known))
 
 
 def read_knowledge(
@@ -123,14 +136,31 @@ class FitSamples:
         return None if self.rows is None else self.rows.weights
 
     @property
+    def ranks(self) -> Ranks:
+        """Who has further samples; those of all ranks are meant where numbers of them are."""
+        return self.modalities.ranks
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.ranks.sum(np.array(self.modalities.n_samples)))
+
+    @property
     def total(self) -> float:
         """Number of samples that the rows count for."""
-        return self.modalities.n_samples if self.rows is None else self.rows.total
+        here = self.modalities.n_samples if self.rows is None else self.rows.total
+        return self.ranks.sum(np.array(here)).item()
 
     @property
     def core(self) -> np.ndarray | None:
         """Numbers of the rows that the model is learned from; None for all."""
-        return complete_enough(self.modalities.observed)
+        return complete_enough(self.modalities.observed, self.ranks)
+
+    @property
+    def n_core_rows(self) -> int:
+        """Number of these rows."""
+        core = self.core
+        return self.n_rows if core is None else int(self.ranks.sum(np.array(len(core))))
 
     @property
     def core_total(self) -> float:
@@ -138,7 +168,8 @@ class FitSamples:
         core, weights = self.core, self.weights
         if core is None:
             return self.total
-        return float(len(core) if weights is None else weights[core].sum())
+        here = float(len(core) if weights is None else weights[core].sum())
+        return self.ranks.sum(np.array(here)).item()
 
     def take(self, rows: TrainingRows) -> FitSamples:
         """Return some rows, as often as they are given; regimes without rows are left out."""

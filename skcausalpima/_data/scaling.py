@@ -10,6 +10,7 @@ import numpy as np
 
 from .arrays import flat_rows, row_blocks, value_blocks
 from .on_disk import Kept, OnDisk
+from .ranks import Ranks
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
@@ -55,7 +56,7 @@ class ModalityScaler:
         Returns
         -------
         ModalityScaler
-            The factor of what does not vary is 1.
+            That of the samples of all ranks. The factor of what does not vary is 1.
         """
         centres: list[np.ndarray] = []
         factors: list[np.ndarray | float] = []
@@ -63,13 +64,14 @@ class ModalityScaler:
         for k, word in enumerate(resolve_scale(scale, modalities.names)):
             shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
             if word is None:
-                _check_magnitude(array, modalities.names[k])
+                _check_magnitude(array, modalities.names[k], modalities.ranks)
                 centres.append(np.zeros(shape))
                 factors.append(1.0)
                 continue
             seen = None if modalities.elements is None else modalities.elements[k]
             weights_k = np.asarray(weights) * modalities.observed[k]
-            centre, spread = _moments_of_observed(flat_rows(array), weights_k, seen)
+            ranks = modalities.ranks
+            centre, spread = _moments_of_observed(flat_rows(array), weights_k, seen, ranks)
             factor = _factor(spread, word)
             _check_finite(factor, modalities.names[k])
             centres.append(np.reshape(centre, shape))
@@ -219,10 +221,11 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     return words
 
 
-def _check_magnitude(array: Kept, name: str) -> None:
+def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
     """Raise where numbers that nothing scales would under- or overflow in training."""
     blocks = (block for _, block in value_blocks(flat_rows(array)))
     largest = max(max(float(block.max()), -float(block.min())) for block in blocks)
+    largest = ranks.largest(largest)
     if largest > MAX_UNSCALED or 0 < largest < 1 / MAX_UNSCALED:
         raise ValueError(
             f"modality {name!r} has values of up to {largest:.3g} in size, which scale=None leaves "
@@ -231,13 +234,14 @@ def _check_magnitude(array: Kept, name: str) -> None:
         )
 
 
-def _moments(flat: Kept, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(flat: Kept, weights: np.ndarray, ranks: Ranks) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
-    The standard deviation of a column that varies by no more than rounding is 0.
+    They are those of the rows of all ranks. The standard deviation of a column that varies by no
+    more than rounding is 0.
     """
     width = flat.shape[1]
-    total = weights.sum()
+    total = ranks.sum(weights.sum())
     if total <= 0:
         return np.zeros(width), np.zeros(width)
     sums, largest = np.zeros(width), 0.0
@@ -246,6 +250,7 @@ def _moments(flat: Kept, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             block = values.astype(np.float64)
             sums += weights[rows] @ block
             largest = max(largest, float(block.max()), -float(block.min()))
+    sums, largest = ranks.sum(sums), ranks.largest(largest)
     mean = sums / total
     if not np.isfinite(mean).all():
         return mean, np.full(width, np.inf)
@@ -257,28 +262,32 @@ def _moments(flat: Kept, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             centred = (values - mean) / unit
             first += weights[rows] @ centred
             second += weights[rows] @ np.square(centred)
+    first, second = ranks.sum(first), ranks.sum(second)
     if not np.isfinite(second).all():
         return mean, np.full(width, np.inf)
     shift = first / total  # what rounding left in the mean
     variance = np.maximum(second / total - shift**2, 0.0)
     mean = mean + shift * unit
-    variance[variance <= (_rounding(flat) * np.abs(mean) / unit) ** 2] = 0.0
+    n_rows = int(ranks.sum(np.array(len(flat))))
+    variance[variance <= (_rounding(flat, n_rows) * np.abs(mean) / unit) ** 2] = 0.0
     return mean, np.sqrt(variance) * unit
 
 
 def _moments_of_observed(
-    flat: Kept, weights: np.ndarray, elements: np.ndarray | None
+    flat: Kept, weights: np.ndarray, elements: np.ndarray | None, ranks: Ranks
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same where elements are missing: each column by its observed elements."""
-    if elements is None or isinstance(flat, OnDisk):
-        return _moments(flat, weights)
+    if not ranks.largest(elements is not None) or isinstance(flat, OnDisk):
+        return _moments(flat, weights, ranks)
+    if elements is None:  # here; other ranks have gaps
+        elements = np.ones(flat.shape, dtype=bool)
     columns = zip(flat.T, elements.T, strict=True)
-    parts = [_moments(column[:, None], weights * seen) for column, seen in columns]
+    parts = [_moments(column[:, None], weights * seen, ranks) for column, seen in columns]
     means, spreads = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(spreads)
 
 
-def _rounding(flat: Kept) -> float:
+def _rounding(flat: Kept, n_rows: int) -> float:
     """Return the standard deviation, relative to the mean, that rounding alone can cause.
 
     In the data, a few units in the last place; in the two passes, n * eps for the mean, of which
@@ -286,7 +295,7 @@ def _rounding(flat: Kept) -> float:
     _is_constant_feature does not correct, and has n * eps.)
     """
     eps = np.finfo(np.float64).eps
-    return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (flat.shape[0] * eps) ** 1.5)
+    return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (n_rows * eps) ** 1.5)
 
 
 def _factor(spread: np.ndarray, word: str) -> np.ndarray | float:

@@ -32,6 +32,7 @@ from .missing_values import (
 )
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk, on_disk
+from .ranks import ALONE, Ranks
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
 from .table_labels import check_columns, column_names, columns_of, named_columns, split_columns
 
@@ -60,6 +61,8 @@ class Modalities:
     elements : tuple of (ndarray of shape (n_samples, width), dtype bool, or None), default=None
         True where an element is observed, of modalities that have samples which are observed in
         part; None for all others, and instead of the tuple where no modality has.
+    ranks : Ranks, default=ALONE
+        Who has further samples.
     """
 
     arrays: tuple[Kept | None, ...]
@@ -70,6 +73,7 @@ class Modalities:
     n_samples: int
     form: Form
     elements: tuple[np.ndarray | None, ...] | None = None
+    ranks: Ranks = ALONE
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -152,10 +156,8 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
     Parameters
     ----------
-    estimator : BaseEstimator
-        A fitted estimator; X is checked against it.
-    X : sequence, mapping, MultimodalData, array-like or DataFrame
-        See the estimator.
+    estimator, X
+        A fitted estimator, and samples in any form that it takes.
 
     Returns
     -------

@@ -79,9 +79,19 @@ def fitted_attributes(
             found["node_labels_"] = fitted.outcomes[found["labels_"]]
         found["_tail_reference"] = _tail_reference(fitted, data, best.held_out)
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
-        check_finite(torch.from_numpy(values), "bounds of the samples")
-    found["lower_bound_"] = weighted_mean(values, samples.weights)
+        found["lower_bound_"] = _mean_bound(values, samples)
     return found if best.seen is None else found | _start_attributes(best, best.seen)
+
+
+def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:
+    """Return the mean bound of the samples of all ranks."""
+    told, ranks = "bounds of the samples", samples.ranks
+    if ranks.are_several:
+        mean = ranks.mean(values, samples.weights)
+        check_finite(torch.tensor(mean, dtype=torch.float64), told)
+        return mean
+    check_finite(torch.from_numpy(values), told)
+    return weighted_mean(values, samples.weights)
 
 
 def _start_attributes(best: Run, seen: StartAgreement) -> Values:
@@ -101,8 +111,9 @@ def _tail_reference(
     if held_out is not None:
         data = data.core()[0].subset(torch.as_tensor(held_out, device=data.device))
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
-    rows = reference_rows(data.n_samples, weights)
-    return fitted.tail_reference(data.subset(torch.as_tensor(rows, device=data.device)))
+    rows = reference_rows(data.n_samples, weights, data.n_samples / data.n_of_all)
+    found = fitted.tail_reference(data.subset(torch.as_tensor(rows, device=data.device)))
+    return [np.sort(data.ranks.gathered(values)) for values in found]
 
 
 def _labels_of_all(
@@ -150,7 +161,8 @@ def cluster_attributes(
     probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
     grid, cells = NodeGrid(setup.spec.node_sizes), probabilities.argmax(axis=1)
     if states is None:
-        states = numbered_components(cells, setup.spec.node_sizes)
+        occupied = data.ranks.gathered(np.unique(cells))
+        states = numbered_components(occupied, setup.spec.node_sizes)
     labels = np.argsort(grid.cells(states))[cells]
     names = list(setup.spec.node_names)
     dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
@@ -159,6 +171,7 @@ def cluster_attributes(
     tables = cluster_tables(model, data, probabilities, states, *of_modalities)
     cells = grid.cells(states)
     means = best.state["prior.means"][cells]
+    occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(means)))
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
     return {
@@ -176,15 +189,23 @@ def cluster_attributes(
         "cpts_": cpts,
         "joint_": joint,
         "weights_": joint.ravel()[cells],
-        "separation_": separation_report(means, full, labels, samples.weights),
-        "_arrivals": Arrivals(
-            counts=np.ascontiguousarray(_weighted_sums(probabilities, samples.weights)),
-            n_elements=data.n_elements.double().cpu().numpy(),
-            shrinkage=float(setup.training.mixture.shrinkage),
-            reg_covar=float(setup.training.mixture.reg_covar),
-            settings=fixed_settings(setup),
-        ).as_dict(),
+        "separation_": separation_report(means, full, occupancy),
+        "_arrivals": _arrivals(probabilities, setup, samples, data).as_dict(),
     }
+
+
+def _arrivals(
+    probabilities: np.ndarray, setup: Setup, samples: FitSamples, data: TensorData
+) -> Arrivals:
+    """Return what is kept for further samples."""
+    counts = data.ranks.sum(_weighted_sums(probabilities, samples.weights))
+    return Arrivals(
+        counts=np.ascontiguousarray(counts),
+        n_elements=data.n_elements.double().cpu().numpy(),
+        shrinkage=float(setup.training.mixture.shrinkage),
+        reg_covar=float(setup.training.mixture.reg_covar),
+        settings=fixed_settings(setup),
+    )
 
 
 def _weighted_sums(probabilities: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

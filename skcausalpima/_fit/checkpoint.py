@@ -186,7 +186,7 @@ def resume_progress(
 
 def _start_arrays(start: StartingCells) -> Values:
     """Return where samples began as arrays."""
-    parts = {field.name: getattr(start, field.name) for field in fields(start)}
+    parts = {"cells": start.cells, "held": start.held, "rows": start.rows}
     return {name: None if part is None else part.cpu().numpy() for name, part in parts.items()}
 
 

@@ -14,6 +14,7 @@ from .._clustering.arrangement import Arrangement, arrange, means_of_labels, mis
 from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample, RunState, initialize_graph, is_arranged
+from .._model.ranks import all_rows
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.filling import filled
@@ -66,7 +67,8 @@ def present_cells(model: MultimodalVAE, start: StartingCells, core: TensorData) 
 
     ``core`` are those that the model is learned from; (n_components, n_samples).
     """
-    return sample_posterior(model, filled(model, start.of(core))).cells.T
+    found = sample_posterior(model, filled(model, start.of(core)))
+    return all_rows(found.cells, core.ranks).T
 
 
 def share_moved(probabilities: Tensor, start: StartingCells) -> float:

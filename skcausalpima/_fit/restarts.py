@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,12 +46,16 @@ class Shared:
         Of the latter.
     rows : ndarray of int or None
         Which rows the latter are of those that the model is learned from; None for all.
+    before : int
+        How many of the latter are of lower ranks.
     views : dict of int to ViewStart
         Of the latter.
     watch : Watch
         How all runs are followed.
     process : int
         The process that called ``fit``.
+    machine : str
+        Where it runs: workers of joblib's other backends may be elsewhere.
     default_dtype : torch.dtype
         What workers must take over from it.
     """
@@ -61,9 +66,11 @@ class Shared:
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
     rows: np.ndarray | None
+    before: int
     views: dict[int, ViewStart]
     watch: Watch
     process: int
+    machine: str
     default_dtype: torch.dtype
 
 
@@ -94,9 +101,11 @@ def best_run(
         knowledge=initial.knowledge,
         scores=initial.scores,
         rows=initial.rows,
+        before=initial.before,
         views=initial.views,
         watch=watch,
         process=os.getpid(),
+        machine=platform.node(),
         default_dtype=torch.get_default_dtype(),
     )
     runs = []
@@ -123,7 +132,11 @@ def _outcomes(
     calls = (delayed(_run_one)(shared, seed, number) for number, seed in enumerate(seeds, 1))
     with telling_workers(shared.watch.interruption):
         try:
-            done = list(Parallel(n_jobs=n_jobs, mmap_mode="c")(calls))
+            if shared.data.ranks.are_several:  # whose process group workers are not in
+                run_all = Parallel(n_jobs=1, backend="sequential")
+            else:
+                run_all = Parallel(n_jobs=n_jobs, mmap_mode="c")
+            done = list(run_all(calls))
         except Exception as error:
             if shared.watch.interruption.requested:  # workers that had not begun end of it, too
                 raise KeyboardInterrupt from error
@@ -141,14 +154,15 @@ def _run_one(
 
     A run that diverges returns its error, one that an interrupt ends before its training None.
     """
-    watch = shared.watch
-    if os.getpid() == shared.process:
+    watch, is_near = shared.watch, platform.node() == shared.machine
+    if is_near and os.getpid() == shared.process:
         return _run_or_error(shared, seed, watch.observer(number)), []
+    file = watch.interruption.file if is_near else None  # elsewhere nobody sees it go
     own_dtype = torch.get_default_dtype()
     try:
         torch.set_default_dtype(shared.default_dtype)  # that modules and initial values are made in
         with (
-            working_for(shared.process, watch.interruption.file) as interruption,
+            working_for(shared.process, file) as interruption,
             warnings.catch_warnings(record=True) as caught,
         ):
             warnings.simplefilter("always")
@@ -172,6 +186,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
                 data=initial_data,
                 scores=shared.scores,
                 rows=shared.rows,
+                before=shared.before,
                 views=shared.views,
             )
             return run(shared.setup, data, initial, seed, observer)

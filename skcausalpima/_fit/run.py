@@ -200,7 +200,7 @@ def _teach(
     if asked == 0:
         return None
     data = filled(state.model, data)
-    steps_per_epoch = math.ceil(data.n_samples / gradient.batch_size)
+    steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
     trained = len(setup.training.graph.temperatures)
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer
@@ -228,7 +228,8 @@ def _with_others(
     """
     prior, others = state.model.prior, filled(state.model, others)
     gamma = others.samples.weighted(sample_posterior(state.model, others, encoders).cells.T)
-    total = counts + regime_counts(gamma, others.regime_index, len(prior.regimes))
+    of_others = regime_counts(gamma, others.regime_index, len(prior.regimes))
+    total = counts + others.ranks.total(of_others)
     if setup.graph.structure == "refined":
         return select_graph(prior, total, setup.graph, state.rng)
     return refit_tables(prior, total, graph)

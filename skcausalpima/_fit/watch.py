@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.setup import Setup
 from .._training.interruption import Interruption
@@ -32,6 +33,8 @@ class Watch:
         One for each run, or none.
     is_continued : bool, default=False
         Whether the run is continued.
+    ranks : Ranks, default=ALONE
+        Who fits together. The first one alone prints.
     """
 
     verbose: int
@@ -41,12 +44,13 @@ class Watch:
     interruption: Interruption
     tasks: Sequence[TaskListener] = ()
     is_continued: bool = False
+    ranks: Ranks = ALONE
 
     def observer(self, number: int) -> Observer:
         """Return the observer of a run, by its number from 1."""
         label = f"start {number} of {self.n_runs}" if self.n_runs > 1 else ""
         listeners: list[Listener] = list(self.tasks[number - 1 : number])
-        if self.verbose:
+        if self.verbose and self.ranks.rank == 0:
             listeners.append(Screen(self.verbose, "continued" if self.is_continued else label))
         return Observer(
             listeners=listeners,
@@ -55,6 +59,7 @@ class Watch:
             scaler=self.scaler,
             run=number,
             n_runs=self.n_runs,
+            ranks=self.ranks,
         )
 
 

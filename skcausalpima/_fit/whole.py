@@ -14,16 +14,19 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
+from .._model.ranks import process_group
+from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
-from .._model.tensors import TensorData, fit_data
+from .._model.tensors import TensorData
 from .._training.interruption import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
@@ -32,6 +35,13 @@ from .arrivals import DECAY, Arrivals, Fitted, learn
 from .attributes import fitted_attributes
 from .callbacks import CALLBACKS, FitTasks
 from .checkpoint import Checkpoint, check_continues, check_is_built
+from .data_parallel import (
+    as_on_all_ranks,
+    check_alone,
+    check_experts,
+    check_ranks,
+    told_of_fit,
+)
 from .interrupts import interruptible
 from .restarts import best_run
 from .resume import resume
@@ -73,6 +83,7 @@ class Following:
 
     interruption: Interruption
     tasks: FitTasks | None
+    ranks: Ranks  # who fits together
 
     def watch(
         self,
@@ -94,12 +105,18 @@ class Following:
             interruption=self.interruption,
             tasks=tasks,
             is_continued=is_continued,
+            ranks=self.ranks,
         )
 
 
 @contextmanager
-def followed(estimator: BaseEstimator, call: FitCall) -> Iterator[Following]:
-    """Let callbacks and interrupts reach a fit, and callbacks see that it has ended."""
+def followed(
+    estimator: BaseEstimator, call: FitCall, distributed: bool | str
+) -> Iterator[Following]:
+    """Let callbacks and interrupts reach a fit, and callbacks see that it has ended.
+
+    ``distributed`` says whether it is one of all ranks, see :func:`process_group`.
+    """
     metadata: Values | None = (
         None if call.sample_weight is None else {"sample_weight": call.sample_weight}
     )
@@ -107,7 +124,9 @@ def followed(estimator: BaseEstimator, call: FitCall) -> Iterator[Following]:
         tasks = None
         if CALLBACKS in vars(estimator):
             tasks = FitTasks(estimator, call.X, call.y, metadata)
-        yield Following(interruption=interruption, tasks=tasks)
+        ranks = process_group(distributed)
+        interruption.may_wait = not ranks.are_several  # they would end at different batches
+        yield Following(interruption=interruption, tasks=tasks, ranks=ranks)
         if tasks is not None:
             tasks.end()
         if interruption.requested:
@@ -118,28 +137,36 @@ def fit_anew(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fit; ``estimator`` gets those that describe X."""
-    known = set(vars(estimator))
-    given = read_modalities(estimator, call.X, modality_shapes=params.modality_shapes, reset=True)
+    known, ranks = set(vars(estimator)), following.ranks
+    with ranks.together():
+        check_ranks(ranks, params, call.interventions)
+        given = read_modalities(
+            estimator, call.X, modality_shapes=params.modality_shapes, reset=True
+        )
+    ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
-    setup, samples = call.set_up(params, given)
+    setup, samples = call.set_up(params, replace(given, ranks=ranks))
+    check_experts(ranks, setup.spec)
     rank = n_effects(setup.spec.node_sizes) if params.latent_dim is None else params.latent_dim
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
         rng = check_random_state(params.random_state)
-        initial = initial_sample(setup, samples, data, rng.randint(2**31 - 1))
-        seeds = [rng.randint(2**31 - 1) for _ in range(params.n_init)]
+        first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
+        initial = initial_sample(setup, samples, data, first)
         of_run = partial(_attributes, read, setup, samples, data, given)
         watch = following.watch(setup, len(seeds), of_run)
         following.interruption.is_postponed = True  # to the end: from now on there is much to keep
         best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
         _warn_if_stopped(best, following.interruption)
-        return fitted_attributes(best, setup, samples, data, given)
+        found = fitted_attributes(best, setup, samples, data, given)
+        return as_on_all_ranks(ranks, found)
 
 
 def fit_further(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fit that goes on from where the estimator's last one stood."""
+    check_alone(following.ranks, "warm_start=True")
     checkpoint = Checkpoint(**estimator._checkpoint)
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
@@ -161,6 +188,7 @@ def fit_arrivals(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
 ) -> Values:
     """Return the attributes of a fitted estimator that has learned from further samples."""
+    check_alone(following.ranks, "partial_fit")
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
     setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)

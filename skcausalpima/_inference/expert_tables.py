@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
@@ -137,7 +138,8 @@ def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> 
         )
         for rows, part in data.parts()
     )
-    return functools.reduce(operator.add, sums)
+    here = functools.reduce(operator.add, sums)
+    return replace(here, **{name: data.ranks.total(of) for name, of in vars(here).items()})
 
 
 @torch.no_grad()

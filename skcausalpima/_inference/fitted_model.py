@@ -12,8 +12,9 @@ from .._data.arrays import flat_rows
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
+from .._model.scaled_samples import scaled_data
 from .._model.state import load_state
-from .._model.tensors import BLOCK_ROWS, TensorData, scaled_data
+from .._model.tensors import BLOCK_ROWS, TensorData
 from .._training.filling import filled
 from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, SubsetEncoders

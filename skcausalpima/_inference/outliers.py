@@ -74,7 +74,7 @@ def _alone(
     alone = torch.zeros(shape, dtype=torch.bool, device=data.device)
     alone[m] = True
     samples = replace(data.samples, observed=alone, allowed=None, regime_index=None)
-    data = TensorData(samples, data.dtype)
+    data = replace(data, samples=samples)
     found, values, start = sample_posterior(model, data, encoders), [], 0
     for block in data.blocks():
         rows = slice(start, start + len(block.arrays[0]))
@@ -93,7 +93,9 @@ def _at(model: MultimodalVAE, block: Batch, z: Tensor, components: Tensor, m: in
     return said[0] if len(said) == 1 else said[components, torch.arange(len(z), device=z.device)]
 
 
-def reference_rows(n_samples: int, weights: np.ndarray | None = None) -> np.ndarray:
+def reference_rows(
+    n_samples: int, weights: np.ndarray | None = None, share: float = 1.0
+) -> np.ndarray:
     """Return the samples that further ones are compared with: all, or some that stand for them.
 
     Parameters
@@ -102,16 +104,19 @@ def reference_rows(n_samples: int, weights: np.ndarray | None = None) -> np.ndar
         How many there are.
     weights : ndarray of shape (n_samples,), default=None
         For how many each one counts; None for one.
+    share : float, default=1.0
+        Which part these samples are of all.
 
     Returns
     -------
-    ndarray of int of shape (min(n_samples, MAX_REFERENCE),)
+    ndarray of int of shape (min(n_samples, share * MAX_REFERENCE),)
         In rising order, evenly spaced, by weight.
     """
-    size = min(n_samples, MAX_REFERENCE)
+    size = min(n_samples, round(share * MAX_REFERENCE))
     counts = np.ones(n_samples) if weights is None else weights.astype(np.float64)
     total = np.cumsum(counts)
-    places = (np.arange(size) + 0.5) * (total[-1] / size)
+    sum_of = total[-1] if n_samples else 0.0
+    places = (np.arange(size) + 0.5) * (sum_of / max(size, 1))
     return np.searchsorted(total, places, side="right")
 
 

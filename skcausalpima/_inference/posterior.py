@@ -112,7 +112,7 @@ def by_completeness(
 ) -> list[Tensor]:
     """Ask the samples that are complete and those that are not, and put the answers in order."""
     lacking = None if encoders is None else encoders.incomplete(block)
-    if lacking is None:
+    if lacking is None or not len(lacking):
         return list(of_samples(model, block, draws, None))
     rows = [which.nonzero()[:, 0] for which in (~lacking, lacking)]
     order = torch.cat(rows).argsort()

@@ -88,19 +88,15 @@ def stability_report(
 
 
 def separation_report(
-    means: np.ndarray,
-    covariances: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray | None = None,
+    means: np.ndarray, covariances: np.ndarray, counts: np.ndarray
 ) -> SimpleNamespace:
     """Report how well the components are separated and filled.
 
-    ``weights`` say for how many samples each label counts.
+    ``counts`` says how many samples each of them has.
 
     Where the Fisher ratio of two components is below 1, their means are closer than their common
     standard deviation: they have merged.
     """
-    counts = np.bincount(labels, weights, len(means))
     occupancy = counts / counts.sum()
     filled = np.flatnonzero(occupancy > 0)
     means, covariances = (of[filled].astype(np.float64) for of in (means, covariances))

@@ -17,6 +17,7 @@ from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.module_checks import check_modules
+from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -66,8 +67,10 @@ class InitialSample:
         Their principal scores; None where ``init`` is "paper".
     views : dict of int to ViewStart
         Their derived views, by the number of the modality.
-    rows : ndarray of int of shape (n_samples,), default=None
-        Which rows they are of those that the model is learned from; None for all.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Which rows here they are of those that the model is learned from; None for all.
+    before : int, default=0
+        How many of the samples are those of lower ranks, which come before those here.
     """
 
     knowledge: NodeKnowledge
@@ -75,6 +78,7 @@ class InitialSample:
     scores: PrincipalScores | None
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
+    before: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +109,8 @@ class RunState:
 def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
     """Return samples of which each counts alike, since clustering knows no weights.
 
-    This decides where training begins. All that is trained then is weighted as it should be.
+    All ranks return the same ones. This decides where training begins; all that is trained then
+    is weighted as it should be.
     """
     core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
     if core is not None:
@@ -117,29 +122,37 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
+    before = data.ranks.before(data.n_samples)
+    if data.ranks.are_several:
+        knowledge = knowledge.gathered(data.ranks, data.n_samples)
+        data = data.to_arrays().gathered().to_tensors()
     scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
-    return InitialSample(knowledge=knowledge, data=data, scores=scores, views=views, rows=rows)
+    return InitialSample(
+        knowledge=knowledge, data=data, scores=scores, views=views, rows=rows, before=before
+    )
 
 
 def _some_rows(
     setup: Setup, data: TensorData, rows: np.ndarray | None, seed: int
 ) -> np.ndarray | None:
-    """Return some of the rows at random, in rising order, where all would take much memory.
+    """Return some of the rows here at random, in rising order, where all would take much memory.
 
-    ``rows`` are those that count at all, None for all.
+    ``rows`` are those that count at all, None for all. All ranks have as large a part.
     """
-    n_rows = data.n_samples if rows is None else len(rows)
-    n_cells = math.prod(setup.spec.node_sizes)
+    n_here = data.n_samples if rows is None else len(rows)
+    n_rows, n_cells = int(data.ranks.sum(np.array(n_here))), math.prod(setup.spec.node_sizes)
     n_some = max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells)
-    if data.is_streamed:
+    is_copied = data.is_streamed or data.ranks.are_several
+    if is_copied:
         width = sum(array.shape[1] for array in data.arrays)
         n_some = min(n_some, MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width))
-    if n_some >= n_rows and not data.is_streamed:
+    if n_some >= n_rows and not is_copied:
         return rows
     rows = np.arange(data.n_samples) if rows is None else rows
-    return np.sort(np.random.default_rng(seed).choice(rows, min(n_some, n_rows), replace=False))
+    n_some = min(n_some, n_rows) * n_here // n_rows
+    return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
 
 
 def initialize_run(
@@ -149,15 +162,23 @@ def initialize_run(
     generator, rng = torch.Generator().manual_seed(seed), np.random.RandomState(seed)
     settings, names = setup.training, setup.spec.modality_names
     model = initial_model(setup, initial, generator, rng)
+    check_modules_of_ranks(model, data.ranks)
+    as_on_first(model, data.ranks)
+    own = rng
+    if data.ranks.are_several:  # from now on each draws for its own samples
+        own = np.random.RandomState([seed, data.ranks.rank])
+        generator.manual_seed(own.randint(2**31 - 1))
     update = block_update(setup, data)
     optimizer = pretrain(model, data, settings, update, generator, observer)
     observer.interruption.check()
-    order = held_out_first(data.n_samples, settings.stopping.validation_fraction, rng)
+    fraction = settings.stopping.validation_fraction
+    order = held_out_first(data.n_samples, fraction, own, data.ranks)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
         found = initialize_clusters(setup, initial, model, rng)
         gamma, floors = found.responsibilities, update.variance_floors
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
+    as_on_first(model, data.ranks)
     progress = new_progress(settings, model, observer)
     progress.follow(optimizer)
     update = update_for_given_graph(update, setup)
@@ -233,7 +254,7 @@ def initialize_clusters(
     return InitialClusters(
         candidates=report,
         responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, seen),
+        start=starting_cells(first.to(data.device), rows, seen, initial.before),
         rivals=fit.rivals,
     )
 

@@ -97,6 +97,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
         device=device.name,
         compiles=device.compile,
         autocast=device.autocast,
+        distributed=device.distributed,
     )
 
 

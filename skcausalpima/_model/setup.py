@@ -111,10 +111,12 @@ def set_up(
     nodes = dict(zip(names, node_sizes, strict=True))
     is_of_these = continued is not None and len(continued) == len(node_sizes)  # else told later
     labels = outcome_names(continued) if is_of_these else None
-    samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
+    with modalities.ranks.together():
+        samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
     modalities = samples.modalities
+    modalities.ranks.agree(lambda: {"the labels": repr(samples.knowledge.outcome_names)})
     if scaler is None:
-        check_enough_samples(node_sizes, max(modalities.n_samples, samples.total))
+        check_enough_samples(node_sizes, max(samples.n_rows, samples.total))
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
@@ -167,6 +169,7 @@ def _model_spec(
         params.experts, decoders, names, shapes, node_sizes, node_names, dtype
     )
     predicted = params.decoder_variance == "predicted"
+    views = resolve_views(params.views, modalities, experts, has_views(params.init, node_sizes))
     return ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
@@ -187,7 +190,7 @@ def _model_spec(
             predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
-        views=resolve_views(params.views, modalities, experts, has_views(params.init, node_sizes)),
+        views=modalities.ranks.first(views),  # those that suit depend on the rows
     )
 
 
@@ -251,7 +254,7 @@ def _gradient_settings(params: SimpleNamespace) -> GradientSettings:
 
 def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
     """Return for how long these samples are to be trained on."""
-    n_rows = samples.modalities.n_samples if samples.core is None else len(samples.core)
+    n_rows = samples.n_core_rows
     n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
     return budget(
         params.max_iter,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
@@ -11,14 +12,9 @@ import torch
 from torch import Tensor
 
 from .._data.completeness import complete_enough
-from .._data.known_nodes import allowed_cells
-from .._data.on_disk import OnDisk
-from .._data.samples import FitSamples
-from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities
+from .._data.ranks import ALONE, Ranks
 from ..modules import Batch
-from .scaled_rows import ScaledRows, fits
-from .setup import Setup
+from .scaled_rows import ScaledRows
 
 #: Rows of one block in passes that need no gradient.
 BLOCK_ROWS = 512
@@ -42,10 +38,14 @@ class TensorData:
         wherever the samples are.
     dtype : torch.dtype
         The dtype to compute in; batches are cast to it.
+    ranks : Ranks, default=ALONE
+        Who has further samples. Numbers and sums of samples are those of all ranks, where nothing
+        else is said.
     """
 
     samples: Batch
     dtype: torch.dtype
+    ranks: Ranks = ALONE
 
     @property
     def arrays(self) -> tuple[Tensor, ...]:
@@ -84,13 +84,19 @@ class TensorData:
 
     @property
     def n_samples(self) -> int:
-        """Number of samples."""
+        """Number of samples here."""
         return self.arrays[0].shape[0]
+
+    @property
+    def n_of_all(self) -> int:
+        """Number of samples of all ranks."""
+        return int(self.ranks.sum(np.array(self.n_samples)))
 
     @property
     def total(self) -> float:
         """Number of samples that the rows count for."""
-        return self.n_samples if self.weights is None else self.weights.double().sum().item()
+        here = self.n_samples if self.weights is None else self.weights.double().sum().item()
+        return self.ranks.sum(np.array(here)).item()
 
     @property
     def device(self) -> torch.device:
@@ -107,7 +113,7 @@ class TensorData:
         observed = self.observed.double()
         if self.weights is not None:
             observed = observed * self.weights.double()
-        return observed.sum(dim=1)
+        return self.ranks.total(observed.sum(dim=1))
 
     @property
     def n_elements(self) -> Tensor:
@@ -116,7 +122,8 @@ class TensorData:
         numbers = widths * self.n_observed
         for m, seen in enumerate(self.elements or ()):
             if seen is not None:
-                numbers[m] = self.samples.weighted(seen.sum(dim=1).double()).sum()
+                here = self.samples.weighted(seen.sum(dim=1).double()).sum()
+                numbers[m] = self.ranks.total(here)
         return numbers
 
     @property
@@ -148,23 +155,25 @@ class TensorData:
 
     def subset(self, rows: Tensor | slice) -> TensorData:
         """Return some samples as data of their own."""
-        return TensorData(self.samples.take(rows), self.dtype)
+        return replace(self, samples=self.samples.take(rows))
 
     def core(self) -> tuple[TensorData, TensorData | None]:
         """Return the samples that the model is learned from, and the others if there are any."""
-        rows = None if self.observed is None else complete_enough(self.observed.cpu().numpy())
+        if self.observed is None:
+            return self, None
+        rows = complete_enough(self.observed.cpu().numpy(), self.ranks)
         if rows is None:
             return self, None
         is_core = torch.zeros(self.n_samples, dtype=torch.bool, device=self.device)
         is_core[torch.as_tensor(rows, device=self.device)] = True
         core = self.subset(is_core.nonzero()[:, 0])
-        if core.observed is not None and core.observed.all():
-            core = TensorData(replace(core.samples, observed=None), self.dtype)
+        if not self.ranks.largest(core.observed is not None and not core.observed.all()):
+            core = replace(core, samples=replace(core.samples, observed=None))
         return core, self.subset((~is_core).nonzero()[:, 0])
 
     def unweighted(self) -> TensorData:
         """Return the same samples, each counting for one."""
-        return TensorData(replace(self.samples, weights=None), self.dtype)
+        return replace(self, samples=replace(self.samples, weights=None))
 
     def to_arrays(self) -> DataArrays:
         """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
@@ -179,12 +188,13 @@ class TensorData:
             elements=self.element_masks(),
             dtype=self.dtype,
             device=str(self.device),
+            ranks=self.ranks,
         )
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
         for _, part in self.parts():
-            for start in range(0, part.n_samples, BLOCK_ROWS):
+            for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # a rank may have none
                 yield part.rows(slice(start, start + BLOCK_ROWS))
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -198,10 +208,23 @@ class TensorData:
     def numbered(
         self, batch_size: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Batch]]:
-        """Return the same batches, each with the numbers of its samples."""
-        for numbers, part in self.parts(generator):
+        """Return the same batches, each with the numbers of its samples.
+
+        A batch is spread over the ranks in proportion to their samples. All ranks have as many
+        batches: where one has no samples left, its batch is empty.
+        """
+        if self.ranks.are_several:
+            batch_size = max(1, math.ceil(batch_size * self.n_samples / self.n_of_all))
+        runs = self._runs(generator)
+        sizes = [self.n_samples] if runs is None else list(map(len, runs))
+        n_here = sum(_n_batches(size, batch_size) for size in sizes)
+        n_empty = int(self.ranks.largest(n_here)) - n_here
+        for numbers, part in self._read(runs):
             for rows in part._shuffled_rows(batch_size, generator):
                 yield rows if numbers is None else numbers[rows], part.rows(rows)
+        none = torch.arange(0, device=self.device)
+        for _ in range(n_empty):
+            yield none, self.subset(none).loaded().rows(slice(None))
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
@@ -214,9 +237,12 @@ class TensorData:
 
         With a generator the samples on disk come in random runs, else in order.
         """
+        return self._read(self._runs(generator))
+
+    def _runs(self, generator: torch.Generator | None) -> list[Tensor] | None:
+        """Return the numbers of samples that are read together; None for all that are in memory."""
         if not self.is_streamed:
-            yield None, self
-            return
+            return None
         files = [of for of in self.tables if isinstance(of, ScaledRows)]
         size = max(of.rows_at_once for of in files)
         runs = list(torch.arange(self.n_samples).split(size))
@@ -226,8 +252,16 @@ class TensorData:
         if generator is not None:
             order = torch.randperm(len(runs), generator=generator)
         n_runs = max(1, BUFFER_BYTES // (size * sum(of.row_bytes for of in files)))
-        for numbers in order.split(n_runs):
-            rows = torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
+        return [
+            torch.cat([runs[k] for k in numbers.sort().values]).to(self.device)
+            for numbers in order.split(n_runs)
+        ]
+
+    def _read(self, runs: list[Tensor] | None) -> Iterator[tuple[Tensor | None, TensorData]]:
+        """Return the samples in memory, and their numbers; None for all at once."""
+        if runs is None:
+            yield None, self
+        for rows in runs or ():
             part = self.subset(rows)
             read = [of.read() if isinstance(of, ScaledRows) else of for of in part.tables]
             yield rows, part._with(read)
@@ -250,8 +284,17 @@ class TensorData:
         The divisor is the mean weight of all rows, not of the batch: an unimportant row must not
         count in full because it meets its like.
         """
-        mean = batch.weighted(values).mean()
-        return mean if self.weights is None else mean / self.weights.mean()
+        mean = batch.weighted(values).mean() if len(values) else values.sum()
+        return mean if self.weights is None else mean / self._mean_weight(self.weights)
+
+    def _mean_weight(self, weights: Tensor) -> Tensor | float:
+        """Return the mean weight of all rows; ranks are asked once."""
+        if not self.ranks.are_several:
+            return weights.mean()
+        kept = vars(self)
+        if "_kept_mean" not in kept:  # no cached_property: in Python 3.11 it holds a lock meanwhile
+            kept["_kept_mean"] = self.total / self.n_of_all
+        return kept["_kept_mean"]
 
     def normal_like(self, points: Tensor, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise for each latent point."""
@@ -279,6 +322,8 @@ class DataArrays:
         The dtype to compute in.
     device : str
         Where the data are to lie.
+    ranks : Ranks, default=ALONE
+        Who has further samples.
     """
 
     arrays: tuple[np.ndarray | ScaledRows, ...]
@@ -289,6 +334,7 @@ class DataArrays:
     elements: tuple[np.ndarray | None, ...] | None
     dtype: torch.dtype
     device: str
+    ranks: Ranks = ALONE
 
     def to_tensors(self) -> TensorData:
         """Undo :meth:`TensorData.to_arrays`."""
@@ -303,9 +349,28 @@ class DataArrays:
             allowed=_as_tensor(self.allowed, device),
             regime_index=_as_tensor(self.regime_index, device),
             weights=_as_tensor(self.weights, device),
-            elements=_as_tensors(self.elements, device),
+            elements=as_tensors(self.elements, device),
         )
-        return TensorData(samples, self.dtype)
+        return TensorData(samples, self.dtype, self.ranks)
+
+    def gathered(self) -> DataArrays:
+        """Return the samples of all ranks, as those of one that is alone; none are on disk."""
+        ranks = self.ranks
+
+        def columns(table: np.ndarray | None) -> np.ndarray | None:
+            return None if table is None else ranks.gathered(table.T).T
+
+        return replace(
+            self,
+            arrays=tuple(ranks.gathered(np.asarray(of)) for of in self.arrays),
+            observed=columns(self.observed),
+            allowed=columns(self.allowed),
+            regime_index=columns(self.regime_index),
+            weights=columns(self.weights),
+            elements=self.elements
+            and tuple(None if of is None else ranks.gathered(of) for of in self.elements),
+            ranks=ALONE,
+        )
 
 
 def _as_array(table: Tensor | None) -> np.ndarray | None:
@@ -316,52 +381,14 @@ def _as_tensor(table: np.ndarray | None, device: str | torch.device) -> Tensor |
     return None if table is None else torch.as_tensor(table, device=device)
 
 
-def _as_tensors(
+def as_tensors(
     tables: tuple[np.ndarray | None, ...] | None, device: str | torch.device
 ) -> tuple[Tensor | None, ...] | None:
     return None if tables is None else tuple(_as_tensor(table, device) for table in tables)
 
 
-def scaled_data(
-    modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
-) -> TensorData:
-    """Scale samples and put them on a device; missing elements are 0.
-
-    What is on disk stays there, and what does not fit on the device stays in memory; gaps are
-    filled on the device alone.
-    """
-    tables = [
-        ScaledRows.of(array, scaler.centre[k], scaler.factor[k], device)
-        if isinstance(array, OnDisk)
-        else torch.from_numpy(scaler.transform_one(modalities, k))
-        for k, array in enumerate(modalities.arrays)
-    ]
-    n_bytes = sum(of.nbytes for of in tables if isinstance(of, Tensor))
-    resident = modalities.elements is not None or fits(n_bytes, device)
-    arrays = tuple(
-        of
-        if isinstance(of, ScaledRows)
-        else (of.to(device) if resident else ScaledRows.in_memory(of, device))
-        for of in tables
-    )
-    observed = None
-    if not modalities.observed.all():
-        observed = torch.from_numpy(modalities.observed.copy()).to(device)
-    elements = _as_tensors(modalities.elements, device)
-    return TensorData(Batch(cast(Tensors, arrays), observed, elements=elements), dtype)
-
-
-def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
-    """Scale the samples of a fit, and add what is known of them and what they count for."""
-    device, knowledge = setup.device, samples.knowledge
-    data = scaled_data(samples.modalities, setup.scaler, device, setup.spec.torch_dtype)
-    allowed = index = weights = None
-    if knowledge.known_nodes is not None:
-        cells = allowed_cells(knowledge.known_nodes, setup.spec.node_sizes)
-        allowed = torch.from_numpy(cells).to(device)
-    if knowledge.regime_index is not None:
-        index = torch.from_numpy(knowledge.regime_index)[None].to(device)
-    if samples.weights is not None:
-        weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
-    known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
-    return TensorData(known, data.dtype)
+def _n_batches(n_samples: int, batch_size: int) -> int:
+    """Return how many batches samples are shuffled into, see :meth:`TensorData.numbered`."""
+    full, rest = divmod(n_samples, batch_size)
+    joined = rest == 1 < batch_size and full > 0
+    return max(1, full + (rest > 0) - joined)

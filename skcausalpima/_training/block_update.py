@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from .._data.ranks import Ranks
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
@@ -43,7 +44,7 @@ def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
     for m in range(len(data.arrays)):
         for block in _weighted_blocks(data.observed_values(m), data.weights):
             totals[m] += block.double().square().sum()
-    variances = totals / data.n_elements
+    variances = data.ranks.total(totals) / data.n_elements
     return relative * torch.where(variances > 0, variances, torch.ones_like(variances))
 
 
@@ -96,12 +97,9 @@ def data_pass(
             log_density = model.log_density(posterior, block.allowed)
             log_weights = weights_of_regimes(all_log_weights, block.regime_index)
             evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
+            log_gamma = log_responsibilities(log_weights, log_density + evidence)
             if model.sampled_responsibilities:
-                log_gamma = model.log_responsibilities(
-                    posterior, z, block.allowed, block.regime_index, evidence
-                )
-            else:
-                log_gamma = log_responsibilities(log_weights, log_density + evidence)
+                log_gamma = _at_points(model, block, posterior, z, evidence)
             gamma = block.weighted(log_gamma.exp())
             labels.append(log_gamma.argmax(dim=0))
             experts.add(block, likelihoods, gamma)
@@ -112,14 +110,34 @@ def data_pass(
             sums = sums + _summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
             if decode:
                 errors = errors + _summed(block, model.squared_errors(block, z))
+    total = data.ranks.total
+    experts.add_up(total)
+    errors, sums = total(errors) if decode else errors, total(sums)
     return PassResult(
-        statistics=cast(MixtureStatistics, statistics),  # there is a block
-        counts=counts,
+        statistics=_of_all_ranks(cast(MixtureStatistics, statistics), data.ranks),  # has a block
+        counts=total(counts),
         squared_errors=experts.squared_errors(errors),
         experts=experts,
         labels=torch.cat(labels),
         terms=_terms(model, data, errors, sums, experts, names),
     )
+
+
+def _at_points(
+    model: MultimodalVAE,
+    block: Batch,
+    posterior: DiagonalGaussian,
+    z: Tensor,
+    evidence: Tensor | float,
+) -> Tensor:
+    """Return the logarithms of the responsibilities at latent points, as in the paper."""
+    return model.log_responsibilities(posterior, z, block.allowed, block.regime_index, evidence)
+
+
+def _of_all_ranks(here: MixtureStatistics, ranks: Ranks) -> MixtureStatistics:
+    """Add up what ranks have, measured from one origin."""
+    counts, first, second = map(ranks.total, (here.counts, here.first, here.second))
+    return replace(here, counts=counts, first=first, second=second)
 
 
 def _summed(block: Batch, rows: Tensor) -> Tensor:
@@ -245,7 +263,7 @@ class BlockUpdate:
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
-        self._set_variances(model, data, errors)
+        self._set_variances(model, data, data.ranks.total(errors))
 
     def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""

@@ -8,6 +8,7 @@ import math
 import numpy as np
 from torch import Tensor
 
+from .._data.ranks import ALONE, Ranks
 from ..modules import MultimodalVAE
 
 
@@ -68,13 +69,16 @@ def interquartile_range(values: Tensor) -> float:
 
 
 def held_out_first(
-    n_samples: int, fraction: float, rng: np.random.RandomState
+    n_samples: int, fraction: float, rng: np.random.RandomState, ranks: Ranks = ALONE
 ) -> np.ndarray | None:
-    """Return a random order of the samples, the first of which are set aside; None if none are."""
-    n_held_out = int(np.ceil(fraction * n_samples))
-    if n_held_out == 0:
+    """Return a random order of the samples, the first of which are set aside; None if none are.
+
+    Each of the ranks sets this part of its samples aside.
+    """
+    if fraction == 0:
         return None
-    if n_held_out >= n_samples:
+    n_held_out = int(np.ceil(fraction * n_samples))
+    if not ranks.largest(n_held_out < n_samples):
         raise ValueError(
             f"validation_fraction={fraction} of {n_samples} samples leaves none to train on."
         )

@@ -32,21 +32,27 @@ class StartingCells:
         The most probable cell of each.
     held : Tensor of bool of shape (n_samples,)
         Which of them stay there while the model is trained.
-    rows : Tensor of int of shape (n_samples,) or None
-        Which rows they are of those that the model is learned from; None for all.
+    rows : Tensor of int of shape (n_rows,) or None
+        Which rows here they are of those that the model is learned from; None for all.
+    before : int, default=0
+        How many of the samples are those of lower ranks, which come before those here.
     """
 
     cells: Tensor
     held: Tensor
     rows: Tensor | None
+    before: int = 0
 
     def of(self, data: TensorData) -> TensorData:
-        """Return the samples among those that the model is learned from."""
+        """Return the samples here among those that the model is learned from."""
         return data if self.rows is None else data.subset(self.rows)
 
 
 def starting_cells(
-    responsibilities: Tensor, rows: Tensor | None, seen: CandidateReport | None
+    responsibilities: Tensor,
+    rows: Tensor | None,
+    seen: CandidateReport | None,
+    before: int = 0,
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
 
@@ -58,6 +64,8 @@ def starting_cells(
         See :class:`StartingCells`.
     seen : CandidateReport or None
         Of the candidates that these were chosen from; None holds no sample.
+    before : int, default=0
+        See :class:`StartingCells`.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def starting_cells(
     held = largest.values > CLEAR
     if seen is None or seen.agreement[seen.chosen] < AGREED:
         held = torch.zeros_like(held)
-    return StartingCells(cells=largest.indices, held=held, rows=rows)
+    return StartingCells(cells=largest.indices, held=held, rows=rows, before=before)
 
 
 def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorData:
@@ -103,7 +111,9 @@ def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorD
     if start is None or not start.held.any():
         return data
     rows = torch.arange(len(start.cells), device=data.device) if start.rows is None else start.rows
-    cells, rows = start.cells[start.held], rows[start.held]
+    here = slice(start.before, start.before + len(rows))
+    cells, held_here = start.cells[here], start.held[here]
+    cells, rows = cells[held_here], rows[held_here]
     allowed = data.allowed
     if allowed is None:
         allowed = torch.ones(n_cells, data.n_samples, dtype=torch.bool, device=data.device)
@@ -112,4 +122,4 @@ def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorD
     held = allowed.clone()
     held[:, rows] = False
     held[cells, rows] = True
-    return TensorData(replace(data.samples, allowed=held), data.dtype)
+    return replace(data, samples=replace(data.samples, allowed=held))

@@ -13,7 +13,7 @@ class Interruption:
 
     Where there is nothing to keep yet, the first interrupt is a KeyboardInterrupt. Where it is
     *postponed*, it makes a request, and what goes on comes to its end. The second is always a
-    KeyboardInterrupt.
+    KeyboardInterrupt, and so is the first one where none ``may_wait``.
 
     Parameters
     ----------
@@ -25,10 +25,11 @@ class Interruption:
         self.file = file
         self.requested = self.insists = False
         self.is_postponed = self.is_told = False
+        self.may_wait = True
 
     def interrupt(self) -> None:
         """Take an interrupt; called in the main thread, between two of its instructions."""
-        self.insists = self.requested
+        self.insists = self.requested or not self.may_wait
         self.requested = True
         self.remove_file()
         if self.insists or not self.is_postponed:

@@ -53,6 +53,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
             squares[m] += counted @ inputs
             products[m] += counted @ block.arrays[m].double()
     for m, layer in layers.items():
+        squares[m], products[m] = data.ranks.total(squares[m]), data.ranks.total(products[m])
         model.decoders[m].set_last_layer(_regression(squares[m], products[m], layer))
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from .._data.ranks import Ranks
+from .._model.ranks import all_rows
 from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE
@@ -19,6 +21,7 @@ from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper, interquartile_range
 from .expert_guard import ExpertGuard
 from .filling import filled, viewed
+from .gradients import GradientAverage, gradient_average
 from .observer import Observer
 
 
@@ -32,12 +35,18 @@ def gradient_step(
     optimizer: Adam,
     parameters: list[Parameter],
     max_grad_norm: float | None,
+    average: GradientAverage | None = None,
 ) -> None:
-    """Make one step of gradient descent, with the gradient's norm clipped."""
+    """Make one step of gradient descent, with the gradient's norm clipped.
+
+    Where the loss is that of a batch which is spread over ranks, its gradient is their ``average``.
+    """
     if not loss.requires_grad:
         return  # nothing to train: what the loss depends on is frozen, and the graph is fixed
     optimizer.zero_grad()
     loss.backward()
+    if average is not None:
+        average.of([parameter for group in optimizer.groups for parameter in group])
     if max_grad_norm is not None:
         foreach = has_fused_steps(parameters[:1]) or None
         torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=foreach)
@@ -78,10 +87,12 @@ def pretrain(
             for batch in data.shuffled(steps.batch_size, generator):
                 noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
                 loss = -data.mean(unit_elbo(batch, noise, kl_weight), batch)
-                gradient_step(loss, optimizer, parameters, steps.max_grad_norm)
+                average = gradient_average(data, batch)
+                gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
                 total -= loss.detach() * len(batch.arrays[0])
                 observer.interruption.check()
-        observer.epoch_ended(observer.in_units({"objective": float(total) / data.n_samples}))
+        objective = float(data.ranks.total(total)) / data.n_of_all
+        observer.epoch_ended(observer.in_units({"objective": objective}))
         if guard.restored(epoch):
             return None
         is_last = epoch == n_epochs - 1 or observer.stopped
@@ -132,10 +143,11 @@ class Progress:
             if earlier is not None and parameter in earlier.moments:
                 self.optimizer.resume(parameter, earlier.moments[parameter])
 
-    def note(self, terms: dict[str, float], labels: Tensor) -> None:
+    def note(self, terms: dict[str, float], labels: Tensor, ranks: Ranks) -> None:
         """Take note of an epoch's terms of the bound, and of the components of the samples."""
         if self.labels is not None:
-            self.label_changes.append(float((labels != self.labels).double().mean()))
+            changed = (labels != self.labels).double().cpu().numpy()
+            self.label_changes.append(ranks.mean(changed))
         self.labels = labels
         self.history.append(self.observer.in_units(terms))
         self.observer.epoch_ended(self.history[-1])
@@ -196,7 +208,7 @@ def train(
                 terms["objective"] = held_out_terms["objective"]
         kept = model if held_out is not None else None
         progress.stopper.stop(terms["objective"], kept, progress.spread)
-        progress.note(terms, result.labels)
+        progress.note(terms, result.labels, data.ranks)
         if was_restored or observer.stopped:
             break
     progress.check(model, update.names)
@@ -217,7 +229,7 @@ def _gradient_steps(
     noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
     parameters = progress.networks + progress.graph
     errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
-    n_steps = len(edges.temperatures) * math.ceil(data.n_samples / steps.batch_size)
+    n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
     values = []
     model.train()
     for batch in data.shuffled(steps.batch_size, generator):
@@ -226,14 +238,15 @@ def _gradient_steps(
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
         bound = progress.bound(batch, *_noise(model, data, batch, noise_scale, generator))
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
-        gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm)
+        average = gradient_average(data, batch)
+        gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm, average)
         errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
         values.append(bound.values.detach())
         progress.n_steps += 1
         if progress.observer.stopped:
             break
-    progress.spread = interquartile_range(torch.cat(values))
-    return None if progress.observer.stopped else errors
+    progress.spread = interquartile_range(all_rows(torch.cat(values), data.ranks))
+    return None if progress.observer.stopped else data.ranks.total(errors)
 
 
 def half_cosine(share: float) -> float:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.tensors import TensorData
 from .._progress_lines import ProgressLines, duration
@@ -49,6 +50,8 @@ class Observer:
         Units of the data; None where data are not scaled.
     run, n_runs : int, default=1
         Which run of how many it is, from 1.
+    ranks : Ranks, default=ALONE
+        Who runs together: all end where one is told to.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class Observer:
         scaler: ModalityScaler | None = None,
         run: int = 1,
         n_runs: int = 1,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.listeners, self.scaler = listeners, scaler
+        self.listeners, self.scaler, self.ranks = listeners, scaler, ranks
         self.interruption = interruption or Interruption()
         self.plan = dict(plan or {})
         self.run, self.n_runs = run, n_runs
@@ -119,8 +123,10 @@ class Observer:
         self.epoch, self.step = self.epoch + 1, self.step + 1
         if self.listeners:
             record = self._record(terms)
-            stops = [listener.epoch_ended(record, self.snapshot) for listener in self.listeners]
+            snapshot = None if self.ranks.are_several else self.snapshot  # would need all of them
+            stops = [listener.epoch_ended(record, snapshot) for listener in self.listeners]
             self.is_told_to_stop |= any(stops)
+        self.is_told_to_stop = bool(self.ranks.largest(self.is_told_to_stop))
 
     def _record(self, terms: dict[str, float]) -> EpochRecord:
         now, n_done = time.monotonic(), self.epoch - self.n_before

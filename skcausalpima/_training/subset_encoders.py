@@ -37,6 +37,7 @@ from ..functional import (
 from ..modules import Batch, MultimodalVAE, SubsetEncoders
 from .acceleration import step_precision
 from .adam import Adam
+from .gradients import gradient_average
 from .loop import gradient_step, half_cosine
 from .observer import Observer
 
@@ -140,7 +141,7 @@ def teach(
     rate *= RATE_FACTOR if known is None else 1.0
     rates = [rate, EXPONENT_RATE * rate]
     optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
-    n_steps = n_epochs * math.ceil(data.n_samples / size)
+    n_steps = n_epochs * math.ceil(data.n_of_all / size)
     pupil.train()
     with step_precision(pupil.networks, settings):
         for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
@@ -149,7 +150,8 @@ def teach(
             optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
             parts, of_rows = _some_modalities(batch, generator), taught.rows(rows)
             loss = data.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
-            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM)
+            average = gradient_average(data, batch)
+            gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.eval().requires_grad_(False) if finite else None
 

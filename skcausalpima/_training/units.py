@@ -24,6 +24,6 @@ def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) 
     shifts = {}
     for m, name in enumerate(names):
         jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], masks[m : m + 1])
-        shifts[f"reconstruction_{name}"] = float(np.average(jacobian, weights=weights))
+        shifts[f"reconstruction_{name}"] = data.ranks.mean(jacobian, weights)
     total = sum(shifts.values())
     return shifts | {"lower_bound": total, "objective": total}

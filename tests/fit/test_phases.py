@@ -1,6 +1,7 @@
 """What one phase of a fit hands on to the next."""
 
 from skcausalpima import CausalPIMA
+from skcausalpima._fit import short_runs
 from skcausalpima._training import loop
 from skcausalpima.datasets import make_circles_images
 
@@ -9,12 +10,13 @@ def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
     """Its step count rises by the steps of each, so that no phase begins without moments."""
     counts, step = {}, loop.gradient_step
 
-    def noted(loss, optimizer, parameters, max_grad_norm):
-        step(loss, optimizer, parameters, max_grad_norm)
+    def noted(loss, optimizer, *others):
+        step(loss, optimizer, *others)
         moments = optimizer.moments[optimizer.groups[0][0]]
         counts.setdefault(optimizer, []).append(int(moments["step"]))
 
     monkeypatch.setattr(loop, "gradient_step", noted)
+    monkeypatch.setattr(short_runs, "MAX_SAMPLES", 0)  # none are made
     images = make_circles_images(200, random_state=0).images
     CausalPIMA((2, 2), max_iter=3, batch_size=50, random_state=0, verbose=0).fit(images)
     pretraining, training, polishing = counts.values()

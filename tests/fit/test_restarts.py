@@ -3,7 +3,9 @@
 import io
 import pickle
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -18,6 +20,7 @@ import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._model.state import seeded_modules
 from skcausalpima._model.tensors import TensorData
+from skcausalpima._training.interruption import Interruption
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
@@ -228,3 +231,20 @@ def test_one_start_needs_no_workers(quick, pair, fitted, monkeypatch):
 def test_thread_counts_are_left_alone():
     files = Path(skcausalpima.__file__).parent.rglob("*.py")
     assert not [path for path in files if "set_num_threads" in path.read_text()]
+
+
+def test_a_run_on_another_machine_looks_for_no_file_of_this_one(monkeypatch, quick, pair):
+    names, files = iter(["here"]), []
+
+    @contextmanager
+    def working_for(process, file):
+        files.append(file)
+        yield Interruption()
+
+    node = SimpleNamespace(node=lambda: next(names, "elsewhere"))
+    monkeypatch.setattr("skcausalpima._fit.restarts.platform", node)
+    monkeypatch.setattr("skcausalpima._fit.restarts.working_for", working_for)
+    found = quick(n_init=2, max_iter=1).fit(pair)
+    assert files == [None, None]
+    monkeypatch.undo()
+    assert found.lower_bound_ == quick(n_init=2, max_iter=1).fit(pair).lower_bound_

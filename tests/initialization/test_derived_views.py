@@ -11,8 +11,8 @@ from skcausalpima import CausalPIMA, MultimodalData, datasets
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._initialization.derived_views import CURVE_SCALES, _centred, fit_views
 from skcausalpima._model.flat_parameters import flat_parameters
+from skcausalpima._model.scaled_samples import fit_data
 from skcausalpima._model.setup import set_up
-from skcausalpima._model.tensors import fit_data
 
 
 def views_of(X, **parameters):

@@ -1,0 +1,103 @@
+"""Processes that fit one model together, each of them (a rank) on rows of its own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+import numpy as np
+
+Value = TypeVar("Value")
+
+
+class Ranks:
+    """What a rank asks of all ranks; here there is one, which has all rows.
+
+    All ranks ask the same questions in the same order, and get the same answers, bit by bit.
+
+    Attributes
+    ----------
+    rank, n_ranks : int
+        Which one it is, from 0, and of how many.
+    """
+
+    rank, n_ranks = 0, 1
+
+    @property
+    def are_several(self) -> bool:
+        """Whether rows are spread over several processes."""
+        return self.n_ranks > 1
+
+    def of_all(self, value: Value) -> list[Value]:
+        """Return what each rank has."""
+        return [value]
+
+    def total(self, value: Value) -> Value:
+        """Return the sum over ranks of a tensor, in new memory if there are several."""
+        return value
+
+    def sum(self, value: np.ndarray) -> np.ndarray:
+        """Return the same of an array, in double precision if there are several."""
+        if not self.are_several:
+            return value
+        return functools.reduce(np.add, self.of_all(np.asarray(value, dtype=np.float64)))
+
+    def largest(self, value: float) -> float:
+        """Return the largest of the numbers that ranks have."""
+        return max(self.of_all(value))
+
+    def before(self, value: int) -> int:
+        """Return the sum of the numbers that lower ranks have."""
+        return sum(self.of_all(value)[: self.rank])
+
+    def first(self, value: Value) -> Value:
+        """Return what the first rank has."""
+        return self.of_all(value)[0]
+
+    def gathered(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows of all ranks, one rank after another."""
+        return np.concatenate(self.of_all(rows))
+
+    def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the mean over the rows of all ranks, by weight."""
+        if not self.are_several:
+            return float(np.average(values, weights=weights))
+        weights = np.ones(len(values)) if weights is None else weights.astype(np.float64)
+        above, below = self.sum(np.array([weights @ values, weights.sum()])).tolist()
+        return above / below
+
+    def agree(self, told: Callable[[], Mapping[str, str]]) -> None:
+        """Raise on all ranks where they do not say the same of what each of them has.
+
+        ``told`` returns texts by what they are about; it is not asked where there is one rank.
+        """
+        if not self.are_several:
+            return
+        first, *others = self.of_all(dict(told()))
+        for rank, other in enumerate(others, 1):
+            differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+            if differing:
+                name = differing[0]
+                raise ValueError(
+                    "All ranks of the process group must fit the same model, but they differ in "
+                    f"{name}: rank 0 has {first.get(name)}, and rank {rank} has {other.get(name)}."
+                )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let an error in a block, which asks nothing of others, end the fit on all ranks."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(RuntimeError):  # what this rank has to say is the cause
+                self.of_all(f"{type(error).__name__}: {error}")
+            raise
+        for rank, told in enumerate(self.of_all("")):
+            if told:
+                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
+
+
+#: One process, as nearly always.
+ALONE = Ranks()

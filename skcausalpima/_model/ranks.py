@@ -1,0 +1,140 @@
+"""The ranks of a process group of PyTorch: data-parallel fits over processes and machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .._data.ranks import ALONE, Ranks
+from .._warnings import warn_caller
+
+Value = TypeVar("Value")
+
+REMEDY = (
+    "Call torch.distributed.init_process_group() before fit, in every process, and give each its "
+    "own rows."
+)
+
+
+class ProcessGroup(Ranks):
+    """The ranks of the default process group.
+
+    What waits for a rank that has died ends with the group's time-out, or sooner.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.n_ranks = distributed.get_rank(), distributed.get_world_size()
+        # NCCL reduces on GPUs alone; all other backends take tensors where they are.
+        self.on_gpus = distributed.get_backend() == "nccl"
+
+    def of_all(self, value: Value) -> list[Value]:
+        """Return what each rank has."""
+        found: list[Value] = [value] * self.n_ranks
+        with _answered():
+            distributed.all_gather_object(found, value)
+        return found
+
+    def first(self, value: Value) -> Value:
+        """Return what the first rank has."""
+        box: list[Value] = [value]
+        with _answered():
+            distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def total(self, value: Value) -> Value:
+        """Return the sum over ranks of a tensor of one shape, in new memory."""
+        tensor = cast(Tensor, value)
+        there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else tensor.device
+        found = tensor.detach().to(there, copy=True).contiguous()
+        with _answered():
+            distributed.all_reduce(found)
+        return cast(Value, found.to(tensor.device))
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say in words that another rank does not answer."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(
+            "Another rank of the process group does not answer: it has ended, has raised an error, "
+            "or took longer than the group's time-out. This estimator stays as it was before fit; "
+            f"start all ranks anew. PyTorch says: {error}"
+        ) from error
+
+
+def process_group(asked: bool | str) -> Ranks:
+    """Return the ranks that fit together.
+
+    Parameters
+    ----------
+    asked : bool or "auto"
+        ``"auto"`` takes the process group if there is one of several ranks, True must find one that
+        is initialised, False takes none.
+
+    Returns
+    -------
+    Ranks
+        ``ALONE`` where this process has all rows.
+
+    Raises
+    ------
+    ValueError
+        If a group is asked for, and none is initialised.
+
+    Examples
+    --------
+    >>> from skcausalpima._model.ranks import process_group
+    >>> process_group("auto").n_ranks
+    1
+    """
+    if asked is False:
+        return ALONE
+    if distributed.is_available() and distributed.is_initialized():
+        return ProcessGroup() if distributed.get_world_size() > 1 else ALONE
+    if asked is True:
+        raise ValueError(
+            f"distributed=True asks for a process group, but none is initialised. {REMEDY}"
+        )
+    if distributed.is_available() and distributed.is_torchelastic_launched():
+        n_started = int(os.environ.get("WORLD_SIZE", "1"))
+        if n_started > 1:
+            warn_caller(
+                f"torchrun has started {n_started} processes, but no process group is initialised: "
+                f"each of them fits a model of its own. {REMEDY}"
+            )
+    return ALONE
+
+
+def check_modules_of_ranks(model: nn.Module, ranks: Ranks) -> None:
+    """Raise where a module would go by the rows of each rank."""
+    if ranks.are_several and any(isinstance(part, _BatchNorm) for part in model.modules()):
+        raise ValueError(
+            "encoders and decoders with batch normalization cannot be used by a process group: "
+            "it would go by the rows of each rank. Use torch.nn.GroupNorm or torch.nn.LayerNorm."
+        )
+
+
+@torch.no_grad()
+def as_on_first(model: nn.Module, ranks: Ranks) -> None:
+    """Give a model the numbers that it has on the first rank."""
+    if not ranks.are_several:
+        return
+    tensors = model.state_dict()
+    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(found[name]))
+
+
+def all_rows(values: Tensor, ranks: Ranks) -> Tensor:
+    """Return what all ranks have of the rows of a tensor, one rank after another."""
+    if not ranks.are_several:
+        return values
+    return torch.from_numpy(ranks.gathered(values.cpu().numpy())).to(values.device)

@@ -1,0 +1,98 @@
+"""The samples that a user passed as training sees them: scaled, on the device of the model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from .._data.known_nodes import allowed_cells
+from .._data.on_disk import OnDisk
+from .._data.samples import FitSamples
+from .._data.scaling import ModalityScaler
+from .._data.validation import Modalities
+from ..modules import Batch
+from .scaled_rows import ScaledRows, fits
+from .setup import Setup
+from .tensors import TensorData, Tensors, as_tensors
+
+
+def scaled_data(
+    modalities: Modalities, scaler: ModalityScaler, device: torch.device, dtype: torch.dtype
+) -> TensorData:
+    """Scale samples and put them on a device; missing elements are 0.
+
+    What is on disk stays there, and what does not fit on the device stays in memory; gaps are
+    filled on the device alone.
+    """
+    tables = [
+        ScaledRows.of(array, scaler.centre[k], scaler.factor[k], device)
+        if isinstance(array, OnDisk)
+        else torch.from_numpy(scaler.transform_one(modalities, k))
+        for k, array in enumerate(modalities.arrays)
+    ]
+    n_bytes = sum(of.nbytes for of in tables if isinstance(of, Tensor))
+    resident = modalities.elements is not None or fits(n_bytes, device)
+    arrays = tuple(
+        of
+        if isinstance(of, ScaledRows)
+        else (of.to(device) if resident else ScaledRows.in_memory(of, device))
+        for of in tables
+    )
+    observed = None
+    if not modalities.observed.all():
+        observed = torch.from_numpy(modalities.observed.copy()).to(device)
+    elements = as_tensors(modalities.elements, device)
+    samples = Batch(cast(Tensors, arrays), observed, elements=elements)
+    return TensorData(samples, dtype, modalities.ranks)
+
+
+def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
+    """Scale the samples of a fit, and add what is known of them and what they count for."""
+    device, knowledge = setup.device, samples.knowledge
+    data = scaled_data(samples.modalities, setup.scaler, device, setup.spec.torch_dtype)
+    allowed = index = weights = None
+    if knowledge.known_nodes is not None:
+        cells = allowed_cells(knowledge.known_nodes, setup.spec.node_sizes)
+        allowed = torch.from_numpy(cells).to(device)
+    if knowledge.regime_index is not None:
+        index = torch.from_numpy(knowledge.regime_index)[None].to(device)
+    if samples.weights is not None:
+        weights = torch.from_numpy(samples.weights)[None].to(device, data.dtype)
+    known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
+    return _as_on_all_ranks(replace(data, samples=known), math.prod(setup.spec.node_sizes))
+
+
+def _as_on_all_ranks(data: TensorData, n_cells: int) -> TensorData:
+    """Return data that have what those of any rank have; where it is missing nothing is special."""
+    ranks, samples, device = data.ranks, data.samples, data.device
+    if not ranks.are_several:
+        return data
+
+    def table(of: Tensor | None, n_rows: int, dtype: torch.dtype) -> Tensor | None:
+        somewhere = ranks.largest(of is not None)
+        if of is not None or not somewhere:
+            return of
+        return torch.ones(n_rows, data.n_samples, dtype=dtype, device=device)
+
+    observed = table(samples.observed, len(data.arrays), torch.bool)
+    present = torch.ones(len(data.arrays), data.n_samples, dtype=torch.bool, device=device)
+    elements = []
+    for m, seen in enumerate(samples.elements or (None,) * len(data.arrays)):
+        somewhere = ranks.largest(seen is not None)
+        if seen is None and somewhere:
+            rows = present if observed is None else observed
+            seen = rows[m][:, None].expand(-1, data.arrays[m].shape[1]).clone()
+        elements.append(seen)
+    has_elements = any(seen is not None for seen in elements)
+    samples = replace(
+        samples,
+        observed=observed,
+        allowed=table(samples.allowed, n_cells, torch.bool),
+        weights=table(samples.weights, 1, data.dtype),
+        elements=tuple(elements) if has_elements else None,
+    )
+    return replace(data, samples=samples)
