@@ -99,6 +99,7 @@ sphinx_gallery_conf = {
     "filename_pattern": rf"/plot_(?!{'|'.join(LONG)})" if REDUCED else "/plot_",
     "reference_url": {"skcausalpima": None},
     "show_memory": False,
+    "parallel": True,  # as Sphinx's -j
     "min_reported_time": 10_000,  # no list of computation times in the pages
 }
 suppress_warnings = ["config.cache"]
