@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initialize import InitialSample, initialize_run
@@ -69,7 +70,7 @@ def _labels(
     training = replace(training, initialization=first, graph=graph, stopping=stopping)
     setup, initial = replace(setup, training=training), replace(initial, rows=None, before=0)
     observer = Observer(interruption=interruption)
-    with seeded_modules(setup.module_device, seed):
+    with torch.enable_grad(), seeded_modules(setup.module_device, seed):
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)

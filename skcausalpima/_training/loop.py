@@ -145,7 +145,7 @@ class Progress:
 
     def note(self, terms: dict[str, float], labels: Tensor, ranks: Ranks) -> None:
         """Take note of an epoch's terms of the bound, and of the components of the samples."""
-        if self.labels is not None:
+        if self.labels is not None and len(self.labels) == len(labels):  # a file may hold others
             changed = (labels != self.labels).double().cpu().numpy()
             self.label_changes.append(ranks.mean(changed))
         self.labels = labels
