@@ -79,7 +79,7 @@ class CausalPIMA(
     - the model: ``node_sizes``, ``node_names``, ``latent_dim``, ``experts``, ``encoders``,
       ``decoders``, ``hidden_layer_sizes``, ``prior_expert``, ``covariance_type``,
       ``covariance_shrinkage``, ``reg_covar``, ``decoder_variance``;
-    - the data: ``modality_shapes``, ``scale``, ``modality_weights``, ``missing_values``;
+    - the data: ``modality_shapes``, ``scale``, ``modality_weights``, ``views``, ``missing_values``;
     - the start: ``init``;
     - training: ``responsibilities``, ``batch_size``, ``learning_rate``, ``max_grad_norm``,
       ``max_iter``, ``tol``, ``n_iter_no_change``, ``validation_fraction``;

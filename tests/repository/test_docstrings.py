@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from numpydoc.validate import validate
 
-from skcausalpima import ModalityTransformer, functional
+from skcausalpima import CausalPIMA, ModalityTransformer, functional
 from skcausalpima.modules._decoder_protocol import Decoder
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +86,8 @@ def test_the_reference_lists_every_public_name():
         elif re.fullmatch(r"   [A-Za-z_]\w*", line):
             listed.add(f"{module}.{line.strip()}")
     assert listed == set(OBJECTS)
+
+
+def test_every_parameter_of_the_estimator_has_a_subject():
+    by_subject = CausalPIMA.__doc__.split("by subject:")[1].split("may be objects")[0]
+    assert set(CausalPIMA().get_params()) <= set(re.findall("``(.+?)``", by_subject))
