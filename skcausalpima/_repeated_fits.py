@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import NamedTuple, TypeVar
 
 from sklearn.utils.parallel import Parallel, delayed
@@ -13,6 +14,9 @@ from ._progress_lines import ProgressLines, duration
 from .exceptions import ArrangementWarning, InstabilityWarning
 
 R = TypeVar("R")
+
+#: Whether a fit is one of many: these show how far seeds agree, and single ones need not ask.
+is_one_of_many: ContextVar[bool] = ContextVar("is_one_of_many", default=False)
 
 
 class Completed(NamedTuple):
@@ -100,4 +104,8 @@ def _numbered(number: int, call: Callable[[], R]) -> tuple[int, R]:
     with warnings.catch_warnings():
         for category in (ArrangementWarning, InstabilityWarning):
             warnings.simplefilter("ignore", category)
-        return number, call()
+        token = is_one_of_many.set(True)
+        try:
+            return number, call()
+        finally:
+            is_one_of_many.reset(token)

@@ -13,6 +13,7 @@ from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initialize import InitialSample, initialize_run
 from .._model.setup import Setup
 from .._model.state import seeded_modules
+from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
 from .._training.interruption import Interruption
 from .._training.loop import train
@@ -40,7 +41,7 @@ def with_short_runs(
     if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
         return found
     is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
-    if found.stopped or interruption.requested or is_large:
+    if found.stopped or interruption.requested or is_large or is_one_of_many.get():
         return found
     seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
     try:

@@ -242,8 +242,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
-def test_interrupted_candidates_are_left_out(quick, pair, interrupt, monkeypatch):
-    monkeypatch.setattr("skcausalpima._fit.short_runs.MAX_SAMPLES", 0)  # none are made
+def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     model, X = quick(max_iter=2), MultimodalData(pair)
     per_fit = 2 + 2 + 1
     interrupt(5 * per_fit + 2)

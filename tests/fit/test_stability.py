@@ -12,6 +12,7 @@ from skcausalpima import CausalPIMA
 from skcausalpima._fit import short_runs, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import stability_report
+from skcausalpima._repeated_fits import completed
 from skcausalpima._training import loop
 from skcausalpima.exceptions import DivergenceError, InstabilityWarning, InterruptionWarning
 
@@ -75,6 +76,15 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
 
 def test_of_several_fits_no_short_runs_are_made(quick, pair, alarmed):
     assert quick(n_init=2).fit(pair).stability_.short_runs is None
+
+
+def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
+    def agreement():
+        return quick((3,)).fit(groups(3)).stability_.short_runs
+
+    found = completed([agreement, agreement], None, 0, "fits")
+    assert found.results == {0: None, 1: None}
+    assert agreement() is not None
 
 
 @pytest.mark.parametrize("limit", ["MAX_SAMPLES", "MAX_CELLS"])
