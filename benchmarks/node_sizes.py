@@ -70,6 +70,7 @@ def cases() -> dict[str, Case]:
         ),
         "sprites without shapes": Case(sprites, grids, (2, 2, 2)),
         "digits and line": Case(lambda s: some_rows(node_rows.digits(s), 1000, s), tens, (10,)),
+        "all digits and line": Case(lambda s: node_rows.digits(s).arrays, tens, (10,)),
         "mfeat": Case(lambda s: some_rows(node_rows.mfeat(s), 1000, s), tens, (10,)),
         "one Gaussian": Case(gaussian, nothing, None),
         "uniform noise": Case(uniform, nothing, None),

@@ -42,7 +42,7 @@ search = GridSearchCV(
 # describe it better than one, and held-out samples see that as well as training samples.
 #
 # The rule of one standard error (the smallest candidate that is within one of the best) stops at
-# eleven, but only since some folds are harder than others for all candidates, which makes the error
+# twelve, but only since some folds are harder than others for all candidates, which makes the error
 # large. Taken from differences within folds, the error of even the last gain is far below the gain.
 n_folds = cv.get_n_splits()
 bounds = np.array(
