@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -37,6 +38,12 @@ class Ranks:
     def total(self, value: Value) -> Value:
         """Return the sum over ranks of a tensor, in new memory if there are several."""
         return value
+
+    def totals(self, record: Value) -> Value:
+        """Return a record of tensors (a dataclass) with the sum over ranks of each."""
+        fields: Any = record
+        sums = {name: self.total(of) for name, of in vars(fields).items()}
+        return replace(fields, **sums)
 
     def sum(self, value: np.ndarray) -> np.ndarray:
         """Return the same of an array, in double precision if there are several."""

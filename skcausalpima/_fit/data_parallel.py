@@ -16,7 +16,7 @@ from .._typing import Unchecked, Values
 from .._version import __version__
 
 #: What concerns one rank alone.
-OF_THE_RANK = ("device", "n_jobs", "verbose")
+OF_THE_RANK = ("device", "distributed", "n_jobs", "verbose")
 
 #: What each rank keeps of its own rows, and what may hold functions, which all have anyway.
 KEPT_BY_EACH = ("labels_", "node_labels_", "_architecture")

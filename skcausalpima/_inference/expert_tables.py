@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
@@ -138,8 +137,7 @@ def _statistics(data: TensorData, m: int, gamma: Tensor, directions: Tensor) -> 
         )
         for rows, part in data.parts()
     )
-    here = functools.reduce(operator.add, sums)
-    return replace(here, **{name: data.ranks.total(of) for name, of in vars(here).items()})
+    return data.ranks.totals(functools.reduce(operator.add, sums))
 
 
 @torch.no_grad()

@@ -94,44 +94,33 @@ def data_pass(
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal_like(posterior.mean, generator))
-            log_density = model.log_density(posterior, block.allowed)
-            log_weights = weights_of_regimes(all_log_weights, block.regime_index)
+            log_density = model.log_density(posterior, allowed := block.allowed)
+            log_weights = weights_of_regimes(all_log_weights, regime := block.regime_index)
             evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
-            log_gamma = log_responsibilities(log_weights, log_density + evidence)
             if model.sampled_responsibilities:
-                log_gamma = _at_points(model, block, posterior, z, evidence)
+                log_gamma = model.log_responsibilities(posterior, z, allowed, regime, evidence)
+            else:
+                log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = block.weighted(log_gamma.exp())
             labels.append(log_gamma.argmax(dim=0))
             experts.add(block, likelihoods, gamma)
             part = mixture_statistics(posterior, gamma, origin, full)
             statistics = part if statistics is None else statistics + part
-            counts = counts + regime_counts(gamma, block.regime_index, len(prior.regimes))
+            counts = counts + regime_counts(gamma, regime, len(prior.regimes))
             mixture = mixture_terms(log_weights, log_density, log_gamma)
             sums = sums + _summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
             if decode:
                 errors = errors + _summed(block, model.squared_errors(block, z))
-    total = data.ranks.total
-    experts.add_up(total)
-    errors, sums = total(errors) if decode else errors, total(sums)
+    experts.add_up(data.ranks)
+    errors = data.ranks.total(errors) if decode else errors
     return PassResult(
         statistics=_of_all_ranks(cast(MixtureStatistics, statistics), data.ranks),  # has a block
-        counts=total(counts),
+        counts=data.ranks.total(counts),
         squared_errors=experts.squared_errors(errors),
         experts=experts,
         labels=torch.cat(labels),
-        terms=_terms(model, data, errors, sums, experts, names),
+        terms=_terms(model, data, errors, data.ranks.total(sums), experts, names),
     )
-
-
-def _at_points(
-    model: MultimodalVAE,
-    block: Batch,
-    posterior: DiagonalGaussian,
-    z: Tensor,
-    evidence: Tensor | float,
-) -> Tensor:
-    """Return the logarithms of the responsibilities at latent points, as in the paper."""
-    return model.log_responsibilities(posterior, z, block.allowed, block.regime_index, evidence)
 
 
 def _of_all_ranks(here: MixtureStatistics, ranks: Ranks) -> MixtureStatistics:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from .._data.ranks import Ranks
 from ..functional import (
     CurveProblem,
     CurveStatistics,
@@ -65,14 +66,14 @@ class ExpertSums:
             curves = curve_statistics(batch.arrays[m], seen, expert.directions)
             self.statistics[m] = self.statistics[m] + curves if m in self.statistics else curves
 
-    def add_up(self, total: Callable[[Tensor], Tensor]) -> None:
+    def add_up(self, ranks: Ranks) -> None:
         """Add up what ranks have; all have the same decoders."""
         for m, sums in self.statistics.items():
-            self.statistics[m] = replace(sums, **{k: total(v) for k, v in vars(sums).items()})
+            self.statistics[m] = ranks.totals(sums)
         for m, errors in self.errors.items():
-            self.errors[m] = replace(errors, **{k: total(v) for k, v in vars(errors).items()})
+            self.errors[m] = ranks.totals(errors)
         for m, value in self.log_likelihoods.items():
-            self.log_likelihoods[m] = total(torch.tensor(value, dtype=torch.float64)).item()
+            self.log_likelihoods[m] = ranks.total(torch.tensor(value, dtype=torch.float64)).item()
 
     def add_means(self, reconstruction: list[float], n_samples: float) -> float:
         """Add mean log-likelihoods to those of the other modalities; return what training sees."""

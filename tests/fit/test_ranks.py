@@ -176,6 +176,12 @@ def test_ranks_with_other_parameters_are_told(monkeypatch, quick, pair, make, to
         assert told in str(error)
 
 
+def test_ranks_may_name_their_devices_in_other_ways(monkeypatch, quick, pair):
+    devices = ("cpu", Device("cpu", distributed=True))
+    for found in fits_on_ranks(monkeypatch, lambda rank: quick(device=devices[rank]), pair):
+        assert isinstance(found, CausalPIMA)
+
+
 def test_ranks_with_other_modalities_are_told(monkeypatch, quick, pair):
     class Cut(CausalPIMA):
         def fit(self, X, **given):
