@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels
 from .clusters import (
+    COMPONENTS_PER_CLUSTER,
     ISOLATED_LIFT,
     Clustering,
     find_clusters,
@@ -78,9 +79,11 @@ def find_candidates(
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
-    (four numbers), each from ``n_starts`` starts. K-means clusterings of all scores join the
-    candidates where there is one node (no grid to be consistent with), and replace them where there
-    are too few samples for a mixture of twice as many components as cells.
+    (four numbers), each from ``n_starts`` starts. Where a grid has too few samples for the six
+    components per cell that a curved cluster may need, even in the first d scores, a k-means
+    clustering of each number of them joins these mixtures. K-means clusterings of all scores join
+    where there is one node (no grid to be consistent with), and replace the mixtures where there
+    are too few samples for two components per cell.
 
     Parameters
     ----------
@@ -100,14 +103,17 @@ def find_candidates(
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
+    spaces = [scores[:, :n] for n in _numbers_of_dimensions(node_sizes, scores.shape[1])]
     candidates = []
-    for n_dims in _numbers_of_dimensions(node_sizes, scores.shape[1]):
-        if max_components(len(scores), n_dims) >= 2 * n_clusters:
-            latents = scores[:, :n_dims]
-            candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
+    for space in spaces:
+        if max_components(*space.shape) >= 2 * n_clusters:
+            candidates += find_clusters(space, n_clusters, random_state=rng, n_starts=n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_runs = max(len(candidates), 4 * n_starts)
         candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_runs)
+    elif max_components(*spaces[0].shape) < COMPONENTS_PER_CLUSTER * n_clusters:
+        for space in spaces:
+            candidates += kmeans_clusterings(space, n_clusters, random_state=rng)
     return candidates
 
 

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from .over_fitted import fit_mixture
 
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
-_COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
+COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
 _MIN_SHARE = 0.01  # a smaller cluster is merged before any other
 _ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
@@ -101,7 +101,7 @@ def find_clusters(
     n_distinct = len(np.unique(rows, axis=0))
     n_clusters = min(n_clusters, n_distinct)
     room = max_components(*rows.shape)
-    n_components = max(n_clusters, min(_COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
+    n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
     source = f"mixture of {n_components} in {rows.shape[1]} dimensions"
     clusterings = []
     for _ in range(n_starts):

@@ -213,6 +213,37 @@ def test_one_node_gets_kmeans_candidates_too():
     assert np.isinf(report.gap).all()
 
 
+def _crossed(rng, sizes, n=150, n_features=4, spread=3.0):
+    """Points where the effects of nodes add up, as principal scores, and their cells."""
+    nodes = [rng.integers(0, size, size=n) for size in sizes]
+    effects = [rng.normal(size=(size, n_features)) * spread for size in sizes]
+    points = rng.normal(size=(n, n_features))
+    points += sum(effect[node] for effect, node in zip(effects, nodes, strict=True))
+    centred = points - points.mean(axis=0)
+    scores = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
+    return scores, np.ravel_multi_index(nodes, sizes)
+
+
+def test_kmeans_joins_where_a_grid_has_few_samples():
+    """Over-fitted mixtures of 150 points of six cells are too coarse to be right."""
+    found = []
+    for seed in range(8):
+        points, cells = _crossed(np.random.default_rng(seed), (3, 2))
+        candidates = find_candidates(points, (3, 2), random_state=0)
+        mixtures = [c for c in candidates if c.source != "k-means"]
+        assert 0 < len(mixtures) < len(candidates)
+        chosen = [choose_candidate(c, points, (3, 2))[0] for c in (mixtures, candidates)]
+        found.append([adjusted_rand_score(cells, c.labels) for c in chosen])
+    without, with_kmeans = np.mean(found, axis=0)
+    assert with_kmeans > without + 0.02
+
+
+def test_kmeans_does_not_join_where_a_grid_has_enough_samples():
+    points, _ = _crossed(np.random.default_rng(0), (3, 2), n=450)
+    candidates = find_candidates(points, (3, 2), random_state=0, n_starts=1)
+    assert all(candidate.source != "k-means" for candidate in candidates)
+
+
 def test_few_samples_get_kmeans_only():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9)], n=10)
     candidates = find_candidates(points, (2, 2), random_state=0, n_starts=1)
