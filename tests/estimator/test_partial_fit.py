@@ -153,6 +153,15 @@ def test_incomplete_samples_arrive(begun):
     assert est.predict([images, None]).shape == (40,)
 
 
+def test_a_batch_without_a_modality_is_refused_with_what_to_do(begun):
+    """It cannot be left out, as it can in a first fit."""
+    images, _ = groups(40, 4)[0]
+    est = begun._copy(set())
+    for curves in (None, np.full((40, 4), np.nan)):
+        with pytest.raises(ValueError, match=r"'modality1' is missing in all .*together"):
+            est.partial_fit([images, curves])
+
+
 def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
     est, X = further[0], groups(30, 8)[0]
     est.save(tmp_path / "est.skcp")
