@@ -593,7 +593,7 @@ mapping, default=None
             ensembles), in other threads than the main one, and where the program has a SIGINT
             handler of its own.
         OSError
-            If data on disk can no longer be read.
+            If data on disk can no longer be read, or have changed since the call began.
         RuntimeError
             If another rank of the process group has ended or does not answer.
         ValueError
