@@ -569,7 +569,7 @@ class CausalPIMA(
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), DataFrame or \
 mapping, default=None
             Nodes that were intervened on. One column: the node that was set in each sample, by name
-            or number, and None or -1 for none. What it was set to is then learned, and
+            or number, and None, NaN or -1 for none. What it was set to is then learned, and
             ``known_nodes`` must say which node it is (a warning says if not). One column per node,
             in the forms of ``known_nodes``: the outcome that it was set to, and -1, NaN or None
             where it was not; these outcomes count as known, and labels mean the same in both.

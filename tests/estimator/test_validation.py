@@ -494,6 +494,23 @@ def test_rows_that_differ_between_frames(quick, on_frames, frames):
         MultimodalData([frames[0], frames[1].rename(index={"s0": "t0"})])
 
 
+def test_what_is_known_of_the_rows_of_frames(quick, frames):
+    known = pd.DataFrame({"N1": np.repeat([0, 1], 36)}, index=frames[0].index)
+    by_rows = quick().fit(frames, known_nodes=known).labels_
+    shuffled = known.sample(frac=1, random_state=0)
+    for given in ({"known_nodes": shuffled}, {"interventions": {"N1": shuffled["N1"]}}):
+        with pytest.raises(
+            ValueError, match=r"^(known|int).* rows of X in another .*loc\[X.index\]"
+        ):
+            quick().fit(frames, **given)
+    with pytest.raises(
+        ValueError, match=r"known_nodes has other rows than X, such as 0: .* arrays"
+    ):
+        quick().fit(frames[0], known_nodes=known.reset_index(drop=True))
+    arrays = [frame.to_numpy() for frame in frames]
+    assert_array_equal(quick().fit(arrays, known_nodes=known).labels_, by_rows)
+
+
 def test_rows_that_agree(frames):
     numbered = [frame.reset_index(drop=True) for frame in frames]
     numbered[1].index = list(range(72))
