@@ -809,7 +809,10 @@ mapping, default=None
         >>> list(points), points.shape
         (['causalpima0', 'causalpima1'], (40, 2))
         """
-        return self._posterior(X).points
+        check_is_fitted(self)
+        modalities = self._read(X)
+        points = self._fitted_model().posterior(modalities).points
+        return modalities.form.transformed(points, self)
 
     def predict_proba(self, X: Samples) -> np.ndarray:
         """Return the probability of every component (Eq. 16 in expectation).

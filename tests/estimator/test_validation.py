@@ -494,6 +494,14 @@ def test_rows_that_differ_between_frames(quick, on_frames, frames):
         MultimodalData([frames[0], frames[1].rename(index={"s0": "t0"})])
 
 
+def test_points_of_several_frames_have_their_rows(on_frames, frames):
+    model = clone(on_frames).set_output(transform="pandas")
+    for points in (model.fit_transform(frames), model.transform([frames[0], None])):
+        assert points.index.equals(frames[0].index)
+        assert list(points) == ["causalpima0", "causalpima1"]
+    assert type(model.set_output(transform="default").transform(frames)) is np.ndarray
+
+
 def test_what_is_known_of_the_rows_of_frames(quick, frames):
     known = pd.DataFrame({"N1": np.repeat([0, 1], 36)}, index=frames[0].index)
     by_rows = quick().fit(frames, known_nodes=known).labels_
