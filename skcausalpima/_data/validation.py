@@ -265,8 +265,8 @@ def _as_one_array(X: Samples) -> Samples:
     except ValueError as error:
         raise ValueError(
             "X is a list whose entries differ in shape, so it is not one array. If they are "
-            "samples, resize or pad them to one shape. If they are modalities, give them at least "
-            "two axes, (n_samples, ...), as by array.reshape(-1, 1), or names: a mapping."
+            "samples, resize or pad them to one shape. If they are modalities, give them names: a "
+            "mapping. Or make each an array of two axes or more, as by np.reshape(x, (len(x), -1))."
         ) from error
 
 

@@ -23,7 +23,7 @@ from skcausalpima import (
     ScoreSearch,
     datasets,
 )
-from skcausalpima.inspection import associate_nodes, edge_confidence
+from skcausalpima.inspection import associate_nodes, edge_confidence, table_intervals
 from skcausalpima.metrics import matched_accuracy, node_recovery, structural_hamming_distance
 from skcausalpima.model_selection import select_node_sizes
 
@@ -515,6 +515,18 @@ def test_what_is_known_of_the_rows_of_frames(quick, frames):
         ValueError, match=r"known_nodes has other rows than X, such as 0: .* arrays"
     ):
         quick().fit(frames[0], known_nodes=known.reset_index(drop=True))
+    est = quick().fit(frames, known_nodes=known)
+    for ask in (
+        lambda: associate_nodes(est, frames, shuffled),
+        lambda: edge_confidence(est, frames, params={"known_nodes": shuffled}),
+        lambda: table_intervals(
+            est,
+            dict(zip(["modality0", "modality1"], frames, strict=True)),
+            params={"known_nodes": shuffled},
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"has the rows of X in another order"):
+            ask()
     arrays = [frame.to_numpy() for frame in frames]
     assert_array_equal(quick().fit(arrays, known_nodes=known).labels_, by_rows)
 
