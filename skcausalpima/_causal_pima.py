@@ -569,7 +569,7 @@ class CausalPIMA(
         interventions : array-like of shape (n_samples,) or (n_samples, n_nodes), DataFrame or \
 mapping, default=None
             Nodes that were intervened on. One column: the node that was set in each sample, by name
-            or number, and None or -1 for none. What it was set to is then learned, and
+            or number, and None, NaN or -1 for none. What it was set to is then learned, and
             ``known_nodes`` must say which node it is (a warning says if not). One column per node,
             in the forms of ``known_nodes``: the outcome that it was set to, and -1, NaN or None
             where it was not; these outcomes count as known, and labels mean the same in both.
@@ -593,7 +593,7 @@ mapping, default=None
             ensembles), in other threads than the main one, and where the program has a SIGINT
             handler of its own.
         OSError
-            If data on disk can no longer be read.
+            If data on disk can no longer be read, or have changed since the call began.
         RuntimeError
             If another rank of the process group has ended or does not answer.
         ValueError
@@ -809,7 +809,10 @@ mapping, default=None
         >>> list(points), points.shape
         (['causalpima0', 'causalpima1'], (40, 2))
         """
-        return self._posterior(X).points
+        check_is_fitted(self)
+        modalities = self._read(X)
+        points = self._fitted_model().posterior(modalities).points
+        return modalities.form.transformed(points, self)
 
     def predict_proba(self, X: Samples) -> np.ndarray:
         """Return the probability of every component (Eq. 16 in expectation).

@@ -215,7 +215,7 @@ def stored(array: Rows, name: str) -> Rows:
     """Return an array in its storage dtype, C order and native byte order, copied if it must be.
 
     The storage dtype is float32 for what float32 can hold (small integers, booleans, float16) and
-    float64 for the rest.
+    float64 for the rest. What is on disk must stay as it is from now on.
     """
     if array.dtype.kind == "c":
         raise ValueError(
@@ -230,7 +230,7 @@ def stored(array: Rows, name: str) -> Rows:
     wide = np.result_type(array.dtype, np.float32).itemsize > 4
     dtype = np.dtype(np.float64 if wide else np.float32)
     if isinstance(array, OnDisk):
-        return array.astype(dtype)
+        return array.as_of_now().astype(dtype)
     return np.ascontiguousarray(array, dtype=dtype)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._set_output import _get_output_config
 
 from .._typing import Unchecked, Values
 from .arrays import flat_rows
@@ -166,6 +168,16 @@ class Form:
             return importlib.import_module("pandas").concat(named, axis=1)
         is_dataset = self.container == "dataset"
         return importlib.import_module("xarray").Dataset(named) if is_dataset else named
+
+    def transformed(self, table: np.ndarray, estimator: BaseEstimator) -> np.ndarray:
+        """Return a table with the names of the samples where a DataFrame is to be made of it.
+
+        scikit-learn, which makes it (``set_output``), knows the names in one frame alone.
+        """
+        if self.rows is None or _get_output_config("transform", estimator)["dense"] != "pandas":
+            return table
+        named: Any = importlib.import_module("pandas").DataFrame(table, index=self.rows)
+        return named
 
     def write_one(self, k: int, array: np.ndarray) -> Decoded:
         """Return one modality in this form."""

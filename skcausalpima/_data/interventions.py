@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._scalar_checks import is_integer
+from .._scalar_checks import is_integer, is_missing
 from .._typing import Unchecked
 from .._warnings import warn_caller
 from .arrays import as_array, without_gradients
@@ -62,8 +62,8 @@ def check_interventions(
     Parameters
     ----------
     interventions : array-like, DataFrame, mapping or None
-        Of shape (n_samples,): the node that was set, by name or number, None or -1 for none. Else
-        what nodes were set to, in the forms of ``known_nodes``.
+        Of shape (n_samples,): the node that was set, by name or number, None, NaN or -1 for none.
+        Else what nodes were set to, in the forms of ``known_nodes``.
     n_samples : int
         Number of training samples.
     nodes : mapping of str to int
@@ -118,15 +118,18 @@ def _targets(interventions: Unchecked, names: Sequence[str]) -> np.ndarray:
 
 def _target(entry: Unchecked, names: Sequence[str]) -> int:
     """Return the number of a node that was set, -1 for none."""
-    if entry is None:
+    if is_missing(entry):
         return -1
+    if isinstance(entry, float) and entry.is_integer():  # beside NaN all numbers are floats
+        entry = int(entry)
     if isinstance(entry, str) and entry in names:
         return list(names).index(entry)
     if is_integer(entry) and -1 <= entry < len(names):  # a mask is a mistake
         return int(entry)
     raise ValueError(
         f"interventions names the unknown node {entry!r}; the nodes are {list(names)}, numbered "
-        "from 0, and None or -1 stands for none. What nodes were set to is one column per node."
+        "from 0, and None, NaN or -1 stands for none. What nodes were set to is one column per "
+        "node."
     )
 
 

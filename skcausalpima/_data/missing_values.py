@@ -115,14 +115,17 @@ def check_elements(
             )
 
 
-def check_observed(observed: np.ndarray, names: Sequence[str]) -> None:
-    """Check that a fit sees something of every modality and of every sample."""
+def check_observed(observed: np.ndarray, names: Sequence[str], goes_on: bool = False) -> None:
+    """Check that a fit, or one that goes on, sees something of every modality and every sample."""
     for name, present in zip(names, observed, strict=True):
         if not present.any():
-            raise ValueError(
-                f"modality {name!r} is missing in all samples: leave it out of fit, or pass "
-                "samples that have it."
-            )
+            remedy = "leave it out of fit, or pass samples that have it."
+            if goes_on:
+                remedy = (
+                    "a model that learns further would unlearn what it shows. Keep these samples "
+                    "until others come that have it, and pass them together."
+                )
+            raise ValueError(f"modality {name!r} is missing in all samples: {remedy}")
     empty = np.flatnonzero(~observed.any(axis=0))
     if empty.size > 0:
         listed = ", ".join(map(str, empty[:5])) + (", ..." if empty.size > 5 else "")

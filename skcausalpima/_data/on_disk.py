@@ -49,6 +49,18 @@ class RowFile(Protocol):
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows as new memory, of the dtype of the file."""
 
+    def stamp(self) -> Stamp | None:
+        """Return what is another one when the file has been written to, or replaced, if known."""
+
+
+#: Size of a file, and when it was written to.
+Stamp: TypeAlias = tuple[int, int]
+
+
+def _stamp(path: str) -> Stamp:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlainFile:
@@ -63,6 +75,10 @@ class PlainFile:
     shape: tuple[int, ...]
     dtype: np.dtype
     chunk: int = 1
+
+    def stamp(self) -> Stamp:
+        """Return what is another one when the file has been written to, or replaced."""
+        return _stamp(self.place)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows as new memory, of the dtype of the file."""
@@ -88,6 +104,10 @@ class DatasetFile:
             root = getattr(dataset.store, "root", getattr(dataset.store, "path", ""))
             self.directory = os.path.join(root, dataset.path) if root else ""
             self.place = self.directory or f"{dataset!r}"
+
+    def stamp(self) -> Stamp | None:
+        """Return the same of the folder of zarr; h5py keeps its file open, and others off it."""
+        return _stamp(self.directory) if self.directory else None
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows as new memory, of the dtype of the file."""
@@ -130,6 +150,8 @@ class OnDisk:
     missing : ndarray of shape (n_samples,), dtype bool, default=None
         Samples that are read as zeros; the numbers of all others must be finite. With None nothing
         is looked at.
+    stamp : tuple of int, default=None
+        That of the file, which must stay; None where it may change.
 
     Examples
     --------
@@ -153,6 +175,7 @@ class OnDisk:
     sample_shape: tuple[int, ...]
     dtype: np.dtype
     missing: np.ndarray | None = None
+    stamp: Stamp | None = None
 
     @classmethod
     def of(cls, file: RowFile, name: str, step: int = 1) -> OnDisk:
@@ -198,6 +221,10 @@ class OnDisk:
         """Return the same samples, of which these are zeros and all others must be finite."""
         return replace(self, missing=missing)
 
+    def as_of_now(self) -> OnDisk:
+        """Return the same samples, whose file must stay what it is from now on."""
+        return replace(self, stamp=self.file.stamp())
+
     def raw(self) -> OnDisk:
         """Return the same samples, to be read as the dtype of the file."""
         return self.astype(_native(self.file.dtype))
@@ -233,7 +260,10 @@ class OnDisk:
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         try:
-            return self.file.read(start, stop)
+            found = self.file.read(start, stop)
+            if self.stamp is not None and self.file.stamp() != self.stamp:
+                raise OSError("the file has been written to or replaced, and holds other numbers")
+            return found
         except Exception as error:
             raise OSError(
                 f"modality {self.name!r} can no longer be read from {self.file.place}: {error}. "
@@ -300,6 +330,8 @@ def _of_memmap(array: np.memmap, name: str) -> OnDisk | None:
     root = array if isinstance(array.base, mmap.mmap) else array.base
     if not isinstance(root, np.memmap) or root.mode == "c" or array.ndim < 2 or not array.size:
         return None
+    if root.mode != "r":
+        root.flush()
     path, offset = root.filename, array.ctypes.data - root.ctypes.data + root.offset
     row_bytes, (step, rest) = array[0].nbytes, divmod(array.strides[0], max(1, array[0].nbytes))
     if path is None or rest or step < 1 or not array[0].flags.c_contiguous:

@@ -93,6 +93,11 @@ class Ranks:
                 )
 
     @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Tell the others at once where this rank leaves a block, in which all fit, by an error."""
+        yield
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         """Let an error in a block, which asks nothing of others, end the fit on all ranks."""
         try:

@@ -15,6 +15,7 @@ from .known_nodes import OutcomeNames, read_outcomes
 from .missing_values import check_elements
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
+from .table_labels import check_rows_beside
 from .validation import Modalities
 
 
@@ -216,11 +217,13 @@ def read_samples(
     FitSamples
         The data themselves where all rows are trained on as they are.
     """
-    n_samples = modalities.n_samples
+    n_samples, rows = modalities.n_samples, modalities.form.rows
+    check_rows_beside(known_nodes, "known_nodes", rows)
+    check_rows_beside(interventions, "interventions", rows)
     knowledge = read_knowledge(known_nodes, interventions, n_samples, nodes, outcome_names)
     tables = [] if knowledge.known_nodes is None else [knowledge.known_nodes]
     if knowledge.interventions is not None:
         tables.append(knowledge.interventions.is_set)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
-    rows = training_rows(modalities, sample_weight, tables)
-    return samples if rows is None else samples.take(rows)
+    trained = training_rows(modalities, sample_weight, tables)
+    return samples if trained is None else samples.take(trained)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -52,20 +52,50 @@ def check_same_rows(tables: Iterable[Unchecked], names: Sequence[str]) -> None:
     }
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        if index.equals(indexes[first]):
-            continue
-        other = index.difference(indexes[first], sort=False)
-        if len(other) == 0:
-            raise ValueError(
-                f"modality {name!r} has the rows of {first!r} in another order: a sample is one "
-                "row of each modality. Align them with frame.loc[other.index]."
-            )
-        raise ValueError(
-            f"modality {name!r} has other rows than {first!r}, such as {other[0]!r}: a sample is "
-            "one row of each modality. Align them with frame.loc[other.index] (or reindex, whose "
-            "rows of NaN are missing), or use frame.reset_index(drop=True) on each if they go "
-            "together as they are."
+        remedy = (
+            "Align them with frame.loc[other.index] (or reindex, whose rows of NaN are missing), "
+            "or use frame.reset_index(drop=True) on each if they go together as they are."
         )
+        _check_index(index, indexes[first], f"modality {name!r}", repr(first), remedy)
+
+
+def check_rows_beside(given: Unchecked, what: str, rows: pd.Index | None) -> None:
+    """Check that what is known of samples has their index, where both have one.
+
+    Parameters
+    ----------
+    given : object
+        A table, or columns by name, some of which may be Series.
+    what : str
+        What to call it.
+    rows : Index or None
+        That of X.
+    """
+    for part in given.values() if isinstance(given, Mapping) else [given]:
+        if rows is not None and hasattr(part, "iloc"):
+            remedy = f"Align it with {what}.loc[X.index], or pass arrays if rows go together."
+            _check_index(cast("pd.DataFrame", part).index, rows, what, "X", remedy)
+
+
+def check_rows_with(X: Unchecked, **given: Unchecked) -> None:
+    """Check the same of tables, by what they are called, beside samples in any form."""
+    held = isinstance(X, (Mapping, list, tuple))
+    parts: Any = (X.values() if isinstance(X, Mapping) else X) if held else [X]
+    rows = next((part.index for part in parts if hasattr(part, "iloc")), None)
+    for what, table in given.items():
+        check_rows_beside(table, what, rows)
+
+
+def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, remedy: str) -> None:
+    """Raise where a table has other rows than another, or the same in another order."""
+    if index.equals(expected):
+        return
+    strange = index.difference(expected, sort=False)
+    if len(strange):
+        difference = f"other rows than {other}, such as {strange[0]!r}"
+    else:
+        difference = f"the rows of {other} in another order"
+    raise ValueError(f"{what} has {difference}: a sample is one row of each. {remedy}")
 
 
 def split_columns(columns: Columns, shapes: Sequence[tuple[int, ...]]) -> list[Columns]:

@@ -167,12 +167,12 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     stated, fitted = estimator.modality_shapes, [tuple(s) for s in estimator.modality_shapes_in_]
     if stated is not None and check_shapes(stated) != fitted:
         raise ValueError(
-            f"warm_start=True continues the last fit, but modality_shapes is now {stated}, not "
-            f"{fitted}: set it back, or set warm_start=False to start afresh."
+            f"modality_shapes is now {stated}, not {fitted}: set it back (what goes on by "
+            "warm_start=True or partial_fit keeps its shapes), or fit a new estimator."
         )
     modalities = read_modalities(estimator, X, reset=False)
     _check_n_samples(modalities.n_samples)
-    check_observed(modalities.observed, modalities.names)
+    check_observed(modalities.observed, modalities.names, goes_on=True)
     return modalities
 
 
@@ -265,8 +265,8 @@ def _as_one_array(X: Samples) -> Samples:
     except ValueError as error:
         raise ValueError(
             "X is a list whose entries differ in shape, so it is not one array. If they are "
-            "samples, resize or pad them to one shape. If they are modalities, give them at least "
-            "two axes, (n_samples, ...), as by array.reshape(-1, 1), or names: a mapping."
+            "samples, resize or pad them to one shape. If they are modalities, give them names: a "
+            "mapping. Or make each an array of two axes or more, as by np.reshape(x, (len(x), -1))."
         ) from error
 
 

@@ -153,7 +153,7 @@ def learn(
 
 def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:
     """Return what is left of the samples of before."""
-    numbers = torch.from_numpy(before.counts), torch.from_numpy(before.n_elements)
+    numbers = torch.tensor(before.counts), torch.tensor(before.n_elements)
     return remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
 
 

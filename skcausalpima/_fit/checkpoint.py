@@ -33,7 +33,7 @@ _PARAMETERS = {
     "shapes": "the shapes of the modalities",
     "dtype": "the dtype of X",
     "linear": "init (linear or not)",
-    "full_covariances": "covariance_type (matrices or not)",
+    "full_covariances": "whether covariance_type is 'full' or 'tied'",
     "sampled_responsibilities": "responsibilities (sampled or not)",
 }
 

@@ -126,7 +126,8 @@ def followed(
             tasks = FitTasks(estimator, call.X, call.y, metadata)
         ranks = process_group(distributed)
         interruption.may_wait = not ranks.are_several  # they would end at different batches
-        yield Following(interruption=interruption, tasks=tasks, ranks=ranks)
+        with ranks.joined():
+            yield Following(interruption=interruption, tasks=tasks, ranks=ranks)
         if tasks is not None:
             tasks.end()
         if interruption.requested:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -25,26 +25,53 @@ REMEDY = (
 class ProcessGroup(Ranks):
     """The ranks of the default process group.
 
-    What waits for a rank that has died ends with the group's time-out, or sooner.
+    What waits for a rank that has died ends with the group's time-out, or sooner. With Gloo each
+    fit has a group of its own, made when it is first needed: a rank that raises an error takes its
+    part of it down, which the others notice at once, and the default group goes on.
     """
 
     def __init__(self) -> None:
         self.rank, self.n_ranks = distributed.get_rank(), distributed.get_world_size()
         # NCCL reduces on GPUs alone; all other backends take tensors where they are.
         self.on_gpus = distributed.get_backend() == "nccl"
+        self._own: distributed.ProcessGroup | None = None
+
+    @property
+    def group(self) -> distributed.ProcessGroup | None:
+        """The group of this fit, None for the default one; it is made by all ranks together."""
+        can_end = hasattr(distributed.ProcessGroup, "abort")  # PyTorch 2.7
+        if self._own is None and can_end and distributed.get_backend() == "gloo":
+            world: Any = distributed.group.WORLD
+            options = world._get_backend(torch.device("cpu")).options
+            self._own = distributed.new_group(timeout=options._timeout)
+        return self._own
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Tell the others at once where this rank leaves a block, in which all fit, by an error."""
+        try:
+            yield
+        except BaseException:
+            if self._own is not None:
+                self._own.abort()
+            raise
+        finally:
+            own, self._own = self._own, None
+            if own is not None:
+                distributed.destroy_process_group(own)
 
     def of_all(self, value: Value) -> list[Value]:
         """Return what each rank has."""
         found: list[Value] = [value] * self.n_ranks
         with _answered():
-            distributed.all_gather_object(found, value)
+            distributed.all_gather_object(found, value, group=self.group)
         return found
 
     def first(self, value: Value) -> Value:
         """Return what the first rank has."""
         box: list[Value] = [value]
         with _answered():
-            distributed.broadcast_object_list(box, src=0)
+            distributed.broadcast_object_list(box, src=0, group=self.group)
         return box[0]
 
     def total(self, value: Value) -> Value:
@@ -53,7 +80,7 @@ class ProcessGroup(Ranks):
         there = torch.device("cuda", torch.cuda.current_device()) if self.on_gpus else tensor.device
         found = tensor.detach().to(there, copy=True).contiguous()
         with _answered():
-            distributed.all_reduce(found)
+            distributed.all_reduce(found, group=self.group)
         return cast(Value, found.to(tensor.device))
 
 

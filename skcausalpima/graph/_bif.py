@@ -24,7 +24,10 @@ def to_bif(graph: nx.DiGraph, tables: dict[Hashable, NDArray[np.float64]]) -> st
         states[node] = data.get("states", tuple(map(str, range(data["size"]))))
         for word in (node, *states[node]):
             if not isinstance(word, str) or not WORD.fullmatch(word):
-                raise ValueError(f"Node {node!r}: {word!r} cannot be written as a word of BIF.")
+                raise ValueError(
+                    f"Node {node!r}: {word!r} cannot be written as a word of BIF, which has no "
+                    "spaces, commas, quotes or brackets. rename_nodes gives nodes other names."
+                )
     lines = ["network unknown {", "}"]
     for node, names in states.items():
         lines += [f"variable {node} {{", f"  type discrete [ {len(names)} ] {{ {_join(names)} }};"]

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.arrays import without_gradients
 from .._data.foreign import refuse_containers
+from .._data.table_labels import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
 from ._asked_estimator import check_estimator
@@ -226,6 +227,7 @@ def associate_nodes(
     check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
     names, columns = _named_columns(metadata)
+    check_rows_with(X, metadata=metadata)
     codes = [_codes(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)

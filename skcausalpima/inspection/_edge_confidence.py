@@ -19,6 +19,7 @@ from .._clustering.matching import align_nodes, outcome_indicators
 from .._data.known_nodes import outcome_names
 from .._data.multimodal_data import MultimodalData
 from .._data.samples import read_knowledge
+from .._data.table_labels import check_rows_with
 from .._data.validation import is_several
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
@@ -243,7 +244,7 @@ def edge_confidence(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
-    params = _numbered(params or {}, len(reference), est.dag_, sizes)
+    params = _numbered(params or {}, X, len(reference), est.dag_, sizes)
     X = _with_sample_axis(est, X)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     refits, interrupted = completed(
@@ -266,10 +267,15 @@ def edge_confidence(
 
 
 def _numbered(
-    params: Mapping[str, Unchecked], n_samples: int, dag: nx.DiGraph, sizes: Sequence[int]
+    params: Mapping[str, Unchecked],
+    X: Samples,
+    n_samples: int,
+    dag: nx.DiGraph,
+    sizes: Sequence[int],
 ) -> dict[str, Unchecked]:
     """Return parameters of ``fit`` with numbers for labels: a sample of them may lack some."""
     told = params.get("known_nodes"), params.get("interventions")
+    check_rows_with(X, known_nodes=told[0], interventions=told[1])
     if all(given is None or np.asarray(given).dtype.kind in "iu" for given in told):
         return dict(params)
     nodes = dict(zip(dag, sizes, strict=True))

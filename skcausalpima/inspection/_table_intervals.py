@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import validate_params
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
+from .._data.table_labels import check_rows_with
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph
@@ -314,6 +315,7 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
     told = params.get("known_nodes"), params.get("interventions")
+    check_rows_with(X, known_nodes=told[0], interventions=told[1])
     nodes = dict(zip(names, sizes, strict=True))
     knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(est.dag_))
     likelihoods = np.zeros_like(probabilities)

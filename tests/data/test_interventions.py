@@ -29,8 +29,10 @@ def regimes_of(given, n_samples, nodes=NODES):
         pd.Series(["b", None, "a", None, "b"], dtype=object),
         pd.Series([1, -1, 0, -1, 1]),
         (np.int64(1), None, np.str_("a"), None, "b"),
+        pd.Series(["b", np.nan, "a", pd.NA, "b"]),
+        [1.0, np.nan, 0.0, -1.0, 1.0],  # as pandas reads numbers beside empty cells
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_forms_of_nodes_that_were_set(given):
     found = regimes_of(given, 5)
@@ -78,10 +80,9 @@ def test_one_column_per_node_of_a_single_node():
         (np.zeros((4, 2), dtype=int), r"or \(4, 3\).* got shape \(4, 2\)"),
         ("a", r"expected arrays"),
         (["a", "x", None, None], r"unknown node 'x'; the nodes are \['a', 'b', 'c'\], numbered"),
-        ([0, 3, -1, -1], "unknown node 3; .*None or -1 stands for none"),
+        ([0, 3, -1, -1], "unknown node 3; .*None, NaN or -1 stands for none"),
         ([0, -2, -1, -1], "unknown node -2;"),
-        ([0.0, 1.0, -1.0, -1.0], r"unknown node 0\.0"),
-        (["a", np.nan, None, None], "unknown node nan"),
+        ([0.5, 1.0, -1.0, -1.0], r"unknown node 0\.5"),
         ([True, False, False, True], "unknown node True"),
         (np.array([True, False, False, True]), "unknown node True"),
         (np.full((4, 3), 0.5), "interventions of the node 'a' must be whole numbers or labels"),

@@ -1,5 +1,6 @@
 """Samples that stay on disk: which ones, and how they are read."""
 
+import os
 import pickle
 
 import numpy as np
@@ -37,7 +38,7 @@ def as_h5py(folder, values):
 
 def as_zarr(folder, values):
     zarr = pytest.importorskip("zarr")
-    return zarr.array(values, store=str(folder / "x.zarr"), chunks=(7, 3, 2))
+    return zarr.array(values, store=str(folder / "x.zarr"), chunks=(7, 3, 2), overwrite=True)
 
 
 MAKERS = [as_memmap, as_h5py, as_zarr]
@@ -168,6 +169,18 @@ def test_a_dataset_that_shrinks_or_vanishes(tmp_path):
     (tmp_path / "y").rename(tmp_path / "z")
     with pytest.raises(OSError, match=r"modality 'image' can no longer be read .*there is no"):
         np.asarray(stored)
+
+
+@pytest.mark.parametrize("make", [as_memmap, as_zarr])
+def test_a_file_that_is_replaced(make, tmp_path):
+    found = on_disk(make(tmp_path, numbers()), "image")
+    os.utime(next(tmp_path.iterdir()), (0, 0))  # times of files are rounded
+    watched = found.as_of_now()
+    assert_array_equal(np.asarray(pickle.loads(pickle.dumps(watched))), numbers())
+    make(tmp_path, numbers() + 1)
+    with pytest.raises(OSError, match=r"modality 'image' can no longer .* replaced, and holds oth"):
+        np.asarray(watched[5:])
+    assert_array_equal(np.asarray(found), numbers() + 1)
 
 
 def test_runs_of_rows(tmp_path):

@@ -196,7 +196,7 @@ def test_experts_fit_all_samples(tmp_path):
         assert found["slope_se"][label] < 0.1
 
 
-@pytest.mark.parametrize("change", ["shrinks", "vanishes"])
+@pytest.mark.parametrize("change", ["shrinks", "vanishes", "is_written", "is_replaced"])
 def test_a_file_that_changes_while_it_is_read(change, fitted, tmp_path):
     path = tmp_path / "images.npy"
     X, before = stored(tmp_path, images()), fitted.lower_bound_
@@ -204,6 +204,11 @@ def test_a_file_that_changes_while_it_is_read(change, fitted, tmp_path):
     def spoil(record):
         if change == "vanishes":
             path.unlink()
+        elif change == "is_written":
+            np.save(path, images()[::-1])
+        elif change == "is_replaced":
+            np.save(tmp_path / "other.npy", images()[::-1])
+            (tmp_path / "other.npy").replace(path)
         else:
             path.write_bytes(path.read_bytes()[:-100])
 
@@ -212,6 +217,18 @@ def test_a_file_that_changes_while_it_is_read(change, fitted, tmp_path):
         fitted.fit(X)
     fitted.set_callbacks()
     assert fitted.lower_bound_ == before
+
+
+def test_a_file_may_change_between_two_calls(fitted, tmp_path):
+    """Also one that its user writes to by the map, and that is in a container."""
+    path = tmp_path / "images"
+    frames = np.memmap(path, np.uint8, "w+", shape=(N, *SHAPE))
+    X = MultimodalData({"modality0": frames})
+    frames[:] = images()
+    assert_array_equal(fitted.predict(X), fitted.labels_)
+    frames[:] = frames[::-1].copy()
+    assert_array_equal(fitted.predict(X), fitted.labels_[::-1])
+    assert_array_equal(np.asarray(X["modality0"]), images()[::-1])
 
 
 def test_tables_on_disk(tmp_path):

@@ -1,5 +1,6 @@
 """Samples that arrive in batches."""
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -153,12 +154,29 @@ def test_incomplete_samples_arrive(begun):
     assert est.predict([images, None]).shape == (40,)
 
 
+def test_a_batch_without_a_modality_is_refused_with_what_to_do(begun):
+    """It cannot be left out, as it can in a first fit."""
+    images, _ = groups(40, 4)[0]
+    est = begun._copy(set())
+    for curves in (None, np.full((40, 4), np.nan)):
+        with pytest.raises(ValueError, match=r"'modality1' is missing in all .*together"):
+            est.partial_fit([images, curves])
+
+
 def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
     est, X = further[0], groups(30, 8)[0]
     est.save(tmp_path / "est.skcp")
     loaded = CausalPIMA.load(tmp_path / "est.skcp")
     again = est._copy(set()).partial_fit(X)
     assert_array_equal(loaded.partial_fit(X).cluster_means_, again.cluster_means_)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_whose_arrays_are_mapped_from_a_file_learns_on(further, tmp_path):
+    """PyTorch warns of memory that cannot be written to."""
+    joblib.dump(further[0], tmp_path / "est.joblib")
+    mapped = joblib.load(tmp_path / "est.joblib", mmap_mode="r")
+    assert mapped.partial_fit(groups(30, 8)[0])._arrivals["n_calls"] == 4
 
 
 def test_fit_forgets_what_arrived(further):

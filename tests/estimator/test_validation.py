@@ -23,7 +23,7 @@ from skcausalpima import (
     ScoreSearch,
     datasets,
 )
-from skcausalpima.inspection import associate_nodes, edge_confidence
+from skcausalpima.inspection import associate_nodes, edge_confidence, table_intervals
 from skcausalpima.metrics import matched_accuracy, node_recovery, structural_hamming_distance
 from skcausalpima.model_selection import select_node_sizes
 
@@ -492,6 +492,43 @@ def test_rows_that_differ_between_frames(quick, on_frames, frames):
             call()
     with pytest.raises(ValueError, match=r"other rows.*'t0'.*reset_index\(drop=True\)"):
         MultimodalData([frames[0], frames[1].rename(index={"s0": "t0"})])
+
+
+def test_points_of_several_frames_have_their_rows(on_frames, frames):
+    model = clone(on_frames).set_output(transform="pandas")
+    for points in (model.fit_transform(frames), model.transform([frames[0], None])):
+        assert points.index.equals(frames[0].index)
+        assert list(points) == ["causalpima0", "causalpima1"]
+    assert type(model.set_output(transform="default").transform(frames)) is np.ndarray
+
+
+def test_what_is_known_of_the_rows_of_frames(quick, frames):
+    known = pd.DataFrame({"N1": np.repeat([0, 1], 36)}, index=frames[0].index)
+    by_rows = quick().fit(frames, known_nodes=known).labels_
+    shuffled = known.sample(frac=1, random_state=0)
+    for given in ({"known_nodes": shuffled}, {"interventions": {"N1": shuffled["N1"]}}):
+        with pytest.raises(
+            ValueError, match=r"^(known|int).* rows of X in another .*loc\[X.index\]"
+        ):
+            quick().fit(frames, **given)
+    with pytest.raises(
+        ValueError, match=r"known_nodes has other rows than X, such as 0: .* arrays"
+    ):
+        quick().fit(frames[0], known_nodes=known.reset_index(drop=True))
+    est = quick().fit(frames, known_nodes=known)
+    for ask in (
+        lambda: associate_nodes(est, frames, shuffled),
+        lambda: edge_confidence(est, frames, params={"known_nodes": shuffled}),
+        lambda: table_intervals(
+            est,
+            dict(zip(["modality0", "modality1"], frames, strict=True)),
+            params={"known_nodes": shuffled},
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"has the rows of X in another order"):
+            ask()
+    arrays = [frame.to_numpy() for frame in frames]
+    assert_array_equal(quick().fit(arrays, known_nodes=known).labels_, by_rows)
 
 
 def test_rows_that_agree(frames):

@@ -105,6 +105,33 @@ os._exit(0)
     assert first["seconds"] < 30
 
 
+def test_a_rank_that_raises_is_an_error_on_the_other_at_once(ranks):
+    """Its process goes on, and so does the group: the next fit is one of both."""
+    (first, _), (second, ended) = ranks(
+        """
+from skcausalpima.callback import OnEpoch
+def spoil(record):
+    if rank == 1 and record.phase == "training" and record.epoch == 2:
+        raise ZeroDivisionError("a mistake")
+est, begin, told = model().set_callbacks(OnEpoch(spoil)), time.monotonic(), ""
+try:
+    est.fit(X)
+except Exception as error:
+    told = f"{type(error).__name__}: {error}"
+seconds = time.monotonic() - begin
+bound = est.set_callbacks().fit(X).lower_bound_
+keep(told=told, seconds=seconds, bound=bound)
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
+"""
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert first["told"].startswith("RuntimeError: Another rank of the process group does not ans")
+    assert second["told"] == "ZeroDivisionError: a mistake"
+    assert first["seconds"] < second["seconds"] + 3
+    assert first["bound"] == second["bound"]
+
+
 def test_dask_runs_restarts_and_searches(images):
     distributed = pytest.importorskip("distributed")
     parameters = {"n_init": 2, "max_iter": 2, "random_state": 0}
