@@ -38,7 +38,6 @@ from ._elbo import (
 )
 from ._gaussian import (
     DiagonalGaussian,
-    ExpectedStatistics,
     PreparedComponents,
     entropy,
     expected_log_density,
@@ -65,7 +64,6 @@ from ._potentials import (
 
 __all__ = [
     "DiagonalGaussian",
-    "ExpectedStatistics",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",
