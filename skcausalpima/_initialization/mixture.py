@@ -16,9 +16,10 @@ from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
     covariance_type_named,
-    expected_log_density,
-    mixture_statistics,
+    expected_statistics,
+    prepare_components,
     update_mixture,
+    weighted_statistics,
 )
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
@@ -78,21 +79,21 @@ def iterate_mixture(
     """
     covariance_type = settings.covariance_type
     full = covariance_type_named(covariance_type).is_full
-    posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
-    origin = posterior.mean.mean(dim=0)
+    origin = posterior.mean.double().mean(dim=0)
+    of_samples = expected_statistics(posterior, origin, full)
     n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
     identity = torch.eye(latent_dim) if full else torch.ones(latent_dim)
     means = origin.expand(n_components, -1)
     covariances = identity.to(origin).expand(n_components, *identity.shape)
     bound, gamma = -np.inf, responsibilities.to(origin)
     for _ in range(max_iter):
-        statistics = mixture_statistics(posterior, gamma, origin, full)
+        statistics = weighted_statistics(of_samples, gamma, origin, full)
         update = update_mixture(
             statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
         means, covariances = update.means, update.covariances
         weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
-        log_density = expected_log_density(posterior, means, covariances)
+        log_density = prepare_components(means, covariances, origin).of_statistics(of_samples)
         if allowed is not None:
             log_density.masked_fill_(~allowed, -torch.inf)
         gamma, evidence = _assigned(log_density.add_(weights.log()[:, None]))

@@ -53,6 +53,7 @@ from ._mixture import (
     mixture_statistics,
     remembered_statistics,
     update_mixture,
+    weighted_statistics,
     weight_columns,
 )
 from ._potentials import (
@@ -87,4 +88,5 @@ __all__ = [
     "tables_from_counts",
     "topological_order",
     "update_mixture",
+    "weighted_statistics",
 ]

@@ -265,10 +265,27 @@ class PreparedComponents:
             Expected log-densities in nats, in the dtype of the posterior.
         """
         statistics = expected_statistics(posterior, self.origin, self.is_full)
-        return (self.coefficients @ statistics).to(posterior.mean.dtype)
+        return self.of_statistics(statistics).to(posterior.mean.dtype)
+
+    def of_statistics(self, statistics: Tensor) -> Tensor:
+        """Evaluate the same from the posterior's :func:`expected_statistics` at the origin.
+
+        Parameters
+        ----------
+        statistics : Tensor of shape (n_statistics, n_samples)
+            In float64.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            Expected log-densities in nats, in float64.
+        """
+        return self.coefficients @ statistics
 
 
-def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:
+def prepare_components(
+    means: Tensor, covariances: Tensor, origin: Tensor | None = None
+) -> PreparedComponents:
     """Factorise the covariances once for many calls of :func:`expected_log_density`.
 
     Parameters
@@ -277,6 +294,8 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
         Means of the components.
     covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
         Variances (2-D) or whole matrices (3-D).
+    origin : Tensor of shape (latent_dim,), default=None
+        From which posterior means are to be measured; None takes the mean of the means.
 
     Returns
     -------
@@ -298,7 +317,8 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
     -1.4189
     """
     means, covariances = means.double(), covariances.double()
-    origin, latent_dim, is_full = means.mean(dim=0), means.shape[1], covariances.ndim == 3
+    origin = means.mean(dim=0) if origin is None else origin.double()
+    latent_dim, is_full = means.shape[1], covariances.ndim == 3
     means = means - origin
     if is_full:
         factors = torch.linalg.cholesky(covariances)

@@ -241,7 +241,26 @@ def mixture_statistics(
     >>> mixture_statistics(posterior, torch.ones(1, 2), torch.zeros(1), full=False).first
     tensor([[4.]], dtype=torch.float64)
     """
-    statistics = expected_statistics(posterior, origin, full)
+    return weighted_statistics(
+        expected_statistics(posterior, origin, full), responsibilities, origin, full
+    )
+
+
+def weighted_statistics(
+    statistics: Tensor, responsibilities: Tensor, origin: Tensor, full: bool
+) -> MixtureStatistics:
+    """Accumulate the same from :func:`expected_statistics` that are at hand.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
+    >>> from skcausalpima.functional._mixture import weighted_statistics
+    >>> posterior, origin = DiagonalGaussian(torch.ones(3, 1), torch.zeros(3, 1)), torch.zeros(1)
+    >>> statistics = expected_statistics(posterior, origin, full=False)
+    >>> weighted_statistics(statistics, torch.ones(1, 3), origin, full=False).counts
+    tensor([3.], dtype=torch.float64)
+    """
     sums = statistics @ responsibilities.double().T  # (statistic, component): faster than the other
     counts, first, second, above = sums.tensor_split([1, 1 + len(origin), 1 + 2 * len(origin)])
     return MixtureStatistics(
