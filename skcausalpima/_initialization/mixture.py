@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
+    MixtureStatistics,
+    PreparedComponents,
     covariance_type_named,
     expected_statistics,
     prepare_components,
@@ -30,6 +34,9 @@ MAX_ITER, SHORT_ITER = 100, 10
 
 #: More components than these share the iterations of so many: an iteration takes as much longer.
 MANY_COMPONENTS = 128
+
+#: Responsibilities that are computed at a time.
+BLOCK_ELEMENTS = 2**18
 
 #: Starts that came next which are remembered.
 N_RIVALS = 3
@@ -85,32 +92,62 @@ def iterate_mixture(
     identity = torch.eye(latent_dim) if full else torch.ones(latent_dim)
     means = origin.expand(n_components, -1)
     covariances = identity.to(origin).expand(n_components, *identity.shape)
-    bound, gamma = -np.inf, responsibilities.to(origin)
+    bound, blocks = -np.inf, _blocks(of_samples, responsibilities.to(origin), allowed)
+    statistics = weighted_statistics(of_samples, responsibilities, origin, full)
     for _ in range(max_iter):
-        statistics = weighted_statistics(of_samples, gamma, origin, full)
         update = update_mixture(
             statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
         means, covariances = update.means, update.covariances
         weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
-        log_density = prepare_components(means, covariances, origin).of_statistics(of_samples)
-        if allowed is not None:
-            log_density.masked_fill_(~allowed, -torch.inf)
-        gamma, evidence = _assigned(log_density.add_(weights.log()[:, None]))
-        previous, bound = bound, evidence.mean().item()
+        prepared = prepare_components(means, covariances, origin)
+        prepared.coefficients[:, 0] += weights.log()
+        parts, evidence = zip(*(block.assign(prepared) for block in blocks), strict=True)
+        statistics = reduce(add, parts)
+        previous, bound = bound, torch.cat(evidence).mean().item()
         if bound - previous < tol:
             break
+    gamma = torch.cat([block.responsibilities for block in blocks], dim=1)
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
-def _assigned(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return responsibilities and their normalisers' logarithms, in the place of the logits.
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Some samples: expected statistics, responsibilities and what they may be, by column.
 
-    Memory is what an iteration of many components costs: there is one array of their size.
+    Memory is what an iteration of many components costs: all is done in the place of the
+    responsibilities, of so few samples that they stay in a processor's cache.
     """
-    largest = logits.amax(dim=0)
-    totals = logits.sub_(largest).exp_().sum(dim=0)
-    return logits.div_(totals), totals.log() + largest
+
+    statistics: Tensor
+    responsibilities: Tensor
+    allowed: Tensor | None
+
+    def assign(self, prepared: PreparedComponents) -> tuple[MixtureStatistics, Tensor]:
+        """Assign the samples anew; return their sums and their normalisers' logarithms."""
+        gamma = torch.mm(prepared.coefficients, self.statistics, out=self.responsibilities)
+        if self.allowed is not None:
+            gamma.masked_fill_(~self.allowed, -torch.inf)
+        largest = gamma.amax(dim=0)
+        totals = gamma.sub_(largest).exp_().sum(dim=0)
+        gamma.div_(totals)
+        sums = weighted_statistics(self.statistics, gamma, prepared.origin, prepared.is_full)
+        return sums, totals.log() + largest
+
+
+def _blocks(statistics: Tensor, responsibilities: Tensor, allowed: Tensor | None) -> list[_Block]:
+    """Cut samples into blocks, which own their responsibilities."""
+    n_components, n_samples = responsibilities.shape
+    size = max(1, BLOCK_ELEMENTS // n_components)
+    cuts = [slice(start, start + size) for start in range(0, n_samples, size)]
+    return [
+        _Block(
+            statistics=statistics[:, cut].contiguous(),
+            responsibilities=responsibilities[:, cut].clone(memory_format=torch.contiguous_format),
+            allowed=None if allowed is None else allowed[:, cut],
+        )
+        for cut in cuts
+    ]
 
 
 @torch.no_grad()

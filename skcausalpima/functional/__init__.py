@@ -53,8 +53,8 @@ from ._mixture import (
     mixture_statistics,
     remembered_statistics,
     update_mixture,
-    weighted_statistics,
     weight_columns,
+    weighted_statistics,
 )
 from ._potentials import (
     Conditionals,
@@ -88,5 +88,4 @@ __all__ = [
     "tables_from_counts",
     "topological_order",
     "update_mixture",
-    "weighted_statistics",
 ]

@@ -249,13 +249,13 @@ def mixture_statistics(
 def weighted_statistics(
     statistics: Tensor, responsibilities: Tensor, origin: Tensor, full: bool
 ) -> MixtureStatistics:
-    """Accumulate the same from :func:`expected_statistics` that are at hand.
+    """Accumulate the sums that Eq. 17 needs from :func:`expected_statistics` at hand.
 
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
-    >>> from skcausalpima.functional._mixture import weighted_statistics
+    >>> from skcausalpima.functional import (
+    ...     DiagonalGaussian, expected_statistics, weighted_statistics)
     >>> posterior, origin = DiagonalGaussian(torch.ones(3, 1), torch.zeros(3, 1)), torch.zeros(1)
     >>> statistics = expected_statistics(posterior, origin, full=False)
     >>> weighted_statistics(statistics, torch.ones(1, 3), origin, full=False).counts
