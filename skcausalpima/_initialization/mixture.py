@@ -38,6 +38,9 @@ MANY_COMPONENTS = 128
 #: Responsibilities that are computed at a time.
 BLOCK_ELEMENTS = 2**18
 
+#: Bounds that differ by less are the same: which of two equal starts wins must not be rounding's.
+SAME_BOUND = 1e-9
+
 #: Starts that came next which are remembered.
 N_RIVALS = 3
 
@@ -204,7 +207,8 @@ def initialize_mixture(
                 ).responsibilities
             fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few)
             ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
-            if best is None or fit.bound > best.bound:  # the responsibilities of others take memory
+            # Of others only the labels are kept: their responsibilities take memory.
+            if best is None or fit.bound > best.bound + SAME_BOUND:
                 best = fit
     assert best is not None  # there is a space
     found = iterate_mixture(
