@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -15,10 +17,13 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
+    MixtureStatistics,
+    PreparedComponents,
     covariance_type_named,
-    expected_log_density,
-    mixture_statistics,
+    expected_statistics,
+    prepare_components,
     update_mixture,
+    weighted_statistics,
 )
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
@@ -29,6 +34,12 @@ MAX_ITER, SHORT_ITER = 100, 10
 
 #: More components than these share the iterations of so many: an iteration takes as much longer.
 MANY_COMPONENTS = 128
+
+#: Responsibilities that are computed at a time.
+BLOCK_ELEMENTS = 2**18
+
+#: Bounds that differ by less are the same: which of two equal starts wins must not be rounding's.
+SAME_BOUND = 1e-9
 
 #: Starts that came next which are remembered.
 N_RIVALS = 3
@@ -78,38 +89,68 @@ def iterate_mixture(
     """
     covariance_type = settings.covariance_type
     full = covariance_type_named(covariance_type).is_full
-    posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_var.double())
-    origin = posterior.mean.mean(dim=0)
+    origin = posterior.mean.double().mean(dim=0)
+    of_samples = expected_statistics(posterior, origin, full)
     n_components, latent_dim = len(responsibilities), posterior.mean.shape[1]
     identity = torch.eye(latent_dim) if full else torch.ones(latent_dim)
     means = origin.expand(n_components, -1)
     covariances = identity.to(origin).expand(n_components, *identity.shape)
-    bound, gamma = -np.inf, responsibilities.to(origin)
+    bound, blocks = -np.inf, _blocks(of_samples, responsibilities.to(origin), allowed)
+    statistics = weighted_statistics(of_samples, responsibilities, origin, full)
     for _ in range(max_iter):
-        statistics = mixture_statistics(posterior, gamma, origin, full)
         update = update_mixture(
             statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
         means, covariances = update.means, update.covariances
         weights = (statistics.counts + 1e-3) / (statistics.counts + 1e-3).sum()
-        log_density = expected_log_density(posterior, means, covariances)
-        if allowed is not None:
-            log_density.masked_fill_(~allowed, -torch.inf)
-        gamma, evidence = _assigned(log_density.add_(weights.log()[:, None]))
-        previous, bound = bound, evidence.mean().item()
+        prepared = prepare_components(means, covariances, origin)
+        prepared.coefficients[:, 0] += weights.log()
+        parts, evidence = zip(*(block.assign(prepared) for block in blocks), strict=True)
+        statistics = reduce(add, parts)
+        previous, bound = bound, torch.cat(evidence).mean().item()
         if bound - previous < tol:
             break
+    gamma = torch.cat([block.responsibilities for block in blocks], dim=1)
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
-def _assigned(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return responsibilities and their normalisers' logarithms, in the place of the logits.
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Some samples: expected statistics, responsibilities and what they may be, by column.
 
-    Memory is what an iteration of many components costs: there is one array of their size.
+    Memory is what an iteration of many components costs: all is done in the place of the
+    responsibilities, of so few samples that they stay in a processor's cache.
     """
-    largest = logits.amax(dim=0)
-    totals = logits.sub_(largest).exp_().sum(dim=0)
-    return logits.div_(totals), totals.log() + largest
+
+    statistics: Tensor
+    responsibilities: Tensor
+    allowed: Tensor | None
+
+    def assign(self, prepared: PreparedComponents) -> tuple[MixtureStatistics, Tensor]:
+        """Assign the samples anew; return their sums and their normalisers' logarithms."""
+        gamma = torch.mm(prepared.coefficients, self.statistics, out=self.responsibilities)
+        if self.allowed is not None:
+            gamma.masked_fill_(~self.allowed, -torch.inf)
+        largest = gamma.amax(dim=0)
+        totals = gamma.sub_(largest).exp_().sum(dim=0)
+        gamma.div_(totals)
+        sums = weighted_statistics(self.statistics, gamma, prepared.origin, prepared.is_full)
+        return sums, totals.log() + largest
+
+
+def _blocks(statistics: Tensor, responsibilities: Tensor, allowed: Tensor | None) -> list[_Block]:
+    """Cut samples into blocks, which own their responsibilities."""
+    n_components, n_samples = responsibilities.shape
+    size = max(1, BLOCK_ELEMENTS // n_components)
+    cuts = [slice(start, start + size) for start in range(0, n_samples, size)]
+    return [
+        _Block(
+            statistics=statistics[:, cut].contiguous(),
+            responsibilities=responsibilities[:, cut].clone(memory_format=torch.contiguous_format),
+            allowed=None if allowed is None else allowed[:, cut],
+        )
+        for cut in cuts
+    ]
 
 
 @torch.no_grad()
@@ -166,7 +207,8 @@ def initialize_mixture(
                 ).responsibilities
             fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few)
             ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
-            if best is None or fit.bound > best.bound:  # the responsibilities of others take memory
+            # Of others only the labels are kept: their responsibilities take memory.
+            if best is None or fit.bound > best.bound + SAME_BOUND:
                 best = fit
     assert best is not None  # there is a space
     found = iterate_mixture(

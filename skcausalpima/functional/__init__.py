@@ -38,7 +38,6 @@ from ._elbo import (
 )
 from ._gaussian import (
     DiagonalGaussian,
-    ExpectedStatistics,
     PreparedComponents,
     entropy,
     expected_log_density,
@@ -55,6 +54,7 @@ from ._mixture import (
     remembered_statistics,
     update_mixture,
     weight_columns,
+    weighted_statistics,
 )
 from ._potentials import (
     Conditionals,
@@ -65,7 +65,6 @@ from ._potentials import (
 
 __all__ = [
     "DiagonalGaussian",
-    "ExpectedStatistics",
     "MixtureStatistics",
     "MixtureTerms",
     "MixtureUpdate",

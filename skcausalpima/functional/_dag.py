@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ._means_over_axes import MeansOverAxes
+
 
 def edge_indicator(scores: Tensor, metric: Tensor, temperature: float = 1.0) -> Tensor:
     r"""Return the regularized edge indicator of a DAG (Eq. 6-8).
@@ -216,14 +218,8 @@ def mask_non_parents(tables: Tensor, edges: Tensor) -> Tensor:
     tensor([[0.5500, 0.5500],
             [0.4500, 0.4500]])
     """
-    n_nodes = tables.shape[0]
-    own_axis = torch.eye(n_nodes, dtype=torch.bool, device=tables.device)
-    keep = torch.where(own_axis, torch.ones_like(edges), edges)
-    for axis in range(n_nodes):
-        weight = keep[axis].reshape(-1, *[1] * n_nodes)
-        mean = tables.mean(dim=axis + 1, keepdim=True)
-        tables = torch.lerp(mean.expand_as(tables), tables, weight)  # exact at weights 0 and 1
-    return tables
+    own_axis = torch.eye(len(tables), dtype=torch.bool, device=tables.device)
+    return MeansOverAxes.apply(tables, edges.masked_fill(own_axis, 1.0))
 
 
 def log_joint(tables: Tensor, edges: Tensor) -> Tensor:

@@ -197,11 +197,14 @@ def mixture_terms(
     0.6931
     """
     gamma = log_responsibilities.exp()
-    # 0 * log(0) is 0: a cell of probability exactly zero is never responsible for a sample.
-    nothing = gamma == 0
-    log_weights = weight_columns(log_weights).expand_as(gamma)
-    return MixtureTerms(
-        (gamma * log_density.masked_fill(nothing, 0.0)).sum(dim=0),
-        (gamma * log_weights.masked_fill(nothing, 0.0)).sum(dim=0),
-        -(gamma * log_responsibilities.masked_fill(nothing, 0.0)).sum(dim=0),
+    log_weights = weight_columns(log_weights)
+    density, weight, own = (
+        (gamma * _finite(logs)).sum(dim=0)
+        for logs in (log_density, log_weights, log_responsibilities)
     )
+    return MixtureTerms(density, weight, -own)
+
+
+def _finite(logs: Tensor) -> Tensor:
+    """Let 0 * log(0) be 0: a cell of probability zero is never responsible for a sample."""
+    return logs.clamp_min(torch.finfo(logs.dtype).min)

@@ -178,34 +178,11 @@ def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances
     return prepare_components(means, covariances).expected_log_density(posterior)
 
 
-class ExpectedStatistics(NamedTuple):
-    """Expected sufficient statistics of Gaussians under posteriors, in float64.
+def expected_statistics(posterior: DiagonalGaussian, origin: Tensor, full: bool) -> Tensor:
+    r"""Return the expected sufficient statistics that Eq. 17, 34 and 35 are linear in.
 
-    Parameters
-    ----------
-    first : Tensor of shape (n_samples, latent_dim)
-        :math:`\\mu`, measured from some origin.
-    second : Tensor of shape (n_samples, latent_dim[, latent_dim])
-        :math:`\\mu \\mu^T + \\mathrm{diag}(\\sigma^2)`; only the diagonals (2-D) or whole
-        matrices (3-D).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
-    >>> posterior = DiagonalGaussian(torch.ones(1, 1), torch.zeros(1, 1))
-    >>> expected_statistics(posterior, torch.zeros(1), full=False).second
-    tensor([[2.]], dtype=torch.float64)
-    """
-
-    first: Tensor
-    second: Tensor
-
-
-def expected_statistics(
-    posterior: DiagonalGaussian, origin: Tensor, full: bool
-) -> ExpectedStatistics:
-    """Return the expected sufficient statistics that Eq. 17, 34 and 35 are linear in.
+    They are 1, :math:`\mu`, the diagonal of :math:`\mu \mu^T + \mathrm{diag}(\sigma^2)` and, of
+    whole second moments, what is above it: no entry twice.
 
     Parameters
     ----------
@@ -218,7 +195,7 @@ def expected_statistics(
 
     Returns
     -------
-    ExpectedStatistics
+    Tensor of shape (n_statistics, n_samples)
         In float64: differences of squares keep their digits.
 
     Examples
@@ -226,16 +203,30 @@ def expected_statistics(
     >>> import torch
     >>> from skcausalpima.functional import DiagonalGaussian, expected_statistics
     >>> posterior = DiagonalGaussian(torch.tensor([[3.0, 1.0]]), torch.zeros(1, 2))
-    >>> expected_statistics(posterior, torch.tensor([1.0, 0.0]), full=True).second
-    tensor([[[5., 2.],
-             [2., 2.]]], dtype=torch.float64)
+    >>> expected_statistics(posterior, torch.tensor([1.0, 0.0]), full=True).T
+    tensor([[1., 2., 1., 5., 2., 2.]], dtype=torch.float64)
     """
-    first = posterior.mean.double() - origin.double()
-    variance = posterior.log_var.double().exp()
-    if not full:
-        return ExpectedStatistics(first, first.square() + variance)
-    outer = first[:, :, None] * first[:, None, :]
-    return ExpectedStatistics(first, outer + torch.diag_embed(variance))
+    first = (posterior.mean.double() - origin.double()).T  # (latent, sample)
+    variance = posterior.log_var.double().exp().T
+    parts = [torch.ones_like(first[:1]), first, first.square() + variance]
+    if full:
+        rows, columns = pairs_above(first)
+        parts.append(first.index_select(0, rows) * first.index_select(0, columns))
+    return torch.cat(parts)
+
+
+def pairs_above(first: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows and the columns of the entries above the diagonal, by the length of axis 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional._gaussian import pairs_above
+    >>> pairs_above(torch.zeros(3))
+    (tensor([0, 0, 1]), tensor([1, 2, 2]))
+    """
+    rows, columns = torch.triu_indices(len(first), len(first), offset=1, device=first.device)
+    return rows, columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,18 +239,17 @@ class PreparedComponents:
     ----------
     origin : Tensor of shape (latent_dim,)
         From which means are measured: keeps differences well conditioned far from zero.
-    linear : Tensor of shape (n_components, latent_dim)
-        :math:`S_c^{-1} m_c`.
-    precisions : Tensor of shape (n_components, latent_dim[, latent_dim])
-        :math:`S_c^{-1}`, or its diagonals where covariances are diagonal.
-    constants : Tensor of shape (n_components, 1)
-        :math:`-\\frac{1}{2} [J \\log 2 \\pi + \\log |S_c| + m_c^T S_c^{-1} m_c]`.
+    coefficients : Tensor of shape (n_components, n_statistics)
+        Of the :func:`expected_statistics`: :math:`-\\frac{1}{2} [J \\log 2 \\pi + \\log |S_c| +
+        m_c^T S_c^{-1} m_c]`, :math:`S_c^{-1} m_c`, minus half the diagonal of :math:`S_c^{-1}` and,
+        where covariances are whole matrices, minus what is above it.
+    is_full : bool
+        Whether they are.
     """
 
     origin: Tensor
-    linear: Tensor
-    precisions: Tensor
-    constants: Tensor
+    coefficients: Tensor
+    is_full: bool
 
     def expected_log_density(self, posterior: DiagonalGaussian) -> Tensor:
         """Evaluate Eq. 34 or 35; see :func:`expected_log_density`.
@@ -274,14 +264,28 @@ class PreparedComponents:
         Tensor of shape (n_components, n_samples)
             Expected log-densities in nats, in the dtype of the posterior.
         """
-        first, second = expected_statistics(posterior, self.origin, self.precisions.ndim == 3)
-        density = torch.addmm(self.constants, self.linear, first.T)
-        precisions = self.precisions.flatten(1)
-        density = torch.addmm(density, precisions, second.flatten(1).T, alpha=-0.5)
-        return density.to(posterior.mean.dtype)
+        statistics = expected_statistics(posterior, self.origin, self.is_full)
+        return self.of_statistics(statistics).to(posterior.mean.dtype)
+
+    def of_statistics(self, statistics: Tensor) -> Tensor:
+        """Evaluate the same from the posterior's :func:`expected_statistics` at the origin.
+
+        Parameters
+        ----------
+        statistics : Tensor of shape (n_statistics, n_samples)
+            In float64.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            Expected log-densities in nats, in float64.
+        """
+        return self.coefficients @ statistics
 
 
-def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents:
+def prepare_components(
+    means: Tensor, covariances: Tensor, origin: Tensor | None = None
+) -> PreparedComponents:
     """Factorise the covariances once for many calls of :func:`expected_log_density`.
 
     Parameters
@@ -290,6 +294,8 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
         Means of the components.
     covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
         Variances (2-D) or whole matrices (3-D).
+    origin : Tensor of shape (latent_dim,), default=None
+        From which posterior means are to be measured; None takes the mean of the means.
 
     Returns
     -------
@@ -311,17 +317,22 @@ def prepare_components(means: Tensor, covariances: Tensor) -> PreparedComponents
     -1.4189
     """
     means, covariances = means.double(), covariances.double()
-    origin, latent_dim = means.mean(dim=0), means.shape[1]
+    origin = means.mean(dim=0) if origin is None else origin.double()
+    latent_dim, is_full = means.shape[1], covariances.ndim == 3
     means = means - origin
-    if covariances.ndim == 2:
-        precisions, log_det = covariances.reciprocal(), covariances.log().sum(dim=1)
-        linear = means * precisions
-    else:
+    if is_full:
         factors = torch.linalg.cholesky(covariances)
         precisions = torch.cholesky_inverse(factors)
         log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)
         linear = (precisions @ means[:, :, None])[:, :, 0]
+        rows, columns = pairs_above(origin)
+        quadratic = [-0.5 * precisions.diagonal(dim1=1, dim2=2), -precisions[:, rows, columns]]
+    else:
+        precisions, log_det = covariances.reciprocal(), covariances.log().sum(dim=1)
+        linear, quadratic = means * precisions, [-0.5 * precisions]
     constants = -0.5 * (latent_dim * LOG_2PI + log_det + (linear * means).sum(dim=1))
     return PreparedComponents(
-        origin=origin, linear=linear, precisions=precisions, constants=constants[:, None]
+        origin=origin,
+        coefficients=torch.cat([constants[:, None], linear, *quadratic], dim=1),
+        is_full=is_full,
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._covariance_types import covariance_type_named
-from ._gaussian import DiagonalGaussian, expected_statistics
+from ._gaussian import DiagonalGaussian, expected_statistics, pairs_above
 
 
 def log_responsibilities(log_weights: Tensor, log_density: Tensor) -> Tensor:
@@ -241,14 +241,42 @@ def mixture_statistics(
     >>> mixture_statistics(posterior, torch.ones(1, 2), torch.zeros(1), full=False).first
     tensor([[4.]], dtype=torch.float64)
     """
-    gamma = responsibilities.double()
-    first, second = expected_statistics(posterior, origin, full)
+    return weighted_statistics(
+        expected_statistics(posterior, origin, full), responsibilities, origin, full
+    )
+
+
+def weighted_statistics(
+    statistics: Tensor, responsibilities: Tensor, origin: Tensor, full: bool
+) -> MixtureStatistics:
+    """Accumulate the sums that Eq. 17 needs from :func:`expected_statistics` at hand.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import (
+    ...     DiagonalGaussian, expected_statistics, weighted_statistics)
+    >>> posterior, origin = DiagonalGaussian(torch.ones(3, 1), torch.zeros(3, 1)), torch.zeros(1)
+    >>> statistics = expected_statistics(posterior, origin, full=False)
+    >>> weighted_statistics(statistics, torch.ones(1, 3), origin, full=False).counts
+    tensor([3.], dtype=torch.float64)
+    """
+    sums = statistics @ responsibilities.double().T  # (statistic, component): faster than the other
+    counts, first, second, above = sums.tensor_split([1, 1 + len(origin), 1 + 2 * len(origin)])
     return MixtureStatistics(
-        counts=gamma.sum(dim=1),
-        first=gamma @ first,
-        second=(gamma @ second.flatten(1)).unflatten(1, second.shape[1:]),
+        counts=counts[0],
+        first=first.T,
+        second=_symmetric(second.T, above.T) if full else second.T,
         origin=origin.double(),
     )
+
+
+def _symmetric(diagonals: Tensor, above: Tensor) -> Tensor:
+    """Return matrices, given their diagonals and what is above them, row by row."""
+    rows, columns = pairs_above(diagonals.T)
+    matrices = torch.diag_embed(diagonals)
+    matrices[:, rows, columns] = matrices[:, columns, rows] = above
+    return matrices
 
 
 class MixtureUpdate(NamedTuple):

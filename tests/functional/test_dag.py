@@ -287,6 +287,15 @@ def test_log_joint_gradient():
     assert gradcheck(evaluate, [t.requires_grad_() for t in (logits, scores, metric)])
 
 
+def test_mask_non_parents_gradient():
+    """Of any weights, zeros among them, and of tables whose axes differ in length."""
+    weights = torch.rand(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights[0, 1], weights[2, 0] = 0.0, 1.0
+    assert gradcheck(
+        mask_non_parents, (random_tables(SIZES).requires_grad_(), weights.requires_grad_())
+    )
+
+
 # nodes intervened on ----------------------------------------------------------------------
 
 TARGETS = [(), (0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)]

@@ -1,5 +1,7 @@
 """The first mixture against scikit-learn's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from sklearn.mixture._gaussian_mixture import (
 
 from skcausalpima._clustering.clusters import kmeans_labels
 from skcausalpima._inference.covariances import sklearn_covariances
+from skcausalpima._initialization import mixture
 from skcausalpima._initialization.mixture import (
     MixtureFit,
     initialize_mixture,
@@ -147,3 +150,21 @@ def test_empty_cells_lie_where_effects_add_up():
     pooled = (10 * 1 + 30 * 3 + 10 * 4 + 50 * 5) / 100
     assert_allclose(placed.covariances[1], pooled * np.eye(2))
     assert place_empty(fit, counts + 1, (2, 3)) is fit
+
+
+def test_of_equal_starts_the_first_one_wins_whatever_the_rounding(monkeypatch):
+    """One clustering, its clusters in other orders: bounds are equal but for their last bits."""
+    points = np.repeat([[0.0], [5.0]], 10, axis=0) + np.linspace(0.0, 1.0, 20)[:, None]
+    labels, rounding = np.repeat([0, 1], 10), iter(1e-14 * np.arange(10))
+
+    def rounded(*arguments, **options):
+        found = iterate_mixture(*arguments, **options)
+        return replace(found, bound=found.bound + next(rounding))
+
+    orders = iter([labels, 1 - labels, 1 - labels])
+    monkeypatch.setattr(mixture, "kmeans_labels", lambda *_: next(orders))
+    monkeypatch.setattr(mixture, "iterate_mixture", rounded)
+    settings = MixtureSettings(covariance_type="diag", reg_covar=1e-6, shrinkage=0.0)
+    rng = np.random.RandomState(0)
+    found = initialize_mixture(known(points), [points], 2, settings, n_starts=3, rng=rng)
+    assert_array_equal(found.responsibilities.argmax(dim=0), labels)
