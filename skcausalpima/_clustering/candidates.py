@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,17 +74,18 @@ def find_candidates(
     scores: np.ndarray,
     node_sizes: Sequence[int],
     *,
+    plain: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_starts: int = 3,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
-    (four numbers), each from ``n_starts`` starts. Where a grid has too few samples for the six
-    components per cell that a curved cluster may need, even in the first d scores, a k-means
-    clustering of each number of them joins these mixtures. K-means clusterings of all scores join
-    where there is one node (no grid to be consistent with), and replace the mixtures where there
-    are too few samples for two components per cell.
+    (four numbers), each from ``n_starts`` starts. K-means clusterings of all scores join these
+    mixtures where there is one node (no grid to be consistent with), and replace them where there
+    are too few samples for two components per cell. Where a grid :func:`has_few_samples`, k-means
+    clusterings of the same numbers of scores join them. K-means knows nothing of which variation is
+    idle, of which derived views bring some, so it is asked with them and without.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ def find_candidates(
         Principal scores by falling variance, of any scale.
     node_sizes : sequence of int
         Number of outcomes of each node.
+    plain : ndarray of shape (n_samples, n_features), default=None
+        The same scores without the derived views of modalities, where there are any.
     random_state : int, RandomState or None, default=None
         Seed of all starts.
     n_starts : int, default=3
@@ -103,18 +107,30 @@ def find_candidates(
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
-    spaces = [scores[:, :n] for n in _numbers_of_dimensions(node_sizes, scores.shape[1])]
+    numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
+    tables = [scores] if plain is None else [scores, plain]
     candidates = []
-    for space in spaces:
-        if max_components(*space.shape) >= 2 * n_clusters:
-            candidates += find_clusters(space, n_clusters, random_state=rng, n_starts=n_starts)
+    for n_dims in numbers:
+        if max_components(len(scores), n_dims) >= 2 * n_clusters:
+            latents = scores[:, :n_dims]
+            candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_runs = max(len(candidates), 4 * n_starts)
-        candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_runs)
-    elif max_components(*spaces[0].shape) < COMPONENTS_PER_CLUSTER * n_clusters:
-        for space in spaces:
-            candidates += kmeans_clusterings(space, n_clusters, random_state=rng)
+        for table, runs in zip(tables, (n_runs, 2 * n_runs // 3), strict=False):
+            candidates += kmeans_clusterings(table, n_clusters, random_state=rng, n_starts=runs)
+    elif has_few_samples(len(scores), node_sizes):
+        for table, n_dims in itertools.product(tables, numbers):
+            candidates += kmeans_clusterings(table[:, :n_dims], n_clusters, random_state=rng)
     return candidates
+
+
+def has_few_samples(n_samples: int, node_sizes: Sequence[int]) -> bool:
+    """Tell whether samples are too few for the components that a grid's curved clusters may need.
+
+    They are those of the mixture in as many dimensions as there are main effects.
+    """
+    room = max_components(n_samples, n_effects(node_sizes))
+    return room < COMPONENTS_PER_CLUSTER * math.prod(node_sizes)
 
 
 def choose_candidate(

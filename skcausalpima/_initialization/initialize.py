@@ -11,7 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
+from .._clustering.candidates import (
+    CandidateReport,
+    choose_candidate,
+    find_candidates,
+    has_few_samples,
+)
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
@@ -268,7 +273,11 @@ def _arranged(
     """
     scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
-    candidates = find_candidates(scores.scaled, sizes, random_state=rng)
+    plain = None
+    if initial.views and has_few_samples(initial.data.n_samples, sizes):
+        n_scores, seed = scores.scaled.shape[1], rng.randint(2**31 - 1)
+        plain = principal_scores(initial.data, n_scores, seed, {}).scaled
+    candidates = find_candidates(scores.scaled, sizes, plain=plain, random_state=rng)
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
     )

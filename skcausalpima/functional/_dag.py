@@ -218,6 +218,8 @@ def mask_non_parents(tables: Tensor, edges: Tensor) -> Tensor:
     tensor([[0.5500, 0.5500],
             [0.4500, 0.4500]])
     """
+    if len(tables) == 1:
+        return tables  # a node's own axis stays
     own_axis = torch.eye(len(tables), dtype=torch.bool, device=tables.device)
     return MeansOverAxes.apply(tables, edges.masked_fill(own_axis, 1.0))
 

@@ -244,6 +244,24 @@ def test_kmeans_does_not_join_where_a_grid_has_enough_samples():
     assert all(candidate.source != "k-means" for candidate in candidates)
 
 
+@pytest.mark.parametrize("n", [60, 150])  # without mixtures, and with
+def test_kmeans_is_asked_without_derived_views_too(n):
+    """A view that varies for reasons of its own leads k-means astray."""
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        points, cells = _crossed(rng, (3, 2), n=n)
+        idle = rng.uniform(-1.0, 1.0, size=(n, 2)) * 2.5 * points.std(axis=0).max()
+        mixed = np.column_stack([idle, points])
+        chosen = []
+        for plain in (None, points):
+            candidates = find_candidates(mixed, (3, 2), plain=plain, random_state=0)
+            chosen.append(choose_candidate(candidates, mixed, (3, 2))[0])
+        found.append([adjusted_rand_score(cells, c.labels) for c in chosen])
+    without, with_plain = np.mean(found, axis=0)
+    assert with_plain > without + 0.1
+
+
 def test_few_samples_get_kmeans_only():
     points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9), (9, 9)], n=10)
     candidates = find_candidates(points, (2, 2), random_state=0, n_starts=1)
