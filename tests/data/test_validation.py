@@ -411,7 +411,7 @@ HUGE_NAN[0] = np.inf
         (np.ones((0, 2, 2)), ValueError, r"0 sample\(s\)"),
         (np.ones((5, 0)), ValueError, r"0 feature\(s\)"),
         (np.ones((5, 0, 3)), ValueError, r"0 feature\(s\)"),
-        ([np.ones(3), np.ones(4)], ValueError, "differ in shape.*np\.reshape"),
+        ([np.ones(3), np.ones(4)], ValueError, r"differ in shape.*np\.reshape"),
         ([[1, 2], [3]], ValueError, "differ in shape"),
         (np.ma.masked_equal(ONES, 1), TypeError, "masked array"),
     ],
