@@ -93,7 +93,7 @@ def test_six_views_of_digits_standardised_in_a_pipeline():
 
 @pytest.mark.parametrize("seed", [700, 701])
 def test_few_images_whose_views_mislead_kmeans(seed):
-    """Where k-means was asked with the derived views alone, a node of these was .89 and .83 right."""
+    """With derived views alone, k-means led to nodes of which one was .89 and .83 right."""
     pendulums = make_pendulum(200, random_state=seed)
     est = CausalPIMA((3, 3), random_state=0).fit(pendulums.images)
     assert node_recovery(pendulums.factors, est.node_labels_).accuracies.mean() > 0.96
