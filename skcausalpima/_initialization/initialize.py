@@ -49,13 +49,12 @@ from .principal_components import PrincipalScores, initialize_networks, principa
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
 MAX_ARRANGED = 128
 
-#: Of data on disk the start sees so many samples at most: as many as have so many elements, but not
-#: fewer than ``MIN_ROWS``. They are held in memory several times over.
-MAX_ROWS, MAX_ELEMENTS, MIN_ROWS = 20_000, 2**24, 1000
+#: The start sees so many samples at most, which it holds in memory several times over: no more than
+#: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
+MAX_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
 
-#: Of all data it sees at most as many as have so many responsibilities, but not fewer than
-#: ``MIN_PER_CELL`` for each cell.
-MAX_RESPONSIBILITIES, MIN_PER_CELL = 2**25, 4
+#: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
+MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +147,11 @@ def _some_rows(
     """
     n_here = data.n_samples if rows is None else len(rows)
     n_rows, n_cells = int(data.ranks.sum(np.array(n_here))), math.prod(setup.spec.node_sizes)
-    n_some = max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells)
+    n_some = min(MAX_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
     is_copied = data.is_streamed or data.ranks.are_several
     if is_copied:
         width = sum(array.shape[1] for array in data.arrays)
-        n_some = min(n_some, MAX_ROWS, max(MIN_ROWS, MAX_ELEMENTS // width))
+        n_some = min(n_some, max(MIN_ROWS, MAX_ELEMENTS // width))
     if n_some >= n_rows and not is_copied:
         return rows
     rows = np.arange(data.n_samples) if rows is None else rows

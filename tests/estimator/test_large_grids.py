@@ -105,4 +105,8 @@ def test_the_start_of_a_large_grid_sees_some_samples(quick, monkeypatch):
         assert est.labels_.shape == (300,)
     monkeypatch.setattr(initialize, "MAX_RESPONSIBILITIES", 4)
     quick((2, 2)).fit(X)
-    assert list(dict.fromkeys(seen)) == [300, 100, 200, 16]  # short runs see what the fit sees
+    monkeypatch.undo()
+    monkeypatch.setattr(initialize, "initialize_clusters", noted)
+    monkeypatch.setattr(initialize, "MAX_ROWS", 250)
+    assert quick((2, 2)).fit(X).labels_.shape == (300,)
+    assert list(dict.fromkeys(seen)) == [300, 100, 200, 16, 250]  # short runs see what the fit sees
