@@ -126,7 +126,9 @@ torch.distributed.destroy_process_group()
 """
     )
     assert ended.returncode == 0, ended.stderr
-    assert first["told"].startswith("RuntimeError: Another rank of the process group does not ans")
+    assert first["told"].startswith(
+        "RuntimeError: Another rank of the process group does not answer"
+    )
     assert second["told"] == "ZeroDivisionError: a mistake"
     assert first["seconds"] < second["seconds"] + 3
     assert first["bound"] == second["bound"]
