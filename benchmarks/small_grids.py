@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import node_rows
 import nodes
@@ -37,7 +37,7 @@ N_SAMPLES = {
 METHODS = ("fit", "k-means", "mixture")
 
 
-def some(load: functools.partial, n_samples: int, seed: int) -> Data:
+def some(load: Callable[[int], Data], n_samples: int, seed: int) -> Data:
     """Return some samples of a row."""
     data = load(seed)
     rows = np.random.RandomState(seed).permutation(len(data.factors))[:n_samples]

@@ -230,7 +230,7 @@ def test_few_distinct_samples(quick, pair, rows, covariance_type):
     assert len(np.unique(model.labels_)) <= len(set(rows))
 
 
-@pytest.mark.parametrize("node_sizes", [(2,) * 4, (7,), (3, 2), np.array([2, 2]), (np.int8(3),)])
+@pytest.mark.parametrize("node_sizes", [(2,) * 5, (7,), (3, 2), np.array([2, 2]), (np.int8(3),)])
 def test_grids(quick, pair, node_sizes):
     model = quick(node_sizes).fit(pair)
     assert_finite_everywhere(model, pair)
