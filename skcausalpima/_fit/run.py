@@ -20,7 +20,7 @@ from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
-from .._training.block_update import BlockUpdate, PassResult, data_pass, regime_counts
+from .._training.block_update import BlockUpdate, PassResult, data_pass
 from .._training.convergence import Convergence, convergence
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
@@ -31,6 +31,7 @@ from .._training.last_layers import fit_last_layers
 from .._training.loop import Progress, train
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
+from .._training.sums import regime_counts
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint

@@ -30,7 +30,6 @@ from .._training.block_update import (
     BlockUpdate,
     block_update,
     encode_all,
-    regime_counts,
     update_for_given_graph,
 )
 from .._training.divergence import check_finite, told_divergence
@@ -39,6 +38,7 @@ from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Progress, new_progress, pretrain
 from .._training.observer import Observer
+from .._training.sums import regime_counts
 from ..functional import DiagonalGaussian
 from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
 from .derived_views import ViewStart, fit_views

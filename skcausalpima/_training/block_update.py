@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from .._data.ranks import Ranks
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import (
     DiagonalGaussian,
-    MixtureStatistics,
     entropy,
     log_responsibilities,
-    mixture_statistics,
     mixture_terms,
     rsample,
     update_mixture,
 )
-from ..modules import Batch, MultimodalVAE, weights_of_regimes
+from ..modules import MultimodalVAE, weights_of_regimes
 from .divergence import NotFiniteError, check_finite
 from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
 from .past import Past
+from .sums import PassResult, PassSums, summed
 
 
 @torch.no_grad()
@@ -57,18 +54,6 @@ def _weighted_blocks(array: Tensor, weights: Tensor | None) -> Iterator[Tensor]:
     return (block * root for block, root in pairs)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassResult:
-    """What one pass over the data yields."""
-
-    statistics: MixtureStatistics
-    counts: Tensor  # (regime, component), expected counts
-    squared_errors: Tensor  # (modality,)
-    experts: ExpertSums
-    labels: Tensor  # (sample,), the most probable components
-    terms: dict[str, float]  # per-sample averages in nats
-
-
 @torch.no_grad()
 def data_pass(
     model: MultimodalVAE,
@@ -83,14 +68,10 @@ def data_pass(
     has a likelihood of its own.
     """
     model.eval()
-    prior, full = model.prior, model.prior.covariances.ndim == 3
-    origin, decode = prior.means.mean(dim=0), squared_errors is None
-    statistics: MixtureStatistics | None = None
-    counts = origin.new_zeros((len(prior.regimes), len(prior.means)), dtype=torch.float64)
-    sums = counts.new_zeros(4)  # of the terms below
-    errors = counts.new_zeros(len(data.arrays)) if squared_errors is None else squared_errors
-    experts, labels, all_log_weights = ExpertSums(model), [], prior.regime_log_weights()
-    with prior.frozen_mixture():
+    decode, all_log_weights = squared_errors is None, model.prior.regime_log_weights()
+    errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    with model.frozen():
+        sums = PassSums(model, data)
         for block in data.blocks():
             posterior = model.encode(block)
             z = rsample(posterior, data.normal_like(posterior.mean, generator))
@@ -102,70 +83,14 @@ def data_pass(
             else:
                 log_gamma = log_responsibilities(log_weights, log_density + evidence)
             gamma = block.weighted(log_gamma.exp())
-            labels.append(log_gamma.argmax(dim=0))
-            experts.add(block, likelihoods, gamma)
-            part = mixture_statistics(posterior, gamma, origin, full)
-            statistics = part if statistics is None else statistics + part
-            counts = counts + regime_counts(gamma, regime, len(prior.regimes))
+            sums.add(block, posterior, gamma, log_gamma.argmax(dim=0))
+            sums.experts.add(block, likelihoods, gamma)
             mixture = mixture_terms(log_weights, log_density, log_gamma)
-            sums = sums + _summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
+            sums.terms += summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
             if decode:
-                errors = errors + _summed(block, model.squared_errors(block, z))
-    experts.add_up(data.ranks)
-    errors = data.ranks.total(errors) if decode else errors
-    return PassResult(
-        statistics=_of_all_ranks(cast(MixtureStatistics, statistics), data.ranks),  # has a block
-        counts=data.ranks.total(counts),
-        squared_errors=experts.squared_errors(errors),
-        experts=experts,
-        labels=torch.cat(labels),
-        terms=_terms(model, data, errors, data.ranks.total(sums), experts, names),
-    )
-
-
-def _of_all_ranks(here: MixtureStatistics, ranks: Ranks) -> MixtureStatistics:
-    """Add up what ranks have, measured from one origin."""
-    counts, first, second = map(ranks.total, (here.counts, here.first, here.second))
-    return replace(here, counts=counts, first=first, second=second)
-
-
-def _summed(block: Batch, rows: Tensor) -> Tensor:
-    """Return sums over the samples, by weight, in float64."""
-    return block.weighted(rows.double()).sum(dim=1)
-
-
-def regime_counts(gamma: Tensor, regime_index: Tensor | None, n_regimes: int) -> Tensor:
-    """Return expected counts of shape (n_regimes, n_components) from responsibilities."""
-    if regime_index is None:
-        return gamma.double().sum(dim=1)[None]
-    counts = gamma.new_zeros((len(gamma), n_regimes), dtype=torch.float64)
-    return counts.index_add_(1, regime_index[0], gamma.double()).T
-
-
-def _terms(
-    model: MultimodalVAE,
-    data: TensorData,
-    errors: Tensor,
-    sums: Tensor,
-    experts: ExpertSums,
-    names: tuple[str, ...],
-) -> dict[str, float]:
-    """Name the terms of the bound; the reconstruction follows from the squared errors."""
-    n, observed = data.total, data.mean_shares
-    errors = errors[:, None] / n
-    reconstruction = model.log_likelihoods(errors, observed).flatten().tolist()
-    same = model.log_variances  # its dtype: the weights have no other
-    seen = None if observed is None else observed.to(same)
-    trained = model.training_log_likelihood(errors.to(same), seen).item()
-    trained += experts.add_means(reconstruction, n)
-    terms = {
-        f"reconstruction_{name}": value for name, value in zip(names, reconstruction, strict=True)
-    }
-    keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
-    terms |= dict(zip(keys, (sums / n).tolist(), strict=True))
-    terms["lower_bound"] = sum(terms.values())
-    terms["objective"] = terms["lower_bound"] + trained - sum(reconstruction)
-    return terms
+                errors += summed(block, model.squared_errors(block, z))
+    found = data.ranks.total(errors) if squared_errors is None else squared_errors
+    return sums.result(found, names)
 
 
 def with_past(result: PassResult, past: Past) -> PassResult:
@@ -212,6 +137,11 @@ class BlockUpdate:
     ) -> PassResult:
         """Make one pass over the data, then swap everything in closed form (Eq. 17)."""
         result = data_pass(model, data, generator, self.names, squared_errors)
+        return self.swap(model, data, result)
+
+    @torch.no_grad()
+    def swap(self, model: MultimodalVAE, data: TensorData, result: PassResult) -> PassResult:
+        """Swap everything in closed form (Eq. 17); return what that follows from."""
         if self.past is not None:
             result = with_past(result, self.past)
         prior = model.prior

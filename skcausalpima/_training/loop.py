@@ -16,13 +16,14 @@ from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE
 from .acceleration import of_steps, step_precision
 from .adam import Adam, has_fused_steps
-from .block_update import BlockUpdate, data_pass
+from .block_update import BlockUpdate, PassResult, data_pass
 from .divergence import broken_parts, check_model, divergence, told_divergence
 from .early_stopping import Stopper, interquartile_range
 from .expert_guard import ExpertGuard
 from .filling import filled, viewed
 from .gradients import GradientAverage, gradient_average
 from .observer import Observer
+from .sums import EpochSums
 
 
 def _trainable(*modules: nn.Module) -> list[Parameter]:
@@ -191,12 +192,12 @@ def train(
             model.prior.temperature = temperature
         guard.keep()
         precision = step_precision(model.networks, steps)
-        with guard.watched(epoch, data.weights), model.prior.frozen_mixture(), precision:
-            errors = _gradient_steps(model, data, progress, settings, generator)
+        with guard.watched(epoch, data.weights), model.frozen(), precision:
+            seen = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
-            for _ in range(settings.mixture.n_updates):
-                result = update(model, data, generator, None if was_restored else errors)
+            n_updates, seen = settings.mixture.n_updates, None if was_restored else seen
+            result = _block_updates(model, data, update, n_updates, generator, seen)
             for _ in range(edges.n_steps if graph else 0):
                 loss = -_graph_objective(model, result.counts, edges.edge_penalty)
                 gradient_step(loss, progress.optimizer, graph, steps.max_grad_norm)
@@ -220,19 +221,18 @@ def _gradient_steps(
     progress: Progress,
     settings: TrainingSettings,
     generator: torch.Generator,
-) -> Tensor | None:
-    """Make the gradient steps of an epoch; return the squared errors, of shape (n_modalities,).
+) -> EpochSums | None:
+    """Make the gradient steps of an epoch; return what they saw of the samples.
 
-    None where the epoch was cut short, so that there are not those of all samples.
+    None where the epoch was cut short, so that they did not see all.
     """
     steps, edges = settings.gradient, settings.graph
     noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
     parameters = progress.networks + progress.graph
-    errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
+    seen = EpochSums(model, data)
     n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
-    values = []
     model.train()
-    for batch in data.shuffled(steps.batch_size, generator):
+    for numbers, batch in data.numbered(steps.batch_size, generator):
         if steps.decays:
             share = progress.n_steps / n_steps
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
@@ -240,13 +240,35 @@ def _gradient_steps(
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
         average = gradient_average(data, batch)
         gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm, average)
-        errors += batch.weighted(bound.squared_errors.detach().double()).sum(dim=1)
-        values.append(bound.values.detach())
+        seen.add(numbers, bound)
         progress.n_steps += 1
         if progress.observer.stopped:
             break
-    progress.spread = interquartile_range(all_rows(torch.cat(values), data.ranks))
-    return None if progress.observer.stopped else data.ranks.total(errors)
+    seen.end()
+    progress.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
+    return None if progress.observer.stopped else seen
+
+
+def _block_updates(
+    model: MultimodalVAE,
+    data: TensorData,
+    update: BlockUpdate,
+    n_updates: int,
+    generator: torch.Generator,
+    seen: EpochSums | None,
+) -> PassResult:
+    """Make the block-coordinate updates of an epoch; return what the last one follows from.
+
+    The first follows from what gradient steps saw, if that is enough: no sample is encoded twice.
+    """
+    errors = None if seen is None else seen.squared_errors
+    result = None if seen is None else seen.result(update.names)
+    if result is None:
+        result = data_pass(model, data, generator, update.names, errors)
+    result = update.swap(model, data, result)
+    for _ in range(n_updates - 1):
+        result = update(model, data, generator, errors)
+    return result
 
 
 def half_cosine(share: float) -> float:

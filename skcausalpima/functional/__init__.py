@@ -52,10 +52,12 @@ from ._mixture import (
     log_responsibilities,
     mixture_statistics,
     remembered_statistics,
+    unpacked_statistics,
     update_mixture,
     weight_columns,
     weighted_statistics,
 )
+from ._mixture_evidence import mixture_evidence
 from ._potentials import (
     Conditionals,
     conditional_posteriors,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +33,40 @@ class DiagonalGaussian(NamedTuple):
 
     mean: Tensor
     log_var: Tensor
+
+
+class _ProductOfExperts(torch.autograd.Function):
+    r"""Precisions that add up, and means that they weight, with a gradient of their own.
+
+    With :math:`w_m` the share of an expert in the precision, gradients of the fused mean reach
+    :math:`\mu_m` times :math:`w_m` and :math:`\log \sigma_m^{-2}` times :math:`w_m (\mu_m - \mu)`;
+    those of the fused :math:`\log \sigma^{-2}` reach the latter times :math:`w_m`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, means: Tensor, log_precisions: Tensor, prior_expert: bool
+    ) -> tuple[Tensor, Tensor]:
+        largest = log_precisions.amax(dim=0)
+        # Where no modality is observed and there is no prior all are minus infinity.
+        largest = largest.clamp_min(0.0 if prior_expert else torch.finfo(largest.dtype).min)
+        shares = (log_precisions - largest).exp_()
+        total = shares.sum(dim=0)
+        if prior_expert:
+            total += largest.neg().exp_()
+        log_precision = total.log().add_(largest)
+        shares /= total.clamp_min_(torch.finfo(total.dtype).tiny)
+        mean = (shares * means).sum(dim=0)
+        ctx.save_for_backward(shares, means, mean)
+        return mean, log_precision
+
+    @staticmethod
+    def backward(
+        ctx: Any, of_mean: Tensor, of_log_precision: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
+        shares, means, mean = ctx.saved_tensors
+        of_means = shares * of_mean
+        return of_means, shares * of_log_precision + of_means * (means - mean), None
 
 
 def product_of_experts(
@@ -76,14 +110,8 @@ def product_of_experts(
     if observed is not None:
         log_precisions = log_precisions.masked_fill(~observed[..., None], -torch.inf)
         means = means.masked_fill(~observed[..., None], 0.0)
-    if prior_expert:
-        zeros = torch.zeros_like(means[:1])
-        means = torch.cat([means, zeros])
-        log_precisions = torch.cat([log_precisions, zeros])
-    log_precision = torch.logsumexp(log_precisions, dim=0)
-    # A softmax over minus infinities alone would be NaN.
-    shares = torch.softmax(log_precisions.clamp_min(torch.finfo(log_precisions.dtype).min), dim=0)
-    return DiagonalGaussian((shares * means).sum(dim=0), -log_precision)
+    mean, log_precision = _ProductOfExperts.apply(means, log_precisions, prior_expert)
+    return DiagonalGaussian(mean, -log_precision)
 
 
 def rsample(posterior: DiagonalGaussian, noise: Tensor) -> Tensor:
@@ -137,7 +165,7 @@ def entropy(log_var: Tensor) -> Tensor:
     >>> round(entropy(torch.zeros(1)).item(), 4)
     1.4189
     """
-    return 0.5 * (log_var + LOG_2PI + 1.0).sum(dim=-1)
+    return 0.5 * (log_var.sum(dim=-1) + log_var.shape[-1] * (LOG_2PI + 1.0))
 
 
 def expected_log_density(posterior: DiagonalGaussian, means: Tensor, covariances: Tensor) -> Tensor:
@@ -208,7 +236,7 @@ def expected_statistics(posterior: DiagonalGaussian, origin: Tensor, full: bool)
     """
     first = (posterior.mean.double() - origin.double()).T  # (latent, sample)
     variance = posterior.log_var.double().exp().T
-    parts = [torch.ones_like(first[:1]), first, first.square() + variance]
+    parts = [first.new_ones(1, first.shape[1]), first, torch.addcmul(variance, first, first)]
     if full:
         rows, columns = pairs_above(first)
         parts.append(first.index_select(0, rows) * first.index_select(0, columns))
@@ -264,8 +292,22 @@ class PreparedComponents:
         Tensor of shape (n_components, n_samples)
             Expected log-densities in nats, in the dtype of the posterior.
         """
-        statistics = expected_statistics(posterior, self.origin, self.is_full)
-        return self.of_statistics(statistics).to(posterior.mean.dtype)
+        return self.of_statistics(self.statistics(posterior)).to(posterior.mean.dtype)
+
+    def statistics(self, posterior: DiagonalGaussian) -> Tensor:
+        """Return the :func:`expected_statistics` that coefficients are of.
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Mean and log-variance of shape (n_samples, latent_dim).
+
+        Returns
+        -------
+        Tensor of shape (n_statistics, n_samples)
+            In float64.
+        """
+        return expected_statistics(posterior, self.origin, self.is_full)
 
     def of_statistics(self, statistics: Tensor) -> Tensor:
         """Evaluate the same from the posterior's :func:`expected_statistics` at the origin.

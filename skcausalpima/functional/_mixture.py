@@ -262,6 +262,20 @@ def weighted_statistics(
     tensor([3.], dtype=torch.float64)
     """
     sums = statistics @ responsibilities.double().T  # (statistic, component): faster than the other
+    return unpacked_statistics(sums, origin, full)
+
+
+def unpacked_statistics(sums: Tensor, origin: Tensor, full: bool) -> MixtureStatistics:
+    """Name sums of :func:`expected_statistics`, of shape (n_statistics, n_components).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional import unpacked_statistics
+    >>> sums = torch.tensor([[2.0], [3.0], [5.0]]).double()
+    >>> unpacked_statistics(sums, torch.zeros(1), full=False).second
+    tensor([[5.]], dtype=torch.float64)
+    """
     counts, first, second, above = sums.tensor_split([1, 1 + len(origin), 1 + 2 * len(origin)])
     return MixtureStatistics(
         counts=counts[0],

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..functional import DiagonalGaussian
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -120,10 +122,16 @@ class BoundWithErrors:
         Bounds in nats.
     squared_errors : Tensor of shape (n_modalities, n_samples)
         Squared reconstruction errors, summed over elements.
+    posterior : DiagonalGaussian
+        Of shape (n_samples, latent_dim).
+    log_density : Tensor of shape (n_components, n_samples)
+        Expected log-densities of the cells, with what decoders with their own likelihoods say.
     """
 
     values: Tensor
     squared_errors: Tensor
+    posterior: DiagonalGaussian
+    log_density: Tensor
 
 
 class Likelihood(NamedTuple):

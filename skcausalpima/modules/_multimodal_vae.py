@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from ..functional import (
     DiagonalGaussian,
     entropy,
+    mixture_evidence,
     mixture_log_evidence,
     mixture_terms,
     product_of_experts,
@@ -85,6 +87,12 @@ class MultimodalVAE(ObservationModel):
         of_decoders = [network for decoder in self.decoders for network in decoder.networks]
         return [*self.encoders, *of_decoders, *self.views.networks]
 
+    @property
+    def assigns_by_posterior(self) -> bool:
+        """Whether responsibilities follow from the posterior: not from draws, nor from decoders."""
+        has_own = any(decoder.has_likelihood for decoder in self.decoders)
+        return not (has_own or self.sampled_responsibilities)
+
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
 
@@ -139,6 +147,20 @@ class MultimodalVAE(ObservationModel):
             log_likelihood = log_likelihood - cost
         evidence = self.evidence(self.own_likelihoods(batch, z))
         return _Reconstruction(posterior, z, errors, log_likelihood, evidence)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Prepare mixture and decoder variances once for all calls in a ``with`` block.
+
+        They must not change inside.
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
+        with self.prior.frozen_mixture(), self.frozen_variances():
+            yield
 
     def log_responsibilities(
         self,
@@ -234,15 +256,31 @@ class MultimodalVAE(ObservationModel):
         """
         posterior, z, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
         log_weights = self.log_weights(batch.regime_index, score_noise)
-        log_density = self.log_density(posterior, batch.allowed) + evidence
-        if self.sampled_responsibilities:
-            at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
-            density_at_z = self.log_density(at_z, batch.allowed) + evidence
-            gamma = _log_responsibilities(log_weights, density_at_z)
-            mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
+        if self.assigns_by_posterior:
+            prepared = self.prior.prepared
+            found = mixture_evidence(posterior, log_weights, prepared, batch.allowed)
+            mixture, log_density = found
         else:
-            mixture = mixture_log_evidence(log_weights, log_density)
-        return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
+            log_density = self.log_density(posterior, batch.allowed) + evidence
+            mixture = self._mixture_terms(batch, z, log_weights, log_density, evidence)
+        values = reconstruction + mixture + entropy(posterior.log_var)
+        return BoundWithErrors(values, errors, posterior, log_density)
+
+    def _mixture_terms(
+        self,
+        batch: Batch,
+        z: Tensor,
+        log_weights: Tensor,
+        log_density: Tensor,
+        evidence: Tensor | float,
+    ) -> Tensor:
+        """Return what the mixture adds to the bound of every sample."""
+        if not self.sampled_responsibilities:
+            return mixture_log_evidence(log_weights, log_density)
+        at_z = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+        density_at_z = self.log_density(at_z, batch.allowed) + evidence
+        gamma = _log_responsibilities(log_weights, density_at_z)
+        return torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
 
     def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
         """Return the bound with the prior N(0, I) in the mixture's place (pre-training).

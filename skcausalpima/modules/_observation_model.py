@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood, squared_errors
+from ..functional._gaussian import LOG_2PI
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledExpert
@@ -50,6 +52,7 @@ class ObservationModel(nn.Module):
         self.shapes = [tuple(shape) for shape in shapes]
         self.widths = [math.prod(shape) for shape in shapes]
         self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
+        self._frozen_costs: tuple[Tensor, Tensor] | None = None
         self.register_buffer("modality_weights", modality_weights)
         self.register_buffer("log_variances", torch.zeros(len(self.shapes), dtype=torch.float32))
 
@@ -227,17 +230,42 @@ class ObservationModel(nn.Module):
         Tensor of shape (n_samples,)
             In nats.
         """
+        errors, constants = self._frozen_costs or self._half_costs()
+        if observed is None:
+            return -(errors @ squared_errors + constants.sum())
+        return -(errors @ squared_errors + constants @ observed.to(constants))
+
+    def _half_costs(self) -> tuple[Tensor, Tensor]:
+        r"""Return what a squared error costs in training, and what a whole modality does without.
+
+        Balanced, :math:`\frac{1}{2} \bar D \log(2 \pi \bar s^2)`, otherwise
+        :math:`\frac{1}{2} w_m D_m \log(2 \pi s_m^2)`, of modalities without their own likelihoods.
+        """
+        widths, rows = self.log_variances.new_tensor(self.widths), self._plain_rows()
         if self.modality_weights is not None:
-            return self.modality_weights @ self.log_likelihoods(squared_errors, observed)
-        rows, decoded = self._plain_rows(), self._latent_rows()
-        if rows == []:
-            return squared_errors.sum(dim=0)  # zero: all decoders have their own likelihoods
-        widths, variances = self.log_variances.new_tensor(self.widths), self.log_variances.exp()
-        mean_width, log_variance = widths[decoded].mean(), variances[decoded].mean().log()
-        errors = squared_errors[rows] * (mean_width / widths[rows, None])
-        if observed is not None:
-            mean_width = mean_width * observed[rows]
-        return isotropic_log_likelihood(errors, mean_width, log_variance).sum(dim=0)
+            costs = self.modality_weights * widths * (LOG_2PI + self.log_variances)
+        else:
+            decoded = self._latent_rows()
+            log_variance = self.log_variances[decoded].exp().mean().log()
+            costs = (widths[decoded].mean() * (LOG_2PI + log_variance)).expand_as(widths)
+        constants = torch.zeros_like(widths)
+        constants[rows] = 0.5 * costs[rows]
+        return 0.5 * self.error_weights(), constants
+
+    @contextmanager
+    def frozen_variances(self) -> Iterator[None]:
+        """Weigh errors once for all calls in a ``with`` block; variances must not change inside.
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
+        self._frozen_costs = self._half_costs()
+        try:
+            yield
+        finally:
+            self._frozen_costs = None
 
     def likelihood_weight(self, m: int) -> Tensor | float:
         r"""Return the factor in training of the likelihood that a decoder has for its own.

@@ -17,7 +17,6 @@ from ..functional import (
     PreparedComponents,
     constrain_edges,
     edge_indicator,
-    expected_log_density,
     log_joint,
     precede,
     prepare_components,
@@ -106,8 +105,12 @@ class CausalPrior(nn.Module):
     @property
     def metric(self) -> Tensor:
         """Edge metric B of shape (n_nodes, n_nodes): symmetric, nonnegative, zero diagonal."""
-        metric = nn.functional.softplus(0.5 * (self.metric_logits + self.metric_logits.T))
+        metric = self._metric_and_diagonal()
         return metric - torch.diag(metric.diagonal())
+
+    def _metric_and_diagonal(self) -> Tensor:
+        """Return B with a diagonal, which edges do not depend on: no score differs from itself."""
+        return nn.functional.softplus(0.5 * (self.metric_logits + self.metric_logits.T))
 
     def edges(self, noise: Tensor | None = None) -> Tensor:
         """Return the edge indicator E (Eq. 7).
@@ -122,7 +125,10 @@ class CausalPrior(nn.Module):
         Tensor of shape (n_nodes, n_nodes)
             Edge weights in [0, 1).
         """
-        edges = edge_indicator(self.node_scores(noise), self.metric, self.temperature)
+        if len(self.node_sizes) == 1:  # a graph of one node has none
+            return self.scores.new_zeros(1, 1)
+        metric = self._metric_and_diagonal()
+        edges = edge_indicator(self.node_scores(noise), metric, self.temperature)
         if self.knowledge is None:
             return edges
         return constrain_edges(edges, self.knowledge.required, self.knowledge.forbidden)
@@ -317,9 +323,14 @@ class CausalPrior(nn.Module):
         Tensor of shape (n_components, n_samples)
             In nats.
         """
+        return self.prepared.expected_log_density(posterior)
+
+    @property
+    def prepared(self) -> PreparedComponents:
+        """The components as densities need them."""
         if self._prepared is not None:
-            return self._prepared.expected_log_density(posterior)
-        return expected_log_density(posterior, self.means, self.covariances)
+            return self._prepared
+        return prepare_components(self.means, self.covariances)
 
     @contextmanager
     def frozen_mixture(self) -> Iterator[None]:
