@@ -17,13 +17,12 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
-    MixtureStatistics,
     PreparedComponents,
     covariance_type_named,
     expected_statistics,
     prepare_components,
+    unpacked_statistics,
     update_mixture,
-    weighted_statistics,
 )
 
 #: Runs of k-means of which the first start of each space is the best by inertia.
@@ -96,8 +95,9 @@ def iterate_mixture(
     means = origin.expand(n_components, -1)
     covariances = identity.to(origin).expand(n_components, *identity.shape)
     bound, blocks = -np.inf, _blocks(of_samples, responsibilities.to(origin), allowed)
-    statistics = weighted_statistics(of_samples, responsibilities, origin, full)
+    sums = of_samples @ responsibilities.double().T
     for _ in range(max_iter):
+        statistics = unpacked_statistics(sums, origin, full)
         update = update_mixture(
             statistics, means, covariances, covariance_type, settings.reg_covar, settings.shrinkage
         )
@@ -106,7 +106,7 @@ def iterate_mixture(
         prepared = prepare_components(means, covariances, origin)
         prepared.coefficients[:, 0] += weights.log()
         parts, evidence = zip(*(block.assign(prepared) for block in blocks), strict=True)
-        statistics = reduce(add, parts)
+        sums = reduce(add, parts)
         previous, bound = bound, torch.cat(evidence).mean().item()
         if bound - previous < tol:
             break
@@ -126,7 +126,7 @@ class _Block:
     responsibilities: Tensor
     allowed: Tensor | None
 
-    def assign(self, prepared: PreparedComponents) -> tuple[MixtureStatistics, Tensor]:
+    def assign(self, prepared: PreparedComponents) -> tuple[Tensor, Tensor]:
         """Assign the samples anew; return their sums and their normalisers' logarithms."""
         gamma = torch.mm(prepared.coefficients, self.statistics, out=self.responsibilities)
         if self.allowed is not None:
@@ -134,8 +134,7 @@ class _Block:
         largest = gamma.amax(dim=0)
         totals = gamma.sub_(largest).exp_().sum(dim=0)
         gamma.div_(totals)
-        sums = weighted_statistics(self.statistics, gamma, prepared.origin, prepared.is_full)
-        return sums, totals.log() + largest
+        return self.statistics @ gamma.T, totals.log() + largest
 
 
 def _blocks(statistics: Tensor, responsibilities: Tensor, allowed: Tensor | None) -> list[_Block]:

@@ -244,6 +244,7 @@ def _gradient_steps(
         progress.n_steps += 1
         if progress.observer.stopped:
             break
+    model.eval()  # as what comes next expects it
     seen.end()
     progress.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
     return None if progress.observer.stopped else seen

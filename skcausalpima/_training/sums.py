@@ -16,8 +16,7 @@ from ..functional import (
     unpacked_statistics,
     weight_columns,
 )
-from ..modules import Batch, MultimodalVAE, weights_of_regimes
-from ..modules._batch import BoundWithErrors
+from ..modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
 from .expert_updates import ExpertSums
 
 
@@ -106,13 +105,14 @@ class EpochSums:
     """What the gradient steps of an epoch saw of its samples.
 
     Where responsibilities follow from the posterior, this is what a pass over the data sums up,
-    each sample as the networks stood when its batch came: incremental expectation maximization
-    (Neal and Hinton, 1998).
+    each sample as the networks stood when its batch came, and under the mixture that the epoch
+    began with: incremental expectation maximization (Neal and Hinton, 1998).
     """
 
     def __init__(self, model: MultimodalVAE, data: TensorData) -> None:
         self.model, self.data = model, data
         self.sums = PassSums(model, data) if model.assigns_by_posterior else None
+        self.log_weights = model.prior.regime_log_weights().detach()
         self.squared_errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         self.bounds: list[Tensor] = []  # of samples, in nats
         self._order: list[Tensor] = []
@@ -150,7 +150,7 @@ class EpochSums:
         What these have of the bound is their logsumexp; the part of the weights follows from
         counts, that of the densities from all sums together.
         """
-        table = self.model.prior.regime_log_weights()
+        table = self.log_weights
         gamma = weight_columns(weights_of_regimes(table, block.regime_index)) + log_density
         largest, labels = gamma.max(dim=0)
         total = gamma.sub_(largest).exp_().sum(dim=0)

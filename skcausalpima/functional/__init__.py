@@ -55,7 +55,6 @@ from ._mixture import (
     unpacked_statistics,
     update_mixture,
     weight_columns,
-    weighted_statistics,
 )
 from ._mixture_evidence import mixture_evidence
 from ._potentials import (

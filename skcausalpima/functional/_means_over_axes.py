@@ -24,7 +24,7 @@ class MeansOverAxes(torch.autograd.Function):
             values = values.reshape(before, size, -1, len(keep))  # (before, axis, after, node)
             mean = values.mean(dim=1, keepdim=True)
             deviations.append(values - mean)
-            values = torch.lerp(mean, values, weight)  # exact at weights 0 and 1
+            torch.lerp(mean, values, weight, out=values)  # exact at weights 0 and 1
             before *= size
         ctx.save_for_backward(keep, *deviations)
         return values.reshape(-1, len(keep)).T.reshape(tables.shape)
@@ -36,11 +36,11 @@ class MeansOverAxes(torch.autograd.Function):
         for weight, deviation in zip(keep.flip(0), reversed(deviations), strict=True):
             values = values.reshape(deviation.shape)
             of_keep.append((values * deviation).sum(dim=(0, 1, 2)))
-            values = torch.lerp(values.mean(dim=1, keepdim=True), values, weight)
+            torch.lerp(values.mean(dim=1, keepdim=True), values, weight, out=values)
         tables = values.reshape(-1, len(keep)).T.reshape(gradient.shape)
         return tables, torch.stack(of_keep[::-1])
 
 
 def _nodes_last(tables: Tensor) -> Tensor:
     """Return tables as (cell, node): side by side, nodes make every axis fast to run along."""
-    return tables.flatten(1).T.contiguous()
+    return tables.flatten(1).T.clone(memory_format=torch.contiguous_format)

@@ -241,27 +241,8 @@ def mixture_statistics(
     >>> mixture_statistics(posterior, torch.ones(1, 2), torch.zeros(1), full=False).first
     tensor([[4.]], dtype=torch.float64)
     """
-    return weighted_statistics(
-        expected_statistics(posterior, origin, full), responsibilities, origin, full
-    )
-
-
-def weighted_statistics(
-    statistics: Tensor, responsibilities: Tensor, origin: Tensor, full: bool
-) -> MixtureStatistics:
-    """Accumulate the sums that Eq. 17 needs from :func:`expected_statistics` at hand.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional import (
-    ...     DiagonalGaussian, expected_statistics, weighted_statistics)
-    >>> posterior, origin = DiagonalGaussian(torch.ones(3, 1), torch.zeros(3, 1)), torch.zeros(1)
-    >>> statistics = expected_statistics(posterior, origin, full=False)
-    >>> weighted_statistics(statistics, torch.ones(1, 3), origin, full=False).counts
-    tensor([3.], dtype=torch.float64)
-    """
-    sums = statistics @ responsibilities.double().T  # (statistic, component): faster than the other
+    # (statistic, component): faster than the other way round
+    sums = expected_statistics(posterior, origin, full) @ responsibilities.double().T
     return unpacked_statistics(sums, origin, full)
 
 

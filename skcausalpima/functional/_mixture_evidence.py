@@ -46,20 +46,20 @@ class _MixtureEvidence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         statistics, log_var, gamma = ctx.saved_tensors
         weighted = gamma * gradient
-        of_statistics = ctx.prepared.coefficients.T @ weighted.double()
+        # Densities lose digits in single precision, their gradients do not.
+        of_statistics = ctx.prepared.coefficients.T.to(weighted) @ weighted
         latent_dim = log_var.shape[1]
-        first = statistics[1 : 1 + latent_dim]
-        of_first, of_second, of_above = of_statistics.tensor_split(
-            [1 + latent_dim, 1 + 2 * latent_dim]
+        first = statistics[1 : 1 + latent_dim].to(weighted)
+        _, of_first, of_second, of_above = of_statistics.tensor_split(
+            [1, 1 + latent_dim, 1 + 2 * latent_dim]
         )
-        of_mean = torch.addcmul(of_first[1:], of_second, first, value=2.0)
+        of_mean = torch.addcmul(of_first, of_second, first, value=2.0)
         if ctx.prepared.is_full:
             rows, columns = pairs_above(first)
             of_mean.index_add_(0, rows, of_above * first.index_select(0, columns))
             of_mean.index_add_(0, columns, of_above * first.index_select(0, rows))
-        of_log_var = of_second.T * log_var.double().exp()
         of_weights = weighted.sum(dim=1, keepdim=True) if ctx.columns == 1 else weighted
-        return of_mean.T.to(log_var), of_log_var.to(log_var), of_weights, None, None
+        return of_mean.T, of_second.T * log_var.exp(), of_weights, None, None
 
 
 def mixture_evidence(

@@ -4,7 +4,7 @@ What is in ``__all__`` is what a user builds with; what is imported besides is t
 which serves this package alone.
 """
 
-from ._batch import Batch, Likelihood
+from ._batch import Batch, BoundWithErrors, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood, squared_errors
-from ..functional._gaussian import LOG_2PI
 from ._batch import Batch, Likelihood
 from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledExpert
@@ -242,14 +241,16 @@ class ObservationModel(nn.Module):
         :math:`\frac{1}{2} w_m D_m \log(2 \pi s_m^2)`, of modalities without their own likelihoods.
         """
         widths, rows = self.log_variances.new_tensor(self.widths), self._plain_rows()
+        no_error = torch.zeros_like(widths)
         if self.modality_weights is not None:
-            costs = self.modality_weights * widths * (LOG_2PI + self.log_variances)
+            exact = isotropic_log_likelihood(no_error, widths, self.log_variances)
+            costs = -self.modality_weights * exact
         else:
             decoded = self._latent_rows()
             log_variance = self.log_variances[decoded].exp().mean().log()
-            costs = (widths[decoded].mean() * (LOG_2PI + log_variance)).expand_as(widths)
-        constants = torch.zeros_like(widths)
-        constants[rows] = 0.5 * costs[rows]
+            costs = -isotropic_log_likelihood(no_error, widths[decoded].mean(), log_variance)
+        constants = no_error.clone()
+        constants[rows] = costs[rows]
         return 0.5 * self.error_weights(), constants
 
     @contextmanager

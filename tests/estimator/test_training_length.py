@@ -56,7 +56,7 @@ def test_the_papers_start_has_the_papers_length(quick, pair):
     assert_array_equal(one.predict_proba(pair), other.predict_proba(pair))
 
 
-RISING = {"max_iter": 10, "n_iter_no_change": 3, "learning_rate": 0.02}
+RISING = {"max_iter": 10, "n_iter_no_change": 3, "learning_rate": 0.005, "batch_size": 12}
 
 
 def test_a_fit_that_ends_too_early_is_told(quick, pair):

@@ -111,6 +111,17 @@ def test_frozen_mixture_changes_nothing(batch, noise):
     assert not torch.allclose(model.elbo(batch, noise).values, expected)
 
 
+def test_a_frozen_model_gives_the_same_bounds(batch, noise):
+    model = make_model()
+    expected = model.elbo(batch, noise).values
+    with model.frozen():
+        assert torch.equal(model.elbo(batch, noise).values, expected)
+        model.log_variances.fill_(2.0)  # not seen inside
+        model.prior.means.zero_()
+        assert torch.equal(model.elbo(batch, noise).values, expected)
+    assert not torch.allclose(model.elbo(batch, noise).values, expected)
+
+
 def test_expected_responsibilities_are_optimal(batch, noise):
     """No gamma gives a better bound than the expected mode's."""
     best = make_model().elbo(batch, noise).values
