@@ -104,14 +104,14 @@ class PassSums:
 class EpochSums:
     """What the gradient steps of an epoch saw of its samples.
 
-    Where responsibilities follow from the posterior, this is what a pass over the data sums up,
+    Where ``model.steps_assign`` is true, this is what a pass over the data sums up,
     each sample as the networks stood when its batch came, and under the mixture that the epoch
     began with: incremental expectation maximization (Neal and Hinton, 1998).
     """
 
     def __init__(self, model: MultimodalVAE, data: TensorData) -> None:
         self.model, self.data = model, data
-        self.sums = PassSums(model, data) if model.assigns_by_posterior else None
+        self.sums = PassSums(model, data) if model.steps_assign else None
         self.log_weights = model.prior.regime_log_weights().detach()
         self.squared_errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         self.bounds: list[Tensor] = []  # of samples, in nats

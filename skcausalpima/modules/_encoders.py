@@ -206,6 +206,42 @@ class MLPEncoder(nn.Module):
         return output + nn.functional.pad(linear, (0, linear.shape[1]))
 
 
+#: Modules of PyTorch that compute something else in training than after it.
+OF_TWO_MODES = (
+    nn.modules.batchnorm._NormBase,
+    nn.modules.dropout._DropoutNd,
+    nn.RNNBase,
+    nn.MultiheadAttention,
+    nn.Transformer,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+    nn.RReLU,
+)
+
+
+def is_same_in_training(network: nn.Module) -> bool:
+    """Say whether a network is known to compute the same in training as after it.
+
+    Of modules that are neither PyTorch's nor this package's, nothing is known, nor of those with
+    a ``forward`` of their own, as automatic mixed precision gives them while they train.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skcausalpima.modules._encoders import is_same_in_training
+    >>> is_same_in_training(nn.Linear(2, 2)), is_same_in_training(nn.Dropout())
+    (True, False)
+    """
+    package = __name__.partition(".")[0]
+    homes = ("torch.nn.modules.", f"{package}.")
+    return all(
+        type(module).__module__.startswith(homes)
+        and not isinstance(module, OF_TWO_MODES)
+        and "forward" not in vars(module)
+        for module in network.modules()
+    )
+
+
 def encode_observed(encoder: nn.Module, x: Tensor, observed: Tensor | None, width: int) -> Tensor:
     r"""Encode one modality; in training its observed rows alone.
 

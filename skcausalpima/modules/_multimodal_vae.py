@@ -21,7 +21,7 @@ from ..functional import (
 from ..functional import log_responsibilities as _log_responsibilities
 from ._batch import Batch, BoundWithErrors
 from ._derived_view import DerivedViews
-from ._encoders import encode_each
+from ._encoders import encode_each, is_same_in_training
 from ._observation_model import ObservationModel
 from ._prior import CausalPrior, weights_of_regimes
 
@@ -88,10 +88,15 @@ class MultimodalVAE(ObservationModel):
         return [*self.encoders, *of_decoders, *self.views.networks]
 
     @property
-    def assigns_by_posterior(self) -> bool:
-        """Whether responsibilities follow from the posterior: not from draws, nor from decoders."""
+    def steps_assign(self) -> bool:
+        """Whether gradient steps see what a pass over the data would, with the same networks.
+
+        Responsibilities follow from the posterior then, not from draws, nor from decoders with
+        likelihoods of their own; and encoders compute the same in training as after it.
+        """
         has_own = any(decoder.has_likelihood for decoder in self.decoders)
-        return not (has_own or self.sampled_responsibilities)
+        are_same = all(map(is_same_in_training, self.encoders))
+        return are_same and not (has_own or self.sampled_responsibilities)
 
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
@@ -256,13 +261,13 @@ class MultimodalVAE(ObservationModel):
         """
         posterior, z, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
         log_weights = self.log_weights(batch.regime_index, score_noise)
-        if self.assigns_by_posterior:
+        if self.sampled_responsibilities or isinstance(evidence, Tensor):
+            log_density = self.log_density(posterior, batch.allowed) + evidence
+            mixture = self._mixture_terms(batch, z, log_weights, log_density, evidence)
+        else:
             prepared = self.prior.prepared
             found = mixture_evidence(posterior, log_weights, prepared, batch.allowed)
             mixture, log_density = found
-        else:
-            log_density = self.log_density(posterior, batch.allowed) + evidence
-            mixture = self._mixture_terms(batch, z, log_weights, log_density, evidence)
         values = reconstruction + mixture + entropy(posterior.log_var)
         return BoundWithErrors(values, errors, posterior, log_density)
 

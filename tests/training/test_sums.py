@@ -11,6 +11,7 @@ from small_models import small_settings
 from torch import nn
 
 from skcausalpima._training import loop
+from skcausalpima._training.acceleration import step_precision
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.observer import Observer
@@ -77,11 +78,45 @@ def test_errors_and_bounds_are_those_of_the_samples():
     assert torch.cat(seen.bounds).tolist() == bounds
 
 
-@pytest.mark.parametrize("options", [{"sampled_responsibilities": True}, None])
-def test_what_a_draw_or_a_likelihood_says_needs_a_pass(options):
-    model = own_model() if options is None else make_model(**options)
-    assert not model.assigns_by_posterior
-    assert EpochSums(model, make_data()).result(NAMES) is None
+class Users(nn.Sequential):
+    """Nobody knows what it does."""
+
+
+def flat(*modules, kind=nn.Sequential):
+    return kind(nn.Flatten(), nn.Linear(6, 4), *modules)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: make_model(sampled_responsibilities=True),
+        own_model,
+        lambda: make_model(encoders=[flat(nn.Dropout(0.5)), None]),
+        lambda: make_model(encoders=[flat(nn.BatchNorm1d(4)), None]),
+        lambda: make_model(encoders=[flat(kind=Users), None]),
+    ],
+    ids=["draws", "own likelihoods", "dropout", "batch normalization", "a class of the user's"],
+)
+def test_what_steps_do_not_see_needs_a_pass(make):
+    model, data = make(), make_data()
+    assert EpochSums(model, data).result(NAMES) is None
+    seen = encoded(model)
+    train_one_epoch(model, data)
+    assert seen == {True: data.n_samples, False: data.n_samples}
+
+
+def test_automatic_mixed_precision_needs_a_pass():
+    """While networks compute in fewer digits, steps do not see what they are."""
+    model, data = make_model(), make_data()
+    with step_precision(model.networks, small_settings(autocast=True).gradient):
+        assert EpochSums(model, data).result(NAMES) is None
+    assert model.steps_assign
+
+
+@pytest.mark.parametrize("modules", [(), (nn.LayerNorm(4), nn.GELU())])
+def test_networks_of_known_modules_need_none(modules):
+    assert make_model(encoders=[flat(*modules), None]).steps_assign
+    assert not make_model(encoders=["conv", None]).steps_assign  # normalizes batches
 
 
 def train_one_epoch(model, data, n_updates=1):
@@ -92,24 +127,23 @@ def train_one_epoch(model, data, n_updates=1):
     return progress
 
 
-class Counted(nn.Module):
-    """An encoder that counts the samples it has seen, in training and out of it."""
+def encoded(model):
+    """Count the samples that the first encoder sees, in training and out of it."""
+    seen = {True: 0, False: 0}
 
-    def __init__(self, network):
-        super().__init__()
-        self.network, self.seen = network, {True: 0, False: 0}
+    def count(network, inputs, output):
+        seen[network.training] += len(output)
 
-    def forward(self, x):
-        self.seen[self.training] += len(x)
-        return self.network(x)
+    model.encoders[0].register_forward_hook(count)
+    return seen
 
 
 @pytest.mark.parametrize(("n_updates", "n_passes"), [(1, 0), (3, 2)])
 def test_no_sample_is_encoded_twice_in_an_epoch(n_updates, n_passes):
     model, data = make_model(), make_data()
-    counted = model.encoders[0] = Counted(model.encoders[0])
+    seen = encoded(model)
     train_one_epoch(model, data, n_updates)
-    assert counted.seen == {True: data.n_samples, False: n_passes * data.n_samples}
+    assert seen == {True: data.n_samples, False: n_passes * data.n_samples}
     assert not model.training
 
 
