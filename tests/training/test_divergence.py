@@ -298,7 +298,7 @@ def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
 
 
 def test_matrices_that_are_not_positive_definite(quick, pair):
-    model = quick(encoders="conv", learning_rate=1e4, init=UNTRAINED, responsibilities="sample")
+    model = quick(encoders="conv", learning_rate=1e4, init=UNTRAINED)
     with pytest.raises(DivergenceError, match=f"cannot be factorised .*{PLACE}{ADVICE}") as caught:
         model.fit(pair)
     assert isinstance(caught.value.__cause__, torch.linalg.LinAlgError)
