@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,9 +22,12 @@ class Ranks:
     ----------
     rank, n_ranks : int
         Which one it is, from 0, and of how many.
+    common : torch.Generator or None
+        Draws the same on all ranks, for what they draw together; None where each draws for itself.
     """
 
     rank, n_ranks = 0, 1
+    common: Any = None
 
     @property
     def are_several(self) -> bool:
@@ -55,17 +58,25 @@ class Ranks:
         """Return the largest of the numbers that ranks have."""
         return max(self.of_all(value))
 
-    def before(self, value: int) -> int:
-        """Return the sum of the numbers that lower ranks have."""
-        return sum(self.of_all(value)[: self.rank])
+    def places(self, n_rows: int) -> np.ndarray:
+        """Return the numbers of the rows here among those of all ranks, of which each has some.
+
+        Ranks have them in turn: the first row of each comes first, then the second, and so on.
+        """
+        numbers = self.of_all(n_rows)
+        order, first = _in_turn(numbers), sum(numbers[: self.rank])
+        return np.argsort(order)[first : first + n_rows]
 
     def first(self, value: Value) -> Value:
         """Return what the first rank has."""
         return self.of_all(value)[0]
 
     def gathered(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows of all ranks, one rank after another."""
-        return np.concatenate(self.of_all(rows))
+        """Return the rows of all ranks, in turn: see :meth:`places`."""
+        if not self.are_several:
+            return rows
+        parts = self.of_all(rows)
+        return np.concatenate(parts)[_in_turn([*map(len, parts)])]
 
     def mean(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean over the rows of all ranks, by weight."""
@@ -109,6 +120,13 @@ class Ranks:
         for rank, told in enumerate(self.of_all("")):
             if told:
                 raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
+
+
+def _in_turn(numbers: Sequence[int]) -> np.ndarray:
+    """Return the order in which rows of ranks, one rank after another, take turns."""
+    ranks = np.repeat(np.arange(len(numbers)), numbers)
+    rows = np.concatenate([np.arange(number) for number in numbers])
+    return np.lexsort((ranks, rows))
 
 
 #: One process, as nearly always.

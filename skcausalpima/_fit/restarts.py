@@ -46,8 +46,8 @@ class Shared:
         Of the latter.
     rows : ndarray of int or None
         Which rows the latter are of those that the model is learned from; None for all.
-    before : int
-        How many of the latter are of lower ranks.
+    places : ndarray of int or None
+        Which of the latter are those of this rank; None for all.
     views : dict of int to ViewStart
         Of the latter.
     watch : Watch
@@ -66,7 +66,7 @@ class Shared:
     knowledge: NodeKnowledge
     scores: PrincipalScores | None
     rows: np.ndarray | None
-    before: int
+    places: np.ndarray | None
     views: dict[int, ViewStart]
     watch: Watch
     process: int
@@ -101,7 +101,7 @@ def best_run(
         knowledge=initial.knowledge,
         scores=initial.scores,
         rows=initial.rows,
-        before=initial.before,
+        places=initial.places,
         views=initial.views,
         watch=watch,
         process=os.getpid(),
@@ -186,7 +186,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
                 data=initial_data,
                 scores=shared.scores,
                 rows=shared.rows,
-                before=shared.before,
+                places=shared.places,
                 views=shared.views,
             )
             return run(shared.setup, data, initial, seed, observer)

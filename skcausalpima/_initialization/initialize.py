@@ -73,8 +73,8 @@ class InitialSample:
         Their derived views, by the number of the modality.
     rows : ndarray of int of shape (n_rows,), default=None
         Which rows here they are of those that the model is learned from; None for all.
-    before : int, default=0
-        How many of the samples are those of lower ranks, which come before those here.
+    places : ndarray of int of shape (n_rows,), default=None
+        Which of the samples are those of this rank; None for all.
     """
 
     knowledge: NodeKnowledge
@@ -82,7 +82,7 @@ class InitialSample:
     scores: PrincipalScores | None
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
-    before: int = 0
+    places: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,15 +126,16 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     if rows is not None:
         data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
         knowledge = knowledge.take(rows)
-    before = data.ranks.before(data.n_samples)
+    places = None
     if data.ranks.are_several:
+        places = data.ranks.places(data.n_samples)
         knowledge = knowledge.gathered(data.ranks, data.n_samples)
         data = data.to_arrays().gathered().to_tensors()
     scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
     return InitialSample(
-        knowledge=knowledge, data=data, scores=scores, views=views, rows=rows, before=before
+        knowledge=knowledge, data=data, scores=scores, views=views, rows=rows, places=places
     )
 
 
@@ -169,7 +170,9 @@ def initialize_run(
     check_modules_of_ranks(model, data.ranks)
     as_on_first(model, data.ranks)
     own = rng
-    if data.ranks.are_several:  # from now on each draws for its own samples
+    if data.ranks.are_several:  # each draws for its own samples, but for gradient steps
+        data.ranks.common = torch.Generator()
+        data.ranks.common.set_state(generator.get_state())
         own = np.random.RandomState([seed, data.ranks.rank])
         generator.manual_seed(own.randint(2**31 - 1))
     update = block_update(setup, data)
@@ -258,7 +261,7 @@ def initialize_clusters(
     return InitialClusters(
         candidates=report,
         responsibilities=gamma,
-        start=starting_cells(first.to(data.device), rows, seen, initial.before),
+        start=starting_cells(first.to(data.device), rows, seen, initial.places),
         rivals=fit.rivals,
     )
 

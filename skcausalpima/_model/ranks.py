@@ -161,7 +161,7 @@ def as_on_first(model: nn.Module, ranks: Ranks) -> None:
 
 
 def all_rows(values: Tensor, ranks: Ranks) -> Tensor:
-    """Return what all ranks have of the rows of a tensor, one rank after another."""
+    """Return what all ranks have of the rows of a tensor, in turn."""
     if not ranks.are_several:
         return values
     return torch.from_numpy(ranks.gathered(values.cpu().numpy())).to(values.device)

@@ -197,20 +197,13 @@ class TensorData:
             for start in range(0, max(1, part.n_samples), BLOCK_ROWS):  # a rank may have none
                 yield part.rows(slice(start, start + BLOCK_ROWS))
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Return the samples in random order, batch by batch.
-
-        Those on disk are read some runs of neighbours at a time, in random order, and mixed.
-        """
-        for _, batch in self.numbered(batch_size, generator):
-            yield batch
-
     def numbered(
         self, batch_size: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Batch]]:
-        """Return the same batches, each with the numbers of its samples.
+        """Return the samples in random order, batch by batch, each with their numbers.
 
-        A batch is spread over the ranks in proportion to their samples. All ranks have as many
+        Those on disk are read some runs of neighbours at a time, in random order, and mixed. A
+        batch is spread over the ranks in proportion to their samples. All ranks have as many
         batches: where one has no samples left, its batch is empty.
         """
         if self.ranks.are_several:
@@ -220,11 +213,33 @@ class TensorData:
         n_here = sum(_n_batches(size, batch_size) for size in sizes)
         n_empty = int(self.ranks.largest(n_here)) - n_here
         for numbers, part in self._read(runs):
-            for rows in part._shuffled_rows(batch_size, generator):
+            for rows in part._shuffled_rows(part.n_samples, batch_size, generator):
                 yield rows if numbers is None else numbers[rows], part.rows(rows)
         none = torch.arange(0, device=self.device)
         for _ in range(n_empty):
             yield none, self.subset(none).loaded().rows(slice(None))
+
+    def drawn(
+        self, batch_size: int, latent_dim: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch, Tensor]]:
+        """Return batches with the numbers of their samples, and standard normal noise for each.
+
+        Ranks whose samples are in memory draw the batches that one process with all of them would,
+        in the order of :meth:`Ranks.places`, and each has what is its own of a batch, or nothing.
+        """
+        if self.ranks.common is None or self.ranks.largest(self.is_streamed):
+            for numbers, batch in self.numbered(batch_size, generator):
+                yield numbers, batch, self.normal(len(numbers), latent_dim, generator)
+            return
+        n_of_all, common = self.n_of_all, self.ranks.common
+        own = torch.full((n_of_all,), -1, device=self.device)
+        places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
+        own[places] = torch.arange(self.n_samples, device=self.device)
+        for rows in self._shuffled_rows(n_of_all, batch_size, common):
+            noise = self.normal(len(rows), latent_dim, common)
+            is_here = own[rows] >= 0
+            numbers = own[rows[is_here]]
+            yield numbers, self.rows(numbers), noise[is_here]
 
     def loaded(self) -> TensorData:
         """Return the same samples in memory, as tensors."""
@@ -270,9 +285,11 @@ class TensorData:
         """Return the same samples with these tables."""
         return replace(self, samples=replace(self.samples, arrays=cast(Tensors, tuple(tables))))
 
-    def _shuffled_rows(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-        """Return the numbers of the samples in random order, batch by batch."""
-        order = torch.randperm(self.n_samples, generator=generator).to(self.device)
+    def _shuffled_rows(
+        self, n_samples: int, batch_size: int, generator: torch.Generator
+    ) -> list[Tensor]:
+        """Return the numbers of so many samples in random order, batch by batch."""
+        order = torch.randperm(n_samples, generator=generator).to(self.device)
         batches = list(order.split(batch_size))
         if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
             batches[-2:] = [torch.cat(batches[-2:])]  # batch normalization needs two samples

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,14 +35,14 @@ class StartingCells:
         Which of them stay there while the model is trained.
     rows : Tensor of int of shape (n_rows,) or None
         Which rows here they are of those that the model is learned from; None for all.
-    before : int, default=0
-        How many of the samples are those of lower ranks, which come before those here.
+    places : ndarray of int of shape (n_rows,), default=None
+        Which of the samples are those of this rank; None for all.
     """
 
     cells: Tensor
     held: Tensor
     rows: Tensor | None
-    before: int = 0
+    places: np.ndarray | None = None
 
     def of(self, data: TensorData) -> TensorData:
         """Return the samples here among those that the model is learned from."""
@@ -52,7 +53,7 @@ def starting_cells(
     responsibilities: Tensor,
     rows: Tensor | None,
     seen: CandidateReport | None,
-    before: int = 0,
+    places: np.ndarray | None = None,
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
 
@@ -64,7 +65,7 @@ def starting_cells(
         See :class:`StartingCells`.
     seen : CandidateReport or None
         Of the candidates that these were chosen from; None holds no sample.
-    before : int, default=0
+    places : ndarray or None, default=None
         See :class:`StartingCells`.
 
     Returns
@@ -75,7 +76,8 @@ def starting_cells(
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> import torch
+    >>> import numpy as np
+import torch
     >>> from skcausalpima._training.holding import starting_cells
     >>> gamma = torch.tensor([[1.0, 0.2, 0.4], [0.0, 0.8, 0.6]])
     >>> found = starting_cells(gamma, None, SimpleNamespace(chosen=1, agreement=[0.9, 0.99]))
@@ -88,7 +90,7 @@ def starting_cells(
     held = largest.values > CLEAR
     if seen is None or seen.agreement[seen.chosen] < AGREED:
         held = torch.zeros_like(held)
-    return StartingCells(cells=largest.indices, held=held, rows=rows, before=before)
+    return StartingCells(cells=largest.indices, held=held, rows=rows, places=places)
 
 
 def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorData:
@@ -111,7 +113,7 @@ def hold(data: TensorData, start: StartingCells | None, n_cells: int) -> TensorD
     if start is None or not start.held.any():
         return data
     rows = torch.arange(len(start.cells), device=data.device) if start.rows is None else start.rows
-    here = slice(start.before, start.before + len(rows))
+    here = slice(None) if start.places is None else torch.as_tensor(start.places)
     cells, held_here = start.cells[here], start.held[here]
     cells, rows = cells[held_here], rows[held_here]
     allowed = data.allowed

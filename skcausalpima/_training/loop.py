@@ -13,7 +13,7 @@ from .._data.ranks import Ranks
 from .._model.ranks import all_rows
 from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
-from ..modules import Batch, MultimodalVAE
+from ..modules import MultimodalVAE
 from .acceleration import of_steps, step_precision
 from .adam import Adam, has_fused_steps
 from .block_update import BlockUpdate, PassResult, data_pass
@@ -69,6 +69,7 @@ def pretrain(
     """
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
+    latent_dim = model.prior.means.shape[1]
     data = viewed(model, data)
     parameters = _trainable(model.encoders, *model.decoders, model.views)
     if not parameters:
@@ -85,8 +86,7 @@ def pretrain(
         total = torch.zeros((), dtype=torch.float64, device=data.device)
         precision = step_precision(model.networks, steps)
         with guard.watched(epoch, data.weights), precision:
-            for batch in data.shuffled(steps.batch_size, generator):
-                noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
+            for _, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
                 loss = -data.mean(unit_elbo(batch, noise, kl_weight), batch)
                 average = gradient_average(data, batch)
                 gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
@@ -232,11 +232,13 @@ def _gradient_steps(
     seen = EpochSums(model, data)
     n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
     model.train()
-    for numbers, batch in data.numbered(steps.batch_size, generator):
+    latent_dim = model.prior.means.shape[1]
+    for numbers, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
         if steps.decays:
             share = progress.n_steps / n_steps
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
-        bound = progress.bound(batch, *_noise(model, data, batch, noise_scale, generator))
+        jitter = _score_noise(model, data, noise_scale, generator)
+        bound = progress.bound(batch, noise, jitter)
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
         average = gradient_average(data, batch)
         gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm, average)
@@ -289,19 +291,14 @@ def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
     return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
 
 
-def _noise(
-    model: MultimodalVAE,
-    data: TensorData,
-    batch: Batch,
-    score_noise: float,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor | None]:
-    """Return a draw of the noise on z and, where asked for, of that on the scores."""
-    noise = data.normal(len(batch.arrays[0]), model.prior.means.shape[1], generator)
-    jitter = None
-    if score_noise > 0:
-        jitter = score_noise * data.normal(1, len(model.prior.scores), generator)[0]
-    return noise, jitter
+def _score_noise(
+    model: MultimodalVAE, data: TensorData, scale: float, generator: torch.Generator
+) -> Tensor | None:
+    """Return a draw of the noise on the node scores, the same on all ranks, if there is any."""
+    if scale == 0:
+        return None
+    drawn_by = generator if data.ranks.common is None else data.ranks.common
+    return scale * data.normal(1, len(model.prior.scores), drawn_by)[0]
 
 
 def new_progress(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Progress:
