@@ -167,12 +167,23 @@ class BlockUpdate:
 
     @torch.no_grad()
     def decoder_variances(
-        self, model: MultimodalVAE, data: TensorData, generator: torch.Generator
+        self,
+        model: MultimodalVAE,
+        data: TensorData,
+        generator: torch.Generator,
+        squared_errors: Tensor | None = None,
     ) -> None:
-        """Update the decoder variances alone, from one pass over the data."""
+        """Update the decoder variances alone.
+
+        They follow from the squared errors that gradient steps saw, or from one pass over the data
+        where there are none, or decoders with likelihoods of their own.
+        """
+        model.eval()
         if self.variance_floors is None:
             return
-        model.eval()
+        if squared_errors is not None and not any(of.has_likelihood for of in model.decoders):
+            self._set_variances(model, data, squared_errors)
+            return
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
             posterior = model.encode(block)

@@ -85,20 +85,24 @@ def pretrain(
         model.train()
         total = torch.zeros((), dtype=torch.float64, device=data.device)
         precision = step_precision(model.networks, steps)
-        with guard.watched(epoch, data.weights), precision:
-            for _, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
-                loss = -data.mean(unit_elbo(batch, noise, kl_weight), batch)
+        seen = EpochSums(model, data, has_cells=False)
+        with guard.watched(epoch, data.weights), model.frozen_variances(), precision:
+            for numbers, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
+                bound = unit_elbo(batch, noise, kl_weight)
+                loss = -data.mean(bound.values, batch)
                 average = gradient_average(data, batch)
                 gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
-                total -= loss.detach() * len(batch.arrays[0])
+                total -= loss.detach() * len(numbers)
+                seen.add(numbers, bound)
                 observer.interruption.check()
+            seen.end()
         objective = float(data.ranks.total(total)) / data.n_of_all
         observer.epoch_ended(observer.in_units({"objective": objective}))
         if guard.restored(epoch):
             return None
         is_last = epoch == n_epochs - 1 or observer.stopped
         with told_divergence(model, update.names, "pre-training", epoch, data.weights):
-            update.decoder_variances(model, data, generator)
+            update.decoder_variances(model, data, generator, seen.squared_errors)
             if is_last:
                 check_model(model, update.names)
         if is_last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -104,14 +105,15 @@ class PassSums:
 class EpochSums:
     """What the gradient steps of an epoch saw of its samples.
 
-    Where ``model.steps_assign`` is true, this is what a pass over the data sums up,
-    each sample as the networks stood when its batch came, and under the mixture that the epoch
-    began with: incremental expectation maximization (Neal and Hinton, 1998).
+    Where ``model.steps_assign`` is true, this is what a pass over the data sums up, each sample as
+    the networks stood when its batch came, and under the mixture that the epoch began with:
+    incremental expectation maximization (Neal and Hinton, 1998). In pre-training there are no cells
+    yet.
     """
 
-    def __init__(self, model: MultimodalVAE, data: TensorData) -> None:
+    def __init__(self, model: MultimodalVAE, data: TensorData, has_cells: bool = True) -> None:
         self.model, self.data = model, data
-        self.sums = PassSums(model, data) if model.steps_assign else None
+        self.sums = PassSums(model, data) if has_cells and model.steps_assign else None
         self.log_weights = model.prior.regime_log_weights().detach()
         self.squared_errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         self.bounds: list[Tensor] = []  # of samples, in nats
@@ -139,7 +141,7 @@ class EpochSums:
         if self.sums is not None:
             means, log_vars = zip(*(bound.posterior for bound in waiting), strict=True)
             posterior = DiagonalGaussian(torch.cat(means), torch.cat(log_vars))
-            log_density = torch.cat([bound.log_density for bound in waiting], dim=1)
+            log_density = torch.cat([cast(Tensor, bound.log_density) for bound in waiting], dim=1)
             self._assign(self.sums, block, posterior, log_density)
 
     def _assign(

@@ -125,13 +125,14 @@ class BoundWithErrors:
     posterior : DiagonalGaussian
         Of shape (n_samples, latent_dim).
     log_density : Tensor of shape (n_components, n_samples)
-        Expected log-densities of the cells, with what decoders with their own likelihoods say.
+        Expected log-densities of the cells, with what decoders with their own likelihoods say;
+        None where there are no cells yet.
     """
 
     values: Tensor
     squared_errors: Tensor
     posterior: DiagonalGaussian
-    log_density: Tensor
+    log_density: Tensor | None
 
 
 class Likelihood(NamedTuple):

@@ -287,7 +287,7 @@ class MultimodalVAE(ObservationModel):
         gamma = _log_responsibilities(log_weights, density_at_z)
         return torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
 
-    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
+    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place (pre-training).
 
         Parameters
@@ -301,13 +301,13 @@ class MultimodalVAE(ObservationModel):
 
         Returns
         -------
-        Tensor of shape (n_samples,)
-            In nats.
+        BoundWithErrors
+            The bound in nats, and the squared errors at the draws.
         """
-        posterior, _, _, reconstruction, evidence = self._encode_and_decode(batch, noise)
-        reconstruction = (reconstruction + evidence).flatten()  # one row: there are no cells yet
-        if kl_weight == 0.0:
-            return reconstruction
-        variance = posterior.log_var.exp()
-        divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
-        return reconstruction - kl_weight * divergence.sum(dim=1)
+        posterior, _, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
+        values = (reconstruction + evidence).flatten()  # one row: there are no cells yet
+        if kl_weight > 0.0:
+            variance = posterior.log_var.exp()
+            divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
+            values = values - kl_weight * divergence.sum(dim=1)
+        return BoundWithErrors(values, errors, posterior, log_density=None)

@@ -360,12 +360,12 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     monkeypatch.setattr(_training, "gradient_step", lambda loss, *_: losses.append(loss.item()))
     update = block_update(est, None)
     settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
-    for bound in (model.unit_elbo, lambda *draws: model.elbo(*draws).values):
+    for elbo in (model.unit_elbo, model.elbo):
         generator = torch.Generator().manual_seed(2)
         order = torch.randperm(72, generator=generator)
         noise = data.normal(72, 2, generator)
         with torch.no_grad():
-            values = bound(data.rows(order), noise)
+            values = elbo(data.rows(order), noise).values
         expected.append(-np.average(values, weights=data.weights[0, order]))
     generator = torch.Generator().manual_seed(2)
     pretrain(model, data, settings, update, generator, Observer())
@@ -379,8 +379,8 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     values = torch.as_tensor(rng.normal(size=72))
     weights = torch.as_tensor(rng.uniform(size=(1, 72)))
     data = TensorData(Batch((values[:, None],), None, weights=weights), torch.float64)
-    batches = list(data.shuffled(18, torch.Generator().manual_seed(0)))
-    means = [data.mean(batch.arrays[0][:, 0], batch).item() for batch in batches]
+    batches = data.numbered(18, torch.Generator().manual_seed(0))
+    means = [data.mean(batch.arrays[0][:, 0], batch).item() for _, batch in batches]
     assert np.mean(means) == pytest.approx(np.average(values, weights=weights[0]))
     plain = data.unweighted()
     batch = plain.rows(slice(0, 18))

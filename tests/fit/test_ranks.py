@@ -8,7 +8,7 @@ from rank_threads import fits_on_ranks, on_ranks
 from same_fits import assert_same
 from torch import nn
 
-from skcausalpima import CausalPIMA, Device
+from skcausalpima import CausalPIMA, Device, GradientStructure
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH
 from skcausalpima._model.ranks import process_group
 from skcausalpima.modules import ExpertDecoder, line
@@ -83,7 +83,6 @@ def test_rows_may_be_on_disk_and_parts_of_unlike_size(monkeypatch, quick, pair, 
 
 
 def test_the_start_and_the_scale_are_those_of_all_rows(monkeypatch, quick, pair):
-    """With the rows of one process in the order of the ranks: the same draws lead to the same."""
     seen = []
     monkeypatch.setattr(
         "skcausalpima._fit.whole.best_run",
@@ -92,13 +91,38 @@ def test_the_start_and_the_scale_are_those_of_all_rows(monkeypatch, quick, pair)
     fits_on_ranks(monkeypatch, lambda rank: quick(), pair)
     monkeypatch.setattr("skcausalpima._fit.whole.process_group", process_group)
     with pytest.raises(ZeroDivisionError):
-        quick().fit([np.concatenate([array[::2], array[1::2]]) for array in pair])
+        quick().fit(pair)
     (setup, initial), _, (alone, initial_alone) = seen
     for one, other in zip(setup.scaler.centre, alone.scaler.centre, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-13)
     np.testing.assert_allclose(setup.scaler.factor, alone.scaler.factor, rtol=1e-13)
     np.testing.assert_allclose(initial.scores.scaled, initial_alone.scores.scaled, atol=1e-10)
     assert repr(setup.training) == repr(alone.training)
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"structure": GradientStructure(score_noise=0.3)}], ids=["", "noise"]
+)
+def test_ranks_that_take_turns_make_the_steps_of_one_process(
+    monkeypatch, quick, pair, parameters, n_ranks
+):
+    """Of 71 rows, so that ranks have unlike numbers; but for rounding."""
+    X = [array[:71] for array in pair]
+    parameters = parameters | {"max_iter": 4, "batch_size": 16}
+    fits = fits_on_ranks(monkeypatch, lambda rank: quick(**parameters), X, n_ranks)
+    monkeypatch.setattr("skcausalpima._fit.whole.process_group", process_group)
+    alone = quick(**parameters).fit(X)
+    for history, expected in (
+        (fits[0].history_, alone.history_),
+        (fits[0].phase_history_["pre-training"], alone.phase_history_["pre-training"]),
+    ):
+        assert history.keys() == expected.keys()
+        for term, values in expected.items():
+            np.testing.assert_allclose(history[term], values, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(fits[0].lower_bound_, alone.lower_bound_, rtol=0.01)
+    for rank, fit in enumerate(fits):
+        np.testing.assert_array_equal(fit.labels_, alone.labels_[rank::n_ranks])
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from skcausalpima.modules import Batch
 
 def test_batches():
     data = make_data(missing=True)
-    batches = list(data.shuffled(40, seed()))
+    batches = [batch for _, batch in data.numbered(40, seed())]
     assert [len(batch.arrays[0]) for batch in batches] == [40, 40, 10]
     rows = torch.cat([batch.arrays[1] for batch in batches])
     assert_allclose(np.sort(rows, axis=0), np.sort(data.arrays[1], axis=0))
@@ -35,8 +35,8 @@ def test_batches():
 def test_no_sample_is_left_over_alone(n_samples, batch_size, sizes):
     """Batch normalization cannot train on one sample."""
     data = make_data().subset(slice(n_samples))
-    batches = data.shuffled(batch_size, seed())
-    assert [len(batch.arrays[0]) for batch in batches] == sizes
+    batches = data.numbered(batch_size, seed())
+    assert [len(batch.arrays[0]) for _, batch in batches] == sizes
 
 
 @pytest.fixture

@@ -114,6 +114,32 @@ def test_all_ranks_have_as_many_batches_and_every_row_once(batch_size):
     assert max(sizes) <= batch_size + 3  # a part that is rounded up for each
 
 
+def in_turn(data, ranks):
+    """Return every third sample and so on, of which all ranks draw together."""
+    ranks.common = seed(5)
+    part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
+    return replace(part, ranks=ranks)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])
+def test_ranks_draw_the_batches_and_the_noise_of_one_process(batch_size):
+    data = make_data()
+    found = on_ranks(lambda ranks: list(in_turn(data, ranks).drawn(batch_size, 2, seed())), 3)
+    for whole, *parts in zip(data.drawn(batch_size, 2, seed(5)), *found, strict=True):
+        numbers = [3 * rows + rank for rank, (rows, _, _) in enumerate(parts)]
+        order = torch.cat(numbers).argsort()
+        assert torch.equal(torch.cat(numbers)[order], whole[0].sort().values)
+        noise, images = (
+            torch.cat(of_ranks)[order]
+            for of_ranks in (
+                [noise for _, _, noise in parts],
+                [batch.arrays[0] for _, batch, _ in parts],
+            )
+        )
+        assert torch.equal(noise, whole[2][whole[0].argsort()])
+        assert torch.equal(images, whole[1].arrays[0][whole[0].argsort()])
+
+
 def test_last_layers_are_those_of_all_rows(monkeypatch, data):
     monkeypatch.setattr(
         "skcausalpima._training.last_layers.rsample", lambda posterior, noise: posterior.mean
