@@ -173,8 +173,9 @@ class CausalPIMA(
         also has the settings of pre-training.
     responsibilities : {"expected", "sample"}, default="expected"
         Whether training takes the responsibilities in expectation over the posterior, which is
-        optimal, or at the sampled latent point, as the paper does; this asks for one more pass
-        over the data after each epoch.
+        optimal, or at the sampled latent point, as the paper does. Then all samples are encoded
+        once more after each epoch, as they are for encoders and decoders that need it (with
+        dropout, batch normalization or a likelihood of their own).
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -333,11 +334,11 @@ class CausalPIMA(
         are not twice as many.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
-        and the temperature of every epoch. They are of the samples that train, as its gradient
-        steps met them, at one draw of each latent point. The objective, with ``modality_weights``
-        of scaled data, and that of held-out samples are shifted as the bound is. NaN in a last
-        epoch that diverged, of which a ConvergenceWarning tells, and in epochs that did not have a
-        term.
+        and the temperature of every epoch. They are of the samples that train, at one draw of
+        each latent point, as gradient steps met them (or after these, where ``fit`` asks all
+        samples once more, see ``responsibilities``). The objective, with ``modality_weights`` of
+        scaled data, and that of held-out samples are shifted as the bound is. NaN in a last epoch
+        that diverged, of which a ConvergenceWarning tells, and in epochs that did not have a term.
     phase_history_ : dict of str to dict of str to ndarray
         The same of the phases before and after training, where there are any: ``"pre-training"``,
         which has an objective of its own and no other term, and ``"polishing"``.

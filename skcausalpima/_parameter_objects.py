@@ -62,7 +62,7 @@ class GradientStructure(_ParameterObject):
     n_steps : int, default=0
         Extra gradient steps on the graph after each epoch.
     n_mixture_updates : int, default=1
-        Block-coordinate updates after each epoch.
+        Block-coordinate updates after each epoch; each but the first is a pass over the data.
     edge_penalty : float, default=0.0
         Nats per sample that each edge costs, times its weight. The bounds that are reported are
         without it. The paper has none.
@@ -132,7 +132,7 @@ class ScoreSearch(_ParameterObject):
     n_steps : int, default=0
         Extra gradient steps on the graph after each epoch.
     n_mixture_updates : int, default=1
-        Block-coordinate updates after each epoch.
+        Block-coordinate updates after each epoch; each but the first is a pass over the data.
 
     See Also
     --------

@@ -213,7 +213,7 @@ def check_axes(X: Unchecked) -> None:
         parts = {f"modality{k}": part for k, part in enumerate(X)}
     elif isinstance(X, dict) or container_of(X) == "dataset":
         parts = dict(cast("Mapping[str, Any]", X))
-    named = [(name, Table.of(part)) for name, part in parts.items() if hasattr(part, "dims")]
+    named = [(name, Table.of(part)) for name, part in parts.items() if hasattr(part, "coords")]
     for name, other in named[1:]:
         first = named[0][1]
         if first.dims[0] != other.dims[0]:

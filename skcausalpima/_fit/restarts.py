@@ -17,9 +17,10 @@ from .._data.samples import NodeKnowledge
 from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
+from .._model.data_arrays import DataArrays
 from .._model.setup import Setup
 from .._model.single_precision import precision_of
-from .._model.tensors import DataArrays, TensorData
+from .._model.tensors import TensorData
 from .._training.observer import Observer
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
@@ -93,11 +94,11 @@ def best_run(
     if len(seeds) == 1:
         only = run(setup, data, initial, seeds[0], watch.observer(1))
         return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
-    arrays = data.to_arrays()
+    arrays = DataArrays.of(data)
     shared = Shared(
         setup=setup,
         data=arrays,
-        initial_data=arrays if initial.data is data else initial.data.to_arrays(),
+        initial_data=arrays if initial.data is data else DataArrays.of(initial.data),
         knowledge=initial.knowledge,
         scores=initial.scores,
         rows=initial.rows,

@@ -21,6 +21,7 @@ from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
+from .._model.data_arrays import DataArrays
 from .._model.module_checks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.setup import Setup
@@ -130,7 +131,7 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
     if data.ranks.are_several:
         places = data.ranks.places(data.n_samples)
         knowledge = knowledge.gathered(data.ranks, data.n_samples)
-        data = data.to_arrays().gathered().to_tensors()
+        data = DataArrays.of(data).gathered().to_tensors()
     scores, views = None, fit_views(setup, data, seed)
     if setup.training.initialization.init != "paper":
         scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)

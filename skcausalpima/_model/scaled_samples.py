@@ -15,9 +15,10 @@ from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
+from .data_arrays import as_tensors
 from .scaled_rows import ScaledRows, fits
 from .setup import Setup
-from .tensors import TensorData, Tensors, as_tensors
+from .tensors import TensorData, Tensors
 
 
 def scaled_data(

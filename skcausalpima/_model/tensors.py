@@ -146,7 +146,9 @@ class TensorData:
 
     def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
         """Return the masks of elements as NumPy arrays."""
-        return None if self.elements is None else tuple(map(_as_array, self.elements))
+        if self.elements is None:
+            return None
+        return tuple(None if seen is None else seen.cpu().numpy() for seen in self.elements)
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""
@@ -174,22 +176,6 @@ class TensorData:
     def unweighted(self) -> TensorData:
         """Return the same samples, each counting for one."""
         return replace(self, samples=replace(self.samples, weights=None))
-
-    def to_arrays(self) -> DataArrays:
-        """Return the same as NumPy arrays, which joblib maps into the memory of its workers."""
-        return DataArrays(
-            arrays=tuple(
-                of if isinstance(of, ScaledRows) else of.cpu().numpy() for of in self.tables
-            ),
-            observed=_as_array(self.observed),
-            allowed=_as_array(self.allowed),
-            regime_index=_as_array(self.regime_index),
-            weights=_as_array(self.weights),
-            elements=self.element_masks(),
-            dtype=self.dtype,
-            device=str(self.device),
-            ranks=self.ranks,
-        )
 
     def blocks(self) -> Iterator[Batch]:
         """Return the samples in order, block by block."""
@@ -321,87 +307,6 @@ class TensorData:
         """Draw standard normal noise; the draws do not depend on the device."""
         noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)
         return noise.to(self.device)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataArrays:
-    """The same as NumPy arrays, writable: torch has no read-only tensors.
-
-    Parameters
-    ----------
-    arrays : tuple of (ndarray or ScaledRows)
-        One per modality.
-    observed, allowed, regime_index, weights : ndarray or None
-        Other fields of a batch.
-    elements : tuple of (ndarray or None) or None
-        Another.
-    dtype : torch.dtype
-        The dtype to compute in.
-    device : str
-        Where the data are to lie.
-    ranks : Ranks, default=ALONE
-        Who has further samples.
-    """
-
-    arrays: tuple[np.ndarray | ScaledRows, ...]
-    observed: np.ndarray | None
-    allowed: np.ndarray | None
-    regime_index: np.ndarray | None
-    weights: np.ndarray | None
-    elements: tuple[np.ndarray | None, ...] | None
-    dtype: torch.dtype
-    device: str
-    ranks: Ranks = ALONE
-
-    def to_tensors(self) -> TensorData:
-        """Undo :meth:`TensorData.to_arrays`."""
-        device = self.device
-        arrays = tuple(
-            of if isinstance(of, ScaledRows) else torch.as_tensor(of, device=device)
-            for of in self.arrays
-        )
-        samples = Batch(
-            arrays=cast(Tensors, arrays),
-            observed=_as_tensor(self.observed, device),
-            allowed=_as_tensor(self.allowed, device),
-            regime_index=_as_tensor(self.regime_index, device),
-            weights=_as_tensor(self.weights, device),
-            elements=as_tensors(self.elements, device),
-        )
-        return TensorData(samples, self.dtype, self.ranks)
-
-    def gathered(self) -> DataArrays:
-        """Return the samples of all ranks, as those of one that is alone; none are on disk."""
-        ranks = self.ranks
-
-        def columns(table: np.ndarray | None) -> np.ndarray | None:
-            return None if table is None else ranks.gathered(table.T).T
-
-        return replace(
-            self,
-            arrays=tuple(ranks.gathered(np.asarray(of)) for of in self.arrays),
-            observed=columns(self.observed),
-            allowed=columns(self.allowed),
-            regime_index=columns(self.regime_index),
-            weights=columns(self.weights),
-            elements=self.elements
-            and tuple(None if of is None else ranks.gathered(of) for of in self.elements),
-            ranks=ALONE,
-        )
-
-
-def _as_array(table: Tensor | None) -> np.ndarray | None:
-    return None if table is None else table.cpu().numpy()
-
-
-def _as_tensor(table: np.ndarray | None, device: str | torch.device) -> Tensor | None:
-    return None if table is None else torch.as_tensor(table, device=device)
-
-
-def as_tensors(
-    tables: tuple[np.ndarray | None, ...] | None, device: str | torch.device
-) -> tuple[Tensor | None, ...] | None:
-    return None if tables is None else tuple(_as_tensor(table, device) for table in tables)
 
 
 def _n_batches(n_samples: int, batch_size: int) -> int:

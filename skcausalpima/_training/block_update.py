@@ -1,4 +1,4 @@
-"""One pass over the data, and the block-coordinate update that follows from it (Eq. 17)."""
+"""The block-coordinate update (Eq. 17), and the pass over the data that it may follow from."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def data_pass(
     has a likelihood of its own.
     """
     model.eval()
-    decode, all_log_weights = squared_errors is None, model.prior.regime_log_weights()
+    decode = squared_errors is None
     errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
     with model.frozen():
         sums = PassSums(model, data)
@@ -76,7 +76,7 @@ def data_pass(
             posterior = model.encode(block)
             z = rsample(posterior, data.normal_like(posterior.mean, generator))
             log_density = model.log_density(posterior, allowed := block.allowed)
-            log_weights = weights_of_regimes(all_log_weights, regime := block.regime_index)
+            log_weights = weights_of_regimes(sums.log_weights, regime := block.regime_index)
             evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
             if model.sampled_responsibilities:
                 log_gamma = model.log_responsibilities(posterior, z, allowed, regime, evidence)

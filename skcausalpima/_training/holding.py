@@ -57,34 +57,33 @@ def starting_cells(
 ) -> StartingCells:
     """Return where samples lie when training begins, and which of them are held.
 
-        Parameters
-        ----------
-        responsibilities : Tensor of shape (n_components, n_samples)
-            Of the clusters that were chosen.
-        rows : Tensor of int of shape (n_samples,) or None
-            See :class:`StartingCells`.
-        seen : CandidateReport or None
-            Of the candidates that these were chosen from; None holds no sample.
-        places : ndarray or None, default=None
-            See :class:`StartingCells`.
+    Parameters
+    ----------
+    responsibilities : Tensor of shape (n_components, n_samples)
+        Of the clusters that were chosen.
+    rows : Tensor of int of shape (n_samples,) or None
+        See :class:`StartingCells`.
+    seen : CandidateReport or None
+        Of the candidates that these were chosen from; None holds no sample.
+    places : ndarray or None, default=None
+        See :class:`StartingCells`.
 
-        Returns
-        -------
-        StartingCells
-            None is held unless the candidates agree.
+    Returns
+    -------
+    StartingCells
+        None is held unless the candidates agree.
 
-        Examples
-        --------
-        >>> from types import SimpleNamespace
-        >>> import numpy as np
-    import torch
-        >>> from skcausalpima._training.holding import starting_cells
-        >>> gamma = torch.tensor([[1.0, 0.2, 0.4], [0.0, 0.8, 0.6]])
-        >>> found = starting_cells(gamma, None, SimpleNamespace(chosen=1, agreement=[0.9, 0.99]))
-        >>> found.cells.tolist(), found.held.tolist()
-        ([0, 1, 1], [True, False, False])
-        >>> starting_cells(gamma, None, None).held.any().item()
-        False
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import torch
+    >>> from skcausalpima._training.holding import starting_cells
+    >>> gamma = torch.tensor([[1.0, 0.2, 0.4], [0.0, 0.8, 0.6]])
+    >>> found = starting_cells(gamma, None, SimpleNamespace(chosen=1, agreement=[0.9, 0.99]))
+    >>> found.cells.tolist(), found.held.tolist()
+    ([0, 1, 1], [True, False, False])
+    >>> starting_cells(gamma, None, None).held.any().item()
+    False
     """
     largest = responsibilities.max(dim=0)
     held = largest.values > CLEAR

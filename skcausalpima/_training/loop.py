@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from .._data.ranks import Ranks
 from .._model.ranks import all_rows
-from .._model.settings import GradientSettings, TrainingSettings
+from .._model.settings import GradientSettings, MixtureSettings, TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE
 from .acceleration import of_steps, step_precision
@@ -83,7 +83,6 @@ def pretrain(
         observer.epoch_begins()
         guard.keep()
         model.train()
-        total = torch.zeros((), dtype=torch.float64, device=data.device)
         precision = step_precision(model.networks, steps)
         seen = EpochSums(model, data, has_cells=False)
         with guard.watched(epoch, data.weights), model.frozen_variances(), precision:
@@ -92,12 +91,10 @@ def pretrain(
                 loss = -data.mean(bound.values, batch)
                 average = gradient_average(data, batch)
                 gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
-                total -= loss.detach() * len(numbers)
                 seen.add(numbers, bound)
                 observer.interruption.check()
             seen.end()
-        objective = float(data.ranks.total(total)) / data.n_of_all
-        observer.epoch_ended(observer.in_units({"objective": objective}))
+        observer.epoch_ended(observer.in_units({"objective": seen.mean_bound}))
         if guard.restored(epoch):
             return None
         is_last = epoch == n_epochs - 1 or observer.stopped
@@ -179,7 +176,7 @@ def train(
 
     One epoch per temperature, until ``progress.stopper`` says, by the (held-out, if there is
     held-out data) bound, that training is to end. With held-out data it keeps the best state, to
-    be restored by the caller. The squared errors of an epoch are collected while it trains. Where
+    be restored by the caller. The updates follow from what the steps of an epoch saw. Where
     ``progress.observer`` says to stop, the epoch is cut short and ends as others do.
     """
     graph, observer = progress.graph, progress.observer
@@ -195,13 +192,13 @@ def train(
         if graph:
             model.prior.temperature = temperature
         guard.keep()
-        precision = step_precision(model.networks, steps)
+        precision, seen = step_precision(model.networks, steps), None
         with guard.watched(epoch, data.weights), model.frozen(), precision:
             seen = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
-            n_updates, seen = settings.mixture.n_updates, None if was_restored else seen
-            result = _block_updates(model, data, update, n_updates, generator, seen)
+            seen = None if was_restored else seen
+            result = _block_updates(model, data, update, settings.mixture, generator, seen)
             for _ in range(edges.n_steps if graph else 0):
                 loss = -_graph_objective(model, result.counts, edges.edge_penalty)
                 gradient_step(loss, progress.optimizer, graph, steps.max_grad_norm)
@@ -260,7 +257,7 @@ def _block_updates(
     model: MultimodalVAE,
     data: TensorData,
     update: BlockUpdate,
-    n_updates: int,
+    mixture: MixtureSettings,
     generator: torch.Generator,
     seen: EpochSums | None,
 ) -> PassResult:
@@ -268,12 +265,13 @@ def _block_updates(
 
     The first follows from what gradient steps saw, if that is enough: no sample is encoded twice.
     """
-    errors = None if seen is None else seen.squared_errors
-    result = None if seen is None else seen.result(update.names)
+    errors, result = None, None
+    if seen is not None:
+        errors, result = seen.squared_errors, seen.result(update.names)
     if result is None:
         result = data_pass(model, data, generator, update.names, errors)
     result = update.swap(model, data, result)
-    for _ in range(n_updates - 1):
+    for _ in range(mixture.n_updates - 1):
         result = update(model, data, generator, errors)
     return result
 

@@ -42,24 +42,20 @@ class PassSums:
         zeros = partial(torch.zeros, dtype=torch.float64, device=data.device)
         self.packed = zeros(self.mixture.coefficients.T.shape)  # of the expected statistics
         self.counts = zeros((len(prior.regimes), len(prior.means)))
+        self.log_weights = prior.regime_log_weights().detach()
         self.terms = zeros(4)  # in the order of `_named`
         self.experts = ExpertSums(model)
         self.labels: list[Tensor] = []
 
-    def add(
-        self, block: Batch, posterior: DiagonalGaussian, gamma: Tensor, labels: Tensor
-    ) -> Tensor:
-        """Add samples; return their expected counts, of shape (n_regimes, n_components).
-
-        Responsibilities, of shape (n_components, n_samples), are multiplied by weights before.
-        """
+    def add(self, block: Batch, posterior: DiagonalGaussian, gamma: Tensor, labels: Tensor) -> None:
+        """Add samples, given their responsibilities, times their weights, and their components."""
         exact, regime = gamma.double(), block.regime_index
         packed = self.mixture.statistics(posterior) @ exact.T
-        counts = packed[:1] if regime is None else regime_counts(exact, regime, len(self.counts))
         self.packed += packed
-        self.counts += counts
+        self.counts += (
+            packed[:1] if regime is None else regime_counts(exact, regime, len(self.counts))
+        )
         self.labels.append(labels)
-        return counts
 
     def result(
         self, squared_errors: Tensor, names: tuple[str, ...], order: Tensor | None = None
@@ -105,7 +101,7 @@ class PassSums:
 class EpochSums:
     """What the gradient steps of an epoch saw of its samples.
 
-    Where ``model.steps_assign`` is true, this is what a pass over the data sums up, each sample as
+    Where ``model.steps_suffice`` is true, this is what a pass over the data sums up, each sample as
     the networks stood when its batch came, and under the mixture that the epoch began with:
     incremental expectation maximization (Neal and Hinton, 1998). In pre-training there are no cells
     yet.
@@ -113,32 +109,36 @@ class EpochSums:
 
     def __init__(self, model: MultimodalVAE, data: TensorData, has_cells: bool = True) -> None:
         self.model, self.data = model, data
-        self.sums = PassSums(model, data) if has_cells and model.steps_assign else None
-        self.log_weights = model.prior.regime_log_weights().detach()
+        self.sums = PassSums(model, data) if has_cells and model.steps_suffice else None
         self.squared_errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         self.bounds: list[Tensor] = []  # of samples, in nats
+        self._sum = self.squared_errors.new_zeros(1)  # of these, by weight
         self._order: list[Tensor] = []
         self._waiting: list[tuple[Tensor, BoundWithErrors]] = []
+        self._n_waiting = 0
+        self._evidence = self.squared_errors.new_zeros(2)  # with the entropy of the posteriors
 
     def add(self, numbers: Tensor, bound: BoundWithErrors) -> None:
         """Add a batch, given the numbers of its samples."""
-        self._waiting.append((numbers, bound))
-        if sum(len(numbers) for numbers, _ in self._waiting) >= BLOCK_ROWS:
+        self._waiting.append((numbers, bound.detached()))
+        self._n_waiting += max(1, len(numbers))  # a rank may have none of a batch
+        if self._n_waiting >= BLOCK_ROWS:
             self._add_up()
 
     @torch.no_grad()
     def _add_up(self) -> None:
         """Add what waits, as one block."""
         numbers = torch.cat([numbers for numbers, _ in self._waiting])
-        waiting, self._waiting = [bound for _, bound in self._waiting], []
+        waiting, self._waiting, self._n_waiting = [bound for _, bound in self._waiting], [], 0
         samples = self.data.samples
         of_samples = Batch((), None, regime_index=samples.regime_index, weights=samples.weights)
         block = of_samples.take(numbers)
-        self._order.append(numbers)
-        self.bounds.append(torch.cat([bound.values.detach() for bound in waiting]))
+        self.bounds.append(torch.cat([bound.values for bound in waiting]))
+        self._sum += summed(block, self.bounds[-1][None])
         errors = torch.cat([bound.squared_errors for bound in waiting], dim=1)
         self.squared_errors += summed(block, errors)
         if self.sums is not None:
+            self._order.append(numbers)
             means, log_vars = zip(*(bound.posterior for bound in waiting), strict=True)
             posterior = DiagonalGaussian(torch.cat(means), torch.cat(log_vars))
             log_density = torch.cat([cast(Tensor, bound.log_density) for bound in waiting], dim=1)
@@ -147,22 +147,15 @@ class EpochSums:
     def _assign(
         self, sums: PassSums, block: Batch, posterior: DiagonalGaussian, log_density: Tensor
     ) -> None:
-        """Add samples by their optimal responsibilities (Eq. 16).
-
-        What these have of the bound is their logsumexp; the part of the weights follows from
-        counts, that of the densities from all sums together.
-        """
-        table = self.log_weights
-        gamma = weight_columns(weights_of_regimes(table, block.regime_index)) + log_density
+        """Add samples by their optimal responsibilities (Eq. 16), whose evidence is a logsumexp."""
+        log_weights = weights_of_regimes(sums.log_weights, block.regime_index)
+        gamma = weight_columns(log_weights) + log_density
         largest, labels = gamma.max(dim=0)
         total = gamma.sub_(largest).exp_().sum(dim=0)
         gamma /= total
-        counts = sums.add(block, posterior, block.weighted(gamma), labels)
-        weight = (counts * table.clamp_min(torch.finfo(table.dtype).min)).sum()
-        evidence, entropies = summed(
-            block, torch.stack([total.log_().add_(largest), entropy(posterior.log_var)])
-        )
-        sums.terms += torch.stack([torch.zeros_like(weight), weight, evidence - weight, entropies])
+        sums.add(block, posterior, block.weighted(gamma), labels)
+        evidence = total.log_().add_(largest)
+        self._evidence += summed(block, torch.stack([evidence, entropy(posterior.log_var)]))
 
     def end(self) -> None:
         """Add what waits still, and the squared errors of all ranks."""
@@ -170,14 +163,21 @@ class EpochSums:
             self._add_up()
         self.squared_errors = self.data.ranks.total(self.squared_errors)
 
+    @property
+    def mean_bound(self) -> float:
+        """Mean of the bounds of all ranks' samples, by weight."""
+        return self.data.ranks.total(self._sum).item() / self.data.total
+
     def result(self, names: tuple[str, ...]) -> PassResult | None:
         """Return what a pass over the data would; None where only that can tell."""
         if self.sums is None:
             return None
-        terms, packed = self.sums.terms, self.sums.packed
-        terms[0] = (self.sums.mixture.coefficients.T * packed).sum()  # Eq. 34 is linear in them
-        terms[2] -= terms[0]
-        return self.sums.result(self.squared_errors, names, torch.cat(self._order))
+        sums, (evidence, entropies) = self.sums, self._evidence
+        density = (sums.mixture.coefficients.T * sums.packed).sum()  # Eq. 34 is linear in them
+        weight = (sums.counts * sums.log_weights).sum()
+        entropy_of_cells = (evidence - density - weight).clamp_min(0.0)  # but for rounding
+        sums.terms = torch.stack([density, weight, entropy_of_cells, entropies])
+        return sums.result(self.squared_errors, names, torch.cat(self._order))
 
 
 def summed(block: Batch, rows: Tensor) -> Tensor:

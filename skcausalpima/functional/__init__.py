@@ -1,8 +1,9 @@
 """The paper in code: pure functions on tensors, each of which names its equation.
 
 Arrays are laid out as (modality, sample, component, latent or event) except where components
-lead for speed, which the docstrings say. Functions sum over events and leave samples alone. What is
-in ``__all__`` is the paper; what is imported besides serves this package alone.
+lead for speed, which the docstrings say. Functions sum over events and leave samples alone. Some
+have gradients of their own: those of ``squared_errors`` and ``log_joint`` cannot be differentiated
+again. What is in ``__all__`` is the paper; what is imported besides serves this package alone.
 """
 
 from ._cluster_likelihood import (

@@ -57,14 +57,17 @@ class _ProductOfExperts(torch.autograd.Function):
         log_precision = total.log().add_(largest)
         shares /= total.clamp_min_(torch.finfo(total.dtype).tiny)
         mean = (shares * means).sum(dim=0)
-        ctx.save_for_backward(shares, means, mean)
+        # Of inputs and outputs alone a gradient can be differentiated again.
+        ctx.save_for_backward(means, log_precisions, mean, log_precision)
         return mean, log_precision
 
     @staticmethod
     def backward(
         ctx: Any, of_mean: Tensor, of_log_precision: Tensor
     ) -> tuple[Tensor, Tensor, None]:
-        shares, means, mean = ctx.saved_tensors
+        means, log_precisions, mean, log_precision = ctx.saved_tensors
+        smallest = torch.finfo(log_precision.dtype).min
+        shares = torch.exp(log_precisions - log_precision.clamp_min(smallest))
         of_means = shares * of_mean
         return of_means, shares * of_log_precision + of_means * (means - mean), None
 
@@ -106,7 +109,8 @@ def product_of_experts(
     >>> fused.mean.item(), round(fused.log_var.exp().item(), 3)
     (2.0, 0.5)
     """
-    log_precisions = -log_vars  # (modality, sample, latent)
+    # (modality, sample, latent); that of a certain expert is the largest number
+    log_precisions = -log_vars.clamp_min(torch.finfo(log_vars.dtype).min)
     if observed is not None:
         log_precisions = log_precisions.masked_fill(~observed[..., None], -torch.inf)
         means = means.masked_fill(~observed[..., None], 0.0)

@@ -46,7 +46,7 @@ class _MixtureEvidence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         statistics, log_var, gamma = ctx.saved_tensors
         weighted = gamma * gradient
-        # Densities lose digits in single precision, their gradients do not.
+        # In the precision of the networks: only differences of densities need more digits.
         of_statistics = ctx.prepared.coefficients.T.to(weighted) @ weighted
         latent_dim = log_var.shape[1]
         first = statistics[1 : 1 + latent_dim].to(weighted)

@@ -134,6 +134,16 @@ class BoundWithErrors:
     posterior: DiagonalGaussian
     log_density: Tensor | None
 
+    def detached(self) -> BoundWithErrors:
+        """Return the same numbers, without what gradients need."""
+        log_density = None if self.log_density is None else self.log_density.detach()
+        return BoundWithErrors(
+            values=self.values.detach(),
+            squared_errors=self.squared_errors.detach(),
+            posterior=DiagonalGaussian(*(of.detach() for of in self.posterior)),
+            log_density=log_density,
+        )
+
 
 class Likelihood(NamedTuple):
     """What one modality says about the components, if its decoder has a likelihood of its own.

@@ -223,7 +223,7 @@ def is_same_in_training(network: nn.Module) -> bool:
     """Say whether a network is known to compute the same in training as after it.
 
     Of modules that are neither PyTorch's nor this package's, nothing is known, nor of those with
-    a ``forward`` of their own, as automatic mixed precision gives them while they train.
+    hooks or with a ``forward`` of their own, as automatic mixed precision gives them in training.
 
     Examples
     --------
@@ -238,6 +238,7 @@ def is_same_in_training(network: nn.Module) -> bool:
         type(module).__module__.startswith(homes)
         and not isinstance(module, OF_TWO_MODES)
         and "forward" not in vars(module)
+        and not (module._forward_hooks or module._forward_pre_hooks)
         for module in network.modules()
     )
 

@@ -88,7 +88,7 @@ class MultimodalVAE(ObservationModel):
         return [*self.encoders, *of_decoders, *self.views.networks]
 
     @property
-    def steps_assign(self) -> bool:
+    def steps_suffice(self) -> bool:
         """Whether gradient steps see what a pass over the data would, with the same networks.
 
         Responsibilities follow from the posterior then, not from draws, nor from decoders with
@@ -257,7 +257,7 @@ class MultimodalVAE(ObservationModel):
         Returns
         -------
         BoundWithErrors
-            The bound in nats, and the squared errors at the draws.
+            The bound in nats, the squared errors at the draws, posteriors and log-densities.
         """
         posterior, z, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
         log_weights = self.log_weights(batch.regime_index, score_noise)
@@ -302,7 +302,7 @@ class MultimodalVAE(ObservationModel):
         Returns
         -------
         BoundWithErrors
-            The bound in nats, and the squared errors at the draws.
+            The same, with this bound; there are no log-densities.
         """
         posterior, _, errors, reconstruction, evidence = self._encode_and_decode(batch, noise)
         values = (reconstruction + evidence).flatten()  # one row: there are no cells yet

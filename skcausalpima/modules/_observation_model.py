@@ -229,13 +229,14 @@ class ObservationModel(nn.Module):
         Tensor of shape (n_samples,)
             In nats.
         """
-        errors, constants = self._frozen_costs or self._half_costs()
+        errors, constants = self._frozen_costs or self._training_costs()
+        cost = errors.to(squared_errors) @ squared_errors
         if observed is None:
-            return -(errors @ squared_errors + constants.sum())
-        return -(errors @ squared_errors + constants @ observed.to(constants))
+            return -(cost + constants.sum())
+        return -(cost + constants @ observed.to(constants))
 
-    def _half_costs(self) -> tuple[Tensor, Tensor]:
-        r"""Return what a squared error costs in training, and what a whole modality does without.
+    def _training_costs(self) -> tuple[Tensor, Tensor]:
+        r"""Return what a squared error costs in training, and what a modality costs without any.
 
         Balanced, :math:`\frac{1}{2} \bar D \log(2 \pi \bar s^2)`, otherwise
         :math:`\frac{1}{2} w_m D_m \log(2 \pi s_m^2)`, of modalities without their own likelihoods.
@@ -255,14 +256,16 @@ class ObservationModel(nn.Module):
 
     @contextmanager
     def frozen_variances(self) -> Iterator[None]:
-        """Weigh errors once for all calls in a ``with`` block; variances must not change inside.
+        """Let :meth:`training_log_likelihood` weigh errors once for all calls in a ``with`` block.
+
+        Variances must not change inside.
 
         Yields
         ------
         None
             Nothing.
         """
-        self._frozen_costs = self._half_costs()
+        self._frozen_costs = self._training_costs()
         try:
             yield
         finally:

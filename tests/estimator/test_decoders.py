@@ -123,6 +123,21 @@ def test_float64_is_computed_in_float64(quick, pair):
     assert model.sample(3)[0][0].dtype == np.float32
 
 
+class Precise(nn.Linear):
+    """A user's module that computes in double precision at the end."""
+
+    def forward(self, z):
+        return super().forward(z).double()
+
+
+@pytest.mark.parametrize("weights", [None, "elements"])
+def test_a_decoder_may_be_more_precise_than_the_model(quick, pair, weights):
+    decoders = [nn.Sequential(Precise(2, 6), nn.Unflatten(1, (3, 2))), None]
+    model = quick(decoders=decoders, latent_dim=2, modality_weights=weights)
+    model.fit([array.astype(np.float32) for array in pair])
+    assert np.isfinite(model.lower_bound_)
+
+
 def test_counterfactuals_decode_in_the_new_component(quick, pair):
     """Where no outcome changes they are the reconstructions by each sample's own component."""
     model = quick(decoders="cluster_mlp").fit(pair)

@@ -166,6 +166,16 @@ def test_datasets(library, fitted, tmp_path):
     assert_array_equal(fitted.predict({"modality0": X}), fitted.labels_)
 
 
+def test_several_datasets_of_one_file(tmp_path):
+    """Those of h5py have \"dims\", as labelled arrays have, but no labels."""
+    arrays = {"a": images(), "b": images()[:, ::2, 0]}
+    with pytest.importorskip("h5py").File(tmp_path / "x.h5", "w") as file:
+        datasets = [file.create_dataset(name, data=array) for name, array in arrays.items()]
+        expected = estimator().fit([*arrays.values()])
+        assert_array_equal(estimator().fit(datasets).labels_, expected.labels_)
+        assert_array_equal(expected.predict(datasets), expected.labels_)
+
+
 def test_a_fit_that_is_continued(on_file):
     whole = estimator(max_iter=2, warm_start=True, tol=0).fit(on_file)
     half = estimator(max_iter=1, warm_start=True, tol=0).fit(on_file)

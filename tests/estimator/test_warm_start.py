@@ -73,7 +73,7 @@ CONFIGURATIONS = {
         "encoders": [given_module(), None],
         "validation_fraction": 0.2,
         "n_init": 2,
-        "random_state": 2,  # of which the same start is the best after two epochs as after five
+        "random_state": 3,  # of which the same start is the best after two epochs as after five
     },
     "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
     "bare function": {"experts": [None, line], "max_grad_norm": 1.0},

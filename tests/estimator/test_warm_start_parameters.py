@@ -69,7 +69,7 @@ HEEDED = [
     (ScoreSearch(), {"learning_rate": 0.1}),
     (ScoreSearch(), {"max_grad_norm": 1e-4}),
     (ScoreSearch(), {"max_iter": 2}),
-    (ScoreSearch(), {"tol": 1e6, "n_iter_no_change": 2}),
+    (ScoreSearch(), {"tol": 1e6, "n_iter_no_change": 3}),
     (ScoreSearch(), {"validation_fraction": 0.2}),
     (ScoreSearch(), {"structure": "gradient"}),
     (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 from skcausalpima.functional import (
     DiagonalGaussian,
@@ -133,6 +133,14 @@ def test_product_of_experts_sharp_expert_wins_over_a_flat_one(dtype):
     assert fused.log_var.item() == pytest.approx(-50.0, abs=1e-5)
 
 
+def test_product_of_experts_a_certain_expert_wins():
+    fused = product_of_experts(
+        torch.tensor([[[3.0]], [[1.0]]]), torch.tensor([[[-torch.inf]], [[0.0]]])
+    )
+    assert fused.mean.item() == 3.0
+    assert fused.log_var.exp().item() == 0.0
+
+
 @pytest.mark.parametrize("prior_expert", [True, False])
 def test_product_of_experts_gradient(prior_expert):
     generator = torch.Generator().manual_seed(0)
@@ -143,6 +151,7 @@ def test_product_of_experts_gradient(prior_expert):
         return product_of_experts(means, log_vars, observed, prior_expert)
 
     assert gradcheck(fuse, (means.requires_grad_(), log_vars.requires_grad_()))
+    assert gradgradcheck(fuse, (means, log_vars))
 
 
 # reparametrised draws and entropy ------------------------------------------------------------

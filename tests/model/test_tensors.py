@@ -14,6 +14,7 @@ from random_models import (
 from skcausalpima._data import on_disk
 from skcausalpima._data.on_disk import OnDisk, PlainFile
 from skcausalpima._model import tensors
+from skcausalpima._model.data_arrays import DataArrays
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
@@ -77,7 +78,7 @@ def test_samples_on_disk_are_mixed(on_file):
 
 
 def test_samples_on_disk_go_to_workers_by_name(on_file):
-    sent = pickle.dumps(on_file.to_arrays())
+    sent = pickle.dumps(DataArrays.of(on_file))
     received = pickle.loads(sent).to_tensors()
     assert received.is_streamed
     assert torch.equal(received.loaded().arrays[0], on_file.loaded().arrays[0])

@@ -7,6 +7,7 @@ from small_models import small_spec
 from torch.testing import assert_close
 
 from skcausalpima._model.build import build_model
+from skcausalpima._model.data_arrays import DataArrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import variance_floors
 from skcausalpima._training.filling import filled
@@ -64,5 +65,5 @@ def test_elements_are_counted():
     floors = variance_floors(data, relative=1.0)
     squares = (data.arrays[1] * data.elements[1]).square().sum() / 33
     assert_close(floors[1], squares)
-    arrays = weighted.to_arrays().to_tensors()
+    arrays = DataArrays.of(weighted).to_tensors()
     assert all(map(torch.equal, arrays.elements[1:], weighted.elements[1:]))

@@ -1,5 +1,6 @@
 """What gradient steps see of the samples is what a pass over them would find."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from random_models import NAMES, block_update, intervene, make_data, make_model, own_model, seed
-from small_models import small_settings
+from rank_threads import on_ranks
+from small_models import small_settings, small_spec
 from torch import nn
 
+from skcausalpima._data.on_disk import OnDisk, PlainFile
+from skcausalpima._model.build import build_model
+from skcausalpima._model.scaled_rows import ScaledRows
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
 from skcausalpima._training.acceleration import step_precision
 from skcausalpima._training.block_update import data_pass, variance_floors
@@ -17,6 +23,7 @@ from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.observer import Observer
 from skcausalpima._training.sums import EpochSums
 from skcausalpima.functional import update_mixture
+from skcausalpima.modules import Batch, MultimodalVAE
 
 TERMS = ("density", "weight", "assignment_entropy", "posterior_entropy")
 
@@ -62,6 +69,75 @@ def test_they_know_what_was_set_and_how_much_samples_count(known):
     assert_same_sums(seen.result(NAMES), data_pass(model, data, seed(), NAMES))
 
 
+def test_they_are_asked_as_often_as_one_likes():
+    model, data = make_model().eval(), make_data()
+    seen = seen_by_steps(model, data)
+    assert seen.result(NAMES).terms == seen.result(NAMES).terms
+
+
+def test_they_are_those_of_missing_elements_and_single_precision():
+    model, data = make_model(dtype="float32").eval(), make_data()
+    masks = [torch.rand(array.shape, generator=seed(5)) > 0.2 for array in data.arrays]
+    arrays = [(array * seen).float() for array, seen in zip(data.arrays, masks, strict=True)]
+    samples = replace(data.samples, arrays=tuple(arrays), elements=tuple(masks))
+    data = replace(data, samples=samples, dtype=torch.float32)
+    found, passed = (
+        seen_by_steps(model, data).result(NAMES),
+        data_pass(model, data, seed(), NAMES),
+    )
+    assert_allclose(found.statistics.second, passed.statistics.second, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(found.labels, passed.labels)
+    for key in TERMS:
+        assert_allclose(found.terms[key], passed.terms[key], atol=1e-5)
+
+
+@pytest.mark.parametrize("parts", [(slice(0, 60), slice(60, 90)), (slice(0, 90), slice(90, 90))])
+def test_ranks_add_up_what_they_saw_also_one_without_rows(parts):
+    model, data = make_model().eval(), make_data(missing=True)
+
+    def on_rank(ranks):
+        part = replace(data.subset(parts[ranks.rank]), ranks=ranks)
+        return seen_by_steps(copy.deepcopy(model), part).result(NAMES)
+
+    found, passed = on_ranks(on_rank), data_pass(model, data, seed(), NAMES)
+    for result in found:
+        assert_allclose(result.statistics.second, passed.statistics.second, atol=1e-9)
+        assert_allclose([result.terms[key] for key in TERMS], [passed.terms[key] for key in TERMS])
+    labels = np.concatenate([result.labels for result in found])
+    np.testing.assert_array_equal(labels, passed.labels)
+
+
+def test_samples_on_disk_are_counted_by_their_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr("skcausalpima._model.tensors.BUFFER_BYTES", 12 * 3)
+    monkeypatch.setattr("skcausalpima._data.on_disk.BLOCK_BYTES", 4 * 3)
+    values = np.random.default_rng(0).integers(0, 9, size=(61, 3)).astype(np.uint8)
+    values.tofile(tmp_path / "x")
+    file = PlainFile(place=str(tmp_path / "x"), offset=0, shape=(61, 3), dtype=values.dtype)
+    rows = ScaledRows.of(
+        OnDisk.of(file, "x").astype(np.float32), np.zeros(3), 1.0, torch.device("cpu")
+    )
+    on_file = TensorData(Batch((rows,), None), torch.float64)
+    assert on_file.is_streamed
+    in_memory = TensorData(Batch((torch.from_numpy(values),), None), torch.float64)
+    model = build_model(small_spec(((3,),)), seed(1)).eval()
+    with torch.no_grad():
+        model.prior.means.normal_(generator=seed(2))
+    seen = seen_by_steps(model, on_file)
+    assert_same_sums(seen.result(("x",)), data_pass(model, in_memory, seed(), ("x",)))
+
+
+def test_batches_without_samples_do_not_pile_up():
+    """Nor do samples that wait keep what gradients needed."""
+    model, data = make_model(), make_data().subset(slice(0, 0))
+    none = torch.arange(0)
+    with model.frozen():
+        seen = EpochSums(model, data)
+        for _ in range(1100):
+            seen.add(none, model.elbo(data.rows(none), torch.zeros(0, 2, dtype=torch.float64)))
+    assert len(seen._waiting) < 600
+    assert not any(bound.values.requires_grad for _, bound in seen._waiting)
+
+
 def test_errors_and_bounds_are_those_of_the_samples():
     model, data = make_model().eval(), make_data()
     weights = torch.from_numpy(np.random.default_rng(4).uniform(0.5, 3.0, (1, data.n_samples)))
@@ -86,6 +162,18 @@ def flat(*modules, kind=nn.Sequential):
     return kind(nn.Flatten(), nn.Linear(6, 4), *modules)
 
 
+def normed():
+    network = flat()
+    nn.utils.parametrizations.spectral_norm(network[1])
+    return network
+
+
+def hooked():
+    network = flat()
+    network.register_forward_hook(lambda module, inputs, output: output + module.training)
+    return network
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -94,15 +182,16 @@ def flat(*modules, kind=nn.Sequential):
         lambda: make_model(encoders=[flat(nn.Dropout(0.5)), None]),
         lambda: make_model(encoders=[flat(nn.BatchNorm1d(4)), None]),
         lambda: make_model(encoders=[flat(kind=Users), None]),
+        lambda: make_model(encoders=[hooked(), None]),
+        lambda: make_model(encoders=[normed(), None]),
     ],
-    ids=["draws", "own likelihoods", "dropout", "batch normalization", "a class of the user's"],
+    ids=["draws", "likelihoods", "dropout", "batches", "classes", "hooks", "parametrizations"],
 )
-def test_what_steps_do_not_see_needs_a_pass(make):
+def test_what_steps_do_not_see_needs_a_pass(encoded, make):
     model, data = make(), make_data()
     assert EpochSums(model, data).result(NAMES) is None
-    seen = encoded(model)
     train_one_epoch(model, data)
-    assert seen == {True: data.n_samples, False: data.n_samples}
+    assert encoded == {True: data.n_samples, False: data.n_samples}
 
 
 def test_automatic_mixed_precision_needs_a_pass():
@@ -110,13 +199,13 @@ def test_automatic_mixed_precision_needs_a_pass():
     model, data = make_model(), make_data()
     with step_precision(model.networks, small_settings(autocast=True).gradient):
         assert EpochSums(model, data).result(NAMES) is None
-    assert model.steps_assign
+    assert model.steps_suffice
 
 
 @pytest.mark.parametrize("modules", [(), (nn.LayerNorm(4), nn.GELU())])
 def test_networks_of_known_modules_need_none(modules):
-    assert make_model(encoders=[flat(*modules), None]).steps_assign
-    assert not make_model(encoders=["conv", None]).steps_assign  # normalizes batches
+    assert make_model(encoders=[flat(*modules), None]).steps_suffice
+    assert not make_model(encoders=["conv", None]).steps_suffice  # normalizes batches
 
 
 def train_one_epoch(model, data, n_updates=1):
@@ -127,23 +216,24 @@ def train_one_epoch(model, data, n_updates=1):
     return progress
 
 
-def encoded(model):
-    """Count the samples that the first encoder sees, in training and out of it."""
-    seen = {True: 0, False: 0}
+@pytest.fixture
+def encoded(monkeypatch):
+    """Numbers of samples that models encode, in training and out of it."""
+    seen, encode = {True: 0, False: 0}, MultimodalVAE.encode
 
-    def count(network, inputs, output):
-        seen[network.training] += len(output)
+    def counted(model, batch):
+        seen[model.training] += len(batch.arrays[0])
+        return encode(model, batch)
 
-    model.encoders[0].register_forward_hook(count)
+    monkeypatch.setattr(MultimodalVAE, "encode", counted)
     return seen
 
 
 @pytest.mark.parametrize(("n_updates", "n_passes"), [(1, 0), (3, 2)])
-def test_no_sample_is_encoded_twice_in_an_epoch(n_updates, n_passes):
+def test_no_sample_is_encoded_twice_in_an_epoch(encoded, n_updates, n_passes):
     model, data = make_model(), make_data()
-    seen = encoded(model)
     train_one_epoch(model, data, n_updates)
-    assert seen == {True: data.n_samples, False: n_passes * data.n_samples}
+    assert encoded == {True: data.n_samples, False: n_passes * data.n_samples}
     assert not model.training
 
 
