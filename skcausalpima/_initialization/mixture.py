@@ -110,7 +110,7 @@ def iterate_mixture(
         previous, bound = bound, torch.cat(evidence).mean().item()
         if bound - previous < tol:
             break
-    gamma = torch.cat([block.responsibilities for block in blocks], dim=1)
+    gamma = torch.cat([block.normalized() for block in blocks], dim=1)
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
@@ -127,14 +127,20 @@ class _Block:
     allowed: Tensor | None
 
     def assign(self, prepared: PreparedComponents) -> tuple[Tensor, Tensor]:
-        """Assign the samples anew; return their sums and their normalisers' logarithms."""
+        """Assign the samples anew; return their sums and their normalisers' logarithms.
+
+        Responsibilities are kept without their normalisers, which fewer statistics are divided by.
+        """
         gamma = torch.mm(prepared.coefficients, self.statistics, out=self.responsibilities)
         if self.allowed is not None:
             gamma.masked_fill_(~self.allowed, -torch.inf)
         largest = gamma.amax(dim=0)
         totals = gamma.sub_(largest).exp_().sum(dim=0)
-        gamma.div_(totals)
-        return self.statistics @ gamma.T, totals.log() + largest
+        return (self.statistics / totals) @ gamma.T, totals.log() + largest
+
+    def normalized(self) -> Tensor:
+        """Return the responsibilities, which add up to 1."""
+        return self.responsibilities / self.responsibilities.sum(dim=0)
 
 
 def _blocks(statistics: Tensor, responsibilities: Tensor, allowed: Tensor | None) -> list[_Block]:
