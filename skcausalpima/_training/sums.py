@@ -108,7 +108,7 @@ class EpochSums:
     """
 
     def __init__(self, model: MultimodalVAE, data: TensorData, has_cells: bool = True) -> None:
-        self.model, self.data = model, data
+        self.data = data
         self.sums = PassSums(model, data) if has_cells and model.steps_suffice else None
         self.squared_errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         self.bounds: list[Tensor] = []  # of samples, in nats
