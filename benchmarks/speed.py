@@ -54,7 +54,7 @@ from skcausalpima._training.loop import Progress, train
 from skcausalpima._training.observer import Observer
 from skcausalpima.datasets import make_circles_images, make_lattices
 from skcausalpima.functional import DiagonalGaussian
-from skcausalpima.modules import Batch
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 HIDDEN = (128, 64, 32, 16)
 
@@ -67,6 +67,7 @@ class Case:
     sizes: tuple[int, ...]
     batch_size: int = 128
     networks: str | None = None
+    expert: ExpertDecoder | None = None  # in the place of the last modality's decoder
 
     def data(self) -> list[torch.Tensor]:
         """Return the modalities, flat and centred."""
@@ -85,7 +86,7 @@ class Case:
             shapes=shapes,
             encoders=[self.networks] * n_modalities,
             decoders=[self.networks] * n_modalities,
-            experts=[None] * n_modalities,
+            experts=[None] * (n_modalities - 1) + [self.expert],
             hidden_layer_sizes=HIDDEN,
             linear=True,
             full_covariances=True,
@@ -96,7 +97,10 @@ class Case:
             predict_variances=(False,) * n_modalities,
             views=(None,) * n_modalities,
         )
-        return build_model(spec, torch.Generator().manual_seed(seed))
+        model = build_model(spec, torch.Generator().manual_seed(seed))
+        for m, expert in model.experts:
+            expert.set_units(np.zeros(shapes[m]), 1.0)
+        return model
 
 
 def discs(n_samples: int = 4096) -> list[np.ndarray]:
@@ -118,12 +122,26 @@ def lattices() -> list[np.ndarray]:
     return [bunch.images[:, ::2, ::2], bunch.curves]
 
 
+POINTS = np.linspace(0.0, 1.0, 20)
+
+
+def discs_and_lines() -> list[np.ndarray]:
+    """Return images of discs with noisy lines, a line for each cell."""
+    bunch, rng = make_circles_images(4096, random_state=0), np.random.default_rng(0)
+    slopes, offsets = rng.normal(size=(2, 8))[:, bunch.target]
+    lines = slopes[:, None] * POINTS + offsets[:, None]
+    return [bunch.images, lines + 0.1 * rng.normal(size=lines.shape)]
+
+
 CASES = {
     "circles [2, 2, 2]": Case(load=discs, sizes=(2, 2, 2)),
     "two modalities [10]": Case(load=two_modalities, sizes=(10,), batch_size=100),
     "circles [2] * 6": Case(load=discs, sizes=(2,) * 6),
     "circles [2] * 10": Case(load=discs, sizes=(2,) * 10),
     "lattices with convolutions [3]": Case(load=lattices, sizes=(3,), networks="conv"),
+    "circles and an expert [2, 2, 2]": Case(
+        load=discs_and_lines, sizes=(2, 2, 2), expert=ExpertDecoder(line, POINTS)
+    ),
 }
 
 
@@ -144,7 +162,11 @@ class BareLoop:
             means = [encode(x.unflatten(1, s)).chunk(2, dim=1)[0] for encode, x, s in parts]
             z = torch.stack(means).mean(dim=0)
             pairs = zip(self.decoders, batch, strict=True)
-            errors = [(decode(z).flatten(1) - x).square().sum(dim=1) for decode, x in pairs]
+            errors = [
+                (decode(z).flatten(1) - x).square().sum(dim=1)
+                for decode, x in pairs
+                if decode.depends_on_latent  # an expert is no network
+            ]
             loss = torch.stack(errors).sum(dim=0).mean()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -203,9 +225,9 @@ def seconds_of(function: Callable[[], object]) -> float:
 
 def print_table(*lines: Sequence[object]) -> None:
     """Print lines, of which the first is the head, as a markdown table."""
-    head, *rows = ([str(cell) for cell in line] for line in lines)
-    for line in (head, ["---"] * len(head), *rows):
-        print(f"| {' | '.join(line)} |", flush=True)
+    head, *rows = ([str(cell) for cell in cells] for cells in lines)
+    for row in (head, ["---"] * len(head), *rows):
+        print(f"| {' | '.join(row)} |", flush=True)
     print()
 
 
