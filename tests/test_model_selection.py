@@ -199,6 +199,7 @@ def found(X, candidates, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_digits_are_ten():
     seed = 320
     data = load_digits_with_curves(random_state=seed)

@@ -21,7 +21,7 @@ from .._training.divergence import check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
 from .._training.graph_selection import HardGraph, select_graph
-from .._training.loop import Progress, train
+from .._training.loop import Progress, settle, train
 from .._training.observer import Observer
 from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
@@ -191,6 +191,7 @@ def _trained(
         train(model, data, None, first, replace(settings, gradient=still), update, generator)
         progress.follow(first.optimizer)
     train(model, data, None, progress, settings, update, generator)
+    settle(model, data, update, generator)
     return progress
 
 

@@ -28,7 +28,7 @@ from .._training.filling import filled, viewed
 from .._training.graph_selection import HardGraph, refit_tables, select_graph
 from .._training.holding import hold
 from .._training.last_layers import fit_last_layers
-from .._training.loop import Progress, train
+from .._training.loop import Progress, settle, train
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
@@ -127,6 +127,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     progress.stopper.restore(model)
     progress.stopper.best_state = None
     with _told_selection(setup, core, state):
+        settle(model, samples.training, state.update, state.generator)
         state = rearranged(setup, core, samples.initial, state)
     graph, end = _select_graph_and_polish(setup, core, state, samples.training)
     encoders = _teach(
@@ -313,3 +314,4 @@ def _polish(
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
     settings = replace(settings, gradient=gradient, graph=graph)
     train(model, data, None, progress, settings, update, state.generator)
+    settle(model, data, update, state.generator)

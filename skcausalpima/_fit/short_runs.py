@@ -16,7 +16,7 @@ from .._model.state import seeded_modules
 from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
 from .._training.interruption import Interruption
-from .._training.loop import train
+from .._training.loop import settle, train
 from .._training.observer import Observer
 from ..exceptions import DivergenceError
 from .run import Run
@@ -76,5 +76,6 @@ def _labels(
         model = state.model
         data = viewed(model, initial.data)
         train(model, data, None, state.progress, training, state.update, state.generator)
+        settle(model, data, state.update, state.generator)
     interruption.check()
     return present_labels(model, initial)

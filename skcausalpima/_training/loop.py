@@ -276,6 +276,17 @@ def _block_updates(
     return result
 
 
+def settle(
+    model: MultimodalVAE, data: TensorData, update: BlockUpdate, generator: torch.Generator
+) -> None:
+    """Let mixture and variances follow from the networks as training has left them.
+
+    Those of the last epoch follow from what its steps saw of the samples, networks on their way.
+    """
+    if model.steps_suffice:
+        update(model, filled(model, data), generator)
+
+
 def half_cosine(share: float) -> float:
     """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
     return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
