@@ -37,7 +37,7 @@ from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
-from ._model.spec import ModelSpec, StatedNetworks, of_another_version
+from ._model.spec import ModelSpec, StatedNetworks, check_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
 from ._model.views import Views
@@ -114,7 +114,9 @@ class CausalPIMA(
         (height, width) or (height, width, channels), see
         :class:`~skcausalpima.modules.ConvEncoder`. Else your own torch.nn.Module, or a function
         that makes one from (shape, latent_dim). An encoder maps (n, \*shape) to
-        (n, 2 * latent_dim), means and log-variances. A decoder maps (n, latent_dim) to
+        (n, 2 * latent_dim), means and log-variances: the means say where the latent point is, and
+        the log-variances how much the modality counts for that beside others. How sure a sample is
+        of its latent point, the decoders say. A decoder maps (n, latent_dim) to
         (n, \*shape), or to a pair of these, means and log-variances. Both see the modality as
         ``scale`` leaves it. In ``"cluster_mlp"`` and ``"cluster_conv"``, which are decoders, all
         components share a trunk. Behind it each has a last layer and a variance of its own, and
@@ -125,8 +127,9 @@ class CausalPIMA(
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
     prior_expert : bool, default=True
-        Whether the prior N(0, I) is one of the experts whose product is the posterior. The paper
-        has none, but then a sample needs at least one observed modality.
+        Whether the prior N(0, I) is one of the experts whose product is the posterior, where
+        ``responsibilities="sample"``; else the mixture is the prior, and this is not used. The
+        paper has none, but then a sample needs at least one observed modality.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Shape of the components' covariances; the paper's are ``"diag"``.
     covariance_shrinkage : float or "auto", default="auto"
@@ -171,11 +174,13 @@ class CausalPIMA(
         so that the effects of the nodes add up best; ``"linear"`` leaves to luck which cluster
         lands where; ``"paper"`` starts from random networks. See :class:`Initialization`, which
         also has the settings of pre-training.
-    responsibilities : {"expected", "sample"}, default="expected"
-        Whether training takes the responsibilities in expectation over the posterior, which is
-        optimal, or at the sampled latent point, as the paper does. Then all samples are encoded
-        once more after each epoch, as they are for encoders and decoders that need it (with
-        dropout, batch normalization or a likelihood of their own).
+    responsibilities : {"structured", "sample"}, default="structured"
+        The posterior of component and latent point. ``"structured"`` has both together,
+        q(c | x) q(z | c, x): a Gaussian in each component. ``"sample"`` is the paper's: one
+        Gaussian q(z | x), whose variances the encoders say, and responsibilities at a draw of it;
+        samples that lack modalities have no encoders of their own there. Then all samples are
+        encoded once more after each epoch, as they are for encoders and decoders that need it
+        (with dropout, batch normalization or a likelihood of their own).
     batch_size : int, default=128
         Samples per gradient step.
     learning_rate : float, default=1e-3
@@ -334,11 +339,16 @@ class CausalPIMA(
         are not twice as many.
     history_ : dict of str to ndarray of shape (`n_iter_`,)
         Terms of the bound (nats per sample, in the data's units as :meth:`score`), the objective
-        and the temperature of every epoch. They are of the samples that train, at one draw of
-        each latent point, as gradient steps met them (or after these, where ``fit`` asks all
-        samples once more, see ``responsibilities``). The objective, with ``modality_weights`` of
-        scaled data, and that of held-out samples are shifted as the bound is. NaN in a last epoch
-        that diverged, of which a ConvergenceWarning tells, and in epochs that did not have a term.
+        and the temperature of every epoch. The bound is the sum of a ``reconstruction_..`` of each
+        modality, the ``evidence``, log of the probability that the mixture gives to what encoders
+        say, and the ``potential``, minus the expected logarithm of that. In place of these two,
+        ``responsibilities="sample"`` has ``density`` and ``weight`` of the components and the
+        entropies of the assignment and of the posterior. They are of the samples that train, at
+        one draw of each latent point, as gradient steps met them (or after these, where ``fit``
+        asks all samples once more, see ``responsibilities``). The objective, with
+        ``modality_weights`` of scaled data, and that of held-out samples are shifted as the bound
+        is. NaN in a last epoch that diverged, of which a ConvergenceWarning tells, and in epochs
+        that did not have a term.
     phase_history_ : dict of str to dict of str to ndarray
         The same of the phases before and after training, where there are any: ``"pre-training"``,
         which has an objective of its own and no other term, and ``"polishing"``.
@@ -427,7 +437,7 @@ class CausalPIMA(
         views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
-        responsibilities: str = "expected",
+        responsibilities: str = "structured",
         batch_size: int = 128,
         learning_rate: float = 1e-3,
         max_grad_norm: float | None = None,
@@ -794,7 +804,8 @@ mapping, default=None
         Returns
         -------
         ndarray of shape (n_samples, latent_dim)
-            Means of q(z|x) (Eq. 4).
+            Means of q(z | x): of the latent points in the components, weighted by
+            :meth:`predict_proba` (of Eq. 4 where ``responsibilities="sample"``).
 
         See Also
         --------
@@ -818,7 +829,7 @@ mapping, default=None
         return modalities.form.transformed(points, self)
 
     def predict_proba(self, X: Samples) -> np.ndarray:
-        """Return the probability of every component (Eq. 16 in expectation).
+        """Return the probability of every component, q(c | x).
 
         Parameters
         ----------
@@ -919,7 +930,8 @@ mapping, default=None
         All constants are included and the units are those of the data, so that models of
         different ``node_sizes``, ``latent_dim`` or ``scale`` can be compared. It is always the
         plain bound, whatever ``modality_weights``. The expectation over z is taken over one fixed
-        set of draws.
+        set of draws, in each component that is not ten thousand times less probable than the most
+        probable one.
 
         Parameters
         ----------
@@ -1115,10 +1127,9 @@ mapping, default=None
 
         Any subset of the modalities says something about any other: a curve about the image that
         goes with it, an image and a curve about themselves without their noise. The answer is the
-        mean of what is decoded over the posterior: of incomplete samples over the mixture
-        :math:`q(z | c, x_S)`, :math:`q(c | x_S)`, of complete ones over :math:`q(z | x)`, and over
-        the components where decoders depend on them. Such a mean need not look like any sample:
-        half a 4 and half a 9, if that is what is known.
+        mean of what is decoded over the posterior: latent points :math:`q(z | c, x_S)` in the
+        components, of the probabilities :math:`q(c | x_S)`. Such a mean need not look like any
+        sample: half a 4 and half a 9, if that is what is known.
 
         Parameters
         ----------
@@ -1305,8 +1316,8 @@ mapping, default=None
         dict of str to mapping
             For each modality with an expert, columns of shape (n_samples,) by name: the outcomes
             of the nodes and the parameters, in the units of the data. Experts per cluster have
-            those of the most probable component, experts per sample those at ``transform(X)``, or
-            of samples that lack modalities at the mean place within that component.
+            those of the most probable component, experts per sample those at the mean place within
+            that component.
 
         See Also
         --------
@@ -1480,10 +1491,9 @@ mapping, default=None
         r"""Return what given samples would have been, had some nodes been set.
 
         Pearl's three steps [1]_. *Abduction*: each sample is taken to lie in its most probable
-        component, ``predict_nodes(X)``, at the place ``transform(X)``; one that lacks modalities,
-        at its mean place within that component. *Action*: the nodes are set. *Prediction*:
-        descendants of the set nodes get new outcomes, all other nodes keep theirs; the sample moves
-        to the component of the new outcomes and is decoded there.
+        component, ``predict_nodes(X)``, at its mean place within it. *Action*: the nodes are set.
+        *Prediction*: descendants of the set nodes get new outcomes, all other nodes keep theirs;
+        the sample moves to the component of the new outcomes and is decoded there.
 
         Neither the graph nor its tables say how a descendant would have turned out in *this*
         sample; that needs an assumption. Here every node follows a Gumbel-max mechanism [2]_: its
@@ -1516,9 +1526,8 @@ mapping, default=None
         -------
         X_new : list, dict, MultimodalData, ndarray, DataFrame or Dataset
             Decoded means in the units of the training data, in the form of X. Where no outcome
-            changes, they decode from the sample's own place: of complete samples
-            ``inverse_transform(transform(X))`` (a modality with an expert or network per cluster is
-            that of the sample's component, ``predict(X)``).
+            changes, they decode from the sample's own place (a modality with an expert or network
+            per cluster is that of the sample's component, ``predict(X)``).
         nodes : ndarray of shape (n_samples, n_nodes)
             Counterfactual outcomes; columns in the order of ``list(dag_)``.
 
@@ -1733,8 +1742,8 @@ mapping, default=None
         FileNotFoundError
             If there is nothing at ``path``.
         ValueError
-            If the file is damaged or no regular file of this class, if a newer version of the
-            format wrote it, if code is missing, or if it does not fit.
+            If the file is damaged or no regular file of this class, if it is of another version
+            of the format, if code is missing, or if it does not fit.
         TypeError
             If an argument is of a type that the constructor does not take.
 
@@ -1769,9 +1778,7 @@ mapping, default=None
     def __setstate__(self, state: Values) -> None:
         state = restored(state)
         if "_architecture" in state:
-            ModelSpec.check_fields(state["_architecture"])  # of a pickle of another version
-            if "_subset_state" not in state:
-                raise of_another_version("it has no encoders of incomplete samples")
+            check_version(state)
         super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Tags:
@@ -1791,7 +1798,8 @@ mapping, default=None
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
         modalities = read_modalities(self, X, reset=False)
-        if not self._architecture["prior_expert"]:
+        spec = ModelSpec.from_dict(self._architecture)
+        if spec.sampled_responsibilities and not spec.prior_expert:
             nothing = np.flatnonzero(~modalities.observed.any(axis=0))
             if len(nothing):
                 raise ValueError(

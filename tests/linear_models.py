@@ -1,4 +1,4 @@
-"""Models with linear decoders and exact encoders: all that they say is known in closed form."""
+"""Models with linear decoders and exact potentials: all they say is known in closed form."""
 
 import numpy as np
 import torch
@@ -45,14 +45,30 @@ class LinearMixture:
             model.prior.covariances.copy_(torch.as_tensor(self.covariances))
         log_weights = torch.as_tensor(self.weights).log()
         model.prior.log_weights = lambda noise=None: log_weights
-        return model.eval(), SubsetEncoders(model).double().eval()
+        model.set_information(torch.as_tensor(np.stack([self.information(m) for m in range(3)])))
+        encoders = SubsetEncoders(model).double().eval()
+        with torch.no_grad():  # none is wider than its decoder knows
+            encoders.widening.copy_(-torch.as_tensor(np.log(self._variances())))
+        return model.eval(), encoders
+
+    def information(self, m):
+        """Return the precision of what a modality says of z."""
+        return self.maps[m].T @ self.maps[m] / self.noise[m] ** 2
+
+    def _variances(self):
+        """Return those of the coordinates of z, of shape (n_modalities, 2): what encoders say."""
+        return np.stack([1.0 / np.diag(self.information(m)) for m in range(3)])
 
     def _encoder(self, m):
-        """Return a module from samples to mean and log-variances of their potential."""
+        """Return a module from samples to location and log-variances of their potential.
+
+        Coordinates of what a modality says are independent, so that the product of experts is
+        where the product of the potentials lies.
+        """
         scales = np.square(self.maps[m]).sum(axis=0)
         layer = nn.Linear(self.widths[m], 4).double()
         weight = np.concatenate([(self.maps[m] / scales).T, np.zeros((2, self.widths[m]))])
-        bias = np.concatenate([-weight[:2] @ self.offsets[m], np.log(self.noise[m] ** 2 / scales)])
+        bias = np.concatenate([-weight[:2] @ self.offsets[m], np.log(self._variances()[m])])
         with torch.no_grad():
             layer.weight.copy_(torch.as_tensor(weight))
             layer.bias.copy_(torch.as_tensor(bias))

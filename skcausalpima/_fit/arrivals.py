@@ -26,7 +26,7 @@ from .._training.observer import Observer
 from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
 from .._typing import Values
-from ..modules import MultimodalVAE
+from ..modules import MultimodalVAE, StructuredVAE
 from .checkpoint import moments_of, resume_moments
 from .resume import trained_model
 from .run import Run, what_was_learned
@@ -130,7 +130,7 @@ def learn(
             graph, end, counts = _selected(setup, model, data, past, generator, rng)
             check_model(model, names)
         encoders = subset_encoders(model, fitted.subset_state)
-        if encoders is not None:
+        if encoders is not None and isinstance(model, StructuredVAE):
             encoders = teach(
                 model, data, setup.training.gradient, 1, generator, observer, known=encoders
             )

@@ -20,7 +20,12 @@ from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.outliers import reference_rows
 from .._inference.posterior import sample_posterior
-from .._inference.reports import arrangement_report, separation_report, stability_report
+from .._inference.reports import (
+    arrangement_report,
+    separation_report,
+    stability_report,
+    warn_of_collapse,
+)
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._training.divergence import check_finite, told_divergence
@@ -80,7 +85,10 @@ def fitted_attributes(
         found["_tail_reference"] = _tail_reference(fitted, data, best.held_out)
         values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
         found["lower_bound_"] = _mean_bound(values, samples)
-    return found if best.seen is None else found | _start_attributes(best, best.seen)
+    if best.seen is None:
+        return found
+    warn_of_collapse(best.seen.labels, len(found["weights_"]))
+    return found | _start_attributes(best, best.seen)
 
 
 def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:

@@ -33,7 +33,7 @@ from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from .._warnings import warn_caller
-from ..modules import MultimodalVAE, SubsetEncoders
+from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, start_agreement
@@ -199,7 +199,7 @@ def _teach(
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
     asked, gradient = setup.training.missing_values.subset_epochs, setup.training.gradient
-    if asked == 0:
+    if asked == 0 or not isinstance(state.model, StructuredVAE):
         return None
     data = filled(state.model, data)
     steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
@@ -254,7 +254,7 @@ def _select_graph_and_polish(
         data = filled(model, data)
     if setup.training.fits_last_layers and not state.progress.observer.stopped:
         fit_last_layers(model, training, generator)
-        state.update.decoder_variances(model, training, generator)
+        settle(model, training, state.update, generator)
     with told_divergence(model, names, "the final model", weights=data.weights):
         if refines:
             end = data_pass(model, data, generator, names)
@@ -314,4 +314,5 @@ def _polish(
     graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
     settings = replace(settings, gradient=gradient, graph=graph)
     train(model, data, None, progress, settings, update, state.generator)
-    settle(model, data, update, state.generator)
+    with told_divergence(model, update.names, "polishing", weights=data.weights):
+        settle(model, data, update, state.generator)

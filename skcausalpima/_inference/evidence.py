@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .incomplete import incomplete_posterior
+from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
 from .posterior import posterior_draws
+from .structured import answer
 
 
 class _Answers:
@@ -28,7 +29,7 @@ class _Answers:
         key = observed.cpu().numpy().tobytes()
         if key not in self._found:
             parts = replace(block, observed=observed)
-            found = incomplete_posterior(model, encoders, parts, draws)
+            found = answer(cast(StructuredVAE, model), parts, draws, encoders)
             self._found[key] = found.log_gamma.double()
         return self._found[key]
 

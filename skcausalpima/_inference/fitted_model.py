@@ -17,7 +17,7 @@ from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
 from .._training.filling import filled
 from ..inspection import ModalityEvidence
-from ..modules import MultimodalVAE, SubsetEncoders
+from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .covariances import full_covariances
 from .evidence import influence_and_conflict
 from .expert_tables import ExpertTable, Nodes, sample_tables
@@ -50,7 +50,7 @@ def subset_encoders(
     model: MultimodalVAE, state: dict[str, np.ndarray] | None
 ) -> SubsetEncoders | None:
     """Return the encoders of samples that lack modalities, with the numbers of a fit."""
-    if state is None:
+    if state is None or not isinstance(model, StructuredVAE):
         return None
     encoders = SubsetEncoders(model)
     load_state(encoders, state)

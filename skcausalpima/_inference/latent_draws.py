@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from ..functional import rsample
-from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .incomplete import incomplete_posterior, likely
-from .posterior import gaussian_posterior
+from ..modules import Batch, MeanFieldVAE, MultimodalVAE, StructuredVAE, SubsetEncoders
+from .mean_field import gaussian_posterior
+from .structured import answer, likely
 
 
 class LatentDraws(NamedTuple):
@@ -49,37 +49,30 @@ def latent_draws(
     draws : Tensor of shape (n_draws, latent_dim)
         Standard normal draws, all of equal weight.
     encoders : SubsetEncoders or None
-        Those of incomplete samples, for which points are drawn in every component; None for
-        complete ones, whose points are those of q(z|x) in all components.
+        Those of samples that lack modalities; None for complete ones.
 
     Yields
     ------
     LatentDraws
-        Of all but negligible components.
+        Of all but negligible components; of the published posterior, whose points are the same
+        in all, of these one after another.
     """
-    if encoders is not None:
-        found = incomplete_posterior(model, encoders, batch, draws)
-        yield from _in_components(found.likely(), draws, found.points)
+    if not isinstance(model, MeanFieldVAE):
+        found = answer(cast(StructuredVAE, model), batch, draws, encoders)
+        for inside in found.in_components():
+            weights = (inside.probabilities / len(draws)).to(model.prior.means)
+            for draw in draws:
+                points = inside.points(draw).to(model.prior.means)
+                yield LatentDraws(inside.rows, inside.components, weights, points)
         return
     posterior, log_gamma = gaussian_posterior(model, batch, draws)
     gamma = torch.ones_like(log_gamma[:1])  # if all components decode the same
     if model.cluster_dependent:
         gamma = likely(log_gamma)
-
-    def points(component: int, rows: Tensor, draw: Tensor) -> Tensor:
-        return rsample(posterior, draw)[rows]
-
-    yield from _in_components(gamma, draws, points)
-
-
-def _in_components(
-    gamma: Tensor, draws: Tensor, points: Callable[[int, Tensor, Tensor], Tensor]
-) -> Iterator[LatentDraws]:
-    """Return the points that each draw stands for in each component."""
     for component, probabilities in enumerate(gamma):
         rows = probabilities.nonzero()[:, 0]
         if not len(rows):
             continue
         components, weights = torch.full_like(rows, component), probabilities[rows] / len(draws)
         for draw in draws:
-            yield LatentDraws(rows, components, weights, points(component, rows, draw))
+            yield LatentDraws(rows, components, weights, rsample(posterior, draw)[rows])

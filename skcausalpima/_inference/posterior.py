@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..functional import DiagonalGaussian, entropy, mixture_log_evidence, rsample
-from ..modules import Batch, MultimodalVAE, SubsetEncoders
-from .incomplete import incomplete_bounds, incomplete_posterior
+from ..modules import Batch, MeanFieldVAE, MultimodalVAE, StructuredVAE, SubsetEncoders
+from .mean_field import gaussian_bounds, gaussian_posterior
+from .structured import answer, structured_bounds
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
@@ -81,8 +79,7 @@ class SamplePosterior(NamedTuple):
     cells : Tensor of shape (n_samples, n_components)
         Probabilities of the cells.
     places : Tensor of shape (n_samples, latent_dim)
-        Means of the latent points in the most probable cell; others than ``means`` where
-        modalities are missing.
+        Means of the latent points in the most probable cell.
     """
 
     means: Tensor
@@ -128,49 +125,18 @@ def _posteriors(
     model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
 ) -> SamplePosterior:
     """Return the posterior of samples that are alike in being complete, or not."""
-    if encoders is not None:
-        found = incomplete_posterior(model, encoders, block, draws)
-        return SamplePosterior(found.mean, found.log_gamma.exp().T, found.place)
-    posterior, log_gamma = gaussian_posterior(model, block, draws)
-    return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
-
-
-def gaussian_posterior(
-    model: MultimodalVAE, block: Batch, draws: Tensor
-) -> tuple[DiagonalGaussian, Tensor]:
-    """Return q(z|x) and the log-probabilities of the components, (n_components, n_samples)."""
-    posterior = model.encode(block)
-    # What the others make of a sample is the same in all cells.
-    telling = model.cluster_dependent
-    evidence = _evidence(model, block, posterior, draws, telling)
-    log_gamma = model.log_responsibilities(
-        posterior, allowed=block.allowed, regime_index=block.regime_index, evidence=evidence
-    )
-    return posterior, log_gamma
+    if isinstance(model, MeanFieldVAE):
+        posterior, log_gamma = gaussian_posterior(model, block, draws)
+        return SamplePosterior(posterior.mean, log_gamma.exp().T, posterior.mean)
+    found = answer(cast(StructuredVAE, model), block, draws, encoders)
+    parts = (found.mean, found.log_gamma.exp().T, found.place)
+    return SamplePosterior(*(part.to(model.prior.means) for part in parts))
 
 
 def posterior_draws(model: MultimodalVAE) -> Tensor:
     """Return the draws at which expectations over z are taken."""
     means = model.prior.means
     return torch.as_tensor(score_draws(means.shape[1])).to(means)
-
-
-def _evidence(
-    model: MultimodalVAE,
-    block: Batch,
-    posterior: DiagonalGaussian,
-    draws: Tensor,
-    modalities: Collection[int],
-) -> Tensor | float:
-    """Return what decoders with their own likelihoods say, unweighted, in expectation over z."""
-    asked = [model.decoders[m] for m in modalities]
-    if not any(decoder.has_likelihood and decoder.depends_on_latent for decoder in asked):
-        draws = draws[:1]  # experts say the same everywhere
-    total: Tensor | float = 0.0
-    for draw in draws:
-        own = model.own_likelihoods(block, rsample(posterior, draw), modalities)
-        total = total + sum((part.log_likelihoods for part in own.values()), start=0.0)
-    return total / len(draws)
 
 
 @torch.no_grad()
@@ -192,14 +158,8 @@ def _bounds(
     model: MultimodalVAE, block: Batch, draws: Tensor, encoders: SubsetEncoders | None
 ) -> tuple[Tensor]:
     """Return the bounds of samples that are alike in being complete, or not."""
-    if encoders is not None:
-        found = incomplete_posterior(model, encoders, block, draws)
-        return (incomplete_bounds(model, block, found, draws),)
-    posterior = model.encode(block)
-    parts = (model.squared_errors(block, rsample(posterior, draw)) for draw in draws)
-    errors: Tensor = functools.reduce(operator.add, parts)
-    reconstruction = model.log_likelihoods(errors / len(draws), block.shares).sum(dim=0)
-    log_density = model.prior.expected_log_density(posterior)
-    evidence = _evidence(model, block, posterior, draws, range(len(model.decoders)))
-    mixture = mixture_log_evidence(model.prior.log_weights(), log_density + evidence)
-    return (reconstruction + mixture + entropy(posterior.log_var),)
+    if isinstance(model, MeanFieldVAE):
+        return (gaussian_bounds(model, block, draws),)
+    structured = cast(StructuredVAE, model)
+    found = answer(structured, block, draws, encoders)
+    return (structured_bounds(structured, block, found, draws),)

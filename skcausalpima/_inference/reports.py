@@ -87,6 +87,17 @@ def stability_report(
     )
 
 
+def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
+    """Warn where all samples lie in one of several cells."""
+    if n_cells > 1 and len(np.unique(labels)) == 1:
+        warn_caller(
+            f"All samples lie in one of {n_cells} cells: no clusters were found, so that nodes and "
+            "graph mean nothing. Are there clusters that other methods find? Then try scale="
+            "'feature', another latent_dim, or state some known_nodes; report() says more.",
+            InstabilityWarning,
+        )
+
+
 def separation_report(
     means: np.ndarray, covariances: np.ndarray, counts: np.ndarray
 ) -> SimpleNamespace:

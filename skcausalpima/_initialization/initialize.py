@@ -24,27 +24,39 @@ from .._model.build import build_model, initialize_cluster_decoders
 from .._model.data_arrays import DataArrays
 from .._model.module_checks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
+from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
-from .._training.block_update import (
-    BlockUpdate,
-    block_update,
-    encode_all,
-    update_for_given_graph,
-)
+from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
 from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
 from .._training.loop import Progress, new_progress, pretrain
 from .._training.observer import Observer
+from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
 from ..functional import DiagonalGaussian
-from ..modules import CausalPrior, EdgeKnowledge, MultimodalVAE, node_counts
+from ..modules import (
+    CausalPrior,
+    EdgeKnowledge,
+    MeanFieldVAE,
+    MultimodalVAE,
+    StructuredVAE,
+    node_counts,
+)
 from .derived_views import ViewStart, fit_views
 from .experts import initialize_cluster_experts, initialize_sample_experts
-from .mixture import N_RIVALS, MixtureFit, initialize_mixture, iterate_mixture, place_empty
+from .mixture import (
+    N_RIVALS,
+    Iterate,
+    MixtureFit,
+    initialize_mixture,
+    iterate_mixture,
+    iterate_posteriors,
+    place_empty,
+)
 from .principal_components import PrincipalScores, initialize_networks, principal_scores
 
 #: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
@@ -234,23 +246,24 @@ def initialize_clusters(
     """Find clusters, initialize mixture and tables."""
     data, scores = initial.data, initial.scores
     settings, mixture = setup.training.initialization, setup.training.mixture
-    posterior = DiagonalGaussian(*(part.cpu() for part in encode_all(model, data)))
-    check_finite(torch.cat(posterior), "posteriors of the samples")
+    allowed = None if data.allowed is None else data.allowed.cpu()
+    points, iterate = _latent_points(model, data, allowed)
+    check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
     if scores is not None and is_arranged(settings.init, sizes):
-        fit, first, report = _arranged(setup, initial, posterior, rng)
+        fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces = [posterior.mean.numpy()]
+        spaces = [points.numpy()]
         if scores is not None:
             spaces.append(scores.scaled)
         fit = initialize_mixture(
-            posterior,
+            iterate,
             spaces,
             n_cells,
             mixture,
             n_starts=settings.n_mixture_init,
             rng=rng,
-            allowed=None if data.allowed is None else data.allowed.cpu(),
+            allowed=allowed,
         )
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)
@@ -267,8 +280,30 @@ def initialize_clusters(
     )
 
 
+@torch.no_grad()
+def _latent_points(
+    model: MultimodalVAE, data: TensorData, allowed: Tensor | None
+) -> tuple[Tensor, Iterate]:
+    """Return where samples lie in the latent space, and what iterates a mixture of them."""
+    model.eval()
+    if isinstance(model, MeanFieldVAE):
+        parts = [model.encode(block) for block in data.blocks()]
+        gaussian = DiagonalGaussian(*(torch.cat(of).cpu() for of in zip(*parts, strict=True)))
+
+        def iterate(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
+            return iterate_mixture(gaussian, gamma, settings, allowed=allowed, max_iter=max_iter)
+
+        return gaussian.mean, iterate
+    potential, points = all_potentials(cast(StructuredVAE, model), data)
+
+    def iterate_own(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
+        return iterate_posteriors(potential, gamma, settings, allowed=allowed, max_iter=max_iter)
+
+    return points, iterate_own
+
+
 def _arranged(
-    setup: Setup, initial: InitialSample, posterior: DiagonalGaussian, rng: np.random.RandomState
+    setup: Setup, initial: InitialSample, iterate: Iterate, rng: np.random.RandomState
 ) -> tuple[MixtureFit, Tensor, CandidateReport]:
     """Find clusters and lay them on the grid; return the mixture, the clusters, and what was seen.
 
@@ -290,7 +325,7 @@ def _arranged(
     gamma[torch.as_tensor(cells)] = torch.as_tensor(chosen.responsibilities.T)
     if allowed is not None:
         gamma *= allowed  # others wait for the next responsibilities
-    fit = iterate_mixture(posterior, gamma, setup.training.mixture, allowed=allowed, max_iter=1)
+    fit = iterate(gamma, setup.training.mixture, 1)
     fit = place_empty(fit, gamma.sum(dim=1), sizes)
     order = np.argsort(-report.agreement, kind="stable")
     rivals = [candidates[k].labels for k in order if k != report.chosen][:N_RIVALS]

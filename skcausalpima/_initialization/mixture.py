@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -17,10 +17,15 @@ from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
 from ..functional import (
     DiagonalGaussian,
+    MixtureStatistics,
+    OwnPosterior,
+    Potential,
     PreparedComponents,
+    SharedPosterior,
     covariance_type_named,
     expected_statistics,
     prepare_components,
+    prepare_posterior,
     unpacked_statistics,
     update_mixture,
 )
@@ -53,6 +58,13 @@ class MixtureFit:
     means: Tensor  # (component, latent)
     covariances: Tensor  # (component, latent[, latent])
     rivals: Sequence[np.ndarray] = ()  # labels from the starts that came next, the best first
+
+
+#: Part of the scatter of the potentials' locations in a cluster that its first covariance keeps.
+LEAST_KEPT = 0.1
+
+#: From responsibilities, settings and a number of iterations to a mixture.
+Iterate = Callable[[Tensor, MixtureSettings, int], MixtureFit]
 
 
 def one_hot(labels: np.ndarray, n_components: int) -> Tensor:
@@ -112,6 +124,92 @@ def iterate_mixture(
             break
     gamma = torch.cat([block.normalized() for block in blocks], dim=1)
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
+
+
+@torch.no_grad()
+def iterate_posteriors(
+    potential: Potential,
+    responsibilities: Tensor,
+    settings: MixtureSettings,
+    *,
+    allowed: Tensor | None = None,
+    max_iter: int = MAX_ITER,
+    tol: float = 1e-4,
+) -> MixtureFit:
+    """Iterate expectation maximization with free weights, given what samples say of z.
+
+    As :func:`iterate_mixture`, for the structured posterior. ``max_iter=0`` is the start alone:
+    the components that the given clusters of the potentials' locations have.
+    """
+    gamma = responsibilities.double()
+    means, covariances = _start(potential, gamma, settings)
+    counts, bound = gamma.sum(dim=1), -np.inf
+    for step in range(max_iter + 1):
+        posterior: SharedPosterior | OwnPosterior
+        if potential.is_shared:
+            components = prepare_posterior(means, covariances, potential.precision)
+            posterior = components.given(potential.linear)
+        else:
+            posterior = OwnPosterior(means, covariances, potential)
+        weights = ((counts + 1e-3) / (counts + 1e-3).sum()).log()
+        found = posterior.evidence(weights, allowed)
+        gamma = found.log_gamma.exp()
+        previous, bound = bound, found.value.mean().item()
+        if step == max_iter or bound - previous < tol:
+            break
+        update = _updated(posterior.statistics(gamma), means, covariances, settings)
+        counts, means, covariances = gamma.sum(dim=1), *update
+    return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
+
+
+def _updated(
+    statistics: MixtureStatistics, means: Tensor, covariances: Tensor, settings: MixtureSettings
+) -> tuple[Tensor, Tensor]:
+    """Return the means and covariances of the M step."""
+    if covariances.ndim == 2:
+        second = statistics.second.diagonal(dim1=1, dim2=2)
+        statistics = replace(statistics, second=second)
+    rule = settings.covariance_type, settings.reg_covar, settings.shrinkage
+    found = update_mixture(statistics, means, covariances, *rule)
+    return found.means, found.covariances
+
+
+def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tuple[Tensor, Tensor]:
+    """Return the mixture of clusters: the scatter of locations less what potentials are wide.
+
+    Potentials of unlike widths are seen under one Gaussian for all samples.
+    """
+    full = covariance_type_named(settings.covariance_type).is_full
+    mean_precision = potential.precision
+    if not potential.is_shared:
+        mean_precision = mean_precision.mean(dim=0)
+    dimension = len(mean_precision)
+    zeros, eye = mean_precision.new_zeros(1, dimension), torch.eye(dimension).to(mean_precision)
+    broad = prepare_posterior(zeros, 1e4 * eye[None], mean_precision)  # nearly no prior
+    located: SharedPosterior | OwnPosterior = broad.given(potential.linear)
+    if not potential.is_shared:
+        located = OwnPosterior(zeros, 1e4 * eye[None], potential)
+    points = located.mean(torch.ones_like(gamma[:1]))
+    exact = DiagonalGaussian(points, torch.full_like(points, -torch.inf))
+    origin = points.mean(dim=0)
+    sums = expected_statistics(exact, origin, full=True) @ gamma.T
+    statistics = unpacked_statistics(sums, origin, full=True)
+    kind = "tied" if settings.covariance_type == "tied" else "full"
+    whole = replace(settings, covariance_type=kind)
+    means = origin.expand(len(gamma), -1)
+    means, scatter = _updated(statistics, means, eye.expand(len(gamma), -1, -1), whole)
+    roots = torch.linalg.cholesky(scatter)
+    inside = torch.linalg.solve_triangular(roots, broad.covariances, upper=False)
+    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
+    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
+    kept = (1.0 - values).clamp_min(LEAST_KEPT)
+    halves = roots @ (vectors * kept.sqrt()[:, None])
+    covariances = halves @ halves.mT
+    if not full:
+        covariances = covariances.diagonal(dim1=1, dim2=2)
+        if covariance_type_named(settings.covariance_type).is_round:
+            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
+    return means, covariances.clone()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +278,7 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
 
 
 def initialize_mixture(
-    posterior: DiagonalGaussian,
+    iterate: Iterate,
     spaces: Sequence[np.ndarray],
     n_components: int,
     settings: MixtureSettings,
@@ -207,17 +305,13 @@ def initialize_mixture(
             labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
             gamma = match_components(one_hot(labels, n_components), allowed)
             if is_full:
-                gamma = iterate_mixture(
-                    posterior, gamma, simple, allowed=allowed, max_iter=more
-                ).responsibilities
-            fit = iterate_mixture(posterior, gamma, settings, allowed=allowed, max_iter=few)
+                gamma = iterate(gamma, simple, more).responsibilities
+            fit = iterate(gamma, settings, few)
             ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
             # Of others only the labels are kept: their responsibilities take memory.
             if best is None or fit.bound > best.bound + SAME_BOUND:
                 best = fit
     assert best is not None  # there is a space
-    found = iterate_mixture(
-        posterior, best.responsibilities, settings, allowed=allowed, max_iter=most
-    )
+    found = iterate(best.responsibilities, settings, most)
     ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
     return replace(found, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])

@@ -12,7 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .._model.tensors import TensorData
-from ..modules import ConvEncoder, MLPEncoder, MultimodalVAE
+from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
@@ -21,6 +21,9 @@ MAX_ROWS = 10_000
 
 #: Smallest residual variance and precision, in units of the scaled data.
 FLOOR = 1e-3
+
+#: Part of the mean information in a direction that is next to none.
+NEXT_TO_NOTHING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +145,7 @@ def initialize_networks(
     n_experts = len(fits) + len(model.views)
     for m, (slope, offset) in enumerate(fits):  # encoders need all decoder variances
         linear = _Linear(slope, offset, weights[m], 1.0 / n_experts)
-        _initialize_encoder(model.encoders[m], linear, model.prior_expert)
+        _initialize_encoder(model.encoders[m], linear, model)
     for m, view in model.views.by_modality():
         start = (views or {})[m]
         start.copy_to(view)
@@ -150,7 +153,7 @@ def initialize_networks(
         slope, offset, _ = _least_squares(torch.as_tensor(start.scores[rows]), scores[rows])
         view.decoder.initialize_linear(slope.T, offset)
         linear = _Linear(slope, offset, view.error_weight(weights[m]), 1.0 / n_experts)
-        _initialize_encoder(view.encoder, linear, model.prior_expert)
+        _initialize_encoder(view.encoder, linear, model)
 
 
 def _fit_decoder(
@@ -193,10 +196,11 @@ class _Linear(NamedTuple):
     share: float
 
 
-def _initialize_encoder(encoder: nn.Module, decoder: _Linear, prior_expert: bool) -> None:
+def _initialize_encoder(encoder: nn.Module, decoder: _Linear, model: MultimodalVAE) -> None:
     """Initialize an encoder, if it is one of ours, as the posterior of a linear decoder."""
     if not isinstance(encoder, MLPEncoder | ConvEncoder):
         return
+    prior_expert = not isinstance(model, MeanFieldVAE) or model.prior_expert
     slope, offset, weight, share = decoder
     information = weight * slope @ slope.T
     eye = torch.eye(len(slope), dtype=slope.dtype)

@@ -16,9 +16,11 @@ from ..modules import (
     ConvDecoder,
     DerivedView,
     DerivedViews,
+    MeanFieldVAE,
     MLPDecoder,
     MultimodalVAE,
     SampleExpert,
+    StructuredVAE,
     VarianceDecoder,
 )
 from .networks import named_network
@@ -55,15 +57,12 @@ def build_model(
         nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)
     factors = spec.modality_weights
     weights = None if factors is None else torch.tensor(factors, dtype=torch.float32).double()
-    model = MultimodalVAE(
-        encoders,
-        networks,
-        prior,
-        shapes,
-        weights,
-        spec.prior_expert,
-        spec.sampled_responsibilities,
-    )
+    parts = (encoders, networks, prior, shapes, weights)
+    model: MultimodalVAE
+    if spec.sampled_responsibilities:
+        model = MeanFieldVAE(*parts, spec.prior_expert)
+    else:
+        model = StructuredVAE(*parts)
     model.views = _build_views(spec, generator)
     model.name_modalities(spec.modality_names)
     model.to(spec.torch_dtype)

@@ -48,6 +48,21 @@ ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 #: Samples for each dimension that these ask for.
 SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 250
 
+
+class Responsibilities(StrOptions):
+    """The constraint of ``responsibilities``: a word, of which one went."""
+
+    def is_satisfied_by(self, val: Unchecked) -> bool:
+        """Say whether a value is one of the words; the one that went raises."""
+        if isinstance(val, str) and val == "expected":
+            raise ValueError(
+                "responsibilities='expected' went: latent point and component had separate "
+                "posteriors there. Use responsibilities='structured', the default, which replaces "
+                "it: it has the posterior of both together."
+            )
+        return super().is_satisfied_by(val)
+
+
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "node_sizes": [*SEQUENCE, count(1)],
     "node_names": [*SEQUENCE, None],
@@ -67,7 +82,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
     "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
-    "responsibilities": [StrOptions({"expected", "sample"})],
+    "responsibilities": [Responsibilities({"structured", "sample"})],
     "batch_size": [count(1)],
     "learning_rate": [POSITIVE],
     "max_grad_norm": [POSITIVE, None],

@@ -113,3 +113,26 @@ class ModelSpec:
         """Whether some networks are the user's: the library's draw from no global generator."""
         networks = (*self.encoders, *self.decoders)
         return any(network is not None and not isinstance(network, str) for network in networks)
+
+
+def check_version(attributes: Values) -> None:
+    """Raise where attributes of a fit, which were pickled, are of another version.
+
+    Raises
+    ------
+    ValueError
+        Says what there is, or is not, that tells.
+    """
+    ModelSpec.check_fields(attributes["_architecture"])
+    if "_subset_state" not in attributes:
+        raise of_another_version("it has no encoders of incomplete samples")
+    is_sampled = attributes["_architecture"]["sampled_responsibilities"]
+    if not is_sampled and "information_roots" not in attributes["_state"]:
+        raise of_another_version(
+            "its posteriors of latent point and component are separate (it was fitted with "
+            "responsibilities='expected', which went)"
+        )
+    if is_sampled and attributes["_subset_state"] is not None:
+        raise of_another_version(
+            "it has encoders of incomplete samples beside responsibilities='sample'"
+        )

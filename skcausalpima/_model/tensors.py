@@ -299,10 +299,6 @@ class TensorData:
             kept["_kept_mean"] = self.total / self.n_of_all
         return kept["_kept_mean"]
 
-    def normal_like(self, points: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw standard normal noise for each latent point."""
-        return self.normal(len(points), points.shape[1], generator)
-
     def normal(self, n_rows: int, latent_dim: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise; the draws do not depend on the device."""
         noise = torch.randn(n_rows, latent_dim, generator=generator, dtype=self.dtype)

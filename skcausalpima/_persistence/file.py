@@ -44,7 +44,7 @@ from .stored_model import HOLDS_CODE, check_model, check_stored, fill
 from .value_checks import Loaded
 
 FORMAT = "skcausalpima"
-VERSION = 1
+VERSION = 2
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
@@ -220,14 +220,20 @@ def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def _check_version(document: Loaded) -> None:
-    """Raise where the JSON is of a newer version of the format, or of none."""
+    """Raise where the JSON is of another version of the format, or of none."""
     version = document.get("version") if type(document) is dict else None
     if type(version) is not int or version < 1:
         raise ValueError(f"its format has the version {version!r:.50}, not a number from 1")
     if version > VERSION:
         raise ValueError(
             f"it has version {version} of the format, but this version of skcausalpima reads "
-            f"versions up to {VERSION}: update skcausalpima"
+            f"version {VERSION}: update skcausalpima"
+        )
+    if version < VERSION:
+        raise ValueError(
+            f"it has version {version} of the format, whose models have separate posteriors of "
+            "latent point and component, but this version of skcausalpima reads version "
+            f"{VERSION}: load it with the version that saved it, or fit again"
         )
 
 

@@ -128,17 +128,15 @@ def is_state(value: Unchecked, known: Mapping) -> bool:
 
 
 def is_of_subset_encoders(value: Unchecked, known: Mapping) -> bool:
-    """Say whether it is numbers like the encoders'; there are none for a single modality."""
-    state = known["state"]
-    if not is_state(state, known):
+    """Say whether it is numbers like the encoders'; a single modality has potentials alone."""
+    state, roots, (n_modalities,) = known["state"], "information_roots", known["modalities"]
+    if not is_state(state, known) or roots not in state:
         return False
-    if known["modalities"] == (1,):
-        return are_alike(value, {})
-    expected = {n: array for n, array in state.items() if n.startswith(("encoders.", "views."))}
-    n_views = len({name.split(".")[1] for name in expected if name.startswith("views.")})
-    (n_modalities,), dtype = known["modalities"], state["prior.means"].dtype
-    shapes = {"widening": (n_modalities + n_views, *known["latent"])}
-    shapes["log_exponents"] = (n_modalities,)
+    if n_modalities == 1:
+        return are_alike(value, {roots: state[roots]})
+    expected = {n: a for n, a in state.items() if n.startswith(("encoders.", "views.", roots))}
+    shapes = {"widening": (n_modalities, *known["latent"]), "log_exponents": (n_modalities,)}
+    dtype = state[roots].dtype
     return are_alike(value, expected | {n: np.empty(s, dtype) for n, s in shapes.items()})
 
 

@@ -70,6 +70,8 @@ def _least_size(architecture: Values) -> int:
     grid, latent = architecture["node_sizes"], architecture["latent_dim"]
     components, full = math.prod(grid), architecture["full_covariances"]
     total = components * (len(grid) + latent * (latent if full else 1))
+    if not architecture["sampled_responsibilities"]:
+        total += len(architecture["shapes"]) * latent * latent  # how sharp potentials are
     for _, shape, expert in _by_modality(architecture, "experts"):
         if isinstance(expert, ExpertDecoder) and expert.scatter:
             total += components * math.prod(shape) * len(expert.free_names)

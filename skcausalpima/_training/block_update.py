@@ -11,27 +11,16 @@ from torch import Tensor
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..functional import (
-    DiagonalGaussian,
-    entropy,
-    log_responsibilities,
-    mixture_terms,
-    rsample,
-    update_mixture,
-)
-from ..modules import MultimodalVAE, weights_of_regimes
+from ..functional import update_mixture
+from ..modules import MultimodalVAE, StructuredVAE, weights_of_regimes
 from .divergence import NotFiniteError, check_finite
 from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
 from .past import Past
+from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
 
-
-@torch.no_grad()
-def encode_all(model: MultimodalVAE, data: TensorData) -> DiagonalGaussian:
-    """Return the posterior of all samples."""
-    model.eval()
-    parts = [model.encode(block) for block in data.blocks()]
-    return DiagonalGaussian(*(torch.cat(part) for part in zip(*parts, strict=True)))
+#: Part of the potentials' precisions that an epoch leaves as it was.
+INERTIA = 0.8
 
 
 @torch.no_grad()
@@ -73,24 +62,18 @@ def data_pass(
     with model.frozen():
         sums = PassSums(model, data)
         for block in data.blocks():
-            posterior = model.encode(block)
-            z = rsample(posterior, data.normal_like(posterior.mean, generator))
-            log_density = model.log_density(posterior, allowed := block.allowed)
-            log_weights = weights_of_regimes(sums.log_weights, regime := block.regime_index)
-            evidence = model.evidence(likelihoods := model.own_likelihoods(block, z))
-            if model.sampled_responsibilities:
-                log_gamma = model.log_responsibilities(posterior, z, allowed, regime, evidence)
-            else:
-                log_gamma = log_responsibilities(log_weights, log_density + evidence)
-            gamma = block.weighted(log_gamma.exp())
-            sums.add(block, posterior, gamma, log_gamma.argmax(dim=0))
-            sums.experts.add(block, likelihoods, gamma)
-            mixture = mixture_terms(log_weights, log_density, log_gamma)
-            sums.terms += summed(block, torch.stack([*mixture, entropy(posterior.log_var)]))
+            noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
+            log_weights = weights_of_regimes(sums.log_weights, block.regime_index)
+            found = model.assign(block, noise, log_weights)
+            gamma = block.weighted(found.log_gamma.exp())
+            labels = found.log_gamma.argmax(dim=0)
+            sums.add(block, found.posterior.statistics(gamma), gamma, labels)
+            sums.experts.add(block, found.likelihoods, gamma)
+            sums.terms += summed(block, found.terms)
             if decode:
-                errors += summed(block, model.squared_errors(block, z))
-    found = data.ranks.total(errors) if squared_errors is None else squared_errors
-    return sums.result(found, names)
+                errors += summed(block, model.squared_errors(block, found.z))
+    total = data.ranks.total(errors) if squared_errors is None else squared_errors
+    return sums.result(total, names)
 
 
 def with_past(result: PassResult, past: Past) -> PassResult:
@@ -163,7 +146,28 @@ class BlockUpdate:
         self._set_variances(model, data, result.squared_errors)
         update_experts(model, result.experts.statistics, self.variance_floors)
         update_cluster_decoders(model, result.experts.errors, self.variance_floors)
+        self.set_information(model, data, inertia=INERTIA)
         return result
+
+    @torch.no_grad()
+    def set_information(
+        self,
+        model: MultimodalVAE,
+        data: TensorData,
+        has_cells: bool = True,
+        inertia: float = 0.0,
+    ) -> None:
+        """Let the potentials of the modalities be as sharp as their decoders are now.
+
+        With ``inertia`` they keep this part of what they were: encoders follow by small steps, and
+        errors of theirs that widened potentials at once would grow by themselves.
+        """
+        if isinstance(model, StructuredVAE):
+            model.eval()
+            found = mean_information(model, data, has_cells)
+            if inertia > 0.0:
+                found = torch.lerp(found, model.information, inertia)
+            model.set_information(found)
 
     @torch.no_grad()
     def decoder_variances(
@@ -179,6 +183,16 @@ class BlockUpdate:
         where there are none, or decoders with likelihoods of their own.
         """
         model.eval()
+        self._set_decoder_variances(model, data, generator, squared_errors)
+        self.set_information(model, data, has_cells=False, inertia=INERTIA)
+
+    def _set_decoder_variances(
+        self,
+        model: MultimodalVAE,
+        data: TensorData,
+        generator: torch.Generator,
+        squared_errors: Tensor | None,
+    ) -> None:
         if self.variance_floors is None:
             return
         if squared_errors is not None and not any(of.has_likelihood for of in model.decoders):
@@ -186,8 +200,8 @@ class BlockUpdate:
             return
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
-            posterior = model.encode(block)
-            z = rsample(posterior, data.normal_like(posterior.mean, generator))
+            noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
+            z = model.unit_points(block, noise)
             own = model.own_likelihoods(block, z)
             sums = ExpertSums(model)
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet

@@ -12,7 +12,8 @@ from torch import Tensor
 from .._model.networks import named_network
 from .._model.spec import Network
 from .._model.tensors import TensorData
-from ..modules import MultimodalVAE
+from ..modules import Gap, MeanFieldVAE, MultimodalVAE, StructuredVAE, masked_potential
+from .potentials import at_likely_points
 
 #: Rounds of encoding, decoding and filling in.
 N_ROUNDS = 5
@@ -82,15 +83,45 @@ def filled(model: MultimodalVAE, data: TensorData) -> TensorData:
     part = data.subset(rows)
     centres = _decoded_means(model, gaps)
     part = _with(part, [centre.expand(len(rows), -1) for centre in centres], gaps)
+    found: dict[int, Gap] = {}
     for _ in range(N_ROUNDS):
-        z = torch.cat([model.encode(block).mean for block in part.blocks()])
-        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], gaps)
+        z, found = _expected_points(model, part, gaps)
+        part = _with(part, [model.decoders[m](z).flatten(1) for m in gaps], gaps, found)
     arrays = list(data.arrays)
     for m in gaps:
         arrays[m] = arrays[m].index_copy(0, rows, part.arrays[m])
-    return viewed(
-        model, replace(data, samples=replace(data.samples, arrays=tuple(arrays), views=None))
-    )
+    of_all = {m: _of_all(gap, rows, data.n_samples) for m, gap in found.items()}
+    samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=of_all or None)
+    return viewed(model, replace(data, samples=samples))
+
+
+def _expected_points(
+    model: MultimodalVAE, part: TensorData, gaps: Sequence[int]
+) -> tuple[Tensor, dict[int, Gap]]:
+    """Return latent points of samples, and what observed elements say, linearised around them."""
+    if isinstance(model, MeanFieldVAE):
+        return torch.cat([model.encode(block).mean for block in part.blocks()]), {}
+    points: list[Tensor] = []
+    found: dict[int, list[Gap]] = {m: [] for m in gaps}
+    for block in part.blocks():
+        # what was filled in counts for where the decoder is linearised, nowhere else
+        around = at_likely_points(cast(StructuredVAE, model), replace(block, gaps=None))
+        points.append(around.points)
+        for m in gaps:
+            seen = cast(tuple, block.elements)[m]
+            partial = seen.any(dim=1) & ~seen.all(dim=1)
+            potential = masked_potential(
+                model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
+            )
+            linear, known, lost = potential
+            found[m].append(Gap(partial, known, lost, linear, around.points.double()))
+    joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
+    return torch.cat(points), joined
+
+
+def _of_all(gap: Gap, rows: Tensor, n_samples: int) -> Gap:
+    """Return what is known of some rows among all of them."""
+    return Gap(*(of.new_zeros(n_samples, *of.shape[1:]).index_copy(0, rows, of) for of in gap))
 
 
 @torch.no_grad()
@@ -125,9 +156,15 @@ def _decoded_means(model: MultimodalVAE, modalities: Sequence[int]) -> list[Tens
     return [weights @ model.decoders[m](prior.means).flatten(1) for m in modalities]
 
 
-def _with(data: TensorData, values: Sequence[Tensor], modalities: Sequence[int]) -> TensorData:
+def _with(
+    data: TensorData,
+    values: Sequence[Tensor],
+    modalities: Sequence[int],
+    gaps: dict[int, Gap] | None = None,
+) -> TensorData:
     """Return data with values in the place of missing elements."""
     arrays, elements = list(data.arrays), cast(tuple[Tensor, ...], data.elements)
     for m, value in zip(modalities, values, strict=True):
         arrays[m] = torch.where(elements[m], arrays[m], value.to(arrays[m]))
-    return replace(data, samples=replace(data.samples, arrays=tuple(arrays), views=None))
+    samples = replace(data.samples, arrays=tuple(arrays), views=None, gaps=gaps or None)
+    return replace(data, samples=samples)

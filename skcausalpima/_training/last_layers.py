@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..functional import rsample
 from ..modules import MultimodalVAE
 
 #: The trained layer counts for this part of the samples: what they do not show stays as it is.
@@ -44,8 +43,8 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
     products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}
     squares = {m: sums.new_zeros(len(sums), len(sums)) for m, sums in products.items()}
     for block in data.blocks() if layers else ():
-        posterior = model.encode(block)
-        z = rsample(posterior, data.normal_like(posterior.mean, generator))
+        noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
+        z = model.assign(block, noise, model.log_weights(block.regime_index)).z
         for m in layers:
             inputs = model.decoders[m].last_inputs(z).double()
             counted = inputs.T if block.observed is None else inputs.T * block.observed[m]

@@ -13,7 +13,7 @@ from .._data.ranks import Ranks
 from .._model.ranks import all_rows
 from .._model.settings import GradientSettings, MixtureSettings, TrainingSettings
 from .._model.tensors import TensorData
-from ..modules import MultimodalVAE
+from ..modules import MultimodalVAE, StructuredVAE
 from .acceleration import of_steps, step_precision
 from .adam import Adam, has_fused_steps
 from .block_update import BlockUpdate, PassResult, data_pass
@@ -69,8 +69,8 @@ def pretrain(
     """
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
     kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
-    latent_dim = model.prior.means.shape[1]
     data = viewed(model, data)
+    update.set_information(model, data, has_cells=False)
     parameters = _trainable(model.encoders, *model.decoders, model.views)
     if not parameters:
         update.decoder_variances(model, data, generator)
@@ -85,8 +85,8 @@ def pretrain(
         model.train()
         precision = step_precision(model.networks, steps)
         seen = EpochSums(model, data, has_cells=False)
-        with guard.watched(epoch, data.weights), model.frozen_variances(), precision:
-            for numbers, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
+        with guard.watched(epoch, data.weights), model.frozen(has_cells=False), precision:
+            for numbers, batch, noise in data.drawn(steps.batch_size, model.n_draws, generator):
                 bound = unit_elbo(batch, noise, kl_weight)
                 loss = -data.mean(bound.values, batch)
                 average = gradient_average(data, batch)
@@ -233,8 +233,7 @@ def _gradient_steps(
     seen = EpochSums(model, data)
     n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
     model.train()
-    latent_dim = model.prior.means.shape[1]
-    for numbers, batch, noise in data.drawn(steps.batch_size, latent_dim, generator):
+    for numbers, batch, noise in data.drawn(steps.batch_size, model.n_draws, generator):
         if steps.decays:
             share = progress.n_steps / n_steps
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
@@ -281,9 +280,12 @@ def settle(
 ) -> None:
     """Let mixture and variances follow from the networks as training has left them.
 
-    Those of the last epoch follow from what its steps saw of the samples, networks on their way.
+    Those of the last epoch follow from what its steps saw of the samples, networks on their way,
+    and from potentials that had been as sharp as decoders were before. The published algorithm ends
+    with its last epoch.
     """
-    if model.steps_suffice:
+    if isinstance(model, StructuredVAE):
+        update.set_information(model, data)
         update(model, filled(model, data), generator)
 
 

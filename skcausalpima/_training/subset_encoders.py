@@ -1,6 +1,6 @@
-r"""What a complete sample says, taught to its parts: the encoders of incomplete samples.
+r"""What a complete sample says, distilled into the encoders of incomplete samples.
 
-The teacher is the posterior :math:`q(z | x) q(c | x)` of a sample, the pupil the posterior
+The teacher is the posterior :math:`q(c | x) q(z | c, x)` of a sample, the pupil the posterior
 :math:`q(c | x_S) q(z | c, x_S)` of a random subset S of its modalities, see
 :class:`~skcausalpima.modules.SubsetEncoders`. What is minimised is
 
@@ -13,7 +13,8 @@ change,
     - (1 + \lambda) \sum_c q(c | x) \log q(c | x_S).
 
 The last is small beside the others where the latent space says much about each sample;
-:math:`\lambda` makes it count.
+:math:`\lambda` makes it count. How wide potentials are on the whole, and how sure of the component,
+is set on samples that the copies have not seen.
 """
 
 from __future__ import annotations
@@ -21,20 +22,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from .._model.settings import GradientSettings
 from .._model.tensors import TensorData
-from ..functional import (
-    DiagonalGaussian,
-    expected_log_potential,
-    log_overlap,
-    log_responsibilities,
-    weight_columns,
-)
-from ..modules import Batch, MultimodalVAE, SubsetEncoders
+from ..functional import OwnPosterior, weight_columns
+from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
 from .adam import Adam
 from .gradients import gradient_average
@@ -53,17 +49,20 @@ MIN_STEPS = 40
 #: Where samples of the fit lack modalities, so many times the epochs and fewest steps.
 IF_INCOMPLETE = 3
 
-#: By so much the logarithms of variances begin above those of the encoders. A modality is surer
-#: beside the others than alone, and a potential that is narrow in the wrong place is widened in all
-#: directions at once, from where training may not come back.
-WIDENING = 2.0
-
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
 
-#: The rate of the exponents, relative to that of the networks: numbers that stand alone need larger
-#: steps.
-EXPONENT_RATE = 4.0
+#: Share of the samples on which widths and exponents are set, and most samples for that.
+CALIBRATION_SHARE, MAX_CALIBRATION = 0.2, 300
+
+#: Standard deviation of the logarithms of exponents before anything is seen.
+EXPONENT_SCALE = 1.0
+
+#: Fewer samples are not parted.
+MIN_SAMPLES = 10
+
+#: Steps in which they are set, and the learning rate at first.
+CALIBRATION_STEPS, CALIBRATION_RATE = 30, 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,50 +71,56 @@ class Lesson:
 
     Parameters
     ----------
-    posterior : DiagonalGaussian
-        Posterior q(z|x) of all that is observed.
+    mean : Tensor of shape (n_samples, latent_dim)
+        Mean of the latent point, given all that is observed.
+    second : Tensor of shape (n_samples, latent_dim, latent_dim)
+        Its second moments.
     probabilities : Tensor of shape (n_components, n_samples)
         Of the components.
     evidence : dict of int to Tensor of shape (n_components, n_samples)
-        What decoders that depend on the component say of their modality.
+        What decoders that depend on the component say beyond the potential of their modality.
     """
 
-    posterior: DiagonalGaussian
+    mean: Tensor
+    second: Tensor
     probabilities: Tensor
     evidence: dict[int, Tensor]
 
     def rows(self, rows: Tensor) -> Lesson:
         """Return the lesson of some samples."""
         return Lesson(
-            posterior=DiagonalGaussian(*(part[rows] for part in self.posterior)),
+            mean=self.mean[rows],
+            second=self.second[rows],
             probabilities=self.probabilities[:, rows],
             evidence={m: said[:, rows] for m, said in self.evidence.items()},
         )
 
 
 @torch.no_grad()
-def lesson(model: MultimodalVAE, data: TensorData) -> Lesson:
+def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
     """Return what the trained model says of all samples; what is known of nodes is left out."""
     model.eval()
-    asked = model.cluster_dependent
-    posteriors, probabilities, evidence = [], [], []
+    means, seconds, probabilities, evidence = [], [], [], []
     for block in data.blocks():
-        posterior = model.encode(block)
-        own = model.own_likelihoods(block, posterior.mean, asked)
-        said = {m: part.log_likelihoods for m, part in own.items()}
-        total = sum(said.values(), start=model.log_density(posterior))
-        posteriors.append(posterior)
-        probabilities.append(log_responsibilities(model.prior.log_weights(), total).exp())
-        evidence.append(said)
+        posterior = model.posterior(block)
+        zeros = block.arrays[0].new_zeros(len(block.arrays[0]), model.latent_dim)
+        said = model.component_evidence(block, posterior, zeros)
+        log_joint = weight_columns(model.prior.log_weights()) + said.total
+        gamma = posterior.evidence(log_joint).log_gamma.exp()
+        means.append(posterior.mean(gamma))
+        seconds.append(posterior.second_moments(gamma))
+        probabilities.append(gamma)
+        evidence.append(said.beyond)
     return Lesson(
-        posterior=DiagonalGaussian(*(torch.cat(part) for part in zip(*posteriors, strict=True))),
+        mean=torch.cat(means),
+        second=torch.cat(seconds),
         probabilities=torch.cat(probabilities, dim=1),
-        evidence={m: torch.cat([said[m] for said in evidence], dim=1) for m in evidence[0]},
+        evidence={m: torch.cat([of[m] for of in evidence], dim=1) for m in evidence[0]},
     )
 
 
 def teach(
-    model: MultimodalVAE,
+    model: StructuredVAE,
     data: TensorData,
     settings: GradientSettings,
     n_epochs: int,
@@ -129,31 +134,89 @@ def teach(
     Encoders that were taught before, ``known``, are taught further, at the rate of training.
     """
     pupil = SubsetEncoders(model) if known is None else known
+    pupil.information_roots.copy_(model.information_roots)
     networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
     parameters = [p for p in networks if p.requires_grad]
-    if not parameters or pupil.widening is None or pupil.log_exponents is None:
+    if pupil.widening is None:  # of a single modality
         return pupil.eval().requires_grad_(False)
-    parameters.append(pupil.widening)
     if known is None:
-        pupil.widening.data.fill_(WIDENING)
+        _start_widths(pupil, data)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
+    rows, others = _calibration_rows(data, generator)
+    part, of_part = data.subset(others), taught.rows(others)
     rate, size = settings.learning_rate, settings.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
-    rates = [rate, EXPONENT_RATE * rate]
-    optimizer = Adam((parameters, rates[0]), ([pupil.log_exponents], rates[1]))
-    n_steps = n_epochs * math.ceil(data.n_of_all / size)
+    n_epochs = n_epochs if parameters else 0
+    optimizer = Adam((parameters, rate)) if parameters else None
+    n_steps = n_epochs * math.ceil(part.n_of_all / size)
     pupil.train()
     with step_precision(pupil.networks, settings):
-        for step, (rows, batch) in enumerate(_batches(data, size, n_epochs, generator)):
-            if observer.stopped:
+        for step, (numbers, batch) in enumerate(_batches(part, size, n_epochs, generator)):
+            if observer.stopped or optimizer is None:
                 break
-            optimizer.rates = [full * half_cosine(step / n_steps) for full in rates]
-            parts, of_rows = _some_modalities(batch, generator), taught.rows(rows)
-            loss = data.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
-            average = gradient_average(data, batch)
+            optimizer.rates = [rate * half_cosine(step / n_steps)]
+            parts, of_rows = _some_modalities(batch, generator), of_part.rows(numbers)
+            loss = part.mean(divergences(model, pupil, parts, of_rows, log_weights), batch)
+            average = gradient_average(part, batch)
             gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
+    pupil.eval()
+    if not observer.stopped:
+        _calibrate(model, pupil, data.subset(rows), taught.rows(rows), log_weights, generator)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
-    return pupil.eval().requires_grad_(False) if finite else None
+    return pupil.requires_grad_(False) if finite else None
+
+
+@torch.no_grad()
+def _start_widths(pupil: SubsetEncoders, data: TensorData) -> None:
+    """Let potentials begin as wide, on average, as the decoders say."""
+    pupil.eval()
+    first = torch.arange(min(len(data.arrays[0]), MAX_CALIBRATION), device=data.device)
+    batch = data.subset(first).loaded().rows(slice(None))
+    log_vars = pupil.of_modalities(*pupil.outputs(batch))[1].double()
+    counts = batch.weighted(torch.ones_like(log_vars[:, :, 0]))
+    if batch.observed is not None:
+        counts = counts * batch.observed
+    sums = data.ranks.total((counts[:, :, None] * log_vars).sum(dim=1))
+    totals = data.ranks.total(counts.sum(dim=1)).clamp_min(torch.finfo(counts.dtype).tiny)
+    cast(Tensor, pupil.widening).copy_(-sums / totals[:, None])
+
+
+def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the numbers of samples on which widths and exponents are set, and of all others."""
+    order = torch.randperm(data.n_samples, generator=generator).to(data.device)
+    n_rows = min(math.ceil(CALIBRATION_SHARE * len(order)), MAX_CALIBRATION)
+    if len(order) < MIN_SAMPLES:
+        return order, order  # they do for both
+    return order[:n_rows].sort().values, order[n_rows:].sort().values
+
+
+def _calibrate(
+    model: StructuredVAE,
+    pupil: SubsetEncoders,
+    data: TensorData,
+    taught: Lesson,
+    log_weights: Tensor,
+    generator: torch.Generator,
+) -> None:
+    """Set widths and exponents by what the encoders say of samples that they have not seen."""
+    batch = data.loaded().rows(slice(None))
+    with torch.no_grad():
+        outputs = pupil.outputs(batch)
+    parameters = [of for of in (pupil.widening, pupil.log_exponents) if of is not None]
+    optimizer = Adam((parameters, CALIBRATION_RATE))
+    for step in range(CALIBRATION_STEPS):
+        optimizer.rates = [CALIBRATION_RATE * half_cosine(step / CALIBRATION_STEPS)]
+        parts = _some_modalities(batch, generator)
+        values = divergences(model, pupil, parts, taught, log_weights, outputs)
+        loss = data.mean(values, batch) + _shrinkage(pupil) / data.n_of_all
+        average = gradient_average(data, batch)
+        gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
+
+
+def _shrinkage(pupil: SubsetEncoders) -> Tensor:
+    """Return what exponents other than 1 cost: few samples say little of them."""
+    squares = cast(Tensor, pupil.log_exponents).square().sum()
+    return 0.5 * (1.0 + COMPONENT_WEIGHT) * squares / EXPONENT_SCALE**2
 
 
 def _some_modalities(batch: Batch, generator: torch.Generator) -> Batch:
@@ -203,13 +266,18 @@ def teaching_epochs(
 
 
 def divergences(
-    model: MultimodalVAE, pupil: SubsetEncoders, parts: Batch, taught: Lesson, log_weights: Tensor
+    model: StructuredVAE,
+    pupil: SubsetEncoders,
+    parts: Batch,
+    taught: Lesson,
+    log_weights: Tensor,
+    outputs: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Return how far parts of samples are from what is taught of them, up to a constant.
 
     Parameters
     ----------
-    model : MultimodalVAE
+    model : StructuredVAE
         Its mixture is the prior.
     pupil : SubsetEncoders
         To be taught.
@@ -219,20 +287,22 @@ def divergences(
         What the whole samples say.
     log_weights : Tensor of shape (n_components,)
         Logarithms of the components' probabilities.
+    outputs : pair of Tensor, default=None
+        Of the encoders; None asks them.
 
     Returns
     -------
     Tensor of shape (n_samples,)
         In nats.
     """
-    potential = pupil(parts)
-    overlap = log_overlap(potential, model.prior.means, model.prior.covariances)
+    potential = pupil.potential(parts, outputs)
+    posterior = OwnPosterior(model.prior.means, model.prior.covariances, potential)
+    overlap = posterior.log_normalizers()
     joint = weight_columns(log_weights) + pupil.exponents(parts) * overlap
     for m, said in taught.evidence.items():
         joint = joint + (said if parts.observed is None else said * parts.observed[m])
-    mean, variance = taught.posterior.mean, taught.posterior.log_var.exp()
     of_points = (taught.probabilities * overlap).sum(dim=0)
-    of_points = of_points - expected_log_potential(potential, mean, variance)
+    of_points = of_points - posterior.expected_at(taught.mean, taught.second)
     of_components = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
     return of_points + (1.0 + COMPONENT_WEIGHT) * of_components
 

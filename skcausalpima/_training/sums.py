@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
+from functools import partial, reduce
+from operator import add
 
 import torch
 from torch import Tensor
 
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..functional import (
-    DiagonalGaussian,
-    MixtureStatistics,
-    entropy,
-    unpacked_statistics,
-    weight_columns,
-)
+from ..functional import MixtureStatistics, OwnPosterior, SharedPosterior
 from ..modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
 from .expert_updates import ExpertSums
 
@@ -38,23 +33,21 @@ class PassSums:
 
     def __init__(self, model: MultimodalVAE, data: TensorData) -> None:
         prior = model.prior
-        self.model, self.data, self.mixture = model, data, prior.prepared
+        self.model, self.data = model, data
         zeros = partial(torch.zeros, dtype=torch.float64, device=data.device)
-        self.packed = zeros(self.mixture.coefficients.T.shape)  # of the expected statistics
+        self.statistics: MixtureStatistics | None = None
         self.counts = zeros((len(prior.regimes), len(prior.means)))
         self.log_weights = prior.regime_log_weights().detach()
-        self.terms = zeros(4)  # in the order of `_named`
+        self.terms = zeros(len(model.terms))
         self.experts = ExpertSums(model)
         self.labels: list[Tensor] = []
 
-    def add(self, block: Batch, posterior: DiagonalGaussian, gamma: Tensor, labels: Tensor) -> None:
+    def add(
+        self, block: Batch, statistics: MixtureStatistics, gamma: Tensor, labels: Tensor
+    ) -> None:
         """Add samples, given their responsibilities, times their weights, and their components."""
-        exact, regime = gamma.double(), block.regime_index
-        packed = self.mixture.statistics(posterior) @ exact.T
-        self.packed += packed
-        self.counts += (
-            packed[:1] if regime is None else regime_counts(exact, regime, len(self.counts))
-        )
+        self.statistics = statistics if self.statistics is None else self.statistics + statistics
+        self.counts += regime_counts(gamma, block.regime_index, len(self.counts))
         self.labels.append(labels)
 
     def result(
@@ -65,12 +58,20 @@ class PassSums:
         Squared errors are those of all ranks. ``order`` has the numbers of the samples as they
         were added; None where they were in order.
         """
+        assert self.statistics is not None  # there is a block, if an empty one
         total = self.data.ranks.total
         self.experts.add_up(self.data.ranks)
         labels = torch.cat(self.labels)
-        packed, mixture = total(self.packed), self.mixture
+        found, second = self.statistics, self.statistics.second
+        if self.model.prior.covariances.ndim < second.ndim:  # components have variances alone
+            second = second.diagonal(dim1=1, dim2=2)
         return PassResult(
-            statistics=unpacked_statistics(packed, mixture.origin, mixture.is_full),
+            statistics=MixtureStatistics(
+                counts=total(found.counts),
+                first=total(found.first),
+                second=total(second),
+                origin=found.origin,
+            ),
             counts=total(self.counts),
             squared_errors=self.experts.squared_errors(squared_errors),
             experts=self.experts,
@@ -91,8 +92,7 @@ class PassSums:
             f"reconstruction_{name}": value
             for name, value in zip(names, reconstruction, strict=True)
         }
-        keys = ("density", "weight", "assignment_entropy", "posterior_entropy")
-        terms |= dict(zip(keys, (sums / n).tolist(), strict=True))
+        terms |= dict(zip(model.terms, (sums / n).tolist(), strict=True))
         terms["lower_bound"] = sum(terms.values())
         terms["objective"] = terms["lower_bound"] + trained - sum(reconstruction)
         return terms
@@ -116,7 +116,6 @@ class EpochSums:
         self._order: list[Tensor] = []
         self._waiting: list[tuple[Tensor, BoundWithErrors]] = []
         self._n_waiting = 0
-        self._evidence = self.squared_errors.new_zeros(2)  # with the entropy of the posteriors
 
     def add(self, numbers: Tensor, bound: BoundWithErrors) -> None:
         """Add a batch, given the numbers of its samples."""
@@ -131,7 +130,13 @@ class EpochSums:
         numbers = torch.cat([numbers for numbers, _ in self._waiting])
         waiting, self._waiting, self._n_waiting = [bound for _, bound in self._waiting], [], 0
         samples = self.data.samples
-        of_samples = Batch((), None, regime_index=samples.regime_index, weights=samples.weights)
+        of_samples = Batch(
+            (),
+            None,
+            allowed=samples.allowed,
+            regime_index=samples.regime_index,
+            weights=samples.weights,
+        )
         block = of_samples.take(numbers)
         self.bounds.append(torch.cat([bound.values for bound in waiting]))
         self._sum += summed(block, self.bounds[-1][None])
@@ -139,23 +144,28 @@ class EpochSums:
         self.squared_errors += summed(block, errors)
         if self.sums is not None:
             self._order.append(numbers)
-            means, log_vars = zip(*(bound.posterior for bound in waiting), strict=True)
-            posterior = DiagonalGaussian(torch.cat(means), torch.cat(log_vars))
-            log_density = torch.cat([cast(Tensor, bound.log_density) for bound in waiting], dim=1)
-            self._assign(self.sums, block, posterior, log_density)
+            self._assign(self.sums, block, [bound.posterior for bound in waiting])
 
     def _assign(
-        self, sums: PassSums, block: Batch, posterior: DiagonalGaussian, log_density: Tensor
+        self,
+        sums: PassSums,
+        block: Batch,
+        posteriors: Sequence[SharedPosterior | OwnPosterior | None],
     ) -> None:
-        """Add samples by their optimal responsibilities (Eq. 16), whose evidence is a logsumexp."""
-        log_weights = weights_of_regimes(sums.log_weights, block.regime_index)
-        gamma = weight_columns(log_weights) + log_density
-        largest, labels = gamma.max(dim=0)
-        total = gamma.sub_(largest).exp_().sum(dim=0)
-        gamma /= total
-        sums.add(block, posterior, block.weighted(gamma), labels)
-        evidence = total.log_().add_(largest)
-        self._evidence += summed(block, torch.stack([evidence, entropy(posterior.log_var)]))
+        """Add samples by the responsibilities that their potentials give them (Eq. 16)."""
+        start, parts, labels, found = 0, [], [], []
+        for posterior in joined(posteriors):
+            rows = slice(start, start := start + len(posterior))
+            own = block.take(rows)
+            log_weights = weights_of_regimes(sums.log_weights, own.regime_index)
+            said = posterior.evidence(log_weights, own.allowed)
+            gamma = own.weighted(said.log_gamma.exp())
+            sums.terms += summed(own, torch.stack([said.value, -said.log_potential]))
+            parts.append(posterior.statistics(gamma))
+            labels.append(said.log_gamma.argmax(dim=0))
+            found.append(gamma)
+        gamma = torch.cat(found, dim=1)
+        sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
 
     def end(self) -> None:
         """Add what waits still, and the squared errors of all ranks."""
@@ -172,12 +182,20 @@ class EpochSums:
         """Return what a pass over the data would; None where only that can tell."""
         if self.sums is None:
             return None
-        sums, (evidence, entropies) = self.sums, self._evidence
-        density = (sums.mixture.coefficients.T * sums.packed).sum()  # Eq. 34 is linear in them
-        weight = (sums.counts * sums.log_weights).sum()
-        entropy_of_cells = (evidence - density - weight).clamp_min(0.0)  # but for rounding
-        sums.terms = torch.stack([density, weight, entropy_of_cells, entropies])
-        return sums.result(self.squared_errors, names, torch.cat(self._order))
+        return self.sums.result(self.squared_errors, names, torch.cat(self._order))
+
+
+def joined(
+    posteriors: Sequence[SharedPosterior | OwnPosterior | None],
+) -> list[SharedPosterior | OwnPosterior]:
+    """Return the posteriors of batches, in order, as few as possible."""
+    groups: list[list] = []
+    for posterior in posteriors:
+        if groups and type(groups[-1][0]) is type(posterior):
+            groups[-1].append(posterior)
+        else:
+            groups.append([posterior])
+    return [type(group[0]).joined(group) for group in groups]
 
 
 def summed(block: Batch, rows: Tensor) -> Tensor:

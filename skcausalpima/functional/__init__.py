@@ -57,12 +57,12 @@ from ._mixture import (
     update_mixture,
     weight_columns,
 )
-from ._mixture_evidence import mixture_evidence
+from ._own_potentials import OwnPosterior
 from ._potentials import (
-    Conditionals,
-    conditional_posteriors,
-    expected_log_potential,
-    log_overlap,
+    PosteriorComponents,
+    Potential,
+    SharedPosterior,
+    prepare_posterior,
 )
 
 __all__ = [

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ._quadratic import pairs_above, quadratic_coefficients
+
 LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -247,20 +249,6 @@ def expected_statistics(posterior: DiagonalGaussian, origin: Tensor, full: bool)
     return torch.cat(parts)
 
 
-def pairs_above(first: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the rows and the columns of the entries above the diagonal, by the length of axis 0.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional._gaussian import pairs_above
-    >>> pairs_above(torch.zeros(3))
-    (tensor([0, 0, 1]), tensor([1, 2, 2]))
-    """
-    rows, columns = torch.triu_indices(len(first), len(first), offset=1, device=first.device)
-    return rows, columns
-
-
 @dataclass(frozen=True, kw_only=True)
 class PreparedComponents:
     """Natural parameters of components that stay the same for a while, in float64.
@@ -370,15 +358,10 @@ def prepare_components(
         factors = torch.linalg.cholesky(covariances)
         precisions = torch.cholesky_inverse(factors)
         log_det = 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)
-        linear = (precisions @ means[:, :, None])[:, :, 0]
-        rows, columns = pairs_above(origin)
-        quadratic = [-0.5 * precisions.diagonal(dim1=1, dim2=2), -precisions[:, rows, columns]]
     else:
         precisions, log_det = covariances.reciprocal(), covariances.log().sum(dim=1)
-        linear, quadratic = means * precisions, [-0.5 * precisions]
-    constants = -0.5 * (latent_dim * LOG_2PI + log_det + (linear * means).sum(dim=1))
     return PreparedComponents(
         origin=origin,
-        coefficients=torch.cat([constants[:, None], linear, *quadratic], dim=1),
+        coefficients=quadratic_coefficients(precisions, means, latent_dim * LOG_2PI + log_det),
         is_full=is_full,
     )

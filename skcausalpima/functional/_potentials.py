@@ -1,168 +1,139 @@
-"""Gaussian potentials times a mixture: the posterior of incomplete samples in closed form."""
+r"""Gaussian potentials times a mixture: components and latent points together, in closed form.
+
+What a sample says of its latent point is a potential
+:math:`l(z) = \exp(h^T z - z^T \Lambda z / 2)`; those of several modalities multiply, so that their
+:math:`h` and :math:`\Lambda` add, and nothing observed is :math:`\Lambda = 0`. With the mixture as
+the prior the posterior is
+
+.. math:: q(c | x) \propto A_c Z_c, \quad q(z | c, x) = N(P_c (S_c^{-1} m_c + h), P_c), \quad
+    P_c = (S_c^{-1} + \Lambda)^{-1}, \quad Z_c = \int N(z; m_c, S_c)\, l(z)\, dz.
+
+Constants of a potential cancel in the bound :math:`E_q \log p(x | z) + \log \sum_c A_c Z_c - E_q
+\log l(z)`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
-from ._gaussian import LOG_2PI, DiagonalGaussian
+from ._gaussian import LOG_2PI
+from ._mixture import MixtureStatistics, unpacked_statistics, weight_columns
+from ._quadratic import pairs_above, quadratic_coefficients
+
+#: Smallest precision of a potential whose location is asked for: no information, but a number.
+LEAST_PRECISION = 1e-8
 
 
-class Conditionals(NamedTuple):
-    r"""Gaussians :math:`q(z | c, x_S)`, one per component and sample.
+class Potential(NamedTuple):
+    r"""What samples say of their latent points, :math:`\exp(h^T z - z^T \Lambda z / 2)`.
 
     Parameters
     ----------
-    means : Tensor of shape (n_samples, n_components, latent_dim)
-        Means.
-    factors : Tensor of shape (n_samples, n_components, latent_dim, latent_dim)
-        Square roots F of the covariances :math:`F F^T`.
+    linear : Tensor of shape (n_samples, latent_dim)
+        h, in float64.
+    precision : Tensor of shape (latent_dim, latent_dim) or (n_samples, latent_dim, latent_dim)
+        :math:`\\Lambda`, symmetric and positive semidefinite, in float64; one for all samples, or
+        each sample's own.
     """
 
-    means: Tensor
-    factors: Tensor
+    linear: Tensor
+    precision: Tensor
 
     @property
-    def variances(self) -> Tensor:
-        """Variances of the coordinates, of the shape of ``means``."""
-        return self.factors.square().sum(dim=-1)
+    def is_shared(self) -> bool:
+        """Whether all samples have the same precision."""
+        return self.precision.ndim == 2
+
+    def at(self, points: Tensor) -> Tensor:
+        """Return log l at latent points, one each, of shape (n_samples,)."""
+        moved = (self.precision @ points[:, :, None])[:, :, 0]
+        return (points * (self.linear - 0.5 * moved)).sum(dim=1)
 
 
-def log_overlap(potential: DiagonalGaussian, means: Tensor, covariances: Tensor) -> Tensor:
-    r"""Return the log-integrals of a potential times every component.
-
-    :math:`\log \int N(z; m_c, S_c) N(z; \mu, V) dz = \log N(\mu; m_c, S_c + V)`, the log-evidence
-    of component c if :math:`\mu` is a measurement of z with noise of covariance V. Gradients reach
-    the potential alone; they are its moments: :math:`-\alpha` for :math:`\mu` and
-    :math:`\frac{1}{2} (\alpha^2 - \mathrm{diag}\, (S_c + V)^{-1})` for V, with
-    :math:`\alpha = (S_c + V)^{-1} (\mu - m_c)`.
+class Evidence(NamedTuple):
+    r"""What the mixture says of samples.
 
     Parameters
     ----------
-    potential : DiagonalGaussian
-        Mean and log-variance of shape (n_samples, latent_dim).
+    surplus : Tensor of shape (n_samples,)
+        :math:`\log Z(x) - E_q \log l(z)`: with the expected log-likelihood, the bound.
+    log_potential : Tensor of shape (n_samples,)
+        :math:`E_q \log l(z)`; no gradient reaches it.
+    log_gamma : Tensor of shape (n_components, n_samples)
+        Log-responsibilities; no gradient reaches them.
+    """
+
+    surplus: Tensor
+    log_potential: Tensor
+    log_gamma: Tensor
+
+    @property
+    def value(self) -> Tensor:
+        r""":math:`\log Z(x)`; no gradient reaches it."""
+        return self.surplus.detach() + self.log_potential
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosteriorComponents:
+    """The components, given potentials of one precision: all but the samples, in float64.
+
+    Log-normalizers and expected log-potentials are quadratic in the potential's location
+    :math:`y = \\Lambda^{-1} h`, and the conditional means linear in it.
+
+    Parameters
+    ----------
+    origin : Tensor of shape (latent_dim,)
+        From which latent points are measured.
+    precision, root : Tensor of shape (latent_dim, latent_dim)
+        :math:`\\Lambda`, and its Cholesky factor.
+    normalizers, log_potentials : Tensor of shape (n_components, n_statistics)
+        Coefficients of :func:`location_statistics`.
+    gains : Tensor of shape (n_components, latent_dim, latent_dim)
+        :math:`K_c = P_c \\Lambda`.
+    shifts : Tensor of shape (n_components, latent_dim)
+        :math:`P_c S_c^{-1} m_c`, from the origin.
+    covariances : Tensor of shape (n_components, latent_dim, latent_dim)
+        :math:`P_c`.
+    moves : Tensor of shape (n_components, latent_dim, 2 * latent_dim)
+        The gains and the Cholesky factors of the covariances, side by side.
+    """
+
+    origin: Tensor
+    precision: Tensor
+    root: Tensor
+    normalizers: Tensor
+    log_potentials: Tensor
+    gains: Tensor
+    shifts: Tensor
+    covariances: Tensor
+    moves: Tensor
+
+    def given(self, linear: Tensor) -> SharedPosterior:
+        """Return the posterior of samples, given h of shape (n_samples, latent_dim)."""
+        located = linear.double() - self.origin @ self.precision
+        return SharedPosterior(self, torch.cholesky_solve(located.T, self.root).T)
+
+
+def prepare_posterior(means: Tensor, covariances: Tensor, precision: Tensor) -> PosteriorComponents:
+    r"""Factorise once what samples with potentials of one precision share.
+
+    Parameters
+    ----------
     means : Tensor of shape (n_components, latent_dim)
         Means of the components.
     covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
         Variances (2-D) or whole matrices (3-D).
+    precision : Tensor of shape (latent_dim, latent_dim)
+        :math:`\Lambda`; in directions of no information ``LEAST_PRECISION`` stands for zero.
 
     Returns
     -------
-    Tensor of shape (n_components, n_samples)
-        In nats; NaN where potentials are not finite.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional import DiagonalGaussian, log_overlap
-    >>> potential = DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1))
-    >>> round(log_overlap(potential, torch.zeros(1, 1), torch.ones(1, 1)).item(), 4)
-    -1.2655
-    """
-    variances = potential.log_var.exp()
-    return cast(Tensor, _LogOverlap.apply(potential.mean, variances, means, covariances)).T
-
-
-class _LogOverlap(torch.autograd.Function):
-    """Factorising many small matrices is cheap, but not its gradient: here it is moments."""
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, mu: Tensor, variances: Tensor, means: Tensor, covariances: Tensor
-    ) -> Tensor:
-        distances = mu.T[..., None] - means.T[:, None]  # (latent, sample, component)
-        noise = variances.T[..., None]
-        if covariances.ndim == 2:
-            precisions = (covariances.T[:, None] + noise).reciprocal()
-            scaled, log_det = precisions * distances, -precisions.log().sum(dim=0)
-        else:
-            total = covariances.permute(1, 2, 0)[:, :, None].repeat(1, 1, len(mu), 1)
-            total.diagonal(dim1=0, dim2=1).add_(noise.permute(1, 2, 0))
-            inverse, log_det = invert_in_place(total)
-            scaled = (inverse * distances).sum(dim=1)
-            precisions = inverse.diagonal(dim1=0, dim2=1).permute(2, 0, 1)
-        ctx.save_for_backward(scaled, precisions)
-        return -0.5 * ((scaled * distances).sum(dim=0) + log_det + mu.shape[1] * LOG_2PI)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        scaled, precisions = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient = gradients[0]
-        of_mean = -(gradient * scaled).sum(dim=2).T
-        of_variances = 0.5 * (gradient * (scaled.square() - precisions)).sum(dim=2).T
-        return of_mean, of_variances, None, None
-
-
-def invert_in_place(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Invert many small symmetric positive definite matrices at once (Gauss and Jordan).
-
-    Parameters
-    ----------
-    matrices : Tensor of shape (size, size, ...)
-        The trailing axes number the matrices: each step is one operation on all of them, which is
-        several times as fast as a factorisation of one after another. Overwritten.
-
-    Returns
-    -------
-    inverses : Tensor of shape (size, size, ...)
-        In the memory of ``matrices``.
-    log_determinants : Tensor of shape (...)
-        Of the matrices; not finite where one is not positive definite.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.functional._potentials import invert_in_place
-    >>> inverses, log_determinants = invert_in_place(torch.full((1, 1, 1), 4.0))
-    >>> inverses.item(), round(log_determinants.item(), 4)
-    (0.25, 1.3863)
-    """
-    pivots = []
-    for k in range(len(matrices)):
-        pivot = matrices[k, k].clone()
-        row, column = matrices[k] / pivot, matrices[:, k].clone()
-        matrices.sub_(column[:, None] * row)
-        matrices[k], matrices[:, k] = row, -column / pivot
-        matrices[k, k] = pivot.reciprocal()
-        pivots.append(pivot)
-    return matrices, torch.stack(pivots).log().sum(dim=0)
-
-
-def _cholesky(matrices: Tensor) -> Tensor:
-    """Return Cholesky factors, NaN where there are none: one sample must not end all."""
-    factors, failed = torch.linalg.cholesky_ex(matrices)
-    if failed.any():
-        factors = factors.masked_fill((failed != 0)[..., None, None], torch.nan)
-    return factors
-
-
-def conditional_posteriors(
-    potential: DiagonalGaussian, means: Tensor, covariances: Tensor
-) -> Conditionals:
-    r"""Return the normalised products of a potential with every component.
-
-    :math:`q(z | c, x_S) \propto N(z; m_c, S_c) N(z; \mu, V)` has the precision
-    :math:`S_c^{-1} + V^{-1}`. With the Cholesky factors :math:`S_c = L L^T` and
-    :math:`I + L^T V^{-1} L = K K^T`, its covariance is :math:`F F^T`, :math:`F = L K^{-T}`, and
-    its mean :math:`m_c + F F^T V^{-1} (\mu - m_c)`. Whole matrices are factorised in float64: where
-    a potential is narrow along some coordinates, float32 would lose I beside the rest.
-
-    Parameters
-    ----------
-    potential : DiagonalGaussian
-        Mean and log-variance of shape (n_samples, latent_dim).
-    means : Tensor of shape (n_components, latent_dim)
-        Means of the components.
-    covariances : Tensor of shape (n_components, latent_dim[, latent_dim])
-        Variances (2-D) or whole matrices (3-D).
-
-    Returns
-    -------
-    Conditionals
-        Means, and square roots of the covariances; NaN where potentials are not finite.
+    PosteriorComponents
+        With the method ``given(linear)``.
 
     Raises
     ------
@@ -172,48 +143,228 @@ def conditional_posteriors(
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import DiagonalGaussian, conditional_posteriors
-    >>> potential = DiagonalGaussian(torch.full((1, 1), 2.0), torch.zeros(1, 1))
-    >>> found = conditional_posteriors(potential, torch.zeros(1, 1), torch.ones(1, 1))
-    >>> found.means.item(), round(found.variances.item(), 4)
-    (1.0, 0.5)
+    >>> from skcausalpima.functional import prepare_posterior
+    >>> mixture = prepare_posterior(torch.zeros(1, 1), torch.ones(1, 1), torch.ones(1, 1))
+    >>> posterior = mixture.given(torch.full((1, 1), 2.0))  # y = 2, V = 1, and N(0, 1)
+    >>> round(posterior.mean(torch.ones(1, 1)).item(), 4)
+    1.0
     """
-    precisions = torch.exp(-potential.log_var)[:, None]  # (sample, 1, latent)
-    pull = precisions * (potential.mean[:, None] - means)
-    if covariances.ndim == 2:
-        variances = covariances / (1.0 + covariances * precisions)
-        return Conditionals(means + variances * pull, torch.diag_embed(variances.sqrt()))
-    roots = torch.linalg.cholesky(covariances).double()
-    gram = roots.mT @ (precisions.double()[..., None] * roots)
-    inner = _cholesky(gram + torch.eye(len(gram[0, 0])).to(gram))
-    factors = torch.linalg.solve_triangular(inner, roots.mT.expand_as(inner), upper=False).mT
-    shift = (factors @ (factors.mT @ pull.double()[..., None])).to(pull)
-    return Conditionals(means + shift[..., 0], factors.to(pull))
+    means, covariances = means.double(), whole_matrices(covariances.double())
+    eye = torch.eye(means.shape[1]).to(means)
+    precision = precision.double() + LEAST_PRECISION * eye
+    origin = means.mean(dim=0)
+    centred = means - origin
+    roots = torch.linalg.cholesky(covariances)
+    inverses = torch.cholesky_inverse(roots)
+    inner = torch.linalg.cholesky(inverses + precision)
+    inside = torch.cholesky_inverse(inner)  # P
+    gains = inside @ precision
+    pulled = inverses @ inside  # S^-1 P
+    total = pulled @ precision  # (S + V)^-1
+    shared = pulled @ precision @ pulled.mT  # (S + V)^-1 V (S + V)^-1
+    log_det_precision = torch.logdet(precision)
+    log_det_total = log_det_precision - log_det(inner) - log_det(roots)
+    spread = gains.diagonal(dim1=1, dim2=2).sum(dim=1)  # trace of Lambda P
+    dimension = means.shape[1] * LOG_2PI
+    return PosteriorComponents(
+        origin=origin,
+        precision=precision,
+        root=torch.linalg.cholesky(precision),
+        normalizers=quadratic_coefficients(total, centred, dimension - log_det_total),
+        log_potentials=quadratic_coefficients(
+            shared, centred, dimension - log_det_precision + spread
+        ),
+        gains=gains,
+        shifts=(pulled.mT @ centred[:, :, None])[:, :, 0],
+        covariances=0.5 * (inside + inside.mT),
+        moves=torch.cat([gains, torch.linalg.cholesky(inside)], dim=2),
+    )
 
 
-def expected_log_potential(potential: DiagonalGaussian, mean: Tensor, variance: Tensor) -> Tensor:
-    r"""Return :math:`E \log N(z; \mu, V)` over z of given means and variances.
+def whole_matrices(covariances: Tensor) -> Tensor:
+    """Return covariance matrices, given these (3-D) or variances (2-D)."""
+    return torch.diag_embed(covariances) if covariances.ndim == 2 else covariances
 
-    Parameters
-    ----------
-    potential : DiagonalGaussian
-        Mean and log-variance, which broadcast to (..., latent_dim).
-    mean, variance : Tensor of shape (..., latent_dim)
-        Moments of each coordinate of z.
 
-    Returns
-    -------
-    Tensor of shape (...)
-        In nats.
+def log_det(factors: Tensor) -> Tensor:
+    """Return the log-determinants of matrices from their Cholesky factors."""
+    return 2.0 * factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+
+
+def location_statistics(locations: Tensor) -> Tensor:
+    """Return 1, y, the squares of y and the products of its coordinates, (n_statistics, n_samples).
 
     Examples
     --------
     >>> import torch
-    >>> from skcausalpima.functional import DiagonalGaussian, expected_log_potential
-    >>> potential = DiagonalGaussian(torch.zeros(1), torch.zeros(1))
-    >>> round(expected_log_potential(potential, torch.zeros(1), torch.ones(1)).item(), 4)
-    -1.4189
+    >>> from skcausalpima.functional._potentials import location_statistics
+    >>> location_statistics(torch.tensor([[2.0, 3.0]])).T
+    tensor([[1., 2., 3., 4., 9., 6.]])
     """
-    squares = variance + (mean - potential.mean).square()
-    terms = potential.log_var + LOG_2PI + squares * torch.exp(-potential.log_var)
-    return -0.5 * terms.sum(dim=-1)
+    first = locations.T
+    rows, columns = pairs_above(first)
+    above = first.index_select(0, rows) * first.index_select(0, columns)
+    return torch.cat([first.new_ones(1, first.shape[1]), first, first.square(), above])
+
+
+class _SharedEvidence(torch.autograd.Function):
+    r"""Evidence less expected log-potential, with the gradient that one draw leaves unbiased.
+
+    That of :math:`\log Z` is exact. In the expected log-potential the responsibilities count as
+    constants, as they do in the reconstruction of one draw: what they would add is the difference
+    between log-likelihood and log-potential, which training makes small.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        locations: Tensor,
+        log_weights: Tensor,
+        mixture: PosteriorComponents,
+        allowed: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        statistics = location_statistics(locations)
+        log_gamma = log_weights.double() + mixture.normalizers @ statistics
+        if allowed is not None:
+            log_gamma.masked_fill_(~allowed, -torch.inf)
+        value = torch.logsumexp(log_gamma, dim=0)
+        log_gamma -= value
+        gamma = log_gamma.exp()
+        log_potential = ((mixture.log_potentials.T @ gamma) * statistics).sum(dim=0)
+        ctx.mixture, ctx.like = mixture, log_weights
+        ctx.save_for_backward(locations, gamma)
+        ctx.mark_non_differentiable(log_potential, log_gamma)
+        return value - log_potential, log_potential, log_gamma
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        locations, gamma = ctx.saved_tensors
+        weighted, first = gamma * gradient, locations.T
+        coefficients = ctx.mixture.normalizers - ctx.mixture.log_potentials
+        dimension = len(first)
+        _, of_first, of_second, of_above = (coefficients.T @ weighted).tensor_split(
+            [1, 1 + dimension, 1 + 2 * dimension]
+        )
+        of_locations = torch.addcmul(of_first, of_second, first, value=2.0)
+        rows, columns = pairs_above(first)
+        of_locations.index_add_(0, rows, of_above * first.index_select(0, columns))
+        of_locations.index_add_(0, columns, of_above * first.index_select(0, rows))
+        if ctx.like.shape[1] == 1:
+            weighted = weighted.sum(dim=1, keepdim=True)
+        return of_locations.T, weighted.to(ctx.like), None, None
+
+
+class SharedPosterior:
+    """The posterior of samples whose potentials have one precision.
+
+    Parameters
+    ----------
+    mixture : PosteriorComponents
+        What the samples share.
+    locations : Tensor of shape (n_samples, latent_dim)
+        Locations y of their potentials, from the origin, in float64.
+    """
+
+    def __init__(self, mixture: PosteriorComponents, locations: Tensor) -> None:
+        self.mixture, self.locations = mixture, locations
+
+    def __len__(self) -> int:
+        return len(self.locations)
+
+    @property
+    def potential(self) -> Potential:
+        """What the samples say of their latent points."""
+        precision = self.mixture.precision
+        return Potential((self.locations + self.mixture.origin) @ precision, precision)
+
+    def detached(self) -> SharedPosterior:
+        """Return the same numbers, without what gradients need."""
+        return SharedPosterior(self.mixture, self.locations.detach())
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> SharedPosterior:
+        """Return the posteriors of several batches as one."""
+        return SharedPosterior(parts[0].mixture, torch.cat([part.locations for part in parts]))
+
+    def rows(self, rows: Tensor) -> SharedPosterior:
+        """Return the posterior of some of the samples."""
+        return SharedPosterior(self.mixture, self.locations[rows])
+
+    def expected_log_potentials(self, components: Tensor) -> Tensor:
+        """Return E log l(z) in components, one each, of shape (n_samples,)."""
+        coefficients = self.mixture.log_potentials.index_select(0, components)
+        return (coefficients * location_statistics(self.locations).T).sum(dim=1)
+
+    def log_normalizers(self) -> Tensor:
+        """Return log Z of every component, (n_components, n_samples), in float64."""
+        return self.mixture.normalizers @ location_statistics(self.locations)
+
+    def evidence(self, log_weights: Tensor, allowed: Tensor | None = None) -> Evidence:
+        """Return what the mixture says, given log A, of shape (n_components[, n_samples])."""
+        columns = weight_columns(log_weights)
+        return Evidence(*_SharedEvidence.apply(self.locations, columns, self.mixture, allowed))
+
+    def points(self, components: Tensor, noise: Tensor) -> Tensor:
+        """Return latent points in components, one each, that standard normal draws stand for."""
+        mixture = self.mixture
+        together = torch.cat([self.locations, noise.double()], dim=1)[:, :, None]
+        moved = (mixture.moves.index_select(0, components) @ together)[:, :, 0]
+        return moved + (mixture.shifts + mixture.origin).index_select(0, components)
+
+    def centres(self, components: Tensor) -> Tensor:
+        """Return the means of the latent points in components, one each."""
+        return self.points(components, torch.zeros_like(self.locations))
+
+    def covariances(self, components: Tensor) -> Tensor:
+        """Return the covariances of the latent points in components, one each."""
+        return self.mixture.covariances.index_select(0, components)
+
+    def mean(self, gamma: Tensor) -> Tensor:
+        """Return the means of the latent points, given probabilities (n_components, n_samples)."""
+        weights, mixture = gamma.T.double(), self.mixture
+        gains = (weights @ mixture.gains.flatten(1)).unflatten(1, mixture.gains.shape[1:])
+        return (
+            (gains @ self.locations[:, :, None])[:, :, 0]
+            + weights @ mixture.shifts
+            + mixture.origin
+        )
+
+    def second_moments(self, gamma: Tensor) -> Tensor:
+        """Return E[z z'] of the latent points, (n_samples, latent_dim, latent_dim)."""
+        weights, mixture = gamma.double(), self.mixture
+        total = torch.tensordot(weights.T, mixture.covariances, dims=1)
+        for c, weight in enumerate(weights):
+            mean = self.locations @ mixture.gains[c].T + mixture.shifts[c] + mixture.origin
+            total += (weight[:, None] * mean)[:, :, None] * mean[:, None, :]
+        return total
+
+    def statistics(self, gamma: Tensor) -> MixtureStatistics:
+        r"""Return the sums that Eq. 17 needs, over the samples.
+
+        They are linear in sums of gamma, gamma y and gamma y y': no moment of a single sample is
+        needed.
+
+        Parameters
+        ----------
+        gamma : Tensor of shape (n_components, n_samples)
+            Responsibilities, times the samples' weights.
+
+        Returns
+        -------
+        MixtureStatistics
+            Of whole matrices.
+        """
+        mixture = self.mixture
+        sums = location_statistics(self.locations) @ gamma.double().T
+        found = unpacked_statistics(sums, mixture.origin, full=True)
+        counts, shifts = found.counts[:, None], mixture.shifts
+        moved = (mixture.gains @ found.first[:, :, None])[:, :, 0]
+        second = mixture.gains @ found.second @ mixture.gains.mT
+        cross = moved[:, :, None] * shifts[:, None, :]
+        own = mixture.covariances + shifts[:, :, None] * shifts[:, None, :]
+        return MixtureStatistics(
+            counts=found.counts,
+            first=moved + counts * shifts,
+            second=second + cross + cross.mT + counts[:, :, None] * own,
+            origin=mixture.origin,
+        )

@@ -242,7 +242,8 @@ def _stability(report: FitReport) -> Lines:
         yield "agreement among other starts", f"{found.among_starts:.2f}"
     if found.short_runs is not None:
         yield "agreement with short runs", f"{found.short_runs:.2f}"
-    yield "the same cells with another seed?", "doubtful" if found.unstable else "likely"
+    likely = "not known" if found.agreement is None else "likely"
+    yield "the same cells with another seed?", "doubtful" if found.unstable else likely
 
 
 def _convergence_lines(report: FitReport) -> Lines:

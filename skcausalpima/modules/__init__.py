@@ -4,7 +4,7 @@ What is in ``__all__`` is what a user builds with; what is imported besides is t
 which serves this package alone.
 """
 
-from ._batch import Batch, BoundWithErrors, Likelihood
+from ._batch import Batch, BoundWithErrors, Gap, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
 from ._decoders import MLPDecoder
@@ -22,8 +22,11 @@ from ._experts.cluster import ClusterExpert, shared_entries
 from ._experts.expert_decoder import ExpertDecoder
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.sample import SampleExpert
+from ._information import Around, fisher_information, masked_potential
+from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge, node_counts, weights_of_regimes
+from ._structured import PotentialOf, StructuredVAE
 from ._subset_encoders import SubsetEncoders
 from ._variance_decoder import VarianceDecoder
 

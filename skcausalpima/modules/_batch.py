@@ -8,7 +8,29 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..functional import DiagonalGaussian
+from ..functional import OwnPosterior, SharedPosterior
+
+
+class Gap(NamedTuple):
+    """What the observed elements of a modality say, of samples that lack others of it.
+
+    Parameters
+    ----------
+    partial : Tensor of bool of shape (n_samples,)
+        Which samples these are; the rest of their rows counts for no other.
+    known, lost : Tensor of shape (n_samples, latent_dim, latent_dim)
+        Precisions of the potentials of observed elements, and of those that are filled in.
+    linear : Tensor of shape (n_samples, latent_dim)
+        Linear part of the potential of observed elements, from the decoder.
+    centre : Tensor of shape (n_samples, latent_dim)
+        Latent point at which the others are filled in.
+    """
+
+    partial: Tensor
+    known: Tensor
+    lost: Tensor
+    linear: Tensor
+    centre: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,6 +55,8 @@ class Batch:
         None instead of the tuple where no modality has such samples.
     views : dict of int to Tensor of shape (n_samples, n_components), default=None
         Derived views by the number of their modality; None where they are yet to be computed.
+    gaps : dict of int to Gap, default=None
+        By the number of the modality, where elements are missing and were filled in.
     """
 
     arrays: tuple[Tensor, ...]
@@ -42,6 +66,7 @@ class Batch:
     weights: Tensor | None = None
     elements: tuple[Tensor | None, ...] | None = None
     views: dict[int, Tensor] | None = None
+    gaps: dict[int, Gap] | None = None
 
     @property
     def shares(self) -> Tensor | None:
@@ -94,6 +119,9 @@ class Batch:
             views=None
             if self.views is None
             else {m: taken(view) for m, view in self.views.items()},
+            gaps=None
+            if self.gaps is None
+            else {m: Gap(*map(taken, gap)) for m, gap in self.gaps.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:
@@ -122,26 +150,20 @@ class BoundWithErrors:
         Bounds in nats.
     squared_errors : Tensor of shape (n_modalities, n_samples)
         Squared reconstruction errors, summed over elements.
-    posterior : DiagonalGaussian
-        Of shape (n_samples, latent_dim).
-    log_density : Tensor of shape (n_components, n_samples)
-        Expected log-densities of the cells, with what decoders with their own likelihoods say;
-        None where there are no cells yet.
+    posterior : SharedPosterior or OwnPosterior, default=None
+        By their likelihoods as they are; None where updates do not follow from it.
     """
 
     values: Tensor
     squared_errors: Tensor
-    posterior: DiagonalGaussian
-    log_density: Tensor | None
+    posterior: SharedPosterior | OwnPosterior | None = None
 
     def detached(self) -> BoundWithErrors:
         """Return the same numbers, without what gradients need."""
-        log_density = None if self.log_density is None else self.log_density.detach()
         return BoundWithErrors(
             values=self.values.detach(),
             squared_errors=self.squared_errors.detach(),
-            posterior=DiagonalGaussian(*(of.detach() for of in self.posterior)),
-            log_density=log_density,
+            posterior=self.posterior,
         )
 
 

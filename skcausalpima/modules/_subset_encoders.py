@@ -3,63 +3,70 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from ..functional import DiagonalGaussian, product_of_experts
+from ..functional import Potential, product_of_experts
 from ._batch import Batch
 from ._derived_view import DerivedViews
-from ._encoders import MAX_ABS_LOG_VAR, encode_each
-from ._multimodal_vae import MultimodalVAE
+from ._encoders import encode_each
+from ._gaps import whole_modalities, with_gaps
+from ._structured import StructuredVAE
 
 
 class SubsetEncoders(nn.Module):
-    r"""Gaussian potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(z; \mu_m, V_m)`.
+    r"""Potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(y_m; z, (D_m \Lambda_m D_m)^{-1})`.
 
     They take the place of the encoders where modalities are missing. With the mixture as the
     prior, the posterior of a sample of which the modalities S are observed is
 
     .. math:: q(c | x_S) \propto A_c \Big[\int N(z; m_c, S_c) l_S(z) dz\Big]^{t_S}, \qquad
-        q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z),
+        q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
 
-    a mixture of Gaussians: it can say "a 4 or a 5". A Gaussian is as wide as the latent points that
-    go with a part of a sample are spread; how sure it is of the component is another matter, and
-    the exponent :math:`t_S`, the geometric mean of one number per observed modality, says it.
+    A modality alone is less sure of the latent point than its decoder knows: where encoders were
+    taught beside others, where several points have the same image. The copies' second outputs say
+    how much wider potentials are, :math:`D_m = \mathrm{diag}(\exp(-(v_m(x_m) + b_m) / 2))`. How
+    sure a part of a sample is of the component is another matter: the exponent :math:`t_S`, the
+    geometric mean of one number per observed modality, says it.
 
     Parameters
     ----------
-    model : MultimodalVAE
+    model : StructuredVAE
         Its encoders are copied. A single modality needs none: it is there, or nothing is.
 
     Attributes
     ----------
-    widening : Parameter of shape (n_encoders + n_views, latent_dim) or None
-        Added to the logarithms of the variances of each; None for a single modality.
+    widening : Parameter of shape (n_modalities, latent_dim) or None
+        b; None for a single modality.
     log_exponents : Parameter of shape (n_modalities,) or None
         Their mean over the observed modalities is :math:`\log t_S`; None for a single modality.
+    information_roots : Tensor of shape (n_modalities, latent_dim, latent_dim)
+        Of :math:`\Lambda_m`, see :class:`StructuredVAE`.
     """
 
-    def __init__(self, model: MultimodalVAE) -> None:
+    information_roots: Tensor
+
+    def __init__(self, model: StructuredVAE) -> None:
         super().__init__()
-        self.shapes = model.shapes
-        self.latent_dim = model.prior.means.shape[1]
+        self.shapes, self.latent_dim = model.shapes, model.latent_dim
         several = len(model.shapes) > 1
         self.encoders = copy.deepcopy(model.encoders) if several else nn.ModuleList()
         self.views = copy.deepcopy(model.views) if several else DerivedViews()
-        n_experts = len(self.encoders) + len(self.views)
-        zeros = model.prior.means.new_zeros(n_experts, self.latent_dim)
+        zeros = model.prior.means.new_zeros(len(self.encoders), self.latent_dim)
         self.widening = nn.Parameter(zeros) if several else None
         self.log_exponents = nn.Parameter(zeros.new_zeros(len(self.encoders))) if several else None
+        self.register_buffer("information_roots", model.information_roots.clone())
 
     @property
     def networks(self) -> list[nn.Module]:
         """Encoders, which may be computed in fewer digits than all else."""
         return [*self.encoders, *self.views.networks]
 
-    def forward(self, batch: Batch) -> DiagonalGaussian:
-        """Return the potential of every sample, normalised as a density of z.
+    def outputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the experts of modalities and views, without the widening that all samples share.
 
         Parameters
         ----------
@@ -68,31 +75,84 @@ class SubsetEncoders(nn.Module):
 
         Returns
         -------
-        DiagonalGaussian
-            Mean and log-variance of shape (n_samples, latent_dim), the latter at most as wide as
-            a network can say, also where nothing is observed.
+        means, log_vars : Tensor of shape (n_modalities + n_views, n_samples, latent_dim)
+            Of each.
+        """
+        means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
+        return self.views.encode(batch, means, log_vars)[:2]
+
+    def of_modalities(self, means: Tensor, log_vars: Tensor) -> tuple[Tensor, Tensor]:
+        """Return one expert for each modality: with its view, which is no further evidence.
+
+        Parameters
+        ----------
+        means, log_vars : Tensor of shape (n_modalities + n_views, n_samples, latent_dim)
+            From :meth:`outputs`.
+
+        Returns
+        -------
+        locations, log_widths : Tensor of shape (n_modalities, n_samples, latent_dim)
+            Means and log-variances.
+        """
+        n_encoders = len(self.encoders)
+        locations, log_widths = list(means[:n_encoders]), list(log_vars[:n_encoders])
+        for k, (m, _) in enumerate(self.views.by_modality()):
+            pair = [m, n_encoders + k]
+            found = product_of_experts(means[pair], log_vars[pair], None, prior_expert=False)
+            locations[m], log_widths[m] = found
+        return torch.stack(locations), torch.stack(log_widths)
+
+    def potential(self, batch: Batch, outputs: tuple[Tensor, Tensor] | None = None) -> Potential:
+        """Return what samples say of their latent points; nothing where nothing is observed.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        outputs : pair of Tensor, default=None
+            From :meth:`outputs`; None asks the encoders.
+
+        Returns
+        -------
+        Potential
+            With a precision for each sample.
         """
         if not self.encoders:  # of a single modality that is missing
-            shape = (len(batch.arrays[0]), self.latent_dim)
-            widest = batch.arrays[0].new_full(shape, MAX_ABS_LOG_VAR)
-            return DiagonalGaussian(torch.zeros_like(widest), widest)
-        means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
-        means, log_vars, observed = self.views.encode(batch, means, log_vars)
-        log_vars = log_vars + cast(Tensor, self.widening)[:, None]
-        product = product_of_experts(means, log_vars, observed, prior_expert=False)
-        return DiagonalGaussian(product.mean, product.log_var.clamp_max(MAX_ABS_LOG_VAR))
+            zeros = batch.arrays[0].new_zeros(len(batch.arrays[0]), self.latent_dim).double()
+            return with_gaps(batch, Potential(zeros, torch.diag_embed(zeros)), None)
+        means, log_vars = self.outputs(batch) if outputs is None else outputs
+        locations, log_widths = self.of_modalities(means, log_vars)
+        widths = log_widths + cast(Tensor, self.widening)[:, None]
+        scales, roots = torch.exp(-0.5 * widths.double()), self.information_roots.double()
+        halves = roots[:, None] * scales[:, :, None, :]
+        halves = halves * whole_modalities(batch)[:, :, None, None]
+        precisions = halves.mT @ halves
+        linear = (precisions @ locations.double()[..., None])[..., 0]
+        return with_gaps(batch, Potential(linear.sum(dim=0), precisions.sum(dim=0)), None)
+
+    def potential_of(
+        self, batch: Batch, m: int, outputs: tuple[Tensor, Tensor] | None = None
+    ) -> Potential:
+        """Return what one modality says of the latent points of samples."""
+        seen = torch.zeros(len(self.shapes), len(batch.arrays[0]), dtype=torch.bool)
+        seen = seen.to(batch.arrays[0].device)
+        seen[m] = True if batch.observed is None else batch.observed[m]
+        return self.potential(replace(batch, observed=seen), outputs)
 
     def exponents(self, batch: Batch) -> Tensor:
         """Return :math:`t_S` of every sample, of shape (n_samples,); 1 where nothing is seen."""
         if self.log_exponents is None:
             return batch.arrays[0].new_ones(len(batch.arrays[0]))
-        if batch.observed is None:
-            return self.log_exponents.mean().exp().expand(len(batch.arrays[0]))
-        shares = batch.observed / batch.observed.sum(dim=0).clamp_min(1)
-        return (self.log_exponents @ shares.to(self.log_exponents)).exp()
+        whole = whole_modalities(batch)
+        seen = torch.ones_like(whole) if batch.observed is None else batch.observed
+        shares = whole / seen.sum(dim=0).clamp_min(1)
+        # above 1, a part would be surer than its own likelihood
+        return (self.log_exponents.clamp_max(0.0) @ shares.to(self.log_exponents)).exp()
 
     def incomplete(self, batch: Batch) -> Tensor | None:
-        """Return which samples these are for, of shape (n_samples,); None for none."""
-        if batch.observed is None or batch.observed.all():
-            return None
-        return ~batch.observed.all(dim=0)
+        """Return which samples these are for, of shape (n_samples,); None for none.
+
+        They lack modalities, or single elements of these.
+        """
+        lacking = ~whole_modalities(batch).all(dim=0)
+        return lacking if bool(lacking.any()) else None

@@ -88,7 +88,8 @@ def test_the_fitted_estimator_of_an_epoch_predicts(noted, pair):
         assert estimator is not model
         assert_allclose(estimator.score(pair), estimator.lower_bound_)
         assert_allclose(estimator.predict_proba(pair).sum(axis=1), 1.0, rtol=1e-5)
-    assert_array_equal(ends[-2][3].transform(pair), model.transform(pair))
+    # What follows in closed form from the last epoch is not swapped again where it is looked at.
+    assert_allclose(ends[-2][3].transform(pair), model.transform(pair), rtol=1e-4)
     assert_array_equal(ends[-1][3].transform(pair), model.transform(pair))
 
 
@@ -171,7 +172,7 @@ def test_scores_are_monitored(quick, pair):
 
 def test_searches_and_pipelines_propagate(quick, pair):
     X, noting = MultimodalData(pair), Noting()
-    search = GridSearchCV(quick(init="paper"), {"max_iter": [1, 2]}, cv=2).set_callbacks(noting)
+    search = GridSearchCV(quick(init="linear"), {"max_iter": [1, 2]}, cv=2).set_callbacks(noting)
     search.fit(X)
     names = [call[1] for call in noting.calls if call[0] == "end"]
     assert names.count("training epoch") == 2 * (1 + 2) + search.best_params_["max_iter"]

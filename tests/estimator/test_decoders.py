@@ -1,6 +1,7 @@
 """Networks per cluster and predicted variances through the estimator."""
 
 import pickle
+from contextlib import nullcontext
 
 import networkx as nx
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import special, stats
 from torch import nn
 
 from skcausalpima import CausalPIMA, ScoreSearch
+from skcausalpima.exceptions import InstabilityWarning
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ClusterDecoder, ExpertDecoder, VarianceDecoder, line
 
@@ -52,10 +54,17 @@ OPTIONS = {
 }
 
 
+def fit(quick, pair, name):
+    """Fit a model; random networks find no clusters in so few epochs, and say so."""
+    finds_none = OPTIONS[name].get("init") == "paper"
+    told = pytest.warns(InstabilityWarning, match="one of 4 cells") if finds_none else nullcontext()
+    with told:
+        return quick(**OPTIONS[name]).fit(pair)
+
+
 @pytest.fixture(scope="module", params=OPTIONS, ids=str)
 def own(request, quick, pair):
-    model = quick(**OPTIONS[request.param]).fit(pair)
-    return model, request.param
+    return fit(quick, pair, request.param), request.param
 
 
 def test_predictions_survive_pickling_bit_by_bit(own, pair):
@@ -72,7 +81,7 @@ def test_predictions_survive_pickling_bit_by_bit(own, pair):
 
 def test_same_random_state_same_bits(quick, pair, own):
     model, name = own
-    again = quick(**OPTIONS[name]).fit(pair)
+    again = fit(quick, pair, name)
     assert_array_equal(again.transform(pair), model.transform(pair))
     assert_array_equal(again.sample(5)[0][0], model.sample(5)[0][0])
 
@@ -89,13 +98,13 @@ def test_outputs_have_the_shapes_of_the_data(own, pair):
 
 
 def test_the_objective_is_finite_and_its_terms_add_up(own):
-    history = own[0].history_
+    history, kinds = own[0].history_, own[0]._fitted_model().model.terms
     terms = [
         values
         for name, values in history.items()
-        if name.startswith("reconstruction")
-        or name in ("density", "weight", "assignment_entropy", "posterior_entropy")
+        if name.startswith("reconstruction") or name in kinds
     ]
+    assert len(terms) == 2 + len(kinds)
     assert_allclose(sum(terms), history["lower_bound"], rtol=1e-6)
     assert np.isfinite(history["objective"]).all()
 
@@ -145,7 +154,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
     rows = nodes[:, 0] == 1
     new, _ = model.counterfactual([array[rows] for array in pair], {"N1": 1})
     inner = model._fitted_model().model
-    z = torch.as_tensor(model.transform([array[rows] for array in pair]))
+    z = torch.as_tensor(model._posterior([array[rows] for array in pair]).places)
     cells = torch.as_tensor(np.ravel_multi_index(nodes[rows].T, (2, 2)))
     arrays = [array.detach().numpy() for array in inner.decode(z, cells)]
     for one, two in zip(new, model._scaler.inverse_transform(arrays), strict=True):

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
+from scipy import special, stats
 from scipy.optimize import curve_fit
-from scipy.special import logsumexp
 from sklearn.base import clone
 
 from skcausalpima import (
@@ -22,6 +21,7 @@ from skcausalpima import (
 )
 from skcausalpima._inference.posterior import score_draws
 from skcausalpima.exceptions import ExpertWarning
+from skcausalpima.functional._potentials import LEAST_PRECISION
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 
 X = np.linspace(0.0, 2.0, 15)
@@ -86,8 +86,8 @@ def test_the_table_is_a_mapping_of_columns(fitted):
     assert len(repr(table).splitlines()) == 4
 
 
-def brute_force(est, X, draws):
-    """The joint log-probability of each component and each sample, term by term."""
+def located(est, X):
+    """Where encoders say that latent points are, and how sharply decoders say it."""
     model, scaler = est._fitted_model().model, est._scaler
     scaled = [(a - c) / f for a, c, f in zip(X, scaler.centre, scaler.factor, strict=True)]
     with torch.no_grad():
@@ -95,24 +95,29 @@ def brute_force(est, X, draws):
             encoder(torch.as_tensor(array)).numpy()
             for encoder, array in zip(model.encoders, scaled, strict=True)
         ]
-        precisions = [np.exp(-output[:, est.latent_dim_ :]) for output in outputs]
-        precision = 1.0 + sum(precisions)
-        mean = sum(o[:, : est.latent_dim_] * p for o, p in zip(outputs, precisions, strict=True))
-        mean = mean / precision
-        factor = scaler.factor[1]
-        deviations = model.decoders[1].log_variances.numpy()
+    weights = [np.exp(-output[:, est.latent_dim_ :]) for output in outputs]
+    means = [output[:, : est.latent_dim_] for output in outputs]
+    mean = sum(m * w for m, w in zip(means, weights, strict=True)) / sum(weights)
+    roots = est._state["information_roots"]
+    assert_array_equal(roots[1], 0.0)  # lines are no function of the latent point
+    return mean, roots[0].T @ roots[0] + LEAST_PRECISION * np.eye(est.latent_dim_)
+
+
+def brute_force(est, X):
+    """The joint log-probability of each component and each sample, term by term."""
+    mean, precision = located(est, X)
+    spread = np.linalg.inv(precision)
+    deviations = est._fitted_model().model.decoders[1].log_variances.numpy()
     table, joint = est.expert_params_["modality1"], []
     order = np.ravel_multi_index(est.cluster_states_.T, est.joint_.shape)
     for c, cell in enumerate(order):
-        gaussian = stats.multivariate_normal(est.cluster_means_[c], est.cluster_covariances_[c])
-        z = mean[:, None] + draws / np.sqrt(precision)[:, None]
-        density = gaussian.logpdf(z).reshape(len(mean), -1).mean(axis=1)
+        covariance = est.cluster_covariances_[c] + spread
+        density = stats.multivariate_normal(est.cluster_means_[c], covariance).logpdf(mean)
         curve = table["slope"][c] * est_x(X) + table["intercept"][c]
-        noise = factor * np.exp(deviations[cell] / 2)
+        noise = est._scaler.factor[1] * np.exp(deviations[cell] / 2)
         likelihood = stats.norm.logpdf(X[1], curve, noise).sum(axis=1)
         joint.append(np.log(est.weights_[c]) + density + likelihood)
-    entropy = 0.5 * (np.log(2 * np.pi / precision) + 1).sum(axis=1)
-    return np.array(joint).T, entropy, mean, precision
+    return np.array(joint).T
 
 
 def est_x(X):
@@ -120,22 +125,32 @@ def est_x(X):
 
 
 def test_gamma_and_score_carry_the_experts_likelihood(fitted, lines):
-    """Against SciPy's densities; the draws are exact for the quadratic log-density."""
+    """Against SciPy's densities; latent points are those of Gaussians that are conditioned."""
     rng = np.random.default_rng(1)
     near = [lines[0][::9], lines[1][::9] + 100 * rng.normal(size=(14, 1))]
-    draws = score_draws(fitted.latent_dim_)
-    joint, entropy, mean, precision = brute_force(fitted, near, draws)
-    expected = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+    joint, (mean, precision) = brute_force(fitted, near), located(fitted, near)
+    expected = np.exp(joint - special.logsumexp(joint, axis=1, keepdims=True))
     assert_allclose(fitted.predict_proba(near), expected, atol=1e-8)
     assert_array_equal(fitted.predict(near), expected.argmax(axis=1))
     model, scale = fitted._fitted_model().model, fitted._scaler.factor[0]
     noise = scale * np.exp(model.log_variances[0].item() / 2)
-    reconstruction = 0.0
-    for draw in draws:
-        images = fitted.inverse_transform(mean + draw / np.sqrt(precision))[0]
-        error = stats.norm.logpdf(near[0], images, noise)
-        reconstruction = reconstruction + error.sum(axis=(1, 2)) / len(draws)
-    scores = reconstruction + logsumexp(joint, axis=1) + entropy
+    draws, spread = score_draws(fitted.latent_dim_), np.linalg.inv(precision)
+    # Where data are decoded, components that are ten thousand times less probable are left out.
+    kept = np.where(expected < 1e-4 * expected.max(axis=1, keepdims=True), 0.0, expected)
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    scores = (kept * joint - special.xlogy(kept, kept)).sum(axis=1)
+    for c, probabilities in enumerate(kept.T):
+        gain = fitted.cluster_covariances_[c] @ np.linalg.inv(
+            fitted.cluster_covariances_[c] + spread
+        )
+        points = fitted.cluster_means_[c] + (mean - fitted.cluster_means_[c]) @ gain.T
+        covariance = gain @ spread
+        for draw in draws @ np.linalg.cholesky(covariance).T:
+            images = fitted.inverse_transform(points + draw)[0]
+            error = stats.norm.logpdf(near[0], images, noise).sum(axis=(1, 2))
+            potential = stats.multivariate_normal(np.zeros(len(spread)), spread)
+            error -= potential.logpdf(points + draw - mean)
+            scores = scores + probabilities * error / len(draws)
     assert_allclose(fitted.score_samples(near), scores, rtol=1e-8)
 
 

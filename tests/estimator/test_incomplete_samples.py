@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
+from scipy import special
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
@@ -162,26 +163,47 @@ def test_a_sample_of_which_nothing_is_observed_has_the_prior(of_kind, kind):
     assert_allclose(model.score_samples(nothing), 0.0, atol=1e-4)
 
 
-def test_a_sample_with_nothing_is_an_error_without_the_prior_expert(quick, gappy):
-    model = quick(prior_expert=False).fit(gappy[0])
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
+def test_a_sample_with_nothing_is_an_error_in_a_mean_field_without_the_prior_expert(quick, gappy):
+    nothing = [np.full((1, 3, 2), np.nan), np.full((1, 4), np.nan)]
+    model = quick(prior_expert=False, responsibilities="sample").fit(gappy[0])
     check(model, gappy[0])
     with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
-        model.predict_proba([np.full((1, 3, 2), np.nan), np.full((1, 4), np.nan)])
+        model.predict_proba(nothing)
+    structured = quick(prior_expert=False).fit(gappy[0])
+    assert_allclose(structured.predict_proba(nothing)[0], structured.weights_, rtol=1e-5)
 
 
-def test_without_epochs_for_subsets_the_posterior_is_a_single_gaussian(quick, gappy):
+def test_a_structured_posterior_has_no_prior_expert(quick, gappy, of_kind):
+    assert_same_fits(quick(prior_expert=False).fit(gappy[0]), of_kind("networks"), gappy[0])
+
+
+def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick, gappy):
     X, _ = gappy
     model = quick(missing_values=MissingValues(subset_epochs=0)).fit(X)
     assert model._subset_state is None
     check(model, X)
-    network = model._fitted_model().model
-    data = model._fitted_model().scaled(model._read(X))
+    rows = np.flatnonzero(np.isnan(X[1]).all(axis=1))
+    encoder = model._fitted_model().model.encoders[0]
+    scaled = (X[0][rows] - model._scaler.centre[0]) / model._scaler.factor[0]
     with torch.no_grad():
-        posterior = network.encode(data.rows(slice(None)))
-        gamma = network.log_responsibilities(posterior).exp().T
-    cells = model._fitted_model().cells
-    assert_allclose(model.predict_proba(X), gamma[:, cells], atol=1e-6)
-    assert_allclose(model.transform(X), posterior.mean, atol=1e-6)
+        places = encoder(torch.as_tensor(scaled)).numpy()[:, : model.latent_dim_]
+    root = model._state["information_roots"][0]
+    precision, log_joint, means = root.T @ root, [], []
+    for weight, mean, covariance in zip(
+        model.weights_, model.cluster_means_, model.cluster_covariances_, strict=True
+    ):
+        inverse = np.linalg.inv(covariance)
+        natural = inverse @ mean + places @ precision
+        means.append(natural @ np.linalg.inv(inverse + precision))
+        log_det = np.linalg.slogdet(np.eye(len(mean)) + covariance @ precision)[1]
+        quadratic = (natural * means[-1]).sum(axis=1) - mean @ inverse @ mean
+        log_joint.append(np.log(weight) + 0.5 * (quadratic - log_det))
+    gamma = special.softmax(np.array(log_joint), axis=0).T
+    part = [array[rows] for array in X]
+    assert_allclose(model.predict_proba(part), gamma, atol=1e-6)
+    expected = np.einsum("nc,cnj->nj", gamma, means)
+    assert_allclose(model.transform(part), expected, atol=1e-6)
 
 
 def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
@@ -273,6 +295,7 @@ def test_other_ways_to_train(quick, gappy, options):
     check(quick(**options).fit(gappy[0]), gappy[0])
 
 
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 def test_the_published_algorithm(gappy):
     X, _ = gappy
     model = CausalPIMA.published(max_iter=3, hidden_layer_sizes=(8,), random_state=0).fit(X)
@@ -406,11 +429,16 @@ def test_a_sample_far_from_all_others_has_an_answer(model, gappy):
     assert np.isfinite(model.score_samples(X)).all()
 
 
-def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy):
-    model = quick().fit([array.astype(np.float32) for array in gappy[0]])
-    images = np.zeros((4, 3, 2), dtype=np.float32)
-    images[2] = 1e38
+@pytest.mark.parametrize(("far", "dtype"), [(1e38, np.float32), (1e200, np.float64)])
+def test_a_sample_so_far_that_nothing_is_finite_is_named(quick, gappy, far, dtype):
+    """Posteriors are computed in double precision, whatever the dtype of the data."""
+    model = quick().fit([array.astype(dtype) for array in gappy[0]])
+    images = np.zeros((4, 3, 2), dtype=dtype)
+    images[2] = far
     for method in ("predict_proba", "transform", "score_samples"):
+        if dtype == np.float32 and method != "score_samples":
+            assert np.isfinite(getattr(model, method)([images, None])).all()
+            continue
         with pytest.raises(ValueError, match=r"Sample 2 is so far from the training data"):
             getattr(model, method)([images, None])
 

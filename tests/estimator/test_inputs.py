@@ -163,7 +163,7 @@ def test_nothing_observed_gives_the_prior(quick, pair, fitted):
     nothing = [np.full_like(array[:2], np.nan) for array in pair]
     mean = fitted.weights_ @ fitted.cluster_means_  # of the mixture
     assert_allclose(fitted.transform(nothing), np.tile(mean, (2, 1)), atol=1e-5)
-    strict = quick(prior_expert=False).fit(pair)
+    strict = quick(prior_expert=False, responsibilities="sample").fit(pair)
     with pytest.raises(ValueError, match=r"Sample 0 has no observed modality.*prior_expert=True"):
         strict.predict(nothing)
 
@@ -211,6 +211,7 @@ def test_constant_elements(quick, pair, scale):
     assert_finite_everywhere(quick(scale=scale).fit(X), X)
 
 
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", ["modality", "feature", None])
 def test_constant_modalities(quick, pair, dtype, scale):
@@ -221,13 +222,15 @@ def test_constant_modalities(quick, pair, dtype, scale):
     assert_finite_everywhere(quick(scale=scale).fit(X), X)
 
 
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("rows", [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10])
 def test_few_distinct_samples(quick, pair, rows, covariance_type):
     X = [array[rows] for array in pair]
     model = quick((2, 2, 2), covariance_type=covariance_type, covariance_shrinkage=0.0).fit(X)
     assert_finite_everywhere(model, X)
-    assert len(np.unique(model.labels_)) <= len(set(rows))
+    n_found = len(np.unique(model.labels_))
+    assert min(2, len(set(rows))) <= n_found <= len(set(rows))
 
 
 @pytest.mark.parametrize("node_sizes", [(2,) * 5, (7,), (3, 2), np.array([2, 2]), (np.int8(3),)])

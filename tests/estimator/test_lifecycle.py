@@ -258,3 +258,19 @@ def test_a_pickle_without_encoders_of_incomplete_samples_says_so(fitted):
     del state["_subset_state"]  # which 0.1.0 did not know
     with pytest.raises(ValueError, match=r"another version .* no encoders of incomplete samples"):
         CausalPIMA().__setstate__(state)
+
+
+def test_a_pickle_of_separate_posteriors_says_so(fitted):
+    state = copy.deepcopy(fitted).__getstate__()
+    del state["_state"]["information_roots"]  # which potentials brought along
+    with pytest.raises(ValueError, match=r"another version .*='expected', .*or fit again"):
+        CausalPIMA().__setstate__(state)
+
+
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
+def test_a_pickle_of_a_mean_field_with_encoders_of_incomplete_samples_says_so(quick, pair, fitted):
+    state = quick(responsibilities="sample").fit(pair).__getstate__()
+    CausalPIMA().__setstate__(copy.deepcopy(state))
+    state["_subset_state"] = copy.deepcopy(fitted._subset_state)
+    with pytest.raises(ValueError, match=r"another version .* beside responsibilities='sample'"):
+        CausalPIMA().__setstate__(state)

@@ -119,8 +119,11 @@ def test_one_flat_array_and_a_table(quick, pair):
         {"n_init": 2},
     ],
 )
+@pytest.mark.filterwarnings("ignore:All samples lie in one")
 def test_options(quick, gappy, options):
     one = quick(**options).fit(gappy)
+    # In so few epochs random networks find no clusters.
+    assert options.get("init") == "paper" or len(np.unique(one.labels_)) > 1
     assert_array_equal(one.predict(gappy), one.labels_)
     assert_allclose(one.score(gappy), one.lower_bound_, rtol=1e-10)
     assert np.isfinite(one.history_["lower_bound"]).all()
@@ -173,6 +176,7 @@ def test_weights_are_repeated_rows(quick, gappy):
     assert quick().fit(both, sample_weight=np.ones(144)).labels_.shape == (144,)
 
 
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     """Of a linear model with Gaussian noise that has a closed form, in the user's units."""
 

@@ -1,6 +1,7 @@
 """What the parameters of training and of the networks do."""
 
 import copy
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -17,8 +18,14 @@ from skcausalpima import (
     ScoreSearch,
 )
 from skcausalpima._fit import restarts as _restarts
+from skcausalpima.exceptions import InstabilityWarning
 
-TERMS = ["density", "weight", "assignment_entropy", "posterior_entropy"]
+TERMS = ["evidence", "potential"]
+
+
+def finds_nothing():
+    """Expect to be told: in so few epochs random networks find no clusters."""
+    return pytest.warns(InstabilityWarning, match="All samples lie in one of 4 cells")
 
 
 def test_history_holds_the_terms_of_the_bound(fitted):
@@ -90,7 +97,7 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 @pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
-    options = {"validation_fraction": 0.3, "learning_rate": 0.2, "tol": 0.0}
+    options = {"validation_fraction": 0.3, "learning_rate": 0.2, "tol": 0.0, "random_state": 1}
     long = quick(max_iter=30, structure=GradientStructure(temperature=temperature), **options)
     long.fit(pair)
     best = int(long.history_["objective"].argmax())
@@ -147,7 +154,8 @@ def test_temperature(quick, pair, temperature, expected):
     ids=str,
 )
 def test_options_have_an_effect(quick, pair, fitted, parameters):
-    model = quick(**parameters).fit(pair)
+    with finds_nothing() if parameters.get("init") == "paper" else nullcontext():
+        model = quick(**parameters).fit(pair)
     assert np.isfinite(model.lower_bound_)
     assert_array_equal(model.predict(pair), model.labels_)
     changed = not np.array_equal(model.transform(pair), fitted.transform(pair))
@@ -170,7 +178,8 @@ def test_published_algorithm(quick, pair):
     assert CausalPIMA.published(latent_dim=3).latent_dim == 3  # what is stated goes first
     with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dimension'"):
         CausalPIMA.published(latent_dimension=3)
-    model.fit(pair)
+    with finds_nothing():
+        model.fit(pair)
     assert_array_equal(model.predict(pair), model.labels_)
     assert_allclose(model.score(pair), model.lower_bound_)
 
@@ -199,7 +208,12 @@ def test_user_modules_are_copied_and_trained(quick, pair, form, init):
     if form is dict:
         encoders, decoders = {"modality0": encoders[0]}, {"modality0": decoders[0]}
     before = copy.deepcopy([encoders, decoders])
-    model = quick(encoders=encoders, decoders=decoders, init=init).fit(pair)
+
+    def told():
+        return finds_nothing() if init == "paper" else nullcontext()
+
+    with told():
+        model = quick(encoders=encoders, decoders=decoders, init=init).fit(pair)
     assert_array_equal(model.predict(pair), model.labels_)
     for modules, originals in zip([encoders, decoders], before, strict=True):
         key = "modality0" if form is dict else 0
@@ -209,7 +223,8 @@ def test_user_modules_are_copied_and_trained(quick, pair, form, init):
             assert modules[key].state_dict()[name].grad is None
     trained, start = model._state["decoders.0.network.0.weight"], before[1][key][0].weight
     assert not np.allclose(trained, start.detach().numpy())
-    assert_array_equal(clone(model).fit(pair).labels_, model.labels_)
+    with told():
+        assert_array_equal(clone(model).fit(pair).labels_, model.labels_)
 
 
 def test_the_users_modules_may_change_after_the_fit(quick, pair):

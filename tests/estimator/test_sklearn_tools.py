@@ -45,7 +45,7 @@ GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 @pytest.fixture(scope="module")
 def model(quick):
     """The cheapest fit: whether forms agree in all settings is asked in test_estimator_inputs."""
-    init = Initialization("paper", n_mixture_init=1, pretraining_epochs=1)
+    init = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
     as_is = MissingValues(subset_epochs=0)
     return quick(init=init, structure="gradient", max_iter=1, missing_values=as_is)
 

@@ -73,7 +73,7 @@ CONFIGURATIONS = {
         "encoders": [given_module(), None],
         "validation_fraction": 0.2,
         "n_init": 2,
-        "random_state": 3,  # of which the same start is the best after two epochs as after five
+        "random_state": 0,  # of which the same start is the best after two epochs as after five
     },
     "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
     "bare function": {"experts": [None, line], "max_grad_norm": 1.0},
@@ -95,6 +95,7 @@ def in_two(model, X, first=2, second=3, **fit):
     return model.set_params(max_iter=second).fit(X, **fit)
 
 
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_two_and_three_epochs_are_five(quick, pair, name):
     whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
@@ -106,7 +107,7 @@ def test_two_and_three_epochs_are_five(quick, pair, name):
 def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     options = {"structure": GradientStructure(temperature=0.5)}
     options |= {"validation_fraction": 0.3, "tol": 0}
-    whole = quick(max_iter=5, learning_rate=2.0, **options).fit(pair)
+    whole = quick(max_iter=5, learning_rate=0.3, **options).fit(pair)
     first = int(whole.history_["objective"].argmax()) + 1
     assert first < 5
     assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)

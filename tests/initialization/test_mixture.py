@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp, softmax
+from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 from sklearn.mixture._gaussian_mixture import (
     _compute_precision_cholesky,
@@ -19,11 +21,12 @@ from skcausalpima._initialization.mixture import (
     MixtureFit,
     initialize_mixture,
     iterate_mixture,
+    iterate_posteriors,
     one_hot,
     place_empty,
 )
 from skcausalpima._model.settings import MixtureSettings
-from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian
+from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian, Potential
 
 
 @pytest.fixture
@@ -36,6 +39,15 @@ def known(points):
     """Posteriors without variance."""
     mean = torch.as_tensor(points)
     return DiagonalGaussian(mean, torch.full_like(mean, -torch.inf))
+
+
+def from_points(points):
+    """Return what iterates a mixture of points that are known exactly."""
+
+    def iterate(gamma, settings, max_iter):
+        return iterate_mixture(known(points), gamma, settings, max_iter=max_iter)
+
+    return iterate
 
 
 @pytest.fixture
@@ -92,10 +104,11 @@ def test_the_bound_rises(points, gamma, covariance_type):
     assert bounds[-1] > bounds[0]
 
 
+@pytest.mark.parametrize("iterate", [from_points, lambda points: from_potentials(points)])
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_start_finds_the_clusters(points, covariance_type):
+def test_start_finds_the_clusters(points, covariance_type, iterate):
     fit = initialize_mixture(
-        known(points),
+        iterate(points),
         [points],
         3,
         MixtureSettings(covariance_type=covariance_type, reg_covar=1e-6, shrinkage=100.0),
@@ -116,7 +129,7 @@ def test_more_components_than_points():
     labels = kmeans_labels(points, 5, seed=0)
     assert len(np.unique(labels)) == 2
     fit = initialize_mixture(
-        known(points),
+        from_points(points),
         [points],
         5,
         MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=0.0),
@@ -164,7 +177,138 @@ def test_of_equal_starts_the_first_one_wins_whatever_the_rounding(monkeypatch):
     orders = iter([labels, 1 - labels, 1 - labels])
     monkeypatch.setattr(mixture, "kmeans_labels", lambda *_: next(orders))
     monkeypatch.setattr(mixture, "iterate_mixture", rounded)
+
+    def iterate(gamma, settings, max_iter):
+        return rounded(known(points), gamma, settings, max_iter=max_iter)
+
     settings = MixtureSettings(covariance_type="diag", reg_covar=1e-6, shrinkage=0.0)
     rng = np.random.RandomState(0)
-    found = initialize_mixture(known(points), [points], 2, settings, n_starts=3, rng=rng)
+    found = initialize_mixture(iterate, [points], 2, settings, n_starts=3, rng=rng)
     assert_array_equal(found.responsibilities.argmax(dim=0), labels)
+
+
+# What potentials say of points ----------------------------------------------------------------
+
+
+def potential_of(points, precision):
+    """Return potentials that lie at points."""
+    points, precision = torch.as_tensor(points), torch.as_tensor(precision)
+    if precision.ndim == 2:
+        return Potential(points @ precision, precision)
+    return Potential((precision @ points[:, :, None])[:, :, 0], precision)
+
+
+def from_potentials(points):
+    """Return what iterates a mixture of points of which samples say nearly all."""
+
+    def iterate(gamma, settings, max_iter):
+        potential = potential_of(points, 100.0 * np.eye(2))
+        return iterate_posteriors(potential, gamma, settings, max_iter=max_iter)
+
+    return iterate
+
+
+def settings_of(covariance_type):
+    return MixtureSettings(covariance_type=covariance_type, reg_covar=0.0, shrinkage=0.0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_sharp_potentials_are_points(points, gamma, covariance_type, shared):
+    """Iterations are those of points that are known exactly, but for the size of what is added."""
+    precision = 1e6 * np.eye(2)
+    if not shared:
+        precision = np.tile(precision, (300, 1, 1))
+    settings = replace(settings_of(covariance_type), reg_covar=1e-6)
+    found = iterate_posteriors(
+        potential_of(points, precision), gamma, settings, max_iter=10, tol=-np.inf
+    )
+    # The start counts as an update there.
+    exact = iterate_mixture(known(points), gamma, settings, max_iter=11, tol=-np.inf)
+    assert_allclose(found.means, exact.means, atol=5e-3)
+    assert_allclose(found.covariances, exact.covariances, atol=5e-3)
+    assert_allclose(found.responsibilities, exact.responsibilities, atol=5e-3)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_the_likelihood_of_the_locations_rises(points, gamma, covariance_type):
+    """Potentials as wide as the clusters: log sum_c A_c N(y; m_c, S_c + V), by SciPy."""
+    precision = np.array([[1.5, 0.3], [0.3, 0.8]])
+    potential, settings = potential_of(points, precision), settings_of(covariance_type)
+    spread, values = np.linalg.inv(precision), []
+    for k in range(0, 25):
+        fit = iterate_posteriors(potential, gamma, settings, max_iter=k, tol=-np.inf)
+        matrices = fit.covariances.numpy()
+        if matrices.ndim == 2:
+            matrices = np.stack([np.diag(of) for of in matrices])
+        log_density = np.stack(
+            [
+                multivariate_normal(mean, matrix + spread).logpdf(points)
+                for mean, matrix in zip(fit.means, matrices, strict=True)
+            ]
+        )
+        log_gamma = fit.responsibilities.log().numpy()
+        # Weights are those with which the responsibilities were found.
+        logs = (log_gamma - log_density).mean(axis=1)
+        logs -= logsumexp(logs)
+        values.append(logsumexp(logs[:, None] + log_density, axis=0).mean())
+        assert_allclose(softmax(logs[:, None] + log_density, axis=0), np.exp(log_gamma), atol=1e-5)
+        assert_allclose(fit.bound, values[-1], atol=1e-4)
+    assert (np.diff(values) > -1e-5).all()
+    assert values[-1] > values[0]
+
+
+def test_the_start_leaves_out_what_potentials_are_wide():
+    """Covariances of clusters, of which 30 000 noisy locations tell, less the noise: 5 errors."""
+    rng, n = np.random.default_rng(0), 30_000
+    labels = np.repeat([0, 1], n // 2)
+    means = np.array([[0.0, 0.0], [6.0, 1.0]])
+    covariances = np.array([[[1.0, 0.4], [0.4, 0.5]], [[0.3, -0.1], [-0.1, 2.0]]])
+    spread = np.array([[0.4, 0.1], [0.1, 0.8]])
+    points = np.stack([rng.multivariate_normal(means[c], covariances[c] + spread) for c in labels])
+    potential = potential_of(points, np.linalg.inv(spread))
+    gamma = one_hot(labels, 2)
+    fit = iterate_posteriors(potential, gamma, settings_of("full"), max_iter=0)
+    errors = 5 * (covariances + spread).max() * np.sqrt(2 / (n // 2))
+    assert_allclose(fit.means, means, atol=errors)
+    assert_allclose(fit.covariances, covariances, atol=errors)
+    # What is hardly wider than the noise keeps a tenth.
+    narrow = points[: n // 2] @ np.diag([0.5, 0.5])
+    fit = iterate_posteriors(
+        potential_of(narrow, np.linalg.inv(spread)),
+        one_hot(labels[: n // 2], 1),
+        settings_of("full"),
+        max_iter=0,
+    )
+    assert torch.linalg.eigvalsh(fit.covariances).min() > 0.02
+
+
+def test_samples_that_say_nothing_follow_the_others(points):
+    """A precision of zero: they have the shares of the clusters, and change none."""
+    gamma = one_hot(np.repeat([0, 1, 2], 100), 3)
+    precision = np.tile(4.0 * np.eye(2), (330, 1, 1))
+    precision[300:] = 0.0
+    more = np.concatenate([points, np.full((30, 2), 99.0)])
+    both = torch.cat([gamma, torch.full((3, 30), 1 / 3)], dim=1)
+    settings = settings_of("full")
+    some = iterate_posteriors(potential_of(points, precision[:300]), gamma, settings, max_iter=200)
+    found = iterate_posteriors(potential_of(more, precision), both, settings, max_iter=200)
+    shares = found.responsibilities[:, :300].mean(dim=1)
+    assert_allclose(found.responsibilities[:, 300:], shares[:, None].expand(3, 30), atol=0.02)
+    assert_allclose(found.responsibilities[:, :300], some.responsibilities, atol=0.1)
+    assert_allclose(found.means, some.means, atol=0.2)
+
+
+def test_what_is_known_is_kept(points):
+    allowed = torch.ones(3, 300, dtype=torch.bool)
+    allowed[0, :50] = allowed[2, 50:100] = False
+    gamma = torch.full((3, 300), 1 / 3).double() * allowed
+    fit = iterate_posteriors(
+        potential_of(points, np.eye(2)),
+        gamma / gamma.sum(dim=0),
+        settings_of("full"),
+        allowed=allowed,
+        max_iter=5,
+    )
+    assert_array_equal(fit.responsibilities[~allowed], torch.zeros(100))
+    assert_allclose(fit.responsibilities.sum(dim=0), 1.0)

@@ -12,7 +12,7 @@ from skcausalpima._initialization import principal_components as _principal_comp
 from skcausalpima._initialization.principal_components import initialize_networks, principal_scores
 from skcausalpima._model.build import build_model
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.block_update import encode_all
+from skcausalpima._training.potentials import mean_information
 from skcausalpima.modules import Batch
 
 
@@ -21,10 +21,16 @@ def make_data(*arrays, observed=None):
     return TensorData(Batch(tuple(map(torch.as_tensor, arrays)), observed), torch.float64)
 
 
-def make_model(data, latent_dim, prior_expert=True):
+def make_model(data, latent_dim, **changes):
     shapes = tuple((array.shape[1],) for array in data.arrays)
-    options = {"node_sizes": (2,), "latent_dim": latent_dim, "prior_expert": prior_expert}
+    options = {"node_sizes": (2,), "latent_dim": latent_dim} | changes
     return build_model(small_spec(shapes, **options), torch.Generator().manual_seed(0))
+
+
+def encoded(model, data):
+    """Return the published posterior of all samples."""
+    with torch.no_grad():
+        return model.eval().encode(data.rows(slice(None)))
 
 
 def without_networks(model):
@@ -69,13 +75,13 @@ def test_wide_data_by_random_projections():
 
 @pytest.mark.parametrize("n_copies", [1, 2])
 @pytest.mark.parametrize("prior_expert", [True, False])
-def test_encoder_is_the_exact_posterior(x, prior_expert, n_copies):
+def test_encoder_is_the_exact_published_posterior(x, prior_expert, n_copies):
     """Also with one modality seen twice, whose information adds up."""
     data = make_data(*[x] * n_copies)
-    model = make_model(data, 3, prior_expert)
+    model = make_model(data, 3, prior_expert=prior_expert, sampled_responsibilities=True)
     scores = principal_scores(data, 3, seed=0).whitened
     initialize_networks(model, data, scores)
-    posterior = encode_all(without_networks(model), data)
+    posterior = encoded(without_networks(model), data)
     centred = x - x.mean(axis=0)
     maps = np.linalg.lstsq(scores, centred, rcond=None)[0]  # (latent, width)
     variance = np.mean((centred - scores @ maps) ** 2)
@@ -86,14 +92,73 @@ def test_encoder_is_the_exact_posterior(x, prior_expert, n_copies):
     assert_allclose(model.log_variances.exp(), [variance] * n_copies)
 
 
+@pytest.mark.parametrize("n_copies", [1, 2])
+@torch.no_grad()
+def test_encoders_say_where_the_likelihood_of_a_linear_decoder_lies(x, n_copies):
+    """The least squares solution of x = W z + b; also with one modality seen twice.
+
+    With N(0, I) the mean is that of probabilistic PCA, and the potential W' (x - b) / s^2 exactly.
+    """
+    data = make_data(*[x] * n_copies)
+    model = make_model(data, 3)
+    scores = principal_scores(data, 3, seed=0).whitened
+    initialize_networks(model, data, scores)
+    without_networks(model).eval()
+    maps = np.linalg.lstsq(scores, x - x.mean(axis=0), rcond=None)[0]  # (latent, width)
+    expected = np.linalg.lstsq(maps.T, (x - x.mean(axis=0)).T, rcond=None)[0].T
+    variance = np.mean((x - x.mean(axis=0) - scores @ maps) ** 2)
+    information = maps @ maps.T / variance
+    model.set_information(torch.as_tensor(np.tile(information, (n_copies, 1, 1))))
+    potential = model.posterior(data.rows(slice(None))).potential
+    linear = n_copies * (x - x.mean(axis=0)) @ maps.T / variance
+    assert_allclose(potential.linear, linear, rtol=1e-6, atol=1e-6)
+    located = torch.linalg.solve(potential.precision, potential.linear.T).T
+    assert_allclose(located, expected, rtol=1e-6, atol=1e-6)
+    unit = model.posterior(data.rows(slice(None)), has_cells=False)
+    mean = np.linalg.solve(n_copies * information + np.eye(3), linear.T).T
+    assert_allclose(unit.mean(torch.ones(1, 200)), mean, rtol=1e-6, atol=1e-6)
+    widths = model.encoders[0](data.arrays[0])[:, 3:]
+    precision = np.diag(maps @ maps.T) / variance
+    assert_allclose(widths, np.tile(-np.log(precision), (200, 1)), rtol=1e-5)
+    found = mean_information(model, data, has_cells=False)
+    assert_allclose(found, np.tile(information, (n_copies, 1, 1)), rtol=1e-3, atol=1e-2)
+
+
+@torch.no_grad()
+def test_modalities_that_say_little_count_for_little(x):
+    """One tells of some directions of z, the other of others: by precision, N(0, I) among them.
+
+    In no direction the mean is further away than the better of the two by itself.
+    """
+    rng = np.random.default_rng(2)
+    noisy = x[:, :2] + 20.0 * rng.normal(size=(200, 2))
+    data = make_data(x, noisy)
+    model = make_model(data, 3)
+    scores = principal_scores(data, 3, seed=0).whitened
+    initialize_networks(model, data, scores)
+    without_networks(model).eval()
+    outputs = [e(a) for e, a in zip(model.encoders, data.arrays, strict=True)]
+    locations, log_vars = torch.stack(outputs).chunk(2, dim=-1)
+    weights = log_vars.neg().exp()
+    expected = (weights * locations).sum(dim=0) / (1.0 + weights.sum(dim=0))
+    unit = model.posterior(data.rows(slice(None)), has_cells=False)
+    mean = unit.mean(torch.ones(1, 200))
+    assert_allclose(mean, expected, rtol=1e-6, atol=1e-6)
+    assert weights[:, 0].argmax(dim=0).tolist() == [1, 1, 0]
+    errors = [np.square(of.numpy() - scores).mean(axis=0) for of in (mean, *locations)]
+    assert (errors[0] < np.minimum(errors[1], errors[2])).all()
+    assert errors[0].mean() < 0.2 * min(errors[1].mean(), errors[2].mean())
+
+
+@pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("latent_dim", [1, 3])
-def test_decoders_are_the_reconstruction_of_pca(x, latent_dim):
+def test_decoders_are_the_reconstruction_of_pca(x, latent_dim, sampled):
     blocks = x[:, :3] / np.sqrt(3), x[:, 3:] / np.sqrt(4)
     pca = PCA(latent_dim).fit(np.hstack(blocks))
     expected = pca.inverse_transform(pca.transform(np.hstack(blocks)))
     expected = [expected[:, :3] * np.sqrt(3), expected[:, 3:] * np.sqrt(4)]
     data = make_data(x[:, :3], x[:, 3:])
-    model = make_model(data, latent_dim)
+    model = make_model(data, latent_dim, sampled_responsibilities=sampled)
     scores = principal_scores(data, latent_dim, seed=0).whitened
     initialize_networks(model, data, scores)
     decoded = model.decode(torch.as_tensor(scores))
@@ -106,14 +171,33 @@ def test_decoders_are_the_reconstruction_of_pca(x, latent_dim):
 def test_directions_that_are_not_there_are_zero(x):
     x = x[:, :2]
     data = make_data(x)
-    model = make_model(data, 5)
+    model = make_model(data, 5, sampled_responsibilities=True)
     scores = principal_scores(data, 5, seed=0)
     assert (scores.whitened[:, 2:] == 0).all()
     initialize_networks(model, data, scores.whitened)
     assert_allclose(model.encoders[0].linear.weight[2:].detach(), 0.0, atol=1e-12)
     assert_allclose(model.decoders[0].linear.weight[:, 2:].detach(), 0.0, atol=1e-12)
-    posterior = encode_all(without_networks(model), data)
+    posterior = encoded(without_networks(model), data)
     assert_allclose(posterior.log_var[:, 2:].exp(), 1.0, atol=2e-3)
+
+
+@torch.no_grad()
+def test_nothing_is_said_of_directions_that_are_not_there(x):
+    """Encoders lie at zero there, wide, and the decoder knows nothing of them."""
+    data = make_data(x[:, :2])
+    model = make_model(data, 5)
+    initialize_networks(model, data, principal_scores(data, 5, seed=0).whitened)
+    without_networks(model).eval()
+    outputs = model.encoders[0](data.arrays[0])
+    assert_allclose(outputs[:, 2:5], 0.0, atol=1e-9)
+    assert (outputs[:, 7:] > outputs[:, 5:7].max() + 3.0).all()
+    information = mean_information(model, data, has_cells=False)[0]
+    assert_allclose(information[2:], 0.0, atol=1e-2 * float(information.max()))
+    model.set_information(information[None])
+    gamma = torch.ones(1, 200)
+    unit = model.posterior(data.rows(slice(None)), has_cells=False)
+    assert_allclose(unit.mean(gamma)[:, 2:], 0.0, atol=0.05)
+    assert torch.isfinite(unit.mean(gamma)).all()
 
 
 def test_missing_samples_do_not_count(x):
@@ -156,14 +240,18 @@ def test_rare_modality_among_many_rows(x, monkeypatch):
     assert torch.isfinite(model.log_variances).all()
 
 
-def test_nothing_varies():
+@pytest.mark.parametrize("sampled", [False, True])
+@torch.no_grad()
+def test_nothing_varies(sampled):
     data = make_data(np.zeros((20, 3)))
     scores = principal_scores(data, 2, seed=0)
     assert (scores.whitened == 0).all()
-    model = make_model(data, 2)
+    model = make_model(data, 2, sampled_responsibilities=sampled).eval()
     initialize_networks(model, data, scores.whitened)
-    posterior = encode_all(model, data)
-    assert torch.isfinite(torch.stack(tuple(posterior))).all()
+    posterior = model.posterior(data.rows(slice(None)))
+    assert torch.isfinite(posterior.mean(torch.full((2, 20), 0.5))).all()
+    if not sampled:
+        assert torch.isfinite(mean_information(model, data)).all()
 
 
 class OwnEncoder(nn.Linear):

@@ -87,6 +87,7 @@ def data():
         {"encoders": ["conv", factory], "decoders": [None, "mlp"]},
     ],
 )
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # noise has no clusters
 def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     """Batch normalization included: single rows, subsets and the whole agree."""
     init = Initialization(init, pretraining_epochs=1)

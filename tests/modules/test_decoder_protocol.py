@@ -14,8 +14,8 @@ from skcausalpima.modules import (
     ExpertDecoder,
     MLPDecoder,
     MLPEncoder,
-    MultimodalVAE,
     SampleExpert,
+    StructuredVAE,
     VarianceDecoder,
     line,
 )
@@ -62,7 +62,7 @@ MAKERS = {
 def model_of(network):
     """A model of one modality, all its parameters random."""
     encoder = MLPEncoder((WIDTH,), LATENT, (8,), seed())
-    model = MultimodalVAE([encoder], [network], CausalPrior((N_CELLS,), LATENT), [(WIDTH,)], None)
+    model = StructuredVAE([encoder], [network], CausalPrior((N_CELLS,), LATENT), [(WIDTH,)], None)
     generator = seed(1)
     with torch.no_grad():
         for parameter in model.parameters():

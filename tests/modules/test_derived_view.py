@@ -36,16 +36,20 @@ def test_power_spectrum_does_not_know_the_place():
     assert_allclose(log_power_spectrum(image), log_power_spectrum(moved), atol=1e-5)
 
 
-@pytest.fixture
-def model():
+def make_model(**changes):
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    spec = small_spec(((16, 16), (5,)), views=("power_spectrum", None))
+    spec = small_spec(((16, 16), (5,)), views=("power_spectrum", None), **changes)
     model = build_model(spec, generator)
     for name in ("slope", "offset", "mean", "components"):
         buffer = getattr(model.views["0"], name)
         buffer.copy_(torch.randn(buffer.shape, generator=generator))
     return model
+
+
+@pytest.fixture
+def model():
+    return make_model()
 
 
 @pytest.fixture
@@ -55,25 +59,63 @@ def batch():
     return Batch(tuple(array.double() for array in arrays), None)
 
 
-def test_a_view_is_one_more_expert_of_the_posterior(model, batch):
+def without_views(model):
+    views, model.views = model.views, type(model.views)()
+    return views
+
+
+def test_a_view_is_one_more_expert_of_the_published_posterior(batch):
+    model = make_model(sampled_responsibilities=True)
     view = model.views["0"]
     mean, log_var = view.encoder(view(batch.arrays[0])).chunk(2, dim=-1)
     with_view = model.encode(batch)
-    views, model.views = model.views, type(model.views)()
+    without_views(model)
     without = model.encode(batch)
-    model.views = views
     precision = without.log_var.neg().exp() + log_var.neg().exp()
     expected = (without.mean * without.log_var.neg().exp() + mean * log_var.neg().exp()) / precision
     assert torch.allclose(with_view.mean, expected)
     assert torch.allclose(with_view.log_var, -precision.log())
 
 
-def test_a_view_trains_but_does_not_count(model, batch):
+@pytest.mark.parametrize("sees_image", [True, False])
+def test_a_view_helps_to_locate_and_adds_no_precision(model, batch, sees_image):
+    """What a modality says twice is one piece of evidence; it is one more expert of the mean."""
+    observed = torch.ones(2, 6, dtype=torch.bool)
+    observed[0, 2:] = sees_image
+    batch = Batch(batch.arrays, None if sees_image else observed)
+    model.set_information(
+        torch.tensor([[[2.0, 0.5], [0.5, 1.0]], [[0.3, 0.0], [0.0, 0.7]]]).double()
+    )
+    view = model.views["0"]
+    outputs = [
+        model.encoders[0](batch.arrays[0].unflatten(1, (16, 16))),
+        model.encoders[1](batch.arrays[1]),
+        view.encoder(view(batch.arrays[0])),
+    ]
+    means, log_vars = torch.stack(outputs).chunk(2, dim=-1)
+    weights = log_vars.neg().exp() * observed[[0, 1, 0]][:, :, None]
+    mean = (weights * means).sum(dim=0) / (1.0 + weights.sum(dim=0))  # N(0, I) is one, too
+    found = model.posterior(batch).potential
+    precisions = torch.einsum("mn,mij->nij", observed.double(), model.information)
+    assert torch.allclose(found.precision.expand(6, -1, -1), precisions)
+    linear = ((precisions + torch.eye(2)) @ mean[:, :, None])[:, :, 0]
+    assert torch.allclose(found.linear, linear)
+    without_views(model)
+    alone = model.posterior(batch).potential
+    assert torch.equal(alone.precision, found.precision)
+    assert not torch.allclose(alone.linear[:2], found.linear[:2])
+    assert torch.allclose(alone.linear[2:], found.linear[2:]) != sees_image
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_view_trains_but_does_not_count(batch, sampled):
     """The training bound falls by the weighted error of the view, the likelihoods do not."""
-    noise = torch.zeros(6, 2, dtype=torch.float64)
+    model = make_model(sampled_responsibilities=sampled)
+    noise = torch.zeros(6, model.n_draws, dtype=torch.float64)
     view = model.views["0"]
     full = model.elbo(batch, noise)
-    z = model.encode(batch).mean
+    log_weights = model.log_weights(None)
+    z = model.assign(batch, noise, log_weights).z
     errors = (view.decoder(z) - view(batch.arrays[0])).square().sum(dim=1)
     weight = VIEW_WEIGHT * 256 * model.error_weights()[0]
     likelihood = model.training_log_likelihood(full.squared_errors)
@@ -90,7 +132,9 @@ def test_views_at_hand_are_those_computed(model, batch):
     assert torch.equal(computed.views[0], model.views["0"](batch.arrays[0]))
     assert model.views.computed(computed) is computed
     assert torch.equal(computed.take(slice(2, 4)).views[0], computed.views[0][2:4])
-    assert torch.equal(model.encode(batch).mean, model.encode(computed).mean)
+    assert torch.equal(
+        model.posterior(batch).potential.linear, model.posterior(computed).potential.linear
+    )
 
 
 def test_a_view_is_missing_with_its_modality(model, batch):
@@ -99,8 +143,10 @@ def test_a_view_is_missing_with_its_modality(model, batch):
     hidden[0][3:] = 1e3
     given = Batch(batch.arrays, observed)
     other = Batch(tuple(hidden), observed)
-    assert torch.equal(model.encode(given).mean, model.encode(other).mean)
-    noise = torch.zeros(6, 2, dtype=torch.float64)
+    assert torch.equal(
+        model.posterior(given).potential.linear, model.posterior(other).potential.linear
+    )
+    noise = torch.zeros(6, model.n_draws, dtype=torch.float64)
     assert torch.equal(model.elbo(given, noise).values, model.elbo(other, noise).values)
 
 

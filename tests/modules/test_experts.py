@@ -16,9 +16,9 @@ from skcausalpima.modules import (
     ClusterExpert,
     ExpertDecoder,
     FunctionStart,
-    MultimodalVAE,
     SampleExpert,
     ScaledExpert,
+    StructuredVAE,
     exponential_decay,
     line,
     piecewise_linear,
@@ -252,7 +252,7 @@ def test_missing_samples_say_nothing():
     arrays = (torch.zeros(4, 3).double(), torch.ones(4, 12).double())
     observed = torch.tensor([[True] * 4, [True, False, True, False]])
     decoders = [torch.nn.Identity(), scaled_expert()]
-    model = MultimodalVAE([], decoders, CausalPrior((3,), 3), [(3,), (12,)], None)
+    model = StructuredVAE([], decoders, CausalPrior((3,), 3), [(3,), (12,)], None)
     parts = model.own_likelihoods(Batch(arrays, observed), arrays[0])
     assert list(parts) == [1]
     assert_array_equal((parts[1].log_likelihoods == 0).all(dim=0), [False, True, False, True])

@@ -1,39 +1,148 @@
 """Potentials of the modalities that are there."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, make_model
+from small_models import small_spec
 from torch import nn
 
-from skcausalpima.modules import Batch, SubsetEncoders
+from skcausalpima._model.build import build_model
+from skcausalpima.modules import Batch, Gap, SubsetEncoders
+
+
+def precisions(rng, n):
+    roots = rng.normal(size=(n, 2, 2))
+    return torch.as_tensor(roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(2))
 
 
 @pytest.fixture
 def encoders():
-    return SubsetEncoders(make_model()).eval()
+    model, rng = make_model(), np.random.default_rng(0)
+    model.set_information(precisions(rng, 2))
+    encoders = SubsetEncoders(model).eval()
+    with torch.no_grad():
+        encoders.widening.copy_(torch.as_tensor(rng.normal(size=(2, 2))))
+    return encoders
+
+
+def by_hand(encoders, batch, m):
+    """Linear part and precision D L D of what one modality says, sample by sample."""
+    shape = ((3, 2), (4,))[m]
+    output = encoders.encoders[m](batch.arrays[m].unflatten(1, shape))
+    location, log_var = (part.detach().numpy() for part in output.chunk(2, dim=1))
+    root = encoders.information_roots[m].double().numpy()
+    widening = encoders.widening[m].detach().numpy()
+    linear, precision = [], []
+    for y, v in zip(location, log_var, strict=True):
+        scale = np.diag(np.exp(-0.5 * (v + widening)))
+        precision.append(scale @ root.T @ root @ scale)
+        linear.append(precision[-1] @ y)
+    return np.stack(linear), np.stack(precision)
 
 
 @torch.no_grad()
 def test_a_potential_is_the_product_of_what_is_observed(encoders):
     batch = make_data(missing=True).rows(slice(None))
-    found = encoders(batch)
-    precisions, pulls = torch.zeros(90, 2).double(), torch.zeros(90, 2).double()
-    for m, shape in enumerate(((3, 2), (4,))):
-        mean, log_var = encoders.encoders[m](batch.arrays[m].unflatten(1, shape)).chunk(2, dim=1)
-        precision = torch.exp(-log_var) * batch.observed[m][:, None]
-        precisions += precision
-        pulls += precision * mean
-    assert_allclose(found.mean, pulls / precisions)
-    assert_allclose(found.log_var, -precisions.log(), atol=1e-12)
+    found, seen = encoders.potential(batch), batch.observed.double().numpy()
+    parts = [by_hand(encoders, batch, m) for m in range(2)]
+    linear = sum(s[:, None] * h for s, (h, _) in zip(seen, parts, strict=True))
+    precision = sum(s[:, None, None] * p for s, (_, p) in zip(seen, parts, strict=True))
+    assert not found.is_shared
+    assert found.linear.dtype is found.precision.dtype is torch.float64
+    assert_allclose(found.linear, linear, rtol=1e-9, atol=1e-12)
+    assert_allclose(found.precision, precision, rtol=1e-9, atol=1e-12)
+    for m in range(2):  # and of one alone
+        alone = encoders.potential_of(batch, m)
+        assert_allclose(alone.linear, seen[m][:, None] * parts[m][0], rtol=1e-9, atol=1e-12)
+        assert_allclose(alone.precision, seen[m][:, None, None] * parts[m][1], rtol=1e-9)
 
 
 @torch.no_grad()
-def test_where_nothing_is_observed_a_potential_is_as_wide_as_can_be(encoders):
+def test_outputs_at_hand_are_those_asked_for(encoders):
+    batch = make_data(missing=True).rows(slice(None))
+    for one, other in zip(
+        encoders.potential(batch), encoders.potential(batch, encoders.outputs(batch)), strict=True
+    ):
+        assert_array_equal(one, other)
+
+
+@torch.no_grad()
+def test_where_nothing_is_observed_nothing_is_said(encoders):
     arrays = make_data().rows(slice(3)).arrays
-    found = encoders(Batch(arrays, torch.zeros(2, 3, dtype=torch.bool)))
-    assert_array_equal(found.mean, torch.zeros(3, 2))
-    assert_array_equal(found.log_var, torch.full((3, 2), 15.0))
+    found = encoders.potential(Batch(arrays, torch.zeros(2, 3, dtype=torch.bool)))
+    assert_array_equal(found.linear, torch.zeros(3, 2))
+    assert_array_equal(found.precision, torch.zeros(3, 2, 2))
+
+
+@torch.no_grad()
+def test_potentials_of_linear_decoders_are_exact():
+    """x_S = W_S z + b_S + noise says W_S' R^-1 (x_S - b_S) and W_S' R^-1 W_S."""
+    mixture = LinearMixture()
+    _, encoders = mixture.model()
+    _, x = mixture.sample(5)
+    arrays = tuple(map(torch.as_tensor, x))
+    for observed in ([0], [1, 2], [0, 1, 2]):
+        seen = torch.zeros(3, 5, dtype=torch.bool)
+        seen[observed] = True
+        found = encoders.potential(Batch(arrays, seen))
+        linear = sum(
+            (x[m] - mixture.offsets[m]) @ mixture.maps[m] / mixture.noise[m] ** 2 for m in observed
+        )
+        assert_allclose(found.linear, linear, rtol=1e-9)
+        precision = sum(mixture.information(m) for m in observed)
+        assert_allclose(found.precision, np.tile(precision, (5, 1, 1)), rtol=1e-9, atol=1e-12)
+
+
+@torch.no_grad()
+def test_a_view_helps_to_locate_its_modality_alone():
+    spec = small_spec(((16, 16), (5,)), views=("power_spectrum", None))
+    model, generator = build_model(spec, torch.Generator().manual_seed(0)), torch.Generator()
+    for name in ("slope", "offset", "mean", "components"):
+        buffer = getattr(model.views["0"], name)
+        buffer.copy_(torch.randn(buffer.shape, generator=generator))
+    encoders = SubsetEncoders(model).eval()
+    arrays = tuple(torch.randn(4, w, generator=generator).double() for w in (256, 5))
+    seen = torch.tensor([[True] * 4, [False] * 4])
+    found = encoders.potential(Batch(arrays, seen))
+    view = encoders.views["0"]
+    of_image, of_view = (
+        out.chunk(2, dim=1)
+        for out in (
+            encoders.encoders[0](arrays[0].unflatten(1, (16, 16))),
+            view.encoder(view(arrays[0])),
+        )
+    )
+    weights = of_image[1].neg().exp(), of_view[1].neg().exp()
+    location = (weights[0] * of_image[0] + weights[1] * of_view[0]) / sum(weights)
+    # the information is I, and nothing is widened: the two are one expert
+    precision = torch.diag_embed(sum(weights))
+    assert_allclose(found.precision, precision, rtol=1e-9, atol=1e-12)
+    assert_allclose(found.linear, (precision @ location[:, :, None])[:, :, 0], rtol=1e-9)
+
+
+@torch.no_grad()
+def test_what_is_left_of_a_modality_counts_beside_the_others(encoders):
+    """Samples of which elements are missing have the potential of their gap in its place."""
+    batch = make_data(missing=True).rows(slice(0, 40))
+    rng, partial = np.random.default_rng(1), torch.zeros(40, dtype=torch.bool)
+    partial[[2, 22, 35]] = True  # of these the first has no images at all
+    known, lost = precisions(rng, 40), precisions(rng, 40)
+    linear, centre = (torch.as_tensor(rng.normal(size=(40, 2))) for _ in range(2))
+    gaps = {0: Gap(partial, known, lost, linear, centre)}
+    found, plain = encoders.potential(replace(batch, gaps=gaps)), encoders.potential(batch)
+    others = ~partial | ~batch.observed[0]
+    assert_array_equal(found.linear[others], plain.linear[others])
+    assert_array_equal(found.precision[others], plain.precision[others])
+    curve, precision = map(torch.as_tensor, by_hand(encoders, batch, 1))
+    for row in (22, 35):
+        is_here = float(batch.observed[1, row])
+        assert_allclose(found.linear[row], linear[row] + is_here * curve[row], rtol=1e-9)
+        assert_allclose(found.precision[row], known[row] + is_here * precision[row], rtol=1e-9)
 
 
 @torch.no_grad()
@@ -48,7 +157,7 @@ def test_what_stands_in_absent_blocks_is_not_read(encoders):
     )
     for training in (False, True):
         encoders.train(training)
-        for one, other in zip(encoders(batch), encoders(garbage), strict=True):
+        for one, other in zip(encoders.potential(batch), encoders.potential(garbage), strict=True):
             assert_array_equal(one, other)
 
 
@@ -57,32 +166,37 @@ def test_they_are_copies():
     model = make_model()
     encoders = SubsetEncoders(model)
     before = [p.clone() for p in model.encoders.parameters()]
-    for parameter in encoders.parameters():
-        parameter.zero_()
+    for value in encoders.state_dict().values():
+        value.zero_()
     assert all(map(torch.equal, before, model.encoders.parameters()))
+    assert_array_equal(model.information_roots, torch.eye(2).expand(2, 2, 2))
     copied = [n for n in model.state_dict() if n.startswith("encoders.")]
-    assert list(encoders.state_dict()) == ["widening", "log_exponents", *copied]
+    own = ["widening", "log_exponents", "information_roots"]
+    assert list(encoders.state_dict()) == [*own, *copied]
 
 
 def test_a_single_modality_needs_none():
     model = make_model()
     model.shapes, model.encoders = [(4,)], nn.ModuleList(model.encoders[1:])
     encoders = SubsetEncoders(model)
-    assert not encoders.state_dict()
+    assert not list(encoders.parameters())
     batch = Batch((torch.zeros(3, 4).double(),), torch.zeros(1, 3, dtype=torch.bool))
-    found = encoders(batch)
-    assert found.mean.shape == found.log_var.shape == (3, 2)
-    assert found.mean.dtype is torch.float64
-    assert_array_equal(found.log_var, torch.full((3, 2), 15.0))
+    found = encoders.potential(batch)
+    assert_array_equal(found.linear, torch.zeros(3, 2))
+    assert_array_equal(found.precision, torch.zeros(3, 2, 2))
+    assert found.linear.dtype is torch.float64
+    assert_array_equal(encoders.exponents(batch), torch.ones(3))
 
 
 @torch.no_grad()
 def test_exponents_are_geometric_means_of_what_is_observed(encoders):
-    encoders.log_exponents.copy_(torch.tensor([2.0, 8.0]).log())
+    encoders.log_exponents.copy_(torch.tensor([0.5, 0.125]).log())
     observed = torch.tensor([[True, True, False, False], [True, False, True, False]])
     arrays = make_data().rows(slice(4)).arrays
-    assert_allclose(encoders.exponents(Batch(arrays, observed)), [4.0, 2.0, 8.0, 1.0])
-    assert_allclose(encoders.exponents(Batch(arrays, None)), 4.0)
+    assert_allclose(encoders.exponents(Batch(arrays, observed)), [0.25, 0.5, 0.125, 1.0])
+    assert_allclose(encoders.exponents(Batch(arrays, None)), 0.25)
+    encoders.log_exponents.fill_(1.0)  # no part is surer than its own likelihood
+    assert_allclose(encoders.exponents(Batch(arrays, None)), 1.0)
 
 
 def test_which_samples_they_are_for(encoders):

@@ -79,7 +79,8 @@ def test_the_unchanged_forgery_loads(content, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", VERSION + 1, r"version 2 of the format.*up to 1: update skcausalpima"),
+        ("version", VERSION + 1, r"version 3 of the format.*reads version 2: update skcausalpima"),
+        ("version", 1, r"version 1 of the format.*separate posteriors.*reads version 2.*fit again"),
         ("version", 10**30, "update skcausalpima"),
         ("version", 0, "the version 0, not a number from 1"),
         ("version", "1", "the version '1'"),
@@ -132,7 +133,7 @@ def test_other_files(fitted, tmp_path):
 )
 def test_tensors_of_sizes_and_types_that_cannot_be(tmp_path, claim):
     path = tmp_path / "model"
-    document = {"version": 1, "class": "CausalPIMA", "library": "0", "sha256": ""}
+    document = {"version": VERSION, "class": "CausalPIMA", "library": "0", "sha256": ""}
     metadata = {FORMAT: json.dumps(document | {"parameters": {}, "attributes": {}})}
     header = json.dumps({"__metadata__": metadata, "a": claim}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
@@ -144,8 +145,8 @@ def test_tensors_of_sizes_and_types_that_cannot_be(tmp_path, claim):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "null", "[]", "3", "{", '{"version": 1}', "[" * 100_000, "9" * 10_000),
-        '{"version": 1, "class": "CausalPIMA", "parameters": {"tol": NaN}}',
+        *("", "null", "[]", "3", "{", '{"version": 2}', "[" * 100_000, "9" * 10_000),
+        '{"version": 2, "class": "CausalPIMA", "parameters": {"tol": NaN}}',
     ],
 )
 def test_json_of_another_shape(forge, text):

@@ -66,6 +66,7 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
     assert {".".join(name.split(".")[:2]) for name in est._subset_state} == {
         "encoders.0",
         "encoders.1",
+        "information_roots",
         "log_exponents",
         "widening",
     }
@@ -145,13 +146,40 @@ def test_they_may_be_left_out(saved, pair, tmp_path):
 
 def test_a_single_modality_has_none(save, pair, refused):
     document, arrays, est = save(pair[1])
-    assert est._subset_state == {}
+    assert list(est._subset_state) == ["information_roots"]
     names, values = entries(document)
-    assert names == []
+    assert names == ["information_roots"]
     names.append("encoders.0.linear.weight")
     values.append({"$": "array", "name": "_subset_state.more"})
     more = arrays["_state.encoders.0.linear.weight"]
     refused(document, arrays | {"_subset_state.more": more}, "_subset_state is not what a fit")
+
+
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
+def test_a_mean_field_has_none(save, pair, tmp_path, refused):
+    document, arrays, est = save(responsibilities="sample")
+    assert est._subset_state is None
+    write_file(tmp_path / "model", document, arrays)
+    loaded = CausalPIMA.load(tmp_path / "model")
+    for X in (pair, [pair[0], None]):
+        assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
+        assert_array_equal(loaded.score_samples(X), est.score_samples(X))
+    empty = document["attributes"] | {"_subset_state": {"$": "dict", "keys": [], "values": []}}
+    refused(document | {"attributes": empty}, arrays, "_subset_state is not what a fit")
+
+
+@pytest.mark.parametrize("change", ["removed", "first entry", "float32"])
+def test_how_sharp_potentials_are_is_checked(saved, refused, change):
+    document, arrays, _ = saved
+    for state in ("_state", "_subset_state"):
+        name = f"{state}.information_roots"
+        changed = ARRAY_CHANGES[change](arrays[name])
+        others = {n: a for n, a in arrays.items() if n != name}
+        if changed is not None:
+            others[name] = np.array(changed, order="C")
+        refused(document, others, "no tensor" if changed is None else "_subset_state is not what")
+    infinite = arrays | {name: np.full_like(arrays[name], np.inf)}
+    refused(document, infinite, "_subset_state: information_roots holds NaN or infinity")
 
 
 def test_encoders_of_the_users_own(save, pair, tmp_path, refused):

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
 import torch
+from linear_models import LinearMixture
+from numpy.testing import assert_allclose, assert_array_equal
 from small_models import small_spec
 from torch.testing import assert_close
 
@@ -16,9 +20,9 @@ from skcausalpima.modules import Batch
 SHAPES = ((3, 2), (4,))
 
 
-def example():
+def example(**changes):
     generator = torch.Generator().manual_seed(0)
-    model = build_model(small_spec(SHAPES, hidden_layer_sizes=(8,)), generator)
+    model = build_model(small_spec(SHAPES, hidden_layer_sizes=(8,), **changes), generator)
     arrays = tuple(
         torch.randn(9, width, generator=generator, dtype=torch.float64) for width in (6, 4)
     )
@@ -27,8 +31,9 @@ def example():
     return model, TensorData(Batch(arrays, None, elements=(None, seen)), torch.float64)
 
 
-def test_gaps_alone_are_filled_and_what_stood_there_does_not_matter():
-    model, data = example()
+@pytest.mark.parametrize("sampled", [False, True])
+def test_gaps_alone_are_filled_and_what_stood_there_does_not_matter(sampled):
+    model, data = example(sampled_responsibilities=sampled)
     seen = data.elements[1]
     result = filled(model, data)
     assert result.arrays[0] is data.arrays[0]
@@ -67,3 +72,90 @@ def test_elements_are_counted():
     assert_close(floors[1], squares)
     arrays = DataArrays.of(weighted).to_tensors()
     assert all(map(torch.equal, arrays.elements[1:], weighted.elements[1:]))
+
+
+def linear_example(n=12):
+    """A linear model, and samples of which elements and modalities are missing."""
+    mixture, rng = LinearMixture(), np.random.default_rng(3)
+    model, _ = mixture.model()
+    _, x = mixture.sample(n)
+    seen = [rng.random(array.shape) < 0.6 for array in x]
+    seen[0][:3], seen[1][2:6], seen[2][:] = True, True, True
+    seen[0][3, :5], seen[0][3, 5] = False, True  # one element is left
+    observed = np.ones((3, n), dtype=bool)
+    observed[0, 4] = observed[1, 7] = False
+    seen[0][4], seen[1][7] = False, False
+    arrays = [np.where(s, array, 0.0) for s, array in zip(seen, x, strict=True)]
+    elements = (torch.as_tensor(seen[0]), torch.as_tensor(seen[1]), None)
+    batch = Batch(tuple(map(torch.as_tensor, arrays)), torch.as_tensor(observed), elements=elements)
+    return mixture, model, x, seen, observed, TensorData(batch, torch.float64)
+
+
+@torch.no_grad()
+def test_gaps_say_what_the_observed_elements_say():
+    """Of a linear decoder exactly: W_o' R^-1 (x_o - b_o) and W_o' R^-1 W_o, of each sample."""
+    mixture, model, x, seen, observed, data = linear_example()
+    result = filled(model, data)
+    gaps = result.samples.gaps
+    assert list(gaps) == [0, 1]
+    for m, gap in gaps.items():
+        partial = seen[m].any(axis=1) & ~seen[m].all(axis=1)
+        assert_array_equal(gap.partial, partial)
+        slope, variance = mixture.maps[m], mixture.noise[m] ** 2
+        for n in np.flatnonzero(partial):
+            shown, hidden = slope[seen[m][n]], slope[~seen[m][n]]
+            rest = (x[m][n] - mixture.offsets[m])[seen[m][n]]
+            assert_allclose(gap.linear[n], shown.T @ rest / variance, rtol=1e-8, atol=1e-9)
+            assert_allclose(gap.known[n], shown.T @ shown / variance, rtol=1e-8, atol=1e-9)
+            assert_allclose(gap.lost[n], hidden.T @ hidden / variance, rtol=1e-8, atol=1e-9)
+            decoded = slope @ gap.centre[n].numpy() + mixture.offsets[m]
+            expected = np.where(seen[m][n], x[m][n], decoded)
+            assert_allclose(result.arrays[m][n], expected, rtol=1e-9, atol=1e-12)
+    for n in range(12):  # all that is known of a sample, in evaluation and in training
+        shown = [np.diag(np.where(seen[m][n] & observed[m, n], 1.0, 0.0)) for m in range(3)]
+        linear, precision = 0.0, 0.0
+        for m in range(3):
+            weighted = mixture.maps[m].T @ shown[m] / mixture.noise[m] ** 2
+            linear = linear + weighted @ (x[m][n] - mixture.offsets[m])
+            precision = precision + weighted @ mixture.maps[m]
+        for training in (False, True):
+            found = model.train(training).posterior(result.rows(slice(None))).potential
+            assert_allclose(found.linear[n], linear, rtol=1e-7, atol=1e-8)
+            assert_allclose(found.precision[n], precision, rtol=1e-7, atol=1e-8)
+
+
+def test_what_is_filled_in_is_decoded_where_the_sample_is_expected():
+    """The last round decodes the mean of the most probable component, by Bayes' rule."""
+    mixture, model, x, seen, observed, data = linear_example()
+    gaps = filled(model, data).samples.gaps
+    for n in np.flatnonzero(gaps[0].partial):
+        blocks = [np.flatnonzero(seen[m][n] & observed[m, n]) for m in range(3)]
+        maps = np.concatenate([mixture.maps[m][of] for m, of in enumerate(blocks)])
+        rest = np.concatenate([(x[m][n] - mixture.offsets[m])[of] for m, of in enumerate(blocks)])
+        noise = np.concatenate([np.full(len(of), mixture.noise[m]) for m, of in enumerate(blocks)])
+        logs, means = [], []
+        for weight, mean, spread in zip(
+            mixture.weights, mixture.means, mixture.covariances, strict=True
+        ):
+            total = maps @ spread @ maps.T + np.diag(noise**2)
+            gap = rest - maps @ mean
+            logs.append(np.log(weight) - 0.5 * np.linalg.slogdet(total)[1])
+            logs[-1] -= 0.5 * gap @ np.linalg.solve(total, gap)
+            means.append(mean + spread @ maps.T @ np.linalg.solve(total, gap))
+        assert_allclose(gaps[0].centre[n], means[np.argmax(logs)], rtol=1e-6, atol=1e-6)
+
+
+def test_gaps_are_taken_with_their_samples():
+    *_, data = linear_example()
+    _, model, *_ = linear_example()
+    result = filled(model, data)
+    rows = torch.tensor([7, 3, 5])
+    part = result.rows(slice(None)).take(rows)
+    for m, gap in part.gaps.items():
+        for one, other in zip(gap, result.samples.gaps[m], strict=True):
+            assert_array_equal(one, other[rows])
+
+
+def test_the_published_posterior_knows_no_gaps():
+    model, data = example(sampled_responsibilities=True)
+    assert filled(model, data).samples.gaps is None

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from random_models import NAMES, make_data, make_model, seed
 from rank_threads import on_ranks
 
+from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.gradients import GradientAverage, gradient_average
 from skcausalpima._training.last_layers import fit_last_layers
@@ -32,12 +33,17 @@ def data(request):
     return weighted(found) if request.param == "weighted" else found
 
 
+def rounding(data, whole):
+    """How far numbers may differ: ranks of complete samples go another way than mixed ones."""
+    return whole if data.observed is None else 1e-6
+
+
 def test_sums_over_the_data_are_those_of_all_rows(data):
     """What depends on no draws is equal to the last digits."""
 
     def found(data):
         result = data_pass(make_model(), data, seed(), NAMES)
-        kinds = ("density", "weight", "assignment_entropy", "posterior_entropy")
+        kinds = ("evidence", "potential")
         statistics = [result.statistics.counts, result.statistics.first, result.statistics.second]
         terms = [result.terms[kind] for kind in kinds]
         shares = [] if data.mean_shares is None else [data.mean_shares]
@@ -47,7 +53,7 @@ def test_sums_over_the_data_are_those_of_all_rows(data):
     expected = found(data)
     for of_one in on_ranks(lambda ranks: found(of_rank(data, ranks)), 3):
         for one, other in zip(of_one, expected, strict=True):
-            assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+            assert_allclose(one, other, rtol=rounding(data, 1e-12), atol=1e-12)
 
 
 @pytest.mark.parametrize("rows_of_batch", [slice(None), slice(40, 60)])
@@ -55,7 +61,7 @@ def test_the_gradient_is_that_of_the_whole_batch(data, rows_of_batch):
     whole = make_model()
 
     def gradients(model, data, batch, ranks=None):
-        noise = torch.zeros(len(batch.arrays[0]), 2, dtype=torch.float64)
+        noise = torch.zeros(len(batch.arrays[0]), model.n_draws, dtype=torch.float64)
         (
             0.1 * model.prior.edges().sum() - data.mean(model.elbo(batch, noise).values, batch)
         ).backward()
@@ -76,7 +82,7 @@ def test_the_gradient_is_that_of_the_whole_batch(data, rows_of_batch):
         for one, other in zip(found, expected, strict=True):
             assert (one is None) == (other is None)
             if one is not None:
-                assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+                assert_allclose(one, other, rtol=rounding(data, 1e-10), atol=1e-12)
 
 
 def test_a_gradient_of_one_rank_is_enough_and_none_stays_none():
@@ -141,8 +147,9 @@ def test_ranks_draw_the_batches_and_the_noise_of_one_process(batch_size):
 
 
 def test_last_layers_are_those_of_all_rows(monkeypatch, data):
+    """At the points that no draw moves, in components that none chooses."""
     monkeypatch.setattr(
-        "skcausalpima._training.last_layers.rsample", lambda posterior, noise: posterior.mean
+        TensorData, "normal", lambda self, n_rows, n, _: torch.zeros(n_rows, n).double()
     )
 
     def layers(data):
@@ -153,4 +160,4 @@ def test_last_layers_are_those_of_all_rows(monkeypatch, data):
     expected = layers(data)
     for found in on_ranks(lambda ranks: layers(of_rank(data, ranks)), 3):
         for one, other in zip(found, expected, strict=True):
-            assert_allclose(one, other, rtol=1e-8, atol=1e-10)
+            assert_allclose(one, other, rtol=rounding(data, 1e-8), atol=1e-10)

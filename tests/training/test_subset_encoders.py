@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, make_model, own_model
-from scipy import stats
 from small_models import small_settings
 from torch import nn
 
@@ -18,12 +18,11 @@ from skcausalpima._training import subset_encoders
 from skcausalpima._training.observer import Observer
 from skcausalpima._training.subset_encoders import (
     COMPONENT_WEIGHT,
-    WIDENING,
     divergences,
     lesson,
     random_subsets,
 )
-from skcausalpima.modules import Batch, SubsetEncoders
+from skcausalpima.modules import Batch, ClusterDecoder, SubsetEncoders
 
 SETTINGS = small_settings().gradient
 
@@ -57,69 +56,127 @@ def exponents_of(pupil, parts):
     return torch.stack([logs[seen].mean().exp() for seen in parts.observed.T])
 
 
+def drawn_from_teacher(model, data, taught, n_draws):
+    """Return components and latent points of whole samples, (n_draws, n_samples[, 2])."""
+    posterior, generator = model.posterior(data.rows(slice(None))), seed(8)
+    components = torch.multinomial(taught.probabilities.T, n_draws, True, generator=generator).T
+    noise = torch.randn(n_draws, data.n_samples, 2, generator=generator, dtype=torch.float64)
+    points = [posterior.points(c, of) for c, of in zip(components, noise, strict=True)]
+    return components, torch.stack(points)
+
+
+def log_overlaps(model, potential):
+    """Return log Z of every component, of h and Lambda as they stand, by matrices."""
+    means, covariances = model.prior.means, model.prior.covariances
+    inverses, eye = torch.linalg.inv(covariances), torch.eye(2)
+    rows = []
+    for mean, spread, inverse in zip(means, covariances, inverses, strict=True):
+        inside = torch.linalg.inv(inverse + potential.precision)
+        natural = inverse @ mean + potential.linear
+        value = torch.einsum("ni,nij,nj->n", natural, inside, natural) - mean @ inverse @ mean
+        rows.append(0.5 * (value - torch.logdet(eye + spread @ potential.precision)))
+    return torch.stack(rows)
+
+
 @pytest.mark.parametrize("make", [make_model, own_model])
 @torch.no_grad()
 def test_it_is_the_divergence_but_for_what_no_pupil_changes(make):
     """KL(q(c, z | x) || q(c, z | x_S)) by drawing from the teacher, of two pupils."""
     model, data = make(), make_data().subset(slice(0, 6))
     model.eval()
-    parts, taught = parts_of(data), lesson(model, data)
-    logs, means = model.prior.log_weights(), model.prior.means
-    n_draws, rng = 20_000, np.random.default_rng(0)
-    noise = torch.as_tensor(rng.normal(size=(n_draws, 1, 2)))
-    z = taught.posterior.mean + taught.posterior.log_var.mul(0.5).exp() * noise
+    parts, taught, n_draws = parts_of(data), lesson(model, data), 20_000
+    logs = model.prior.log_weights()
+    components, z = drawn_from_teacher(model, data, taught, n_draws)
     differences, terms = [], []
     for number in (1, 2):
         pupil = scrambled(model, number)
-        potential = pupil(parts)
-        scale = potential.log_var.mul(0.5).exp()
-        of_points = stats.norm.logpdf(z, potential.mean, scale).sum(axis=2)  # log l_S
-        variances = torch.diag_embed(potential.log_var.exp())
-        overlap = torch.stack(
-            [
-                torch.tensor(
-                    [
-                        stats.multivariate_normal.logpdf(
-                            potential.mean[n], means[c], model.prior.covariances[c] + variances[n]
-                        )
-                        for n in range(6)
-                    ]
-                )
-                for c in range(4)
-            ]
-        )
+        potential = pupil.potential(parts)
+        overlap = log_overlaps(model, potential)
+        moved = torch.einsum("nij,knj->kni", potential.precision, z)
+        of_points = (z * (potential.linear - 0.5 * moved)).sum(dim=2)  # log l_S
         said = torch.zeros(4, 6).double()
         for m, evidence in taught.evidence.items():
             said += evidence * parts.observed[m]
         joint = logs[:, None] + exponents_of(pupil, parts) * overlap + said
         # log q(z | c, x_S) = log N(z; m_c, S_c) l_S(z) / Z_c: what pupils differ in
         alone = -(taught.probabilities * joint.log_softmax(dim=0)).sum(dim=0)
-        log_z = (taught.probabilities * overlap).sum(dim=0)
-        both = alone + log_z - torch.as_tensor(of_points)
+        both = alone + overlap.gather(0, components) - of_points
         terms.append(both + COMPONENT_WEIGHT * alone)
         differences.append(divergences(model, pupil, parts, taught, logs))
     drawn = terms[0] - terms[1]
     error = drawn.std(dim=0) / np.sqrt(n_draws)
-    expected = drawn.mean(dim=0) + 0.0
-    # The weighted part leaves out the evidence of the data, which is no pupil's.
     found = differences[0] - differences[1]
-    assert (torch.abs(found - expected) < 5 * error + 1e-9).all()
+    assert (torch.abs(found - drawn.mean(dim=0)) < 5 * error + 1e-9).all()
 
 
 @torch.no_grad()
 def test_the_lesson_is_the_posterior_of_whole_samples():
     model, data = own_model(), make_data()
     taught, batch = lesson(model, data), data.rows(slice(None))
-    posterior = model.encode(batch)
-    assert_array_equal(taught.posterior.mean, posterior.mean)
-    own = model.own_likelihoods(batch, posterior.mean, [0])
-    gamma = model.log_responsibilities(posterior, evidence=own[0].log_likelihoods).exp()
+    posterior, zeros = model.posterior(batch), torch.zeros(90, 2).double()
+    potential = model.potential_of(batch, 0)
+    told, beyond = torch.empty(4, 90).double(), torch.empty(4, 90).double()
+    for c in range(4):  # at the mean of the latent point in the component
+        z = posterior.points(torch.full((90,), c), zeros)
+        told[c] = model.own_likelihoods(batch, z, [0])[0].log_likelihoods[c]
+        beyond[c] = told[c] - potential.at(z)
+    gamma = (model.prior.log_weights()[:, None] + posterior.log_normalizers() + beyond).softmax(0)
     assert_allclose(taught.probabilities, gamma, atol=1e-12)
+    assert_allclose(taught.mean, posterior.mean(gamma), atol=1e-10)
+    assert_allclose(taught.second, posterior.second_moments(gamma), atol=1e-10)
     assert list(taught.evidence) == [0]
-    assert_allclose(taught.evidence[0], own[0].log_likelihoods)
+    assert_allclose(taught.evidence[0], beyond)
     rows = torch.tensor([5, 2])
     assert_array_equal(taught.rows(rows).probabilities, taught.probabilities[:, rows])
+    assert_array_equal(taught.rows(rows).mean, taught.mean[rows])
+    assert_array_equal(taught.rows(rows).second, taught.second[rows])
     assert_array_equal(taught.rows(rows).evidence[0], taught.evidence[0][:, rows])
+
+
+@pytest.mark.parametrize("per_cluster", [False, True])
+@torch.no_grad()
+def test_exact_potentials_are_the_best_pupil(per_cluster):
+    """Of a linear model, on average over samples: others are further from the teacher.
+
+    Also where a decoder has one network for each component, all the same: no evidence beyond its
+    potential.
+    """
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    if per_cluster:
+        model.decoders[1] = ClusterDecoder(model.decoders[1], 4).double().eval()
+        model.decoders[1].log_variances.fill_(model.log_variances[1])
+    _, x = mixture.sample(20_000)
+    data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
+    taught, parts, logs = lesson(model, data), parts_of(data), model.prior.log_weights()
+    best = divergences(model, exact, parts, taught, logs)
+    for name in ("widening", "log_exponents"):
+        for change in (-0.4, 0.4):
+            other = copy.deepcopy(exact)
+            getattr(other, name).add_(change)
+            gap = divergences(model, other, parts, taught, logs) - best
+            assert gap.mean() > 5 * gap.std() / np.sqrt(20_000)
+
+
+@torch.no_grad()
+def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
+    """Equal heads: Bayes' rule, as of the plain decoder. What a modality says counts once."""
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    model.decoders[1] = ClusterDecoder(model.decoders[1], 4).double().eval()
+    model.decoders[1].log_variances.fill_(model.log_variances[1])
+    _, x = mixture.sample(30)
+    data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
+    seen = torch.tensor([False, True, False])[:, None].expand(3, 30)
+    parts, taught = replace(data.rows(slice(None)), observed=seen), lesson(model, data)
+    overlap, rows = log_overlaps(model, exact.potential(parts)), []
+    for c in range(4):  # what it costs if the teacher is sure of one component
+        sure = torch.zeros(4, 30).double()
+        sure[c] = 1.0
+        logs = model.prior.log_weights()
+        cost = divergences(model, exact, parts, replace(taught, probabilities=sure), logs)
+        rows.append((overlap[c] - cost) / (1.0 + COMPONENT_WEIGHT))
+    assert_allclose(torch.stack(rows).softmax(dim=0), mixture.probabilities(x, [1]), atol=1e-9)
 
 
 def many(n_modalities, observed=None, n_samples=6000):
@@ -153,21 +210,25 @@ def mean_loss(model, data, pupil):
         return divergences(model, pupil, parts, taught, model.prior.log_weights()).mean().item()
 
 
-def agreement(model, data, encoders):
-    whole = sample_posterior(model, data).cells.argmax(dim=1)
-    seen = torch.tensor([[True], [False]]).expand(2, data.n_samples)
-    images = TensorData(replace(data.samples, observed=seen), data.dtype)
-    return (sample_posterior(model, images, encoders).cells.argmax(dim=1) == whole).double().mean()
-
-
-def test_teaching_reduces_the_loss_and_raises_agreement():
-    model, data = make_model().eval(), make_data()
-    before = SubsetEncoders(model).eval()
-    after = teach(model, data, SETTINGS, 60, seed())
+def test_teaching_leads_to_the_exact_potentials():
+    """Of a linear model, from encoders in the middle of nowhere; and to Bayes' rule."""
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    _, x = mixture.sample(400)
+    data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
+    before = scrambled(model, 3)
+    start = mean_loss(model, data, before)
+    known = copy.deepcopy(before).requires_grad_(True)
+    after = subset_encoders.teach(model, data, SETTINGS, 60, seed(), Observer(), known=known)
     assert not after.training
     assert not any(p.requires_grad for p in after.parameters())
-    assert mean_loss(model, data, after) < mean_loss(model, data, before) - 0.3
-    assert agreement(model, data, after) >= agreement(model, data, before)
+    best = mean_loss(model, data, exact)
+    assert mean_loss(model, data, after) - best < 0.05 * (start - best)
+    seen = torch.tensor([True, False, False])[:, None].expand(3, 400)
+    images = TensorData(replace(data.samples, observed=seen), data.dtype)
+    cells = [sample_posterior(model, images, of).cells.numpy() for of in (before, after)]
+    errors = [np.abs(of - mixture.probabilities(x, [0]).T).mean() for of in cells]
+    assert errors[1] < 0.2 * errors[0]
 
 
 def test_nothing_else_changes_and_it_is_the_same_twice():
@@ -215,35 +276,64 @@ def test_encoders_that_are_frozen(n_samples):
 def test_all_encoders_are_frozen():
     model = make_model()
     model.encoders.requires_grad_(False)
-    encoders = teach(model, make_data(), SETTINGS, 3, seed())
-    assert not encoders.widening.any()
+    data = make_data()
+    encoders = teach(model, data, SETTINGS, 3, seed())
     networks = encoders.encoders.parameters()
     for one, other in zip(networks, model.encoders.parameters(), strict=True):
         assert_array_equal(one, other)
+    assert mean_loss(model, data, encoders) < mean_loss(model, data, SubsetEncoders(model).eval())
 
 
-def test_potentials_begin_wide():
+def test_potentials_begin_as_wide_as_decoders_say(monkeypatch):
+    """On average over the samples that have the modality."""
+    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
     settings = replace(SETTINGS, learning_rate=1e-12)
-    encoders = teach(make_model(), make_data(), settings, 1, seed())
-    assert_allclose(encoders.widening.detach(), WIDENING, atol=1e-6)
-    assert encoders.widening.shape == (2, 2)
+    for data in (make_data(), make_data(missing=True)):
+        encoders = teach(make_model(), data, settings, 1, seed())
+        widths = encoders.outputs(data.rows(slice(None)))[1] + encoders.widening[:, None]
+        for m, of_samples in enumerate(widths.detach()):
+            seen = slice(None) if data.observed is None else data.observed[m]
+            assert_allclose(of_samples[seen].mean(dim=0), np.zeros(2), atol=1e-6)
+        assert not encoders.log_exponents.any()
 
 
-def test_exponents_make_probabilities_as_sure_as_they_are_right():
-    """Of a pupil whose potentials stay as they are: the best exponent is found."""
+def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
+    """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
+    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
     model, data = make_model().eval(), make_data()
-    model.encoders.requires_grad_(False)
-    model.encoders[0].requires_grad_(True)
-    settings = replace(SETTINGS, learning_rate=1e-2)
-    encoders = teach(model, data, settings, 20, seed())
-    assert encoders.log_exponents.shape == (2,)
-    assert encoders.log_exponents.abs().min() > 0.01
-    found = mean_loss(model, data, encoders)
+    settings = replace(SETTINGS, learning_rate=1e-12)
+    encoders = teach(model, data, settings, 1, seed(3))
+    assert encoders.log_exponents.abs().min() > 0.001  # drawn to 0
+    rows, others = subset_encoders._calibration_rows(data, seed(3))
+    assert len(rows) == 18
+    assert_array_equal(torch.cat([rows, others]).sort().values, torch.arange(90))
+    batch, taught = data.subset(rows).rows(slice(None)), lesson(model, data).rows(rows)
+
+    def loss(pupil):
+        alone = torch.eye(2, dtype=torch.bool)
+        parts = [replace(batch, observed=alone[:, m : m + 1].expand(2, 18)) for m in range(2)]
+        logs = model.prior.log_weights()
+        return sum(divergences(model, pupil, of, taught, logs).mean().item() for of in parts)
+
     with torch.no_grad():
-        for change in (-0.5, 0.5):
-            other = copy.deepcopy(encoders)
-            other.log_exponents += change
-            assert mean_loss(model, data, other) > found
+        found = loss(encoders)
+        for name in ("widening", "log_exponents"):
+            for change in (-0.5, 0.5):
+                other = copy.deepcopy(encoders)
+                getattr(other, name).add_(change)
+                assert loss(other) > found
+
+
+def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
+    monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
+    monkeypatch.setattr(subset_encoders, "_start_widths", lambda *_: None)
+    model, data = make_model(), make_data()
+    rows, _ = subset_encoders._calibration_rows(data, seed(3))
+    arrays = tuple(array.index_fill(0, rows, 50.0) for array in data.arrays)
+    other = TensorData(replace(data.samples, arrays=arrays), data.dtype)
+    one, two = (teach(model, of, SETTINGS, 2, seed(3)) for of in (data, other))
+    pairs = zip(one.encoders.parameters(), two.encoders.parameters(), strict=True)
+    assert all(map(torch.equal, *zip(*pairs, strict=True)))
 
 
 def test_batch_normalization_and_dropout():

@@ -18,14 +18,14 @@ from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop
 from skcausalpima._training.acceleration import step_precision
-from skcausalpima._training.block_update import data_pass, variance_floors
+from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.observer import Observer
 from skcausalpima._training.sums import EpochSums
 from skcausalpima.functional import update_mixture
-from skcausalpima.modules import Batch, MultimodalVAE
+from skcausalpima.modules import Batch, MeanFieldVAE, StructuredVAE
 
-TERMS = ("density", "weight", "assignment_entropy", "posterior_entropy")
+TERMS = ("evidence", "potential")
 
 
 def seen_by_steps(model, data, batch_size=7):
@@ -34,7 +34,7 @@ def seen_by_steps(model, data, batch_size=7):
     with model.frozen():
         seen = EpochSums(model, data)
         for numbers, batch in data.numbered(batch_size, generator):
-            noise = data.normal(len(numbers), model.prior.means.shape[1], generator)
+            noise = data.normal(len(numbers), model.n_draws, generator)
             seen.add(numbers, model.elbo(batch, noise))
     seen.end()
     return seen
@@ -133,7 +133,7 @@ def test_batches_without_samples_do_not_pile_up():
     with model.frozen():
         seen = EpochSums(model, data)
         for _ in range(1100):
-            seen.add(none, model.elbo(data.rows(none), torch.zeros(0, 2, dtype=torch.float64)))
+            seen.add(none, model.elbo(data.rows(none), torch.zeros(0, 3, dtype=torch.float64)))
     assert len(seen._waiting) < 600
     assert not any(bound.values.requires_grad for _, bound in seen._waiting)
 
@@ -145,7 +145,7 @@ def test_errors_and_bounds_are_those_of_the_samples():
     seen, generator = EpochSums(model, data), seed(3)
     errors, bounds = torch.zeros(2, dtype=torch.float64), []
     for numbers, batch in data.numbered(8, generator):
-        bound = model.elbo(batch, torch.zeros(len(numbers), 2, dtype=torch.float64))
+        bound = model.elbo(batch, torch.zeros(len(numbers), 3, dtype=torch.float64))
         seen.add(numbers, bound)
         errors += (bound.squared_errors * weights[0, numbers]).sum(dim=1)
         bounds += bound.values.tolist()
@@ -218,14 +218,24 @@ def train_one_epoch(model, data, n_updates=1):
 
 @pytest.fixture
 def encoded(monkeypatch):
-    """Numbers of samples that models encode, in training and out of it."""
-    seen, encode = {True: 0, False: 0}, MultimodalVAE.encode
+    """Numbers of samples whose posteriors models find, in training and out of it.
 
-    def counted(model, batch):
-        seen[model.training] += len(batch.arrays[0])
-        return encode(model, batch)
+    How sharp potentials are is no question of single samples, and asked of some.
+    """
+    seen = {True: 0, False: 0}
 
-    monkeypatch.setattr(MultimodalVAE, "encode", counted)
+    def count(family, name):
+        encode = getattr(family, name)
+
+        def counted(model, batch, *options, **named):
+            seen[model.training] += len(batch.arrays[0])
+            return encode(model, batch, *options, **named)
+
+        monkeypatch.setattr(family, name, counted)
+
+    count(MeanFieldVAE, "encode")
+    count(StructuredVAE, "posterior")
+    monkeypatch.setattr(BlockUpdate, "set_information", lambda *_, **__: None)
     return seen
 
 

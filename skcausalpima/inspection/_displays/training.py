@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
+    "evidence": "evidence of the mixture",
+    "potential": "what encoders say of the latent point",
     "density": "density in the latent space",
     "weight": "weights of the cells",
     "assignment_entropy": "entropy of the assignment",
@@ -44,8 +46,9 @@ class TrainingDisplay:
     ----------
     history : mapping of str to array-like of shape (n_epochs,)
         The terms after each epoch of training, as in ``history_``: ``"lower_bound"``, and what else
-        there is of ``"held_out_bound"``, ``"reconstruction_<modality>"``, ``"density"``,
-        ``"weight"``, ``"assignment_entropy"`` and ``"posterior_entropy"``.
+        there is of ``"held_out_bound"``, ``"reconstruction_<modality>"``, ``"evidence"`` and
+        ``"potential"``, or ``"density"``, ``"weight"``, ``"assignment_entropy"`` and
+        ``"posterior_entropy"``.
     pretraining : array-like of shape (n_pretraining,), default=()
         The objective after each epoch of pre-training.
     polishing : mapping of str to array-like of shape (n_polishing,), default=None
@@ -72,7 +75,7 @@ class TrainingDisplay:
     --------
     >>> import matplotlib.pyplot as plt
     >>> from skcausalpima.inspection import TrainingDisplay
-    >>> history = {"lower_bound": [-9.0, -7.0, -6.5], "density": [-5.0, -3.5, -3.5],
+    >>> history = {"lower_bound": [-9.0, -7.0, -6.5], "evidence": [-5.0, -3.5, -3.5],
     ...            "reconstruction_image": [-4.0, -3.5, -3.0]}
     >>> display = TrainingDisplay(history, converged=True).plot()
     >>> display.axes_[0].get_ylabel()
@@ -133,7 +136,7 @@ class TrainingDisplay:
         >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
         >>> display = TrainingDisplay.from_estimator(model)
         >>> [text.get_text() for text in display.axes_[1].get_legend().texts][:2]
-        ['reconstruction of modality0', 'density in the latent space']
+        ['reconstruction of modality0', 'evidence of the mixture']
         >>> plt.close()
         """
         check_estimator(est, "TrainingDisplay.from_estimator")

@@ -31,7 +31,7 @@ def lines(ax):
 def history(n_epochs=6, names=("image", "curve")):
     rng = np.random.default_rng(0)
     terms = {f"reconstruction_{name}": rng.normal(size=n_epochs).cumsum() - 9 for name in names}
-    terms |= {"density": rng.normal(size=n_epochs), "posterior_entropy": np.ones(n_epochs)}
+    terms |= {"evidence": rng.normal(size=n_epochs), "potential": np.ones(n_epochs)}
     return terms | {"lower_bound": sum(terms.values())}
 
 

@@ -1,0 +1,58 @@
+"""Potentials of samples that lack modalities, or single elements of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..functional import Potential
+from ._batch import Batch
+
+
+def has_gaps(batch: Batch) -> bool:
+    """Return True if single elements of some samples are missing."""
+    return any(bool(gap.partial.any()) for gap in (batch.gaps or {}).values())
+
+
+def whole_modalities(batch: Batch) -> Tensor:
+    """Return which modalities samples have as a whole, of shape (n_modalities, n_samples)."""
+    like = batch.arrays[0]
+    whole = torch.ones(len(batch.arrays), len(like), dtype=torch.bool, device=like.device)
+    if batch.observed is not None:
+        whole = batch.observed.clone()
+    for m, gap in (batch.gaps or {}).items():
+        whole[m] &= ~gap.partial
+    return whole
+
+
+def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> Potential:
+    r"""Multiply potentials by those of modalities in which single elements are missing.
+
+    What is observed says :math:`h_o = J_o^T R_o^{-1} (x_o - \mu_o + J_o z)`. In training, where
+    encoders are to learn from such samples, too, they have seen what was filled in, which is
+    divided out: :math:`h_o = (\Lambda_o + \Lambda_u) y_m - \Lambda_u z_u`.
+
+    Parameters
+    ----------
+    batch : Batch
+        Samples.
+    potential : Potential
+        Of the modalities that are whole, with a precision for each sample.
+    locations : Tensor of shape (n_modalities or more, n_samples, latent_dim) or None
+        From the encoders, which are to learn; None if they are not.
+
+    Returns
+    -------
+    Potential
+        Of all that is observed.
+    """
+    linear, precision = potential
+    for m, gap in (batch.gaps or {}).items():
+        is_here = gap.partial if batch.observed is None else gap.partial & batch.observed[m]
+        counts, here = is_here.double()[:, None], gap.linear
+        if locations is not None:
+            both, at = gap.known + gap.lost, locations[m].double()[:, :, None]
+            here = (both @ at - gap.lost @ gap.centre[:, :, None])[:, :, 0]
+        linear = linear + counts * here
+        precision = precision + counts[..., None] * gap.known
+    return Potential(linear, precision)

@@ -1,0 +1,201 @@
+"""The published posterior: latent point and component apart, q(z | x) q(c | x)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import (
+    DiagonalGaussian,
+    MixtureStatistics,
+    PreparedComponents,
+    entropy,
+    mixture_terms,
+    product_of_experts,
+    rsample,
+    unpacked_statistics,
+)
+from ..functional import log_responsibilities as _log_responsibilities
+from ._batch import Batch, BoundWithErrors
+from ._encoders import encode_each
+from ._multimodal_vae import Assignment, MultimodalVAE
+from ._prior import CausalPrior
+
+
+class MeanFieldPosterior(NamedTuple):
+    """Gaussians q(z | x), the same in all components.
+
+    Parameters
+    ----------
+    gaussian : DiagonalGaussian
+        Mean and log-variance of shape (n_samples, latent_dim).
+    prepared : PreparedComponents
+        The mixture.
+    """
+
+    gaussian: DiagonalGaussian
+    prepared: PreparedComponents
+
+    def mean(self, gamma: Tensor) -> Tensor:
+        """Return the means of the latent points, whatever the components' probabilities."""
+        return self.gaussian.mean
+
+    def statistics(self, gamma: Tensor) -> MixtureStatistics:
+        """Return the sums that Eq. 17 needs, given responsibilities times weights."""
+        packed = self.prepared.statistics(self.gaussian) @ gamma.double().T
+        return unpacked_statistics(packed, self.prepared.origin, self.prepared.is_full)
+
+
+class MeanFieldVAE(MultimodalVAE):
+    r"""The model with the posterior of the paper, whose responsibilities are taken at a draw.
+
+    Parameters
+    ----------
+    encoders, decoders, prior, shapes, modality_weights
+        As of :class:`MultimodalVAE`.
+    prior_expert : bool, default=True
+        Whether N(0, I) is one of the experts.
+    """
+
+    terms = ("density", "weight", "assignment_entropy", "posterior_entropy")
+
+    def __init__(
+        self,
+        encoders: Sequence[nn.Module],
+        decoders: Sequence[nn.Module],
+        prior: CausalPrior,
+        shapes: Sequence[tuple[int, ...]],
+        modality_weights: Tensor | None,
+        prior_expert: bool = True,
+    ) -> None:
+        super().__init__(encoders, decoders, prior, shapes, modality_weights)
+        self.prior_expert = prior_expert
+
+    @property
+    def steps_suffice(self) -> bool:
+        """Whether gradient steps see what a pass over the data would: not at draws of their own."""
+        return False
+
+    def encode(self, batch: Batch) -> DiagonalGaussian:
+        """Return the posterior q(z|x), the product of the encoders' experts (Eq. 4).
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+
+        Returns
+        -------
+        DiagonalGaussian
+            Mean and log-variance of shape (n_samples, latent_dim).
+        """
+        means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
+        means, log_vars, observed = self.views.encode(batch, means, log_vars)
+        return product_of_experts(means, log_vars, observed, self.prior_expert)
+
+    def posterior(self, batch: Batch) -> MeanFieldPosterior:
+        """Return the posterior of samples."""
+        return MeanFieldPosterior(self.encode(batch), self.prior.prepared)
+
+    def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
+        """Return draws of latent points, which depend on no prior but the one among the experts."""
+        return rsample(self.encode(batch), noise)
+
+    def log_responsibilities(
+        self,
+        posterior: DiagonalGaussian,
+        allowed: Tensor | None = None,
+        regime_index: Tensor | None = None,
+        evidence: Tensor | float = 0.0,
+    ) -> Tensor:
+        """Return the log-responsibilities in expectation over the posterior.
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Posterior of the samples.
+        allowed : Tensor of shape (n_components, n_samples), default=None
+            Cells that a sample may belong to; the others get -inf. None allows all.
+        regime_index : Tensor of shape (1, n_samples), default=None
+            Which nodes were intervened on; None for none.
+        evidence : Tensor of shape (n_components, n_samples), default=0.0
+            What decoders with their own likelihoods say.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            Log-responsibilities.
+        """
+        log_density = self.log_density(posterior, allowed) + evidence
+        return _log_responsibilities(self.log_weights(regime_index), log_density)
+
+    def log_density(self, posterior: DiagonalGaussian, allowed: Tensor | None = None) -> Tensor:
+        """Return the expected log-densities of the cells (Eq. 34, 35).
+
+        Parameters
+        ----------
+        posterior : DiagonalGaussian
+            Posterior of the samples.
+        allowed : Tensor of shape (n_components, n_samples), default=None
+            Cells that a sample may belong to; the others get -inf. None allows all.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            In nats.
+        """
+        log_density = self.prior.expected_log_density(posterior)
+        return log_density if allowed is None else log_density.masked_fill(~allowed, -torch.inf)
+
+    def _at(self, z: Tensor, allowed: Tensor | None, evidence: Tensor | float) -> Tensor:
+        """Return the log-densities of the cells at draws."""
+        point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
+        return self.log_density(point, allowed) + evidence
+
+    def elbo(
+        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
+    ) -> BoundWithErrors:
+        """Return the (weighted) bound of every sample; see the base class."""
+        batch = self.views.computed(batch)
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        errors, reconstruction = self._costs_of_draws(batch, z)
+        evidence = self.evidence(self.own_likelihoods(batch, z))
+        log_weights = self.log_weights(batch.regime_index, score_noise)
+        log_density = self.log_density(posterior, batch.allowed) + evidence
+        gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
+        return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
+
+    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
+        """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
+        batch = self.views.computed(batch)
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        errors, reconstruction = self._costs_of_draws(batch, z)
+        evidence = self.evidence(self.own_likelihoods(batch, z))
+        values = (reconstruction + evidence).flatten()  # one row: there are no cells yet
+        if kl_weight > 0.0:
+            variance = posterior.log_var.exp()
+            divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
+            values = values - kl_weight * divergence.sum(dim=1)
+        return BoundWithErrors(values, errors)
+
+    def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
+        """Return components and latent points of samples; see the base class."""
+        posterior = self.encode(batch)
+        z = rsample(posterior, noise)
+        log_density = self.log_density(posterior, batch.allowed)
+        evidence = self.evidence(likelihoods := self.own_likelihoods(batch, z))
+        log_gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
+        terms = mixture_terms(log_weights, log_density, log_gamma)
+        return Assignment(
+            posterior=MeanFieldPosterior(posterior, self.prior.prepared),
+            log_gamma=log_gamma,
+            z=z,
+            likelihoods=likelihoods,
+            terms=torch.stack([*terms, entropy(posterior.log_var)]),
+        )

@@ -1,0 +1,365 @@
+r"""The posterior that the model has: component and latent point together, q(c | x) q(z | c, x).
+
+Encoders say where the potential of a modality lies; how sharp it is follows from the decoder. See
+:mod:`~skcausalpima.functional._potentials` for the equations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import (
+    OwnPosterior,
+    PosteriorComponents,
+    Potential,
+    SharedPosterior,
+    prepare_posterior,
+    product_of_experts,
+    weight_columns,
+)
+from ._batch import Batch, BoundWithErrors, Likelihood
+from ._encoders import encode_each
+from ._gaps import has_gaps, whole_modalities, with_gaps
+from ._multimodal_vae import Assignment, MultimodalVAE
+from ._prior import CausalPrior
+
+#: From samples and the number of a modality to what it says of their latent points.
+PotentialOf = Callable[[Batch, int], Potential]
+
+
+class ComponentEvidence(NamedTuple):
+    r"""What decoders that depend on the component say, with their own potentials divided out.
+
+    Parameters
+    ----------
+    beyond : dict of int to Tensor of shape (n_components, n_samples)
+        By number of the modality :math:`E_{q(z | c, x)} [\log p(x_m | z, c) - \log l_m(z)]`.
+    log_potentials : Tensor of shape (n_components, n_samples) or float
+        The second part of them alone, over all modalities.
+    likelihoods : dict of int to Likelihood
+        By number of the modality.
+    """
+
+    beyond: dict[int, Tensor]
+    log_potentials: Tensor | float
+    likelihoods: dict[int, Likelihood]
+
+    @property
+    def total(self) -> Tensor | float:
+        """What all modalities say; 0.0 if there are none."""
+        return sum(self.beyond.values(), start=0.0)
+
+
+class StructuredVAE(MultimodalVAE):
+    r"""The model with the posterior :math:`q(c | x)\, q(z | c, x)`, see :mod:`._structured`.
+
+    The potential of a sample is :math:`N(y(x); z, \Lambda^{-1})`. Its location is that of the
+    product of the encoders' experts (Eq. 4): their variances say how much each counts for it. Its
+    precision is the sum over the modalities that are there of :math:`\Lambda_m`, which all samples
+    share and the decoder says: its mean Fisher information, :math:`J^T R^{-1} J` for the Jacobian J
+    and noise R, whatever weight the modality has in training. A derived view helps to locate, and
+    adds no precision.
+
+    Parameters
+    ----------
+    encoders, decoders, prior, shapes, modality_weights
+        As of :class:`MultimodalVAE`. The means of encoders locate, and their log-variances say how
+        much each counts for it.
+
+    Attributes
+    ----------
+    information_roots : Tensor of shape (n_modalities, latent_dim, latent_dim)
+        Upper triangular matrices R with :math:`\Lambda_m = R^T R`.
+    """
+
+    terms = ("evidence", "potential")
+    information_roots: Tensor
+
+    def __init__(
+        self,
+        encoders: Sequence[nn.Module],
+        decoders: Sequence[nn.Module],
+        prior: CausalPrior,
+        shapes: Sequence[tuple[int, ...]],
+        modality_weights: Tensor | None,
+    ) -> None:
+        super().__init__(encoders, decoders, prior, shapes, modality_weights)
+        eye = torch.eye(self.latent_dim, dtype=torch.float32)
+        self.register_buffer("information_roots", eye.repeat(len(self.shapes), 1, 1))
+        self._frozen: dict[bool, PosteriorComponents] = {}
+
+    @property
+    def n_draws(self) -> int:
+        """Number of standard normal draws of a sample: the last one chooses the component."""
+        return self.latent_dim + 1
+
+    @property
+    def information(self) -> Tensor:
+        """The precisions of the modalities' potentials, (n_modalities, latent_dim, latent_dim)."""
+        roots = self.information_roots.double()
+        return roots.mT @ roots
+
+    @torch.no_grad()
+    def set_information(self, information: Tensor) -> None:
+        """Set the precisions of the modalities' potentials; rounding must leave them semidefinite.
+
+        Parameters
+        ----------
+        information : Tensor of shape (n_modalities, latent_dim, latent_dim)
+            Symmetric and positive semidefinite, in float64.
+        """
+        values, vectors = torch.linalg.eigh(information)
+        halves = values.clamp_min(0.0).sqrt()[:, :, None] * vectors.mT
+        self.information_roots.copy_(torch.linalg.qr(halves).R)
+
+    @contextmanager
+    def frozen(self, has_cells: bool = True) -> Iterator[None]:
+        """Prepare mixture, potentials and decoder variances for all calls in a ``with`` block.
+
+        Parameters
+        ----------
+        has_cells : bool, default=True
+            Whether the mixture is the prior; else it is N(0, I).
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
+        with super().frozen(has_cells):
+            self._frozen[has_cells] = self._components(has_cells)
+            try:
+                yield
+            finally:
+                self._frozen.clear()
+
+    def _components(self, has_cells: bool) -> PosteriorComponents:
+        """Return the prior, given potentials of all modalities."""
+        if has_cells in self._frozen:
+            return self._frozen[has_cells]
+        return prepare_posterior(*self._mixture(has_cells), self.information.sum(dim=0))
+
+    def _mixture(self, has_cells: bool) -> tuple[Tensor, Tensor]:
+        """Return means and covariances of the prior's components."""
+        if has_cells:
+            return self.prior.means, self.prior.covariances
+        zeros = self.prior.means.new_zeros(1, self.latent_dim)
+        return zeros, torch.ones_like(zeros)
+
+    def _encoded(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return locations and log-variances of modalities and views, and which are there."""
+        means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
+        return self.views.encode(batch, means, log_vars)
+
+    def potential_of(self, batch: Batch, m: int) -> Potential:
+        """Return what one modality says of the latent points of samples."""
+        information = self.information[m]
+        location = self._encoded(batch)[0][m].double()
+        if batch.observed is None:
+            return Potential(location @ information, information)
+        seen = batch.observed[m].double()[:, None]
+        return Potential(seen * (location @ information), seen[..., None] * information)
+
+    def posterior(self, batch: Batch, has_cells: bool = True) -> SharedPosterior | OwnPosterior:
+        """Return the posterior of samples.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        has_cells : bool, default=True
+            Whether the mixture is the prior; else it is N(0, I).
+
+        Returns
+        -------
+        SharedPosterior or OwnPosterior
+            The latter of incomplete samples.
+        """
+        means, log_vars, _ = self._encoded(batch)
+        if (batch.observed is None or bool(batch.observed.all())) and not has_gaps(batch):
+            mean = product_of_experts(means, log_vars).mean.double()
+            components = self._components(has_cells)
+            return components.given(mean @ components.precision + mean)
+        whole = whole_modalities(batch)
+        rows = torch.cat([whole, whole[[m for m, _ in self.views.by_modality()]]])
+        mean = product_of_experts(means, log_vars, rows).mean.double()
+        precision = torch.tensordot(whole.double().T, self.information, dims=1)
+        potential = Potential((precision @ mean[:, :, None])[:, :, 0] + mean, precision)
+        potential = with_gaps(batch, potential, means if self.training else None)
+        return OwnPosterior(*self._mixture(has_cells), potential)
+
+    def unit_points(self, batch: Batch, noise: Tensor) -> Tensor:
+        """Return draws of latent points with the prior N(0, I) in the mixture's place."""
+        components = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
+        return self.posterior(batch, has_cells=False).points(components, noise[:, :-1]).to(noise)
+
+    def component_evidence(
+        self,
+        batch: Batch,
+        posterior: SharedPosterior | OwnPosterior,
+        noise: Tensor,
+        in_training: bool = False,
+        potential_of: PotentialOf | None = None,
+    ) -> ComponentEvidence:
+        """Return what decoders that depend on the component say, at one draw in each.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        posterior : SharedPosterior or OwnPosterior
+            Theirs.
+        noise : Tensor of shape (n_samples, latent_dim)
+            Standard normal draws.
+        in_training : bool, default=False
+            Whether likelihoods have the weights that they have in training.
+        potential_of : callable, default=None
+            Returns what a modality says of the latent points of a batch; None asks the encoders.
+
+        Returns
+        -------
+        ComponentEvidence
+            Zeros where no decoder does.
+        """
+        asked = self.cluster_dependent
+        if not asked:
+            return ComponentEvidence({}, 0.0, {})
+        likelihoods: dict[int, Likelihood] = {}
+        beyond: dict[int, Tensor] = {}
+        divided: Tensor | float = 0.0
+        for m in asked:
+            power = self.likelihood_weight(m) if in_training else 1.0
+            if not self.decoders[m].depends_on_latent:
+                likelihoods |= self.own_likelihoods(batch, noise, [m])
+                beyond[m] = power * likelihoods[m].log_likelihoods
+                continue
+            potential = (potential_of or self.potential_of)(batch, m)
+            own = self._own_in_components(batch, posterior, noise, m, potential)
+            likelihoods[m], log_potentials = own
+            beyond[m] = power * likelihoods[m].log_likelihoods - log_potentials
+            divided = divided + log_potentials
+        return ComponentEvidence(beyond, divided, likelihoods)
+
+    def _own_in_components(
+        self,
+        batch: Batch,
+        posterior: SharedPosterior | OwnPosterior,
+        noise: Tensor,
+        m: int,
+        potential: Potential,
+    ) -> tuple[Likelihood, Tensor]:
+        """Return what a decoder says in each component at a point of it, and its log-potential."""
+        rows, errors, potentials = [], [], []
+        for c in range(len(self.prior.means)):
+            components = torch.full((len(noise),), c, device=noise.device)
+            z = posterior.points(components, noise)
+            own = self.own_likelihoods(batch, z.to(noise), [m])[m]
+            rows.append(own.log_likelihoods[c])
+            errors.append(cast(Tensor, own.squared_errors)[c])
+            potentials.append(potential.at(z))
+        log_potentials = torch.stack(potentials).to(noise)
+        return Likelihood(torch.stack(rows), torch.stack(errors)), log_potentials
+
+    def _own_terms(
+        self, batch: Batch, z: Tensor, in_training: bool
+    ) -> tuple[Tensor | float, dict[int, Likelihood]]:
+        """Return what decoders say that have likelihoods of their own, alike in all components."""
+        asked: Collection[int] = [
+            m
+            for m, decoder in enumerate(self.decoders)
+            if decoder.has_likelihood and not decoder.depends_on_cluster
+        ]
+        likelihoods = self.own_likelihoods(batch, z, asked) if asked else {}
+        total: Tensor | float = 0.0
+        for m, own in likelihoods.items():
+            weight = self.likelihood_weight(m) if in_training else 1.0
+            total = total + weight * own.log_likelihoods[0]
+        return total, likelihoods
+
+    def elbo(
+        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
+    ) -> BoundWithErrors:
+        """Return the (weighted) bound of every sample; see the base class."""
+        batch = self.views.computed(batch)
+        posterior, normal = self.posterior(batch), noise[:, :-1]
+        said = self.component_evidence(batch, posterior, normal, in_training=True)
+        log_joint = weight_columns(self.log_weights(batch.regime_index, score_noise)) + said.total
+        found = posterior.evidence(log_joint, batch.allowed)
+        components = drawn_components(found.log_gamma, noise[:, -1])
+        z = posterior.points(components, normal).to(noise)
+        errors, reconstruction = self._costs_of_draws(batch, z)
+        own, _ = self._own_terms(batch, z, in_training=True)
+        values = found.surplus
+        if isinstance(said.log_potentials, Tensor):
+            values = values + (found.log_gamma.exp() * said.log_potentials).sum(dim=0)
+        values = reconstruction + own + values.to(noise)
+        return BoundWithErrors(values, errors, posterior.detached())
+
+    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
+        """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
+        batch = self.views.computed(batch)
+        posterior = self.posterior(batch, has_cells=False)
+        found = posterior.evidence(noise.new_zeros(1))
+        components = torch.zeros(len(noise), dtype=torch.int64, device=noise.device)
+        z = posterior.points(components, noise[:, :-1]).to(noise)
+        errors, reconstruction = self._costs_of_draws(batch, z)
+        own, _ = self._own_terms(batch, z, in_training=True)
+        values = kl_weight * found.surplus.to(noise)
+        return BoundWithErrors(reconstruction + own + values, errors)
+
+    def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
+        """Return components and latent points of samples; see the base class."""
+        posterior, normal = self.posterior(batch), noise[:, :-1]
+        said = self.component_evidence(batch, posterior, normal)
+        found = posterior.evidence(weight_columns(log_weights) + said.total, batch.allowed)
+        components = drawn_components(found.log_gamma, noise[:, -1])
+        z = posterior.points(components, normal).to(noise)
+        _, likelihoods = self._own_terms(batch, z, in_training=False)
+        log_potential = found.log_potential
+        if isinstance(said.total, Tensor):
+            gamma = found.log_gamma.exp()
+            # what decoders of components say is counted with the other reconstructions
+            told = sum(own.log_likelihoods for own in said.likelihoods.values())
+            told = (gamma * told).sum(dim=0)
+            log_potential = log_potential + told - (gamma * said.log_potentials).sum(dim=0)
+        return Assignment(
+            posterior=posterior,
+            log_gamma=found.log_gamma.to(noise),
+            z=z,
+            likelihoods=said.likelihoods | likelihoods,
+            terms=torch.stack([found.value, -log_potential]),
+        )
+
+
+def drawn_components(log_gamma: Tensor, noise: Tensor) -> Tensor:
+    """Return the component of each sample that a standard normal draw stands for.
+
+    Parameters
+    ----------
+    log_gamma : Tensor of shape (n_components, n_samples)
+        Log-probabilities.
+    noise : Tensor of shape (n_samples,)
+        Standard normal draws.
+
+    Returns
+    -------
+    Tensor of int of shape (n_samples,)
+        Components.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules._structured import drawn_components
+    >>> half = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
+    >>> drawn_components(half, torch.tensor([-1.0, 1.0]))
+    tensor([0, 1])
+    """
+    uniform = 0.5 * (1.0 + torch.erf(noise.double() / math.sqrt(2.0)))
+    below = log_gamma.exp().cumsum(dim=0)[:-1] < uniform
+    return below.sum(dim=0)
