@@ -19,12 +19,15 @@ from .past import Past
 from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
 
+#: Smallest decoder variance, relative to that of the modality, which is the largest.
+RELATIVE_FLOOR = 1e-6
+
 #: Part of the potentials' precisions that an epoch leaves as it was.
 INERTIA = 0.8
 
 
 @torch.no_grad()
-def variance_floors(data: TensorData, relative: float = 1e-6) -> Tensor:
+def variance_floors(data: TensorData, relative: float = RELATIVE_FLOOR) -> Tensor:
     """Return the smallest decoder variance of each modality, relative to its own variance."""
     totals = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
     for m in range(len(data.arrays)):
@@ -102,6 +105,8 @@ class BlockUpdate:
         The graph where it is fixed: its tables have a closed form, too.
     past : Past, default=None
         What samples of before add to these; None where there were none.
+    variance_ceilings : Tensor of shape (n_modalities,), default=None
+        Largest decoder variances: a decoder could always predict the mean. None for no bound.
     """
 
     names: tuple[str, ...]
@@ -109,6 +114,7 @@ class BlockUpdate:
     variance_floors: Tensor | None
     adjacency: Tensor | None = None
     past: Past | None = None
+    variance_ceilings: Tensor | None = None
 
     @torch.no_grad()
     def __call__(
@@ -220,16 +226,21 @@ class BlockUpdate:
             if self.past is not None:
                 n_elements = n_elements + self.past.n_elements
             variances = torch.maximum(errors / n_elements, self.variance_floors)
+            if self.variance_ceilings is not None:
+                variances = torch.minimum(variances, self.variance_ceilings)
             observed = n_elements > 0  # a modality may be missing in all of a subset
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 
 def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
     """Return the block-coordinate update of an open graph: it leaves the tables to gradients."""
+    floors = variance_floors(data) if setup.training.learns_variances else None
+    is_bounded = floors is not None and not setup.spec.sampled_responsibilities
     return BlockUpdate(
         names=setup.spec.modality_names,
         mixture=setup.training.mixture,
-        variance_floors=variance_floors(data) if setup.training.learns_variances else None,
+        variance_floors=floors,
+        variance_ceilings=floors / RELATIVE_FLOOR if is_bounded else None,
     )
 
 

@@ -183,14 +183,14 @@ class StructuredVAE(MultimodalVAE):
         """
         means, log_vars, _ = self._encoded(batch)
         if (batch.observed is None or bool(batch.observed.all())) and not has_gaps(batch):
-            mean = product_of_experts(means, log_vars).mean.double()
+            mean = product_of_experts(means, log_vars, prior_expert=False).mean.double()
             components = self._components(has_cells)
-            return components.given(mean @ components.precision + mean)
+            return components.given(mean @ components.precision)
         whole = whole_modalities(batch)
         rows = torch.cat([whole, whole[[m for m, _ in self.views.by_modality()]]])
-        mean = product_of_experts(means, log_vars, rows).mean.double()
+        mean = product_of_experts(means, log_vars, rows, prior_expert=False).mean.double()
         precision = torch.tensordot(whole.double().T, self.information, dims=1)
-        potential = Potential((precision @ mean[:, :, None])[:, :, 0] + mean, precision)
+        potential = Potential((precision @ mean[:, :, None])[:, :, 0], precision)
         potential = with_gaps(batch, potential, means if self.training else None)
         return OwnPosterior(*self._mixture(has_cells), potential)
 

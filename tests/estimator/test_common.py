@@ -34,6 +34,7 @@ def test_scikit_learn_checks(estimator, check):
 # These checks fit on a DataFrame and predict on an array, or the reverse: scikit-learn warns.
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.parametrize(
     "check",
     [

@@ -126,9 +126,9 @@ def test_encoders_say_where_the_likelihood_of_a_linear_decoder_lies(x, n_copies)
 
 @torch.no_grad()
 def test_modalities_that_say_little_count_for_little(x):
-    """One tells of some directions of z, the other of others: by precision, N(0, I) among them.
+    """One tells of some directions of z, the other of others: experts are weighted by precision.
 
-    In no direction the mean is further away than the better of the two by itself.
+    In no direction the location is further away than the better of the two by itself.
     """
     rng = np.random.default_rng(2)
     noisy = x[:, :2] + 20.0 * rng.normal(size=(200, 2))
@@ -140,9 +140,9 @@ def test_modalities_that_say_little_count_for_little(x):
     outputs = [e(a) for e, a in zip(model.encoders, data.arrays, strict=True)]
     locations, log_vars = torch.stack(outputs).chunk(2, dim=-1)
     weights = log_vars.neg().exp()
-    expected = (weights * locations).sum(dim=0) / (1.0 + weights.sum(dim=0))
-    unit = model.posterior(data.rows(slice(None)), has_cells=False)
-    mean = unit.mean(torch.ones(1, 200))
+    expected = (weights * locations).sum(dim=0) / weights.sum(dim=0)
+    potential = model.posterior(data.rows(slice(None)), has_cells=False).potential
+    mean = torch.linalg.solve(potential.precision, potential.linear.T).T
     assert_allclose(mean, expected, rtol=1e-6, atol=1e-6)
     assert weights[:, 0].argmax(dim=0).tolist() == [1, 1, 0]
     errors = [np.square(of.numpy() - scores).mean(axis=0) for of in (mean, *locations)]
