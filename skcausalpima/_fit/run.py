@@ -203,14 +203,14 @@ def _teach(
         return None
     data = filled(state.model, data)
     steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
-    trained = len(setup.training.graph.temperatures)
+    trained = len(state.progress.history)  # of all parts of a fit that is continued
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer
     encoders = teach(state.model, data, gradient, n_epochs, state.generator, observer)
     if encoders is None:
         warn_caller(
-            "The encoders of samples that lack modalities diverged, and are left out: such samples "
-            f"have a single Gaussian as their posterior. {ADVICE}",
+            "The encoders of samples that lack modalities diverged, and are left out: those of whole "
+            f"samples, which know nothing of parts, take their place. {ADVICE}",
             ConvergenceWarning,
         )
     return encoders

@@ -93,7 +93,7 @@ def sample_posterior(
 ) -> SamplePosterior:
     """Return the posterior of samples; ``encoders`` are for those that lack modalities.
 
-    Without them, these have a Gaussian posterior like all others.
+    Without them, these are asked as whole samples are, by what is there.
     """
     draws = posterior_draws(model)
     parts = [by_completeness(model, block, encoders, draws, _posteriors) for block in data.blocks()]

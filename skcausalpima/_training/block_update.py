@@ -234,14 +234,16 @@ class BlockUpdate:
 
 def block_update(setup: Setup, data: TensorData) -> BlockUpdate:
     """Return the block-coordinate update of an open graph: it leaves the tables to gradients."""
-    floors = variance_floors(data) if setup.training.learns_variances else None
-    is_bounded = floors is not None and not setup.spec.sampled_responsibilities
-    return BlockUpdate(
-        names=setup.spec.modality_names,
-        mixture=setup.training.mixture,
-        variance_floors=floors,
-        variance_ceilings=floors / RELATIVE_FLOOR if is_bounded else None,
+    update = BlockUpdate(
+        names=setup.spec.modality_names, mixture=setup.training.mixture, variance_floors=None
     )
+    if not setup.training.learns_variances:
+        return update
+    floors = variance_floors(data)
+    update = replace(update, variance_floors=floors)
+    if setup.spec.sampled_responsibilities:  # as published
+        return update
+    return replace(update, variance_ceilings=floors / RELATIVE_FLOOR)
 
 
 def update_for_given_graph(update: BlockUpdate, setup: Setup) -> BlockUpdate:

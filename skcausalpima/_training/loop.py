@@ -285,8 +285,9 @@ def settle(
     with its last epoch.
     """
     if isinstance(model, StructuredVAE):
+        data = filled(model, data)
         update.set_information(model, data)
-        update(model, filled(model, data), generator)
+        update(model, data, generator)
 
 
 def half_cosine(share: float) -> float:

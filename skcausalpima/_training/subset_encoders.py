@@ -244,7 +244,7 @@ def teaching_epochs(
     steps_per_epoch : int
         Batches of the samples.
     n_training_epochs : int
-        For how many the model was trained at most: a quick fit is not to be taught for longer.
+        For how many the model was trained: a quick fit is not to be taught for longer.
     is_incomplete : bool
         Whether samples of the fit lack modalities.
 

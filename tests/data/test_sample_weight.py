@@ -365,6 +365,7 @@ def test_steps_are_taken_on_the_weighted_mean(quick, pair, monkeypatch):
     monkeypatch.setattr(_training, "gradient_step", lambda loss, *_: losses.append(loss.item()))
     update = block_update(est, None)
     settings, expected = one_epoch(learning_rate=1e-3, graph_learning_rate=1e-3), []
+    update.set_information(model, data, has_cells=False)  # as pre-training begins
     for elbo in (model.unit_elbo, model.elbo):
         generator = torch.Generator().manual_seed(2)
         order = torch.randperm(72, generator=generator)

@@ -55,7 +55,7 @@ def decay(x, height, rate):
 CONFIGURATIONS = {
     "default": {},
     "one node": {"node_sizes": (4,)},
-    "early stopping": {"validation_fraction": 0.2, "n_iter_no_change": 1, "tol": 1e-3},
+    "early stopping": {"validation_fraction": 0.2, "n_iter_no_change": 1, "tol": 0.5},
     "best state": {"validation_fraction": 0.3, "tol": 0, "learning_rate": 0.05},
     "gradient": {"structure": GradientStructure(score_noise=0.2, n_steps=2)},
     "fixed": {"structure": nx.DiGraph([("N2", "N1")])},
@@ -73,7 +73,7 @@ CONFIGURATIONS = {
         "encoders": [given_module(), None],
         "validation_fraction": 0.2,
         "n_init": 2,
-        "random_state": 0,  # of which the same start is the best after two epochs as after five
+        "random_state": 1,  # of which the same start is the best after two epochs as after five
     },
     "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
     "bare function": {"experts": [None, line], "max_grad_norm": 1.0},

@@ -46,7 +46,7 @@ def random_model(kind):
     roots = torch.randn(2, 2, 2, generator=generator, dtype=torch.float64)
     model.set_information(roots @ roots.mT + 0.1 * torch.eye(2))
     encoders = SubsetEncoders(model).eval()
-    encoders.log_exponents.copy_(torch.tensor([0.4, -0.3]))
+    encoders.log_exponents.copy_(torch.tensor([-0.4, -0.3]))
     encoders.widening.copy_(torch.tensor([[0.2, -0.1], [0.5, 0.3]]))
     return model.eval(), encoders
 
@@ -132,7 +132,7 @@ def test_probabilities_of_components(kind, which):
     log_weights = model.prior.log_weights().numpy()[:, None]
     joint = found.log_joint.numpy() - log_weights - logs
     assert_allclose(joint, np.broadcast_to(joint[0], joint.shape), atol=1e-9)  # constants
-    exponents = np.exp(np.repeat([-0.3, 0.4], 4)) if which == "parts" else 1.0
+    exponents = np.exp(np.repeat([-0.3, -0.4], 4)) if which == "parts" else 1.0
     expected, rng = log_weights + exponents * logs, np.random.default_rng(3)
     clusters = [m for m, decoder in enumerate(model.decoders) if decoder.depends_on_cluster]
     own_potentials = {m: (used or model).potential_of(batch, m) for m in clusters}

@@ -33,7 +33,8 @@ def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, whic
     trains = ~np.isnan(X[0][:, 0, 0])  # whole samples, if there are enough
     weights = None if weights is None else weights[trains]
     scores = model.score_samples([array[trains] for array in X])
-    assert_allclose(told[-2:].mean(), np.average(scores, weights=weights), atol=1.0)
+    # potentials follow their decoders over the epochs, and are exact in the end alone
+    assert_allclose(told[-2:].mean(), np.average(scores, weights=weights), atol=1.0, rtol=5e-3)
     terms = [n for n in model.history_ if n.startswith(("recon", "evid", "potential"))]
     assert_allclose(sum(model.history_[term] for term in terms), told, rtol=1e-6)
 

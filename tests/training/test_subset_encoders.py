@@ -52,7 +52,7 @@ def parts_of(data, number=0):
 
 def exponents_of(pupil, parts):
     """The geometric mean over what is observed, sample by sample."""
-    logs = pupil.log_exponents
+    logs = pupil.log_exponents.clamp_max(0.0)  # no part is surer than its own likelihood
     return torch.stack([logs[seen].mean().exp() for seen in parts.observed.T])
 
 
@@ -155,6 +155,9 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
             other = copy.deepcopy(exact)
             getattr(other, name).add_(change)
             gap = divergences(model, other, parts, taught, logs) - best
+            if name == "log_exponents" and change > 0:  # none is above 1
+                assert not gap.any()
+                continue
             assert gap.mean() > 5 * gap.std() / np.sqrt(20_000)
 
 
@@ -303,7 +306,7 @@ def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch
     model, data = make_model().eval(), make_data()
     settings = replace(SETTINGS, learning_rate=1e-12)
     encoders = teach(model, data, settings, 1, seed(3))
-    assert encoders.log_exponents.abs().min() > 0.001  # drawn to 0
+    assert encoders.log_exponents.any()
     rows, others = subset_encoders._calibration_rows(data, seed(3))
     assert len(rows) == 18
     assert_array_equal(torch.cat([rows, others]).sort().values, torch.arange(90))
@@ -321,7 +324,8 @@ def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch
             for change in (-0.5, 0.5):
                 other = copy.deepcopy(encoders)
                 getattr(other, name).add_(change)
-                assert loss(other) > found
+                is_above = name == "log_exponents" and change > 0  # 1 is the largest
+                assert loss(other) >= found if is_above else loss(other) > found
 
 
 def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
