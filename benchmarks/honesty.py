@@ -189,7 +189,7 @@ def fitted(case: Case, x: Sequence[np.ndarray], label: np.ndarray, truth: Truth,
     return est, len(caught) > 0, seconds
 
 
-def run_case(table: str, case: Case, whats: Sequence[str], seed: int) -> Iterator[dict]:
+def run_case(table: str, case: Case, parts_asked: Sequence[str], seed: int) -> Iterator[dict]:
     """Fit once; return a line for everything that is asked of new samples."""
     truth = Truth(case, seed)
     x, label = truth.draw(case.n_samples, np.random.default_rng([seed, 3]))
@@ -198,7 +198,7 @@ def run_case(table: str, case: Case, whats: Sequence[str], seed: int) -> Iterato
     n_cells = len(truth.cells)
     place = matched(label, est.labels_, n_cells)
     same = adjusted_rand_score(est.labels_, reference.probabilities(x).argmax(axis=1))
-    for what in whats:
+    for what in parts_asked:
         rng = np.random.default_rng([seed, 4])
         new, target = truth.draw(N_NEW, rng)
         new = masked(new, what, rng)
@@ -238,12 +238,12 @@ def run_collapse(case: Case, seed: int) -> Iterator[dict]:
     }
 
 
-def run_bands(case: Case, whats: Sequence[str], seed: int) -> Iterator[dict]:
+def run_bands(case: Case, parts_asked: Sequence[str], seed: int) -> Iterator[dict]:
     """Return how much of what is hidden 90 % bands hold."""
     truth = Truth(case, seed)
     x, label = truth.draw(case.n_samples, np.random.default_rng([seed, 3]))
     est, warned, seconds = fitted(case, x, label, truth, seed)
-    for what in whats:
+    for what in parts_asked:
         rng = np.random.default_rng([seed, 4])
         new, _ = truth.draw(2000, rng)
         given = masked(new, what, rng)
@@ -302,15 +302,15 @@ def run(tables: Sequence[str], seeds: Sequence[int], out: Path) -> None:
         with out.open(newline="") as file:
             done = {(line["table"], line["row"], line["seed"]) for line in csv.DictReader(file)}
     for seed, table in itertools.product(seeds, tables):
-        for case, whats in TABLES[table]:
+        for case, parts_asked in TABLES[table]:
             if (table, case.name, str(seed)) in done:
                 continue
             if table == "collapse":
                 lines = list(run_collapse(case, seed))
             elif table == "bands":
-                lines = list(run_bands(case, whats, seed))
+                lines = list(run_bands(case, parts_asked, seed))
             else:
-                lines = list(run_case(table, case, whats, seed))
+                lines = list(run_case(table, case, parts_asked, seed))
             is_new = not out.exists()
             with out.open("a", newline="") as file:
                 writer = csv.DictWriter(file, (*FIELDS, *REFERENCE, *REST))

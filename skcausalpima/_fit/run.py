@@ -209,8 +209,8 @@ def _teach(
     encoders = teach(state.model, data, gradient, n_epochs, state.generator, observer)
     if encoders is None:
         warn_caller(
-            "The encoders of samples that lack modalities diverged, and are left out: those of whole "
-            f"samples, which know nothing of parts, take their place. {ADVICE}",
+            "The encoders of samples that lack modalities diverged, and are left out: those of "
+            f"whole samples, which know nothing of parts, take their place. {ADVICE}",
             ConvergenceWarning,
         )
     return encoders
