@@ -22,9 +22,6 @@ MAX_ROWS = 10_000
 #: Smallest residual variance and precision, in units of the scaled data.
 FLOOR = 1e-3
 
-#: Part of the mean information in a direction that is next to none.
-NEXT_TO_NOTHING = 1e-6
-
 
 @dataclass(frozen=True, kw_only=True)
 class PrincipalScores:

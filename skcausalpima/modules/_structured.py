@@ -152,10 +152,10 @@ class StructuredVAE(MultimodalVAE):
         zeros = self.prior.means.new_zeros(1, self.latent_dim)
         return zeros, torch.ones_like(zeros)
 
-    def _encoded(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return locations and log-variances of modalities and views, and which are there."""
+    def _encoded(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return locations and log-variances of modalities and views."""
         means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
-        return self.views.encode(batch, means, log_vars)
+        return self.views.encode(batch, means, log_vars)[:2]
 
     def potential_of(self, batch: Batch, m: int) -> Potential:
         """Return what one modality says of the latent points of samples."""
@@ -181,7 +181,7 @@ class StructuredVAE(MultimodalVAE):
         SharedPosterior or OwnPosterior
             The latter of incomplete samples.
         """
-        means, log_vars, _ = self._encoded(batch)
+        means, log_vars = self._encoded(batch)
         if (batch.observed is None or bool(batch.observed.all())) and not has_gaps(batch):
             mean = product_of_experts(means, log_vars, prior_expert=False).mean.double()
             components = self._components(has_cells)
