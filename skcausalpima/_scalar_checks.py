@@ -155,5 +155,28 @@ class ArrayWithAxis(HasMethods):
         return "a numpy.ndarray with at least one axis"
 
 
+class InstanceOf(HasMethods):
+    """A constraint of scikit-learn's kind: an instance of a class, by its public name.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+    package : str, default="skcausalpima"
+        The package that has its name.
+    """
+
+    def __init__(self, kind: type, package: str = "skcausalpima") -> None:
+        super().__init__("__init__")
+        self.kind, self.package = kind, package
+
+    def is_satisfied_by(self, val: Unchecked) -> bool:
+        """Say whether a value is such an instance."""
+        return isinstance(val, self.kind)
+
+    def __str__(self) -> str:
+        return f"an instance of {self.package}.{self.kind.__name__}"
+
+
 #: The constraints of a sequence.
 SEQUENCE = [list, tuple, ArrayWithAxis()]

@@ -225,7 +225,7 @@ def test_what_is_no_such_parameter(pair, parameters, match):
             {"structure__score": "bic"},
             r"Invalid parameter 'score' for estimator GradientStructure\(\)",
         ),
-        ({}, {"structur__score": 1}, "Invalid parameter 'structur' for estimator CausalPIMA"),
+        ({}, {"structur__score": 1}, r"did you mean structure\?"),
     ],
 )
 def test_parts_that_are_not_there(before, change, match):
@@ -243,7 +243,7 @@ def test_an_object_replaces_a_word_and_gets_its_parts_at_once():
 
 @pytest.mark.parametrize("old", ["structure_score", "tiers", "pretraining_epochs"])
 def test_words_that_are_parts_now_are_unexpected(old):
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{old}'"):
+    with pytest.raises(TypeError, match=f"CausalPIMA has no parameter {old}: .*a part of"):
         CausalPIMA(**{old: None})
-    with pytest.raises(ValueError, match=f"Invalid parameter '{old}'"):
+    with pytest.raises(ValueError, match=f"CausalPIMA has no parameter {old}: .*a part of"):
         CausalPIMA().set_params(**{old: None})

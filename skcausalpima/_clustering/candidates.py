@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,9 @@ from .clusters import (
 )
 from .matching import align_nodes, outcome_indicators, tolerated_share
 from .rivals import NEAR_TIE
+
+#: Clusterings that are looked at, where a grid has enough samples.
+N_CANDIDATES = 12
 
 #: Candidates whose agreement differs by less are agreed with alike.
 SAME_AGREEMENT = 0.02
@@ -74,18 +76,16 @@ def find_candidates(
     scores: np.ndarray,
     node_sizes: Sequence[int],
     *,
-    plain: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
-    n_starts: int = 3,
+    n_candidates: int = N_CANDIDATES,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
-    (four numbers), each from ``n_starts`` starts. K-means clusterings of all scores join these
+    (four numbers), each from as many starts. K-means clusterings of all scores join these
     mixtures where there is one node (no grid to be consistent with), and replace them where there
     are too few samples for two components per cell. Where a grid :func:`has_few_samples`, k-means
-    clusterings of the same numbers of scores join them. K-means knows nothing of which variation is
-    idle, of which derived views bring some, so it is asked with them and without.
+    clusterings of the same numbers of scores join them.
 
     Parameters
     ----------
@@ -93,12 +93,10 @@ def find_candidates(
         Principal scores by falling variance, of any scale.
     node_sizes : sequence of int
         Number of outcomes of each node.
-    plain : ndarray of shape (n_samples, n_features), default=None
-        The same scores without the derived views of modalities, where there are any.
     random_state : int, RandomState or None, default=None
         Seed of all starts.
-    n_starts : int, default=3
-        Starts per number of dimensions.
+    n_candidates : int, default=12
+        Number of mixtures; where there are none, at least 12 runs of k-means take their place.
 
     Returns
     -------
@@ -108,20 +106,23 @@ def find_candidates(
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
-    tables = [scores] if plain is None else [scores, plain]
     candidates = []
-    for n_dims in numbers:
+    for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
         if max_components(len(scores), n_dims) >= 2 * n_clusters:
             latents = scores[:, :n_dims]
             candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
     if len(node_sizes) == 1 or not candidates:
-        n_runs = max(len(candidates), 4 * n_starts)
-        for table, runs in zip(tables, (n_runs, 2 * n_runs // 3), strict=False):
-            candidates += kmeans_clusterings(table, n_clusters, random_state=rng, n_starts=runs)
+        n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
+        candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_starts)
     elif has_few_samples(len(scores), node_sizes):
-        for table, n_dims in itertools.product(tables, numbers):
-            candidates += kmeans_clusterings(table[:, :n_dims], n_clusters, random_state=rng)
+        for n_dims in numbers:
+            candidates += kmeans_clusterings(scores[:, :n_dims], n_clusters, random_state=rng)
     return candidates
+
+
+def _shared_out(total: int, n_parts: int) -> list[int]:
+    """Return a total in parts that differ by one at most."""
+    return [total // n_parts + (part < total % n_parts) for part in range(n_parts)]
 
 
 def has_few_samples(n_samples: int, node_sizes: Sequence[int]) -> bool:
@@ -179,10 +180,7 @@ def choose_candidate(
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
     arrangements = [arrange_labels(c.labels, data, sizes, known, rng) for c in candidates]
-    nodes = [
-        grid[arrangement.cells[candidate.labels]]  # (n_samples, n_nodes)
-        for candidate, arrangement in zip(candidates, arrangements, strict=True)
-    ]
+    nodes = node_labels(candidates, arrangements, sizes)
     agreement = _mean_agreement(nodes, sizes)
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
@@ -211,6 +209,17 @@ def choose_candidate(
         qualified=qualified,
         known_agreement=right,
     )
+
+
+def node_labels(
+    candidates: Sequence[Clustering],
+    arrangements: Sequence[Arrangement],
+    node_sizes: tuple[int, ...],
+) -> list[np.ndarray]:
+    """Return the outcomes of the nodes under each candidate, (n_samples, n_nodes)."""
+    grid = NodeGrid(node_sizes).outcomes()
+    pairs = zip(candidates, arrangements, strict=True)
+    return [grid[arrangement.cells[candidate.labels]] for candidate, arrangement in pairs]
 
 
 def _fits_as_well(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from .._grid import NodeGrid
-from .matching import align_nodes
+from .matching import align_nodes, outcome_indicators
 
 #: Arrangements whose misfit is below this times the smallest are near ties.
 NEAR_TIE = 1.05
@@ -79,6 +81,48 @@ def node_agreement(
             joint = np.eye(size)[:, aligned[:, node]] @ table
             smallest[node] = min(smallest[node], adjusted_rand_index(joint))
     return smallest
+
+
+def agreement_with_others(
+    labellings: Sequence[np.ndarray], node_sizes: Sequence[int]
+) -> np.ndarray:
+    """Return how far each labelling of the same samples agrees with the others, in the mean.
+
+    Parameters
+    ----------
+    labellings : sequence of ndarray of shape (n_samples, n_nodes)
+        Outcomes of the nodes.
+    node_sizes : sequence of int
+        Number of outcomes of each node.
+
+    Returns
+    -------
+    ndarray of shape (n_labellings,)
+        Adjusted Rand indices, means over nodes (those of one size matched) and over the others;
+        1 for a single labelling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.rivals import agreement_with_others
+    >>> nodes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> agreement_with_others([nodes, 1 - nodes[:, ::-1]], (2, 2))
+    array([1., 1.])
+    """
+    sizes = np.asarray(node_sizes)
+    if len(labellings) == 1:
+        return np.ones(1)
+    ends = np.cumsum(sizes)
+    blocks = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    marks = [np.concatenate(outcome_indicators(of, node_sizes), axis=1) for of in labellings]
+    total = np.zeros(len(marks))
+    for pair in itertools.combinations(range(len(marks)), 2):
+        joint = marks[pair[0]].T @ marks[pair[1]]
+        indices = np.full((len(sizes), len(sizes)), -2.0)
+        for i, j in zip(*np.nonzero(sizes[:, None] == sizes), strict=True):
+            indices[i, j] = adjusted_rand_index(joint[blocks[i], blocks[j]])
+        total[list(pair)] += indices[linear_sum_assignment(indices, maximize=True)].mean()
+    return total / (len(marks) - 1)
 
 
 def adjusted_rand_index(table: np.ndarray) -> float:

@@ -29,6 +29,10 @@ BLOCK_ELEMENTS = 2**16
 
 #: Sparse arrays of more bytes than this, as dense arrays, are refused.
 MAX_DENSE_BYTES = 4 * 2**30
+#: What to do where samples differ in shape.
+ADVICE_ON_SHAPES = (
+    "If they are samples, resize or pad them to one shape, and make one array, as np.stack does."
+)
 FEWER_COLUMNS = (
     "Where that is too much, reduce it first, with sklearn.decomposition.TruncatedSVD, or take "
     "fewer columns."
@@ -95,13 +99,37 @@ def as_array(array: Unchecked, what: str) -> np.ndarray:
             array = _as_table(array)
         array = np.asarray(array)
     except OverflowError as error:
-        raise ValueError(f"{what} holds a number beyond those of a float: {error}") from error
+        raise ValueError(beyond_floats(what, error)) from error
     except (TypeError, ValueError, RuntimeError) as error:
+        _refuse_ragged(array, what)
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
     if array.dtype.kind == "V":
         raise TypeError(f"{what} is an array with fields, {array.dtype}: pass plain numbers.")
     return array
+
+
+def beyond_floats(what: str, error: OverflowError) -> str:
+    """Say that a number is larger than any float."""
+    return (
+        f"{what} holds a number beyond those of a float: {error}. Express it in larger units, or "
+        "take logarithms."
+    )
+
+
+def _refuse_ragged(array: Unchecked, what: str) -> None:
+    """Raise where the entries of a list differ in shape."""
+    if not isinstance(array, (list, tuple)):
+        return
+    try:
+        shapes = list(dict.fromkeys(map(np.shape, array)))
+    except ValueError:  # they are ragged themselves
+        return
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{what} is a list whose entries differ in shape, such as {shapes[0]} and {shapes[1]}. "
+            f"{ADVICE_ON_SHAPES}"
+        )
 
 
 def _as_table(frame: Unchecked) -> np.ndarray:
@@ -192,7 +220,9 @@ def common_n_samples(arrays: Sequence[Kept | None], names: Sequence[str]) -> int
                 "or pad them to one shape, and pass np.stack(X)"
             )
         raise ValueError(
-            f"all modalities must have the same number of samples, got {listed}{hint}."
+            f"all modalities must have the same number of samples, got {listed}{hint}. The first "
+            "axis of each counts the samples: pass the same samples in the same order in each, "
+            "with a row of NaN where a sample lacks a modality."
         )
     return next(iter(counts.values()))
 

@@ -1,18 +1,32 @@
-"""What stands in arrays that hold no numbers: which column, and what to do."""
+"""What stands in arrays that hold no numbers: in which columns, and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Number
+from typing import Any
 
 import numpy as np
 
+from .._scalar_checks import is_missing
 from .._typing import Unchecked
-from .arrays import flat_rows
+from .arrays import beyond_floats, flat_rows
+from .recipes import Odd, Place, recipe
+
+#: What columns may hold in place of numbers, and what it is called.
+SPOKEN = {
+    "texts": "text ({examples}) in {columns}",
+    "gaps": "text ({examples}) among the numbers in {columns}",
+    "dates": "dates in {columns}",
+    "times": "times in {columns}",
+}
 
 
 def refuse_contents(
-    array: Unchecked, what: str, columns: Sequence[Unchecked] | None = None
+    array: Unchecked,
+    what: str,
+    columns: Sequence[Unchecked] | None = None,
+    place: Place | None = None,
 ) -> None:
     """Raise where an array holds text, dates or arrays, and say where.
 
@@ -24,11 +38,16 @@ def refuse_contents(
         What to call it in messages.
     columns : sequence, default=None
         Names of its columns; numbers by default.
+    place : Place, default=None
+        Where it stands in X, for lines of code that make numbers of it. None where it is to be
+        made what data of ``fit`` were made.
 
     Raises
     ------
     TypeError
-        Names the column, and what to do.
+        Names the columns, and what to do.
+    ValueError
+        If a number is too large.
 
     Examples
     --------
@@ -41,51 +60,104 @@ def refuse_contents(
     if cells.ndim == 0 or cells.dtype.kind not in "OUSmM":
         return
     table = flat_rows(cells)
-    for k in range(table.shape[1]):
-        column = table[:, k]
-        if _are_numbers(column):
-            continue
-        where = f"column {k}" if labels is None else f"column {labels[k]!r}"
-        advice = _advice(column, where if labels is None else repr([labels[k]]))
-        if advice:
-            raise TypeError(
-                f"{what} holds {advice[0]} in {where}, where numbers are expected: {advice[1]}"
-            )
+    names = [str(k) if labels is None else str(labels[k]) for k in range(table.shape[1])]
+    found: dict[str, dict[str, Any]] = {}
+    for name, column in zip(names, table.T, strict=True):
+        shown = name if labels is None else repr(name)
+        if not _are_numbers(column, f"{what} (column {shown})"):
+            kind, example = _content(column)
+            found.setdefault(kind, {})[name] = example
+    if "arrays" in found:
+        is_frame = hasattr(array, "columns")
+        where = _listed(list(found["arrays"]), labels is not None)
+        raise TypeError(
+            f"{what} holds arrays in {where}, where numbers are expected: "
+            f"{_advice_on_arrays(next(iter(found['arrays'].values())), is_frame)}"
+        )
+    found.pop("", None)
+    if found:
+        raise TypeError(_told(found, what, labels is not None, len(names), place))
 
 
-def _are_numbers(column: np.ndarray) -> bool:
-    """Say whether a column can be read as numbers."""
+def _told(
+    found: dict[str, dict[str, Any]],
+    what: str,
+    is_labelled: bool,
+    width: int,
+    place: Place | None,
+) -> str:
+    """Say what stands in which columns, and what to do."""
+    parts = []
+    for kind in SPOKEN:
+        if kind in found:
+            examples = ", ".join(f"{value!r:.40}" for value in list(found[kind].values())[:5])
+            where = _listed(list(found[kind]), is_labelled)
+            parts.append(SPOKEN[kind].format(examples=examples, columns=where))
+    told = f"{what} holds {' and '.join(parts)}, where numbers are expected"
+    if place is None:
+        return f"{told}: make of it what was made of the data of fit, as by prep.transform(X)."
+    others = width - len(found.get("texts", ()))
+    odd = Odd(**{kind: list(names) for kind, names in found.items()}, others=others)
+    made = {
+        "texts": "Texts become a modality of their own, with a column for each word",
+        "gaps": "texts among numbers are missing then",
+        "dates": "dates become seconds",
+        "times": "times become seconds",
+    }
+    become = "; ".join(said for kind, said in made.items() if kind in found)
+    lines = "\n    ".join(recipe(place, odd))
+    return f"{told}. {become[0].upper()}{become[1:]}:\n    {lines}"
+
+
+def _listed(names: Sequence[str], is_labelled: bool) -> str:
+    """Name columns."""
+    listed = ", ".join(map(repr, names) if is_labelled else names)
+    return f"column {listed}" if len(names) == 1 else f"the columns {listed}"
+
+
+def _are_numbers(column: np.ndarray, what: str) -> bool:
+    """Say whether a column can be read as numbers; raise where one is too large."""
     if column.dtype.kind in "mM":
         return False
     try:
         column.astype(float)
+    except OverflowError as error:
+        raise ValueError(beyond_floats(what, error)) from error
     except (TypeError, ValueError):
         return False
     return True
 
 
-def _advice(column: np.ndarray, place: str) -> tuple[str, str] | None:
-    """Return what a column holds, and what to do with it; None for things of other kinds."""
-    odd = next((v for v in column.tolist() if not _is_number(v)), None)
-    if column.dtype.kind in "mM" or hasattr(odd, "isoformat"):
-        return "dates", (
-            "make them a time since some date, such as (column - column.min()).dt.total_seconds()."
-        )
+def _content(column: np.ndarray) -> tuple[str, Any]:
+    """Return what a column holds, with an example; nothing for things of other kinds."""
+    cells = column.tolist()
+    odd = next((cell for cell in cells if not _is_number(cell)), None)
+    if column.dtype.kind == "m" or hasattr(odd, "total_seconds"):
+        return "times", odd
+    if column.dtype.kind == "M" or hasattr(odd, "isoformat"):
+        return "dates", odd
     if isinstance(odd, (str, bytes)):
-        return f"text ({odd!r:.40})", (
-            "make such columns a modality of their own and encode it, by "
-            "ModalityTransformer({'words': OneHotEncoder()}).fit_transform({'words': "
-            f"frame[{place}], 'numbers': frame.drop(columns={place})}})."
-            if place.startswith("[")
-            else "encode it as numbers first, by ModalityTransformer({name: OneHotEncoder()})."
-        )
+        n_texts = sum(not _is_number(cell) for cell in cells)
+        n_numbers = len(cells) - n_texts - sum(map(is_missing, cells))
+        return ("gaps" if n_numbers >= n_texts else "texts"), odd
     if getattr(odd, "ndim", 0) or isinstance(odd, (list, tuple)):
-        return "arrays", (
-            "MultimodalData.from_frame(frame) reads a DataFrame with one array per cell; "
-            "np.stack(list(column)) makes one array of arrays of one shape. Where shapes differ, "
-            "resize or pad them first."
+        return "arrays", cells
+    return "", odd
+
+
+def _advice_on_arrays(cells: Sequence, is_frame: bool) -> str:
+    """Say what to do with a column of arrays."""
+    shapes = list(dict.fromkeys(np.shape(cell) for cell in cells if cell is not None))
+    stacked = "np.stack(list(array)) makes one array of them"
+    if len(shapes) > 1:
+        return (
+            f"these are arrays of several shapes, such as {shapes[0]} and {shapes[1]}: resize or "
+            f"pad them to one shape first; then {stacked}."
         )
-    return None
+    said = f"these are arrays of shape {shapes[0]}: {stacked}."
+    if is_frame:
+        said += " MultimodalData.from_frame(frame) reads a DataFrame with one array per cell."
+    return said
 
 
 def _is_number(value: Unchecked) -> bool:
@@ -96,4 +168,4 @@ def _is_number(value: Unchecked) -> bool:
         except ValueError:
             return False
         return True
-    return value is None or isinstance(value, (Number, np.generic))
+    return is_missing(value) or isinstance(value, (Number, np.generic))

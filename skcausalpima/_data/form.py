@@ -20,6 +20,7 @@ from .arrays import flat_rows
 from .foreign import column_levels
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
+from .recipes import Place
 from .table_labels import Columns
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.
@@ -178,6 +179,17 @@ class Form:
             return table
         named: Any = importlib.import_module("pandas").DataFrame(table, index=self.rows)
         return named
+
+    def place(self, k: int) -> Place:
+        """Return where a modality stands in what came."""
+        is_one = self.container in ("single", "flat")
+        return Place(
+            container=self.container,
+            name=None if is_one else self.names[k],
+            names=self.names,
+            kind=self.tables[0 if is_one else k].kind,
+            columns=self.columns[k] if self.container == "container" else None,
+        )
 
     def write_one(self, k: int, array: np.ndarray) -> Decoded:
         """Return one modality in this form."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .arrays import Rows, flat_rows, missing_rows, value_blocks
+from .._typing import Unchecked
+from .arrays import Rows, as_array, flat_rows, missing_rows, value_blocks
 from .on_disk import Kept, OnDisk, refuse_on_disk
+from .table_labels import Columns
 
 
 def allows_gaps(estimator: BaseEstimator) -> bool:
@@ -19,7 +21,11 @@ def allows_gaps(estimator: BaseEstimator) -> bool:
 
 
 def find_missing(
-    array: Kept, name: str, stated: np.ndarray | None = None, gaps: bool = False
+    array: Kept,
+    name: str,
+    stated: np.ndarray | None = None,
+    gaps: bool = False,
+    columns: Columns = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Find what is missing; infinity is an error, and so is NaN in a part of a sample.
 
@@ -33,6 +39,8 @@ def find_missing(
         Samples where it is False are missing, whatever they hold.
     gaps : bool, default=False
         Whether samples may be NaN in a part of their elements.
+    columns : sequence of str, default=None
+        Names of the columns, for messages; numbers by default.
 
     Returns
     -------
@@ -56,7 +64,9 @@ def find_missing(
             continue
         wrong = broken[np.isinf(values[broken]).any(axis=1)] if gaps else broken
         if wrong.size > 0:
-            _raise_broken(values[wrong[0]], name, rows.start + int(wrong[0]))
+            sample, row = values[wrong[0]], rows.start + int(wrong[0])
+            _refuse_infinite(sample, f"modality {name!r}", row, array.shape[1:], gaps, columns)
+            _refuse_gaps(sample, name, row)
         refuse_on_disk(array, "is NaN in a part of its elements")
         if elements is None:
             elements = np.ones(flat.shape, dtype=bool)
@@ -66,13 +76,51 @@ def find_missing(
     return missing, elements
 
 
-def _raise_broken(sample: np.ndarray, name: str, row: int) -> None:
-    """Say which elements of a sample are not finite."""
-    if np.isinf(sample).any():
-        raise ValueError(
-            f"modality {name!r} contains infinity in sample {row}: expected finite numbers (or "
-            "NaN in all elements of a sample whose modality is missing)."
-        )
+def refuse_infinity(
+    given: Unchecked, what: str, gaps: bool = False, columns: Sequence | None = None
+) -> None:
+    """Raise where an array-like of numbers contains infinity, and say where."""
+    array = as_array(given, what)
+    if array.dtype.kind not in ("f", "O") or array.ndim < 2:
+        return
+    try:
+        flat = flat_rows(array).astype(np.float64, copy=False)
+    except (TypeError, ValueError):  # no numbers, of which others tell
+        return
+    rows = np.flatnonzero(np.isinf(flat).any(axis=1))
+    if len(rows):
+        _refuse_infinite(flat[rows[0]], what, int(rows[0]), array.shape[1:], gaps, columns)
+
+
+def _refuse_infinite(
+    sample: np.ndarray,
+    what: str,
+    row: int,
+    shape: tuple[int, ...],
+    gaps: bool,
+    columns: Sequence | None,
+) -> None:
+    """Raise where a sample contains infinity, and say in which element."""
+    found = np.flatnonzero(np.isinf(sample))
+    if not len(found):
+        return
+    first, more = int(found[0]), f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    place = f"column {first}" if columns is None else f"column {columns[first]!r}"
+    if len(shape) > 1:
+        place = f"element {list(map(int, np.unravel_index(first, shape)))}"
+    remedy = (
+        "or NaN where a value is not known, as by np.where(np.isinf(array), np.nan, array)"
+        if gaps
+        else "or NaN in all elements of a sample whose modality is missing"
+    )
+    raise ValueError(
+        f"{what} contains infinity in sample {row}, {place}{more}: expected finite numbers, "
+        f"{remedy}."
+    )
+
+
+def _refuse_gaps(sample: np.ndarray, name: str, row: int) -> None:
+    """Raise since a sample is NaN in a part of its elements."""
     raise ValueError(
         f"modality {name!r} contains NaN in {np.isnan(sample).sum()} of {sample.size} elements "
         f"of sample {row}, but missing_values is 'error': a missing modality is NaN in all "

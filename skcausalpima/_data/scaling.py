@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 import numpy as np
 
+from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
 from .on_disk import Kept, OnDisk
 from .ranks import Ranks
+from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
 from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
 MAX_UNSCALED = 1e6
 
-SCALES = ("modality", "feature", None)
+SCALES = ("auto", "modality", "feature", None)
+
+#: So many columns with most of the variance are named.
+N_NAMED = 3
 
 #: One word for all modalities, or one for each, in order or by name.
 Scale: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
@@ -32,14 +37,25 @@ class ModalityScaler:
         Taken from each element.
     factor : tuple of (ndarray of shape (*shape) or float)
         The scale of each element, or of the whole modality; positive.
+    words : tuple of (str or None)
+        What each modality is scaled by: "modality", "feature", or None for nothing.
+    effective : tuple of (float, int)
+        How many columns the variance of each modality is spread over, and how many vary: see
+        :func:`.units.effective_columns`. (0, 0) where nothing is scaled.
     """
 
     centre: tuple[np.ndarray, ...]
     factor: tuple[np.ndarray | float, ...]
+    words: tuple[str | None, ...]
+    effective: tuple[tuple[float, int], ...]
 
     @classmethod
     def fit(
-        cls, modalities: Modalities, scale: Scale, sample_weight: np.ndarray | None = None
+        cls,
+        modalities: Modalities,
+        scale: Scale,
+        sample_weight: np.ndarray | None = None,
+        with_experts: Collection[int] = (),
     ) -> ModalityScaler:
         """Find centres and factors from the observed samples.
 
@@ -47,36 +63,29 @@ class ModalityScaler:
         ----------
         modalities : Modalities
             The training data; no array may be None.
-        scale : {"modality", "feature", None}, or a sequence or mapping of these
+        scale : {"auto", "modality", "feature", None}, or a sequence or mapping of these
             ``"modality"``: elements are centred and the modality has the mean variance 1.
-            ``"feature"``: each element has mean 0 and variance 1. None: nothing is changed.
+            ``"feature"``: each element has mean 0 and variance 1, or less where it would lie
+            more than ``MAX_DEVIATION`` from 0. None: nothing is changed. ``"auto"``: the second
+            for tables whose columns are of unlike units (:func:`.units.has_unlike_units`), the
+            first for all else.
         sample_weight : ndarray of shape (n_samples,), default=None
             Nonnegative weights.
+        with_experts : collection of int, default=()
+            Modalities with experts, whose functions are of one unit.
 
         Returns
         -------
         ModalityScaler
             That of the samples of all ranks. The factor of what does not vary is 1.
         """
-        centres: list[np.ndarray] = []
-        factors: list[np.ndarray | float] = []
         weights = np.ones(modalities.n_samples) if sample_weight is None else sample_weight
-        for k, word in enumerate(resolve_scale(scale, modalities.names)):
-            shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
-            if word is None:
-                _check_magnitude(array, modalities.names[k], modalities.ranks)
-                centres.append(np.zeros(shape))
-                factors.append(1.0)
-                continue
-            seen = None if modalities.elements is None else modalities.elements[k]
-            weights_k = np.asarray(weights) * modalities.observed[k]
-            ranks = modalities.ranks
-            centre, spread = _moments_of_observed(flat_rows(array), weights_k, seen, ranks)
-            factor = _factor(spread, word)
-            _check_finite(factor, modalities.names[k])
-            centres.append(np.reshape(centre, shape))
-            factors.append(factor if np.ndim(factor) == 0 else np.reshape(factor, shape))
-        return cls(tuple(centres), tuple(factors))
+        words = resolve_scale(scale, modalities.names)
+        parts = [
+            _fit_one(modalities, k, word, np.asarray(weights), k in with_experts)
+            for k, word in enumerate(words)
+        ]
+        return cls(*zip(*parts, strict=True))
 
     def transform(self, modalities: Modalities) -> list[np.ndarray]:
         """Return each modality scaled, flat and in its storage dtype; missing samples
@@ -135,8 +144,12 @@ class ModalityScaler:
 
     def take(self, modalities: Sequence[int]) -> ModalityScaler:
         """Return the scaler of some modalities, by their numbers."""
-        centre = tuple(self.centre[m] for m in modalities)
-        return ModalityScaler(centre, tuple(self.factor[m] for m in modalities))
+        return ModalityScaler(
+            tuple(self.centre[m] for m in modalities),
+            tuple(self.factor[m] for m in modalities),
+            tuple(self.words[m] for m in modalities),
+            tuple(self.effective[m] for m in modalities),
+        )
 
     def inverse_spread(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return standard deviations of scaled elements in the original shapes and units.
@@ -188,8 +201,9 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
 
     Parameters
     ----------
-    scale : {"modality", "feature", None}, or a sequence or mapping of these
-        One word for all, one per modality in order, or one per name.
+    scale : {"auto", "modality", "feature", None}, or a sequence or mapping of these
+        One word for all, one per modality in order, or one per name; ``"auto"`` for modalities
+        that a mapping does not name.
     names : sequence of str
         Names of the modalities.
 
@@ -201,12 +215,10 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     if scale is None or isinstance(scale, str):
         words = [scale] * len(names)
     elif isinstance(scale, Mapping):
-        if set(scale) != set(names):
-            raise ValueError(
-                f"scale must have one entry for each of the modalities {list(names)}, got the "
-                f"names {list(scale)}."
-            )
-        words = [scale[name] for name in names]
+        unknown = [name for name in scale if name not in names]
+        if unknown:
+            raise ValueError(f"scale names the modalities {unknown}, but X has {list(names)}.")
+        words = [scale.get(name, "auto") for name in names]
     elif isinstance(scale, (Sequence, np.ndarray)):
         words = list(scale)
     else:
@@ -219,6 +231,47 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
                 f"scale must be one of {SCALES}, or one of these per modality, got {word!r}."
             )
     return words
+
+
+def _fit_one(
+    modalities: Modalities, k: int, word: str | None, weights: np.ndarray, has_expert: bool
+) -> tuple[np.ndarray, np.ndarray | float, str | None, tuple[float, int]]:
+    """Return centre, factor, word, and effective and varying columns of one modality."""
+    shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
+    name, ranks = modalities.names[k], modalities.ranks
+    if word is None:
+        _check_magnitude(array, name, ranks)
+        return np.zeros(shape), 1.0, None, (0.0, 0)
+    seen = None if modalities.elements is None else modalities.elements[k]
+    weights = weights * modalities.observed[k]
+    centre, spread, farthest = _moments_of_observed(flat_rows(array), weights, seen, ranks)
+    if word != "feature":
+        is_unlike = not has_expert and has_unlike_units(spread) and is_table(modalities, k)
+        if is_unlike and word == "modality":
+            _warn_of_units(modalities, k, spread)
+        elif word == "auto":
+            word = "feature" if is_unlike else "modality"
+    factor = _factor(spread, farthest, word)
+    _check_finite(factor, name)
+    if np.ndim(factor) > 0:
+        factor = np.reshape(factor, shape)
+    return np.reshape(centre, shape), factor, word, effective_columns(spread)
+
+
+def _warn_of_units(modalities: Modalities, k: int, spread: np.ndarray) -> None:
+    """Tell which columns are all that a table divided by one number shows."""
+    variances = np.square(spread / spread.max())
+    first = np.argsort(-variances, kind="stable")[:N_NAMED]
+    n_shown = 1 + int(np.argmax(np.cumsum(variances[first]) >= 0.9 * variances.sum()))
+    shown = column_labels(modalities, k, first[:n_shown])
+    share = variances[first[:n_shown]].sum() / variances.sum()
+    several = "s" if n_shown > 1 else ""
+    warn_caller(
+        f"The column{several} {', '.join(shown)} of modality {modalities.names[k]!r} "
+        f"ha{'ve' if several else 's'} {share:.0%} of its variance, and scale='modality' divides "
+        "all columns by one number, so that the model sees little else. Use scale='auto' or "
+        "scale='feature' if the columns are of unlike units."
+    )
 
 
 def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
@@ -234,16 +287,18 @@ def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
         )
 
 
-def _moments(flat: Kept, weights: np.ndarray, ranks: Ranks) -> tuple[np.ndarray, np.ndarray]:
+def _moments(
+    flat: Kept, weights: np.ndarray, ranks: Ranks
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return weighted mean and standard deviation of each column, in float64 and two passes.
 
-    They are those of the rows of all ranks. The standard deviation of a column that varies by no
-    more than rounding is 0.
+    The third is the largest distance of a value that counts from the mean. They are those of the
+    rows of all ranks. The standard deviation of a column that varies by no more than rounding is 0.
     """
     width = flat.shape[1]
     total = ranks.sum(weights.sum())
     if total <= 0:
-        return np.zeros(width), np.zeros(width)
+        return np.zeros(width), np.zeros(width), np.zeros(width)
     sums, largest = np.zeros(width), 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
         for rows, values in value_blocks(flat):
@@ -253,29 +308,32 @@ def _moments(flat: Kept, weights: np.ndarray, ranks: Ranks) -> tuple[np.ndarray,
     sums, largest = ranks.sum(sums), ranks.largest(largest)
     mean = sums / total
     if not np.isfinite(mean).all():
-        return mean, np.full(width, np.inf)
+        return mean, np.full(width, np.inf), np.full(width, np.inf)
     # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
     unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
-    first, second = np.zeros(width), np.zeros(width)
+    first, second, farthest = np.zeros(width), np.zeros(width), np.zeros(width)
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
         for rows, values in value_blocks(flat):
             centred = (values - mean) / unit
+            counted = np.abs(centred[weights[rows] > 0])
+            farthest = np.maximum(farthest, counted.max(axis=0, initial=0.0))
             first += weights[rows] @ centred
             second += weights[rows] @ np.square(centred)
     first, second = ranks.sum(first), ranks.sum(second)
     if not np.isfinite(second).all():
-        return mean, np.full(width, np.inf)
+        return mean, np.full(width, np.inf), np.full(width, np.inf)
     shift = first / total  # what rounding left in the mean
     variance = np.maximum(second / total - shift**2, 0.0)
     mean = mean + shift * unit
     n_rows = int(ranks.sum(np.array(len(flat))))
     variance[variance <= (_rounding(flat, n_rows) * np.abs(mean) / unit) ** 2] = 0.0
-    return mean, np.sqrt(variance) * unit
+    farthest = np.max(ranks.of_all(farthest), axis=0)
+    return mean, np.sqrt(variance) * unit, farthest * unit
 
 
 def _moments_of_observed(
     flat: Kept, weights: np.ndarray, elements: np.ndarray | None, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the same where elements are missing: each column by its observed elements."""
     if not ranks.largest(elements is not None) or isinstance(flat, OnDisk):
         return _moments(flat, weights, ranks)
@@ -283,8 +341,8 @@ def _moments_of_observed(
         elements = np.ones(flat.shape, dtype=bool)
     columns = zip(flat.T, elements.T, strict=True)
     parts = [_moments(column[:, None], weights * seen, ranks) for column, seen in columns]
-    means, spreads = zip(*parts, strict=True)
-    return np.concatenate(means), np.concatenate(spreads)
+    means, spreads, farthest = map(np.concatenate, zip(*parts, strict=True))
+    return means, spreads, farthest
 
 
 def _rounding(flat: Kept, n_rows: int) -> float:
@@ -298,10 +356,10 @@ def _rounding(flat: Kept, n_rows: int) -> float:
     return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (n_rows * eps) ** 1.5)
 
 
-def _factor(spread: np.ndarray, word: str) -> np.ndarray | float:
-    """Return the divisor from the standard deviations; 1 where nothing varies."""
+def _factor(spread: np.ndarray, farthest: np.ndarray, word: str) -> np.ndarray | float:
+    """Return the divisor from standard deviations and largest ones; 1 where nothing varies."""
     if word == "feature":
-        return np.where(spread > 0, spread, 1.0)
+        return np.where(spread > 0, np.maximum(spread, farthest / MAX_DEVIATION), 1.0)
     largest = spread.max()
     if largest == 0 or not np.isfinite(largest):
         return 1.0 if largest == 0 else float(largest)

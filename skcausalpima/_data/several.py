@@ -89,18 +89,35 @@ def _check_list(X: Sequence, names: list[str] | None, expected: str | None) -> N
             f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
             f"array itself. {BARE_LIST_ADVICE}"
         )
-    shapes = {np.shape(element) for element in X if getattr(element, "ndim", 0) > 1}
-    if len(X) >= MANY_ALIKE and len(shapes) == 1 and all(map(_is_modality, X)):
-        raise ValueError(
-            f"X is a list of {len(X)} arrays of shape {shapes.pop()}: if these are samples of one "
-            "modality, pass np.stack(X); if they are modalities, MultimodalData(X)."
-        )
+    _refuse_samples(X, names)
     if names is not None and len(names) != len(X):
         given = "one modality" if len(X) == 1 else f"{len(X)} modalities"
         raise ValueError(
             f"X is a list of {given}, but {expected}: pass one array per "
             f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
         )
+
+
+def _refuse_samples(X: Sequence, names: list[str] | None) -> None:
+    """Raise where the many arrays of a bare list are samples rather than modalities.
+
+    They have one shape, or, in ``fit``, as many rows each, but fewer than there are arrays.
+    """
+    if len(X) < MANY_ALIKE or not all(map(_is_modality, X)):
+        return
+    shapes = {np.shape(element) for element in X if getattr(element, "ndim", 0) > 1}
+    rows = {shape[0] for shape in shapes}
+    if len(shapes) == 1:
+        alike, remedy = f"shape {shapes.pop()}", ""
+    elif len(rows) == 1 and max(rows) <= len(X) and names is None:
+        alike = f"{rows.pop()} rows"
+        remedy = "such as images of several sizes, resize or pad them to one shape and "
+    else:
+        return
+    raise ValueError(
+        f"X is a list of {len(X)} arrays of {alike}: if these are samples of one modality, {remedy}"
+        "pass np.stack(X); if they are modalities, MultimodalData(X)."
+    )
 
 
 def refuse_one_sample(

@@ -136,10 +136,12 @@ def check_columns(
             continue
         if sorted(one) == sorted(other):
             place = next(k for k in range(len(one)) if one[k] != other[k])
+            ordered = f"model.modality_feature_names_in_[{name!r}]"
+            ordered = ordered if before else f"list(range({len(other)}))"
             raise ValueError(
                 f"modality {name!r} has its columns in another order than in fit: column {place} "
-                f"is {one[place]!r}, but was {other[place]!r}. Put them in order, with "
-                "frame[columns of fit]."
+                f"is {one[place]!r}, but was {other[place]!r}. Put them in order: "
+                f"frame[{ordered}]."
             )
         if now and before:
             raise ValueError(

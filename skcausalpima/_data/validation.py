@@ -6,19 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from .._typing import Samples, Shapes
 from .arrays import (
-    as_modality,
     check_shapes,
     compute_dtype,
     flat_rows,
-    refused_sparse,
     stored,
-    without_gradients,
 )
 from .cell_contents import refuse_contents
 from .foreign import describe
@@ -32,6 +28,7 @@ from .missing_values import (
 )
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk, on_disk
+from .one_array import as_one_array, validated
 from .ranks import ALONE, Ranks
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
 from .table_labels import check_columns, column_names, columns_of, named_columns, split_columns
@@ -210,7 +207,7 @@ def _read_array(
     if not reset and estimator._input_form == "flat":
         shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
     names = None if reset else list(estimator.modality_names_in_)
-    X = on_disk(X, "X") or _as_one_array(X)
+    X = on_disk(X, "X") or as_one_array(X)
     columns, ndim = column_names(X), getattr(X, "ndim", 0)
     if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
         raise ValueError(
@@ -223,10 +220,10 @@ def _read_array(
         data = MultimodalData([X], names)
         if not reset:
             check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
-        _validated(estimator, flat_rows(as_modality(X, "X")), reset, allows_gaps(estimator))
+        validated(estimator, X, reset, allows_gaps(estimator))
         return data, "single"
     allow_nan = allows_gaps(estimator) or (shapes is not None and len(shapes) > 1)
-    flat = _validated(estimator, X, reset, allow_nan)
+    flat = validated(estimator, X, reset, allow_nan)
     if shapes is None:
         return MultimodalData([flat], names)._with_columns([columns]), "single"
     data = MultimodalData.from_flat(flat, shapes, names)
@@ -244,50 +241,6 @@ def _read_on_disk(
         )
     validate_data(estimator, flat_rows(X), reset=reset, skip_check_array=True)
     return MultimodalData([X], None if reset else list(estimator.modality_names_in_))
-
-
-def _as_one_array(X: Samples) -> Samples:
-    """Return X as an ndarray where that tells its number of axes, else (DataFrame) as it is."""
-    if hasattr(X, "to_frame") and not hasattr(X, "columns"):  # a Series
-        return X.to_frame()
-    if sparse.issparse(X):
-        raise TypeError(refused_sparse(X))
-    if hasattr(X, "dims"):
-        return np.asarray(X)
-    if hasattr(X, "detach"):
-        return as_modality(X, "X") if getattr(X, "ndim", 0) > 1 else without_gradients(X, "X")
-    if isinstance(X, np.ndarray):
-        return as_modality(X, "X") if np.ma.is_masked(X) else X
-    if not isinstance(X, (list, tuple)):
-        return X
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        raise ValueError(
-            "X is a list whose entries differ in shape, so it is not one array. If they are "
-            "samples, resize or pad them to one shape. If they are modalities, give them names: a "
-            "mapping. Or make each an array of two axes or more, as by np.reshape(x, (len(x), -1))."
-        ) from error
-
-
-def _validated(
-    estimator: BaseEstimator, X: Samples, reset: bool, allow_nan: bool = False
-) -> np.ndarray:
-    """Let scikit-learn check a 2-D array, with its own messages."""
-    try:
-        return validate_data(
-            estimator,
-            X,
-            reset=reset,
-            dtype="numeric",
-            ensure_min_samples=2 if reset else 1,
-            ensure_all_finite="allow-nan" if allow_nan else True,
-        )
-    except OverflowError as error:
-        raise ValueError(f"X holds a number beyond those of a float: {error}") from error
-    except (TypeError, ValueError):
-        refuse_contents(X, "X")
-        raise
 
 
 def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
@@ -340,11 +293,12 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
     arrays: list[Kept | None] = []
     for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
         if array is not None:
+            of = data._columns[k]
             if array.dtype.kind not in "buifc":
-                refuse_contents(array, f"modality {name!r}", data._columns[k])
+                refuse_contents(array, f"modality {name!r}", of, form.place(k) if reset else None)
             clean = stored(array, name)
             looked_at = clean if array.dtype.kind == "f" else array  # whole numbers are finite
-            missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps)
+            missing, elements[k] = find_missing(looked_at, name, data._stated(k), gaps, of)
             clean = without_missing(clean, missing, elements[k])
             observed[k] = ~missing
             array = clean

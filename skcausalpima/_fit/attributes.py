@@ -22,6 +22,7 @@ from .._inference.outliers import reference_rows
 from .._inference.posterior import sample_posterior
 from .._inference.reports import (
     arrangement_report,
+    choices_report,
     separation_report,
     stability_report,
     warn_of_collapse,
@@ -88,7 +89,8 @@ def fitted_attributes(
     if best.seen is None:
         return found
     warn_of_collapse(best.seen.labels, len(found["weights_"]))
-    return found | _start_attributes(best, best.seen)
+    choices = choices_report(setup, samples.modalities)
+    return found | _start_attributes(best, best.seen) | {"choices_": choices}
 
 
 def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:

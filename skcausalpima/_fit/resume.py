@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from .._data.samples import FitSamples, NodeKnowledge
-from .._initialization.initialize import RunState, initial_sample, state_knowledge
+from .._initialization.initialize import InitialSample, RunState, initial_sample, state_knowledge
 from .._model.build import build_model
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
@@ -49,7 +47,10 @@ def resume(
             with observer.interruption.at_once():
                 model = _built_model(built, samples.knowledge)
                 state = _resume(setup, core, checkpoint, model, observer)
-            initial = partial(initial_sample, setup, samples, data, 0)
+
+            def initial() -> InitialSample:
+                return initial_sample(setup, samples, data, 0)[1]
+
             return train_and_select_graph(setup, core, others, state, initial)
 
 

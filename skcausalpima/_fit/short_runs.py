@@ -69,7 +69,8 @@ def _labels(
     graph = replace(training.graph, temperatures=training.graph.temperatures[:N_EPOCHS])
     stopping = replace(training.stopping, tol=0.0, validation_fraction=0.0)
     training = replace(training, initialization=first, graph=graph, stopping=stopping)
-    setup, initial = replace(setup, training=training), replace(initial, rows=None, places=None)
+    setup = replace(setup, training=training)
+    initial = replace(initial, rows=None, places=None, candidates=())
     observer = Observer(interruption=interruption)
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):
         state = initialize_run(setup, initial.data, initial, seed, observer)

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
+from .._data.target import check_target
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
@@ -141,6 +142,7 @@ def fit_anew(
     known, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
         check_ranks(ranks, params, call.interventions)
+        check_target(call.y)
         given = read_modalities(
             estimator, call.X, modality_shapes=params.modality_shapes, reset=True
         )
@@ -153,7 +155,7 @@ def fit_anew(
         data = filled_by_low_rank(fit_data(samples, setup), rank)
         rng = check_random_state(params.random_state)
         first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
-        initial = initial_sample(setup, samples, data, first)
+        setup, initial = initial_sample(setup, samples, data, first)
         of_run = partial(_attributes, read, setup, samples, data, given)
         watch = following.watch(setup, len(seeds), of_run)
         following.interruption.is_postponed = True  # to the end: from now on there is much to keep
@@ -168,6 +170,7 @@ def fit_further(
 ) -> Values:
     """Return the attributes of a fit that goes on from where the estimator's last one stood."""
     check_alone(following.ranks, "warm_start=True")
+    check_target(call.y)
     checkpoint = Checkpoint(**estimator._checkpoint)
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
@@ -190,6 +193,7 @@ def fit_arrivals(
 ) -> Values:
     """Return the attributes of a fitted estimator that has learned from further samples."""
     check_alone(following.ranks, "partial_fit")
+    check_target(call.y)
     built = ModelSpec.from_dict(estimator._architecture)
     params, given = as_built(params, built), read_further(estimator, call.X)
     setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)

@@ -9,6 +9,10 @@ import numpy as np
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
 from .._clustering.rivals import AGREEING
+from .._data.units import count_columns
+from .._data.validation import Modalities
+from .._model.setup import Setup
+from .._model.sides import Side
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
@@ -17,6 +21,40 @@ LEAST_AGREEMENT = 0.8
 
 #: Where a single fit agrees less than this with other starts, such fits are to be expected.
 LEAST_OF_STARTS = 0.78
+
+
+def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
+    """Report what parameters left to the data, how it was decided, and which columns are counts."""
+    names, scaler = setup.spec.modality_names, setup.scaler
+
+    def weights(side: Side) -> str | dict[str, float]:
+        if side.weights is None:
+            return "balanced"
+        return (
+            "elements"
+            if set(side.weights) == {1.0}
+            else dict(zip(names, side.weights, strict=True))
+        )
+
+    spec = setup.spec
+    taken = Side(weights=spec.modality_weights, views=spec.views)
+    tried = [
+        SimpleNamespace(
+            modality_weights=weights(trial.side),
+            views=dict(zip(names, trial.side.views, strict=True)),
+            agreement=trial.agreement,
+        )
+        for trial in setup.tried
+    ]
+    counts = {name: count_columns(modalities, m) for m, name in enumerate(names)}
+    return SimpleNamespace(
+        scale=dict(zip(names, scaler.words, strict=True)),
+        columns=dict(zip(names, scaler.effective, strict=True)),
+        modality_weights=weights(taken),
+        views=dict(zip(names, taken.views, strict=True)),
+        tried=tried,
+        counts={name: columns for name, columns in counts.items() if columns},
+    )
 
 
 def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:

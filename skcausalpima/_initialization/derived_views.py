@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,6 +49,11 @@ class ViewStart:
     components: np.ndarray
     scores: np.ndarray
     placing: np.ndarray | None
+
+    def times(self, factor: float) -> ViewStart:
+        """Return the view of a modality that counts for more, or less, in principal scores."""
+        placing = None if self.placing is None else factor * self.placing
+        return replace(self, scores=factor * self.scores, placing=placing)
 
     def copy_to(self, view: DerivedView) -> None:
         """Set the buffers of a view."""

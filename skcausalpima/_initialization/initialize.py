@@ -11,12 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._clustering.candidates import (
-    CandidateReport,
-    choose_candidate,
-    find_candidates,
-    has_few_samples,
-)
+from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
+from .._clustering.clusters import Clustering
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
@@ -25,7 +21,8 @@ from .._model.data_arrays import DataArrays
 from .._model.module_checks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.settings import MixtureSettings
-from .._model.setup import Setup
+from .._model.setup import MAX_ARRANGED, Setup
+from .._model.sides import Side
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
@@ -57,10 +54,8 @@ from .mixture import (
     iterate_posteriors,
     place_empty,
 )
-from .principal_components import PrincipalScores, initialize_networks, principal_scores
-
-#: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
-MAX_ARRANGED = 128
+from .principal_components import PrincipalScores, initialize_networks
+from .sides import Sides, decided
 
 #: The start sees so many samples at most, which it holds in memory several times over: no more than
 #: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
@@ -88,6 +83,8 @@ class InitialSample:
         Which rows here they are of those that the model is learned from; None for all.
     places : ndarray of int of shape (n_rows,), default=None
         Which of the samples are those of this rank; None for all.
+    candidates : sequence of Clustering, default=()
+        Clusterings that were found already, of which one run may make use.
     """
 
     knowledge: NodeKnowledge
@@ -96,6 +93,7 @@ class InitialSample:
     views: dict[int, ViewStart]
     rows: np.ndarray | None = None
     places: np.ndarray | None = None
+    candidates: Sequence[Clustering] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +121,12 @@ class RunState:
     rivals: Sequence[np.ndarray] = ()  # labels of the initial sample from starts that came next
 
 
-def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: int) -> InitialSample:
+def initial_sample(
+    setup: Setup, samples: FitSamples, data: TensorData, seed: int
+) -> tuple[Setup, InitialSample]:
     """Return samples of which each counts alike, since clustering knows no weights.
+
+    The setup is returned, too: what parameters leave to the data is decided by these samples.
 
     All ranks return the same ones. This decides where training begins; all that is trained then
     is weighted as it should be.
@@ -144,11 +146,24 @@ def initial_sample(setup: Setup, samples: FitSamples, data: TensorData, seed: in
         places = data.ranks.places(data.n_samples)
         knowledge = knowledge.gathered(data.ranks, data.n_samples)
         data = DataArrays.of(data).gathered().to_tensors()
-    scores, views = None, fit_views(setup, data, seed)
+    scores, views, candidates = None, fit_views(setup, data, seed), []
     if setup.training.initialization.init != "paper":
-        scores = principal_scores(data, max(20, setup.spec.latent_dim), seed, views)
-    return InitialSample(
-        knowledge=knowledge, data=data, scores=scores, views=views, rows=rows, places=places
+        sides = Sides(setup, knowledge, data, views, seed)
+        best = sides.choose()
+        if best is None:
+            spec = setup.spec
+            scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
+        else:
+            setup, scores, candidates = decided(setup, sides, best), best.scores, sides.pool(best)
+            views = {m: view for m, view in views.items() if setup.spec.views[m] is not None}
+    return setup, InitialSample(
+        knowledge=knowledge,
+        data=data,
+        scores=scores,
+        views=views,
+        rows=rows,
+        places=places,
+        candidates=candidates,
     )
 
 
@@ -311,11 +326,7 @@ def _arranged(
     """
     scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
-    plain = None
-    if initial.views and has_few_samples(initial.data.n_samples, sizes):
-        n_scores, seed = scores.scaled.shape[1], rng.randint(2**31 - 1)
-        plain = principal_scores(initial.data, n_scores, seed, {}).scaled
-    candidates = find_candidates(scores.scaled, sizes, plain=plain, random_state=rng)
+    candidates = initial.candidates or find_candidates(scores.scaled, sizes, random_state=rng)
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
     )

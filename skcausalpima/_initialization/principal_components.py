@@ -23,9 +23,13 @@ MAX_ROWS = 10_000
 FLOOR = 1e-3
 
 
+#: Rows that tell the noise of a modality, and how often noise and components take turns.
+NOISE_ROWS, NOISE_TURNS = 1000, 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrincipalScores:
-    """Principal components of the balanced modalities (every modality counts alike)."""
+    """Principal components of the weighted modalities; balanced, each of them counts alike."""
 
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
     scaled: np.ndarray  # (sample, component): with their standard deviations
@@ -33,17 +37,28 @@ class PrincipalScores:
 
 
 def principal_scores(
-    data: TensorData, n_components: int, seed: int, views: Mapping[int, ViewStart] | None = None
+    data: TensorData,
+    n_components: int,
+    seed: int,
+    views: Mapping[int, ViewStart] | None = None,
+    weights: Sequence[float] | None = None,
+    noise: np.ndarray | None = None,
 ) -> PrincipalScores:
     """Return the principal scores of all samples.
 
-    Every modality is centred and divided by the square root of its width; its derived view, if it
-    has one, stands beside it. The directions come
+    Every modality is centred and divided by the square root of its width, or, with ``weights`` of
+    the log-likelihoods, by the square root of ``noise``, the variance of the modality's noise, over
+    its weight. Its derived view, if it has one, stands beside it. The directions come
     from at most ``MAX_ROWS`` samples. Where blocks are missing, they are those of probabilistic
     PCA (:mod:`.incomplete_scores`), which begins with missing blocks at their means.
     """
-    blocks = _balanced(data)
-    views = views or {}
+    widths = np.array([array.shape[1] for array in data.arrays], dtype=np.float64)
+    units = np.sqrt(widths)
+    if weights is not None and noise is not None:
+        units = np.sqrt(noise / np.asarray(weights))
+        units *= np.sqrt((widths / np.square(units)).mean())  # the mean variance of a block is 1
+    blocks = _weighted(data, units)
+    views = {m: view.times(np.sqrt(widths[m]) / units[m]) for m, view in (views or {}).items()}
     blocks += [view.scores for view in views.values()]
     placing = [view.placing for view in views.values() if view.placing is not None]
     stacked = np.concatenate(blocks, axis=1)
@@ -95,11 +110,11 @@ def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:
     return np.sort(np.random.default_rng(seed).permutation(n_samples)[:MAX_ROWS])
 
 
-def _balanced(data: TensorData) -> list[np.ndarray]:
-    """Return all modalities, centred, each divided by the root of its width."""
+def _weighted(data: TensorData, units: np.ndarray) -> list[np.ndarray]:
+    """Return all modalities, centred, each divided by its unit; missing ones are 0."""
     blocks = []
     for m, array in enumerate(data.arrays):
-        block = array.cpu().numpy() / np.sqrt(array.shape[1])
+        block = array.cpu().numpy() / units[m]
         if data.observed is None:
             block -= block.mean(axis=0, dtype=np.float64)
         else:
@@ -108,6 +123,51 @@ def _balanced(data: TensorData) -> list[np.ndarray]:
             block[~present] = 0.0
         blocks.append(block)
     return blocks
+
+
+def noise_variances(data: TensorData, n_components: int, seed: int) -> np.ndarray:
+    """Return what each modality's elements vary beside a few common principal components.
+
+    Components and variances take turns, as each depends on the other: modalities are divided by
+    the standard deviations of their noise.
+
+    Parameters
+    ----------
+    data : TensorData
+        Scaled samples.
+    n_components : int
+        Number of components that are no noise.
+    seed : int
+        Of the rows that are looked at, and of the decomposition.
+
+    Returns
+    -------
+    ndarray of shape (n_modalities,)
+        Positive variances.
+    """
+    rows = np.sort(np.random.default_rng(seed).permutation(data.n_samples)[:NOISE_ROWS])
+    part = data.subset(torch.as_tensor(rows, device=data.device))
+    blocks = _weighted(part, np.ones(len(part.arrays)))
+    present = np.ones((len(blocks), len(rows)), dtype=bool)
+    if part.observed is not None:
+        present = part.observed.cpu().numpy()
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+    n_found = min(n_components, len(rows) - 1, sum(block.shape[1] for block in blocks) - 1)
+
+    def variances(parts: Sequence[np.ndarray]) -> np.ndarray:
+        pairs = zip(parts, present, strict=True)
+        return np.array([np.square(of[seen]).mean() if seen.any() else 0.0 for of, seen in pairs])
+
+    spread = variances(blocks)
+    least = FLOOR * np.where(spread > 0, spread, 1.0)
+    noise = np.maximum(spread, least)
+    for _ in range(NOISE_TURNS if n_found > 0 else 0):
+        pairs = zip(blocks, np.sqrt(noise), strict=True)
+        stacked = np.concatenate([block / unit for block, unit in pairs], axis=1)
+        left, singular, axes = randomized_svd(stacked, n_found, random_state=seed)
+        errors = np.split(stacked - (left * singular) @ axes, ends, axis=1)
+        noise = np.maximum(noise * variances(errors), least)
+    return noise
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from .._parameter_objects import (
     ScoreSearch,
 )
 from .._typing import Values
-from .naming_estimator import advice_on_names
+from .naming_estimator import PARTS, advice_on_names
 from .parameters import PARAMETER_CONSTRAINTS
 
 #: What a parameter with parts may be: an object, or what stands for one.
@@ -122,16 +122,17 @@ def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
 
 
 def check_nested_names(estimator: BaseEstimator, params: Values) -> None:
-    """Raise where ``set_params`` would set a part of a parameter that has none.
+    """Raise where ``set_params`` would set what is no parameter, or a part of what has none.
 
     Raises
     ------
     ValueError
-        Says which object to pass.
+        Says which parameter is meant, or which object to pass.
     """
-    if advice := advice_on_names(type(estimator), params):
-        raise ValueError(advice)
     own = estimator.get_params(deep=False)
+    names = {key.partition("__")[0]: value for key, value in params.items()}
+    if advice := advice_on_names(type(estimator), names):
+        raise ValueError(advice)
     for key in params:
         name, _, part = key.partition("__")
         value = params.get(name, own.get(name))
@@ -149,8 +150,7 @@ def check_nested_names(estimator: BaseEstimator, params: Values) -> None:
 
 def _objects_with(parameter: str, part: str, value: Structured) -> str:
     """Return which objects in place of a value have a part, in words."""
-    kinds = [k for k in PARAMETER_CONSTRAINTS.get(parameter, ()) if hasattr(k, "get_params")]
-    kinds = [kind for kind in kinds if part in kind._get_param_names()]
+    kinds = [kind for kind in PARTS.get(parameter, ()) if part in kind._get_param_names()]
     word = ""
     if isinstance(value, str) and type(_as_object(parameter, value)) in kinds:
         kinds = [type(_as_object(parameter, value))]

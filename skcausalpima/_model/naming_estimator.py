@@ -1,21 +1,72 @@
-"""What other estimators call the number of clusters: which parameter it is here."""
+"""What other libraries call a parameter: which one it is here."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Self
 
 from sklearn.base import BaseEstimator
 
+from .._scalar_checks import InstanceOf
 from .._typing import Unchecked
+from .parameters import PARAMETER_CONSTRAINTS
 
-#: Parameters of scikit-learn's clusterers and mixtures.
-OTHER_NAMES = ("n_clusters", "n_components")
+#: Parameters of scikit-learn's clusterers and mixtures, and words for them.
+OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
+
+#: What other libraries, and people, call a parameter.
+OTHER_WORDS = {
+    "node_sizes": "nodes n_nodes n_states sizes n_groups n_outcomes cardinalities",
+    "latent_dim": "n_latent latent latent_size z_dim n_dims dim embedding_dim",
+    "hidden_layer_sizes": "hidden n_hidden hidden_dims hidden_units layers n_layers units",
+    "modality_weights": "weights loss_weights",
+    "modality_shapes": "shapes input_shapes",
+    "scale": "scaler scaling normalize normalise standardize standardise",
+    "missing_values": "missing nan",
+    "batch_size": "batch minibatch bs",
+    "learning_rate": "lr eta step_size",
+    "max_grad_norm": "clip clipnorm grad_clip gradient_clip gradient_clip_val",
+    "max_iter": "epochs n_epochs max_epochs num_epochs n_iter iter iterations num_iter max_steps",
+    "tol": "tolerance min_delta atol",
+    "n_iter_no_change": "patience",
+    "validation_fraction": "val_fraction validation_split test_size train_size",
+    "structure": "graph dag edges",
+    "knowledge": "prior_knowledge background_knowledge expert_knowledge constraints",
+    "n_init": "n_starts starts n_restarts restarts",
+    "n_jobs": "workers n_workers num_workers n_processes",
+    "device": "gpu cuda mps use_gpu use_cuda accelerator",
+    "random_state": "seed random_seed rng random",
+    "verbose": "verbosity progress disp",
+}
+
+#: What is said elsewhere.
+ELSEWHERE = {
+    **dict.fromkeys(("known_nodes", "interventions", "sample_weight"), "fit takes it, beside X."),
+    **dict.fromkeys(
+        ("modality_names", "names", "modalities"),
+        "names of modalities come with X, as in fit({'image': images, 'curve': curves}); those of "
+        "nodes are node_names.",
+    ),
+    "callbacks": "use set_callbacks.",
+}
+
+#: The classes of the parameters that may be objects with parts.
+PARTS: dict[str, list[type[BaseEstimator]]] = {
+    name: [
+        constraint.kind
+        for constraint in constraints
+        if isinstance(constraint, InstanceOf) and issubclass(constraint.kind, BaseEstimator)
+    ]
+    for name, constraints in PARAMETER_CONSTRAINTS.items()
+}
 
 
 def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Unchecked]) -> str:
-    """Return what to use in place of a name that the estimator does not have, or nothing.
+    """Return what to use in place of names that the estimator does not have, or nothing.
+
+    Nothing is also said of names that resemble none of its parameters.
 
     Examples
     --------
@@ -23,22 +74,56 @@ def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Uncheck
     >>> from skcausalpima._model.naming_estimator import advice_on_names
     >>> advice_on_names(CausalPIMA, {"n_clusters": 4})[:62]
     'CausalPIMA has no parameter n_clusters: use node_sizes=4 for o'
-    >>> advice_on_names(CausalPIMA, {"max_iter": 4})
-    ''
+    >>> advice_on_names(CausalPIMA, {"lr": 0.1, "max_iter": 4})
+    'CausalPIMA has no parameter lr: did you mean learning_rate?'
     """
     known = estimator._get_param_names()
-    for name in OTHER_NAMES:
-        if name in params and name not in known:
-            return (
-                f"{estimator.__name__} has no parameter {name}: use node_sizes={params[name]} for "
-                "one node whose outcomes are the clusters, or node_sizes such as (2, 3) for a "
-                "grid of several nodes."
-            )
-    return ""
+    told = {name: _advice(name, value, known) for name, value in params.items()}
+    return " ".join(
+        f"{estimator.__name__} has no parameter {name}: {advice}"
+        for name, advice in told.items()
+        if advice and name not in known
+    )
+
+
+def _advice(name: str, value: Unchecked, known: Collection[str]) -> str:
+    """Return what to use in place of a name: a word that others use, or the most similar one."""
+    plain = _plain(name)
+    if plain in map(_plain, OTHER_NAMES):
+        return (
+            f"use node_sizes={value} for one node whose outcomes are the clusters, or node_sizes "
+            "such as (2, 3) for a grid of several nodes."
+        )
+    meant = {_plain(word): advice for word, advice in ELSEWHERE.items()}
+    for parameter, words in OTHER_WORDS.items():
+        meant |= {_plain(word): f"did you mean {parameter}?" for word in words.split()}
+    if plain in meant:
+        return meant[plain]
+    similar = _parts(known) | {_plain(word): f"did you mean {word}?" for word in known}
+    close = difflib.get_close_matches(plain, similar, n=1, cutoff=0.74)
+    return similar[close[0]] if close else ""
+
+
+def _plain(name: str) -> str:
+    """Return a name without what is easily mistaken in it: underscores, plural and capitals."""
+    return name.lower().replace("_", "").rstrip("s")
+
+
+def _parts(known: Collection[str]) -> dict[str, str]:
+    """Return how the parts of parameters that are objects are set, by what they may be called."""
+    found: dict[str, str] = {}
+    for parameter, kinds in PARTS.items():
+        for kind in kinds if parameter in known else ():
+            for part in kind._get_param_names():
+                example = f"{parameter}={kind.__name__}({part}=..)"
+                for name in (part, f"{parameter}_{part}"):
+                    told = f"it is a part of {parameter}, pass {example}."
+                    found.setdefault(_plain(name), told)
+    return found
 
 
 class NamingEstimator(BaseEstimator):
-    """An estimator that says which of its parameters is what others call ``n_clusters``."""
+    """An estimator that says which of its parameters is what others call something else."""
 
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Show the parameters of the constructor as those of the class, not of ``__new__``."""
@@ -47,7 +132,22 @@ class NamingEstimator(BaseEstimator):
         cls.__signature__ = inspect.Signature(parameters)
 
     def __new__(cls, *args: Unchecked, **params: Unchecked) -> Self:
-        """Refuse names that only other estimators have, before the constructor is called."""
-        if advice := advice_on_names(cls, params):
-            raise TypeError(advice)
+        """Refuse what the constructor does not take, before it is called."""
+        parameters = inspect.signature(cls).parameters
+        kinds = {of.kind for of in parameters.values()}
+        positional = [n for n, of in parameters.items() if of.kind is of.POSITIONAL_OR_KEYWORD]
+        if len(args) > len(positional) == 1 and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise TypeError(
+                f"{cls.__name__} takes one argument without a name, {positional[0]}: a grid is one "
+                f"tuple, {cls.__name__}({args!r:.200}). Name all others, as in max_iter=20."
+            )
+        if inspect.Parameter.VAR_KEYWORD not in kinds and not params.keys() <= parameters.keys():
+            unknown = {n: value for n, value in params.items() if n not in parameters}
+            raise TypeError(advice_on_names(cls, unknown) or _listing(cls, unknown))
         return super().__new__(cls)
+
+
+def _listing(estimator: type[BaseEstimator], unknown: Mapping[str, Unchecked]) -> str:
+    """Say which parameters there are."""
+    names = ", ".join(estimator._get_param_names())
+    return f"{estimator.__name__} has no parameter {', '.join(unknown)}. It has {names}."

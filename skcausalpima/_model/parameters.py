@@ -29,6 +29,7 @@ from .._scalar_checks import (
     NOT_NEGATIVE,
     POSITIVE,
     SEQUENCE,
+    InstanceOf,
     NumberRange,
     count,
     is_count,
@@ -77,11 +78,11 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "reg_covar": [NOT_NEGATIVE],
     "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
     "modality_shapes": [*SEQUENCE, None],
-    "scale": [StrOptions({"modality", "feature"}), *SEQUENCE, dict, None],
-    "modality_weights": [StrOptions({"elements", "balanced"}), *SEQUENCE, dict],
+    "scale": [StrOptions({"auto", "modality", "feature"}), *SEQUENCE, dict, None],
+    "modality_weights": [StrOptions({"auto", "elements", "balanced"}), *SEQUENCE, dict],
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
-    "missing_values": [StrOptions({"marginalize", "error"}), MissingValues],
-    "init": [StrOptions({"arranged", "linear", "paper"}), Initialization],
+    "missing_values": [StrOptions({"marginalize", "error"}), InstanceOf(MissingValues)],
+    "init": [StrOptions({"arranged", "linear", "paper"}), InstanceOf(Initialization)],
     "responsibilities": [Responsibilities({"structured", "sample"})],
     "batch_size": [count(1)],
     "learning_rate": [POSITIVE],
@@ -90,12 +91,17 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "tol": [StrOptions({"auto"}), NOT_NEGATIVE],
     "n_iter_no_change": [count(1)],
     "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
-    "structure": [StrOptions({"refined", "gradient"}), nx.DiGraph, ScoreSearch, GradientStructure],
-    "knowledge": [BackgroundKnowledge, None],
+    "structure": [
+        StrOptions({"refined", "gradient"}),
+        InstanceOf(nx.DiGraph, "networkx"),
+        InstanceOf(ScoreSearch),
+        InstanceOf(GradientStructure),
+    ],
+    "knowledge": [InstanceOf(BackgroundKnowledge), None],
     "n_init": [count(1)],
     "n_jobs": [JOBS, None],
     "warm_start": ["boolean"],
-    "device": [str, Device],
+    "device": [str, InstanceOf(Device)],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
@@ -168,11 +174,18 @@ def resolve_latent_dim(
     The cells of a grid differ along the effects of the nodes. Where there are samples enough, it
     has some more dimensions: what is no factor must not take the place of one. The clusters of one
     node may differ in directions of little variance, which the first principal components do not
-    show.
+    show. More than any of these ask for are refused if samples do not have as many elements.
     """
-    if params.latent_dim is not None:
-        return int(params.latent_dim)
     least = n_effects(node_sizes)
+    if params.latent_dim is not None:
+        most = max(n_features, least + SPARE_DIMENSIONS, ONE_NODE_DIM)
+        if params.latent_dim > most:
+            raise ValueError(
+                f"latent_dim is {params.latent_dim}, but a sample has {n_features} elements in all "
+                f"modalities together, and the nodes ask for {least} dimensions: more hold nothing "
+                f"and only take time. Use at most {most}, or leave latent_dim at None."
+            )
+        return int(params.latent_dim)
     if params.init == "paper":
         return least
     if len(node_sizes) > 1:

@@ -11,6 +11,7 @@ PUBLISHED: Values = {
     "prior_expert": False,  # Eq. 4
     "covariance_type": "diag",  # Section 2
     "covariance_shrinkage": 0,  # Eq. 17
+    "scale": "modality",  # one number each, as the paper's images and curves
     "modality_weights": "elements",  # Eq. 15
     "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
     "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes

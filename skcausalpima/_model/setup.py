@@ -43,9 +43,13 @@ from .settings import (
     StoppingSettings,
     TrainingSettings,
 )
+from .sides import LeftOpen, TriedSide
 from .spec import ModelSpec, Network
 from .training_length import Budget, budget, resolve_tol
 from .views import has_views, resolve_views
+
+#: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
+MAX_ARRANGED = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,10 @@ class Setup:
         Where it is trained.
     resumable : bool
         Whether a later fit may go on from where this one stands.
+    left_open : LeftOpen
+        What of the specification is to be decided by the data.
+    tried : tuple of TriedSide, default=()
+        By what it was decided.
     """
 
     spec: ModelSpec
@@ -77,6 +85,8 @@ class Setup:
     scale: list[str | None]
     device: torch.device
     resumable: bool
+    left_open: LeftOpen
+    tried: tuple[TriedSide, ...] = ()
 
     @property
     def module_device(self) -> torch.device | None:
@@ -122,16 +132,32 @@ def set_up(
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
     device = resolve_device(params.device, need_for_double(spec.dtype, spec.experts))
     check_steps(params, device, spec.dtype)
+    if scaler is None:
+        with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
+        scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
+    stated = resolve_scale(params.scale, modalities.names)
+    pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,
-        scaler=scaler or ModalityScaler.fit(modalities, params.scale, samples.weights),
-        scale=resolve_scale(params.scale, modalities.names),
+        scaler=scaler,
+        scale=[taken if word == "auto" else word for word, taken in pairs],
         training=_training_settings(params, samples, node_sizes, latent_dim),
         device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
+        left_open=_left_open(params, spec),
     )
     return setup, samples
+
+
+def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
+    """Return what of the specification clusterings of the data are to decide."""
+    if params.init != "arranged" or math.prod(spec.node_sizes) > MAX_ARRANGED:
+        return LeftOpen()
+    is_auto = isinstance(params.views, str)
+    views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
+    is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
+    return LeftOpen(weights=is_open and len(spec.shapes) > 1, views=views)
 
 
 def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
@@ -141,6 +167,9 @@ def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
         kept["latent_dim"] = built.latent_dim
     if isinstance(params.views, str) and params.init != "paper":
         kept["views"] = built.views
+    if isinstance(params.modality_weights, str) and params.modality_weights == "auto":
+        weights = built.modality_weights
+        kept["modality_weights"] = "balanced" if weights is None else weights
     return SimpleNamespace(**kept)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-import numpy as np
-
-from .._data.arrays import flat_rows
-from .._data.on_disk import Kept
+from .._data.units import is_curve
 from .._data.validation import Modalities
 from ..modules import ExpertDecoder
 from .parameters import per_modality
@@ -19,13 +16,8 @@ VIEW_WORDS = {"scale_space": (1,), "power_spectrum": (2, 3)}
 #: What the estimator takes for ``views``.
 Views: TypeAlias = str | Sequence[str | None] | Mapping[str, str | None] | None
 
-#: Shortest side of an image, and length of a curve, that have views by default.
-MIN_SIDE, MIN_LENGTH = 16, 16
-
-#: Largest share of the variance of a curve's points that may be news beside their neighbours.
-MAX_NEWS = 0.5
-
-_ROWS = 1000  # that tell a curve from a table
+#: Shortest side of an image that has a view by default.
+MIN_SIDE = 16
 
 
 def has_views(init: str, node_sizes: Sequence[int]) -> bool:
@@ -71,26 +63,6 @@ def _suits(modalities: Modalities, m: int) -> str | None:
     shape = modalities.shapes[m]
     if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_SIDE:
         return "power_spectrum"
-    if len(shape) == 1 and shape[0] >= MIN_LENGTH and _is_curve(modalities, m):
+    if is_curve(modalities, m):
         return "scale_space"
     return None
-
-
-def _is_curve(modalities: Modalities, m: int) -> bool:
-    """Say whether neighbouring columns resemble each other, unlike those of a table.
-
-    One less the mean correlation of neighbours, relative to the same of all pairs of columns, is
-    near 1 where the order of the columns means nothing.
-    """
-    array = flat_rows(cast(Kept, modalities.arrays[m]))
-    rows = np.flatnonzero(modalities.observed[m])
-    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(int))
-    values = np.nan_to_num(np.asarray(array[rows[some]]).astype(np.float64))
-    values = values - values.mean(axis=0)
-    deviations = values.std(axis=0)
-    values = values[:, deviations > 0] / deviations[deviations > 0]
-    if values.shape[1] < MIN_LENGTH:
-        return False
-    neighbours = (values[:, 1:] * values[:, :-1]).mean()
-    all_pairs = np.square(values.mean(axis=1)).mean()
-    return bool(1.0 - neighbours < MAX_NEWS * (1.0 - all_pairs))

@@ -178,6 +178,11 @@ TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
     "modality_feature_names_in_": lambda fit: (
         list(fit.modality_feature_names_in_) == list(fit.modality_names)
     ),
+    "choices_": lambda fit: (
+        set().union(*(of for of in vars(fit.choices_).values() if type(of) is dict))
+        <= set(fit.modality_names)
+        and list(fit.choices_.scale.values()) == list(fit._scaler.words)
+    ),
     "_modality_tables": _tables_are_of_modalities,
     "cluster_states_": lambda fit: is_permutation(_cells(fit), {}),
     "labels_": lambda fit: fit.labels_.min() >= 0 and fit.labels_.max() < len(fit.weights_),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import FunctionType, SimpleNamespace
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 #: What pickles hold in plain form, so that whoever reads one need trust no type but the estimator.
 PLAIN_IN_PICKLES = (
     "arrangement_",
+    "choices_",
     "convergence_",
     "dag_",
     "device",
@@ -351,7 +352,7 @@ FORMS = {
     "graph": Form(nx.DiGraph, _take_graph, _make_graph),
     "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
     "scaler": Form(
-        ModalityScaler, lambda v: {"centre": v.centre, "factor": v.factor}, ModalityScaler
+        ModalityScaler, lambda v: {f.name: getattr(v, f.name) for f in fields(v)}, ModalityScaler
     ),
     "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),
     "model_function": Form(

@@ -10,13 +10,13 @@ import networkx as nx
 import numpy as np
 
 from .._data.form import CONTAINERS, KINDS
-from .._data.scaling import ModalityScaler
 from .._inference.expert_tables import ExpertTable
 from .._model.spec import ModelSpec
 from .._model.views import VIEW_WORDS
 from .._typing import Unchecked, Values
 from ..functional import COVARIANCE_TYPES
 from .checkpoint_checks import ARRIVALS, CHECKPOINT
+from .choice_checks import are_choices, is_scaler
 from .fit_consistency import TOGETHER, WITH_CHECKPOINT, check_together
 from .stored_model import check_numbers
 from .value_checks import (
@@ -33,7 +33,6 @@ from .value_checks import (
     is_array,
     is_count,
     is_distribution,
-    is_finite,
     is_list_of,
     is_ndarray,
     is_number,
@@ -99,17 +98,6 @@ def are_tables_of_input(value: Unchecked, known: Mapping) -> bool:
         and type(of["labels"]) is dict
         and all(is_text(labels) or is_ndarray(labels, known) for labels in of["labels"].values())
         for of in value
-    )
-
-
-def is_scaler(value: Unchecked, known: Mapping) -> bool:
-    """Say whether it has a centre and positive factors for each modality."""
-    if type(value) is not ModalityScaler or len(value.centre) != len(value.factor):
-        return False
-    pairs = list(zip(value.centre, map(np.asarray, value.factor), strict=True))
-    return (len(pairs),) == known["modalities"] and all(
-        is_finite(c) and is_finite(f) and (f > 0).all() and f.shape in ((), c.shape)
-        for c, f in pairs
     )
 
 
@@ -257,6 +245,7 @@ FITTED: dict[str, Check] = {
         ),
         NOTHING,
     ),
+    "choices_": are_choices,
     "cluster_covariances_": is_array("model", "covariances"),
     "cluster_means_": is_array("model", "components", "latent"),
     "cluster_states_": is_array("int64", "components", "nodes"),

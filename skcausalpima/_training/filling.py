@@ -18,6 +18,9 @@ from .potentials import at_likely_points
 #: Rounds of encoding, decoding and filling in.
 N_ROUNDS = 5
 
+#: Added to precisions, relative to their mean, so that they can be inverted.
+RIDGE = 1e-9
+
 
 def check_decoders(
     model: MultimodalVAE, data: TensorData, decoders: Sequence[Network] | None = None
@@ -113,10 +116,20 @@ def _expected_points(
             potential = masked_potential(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
             )
-            linear, known, lost = potential
-            found[m].append(Gap(partial, known, lost, linear, around.points.double()))
+            location = _location(*potential, around.points.double())
+            found[m].append(Gap(partial, potential[1], potential[0], location))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
+
+
+def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Tensor:
+    """Return where rows lie whose missing elements are filled in at latent points."""
+    whole = known + lost
+    scale = whole.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(torch.finfo(whole.dtype).tiny)
+    ridge = RIDGE * scale[:, None, None] * torch.eye(whole.shape[1]).to(whole)
+    # in directions that nothing holds, the row stays where it was filled in
+    said = linear[:, :, None] + (lost + ridge) @ points[:, :, None]
+    return torch.linalg.solve(whole + ridge, said)[:, :, 0]
 
 
 def _of_all(gap: Gap, rows: Tensor, n_samples: int) -> Gap:

@@ -18,19 +18,18 @@ class Gap(NamedTuple):
     ----------
     partial : Tensor of bool of shape (n_samples,)
         Which samples these are; the rest of their rows counts for no other.
-    known, lost : Tensor of shape (n_samples, latent_dim, latent_dim)
-        Precisions of the potentials of observed elements, and of those that are filled in.
+    known : Tensor of shape (n_samples, latent_dim, latent_dim)
+        Precisions of the potentials of observed elements.
     linear : Tensor of shape (n_samples, latent_dim)
         Linear part of the potential of observed elements, from the decoder.
-    centre : Tensor of shape (n_samples, latent_dim)
-        Latent point at which the others are filled in.
+    location : Tensor of shape (n_samples, latent_dim)
+        Where an encoder should locate the row as it is filled in.
     """
 
     partial: Tensor
     known: Tensor
-    lost: Tensor
     linear: Tensor
-    centre: Tensor
+    location: Tensor
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,13 @@ def whole_modalities(batch: Batch) -> Tensor:
 def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> Potential:
     r"""Multiply potentials by those of modalities in which single elements are missing.
 
-    What is observed says :math:`h_o = J_o^T R_o^{-1} (x_o - \mu_o + J_o z)`. In training, where
-    encoders are to learn from such samples, too, they have seen what was filled in, which is
-    divided out: :math:`h_o = (\Lambda_o + \Lambda_u) y_m - \Lambda_u z_u`.
+    What is observed says :math:`h_o = J_o^T R_o^{-1} (x_o - \mu_o + J_o z)`. In training encoders
+    are to learn from such samples, too. They see what was filled in at :math:`z_u`, which has the
+    precision :math:`\Lambda_u`, and should locate the row at
+    :math:`y_f = (\Lambda_o + \Lambda_u)^{-1} (h_o + \Lambda_u z_u)`; where they locate it at
+    :math:`y_m` instead, :math:`h_o + \Lambda_o (y_m - y_f)` is what counts. (Dividing the filled
+    part out of :math:`y_m` would multiply its error by :math:`\Lambda_u`, in directions that
+    nothing observed holds.)
 
     Parameters
     ----------
@@ -51,8 +55,8 @@ def with_gaps(batch: Batch, potential: Potential, locations: Tensor | None) -> P
         is_here = gap.partial if batch.observed is None else gap.partial & batch.observed[m]
         counts, here = is_here.double()[:, None], gap.linear
         if locations is not None:
-            both, at = gap.known + gap.lost, locations[m].double()[:, :, None]
-            here = (both @ at - gap.lost @ gap.centre[:, :, None])[:, :, 0]
+            off = locations[m].double() - gap.location
+            here = here + (gap.known @ off[:, :, None])[:, :, 0]
         linear = linear + counts * here
         precision = precision + counts[..., None] * gap.known
     return Potential(linear, precision)

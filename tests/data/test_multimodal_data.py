@@ -187,7 +187,7 @@ def test_default_names(arrays):
         (([None, None],), ValueError, "no modality"),
         (([np.ones((3, 2)), np.ones((4, 2))],), ValueError, "modality0: 3, modality1: 4"),
         (([np.ones((3, 2)), 5.0],), ValueError, r"'modality1' has shape \(\)"),
-        (([np.ones((3, 2)), [[1, 2], [3]]],), ValueError, "'modality1' cannot be read"),
+        (([np.ones((3, 2)), [[1, 2], [3]]],), ValueError, "'modality1' .* differ in shape"),
         (([sparse.csr_array((10**6, 10**4))],), ValueError, "sparse.*74.5 GiB"),
         ((sparse.dok_array((3, 3)),), TypeError, "sparse"),
         ((np.ones((3, 2)),), TypeError, "sequence with one array per modality"),

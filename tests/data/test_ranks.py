@@ -37,7 +37,8 @@ def arrays():
     return [wide, narrow]
 
 
-@pytest.mark.parametrize("scale", ["modality", "feature"])
+@pytest.mark.filterwarnings("ignore:The column 1 of modality")
+@pytest.mark.parametrize("scale", ["auto", "modality", "feature"])
 def test_scales_are_those_of_all_rows(arrays, scale):
     weights = np.linspace(1, 2, 33)
 

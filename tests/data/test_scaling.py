@@ -221,7 +221,7 @@ def test_input_is_not_written_and_result_is_plain(arrays):
         ("sample", ValueError, "must be one of .* got 'sample'"),
         (["modality"], ValueError, "one entry per modality, 2, got 1"),
         (["modality", 3], ValueError, "got 3"),
-        ({"image": None}, ValueError, r"each of the modalities \['image', 'curve'\]"),
+        ({"images": None}, ValueError, r"names the modalities \['images'\], but X has .*'curve'\]"),
         (3, TypeError, "must be one of"),
     ],
 )

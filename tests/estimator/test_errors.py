@@ -1,6 +1,7 @@
 """Bad input: one clear error that says what was expected and what came."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -143,6 +144,25 @@ def test_bad_parameters(quick, parameters, error, match):
         quick(**parameters).fit([RAMP, ONES])
 
 
+@pytest.mark.parametrize(
+    ("parameter", "name"),
+    [
+        ("structure", "networkx.DiGraph, an instance of skcausalpima.ScoreSearch"),
+        ("knowledge", "skcausalpima.BackgroundKnowledge"),
+        ("init", "skcausalpima.Initialization"),
+        ("missing_values", "skcausalpima.MissingValues"),
+        ("device", "skcausalpima.Device"),
+    ],
+)
+@pytest.mark.parametrize("value", [3, "gpu", ScoreSearch])
+def test_parameter_objects_have_their_public_names(quick, parameter, name, value):
+    if parameter == "device" and value == "gpu":
+        return
+    with pytest.raises(ValueError, match=f"an instance of {name}") as error:
+        CausalPIMA(**{parameter: value}).fit([RAMP, ONES])
+    assert "._" not in str(error.value).partition(" Got ")[0]
+
+
 class Pair(nn.Module):
     def forward(self, x):
         return x, x
@@ -179,6 +199,25 @@ def test_bad_modules(quick, modules, match):
         quick(encoders=modules).fit([RAMP, ONES])
 
 
+@pytest.mark.parametrize(
+    ("node_sizes", "latent_dim", "most"),
+    [((2, 2), 500, 6), ((2, 2), 7, 6), (3, 7, 6), ((2,) * 5, 9, 8)],
+)
+def test_more_dimensions_than_the_data_have(quick, node_sizes, latent_dim, most):
+    told = f"latent_dim is {latent_dim}, .*2 elements .* at most {most}, or leave latent_dim at No"
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(ValueError, match=told):
+        quick(node_sizes, latent_dim=latent_dim).fit(X)
+    assert quick(node_sizes, latent_dim=most).fit(X).latent_dim_ == most
+
+
+def test_as_many_dimensions_as_elements(quick, pair):
+    """Those of all modalities together."""
+    assert quick(latent_dim=10).fit(pair).latent_dim_ == 10
+    with pytest.raises(ValueError, match=r"latent_dim is 11, .* 10 elements"):
+        quick(latent_dim=11).fit(pair)
+
+
 def test_bad_decoders(quick):
     with pytest.raises(
         ValueError, match=r"decoders\['modality0'\] must map \(2, 2\) to .*\(2, 2, 2"
@@ -203,6 +242,60 @@ def test_bad_number_of_samples(fitted, n_samples):
 def test_bad_latent_points(fitted, points, match):
     with pytest.raises(ValueError, match=match):
         fitted.inverse_transform(points)
+
+
+OBJECTS = np.empty(5, dtype=object)
+OBJECTS[:] = [np.ones(k + 1) for k in range(5)]
+
+SECOND_MODALITIES = {
+    "images": RAMP,
+    "table": ONES,
+    "column": ONES[:, :1],
+    "frame": pd.DataFrame(ONES),
+    "tensor": torch.ones(5, 2),
+    "sparse": sparse.csr_array(ONES),
+    "lists": ONES.tolist(),
+    "arrays": list(ONES),
+    "arrays of several lengths": OBJECTS,
+    "list of modalities": [RAMP, ONES],
+    "mapping": {"curve": ONES},
+    "container": MultimodalData([RAMP, ONES]),
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_predict", "fit_transform", "partial_fit"])
+@pytest.mark.parametrize("form", SECOND_MODALITIES)
+def test_a_second_modality_in_place_of_y(quick, form, method):
+    told = r"y is .*ignored.*pass all modalities as one argument.*fit\(\[images, curves\]\)"
+    with pytest.raises(ValueError, match=f"(?s){told}.*known_nodes"):
+        getattr(quick(), method)(RAMP, SECOND_MODALITIES[form])
+
+
+def test_a_second_modality_in_place_of_y_later(quick):
+    model = quick().fit(RAMP)
+    for again in (model.partial_fit, model.set_params(warm_start=True).fit, model.score):
+        with pytest.raises(ValueError, match=r"y is .*fit\(\[images, curves\]\)"):
+            again(RAMP, ONES)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        None,
+        np.arange(5),
+        ["a", "b", "a", "b", "a"],
+        range(5),
+        pd.Series(list("ababa")),
+        pd.Series([0, 1, 0, 1, 0], index=list("abcde")),
+        torch.arange(5),
+        [10**400] * 5,
+    ],
+    ids=repr,
+)
+def test_one_label_for_each_sample_is_ignored(quick, y):
+    model = quick().fit(RAMP, y)
+    assert_array_equal(model.labels_, quick().fit_predict(RAMP))
+    assert model.score(RAMP, y) == model.score(RAMP)
 
 
 METHODS = ["transform", "predict", "predict_proba", "predict_nodes", "score_samples", "score"]

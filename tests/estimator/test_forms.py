@@ -1,6 +1,8 @@
 """In which forms data may come: each is what it says it is, and results come back as data came."""
 
+import copy
 import inspect
+import pickle
 import subprocess
 import sys
 
@@ -223,6 +225,95 @@ def test_names_of_other_estimators(name):
     assert Clusters(n_clusters=5).node_sizes == 5
 
 
+OTHER_WORDS = {
+    "lr": "did you mean learning_rate",
+    "Learning_Rate": "did you mean learning_rate",
+    "learnin_rate": "did you mean learning_rate",
+    "epochs": "did you mean max_iter",
+    "n_epochs": "did you mean max_iter",
+    "max_epochs": "did you mean max_iter",
+    "node_size": "did you mean node_sizes",
+    "n_nodes": "did you mean node_sizes",
+    "num_clusters": "use node_sizes=1 for one node",
+    "k": "use node_sizes=1 for one node",
+    "iters": "did you mean max_iter",
+    "seed": "did you mean random_state",
+    "batch": "did you mean batch_size",
+    "hidden_sizes": "did you mean hidden_layer_sizes",
+    "weights": "did you mean modality_weights",
+    "n_latent": "did you mean latent_dim",
+    "latent_dimension": "did you mean latent_dim",
+    "patience": "did you mean n_iter_no_change",
+    "n_starts": "did you mean n_init",
+    "gpu": "did you mean device",
+    "graph": "did you mean structure",
+    "encoder": "did you mean encoders",
+    "edge_penalty": r"pass structure=ScoreSearch\(edge_penalty=..\)",
+    "pretraining_epoch": r"pass init=Initialization\(pretraining_epochs=..\)",
+    "structure_score": r"pass structure=ScoreSearch\(score=..\)",
+    "tiers": r"pass knowledge=BackgroundKnowledge\(tiers=..\)",
+    "known_nodes": "fit takes it, beside X",
+    "sample_weight": "fit takes it, beside X",
+    "sample_weights": "fit takes it, beside X",
+    "modality_names": "names of modalities come with X",
+    "callbacks": "set_callbacks",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_WORDS)
+def test_words_of_other_libraries(name):
+    told = f"CausalPIMA has no parameter {name}: .*{OTHER_WORDS[name]}"
+    for make in (CausalPIMA, CausalPIMA.published):
+        with pytest.raises(TypeError, match=told):
+            make((2, 2), **{name: 1})
+    with pytest.raises(ValueError, match=told):
+        CausalPIMA().set_params(**{name: 1})
+
+
+def test_words_that_resemble_nothing():
+    told = r"CausalPIMA has no parameter zzz\. It has .*learning_rate.*warm_start"
+    for make in (CausalPIMA, CausalPIMA.published):
+        with pytest.raises(TypeError, match=told):
+            make(zzz=1)
+    with pytest.raises(ValueError, match=r"Invalid parameter 'zzz' for .* Valid parameters are"):
+        CausalPIMA().set_params(zzz=1)
+
+
+def test_all_unknown_words_are_named():
+    with pytest.raises(TypeError, match=r"(?s)lr: .*learning_rate.*epochs: .*max_iter"):
+        CausalPIMA(2, lr=1e-3, epochs=10)
+
+
+def test_parts_in_the_constructor():
+    told = r"structure__score: .*pass structure=ScoreSearch\(score=..\)"
+    with pytest.raises(TypeError, match=told):
+        CausalPIMA(structure__score="bdeu")
+
+
+def test_a_grid_that_is_no_tuple():
+    with pytest.raises(TypeError, match=r"CausalPIMA takes one .*CausalPIMA\(\(2, 3\)\)"):
+        CausalPIMA(2, 3)
+
+
+def test_a_subclass_with_names_of_its_own():
+    class Renamed(CausalPIMA):
+        def __init__(self, lr=1e-3, **others):
+            super().__init__(learning_rate=lr, **others)
+            self.lr = lr
+
+    assert Renamed(lr=2.0, max_iter=3).learning_rate == 2.0
+
+
+def test_what_the_constructor_says_of_itself(tmp_path):
+    parameters = inspect.signature(CausalPIMA).parameters
+    assert list(parameters)[:3] == ["node_sizes", "node_names", "latent_dim"]
+    assert all(of.kind is not of.VAR_KEYWORD for of in parameters.values())
+    assert set(parameters) == set(CausalPIMA().get_params(deep=False))
+    model = CausalPIMA((2, 3), max_iter=7)
+    for copied in (clone(model), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert copied.get_params() == model.get_params()
+
+
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 16, 16)])
 def test_channels_that_come_first(quick, shape):
     X = np.random.default_rng(0).normal(size=(8, *shape))
@@ -285,6 +376,14 @@ def test_what_is_no_array_is_named(quick, X, match):
             [np.zeros((4 + k, 4)) for k in range(9)],
             "modality4: 8, .... If these are.*resize or pad",
         ),
+        ([np.zeros((4, 4 + k)) for k in range(9)], "list of 9 arrays of 4 rows.*resize or pad"),
+        ([np.zeros((4 + k, 4)).tolist() for k in range(9)], "differ in shape.*resize or pad"),
+        (
+            {"image": [np.zeros((4 + k, 4)) for k in range(9)]},
+            r"'image' is a list whose entries differ in shape, such as \(4, 4\) and \(5, 4\)"
+            ".*resize or pad",
+        ),
+        ({"a": [[1.0, 2.0], [3.0]]}, r"'a' .* differ in shape.*\(2,\) and \(1,\).*resize or pad"),
         ([[1.0, 2.0], [3.0]], "differ in shape.*resize or pad"),
     ],
 )
@@ -294,8 +393,33 @@ def test_samples_in_place_of_modalities(quick, X, match):
 
 
 def test_images_of_several_sizes(quick):
-    with pytest.raises(TypeError, match=r"holds arrays in column 0.*resize or pad"):
-        quick((2,)).fit(RAGGED)
+    for X in (RAGGED, {"image": RAGGED}, [RAGGED, np.ones((5, 2))]):
+        told = r"arrays of several shapes, such as \(2, 2\) and \(2, 3\).*resize or pad.*np.stack"
+        with pytest.raises(TypeError, match=told):
+            quick((2,)).fit(X)
+
+
+def test_images_of_one_size_in_an_array_of_objects(quick):
+    images = np.empty(9, dtype=object)
+    images[:] = list(np.random.default_rng(0).normal(size=(9, 4, 4)))
+    for X in (images, {"image": images}):
+        with pytest.raises(TypeError, match=r"arrays of shape \(4, 4\).*np.stack\(list\(array\)\)"):
+            quick((2,)).fit(X)
+    assert quick((2,), max_iter=1).fit(np.stack(list(images))).labels_.shape == (9,)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [np.zeros((9, 2)), np.zeros((7, 3))],
+        {"modality0": np.zeros((9, 2)), "modality1": pd.DataFrame(np.zeros((7, 3)))},
+    ],
+)
+def test_unequal_numbers_of_samples(quick, X):
+    told = "got modality0: 9, modality1: 7.*same samples in the same order.*row of NaN"
+    for read in (quick((2,)).fit, MultimodalData):
+        with pytest.raises(ValueError, match=told):
+            read(X)
 
 
 def test_one_sample_without_its_axis(fitted, quick, pair):
@@ -321,6 +445,101 @@ def test_words_are_encoded_by_the_recipe(quick):
     assert back["words"].ravel().tolist() == table["material"].tolist()
     with pytest.raises(ValueError, match="other columns"):
         prepare.transform({**parts, "words": parts["words"].rename(columns={"material": "b"})})
+
+
+MIXED = pd.DataFrame(
+    {
+        "x": np.linspace(0.0, 1.0, 24),
+        "site": ["north", "south"] * 12,
+        "kind": pd.Categorical(["p", "q", "r", "s"] * 6),
+        "mass": [*map(float, range(23)), "n/a"],
+        "day": pd.date_range("2026-01-01", periods=24),
+        "width": np.arange(24) % 5 + 0.5,
+    }
+)
+TEXTS = MIXED[["x", "site", "kind", "width"]]
+
+
+def run_advice(X, error):
+    """Run the lines of code that an error ends with, and return what they make of X."""
+    lines = str(error.value).splitlines()[1:]
+    assert lines
+    names = {"X": X}
+    exec("\n".join(line.removeprefix("    ") for line in lines), names)
+    return names["X"]
+
+
+def several_levels(frame):
+    curve = pd.DataFrame(np.random.default_rng(0).normal(size=(24, 3)), columns=list("abc"))
+    return pd.concat({"table": frame, "curve": curve}, axis=1)
+
+
+CURVES = np.random.default_rng(0).normal(size=(24, 3))
+WITH_TEXTS = {
+    "frame": TEXTS,
+    "only texts": TEXTS[["site", "kind"]],
+    "text, dates and gaps": MIXED,
+    "dates": MIXED[["x", "day"]],
+    "gaps": MIXED[["x", "mass"]],
+    "numbered columns": TEXTS.set_axis(range(4), axis=1),
+    "array of objects": TEXTS.to_numpy(),
+    "array of texts": np.array([["1", "a"], ["2", "b"]] * 12),
+    "lists": TEXTS.to_numpy().tolist(),
+    "mapping": {"table": TEXTS, "curve": CURVES},
+    "mapping, all": {"table": MIXED, "curve": CURVES},
+    "mapping, dates": {"table": MIXED[["x", "day"]], "curve": CURVES},
+    "mapping of arrays": {"table": TEXTS.to_numpy(), "curve": CURVES},
+    "mapping of a column": {"table": TEXTS["site"], "curve": CURVES},
+    "mapping, numbered": {"table": TEXTS.set_axis(range(4), axis=1), "curve": CURVES},
+    "list": [CURVES, TEXTS],
+    "container": MultimodalData({"table": TEXTS, "curve": CURVES}),
+    "container, all": MultimodalData({"table": MIXED, "curve": CURVES}),
+    "two levels": several_levels(TEXTS),
+}
+
+
+@pytest.mark.parametrize("form", WITH_TEXTS)
+def test_the_advice_on_texts_works_word_for_word(quick, form):
+    X = WITH_TEXTS[form]
+    with pytest.raises(TypeError, match="where numbers are expected") as error:
+        quick((2,)).fit(X)
+    fitted = quick((2,), max_iter=1).fit(run_advice(X, error))
+    assert fitted.labels_.shape == (24,)
+
+
+def test_the_advice_on_texts_names_all_columns(quick):
+    with pytest.raises(TypeError) as error:
+        quick((2,)).fit(MIXED)
+    first = str(error.value).splitlines()[0]
+    assert "text ('north', 'p') in the columns 'site', 'kind'" in first
+    assert "text ('n/a') among the numbers in column 'mass'" in first
+    assert "dates in column 'day'" in first
+    X = run_advice(MIXED, error)
+    assert X.names == ("numbers", "words")
+    assert X["words"].shape == (24, 6)
+    numbers = X["numbers"].astype(float)
+    assert_array_equal(numbers[:, 0], MIXED["x"])
+    assert np.isnan(numbers[:, 1]).tolist() == [False] * 23 + [True]
+    assert numbers[1, 2] == 86400.0
+
+
+def test_the_advice_on_texts_keeps_the_other_modalities(quick):
+    X = {"table": TEXTS, "curve": CURVES}
+    with pytest.raises(TypeError, match="modality 'table' holds text") as error:
+        quick((2,)).fit(X)
+    made = run_advice(X, error)
+    assert made.names == ("table", "curve", "table words")
+    assert_array_equal(made["curve"], CURVES)
+    assert made["table"].shape == (24, 2)
+
+
+def test_polars_frames_with_texts(quick):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({name: TEXTS[name].tolist() for name in TEXTS})
+    for X in (frame, {"table": frame, "curve": CURVES}):
+        with pytest.raises(TypeError, match=r"'north', 'p'.*'site', 'kind'") as error:
+            quick((2,)).fit(X)
+        assert quick((2,), max_iter=1).fit(run_advice(X, error)).labels_.shape == (24,)
 
 
 def test_without_optional_packages():

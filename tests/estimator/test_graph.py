@@ -289,9 +289,9 @@ def test_names_follow_the_statement(fast, chain):
 def test_names_stay_within_nodes_of_one_size(fast):
     """The node of three outcomes keeps its place; the other two are swapped where that fits."""
     rng = np.random.default_rng(0)
-    first, second = rng.integers(2, size=300), rng.integers(3, size=300)
-    third = np.where(rng.random(300) < 0.9, first, 1 - first)  # depends on the first alone
-    second = np.where(rng.random(300) < 0.8, second, 2 * third)  # and the second on the third
+    first, second = rng.integers(2, size=900), rng.integers(3, size=900)
+    third = np.where(rng.random(900) < 0.9, first, 1 - first)  # depends on the first alone
+    second = np.where(rng.random(900) < 0.8, second, 2 * third)  # and the second on the third
     X = show(np.stack([first, second, third], axis=1), (2, 3, 2))
     for name, other in ("ac", "ca"):
         model = fast((2, 3, 2), **known(forbidden=[(other, "b"), ("b", other)])).fit(X)

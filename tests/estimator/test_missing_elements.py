@@ -10,6 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.datasets import load_iris
+from sklearn.impute import KNNImputer
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
@@ -299,3 +302,20 @@ def test_infinity_and_nothing_at_all(quick, pair, gappy):
     assert np.isfinite(one.predict_proba(partly[0])).all()
     with pytest.raises(ValueError, match="minimum of 2"):
         quick().fit([array[:1] for array in gappy])
+
+
+# Of seeds 0 to 4, errors were .31 to .43 where neighbours have .43 to .56.
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+def test_gaps_of_a_narrow_table_are_filled_well(seed):
+    """As many latent dimensions as columns: noise is small, and what is filled in must not run."""
+    X = load_iris().data
+    missing = np.random.default_rng(seed).random(X.shape) < 0.1
+    holed = np.where(missing, np.nan, X)
+    filled = CausalPIMA(3, random_state=seed).fit(holed).impute(holed)
+    scaler = StandardScaler().fit(holed)
+    near = scaler.inverse_transform(KNNImputer().fit_transform(scaler.transform(holed)))
+
+    def error(values):
+        return np.sqrt(np.mean(np.square(((values - X) / X.std(axis=0))[missing])))
+
+    assert error(filled) < error(near)

@@ -176,7 +176,7 @@ def test_published_algorithm(quick, pair):
     assert model.latent_dim == 2
     assert model.missing_values == MissingValues("error", subset_epochs=0)
     assert CausalPIMA.published(latent_dim=3).latent_dim == 3  # what is stated goes first
-    with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dimension'"):
+    with pytest.raises(TypeError, match="no parameter latent_dimension: did you mean latent_dim"):
         CausalPIMA.published(latent_dimension=3)
     with finds_nothing():
         model.fit(pair)

@@ -329,8 +329,15 @@ def test_what_nobody_can_see(model):
 
 
 def test_a_mapping_is_refused_by_the_tool(model, pair):
-    with pytest.raises(KeyError):
-        cross_val_score(model, {"image": pair[0], "curve": pair[1]}, cv=2)
+    """The guide has these words; wrapped, as it says, the same mapping works."""
+    X, told = {"image": pair[0], "curve": pair[1]}, " ".join(GUIDE.read_text().split())
+    with pytest.raises(KeyError) as error:
+        cross_val_score(model, X, cv=2)
+    assert f"KeyError: {error.value}" in told
+    with pytest.raises(ValueError, match="n_splits=5 greater than") as error:
+        GridSearchCV(model, {"latent_dim": [2, 3]}).fit(X)
+    assert str(error.value).removesuffix(".") in told
+    assert np.isfinite(cross_val_score(model, MultimodalData(X), cv=2)).all()
 
 
 # Several processes -------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What must not go through in silence: weights, counts, frames, and what is no array."""
 
+import re
 import warnings
 from decimal import Decimal
 from fractions import Fraction
@@ -365,6 +366,81 @@ def test_containers_of_other_packages_are_refused_by_name(quick, fitted, pair, k
             call()
 
 
+# Infinity, and numbers beyond those of a float
+
+
+def with_infinity(array, *place):
+    array = np.array(array)
+    array[place] = -np.inf
+    return array
+
+
+@pytest.mark.parametrize("missing_values", ["marginalize", "error"])
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda i, c: [i, with_infinity(c, 5, 2)], "modality 'modality1' .*sample 5, column 2"),
+        (lambda i, c: [i, with_infinity(c, 5, 2).tolist()], "'modality1' .*sample 5, column 2"),
+        (lambda i, c: with_infinity(c, 5, 2).tolist(), "X .*sample 5, column 2"),
+        (
+            lambda i, c: {"image": i, "curve": with_infinity(c, 5, 2).tolist()},
+            "modality 'curve' .*sample 5, column 2",
+        ),
+        (
+            lambda i, c: {"i": i, "t": pd.DataFrame(with_infinity(c, 5, 2), columns=list("abcd"))},
+            "modality 't' .*sample 5, column 'c'",
+        ),
+        (
+            lambda i, c: MultimodalData([with_infinity(i, 7, 1, 0), c]),
+            r"modality 'modality0' .*sample 7, element \[1, 0\]",
+        ),
+        (lambda i, c: with_infinity(c, 5, 2), "X .*sample 5, column 2"),
+        (
+            lambda i, c: pd.DataFrame(with_infinity(c, 5, 2), columns=list("abcd")),
+            "X .*sample 5, column 'c'",
+        ),
+        (lambda i, c: with_infinity(i, 7, 1, 0), r"X .*sample 7, element \[1, 0\]"),
+        (lambda i, c: torch.tensor(with_infinity(i, 7, 1, 0)), r"sample 7, element \[1, 0\]"),
+    ],
+)
+def test_infinity_is_located(quick, pair, make, told, missing_values):
+    with pytest.raises(ValueError, match=f"{told}: expected finite numbers.*NaN"):
+        quick(missing_values=missing_values).fit(make(*pair))
+
+
+def test_infinity_is_located_at_predict(fitted, pair):
+    with pytest.raises(ValueError, match="'modality1' contains infinity in sample 5, column 2"):
+        fitted.predict([pair[0], with_infinity(pair[1], 5, 2)])
+
+
+def test_infinity_beside_other_infinities(quick, pair):
+    X = with_infinity(with_infinity(with_infinity(pair[1], 5, 2), 5, 3), 70)
+    for given in (X, [pair[0], X]):
+        with pytest.raises(ValueError, match=r"sample 5, column 2 \(and 1 more\): expected"):
+            quick().fit(given)
+
+
+BEYOND = [[HUGE] * 5] * 72
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda pair: BEYOND, "X"),
+        (lambda pair: np.array(BEYOND, dtype=object), "X"),
+        (lambda pair: pd.DataFrame(BEYOND), "X"),
+        (lambda pair: [BEYOND, pair[1]], "modality 'modality0'"),
+        (lambda pair: [pair[1], np.array(BEYOND, dtype=object)], "modality 'modality1'"),
+        (lambda pair: {"a": BEYOND, "b": pair[1]}, "modality 'a'"),
+        (lambda pair: {"a": pd.DataFrame(BEYOND), "b": pair[1]}, "modality 'a'"),
+        (lambda pair: MultimodalData([BEYOND, pair[1]]), "modality 'modality0'"),
+    ],
+)
+def test_numbers_that_no_float_holds(quick, pair, make, what):
+    with pytest.raises(ValueError, match=f"{what}.*beyond those of a float.*larger units"):
+        quick().fit(make(pair))
+
+
 # Frames
 
 
@@ -387,6 +463,49 @@ def test_columns_in_another_order(quick, frames, form):
     with pytest.raises(ValueError, match=r"\['x'\].*lacks \['b2'\]"):
         model.predict(make([frames[0], frames[1].rename(columns={"b2": "x"})]))
     assert_array_equal(model.predict(make(frames)), model.labels_)
+
+
+def run_order(error, model, frame):
+    """Run the line of code that an error on the order of columns has, for that frame."""
+    line = re.search(r"frame\[.*\]", str(error.value))[0]
+    return eval(line, {"frame": frame, "model": model})
+
+
+@pytest.mark.parametrize("columns", [["d", "c", "b", "a"], ["a", "d", "c", "b", "extra"]])
+def test_the_line_of_code_for_one_frame(quick, pair, columns):
+    frame = pd.DataFrame(pair[1], columns=list("abcd")).assign(extra=0.0)
+    model = quick().fit(frame[list("abcd")])
+    with pytest.raises(ValueError, match=r"in their order: X\[model.feature_names_in_\]") as error:
+        model.predict(frame[columns])
+    assert "The feature names should match those that were passed during fit" in str(error.value)
+    assert_array_equal(model.predict(frame[columns][model.feature_names_in_]), model.labels_)
+
+
+def test_the_line_of_code_for_a_frame_among_modalities(quick, pair):
+    fitted = pd.DataFrame(pair[1], columns=list("abcd"))
+    given = fitted[list("dcba")]
+    for form in (lambda table: [pair[0], table], lambda table: {"image": pair[0], "t": table}):
+        model = quick().fit(form(fitted))
+        with pytest.raises(ValueError, match=r"frame\[model.modality_feature_n") as error:
+            model.predict(form(given))
+        assert_array_equal(model.predict(form(run_order(error, model, given))), model.labels_)
+
+
+def test_the_line_of_code_for_numbered_columns(quick, pair):
+    frame = pd.DataFrame(pair[1])
+    model = quick().fit([pair[0], frame])
+    with pytest.raises(ValueError, match=r"frame\[list\(range\(4\)\)\]") as error:
+        model.predict([pair[0], frame[[2, 1, 0, 3]]])
+    again = run_order(error, model, frame[[2, 1, 0, 3]])
+    assert_array_equal(model.predict([pair[0], again]), model.labels_)
+
+
+def test_columns_that_are_lacking(quick, frames):
+    """No line of code brings them back."""
+    model = quick().fit(frames[1])
+    with pytest.raises(ValueError, match=r"(?s)now missing:.*- b3") as error:
+        model.predict(frames[1][["b0", "b1", "b2"]])
+    assert "feature_names_in_]" not in str(error.value)
 
 
 def test_columns_are_kept_by_the_container(quick, frames):

@@ -29,9 +29,13 @@ def modalities(spectra):
 
 
 def estimator(max_iter, **parameters):
-    """An estimator whose networks are of full size, and that fits in a moment."""
+    """An estimator whose networks are of full size, and that fits in a moment.
+
+    Views are stated: how it is decided about them is seen elsewhere.
+    """
     return CausalPIMA(
         (2, 2),
+        views={"image": "power_spectrum", "curve": "scale_space"},
         max_iter=max_iter,
         init=Initialization(n_mixture_init=1, pretraining_epochs=2),
         structure=ScoreSearch(polishing_epochs=1),

@@ -41,13 +41,21 @@ WELL = FitReport(
         ended="converged", n_steps=400, spread=2.0, rise=0.05, label_changes=0.0, moved=0.0
     ),
     edges=(("shape", "size", 0.9, False),),
+    choices=SimpleNamespace(
+        scale={"image": "modality"},
+        columns={"image": (9.0, 12)},
+        modality_weights="balanced",
+        views={"image": None},
+        tried=[],
+        counts={},
+    ),
     advice=("Go on.",),
 )
 
 
 def changed(**figures):
     """Return the report of a fit with other figures."""
-    names = set(figures) & {"separation", "arrangement", "stability", "convergence"}
+    names = set(figures) & {"separation", "arrangement", "stability", "convergence", "choices"}
     for name in names:
         figures[name] = SimpleNamespace(**(vars(getattr(WELL, name)) | figures[name]))
     return replace(WELL, **figures)
@@ -71,6 +79,7 @@ def estimator(report):
         arrangement_=report.arrangement,
         stability_=report.stability,
         convergence_=report.convergence,
+        choices_=report.choices,
         n_iter_=50,
     )
     return est
@@ -88,7 +97,8 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert report.n_iter == fitted.n_iter_
     assert report.convergence is fitted.convergence_
     assert [edge[:2] for edge in report.edges] == list(fitted.dag_.edges)
-    for title in ("Cells", "Separation", "Nodes", "Stability", "Training", "Graph"):
+    assert report.choices is fitted.choices_
+    for title in ("Cells", "Data", "Separation", "Nodes", "Stability", "Training", "Graph"):
         assert f"\n{title}\n" in str(report)
         assert f"<b>{title}</b>" in report._repr_html_()
     assert repr(report) == str(report)
@@ -139,6 +149,33 @@ def test_names_are_no_markup_in_a_notebook():
     assert "a &amp; b" in page
 
 
+def test_choices_are_told():
+    assert "scale of image                    one number" in str(WELL)
+    assert "first clusterings agree" not in str(WELL)
+    sides = [
+        SimpleNamespace(modality_weights="balanced", views={"image": None}, agreement=0.5),
+        SimpleNamespace(
+            modality_weights={"image": 1.0}, views={"image": "power_spectrum"}, agreement=0.9
+        ),
+    ]
+    report = changed(
+        choices={
+            "scale": {"image": "feature"},
+            "columns": {"image": (1.5, 9)},
+            "tried": sides,
+            "modality_weights": {"image": 1.0},
+            "views": {"image": "power_spectrum"},
+        }
+    )
+    text = " ".join(str(report).split())
+    assert "each column its own (1.5 of 9 columns hold the variance)" in text
+    assert "first clusterings agree 0.50 if balanced, no views 0.90 if image 1, power_" in text
+    assert text.count("(taken)") == 1
+    close = changed(choices={"scale": {"image": "feature"}, "columns": {"image": (2.9, 9)}})
+    assert "a close call" in str(close)
+    assert "as it is" in str(changed(choices={"scale": {"image": None}}))
+
+
 def test_reversible_edges_have_no_arrow():
     assert "shape -- size" in str(WELL)
     assert "shape -> size" in str(changed(edges=(("shape", "size", 0.9, True),)))
@@ -172,6 +209,7 @@ def test_short_runs_are_told():
         ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
         ({"convergence": {"ended": "too early"}}, "raise max_iter"),
         ({"convergence": {"ended": "fallen"}}, "smaller learning_rate"),
+        ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),
     ],
 )
 def test_the_advice_follows_from_the_figures(figures, told):

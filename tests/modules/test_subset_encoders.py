@@ -131,9 +131,9 @@ def test_what_is_left_of_a_modality_counts_beside_the_others(encoders):
     batch = make_data(missing=True).rows(slice(0, 40))
     rng, partial = np.random.default_rng(1), torch.zeros(40, dtype=torch.bool)
     partial[[2, 22, 35]] = True  # of these the first has no images at all
-    known, lost = precisions(rng, 40), precisions(rng, 40)
-    linear, centre = (torch.as_tensor(rng.normal(size=(40, 2))) for _ in range(2))
-    gaps = {0: Gap(partial, known, lost, linear, centre)}
+    known = precisions(rng, 40)
+    linear, location = (torch.as_tensor(rng.normal(size=(40, 2))) for _ in range(2))
+    gaps = {0: Gap(partial, known, linear, location)}
     found, plain = encoders.potential(replace(batch, gaps=gaps)), encoders.potential(batch)
     others = ~partial | ~batch.observed[0]
     assert_array_equal(found.linear[others], plain.linear[others])

@@ -1,0 +1,139 @@
+"""Whether the columns of a modality are of one unit: images and curves are, most tables are not."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from .arrays import flat_rows
+from .on_disk import Kept
+from .validation import Modalities
+
+#: Fewest points of a curve.
+MIN_LENGTH = 16
+
+#: Largest share of the variance of a curve's points that may be news beside their neighbours.
+MAX_NEWS = 0.5
+
+#: No element of a modality that is scaled column by column is farther from its mean: a column in
+#: which nearly all values are equal would be blown up by its own standard deviation.
+MAX_DEVIATION = 20.0
+
+#: Counts have so large a share of zeros, and a largest value so many times their mean, zeros aside.
+ZEROS, TAIL = 0.2, 3.0
+
+#: Where so many columns have the same largest value, it is the end of a scale, and none are counts.
+SHARED = 3
+
+_ROWS = 1000  # that tell a curve from a table
+
+
+def is_curve(modalities: Modalities, m: int) -> bool:
+    """Return True where neighbouring columns resemble each other, unlike those of a table.
+
+    One less the mean correlation of neighbours, relative to the same of all pairs of columns, is
+    near 1 where the order of the columns means nothing.
+    """
+    shape = modalities.shapes[m]
+    if len(shape) != 1 or shape[0] < MIN_LENGTH:
+        return False
+    values = _some_rows(modalities, m)
+    values = values - values.mean(axis=0)
+    deviations = values.std(axis=0)
+    values = values[:, deviations > 0] / deviations[deviations > 0]
+    if values.shape[1] < MIN_LENGTH:
+        return False
+    neighbours = (values[:, 1:] * values[:, :-1]).mean()
+    all_pairs = np.square(values.mean(axis=1)).mean()
+    return bool(1.0 - neighbours < MAX_NEWS * (1.0 - all_pairs))
+
+
+def _some_rows(modalities: Modalities, m: int) -> np.ndarray:
+    """Return some rows of a modality, from everywhere, flat and in float64."""
+    array = flat_rows(cast(Kept, modalities.arrays[m]))
+    rows = np.flatnonzero(modalities.observed[m])
+    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _ROWS)).astype(int))
+    return np.nan_to_num(np.asarray(array[rows[some]]).astype(np.float64))
+
+
+def count_columns(modalities: Modalities, m: int) -> list[str]:
+    """Return the columns of a table that look like counts: integers, many zeros, a long tail.
+
+    Parameters
+    ----------
+    modalities : Modalities
+        The data; some of their rows are looked at.
+    m : int
+        Number of the modality.
+
+    Returns
+    -------
+    list of str
+        Names of the columns, or their numbers where they have none.
+    """
+    if len(modalities.shapes[m]) != 1:
+        return []
+    values = _some_rows(modalities, m)
+    are_whole = (values == np.round(values)).all(axis=0) & (values >= 0).all(axis=0)
+    n_zeros, largest = (values == 0).sum(axis=0), values.max(axis=0)
+    mean = values.sum(axis=0) / np.maximum(len(values) - n_zeros, 1)
+    are_counts = are_whole & (n_zeros >= ZEROS * len(values)) & (largest >= TAIL * mean)
+    if (largest == largest.max()).sum() >= SHARED:  # the end of a scale, as of pixels and grades
+        return []
+    numbers = np.flatnonzero(are_counts & (largest > 1))
+    return column_labels(modalities, m, numbers)
+
+
+def column_labels(modalities: Modalities, m: int, numbers: np.ndarray) -> list[str]:
+    """Return the names of columns, or their numbers where they have none."""
+    columns = modalities.form.columns
+    named = columns[m] if m < len(columns) else None
+    return [str(k) if named is None else str(named[k]) for k in numbers.tolist()]
+
+
+def is_table(modalities: Modalities, m: int) -> bool:
+    """Return True where samples have one axis and are no curves; the first rank decides."""
+    return len(modalities.shapes[m]) == 1 and not modalities.ranks.first(is_curve(modalities, m))
+
+
+def effective_columns(spread: np.ndarray) -> tuple[float, int]:
+    r"""Return how many columns the variance of a table is spread over, and how many vary at all.
+
+    The first is :math:`(\sum_j v_j)^2 / \sum_j v_j^2` of the variances :math:`v_j`: as many as
+    there are where all are alike, 1 where one column has all the variance.
+
+    Parameters
+    ----------
+    spread : ndarray of shape (n_columns,)
+        Standard deviations.
+
+    Returns
+    -------
+    effective : float
+        Between 1 and the number of columns that vary; 0 where none does.
+    n_varying : int
+        How many vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._data.units import effective_columns
+    >>> effective_columns(np.array([2.0, 2.0, 0.0]))
+    (2.0, 2)
+    """
+    largest = float(spread.max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return 0.0, 0
+    variances = np.square(spread / largest)
+    return float(variances.sum() ** 2 / np.square(variances).sum()), int((spread > 0).sum())
+
+
+def has_unlike_units(spread: np.ndarray) -> bool:
+    """Return True where a few of the columns of a table have nearly all of its variance.
+
+    The effective number of columns is then below the root of their number: on a logarithmic
+    scale nearer to one column than to all.
+    """
+    effective, n_varying = effective_columns(spread)
+    return effective < np.sqrt(n_varying)

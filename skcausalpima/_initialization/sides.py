@@ -1,0 +1,169 @@
+"""What a fit begins with where parameters leave it to the data: modality weights and derived views.
+
+Each side is a way to see the data. The same number of clusterings is found on each, and laid on
+the grid; wrong ones differ from each other, right ones agree, so that the side that agrees with
+itself more is chosen, if it does so clearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .._clustering.candidates import (
+    N_CANDIDATES,
+    CandidateReport,
+    choose_candidate,
+    find_candidates,
+    has_few_samples,
+    node_labels,
+)
+from .._clustering.clusters import Clustering
+from .._clustering.matching import tolerated_share
+from .._clustering.rivals import NEAR_TIE, agreement_with_others
+from .._data.samples import NodeKnowledge
+from .._grid import n_effects
+from .._model.setup import Setup
+from .._model.sides import LeftOpen, Side, TriedSide
+from .._model.tensors import TensorData
+from .derived_views import ViewStart
+from .principal_components import PrincipalScores, noise_variances, principal_scores
+
+#: Another side must agree with itself by so much more, in adjusted Rand indices of the nodes.
+CLEARLY = 0.03
+
+#: Fewest clusterings of a side.
+LEAST = 4
+
+#: Principal scores that clusters are found in, if the latent space has no more.
+N_SCORES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A side, and the clusterings that were found on it.
+
+    Parameters
+    ----------
+    side : Side
+        Weights and views.
+    scores : PrincipalScores
+        What the samples look like from there.
+    candidates : list of Clustering
+        Clusterings of the scores.
+    agreement : float
+        How far the one that the others agree with most does so, from 0 to 1.
+    report : CandidateReport
+        Which of them is the best, and how it is laid on the grid.
+    """
+
+    side: Side
+    scores: PrincipalScores
+    candidates: list[Clustering]
+    agreement: float
+    report: CandidateReport
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the best clustering has one place on the grid."""
+        return bool(self.report.gap[self.report.chosen] >= NEAR_TIE)
+
+    @property
+    def known_share(self) -> float:
+        """Share of the known outcomes that the best clustering has; 1 where none is known."""
+        shares = self.report.known_agreement
+        return 1.0 if shares is None else float(shares[self.report.chosen])
+
+
+class Sides:
+    """The sides that a fit may begin with, and trials of them."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        knowledge: NodeKnowledge,
+        data: TensorData,
+        views: dict[int, ViewStart],
+        seed: int,
+    ) -> None:
+        self.setup, self.knowledge, self.data = setup, knowledge, data
+        self.views, self.seed = views, seed
+        self.tried: list[Trial] = []
+        self.n_candidates = N_CANDIDATES
+
+    def scores(self, side: Side) -> PrincipalScores:
+        """Return the principal scores of the samples as a side sees them."""
+        n_scores, noise = max(N_SCORES, self.setup.spec.latent_dim), None
+        if side.weights is not None:
+            n_noiseless = 2 * n_effects(self.setup.spec.node_sizes)
+            noise = noise_variances(self.data, n_noiseless, self.seed)
+        views = {m: view for m, view in self.views.items() if side.views[m] is not None}
+        return principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
+
+    def choose(self) -> Trial | None:
+        """Return the side that agrees with itself most; None where nothing is left to the data."""
+        spec, free = self.setup.spec, self.setup.left_open
+        kinds = {m: spec.views[m] for m in free.views if m in self.views}
+        if not (free.weights or kinds):
+            return None
+        self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
+        stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
+        best = self._try(Side(weights=spec.modality_weights, views=stated))
+        if free.weights:
+            elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
+            best = self._better(best, [self._try(elements)])
+        while kinds:
+            further = {m: self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()}
+            better = self._better(best, list(further.values()))
+            if better is best:
+                break
+            best = better
+            kinds = {m: kind for m, kind in kinds.items() if best.side.views[m] is None}
+        return best
+
+    def pool(self, best: Trial) -> list[Clustering]:
+        """Return the clusterings of a side; where there are few samples, those of the others, too.
+
+        The more clusterings of few samples there are, the surer is what they agree on.
+        """
+        if not has_few_samples(self.data.n_samples, self.setup.spec.node_sizes):
+            return best.candidates
+        others = [trial for trial in self.tried if trial is not best]
+        return sum((trial.candidates for trial in others), best.candidates)
+
+    def _try(self, side: Side) -> Trial:
+        sizes, scores = self.setup.spec.node_sizes, self.scores(side)
+        candidates = find_candidates(
+            scores.scaled, sizes, random_state=self.seed, n_candidates=self.n_candidates
+        )
+        known = self.knowledge.known_nodes
+        _, report = choose_candidate(
+            candidates, scores.placed, sizes, known=known, random_state=self.seed
+        )
+        nodes = node_labels(candidates, report.arrangements, sizes)
+        agreement = float(agreement_with_others(nodes, sizes).max())
+        trial = Trial(
+            side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
+        )
+        self.tried.append(trial)
+        return trial
+
+    def _better(self, best: Trial, others: Sequence[Trial]) -> Trial:
+        """Return the other trial that agrees with itself most, if it is clearly better."""
+        other = max(others, key=lambda trial: trial.agreement)
+        known = self.knowledge.known_nodes
+        if known is not None:
+            n_known = int((known >= 0).sum())
+            first, second = best.known_share, other.known_share
+            if min(first, second) < tolerated_share(max(first, second), n_known):
+                return best if first > second else other
+        if best.is_clear != other.is_clear:
+            return best if best.is_clear else other
+        return other if other.agreement > best.agreement + CLEARLY else best
+
+
+def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:
+    """Return a setup in which nothing is left open, and what was tried."""
+    spec = replace(setup.spec, modality_weights=best.side.weights, views=best.side.views)
+    tried = [TriedSide(side=trial.side, agreement=trial.agreement) for trial in sides.tried]
+    return replace(setup, spec=spec, left_open=LeftOpen(), tried=tuple(tried))

@@ -1,0 +1,267 @@
+"""What a fit begins with where parameters leave it to the data."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima import CausalPIMA, Initialization
+from skcausalpima._clustering.rivals import agreement_with_others
+from skcausalpima._initialization import sides as module
+from skcausalpima._initialization.principal_components import noise_variances, principal_scores
+from skcausalpima._model.tensors import TensorData
+from skcausalpima.datasets import make_grey_bars, make_lattices
+from skcausalpima.metrics import node_recovery
+from skcausalpima.modules import Batch
+
+SHORT = {"max_iter": 2, "init": Initialization(pretraining_epochs=2)}
+
+
+def unlike(seed, distances=(5.0, 5.0), widths=(300, 20), factors=(0, 0), n=800):
+    """Two kinds per modality, so many standard deviations apart, and continuous factors."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(2, size=(n, len(widths)))
+    arrays = []
+    for m, (width, distance, n_factors) in enumerate(zip(widths, distances, factors, strict=True)):
+        axes = np.linalg.qr(rng.normal(size=(width, 1 + n_factors)))[0]
+        x = rng.normal(size=(n, width)) + distance * kinds[:, [m]] * axes[:, 0]
+        arrays.append(x + 3.0 * rng.normal(size=(n, n_factors)) @ axes[:, 1:].T)
+    return arrays, kinds
+
+
+def data_of(arrays):
+    return TensorData(Batch(tuple(arrays), None), torch.float64)
+
+
+def fitted(X, sizes=(2, 2), **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CausalPIMA(sizes, random_state=0, **SHORT | parameters).fit(X)
+
+
+# Which side is taken ---------------------------------------------------------------------------
+
+
+# Of seeds 100 to 111, 12 of 12 chose the elements (of 300 and 400 samples, 8 of 12).
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
+    arrays, kinds = unlike(seed)
+    est = fitted(arrays)
+    assert est.choices_.modality_weights == "elements"
+    assert node_recovery(kinds, est.node_labels_).accuracies.min() > 0.95
+    balanced = fitted(arrays, modality_weights="balanced")
+    assert node_recovery(kinds, balanced.node_labels_).accuracies.min() < 0.8
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
+    arrays, kinds = unlike(seed, distances=(20.0, 5.0), factors=(2, 0))
+    est = fitted(arrays)
+    assert est.choices_.modality_weights == "balanced"
+    assert node_recovery(kinds, est.node_labels_).accuracies.min() > 0.95
+
+
+def test_views_are_taken_where_they_help():
+    bars = make_grey_bars(1500, random_state=0)
+    est = fitted(bars.images, (2, 2, 2))
+    without, with_view = est.choices_.tried
+    assert est.choices_.views == with_view.views == {"modality0": "power_spectrum"}
+    assert without.views == {"modality0": None}
+    assert with_view.agreement > without.agreement
+    assert est._architecture["views"] == ("power_spectrum",)
+
+
+def test_ties_take_no_views():
+    """Rows of noise on clear clusters: all clusterings are right."""
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(2, size=(600, 2))
+    images = rng.normal(size=(600, 16, 16))
+    images[:, :, :8] += 3.0 * kinds[:, 0, None, None]
+    images[:, :8] += 3.0 * kinds[:, 1, None, None]
+    est = fitted(images)
+    assert [side.agreement for side in est.choices_.tried] == pytest.approx([1.0, 1.0])
+    assert est.choices_.views == {"modality0": None}
+
+
+def test_known_outcomes_decide_before_agreement():
+    arrays, kinds = unlike(0)
+    known = np.where(np.random.default_rng(0).random((800, 1)) < 0.3, kinds, -1)
+    est = CausalPIMA((2, 2), random_state=0, **SHORT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        est.fit(arrays, known_nodes=known)
+    assert est.choices_.modality_weights == "elements"
+
+
+# What is left to the data, and what is not -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"modality_weights": "balanced"},
+        {"modality_weights": "elements"},
+        {"modality_weights": [1.0, 2.0]},
+        {"modality_weights": "balanced", "views": [None, None]},
+        {"init": Initialization("linear", pretraining_epochs=2)},
+    ],
+)
+def test_what_is_stated_is_not_tried(parameters):
+    arrays, _ = unlike(0, widths=(30, 5), n=200)
+    est = fitted(arrays, **parameters)
+    assert est.choices_.tried == []
+    stated = parameters.get("modality_weights", "balanced")
+    if isinstance(stated, list):
+        stated = dict(zip(["modality0", "modality1"], stated, strict=True))
+    assert est.choices_.modality_weights == stated
+
+
+def test_stated_views_stay_while_weights_are_open():
+    lattices = make_lattices(random_state=0)
+    est = fitted([lattices.images, lattices.curves], views=["power_spectrum", None])
+    assert len(est.choices_.tried) == 2
+    views = [list(side.views.values()) for side in est.choices_.tried]
+    assert views == [["power_spectrum", None]] * 2
+    assert [side.modality_weights for side in est.choices_.tried] == ["balanced", "elements"]
+
+
+def test_one_modality_without_a_view_is_not_tried():
+    X = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat([[0.0], [9.0]], 30, axis=0)
+    assert fitted(X, (2,)).choices_.tried == []
+
+
+def test_the_published_algorithm_decides_nothing():
+    arrays, _ = unlike(0, widths=(30, 5), n=200)
+    est = CausalPIMA.published((2, 2), max_iter=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        est.fit(arrays)
+    assert est.choices_.tried == []
+    assert est.choices_.modality_weights == "elements"
+    assert est.choices_.scale == {"modality0": "modality", "modality1": "modality"}
+
+
+def test_a_fit_that_goes_on_keeps_what_was_decided():
+    arrays, _ = unlike(0)
+    est = fitted(arrays, warm_start=True)
+    before = est.choices_
+    assert before.modality_weights == "elements"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        est.set_params(max_iter=3).fit(arrays)
+        assert est.choices_ is before
+        est.partial_fit([array[:50] for array in arrays])
+    assert est.choices_ is before
+    assert est._architecture["modality_weights"] == (1.0, 1.0)
+
+
+def test_runs_of_several_starts_share_the_decision():
+    arrays, _ = unlike(0, n=300)
+    one, several = fitted(arrays), fitted(arrays, n_init=2)
+    assert one.choices_ == several.choices_
+
+
+def test_what_was_decided_can_be_stated():
+    """The same parameters, stated, are the same model; its clusters are found by more runs."""
+    arrays, kinds = unlike(0)
+    choices = fitted(arrays).choices_
+    stated = fitted(
+        arrays,
+        scale=choices.scale,
+        modality_weights=choices.modality_weights,
+        views=choices.views,
+    )
+    assert stated.choices_.tried == []
+    assert node_recovery(kinds, stated.node_labels_).accuracies.min() > 0.95
+
+
+def test_samples_that_lack_a_modality():
+    arrays, kinds = unlike(0)
+    holed = [array.copy() for array in arrays]
+    rng = np.random.default_rng(0)
+    missing = rng.random(len(kinds)) < 0.2
+    holed[1][missing] = np.nan
+    est = fitted(holed)
+    assert est.choices_.modality_weights == "elements"
+
+
+# Agreement, and noise ----------------------------------------------------------------------
+
+
+def test_agreement_is_the_mean_of_adjusted_rand_indices_of_matched_nodes():
+    rng = np.random.default_rng(0)
+    sizes = (2, 3, 2)
+    first = np.column_stack([rng.integers(size, size=200) for size in sizes])
+    labellings = [first]
+    for _ in range(3):
+        other = first[:, [2, 1, 0]].copy()
+        other[:, 1] = (other[:, 1] + 1) % 3
+        wrong = rng.random(first.shape) < 0.2
+        redrawn = np.column_stack([rng.integers(size, size=200) for size in sizes])
+        labellings.append(np.where(wrong, redrawn, other))
+
+    def agreement(one, other):
+        orders = [order for order in itertools.permutations(range(3)) if order[1] == 1]
+        return max(
+            np.mean([adjusted_rand_score(one[:, i], other[:, j]) for i, j in enumerate(order)])
+            for order in orders
+        )
+
+    expected = [
+        np.mean([agreement(one, other) for other in labellings if other is not one])
+        for one in labellings
+    ]
+    assert_allclose(agreement_with_others(labellings, sizes), expected)
+    assert_array_equal(agreement_with_others([first], sizes), [1.0])
+
+
+def test_noise_is_that_of_probabilistic_pca():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(2000, 3))
+    deviations, widths = (0.5, 2.0, 5.0), (40, 15, 200)
+    arrays = [
+        torch.as_tensor(
+            z @ rng.normal(size=(3, width)) + deviation * rng.normal(size=(2000, width))
+        )
+        for deviation, width in zip(deviations, widths, strict=True)
+    ]
+    found = noise_variances(data_of(arrays), 3, seed=0)
+    assert_allclose(np.sqrt(found), deviations, rtol=0.1)
+
+
+def test_noise_of_what_does_not_vary_is_positive():
+    arrays = [torch.zeros(5, 3, dtype=torch.float64), torch.ones(5, 1, dtype=torch.float64)]
+    assert (noise_variances(data_of(arrays), 6, seed=0) > 0).all()
+
+
+def test_scores_of_weighted_modalities_are_those_of_scaled_ones():
+    rng = np.random.default_rng(0)
+    arrays = [torch.as_tensor(rng.normal(size=(50, width))) for width in (4, 9)]
+    noise = np.array([0.5, 3.0])
+    found = principal_scores(data_of(arrays), 5, 0, weights=(1.0, 2.0), noise=noise)
+    scaled = np.concatenate(
+        [arrays[0].numpy() / np.sqrt(0.5), arrays[1].numpy() / np.sqrt(3.0 / 2.0)], axis=1
+    )
+    centred = scaled - scaled.mean(axis=0)
+    expected = np.linalg.svd(centred, full_matrices=False)[1][:5]
+    lengths = np.linalg.norm(found.scaled, axis=0)
+    assert_allclose(lengths / lengths[0], expected / expected[0])
+
+
+def test_candidates_are_shared_out(monkeypatch):
+    """No more clusterings are sought than one side would have, unless there are many sides."""
+    seen = []
+    find = module.find_candidates
+
+    def counted(*arguments, **options):
+        seen.append(options["n_candidates"])
+        return find(*arguments, **options)
+
+    monkeypatch.setattr(module, "find_candidates", counted)
+    arrays, _ = unlike(0, widths=(30, 5), n=300)
+    fitted(arrays)
+    assert seen == [6, 6]
