@@ -152,7 +152,8 @@ class CausalPIMA(
         where it would lie more than 20 from 0. None leaves the data as it is. ``"auto"`` takes
         ``"feature"`` for tables whose columns are of unlike units, where the effective number of
         columns :math:`(\sum_j v_j)^2 / \sum_j v_j^2` of their variances is below the root of
-        their number, and ``"modality"`` for all else: images, curves (columns whose neighbours
+        their number, or, of fewer than 16 columns, one varies more than 10 times as much as
+        another. It takes ``"modality"`` for all else: images, curves (columns whose neighbours
         resemble each other), tables of one unit, modalities with experts. ``choices_.scale`` says
         which. A mapping may name some modalities; the others have ``"auto"``.
         Scores and outputs are in the units of the data in any case.

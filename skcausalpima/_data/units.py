@@ -16,6 +16,9 @@ MIN_LENGTH = 16
 #: Largest share of the variance of a curve's points that may be news beside their neighbours.
 MAX_NEWS = 0.5
 
+#: Columns of one unit, where they are few, have standard deviations within this factor.
+MAX_RANGE = 10.0
+
 #: No element of a modality that is scaled column by column is farther from its mean: a column in
 #: which nearly all values are equal would be blown up by its own standard deviation.
 MAX_DEVIATION = 20.0
@@ -130,10 +133,14 @@ def effective_columns(spread: np.ndarray) -> tuple[float, int]:
 
 
 def has_unlike_units(spread: np.ndarray) -> bool:
-    """Return True where a few of the columns of a table have nearly all of its variance.
+    """Return True where the columns of a table are of unlike units.
 
-    The effective number of columns is then below the root of their number: on a logarithmic
-    scale nearer to one column than to all.
+    A few of them have nearly all of its variance: the effective number of columns is below the
+    root of their number, on a logarithmic scale nearer to one column than to all. Or, of fewer
+    columns than a curve has points, one varies more than ``MAX_RANGE`` times as much as another,
+    which would be lost in the noise of the first.
     """
     effective, n_varying = effective_columns(spread)
+    if 1 < n_varying < MIN_LENGTH and spread.max() > MAX_RANGE * spread[spread > 0].min():
+        return True
     return effective < np.sqrt(n_varying)

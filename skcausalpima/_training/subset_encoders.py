@@ -34,6 +34,7 @@ from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
 from .adam import Adam
 from .gradients import gradient_average
+from .linear_locations import start_locations
 from .loop import gradient_step, half_cosine
 from .observer import Observer
 
@@ -139,11 +140,12 @@ def teach(
     parameters = [p for p in networks if p.requires_grad]
     if pupil.widening is None:  # of a single modality
         return pupil.eval().requires_grad_(False)
-    if known is None:
-        _start_widths(pupil, data)
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rows, others = _calibration_rows(data, generator)
     part, of_part = data.subset(others), taught.rows(others)
+    if known is None:
+        start_locations(pupil, part, of_part.mean)
+        _start_widths(pupil, data, taught)
     rate, size = settings.learning_rate, settings.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
     n_epochs = n_epochs if parameters else 0
@@ -167,18 +169,20 @@ def teach(
 
 
 @torch.no_grad()
-def _start_widths(pupil: SubsetEncoders, data: TensorData) -> None:
-    """Let potentials begin as wide, on average, as the decoders say."""
+def _start_widths(pupil: SubsetEncoders, data: TensorData, taught: Lesson) -> None:
+    """Let potentials begin as wide as the decoders say, or as encoders are off the mark."""
     pupil.eval()
     first = torch.arange(min(len(data.arrays[0]), MAX_CALIBRATION), device=data.device)
     batch = data.subset(first).loaded().rows(slice(None))
-    log_vars = pupil.of_modalities(*pupil.outputs(batch))[1].double()
+    locations, log_vars = (of.double() for of in pupil.of_modalities(*pupil.outputs(batch)))
     counts = batch.weighted(torch.ones_like(log_vars[:, :, 0]))
     if batch.observed is not None:
         counts = counts * batch.observed
-    sums = data.ranks.total((counts[:, :, None] * log_vars).sum(dim=1))
-    totals = data.ranks.total(counts.sum(dim=1)).clamp_min(torch.finfo(counts.dtype).tiny)
-    cast(Tensor, pupil.widening).copy_(-sums / totals[:, None])
+    off = (locations - taught.mean[first]) @ pupil.information_roots.double().mT
+    sums = (counts[:, :, None] * torch.stack([log_vars, off.square()])).sum(dim=2)
+    sums, totals = data.ranks.total(sums), data.ranks.total(counts.sum(dim=1))
+    means = sums / totals.clamp_min(torch.finfo(counts.dtype).tiny)[:, None]
+    cast(Tensor, pupil.widening).copy_(means[1].clamp_min(1.0).log() - means[0])
 
 
 def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Tensor, Tensor]:

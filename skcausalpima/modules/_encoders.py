@@ -147,7 +147,9 @@ class MLPEncoder(nn.Module):
             nn.init.zeros_(self.linear.weight)
 
     @torch.no_grad()
-    def initialize_linear(self, weight: Tensor, bias: Tensor, log_var: Tensor) -> None:
+    def initialize_linear(
+        self, weight: Tensor, bias: Tensor, log_var: Tensor, nonlinear: float = 0.1
+    ) -> None:
         """Become a linear encoder with a small nonlinear part.
 
         Parameters
@@ -158,6 +160,8 @@ class MLPEncoder(nn.Module):
             Offset of the mean.
         log_var : Tensor of shape (latent_dim,)
             Log-variance for all samples.
+        nonlinear : float, default=0.1
+            Part of the network's output that stays.
 
         Examples
         --------
@@ -171,7 +175,7 @@ class MLPEncoder(nn.Module):
         (True, True)
         """
         last = last_linear(self.network)
-        last.weight.mul_(0.1)
+        last.weight.mul_(nonlinear)
         last.bias.copy_(torch.cat([bias, log_var]))
         if self.linear is not None:
             self.linear.weight.copy_(weight)

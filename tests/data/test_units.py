@@ -68,6 +68,15 @@ def test_real_tables(load, word):
     assert words(standardised) == ("modality",)
 
 
+def test_one_small_column_of_a_few_has_a_unit_of_its_own():
+    """It would be lost in the noise of the others, if these were divided by one number."""
+    X = np.random.default_rng(0).normal(size=(80, 9))
+    assert words(X * [1, 1, 1, 1, 1, 1, 1, 1, 0.2]) == ("modality",)
+    assert words(X * [1, 1, 1, 1, 1, 1, 1, 1, 0.01]) == ("feature",)
+    wide = np.random.default_rng(0).normal(size=(80, 40))
+    assert words(wide * np.where(np.arange(40) == 3, 0.01, 1.0)) == ("modality",)
+
+
 def test_images_curves_and_their_flat_copies_have_one_unit():
     lattices, spectra = make_lattices(random_state=0), make_spectra(100, random_state=0)
     ramp = np.logspace(-3, 3, spectra.curves.shape[1])  # unlike variances, yet a curve

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
@@ -88,7 +89,17 @@ def test_the_readmes_example(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.rst", "exec"), {})
     plt.close("all")
-    assert (tmp_path / "first_fit.png").stat().st_size > 10_000
+    drawn, kept = (coarse(folder / "first_fit.png") for folder in (tmp_path, DOC))
+    # Fonts and rounding differ between machines; that of a018b7e, with other terms, has 0.990.
+    assert np.corrcoef(drawn.ravel(), kept.ravel())[0, 1] > 0.98, "the front page is out of date"
+
+
+def coarse(path, side=48):
+    """Return a picture in grey, so many pixels wide and high."""
+    grey = plt.imread(path)[:, :, :3].mean(axis=2)
+    rows, columns = (np.arange(side + 1) * length // side for length in grey.shape)
+    sums = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0), columns[:-1], axis=1)
+    return sums / np.outer(np.diff(rows), np.diff(columns))
 
 
 def test_what_is_told_of_a_fit_goes_to_tensorboard_and_mlflow(monkeypatch, quick, pair):
