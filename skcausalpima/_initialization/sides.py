@@ -32,6 +32,9 @@ from .principal_components import PrincipalScores, noise_variances, principal_sc
 #: Another side must agree with itself by so much more, in adjusted Rand indices of the nodes.
 CLEARLY = 0.03
 
+#: A side whose clusters have one place on the grid may agree with itself by so much less.
+FAR = 0.25
+
 #: Fewest clusterings of a side.
 LEAST = 4
 
@@ -157,9 +160,10 @@ class Sides:
             first, second = best.known_share, other.known_share
             if min(first, second) < tolerated_share(max(first, second), n_known):
                 return best if first > second else other
-        if best.is_clear != other.is_clear:
+        gain = other.agreement - best.agreement
+        if best.is_clear != other.is_clear and abs(gain) < FAR:
             return best if best.is_clear else other
-        return other if other.agreement > best.agreement + CLEARLY else best
+        return other if gain > CLEARLY else best
 
 
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:

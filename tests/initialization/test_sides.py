@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA, Initialization
 from skcausalpima._clustering.rivals import agreement_with_others
+from skcausalpima._data.samples import NodeKnowledge
 from skcausalpima._initialization import sides as module
 from skcausalpima._initialization.principal_components import noise_variances, principal_scores
 from skcausalpima._model.tensors import TensorData
@@ -95,6 +97,38 @@ def test_known_outcomes_decide_before_agreement():
         warnings.simplefilter("ignore")
         est.fit(arrays, known_nodes=known)
     assert est.choices_.modality_weights == "elements"
+
+
+def trial(agreement, is_clear=True, known_share=1.0):
+    return SimpleNamespace(agreement=agreement, is_clear=is_clear, known_share=known_share)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wins"),
+    [
+        (trial(0.90), trial(0.92), False),  # a tie
+        (trial(0.90), trial(0.94), True),
+        (trial(0.90), trial(0.70), False),
+        (trial(0.75, is_clear=False), trial(0.65), True),  # one place on the grid
+        (trial(0.75), trial(0.85, is_clear=False), False),
+        (trial(0.99, is_clear=False), trial(0.60), False),  # the clusters are not right there
+        (trial(0.60), trial(0.99, is_clear=False), True),
+        (trial(0.75, is_clear=False), trial(0.80, is_clear=False), True),
+    ],
+)
+def test_the_side_that_agrees_with_itself_is_taken(first, second, wins):
+    sides = object.__new__(module.Sides)
+    sides.knowledge = NodeKnowledge()
+    assert sides._better(first, [trial(0.0), second]) is (second if wins else first)
+
+
+@pytest.mark.parametrize(("known_share", "wins"), [(1.0, True), (0.5, False)])
+def test_known_outcomes_come_before_agreement(known_share, wins):
+    sides = object.__new__(module.Sides)
+    sides.knowledge = NodeKnowledge(known_nodes=np.zeros((100, 2), dtype=int))
+    first, second = trial(0.5), trial(0.9, known_share=known_share)
+    assert sides._better(first, [second]) is (second if wins else first)
+    assert sides._better(second, [first]) is (second if wins else first)
 
 
 # What is left to the data, and what is not -------------------------------------------------
