@@ -299,18 +299,18 @@ def _moments(
     total = ranks.sum(weights.sum())
     if total <= 0:
         return np.zeros(width), np.zeros(width), np.zeros(width)
-    sums, largest = np.zeros(width), 0.0
+    sums, largest = np.zeros(width), np.zeros(width)
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
         for rows, values in value_blocks(flat):
             block = values.astype(np.float64)
             sums += weights[rows] @ block
-            largest = max(largest, float(block.max()), -float(block.min()))
-    sums, largest = ranks.sum(sums), ranks.largest(largest)
+            largest = np.maximum(largest, np.abs(block).max(axis=0, initial=0.0))
+    sums, largest = ranks.sum(sums), np.max(ranks.of_all(largest), axis=0)
     mean = sums / total
     if not np.isfinite(mean).all():
         return mean, np.full(width, np.inf), np.full(width, np.inf)
     # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
-    unit = np.ldexp(1.0, int(np.frexp(largest)[1]) - 1)
+    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     first, second, farthest = np.zeros(width), np.zeros(width), np.zeros(width)
     with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
         for rows, values in value_blocks(flat):

@@ -29,8 +29,12 @@ from .._model.tensors import TensorData
 from .derived_views import ViewStart
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
-#: Another side must agree with itself by so much more, in adjusted Rand indices of the nodes.
-CLEARLY = 0.03
+#: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
+CLEARLY, BY_WEIGHTS = 0.03, 0.08
+
+#: Without views, where clusterings agree less than this, the data say little against them: then
+#: views are taken unless these agree so much less. (Edges and peaks that move are such data.)
+SURE, DOUBT = 0.8, 0.2
 
 #: A side whose clusters have one place on the grid may agree with itself by so much less.
 FAR = 0.25
@@ -114,10 +118,10 @@ class Sides:
         best = self._try(Side(weights=spec.modality_weights, views=stated))
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
-            best = self._better(best, [self._try(elements)])
+            best = self._better(best, [self._try(elements)], BY_WEIGHTS)
         while kinds:
-            further = {m: self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()}
-            better = self._better(best, list(further.values()))
+            further = [self._try(best.side.with_view(m, kind)) for m, kind in kinds.items()]
+            better = self._better(best, further, CLEARLY if best.agreement >= SURE else -DOUBT)
             if better is best:
                 break
             best = better
@@ -151,8 +155,8 @@ class Sides:
         self.tried.append(trial)
         return trial
 
-    def _better(self, best: Trial, others: Sequence[Trial]) -> Trial:
-        """Return the other trial that agrees with itself most, if it is clearly better."""
+    def _better(self, best: Trial, others: Sequence[Trial], needed: float) -> Trial:
+        """Return the other trial that agrees with itself most, if by so much more than the best."""
         other = max(others, key=lambda trial: trial.agreement)
         known = self.knowledge.known_nodes
         if known is not None:
@@ -163,7 +167,7 @@ class Sides:
         gain = other.agreement - best.agreement
         if best.is_clear != other.is_clear and abs(gain) < FAR:
             return best if best.is_clear else other
-        return other if gain > CLEARLY else best
+        return other if gain > needed else best
 
 
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:

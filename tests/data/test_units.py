@@ -138,6 +138,15 @@ def test_nearly_constant_columns_are_not_blown_up(n):
     assert_allclose(scaled[:, [0, 3]].std(axis=0), 1.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_columns_of_very_unlike_sizes(factor):
+    X = np.random.default_rng(0).normal(size=(60, 4)) * [1, factor, 1, 1]
+    data = read(X)
+    scaler = ModalityScaler.fit(data, "auto")
+    assert scaler.words == ("feature",)
+    assert_allclose(scaler.transform(data)[0].std(axis=0), 1.0)
+
+
 def test_gaps_and_weights_do_not_sway_the_decision():
     X = datasets.load_wine().data.copy()
     X[np.random.default_rng(0).random(X.shape) < 0.3] = np.nan
