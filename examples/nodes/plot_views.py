@@ -38,7 +38,8 @@ PrototypeDisplay(
 # %%
 # Coarse copies
 # -------------
-# ``views="auto"`` shows the model coarse copies of a curve, too. ``views=None`` leaves them out.
+# ``views="auto"`` considers coarse copies of a curve, and takes them where clusters that are found
+# with them agree more (``choices_``). ``views=None`` leaves them out.
 recovered = {}
 for views in ("auto", None):
     est = CausalPIMA((2, 2, 2), views=views, random_state=0).fit(

@@ -35,7 +35,8 @@ print(table.iloc[:3, :5])
 # Columns that belong together are a modality
 # -------------------------------------------
 # What one instrument measures is one modality: colour here, chemistry there. The cultivar, the last
-# column, is kept out of the fit. Columns may have any units, since each is scaled.
+# column, is kept out of the fit. Columns may have any units: where these are unlike, each is scaled
+# by its own (``scale="auto"``).
 colour = ["color_intensity", "hue", "od280/od315_of_diluted_wines"]
 chemistry = [name for name in table if name not in [*colour, "target"]]
 X = MultimodalData({"colour": table[colour], "chemistry": table[chemistry]})

@@ -154,7 +154,7 @@ def initial_sample(
             spec = setup.spec
             scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
         else:
-            setup, scores, candidates = decided(setup, sides, best), best.scores, sides.pool(best)
+            setup, scores, candidates = decided(setup, sides, best), best.scores, best.candidates
             views = {m: view for m, view in views.items() if setup.spec.views[m] is not None}
     return setup, InitialSample(
         knowledge=knowledge,

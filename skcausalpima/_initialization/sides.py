@@ -15,7 +15,6 @@ from .._clustering.candidates import (
     CandidateReport,
     choose_candidate,
     find_candidates,
-    has_few_samples,
     node_labels,
 )
 from .._clustering.clusters import Clustering
@@ -96,7 +95,7 @@ class Sides:
         self.setup, self.knowledge, self.data = setup, knowledge, data
         self.views, self.seed = views, seed
         self.tried: list[Trial] = []
-        self.n_candidates = N_CANDIDATES
+        self.n_candidates = LEAST
 
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
@@ -113,7 +112,8 @@ class Sides:
         kinds = {m: spec.views[m] for m in free.views if m in self.views}
         if not (free.weights or kinds):
             return None
-        self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
+        if len(spec.node_sizes) > 1:  # else they serve for this decision alone
+            self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
         stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
         best = self._try(Side(weights=spec.modality_weights, views=stated))
         if free.weights:
@@ -127,16 +127,6 @@ class Sides:
             best = better
             kinds = {m: kind for m, kind in kinds.items() if best.side.views[m] is None}
         return best
-
-    def pool(self, best: Trial) -> list[Clustering]:
-        """Return the clusterings of a side; where there are few samples, those of the others, too.
-
-        The more clusterings of few samples there are, the surer is what they agree on.
-        """
-        if not has_few_samples(self.data.n_samples, self.setup.spec.node_sizes):
-            return best.candidates
-        others = [trial for trial in self.tried if trial is not best]
-        return sum((trial.candidates for trial in others), best.candidates)
 
     def _try(self, side: Side) -> Trial:
         sizes, scores = self.setup.spec.node_sizes, self.scores(side)
