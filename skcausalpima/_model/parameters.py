@@ -302,7 +302,7 @@ def resolve_modality_weights(
     weights = _as_floats(modality_weights)
     if weights.shape != (len(names),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(
-            f"modality_weights must be 'auto', 'balanced', 'elements' or {len(names)} positive "
+            f"modality_weights must be 'auto', 'elements', 'balanced' or {len(names)} positive "
             f"numbers, one per modality, got {modality_weights!r}."
         )
     return tuple(weights.tolist())

@@ -150,6 +150,7 @@ def describe(sent, folder):
 
 
 def test_data_are_mapped_into_the_workers_once_and_copy_on_write(folder):
+    get_reusable_executor().shutdown()  # one of another test maps into another folder
     arrays = tuple(torch.ones(3000, width, dtype=torch.float64) for width in (50, 60))
     data = TensorData(Batch(arrays, torch.ones(2, 3000, dtype=torch.bool)), torch.float32)
     parallel = joblib.Parallel(n_jobs=2, mmap_mode="c")  # as in fit
