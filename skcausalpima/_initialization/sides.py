@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
 
 from .._clustering.candidates import (
     N_CANDIDATES,
@@ -97,12 +100,16 @@ class Sides:
         self.tried: list[Trial] = []
         self.n_candidates = LEAST
 
+    @cached_property
+    def noise(self) -> np.ndarray:
+        """Variances of the modalities' noise, which no side changes."""
+        n_noiseless = 2 * n_effects(self.setup.spec.node_sizes)
+        return noise_variances(self.data, n_noiseless, self.seed)
+
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
-        n_scores, noise = max(N_SCORES, self.setup.spec.latent_dim), None
-        if side.weights is not None:
-            n_noiseless = 2 * n_effects(self.setup.spec.node_sizes)
-            noise = noise_variances(self.data, n_noiseless, self.seed)
+        n_scores = max(N_SCORES, self.setup.spec.latent_dim)
+        noise = None if side.weights is None else self.noise
         views = {m: view for m, view in self.views.items() if side.views[m] is not None}
         return principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
 

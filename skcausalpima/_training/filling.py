@@ -113,11 +113,11 @@ def _expected_points(
         for m in gaps:
             seen = cast(tuple, block.elements)[m]
             partial = seen.any(dim=1) & ~seen.all(dim=1)
-            potential = masked_potential(
+            linear, known, lost = masked_potential(
                 model.decoders[m], around, model.log_variances[m], block.arrays[m], seen
             )
-            location = _location(*potential, around.points.double())
-            found[m].append(Gap(partial, potential[1], potential[0], location))
+            location = _location(linear, known, lost, around.points.double())
+            found[m].append(Gap(partial, known, linear, location))
     joined = {m: Gap(*map(torch.cat, zip(*of, strict=True))) for m, of in found.items()}
     return torch.cat(points), joined
 

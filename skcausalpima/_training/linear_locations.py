@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -52,8 +52,10 @@ def start_locations(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> 
     locations = pupil.eval().of_modalities(*pupil.outputs(batch))[0].double().cpu().numpy()
     targets = points[first].double().cpu().numpy()
     for m, encoder in enumerate(pupil.encoders):
-        path = encoder.linear if isinstance(encoder, MLPEncoder) else None
-        if path is None or not path.weight.requires_grad:
+        if not isinstance(encoder, MLPEncoder) or encoder.linear is None:
+            continue
+        like = encoder.linear.weight
+        if not like.requires_grad:
             continue
         rows = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
         parts = batch.arrays[m].double().cpu().numpy()[rows], targets[rows], locations[m][rows]
@@ -66,10 +68,9 @@ def start_locations(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> 
             found = linear_map(x, z)
             log_var = np.log(np.maximum(found.errors, 1e-6))
             weight, offset, spread = (
-                torch.as_tensor(part).to(path.weight)
-                for part in (found.weight, found.offset, log_var)
+                torch.as_tensor(part).to(like) for part in (found.weight, found.offset, log_var)
             )
-            cast(MLPEncoder, encoder).initialize_linear(weight, offset, spread, nonlinear=0.0)
+            encoder.initialize_linear(weight, offset, spread, nonlinear=0.0)
 
 
 def held_out_errors(x: np.ndarray, z: np.ndarray) -> np.ndarray:
