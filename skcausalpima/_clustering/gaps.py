@@ -1,0 +1,211 @@
+"""Whether there are gaps between cells, or cuts through what hangs together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import poisson
+
+_MAX_ROWS, _ROWS_PER_CELL = (1000, 3000), 12  # that are looked at
+_N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
+_LEAST = 4  # fewer samples of a cell say nothing
+_THIRD = 1 / 6  # half of a third of the way from one mean to the other
+
+#: Between two cells samples must be this much less dense than in them.
+NO_GAP = 0.7
+#: What is expected at most where there is a gap; the probability of a false alarm then.
+USUAL, FALSE_ALARMS = 0.4, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaps:
+    """How dense samples are between cells, relative to the less dense of two cells.
+
+    Parameters
+    ----------
+    nodes : ndarray of shape (n_nodes,)
+        Between cells that differ in that node alone, over all of them; NaN where nothing is known.
+    pairs : ndarray of shape (n_pairs, 2)
+        Single cells and those next to them without a gap.
+    """
+
+    nodes: np.ndarray
+    pairs: np.ndarray
+
+
+def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> Gaps:
+    r"""Measure the density of samples half-way between neighbouring cells.
+
+    Two cells are projected on their discriminant :math:`S^{-1} (m_2 - m_1)`, found on one half of
+    the samples, used on the other. Of the three thirds around the one mean, the middle and the
+    other mean, the middle one has about a fifth as many samples as the others where Gaussians are
+    five standard deviations apart, a third at four. It has as many where a uniform cluster was cut
+    in two, and more where a Gaussian was. Both cells count alike, however many samples they have.
+
+    A line or ring that was cut in pieces bends: its ends are far from the straight line between
+    two pieces. So the same is measured of the half of each cell that is nearest to the other, and
+    the larger of the two ratios counts for a node. Single pairs of nearest cells are named where
+    they have no gap and, if their ratio were 0.4, so many samples in the middle were improbable.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, n_features)
+        Where clusters were sought: principal scores.
+    labels : ndarray of int of shape (n_samples,)
+        Cell of each sample.
+    outcomes : ndarray of int of shape (n_cells, n_nodes)
+        Outcomes of the nodes in each cell.
+
+    Returns
+    -------
+    Gaps
+        1 is no gap at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.gaps import find_gaps
+    >>> points = np.random.default_rng(0).normal(size=(400, 2))
+    >>> half = (points[:, 0] > 0).astype(int)
+    >>> grid = np.array([[0], [1]])
+    >>> cut = find_gaps(points, half, grid)
+    >>> apart = find_gaps(points + 5 * half[:, None], half, grid)
+    >>> bool(cut.nodes > 1), bool(apart.nodes < 0.2)
+    (True, True)
+    >>> cut.pairs, apart.pairs.shape
+    (array([[0, 1]]), (0, 2))
+    """
+    cells, labels = np.unique(labels, return_inverse=True)
+    least, most = _MAX_ROWS
+    n_rows = min(most, max(least, _ROWS_PER_CELL * len(cells)))
+    rows = np.random.RandomState(0).permutation(len(labels))[:n_rows]
+    neighbourhood = _Neighbourhood(points[rows], labels[rows])
+    states = outcomes[cells]
+    nodes = np.full(states.shape[1], math.nan)
+    for node in range(states.shape[1]):
+        others = np.delete(states, node, axis=1)
+        differ = (others[:, None] == others[None]).all(axis=2)
+        pairs = neighbourhood.nearest(np.where(differ, neighbourhood.closeness, np.inf))
+        of_parts = [_ratio(neighbourhood.densities(pairs, part)) for part in (1.0, 0.5)]
+        nodes[node] = max(of_parts)
+    pairs = neighbourhood.nearest(neighbourhood.closeness)
+    return Gaps(nodes=nodes, pairs=cells[_joined(pairs, neighbourhood.densities(pairs, 1.0))])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Densities:
+    """Of pairs of cells: shares in the middle, around the less dense mean, and sample numbers."""
+
+    middle: np.ndarray
+    ends: np.ndarray
+    counts: np.ndarray
+
+
+class _Neighbourhood:
+    """Samples in units of the scatter within their cells, and how near the other cells are."""
+
+    def __init__(self, points: np.ndarray, labels: np.ndarray) -> None:
+        self.names, self.labels = np.unique(labels, return_inverse=True)
+        n_cells = labels.max() + 1  # some may be missing among these rows
+        self.members = [np.flatnonzero(labels == cell) for cell in range(n_cells)]
+        means = np.array([points[rows].mean(axis=0) for rows in self.members if len(rows)])
+        within = points - means[self.labels]
+        scatter = within.T @ within / max(len(points) - len(means), 1)
+        variances, axes = np.linalg.eigh(scatter)
+        floor = 1e-6 * max(variances.mean(), np.finfo(float).tiny)
+        self.points = points @ axes / np.sqrt(np.maximum(variances, 0.0) + floor)
+        distances = cdist(self.points, self.points)
+        self.far = np.full((len(points), n_cells), np.inf)  # of each sample from each other cell
+        for cell, rows in enumerate(self.members):
+            n_near = min(_N_NEIGHBOURS, len(rows))
+            if n_near:
+                nearest = np.partition(distances[:, rows], n_near - 1, axis=1)[:, :n_near]
+                self.far[:, cell] = nearest.mean(axis=1)
+                self.far[rows, cell] = np.inf
+        self.closeness = np.full((n_cells, n_cells), np.inf)
+        for cell, rows in enumerate(self.members):
+            if len(rows):
+                nearest_half = np.sort(self.far[rows], axis=0)[: math.ceil(len(rows) / 2)]
+                self.closeness[cell] = nearest_half.mean(axis=0)
+        self.closeness = np.minimum(self.closeness, self.closeness.T)
+
+    def nearest(self, closeness: np.ndarray) -> np.ndarray:
+        """Return each cell with the one that is nearest to it, each pair once, (n_pairs, 2)."""
+        cells = np.flatnonzero(np.isfinite(closeness).any(axis=1))
+        pairs = np.stack([cells, closeness[cells].argmin(axis=1)], axis=1)
+        return np.unique(np.sort(pairs, axis=1), axis=0)
+
+    def densities(self, pairs: np.ndarray, part: float) -> _Densities:
+        """Return the densities of pairs of cells, or of their parts that face each other."""
+        found = []
+        for first, second in pairs:
+            sides = self._facing(first, second, part), self._facing(second, first, part)
+            n_least = min(map(len, sides))
+            if n_least >= _LEAST:
+                found.append((*_middle_and_ends(_projected(*sides)), n_least))
+            else:
+                found.append((0.0, 0.0, 0))
+        middle, ends, counts = np.array(found, dtype=float).reshape(-1, 3).T
+        return _Densities(middle=middle, ends=ends, counts=counts)
+
+    def _facing(self, cell: int, other: int, part: float) -> np.ndarray:
+        """Return the part of a cell's samples that is nearest to another."""
+        rows = self.members[cell]
+        n_rows = max(min(len(rows), _LEAST), math.ceil(part * len(rows)))
+        order = np.argsort(self.far[rows, other], kind="stable")[:n_rows]
+        return self.points[rows[np.sort(order)]]
+
+
+def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
+    """Return where samples lie between the means of two cells (0 and 1), cross-fitted."""
+    sides = first, second
+    halves = [np.arange(len(side)) % 2 for side in sides]
+    places = [np.empty(len(side)) for side in sides]
+    for half in (0, 1):
+        train = [side[of != half] for side, of in zip(sides, halves, strict=True)]
+        means = [side.mean(axis=0) for side in train]
+        axis = _discriminant(train, means)
+        length = (means[1] - means[0]) @ axis
+        for side, of, place in zip(sides, halves, places, strict=True):
+            place[of == half] = (side[of == half] - means[0]) @ axis / length
+    return places
+
+
+def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:
+    """Return Fisher's discriminant, its scatter shrunk to that of a ball."""
+    within = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
+    n_features = within.shape[1]
+    scatter = within.T @ within / max(len(within) - 2, 1)
+    size = max(np.trace(scatter) / n_features, np.finfo(float).tiny)
+    shrinkage = min(1.0, 2 * n_features / len(within))
+    ball = (shrinkage + 1e-9) * size * np.eye(n_features)
+    return np.linalg.solve((1 - shrinkage) * scatter + ball, means[1] - means[0])
+
+
+def _middle_and_ends(places: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the share of samples in the middle third, and the lesser one around the means."""
+
+    def share(middle: float) -> float:
+        return float(np.mean([(np.abs(place - middle) < _THIRD).mean() for place in places]))
+
+    return share(0.5), min(share(0.0), share(1.0))
+
+
+def _ratio(densities: _Densities) -> float:
+    """Return the density in the middle relative to that around the means, over pairs of cells."""
+    middle, ends = densities.counts @ densities.middle, densities.counts @ densities.ends
+    return (middle + 0.25) / (ends + 0.25) if densities.counts.any() else math.nan
+
+
+def _joined(pairs: np.ndarray, densities: _Densities) -> np.ndarray:
+    """Return the pairs of cells that have no gap, and too many samples there for chance."""
+    counts = np.maximum(densities.counts, 1)
+    no_gap = densities.middle + 0.25 / counts >= NO_GAP * (densities.ends + 0.25 / counts)
+    expected = USUAL * np.maximum(densities.ends, 0.15) * 2 * counts
+    by_chance = poisson.sf(densities.middle * 2 * counts - 0.5, expected)
+    is_sure = by_chance < FALSE_ALARMS / max(len(pairs), 1)
+    return pairs[no_gap & is_sure & (densities.counts > 0)]
