@@ -323,7 +323,18 @@ class CausalPIMA(
         How well components are separated and filled: ``smallest``, the smallest Fisher ratio of
         two components that hold samples; ``occupancy``, the share of the training samples (of
         their weights) in each; ``empty``, the components without any; ``merged``, pairs of
-        components whose ratio is below 1, of shape (n_pairs, 2).
+        components whose ratio is below 1, of shape (n_pairs, 2); ``certainty``, for each node how
+        probable the likeliest outcome is in the mean over training samples: the accuracy that the
+        fit itself expects.
+    gaps_ : SimpleNamespace or None
+        Whether there are gaps between cells: how dense training samples are half-way between two
+        neighbouring cells, relative to the less dense of their middles, in principal scores of the
+        data, before any network. About 0.2 where normal cells are five standard deviations apart,
+        1 where one uniform cluster was cut in two. ``nodes``, of shape (n_nodes,), is over all
+        neighbours that differ in that node alone (NaN where there are none), and ``pairs``, of
+        shape (n_pairs, 2), are cells without a gap between them, as numbers in ``joint_.ravel()``.
+        None where all samples lie in one cell, or with ``init="paper"``. A fit that is continued
+        keeps that of its first part.
     stability_ : SimpleNamespace
         Whether fits with another ``random_state`` would find the same cells. ``agreement`` is an
         adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else

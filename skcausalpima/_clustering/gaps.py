@@ -10,7 +10,6 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
-_MAX_ROWS, _ROWS_PER_CELL = (1000, 3000), 12  # that are looked at
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
 _LEAST = 4  # fewer samples of a cell say nothing
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
@@ -80,11 +79,7 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
     (array([[0, 1]]), (0, 2))
     """
     cells, labels = np.unique(labels, return_inverse=True)
-    least, most = _MAX_ROWS
-    n_rows = min(most, max(least, _ROWS_PER_CELL * len(cells)))
-    rows = np.random.RandomState(0).permutation(len(labels))[:n_rows]
-    neighbourhood = _Neighbourhood(points[rows], labels[rows])
-    states = outcomes[cells]
+    neighbourhood, states = _Neighbourhood(points, labels), outcomes[cells]
     nodes = np.full(states.shape[1], math.nan)
     for node in range(states.shape[1]):
         others = np.delete(states, node, axis=1)
@@ -109,11 +104,10 @@ class _Neighbourhood:
     """Samples in units of the scatter within their cells, and how near the other cells are."""
 
     def __init__(self, points: np.ndarray, labels: np.ndarray) -> None:
-        self.names, self.labels = np.unique(labels, return_inverse=True)
-        n_cells = labels.max() + 1  # some may be missing among these rows
+        n_cells = labels.max() + 1
         self.members = [np.flatnonzero(labels == cell) for cell in range(n_cells)]
-        means = np.array([points[rows].mean(axis=0) for rows in self.members if len(rows)])
-        within = points - means[self.labels]
+        means = np.array([points[rows].mean(axis=0) for rows in self.members])
+        within = points - means[labels]
         scatter = within.T @ within / max(len(points) - len(means), 1)
         variances, axes = np.linalg.eigh(scatter)
         floor = 1e-6 * max(variances.mean(), np.finfo(float).tiny)
@@ -122,16 +116,12 @@ class _Neighbourhood:
         self.far = np.full((len(points), n_cells), np.inf)  # of each sample from each other cell
         for cell, rows in enumerate(self.members):
             n_near = min(_N_NEIGHBOURS, len(rows))
-            if n_near:
-                nearest = np.partition(distances[:, rows], n_near - 1, axis=1)[:, :n_near]
-                self.far[:, cell] = nearest.mean(axis=1)
-                self.far[rows, cell] = np.inf
-        self.closeness = np.full((n_cells, n_cells), np.inf)
-        for cell, rows in enumerate(self.members):
-            if len(rows):
-                nearest_half = np.sort(self.far[rows], axis=0)[: math.ceil(len(rows) / 2)]
-                self.closeness[cell] = nearest_half.mean(axis=0)
-        self.closeness = np.minimum(self.closeness, self.closeness.T)
+            nearest = np.partition(distances[:, rows], n_near - 1, axis=1)[:, :n_near]
+            self.far[:, cell] = nearest.mean(axis=1)
+            self.far[rows, cell] = np.inf
+        halves = [np.sort(self.far[rows], axis=0) for rows in self.members]
+        closeness = np.stack([half[: math.ceil(len(half) / 2)].mean(axis=0) for half in halves])
+        self.closeness = np.minimum(closeness, closeness.T)
 
     def nearest(self, closeness: np.ndarray) -> np.ndarray:
         """Return each cell with the one that is nearest to it, each pair once, (n_pairs, 2)."""

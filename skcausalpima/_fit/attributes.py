@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -111,6 +112,7 @@ def _start_attributes(best: Run, seen: StartAgreement) -> Values:
         "stability_": stability_report(
             seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
         ),
+        "gaps_": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
     }
 
 
@@ -182,6 +184,8 @@ def cluster_attributes(
     cells = grid.cells(states)
     means = best.state["prior.means"][cells]
     occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(means)))
+    likeliest = _of_likeliest_outcomes(probabilities, grid)
+    certainty = np.array([data.ranks.mean(column, samples.weights) for column in likeliest.T])
     covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
     full = full_covariances(covariances, covariance_type, *means.shape)
     return {
@@ -199,9 +203,17 @@ def cluster_attributes(
         "cpts_": cpts,
         "joint_": joint,
         "weights_": joint.ravel()[cells],
-        "separation_": separation_report(means, full, occupancy),
+        "separation_": separation_report(means, full, occupancy, certainty),
         "_arrivals": _arrivals(probabilities, setup, samples, data).as_dict(),
     }
+
+
+def _of_likeliest_outcomes(probabilities: np.ndarray, grid: NodeGrid) -> np.ndarray:
+    """Return the probability of the likeliest outcome of each node, (n_samples, n_nodes)."""
+    joint = probabilities.astype(np.float64).reshape(-1, *grid.sizes)
+    nodes = range(1, joint.ndim)
+    marginals = [joint.sum(axis=tuple(set(nodes) - {node})) for node in nodes]
+    return np.stack([marginal.max(axis=1) for marginal in marginals], axis=1)
 
 
 def _arrivals(

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from .._clustering.clusters import kmeans_labels
-from .._grid import n_effects
+from .._clustering.gaps import Gaps, find_gaps
+from .._grid import NodeGrid, n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
 from .._initialization.initialize import InitialSample
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
@@ -19,6 +20,7 @@ from ..functional import DiagonalGaussian
 from ..modules import MultimodalVAE
 
 MAX_ROWS = 1000  # that are looked at
+ROWS_PER_CELL, MOST_ROWS = 12, 3000  # for gaps between many cells
 N_PLAIN = 8  # runs of k-means
 N_BEST = 3  # of these, those with the best bounds count
 MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
@@ -39,12 +41,16 @@ class StartAgreement:
         Median agreement of these with each other.
     short_runs : float or None
         Median agreement of the run and of short runs from other seeds; None where none was made.
+    gaps : Gaps or None
+        Whether there are gaps between the cells, their numbers those of the grid; None where there
+        is but one cell, or no principal scores to look at.
     """
 
     labels: np.ndarray
     with_fit: float | None = None
     among_starts: float | None = None
     short_runs: float | None = None
+    gaps: Gaps | None = None
 
 
 def start_agreement(
@@ -79,17 +85,31 @@ def start_agreement(
         whitened = initial.scores.whitened[rows, : n_effects(model.prior.node_sizes)]
         kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
     ends = [[_labels(end) for end in kind] for kind in kinds if kind]
-    return _compare(cells, ends)
+    return replace(_compare(cells, ends), gaps=_gaps(model, initial, cells))
 
 
-def present_labels(model: MultimodalVAE, initial: InitialSample) -> np.ndarray:
+def present_labels(
+    model: MultimodalVAE, initial: InitialSample, n_rows: int = MAX_ROWS
+) -> np.ndarray:
     """Return the cells of the samples that are looked at, as a model sees them."""
-    return _posterior(model, initial, _rows(initial)).cells.argmax(dim=1).cpu().numpy()
+    return _posterior(model, initial, _rows(initial, n_rows)).cells.argmax(dim=1).cpu().numpy()
 
 
-def _rows(initial: InitialSample) -> np.ndarray:
+def _rows(initial: InitialSample, n_rows: int = MAX_ROWS) -> np.ndarray:
     """Return which samples are looked at, the same ones in all runs."""
-    return np.sort(np.random.RandomState(0).permutation(initial.data.n_samples)[:MAX_ROWS])
+    return np.sort(np.random.RandomState(0).permutation(initial.data.n_samples)[:n_rows])
+
+
+def _gaps(model: MultimodalVAE, initial: InitialSample, cells: np.ndarray) -> Gaps | None:
+    """Return the gaps between cells, given those of the samples that are looked at."""
+    if initial.scores is None:
+        return None
+    grid, n_rows = NodeGrid(model.prior.node_sizes), MAX_ROWS
+    wanted = min(MOST_ROWS, ROWS_PER_CELL * len(np.unique(cells)))
+    if wanted > n_rows:
+        n_rows, cells = wanted, present_labels(model, initial, wanted)
+    scores = initial.scores.scaled[_rows(initial, n_rows), : 2 * n_effects(grid.sizes)]
+    return find_gaps(scores, cells, grid.outcomes())
 
 
 def _posterior(model: MultimodalVAE, initial: InitialSample, rows: np.ndarray) -> SamplePosterior:

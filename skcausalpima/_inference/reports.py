@@ -137,11 +137,12 @@ def warn_of_collapse(labels: np.ndarray, n_cells: int) -> None:
 
 
 def separation_report(
-    means: np.ndarray, covariances: np.ndarray, counts: np.ndarray
+    means: np.ndarray, covariances: np.ndarray, counts: np.ndarray, certainty: np.ndarray
 ) -> SimpleNamespace:
     """Report how well the components are separated and filled.
 
-    ``counts`` says how many samples each of them has.
+    ``counts`` says how many samples each of them has, ``certainty`` how probable the likeliest
+    outcome of each node is, in the mean over samples.
 
     Where the Fisher ratio of two components is below 1, their means are closer than their common
     standard deviation: they have merged.
@@ -159,4 +160,5 @@ def separation_report(
         occupancy=occupancy,
         empty=np.flatnonzero(occupancy == 0),
         merged=np.concatenate(merged),
+        certainty=certainty,
     )

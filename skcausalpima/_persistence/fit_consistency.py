@@ -85,6 +85,19 @@ def _separation_is_of_components(fit: SimpleNamespace) -> bool:
     )
 
 
+def _gaps_are_between_cells(fit: SimpleNamespace) -> bool:
+    """Say whether gaps have a figure for each node, and name cells that there are."""
+    if fit.gaps_ is None:
+        return True
+    nodes, pairs = fit.gaps_.nodes, fit.gaps_.pairs
+    return (
+        is_alike(nodes, np.empty(fit.joint_.ndim))
+        and not bool((nodes < 0).any() or np.isinf(nodes).any())
+        and is_alike(pairs, np.empty((len(pairs), 2), np.int64))
+        and bool(((pairs >= 0) & (pairs < fit.joint_.size)).all())
+    )
+
+
 def _tables_are_of_experts(fit: SimpleNamespace) -> bool:
     """Say whether the experts' tables have their columns, and finite parameters."""
     pairs = zip(fit.modality_names, fit.experts, strict=True)
@@ -198,6 +211,7 @@ TOGETHER: dict[str, Callable[[SimpleNamespace], bool]] = {
     ),
     "edges": _edges_have_their_weights,
     "separation_": _separation_is_of_components,
+    "gaps_": _gaps_are_between_cells,
     "expert_params_": _tables_are_of_experts,
 }
 

@@ -44,6 +44,7 @@ PLAIN_IN_PICKLES = (
     "dag_",
     "device",
     "expert_params_",
+    "gaps_",
     "init",
     "knowledge",
     "missing_values",

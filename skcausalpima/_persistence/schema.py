@@ -265,6 +265,7 @@ FITTED: dict[str, Check] = {
     "edge_weights_": EDGES,
     "expert_params_": are_expert_tables,
     "feature_names_in_": are_names("features"),
+    "gaps_": either(has(nodes=is_ndarray, pairs=is_ndarray), NOTHING),
     "history_": are_histories,
     "joint_": is_array("float64", "grid", low=0.0, high=1.0 + SLACK),
     "labels_": is_array("int64", "samples"),
@@ -284,6 +285,7 @@ FITTED: dict[str, Check] = {
         occupancy=is_array("float64", "components", low=0.0, high=1.0 + SLACK),
         empty=is_ndarray,
         merged=is_ndarray,
+        certainty=is_array("float64", "nodes", low=0.0, high=1.0 + SLACK),
     ),
     "stability_": has(
         agreement=AGREEMENT,

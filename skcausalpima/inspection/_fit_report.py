@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._grid import NodeGrid
 from ._asked_estimator import check_estimator
 from ._displays.asked import outcome_names
 from ._report_advice import ADVICE, ALL_WELL
@@ -52,6 +53,10 @@ class FitReport:
         Its ``stability_``.
     n_iter : int
         Number of epochs.
+    gaps : SimpleNamespace or None
+        Its ``gaps_``.
+    joined : ndarray of shape (n_pairs, 2, n_nodes)
+        The outcomes of the cells without a gap between them, in pairs.
     convergence : SimpleNamespace
         Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
@@ -84,6 +89,8 @@ class FitReport:
     merged: np.ndarray
     arrangement: SimpleNamespace | None
     stability: SimpleNamespace
+    gaps: SimpleNamespace | None
+    joined: np.ndarray
     n_iter: int
     convergence: SimpleNamespace
     edges: tuple[tuple[str, str, float, bool], ...]
@@ -141,6 +148,8 @@ class FitReport:
             merged=est.cluster_states_[est.separation_.merged],
             arrangement=est.arrangement_,
             stability=est.stability_,
+            gaps=est.gaps_,
+            joined=_outcomes_of_joined(est),
             n_iter=est.n_iter_,
             convergence=est.convergence_,
             edges=tuple(edges),
@@ -189,6 +198,13 @@ class FitReport:
         items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
         parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
         return "".join(parts)
+
+
+def _outcomes_of_joined(est: BaseEstimator) -> np.ndarray:
+    """Return the outcomes of the cells that have no gap between them, in pairs."""
+    grid = NodeGrid(est.joint_.shape)
+    pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
+    return grid.outcomes(pairs.ravel()).reshape(-1, 2, len(grid.sizes))
 
 
 def _nodes_in_words(report: FitReport) -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._clustering.clusters import smallest_share
+from .._clustering.gaps import NO_GAP
 from .._clustering.rivals import AGREEING
+from ._report_layout import percent
 from ._report_sections import Figures, pairs_in_words
 
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
+FEW = 0.05  # of the samples
+SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
 N_COLUMNS = 3  # that are named
 
 ALL_WELL = (
-    "Nothing to worry about was found. skcausalpima.inspection has edge_confidence, which says how "
-    "sure edges and nodes are, and table_intervals, which says how sure the tables are."
+    "Nothing to worry about was found in these samples. What others like them would say, "
+    "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
+    "table_intervals of tables."
 )
 
 
@@ -41,6 +47,12 @@ def _moved(report: Figures) -> str | None:
         return None
     if found.among_starts - found.with_starts < MOVED:
         return None
+    moved = report.convergence.moved
+    if moved is not None and moved < FEW:
+        return (
+            "Other starts agree with each other on other cells than these, which training has left "
+            "as it found them. Look whether the cells make sense; compare another random_state."
+        )
     return (
         "Training has moved samples out of the clusters that other starts agree on. Look whether "
         "the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
@@ -51,8 +63,53 @@ def _merged(report: Figures) -> str | None:
     if not len(report.merged):
         return None
     return (
-        f"Do not tell these cells apart: {pairs_in_words(report)}. Fewer outcomes may do, or a "
-        "larger latent_dim."
+        f"Do not tell these cells apart: {pairs_in_words(report, report.merged)}. Fewer outcomes "
+        "may do, or a larger latent_dim."
+    )
+
+
+def _no_gap(report: Figures) -> str | None:
+    if report.gaps is None:
+        return None
+    pairs = zip(report.node_names, report.gaps.nodes, strict=True)
+    named = [name for name, density in pairs if density >= NO_GAP]
+    if len(report.joined):
+        cells = pairs_in_words(report, report.joined)
+        told = f"Between these cells there is no gap, samples lie there as in them: {cells}"
+    elif named:
+        told = f"There is no gap between the outcomes of {', '.join(named)}"
+    else:
+        return None
+    return (
+        f"{told}. What hangs together was cut: by more outcomes than there are, or because a "
+        "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
+        "latent space (plot_latent)."
+    )
+
+
+def _in_doubt(report: Figures) -> str | None:
+    certainty = report.separation.certainty
+    if certainty.mean() >= SURE or report.shares.max() == 1:
+        return None
+    told = ", ".join(
+        f"{name} {percent(of)}" for name, of in zip(report.node_names, certainty, strict=True)
+    )
+    return (
+        f"By the fit's own account its labels are right in {told} of the samples: cells overlap, "
+        "or are too many. Work with predict_proba in place of labels; compare smaller node_sizes."
+    )
+
+
+def _tiny(report: Figures) -> str | None:
+    filled = report.shares[report.shares > 0]
+    n_tiny = int((filled < smallest_share(len(filled))).sum())
+    if not n_tiny:
+        return None
+    n_samples = round(report.n_samples * filled.min())
+    cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
+    return (
+        f"{cells} hardly any samples (the smallest {n_samples}). Such a cell may be a few unusual "
+        "samples: look at them, and compare smaller node_sizes."
     )
 
 
@@ -107,8 +164,11 @@ ADVICE: tuple[Callable[[Figures], str | None], ...] = (
     _unstable,
     _moved,
     _near_tie,
+    _no_gap,
+    _in_doubt,
     _merged,
     _empty,
+    _tiny,
     _ended_badly,
     _counts,
 )

@@ -41,6 +41,10 @@ class Figures(Protocol):
     @property
     def stability(self) -> SimpleNamespace: ...
     @property
+    def gaps(self) -> SimpleNamespace | None: ...
+    @property
+    def joined(self) -> np.ndarray: ...
+    @property
     def n_iter(self) -> int: ...
     @property
     def convergence(self) -> SimpleNamespace: ...
@@ -90,7 +94,12 @@ def _views_in_words(views: dict[str, str | None]) -> str:
 def _separation(report: Figures) -> Lines:
     found = report.separation
     yield "smallest separation of two cells", f"{found.smallest:.2f} (below 1 they have merged)"
-    yield "cells that have merged", pairs_in_words(report) or "none"
+    yield "cells that have merged", pairs_in_words(report, report.merged) or "none"
+    if report.gaps is not None:
+        density = _by_node(report, report.gaps.nodes)
+        yield "density between cells", f"{density} (0.2 far apart, 1 no gap)"
+        yield "cells without a gap between them", pairs_in_words(report, report.joined) or "none"
+    yield "certainty of outcomes, by the fit", _by_node(report, found.certainty)
     yield "cells without samples", f"{len(found.empty)} of {len(report.shares)}"
 
 
@@ -103,9 +112,7 @@ def _arrangement(report: Figures) -> Lines:
     yield "left over (misfit)", percent(found.misfit)
     worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
     yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
-    agreements = zip(report.node_names, found.node_agreement, strict=True)
-    told = ", ".join(f"{name} {index:.2f}" for name, index in agreements)
-    yield "nodes under near ties (Rand)", told
+    yield "nodes under near ties (Rand)", _by_node(report, found.node_agreement)
     yield "agreement of first clusterings", percent(found.agreement)
 
 
@@ -123,7 +130,7 @@ def _stability(report: Figures) -> Lines:
         yield "agreement among other starts", f"{found.among_starts:.2f}"
     if found.short_runs is not None:
         yield "agreement with short runs", f"{found.short_runs:.2f}"
-    likely = "not known" if found.agreement is None else "likely"
+    likely = "not known" if found.agreement is None else "likely (not asked: other samples)"
     yield "the same cells with another seed?", "doubtful" if found.unstable else likely
 
 
@@ -164,9 +171,15 @@ def _cell_in_words(outcomes: list[str]) -> str:
     return f"({', '.join(outcomes)})"
 
 
-def pairs_in_words(report: Figures, most: int = 4) -> str:
-    """Write the merged cells by their outcomes."""
-    cells = [[_cell_in_words(cell) for cell in report._named(p)] for p in report.merged[:most]]
+def _by_node(report: Figures, figures: np.ndarray) -> str:
+    """Write a figure of each node."""
+    pairs = zip(report.node_names, figures.tolist(), strict=True)
+    return ", ".join(f"{name} {'-' if np.isnan(of) else f'{of:.2f}'}" for name, of in pairs)
+
+
+def pairs_in_words(report: Figures, pairs: np.ndarray, most: int = 4) -> str:
+    """Write pairs of cells, (n_pairs, 2, n_nodes), by their outcomes."""
+    cells = [[_cell_in_words(cell) for cell in report._named(pair)] for pair in pairs[:most]]
     words = ", ".join(f"{first} and {second}" for first, second in cells)
-    n_more = len(report.merged) - most
+    n_more = len(pairs) - most
     return f"{words}, and {n_more} more" if n_more > 0 else words

@@ -10,7 +10,9 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import FitReport
 
-SEPARATION = SimpleNamespace(smallest=4.0, empty=np.array([], int))
+SEPARATION = SimpleNamespace(
+    smallest=4.0, empty=np.array([], int), certainty=np.array([0.99, 0.98])
+)
 ARRANGEMENT = SimpleNamespace(
     misfit=0.1,
     gap=2.0,
@@ -36,6 +38,8 @@ WELL = FitReport(
         short_runs=None,
         rand_indices=np.ones((1, 1)),
     ),
+    gaps=SimpleNamespace(nodes=np.array([0.1, 0.2]), pairs=np.empty((0, 2), int)),
+    joined=np.empty((0, 2, 2), int),
     n_iter=50,
     convergence=SimpleNamespace(
         ended="converged", n_steps=400, spread=2.0, rise=0.05, label_changes=0.0, moved=0.0
@@ -55,7 +59,8 @@ WELL = FitReport(
 
 def changed(**figures):
     """Return the report of a fit with other figures."""
-    names = set(figures) & {"separation", "arrangement", "stability", "convergence", "choices"}
+    spaces = {"separation", "arrangement", "stability", "gaps", "convergence", "choices"}
+    names = set(figures) & spaces
     for name in names:
         figures[name] = SimpleNamespace(**(vars(getattr(WELL, name)) | figures[name]))
     return replace(WELL, **figures)
@@ -75,6 +80,10 @@ def estimator(report):
             empty=report.separation.empty,
             merged=np.array([[0, 1]])[: len(report.merged)],
             occupancy=report.shares,
+            certainty=report.separation.certainty,
+        ),
+        gaps_=SimpleNamespace(
+            nodes=report.gaps.nodes, pairs=np.array([[0, 2]])[: len(report.joined)]
         ),
         arrangement_=report.arrangement,
         stability_=report.stability,
@@ -96,6 +105,7 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert report.stability is fitted.stability_
     assert report.n_iter == fitted.n_iter_
     assert report.convergence is fitted.convergence_
+    assert report.gaps is fitted.gaps_
     assert [edge[:2] for edge in report.edges] == list(fitted.dag_.edges)
     assert report.choices is fitted.choices_
     for title in ("Cells", "Data", "Separation", "Nodes", "Stability", "Training", "Graph"):
@@ -132,6 +142,9 @@ def test_lines_fit_into_a_terminal(n_nodes):
             "node_shares": np.full(n_nodes, 1 / n_nodes),
             "node_agreement": np.full(n_nodes, 0.5),
         },
+        separation={"certainty": np.full(n_nodes, 0.9)},
+        gaps={"nodes": np.full(n_nodes, np.nan)},
+        joined=np.stack([cells[:20], cells[20:40]], axis=1),
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
         advice=("word " * 60,),
     )
@@ -202,7 +215,18 @@ def test_short_runs_are_told():
     [
         ({}, "Nothing to worry about"),
         ({"stability": {"unstable": True}}, "another random_state"),
-        ({"stability": {"with_starts": 0.5}}, "Training has moved samples"),
+        (
+            {"stability": {"with_starts": 0.5}, "convergence": {"moved": 0.4}},
+            "Training has moved samples",
+        ),
+        ({"stability": {"with_starts": 0.5}}, "Other starts agree with each other"),
+        (
+            {"joined": np.array([[[0, 0], [1, 0]]])},
+            "no gap, samples lie there as in them: 0 0 and 1",
+        ),
+        ({"gaps": {"nodes": np.array([0.1, 0.9])}}, "no gap between the outcomes of N2."),
+        ({"separation": {"certainty": np.array([0.99, 0.85])}}, "right in N1 99.0 %, N2 85.0 % of"),
+        ({"shares": np.array([0.5, 0.3, 0.195, 0.005])}, "One cell holds hardly any samples (the"),
         ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
         ({"merged": np.array([[[0, 0], [0, 1]]])}, "these cells apart: 0 0 and 0 1."),
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
