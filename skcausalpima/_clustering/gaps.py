@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
+_N_SPLITS = 4  # of the samples, in two halves
 _LEAST = 4  # fewer samples of a cell say nothing
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 
@@ -151,17 +152,21 @@ class _Neighbourhood:
 
 
 def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
-    """Return where samples lie between the means of two cells (0 and 1), cross-fitted."""
-    sides = first, second
-    halves = [np.arange(len(side)) % 2 for side in sides]
-    places = [np.empty(len(side)) for side in sides]
-    for half in (0, 1):
-        train = [side[of != half] for side, of in zip(sides, halves, strict=True)]
-        means = [side.mean(axis=0) for side in train]
-        axis = _discriminant(train, means)
-        length = (means[1] - means[0]) @ axis
-        for side, of, place in zip(sides, halves, places, strict=True):
-            place[of == half] = (side[of == half] - means[0]) @ axis / length
+    """Return where samples lie between the means of two cells (0 and 1), for some splits in two.
+
+    Each half is projected on the discriminant of the other.
+    """
+    sides, rng = (first, second), np.random.RandomState(0)
+    places = [np.empty((_N_SPLITS, len(side))) for side in sides]
+    for split in range(_N_SPLITS):
+        halves = [rng.permutation(len(side)) % 2 for side in sides]
+        for half in (0, 1):
+            train = [side[of != half] for side, of in zip(sides, halves, strict=True)]
+            means = [side.mean(axis=0) for side in train]
+            axis = _discriminant(train, means)
+            length = (means[1] - means[0]) @ axis
+            for side, of, place in zip(sides, halves, places, strict=True):
+                place[split, of == half] = (side[of == half] - means[0]) @ axis / length
     return places
 
 
