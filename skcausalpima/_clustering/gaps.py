@@ -111,7 +111,7 @@ class _Neighbourhood:
         within = points - means[labels]
         scatter = within.T @ within / max(len(points) - len(means), 1)
         variances, axes = np.linalg.eigh(scatter)
-        floor = 1e-6 * max(variances.mean(), np.finfo(float).tiny)
+        floor = 1e-6 * max(variances.mean(), 1e-6 * points.var(axis=0).mean()) or 1.0
         self.points = points @ axes / np.sqrt(np.maximum(variances, 0.0) + floor)
         distances = cdist(self.points, self.points)
         self.far = np.full((len(points), n_cells), np.inf)  # of each sample from each other cell
@@ -164,7 +164,7 @@ def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
             train = [side[of != half] for side, of in zip(sides, halves, strict=True)]
             means = [side.mean(axis=0) for side in train]
             axis = _discriminant(train, means)
-            length = (means[1] - means[0]) @ axis
+            length = (means[1] - means[0]) @ axis or 1.0
             for side, of, place in zip(sides, halves, places, strict=True):
                 place[split, of == half] = (side[of == half] - means[0]) @ axis / length
     return places
@@ -175,10 +175,11 @@ def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> n
     within = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
     n_features = within.shape[1]
     scatter = within.T @ within / max(len(within) - 2, 1)
-    size = max(np.trace(scatter) / n_features, np.finfo(float).tiny)
+    difference = means[1] - means[0]
+    size = max(np.trace(scatter), 1e-9 * difference @ difference) / n_features or 1.0
     shrinkage = min(1.0, 2 * n_features / len(within))
     ball = (shrinkage + 1e-9) * size * np.eye(n_features)
-    return np.linalg.solve((1 - shrinkage) * scatter + ball, means[1] - means[0])
+    return np.linalg.solve((1 - shrinkage) * scatter + ball, difference)
 
 
 def _middle_and_ends(places: Sequence[np.ndarray]) -> tuple[float, float]:

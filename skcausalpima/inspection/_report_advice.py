@@ -83,7 +83,7 @@ def _no_gap(report: Figures) -> str | None:
     return (
         f"{told}. What hangs together was cut: by more outcomes than there are, or because a "
         "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
-        "latent space (plot_latent)."
+        "latent space (inspection.LatentDisplay)."
     )
 
 

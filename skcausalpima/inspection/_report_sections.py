@@ -139,7 +139,8 @@ def _convergence_lines(report: Figures) -> Lines:
     yield "epochs", f"{report.n_iter} ({ENDS[found.ended]})"
     yield "gradient steps", f"{found.n_steps}"
     if found.rise is not None:
-        yield "bound at last", f"rose by {found.rise * found.spread:.3g} nats per sample and epoch"
+        nats = f"rose by {found.rise * found.spread:.3g} nats per sample and epoch"
+        yield "bound at last", f"{nats}, {percent(found.rise)} of its spread"
         yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
     if found.moved is not None:
         yield "samples not in the cell they began in", percent(found.moved)

@@ -1,0 +1,120 @@
+"""Gaps between cells: what is apart has one, what was cut has none."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
+
+from skcausalpima._clustering.gaps import find_gaps
+from skcausalpima._grid import NodeGrid
+
+ONE_NODE = np.array([[0], [1], [2]])
+
+
+def expected_ratio(distance):
+    """Density in the middle third over that around a mean, of two normal cells."""
+    third = distance / 3
+
+    def share(middle):
+        ends = np.array([middle - third / 2, middle + third / 2])
+        return np.diff(norm.cdf(ends))[0] + np.diff(norm.cdf(ends - distance))[0]
+
+    return share(distance / 2) / share(0.0)
+
+
+def normal_pair(distance, n_samples=4000, n_features=5):
+    """Draw two normal clusters."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n_samples) % 2
+    points = rng.normal(size=(n_samples, n_features))
+    points[:, 0] += distance * labels
+    return points, labels
+
+
+@pytest.mark.parametrize("distance", [3.5, 4.0, 5.0])
+def test_the_ratio_is_that_of_normal_cells(distance):
+    points, labels = normal_pair(distance, 3000)
+    found = find_gaps(points, labels, ONE_NODE)
+    # the half of each cell that faces the other is denser in between: the larger one counts
+    assert found.nodes[0] >= expected_ratio(distance) - 0.04
+    assert found.nodes[0] < 0.7
+    assert len(found.pairs) == 0
+
+
+def test_cells_of_unlike_sizes_are_apart_all_the_same():
+    points, labels = normal_pair(5.0, 2000)
+    kept = (labels == 0) | (np.arange(2000) < 60)
+    found = find_gaps(points[kept], labels[kept], ONE_NODE)
+    assert found.nodes[0] < 0.4
+    assert len(found.pairs) == 0
+
+
+@pytest.mark.parametrize("law", ["normal", "uniform", "line"])
+def test_what_was_cut_has_no_gap(law):
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(600, 4)) if law != "uniform" else rng.uniform(size=(600, 4))
+    if law == "line":
+        points[:, 0] += 20 * rng.uniform(size=600)
+    labels = np.searchsorted(np.quantile(points[:, 0], [1 / 3, 2 / 3]), points[:, 0])
+    found = find_gaps(points, labels, ONE_NODE)
+    assert found.nodes[0] > 0.8
+    assert found.pairs.tolist() == [[0, 1], [1, 2]]
+
+
+@pytest.mark.parametrize("radius", [5.0, 20.0])
+def test_a_ring_bends_but_has_no_gap(radius):
+    rng = np.random.default_rng(2)
+    angle = rng.uniform(0, 2 * np.pi, size=900)
+    points = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(900)]) * radius
+    points += rng.normal(size=points.shape)
+    found = find_gaps(points, (angle * 3 / (2 * np.pi)).astype(int), ONE_NODE)
+    assert found.nodes[0] > 0.7
+
+
+def test_the_node_without_steps_is_told_from_the_other():
+    rng = np.random.default_rng(3)
+    place, kind = rng.uniform(size=800), rng.integers(2, size=800)
+    points = rng.normal(size=(800, 6))
+    points[:, 0] += 15 * place
+    points[:, 1] += 6 * kind
+    labels = 2 * kind + (place > 0.5)
+    found = find_gaps(points, labels, NodeGrid((2, 2)).outcomes())
+    assert found.nodes[0] < 0.3
+    assert found.nodes[1] > 0.8
+    assert found.pairs.tolist() == [[0, 1], [2, 3]]
+
+
+def test_only_the_pair_that_was_cut_is_named():
+    rng = np.random.default_rng(4)
+    centres = np.array([[0.0, 0.0], [12.0, 0.0], [0.0, 12.0]])
+    kind = np.arange(900) % 3
+    points = centres[kind] + rng.normal(size=(900, 2))
+    labels = np.where((kind == 2) & (points[:, 0] > 0), 3, kind)
+    found = find_gaps(points, labels, np.arange(4)[:, None])
+    assert found.pairs.tolist() == [[2, 3]]
+
+
+def test_units_and_names_do_not_matter():
+    points, labels = normal_pair(4.0, 400)
+    reference = find_gaps(points, labels, ONE_NODE)
+    mixing = np.random.default_rng(5).normal(size=(5, 5))
+    assert_allclose(find_gaps(points @ mixing + 7.0, labels, ONE_NODE).nodes, reference.nodes)
+    renamed = find_gaps(points, 2 - labels, ONE_NODE)
+    assert_allclose(renamed.nodes, reference.nodes, atol=0.15)  # other halves of the samples
+
+
+def test_too_few_samples_say_nothing():
+    points, labels = normal_pair(0.0, 40)
+    labels[:] = 0
+    labels[:3] = 1
+    found = find_gaps(points, labels, ONE_NODE)
+    assert np.isnan(found.nodes[0])
+    assert_array_equal(found.pairs, np.empty((0, 2), int))
+
+
+def test_equal_points_are_no_error():
+    points = np.repeat([[0.0, 1.0], [4.0, 4.0]], 20, axis=0)
+    found = find_gaps(points, np.arange(40) // 20, ONE_NODE)
+    assert found.nodes[0] < 0.5
+    same = find_gaps(np.ones((40, 2)), np.arange(40) // 20, ONE_NODE)
+    assert same.nodes[0] > 0.9
