@@ -196,3 +196,20 @@ def test_several_fits_decide_where_there_are_some(with_fit, among, short, indice
     assert [warning.category for warning in caught] == [InstabilityWarning] * unstable
     if indices is not None and unstable:
         assert "the 2 fits (n_init) have found different ones" in str(caught[0].message)
+
+
+def test_gaps_are_asked_of_the_data(quick, pair):
+    found = quick().fit(pair)
+    assert (found.gaps_.nodes < 0.3).all()
+    assert found.gaps_.pairs.shape == (0, 2)
+    assert (found.separation_.certainty > 0.95).all()
+    assert quick(init="paper").fit(pair).gaps_ is None
+
+
+def test_what_was_cut_has_no_gap_and_is_not_called_fine(quick):
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(200, 4))
+    table[:, 0] += rng.uniform(0, 14, size=200)
+    found = quick(2).fit(table)
+    assert found.gaps_.nodes[0] > 0.7
+    assert "no gap" in " ".join(found.report().advice)
