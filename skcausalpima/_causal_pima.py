@@ -331,8 +331,9 @@ class CausalPIMA(
         neighbouring cells, relative to the less dense of their middles, in principal scores of the
         data, before any network. About 0.2 where normal cells are five standard deviations apart,
         1 where one uniform cluster was cut in two. ``nodes``, of shape (n_nodes,), is over all
-        neighbours that differ in that node alone (NaN where there are none), and ``pairs``, of
-        shape (n_pairs, 2), are cells without a gap between them, as numbers in ``joint_.ravel()``.
+        neighbours that differ in that node alone (NaN where there are none), ``cut`` says where
+        that is no gap, and no chance either, and ``pairs``, of shape (n_pairs, 2), are cells
+        without a gap between them, as numbers in ``joint_.ravel()``.
         None where all samples lie in one cell, or with ``init="paper"``. A fit that is continued
         keeps that of its first part.
     stability_ : SimpleNamespace

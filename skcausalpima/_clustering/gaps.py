@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import poisson
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
-_N_SPLITS = 4  # of the samples, in two halves
+_N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
 _LEAST = 4  # fewer samples of a cell say nothing
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 
-#: Between two cells samples must be this much less dense than in them.
-NO_GAP = 0.7
-#: What is expected at most where there is a gap; the probability of a false alarm then.
-USUAL, FALSE_ALARMS = 0.4, 0.1
+#: Where samples between two cells are at least this dense, relative to the cells, and so many that
+#: half of that density would have them with a small probability, there is no gap.
+NO_GAP, HALF, FALSE_ALARMS = 0.8, 0.5, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,27 +29,32 @@ class Gaps:
     ----------
     nodes : ndarray of shape (n_nodes,)
         Between cells that differ in that node alone, over all of them; NaN where nothing is known.
+    cut : ndarray of bool of shape (n_nodes,)
+        Whether that is no gap, and no chance either.
     pairs : ndarray of shape (n_pairs, 2)
         Single cells and those next to them without a gap.
     """
 
     nodes: np.ndarray
+    cut: np.ndarray
     pairs: np.ndarray
 
 
 def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> Gaps:
     r"""Measure the density of samples half-way between neighbouring cells.
 
-    Two cells are projected on their discriminant :math:`S^{-1} (m_2 - m_1)`, found on one half of
-    the samples, used on the other. Of the three thirds around the one mean, the middle and the
-    other mean, the middle one has about a fifth as many samples as the others where Gaussians are
-    five standard deviations apart, a third at four. It has as many where a uniform cluster was cut
-    in two, and more where a Gaussian was. Both cells count alike, however many samples they have.
+    Two cells are projected on their discriminant :math:`S^{-1} (m_2 - m_1)`, found on other
+    samples than those that are projected. Of the three thirds around the one mean, the middle and
+    the other mean, the middle one has about a fifth as many samples as the others where Gaussians
+    are five standard deviations apart, and 0.4 at four. It has as many where a uniform cluster was
+    cut in two, and more where a Gaussian was. Both cells count alike, however many samples they
+    have.
 
     A line or ring that was cut in pieces bends: its ends are far from the straight line between
     two pieces. So the same is measured of the half of each cell that is nearest to the other, and
-    the larger of the two ratios counts for a node. Single pairs of nearest cells are named where
-    they have no gap and, if their ratio were 0.4, so many samples in the middle were improbable.
+    the larger of the two ratios counts for a node. Few samples are in the middle by chance, too:
+    there is no gap where the ratio is 0.8 and so many samples were improbable (0.1, over both
+    parts, and over all pairs of nearest cells) if it were 0.5.
 
     Parameters
     ----------
@@ -74,31 +79,49 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
     >>> grid = np.array([[0], [1]])
     >>> cut = find_gaps(points, half, grid)
     >>> apart = find_gaps(points + 5 * half[:, None], half, grid)
-    >>> bool(cut.nodes > 1), bool(apart.nodes < 0.2)
-    (True, True)
-    >>> cut.pairs, apart.pairs.shape
-    (array([[0, 1]]), (0, 2))
+    >>> cut.cut, cut.pairs
+    (array([ True]), array([[0, 1]]))
+    >>> apart.cut, apart.pairs.shape
+    (array([False]), (0, 2))
     """
     cells, labels = np.unique(labels, return_inverse=True)
     neighbourhood, states = _Neighbourhood(points, labels), outcomes[cells]
-    nodes = np.full(states.shape[1], math.nan)
+    nodes, cut = np.full(states.shape[1], math.nan), np.zeros(states.shape[1], dtype=bool)
     for node in range(states.shape[1]):
         others = np.delete(states, node, axis=1)
         differ = (others[:, None] == others[None]).all(axis=2)
         pairs = neighbourhood.nearest(np.where(differ, neighbourhood.closeness, np.inf))
-        of_parts = [_ratio(neighbourhood.densities(pairs, part)) for part in (1.0, 0.5)]
-        nodes[node] = max(of_parts)
+        of_parts = [neighbourhood.densities(pairs, part).sum() for part in (1.0, 0.5)]
+        nodes[node] = max(float(of.ratio) for of in of_parts)
+        cut[node] = any(of.no_gap(len(of_parts)) for of in of_parts)
     pairs = neighbourhood.nearest(neighbourhood.closeness)
-    return Gaps(nodes=nodes, pairs=cells[_joined(pairs, neighbourhood.densities(pairs, 1.0))])
+    no_gap = neighbourhood.densities(pairs, 1.0).no_gap(len(pairs))
+    return Gaps(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Densities:
-    """Of pairs of cells: shares in the middle, around the less dense mean, and sample numbers."""
+class _Densities(NamedTuple):
+    """How many samples are in the middle of pairs of cells, and around the less dense mean.
+
+    They are counted as if both cells had as many as the smaller one has.
+    """
 
     middle: np.ndarray
     ends: np.ndarray
-    counts: np.ndarray
+
+    def sum(self) -> _Densities:
+        """Return the numbers of all pairs together."""
+        return _Densities(self.middle.sum(), self.ends.sum())
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """Density in the middle relative to that around the mean; NaN where nothing is known."""
+        known = np.where(self.middle + self.ends > 0, 1.0, np.nan)
+        return known * (self.middle + 0.5) / (self.ends + 0.5)
+
+    def no_gap(self, n_tests: int) -> np.ndarray:
+        """Tell where there is no gap, and not by chance."""
+        by_chance = poisson.sf(self.middle - 0.5, HALF * np.maximum(self.ends, 0.5))
+        return (self.ratio >= NO_GAP) & (by_chance < FALSE_ALARMS / max(n_tests, 1))
 
 
 class _Neighbourhood:
@@ -136,12 +159,9 @@ class _Neighbourhood:
         for first, second in pairs:
             sides = self._facing(first, second, part), self._facing(second, first, part)
             n_least = min(map(len, sides))
-            if n_least >= _LEAST:
-                found.append((*_middle_and_ends(_projected(*sides)), n_least))
-            else:
-                found.append((0.0, 0.0, 0))
-        middle, ends, counts = np.array(found, dtype=float).reshape(-1, 3).T
-        return _Densities(middle=middle, ends=ends, counts=counts)
+            shares = _middle_and_ends(_projected(*sides)) if n_least >= _LEAST else (0.0, 0.0)
+            found.append(2 * n_least * np.array(shares))
+        return _Densities(*np.reshape(found, (-1, 2)).T)
 
     def _facing(self, cell: int, other: int, part: float) -> np.ndarray:
         """Return the part of a cell's samples that is nearest to another."""
@@ -152,21 +172,20 @@ class _Neighbourhood:
 
 
 def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
-    """Return where samples lie between the means of two cells (0 and 1), for some splits in two.
+    """Return where samples lie between the means of two cells (0 and 1).
 
-    Each half is projected on the discriminant of the other.
+    Each fold is projected on the discriminant of the others.
     """
     sides, rng = (first, second), np.random.RandomState(0)
-    places = [np.empty((_N_SPLITS, len(side))) for side in sides]
-    for split in range(_N_SPLITS):
-        halves = [rng.permutation(len(side)) % 2 for side in sides]
-        for half in (0, 1):
-            train = [side[of != half] for side, of in zip(sides, halves, strict=True)]
-            means = [side.mean(axis=0) for side in train]
-            axis = _discriminant(train, means)
-            length = (means[1] - means[0]) @ axis or 1.0
-            for side, of, place in zip(sides, halves, places, strict=True):
-                place[split, of == half] = (side[of == half] - means[0]) @ axis / length
+    folds = [rng.permutation(len(side)) % min(_N_FOLDS, len(side)) for side in sides]
+    places = [np.empty(len(side)) for side in sides]
+    for fold in range(_N_FOLDS):
+        train = [side[of != fold] for side, of in zip(sides, folds, strict=True)]
+        means = [side.mean(axis=0) for side in train]
+        axis = _discriminant(train, means)
+        length = (means[1] - means[0]) @ axis or 1.0
+        for side, of, place in zip(sides, folds, places, strict=True):
+            place[of == fold] = (side[of == fold] - means[0]) @ axis / length
     return places
 
 
@@ -189,19 +208,3 @@ def _middle_and_ends(places: Sequence[np.ndarray]) -> tuple[float, float]:
         return float(np.mean([(np.abs(place - middle) < _THIRD).mean() for place in places]))
 
     return share(0.5), min(share(0.0), share(1.0))
-
-
-def _ratio(densities: _Densities) -> float:
-    """Return the density in the middle relative to that around the means, over pairs of cells."""
-    middle, ends = densities.counts @ densities.middle, densities.counts @ densities.ends
-    return (middle + 0.25) / (ends + 0.25) if densities.counts.any() else math.nan
-
-
-def _joined(pairs: np.ndarray, densities: _Densities) -> np.ndarray:
-    """Return the pairs of cells that have no gap, and too many samples there for chance."""
-    counts = np.maximum(densities.counts, 1)
-    no_gap = densities.middle + 0.25 / counts >= NO_GAP * (densities.ends + 0.25 / counts)
-    expected = USUAL * np.maximum(densities.ends, 0.15) * 2 * counts
-    by_chance = poisson.sf(densities.middle * 2 * counts - 0.5, expected)
-    is_sure = by_chance < FALSE_ALARMS / max(len(pairs), 1)
-    return pairs[no_gap & is_sure & (densities.counts > 0)]

@@ -265,7 +265,9 @@ FITTED: dict[str, Check] = {
     "edge_weights_": EDGES,
     "expert_params_": are_expert_tables,
     "feature_names_in_": are_names("features"),
-    "gaps_": either(has(nodes=is_ndarray, pairs=is_ndarray), NOTHING),
+    "gaps_": either(
+        has(nodes=is_ndarray, cut=is_array("bool", "nodes"), pairs=is_ndarray), NOTHING
+    ),
     "history_": are_histories,
     "joint_": is_array("float64", "grid", low=0.0, high=1.0 + SLACK),
     "labels_": is_array("int64", "samples"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._clustering.clusters import smallest_share
-from .._clustering.gaps import NO_GAP
 from .._clustering.rivals import AGREEING
 from ._report_layout import percent
 from ._report_sections import Figures, pairs_in_words
 
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 FEW = 0.05  # of the samples
+FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
 SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
 N_COLUMNS = 3  # that are named
 
@@ -71,8 +71,7 @@ def _merged(report: Figures) -> str | None:
 def _no_gap(report: Figures) -> str | None:
     if report.gaps is None:
         return None
-    pairs = zip(report.node_names, report.gaps.nodes, strict=True)
-    named = [name for name, density in pairs if density >= NO_GAP]
+    named = [name for name, cut in zip(report.node_names, report.gaps.cut, strict=True) if cut]
     if len(report.joined):
         cells = pairs_in_words(report, report.joined)
         told = f"Between these cells there is no gap, samples lie there as in them: {cells}"
@@ -102,8 +101,9 @@ def _in_doubt(report: Figures) -> str | None:
 
 def _tiny(report: Figures) -> str | None:
     filled = report.shares[report.shares > 0]
-    n_tiny = int((filled < smallest_share(len(filled))).sum())
-    if not n_tiny:
+    few = min(FEW_SAMPLES, report.n_samples / (4 * len(filled))) / report.n_samples
+    n_tiny = int((filled < max(few, smallest_share(len(filled)))).sum())
+    if not n_tiny or len(filled) == 1:
         return None
     n_samples = round(report.n_samples * filled.min())
     cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"

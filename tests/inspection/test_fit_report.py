@@ -38,7 +38,9 @@ WELL = FitReport(
         short_runs=None,
         rand_indices=np.ones((1, 1)),
     ),
-    gaps=SimpleNamespace(nodes=np.array([0.1, 0.2]), pairs=np.empty((0, 2), int)),
+    gaps=SimpleNamespace(
+        nodes=np.array([0.1, 0.2]), cut=np.array([False, False]), pairs=np.empty((0, 2), int)
+    ),
     joined=np.empty((0, 2, 2), int),
     n_iter=50,
     convergence=SimpleNamespace(
@@ -83,7 +85,9 @@ def estimator(report):
             certainty=report.separation.certainty,
         ),
         gaps_=SimpleNamespace(
-            nodes=report.gaps.nodes, pairs=np.array([[0, 2]])[: len(report.joined)]
+            nodes=report.gaps.nodes,
+            cut=report.gaps.cut,
+            pairs=np.array([[0, 2]])[: len(report.joined)],
         ),
         arrangement_=report.arrangement,
         stability_=report.stability,
@@ -143,7 +147,7 @@ def test_lines_fit_into_a_terminal(n_nodes):
             "node_agreement": np.full(n_nodes, 0.5),
         },
         separation={"certainty": np.full(n_nodes, 0.9)},
-        gaps={"nodes": np.full(n_nodes, np.nan)},
+        gaps={"nodes": np.full(n_nodes, np.nan), "cut": np.zeros(n_nodes, bool)},
         joined=np.stack([cells[:20], cells[20:40]], axis=1),
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
         advice=("word " * 60,),
@@ -224,7 +228,7 @@ def test_short_runs_are_told():
             {"joined": np.array([[[0, 0], [1, 0]]])},
             "no gap, samples lie there as in them: 0 0 and 1",
         ),
-        ({"gaps": {"nodes": np.array([0.1, 0.9])}}, "no gap between the outcomes of N2."),
+        ({"gaps": {"cut": np.array([False, True])}}, "no gap between the outcomes of N2."),
         ({"separation": {"certainty": np.array([0.99, 0.85])}}, "right in N1 99.0 %, N2 85.0 % of"),
         ({"shares": np.array([0.5, 0.3, 0.195, 0.005])}, "One cell holds hardly any samples (the"),
         ({"arrangement": {"node_agreement": np.array([1.0, 0.5])}}, "nearly a tie"),
