@@ -26,8 +26,8 @@ def _one_cell(report: Figures) -> str | None:
     if report.shares.max() < 1 or len(report.shares) == 1:
         return None
     return (
-        "All samples lie in one cell: no clusters were found. Try latent_dim=6, scale='feature' "
-        "where columns have unlike units, or fewer outcomes."
+        "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer outcomes; "
+        "there may be none."
     )
 
 
@@ -36,8 +36,8 @@ def _unstable(report: Figures) -> str | None:
         return None
     return (
         "Do not read a meaning into single cells yet: fits with another random_state may find "
-        "other ones. Compare some, or set n_init=10; then try other node_sizes "
-        "(skcausalpima.model_selection.select_node_sizes) and scale."
+        "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
+        "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
     )
 
 
