@@ -27,6 +27,9 @@ from .factorial import FactorialFit, FactorialMixture, exchanged
 from .matching import align_nodes, outcome_indicators
 from .rivals import adjusted_rand_index
 
+#: Grids of no more cells have their clusters found first, which are then laid on them.
+FEW_CELLS = 128
+
 #: Larger grids are not searched: responsibilities of so many cells take too long.
 MAX_SEARCHED = 1024
 
@@ -46,6 +49,19 @@ _MAX_PAIR = 36  # cells of two nodes that are sought anew together
 _N_BINS = 4
 _SIGNAL = 2.0  # a component that varies by so many times the noise is none
 _SAME_NODES = 0.95
+_LEAST_COUNT = 0.5  # of the samples of a cell: those with less are empty
+
+
+def has_many_cells(node_sizes: Sequence[int]) -> bool:
+    """Tell whether nodes are to be found before the cells are.
+
+    Examples
+    --------
+    >>> from skcausalpima._clustering.many_cells import has_many_cells
+    >>> has_many_cells((3,) * 5), has_many_cells((2,) * 7), has_many_cells((200,))
+    (True, False, False)
+    """
+    return len(node_sizes) > 1 and math.prod(node_sizes) > FEW_CELLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +146,9 @@ def search_grid(
     best = whole.refit(ends[0], _MAX_ITER)
     confidence = 1.0 - float(whole.doubts(best).mean())
     by_node = _agreement(*(part.nodes(fit) for fit in (ends[0], ends[-1])), sizes)
+    gamma = best.responsibilities * (best.counts >= _LEAST_COUNT)  # others are empty
     return GridSearch(
-        responsibilities=best.responsibilities,
+        responsibilities=gamma / np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300),
         found=n_same > 1 and confidence >= SURE_OUTCOMES,
         agreement=float(by_node.mean()),
         node_agreement=by_node,
