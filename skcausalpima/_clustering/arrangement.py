@@ -48,6 +48,8 @@ class Arrangement:
         Whether every distinct arrangement was tried.
     found : bool, default=True
         Whether it is one: of many cells it may not be found, and nodes are placed by chance.
+    certainty : float, default=None
+        How probable the likeliest outcome of a node is, in the mean; known of many cells.
     """
 
     cells: np.ndarray
@@ -59,6 +61,7 @@ class Arrangement:
     node_agreement: np.ndarray
     exhaustive: bool
     found: bool = True
+    certainty: float | None = None
 
 
 def arrange(
@@ -201,6 +204,7 @@ def arrangement_of_place(
         node_agreement=place.node_agreement,
         exhaustive=False,
         found=place.found,
+        certainty=place.certainty,
     )
 
 

@@ -149,7 +149,10 @@ def _of_many_cells(
         merged=np.arange(gamma.shape[1]),
         source="mixture of added effects",
         place=Place(
-            cells=np.arange(gamma.shape[1]), found=found.found, node_agreement=found.node_agreement
+            cells=np.arange(gamma.shape[1]),
+            found=found.found,
+            node_agreement=found.node_agreement,
+            certainty=found.certainty,
         ),
     )
 

@@ -32,11 +32,14 @@ class Place:
         Whether nodes are to be trusted.
     node_agreement : ndarray of shape (n_nodes,)
         Adjusted Rand index of each node with that of another start.
+    certainty : float
+        How probable the likeliest outcome of a node is, in the mean.
     """
 
     cells: np.ndarray
     found: bool
     node_agreement: np.ndarray
+    certainty: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from .._grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
 from .factorial import FactorialFit, FactorialMixture, exchanged
 from .matching import align_nodes, outcome_indicators
-from .rivals import adjusted_rand_index
+from .rivals import AGREEING, adjusted_rand_index
 
 #: Grids of no more cells have their clusters found first, which are then laid on them.
 FEW_CELLS = 128
@@ -33,8 +33,8 @@ FEW_CELLS = 128
 #: Larger grids are not searched: responsibilities of so many cells take too long.
 MAX_SEARCHED = 1024
 
-#: Where the nodes' outcomes are less probable in the mean, too many are wrong.
-SURE_OUTCOMES = 0.96
+#: Where the likeliest outcomes of nodes are less probable in the mean, many labels are wrong.
+CERTAIN = 0.97
 
 #: Mean log-likelihoods that differ by less, in nats, are of the same nodes.
 SAME_BOUND = 5e-3
@@ -49,6 +49,7 @@ _MAX_PAIR = 36  # cells of two nodes that are sought anew together
 _N_BINS = 4
 _SIGNAL = 2.0  # a component that varies by so many times the noise is none
 _SAME_NODES = 0.95
+_LEAST_CERTAIN = 0.9  # where nodes are less certain, there are hardly any
 _LEAST_COUNT = 0.5  # of the samples of a cell: those with less are empty
 
 
@@ -64,6 +65,19 @@ def has_many_cells(node_sizes: Sequence[int]) -> bool:
     return len(node_sizes) > 1 and math.prod(node_sizes) > FEW_CELLS
 
 
+def is_beyond_search(init: str, node_sizes: Sequence[int]) -> bool:
+    """Tell whether a grid that is to be arranged has so many cells that it is not tried.
+
+    Examples
+    --------
+    >>> from skcausalpima._clustering.many_cells import is_beyond_search
+    >>> is_beyond_search("arranged", (4,) * 6), is_beyond_search("linear", (4,) * 6)
+    (True, False)
+    """
+    many = len(node_sizes) > 1 and math.prod(node_sizes) > MAX_SEARCHED
+    return init == "arranged" and many
+
+
 @dataclass(frozen=True, kw_only=True)
 class GridSearch:
     """The nodes that were found.
@@ -74,19 +88,16 @@ class GridSearch:
         Of the cells, in C order.
     found : bool
         Whether independent starts agree, and outcomes are probable enough.
-    agreement : float
-        Mean adjusted Rand index of nodes from the best start with those from the next best one.
     node_agreement : ndarray of shape (n_nodes,)
-        The same, by node.
-    confidence : float
+        Adjusted Rand index of each node with that of another start.
+    certainty : float
         How probable the likeliest outcome of a node is, in the mean.
     """
 
     responsibilities: np.ndarray
     found: bool
-    agreement: float
     node_agreement: np.ndarray
-    confidence: float
+    certainty: float
 
 
 def search_grid(
@@ -131,29 +142,37 @@ def search_grid(
     n_rows = max(1000, _MAX_ELEMENTS // math.prod(sizes))
     rows = np.sort(rng.permutation(len(points))[:n_rows])
     part = FactorialMixture(points[rows], sizes, None if known is None else known[rows])
-    ends: list[FactorialFit] = []
-    n_same = 0
-    for _ in range(_N_STARTS):
-        end = _chain(part, rng)
-        if not ends or end.bound < ends[0].bound - SAME_BOUND or end.bound > ends[0].bound:
-            end = _improved(part, end, rng)
-        is_same = bool(ends) and abs(end.bound - ends[0].bound) < SAME_BOUND
-        n_same = n_same + 1 if is_same else (1 if not ends or end.bound > ends[0].bound else n_same)
-        ends = sorted([*ends, end], key=lambda fit: -fit.bound)[:2]
-        if n_same > 1:
-            break
+    first, second = _two_best(part, rng)
     whole = FactorialMixture(points, sizes, known)
-    best = whole.refit(ends[0], _MAX_ITER)
-    confidence = 1.0 - float(whole.doubts(best).mean())
-    by_node = _agreement(*(part.nodes(fit) for fit in (ends[0], ends[-1])), sizes)
+    best = whole.refit(first, _MAX_ITER)
+    certainty = 1.0 - float(whole.doubts(best).mean())
+    agreement = _agreement(part, first, second)
     gamma = best.responsibilities * (best.counts >= _LEAST_COUNT)  # others are empty
     return GridSearch(
         responsibilities=gamma / np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300),
-        found=n_same > 1 and confidence >= SURE_OUTCOMES,
-        agreement=float(by_node.mean()),
-        node_agreement=by_node,
-        confidence=confidence,
+        found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,
+        node_agreement=agreement,
+        certainty=certainty,
     )
+
+
+def _two_best(
+    mixture: FactorialMixture, rng: np.random.RandomState
+) -> tuple[FactorialFit, FactorialFit]:
+    """Return the likeliest end of several starts, and one that has its nodes, or the next best."""
+    first = second = _improved(mixture, _chain(mixture, rng), rng)
+    for start in range(1, _N_STARTS):
+        end = _chain(mixture, rng)
+        if _agreement(mixture, first, end).min() < AGREEING:
+            end = _improved(mixture, end, rng)
+        is_same = _agreement(mixture, first, end).min() >= AGREEING
+        better, worse = (first, end) if first.bound >= end.bound else (end, first)
+        if is_same:
+            return better, worse
+        if start > 1 and better is first and second.bound > worse.bound:
+            worse = second
+        first, second = better, worse
+    return first, second
 
 
 def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFit:
@@ -166,7 +185,7 @@ def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFi
     counts = np.bincount(labels, minlength=n_clusters)
     sums = np.stack([np.bincount(labels, column, n_clusters) for column in points.T], axis=1)
     best = None
-    for turn in range(_N_TURNS):
+    for _ in range(_N_TURNS):
         is_large = counts >= 2 if (counts >= 2).sum() > 2 * n_dims else counts > 0
         means = sums[is_large] / counts[is_large, None]
         nodes = _independent_nodes(points, means, sizes, n_dims, rng)
@@ -351,8 +370,8 @@ def _moved(
     return mixture.refit(found, _SHORT_ITER)
 
 
-def _agreement(first: np.ndarray, second: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Return the adjusted Rand index of each node with the one it matches."""
-    tables = outcome_indicators(first, sizes)
-    marks = outcome_indicators(align_nodes(second, tables)[0], sizes)
+def _agreement(mixture: FactorialMixture, one: FactorialFit, other: FactorialFit) -> np.ndarray:
+    """Return the adjusted Rand index of each node with the one that it matches in another fit."""
+    tables = outcome_indicators(mixture.nodes(one), mixture.sizes)
+    marks = outcome_indicators(align_nodes(mixture.nodes(other), tables)[0], mixture.sizes)
     return np.array([adjusted_rand_index(m.T @ t) for m, t in zip(marks, tables, strict=True)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
 from .._grid import n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
@@ -80,6 +81,20 @@ def start_agreement(
         kinds.append(_plain_ends(spaces, whitened, int(labels.max()) + 1, settings))
     ends = [[_labels(end) for end in kind] for kind in kinds if kind]
     return _compare(cells, ends)
+
+
+def agreement_of_many_cells(
+    model: MultimodalVAE, initial: InitialSample, seen: CandidateReport | None
+) -> StartAgreement:
+    """Return how far the starts of the search for nodes agree, which takes the place of others.
+
+    So many clusters cannot be found in the samples that are looked at. Without a search nothing is
+    known.
+    """
+    agreement = None if seen is None else float(seen.agreement[seen.chosen])
+    return StartAgreement(
+        labels=present_labels(model, initial), with_fit=agreement, among_starts=agreement
+    )
 
 
 def present_labels(model: MultimodalVAE, initial: InitialSample) -> np.ndarray:

@@ -49,6 +49,7 @@ from .spec import ModelSpec, Network
 from .training_length import Budget, budget, resolve_tol
 from .views import has_views, resolve_views
 
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What parameters and data together determine, before anything is trained.

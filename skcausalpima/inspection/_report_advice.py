@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._clustering.rivals import AGREEING
-from ._report_sections import Figures, pairs_in_words
+from ._report_sections import Figures, are_placed, pairs_in_words
 
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 N_COLUMNS = 3  # that are named
@@ -14,6 +14,16 @@ ALL_WELL = (
     "Nothing to worry about was found. skcausalpima.inspection has edge_confidence, which says how "
     "sure edges and nodes are, and table_intervals, which says how sure the tables are."
 )
+
+
+def _by_chance(report: Figures) -> str | None:
+    if are_placed(report):
+        return None
+    return (
+        "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
+        "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
+        "state some known_nodes."
+    )
 
 
 def _one_cell(report: Figures) -> str | None:
@@ -68,7 +78,7 @@ def _empty(report: Figures) -> str | None:
 
 def _near_tie(report: Figures) -> str | None:
     found = report.arrangement
-    if found is None or found.node_agreement.min() >= AGREEING:
+    if found is None or not are_placed(report) or found.node_agreement.min() >= AGREEING:
         return None
     return (
         "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try another "
@@ -103,6 +113,7 @@ def _counts(report: Figures) -> str | None:
 
 
 ADVICE: tuple[Callable[[Figures], str | None], ...] = (
+    _by_chance,
     _one_cell,
     _unstable,
     _moved,
