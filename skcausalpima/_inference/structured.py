@@ -83,7 +83,6 @@ class Answer:
                 part = self.posterior.rows(rows)
                 yield InComponent(rows, components, probabilities[rows], part)
 
-
     def in_all_components(self) -> Iterator[InComponent]:
         """Return the same, of many components together: few samples are in each of them."""
         if len(self.log_gamma) <= MANY_COMPONENTS:
