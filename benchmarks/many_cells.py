@@ -109,7 +109,7 @@ def measured(name: str, sizes: tuple[int, ...], load: Callable[[int], Data], see
     data, start = load(seed), time.perf_counter()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        est = CausalPIMA(sizes, random_state=seed).fit(data.arrays)
+        est = CausalPIMA(sizes, random_state=seed).fit(data.arrays[0])
     accuracies = node_recovery(data.factors, est.node_labels_).accuracies
     return {
         "row": name,

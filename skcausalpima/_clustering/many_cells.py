@@ -50,6 +50,7 @@ _N_BINS = 4
 _SIGNAL = 2.0  # a component that varies by so many times the noise is none
 _SAME_NODES = 0.95
 _LEAST_CERTAIN = 0.9  # where nodes are less certain, there are hardly any
+_HOPELESS = 0.15  # samples without clusters: to seek nodes anew takes long, and brings nothing
 _LEAST_COUNT = 0.5  # of the samples of a cell: those with less are empty
 
 
@@ -63,6 +64,11 @@ def has_many_cells(node_sizes: Sequence[int]) -> bool:
     (True, False, False)
     """
     return len(node_sizes) > 1 and math.prod(node_sizes) > FEW_CELLS
+
+
+def is_arranged(init: str, node_sizes: Sequence[int]) -> bool:
+    """Say whether clusters are found in the data and laid on the grid."""
+    return init == "arranged" and math.prod(node_sizes) <= MAX_SEARCHED and len(node_sizes) > 1
 
 
 def is_beyond_search(init: str, node_sizes: Sequence[int]) -> bool:
@@ -323,6 +329,8 @@ def _improved(
     mixture: FactorialMixture, fit: FactorialFit, rng: np.random.RandomState
 ) -> FactorialFit:
     """Seek single nodes and pairs of nodes anew, the most doubtful ones first, while that helps."""
+    if mixture.doubts(fit).mean() > _HOPELESS:
+        return fit
     numbers, n_moves, tried = range(len(mixture.sizes)), 0, set()
     pairs = [
         pair

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
 from .._clustering.clusters import Clustering
-from .._clustering.many_cells import MAX_SEARCHED
+from .._clustering.many_cells import is_arranged
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
@@ -249,11 +249,6 @@ def initial_model(
     if not setup.training.learns_variances:
         model.log_variances.fill_(float(np.log(setup.training.decoder_variance)))
     return model
-
-
-def is_arranged(init: str, node_sizes: Sequence[int]) -> bool:
-    """Say whether clusters are found in the data and laid on the grid."""
-    return init == "arranged" and math.prod(node_sizes) <= MAX_SEARCHED and len(node_sizes) > 1
 
 
 def initialize_clusters(

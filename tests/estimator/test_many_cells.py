@@ -40,8 +40,6 @@ def by_chance():
     X, _ = table((2,) * 8, 300)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(many_cells, "MAX_SEARCHED", 128)
-        patch.setattr("skcausalpima._initialization.initialize.MAX_SEARCHED", 128)
-        patch.setattr("skcausalpima._model.setup.MAX_SEARCHED", 128)
         with pytest.warns(ArrangementWarning, match="placed by chance.* not sought"):
             est = CausalPIMA((2,) * 8, **BRIEF).fit(X)
     return est, X
