@@ -216,16 +216,11 @@ def choose_candidate(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
-    arrangements = [
-        arrange_labels(c.labels, data, sizes, known, rng)
-        if c.place is None
-        else arrangement_of_place(c.labels, data, sizes, known, c.place)
-        for c in candidates
-    ]
+    arrangements = [_arranged(candidate, data, sizes, known, rng) for candidate in candidates]
     nodes = node_labels(candidates, arrangements, sizes)
     agreement = _mean_agreement(nodes, sizes)
-    if candidates[0].place is not None:  # starts were compared already
-        agreement = np.array([arrangements[0].node_agreement.mean()])
+    if len(candidates) == 1:  # starts of the search for nodes were compared, if there was one
+        agreement = _own_agreement(candidates[0])
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
         share >= smallest_share(len(grid))
@@ -252,6 +247,26 @@ def choose_candidate(
         smallest_share=share,
         qualified=qualified,
         known_agreement=right,
+    )
+
+
+def _arranged(
+    candidate: Clustering,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> Arrangement:
+    """Lay a candidate's clusters on the grid, if they have no place there yet."""
+    if candidate.place is None:
+        return arrange_labels(candidate.labels, data, sizes, known, rng)
+    return arrangement_of_place(candidate.labels, data, sizes, known, candidate.place)
+
+
+def _own_agreement(candidate: Clustering) -> np.ndarray:
+    """Return how far starts agree that came to a single candidate, as an array of one number."""
+    return (
+        np.ones(1) if candidate.place is None else candidate.place.node_agreement[:, None].mean(0)
     )
 
 
