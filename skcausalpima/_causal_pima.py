@@ -310,12 +310,18 @@ class CausalPIMA(
         clustering and the others.
     arrangement_ : SimpleNamespace or None
         How clusters were assigned to grid cells. None unless ``init="arranged"``, with several
-        nodes and at most 128 cells. ``misfit`` is the part of the variation between cluster means
+        nodes. ``found`` is False where nodes are placed by chance: in grids of more than 1024
+        cells, whose other figures mean nothing then, and where starts of the search for nodes,
+        which takes place beyond 128 cells, do not agree. An ArrangementWarning tells, and no edge
+        of ``dag_`` is compelled. ``certainty`` is how probable the likeliest outcome of a node is,
+        in the mean over nodes and samples (None up to 128 cells; below .97 a warning tells).
+        ``misfit`` is the part of the variation between cluster means
         that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
         arrangement relative to it, and ``ties`` the number of equal ones.
         ``node_agreement`` is how far the labels of each node stay the same under arrangements whose
         misfit is less than 1.05 times as large (the smallest adjusted Rand index; an
-        ArrangementWarning tells where one is below 0.9).
+        ArrangementWarning tells where one is below 0.9), or, beyond 128 cells, in the next best
+        start of the search.
         ``node_shares`` are the parts that the nodes explain, ``agreement`` is that of the candidate
         clusterings with the chosen one, and ``smallest_share`` the share of samples in the
         smallest cell. A fit that is continued keeps that of its first part.
@@ -340,7 +346,8 @@ class CausalPIMA(
         Whether fits with another ``random_state`` would find the same cells. ``agreement`` is an
         adjusted Rand index: with ``n_init`` above 1 the median over all pairs of these fits, else
         ``with_starts``, that of ``labels_`` with what other starts end in (None where all samples
-        lie in one cell); ``among_starts`` is that of these with each other. Where ``with_starts``
+        lie in one cell); ``among_starts`` is that of these with each other. Beyond 128 cells both
+        are the mean over nodes of ``arrangement_.node_agreement``. Where ``with_starts``
         is below 0.78, two runs of a few epochs from other seeds are made (of up to 20 000 samples
         and 128 cells), and the median over the three pairs decides: ``short_runs``, else None.
         ``unstable`` says whether it is below 0.8, or 0.78 for a single fit, of which an

@@ -227,9 +227,9 @@ class Initialization(_ParameterObject):
         ``"linear"`` starts the networks as probabilistic PCA and the mixture from clusters of the
         latent space and of the data; which cluster lands on which cell of the grid is luck.
         ``"arranged"`` starts the networks alike, cuts the data into one cluster per cell, and
-        assigns these to cells so that the effects of the nodes on the data add up best; with one
-        node, or more than 128 cells, it is ``"linear"``. ``"paper"`` starts from random networks
-        and from clusters of the latent space.
+        assigns these to cells so that the effects of the nodes on the data add up best; with more
+        than 128 cells it finds the nodes first, and with one node, or more than 1024 cells, it is
+        ``"linear"``. ``"paper"`` starts from random networks and from clusters of the latent space.
     n_mixture_init : int, default=4
         Number of k-means++ starts of the mixture in each space.
     pretraining : {"vae", "reconstruction"}, default="vae"

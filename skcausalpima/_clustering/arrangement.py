@@ -12,8 +12,9 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid
+from .clusters import Place
 from .matching import align_nodes, known_counts, tolerated_share
-from .placements import Problem, make_problem, misfits_of, search
+from .placements import Problem, least_rise, make_problem, misfits_of, search
 from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
@@ -45,6 +46,10 @@ class Arrangement:
         nearly as well; 1 if there is none.
     exhaustive : bool
         Whether every distinct arrangement was tried.
+    found : bool, default=True
+        Whether it is one: of many cells it may not be found, and nodes are placed by chance.
+    certainty : float, default=None
+        How probable the likeliest outcome of a node is, in the mean; known of many cells.
     """
 
     cells: np.ndarray
@@ -55,6 +60,8 @@ class Arrangement:
     node_shares: np.ndarray
     node_agreement: np.ndarray
     exhaustive: bool
+    found: bool = True
+    certainty: float | None = None
 
 
 def arrange(
@@ -166,6 +173,39 @@ def arrange_labels(
     means, counts = means_of_labels(labels, data, int(labels.max()) + 1)
     tables = None if known is None else known_counts(known, labels, len(means), sizes)
     return arrange(means, counts, sizes, known=tables, random_state=rng)
+
+
+def arrangement_of_place(
+    labels: np.ndarray,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    place: Place,
+) -> Arrangement:
+    """Describe clusters that have their cells already, as :func:`arrange_labels` does.
+
+    Its rivals are all swaps of two clusters, with the effects as they are.
+    """
+    means, counts = means_of_labels(labels, data, len(place.cells))
+    seen = np.flatnonzero(counts > 0)
+    tables = None if known is None else known_counts(known, labels, len(means), sizes)
+    tables = None if tables is None else [table[seen] for table in tables]
+    problem, cells = make_problem(means[seen], sizes, tables), place.cells[seen]
+    misfit = float(misfits_of(cells[None], problem)[0])
+    second = misfit + least_rise(cells, problem)
+    cells, shares = _canonical(cells, counts[seen], problem)
+    return Arrangement(
+        cells=_fill(cells, seen, len(means), math.prod(sizes)),
+        misfit=misfit,
+        second_misfit=second,
+        gap=_ratio(second, misfit),
+        ties=0,
+        node_shares=shares,
+        node_agreement=place.node_agreement,
+        exhaustive=False,
+        found=place.found,
+        certainty=place.certainty,
+    )
 
 
 def means_of_labels(

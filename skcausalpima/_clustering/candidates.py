@@ -10,16 +10,18 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
-from .arrangement import Arrangement, arrange_labels
+from .arrangement import Arrangement, arrange_labels, arrangement_of_place
 from .clusters import (
     COMPONENTS_PER_CLUSTER,
     ISOLATED_LIFT,
     Clustering,
+    Place,
     find_clusters,
     kmeans_clusterings,
     max_components,
     smallest_share,
 )
+from .many_cells import has_many_cells, search_grid
 from .matching import align_nodes, outcome_indicators, tolerated_share
 from .rivals import NEAR_TIE
 
@@ -76,6 +78,7 @@ def find_candidates(
     scores: np.ndarray,
     node_sizes: Sequence[int],
     *,
+    known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_candidates: int = N_CANDIDATES,
 ) -> list[Clustering]:
@@ -87,12 +90,16 @@ def find_candidates(
     are too few samples for two components per cell. Where a grid :func:`has_few_samples`, k-means
     clusterings of the same numbers of scores join them.
 
+    Of many cells there is one candidate, which has its place on the grid: nodes are found first.
+
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_features)
         Principal scores by falling variance, of any scale.
     node_sizes : sequence of int
         Number of outcomes of each node.
+    known : ndarray of shape (n_samples, n_nodes), default=None
+        Known outcomes, -1 where unknown; they help where there are many cells.
     random_state : int, RandomState or None, default=None
         Seed of all starts.
     n_candidates : int, default=12
@@ -105,6 +112,8 @@ def find_candidates(
     """
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
+    if has_many_cells(node_sizes):
+        return [_of_many_cells(scores, node_sizes, known, rng)]
     numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
     candidates = []
     for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
@@ -118,6 +127,34 @@ def find_candidates(
         for n_dims in numbers:
             candidates += kmeans_clusterings(scores[:, :n_dims], n_clusters, random_state=rng)
     return candidates
+
+
+def _of_many_cells(
+    scores: np.ndarray,
+    node_sizes: Sequence[int],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> Clustering:
+    """Return the clusters of a grid of many cells, in their cells."""
+    found = search_grid(scores, node_sizes, known=known, random_state=rng)
+    gamma = found.responsibilities
+    counts = gamma.sum(axis=0)
+    return Clustering(
+        responsibilities=gamma,
+        labels=gamma.argmax(axis=1),
+        means=gamma.T @ scores / np.maximum(counts, 1e-12)[:, None],
+        occupancy=counts / len(scores),
+        separation=np.nan,
+        overlap=np.nan,
+        merged=np.arange(gamma.shape[1]),
+        source="mixture of added effects",
+        place=Place(
+            cells=np.arange(gamma.shape[1]),
+            found=found.found,
+            node_agreement=found.node_agreement,
+            certainty=found.certainty,
+        ),
+    )
 
 
 def _shared_out(total: int, n_parts: int) -> list[int]:
@@ -179,9 +216,11 @@ def choose_candidate(
     sizes = tuple(int(size) for size in node_sizes)
     rng = check_random_state(random_state)
     grid = NodeGrid(sizes).outcomes()
-    arrangements = [arrange_labels(c.labels, data, sizes, known, rng) for c in candidates]
+    arrangements = [_arranged(candidate, data, sizes, known, rng) for candidate in candidates]
     nodes = node_labels(candidates, arrangements, sizes)
     agreement = _mean_agreement(nodes, sizes)
+    if len(candidates) == 1:  # starts of the search for nodes were compared, if there was one
+        agreement = _own_agreement(candidates[0])
     share = np.array([c.occupancy.min() * (len(c.occupancy) == len(grid)) for c in candidates])
     qualified = np.array([_stands_apart(candidate) for candidate in candidates]) | (
         share >= smallest_share(len(grid))
@@ -208,6 +247,26 @@ def choose_candidate(
         smallest_share=share,
         qualified=qualified,
         known_agreement=right,
+    )
+
+
+def _arranged(
+    candidate: Clustering,
+    data: np.ndarray,
+    sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> Arrangement:
+    """Lay a candidate's clusters on the grid, if they have no place there yet."""
+    if candidate.place is None:
+        return arrange_labels(candidate.labels, data, sizes, known, rng)
+    return arrangement_of_place(candidate.labels, data, sizes, known, candidate.place)
+
+
+def _own_agreement(candidate: Clustering) -> np.ndarray:
+    """Return how far starts agree that came to a single candidate, as an array of one number."""
+    return (
+        np.ones(1) if candidate.place is None else candidate.place.node_agreement[:, None].mean(0)
     )
 
 

@@ -21,6 +21,28 @@ _SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where clusters lie on a grid, if nodes were found before they were.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_clusters,)
+        Cell of each cluster.
+    found : bool
+        Whether nodes are to be trusted.
+    node_agreement : ndarray of shape (n_nodes,)
+        Adjusted Rand index of each node with that of another start.
+    certainty : float
+        How probable the likeliest outcome of a node is, in the mean.
+    """
+
+    cells: np.ndarray
+    found: bool
+    node_agreement: np.ndarray
+    certainty: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Clustering:
     """One way to cut the samples into clusters.
 
@@ -43,6 +65,8 @@ class Clustering:
         The cluster that each component of the over-fitted mixture went to.
     source : str
         How it was found.
+    place : Place, default=None
+        Where the clusters lie on the grid; None where that is still to be sought.
     """
 
     responsibilities: np.ndarray
@@ -53,6 +77,7 @@ class Clustering:
     overlap: float
     merged: np.ndarray
     source: str
+    place: Place | None = None
 
 
 def find_clusters(

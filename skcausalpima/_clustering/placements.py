@@ -105,6 +105,19 @@ def search(problem: Problem, rng: np.random.RandomState) -> tuple[np.ndarray, np
     return states, misfits_of(states, problem)
 
 
+def least_rise(cells: np.ndarray, problem: Problem) -> float:
+    """Return how little the misfit rises by a swap of two clusters, the effects as they are."""
+    if len(cells) < 2:
+        return np.inf
+    effects = np.linalg.pinv(problem.design[cells]) @ problem.means
+    predicted = (problem.design @ effects)[cells]
+    cost = np.square(predicted).sum(axis=1) - 2 * problem.means @ predicted.T
+    own = np.diag(cost)
+    rise = cost + cost.T - own[:, None] - own
+    np.fill_diagonal(rise, np.inf)
+    return max(float(rise.min()), 0.0)
+
+
 def _descend(cells: np.ndarray, problem: Problem) -> np.ndarray:
     """Fit effects and place all clusters anew by turns, then swap pairs; each lowers the misfit."""
     while True:

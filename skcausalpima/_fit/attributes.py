@@ -24,12 +24,14 @@ from .._inference.posterior import sample_posterior
 from .._inference.reports import (
     arrangement_report,
     choices_report,
+    nodes_by_chance,
     separation_report,
     stability_report,
     warn_of_collapse,
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
+from .._structure.digraphs import compel_nothing
 from .._training.divergence import check_finite, told_divergence
 from .._training.filling import filled
 from .._training.graph_selection import HardGraph
@@ -50,12 +52,14 @@ def fitted_attributes(
     data: TensorData,
     given: Modalities,
     states: np.ndarray | None = None,
+    by_chance: bool = False,
 ) -> Values:
     """Return what the estimator keeps of a fit: NumPy and plain Python only.
 
     ``fit`` sets these by name and in one step: ``self.labels_ = found["labels_"]`` and so on.
     ``given`` is all of X, of which ``samples`` are the rows that were trained on. ``states`` of
     shape (n_components, n_nodes) are those of the components, where these have their numbers.
+    ``by_chance`` says of a fit that goes on that its nodes were placed by chance.
     """
     spec = replace(setup.spec, predict_variances=best.predict_variances)
     found = _training_attributes(best) | {
@@ -72,6 +76,8 @@ def fitted_attributes(
     data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
         found |= cluster_attributes(model, encoders, best, setup, samples, data, states)
+        if by_chance or (best.seen is not None and nodes_by_chance(setup, best.candidates)):
+            compel_nothing(found["dag_"])
         fitted = FittedModel(
             model=model,
             encoders=encoders,
@@ -91,7 +97,7 @@ def fitted_attributes(
         return found
     warn_of_collapse(best.seen.labels, len(found["weights_"]))
     choices = choices_report(setup, samples.modalities)
-    return found | _start_attributes(best, best.seen) | {"choices_": choices}
+    return found | _start_attributes(best, setup, best.seen) | {"choices_": choices}
 
 
 def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:
@@ -105,10 +111,10 @@ def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:
     return weighted_mean(values, samples.weights)
 
 
-def _start_attributes(best: Run, seen: StartAgreement) -> Values:
+def _start_attributes(best: Run, setup: Setup, seen: StartAgreement) -> Values:
     """Return the attributes that say how sure the start was; a fit that is continued keeps them."""
     return {
-        "arrangement_": arrangement_report(best.candidates),
+        "arrangement_": arrangement_report(setup, best.candidates),
         "stability_": stability_report(
             seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
         ),

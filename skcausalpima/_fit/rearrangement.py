@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from .._clustering.arrangement import Arrangement, arrange, means_of_labels, misfit_of_cells
+from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
-from .._initialization.initialize import InitialSample, RunState, initialize_graph, is_arranged
+from .._initialization.initialize import InitialSample, RunState, initialize_graph
 from .._model.ranks import all_rows
 from .._model.setup import Setup
 from .._model.tensors import TensorData
@@ -81,6 +82,7 @@ def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
     sizes = setup.spec.node_sizes
     return (
         is_arranged(setup.training.initialization.init, sizes)
+        and not has_many_cells(sizes)
         and setup.graph.structure == "refined"
         and not setup.graph.states_edges
         and not any(decoder.depends_on_cluster for decoder in model.decoders)

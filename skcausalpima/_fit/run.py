@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._clustering.candidates import CandidateReport
+from .._clustering.many_cells import has_many_cells
 from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample, RunState, initialize_run
 from .._model.settings import TrainingSettings
@@ -36,7 +37,7 @@ from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
 from .rearrangement import present_cells, rearranged, share_moved
-from .stability import StartAgreement, start_agreement
+from .stability import StartAgreement, agreement_of_many_cells, start_agreement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +71,16 @@ def run(
     to keep: if interrupts are postponed, what goes on is cut short, and the end is made of that.
     """
     with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
-        core, others = data.core()
+        (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
             with observer.interruption.at_once():
                 state = initialize_run(setup, core, initial, seed, observer)
             found = train_and_select_graph(setup, core, others, state, lambda: initial)
-            mixture = setup.training.mixture
-            seen = start_agreement(state.model, initial, state.rivals, mixture)
+            if setup.training.initialization.init == "arranged" and has_many_cells(sizes):
+                seen = agreement_of_many_cells(state.model, initial, state.candidates)
+            else:
+                mixture = setup.training.mixture
+                seen = start_agreement(state.model, initial, state.rivals, mixture)
         return replace(found, seen=seen)
 
 

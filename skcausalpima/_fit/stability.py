@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import kmeans_labels
 from .._clustering.gaps import Gaps, find_gaps
 from .._grid import NodeGrid, n_effects
@@ -20,7 +21,7 @@ from ..functional import DiagonalGaussian
 from ..modules import MultimodalVAE
 
 MAX_ROWS = 1000  # that are looked at
-ROWS_PER_CELL, MOST_ROWS = 12, 3000  # for gaps between many cells
+ROWS_PER_CELL, LEAST_ROWS, MOST_ROWS = 12, 6, 3000  # for gaps between many cells
 N_PLAIN = 8  # runs of k-means
 N_BEST = 3  # of these, those with the best bounds count
 MAX_ITER = 20  # steps of EM from each start; fewer where there are many cells
@@ -88,6 +89,20 @@ def start_agreement(
     return replace(_compare(cells, ends), gaps=_gaps(model, initial, cells))
 
 
+def agreement_of_many_cells(
+    model: MultimodalVAE, initial: InitialSample, seen: CandidateReport | None
+) -> StartAgreement:
+    """Return how far the starts of the search for nodes agree, which takes the place of others.
+
+    So many clusters cannot be found in the samples that are looked at. Without a search nothing is
+    known.
+    """
+    agreement = None if seen is None else float(seen.agreement[seen.chosen])
+    cells = present_labels(model, initial)
+    gaps = _gaps(model, initial, cells)
+    return StartAgreement(labels=cells, with_fit=agreement, among_starts=agreement, gaps=gaps)
+
+
 def present_labels(
     model: MultimodalVAE, initial: InitialSample, n_rows: int = MAX_ROWS
 ) -> np.ndarray:
@@ -102,10 +117,11 @@ def _rows(initial: InitialSample, n_rows: int = MAX_ROWS) -> np.ndarray:
 
 def _gaps(model: MultimodalVAE, initial: InitialSample, cells: np.ndarray) -> Gaps | None:
     """Return the gaps between cells, given those of the samples that are looked at."""
-    if initial.scores is None:
+    n_cells = len(np.unique(cells))
+    if initial.scores is None or n_cells == 1 or LEAST_ROWS * n_cells > MOST_ROWS:
         return None
     grid, n_rows = NodeGrid(model.prior.node_sizes), MAX_ROWS
-    wanted = min(MOST_ROWS, ROWS_PER_CELL * len(np.unique(cells)))
+    wanted = min(MOST_ROWS, ROWS_PER_CELL * n_cells)
     if wanted > n_rows:
         n_rows, cells = wanted, present_labels(model, initial, wanted)
     scores = initial.scores.scaled[_rows(initial, n_rows), : 2 * n_effects(grid.sizes)]

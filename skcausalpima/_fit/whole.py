@@ -28,6 +28,7 @@ from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
+from .._structure.digraphs import is_by_chance
 from .._training.interruption import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
@@ -183,7 +184,8 @@ def fit_further(
         following.interruption.is_postponed = True
         best = resume(setup, samples, data, checkpoint, built, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
-        found = fitted_attributes(best, setup, samples, data, given)
+        by_chance = is_by_chance(estimator.dag_)
+        found = fitted_attributes(best, setup, samples, data, given, by_chance=by_chance)
     first = {name: of for name, of in estimator.phase_history_.items() if name == "pre-training"}
     return found | {"phase_history_": first | found["phase_history_"]}
 
@@ -222,7 +224,8 @@ def fit_arrivals(
         if run.stopped:
             told = f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
             _tell(following.interruption, told)
-        found = fitted_attributes(run, setup, samples, data, given, estimator.cluster_states_)
+        kept = estimator.cluster_states_, is_by_chance(estimator.dag_)
+        found = fitted_attributes(run, setup, samples, data, given, *kept)
     phases = {"phase_history_": estimator.phase_history_}
     return found | phases | {"_arrivals": arrivals.as_dict()}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
+from .._clustering.many_cells import CERTAIN, MAX_SEARCHED, is_beyond_search
 from .._clustering.rivals import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
@@ -57,12 +60,28 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     )
 
 
-def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
-    """Report how clusters were assigned to grid cells; warn where it was nearly a tie."""
+def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleNamespace | None:
+    """Report how clusters were assigned to grid cells; warn where nodes may not be what they seem.
+
+    Where the grid has too many cells for that, nodes are placed by chance, and no figure is known.
+    """
+    sizes = setup.spec.node_sizes
     if seen is None:
-        return None
+        if not is_beyond_search(setup.training.initialization.init, sizes):
+            return None
+        warn_caller(_by_chance(sizes, f"not sought beyond {MAX_SEARCHED}"), ArrangementWarning)
+        return _of_chance(len(sizes))
     chosen = seen.arrangements[seen.chosen]
-    if chosen.node_agreement.min() < AGREEING:
+    if not chosen.found:
+        warn_caller(_by_chance(sizes, "not found"), ArrangementWarning)
+    elif chosen.certainty is not None and chosen.certainty < CERTAIN:
+        warn_caller(
+            f"About {100 * (1 - chosen.certainty):.0f} % of the node labels may be wrong: nodes "
+            "were found, but their outcomes overlap in these data. Look at predict_proba before "
+            "you count on single labels; another modality, or known_nodes, may tell them apart.",
+            ArrangementWarning,
+        )
+    elif chosen.node_agreement.min() < AGREEING:
         agreement = ", ".join(f"{index:.2f}" for index in chosen.node_agreement)
         warn_caller(
             "Nodes may have been mixed up: another arrangement of the clusters on the grid fits "
@@ -79,6 +98,40 @@ def arrangement_report(seen: CandidateReport | None) -> SimpleNamespace | None:
         node_agreement=chosen.node_agreement,
         agreement=float(seen.agreement[seen.chosen]),
         smallest_share=float(seen.smallest_share[seen.chosen]),
+        found=chosen.found,
+        certainty=chosen.certainty,
+    )
+
+
+def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
+    """Say whether nodes mean nothing: their cells were sought, or would be, and are not found."""
+    if seen is not None:
+        return not seen.arrangements[seen.chosen].found
+    return is_beyond_search(setup.training.initialization.init, setup.spec.node_sizes)
+
+
+def _by_chance(sizes: Sequence[int], told: str) -> str:
+    """Return what a warning says of nodes that were not found."""
+    return (
+        f"Nodes are placed by chance: which cluster is which of the {math.prod(sizes)} cells was "
+        f"{told}. Names of nodes, tables and edges mean nothing here, and no edge is compelled. "
+        "Try smaller node_sizes, more samples, or another random_state, or state some known_nodes. "
+        "Clusters themselves (labels_) may still be of use. See arrangement_."
+    )
+
+
+def _of_chance(n_nodes: int) -> SimpleNamespace:
+    """Return the report of an arrangement that was not sought: any other one is as good."""
+    return SimpleNamespace(
+        misfit=1.0,
+        gap=1.0,
+        ties=0,
+        node_shares=np.zeros(n_nodes),
+        node_agreement=np.zeros(n_nodes),
+        agreement=0.0,
+        smallest_share=0.0,
+        found=False,
+        certainty=None,
     )
 
 

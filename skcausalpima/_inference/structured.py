@@ -33,6 +33,9 @@ from ..modules import Batch, PotentialOf, StructuredVAE, SubsetEncoders
 #: where data are decoded: what remains is a posterior as well, and its bound a bound.
 NEGLIGIBLE = 1e-4
 
+#: More components than these are looked at together, so many samples in them at a time.
+MANY_COMPONENTS, MAX_PAIRS = 128, 4096
+
 
 def likely(log_gamma: Tensor) -> Tensor:
     """Return the probabilities of all but negligible components, which add up to 1.
@@ -80,17 +83,29 @@ class Answer:
                 part = self.posterior.rows(rows)
                 yield InComponent(rows, components, probabilities[rows], part)
 
+    def in_all_components(self) -> Iterator[InComponent]:
+        """Return the same, of many components together: few samples are in each of them."""
+        if len(self.log_gamma) <= MANY_COMPONENTS:
+            yield from self.in_components()
+            return
+        probabilities = likely(self.log_gamma)
+        for pairs in probabilities.nonzero().split(MAX_PAIRS):
+            components, rows = pairs.T
+            yield InComponent(
+                rows, components, probabilities[components, rows], self.posterior.rows(rows)
+            )
+
 
 @dataclass(frozen=True)
 class InComponent:
-    """Latent points of some samples in one component.
+    """Latent points of some samples in a component each.
 
     Parameters
     ----------
     rows, components : Tensor of int of shape (n_rows,)
-        Numbers of the samples; the component, one and the same.
+        Numbers of the samples; their components, of ``in_components`` one and the same.
     probabilities : Tensor of shape (n_rows,)
-        Of the component.
+        Of the components.
     posterior : SharedPosterior or OwnPosterior
         Of these samples.
     """
@@ -153,16 +168,16 @@ def _component_evidence(
 def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: Tensor) -> Tensor:
     """Return the bound of samples, of shape (n_samples,), in nats."""
     total = torch.zeros_like(found.log_gamma[0])
-    for inside in found.in_components():
-        rows, q = inside.rows, inside.probabilities
-        component, part = inside.components[0], batch.take(inside.rows)
+    for inside in found.in_all_components():
+        rows, q, components = inside.rows, inside.probabilities, inside.components
+        part = batch.take(rows)
         points = [inside.points(draw).to(model.prior.means) for draw in draws]
         errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
         reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
-        own = sum(_own(model, part, z, int(component)) for z in points) / len(points)
+        own = sum(_own(model, part, z, components) for z in points) / len(points)
         potentials = inside.posterior.expected_log_potentials(inside.components)
         said = reconstruction + own - potentials
-        terms = q * (found.log_joint[component, rows] - q.log() + said)
+        terms = q * (found.log_joint[components, rows] - q.log() + said)
         total = total.index_add(0, rows, terms)
     return total.to(model.prior.means)
 
@@ -171,12 +186,13 @@ def _own(
     model: StructuredVAE,
     batch: Batch,
     z: Tensor,
-    component: int,
+    components: Tensor,
     asked: Collection[int] | None = None,
 ) -> Tensor:
-    """Return what decoders with likelihoods of their own say of samples in a component."""
+    """Return what decoders with likelihoods of their own say of samples in a component each."""
     total = torch.zeros_like(z[:, 0])
     for part in model.own_likelihoods(batch, z, asked).values():
         said = part.log_likelihoods
-        total = total + said[component if len(said) > 1 else 0]
+        places = torch.arange(len(z), device=z.device)
+        total = total + (said[components, places] if len(said) > 1 else said[0])
     return total

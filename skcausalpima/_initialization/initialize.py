@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
 from .._clustering.clusters import Clustering
+from .._clustering.many_cells import is_arranged
 from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
@@ -21,7 +22,7 @@ from .._model.data_arrays import DataArrays
 from .._model.module_checks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.settings import MixtureSettings
-from .._model.setup import MAX_ARRANGED, Setup
+from .._model.setup import Setup
 from .._model.sides import Side
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -250,11 +251,6 @@ def initial_model(
     return model
 
 
-def is_arranged(init: str, node_sizes: Sequence[int]) -> bool:
-    """Say whether clusters are found in the data and laid on the grid."""
-    return init == "arranged" and math.prod(node_sizes) <= MAX_ARRANGED and len(node_sizes) > 1
-
-
 def initialize_clusters(
     setup: Setup, initial: InitialSample, model: MultimodalVAE, rng: np.random.RandomState
 ) -> InitialClusters:
@@ -326,9 +322,12 @@ def _arranged(
     """
     scores, sizes = cast(PrincipalScores, initial.scores), setup.spec.node_sizes
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
-    candidates = initial.candidates or find_candidates(scores.scaled, sizes, random_state=rng)
+    known = initial.knowledge.known_nodes
+    candidates = initial.candidates or find_candidates(
+        scores.scaled, sizes, known=known, random_state=rng
+    )
     chosen, report = choose_candidate(
-        candidates, scores.placed, sizes, known=initial.knowledge.known_nodes, random_state=rng
+        candidates, scores.placed, sizes, known=known, random_state=rng
     )
     report = _name_nodes(setup, initial.knowledge, report, chosen.responsibilities)
     gamma = torch.zeros(math.prod(sizes), initial.data.n_samples, dtype=torch.float64)

@@ -78,6 +78,12 @@ class Trial:
         return bool(self.report.gap[self.report.chosen] >= NEAR_TIE)
 
     @property
+    def is_enough(self) -> bool:
+        """Whether nodes of many cells were found: another side would take as long once more."""
+        place = self.candidates[0].place
+        return place is not None and place.found
+
+    @property
     def known_share(self) -> float:
         """Share of the known outcomes that the best clustering has; 1 where none is known."""
         shares = self.report.known_agreement
@@ -123,6 +129,8 @@ class Sides:
             self.n_candidates = max(LEAST, N_CANDIDATES // (1 + free.weights + len(kinds)))
         stated = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
         best = self._try(Side(weights=spec.modality_weights, views=stated))
+        if best.is_enough:
+            return best
         if free.weights:
             elements = Side(weights=(1.0,) * len(spec.shapes), views=stated)
             best = self._better(best, [self._try(elements)], BY_WEIGHTS)
@@ -137,15 +145,21 @@ class Sides:
 
     def _try(self, side: Side) -> Trial:
         sizes, scores = self.setup.spec.node_sizes, self.scores(side)
-        candidates = find_candidates(
-            scores.scaled, sizes, random_state=self.seed, n_candidates=self.n_candidates
-        )
         known = self.knowledge.known_nodes
+        candidates = find_candidates(
+            scores.scaled,
+            sizes,
+            known=known,
+            random_state=self.seed,
+            n_candidates=self.n_candidates,
+        )
         _, report = choose_candidate(
             candidates, scores.placed, sizes, known=known, random_state=self.seed
         )
         nodes = node_labels(candidates, report.arrangements, sizes)
         agreement = float(agreement_with_others(nodes, sizes).max())
+        if candidates[0].place is not None:  # alone: its starts were compared
+            agreement = float(report.agreement.max())
         trial = Trial(
             side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
         )

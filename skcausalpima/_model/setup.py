@@ -10,6 +10,7 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
+from .._clustering.many_cells import FEW_CELLS, is_arranged
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
@@ -47,9 +48,6 @@ from .sides import LeftOpen, TriedSide
 from .spec import ModelSpec, Network
 from .training_length import Budget, budget, resolve_tol
 from .views import has_views, resolve_views
-
-#: Larger grids are treated like ``init="linear"``: to arrange them would take longer than to fit.
-MAX_ARRANGED = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +150,9 @@ def set_up(
 
 def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
     """Return what of the specification clusterings of the data are to decide."""
-    if params.init != "arranged" or math.prod(spec.node_sizes) > MAX_ARRANGED:
+    sizes = spec.node_sizes
+    is_small = params.init == "arranged" and math.prod(sizes) <= FEW_CELLS
+    if not is_small and not is_arranged(params.init, sizes):
         return LeftOpen()
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)

@@ -235,6 +235,7 @@ FITTED: dict[str, Check] = {
     "_tail_reference": are_references,
     "arrangement_": either(
         has(
+            frozenset({"found", "certainty"}),  # not in fits of up to 128 cells of older versions
             misfit=is_number(),
             gap=is_number(low=0.0),
             ties=is_count,
@@ -242,6 +243,8 @@ FITTED: dict[str, Check] = {
             node_agreement=is_array("float64", "nodes"),
             agreement=is_number(),
             smallest_share=is_number(),
+            found=is_a(bool),
+            certainty=either(is_number(low=0.0, high=1.0), NOTHING),
         ),
         NOTHING,
     ),

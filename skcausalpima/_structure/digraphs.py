@@ -6,6 +6,29 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import networkx as nx
 
+BY_CHANCE = "placed_by_chance"  # attribute of graphs
+
+
+def is_by_chance(graph: nx.DiGraph) -> bool:
+    """Say whether the nodes of a fitted graph were placed by chance."""
+    return bool(graph.graph.get(BY_CHANCE))
+
+
+def compel_nothing(graph: nx.DiGraph) -> None:
+    """Mark a graph whose nodes were placed by chance: no edge of it is compelled.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skcausalpima._structure.digraphs import compel_nothing, is_by_chance
+    >>> graph = nx.DiGraph([("hue", "shift", {"compelled": True})])
+    >>> compel_nothing(graph)
+    >>> is_by_chance(graph), graph.edges["hue", "shift"]["compelled"]
+    (True, False)
+    """
+    graph.graph[BY_CHANCE] = True
+    nx.set_edge_attributes(graph, False, "compelled")
+
 
 def cycle_path(graph: nx.DiGraph) -> str:
     """Write down a cycle of a graph that has one."""

@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from sklearn.utils import check_random_state
 
 from .._structure import equivalence as _equivalence
-from .._structure.digraphs import check_graph, copy_graph
+from .._structure.digraphs import check_graph, copy_graph, is_by_chance
 from . import _bif, _formats
 from ._conditional import ConditionalDistribution, query
 from ._counterfactuals import counterfactual_outcomes
@@ -723,10 +723,16 @@ class CategoricalDAG:
         """
         return self._edges(compelled=False)
 
+    def _pdag(self) -> np.ndarray:
+        """Return the equivalence class; where nodes were placed by chance, all is reversible."""
+        adjacency = self.adjacency
+        return (
+            adjacency | adjacency.T if is_by_chance(self.graph) else _equivalence.cpdag(adjacency)
+        )
+
     def _edges(self, compelled: bool) -> list[tuple[Hashable, Hashable]]:
         """Return the edges of one of the two kinds."""
-        adjacency = self.adjacency
-        pdag = _equivalence.cpdag(adjacency)
+        adjacency, pdag = self.adjacency, self._pdag()
         chosen = adjacency & (~pdag.T if compelled else pdag.T)
         return [(self.nodes[i], self.nodes[j]) for i, j in np.argwhere(chosen)]
 
@@ -837,8 +843,7 @@ class CategoricalDAG:
         >>> print(dag.summary())
         N1 -> N2  weight 0.90  reversible  strength 0.6931 nats
         """
-        adjacency = self.adjacency
-        pdag = _equivalence.cpdag(adjacency)
+        adjacency, pdag = self.adjacency, self._pdag()
         joints = family_joints(self.graph, self.cpts)
         lines = []
         for i, j in np.argwhere(adjacency):

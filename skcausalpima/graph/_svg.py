@@ -10,6 +10,7 @@ from collections.abc import Collection, Hashable
 import networkx as nx
 import numpy as np
 
+from .._structure.digraphs import is_by_chance
 from .._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
 
 FONT = 13.0  # pixels
@@ -23,6 +24,7 @@ HEAD = 10.0  # length of an arrow's head
 EDGE_WIDTHS = 1.0, 4.0  # of weight 0 and 1
 COLOURS = {"box": "#f2f2f2", "frame": "#4d4d4d", "text": "#1a1a1a", "sizes": "#4d4d4d"}
 COMPELLED, REVERSIBLE = "#0b5394", "#6b6b6b"
+PALE = 0.4  # opacity where nodes were placed by chance
 
 
 def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
@@ -51,11 +53,13 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
         f'<rect x="{-MARGIN:g}" y="{-MARGIN:g}" width="{width}" height="{height}" fill="white"/>',
         f"<title>{_described(graph, solid)}</title>",
     ]
+    pale = is_by_chance(graph)
+    parts += [f'<g opacity="{PALE}">'] if pale else []
     for edge, route in layout.routes.items():
         parts += _edge(route, graph.edges[edge].get("weight"), edge in solid)
     for node, texts in lines.items():
         parts += _node(layout, node, boxes[node], texts)
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, "</g></svg>" if pale else "</svg>"])
 
 
 def _lines(node: Hashable, size: int) -> list[str]:
@@ -94,6 +98,7 @@ def _described(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     """Return the graph in words, escaped."""
     edges = [f"{u} -> {v}" if (u, v) in solid else f"{u} - {v}" for u, v in graph.edges]
     text = f"Graph of {', '.join(map(str, graph))}. Edges: {', '.join(edges) or 'none'}."
+    text += " Nodes were placed by chance." if is_by_chance(graph) else ""
     return html.escape(_printable(text))
 
 

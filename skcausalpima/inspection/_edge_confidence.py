@@ -23,7 +23,7 @@ from .._data.table_labels import check_rows_with
 from .._data.validation import is_several
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
-from .._structure.digraphs import copy_graph
+from .._structure.digraphs import copy_graph, is_by_chance
 from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
@@ -365,6 +365,8 @@ def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
     """Return which arrows a graph has, and which of these are compelled."""
     nodes = list(dag)
     edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
+    if is_by_chance(dag):
+        return edges, np.zeros_like(edges)
     known = np.zeros_like(edges)
     for parent, child, attribute in dag.edges(data="compelled", default=False):
         known[nodes.index(parent), nodes.index(child)] = bool(attribute)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .._clustering.clusters import smallest_share
 from .._clustering.rivals import AGREEING
 from ._report_layout import percent
-from ._report_sections import Figures, pairs_in_words
+from ._report_sections import Figures, are_placed, pairs_in_words
 
 MOVED = 0.2  # by so much more other starts agree with each other than with the fit
 FEW = 0.05  # of the samples
@@ -20,6 +20,16 @@ ALL_WELL = (
     "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
     "table_intervals of tables."
 )
+
+
+def _by_chance(report: Figures) -> str | None:
+    if are_placed(report):
+        return None
+    return (
+        "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
+        "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
+        "state some known_nodes."
+    )
 
 
 def _one_cell(report: Figures) -> str | None:
@@ -125,7 +135,7 @@ def _empty(report: Figures) -> str | None:
 
 def _near_tie(report: Figures) -> str | None:
     found = report.arrangement
-    if found is None or found.node_agreement.min() >= AGREEING:
+    if found is None or not are_placed(report) or found.node_agreement.min() >= AGREEING:
         return None
     return (
         "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try another "
@@ -160,6 +170,7 @@ def _counts(report: Figures) -> str | None:
 
 
 ADVICE: tuple[Callable[[Figures], str | None], ...] = (
+    _by_chance,
     _one_cell,
     _unstable,
     _moved,

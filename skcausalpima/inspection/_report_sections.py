@@ -103,10 +103,20 @@ def _separation(report: Figures) -> Lines:
     yield "cells without samples", f"{len(found.empty)} of {len(report.shares)}"
 
 
+def are_placed(report: Figures) -> bool:
+    """Say whether nodes mean anything, as far as is known: they may be placed by chance."""
+    return bool(getattr(report.arrangement, "found", True))  # fits of older versions do not say
+
+
 def _arrangement(report: Figures) -> Lines:
     found = report.arrangement
     if found is None:
         return
+    if not are_placed(report):
+        yield "placed by chance", ", ".join(report.node_names)
+        return
+    if getattr(found, "certainty", None) is not None:
+        yield "node labels that are right", f"about {percent(found.certainty)}"
     shares = zip(report.node_names, found.node_shares, strict=True)
     yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
     yield "left over (misfit)", percent(found.misfit)
@@ -124,7 +134,8 @@ def _stability(report: Figures) -> Lines:
         off = found.rand_indices[~np.eye(n_fits, dtype=bool)]
         yield "the two that differ most", f"{off.min():.2f}"
     elif found.agreement is None:
-        yield "agreement with other starts", "not known: all samples lie in one cell"
+        why = "all samples lie in one cell" if report.shares.max() == 1 else "too many cells"
+        yield "agreement with other starts", f"not known: {why}"
     if found.with_starts is not None:
         yield "agreement with other starts", f"{found.with_starts:.2f} (1 in full, 0 by chance)"
         yield "agreement among other starts", f"{found.among_starts:.2f}"

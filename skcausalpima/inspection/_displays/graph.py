@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._structure.digraphs import check_graph
+from ..._structure.digraphs import check_graph, is_by_chance
 from ..._structure.layered_layout import Edge
 from ...graph import CategoricalDAG
 from .._asked_estimator import check_estimator
@@ -29,6 +29,7 @@ class GraphDisplay:
 
     Compelled edges, which all graphs of the equivalence class share, are arrows. Reversible ones
     are plain lines: their direction is not known. The stronger an edge, the wider its line.
+    All is grey where a fit placed nodes by chance.
 
     Parameters
     ----------
@@ -282,6 +283,8 @@ class GraphDisplay:
         parts += ["line: reversible"] if n_edges > len(compelled) else []
         parts += [f"width: {self.meaning}"] if self.strengths and n_edges else []
         text = ", ".join(parts) if n_edges else "no edges"
+        if is_by_chance(graph):
+            text = f"nodes placed by chance; {text}"
         n_letters = letters_that_fit(width_in_inches(self.ax_), SMALL_FONT)
         label = wrapped(text, max(n_letters, 18), 3)
         self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.3")

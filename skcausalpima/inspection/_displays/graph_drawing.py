@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 
+from ..._structure.digraphs import is_by_chance
 from ..._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
 from .axes import POINTS_PER_INCH, figure_of
 from .labels import wrapped
@@ -25,7 +26,7 @@ MARGIN = 4.0
 LEAST_SIZE, LARGEST_SIZE = (3.0, 1.6), (18.0, 12.0)  # of a figure of its own, in inches
 WIDTHS = (1.0, 5.0)  # of lines of strength 0 and 1
 UNKNOWN_STRENGTH = 0.3
-COMPELLED, REVERSIBLE = COLOURS[0], "#707070"
+COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,14 @@ class GraphDrawing:
         Its width and height.
     layout : LayeredLayout
         The places of boxes and edges.
+    is_pale : bool, default=False
+        Whether all is grey, since nodes were placed by chance.
     """
 
     texts: dict[Hashable, str]
     boxes: dict[Hashable, tuple[float, float]]
     layout: LayeredLayout
+    is_pale: bool = False
 
     @classmethod
     def of(cls, graph: nx.DiGraph, n_letters: int, n_lines: int) -> GraphDrawing:
@@ -54,7 +58,8 @@ class GraphDrawing:
             for node, data in graph.nodes(data=True)
         }
         boxes = {node: _box(text) for node, text in texts.items()}
-        return cls(texts=texts, boxes=boxes, layout=layered_layout(graph, boxes, GAPS))
+        layout = layered_layout(graph, boxes, GAPS)
+        return cls(texts=texts, boxes=boxes, layout=layout, is_pale=is_by_chance(graph))
 
     @property
     def size(self) -> np.ndarray:
@@ -98,7 +103,7 @@ class GraphDrawing:
             arrowstyle="-|>" if is_compelled else "-",
             mutation_scale=5.0 + 3.0 * width,
             linewidth=width,
-            color=COMPELLED if is_compelled else REVERSIBLE,
+            color=PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE,
             capstyle="butt",
             zorder=1,
         )
@@ -112,13 +117,17 @@ class GraphDrawing:
 
         (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
         corner = x - width / 2, y - height / 2
+        frame = PALE if self.is_pale else "0.3"
         style = f"round,pad=0,rounding_size={PADDING}"
         ax.add_patch(
             FancyBboxPatch(
-                corner, width, height, style, facecolor="0.95", edgecolor="0.3", zorder=2
+                corner, width, height, style, facecolor="0.95", edgecolor=frame, zorder=2
             )
         )
-        text = ScaledText(x, y, self.texts[node], (FONT, FONT), ha="center", va="center", zorder=3)
+        style_of_text: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
+        if self.is_pale:
+            style_of_text["color"] = "0.5"
+        text = ScaledText(x, y, self.texts[node], (FONT, FONT), **style_of_text)
         return ax.add_artist(text)
 
     def write_values(self, ax: Axes, values: Mapping[Edge, float]) -> None:
