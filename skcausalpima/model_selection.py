@@ -50,7 +50,8 @@ class NodeSizeSelection(NamedTuple):
         with its counterpart; whether the candidate is ``supported``, and else which tests it has
         ``failed``, a tuple of sentences: cells are named by their outcomes as in the fit to the
         first fold. Medians over the folds are
-        ``overlap``, the largest lift of two cells; ``separation``, the smallest Fisher ratio of two
+        ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
+        probabilities that is another's; ``separation``, the smallest Fisher ratio of two
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
         starts; ``gap`` of the arrangement, and ``node_agreement``, the smallest adjusted Rand index
         of a node under near ties (NaN where there is no arrangement).
@@ -95,11 +96,12 @@ def select_node_sizes(
     A candidate is *supported* where
 
     - its cells are found again: fitted to the training sets of two folds, it puts the samples
-      into the same cells of the same grid. In at least half of the pairs of folds, each cell has a
-      Jaccard similarity with its counterpart of 0.85, from which Hennig [1]_ calls a cluster highly
-      stable, or so little less that it may be chance, by the number of its samples (1.645 standard
-      errors of a share: 0.82 of 300 samples, 0.79 of 100), but never below 0.75;
-    - its cells are apart: no two overlap as much as if they ignored each other (lift 1);
+      into the same cells of the same grid. The Jaccard similarity of each cell with its
+      counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
+      a cluster highly stable, or so little less that it may be chance, by the number of its samples
+      (1.645 standard errors of a share: 0.82 of 300 samples, 0.79 of 100), but never below 0.75;
+    - its cells are apart: no two overlap as much as if they ignored each other (lift 1), and none
+      shares a fifth of its probabilities with another (two equal Gaussians with one peak do);
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only).

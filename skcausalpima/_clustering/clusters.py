@@ -248,13 +248,6 @@ def describe(
     )
 
 
-def most_overlapping(responsibilities: np.ndarray) -> tuple[int, int]:
-    """Return the two clusters of the largest lift; twice the same if there is one."""
-    lift = _lift(responsibilities.T @ responsibilities, responsibilities.sum(axis=0), 1)
-    first, second = np.unravel_index(lift.argmax(), lift.shape)
-    return int(first), int(second)
-
-
 def _lift(joint: np.ndarray, counts: np.ndarray, n_samples: int) -> np.ndarray:
     """Return co-membership relative to chance, -inf on the diagonal."""
     safe = np.maximum(counts, 1e-12)

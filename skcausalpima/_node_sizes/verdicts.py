@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
-from .._clustering.clusters import describe, most_overlapping
+from .._clustering.clusters import describe
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._clustering.rivals import AGREEING, MIN_STABILITY
 from .._grid import NodeGrid
@@ -23,6 +23,10 @@ from ..exceptions import NodeSizesWarning
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
 
+#: No part as large as this of a cell's probabilities may be another's. Two Gaussians of one width
+#: share as much where they are 2.2 standard deviations apart; from 2 down they have one peak.
+MAX_SHARED = 0.2
+
 #: Similarities may be by so many standard errors smaller, those of a share of as many samples as
 #: the cell has: by chance they are in one case of twenty. Below this one, no cell is stable.
 N_ERRORS, LEAST_STABILITY = 1.645, 0.75
@@ -31,7 +35,15 @@ N_ERRORS, LEAST_STABILITY = 1.645, 0.75
 N_TOLD = 3
 
 #: What is told of the typical fold.
-FIGURES = ("overlap", "separation", "smallest_share", "agreement", "gap", "node_agreement")
+FIGURES = (
+    "overlap",
+    "shared",
+    "separation",
+    "smallest_share",
+    "agreement",
+    "gap",
+    "node_agreement",
+)
 
 #: One entry per candidate, by name.
 Results: TypeAlias = dict[str, list[tuple] | np.ndarray]
@@ -45,7 +57,8 @@ class Fold:
     cells: np.ndarray  # (n_samples, n_nodes): of all samples
     bounds: np.ndarray  # of the held-out samples
     overlap: float
-    overlapping: np.ndarray  # (2, n_nodes): the cells that overlap so far
+    shared: float  # the largest part of a cell's probabilities that is another's
+    pairs: dict[str, np.ndarray]  # (2, n_nodes): the cells that overlap and share so much
     separation: float
     smallest_share: float
     agreement: float
@@ -67,13 +80,18 @@ def fit_fold(
     n_found = probabilities.shape[1]
     found = describe(probabilities, points.astype(float), np.arange(n_found), "fit")
     start, states = estimator.arrangement_, estimator.cluster_states_
+    counts = np.maximum(probabilities.sum(axis=0), 1e-12)
+    parts = probabilities.T @ probabilities / counts[:, None]
+    np.fill_diagonal(parts, 0.0)
+    places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
     unknown = np.full(states.shape[1], np.nan)
     return Fold(
         names=tuple(estimator.dag_),
         cells=states[found.labels],
         bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
         overlap=found.overlap,
-        overlapping=states[list(most_overlapping(probabilities))],
+        shared=float(parts.max()),
+        pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
         separation=found.separation,
         smallest_share=float(found.occupancy.min()),
         agreement=np.nan if start is None else start.agreement,
@@ -174,43 +192,39 @@ class FoundAgain:
         return float(np.median(self.similarity.min(axis=1)))
 
     def failures(self) -> list[str]:
-        """Say which outcomes lack samples, and which cells are not found again, if it is so."""
-        if np.median((self.similarity - self.asked).min(axis=1)) >= 0:
+        """Say which outcomes lack samples, and which cells are not found again, if it is so.
+
+        A cell is asked for its typical similarity: in each pair of fits another one may be unlucky.
+        """
+        failing = np.flatnonzero(np.median(self.similarity - self.asked, axis=0) < 0)
+        if not len(failing):
             return []
         said = [
             f"{name}: an outcome has no samples in {number} of {len(self.lacking)} fits"
             for name, number in zip(self.names, self.lacking.sum(axis=0), strict=True)
             if number > 0
         ]
-        similarity, asked = self.similarity[self.is_whole], self.asked[self.is_whole]
-        if not len(similarity):
+        if self.is_whole.mean() <= 0.5:  # that is why
             return said
-        typical, least = np.median(similarity, axis=0), np.median(asked, axis=0)
-        for cell in np.flatnonzero(typical < least).tolist():
-            said.append(
-                f"{self._named(cell)}: similarity {typical[cell]:.2f}, asked {least[cell]:.2f}"
-            )
-        if not said:  # another cell in each pair
-            cell = int((similarity - asked).min(axis=0).argmin())
-            share = (similarity < asked).any(axis=1).mean()
-            said = [
-                f"{self._named(cell)}, or another one: similarity down to "
-                f"{similarity[:, cell].min():.2f} in {share:.0%} of the pairs of fits"
-            ]
-        return said
-
-    def _named(self, cell: int) -> str:
-        return f"cell {self.cells[cell]} of {self.n_samples[cell]} samples"
+        similarity, asked = np.median(self.similarity, axis=0), np.median(self.asked, axis=0)
+        return said + [
+            f"cell {self.cells[k]} of {self.n_samples[k]} samples: similarity {similarity[k]:.2f}, "
+            f"asked {asked[k]:.2f}"
+            for k in failing.tolist()
+        ]
 
 
 def _overlaps(folds: list[Fold]) -> list[str]:
-    """Say which cells overlap as much as if they ignored each other, in the typical fit."""
-    overlaps = np.array([fold.overlap for fold in folds])
-    typical = np.median(overlaps)
-    if typical < MAX_OVERLAP:
-        return []
-    pair = folds[np.abs(overlaps - typical).argmin()].overlapping.tolist()
-    return [f"cells {tuple(pair[0])} and {tuple(pair[1])}: lift {typical:.1f}, below 1 asked"]
+    """Say which cells are not apart in the typical fit."""
+    said, asked = [], {"overlap": MAX_OVERLAP, "shared": MAX_SHARED}
+    for name, limit in asked.items():
+        values = np.array([getattr(fold, name) for fold in folds])
+        typical = np.median(values)
+        if typical >= limit:
+            fold = folds[np.abs(values - typical).argmin()]
+            first, second = (tuple(cell) for cell in fold.pairs[name].tolist())
+            said.append(f"cells {first} and {second}: {name} {typical:.2f}, below {limit} asked")
+    return said
 
 
 def _ties(folds: list[Fold]) -> list[str]:

@@ -1,7 +1,5 @@
 """Which candidate passes which test, and which of them is taken."""
 
-import re
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,6 +8,7 @@ from skcausalpima._node_sizes.verdicts import (
     Fold,
     FoundAgain,
     choose,
+    fit_fold,
     least_similarity,
     measure,
 )
@@ -24,7 +23,8 @@ def fold(cells, **changed):
         "cells": cells,
         "bounds": np.zeros(1),
         "overlap": 0.0,
-        "overlapping": np.zeros((2, n_nodes), dtype=int),
+        "shared": 0.0,
+        "pairs": dict.fromkeys(["overlap", "shared"], np.zeros((2, n_nodes), dtype=int)),
         "separation": 9.0,
         "smallest_share": 0.1,
         "agreement": 1.0,
@@ -146,25 +146,40 @@ def test_the_table_says_which_cell_fails_which_test():
     (reason,) = FoundAgain(two_fits(28, 12), (4,)).failures()
     assert reason == "cell (3,) of 34 samples: similarity 0.70, asked 0.76"
     good = np.array(list(np.ndindex(2, 2)) * 10)
-    apart = {"overlap": 1.7, "overlapping": np.array([[0, 1], [1, 1]])}
+    pairs = {"overlap": np.array([[0, 1], [1, 1]]), "shared": np.array([[1, 0], [0, 0]])}
+    apart = {"overlap": 1.7, "shared": 0.3, "pairs": pairs}
     ties = {"node_agreements": np.array([1.0, 0.25])}
     (failed,) = measure([(2, 2)], [[fold(good, **apart, **ties)] * 3])["failed"]
     assert failed == (
-        "cells (0, 1) and (1, 1): lift 1.7, below 1 asked",
+        "cells (0, 1) and (1, 1): overlap 1.70, below 1.0 asked",
+        "cells (1, 0) and (0, 0): shared 0.30, below 0.2 asked",
         "N2: near tie, adjusted Rand index 0.25",
     )
 
 
-def test_another_cell_in_each_pair_is_told():
-    rng, first = np.random.default_rng(0), np.arange(300)[:, None] % 3
-    moved = []
-    for cell in range(3):  # a third of it goes elsewhere
+def test_another_cell_in_each_pair_of_fits_is_no_failure():
+    first = np.arange(800)[:, None] % 8
+    fits = [fold(first)]
+    for cell in range(4):  # three tenths of it go elsewhere
         cells = first.copy()
-        cells[(first[:, 0] == cell) & (rng.random(300) < 0.4)] = (cell + 1) % 3
-        moved.append(fold(cells))
-    reasons = FoundAgain(moved, (3,)).failures()
-    assert all(re.match(r"cell \(\d,\) of \d+ samples", reason) for reason in reasons)
-    assert reasons
+        cells[np.flatnonzero(first[:, 0] == cell)[:30]] = 7 - cell
+        fits.append(fold(cells))
+    found = FoundAgain(fits, (8,))
+    assert found.stability < 0.75
+    assert found.failures() == []
+
+
+def test_what_a_fit_is_asked_for(quick):
+    """Two cells beside each other, in the probabilities of all samples."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2)) + 12 * np.eye(2)[rng.integers(2, size=90)]
+    found = fit_fold(quick((2,)), X, np.arange(60), np.arange(60, 90))
+    assert found.cells.shape == (90, 1)
+    assert found.bounds.shape == (30,)
+    assert found.shared < 0.01
+    cells = [pair[:, 0].tolist() for pair in found.pairs.values()]
+    assert all(sorted(pair) == [0, 1] for pair in cells)
+    assert np.isnan(found.node_agreement)
 
 
 def test_an_outcome_without_samples_is_told():
