@@ -101,17 +101,23 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
     list of tuple of int
         At least one, by rising number of cells.
     """
+    if not hasattr(estimator, "node_sizes"):
+        kind = type(estimator).__name__
+        raise TypeError(f"Candidates are proposed for a CausalPIMA: pass some for {kind}.")
     model = clone(estimator)
+    model._validate_params()
     params = flat_parameters(model)
     rng = check_random_state(params.random_state)
     n_nodes = _stated_nodes(params)
-    params.node_sizes = (2,) * (n_nodes or 2)
-    params.init = "arranged"
     given = read_modalities(model, X, modality_shapes=params.modality_shapes, reset=True)
     singles: dict[int, float] = {2: -math.inf}
     grids: list[ScoredGrid] = []
     limit = min(MAX_CELLS, n_training)
-    for scores, is_plain in _sides(params, given, rng):
+    # Whatever is known of edges, and wherever else the fits would begin.
+    free = {"init": "arranged", "required_edges": None, "forbidden_edges": None, "tiers": None}
+    start = SimpleNamespace(**vars(params) | free)
+    start.node_sizes = (2,) * (n_nodes or 2)
+    for scores, is_plain in _sides(start, given, rng):
         rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
         seen, placed = scores.scaled[rows], scores.placed[rows]
         mixtures = agreed_mixtures(seen, limit, rng)
@@ -126,8 +132,36 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
     chosen = list(dict.fromkeys(grid.node_sizes for grid in ranked))[:MAX_GRIDS]
     if n_nodes in (None, 1):
         chosen += [(size,) for size in _best_singles(singles)]
-    chosen = chosen or [params.node_sizes]
-    return sorted(chosen, key=lambda sizes: (math.prod(sizes), len(sizes)))
+    possible = _possible(chosen, start.node_sizes, params, given)
+    return sorted(possible, key=lambda sizes: (math.prod(sizes), len(sizes)))
+
+
+def _possible(
+    chosen: list[tuple[int, ...]],
+    otherwise: tuple[int, ...],
+    params: SimpleNamespace,
+    given: Modalities,
+) -> list[tuple[int, ...]]:
+    """Return the node sizes that the other parameters go with, or others, if these do."""
+    possible = [sizes for sizes in chosen if _refusal(sizes, params, given) is None]
+    refusal = None if possible else _refusal(otherwise, params, given)
+    if refusal is not None:
+        raise ValueError(
+            f"What the data propose, {chosen}, does not go with the estimator's other "
+            f"parameters: pass candidates. {refusal}"
+        ) from refusal
+    return possible or [otherwise]
+
+
+def _refusal(
+    sizes: tuple[int, ...], params: SimpleNamespace, given: Modalities
+) -> Exception | None:
+    """Return why node sizes do not go with the other parameters, such as edges between nodes."""
+    try:
+        set_up(SimpleNamespace(**vars(params) | {"node_sizes": sizes}), given)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
 
 
 def _stated_nodes(params: SimpleNamespace) -> int | None:

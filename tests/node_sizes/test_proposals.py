@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.mixture import GaussianMixture
 
-from skcausalpima import CausalPIMA
+from skcausalpima import BackgroundKnowledge, CausalPIMA
 from skcausalpima._node_sizes.proposals import ScoredGrid, products, proposed
 
 
@@ -44,7 +45,20 @@ def test_what_is_stated_holds():
     X, _ = cube(120, np.random.default_rng(1))
     found = proposed(CausalPIMA(node_names=["a", "b"], random_state=0), X, 96)
     assert {len(sizes) for sizes in found} == {2}
+    edges = BackgroundKnowledge(required=[("N1", "N2")])
+    assert min(map(len, proposed(CausalPIMA(knowledge=edges, random_state=0), X, 96))) == 2
     assert proposed(CausalPIMA(node_names=["a"], random_state=0), X, 3) in ([(2,)], [(2,), (3,)])
+
+
+def test_what_nothing_can_be_proposed_for_is_told():
+    X, _ = cube(60, np.random.default_rng(1))
+    edges = BackgroundKnowledge(required=[("N1", "elsewhere")])
+    with pytest.raises(ValueError, match=r"other parameters: pass candidates\. .*elsewhere"):
+        proposed(CausalPIMA(knowledge=edges, random_state=0), X, 48)
+    with pytest.raises(TypeError, match="pass some for GaussianMixture"):
+        proposed(GaussianMixture(), X, 48)
+    with pytest.raises(ValueError, match="'max_iter' parameter"):
+        proposed(CausalPIMA(max_iter=-1), X, 48)
 
 
 def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
