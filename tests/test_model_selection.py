@@ -97,7 +97,8 @@ def test_grids_larger_than_the_data_are_refused_before_anything_is_fitted(groups
 def test_outcomes_that_the_data_lack_are_told(quick):
     with pytest.warns(NodeSizesWarning, match="is taken, but N1: an outcome has no samples in 2"):
         selection = select_node_sizes(quick(), np.ones((40, 3)), [2], cv=2)
-    assert selection.results["failed"] == [("N1: an outcome has no samples in 2 of 2 fits",)]
+    (failed,) = selection.results["failed"]
+    assert failed[0] == "N1: an outcome has no samples in 2 of 2 fits"
 
 
 @pytest.mark.slow
