@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
+from .._arithmetic import working_in
 from .._clustering.arrangement import arrange, means_of_labels
 from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
 from .._clustering.rivals import AGREEING
@@ -26,6 +27,7 @@ from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
 from .._model.sides import LeftOpen
 from .._model.single_precision import precision_of
+from .._model.surroundings import usual_surroundings
 from .._typing import Samples
 
 #: Cells of the largest grid that is proposed, and outcomes of the largest single node.
@@ -78,14 +80,15 @@ class ScoredGrid(NamedTuple):
         return fits - WEIGHT * (1.0 - self.agreement)
 
 
+@working_in(usual_surroundings)
 def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tuple[int, ...]]:
     """Return node sizes that are worth a fit.
 
     On each side that the estimator may see the data from (:mod:`.sides` of the initialization),
     mixtures of parts of the samples are merged to all numbers of clusters. Of single nodes, that
     with the number that parts agree on most is proposed, and the largest that they agree on alike.
-    Grids are proposed where parts agree on the clusters, and where these lie on the grid clearly
-    better than random means of the same spread.
+    Grids are proposed where parts agree on the clusters, and where these have one place on the
+    grid, a better one than random means of the same spread typically have.
 
     Parameters
     ----------
@@ -116,7 +119,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
     # Whatever is known of edges, and wherever else the fits would begin.
     free = {"init": "arranged", "required_edges": None, "forbidden_edges": None, "tiers": None}
     start = SimpleNamespace(**vars(params) | free)
-    start.node_sizes = (2,) * (n_nodes or 2)
+    start.node_sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
     for scores, is_plain in _sides(start, given, rng):
         rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
         seen, placed = scores.scaled[rows], scores.placed[rows]
