@@ -41,14 +41,19 @@ class ProgressLines:
         self.rewrites = self.verbose == 1 and _is_own_terminal()
         self._width = 0
 
-    def show(self, text: str, done: int, total: int) -> None:
-        """Print the state after a step of a series that has ``total`` of them."""
+    def show(self, text: str, done: int, total: int, *, is_due: bool = False) -> None:
+        """Print the state after a step of a series that has ``total`` of them.
+
+        ``is_due`` prints it also where most steps are left out.
+        """
         if self.verbose <= 0:
             return
         line = f"{self.name} {text}"
         if self.rewrites:
             self._rewrite(line if len(line) <= _room() else text)
-        elif self.verbose > 1 or N_SPARSE * done // total > N_SPARSE * (done - 1) // total:
+        elif (
+            self.verbose > 1 or is_due or N_SPARSE * done // total > N_SPARSE * (done - 1) // total
+        ):
             _write(line + "\n")
 
     def _rewrite(self, line: str) -> None:

@@ -78,7 +78,8 @@ def completed(
             found[number] = result
             seconds = (time.monotonic() - begin) / len(found) * (len(functions) - len(found))
             text = f"{len(found)} of {len(functions)} fits, {duration(seconds)} left"
-            lines.show(text, len(found), len(functions))
+            is_first = len(found) == 1  # it says how long all will take
+            lines.show(text, len(found), len(functions), is_due=is_first)
     except KeyboardInterrupt:
         interrupted = True
         if not found:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeAlias
@@ -14,38 +12,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
-from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import _num_samples
 
-from ._clustering.clusters import describe
-from ._clustering.matching import align_nodes, outcome_indicators
-from ._clustering.rivals import AGREEING, MIN_STABILITY
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
-from ._grid import NodeGrid
 from ._model.parameters import check_node_sizes
+from ._node_sizes.proposals import proposed
+from ._node_sizes.verdicts import Fold, Results, choose, fit_fold, measure
+from ._progress_lines import ProgressLines
 from ._repeated_fits import completed
 from ._scalar_checks import JOBS
 from ._typing import Samples, Seed
 from ._warnings import warn_caller
-from .exceptions import (
-    InterruptionWarning,
-    NodeSizesWarning,
-)
+from .exceptions import InterruptionWarning
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
-#: Clusters with this lift overlap as much as clusters that ignore each other.
-MAX_OVERLAP = 1.0
-#: What is told of the typical fold.
-FIGURES = ("overlap", "separation", "smallest_share", "agreement", "gap", "node_agreement")
-
 #: Numbers of folds, splitters, and pairs of rows.
 Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]]
-#: One entry per candidate, by name.
-Results: TypeAlias = dict[str, list[tuple[int, ...]] | np.ndarray]
 
 
 class NodeSizeSelection(NamedTuple):
@@ -61,8 +47,11 @@ class NodeSizeSelection(NamedTuple):
         One entry per candidate that was fitted to all folds, in their order: ``node_sizes``;
         ``mean_bound`` and ``std_bound``, the bound of held-out samples over the folds;
         ``stability``, the median over pairs of folds of the smallest Jaccard similarity of a cell
-        with its counterpart; and whether the candidate is ``supported``. Medians over the folds are
-        ``overlap``, the largest lift of two cells; ``separation``, the smallest Fisher ratio of two
+        with its counterpart; whether the candidate is ``supported``, and else which tests it has
+        ``failed``, a tuple of sentences: cells are named by their outcomes as in the fit to the
+        first fold. Medians over the folds are
+        ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
+        probabilities that is another's; ``separation``, the smallest Fisher ratio of two
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
         starts; ``gap`` of the arrangement, and ``node_agreement``, the smallest adjusted Rand index
         of a node under near ties (NaN where there is no arrangement).
@@ -85,20 +74,6 @@ class NodeSizeSelection(NamedTuple):
     results: Results
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fold:
-    """What is kept of a candidate's fit to one training set."""
-
-    cells: np.ndarray  # (n_samples, n_nodes): of all samples
-    bounds: np.ndarray  # of the held-out samples
-    overlap: float
-    separation: float
-    smallest_share: float
-    agreement: float
-    gap: float
-    node_agreement: float
-
-
 @validate_params(
     {
         "estimator": [HasMethods(["fit", "predict_proba", "set_params", "score_samples"])],
@@ -110,7 +85,7 @@ class _Fold:
 def select_node_sizes(
     estimator: BaseEstimator,
     X: Samples,
-    candidates: Sequence[int | Sequence[int]],
+    candidates: Sequence[int | Sequence[int]] | None = None,
     *,
     cv: Splits = 5,
     n_jobs: int | None = None,
@@ -121,10 +96,12 @@ def select_node_sizes(
     A candidate is *supported* where
 
     - its cells are found again: fitted to the training sets of two folds, it puts the samples
-      into the same cells of the same grid. The smallest Jaccard similarity of a cell with its
+      into the same cells of the same grid. The Jaccard similarity of each cell with its
       counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
-      a cluster highly stable;
-    - its cells are apart: no two overlap as much as if they ignored each other (lift 1);
+      a cluster highly stable, or so little less that it may be chance, by the number of its samples
+      (1.645 standard errors of a share: 0.82 of 300 samples, 0.79 of 100), but never below 0.75;
+    - its cells are apart: no two overlap as much as if they ignored each other (lift 1), and none
+      shares a fifth of its probabilities with another (two equal Gaussians with one peak do);
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only).
@@ -134,7 +111,13 @@ def select_node_sizes(
     which also says how the cells hang together, and of these the one with the best bound of
     held-out samples.
 
-    That bound does not choose between grids: it keeps rising when cells that hold together are cut
+    Without ``candidates`` some are proposed by the start of a fit, before any training: single
+    nodes with numbers of clusters that parts of the samples agree on, and grids on which such
+    clusters have one clear place, a better one than random means would have. There are five at
+    most, of at most 24 cells. That takes as long as some fits, and all that ``estimator`` states
+    holds.
+
+    The bound does not choose between grids: it keeps rising when cells that hold together are cut
     in pieces, and it depends on the dimension of the latent space and on the length of training,
     which follow from ``node_sizes`` by default.
 
@@ -145,8 +128,8 @@ def select_node_sizes(
         bounds of candidates can be compared.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Training data.
-    candidates : sequence of (int or sequence of int)
-        The ``node_sizes`` to try; an int is that of a single node.
+    candidates : sequence of (int or sequence of int), default=None
+        The ``node_sizes`` to try; an int is that of a single node. None proposes some.
     cv : int, cross-validation generator or iterable, default=5
         A number of folds (shuffled by the estimator's ``random_state``), or anything that
         scikit-learn's ``check_cv`` knows. At least two folds; five make ten pairs, three only
@@ -154,9 +137,9 @@ def select_node_sizes(
     n_jobs : int, default=None
         Number of fits at a time.
     verbose : int, default=0
-        1 prints how many fits are done and what time is left, in a line that is rewritten (about
-        five lines where standard output is no terminal); 2 prints a line for each. The fits
-        themselves print if ``estimator`` does.
+        1 prints what is proposed and, from the first fit on, how many are done and what time is
+        left, in a line that is rewritten (about six lines where standard output is no terminal); 2
+        prints a line for each. The fits themselves print if ``estimator`` does.
 
     Returns
     -------
@@ -172,7 +155,7 @@ def select_node_sizes(
     Warns
     -----
     NodeSizesWarning
-        No candidate is supported; the most stable one is returned.
+        No candidate is supported; the most stable one is returned. The warning has what it failed.
     InterruptionWarning
         An interrupt came before all candidates were complete.
 
@@ -195,14 +178,19 @@ def select_node_sizes(
     >>> selection = select_node_sizes(model, X, [2, 3, 5], cv=3)
     >>> selection.best_node_sizes
     (3,)
+    >>> selection.results["failed"][1]  # of the three
+    ()
     """
-    candidates = _check_candidates(candidates)
+    stated = None if candidates is None else _check_candidates(candidates)
     if is_several(X) and not isinstance(X, MultimodalData):
         X = MultimodalData(X)
     splits = _splits(cv, X, estimator.random_state)
+    n_training = min(len(training) for training, _ in splits)
+    candidates = _propose(estimator, X, n_training, verbose) if stated is None else stated
+    _check_room(candidates, n_training)
     fits, interrupted = completed(
         [
-            partial(_fit_fold, clone(estimator).set_params(node_sizes=sizes), X, *split)
+            partial(fit_fold, clone(estimator).set_params(node_sizes=sizes), X, *split)
             for sizes in candidates
             for split in splits
         ],
@@ -214,17 +202,38 @@ def select_node_sizes(
         candidates, fits = _complete(candidates, fits, len(splits))
     n_folds, kept = len(splits), list(fits.values())
     folds = [kept[k * n_folds : (k + 1) * n_folds] for k in range(len(candidates))]
-    results = _measure(candidates, folds)
-    best = _choose(results)
+    results = measure(candidates, folds)
+    best = choose(results)
     if interrupted:
         return NodeSizeSelection(candidates[best], None, results)
     refitted = clone(estimator).set_params(node_sizes=candidates[best]).fit(X)
     return NodeSizeSelection(candidates[best], refitted, results)
 
 
+def _propose(
+    estimator: BaseEstimator, X: Samples, n_training: int, verbose: int
+) -> list[tuple[int, ...]]:
+    """Return candidates that the start speaks for, and print them."""
+    found = proposed(estimator, X, n_training)
+    lines = ProgressLines(verbose, "[select_node_sizes]")
+    lines.show(f"candidates: {', '.join(map(str, found))}", 1, 1)
+    lines.close()
+    return found
+
+
+def _check_room(candidates: list[tuple[int, ...]], n_training: int) -> None:
+    """Refuse grids with more cells than a training set has samples, before anything is fitted."""
+    for sizes in candidates:
+        if math.prod(sizes) > n_training:
+            raise ValueError(
+                f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
+                f"training set of cv has {n_training} samples: leave out grids that are larger."
+            )
+
+
 def _complete(
-    candidates: list[tuple[int, ...]], fits: dict[int, _Fold], n_folds: int
-) -> tuple[list[tuple[int, ...]], dict[int, _Fold]]:
+    candidates: list[tuple[int, ...]], fits: dict[int, Fold], n_folds: int
+) -> tuple[list[tuple[int, ...]], dict[int, Fold]]:
     """Return the candidates that were fitted to all folds before an interrupt, and their fits."""
     known = [
         number
@@ -304,99 +313,3 @@ def _rows(rows: ArrayLike, n_samples: int) -> np.ndarray:
             f"cv has a split with row {outside[0]}, but X has {n_samples} samples, numbered from 0."
         )
     return rows
-
-
-def _fit_fold(
-    estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
-) -> _Fold:
-    """Fit one candidate to one training set."""
-    estimator.fit(_safe_indexing(X, training))
-    probabilities, points = estimator.predict_proba(X), estimator.transform(X)
-    found = describe(
-        probabilities.astype(float), points.astype(float), np.arange(probabilities.shape[1]), "fit"
-    )
-    start = estimator.arrangement_
-    return _Fold(
-        cells=estimator.cluster_states_[found.labels],
-        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
-        overlap=found.overlap,
-        separation=found.separation,
-        smallest_share=float(found.occupancy.min()),
-        agreement=np.nan if start is None else start.agreement,
-        gap=np.nan if start is None else start.gap,
-        node_agreement=np.nan if start is None else float(start.node_agreement.min()),
-    )
-
-
-def _measure(candidates: list[tuple[int, ...]], folds: list[list[_Fold]]) -> Results:
-    """Summarise the folds of each candidate."""
-    bounds = np.array([[fold.bounds.mean() for fold in parts] for parts in folds])
-    figures = {
-        "mean_bound": bounds.mean(axis=1),
-        "std_bound": bounds.std(axis=1),
-        "stability": np.array(
-            [
-                np.median([cell_similarity(*pair, sizes) for pair in _pairs(parts)])
-                for sizes, parts in zip(candidates, folds, strict=True)
-            ]
-        ),
-    }
-    for name in FIGURES:
-        values = [[getattr(fold, name) for fold in parts] for parts in folds]
-        figures[name] = np.median(values, axis=1)  # of the typical fit
-    figures["supported"] = (
-        (figures["stability"] >= MIN_STABILITY)
-        & (figures["overlap"] < MAX_OVERLAP)
-        & ~(figures["node_agreement"] < AGREEING)  # NaN, no grid, is fine
-    )
-    return {"node_sizes": candidates, **figures}
-
-
-def _pairs(parts: list[_Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the cells that each two folds put the samples into."""
-    return list(itertools.combinations([fold.cells for fold in parts], 2))
-
-
-def cell_similarity(first: np.ndarray, second: np.ndarray, node_sizes: Sequence[int]) -> float:
-    """Return the smallest Jaccard similarity of a cell in two fits to the same grid.
-
-    Parameters
-    ----------
-    first, second : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the same samples. Nodes of one size are matched, and outcomes within nodes.
-    node_sizes : sequence of int
-        Number of outcomes of each node.
-
-    Returns
-    -------
-    float
-        In [0, 1]; cells that are empty in both do not count, but it is 0 where an outcome of a
-        node never occurs.
-    """
-    second = align_nodes(second, outcome_indicators(first, node_sizes))[0]
-    for nodes in (first, second):
-        if [len(np.unique(column)) for column in nodes.T] != list(node_sizes):
-            return 0.0
-    grid = NodeGrid(tuple(node_sizes))
-    cells = [grid.cells(nodes) for nodes in (first, second)]
-    sizes = [np.bincount(labels, minlength=grid.n_cells) for labels in cells]
-    shared = np.bincount(cells[0][cells[0] == cells[1]], minlength=grid.n_cells)
-    union = sizes[0] + sizes[1] - shared
-    return float((shared[union > 0] / union[union > 0]).min())
-
-
-def _choose(results: Results) -> int:
-    """Return the index of the candidate to take."""
-    supported = np.flatnonzero(results["supported"])
-    if not len(supported):
-        warn_caller(
-            "No candidate is supported by the data: cells that are found again, lie apart and "
-            "have a clear arrangement. The most stable one is taken; see results, and try other "
-            "candidates, more samples or more epochs.",
-            NodeSizesWarning,
-        )
-        return int(np.argmax(results["stability"]))
-    n_cells = [math.prod(sizes) for sizes in results["node_sizes"]]
-    n_nodes = [len(sizes) for sizes in results["node_sizes"]]
-    bounds = results["mean_bound"]
-    return int(max(supported, key=lambda k: (n_cells[k], n_nodes[k], bounds[k])))

@@ -724,7 +724,6 @@ def test_splits_by_masks(quick, pair):
         ({"cv": "x"}, "cv|cross-validation"),
         ({"cv": 73}, "n_splits|cv"),
         ({"candidates": 5}, "candidates"),
-        ({"candidates": None}, "candidates"),
         ({"candidates": ["x"]}, "candidates"),
         ({"candidates": [(2.5,)]}, "candidates"),
         ({"candidates": [(True, True)]}, "candidates"),

@@ -21,10 +21,10 @@ LAYERS = [
     | {"_parameter_objects", "_repeated_fits"},
     {"modules", "graph"},
     {"_model", "inspection"},
-    {"_training", "model_selection"},
+    {"_training"},
     {"_initialization", "_inference"},
-    {"_fit"},
-    {"_persistence"},
+    {"_fit", "_node_sizes"},
+    {"_persistence", "model_selection"},
     {"_causal_pima"},
     {"__init__"},
 ]

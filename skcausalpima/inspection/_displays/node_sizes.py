@@ -25,7 +25,8 @@ class NodeSizesDisplay:
     """Which node sizes data support: the bound of held-out samples, and what is found again.
 
     To the left the mean bound over the folds, with its standard deviation. To the right the
-    stability of the cells; candidates that are not supported are hatched.
+    stability of the cells; candidates that are not supported are hatched. Small cells may have less
+    than the limit that is drawn: ``failed`` in the results says which are not found again.
 
     It is recommended to use :meth:`from_selection`.
 
@@ -170,7 +171,8 @@ class NodeSizesDisplay:
         for axes in self.axes_:
             _name_candidates(axes, sizes)
         n_letters = letters_that_fit(width_in_inches(self.axes_[1]), FONT)
-        note = wrapped(f"dashed: limit of {MIN_STABILITY}, hatched: not supported", n_letters, 3)
+        asked = f"dashed: {MIN_STABILITY}, less for small cells; hatched: not supported"
+        note = wrapped(asked, n_letters, 3)
         self.axes_[1].set_xlabel(f"{self.axes_[1].get_xlabel()}\n{note}")
         return self
 

@@ -1,0 +1,123 @@
+"""Clusterings that are found again in other samples: how far those of parts of them agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from .clusters import COMPONENTS_PER_CLUSTER, max_components, merge_components
+from .over_fitted import fit_mixture
+from .rivals import adjusted_rand_index
+
+#: Parts that clusters are found in, and how much of the samples each of them has.
+N_PARTS, PART = 3, 0.8
+
+#: Components of a mixture at most, and runs of k-means of which the best one counts.
+MAX_COMPONENTS, N_RUNS = 96, 3
+
+#: Numbers of leading scores that mixtures are fitted to.
+DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
+
+#: Rows of a cluster in a plane overlap nothing by that: it needs so many for each dimension.
+ROWS_OF_ISOLATED = 3
+
+
+class Agreed(NamedTuple):
+    """Clusters that parts of the samples agree on so far.
+
+    Parameters
+    ----------
+    agreement : float
+        Mean adjusted Rand index of the clusterings that were found in two parts.
+    labels : ndarray of shape (n_samples,)
+        The clustering that the others agree with most.
+    """
+
+    agreement: float
+    labels: np.ndarray
+
+
+def agreed_mixtures(
+    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState
+) -> dict[tuple[int, int], Agreed]:
+    """Merge mixtures of the first scores to all numbers of clusters, in several parts.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_scores)
+        Principal scores by falling variance; columns of zeros come last.
+    max_clusters : int
+        Largest number of clusters.
+    rng : RandomState
+        For parts and starts.
+
+    Returns
+    -------
+    dict of (int, int) to Agreed
+        By number of scores, and number of clusters. What too few samples could tell is left out,
+        and so is what ends in fewer clusters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.found_again import agreed_mixtures
+    >>> rng = np.random.RandomState(0)
+    >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
+    >>> points += rng.normal(size=points.shape)
+    >>> agreed_mixtures(points, 4, rng)[2, 3].agreement
+    1.0
+    """
+    parts, found = _parts(len(scores), rng), {}
+    for n_dims in (number for number in DIMENSIONS if number <= scores.shape[1]):
+        points = scores[:, :n_dims] - scores[:, :n_dims].mean(axis=0)
+        deviations = points.std(axis=0)
+        room = max_components(len(parts[0]), n_dims)
+        if room < 4 or deviations[-1] <= 1e-9 * deviations[0]:
+            break
+        points /= deviations
+        n_components = min(room, COMPONENTS_PER_CLUSTER * max_clusters, MAX_COMPONENTS)
+        mixtures = [fit_mixture(points[of], n_components, rng.randint(2**31 - 1)) for of in parts]
+        responsibilities = [mixture.responsibilities(points) for mixture in mixtures]
+        for n_clusters in range(2, min(max_clusters, room // 2) + 1):
+            labels = [_merged(of, n_clusters, n_dims) for of in responsibilities]
+            if all(len(np.unique(of)) == n_clusters for of in labels):
+                found[n_dims, n_clusters] = _agreed(labels, n_clusters)
+    return found
+
+
+def agreed_kmeans(
+    scores: np.ndarray, max_clusters: int, rng: np.random.RandomState
+) -> dict[int, Agreed]:
+    """Return what k-means of all scores finds in several parts, by number of clusters."""
+    parts = _parts(len(scores), rng)
+    n_distinct = min(len(np.unique(scores[of].round(9), axis=0)) for of in parts)
+    found = {}
+    for n_clusters in range(2, min(max_clusters, n_distinct - 1) + 1):
+        runs = [KMeans(n_clusters, n_init=N_RUNS, random_state=rng).fit(scores[of]) for of in parts]
+        found[n_clusters] = _agreed([run.predict(scores) for run in runs], n_clusters)
+    return found
+
+
+def _parts(n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
+    return [rng.permutation(n_samples)[: max(1, int(PART * n_samples))] for _ in range(N_PARTS)]
+
+
+def _merged(responsibilities: np.ndarray, n_clusters: int, n_dims: int) -> np.ndarray:
+    """Return the labels of clusters of components."""
+    merged = merge_components(responsibilities, n_clusters, min_isolated=ROWS_OF_ISOLATED * n_dims)
+    return (responsibilities @ np.eye(merged.max() + 1)[merged]).argmax(axis=1)
+
+
+def _agreed(labels: Sequence[np.ndarray], n_clusters: int) -> Agreed:
+    """Compare clusterings of the same samples."""
+    indices = np.zeros((len(labels), len(labels)))
+    for first, second in itertools.combinations(range(len(labels)), 2):
+        table = np.zeros((n_clusters, n_clusters))
+        np.add.at(table, (labels[first], labels[second]), 1)
+        indices[first, second] = indices[second, first] = adjusted_rand_index(table)
+    with_others = indices.sum(axis=1) / (len(labels) - 1)
+    return Agreed(float(with_others.mean()), labels[with_others.argmax()])

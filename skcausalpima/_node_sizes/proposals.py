@@ -1,0 +1,253 @@
+"""Node sizes that the start of a fit speaks for, before any network is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import networkx as nx
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+
+from .._arithmetic import working_in
+from .._clustering.arrangement import arrange, means_of_labels
+from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
+from .._clustering.rivals import AGREEING
+from .._data.validation import Modalities, read_modalities
+from .._grid import n_effects
+from .._initialization.initialize import initial_sample
+from .._initialization.low_rank import filled_by_low_rank
+from .._initialization.principal_components import PrincipalScores
+from .._model.flat_parameters import flat_parameters
+from .._model.scaled_samples import fit_data
+from .._model.setup import set_up
+from .._model.sides import LeftOpen
+from .._model.single_precision import precision_of
+from .._model.surroundings import usual_surroundings
+from .._typing import Samples
+
+#: Cells of the largest grid that is proposed, and outcomes of the largest single node.
+MAX_CELLS, MAX_OUTCOMES = 24, 16
+
+#: Samples that clusters are found in.
+MAX_ROWS = 3000
+
+#: Single nodes are seen in so many principal scores at least: a line can be cut anywhere.
+MIN_SCORES = 3
+
+#: How far parts of the samples must agree on clusters (adjusted Rand index) that make a grid.
+MIN_AGREEMENT = 0.7
+
+#: Draws of random means, and how many times more their median arrangement must leave unexplained.
+N_RANDOM, BETTER = 5, 1.0
+
+#: Beyond this factor random means are beaten in any case; what agreement counts beside it, and each
+#: further node: the clusters of a grid also lie well on one with fewer nodes.
+CLEAR, WEIGHT, PER_NODE = 2.0, 3.0, 0.25
+
+#: Agreements that differ by less are alike: then more outcomes tell more.
+ALIKE = 0.05
+
+#: Grids that are proposed at most.
+MAX_GRIDS = 3
+
+
+class ScoredGrid(NamedTuple):
+    """A grid, and what speaks for it.
+
+    Parameters
+    ----------
+    node_sizes : tuple of int
+        Rising.
+    agreement : float
+        How far parts of the samples agree on its clusters.
+    evidence : float
+        How many times as much the arrangement of random means leaves unexplained.
+    """
+
+    node_sizes: tuple[int, ...]
+    agreement: float
+    evidence: float
+
+    @property
+    def score(self) -> float:
+        """What grids are ranked by."""
+        fits = math.log(min(self.evidence, CLEAR)) + PER_NODE * len(self.node_sizes)
+        return fits - WEIGHT * (1.0 - self.agreement)
+
+
+@working_in(usual_surroundings)
+def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tuple[int, ...]]:
+    """Return node sizes that are worth a fit.
+
+    On each side that the estimator may see the data from (:mod:`.sides` of the initialization),
+    mixtures of parts of the samples are merged to all numbers of clusters. Of single nodes, that
+    with the number that parts agree on most is proposed, and the largest that they agree on alike.
+    Grids are proposed where parts agree on the clusters, and where these have one place on the
+    grid, a better one than random means of the same spread typically have.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        All that it states holds.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        Training data.
+    n_training : int
+        Number of samples of the smallest training set, which cells must not outnumber.
+
+    Returns
+    -------
+    list of tuple of int
+        At least one, by rising number of cells.
+    """
+    if not hasattr(estimator, "node_sizes"):
+        kind = type(estimator).__name__
+        raise TypeError(f"Candidates are proposed for a CausalPIMA: pass some for {kind}.")
+    model = clone(estimator)
+    model._validate_params()
+    params = flat_parameters(model)
+    rng = check_random_state(params.random_state)
+    n_nodes = _stated_nodes(params)
+    given = read_modalities(model, X, modality_shapes=params.modality_shapes, reset=True)
+    singles: dict[int, float] = {2: -math.inf}
+    grids: list[ScoredGrid] = []
+    limit = min(MAX_CELLS, n_training)
+    # Whatever is known of edges, and wherever else the fits would begin.
+    free = {"init": "arranged", "required_edges": None, "forbidden_edges": None, "tiers": None}
+    start = SimpleNamespace(**vars(params) | free)
+    start.node_sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
+    for scores, is_plain in _sides(start, given, rng):
+        rows = rng.permutation(len(scores.scaled))[:MAX_ROWS]
+        seen, placed = scores.scaled[rows], scores.placed[rows]
+        mixtures = agreed_mixtures(seen, limit, rng)
+        if is_plain:
+            least = min(MIN_SCORES, int((np.ptp(seen, axis=0) > 0).sum()))
+            found = [(k, of) for (d, k), of in mixtures.items() if least <= d and k <= MAX_OUTCOMES]
+            found += agreed_kmeans(seen, min(MAX_OUTCOMES, limit), rng).items()
+            for size, agreed in found:
+                singles[size] = max(singles.get(size, -math.inf), agreed.agreement)
+        grids += _grids(mixtures, placed, limit, n_nodes, rng)
+    ranked = sorted(grids, key=lambda grid: -grid.score)
+    chosen = list(dict.fromkeys(grid.node_sizes for grid in ranked))[:MAX_GRIDS]
+    if n_nodes in (None, 1):
+        chosen += [(size,) for size in _best_singles(singles)]
+    possible = _possible(chosen, start.node_sizes, params, given)
+    return sorted(possible, key=lambda sizes: (math.prod(sizes), len(sizes)))
+
+
+def _possible(
+    chosen: list[tuple[int, ...]],
+    otherwise: tuple[int, ...],
+    params: SimpleNamespace,
+    given: Modalities,
+) -> list[tuple[int, ...]]:
+    """Return the node sizes that the other parameters go with, or others, if these do."""
+    possible = [sizes for sizes in chosen if _refusal(sizes, params, given) is None]
+    refusal = None if possible else _refusal(otherwise, params, given)
+    if refusal is not None:
+        raise ValueError(
+            f"What the data propose, {chosen}, does not go with the estimator's other "
+            f"parameters: pass candidates. {refusal}"
+        ) from refusal
+    return possible or [otherwise]
+
+
+def _refusal(
+    sizes: tuple[int, ...], params: SimpleNamespace, given: Modalities
+) -> Exception | None:
+    """Return why node sizes do not go with the other parameters, such as edges between nodes."""
+    try:
+        set_up(SimpleNamespace(**vars(params) | {"node_sizes": sizes}), given)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
+
+
+def _stated_nodes(params: SimpleNamespace) -> int | None:
+    """Return how many nodes there must be, if names or a graph say so."""
+    if params.node_names is not None:
+        return len(list(params.node_names))
+    return len(params.structure) if isinstance(params.structure, nx.DiGraph) else None
+
+
+def _sides(
+    params: SimpleNamespace, given: Modalities, rng: np.random.RandomState
+) -> Iterator[tuple[PrincipalScores, bool]]:
+    """Return the scores from all sides; say which are without views that single nodes have not."""
+    setup, samples = set_up(params, given)
+    seed = rng.randint(2**31 - 1)
+    spec, free = setup.spec, setup.left_open
+    plain = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
+    weights = [spec.modality_weights, *([(1.0,) * len(spec.shapes)] if free.weights else [])]
+    with precision_of(setup.device):
+        data = filled_by_low_rank(fit_data(samples, setup), n_effects(spec.node_sizes))
+        for views in dict.fromkeys([plain, spec.views]):
+            for of in weights:
+                stated = replace(spec, views=views, modality_weights=of)
+                side = replace(setup, spec=stated, left_open=LeftOpen())
+                scores = initial_sample(side, samples, data, seed)[1].scores
+                assert scores is not None  # init is not "paper"
+                yield scores, views == plain
+
+
+def _grids(
+    mixtures: dict[tuple[int, int], Agreed],
+    placed: np.ndarray,
+    limit: int,
+    n_nodes: int | None,
+    rng: np.random.RandomState,
+) -> Iterator[ScoredGrid]:
+    """Return the grids on which clusters have one place, a better one than random means have."""
+    for n_cells in range(4, limit + 1):
+        for sizes in products(n_cells):
+            least = n_effects(sizes)
+            found = [mixtures.get((d, n_cells)) for d in range(least, 2 * least + 1)]
+            best = max((of for of in found if of), key=lambda of: of.agreement, default=None)
+            if len(sizes) != (n_nodes or len(sizes)) or not best or best.agreement < MIN_AGREEMENT:
+                continue
+            means, counts = means_of_labels(best.labels, placed, n_cells)
+            here = arrange(means, counts, sizes, random_state=rng)
+            if here.node_agreement.min() < AGREEING:
+                continue
+            evidence = _random_misfit(means, sizes, rng) / max(here.misfit, 1e-9)
+            if evidence > BETTER:
+                yield ScoredGrid(sizes, best.agreement, evidence)
+
+
+def products(number: int, least: int = 2) -> list[tuple[int, ...]]:
+    """Return all ways to write a number as a product of two factors or more, rising.
+
+    Examples
+    --------
+    >>> from skcausalpima._node_sizes.proposals import products
+    >>> products(12)
+    [(2, 2, 3), (2, 6), (3, 4)]
+    """
+    found = []
+    for factor in range(least, math.isqrt(number) + 1):
+        if number % factor == 0:
+            rest = number // factor
+            found += [(factor, *others) for others in [*products(rest, factor), (rest,)]]
+    return found
+
+
+def _random_misfit(means: np.ndarray, sizes: tuple[int, ...], rng: np.random.RandomState) -> float:
+    """Return what arrangements leave of means that lie at random with the same covariances."""
+    spread = np.linalg.svd(means - means.mean(axis=0), compute_uv=False)[: len(means) - 1]
+    misfits = []
+    for _ in range(N_RANDOM):
+        drawn = rng.normal(size=(len(means), len(spread)))
+        axes = np.linalg.qr(drawn - drawn.mean(axis=0))[0]
+        misfits.append(arrange(axes * spread, np.ones(len(means)), sizes, random_state=rng).misfit)
+    return float(np.median(misfits))
+
+
+def _best_singles(agreement: dict[int, float]) -> set[int]:
+    """Return the numbers of outcomes that parts agree on most, and the largest that is alike."""
+    most = max(agreement.values())
+    alike = [size for size, value in agreement.items() if value >= most - ALIKE]
+    return {max(alike), max(size for size in alike if agreement[size] == most)}

@@ -1,0 +1,80 @@
+"""Which candidates the start speaks for."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.mixture import GaussianMixture
+
+from skcausalpima import BackgroundKnowledge, CausalPIMA
+from skcausalpima._node_sizes.proposals import ScoredGrid, products, proposed
+
+
+def cube(n_samples, rng):
+    """Return samples of three binary factors, one modality, and factors."""
+    factors = rng.integers(2, size=(n_samples, 3))
+    effects = 8 * np.linalg.qr(rng.normal(size=(6, 3)))[0].T
+    return rng.normal(size=(n_samples, 6)) + factors @ effects, factors
+
+
+def test_products():
+    assert products(7) == []
+    assert products(24) == [(2, 2, 2, 3), (2, 2, 6), (2, 3, 4), (2, 12), (3, 8), (4, 6)]
+    assert all(math.prod(sizes) == 36 for sizes in products(36))
+
+
+def test_grids_that_fit_come_before_finer_ones_that_do_not():
+    good, vague, poor = (ScoredGrid((2, 2, 2), *of) for of in [(1.0, 2), (0.8, 2), (1.0, 1.1)])
+    assert good.score > max(vague.score, poor.score)
+    assert good.score > ScoredGrid((2, 4), 1.0, 9.0).score
+
+
+def test_kinds_without_structure_and_grids():
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(100, 8)) + 9 * np.eye(8)[rng.integers(5, size=100)]
+    assert (5,) in proposed(CausalPIMA(random_state=0), kinds, 80)
+    X, _ = cube(300, rng)
+    found = proposed(CausalPIMA(random_state=0), X, 240)
+    assert (2, 2, 2) in found
+    assert len(found) <= 5
+    assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
+
+
+def test_what_is_stated_holds():
+    X, _ = cube(120, np.random.default_rng(1))
+    found = proposed(CausalPIMA(node_names=["a", "b"], random_state=0), X, 96)
+    assert {len(sizes) for sizes in found} == {2}
+    edges = BackgroundKnowledge(required=[("N1", "N2")])
+    assert min(map(len, proposed(CausalPIMA(knowledge=edges, random_state=0), X, 96))) == 2
+    assert proposed(CausalPIMA(node_names=["a"], random_state=0), X, 3) in ([(2,)], [(2,), (3,)])
+
+
+def test_what_nothing_can_be_proposed_for_is_told():
+    X, _ = cube(60, np.random.default_rng(1))
+    edges = BackgroundKnowledge(required=[("N1", "elsewhere")])
+    with pytest.raises(ValueError, match=r"other parameters: pass candidates\. .*elsewhere"):
+        proposed(CausalPIMA(knowledge=edges, random_state=0), X, 48)
+    with pytest.raises(TypeError, match="pass some for GaussianMixture"):
+        proposed(GaussianMixture(), X, 48)
+    with pytest.raises(ValueError, match="'max_iter' parameter"):
+        proposed(CausalPIMA(max_iter=-1), X, 48)
+
+
+def test_the_same_seed_proposes_the_same_and_the_estimator_stays_as_it_was():
+    X, _ = cube(100, np.random.default_rng(2))
+    model = CausalPIMA(random_state=np.random.RandomState(0))
+    state = model.random_state.get_state()[1].copy()
+    first = proposed(model, X, 80)
+    assert_array_equal(model.random_state.get_state()[1], state)
+    with np.errstate(all="raise"):
+        assert proposed(model, X, 80) == first
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize("n_samples", [2, 4, 20])
+def test_few_samples_and_constants_have_an_answer(n_samples):
+    for X in (np.random.default_rng(0).normal(size=(n_samples, 3)), np.ones((n_samples, 3))):
+        found = proposed(CausalPIMA(random_state=0), X, n_samples)
+        assert found
+        assert max(math.prod(sizes) for sizes in found) <= n_samples

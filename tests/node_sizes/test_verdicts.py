@@ -1,0 +1,188 @@
+"""Which candidate passes which test, and which of them is taken."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcausalpima._node_sizes.verdicts import (
+    Fold,
+    FoundAgain,
+    choose,
+    fit_fold,
+    least_similarity,
+    measure,
+)
+from skcausalpima.exceptions import NodeSizesWarning
+
+
+def fold(cells, **changed):
+    """Return a fit to a part of the data whose cells are those, and else faultless."""
+    n_nodes = cells.shape[1]
+    perfect = {
+        "names": tuple(f"N{node + 1}" for node in range(n_nodes)),
+        "cells": cells,
+        "bounds": np.zeros(1),
+        "overlap": 0.0,
+        "shared": 0.0,
+        "pairs": dict.fromkeys(["overlap", "shared"], np.zeros((2, n_nodes), dtype=int)),
+        "separation": 9.0,
+        "smallest_share": 0.1,
+        "agreement": 1.0,
+        "gap": 2.0,
+        "node_agreements": np.ones(n_nodes),
+    }
+    return Fold(**(perfect | changed))
+
+
+def similarity(first, second, sizes):
+    return FoundAgain([fold(first), fold(second)], tuple(sizes)).stability
+
+
+def test_similarity_of_one_node_is_the_smallest_jaccard():
+    rng = np.random.default_rng(0)
+    first = rng.integers(3, size=60)
+    second = np.where(rng.random(60) < 0.2, rng.integers(3, size=60), np.array([2, 0, 1])[first])
+    jaccard = np.array(
+        [
+            [((first == i) & (second == j)).sum() / ((first == i) | (second == j)).sum()]
+            for i, j in enumerate([2, 0, 1])
+        ]
+    )
+    found = similarity(first[:, None], second[:, None], (3,))
+    assert_allclose(found, jaccard.min())
+    assert 0 < found < 1
+
+
+@pytest.mark.parametrize("sizes", [(4,), (2, 2), (2, 3), (2, 3, 2)])
+def test_similarity_does_not_see_names(sizes):
+    rng = np.random.default_rng(1)
+    nodes = np.stack([rng.integers(size, size=200) for size in sizes], axis=1)
+    renamed = np.stack([rng.permutation(s)[c] for s, c in zip(sizes, nodes.T, strict=True)], axis=1)
+    if sizes[0] == sizes[-1]:
+        renamed = renamed[:, ::-1]
+    assert similarity(nodes, renamed, sizes) == 1.0
+    assert similarity(nodes, rng.permutation(nodes), sizes) < 0.5
+
+
+def test_similarity_sees_the_arrangement():
+    """The same four cells; the first of the other nodes is the exclusive or of both."""
+    nodes = np.array(list(np.ndindex(2, 2)) * 10)
+    other = np.stack([nodes[:, 0] ^ nodes[:, 1], nodes[:, 1]], axis=1)
+    cells = [np.ravel_multi_index(n.T, (2, 2))[:, None] for n in (nodes, other)]
+    assert similarity(*cells, (4,)) == 1.0
+    assert similarity(nodes, other, (2, 2)) < 0.5
+
+
+def test_cells_that_never_occur_are_no_matter_but_outcomes_are():
+    nodes = np.array([[0, 0], [0, 1], [1, 1]] * 5)
+    assert similarity(nodes, nodes, (2, 2)) == 1.0
+    assert similarity(nodes, nodes, (2, 3)) == 0.0
+    assert similarity(nodes[:, :1], nodes[:, :1], (3,)) == 0.0
+
+
+def choice(node_sizes, bounds=None, supported=None, stability=None):
+    n = len(node_sizes)
+    results = {
+        "node_sizes": node_sizes,
+        "mean_bound": np.zeros(n) if bounds is None else np.array(bounds),
+        "supported": np.ones(n, dtype=bool) if supported is None else np.array(supported),
+        "stability": np.ones(n) if stability is None else np.array(stability),
+        "failed": [("cell (1,) of 9 samples", *"abc")] * n,
+    }
+    return node_sizes[choose(results)]
+
+
+def test_the_largest_supported_grid_wins_whatever_the_bounds():
+    assert choice([(2,), (3,), (4,)], [3.0, 2.0, 1.0]) == (4,)
+    assert choice([(4,), (3,), (2,)], [3.0, 2.0, 1.0], [False, True, True]) == (3,)
+
+
+def test_of_equally_many_cells_most_nodes_and_of_these_the_best_bound():
+    candidates, bounds = [(8,), (2, 4), (2, 2, 2), (4, 2)], [5.0, 3.0, 0.0, 4.0]
+    assert choice(candidates, bounds) == (2, 2, 2)
+    assert choice(candidates, bounds, [True, True, False, True]) == (4, 2)
+    assert choice(candidates, bounds, [True, False, False, False]) == (8,)
+
+
+def test_one_poor_fit_of_five_does_not_decide():
+    good, poor = np.arange(60)[:, None] % 3, np.arange(60)[:, None] // 20
+    found = measure(
+        [(3,), (3,)], [[fold(good)] * 4 + [fold(poor)], [fold(good)] * 3 + [fold(poor)] * 2]
+    )
+    assert found["stability"][0] == 1.0
+    assert found["stability"][1] < 0.5
+    assert_array_equal(found["supported"], [True, False])
+
+
+def test_no_support_is_said():
+    with pytest.warns(NodeSizesWarning, match=r"one, \(3,\), is taken, but cell \(1,\) of 9"):
+        assert choice([(2,), (3,)], None, [False, False], [0.1, 0.2]) == (3,)
+
+
+def two_fits(n_small, n_moved):
+    """Return fits to a small cell and three of 2000, some of whose samples one fit puts there."""
+    first = np.repeat([0, 1, 2, 3], [2000, 2000, 2000, n_small])[:, None]
+    second = first.copy()
+    second[:n_moved] = 3
+    return [fold(first), fold(second)]
+
+
+@pytest.mark.parametrize(
+    ("n_small", "n_moved", "found"),
+    [(28, 7, True), (28, 10, False), (6, 2, True), (190, 43, True), (190, 60, False)],
+)
+def test_what_is_asked_of_a_cell_knows_how_many_samples_it_has(n_small, n_moved, found):
+    """28 samples beside 7 others are 0.80, which is less than 0.85 by chance."""
+    again = FoundAgain(two_fits(n_small, n_moved), (4,))
+    assert_allclose(again.stability, n_small / (n_small + n_moved))
+    assert (again.failures() == []) == found
+
+
+def test_large_cells_are_asked_for_the_whole():
+    assert 0.843 < least_similarity(np.array([10_000])) < 0.85
+
+
+def test_the_table_says_which_cell_fails_which_test():
+    (reason,) = FoundAgain(two_fits(28, 12), (4,)).failures()
+    assert reason == "cell (3,) of 34 samples: similarity 0.70, asked 0.76"
+    good = np.array(list(np.ndindex(2, 2)) * 10)
+    pairs = {"overlap": np.array([[0, 1], [1, 1]]), "shared": np.array([[1, 0], [0, 0]])}
+    apart = {"overlap": 1.7, "shared": 0.3, "pairs": pairs}
+    ties = {"node_agreements": np.array([1.0, 0.25])}
+    (failed,) = measure([(2, 2)], [[fold(good, **apart, **ties)] * 3])["failed"]
+    assert failed == (
+        "cells (0, 1) and (1, 1): overlap 1.70, below 1.0 asked",
+        "cells (1, 0) and (0, 0): shared 0.30, below 0.2 asked",
+        "N2: near tie, adjusted Rand index 0.25",
+    )
+
+
+def test_another_cell_in_each_pair_of_fits_is_no_failure():
+    first = np.arange(800)[:, None] % 8
+    fits = [fold(first)]
+    for cell in range(4):  # three tenths of it go elsewhere
+        cells = first.copy()
+        cells[np.flatnonzero(first[:, 0] == cell)[:30]] = 7 - cell
+        fits.append(fold(cells))
+    found = FoundAgain(fits, (8,))
+    assert found.stability < 0.75
+    assert found.failures() == []
+
+
+def test_what_a_fit_is_asked_for(quick):
+    """Two cells beside each other, in the probabilities of all samples."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2)) + 12 * np.eye(2)[rng.integers(2, size=90)]
+    found = fit_fold(quick((2,)), X, np.arange(60), np.arange(60, 90))
+    assert found.cells.shape == (90, 1)
+    assert found.bounds.shape == (30,)
+    assert found.shared < 0.01
+    cells = [pair[:, 0].tolist() for pair in found.pairs.values()]
+    assert all(sorted(pair) == [0, 1] for pair in cells)
+    assert np.isnan(found.node_agreement)
+
+
+def test_an_outcome_without_samples_is_told():
+    none = np.array([[0, 0], [1, 0]] * 20)
+    (reason,) = FoundAgain([fold(none)] * 3, (2, 2)).failures()
+    assert reason == "N2: an outcome has no samples in 3 of 3 fits"
