@@ -314,7 +314,7 @@ class CausalPIMA(
         cells, whose other figures mean nothing then, and where starts of the search for nodes,
         which takes place beyond 128 cells, do not agree. An ArrangementWarning tells, and no edge
         of ``dag_`` is compelled. ``certainty`` is how probable the likeliest outcome of a node is,
-        in the mean over nodes and samples (None up to 128 cells; below .97 a warning tells).
+        in the mean over nodes and samples (None up to 128 cells; below .975 a warning tells).
         ``misfit`` is the part of the variation between cluster means
         that effects of single nodes leave unexplained; ``gap`` the misfit of the next best
         arrangement relative to it, and ``ties`` the number of equal ones.

@@ -265,9 +265,7 @@ def _arranged(
 
 def _own_agreement(candidate: Clustering) -> np.ndarray:
     """Return how far starts agree that came to a single candidate, as an array of one number."""
-    return (
-        np.ones(1) if candidate.place is None else candidate.place.node_agreement[:, None].mean(0)
-    )
+    return np.array([1.0 if candidate.place is None else candidate.place.node_agreement.mean()])
 
 
 def node_labels(
