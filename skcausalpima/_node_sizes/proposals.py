@@ -49,8 +49,9 @@ N_RANDOM, BETTER = 5, 1.0
 #: further node: the clusters of a grid also lie well on one with fewer nodes.
 CLEAR, WEIGHT, PER_NODE = 2.0, 3.0, 0.25
 
-#: Agreements that differ by less are alike: then more outcomes tell more.
-ALIKE = 0.05
+#: Agreements that differ by less are alike: then more outcomes tell more. Where none is better than
+#: chance by so much, the smallest node stands for all.
+ALIKE, BY_CHANCE = 0.05, 0.5
 
 #: Grids that are proposed at most.
 MAX_GRIDS = 3
@@ -249,5 +250,7 @@ def _random_misfit(means: np.ndarray, sizes: tuple[int, ...], rng: np.random.Ran
 def _best_singles(agreement: dict[int, float]) -> set[int]:
     """Return the numbers of outcomes that parts agree on most, and the largest that is alike."""
     most = max(agreement.values())
+    if most < BY_CHANCE:
+        return {2}
     alike = [size for size, value in agreement.items() if value >= most - ALIKE]
     return {max(alike), max(size for size in alike if agreement[size] == most)}

@@ -41,6 +41,11 @@ def test_kinds_without_structure_and_grids():
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
+def test_the_smallest_node_stands_for_noise():
+    noise = np.random.default_rng(0).normal(size=(300, 10))
+    assert proposed(CausalPIMA(random_state=0), noise, 240) == [(2,)]
+
+
 def test_what_is_stated_holds():
     X, _ = cube(120, np.random.default_rng(1))
     found = proposed(CausalPIMA(node_names=["a", "b"], random_state=0), X, 96)
