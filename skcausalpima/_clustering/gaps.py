@@ -13,7 +13,8 @@ from scipy.stats import poisson
 
 _N_NEIGHBOURS = 5  # so many samples of another cell say how far it is from a sample
 _N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
-_LEAST = 4  # fewer samples of a cell say nothing
+_LEAST = 4  # fewer samples of a cell say nothing, and so do fewer than there are features, or, of
+# the sums over many pairs, than half of that: then discriminants are noise
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
 
 #: Where samples between two cells are at least this dense, relative to the cells, and so many that
@@ -91,11 +92,11 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
         others = np.delete(states, node, axis=1)
         differ = (others[:, None] == others[None]).all(axis=2)
         pairs = neighbourhood.nearest(np.where(differ, neighbourhood.closeness, np.inf))
-        of_parts = [neighbourhood.densities(pairs, part).sum() for part in (1.0, 0.5)]
+        of_parts = [neighbourhood.densities(pairs, *of).sum() for of in ((1.0, 0.5), (0.5, 1.0))]
         nodes[node] = max(float(of.ratio) for of in of_parts)
         cut[node] = any(of.no_gap(len(of_parts)) for of in of_parts)
     pairs = neighbourhood.nearest(neighbourhood.closeness)
-    no_gap = neighbourhood.densities(pairs, 1.0).no_gap(len(pairs))
+    no_gap = neighbourhood.densities(pairs, 1.0, 1.0).no_gap(len(pairs))
     return Gaps(nodes=nodes, cut=cut, pairs=cells[pairs[no_gap]])
 
 
@@ -153,13 +154,16 @@ class _Neighbourhood:
         pairs = np.stack([cells, closeness[cells].argmin(axis=1)], axis=1)
         return np.unique(np.sort(pairs, axis=1), axis=0)
 
-    def densities(self, pairs: np.ndarray, part: float) -> _Densities:
-        """Return the densities of pairs of cells, or of their parts that face each other."""
-        found = []
+    def densities(self, pairs: np.ndarray, part: float, least: float) -> _Densities:
+        """Return the densities of pairs of cells, or of their parts that face each other.
+
+        Where there are fewer than ``least`` samples for each feature, nothing is known.
+        """
+        found, n_needed = [], max(_LEAST, least * self.points.shape[1])
         for first, second in pairs:
             sides = self._facing(first, second, part), self._facing(second, first, part)
             n_least = min(map(len, sides))
-            shares = _middle_and_ends(_projected(*sides)) if n_least >= _LEAST else (0.0, 0.0)
+            shares = _middle_and_ends(_projected(*sides)) if n_least >= n_needed else (0.0, 0.0)
             found.append(2 * n_least * np.array(shares))
         return _Densities(*np.reshape(found, (-1, 2)).T)
 

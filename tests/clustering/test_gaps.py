@@ -118,3 +118,15 @@ def test_equal_points_are_no_error():
     assert found.nodes[0] < 0.5
     same = find_gaps(np.ones((40, 2)), np.arange(40) // 20, ONE_NODE)  # no error
     assert len(same.pairs) == 0
+
+
+def test_many_cells_of_few_samples_are_no_alarm():
+    rng = np.random.default_rng(6)
+    grid = NodeGrid((3, 3, 3, 3)).outcomes()
+    labels = np.arange(12 * len(grid)) % len(grid)
+    effects = 5 / np.sqrt(2) * np.linalg.qr(rng.normal(size=(16, 16)))[0]
+    points = rng.normal(size=(len(labels), 16))
+    points += sum(effects[3 * node + grid[labels, node]] for node in range(4))
+    found = find_gaps(points, labels, grid)
+    assert not found.cut.any()
+    assert len(found.pairs) == 0
