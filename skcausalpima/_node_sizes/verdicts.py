@@ -64,6 +64,7 @@ class Fold:
     agreement: float
     gap: float
     node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
+    cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
 
     @property
     def node_agreement(self) -> float:
@@ -84,7 +85,7 @@ def fit_fold(
     parts = probabilities.T @ probabilities / counts[:, None]
     np.fill_diagonal(parts, 0.0)
     places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
-    unknown = np.full(states.shape[1], np.nan)
+    unknown, gaps = np.full(states.shape[1], np.nan), estimator.gaps_
     return Fold(
         names=tuple(estimator.dag_),
         cells=states[found.labels],
@@ -97,6 +98,7 @@ def fit_fold(
         agreement=np.nan if start is None else start.agreement,
         gap=np.nan if start is None else start.gap,
         node_agreements=unknown if start is None else start.node_agreement,
+        cut=np.zeros(states.shape[1], dtype=bool) if gaps is None else gaps.cut,
     )
 
 
@@ -110,7 +112,7 @@ def measure(candidates: list[tuple[int, ...]], folds: list[list[Fold]]) -> Resul
         values = [[getattr(fold, name) for fold in parts] for parts in folds]
         figures[name] = np.median(values, axis=1)  # of the typical fit
     failed = [
-        (*of.failures(), *_overlaps(parts), *_ties(parts))
+        (*of.failures(), *_overlaps(parts), *_ties(parts), *_cuts(parts))
         for of, parts in zip(again, folds, strict=True)
     ]
     supported = np.array([not reasons for reasons in failed])
@@ -234,6 +236,16 @@ def _ties(folds: list[Fold]) -> list[str]:
     typical = np.median([fold.node_agreements for fold in folds], axis=0)
     worst = int(typical.argmin())
     return [f"{folds[0].names[worst]}: near tie, adjusted Rand index {typical[worst]:.2f}"]
+
+
+def _cuts(folds: list[Fold]) -> list[str]:
+    """Say which nodes have no gap between their outcomes in most fits: one cluster was cut."""
+    n_cut = np.sum([fold.cut for fold in folds], axis=0)
+    return [
+        f"{name}: no gap between its outcomes in {number} of {len(folds)} fits"
+        for name, number in zip(folds[0].names, n_cut, strict=True)
+        if number > len(folds) / 2
+    ]
 
 
 def choose(results: Results) -> int:

@@ -30,6 +30,7 @@ def fold(cells, **changed):
         "agreement": 1.0,
         "gap": 2.0,
         "node_agreements": np.ones(n_nodes),
+        "cut": np.zeros(n_nodes, dtype=bool),
     }
     return Fold(**(perfect | changed))
 
@@ -186,3 +187,11 @@ def test_an_outcome_without_samples_is_told():
     none = np.array([[0, 0], [1, 0]] * 20)
     (reason,) = FoundAgain([fold(none)] * 3, (2, 2)).failures()
     assert reason == "N2: an outcome has no samples in 3 of 3 fits"
+
+
+def test_a_node_without_gaps_in_most_fits_is_not_supported():
+    cells = np.arange(60)[:, None] // 30
+    has, has_not = fold(cells), fold(cells, cut=np.array([True]))
+    few, most = measure([(2,), (2,)], [[has, has, has_not], [has, has_not, has_not]])["failed"]
+    assert few == ()
+    assert most == ("N1: no gap between its outcomes in 2 of 3 fits",)
