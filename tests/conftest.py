@@ -1,6 +1,7 @@
 """Leave out the tests that need something this machine does not have; data and models to share."""
 
 import os
+from functools import partial
 
 # Before NumPy, SciPy and PyTorch are imported: one of scikit-learn's checks asks for the first;
 # on arrays as small as those of the tests more threads only wait for each other.
@@ -38,19 +39,30 @@ def pair():
     return [images, curves]
 
 
+def make(node_sizes=(2, 2), init="arranged", **parameters):
+    """Make an estimator that fits in a moment."""
+    if init in ("arranged", "linear", "paper"):
+        init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
+    defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+    defaults |= {"modality_weights": "balanced", "views": None}
+    defaults["structure"] = ScoreSearch(polishing_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=0)
+    return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
+
+
 @pytest.fixture(scope="session")
 def quick():
-    """Make an estimator that fits in a moment: one epoch of all that follows training."""
+    """Make an estimator that fits in a moment: few epochs, and nothing is tried that may be stated.
 
-    def make(node_sizes=(2, 2), init="arranged", **parameters):
-        if init in ("arranged", "linear", "paper"):
-            init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
-        defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-        defaults["structure"] = ScoreSearch(polishing_epochs=1)
-        defaults["missing_values"] = MissingValues(subset_epochs=1)
-        return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
-
+    It has no encoders of incomplete samples: what ``taught`` makes has.
+    """
     return make
+
+
+@pytest.fixture(scope="session")
+def taught():
+    """Make what ``quick`` makes, but teach encoders of incomplete samples for an epoch."""
+    return partial(make, missing_values=MissingValues(subset_epochs=1))
 
 
 @pytest.fixture(scope="session")

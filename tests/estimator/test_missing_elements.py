@@ -74,10 +74,10 @@ def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     assert_same_fits(quick().fit(other), model, gappy)
 
 
-def test_elements_and_blocks_are_missing_together(quick, pair):
+def test_elements_and_blocks_are_missing_together(taught, pair):
     gappy = with_gaps(pair)
     gappy[0][::5], gappy[1][1::5] = np.nan, np.nan
-    one = quick().fit(gappy)
+    one = taught().fit(gappy)
     assert_array_equal(one.predict(gappy), one.labels_)
     assert_allclose(one.score(gappy), one.lower_bound_, rtol=1e-12)
     held = gappy[0].copy()
@@ -85,7 +85,7 @@ def test_elements_and_blocks_are_missing_together(quick, pair):
     seen = np.ones((72, 2), dtype=bool)
     seen[::5, 0] = False
     masked = MultimodalData([held, gappy[1]], observed=seen)
-    assert_same_fits(quick().fit(masked), one, masked)
+    assert_same_fits(taught().fit(masked), one, masked)
 
 
 def test_gaps_in_new_samples_alone(fitted, pair):
@@ -119,7 +119,7 @@ def test_one_flat_array_and_a_table(quick, pair):
         {"scale": None, "decoder_variance": 0.5, "prior_expert": False},
         {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
         {"validation_fraction": 0.2},
-        {"n_init": 2},
+        pytest.param({"n_init": 2}, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.filterwarnings("ignore:All samples lie in one")
@@ -151,16 +151,16 @@ def test_starts_do_not_see_each_other(quick, gappy):
     assert_same_fits(one, other, gappy)
 
 
-def test_a_fit_is_continued_bit_by_bit(quick, gappy):
+def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     options = {"warm_start": True, "tol": 0.0}
-    whole = quick(max_iter=5, **options).fit(gappy)
-    parts = quick(max_iter=2, **options).fit(gappy)
+    whole = taught(max_iter=5, **options).fit(gappy)
+    parts = taught(max_iter=2, **options).fit(gappy)
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(gappy)
-    assert_same_fits(parts, whole, gappy, of_first=("stability_",))
+    assert_same_fits(parts, whole, gappy, of_first=("stability_", "gaps_"))
 
 
-def test_a_file_keeps_a_fit_that_may_be_continued(quick, gappy, tmp_path):
-    one = quick(warm_start=True).fit(gappy)
+def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
+    one = taught(warm_start=True).fit(gappy)
     one.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model")
     assert_array_equal(loaded.predict_proba(gappy), one.predict_proba(gappy))
@@ -253,7 +253,7 @@ def test_gaps_may_be_refused(quick, pair, gappy, refusing):
     "options",
     [
         {"experts": [None, line]},
-        {"decoders": [None, "cluster_mlp"]},
+        pytest.param({"decoders": [None, "cluster_mlp"]}, marks=pytest.mark.slow),
         {"decoder_variance": "predicted"},
         {"decoders": "cluster_mlp"},
     ],
