@@ -429,10 +429,14 @@ def named_share(seed, share, factor, swap=False, **parameters):
     return (model.predict_nodes(images)[rest, 0] == column[rest]).mean()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "factor", "swap", "share"),
-    [(301, 0, False, 0.02), (301, 1, True, 0.02), (301, 2, True, 0.02), (300, 2, False, 0.05)],
+    [
+        pytest.param(301, 0, False, 0.02, marks=pytest.mark.long),
+        pytest.param(301, 1, True, 0.02, marks=pytest.mark.slow),
+        pytest.param(301, 2, True, 0.02, marks=pytest.mark.long),
+        pytest.param(300, 2, False, 0.05, marks=pytest.mark.long),
+    ],
 )
 def test_a_few_percent_name_any_factor(seed, factor, swap, share):
     """Without them node 0 is this factor, numbered like this, in one of six fits."""

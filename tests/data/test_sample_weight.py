@@ -437,7 +437,7 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.
 
@@ -541,8 +541,13 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
     assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [411, 416, 419])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(411, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (416, 419)),
+    ],
+)
 def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     """Bootstrap samples of discs, whose copies the starting mixtures locked onto (0.88 to 0.93)."""
     circles = make_circles_images(1000, random_state=seed)

@@ -1,5 +1,6 @@
 """The graph end to end: how it is learned, what is known of it, and nodes intervened on."""
 
+import itertools
 import pickle
 import warnings
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from some_slow import some_slow
 
 from skcausalpima import (
     BackgroundKnowledge,
@@ -62,7 +64,9 @@ def fast():
             "batch_size": 300,
             "max_iter": 3,
             "structure": search(),
-            "missing_values": MissingValues(subset_epochs=1),
+            "missing_values": MissingValues(subset_epochs=0),
+            "modality_weights": "balanced",
+            "views": None,
             "random_state": 0,
         }
         init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)
@@ -234,10 +238,17 @@ def test_edge_penalty_prunes(fast, chain):
 # What is known of edges ------------------------------------------------------------------------
 
 
+LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
+
+
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
 @pytest.mark.parametrize(
-    ("structure", "dtype"), [(search, np.float64), (GradientStructure, np.float32)]
+    ("structure", "dtype", "init"),
+    [
+        pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
+        for way, others in zip(LEARNED, (["linear"], ["arranged", "paper"]), strict=True)
+        for init in ("arranged", "linear", "paper")
+    ],
 )
 def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
     _, X = chain
@@ -286,6 +297,7 @@ def test_names_follow_the_statement(fast, chain):
         }
 
 
+@pytest.mark.slow
 def test_names_stay_within_nodes_of_one_size(fast):
     """The node of three outcomes keeps its place; the other two are swapped where that fits."""
     rng = np.random.default_rng(0)
@@ -303,8 +315,12 @@ def test_names_stay_within_nodes_of_one_size(fast):
 # Nodes intervened on ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cause", [0, 1])
-@pytest.mark.parametrize("form", ["outcomes", "targets"])
+@pytest.mark.parametrize(
+    ("form", "cause"),
+    some_slow(
+        itertools.product(["outcomes", "targets"], [0, 1]), [("outcomes", 0), ("targets", 1)]
+    ),
+)
 def test_one_intervention_orients_an_edge(fast, form, cause):
     """The first node is set in 150 of 600 samples; the data look the same in either direction."""
     rng = np.random.default_rng(cause)
@@ -407,7 +423,7 @@ def test_labels_know_which_node_was_set(fast):
 @pytest.mark.parametrize(
     ("form", "dtype", "responsibilities"),
     [
-        ("outcomes", np.float64, "structured"),
+        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
         ("outcomes", np.float32, "sample"),
         ("targets", np.float32, "structured"),
     ],

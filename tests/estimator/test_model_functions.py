@@ -28,7 +28,7 @@ def estimator(expert, sizes=(2,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
-    defaults["missing_values"] = MissingValues(subset_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
 
 

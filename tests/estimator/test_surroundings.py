@@ -72,7 +72,7 @@ EXPERTS = [
     ),
 ]
 OPTIONS = {
-    "defaults": {},
+    "defaults": {"modality_weights": "auto", "views": "auto"},
     "float32": {},
     "experts": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
@@ -130,13 +130,13 @@ def answers(model, X, path):
     }
 
 
-# One of each option, and both surroundings of what most users have and of users' functions.
+# One of most options, in one of the surroundings; the defaults in the other one.
 FIRST, SECOND = SURROUNDINGS
 SLOW = [
-    (option, surroundings)
-    for option in OPTIONS
-    for surroundings in SURROUNDINGS
-    if (surroundings == SECOND) != (option == "defaults") and option != "experts"
+    case
+    for case in itertools.product(OPTIONS, SURROUNDINGS)
+    if case[0] in ("convolutions", "weights", "variances")
+    or (case[1] == SECOND) != (case[0] == "defaults")
 ]
 CASES = [
     pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else [], id=" under ".join(case))

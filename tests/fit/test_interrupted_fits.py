@@ -163,7 +163,10 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
     assert len(steps) == 20
 
 
-@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 1, 3), (8 + 4, 3), (16 + 5, 3)])
+LATER = [pytest.param(epoch, 3, marks=pytest.mark.slow) for epoch in (8 + 1, 16 + 5)]
+
+
+@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 4, 3), *LATER])
 def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoch, n_kept):
     """The interrupted one where there is none: 2 + 3 + 3 epochs each."""
     runs, plain = [], restarts.run

@@ -9,6 +9,7 @@ from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import intervene, make_data, make_model
 from scipy import special, stats
+from some_slow import some_slow
 
 from skcausalpima._inference import structured
 from skcausalpima._inference.posterior import bounds, sample_posterior, score_draws
@@ -323,7 +324,10 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = {"of each", "networks per cluster"}
+
+
+@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - SLOW))
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

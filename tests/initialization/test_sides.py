@@ -49,7 +49,13 @@ def fitted(X, sizes=(2, 2), **parameters):
 
 
 # Of seeds 100 to 111, 11 of 12 chose the elements (of 300 samples, 7 of 12).
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)),
+    ],
+)
 def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     arrays, kinds = unlike(seed)
     est = fitted(arrays)
@@ -59,7 +65,7 @@ def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     assert node_recovery(kinds, balanced.node_labels_).accuracies.min() < 0.8
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
 def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     arrays, kinds = unlike(seed, distances=(20.0, 5.0), factors=(2, 0))
     est = fitted(arrays)

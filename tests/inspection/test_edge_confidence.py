@@ -392,7 +392,7 @@ def test_known_outcomes_are_drawn_along(quick, pair):
     assert_array_equal(found.node_orders, [[0, 1]] * 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_stability_tells_structure_from_none():
     """The nodes of circles are found again; halves of a single Gaussian are not."""
     images = make_circles_images(1200, random_state=402).images
