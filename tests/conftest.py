@@ -14,8 +14,21 @@ import torch
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 
+#: Examples in docstrings that make many fits.
+SLOW_EXAMPLES = {
+    "skcausalpima._causal_pima.CausalPIMA.report",
+    "skcausalpima.inspection._displays.confidence.EdgeConfidenceDisplay.from_confidence",
+    "skcausalpima.inspection._edge_confidence.EdgeConfidence",
+    "skcausalpima.model_selection.NodeSizeSelection",
+    "skcausalpima.model_selection.select_node_sizes",
+}
 
+
+@pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
     absent = set()
     if not os.environ.get("SKCAUSALPIMA_DATA"):
         absent.add("data")

@@ -35,14 +35,14 @@ OTHER = CausalPIMA(
 )
 
 
-@parametrize_with_checks([SHORT, OTHER])
+@parametrize_with_checks([SHORT])
 def test_scikit_learn_checks(estimator, check):
     passes(check, estimator)
 
 
 @pytest.mark.slow
-@parametrize_with_checks([CausalPIMA()])
-def test_scikit_learn_checks_of_the_defaults(estimator, check):
+@parametrize_with_checks([CausalPIMA(), OTHER])
+def test_more_scikit_learn_checks(estimator, check):
     passes(check, estimator)
 
 

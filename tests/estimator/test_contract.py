@@ -156,6 +156,7 @@ def test_latent_dim_stays_when_other_samples_continue(quick):
     assert model.fit(X[:30]).latent_dim_ == 6
 
 
+@pytest.mark.slow
 def test_latent_dim_counts_weights_as_repeated_rows(quick):
     X = np.random.default_rng(0).normal(size=(50, 30))
     weighted = quick((3,)).fit(X, sample_weight=np.full(50, 2))

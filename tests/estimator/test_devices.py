@@ -133,6 +133,7 @@ def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, 
 
 
 @pretended
+@pytest.mark.slow
 def test_data_that_do_not_fit_come_batch_by_batch(quick, pair, monkeypatch):
     """They stay in memory, and the fit is as good; where there is no memory, so much is sent."""
     gappy = changed(pair, "lacking", None)

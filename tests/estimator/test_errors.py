@@ -199,9 +199,12 @@ def test_bad_modules(quick, modules, match):
         quick(encoders=modules).fit([RAMP, ONES])
 
 
+LARGE = pytest.param((2,) * 5, 9, 8, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("node_sizes", "latent_dim", "most"),
-    [((2, 2), 500, 6), ((2, 2), 7, 6), (3, 7, 6), ((2,) * 5, 9, 8)],
+    [((2, 2), 500, 6), ((2, 2), 7, 6), (3, 7, 6), LARGE],
 )
 def test_more_dimensions_than_the_data_have(quick, node_sizes, latent_dim, most):
     told = f"latent_dim is {latent_dim}, .*2 elements .* at most {most}, or leave latent_dim at No"

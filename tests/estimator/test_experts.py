@@ -304,6 +304,7 @@ def test_gradient_steps_alone(lines):
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(SLOPES), atol=20)
 
 
+@pytest.mark.slow
 def test_experts_per_sample(lines):
     expert = ExpertDecoder(exponential_decay, X, per="sample")
     rng = np.random.default_rng(0)
@@ -319,6 +320,7 @@ def test_experts_per_sample(lines):
     assert np.isnan(centres["rate_se"]).all()
 
 
+@pytest.mark.slow
 def test_clones_pickles_and_seeds(lines):
     est = estimator(ExpertDecoder(piecewise_linear(2), X)).fit(lines)
     again = clone(est).fit(lines)

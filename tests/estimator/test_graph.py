@@ -220,6 +220,7 @@ def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, par
         fast(**parameters).fit(chain[1])
 
 
+@pytest.mark.slow
 def test_edge_penalty_prunes(fast, chain):
     """An edge of the chain is worth about 0.13 nats per sample."""
     _, X = chain
@@ -279,6 +280,7 @@ def test_knowledge_and_validation(fast, chain):
     assert not np.triu(model.edge_weights_).any()
 
 
+@pytest.mark.slow
 def test_names_follow_the_statement(fast, chain):
     """The middle of the chain is the one whose edges are not excluded, whichever modality it is."""
     nodes, _ = chain
@@ -373,7 +375,11 @@ def table_by_hand(nodes, node, parents, rows):
     return counts / counts.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("structure", ["refined", graph("ab", "bc", "ac")], ids=str)
+@pytest.mark.parametrize(
+    "structure",
+    ["refined", pytest.param(graph("ab", "bc", "ac"), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
     nodes, given, X = experiment
     known = np.where((np.arange(300)[:, None] % 10 == 1) & [True, False, False], nodes, -1)
@@ -425,7 +431,7 @@ def test_labels_know_which_node_was_set(fast):
     [
         pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
         ("outcomes", np.float32, "sample"),
-        ("targets", np.float32, "structured"),
+        pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(
@@ -463,6 +469,7 @@ def test_known_outcomes_must_not_contradict_interventions(fast, experiment):
     assert_array_equal(model.node_labels_[given >= 0], given[given >= 0])
 
 
+@pytest.mark.slow
 def test_no_interventions_change_nothing(fast, chain):
     X = chain[1]
     plain = fast(init="linear").fit(X)
@@ -472,6 +479,7 @@ def test_no_interventions_change_nothing(fast, chain):
     assert_array_equal(labels, plain.labels_)
 
 
+@pytest.mark.slow
 def test_interventions_and_names_from_edges(fast, experiment):
     """b is named by what it was set to; which of its neighbours is a follows from a -> b."""
     nodes, given, _ = experiment

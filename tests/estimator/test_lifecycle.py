@@ -146,6 +146,7 @@ def test_every_parameter_is_documented_constrained_and_set():
     assert [name for heading in headings for name in heading.split(", ")] == names
 
 
+@pytest.mark.slow
 def test_parameters_through_nesting(quick, pair):
     pipeline = Pipeline([("same", FunctionTransformer()), ("pima", quick())])
     search = GridSearchCV(

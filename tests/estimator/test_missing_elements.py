@@ -97,6 +97,7 @@ def test_gaps_in_new_samples_alone(fitted, pair):
     assert_array_equal(fitted.predict([gone[0], None]).shape, (72,))
 
 
+@pytest.mark.slow
 def test_one_flat_array_and_a_table(quick, pair):
     flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
     flat[::4, 3] = flat[1::4, 8] = np.nan
@@ -117,7 +118,10 @@ def test_one_flat_array_and_a_table(quick, pair):
         {"init": "paper", "structure": "gradient", "responsibilities": "sample"},
         {"scale": "feature", "modality_weights": "elements"},
         {"scale": None, "decoder_variance": 0.5, "prior_expert": False},
-        {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
+        pytest.param(
+            {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
+            marks=pytest.mark.slow,
+        ),
         {"validation_fraction": 0.2},
         pytest.param({"n_init": 2}, marks=pytest.mark.slow),
     ],
@@ -159,6 +163,7 @@ def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     assert_same_fits(parts, whole, gappy, of_first=("stability_", "gaps_"))
 
 
+@pytest.mark.slow
 def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
     one = taught(warm_start=True).fit(gappy)
     one.save(tmp_path / "model")
@@ -167,6 +172,7 @@ def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
     assert_same_fits(loaded.fit(gappy), one.fit(gappy), gappy)
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows(quick, gappy):
     weights = np.tile([1, 2, 3], 24)
     repeated = [np.repeat(array, weights, axis=0) for array in gappy]

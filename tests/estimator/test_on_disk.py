@@ -127,6 +127,7 @@ def test_several_modalities_some_of_them_on_disk(on_file, tmp_path):
     assert est.predict({"image": on_file, "curve": None}).shape == (N,)
 
 
+@pytest.mark.slow
 def test_missing_samples(on_file, tmp_path):
     is_seen = np.random.default_rng(3).random(N) > 0.3
     with_gaps = np.where(is_seen[:, None], curves(), np.nan)

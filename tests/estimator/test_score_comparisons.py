@@ -76,7 +76,6 @@ FAST = [
     {"node_sizes": (2,)},
     {"node_sizes": (6,)},
     {"covariance_type": "diag"},
-    {"scale": None},
 ]
 
 

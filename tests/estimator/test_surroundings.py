@@ -159,6 +159,7 @@ def test_fits_and_answers_do_not_depend_on_surroundings(
         assert_same(answered[name], expected, name)
 
 
+@pytest.mark.slow
 def test_modules_of_the_user_are_trained_in_any_surroundings(quick, pair):
     """What they are made in is theirs; modes of the thread are not."""
 
@@ -187,7 +188,10 @@ def draws_during(fit):
     return drawn, [torch.rand(()).item() for _ in drawn]
 
 
-@pytest.mark.parametrize("options", [{"warm_start": True}, {"experts": [None, line]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"warm_start": True}, pytest.param({"experts": [None, line]}, marks=pytest.mark.slow)],
+)
 def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, options):
     model = quick(**options)
 

@@ -190,6 +190,7 @@ def test_held_samples_keep_their_component(quick, pair):
     assert len(np.unique(held.labels_)) == 4
 
 
+@pytest.mark.slow
 def test_held_samples_stay_held_in_a_fit_that_is_continued(quick, pair, tmp_path):
     est = quick(max_iter="auto", warm_start=True).fit(pair)
     start = est._checkpoint["start"]

@@ -93,6 +93,7 @@ def test_a_fit_that_goes_on_keeps_its_views(modalities):
     assert model._architecture["views"] == ("power_spectrum", "scale_space")
 
 
+@pytest.mark.slow
 def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     holed = {"image": modalities["image"].astype(float), "curve": modalities["curve"].astype(float)}
     holed["image"][:25] = np.nan
@@ -110,6 +111,7 @@ def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     assert_array_equal(again.predict_proba(masked), model.predict_proba(holed))
 
 
+@pytest.mark.slow
 def test_several_starts_have_the_same_views(modalities):
     one = estimator(1, n_init=2).fit(modalities)
     assert one._architecture["views"] == ("power_spectrum", "scale_space")

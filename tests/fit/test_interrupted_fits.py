@@ -245,6 +245,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+@pytest.mark.slow
 def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     model, X = quick(max_iter=2), MultimodalData(pair)
     per_fit = 2 + 2 + 1

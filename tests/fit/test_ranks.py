@@ -42,7 +42,9 @@ def without_rank_zero(monkeypatch):
         pytest.param(
             {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
         ),
-        {"structure": "gradient", "decoders": ["cluster_mlp", None]},
+        pytest.param(
+            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.slow
+        ),
         {"node_sizes": (4,), "experts": [None, ExpertDecoder(line, np.linspace(0, 1, 4))]},
     ],
     ids=lambda parameters: next(iter(parameters)),

@@ -88,6 +88,7 @@ def test_the_best_start_is_kept(restarts):
     assert (expected.history_["objective"] != first.history_["objective"]).all()
 
 
+@pytest.mark.slow
 def test_threads_take_turns(restarts):
     fit, X, expected = restarts
     before = torch.get_rng_state()

@@ -95,6 +95,7 @@ def test_ties_take_no_views():
     assert est.choices_.views == {"modality0": None}
 
 
+@pytest.mark.slow
 def test_known_outcomes_decide_before_agreement():
     arrays, kinds = unlike(0)
     known = np.where(np.random.default_rng(0).random((800, 1)) < 0.3, kinds, -1)
@@ -208,12 +209,14 @@ def test_a_fit_that_goes_on_keeps_what_was_decided():
     assert est._architecture["modality_weights"] == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_runs_of_several_starts_share_the_decision():
     arrays, _ = unlike(0, n=300)
     one, several = fitted(arrays), fitted(arrays, n_init=2)
     assert one.choices_ == several.choices_
 
 
+@pytest.mark.slow
 def test_what_was_decided_can_be_stated():
     """The same parameters, stated, are the same model; its clusters are found by more runs."""
     arrays, kinds = unlike(0)
@@ -228,6 +231,7 @@ def test_what_was_decided_can_be_stated():
     assert node_recovery(kinds, stated.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.slow
 def test_samples_that_lack_a_modality():
     arrays, kinds = unlike(0)
     holed = [array.copy() for array in arrays]

@@ -219,7 +219,7 @@ def fits(taught, pair):
     return fit
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - {"cluster decoders"}))
 def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
     est, X = fits(kind)
     est.save(tmp_path / "model")
@@ -683,7 +683,13 @@ def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     assert_same(copy.lower_bound_, whole.lower_bound_)
 
 
-@pytest.mark.parametrize("expert", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
+@pytest.mark.parametrize(
+    "expert",
+    [
+        piecewise_linear(2),
+        pytest.param(ExpertDecoder(piecewise_linear(2), WIDTH), marks=pytest.mark.slow),
+    ],
+)
 def test_a_loaded_expert_is_the_expert_of_the_fit(quick, pair, tmp_path, expert):
     est = quick(experts=[None, expert], warm_start=True, max_iter=1).fit(pair)
     est.save(tmp_path / "model")

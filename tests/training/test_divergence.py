@@ -284,7 +284,7 @@ OPTIONS = {
 }
 
 
-FAST = ["default", "paper", "gradient", "predicted", "per sample", "held out", "clipped"]
+FAST = ["default", "paper", "gradient", "per sample", "clipped"]
 
 
 @pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
