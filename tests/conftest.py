@@ -1,6 +1,7 @@
 """Leave out the tests that need something this machine does not have; data and models to share."""
 
 import os
+from functools import partial
 
 # Before NumPy, SciPy and PyTorch are imported: one of scikit-learn's checks asks for the first;
 # on arrays as small as those of the tests more threads only wait for each other.
@@ -13,8 +14,21 @@ import torch
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 
+#: Examples in docstrings that make many fits.
+SLOW_EXAMPLES = {
+    "skcausalpima._causal_pima.CausalPIMA.report",
+    "skcausalpima.inspection._displays.confidence.EdgeConfidenceDisplay.from_confidence",
+    "skcausalpima.inspection._edge_confidence.EdgeConfidence",
+    "skcausalpima.model_selection.NodeSizeSelection",
+    "skcausalpima.model_selection.select_node_sizes",
+}
 
+
+@pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
     absent = set()
     if not os.environ.get("SKCAUSALPIMA_DATA"):
         absent.add("data")
@@ -38,19 +52,30 @@ def pair():
     return [images, curves]
 
 
+def make(node_sizes=(2, 2), init="arranged", **parameters):
+    """Make an estimator that fits in a moment."""
+    if init in ("arranged", "linear", "paper"):
+        init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
+    defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+    defaults |= {"modality_weights": "balanced", "views": None}
+    defaults["structure"] = ScoreSearch(polishing_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=0)
+    return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
+
+
 @pytest.fixture(scope="session")
 def quick():
-    """Make an estimator that fits in a moment: one epoch of all that follows training."""
+    """Make an estimator that fits in a moment: few epochs, and nothing is tried that may be stated.
 
-    def make(node_sizes=(2, 2), init="arranged", **parameters):
-        if init in ("arranged", "linear", "paper"):
-            init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
-        defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-        defaults["structure"] = ScoreSearch(polishing_epochs=1)
-        defaults["missing_values"] = MissingValues(subset_epochs=1)
-        return CausalPIMA(node_sizes, init=init, **(defaults | parameters))
-
+    It has no encoders of incomplete samples: what ``taught`` makes has.
+    """
     return make
+
+
+@pytest.fixture(scope="session")
+def taught():
+    """Make what ``quick`` makes, but teach encoders of incomplete samples for an epoch."""
+    return partial(make, missing_values=MissingValues(subset_epochs=1))
 
 
 @pytest.fixture(scope="session")

@@ -170,6 +170,7 @@ def test_digits_are_ten():
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+@pytest.mark.slow
 def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     model = quick(max_iter=1)
     selection = select_node_sizes(model, groups, [2, (2, 2)], cv=2)

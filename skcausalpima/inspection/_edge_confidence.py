@@ -227,8 +227,8 @@ def edge_confidence(
     >>> images = rng.normal(size=(200, 4, 4)) + 6 * (group // 2)[:, None, None]
     >>> curves = rng.normal(size=(200, 10)) + 6 * (group % 2)[:, None]
     >>> X = [images, curves]
-    >>> est = CausalPIMA((2, 2), max_iter=5, random_state=0).fit(X)
-    >>> found = edge_confidence(est, X, n_bootstraps=3, random_state=0)
+    >>> est = CausalPIMA((2, 2), max_iter=2, random_state=0).fit(X)
+    >>> found = edge_confidence(est, X, n_bootstraps=2, random_state=0)
     >>> found.node_stability.round(1)
     array([1., 1.])
     >>> found.edge.shape

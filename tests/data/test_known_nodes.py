@@ -12,6 +12,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from small_models import small_settings, small_spec
+from some_slow import each_once
 
 from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima._clustering import arrangement as _arrangement
@@ -254,8 +255,7 @@ def test_a_candidate_that_contradicts_is_not_chosen():
 
 
 @pytest.mark.parametrize("init", ["arranged", "linear"])
-@pytest.mark.parametrize("factor", [0, 1])
-@pytest.mark.parametrize("node", [0, 1])
+@pytest.mark.parametrize(("node", "factor"), each_once([0, 1], [1, 0]))
 def test_known_outcomes_name_the_node(quick, pair, init, factor, node):
     for column in (FACTORS[:, factor], 1 - FACTORS[:, factor]):
         model = quick(init=init, max_iter=8).fit(pair, known_nodes=some_known(column, node))
@@ -276,8 +276,9 @@ def test_known_outcomes_number_those_of_one_node(quick, pair, init):
         assert (nodes == column).mean() > 0.9
 
 
-@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
-@pytest.mark.parametrize("node_sizes", [(2, 2), (3, 2), (4,)])
+@pytest.mark.parametrize(
+    ("node_sizes", "init"), each_once([(2, 2), (3, 2), (4,)], ["arranged", "linear", "paper"])
+)
 def test_labels_respect_even_nonsense(quick, pair, init, node_sizes):
     rng = np.random.default_rng(4)
     known = np.stack([rng.integers(-1, size, 72) for size in node_sizes], axis=1)
@@ -304,7 +305,7 @@ def test_fit_predict_and_fit_transform_pass_them_on(quick, pair):
     assert_array_equal(quick().fit_transform(pair, known_nodes=known), model.transform(pair))
 
 
-@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("routing", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_searches_split_them_with_the_samples(quick, pair, routing):
     X, known = MultimodalData(pair), some_known(FACTORS[:, 1], 0)
     order = np.random.default_rng(5).permutation(72)
@@ -429,10 +430,14 @@ def named_share(seed, share, factor, swap=False, **parameters):
     return (model.predict_nodes(images)[rest, 0] == column[rest]).mean()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "factor", "swap", "share"),
-    [(301, 0, False, 0.02), (301, 1, True, 0.02), (301, 2, True, 0.02), (300, 2, False, 0.05)],
+    [
+        pytest.param(301, 0, False, 0.02, marks=pytest.mark.long),
+        pytest.param(301, 1, True, 0.02, marks=pytest.mark.slow),
+        pytest.param(301, 2, True, 0.02, marks=pytest.mark.long),
+        pytest.param(300, 2, False, 0.05, marks=pytest.mark.long),
+    ],
 )
 def test_a_few_percent_name_any_factor(seed, factor, swap, share):
     """Without them node 0 is this factor, numbered like this, in one of six fits."""

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_models import small_settings
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MultimodalData, ScoreSearch
 from skcausalpima._data.sample_weight import (
@@ -86,7 +87,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+NAMES = list(CASES)
+
+
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0], NAMES[3], NAMES[4]]))
 def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -105,7 +109,7 @@ def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[1], NAMES[2]]))
 def test_weights_of_zero_are_removal(quick, pair, case):
     """Also where only removed rows lack a modality, were known, or had nodes set."""
     parameters, known = CASES[case]
@@ -144,7 +148,7 @@ def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0], NAMES[2]]))
 def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -437,7 +441,7 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.
 
@@ -500,6 +504,7 @@ def test_a_modality_that_only_removed_rows_have(quick, pair):
         quick().fit(X, sample_weight=weights)
 
 
+@pytest.mark.slow
 def test_weights_are_routed(quick, pair):
     flat = np.concatenate([pair[0].reshape(72, -1), pair[1]], axis=1)
     weights = np.random.default_rng(0).integers(1, 3, size=72).astype(float)
@@ -541,8 +546,13 @@ def test_a_start_sees_each_row_once_unless_most_are_copies():
     assert_array_equal(initial_rows(weighted), resampled_rows(weighted.weights))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [411, 416, 419])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(411, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (416, 419)),
+    ],
+)
 def test_rows_that_were_drawn_twice_do_not_spoil_the_start(seed):
     """Bootstrap samples of discs, whose copies the starting mixtures locked onto (0.88 to 0.93)."""
     circles = make_circles_images(1000, random_state=seed)

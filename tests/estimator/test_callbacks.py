@@ -170,6 +170,7 @@ def test_scores_are_monitored(quick, pair):
     assert_allclose(rows[-1]["bound"], rows[0]["bound"], rtol=1e-6)  # its tables are fitted again
 
 
+@pytest.mark.slow
 def test_searches_and_pipelines_propagate(quick, pair):
     X, noting = MultimodalData(pair), Noting()
     search = GridSearchCV(quick(init="linear"), {"max_iter": [1, 2]}, cv=2).set_callbacks(noting)

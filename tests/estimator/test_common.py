@@ -8,9 +8,23 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skcausalpima import BackgroundKnowledge, CausalPIMA, GradientStructure, Initialization
+from skcausalpima import (
+    BackgroundKnowledge,
+    CausalPIMA,
+    GradientStructure,
+    Initialization,
+    MissingValues,
+    ScoreSearch,
+)
 
-# The defaults, and what differs from them: parameters that are objects, more cells than samples.
+# The defaults but for the length of training, and what differs from them: parameters that are
+# objects, more cells than samples.
+SHORT = CausalPIMA(
+    structure=ScoreSearch(polishing_epochs=1),
+    init=Initialization(n_mixture_init=1, pretraining_epochs=1),
+    missing_values=MissingValues(subset_epochs=1),
+    max_iter=2,
+)
 OTHER = CausalPIMA(
     (2, 2, 2),
     latent_dim=3,
@@ -21,8 +35,18 @@ OTHER = CausalPIMA(
 )
 
 
-@parametrize_with_checks([CausalPIMA(), OTHER])
+@parametrize_with_checks([SHORT])
 def test_scikit_learn_checks(estimator, check):
+    passes(check, estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([CausalPIMA(), OTHER])
+def test_more_scikit_learn_checks(estimator, check):
+    passes(check, estimator)
+
+
+def passes(check, estimator):
     with warnings.catch_warnings():
         warnings.simplefilter("error", SkipTestWarning)
         try:
@@ -54,4 +78,6 @@ def test_scikit_learn_checks(estimator, check):
 )
 def test_further_scikit_learn_checks(check):
     init = Initialization("paper", n_mixture_init=1, pretraining_epochs=2)
-    getattr(estimator_checks, check)("CausalPIMA", CausalPIMA(max_iter=2, init=init))
+    parts = {"init": init, "missing_values": MissingValues(subset_epochs=0)}
+    estimator = CausalPIMA(max_iter=2, structure="gradient", **parts)
+    getattr(estimator_checks, check)("CausalPIMA", estimator)

@@ -28,10 +28,10 @@ def product_of_tables(dag, cpts):
 def several(quick, pair):
     """Data and fits whose graphs have none, some and all of the edges."""
     models = {
-        "empty": quick((2, 3, 2), structure=GradientStructure(1.0)).fit(pair),
+        "empty": quick((2, 3, 2), init="linear", structure=GradientStructure(1.0)).fit(pair),
         "some": quick((2, 2, 2), structure="gradient", random_state=3).fit(pair),
         "refined": quick((2, 3, 2)).fit(pair),
-        "complete": quick((2, 3, 2), structure=GradientStructure(0.0)).fit(pair),
+        "complete": quick((2, 3, 2), init="linear", structure=GradientStructure(0.0)).fit(pair),
         "one node": quick((4,)).fit(pair),
     }
     single = [array.astype(np.float32) for array in pair]
@@ -156,6 +156,7 @@ def test_latent_dim_stays_when_other_samples_continue(quick):
     assert model.fit(X[:30]).latent_dim_ == 6
 
 
+@pytest.mark.slow
 def test_latent_dim_counts_weights_as_repeated_rows(quick):
     X = np.random.default_rng(0).normal(size=(50, 30))
     weighted = quick((3,)).fit(X, sample_weight=np.full(50, 2))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, ScoreSearch
@@ -62,7 +63,10 @@ def fit(quick, pair, name):
         return quick(**OPTIONS[name]).fit(pair)
 
 
-@pytest.fixture(scope="module", params=OPTIONS, ids=str)
+FAST = ["cluster", "predicted", "predicted conv", "module", "mixed", "expert", "given"]
+
+
+@pytest.fixture(scope="module", params=some_slow(OPTIONS, FAST), ids=str)
 def own(request, quick, pair):
     return fit(quick, pair, request.param), request.param
 
@@ -124,10 +128,10 @@ def test_missing_data_known_nodes_and_interventions(quick, pair, options):
 
 
 def test_float64_is_computed_in_float64(quick, pair):
-    model = quick(decoders=["cluster_mlp", MeanAndVariance]).fit(pair)
+    model = quick(decoders=["cluster_mlp", MeanAndVariance], max_iter=1).fit(pair)
     assert model._fitted_model().model.decoders[0].log_variances.dtype == torch.float64
     single = [array.astype(np.float32) for array in pair]
-    model = quick(decoders=["cluster_mlp", MeanAndVariance]).fit(single)
+    model = quick(decoders=["cluster_mlp", MeanAndVariance], max_iter=1).fit(single)
     assert model._fitted_model().model.decoders[0].log_variances.dtype == torch.float32
     assert model.sample(3)[0][0].dtype == np.float32
 
@@ -165,7 +169,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
 def linear(quick, pair):
     """Affine networks per cluster: given the component, all is Gaussian."""
     options = {"hidden_layer_sizes": (), "decoders": "cluster_mlp", "modality_weights": "elements"}
-    model = quick(max_iter=200, tol=0.0, **options).fit(pair)
+    model = quick(max_iter=100, tol=0.0, **options).fit(pair)
     inner = model._fitted_model().model
     points = torch.as_tensor(np.concatenate([np.zeros((1, 2)), np.eye(2)]))
     means, covariances = [], []

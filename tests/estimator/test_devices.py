@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pretend_gpu import pretended_gpu
 from torch import nn
 
-from skcausalpima import CausalPIMA, Device, GradientStructure, Initialization
+from skcausalpima import CausalPIMA, Device, GradientStructure, Initialization, MissingValues
 from skcausalpima._data import on_disk
 from skcausalpima._model import scaled_rows, scaled_samples, tensors, training_length
 from skcausalpima.modules import ExpertDecoder, line
@@ -32,7 +32,7 @@ PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
 LINEAR = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
 #: Parameters, what else ``fit`` gets, and what is done to the data.
 CASES = {
-    "defaults": {},
+    "defaults": {"modality_weights": "auto", "views": "auto"},
     "knowledge": {
         "known": {
             "sample_weight": np.linspace(0.5, 2, 72),
@@ -54,7 +54,7 @@ CASES = {
     "modules": {"encoders": [Encoder, Encoder], "n_init": 2},
     "plan of many": {"max_iter": "auto"},
     "continued": {"warm_start": True},
-    "lacking": {"data": "lacking"},
+    "lacking": {"data": "lacking", "missing_values": MissingValues(subset_epochs=1)},
     "holes": {"data": "holes"},
     "views": {"data": "curves", "views": {"modality0": "scale_space"}},
     "on disk": {"data": "on disk"},
@@ -84,7 +84,7 @@ def asked_of(model, X):
 
 def answers(quick, X, data=None, known=None, **parameters):
     """Return the components of a fit, its bound, and what is asked of samples."""
-    model = quick(**({"max_iter": 2} | parameters)).fit(X, **(known or {}))
+    model = quick(**({"max_iter": 1} | parameters)).fit(X, **(known or {}))
     if model.warm_start:
         model.fit(X).partial_fit(X)
     return model.labels_, [model.lower_bound_, *asked_of(model, X)]
@@ -117,25 +117,34 @@ def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
     check(quick, pair, monkeypatch, tmp_path, "lacking")
 
 
+SLOW = {"knowledge", "experts per sample", "holes", "views"}
+
+
 @pretended
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"lacking"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else pytest.mark.long)
+        for name in sorted(CASES.keys() - {"lacking"})
+    ],
+)
 def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, name):
     check(quick, pair, monkeypatch, tmp_path, name)
 
 
 @pretended
+@pytest.mark.slow
 def test_data_that_do_not_fit_come_batch_by_batch(quick, pair, monkeypatch):
     """They stay in memory, and the fit is as good; where there is no memory, so much is sent."""
     gappy = changed(pair, "lacking", None)
-    expected = quick().fit(gappy)
+    expected = quick(max_iter=1).fit(gappy)
     asked, moved = [], []
     monkeypatch.setattr(scaled_samples, "fits", lambda n_bytes, device: asked.append(n_bytes))
     monkeypatch.setattr(tensors, "BUFFER_BYTES", 64 * 8 * 10)  # one run of 64 samples
     real = scaled_rows.sent
     monkeypatch.setattr(scaled_rows, "sent", lambda of, to: moved.append(len(of)) or real(of, to))
     with pretended_gpu(monkeypatch, has_double=True):
-        model = quick().fit(gappy)
+        model = quick(max_iter=1).fit(gappy)
         found = asked_of(model, gappy)
     assert set(asked) == {72 * 8 * 10}  # two modalities of 6 and 4 elements
     assert set(moved) >= {64, 8}

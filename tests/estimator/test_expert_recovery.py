@@ -32,7 +32,7 @@ def test_lattices_and_their_curves():
         assert (np.abs(found / mean - 1) < 0.1).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_digits_with_a_line_per_cluster():
     data = load_digits_with_curves(random_state=100)
     expert = ExpertDecoder(line, data.curve_points)
@@ -44,7 +44,7 @@ def test_digits_with_a_line_per_cluster():
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.long
 def test_mnist_with_a_line_per_cluster():
     with np.load(Path(os.environ["SKCAUSALPIMA_DATA"]) / "mnist5k.npz") as file:
         images, digit = file["images"].astype(np.float32), file["digit"].astype(int)
@@ -61,7 +61,7 @@ def swing(x, amplitude, damping, frequency):
     return amplitude * torch.exp(-damping * x) * torch.cos(frequency * x)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_oscillators_per_sample():
     rng, x = np.random.RandomState(100), np.linspace(0, 1, 60)
     truth = rng.uniform([1.0, 0.5, 6.0], [3.0, 3.0, 14.0], size=(600, 3))

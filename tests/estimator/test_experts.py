@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 from scipy.optimize import curve_fit
 from sklearn.base import clone
+from some_slow import some_slow
 
 from skcausalpima import (
     CausalPIMA,
@@ -44,7 +45,7 @@ def estimator(expert, sizes=(3,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
-    defaults["missing_values"] = MissingValues(subset_epochs=1)
+    defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
 
 
@@ -55,7 +56,8 @@ def lines():
 
 @pytest.fixture(scope="module")
 def fitted(lines):
-    return estimator(ExpertDecoder(line, X)).fit(lines)
+    lessons = MissingValues(subset_epochs=1)
+    return estimator(ExpertDecoder(line, X), missing_values=lessons).fit(lines)
 
 
 def test_parameters_are_those_of_scipy_in_each_cluster(fitted, lines):
@@ -302,6 +304,7 @@ def test_gradient_steps_alone(lines):
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(SLOPES), atol=20)
 
 
+@pytest.mark.slow
 def test_experts_per_sample(lines):
     expert = ExpertDecoder(exponential_decay, X, per="sample")
     rng = np.random.default_rng(0)
@@ -317,6 +320,7 @@ def test_experts_per_sample(lines):
     assert np.isnan(centres["rate_se"]).all()
 
 
+@pytest.mark.slow
 def test_clones_pickles_and_seeds(lines):
     est = estimator(ExpertDecoder(piecewise_linear(2), X)).fit(lines)
     again = clone(est).fit(lines)
@@ -422,11 +426,10 @@ def test_scatter_of_the_parameters_between_samples():
     assert_allclose(spread, [40.0, 10.0], rtol=0.3)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "shared"}],
-    ids=str,
-)
+SCATTER = [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "shared"}]
+
+
+@pytest.mark.parametrize("options", some_slow(SCATTER, [{"refit": False}]), ids=str)
 def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
     steps = {"learning_rate": 0.01, "max_iter": 30, "batch_size": 32, "tol": 0.0}
     est = estimator(ExpertDecoder(line, X, scatter=True, **options), **steps)

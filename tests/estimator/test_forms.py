@@ -542,6 +542,7 @@ def test_polars_frames_with_texts(quick):
         assert quick((2,), max_iter=1).fit(run_advice(X, error)).labels_.shape == (24,)
 
 
+@pytest.mark.slow
 def test_without_optional_packages():
     code = """
 import sys

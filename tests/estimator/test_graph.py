@@ -1,5 +1,6 @@
 """The graph end to end: how it is learned, what is known of it, and nodes intervened on."""
 
+import itertools
 import pickle
 import warnings
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from some_slow import some_slow
 
 from skcausalpima import (
     BackgroundKnowledge,
@@ -62,7 +64,9 @@ def fast():
             "batch_size": 300,
             "max_iter": 3,
             "structure": search(),
-            "missing_values": MissingValues(subset_epochs=1),
+            "missing_values": MissingValues(subset_epochs=0),
+            "modality_weights": "balanced",
+            "views": None,
             "random_state": 0,
         }
         init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)
@@ -216,6 +220,7 @@ def test_what_cannot_be_is_refused_before_training(fast, chain, monkeypatch, par
         fast(**parameters).fit(chain[1])
 
 
+@pytest.mark.slow
 def test_edge_penalty_prunes(fast, chain):
     """An edge of the chain is worth about 0.13 nats per sample."""
     _, X = chain
@@ -234,10 +239,17 @@ def test_edge_penalty_prunes(fast, chain):
 # What is known of edges ------------------------------------------------------------------------
 
 
+LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
+
+
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
 @pytest.mark.parametrize(
-    ("structure", "dtype"), [(search, np.float64), (GradientStructure, np.float32)]
+    ("structure", "dtype", "init"),
+    [
+        pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
+        for way, others in zip(LEARNED, (["linear"], ["arranged", "paper"]), strict=True)
+        for init in ("arranged", "linear", "paper")
+    ],
 )
 def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
     _, X = chain
@@ -268,6 +280,7 @@ def test_knowledge_and_validation(fast, chain):
     assert not np.triu(model.edge_weights_).any()
 
 
+@pytest.mark.slow
 def test_names_follow_the_statement(fast, chain):
     """The middle of the chain is the one whose edges are not excluded, whichever modality it is."""
     nodes, _ = chain
@@ -286,6 +299,7 @@ def test_names_follow_the_statement(fast, chain):
         }
 
 
+@pytest.mark.slow
 def test_names_stay_within_nodes_of_one_size(fast):
     """The node of three outcomes keeps its place; the other two are swapped where that fits."""
     rng = np.random.default_rng(0)
@@ -303,8 +317,12 @@ def test_names_stay_within_nodes_of_one_size(fast):
 # Nodes intervened on ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cause", [0, 1])
-@pytest.mark.parametrize("form", ["outcomes", "targets"])
+@pytest.mark.parametrize(
+    ("form", "cause"),
+    some_slow(
+        itertools.product(["outcomes", "targets"], [0, 1]), [("outcomes", 0), ("targets", 1)]
+    ),
+)
 def test_one_intervention_orients_an_edge(fast, form, cause):
     """The first node is set in 150 of 600 samples; the data look the same in either direction."""
     rng = np.random.default_rng(cause)
@@ -357,7 +375,11 @@ def table_by_hand(nodes, node, parents, rows):
     return counts / counts.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("structure", ["refined", graph("ab", "bc", "ac")], ids=str)
+@pytest.mark.parametrize(
+    "structure",
+    ["refined", pytest.param(graph("ab", "bc", "ac"), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
     nodes, given, X = experiment
     known = np.where((np.arange(300)[:, None] % 10 == 1) & [True, False, False], nodes, -1)
@@ -407,9 +429,9 @@ def test_labels_know_which_node_was_set(fast):
 @pytest.mark.parametrize(
     ("form", "dtype", "responsibilities"),
     [
-        ("outcomes", np.float64, "structured"),
+        pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
         ("outcomes", np.float32, "sample"),
-        ("targets", np.float32, "structured"),
+        pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(
@@ -447,6 +469,7 @@ def test_known_outcomes_must_not_contradict_interventions(fast, experiment):
     assert_array_equal(model.node_labels_[given >= 0], given[given >= 0])
 
 
+@pytest.mark.slow
 def test_no_interventions_change_nothing(fast, chain):
     X = chain[1]
     plain = fast(init="linear").fit(X)
@@ -456,6 +479,7 @@ def test_no_interventions_change_nothing(fast, chain):
     assert_array_equal(labels, plain.labels_)
 
 
+@pytest.mark.slow
 def test_interventions_and_names_from_edges(fast, experiment):
     """b is named by what it was set to; which of its neighbours is a follows from a -> b."""
     nodes, given, _ = experiment

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from scipy import special
 from sklearn.metrics import adjusted_rand_score
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima._fit import whole
@@ -56,6 +57,12 @@ def pattern(n_samples=N_SAMPLES, share=0.25, n_modalities=2):
     kept = rng.integers(n_modalities, size=n_samples)
     observed[kept, np.arange(n_samples)] |= ~observed.any(axis=0)
     return observed
+
+
+@pytest.fixture(scope="module")
+def quick(taught):
+    """Here encoders of incomplete samples are taught."""
+    return taught
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +139,7 @@ def test_every_kind_of_decoder(quick, gappy, kind):
     assert adjusted_rand_score(group[complete], model.labels_[complete]) > 0.9
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", some_slow(DECODERS, DECODERS.keys() - {"network per cluster"}))
 def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, monkeypatch):
     X, _ = gappy
     model = of_kind(kind)
@@ -216,7 +223,7 @@ def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[1:]))
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", some_slow(DECODERS, ["networks", "expert per sample"]))
 def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     """Bit by bit as if they were alone, in fixed units; the others count for the tables."""
     X, _ = gappy
@@ -320,7 +327,10 @@ def test_copies_say_the_same(model, gappy, form, tmp_path):
     assert_same_fits(copy, model, gappy[0])
 
 
-@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}])
+CONTINUED = [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}]
+
+
+@pytest.mark.parametrize("options", some_slow(CONTINUED, [{"validation_fraction": 0.2}]))
 def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
     options = options | {

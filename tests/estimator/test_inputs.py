@@ -1,11 +1,14 @@
 """Every form of input, number format and awkward data set, through the estimator."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from some_slow import some_slow
 
 from skcausalpima import MultimodalData
 
@@ -132,19 +135,22 @@ def gappy(pair):
     return [images, curves]
 
 
-@pytest.mark.parametrize("prior_expert", [True, False])
-@pytest.mark.parametrize("validation_fraction", [0.0, 0.3])
-def test_missing_samples(quick, gappy, prior_expert, validation_fraction):
+@pytest.mark.parametrize(
+    ("validation_fraction", "prior_expert"),
+    some_slow(itertools.product([0.0, 0.3], [True, False]), [(0.0, False), (0.3, True)]),
+)
+def test_missing_samples(taught, gappy, prior_expert, validation_fraction):
     parameters = {"prior_expert": prior_expert, "validation_fraction": validation_fraction}
-    model = quick(**parameters).fit(gappy)
+    model = taught(**parameters).fit(gappy)
     assert_array_equal(model.predict(gappy), model.labels_)
     assert np.isfinite(model.score_samples(gappy)).all()
-    flat = quick(modality_shapes=SHAPES, **parameters).fit(flattened(gappy))
+    flat = taught(modality_shapes=SHAPES, **parameters).fit(flattened(gappy))
     assert_array_equal(flat.labels_, model.labels_)
 
 
-def test_missing_modalities_do_not_count(fitted, pair):
+def test_missing_modalities_do_not_count(taught, pair):
     """None, NaN, and whatever lies in the other samples: all the same."""
+    fitted = taught().fit(pair)
     absent = fitted.score_samples([pair[0], None])
     nan = fitted.score_samples([pair[0], np.full((72, 4), np.nan)])
     assert_array_equal(absent, nan)
@@ -168,12 +174,12 @@ def test_nothing_observed_gives_the_prior(quick, pair, fitted):
         strict.predict(nothing)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_modality_that_training_samples_lack(quick, pair, seed):
+@pytest.mark.parametrize("seed", some_slow(range(4), [0, 3]))
+def test_modality_that_training_samples_lack(taught, pair, seed):
     """All samples that have the images may be held out."""
     images = np.full_like(pair[0], np.nan)
     images[:2] = pair[0][:2]
-    model = quick(validation_fraction=0.6, random_state=seed).fit([images, pair[1]])
+    model = taught(validation_fraction=0.6, random_state=seed).fit([images, pair[1]])
     assert np.isfinite(model.score_samples([images, pair[1]])).all()
 
 
@@ -190,9 +196,22 @@ def assert_finite_everywhere(model, X):
     assert_array_equal(model.predict(X), model.labels_)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("factors", [(1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)])
-@pytest.mark.parametrize("scale", ["modality", "feature"])
+DTYPES = [np.float32, np.float64]
+TINY, HUGE, BOTH = (1e-20, 1e-20), (1e20, 1e20), (1e-20, 1e20)
+
+
+@pytest.mark.parametrize(
+    ("scale", "factors", "dtype"),
+    some_slow(
+        itertools.product(["modality", "feature"], [TINY, HUGE, BOTH], DTYPES),
+        [
+            ("modality", TINY, np.float64),
+            ("modality", HUGE, np.float32),
+            ("feature", TINY, np.float32),
+            ("feature", BOTH, np.float64),
+        ],
+    ),
+)
 def test_any_unit(quick, pair, fitted, dtype, factors, scale):
     X = [(array * f).astype(dtype) for array, f in zip(pair, factors, strict=True)]
     model = quick(scale=scale).fit(X)
@@ -212,8 +231,13 @@ def test_constant_elements(quick, pair, scale):
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("scale", ["modality", "feature", None])
+@pytest.mark.parametrize(
+    ("scale", "dtype"),
+    some_slow(
+        itertools.product(["modality", "feature", None], DTYPES),
+        [("modality", np.float32), ("feature", np.float64), (None, np.float32)],
+    ),
+)
 def test_constant_modalities(quick, pair, dtype, scale):
     X = [pair[0].astype(dtype), np.full((72, 3), 0.1, dtype=dtype)]
     assert_finite_everywhere(model := quick(scale=scale).fit(X), X)
@@ -222,9 +246,15 @@ def test_constant_modalities(quick, pair, dtype, scale):
     assert_finite_everywhere(quick(scale=scale).fit(X), X)
 
 
+COVARIANCES = ["full", "tied", "diag", "spherical"]
+ROWS = [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10]
+
+
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # where all are alike
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
-@pytest.mark.parametrize("rows", [[0] * 30 + [40] * 30, [0, 71] * 4, [0, 20, 71] * 4, [5] * 10])
+@pytest.mark.parametrize(
+    ("rows", "covariance_type"),
+    some_slow(itertools.product(ROWS, COVARIANCES), [*zip(ROWS, COVARIANCES, strict=True)]),
+)
 def test_few_distinct_samples(quick, pair, rows, covariance_type):
     X = [array[rows] for array in pair]
     model = quick((2, 2, 2), covariance_type=covariance_type, covariance_shrinkage=0.0).fit(X)
@@ -233,7 +263,17 @@ def test_few_distinct_samples(quick, pair, rows, covariance_type):
     assert min(2, len(set(rows))) <= n_found <= len(set(rows))
 
 
-@pytest.mark.parametrize("node_sizes", [(2,) * 5, (7,), (3, 2), np.array([2, 2]), (np.int8(3),)])
+@pytest.mark.parametrize(
+    "node_sizes",
+    [
+        pytest.param((2,) * 5, marks=pytest.mark.slow),
+        (2, 2, 2),
+        (7,),
+        (3, 2),
+        np.array([2, 2]),
+        (np.int8(3),),
+    ],
+)
 def test_grids(quick, pair, node_sizes):
     model = quick(node_sizes).fit(pair)
     assert_finite_everywhere(model, pair)

@@ -67,17 +67,14 @@ def with_the_fit_of(model):
     return copy
 
 
+KINDS = ["first", "again", "continued", "continued, weights"]
+
+
 @pytest.mark.parametrize(
-    "kind",
-    [
-        "continued",
-        *(
-            pytest.param(k, marks=pytest.mark.slow)
-            for k in ("first", "again", "continued, weights")
-        ),
-    ],
+    ("kind", "step"),
+    [("continued", 7), *(pytest.param(kind, 1, marks=pytest.mark.slow) for kind in KINDS)],
 )
-def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind):
+def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind, step):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 24)} if "weights" in kind else {}
     start = quick(warm_start="continued" in kind, structure=ScoreSearch(polishing_epochs=2))
     if kind != "first":
@@ -89,7 +86,7 @@ def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs,
         whole.fit(X, **weights)
     assert lines.count > 50
     kept = []
-    for at in range(lines.count):
+    for at in range((lines.count - 1) % step, lines.count, step):  # the last, too
         model, before = with_the_fit_of(start), of_fits(start)
         with pytest.raises(KeyboardInterrupt), Interrupts(at):
             model.fit(X, **weights)

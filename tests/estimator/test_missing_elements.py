@@ -74,10 +74,10 @@ def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     assert_same_fits(quick().fit(other), model, gappy)
 
 
-def test_elements_and_blocks_are_missing_together(quick, pair):
+def test_elements_and_blocks_are_missing_together(taught, pair):
     gappy = with_gaps(pair)
     gappy[0][::5], gappy[1][1::5] = np.nan, np.nan
-    one = quick().fit(gappy)
+    one = taught().fit(gappy)
     assert_array_equal(one.predict(gappy), one.labels_)
     assert_allclose(one.score(gappy), one.lower_bound_, rtol=1e-12)
     held = gappy[0].copy()
@@ -85,7 +85,7 @@ def test_elements_and_blocks_are_missing_together(quick, pair):
     seen = np.ones((72, 2), dtype=bool)
     seen[::5, 0] = False
     masked = MultimodalData([held, gappy[1]], observed=seen)
-    assert_same_fits(quick().fit(masked), one, masked)
+    assert_same_fits(taught().fit(masked), one, masked)
 
 
 def test_gaps_in_new_samples_alone(fitted, pair):
@@ -97,6 +97,7 @@ def test_gaps_in_new_samples_alone(fitted, pair):
     assert_array_equal(fitted.predict([gone[0], None]).shape, (72,))
 
 
+@pytest.mark.slow
 def test_one_flat_array_and_a_table(quick, pair):
     flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
     flat[::4, 3] = flat[1::4, 8] = np.nan
@@ -117,9 +118,12 @@ def test_one_flat_array_and_a_table(quick, pair):
         {"init": "paper", "structure": "gradient", "responsibilities": "sample"},
         {"scale": "feature", "modality_weights": "elements"},
         {"scale": None, "decoder_variance": 0.5, "prior_expert": False},
-        {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
+        pytest.param(
+            {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
+            marks=pytest.mark.slow,
+        ),
         {"validation_fraction": 0.2},
-        {"n_init": 2},
+        pytest.param({"n_init": 2}, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.filterwarnings("ignore:All samples lie in one")
@@ -151,22 +155,24 @@ def test_starts_do_not_see_each_other(quick, gappy):
     assert_same_fits(one, other, gappy)
 
 
-def test_a_fit_is_continued_bit_by_bit(quick, gappy):
+def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     options = {"warm_start": True, "tol": 0.0}
-    whole = quick(max_iter=5, **options).fit(gappy)
-    parts = quick(max_iter=2, **options).fit(gappy)
+    whole = taught(max_iter=5, **options).fit(gappy)
+    parts = taught(max_iter=2, **options).fit(gappy)
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(gappy)
-    assert_same_fits(parts, whole, gappy, of_first=("stability_",))
+    assert_same_fits(parts, whole, gappy, of_first=("stability_", "gaps_"))
 
 
-def test_a_file_keeps_a_fit_that_may_be_continued(quick, gappy, tmp_path):
-    one = quick(warm_start=True).fit(gappy)
+@pytest.mark.slow
+def test_a_file_keeps_a_fit_that_may_be_continued(taught, gappy, tmp_path):
+    one = taught(warm_start=True).fit(gappy)
     one.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model")
     assert_array_equal(loaded.predict_proba(gappy), one.predict_proba(gappy))
     assert_same_fits(loaded.fit(gappy), one.fit(gappy), gappy)
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows(quick, gappy):
     weights = np.tile([1, 2, 3], 24)
     repeated = [np.repeat(array, weights, axis=0) for array in gappy]
@@ -253,7 +259,7 @@ def test_gaps_may_be_refused(quick, pair, gappy, refusing):
     "options",
     [
         {"experts": [None, line]},
-        {"decoders": [None, "cluster_mlp"]},
+        pytest.param({"decoders": [None, "cluster_mlp"]}, marks=pytest.mark.slow),
         {"decoder_variance": "predicted"},
         {"decoders": "cluster_mlp"},
     ],

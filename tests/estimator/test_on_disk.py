@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima import CausalPIMA, Initialization, MissingValues, MultimodalData
+from skcausalpima import (
+    CausalPIMA,
+    Initialization,
+    MissingValues,
+    MultimodalData,
+    ScoreSearch,
+)
 from skcausalpima._data import on_disk
 from skcausalpima._model import tensors
 from skcausalpima.callback import OnEpoch
@@ -54,7 +60,10 @@ def on_file(tmp_path_factory):
 def estimator(**params):
     defaults = {
         "max_iter": 3,
-        "init": Initialization(pretraining_epochs=1),
+        "init": Initialization(n_mixture_init=1, pretraining_epochs=1),
+        "structure": ScoreSearch(polishing_epochs=1),
+        "modality_weights": "balanced",
+        "views": None,
         "missing_values": MissingValues(subset_epochs=0),
         "hidden_layer_sizes": (8,),
         "batch_size": 32,
@@ -118,6 +127,7 @@ def test_several_modalities_some_of_them_on_disk(on_file, tmp_path):
     assert est.predict({"image": on_file, "curve": None}).shape == (N,)
 
 
+@pytest.mark.slow
 def test_missing_samples(on_file, tmp_path):
     is_seen = np.random.default_rng(3).random(N) > 0.3
     with_gaps = np.where(is_seen[:, None], curves(), np.nan)

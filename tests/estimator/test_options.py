@@ -1,6 +1,7 @@
 """What the parameters of training and of the networks do."""
 
 import copy
+import itertools
 from contextlib import nullcontext
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import (
@@ -94,7 +96,9 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
     assert model.n_iter_ == len(best.history)
 
 
-@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
+@pytest.mark.parametrize(
+    "temperature", [(5.0, 0.05), pytest.param((0.05, 5.0), marks=pytest.mark.slow)]
+)
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {"validation_fraction": 0.3, "learning_rate": 0.2, "tol": 0.0, "random_state": 0}
@@ -201,8 +205,12 @@ def decoder():
     return seeded(lambda: nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (3, 2))))
 
 
-@pytest.mark.parametrize("form", [list, dict])
-@pytest.mark.parametrize("init", ["linear", "paper"])
+@pytest.mark.parametrize(
+    ("form", "init"),
+    some_slow(
+        itertools.product([list, dict], ["linear", "paper"]), [(list, "linear"), (dict, "paper")]
+    ),
+)
 def test_user_modules_are_copied_and_trained(quick, pair, form, init):
     encoders, decoders = [encoder(nn.ReLU()), None], [decoder(), None]
     if form is dict:
@@ -248,8 +256,9 @@ def test_a_fitted_model_keeps_its_networks(quick, pair):
 def test_batch_norm(quick, pair, batch_size):
     """Predictions do not depend on the batch, and no batch is too small to train on."""
     model = quick(encoders=[encoder(nn.BatchNorm1d(8)), None], batch_size=batch_size).fit(pair)
-    alone = np.concatenate([model.transform([a[k : k + 1] for a in pair]) for k in range(72)])
-    assert_allclose(model.transform(pair), alone, atol=1e-9)
+    rows = range(0, 72, 6)
+    alone = np.concatenate([model.transform([a[k : k + 1] for a in pair]) for k in rows])
+    assert_allclose(model.transform(pair)[rows], alone, atol=1e-9)
 
 
 def test_frozen_modules(quick, pair):

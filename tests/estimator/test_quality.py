@@ -18,8 +18,6 @@ from skcausalpima.datasets import (
 )
 from skcausalpima.metrics import matched_accuracy, node_recovery
 
-pytestmark = pytest.mark.slow
-
 
 def fitted_to(bunch, node_sizes=(2, 2, 2), **parameters):
     """Fit; return the estimator and its network, named after the factors that its nodes match."""
@@ -29,7 +27,13 @@ def fitted_to(bunch, node_sizes=(2, 2, 2), **parameters):
     return est, est.to_graph().rename_nodes(names), recovery.accuracies
 
 
-@pytest.mark.parametrize(("graph", "latent_dim"), [("v-structure", None), ("chain", 2)])
+@pytest.mark.parametrize(
+    ("graph", "latent_dim"),
+    [
+        pytest.param("v-structure", None, marks=pytest.mark.slow),
+        pytest.param("chain", 2, marks=pytest.mark.long),
+    ],
+)
 def test_circles(graph, latent_dim):
     """Factors are on their nodes when training ends, and the equivalence class is right.
 
@@ -44,6 +48,7 @@ def test_circles(graph, latent_dim):
     assert "compelled" in network.summary() or graph == "chain"
 
 
+@pytest.mark.long
 def test_grey_bars():
     """Three factors that do not add up in the image."""
     bars = make_grey_bars(random_state=700)
@@ -51,12 +56,14 @@ def test_grey_bars():
     assert accuracies.mean() > 0.95
 
 
+@pytest.mark.slow
 def test_digits():
     digits = load_digits_with_curves(noise_variance=0.5, random_state=700)
     est = CausalPIMA((10,), random_state=0).fit([digits.images, digits.curves])
     assert matched_accuracy(digits.target, est.labels_) > 0.98
 
 
+@pytest.mark.long
 def test_digits_with_wrong_and_broken_modalities():
     """5 % of the curves are another digit's; then each modality is noise in new samples.
 
@@ -81,6 +88,7 @@ def test_digits_with_wrong_and_broken_modalities():
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_six_views_of_digits_standardised_in_a_pipeline():
     """Seeds 0 to 4 had 0.9615 to 0.967."""
     with np.load(Path(os.environ["SKCAUSALPIMA_DATA"]) / "mfeat.npz") as file:
@@ -91,7 +99,10 @@ def test_six_views_of_digits_standardised_in_a_pipeline():
     assert matched_accuracy(digit, model.fit_predict(views)) > 0.955
 
 
-@pytest.mark.parametrize("seed", [700, 701])
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(700, marks=pytest.mark.slow), pytest.param(701, marks=pytest.mark.long)],
+)
 def test_few_images_whose_views_mislead_kmeans(seed):
     """With derived views alone, k-means led to nodes of which one was .89 and .83 right."""
     pendulums = make_pendulum(200, random_state=seed)

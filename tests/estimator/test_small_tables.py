@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
+from some_slow import each_once
 
 from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import InstabilityWarning
@@ -70,7 +71,9 @@ def test_what_is_constant_tells_nothing(quick, scale):
     assert adjusted_rand_score(np.arange(40) // 20, quick((2,), scale=scale).fit_predict(X)) == 1.0
 
 
-@pytest.mark.parametrize("shape", [(40, 1, 1), (40, 2), (40, 1000), (1000, 4)])
+@pytest.mark.parametrize(
+    "shape", [(40, 1, 1), (40, 2), (40, 1000), pytest.param((1000, 4), marks=pytest.mark.slow)]
+)
 def test_narrow_and_wide_tables(quick, shape):
     X = np.random.default_rng(0).normal(size=shape)
     model = quick((3,)).fit(X)
@@ -92,8 +95,9 @@ def test_iris():
     assert adjusted_rand_score(data.target, labels) > 0.88
 
 
-@pytest.mark.parametrize("kind", [None, "conv"])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (2,)], ids=["pixel", "colour", "curve"])
+@pytest.mark.parametrize(
+    ("shape", "kind"), each_once([(1, 1), (1, 1, 3), (2,)], [None, "conv"]), ids=str
+)
 def test_the_smallest_images_and_curves(quick, kind, shape):
     X = np.ones(shape) * TABLE[:, 0].reshape(-1, *[1] * len(shape)) + 0.1
     model = quick((2,), encoders=kind, decoders=kind).fit([X, TABLE])

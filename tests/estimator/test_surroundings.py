@@ -72,7 +72,7 @@ EXPERTS = [
     ),
 ]
 OPTIONS = {
-    "defaults": {},
+    "defaults": {"modality_weights": "auto", "views": "auto"},
     "float32": {},
     "experts": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
@@ -130,13 +130,13 @@ def answers(model, X, path):
     }
 
 
-# One of each option, and both surroundings of what most users have and of users' functions.
+# One of most options, in one of the surroundings; the defaults in the other one.
 FIRST, SECOND = SURROUNDINGS
 SLOW = [
-    (option, surroundings)
-    for option in OPTIONS
-    for surroundings in SURROUNDINGS
-    if (surroundings == SECOND) != (option == "defaults") and option != "experts"
+    case
+    for case in itertools.product(OPTIONS, SURROUNDINGS)
+    if case[0] in ("convolutions", "weights", "variances")
+    or (case[1] == SECOND) != (case[0] == "defaults")
 ]
 CASES = [
     pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else [], id=" under ".join(case))
@@ -159,6 +159,7 @@ def test_fits_and_answers_do_not_depend_on_surroundings(
         assert_same(answered[name], expected, name)
 
 
+@pytest.mark.slow
 def test_modules_of_the_user_are_trained_in_any_surroundings(quick, pair):
     """What they are made in is theirs; modes of the thread are not."""
 
@@ -187,7 +188,10 @@ def draws_during(fit):
     return drawn, [torch.rand(()).item() for _ in drawn]
 
 
-@pytest.mark.parametrize("options", [{"warm_start": True}, {"experts": [None, line]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"warm_start": True}, pytest.param({"experts": [None, line]}, marks=pytest.mark.slow)],
+)
 def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, options):
     model = quick(**options)
 

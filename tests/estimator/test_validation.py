@@ -709,6 +709,7 @@ def test_splits_beyond_the_data(quick, pair, splits, match):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+@pytest.mark.slow
 def test_splits_by_masks(quick, pair):
     half = np.arange(72) % 2 == 0
     masks, rows = [(half, ~half), (~half, half)], [np.flatnonzero(m) for m in (half, ~half)]

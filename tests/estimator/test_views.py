@@ -19,12 +19,12 @@ from skcausalpima.metrics import node_recovery
 
 @pytest.fixture(scope="module")
 def spectra():
-    return datasets.make_spectra(200, random_state=3)
+    return datasets.make_spectra(100, random_state=3)
 
 
 @pytest.fixture(scope="module")
 def modalities(spectra):
-    images = datasets.make_sprites(200, random_state=0).images
+    images = datasets.make_sprites(100, random_state=0).images
     return MultimodalData({"image": images, "curve": spectra.curves})
 
 
@@ -88,28 +88,30 @@ def test_a_fit_that_goes_on_keeps_its_views(modalities):
     model.set_params(max_iter=2).fit(modalities)
     once = estimator(3, tol=0).fit(modalities)
     assert_array_equal(once.transform(modalities), model.transform(modalities))
-    noise = np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(100, 200)).astype(np.float32)
     model.fit(MultimodalData({"image": modalities["image"], "curve": noise}))
     assert model._architecture["views"] == ("power_spectrum", "scale_space")
 
 
+@pytest.mark.slow
 def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     holed = {"image": modalities["image"].astype(float), "curve": modalities["curve"].astype(float)}
-    holed["image"][:50] = np.nan
-    holed["curve"][50:75] = np.nan
-    holed["image"][100:110, :3] = np.nan  # single pixels
+    holed["image"][:25] = np.nan
+    holed["curve"][25:40] = np.nan
+    holed["image"][50:60, :3] = np.nan  # single pixels
     model = estimator(2).fit(holed)
     assert np.isfinite(model.transform(holed)).all()
     assert np.isfinite(model.score_samples(holed)).all()
     garbage = {name: array.copy() for name, array in holed.items()}
-    garbage["image"][:50], garbage["curve"][50:75] = 1e3, -1e3
-    mask = np.ones((200, 2), dtype=bool)
-    mask[:50, 0] = mask[50:75, 1] = False
+    garbage["image"][:25], garbage["curve"][25:40] = 1e3, -1e3
+    mask = np.ones((100, 2), dtype=bool)
+    mask[:25, 0] = mask[25:40, 1] = False
     masked = MultimodalData(garbage, observed=mask)
     again = estimator(2).fit(masked)
     assert_array_equal(again.predict_proba(masked), model.predict_proba(holed))
 
 
+@pytest.mark.slow
 def test_several_starts_have_the_same_views(modalities):
     one = estimator(1, n_init=2).fit(modalities)
     assert one._architecture["views"] == ("power_spectrum", "scale_space")

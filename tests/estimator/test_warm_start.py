@@ -1,5 +1,6 @@
 """A fit that is continued ends where one long fit ends, bit by bit."""
 
+import itertools
 import pickle
 
 import networkx as nx
@@ -9,6 +10,7 @@ import torch
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
 from sklearn.base import clone
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import (
@@ -24,8 +26,8 @@ from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
-# What other starts say of the first fit, and how it laid clusters on the grid
-OF_FIRST = ("stability_", "arrangement_")
+# What other starts and gaps say of the first fit, and how it laid clusters on the grid
+OF_FIRST = ("stability_", "gaps_", "arrangement_")
 
 
 def conv_norm_dropout(shape, latent_dim):
@@ -86,6 +88,17 @@ CONFIGURATIONS = {
     },
     "no scaling": {"scale": ["feature", None], "covariance_type": "tied", "batch_size": 17},
 }
+FAST = [
+    "default",
+    "early stopping",
+    "gradient",
+    "edges",
+    "paper",
+    "factory",
+    "expert",
+    "per sample",
+    "no scaling",
+]
 
 
 def in_two(model, X, first=2, second=3, **fit):
@@ -96,7 +109,7 @@ def in_two(model, X, first=2, second=3, **fit):
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", some_slow(CONFIGURATIONS, FAST))
 def test_two_and_three_epochs_are_five(quick, pair, name):
     whole = quick(**CONFIGURATIONS[name], max_iter=5).fit(pair)
     parts = in_two(clone(whole), pair)
@@ -113,7 +126,10 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)
 
 
-@pytest.mark.parametrize("form", ["float32", "missing", "mapping", "flat", "one"])
+FORMS = ["float32", "missing", "mapping", "flat", "one"]
+
+
+@pytest.mark.parametrize("form", some_slow(FORMS, ["float32", "missing", "flat"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
@@ -132,8 +148,13 @@ def test_forms_of_data(quick, pair, form):
     assert_same_fits(in_two(clone(whole), X), whole, X, OF_FIRST)
 
 
-@pytest.mark.parametrize("kind", ["known", "set", "set to"])
-@pytest.mark.parametrize("structure", ["refined", "gradient"])
+KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "structure"),
+    some_slow(KNOWN, [("known", "refined"), ("set", "gradient"), ("set to", "refined")]),
+)
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)
     known = np.where(np.arange(72)[:, None] % 5 == 0, np.c_[group // 2, group % 2], -1)

@@ -163,7 +163,10 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
     assert len(steps) == 20
 
 
-@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 1, 3), (8 + 4, 3), (16 + 5, 3)])
+LATER = [pytest.param(epoch, 3, marks=pytest.mark.slow) for epoch in (8 + 1, 16 + 5)]
+
+
+@pytest.mark.parametrize(("epoch", "n_kept"), [(2 + 2, 2), (8 + 4, 3), *LATER])
 def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoch, n_kept):
     """The interrupted one where there is none: 2 + 3 + 3 epochs each."""
     runs, plain = [], restarts.run
@@ -242,6 +245,7 @@ def test_interrupted_refits_are_left_out(quick, pair, interrupt):
 
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+@pytest.mark.slow
 def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
     model, X = quick(max_iter=2), MultimodalData(pair)
     per_fit = 2 + 2 + 1

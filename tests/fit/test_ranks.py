@@ -1,11 +1,14 @@
 """Ranks fit one model: that of all their rows, the same on each of them."""
 
+import itertools
+
 import networkx as nx
 import numpy as np
 import pytest
 import torch
 from rank_threads import fits_on_ranks, on_ranks
 from same_fits import assert_same
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, Device, GradientStructure
@@ -36,8 +39,12 @@ def without_rank_zero(monkeypatch):
     "parameters",
     [
         {"validation_fraction": 0.2},
-        {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2},
-        {"structure": "gradient", "decoders": ["cluster_mlp", None]},
+        pytest.param(
+            {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"structure": "gradient", "decoders": ["cluster_mlp", None]}, marks=pytest.mark.slow
+        ),
         {"node_sizes": (4,), "experts": [None, ExpertDecoder(line, np.linspace(0, 1, 4))]},
     ],
     ids=lambda parameters: next(iter(parameters)),
@@ -56,7 +63,7 @@ def test_ranks_fit_one_model(monkeypatch, without_rank_zero, quick, pair, parame
 
 
 def test_what_some_rank_lacks_or_knows_all_take_into_account(
-    monkeypatch, without_rank_zero, quick, pair
+    monkeypatch, without_rank_zero, taught, pair
 ):
     """Of three ranks one lacks a modality in all samples but one, one has gaps, and one weights."""
     images, curves = (array.copy() for array in pair)
@@ -64,7 +71,7 @@ def test_what_some_rank_lacks_or_knows_all_take_into_account(
     weights, known = np.ones(72), np.full((72, 2), -1)
     weights[2::3], known[2:30:3, 0] = 2.0, 1
     given = {"sample_weight": weights, "known_nodes": known}
-    fits = fits_on_ranks(monkeypatch, lambda rank: quick(), [images, curves], 3, **given)
+    fits = fits_on_ranks(monkeypatch, lambda rank: taught(), [images, curves], 3, **given)
     assert_one_model(fits)
     assert sum(fits[0]._arrivals["counts"]) == pytest.approx(weights.sum())
 
@@ -100,9 +107,12 @@ def test_the_start_and_the_scale_are_those_of_all_rows(monkeypatch, quick, pair)
     assert repr(setup.training) == repr(alone.training)
 
 
-@pytest.mark.parametrize("n_ranks", [2, 3])
+NOISE = {"structure": GradientStructure(score_noise=0.3)}
+TURNS = itertools.product([{}, NOISE], [2, 3])
+
+
 @pytest.mark.parametrize(
-    "parameters", [{}, {"structure": GradientStructure(score_noise=0.3)}], ids=["", "noise"]
+    ("parameters", "n_ranks"), some_slow(TURNS, [({}, 3), (NOISE, 2)]), ids=str
 )
 def test_ranks_that_take_turns_make_the_steps_of_one_process(
     monkeypatch, quick, pair, parameters, n_ranks

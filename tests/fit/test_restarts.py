@@ -14,6 +14,7 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
+from some_slow import some_slow
 from torch import nn
 
 import skcausalpima
@@ -47,7 +48,7 @@ def workers(folder):
 
 
 @pytest.fixture(scope="module")
-def restarts(quick, pair):
+def restarts(taught, pair):
     """Fit three starts that draw from all generators, by default in sequence."""
     images, curves = (array.copy() for array in pair)
     images[::7] = np.nan
@@ -57,7 +58,7 @@ def restarts(quick, pair):
 
     def fit(**parameters):
         options = {"n_init": 3, "warm_start": True, "random_state": 2}
-        model = quick(**(options | modules | parameters))
+        model = taught(**(options | modules | parameters))
         return model.fit([images, curves], interventions=set_to)
 
     return fit, [images, curves], fit()
@@ -87,6 +88,7 @@ def test_the_best_start_is_kept(restarts):
     assert (expected.history_["objective"] != first.history_["objective"]).all()
 
 
+@pytest.mark.slow
 def test_threads_take_turns(restarts):
     fit, X, expected = restarts
     before = torch.get_rng_state()
@@ -193,18 +195,19 @@ class Small(CausalPIMA):
     """Its constructor takes some parameters, and sets the others."""
 
     def __init__(self, n_init=2, n_jobs=None):
-        super().__init__(hidden_layer_sizes=(8,), max_iter=1, n_init=n_init, n_jobs=n_jobs)
+        options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None}
+        super().__init__(**options, n_init=n_init, n_jobs=n_jobs)
         self.random_state = 0
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [1]))
 def test_a_constructor_of_your_own(pair, n_jobs):
-    options = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0}
+    options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None, "random_state": 0}
     expected = CausalPIMA(**options, n_init=2).fit(pair)
     assert_same_fits(Small(n_jobs=n_jobs).fit(pair), expected, pair)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [2]))
 def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     options = {"n_init": 2, "experts": [None, ExpertDecoder(line, X_POINTS, scatter=True)]}
     expected = quick(**options).fit(pair)
@@ -214,6 +217,7 @@ def test_a_fit_trains_where_the_caller_wants_no_gradients(quick, pair, n_jobs):
     assert_same_fits(model, expected, pair)
 
 
+@pytest.mark.slow
 def test_workers_have_the_default_dtype_of_the_caller(quick, pair):
     """In it modules and start values are made."""
     try:

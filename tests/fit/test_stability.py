@@ -33,6 +33,7 @@ def test_clear_groups_are_stable(quick, init):
     assert_array_equal(est.stability_.rand_indices, [[1.0]])
 
 
+@pytest.mark.slow
 def test_too_few_cells_for_the_digits_are_unstable():
     X = load_digits().data[:400]
     with pytest.warns(

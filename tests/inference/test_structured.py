@@ -9,6 +9,7 @@ from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import intervene, make_data, make_model
 from scipy import special, stats
+from some_slow import each_once, some_slow
 
 from skcausalpima._inference import structured
 from skcausalpima._inference.posterior import bounds, sample_posterior, score_draws
@@ -151,8 +152,7 @@ def test_probabilities_of_components(kind, which):
     assert_allclose(found.log_gamma.exp(), special.softmax(expected, axis=0), atol=tolerance)
 
 
-@pytest.mark.parametrize("which", ["parts", "whole"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "which"), each_once(list(KINDS), ["parts", "whole"]))
 @torch.no_grad()
 def test_the_bound_is_what_drawing_says(kind, which):
     """E_q [log p(x_S, z, c) - log q(z, c)] over draws of c and z from the posterior."""
@@ -323,7 +323,10 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = {"of each", "networks per cluster"}
+
+
+@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - SLOW))
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

@@ -49,7 +49,13 @@ def fitted(X, sizes=(2, 2), **parameters):
 
 
 # Of seeds 100 to 111, 11 of 12 chose the elements (of 300 samples, 7 of 12).
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)),
+    ],
+)
 def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     arrays, kinds = unlike(seed)
     est = fitted(arrays)
@@ -59,7 +65,7 @@ def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     assert node_recovery(kinds, balanced.node_labels_).accuracies.min() < 0.8
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
 def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     arrays, kinds = unlike(seed, distances=(20.0, 5.0), factors=(2, 0))
     est = fitted(arrays)
@@ -89,6 +95,7 @@ def test_ties_take_no_views():
     assert est.choices_.views == {"modality0": None}
 
 
+@pytest.mark.slow
 def test_known_outcomes_decide_before_agreement():
     arrays, kinds = unlike(0)
     known = np.where(np.random.default_rng(0).random((800, 1)) < 0.3, kinds, -1)
@@ -202,12 +209,14 @@ def test_a_fit_that_goes_on_keeps_what_was_decided():
     assert est._architecture["modality_weights"] == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_runs_of_several_starts_share_the_decision():
     arrays, _ = unlike(0, n=300)
     one, several = fitted(arrays), fitted(arrays, n_init=2)
     assert one.choices_ == several.choices_
 
 
+@pytest.mark.slow
 def test_what_was_decided_can_be_stated():
     """The same parameters, stated, are the same model; its clusters are found by more runs."""
     arrays, kinds = unlike(0)
@@ -222,6 +231,7 @@ def test_what_was_decided_can_be_stated():
     assert node_recovery(kinds, stated.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.slow
 def test_samples_that_lack_a_modality():
     arrays, kinds = unlike(0)
     holed = [array.copy() for array in arrays]

@@ -335,6 +335,7 @@ def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
     assert found.node_stability.min() > 0.7  # four groups, well apart
 
 
+@pytest.mark.slow
 def test_forms_of_data_agree(quick, pair):
     images, curves = pair
     flat = np.hstack([array.reshape(72, -1) for array in pair])
@@ -355,6 +356,7 @@ def test_forms_of_data_agree(quick, pair):
         assert_same(found, results[0])
 
 
+@pytest.mark.slow
 def test_parameters_by_position_meet_their_modality(quick, pair):
     data = dict(zip(["image", "curve"], pair, strict=True))
     est = quick(encoders=[None, torch.nn.Linear(4, 4)]).fit(data)
@@ -363,6 +365,7 @@ def test_parameters_by_position_meet_their_modality(quick, pair):
     assert_same(*found)
 
 
+@pytest.mark.slow
 def test_one_modality_in_other_containers(quick, pair):
     images, curves = pair
     for X in (images, torch.tensor(images), pd.DataFrame(curves, columns=list("abcd"))):
@@ -370,6 +373,7 @@ def test_one_modality_in_other_containers(quick, pair):
         assert found.edge.shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
     """There is one curve only; a bootstrap sample lacks it with probability 1 / e."""
     curves = np.full((72, 4), np.nan)
@@ -392,7 +396,7 @@ def test_known_outcomes_are_drawn_along(quick, pair):
     assert_array_equal(found.node_orders, [[0, 1]] * 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_stability_tells_structure_from_none():
     """The nodes of circles are found again; halves of a single Gaussian are not."""
     images = make_circles_images(1200, random_state=402).images

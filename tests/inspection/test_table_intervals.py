@@ -113,6 +113,7 @@ def test_known_outcomes_leave_no_doubt(est):
     assert_array_equal(found.low["b"], clear.low["b"])
 
 
+@pytest.mark.slow
 def test_a_node_that_was_set_says_nothing_of_its_table(est):
     was_set = np.full_like(OUTCOMES, -1)
     was_set[::2, 1] = OUTCOMES[::2, 1]
@@ -144,6 +145,7 @@ def test_three_nodes_in_any_order():
         assert_allclose(found.draws[node].mean(axis=0), est.cpts_[node], atol=0.02)
 
 
+@pytest.mark.slow
 def test_half_of_the_intervals_at_half_cover():
     """Two overlapping Gaussians, 300 data sets: false alarm below 1e-4 (four standard errors)."""
     graph = nx.DiGraph()

@@ -1,6 +1,7 @@
 """The table of words for networks."""
 
 import pytest
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima._model.networks import NETWORK_WORDS, NETWORKS, named_network
@@ -17,7 +18,7 @@ def test_only_decoders_are_per_cluster():
     assert not any(NETWORKS[word].per_cluster for word in NETWORK_WORDS["encoders"])
 
 
-@pytest.mark.parametrize("word", NETWORKS)
+@pytest.mark.parametrize("word", some_slow(NETWORKS, NETWORKS.keys() - {"cluster_conv"}))
 def test_a_saved_model_of_every_word_is_loaded(quick, pair, tmp_path, word):
     """The least size of a file's model is counted by the same table."""
     encoder = word if word in NETWORK_WORDS["encoders"] else None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from some_slow import each_once
 
 from skcausalpima import CausalPIMA, Initialization
 from skcausalpima.modules import ConvDecoder, ConvEncoder, spatial_shape
@@ -79,14 +80,13 @@ def data():
     return [images, rng.normal(size=(50, 9)) + 2.0 * group[:, None]]
 
 
-@pytest.mark.parametrize("init", ["arranged", "paper"])
-@pytest.mark.parametrize(
-    "networks",
-    [
-        {"encoders": "conv", "decoders": "conv"},
-        {"encoders": ["conv", factory], "decoders": [None, "mlp"]},
-    ],
-)
+NETWORKS = [
+    {"encoders": "conv", "decoders": "conv"},
+    {"encoders": ["conv", factory], "decoders": [None, "mlp"]},
+]
+
+
+@pytest.mark.parametrize(("networks", "init"), each_once(NETWORKS, ["arranged", "paper"]))
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # noise has no clusters
 def test_rows_of_a_batch_do_not_depend_on_each_other(data, networks, init):
     """Batch normalization included: single rows, subsets and the whole agree."""

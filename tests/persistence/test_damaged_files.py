@@ -18,11 +18,11 @@ from skcausalpima.modules import ExpertDecoder, line
 
 
 @pytest.fixture(scope="module")
-def content(quick, pair, tmp_path_factory):
+def content(taught, pair, tmp_path_factory):
     """The bytes of a small file with an expert and networks."""
     path = tmp_path_factory.mktemp("content") / "model"
     expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4), scatter=True)
-    quick(experts=[None, expert]).fit(pair).save(path)
+    taught(experts=[None, expert]).fit(pair).save(path)
     return path.read_bytes()
 
 

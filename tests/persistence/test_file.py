@@ -18,6 +18,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import (
@@ -202,7 +203,7 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def fits(quick, pair):
+def fits(taught, pair):
     """Every kind of fit: (estimator, X)."""
     made = {}
 
@@ -212,13 +213,13 @@ def fits(quick, pair):
             X = form(pair)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that known_nodes do not say what was set
-                made[kind] = quick(**parameters).fit(X, **arguments), X
+                made[kind] = taught(**parameters, max_iter=1).fit(X, **arguments), X
         return made[kind]
 
     return fit
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - {"cluster decoders"}))
 def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
     est, X = fits(kind)
     est.save(tmp_path / "model")
@@ -229,7 +230,21 @@ def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+PICKLED = [
+    "plain",
+    "float32 with gaps",
+    "single",
+    "one node",
+    "frame",
+    "paper",
+    "stated",
+    "graph",
+    "scatter",
+    "per sample",
+]
+
+
+@pytest.mark.parametrize("kind", some_slow(KINDS, PICKLED))
 def test_pickles_and_skops_files_need_no_trust_but_in_our_types(fits, kind):
     skops = pytest.importorskip("skops.io")
     est, X = fits(kind)
@@ -515,21 +530,21 @@ class MeanOrPair(nn.Linear):
         return (mean, torch.zeros_like(mean)) if self.is_pair else mean
 
 
-@pytest.mark.parametrize("stated", ["learned", "predicted"])
-@pytest.mark.parametrize(
-    ("was_pair", "match"),
-    [
-        (True, r"decoders\['modality1'\] returned a pair, means.* returns one tensor, means alone"),
-        (False, r"decoders\['modality1'\] returned one tensor.*, and now returns a pair, means"),
-    ],
-)
-def test_decoders_that_return_a_pair_or_do_not(quick, pair, tmp_path, stated, was_pair, match):
+RETURNED = {
+    True: r"decoders\['modality1'\] returned a pair, means.* returns one tensor, means alone",
+    False: r"decoders\['modality1'\] returned one tensor.*, and now returns a pair, means",
+}
+STATED = [(True, "learned"), (False, "predicted"), (True, "predicted"), (False, "learned")]
+
+
+@pytest.mark.parametrize(("was_pair", "stated"), some_slow(STATED, STATED[:2]))
+def test_decoders_that_return_a_pair_or_do_not(quick, pair, tmp_path, stated, was_pair):
     decoders = [None, MeanOrPair(was_pair)]
     est = quick(decoders=decoders, decoder_variance=stated).fit(pair)
     est.save(tmp_path / "model")
     same = CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(was_pair)])
     assert_same(outputs(est, pair), outputs(same, pair))
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(ValueError, match=RETURNED[was_pair]):
         CausalPIMA.load(tmp_path / "model", decoders=[None, MeanOrPair(not was_pair)])
 
 
@@ -668,12 +683,18 @@ def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     assert_same(copy.lower_bound_, whole.lower_bound_)
 
 
-@pytest.mark.parametrize("expert", [piecewise_linear(2), ExpertDecoder(piecewise_linear(2), WIDTH)])
+@pytest.mark.parametrize(
+    "expert",
+    [
+        piecewise_linear(2),
+        pytest.param(ExpertDecoder(piecewise_linear(2), WIDTH), marks=pytest.mark.slow),
+    ],
+)
 def test_a_loaded_expert_is_the_expert_of_the_fit(quick, pair, tmp_path, expert):
-    est = quick(experts=[None, expert], warm_start=True).fit(pair)
+    est = quick(experts=[None, expert], warm_start=True, max_iter=1).fit(pair)
     est.save(tmp_path / "model")
     loaded = CausalPIMA.load(tmp_path / "model").fit(pair)
-    assert loaded.n_iter_ == 6
+    assert loaded.n_iter_ == 2
     assert_same(outputs(est.fit(pair), pair), outputs(loaded, pair))
     with pytest.raises(ValueError, match="experts is now"):
         loaded.set_params(experts=[None, piecewise_linear(3)]).fit(pair)

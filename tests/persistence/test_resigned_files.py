@@ -13,6 +13,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from resigned_files import changed, changes, read_file, use, write_file
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit.checkpoint import Checkpoint
@@ -60,14 +61,14 @@ TOLD = "warm_start=True continues the last fit, but|diverged|not finite|so far f
 
 
 @pytest.fixture(scope="module")
-def saved(quick, pair, tmp_path_factory):
+def saved(taught, pair, tmp_path_factory):
     """Documents and arrays of files of fits that may be continued."""
     made = {}
 
     def save(kind):
         if kind not in made:
             path = tmp_path_factory.mktemp("saved") / "model"
-            quick(**KINDS[kind], warm_start=True).fit(pair).save(path)
+            taught(**KINDS[kind], warm_start=True).fit(pair).save(path)
             made[kind] = read_file(path)
         return made[kind]
 
@@ -119,7 +120,9 @@ def drawn(content, kinds, seed, number):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("kind", "seed"), [("expert", 0), ("convolutions", 1)])
+@pytest.mark.parametrize(
+    ("kind", "seed"), some_slow([("expert", 0), ("convolutions", 1)], [("expert", 0)])
+)
 def test_one_changed_value(saved, load, pair, kind, seed):
     content = saved(kind)
     counts = work_or_are_refused(load, pair, content, drawn(content, ["attributes"], seed, 100))
@@ -127,7 +130,7 @@ def test_one_changed_value(saved, load, pair, kind, seed):
     assert counts["works"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_changed_values(saved, load, pair, kind):

@@ -23,11 +23,11 @@ class Normed(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def save(quick, pair, tmp_path_factory):
+def save(taught, pair, tmp_path_factory):
     """Return document and arrays of a file of a small fit, and the estimator."""
 
     def fit_and_save(X=pair, **options):
-        est = quick(**options).fit(X)
+        est = taught(**options).fit(X)
         path = tmp_path_factory.mktemp("saved") / "model"
         est.save(path)
         return (*read_file(path), est)
@@ -213,8 +213,8 @@ def test_none_are_saved_where_none_are_taught(save):
     assert document["attributes"]["_subset_state"] is None
 
 
-def test_encoders_that_are_not_finite_are_not_saved(quick, pair, tmp_path):
-    est = quick().fit(pair)
+def test_encoders_that_are_not_finite_are_not_saved(taught, pair, tmp_path):
+    est = taught().fit(pair)
     est._subset_state["encoders.0.linear.weight"][0] = np.nan
     match = r"cannot be saved: _subset_state: linear.weight of encoders\['modality0'\] holds NaN"
     with pytest.raises(ValueError, match=match):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-#: How many cases of each kind.
+#: How many cases of each kind, of which the tenth is slow and all are long.
 CASES = {
     "calls": 1390,
     "tensors": 200,
@@ -30,13 +30,18 @@ def attack(monkeypatch):
     return faults, verdicts, workers
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", CASES)
-def test_nothing_is_silently_wrong_or_breaks(attack, kind):
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        *(pytest.param(kind, 1 + n // 10, marks=pytest.mark.slow) for kind, n in CASES.items()),
+        *(pytest.param(kind, n, marks=pytest.mark.long) for kind, n in CASES.items()),
+    ],
+)
+def test_nothing_is_silently_wrong_or_breaks(attack, kind, number):
     _, _, workers = attack
-    found = list(workers.outcomes(kind, 1, range(CASES[kind]), limit=20.0))
+    found = list(workers.outcomes(kind, 1, range(number), limit=20.0))
     assert [outcome for outcome in found if outcome.outcome in FAULTS] == []
-    assert len(found) == CASES[kind]
+    assert len(found) == number
 
 
 def test_what_counts_as_a_fault(attack):

@@ -57,7 +57,7 @@ def test_networks_are_in_bfloat16_while_they_train(quick, singles):
 @pytest.mark.parametrize(
     "options",
     [
-        {"decoders": "cluster_mlp"},
+        pytest.param({"decoders": "cluster_mlp"}, marks=pytest.mark.slow),
         {"decoder_variance": "predicted"},
         {"experts": [None, line]},
         {"missing_values": MissingValues(subset_epochs=2)},

@@ -9,6 +9,7 @@ import torch
 from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import GradientStructure, Initialization, ScoreSearch
@@ -172,7 +173,10 @@ def only_some_diverge(monkeypatch, *numbers):
     return seen
 
 
-@pytest.mark.parametrize("which", [(1,), (2,), (3,), (1, 3)])
+SOME = [pytest.param(which, marks=pytest.mark.slow) for which in [(1,), (3,)]]
+
+
+@pytest.mark.parametrize("which", [(2,), (1, 3), *SOME])
 def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
     model = quick(n_init=3, max_iter=2)
     runs, plain = {}, _restarts.run
@@ -280,13 +284,16 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+FAST = ["default", "paper", "gradient", "per sample", "clipped"]
+
+
+@pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
 @pytest.mark.filterwarnings("ignore:The model function", "ignore:Training diverged")
 @pytest.mark.filterwarnings("ignore:The encoders of samples that lack modalities diverged")
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # that is told, too
-def test_wild_learning_rates_end_well_or_are_told(quick, pair, name):
+def test_wild_learning_rates_end_well_or_are_told(taught, pair, name):
     for rate, dtype, epochs in WILD:
-        model = quick(**({"structure": ScoreSearch(polishing_epochs=3)} | OPTIONS[name]))
+        model = taught(**({"structure": ScoreSearch(polishing_epochs=3)} | OPTIONS[name]))
         model.set_params(learning_rate=rate, init__pretraining_epochs=epochs)
         try:
             model.fit([array.astype(dtype) for array in pair])

@@ -64,6 +64,7 @@ def test_encoders_that_know_better_stay():
         assert_array_equal(value, states[0][name])
 
 
+@pytest.mark.slow
 def test_images_that_curves_have_outvoted_tell_their_node():
     """Without derived views, of 300 lattices the image alone had .49 of the lattice, a guess."""
     data, new = make_lattices(300, random_state=0), make_lattices(500, random_state=50)

@@ -6,6 +6,7 @@ from contextlib import redirect_stdout
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from some_slow import each_once
 
 from skcausalpima import MultimodalData
 from skcausalpima._progress_lines import ProgressLines
@@ -21,8 +22,10 @@ def gaps(pair):
     return [images, curves]
 
 
-@pytest.mark.parametrize("scale", ["modality", "feature", None])
-@pytest.mark.parametrize("which", ["whole", "gaps", "weights"])
+@pytest.mark.parametrize(
+    ("which", "scale"),
+    each_once(["whole", "gaps", "weights"], ["modality", "feature", None]),
+)
 def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, which):
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
     X = gaps if which == "gaps" else [pair[0], 100.0 * pair[1]]

@@ -126,6 +126,7 @@ def test_samples_on_disk_are_counted_by_their_numbers(tmp_path, monkeypatch):
     assert_same_sums(seen.result(("x",)), data_pass(model, in_memory, seed(), ("x",)))
 
 
+@pytest.mark.slow
 def test_batches_without_samples_do_not_pile_up():
     """Nor do samples that wait keep what gradients needed."""
     model, data = make_model(), make_data().subset(slice(0, 0))
