@@ -44,7 +44,7 @@ from .stored_model import HOLDS_CODE, check_model, check_stored, fill
 from .value_checks import Loaded
 
 FORMAT = "skcausalpima"
-VERSION = 3
+VERSION = 4
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}

@@ -235,7 +235,6 @@ FITTED: dict[str, Check] = {
     "_tail_reference": are_references,
     "arrangement_": either(
         has(
-            frozenset({"found", "certainty"}),  # not in fits of up to 128 cells of older versions
             misfit=is_number(),
             gap=is_number(low=0.0),
             ties=is_count,
