@@ -107,7 +107,7 @@ def _separation(report: Figures) -> Lines:
 
 def are_placed(report: Figures) -> bool:
     """Say whether nodes mean anything, as far as is known: they may be placed by chance."""
-    return bool(getattr(report.arrangement, "found", True))  # fits of older versions do not say
+    return report.arrangement is None or bool(report.arrangement.found)
 
 
 def _arrangement(report: Figures) -> Lines:
@@ -117,8 +117,6 @@ def _arrangement(report: Figures) -> Lines:
     if not are_placed(report):
         yield "placed by chance", ", ".join(report.node_names)
         return
-    if getattr(found, "certainty", None) is not None:
-        yield "node labels that are right", f"about {percent(found.certainty)}"
     shares = zip(report.node_names, found.node_shares, strict=True)
     yield "variation that the nodes explain", ", ".join(f"{n} {percent(s)}" for n, s in shares)
     yield "left over (misfit)", percent(found.misfit)

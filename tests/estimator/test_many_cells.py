@@ -111,7 +111,7 @@ def test_outcomes_that_overlap_give_another_warning():
         est = CausalPIMA((2,) * 8, **BRIEF).fit(X)
     assert est.arrangement_.found
     assert 0.9 < est.arrangement_.certainty < 0.97
-    assert "node labels that are right" in str(est.report())
+    assert "certainty of outcomes, by the fit" in str(est.report())
 
 
 def test_other_starts_place_nodes_by_chance_without_a_word():

@@ -20,6 +20,8 @@ ARRANGEMENT = SimpleNamespace(
     node_shares=np.array([0.6, 0.3]),
     node_agreement=np.array([1.0, 1.0]),
     agreement=0.97,
+    found=True,
+    certainty=None,
 )
 WELL = FitReport(
     node_names=("shape", "size"),
