@@ -102,6 +102,7 @@ def test_repr_and_nested_names():
     assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
 
 
+@pytest.mark.slow
 def test_parts_are_searched_over(quick, pair):
     model = quick(structure=ScoreSearch(polishing_epochs=1), init="paper", max_iter=1)
     grid = {"structure__score": ["bic", "bdeu"], "init__pretraining_epochs": [0, 1]}

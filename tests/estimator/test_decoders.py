@@ -63,7 +63,7 @@ def fit(quick, pair, name):
         return quick(**OPTIONS[name]).fit(pair)
 
 
-FAST = ["cluster", "predicted", "predicted conv", "module", "mixed", "expert", "given"]
+FAST = ["cluster", "predicted", "predicted conv", "module", "expert", "given"]
 
 
 @pytest.fixture(scope="module", params=some_slow(OPTIONS, FAST), ids=str)
