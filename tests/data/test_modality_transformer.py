@@ -579,7 +579,7 @@ def test_set_output_reaches_the_estimator(model, arrays, config):
         model["prep"].set_output(transform="numpy")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_grid_search_over_parameters_of_parts(model, arrays):
     grid = [{"prep__curve__n_components": [1]}, {"prep__image": ["drop"]}]
     X = MultimodalData(arrays)

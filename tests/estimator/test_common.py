@@ -24,6 +24,8 @@ SHORT = CausalPIMA(
     init=Initialization(n_mixture_init=1, pretraining_epochs=1),
     missing_values=MissingValues(subset_epochs=1),
     hidden_layer_sizes=(8,),
+    modality_weights="balanced",
+    views=None,
     max_iter=1,
 )
 OTHER = CausalPIMA(

@@ -216,6 +216,7 @@ def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick
     assert_allclose(model.transform(part), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     X, _ = grouped()
     fits = [

@@ -201,6 +201,7 @@ def test_the_published_algorithm_decides_nothing():
     assert est.choices_.scale == {"modality0": "modality", "modality1": "modality"}
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_keeps_what_was_decided():
     arrays, _ = unlike(0)
     est = fitted(arrays, warm_start=True)

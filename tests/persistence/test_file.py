@@ -317,6 +317,7 @@ def test_joblib_and_files_of_what_came_from_a_memory_map(fitted, pair, tmp_path)
     assert_equal_estimators(fitted, CausalPIMA.load(tmp_path / "saved"), pair)
 
 
+@pytest.mark.slow
 def test_every_attribute_of_every_fit_is_in_the_table(fits):
     for kind in KINDS:
         est, _ = fits(kind)
