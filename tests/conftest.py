@@ -19,6 +19,7 @@ SLOW_EXAMPLES = {
     "skcausalpima._causal_pima.CausalPIMA.report",
     "skcausalpima.inspection._displays.confidence.EdgeConfidenceDisplay.from_confidence",
     "skcausalpima.inspection._edge_confidence.EdgeConfidence",
+    "skcausalpima.inspection._edge_confidence.edge_confidence",
     "skcausalpima.model_selection.NodeSizeSelection",
     "skcausalpima.model_selection.select_node_sizes",
 }

@@ -102,6 +102,7 @@ def test_repr_and_nested_names():
     assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
 
 
+@pytest.mark.slow
 def test_parts_are_searched_over(quick, pair):
     model = quick(structure=ScoreSearch(polishing_epochs=1), init="paper", max_iter=1)
     grid = {"structure__score": ["bic", "bdeu"], "init__pretraining_epochs": [0, 1]}
@@ -114,6 +115,7 @@ def test_parts_are_searched_over(quick, pair):
     assert len(set(scores[[0, 2]])) == 2 or len(set(scores[[0, 1]])) == 2
 
 
+@pytest.mark.slow
 def test_objects_are_searched_over(quick, pair):
     grid = {"structure": ["refined", GradientStructure(0.3), nx.DiGraph([("N1", "N2")])]}
     search = GridSearchCV(quick(init="paper", max_iter=1), grid, cv=2, error_score="raise")

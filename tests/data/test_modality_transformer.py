@@ -579,7 +579,7 @@ def test_set_output_reaches_the_estimator(model, arrays, config):
         model["prep"].set_output(transform="numpy")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_grid_search_over_parameters_of_parts(model, arrays):
     grid = [{"prep__curve__n_components": [1]}, {"prep__image": ["drop"]}]
     X = MultimodalData(arrays)
@@ -594,6 +594,7 @@ def test_grid_search_over_parameters_of_parts(model, arrays):
     assert search.predict(X).shape == (N,)
 
 
+@pytest.mark.slow
 def test_memory_and_pickles(model, arrays, tmp_path):
     X = MultimodalData(arrays)
     cached = clone(model).set_params(memory=joblib.Memory(tmp_path / "cache", verbose=0))

@@ -400,6 +400,7 @@ def test_steps_of_an_epoch_have_the_weighted_mean_for_their_mean():
     assert abs(light.mean(values[:18], light.rows(slice(0, 18)))) < 1e-8
 
 
+@pytest.mark.slow
 def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
     weights = np.random.default_rng(0).uniform(0, 2.5, size=72)
     weights[:5] = 0.0
@@ -411,6 +412,7 @@ def test_scores_with_the_same_weights_are_the_lower_bound(quick, pair):
         assert_allclose(model.separation_.occupancy, shares)
 
 
+@pytest.mark.slow
 def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
     X = rows_of(pair, np.append(np.arange(72), 0))
     X = [array.copy() for array in X]
@@ -522,6 +524,7 @@ def test_weights_are_routed(quick, pair):
     assert search.cv_results_["split0_test_score"][1] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_weights_go_along_with_bootstrap_samples(quick, pair, fitted):
     weights = np.where(GROUP < 2, 0.0, 1.0)
     params = {"sample_weight": weights}

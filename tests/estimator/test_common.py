@@ -23,7 +23,10 @@ SHORT = CausalPIMA(
     structure=ScoreSearch(polishing_epochs=1),
     init=Initialization(n_mixture_init=1, pretraining_epochs=1),
     missing_values=MissingValues(subset_epochs=1),
-    max_iter=2,
+    hidden_layer_sizes=(8,),
+    modality_weights="balanced",
+    views=None,
+    max_iter=1,
 )
 OTHER = CausalPIMA(
     (2, 2, 2),

@@ -232,7 +232,7 @@ def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
 def linear(quick, pair):
     """A fit whose decoders are affine, and what its evidence depends on, in the data's units."""
     options = {"hidden_layer_sizes": (), "modality_weights": "elements"}
-    model = quick(max_iter=300, tol=0.0, **options).fit(pair)
+    model = quick(max_iter=150, tol=0.0, **options).fit(pair)
     points = np.concatenate([np.zeros((1, 2)), np.eye(2)])
     decoded = np.hstack([part.reshape(3, -1) for part in model.inverse_transform(points)])
     maps = (decoded[1:] - decoded[0]).T

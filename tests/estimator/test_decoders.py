@@ -63,7 +63,7 @@ def fit(quick, pair, name):
         return quick(**OPTIONS[name]).fit(pair)
 
 
-FAST = ["cluster", "predicted", "predicted conv", "module", "mixed", "expert", "given"]
+FAST = ["cluster", "predicted", "predicted conv", "module", "expert", "given"]
 
 
 @pytest.fixture(scope="module", params=some_slow(OPTIONS, FAST), ids=str)
@@ -83,6 +83,7 @@ def test_predictions_survive_pickling_bit_by_bit(own, pair):
     assert_allclose(model.predict_proba(missing).sum(axis=1), 1.0, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_same_random_state_same_bits(quick, pair, own):
     model, name = own
     again = fit(quick, pair, name)
@@ -226,7 +227,7 @@ def bent(n_samples, random_state):
     return [table, curves + 0.3 * rng.normal(size=(n_samples, 10))], group
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Training ended at max_iter")
 def test_groups_that_differ_in_their_decoders_alone_are_found():
     """Which one network for all cannot tell apart: measured .93-.98 against .58-.64 (3 seeds)."""

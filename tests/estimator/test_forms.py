@@ -123,6 +123,7 @@ def test_wavelengths_stay_numbers(quick, pair):
     assert quick().fit(table).sample(2)[0].columns.tolist() == table.columns.tolist()
 
 
+@pytest.mark.slow
 def test_columns_of_one_number(quick, pair):
     """Vectors, lists of numbers and Series are one column, and come back as what they were."""
     vector = pair[1][:, 0]

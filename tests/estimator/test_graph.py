@@ -409,6 +409,7 @@ def test_what_a_fitted_model_says_is_observational(fast, experiment):
     assert_allclose(missing, np.tile(model.weights_, (len(missing), 1)), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_labels_know_which_node_was_set(fast):
     """Where b is not seen its neighbours tell of it, but not if it was set: it always was to 1."""
     is_set = np.arange(300) % 3 == 0

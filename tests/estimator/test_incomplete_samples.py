@@ -130,7 +130,10 @@ def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
         assert ((part @ open_ > 0.05) & (part @ open_ < 0.95)).mean() > 0.9
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+PLAIN = ["networks", "expert per sample", "predicted variances"]
+
+
+@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN))
 def test_every_kind_of_decoder(quick, gappy, kind):
     X, group = gappy
     model = quick(**DECODERS[kind], max_iter=8).fit(X)
@@ -139,7 +142,7 @@ def test_every_kind_of_decoder(quick, gappy, kind):
     assert adjusted_rand_score(group[complete], model.labels_[complete]) > 0.9
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, DECODERS.keys() - {"network per cluster"}))
+@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[:2]))
 def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, monkeypatch):
     X, _ = gappy
     model = of_kind(kind)
@@ -213,6 +216,7 @@ def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick
     assert_allclose(model.transform(part), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     X, _ = grouped()
     fits = [

@@ -266,7 +266,7 @@ def test_few_distinct_samples(quick, pair, rows, covariance_type):
 @pytest.mark.parametrize(
     "node_sizes",
     [
-        pytest.param((2,) * 5, marks=pytest.mark.slow),
+        pytest.param((2,) * 5, marks=pytest.mark.long),
         (2, 2, 2),
         (7,),
         (3, 2),

@@ -224,7 +224,7 @@ def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     assert np.median(gap) < 3.0  # nats; counting missing elements would make it far more
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [100])
 def test_a_tenth_of_the_elements_is_hardly_missed(seed):
     digits = load_digits_with_curves(noise_variance=0.5, random_state=seed)

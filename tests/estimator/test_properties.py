@@ -131,6 +131,7 @@ def networks(order, sign):
 
 @given(order=st.permutations(range(4)), sign=st.sampled_from([-1.0, 1.0]))
 @examples(3)
+@pytest.mark.slow
 def test_elements_may_come_in_any_order_and_sign(quick, pair, order, sign):
     """If the networks start alike for each element, as those of the package do not."""
     one, other = (

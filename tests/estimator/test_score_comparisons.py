@@ -72,10 +72,8 @@ PARAMETERS = [
 ]
 FAST = [
     {},
-    {"latent_dim": 3},
     {"node_sizes": (2,)},
     {"node_sizes": (6,)},
-    {"covariance_type": "diag"},
 ]
 
 

@@ -223,7 +223,17 @@ def flat_results(model, pair):
     return run
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+#: Tools that make many fits, and work as others do.
+MANY_FITS = {
+    "HalvingGridSearchCV",
+    "RandomizedSearchCV",
+    "learning_curve",
+    "permutation_test_score",
+    "validation_curve",
+}
+
+
+@pytest.mark.parametrize("tool", some_slow(TOOLS, TOOLS.keys() - MANY_FITS))
 def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results, tool):
     results = TOOLS[tool].run(model, MultimodalData(pair), GROUPS)
     assert_same(results, flat_results(tool))
@@ -231,7 +241,7 @@ def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results
         assert np.isfinite(array).all()
 
 
-#: With one array: a tool of each kind. With a container: all of them.
+#: With one array: a tool of each kind. With a container: most of them.
 FAST = [
     "train_test_split",
     "shuffle",

@@ -207,7 +207,7 @@ def test_the_callers_draws_are_left_alone_while_a_thread_fits(quick, pair, optio
 
 def test_fits_in_threads_leave_the_filters_of_warnings_alone(quick, pair):
     before = list(warnings.filters)
-    threads = [threading.Thread(target=quick().fit, args=(pair,)) for _ in range(4)]
+    threads = [threading.Thread(target=quick().fit, args=(pair,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

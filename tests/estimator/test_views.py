@@ -54,7 +54,7 @@ def test_both_modalities_have_views(model):
     assert model._architecture["views"] == ("power_spectrum", "scale_space")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_peaks_that_move_are_nodes():
     spectra = datasets.make_spectra(1500, random_state=103)
     model = CausalPIMA((2, 2, 2), max_iter=10, random_state=0).fit(spectra.curves)

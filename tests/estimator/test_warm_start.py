@@ -92,12 +92,10 @@ FAST = [
     "default",
     "early stopping",
     "gradient",
-    "edges",
     "paper",
     "factory",
     "expert",
     "per sample",
-    "no scaling",
 ]
 
 
@@ -117,6 +115,7 @@ def test_two_and_three_epochs_are_five(quick, pair, name):
     assert_same_fits(parts, whole, pair, OF_FIRST)
 
 
+@pytest.mark.slow
 def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     options = {"structure": GradientStructure(temperature=0.5)}
     options |= {"validation_fraction": 0.3, "tol": 0}
@@ -129,7 +128,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
 FORMS = ["float32", "missing", "mapping", "flat", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["float32", "missing", "flat"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, ["missing", "flat"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {

@@ -1,11 +1,14 @@
 """What one phase of a fit hands on to the next."""
 
+import pytest
+
 from skcausalpima import CausalPIMA
 from skcausalpima._fit import short_runs
 from skcausalpima._training import loop
 from skcausalpima.datasets import make_circles_images
 
 
+@pytest.mark.slow
 def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
     """Its step count rises by the steps of each, so that no phase begins without moments."""
     counts, step = {}, loop.gradient_step

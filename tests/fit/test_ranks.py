@@ -76,6 +76,7 @@ def test_what_some_rank_lacks_or_knows_all_take_into_account(
     assert sum(fits[0]._arrivals["counts"]) == pytest.approx(weights.sum())
 
 
+@pytest.mark.slow
 def test_rows_may_be_on_disk_and_parts_of_unlike_size(monkeypatch, quick, pair, tmp_path):
     monkeypatch.setattr("skcausalpima._data.on_disk.MAX_READ_BYTES", 1)
     monkeypatch.setattr("skcausalpima._data.on_disk.BLOCK_BYTES", 200)

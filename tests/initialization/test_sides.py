@@ -65,7 +65,13 @@ def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
     assert node_recovery(kinds, balanced.node_labels_).accuracies.min() < 0.8
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        0,
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)),
+    ],
+)
 def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     arrays, kinds = unlike(seed, distances=(20.0, 5.0), factors=(2, 0))
     est = fitted(arrays)
@@ -195,6 +201,7 @@ def test_the_published_algorithm_decides_nothing():
     assert est.choices_.scale == {"modality0": "modality", "modality1": "modality"}
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_keeps_what_was_decided():
     arrays, _ = unlike(0)
     est = fitted(arrays, warm_start=True)

@@ -219,17 +219,6 @@ def fits(taught, pair):
     return fit
 
 
-@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - {"cluster decoders"}))
-def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
-    est, X = fits(kind)
-    est.save(tmp_path / "model")
-    assert os.listdir(tmp_path) == ["model"]
-    loaded = CausalPIMA.load(tmp_path / "model")
-    assert_equal_estimators(est, loaded, X)
-    loaded.save(tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
-
-
 PICKLED = [
     "plain",
     "float32 with gaps",
@@ -242,6 +231,18 @@ PICKLED = [
     "scatter",
     "per sample",
 ]
+SAVED = [*PICKLED, "container", "flat", "conv", "predicted variances"]
+
+
+@pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
+def test_a_file_gives_back_the_estimator(fits, kind, tmp_path):
+    est, X = fits(kind)
+    est.save(tmp_path / "model")
+    assert os.listdir(tmp_path) == ["model"]
+    loaded = CausalPIMA.load(tmp_path / "model")
+    assert_equal_estimators(est, loaded, X)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, PICKLED))
@@ -263,6 +264,7 @@ def flat_encoder(shape, latent_dim):
     return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 2 * latent_dim).double())
 
 
+@pytest.mark.slow
 def test_user_code_in_skops_files_is_a_further_type(quick, pair):
     skops = pytest.importorskip("skops.io")
     est = quick(encoders=[flat_encoder, None]).fit(pair)
@@ -315,6 +317,7 @@ def test_joblib_and_files_of_what_came_from_a_memory_map(fitted, pair, tmp_path)
     assert_equal_estimators(fitted, CausalPIMA.load(tmp_path / "saved"), pair)
 
 
+@pytest.mark.slow
 def test_every_attribute_of_every_fit_is_in_the_table(fits):
     for kind in KINDS:
         est, _ = fits(kind)
@@ -660,7 +663,7 @@ def test_metadata_requests_are_kept(quick, pair, tmp_path):
     assert_same(loaded.predict_proba(pair), est.predict_proba(pair))
 
 
-@pytest.mark.parametrize("form", ["file", "pickle", "skops"])
+@pytest.mark.parametrize("form", ["file", pytest.param("pickle", marks=pytest.mark.slow), "skops"])
 def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     def part(max_iter):
         return quick(max_iter=max_iter, warm_start=True, validation_fraction=0.2, tol=0)

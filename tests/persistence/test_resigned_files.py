@@ -13,7 +13,6 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from resigned_files import changed, changes, read_file, use, write_file
-from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima._fit.checkpoint import Checkpoint
@@ -121,7 +120,11 @@ def drawn(content, kinds, seed, number):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("kind", "seed"), some_slow([("expert", 0), ("convolutions", 1)], [("expert", 0)])
+    ("kind", "seed"),
+    [
+        pytest.param("expert", 0, marks=pytest.mark.slow),
+        pytest.param("convolutions", 1, marks=pytest.mark.long),
+    ],
 )
 def test_one_changed_value(saved, load, pair, kind, seed):
     content = saved(kind)

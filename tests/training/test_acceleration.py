@@ -112,7 +112,7 @@ def test_not_on_the_gpu_of_a_mac(quick, singles, monkeypatch, option):
 DEVICES = ["cpu", Device(autocast=True)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nodes_of_discs_are_as_good_in_bfloat16():
     discs = make_circles_images(200, random_state=0)
     X = discs.images.astype("float32")

@@ -213,6 +213,7 @@ def mean_loss(model, data, pupil):
         return divergences(model, pupil, parts, taught, model.prior.log_weights()).mean().item()
 
 
+@pytest.mark.slow
 def test_teaching_leads_to_the_exact_potentials():
     """Of a linear model, from encoders in the middle of nowhere; and to Bayes' rule."""
     mixture = LinearMixture()
