@@ -51,12 +51,12 @@ class FitReport:
         Its ``arrangement_``.
     stability : SimpleNamespace
         Its ``stability_``.
-    n_iter : int
-        Number of epochs.
     gaps : SimpleNamespace or None
         Its ``gaps_``.
     joined : ndarray of shape (n_pairs, 2, n_nodes)
         The outcomes of the cells without a gap between them, in pairs.
+    n_iter : int
+        Number of epochs.
     convergence : SimpleNamespace
         Its ``convergence_``.
     edges : tuple of (str, str, float, bool)
