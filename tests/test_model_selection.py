@@ -160,7 +160,7 @@ def found(X, candidates, seed):
     return select_node_sizes(model, X, candidates, cv=3).best_node_sizes
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
 def test_digits_are_ten():
     seed = 320
@@ -183,7 +183,7 @@ def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     assert_array_equal(again.results["mean_bound"], selection.results["mean_bound"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cell_of_28_samples_of_1500_discs():
     """Its similarity of 0.80 was less than the 0.85 that were asked of cells of any size."""
     data, seed = make_circles_images(3000, random_state=101), 101
