@@ -113,6 +113,8 @@ def are_placed(report: Figures) -> bool:
 def _arrangement(report: Figures) -> Lines:
     found = report.arrangement
     if found is None:
+        if len(report.node_names) > 1:
+            yield "placed by chance", "init is not 'arranged': any names would do"
         return
     if not are_placed(report):
         yield "placed by chance", ", ".join(report.node_names)

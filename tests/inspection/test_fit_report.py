@@ -159,6 +159,13 @@ def test_lines_fit_into_a_terminal(n_nodes):
     assert "and 16 more" in " ".join(str(report).split())
 
 
+def test_nodes_that_were_not_arranged_are_said_to_be_placed_by_chance():
+    assert "placed by chance                  init is not 'arranged'" in str(
+        replace(WELL, arrangement=None)
+    )
+    assert "placed by chance" not in str(WELL)
+
+
 def test_names_are_no_markup_in_a_notebook():
     names = ("<script>alert(1)</script>", "a & b")
     report = changed(node_names=names, edges=((*names, 1.0, True),))
