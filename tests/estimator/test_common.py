@@ -44,8 +44,14 @@ def test_scikit_learn_checks(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([CausalPIMA(), OTHER])
+@parametrize_with_checks([CausalPIMA()])
 def test_more_scikit_learn_checks(estimator, check):
+    passes(check, estimator)
+
+
+@pytest.mark.long
+@parametrize_with_checks([OTHER])
+def test_scikit_learn_checks_of_other_parameters(estimator, check):
     passes(check, estimator)
 
 

@@ -408,7 +408,7 @@ def test_ranks_of_two_processes_are_those_of_one(model, pair):
     assert len(set(searches[0]["rank_test_score"])) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_and_two_threads():
     """The scores of both searches, with two threads each where there are several."""
     code = """
