@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from node_rows import parse_seeds
+from node_rows import append_lines, parse_seeds
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 from sklearn.metrics import adjusted_rand_score
@@ -311,12 +311,7 @@ def run(tables: Sequence[str], seeds: Sequence[int], out: Path) -> None:
                 lines = list(run_bands(case, parts_asked, seed))
             else:
                 lines = list(run_case(table, case, parts_asked, seed))
-            is_new = not out.exists()
-            with out.open("a", newline="") as file:
-                writer = csv.DictWriter(file, (*FIELDS, *REFERENCE, *REST))
-                if is_new:
-                    writer.writeheader()
-                writer.writerows(lines)
+            append_lines(out, (*FIELDS, *REFERENCE, *REST), lines)
 
 
 def summarize(path: Path, beside: Path | None) -> None:

@@ -5,6 +5,7 @@ It uses what the package makes public, so that other commits run it, too.
 
 from __future__ import annotations
 
+import csv
 import functools
 import math
 import os
@@ -186,6 +187,16 @@ def rows() -> dict[str, Row]:
         "mnist5k and line": Row(mnist, ten, 0.99, 0.985, balanced, n_components=10),
         "digits and line": Row(digits, ten, 0.99, 0.98, n_components=10),
     }
+
+
+def append_lines(path: Path, fields: Sequence[str], lines: Sequence[Mapping]) -> None:
+    """Append lines to a CSV file; a new one begins with the names of the fields."""
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerows(lines)
 
 
 def parse_seeds(text: str) -> list[int]:

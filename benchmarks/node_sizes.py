@@ -167,12 +167,7 @@ def main() -> None:
     for seed in arguments.seeds:
         for name in arguments.sets:
             line = measure(name, seed, "proposed" if arguments.without_candidates else "stated")
-            is_new = not arguments.out.exists()
-            with arguments.out.open("a", newline="") as file:
-                writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-                if is_new:
-                    writer.writeheader()
-                writer.writerow(line)
+            node_rows.append_lines(arguments.out, FIELDS, [line])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from node_rows import append_lines
 from sklearn.metrics import adjusted_rand_score
 from stability_cases import SETS, Case
 
@@ -60,16 +61,6 @@ def run(case: Case, seed: int) -> dict[str, object]:
 def written(agreement: float | None) -> str:
     """Write the sign of a fit; a dash where all samples lie in one cell."""
     return "-" if agreement is None else f"{agreement:.3f}"
-
-
-def append(path: Path, row: dict[str, object]) -> None:
-    """Add a line to the file."""
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -133,7 +124,7 @@ def main() -> None:
         if case.stored and "SKCAUSALPIMA_DATA" not in os.environ:
             continue
         row = {"case": name} | run(case, base + number)
-        append(arguments.out, row)
+        append_lines(arguments.out, FIELDS, [row])
         print(row, flush=True)
 
 

@@ -138,12 +138,7 @@ def main() -> None:
         for seed in arguments.seeds:
             found = judged(cases[name], FIRST_SEED[arguments.half] + seed)
             row = {"half": arguments.half, "case": name, "kind": cases[name].kind, "seed": seed}
-            is_new = not arguments.out.exists()
-            with arguments.out.open("a", newline="") as file:
-                writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-                if is_new:
-                    writer.writeheader()
-                writer.writerow(row | found)
+            node_rows.append_lines(arguments.out, FIELDS, [row | found])
 
 
 if __name__ == "__main__":

@@ -186,11 +186,11 @@ def arrangement_of_place(
 
     Its rivals are all swaps of two clusters, with the effects as they are.
     """
-    means, counts = means_of_labels(labels, data, len(place.cells))
+    means, counts = means_of_labels(labels, data, math.prod(sizes))
     seen = np.flatnonzero(counts > 0)
     tables = None if known is None else known_counts(known, labels, len(means), sizes)
     tables = None if tables is None else [table[seen] for table in tables]
-    problem, cells = make_problem(means[seen], sizes, tables), place.cells[seen]
+    problem, cells = make_problem(means[seen], sizes, tables), seen
     misfit = float(misfits_of(cells[None], problem)[0])
     second = misfit + least_rise(cells, problem)
     cells, shares = _canonical(cells, counts[seen], problem)

@@ -15,7 +15,6 @@ from .clusters import (
     COMPONENTS_PER_CLUSTER,
     ISOLATED_LIFT,
     Clustering,
-    Place,
     find_clusters,
     kmeans_clusterings,
     max_components,
@@ -113,7 +112,7 @@ def find_candidates(
     rng = check_random_state(random_state)
     n_clusters = math.prod(node_sizes)
     if has_many_cells(node_sizes):
-        return [_of_many_cells(scores, node_sizes, known, rng)]
+        return [search_grid(scores, node_sizes, known=known, random_state=rng)]
     numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
     candidates = []
     for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
@@ -127,34 +126,6 @@ def find_candidates(
         for n_dims in numbers:
             candidates += kmeans_clusterings(scores[:, :n_dims], n_clusters, random_state=rng)
     return candidates
-
-
-def _of_many_cells(
-    scores: np.ndarray,
-    node_sizes: Sequence[int],
-    known: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> Clustering:
-    """Return the clusters of a grid of many cells, in their cells."""
-    found = search_grid(scores, node_sizes, known=known, random_state=rng)
-    gamma = found.responsibilities
-    counts = gamma.sum(axis=0)
-    return Clustering(
-        responsibilities=gamma,
-        labels=gamma.argmax(axis=1),
-        means=gamma.T @ scores / np.maximum(counts, 1e-12)[:, None],
-        occupancy=counts / len(scores),
-        separation=np.nan,
-        overlap=np.nan,
-        merged=np.arange(gamma.shape[1]),
-        source="mixture of added effects",
-        place=Place(
-            cells=np.arange(gamma.shape[1]),
-            found=found.found,
-            node_agreement=found.node_agreement,
-            certainty=found.certainty,
-        ),
-    )
 
 
 def _shared_out(total: int, n_parts: int) -> list[int]:

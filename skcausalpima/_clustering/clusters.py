@@ -15,19 +15,19 @@ _MAX_ROWS = 4096  # rows that a mixture is fitted to
 COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
 _MIN_SHARE = 0.01  # a smaller cluster is merged before any other
-_ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
+ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
 ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
 _SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where clusters lie on a grid, if nodes were found before they were.
+    """How sure the nodes of a grid are, where they were found before its clusters were.
+
+    Each cluster lies in the cell of its number.
 
     Parameters
     ----------
-    cells : ndarray of shape (n_clusters,)
-        Cell of each cluster.
     found : bool
         Whether nodes are to be trusted.
     node_agreement : ndarray of shape (n_nodes,)
@@ -36,7 +36,6 @@ class Place:
         How probable the likeliest outcome of a node is, in the mean.
     """
 
-    cells: np.ndarray
     found: bool
     node_agreement: np.ndarray
     certainty: float
@@ -66,7 +65,7 @@ class Clustering:
     source : str
         How it was found.
     place : Place, default=None
-        Where the clusters lie on the grid; None where that is still to be sought.
+        Known where clusters lie on a grid already; None where that is still to be sought.
     """
 
     responsibilities: np.ndarray
@@ -132,7 +131,7 @@ def find_clusters(
     for _ in range(n_starts):
         seed = rng.randint(2**31 - 1)
         components = _component_responsibilities(rows, scaled, n_components, seed)
-        min_isolated = _ROWS_OF_ISOLATED * rows.shape[1]
+        min_isolated = ROWS_OF_ISOLATED * rows.shape[1]
         merged = merge_components(components, n_clusters, min_isolated=min_isolated)
         responsibilities = components @ np.eye(merged.max() + 1)[merged]
         clusterings.append(describe(responsibilities, latents, merged, source))

@@ -9,7 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
-from .clusters import COMPONENTS_PER_CLUSTER, max_components, merge_components
+from .clusters import (
+    COMPONENTS_PER_CLUSTER,
+    ROWS_OF_ISOLATED,
+    max_components,
+    merge_components,
+)
 from .over_fitted import fit_mixture
 from .rivals import adjusted_rand_index
 
@@ -21,9 +26,6 @@ MAX_COMPONENTS, N_RUNS = 96, 3
 
 #: Numbers of leading scores that mixtures are fitted to.
 DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
-
-#: Rows of a cluster in a plane overlap nothing by that: it needs so many for each dimension.
-ROWS_OF_ISOLATED = 3
 
 
 class Agreed(NamedTuple):

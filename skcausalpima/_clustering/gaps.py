@@ -147,6 +147,8 @@ class _Neighbourhood:
         halves = [np.sort(self.far[rows], axis=0) for rows in self.members]
         closeness = np.stack([half[: math.ceil(len(half) / 2)].mean(axis=0) for half in halves])
         self.closeness = np.minimum(closeness, closeness.T)
+        # nearest cells, and those nearest by some node, are often the same pairs
+        self._shares: dict[tuple[int, int, float], tuple[float, float]] = {}
 
     def nearest(self, closeness: np.ndarray) -> np.ndarray:
         """Return each cell with the one that is nearest to it, each pair once, (n_pairs, 2)."""
@@ -160,10 +162,14 @@ class _Neighbourhood:
         Where there are fewer than ``least`` samples for each feature, nothing is known.
         """
         found, n_needed = [], max(_LEAST, least * self.points.shape[1])
-        for first, second in pairs:
+        for first, second in pairs.tolist():
             sides = self._facing(first, second, part), self._facing(second, first, part)
             n_least = min(map(len, sides))
-            shares = _middle_and_ends(_projected(*sides)) if n_least >= n_needed else (0.0, 0.0)
+            pair, shares = (first, second, part), (0.0, 0.0)
+            if n_least >= n_needed:
+                if pair not in self._shares:
+                    self._shares[pair] = _middle_and_ends(_projected(*sides))
+                shares = self._shares[pair]
             found.append(2 * n_least * np.array(shares))
         return _Densities(*np.reshape(found, (-1, 2)).T)
 

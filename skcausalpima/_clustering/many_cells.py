@@ -12,7 +12,6 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -23,8 +22,9 @@ from sklearn.utils import check_random_state
 
 from .._grid import NodeGrid, n_effects
 from .arrangement import arrange_labels
+from .clusters import Clustering, Place
 from .factorial import FactorialFit, FactorialMixture, exchanged
-from .matching import align_nodes, outcome_indicators
+from .matching import align_nodes, known_counts, outcome_indicators
 from .rivals import AGREEING, adjusted_rand_index
 
 #: Grids of no more cells have their clusters found first, which are then laid on them.
@@ -85,35 +85,13 @@ def is_beyond_search(init: str, node_sizes: Sequence[int]) -> bool:
     return init == "arranged" and many
 
 
-@dataclass(frozen=True, kw_only=True)
-class GridSearch:
-    """The nodes that were found.
-
-    Parameters
-    ----------
-    responsibilities : ndarray of shape (n_samples, n_cells)
-        Of the cells, in C order.
-    found : bool
-        Whether independent starts agree, and outcomes are probable enough.
-    node_agreement : ndarray of shape (n_nodes,)
-        Adjusted Rand index of each node with that of another start.
-    certainty : float
-        How probable the likeliest outcome of a node is, in the mean.
-    """
-
-    responsibilities: np.ndarray
-    found: bool
-    node_agreement: np.ndarray
-    certainty: float
-
-
 def search_grid(
     points: np.ndarray,
     node_sizes: Sequence[int],
     *,
     known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> GridSearch:
+) -> Clustering:
     """Find the nodes of a grid of many cells on which their effects add up.
 
     Independent starts are made until two of them come to the same nodes, which are also the
@@ -132,8 +110,8 @@ def search_grid(
 
     Returns
     -------
-    GridSearch
-        Cells, and whether they are to be trusted.
+    Clustering
+        One cluster for each cell, in C order; its place says whether it is to be trusted.
 
     Examples
     --------
@@ -142,7 +120,7 @@ def search_grid(
     >>> rng = np.random.default_rng(0)
     >>> nodes = rng.integers(2, size=(800, 8))
     >>> found = search_grid(8.0 * nodes + rng.normal(size=(800, 8)), (2,) * 8, random_state=0)
-    >>> found.found, found.responsibilities.shape
+    >>> found.place.found, found.responsibilities.shape
     (True, (800, 256))
     """
     sizes, rng = tuple(int(size) for size in node_sizes), check_random_state(random_state)
@@ -155,11 +133,22 @@ def search_grid(
     certainty = 1.0 - float(whole.doubts(best).mean())
     agreement = _agreement(part, first, second)
     gamma = best.responsibilities * (best.counts >= _LEAST_COUNT)  # others are empty
-    return GridSearch(
-        responsibilities=gamma / np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300),
-        found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,
-        node_agreement=agreement,
-        certainty=certainty,
+    gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
+    counts = gamma.sum(axis=0)
+    return Clustering(
+        responsibilities=gamma,
+        labels=gamma.argmax(axis=1),
+        means=gamma.T @ points / np.maximum(counts, 1e-12)[:, None],
+        occupancy=counts / len(points),
+        separation=np.nan,
+        overlap=np.nan,
+        merged=np.arange(len(counts)),
+        source="mixture of added effects",
+        place=Place(
+            found=bool(agreement.min() >= AGREEING) and certainty >= _LEAST_CERTAIN,
+            node_agreement=agreement,
+            certainty=certainty,
+        ),
     )
 
 
@@ -197,7 +186,8 @@ def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFi
         means = sums[is_large] / counts[is_large, None]
         nodes = _independent_nodes(points, means, sizes, n_dims, rng)
         if mixture.known is not None:
-            nodes = align_nodes(nodes, _told(mixture.known, sizes))[0]
+            told = known_counts(mixture.known, np.arange(len(nodes)), len(nodes), sizes)
+            nodes = align_nodes(nodes, told)[0]
         fit = mixture.fit(nodes, _SHORT_ITER)
         if best is not None and abs(fit.bound - best.bound) < SAME_BOUND:
             return max(best, fit, key=lambda state: state.bound)
@@ -205,14 +195,6 @@ def _chain(mixture: FactorialMixture, rng: np.random.RandomState) -> FactorialFi
         sums, counts = best.responsibilities.T @ points, best.counts
     assert best is not None
     return best
-
-
-def _told(known: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
-    """Return known outcomes as counts of :func:`align_nodes`, each sample a cluster of its own."""
-    return [
-        np.eye(size)[column] * (column >= 0)[:, None]
-        for column, size in zip(known.T, sizes, strict=True)
-    ]
 
 
 def _seed(rng: np.random.RandomState) -> int:

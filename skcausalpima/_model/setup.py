@@ -10,7 +10,7 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
-from .._clustering.many_cells import FEW_CELLS, is_arranged
+from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
@@ -150,9 +150,8 @@ def set_up(
 
 def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
     """Return what of the specification clusterings of the data are to decide."""
-    sizes = spec.node_sizes
-    is_small = params.init == "arranged" and math.prod(sizes) <= FEW_CELLS
-    if not is_small and not is_arranged(params.init, sizes):
+    limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
+    if params.init != "arranged" or math.prod(spec.node_sizes) > limit:
         return LeftOpen()
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
