@@ -276,9 +276,10 @@ class CausalPIMA(
         nodes its edges), relaxed edges E at the end of training by gradient, or the given graph.
     edge_probabilities_ : ndarray of shape (n_nodes, n_nodes) or None
         Of a refined graph of up to 10 nodes: the probability of each edge, averaged over all
-        graphs that respect what was stated, each weighted by the exponential of its score. The
-        adjacency of two nodes has the sum of both directions. It takes the nodes' outcomes as
-        known, and does not tell how sure these are.
+        graphs that respect what was stated, each weighted by its marginal likelihood; half of the
+        pairs of nodes are joined beforehand (see :class:`ScoreSearch`). The adjacency of two nodes
+        has the sum of both directions. It takes the nodes' outcomes as known, and does not tell
+        how sure these are.
     node_scores_ : ndarray of shape (n_nodes,)
         Node scores; parents have smaller ones. Of a refined or given graph: places in a
         topological order.

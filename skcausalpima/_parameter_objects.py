@@ -114,8 +114,13 @@ class ScoreSearch(_ParameterObject):
     Parameters
     ----------
     score : {"bic", "bdeu"}, default="bic"
-        The Bayesian information criterion, or the marginal likelihood under a Dirichlet prior
-        worth one sample.
+        Chooses ``dag_``: the Bayesian information criterion, or the marginal likelihood under a
+        Dirichlet prior (BDeu).
+    equivalent_sample_size : "auto" or float, default="auto"
+        How many samples that prior is worth, for ``edge_probabilities_`` and ``score="bdeu"``. A
+        small number expects tables of entries near zero and one. With "auto", probabilities
+        average over sizes from one sample to four for each cell, which is right on average for
+        tables of various kinds; the search takes one.
     edge_penalty : float, default=0.0
         Nats per sample that each edge costs, in the search and, times its weight, in training.
         The bounds that are reported are without it.
@@ -148,6 +153,7 @@ class ScoreSearch(_ParameterObject):
 
     _parameter_constraints: ClassVar[dict] = {
         "score": [StrOptions({"bic", "bdeu"})],
+        "equivalent_sample_size": [StrOptions({"auto"}), POSITIVE],
         "edge_penalty": [NOT_NEGATIVE],
         "polishing_epochs": [count(0)],
         **_TRAINING,
@@ -157,6 +163,7 @@ class ScoreSearch(_ParameterObject):
         self,
         score: str = "bic",
         *,
+        equivalent_sample_size: float | str = "auto",
         edge_penalty: float = 0.0,
         polishing_epochs: int = 5,
         temperature: float | Sequence[float] = 1.0,
@@ -166,6 +173,7 @@ class ScoreSearch(_ParameterObject):
         n_mixture_updates: int = 1,
     ) -> None:
         self.score = score
+        self.equivalent_sample_size = equivalent_sample_size
         self.edge_penalty = edge_penalty
         self.polishing_epochs = polishing_epochs
         self.temperature = temperature

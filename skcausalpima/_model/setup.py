@@ -317,6 +317,7 @@ def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
         constraints,
         tiers=params.tiers,
         score=params.structure_score,
+        equivalent_sample_size=params.equivalent_sample_size,
         edge_penalty=params.edge_penalty,
         edge_threshold=params.edge_threshold,
     )

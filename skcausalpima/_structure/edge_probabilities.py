@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import logsumexp
 
-from .constraints import check_constraints
+from .constraints import EdgeConstraints, check_constraints
 from .scores import FamilyScores
 
 MAX_PROBABILITY_NODES = 10
+
+#: Share of the pairs of nodes that an edge joins, beforehand.
+PRIOR_DENSITY = 0.55
+
+#: "auto" averages over as many equivalent sample sizes, from one sample to four a cell.
+N_SAMPLE_SIZES, MOST_PER_CELL = 7, 4.0
 
 
 def edge_probabilities(
     counts: ArrayLike,
     *,
-    score: str = "bic",
-    equivalent_sample_size: float = 1.0,
+    equivalent_sample_size: float | str = "auto",
     edge_cost: float = 0.0,
     node_counts: Sequence[ArrayLike] | None = None,
     required: ArrayLike | None = None,
@@ -25,9 +34,14 @@ def edge_probabilities(
 ) -> NDArray[np.float64]:
     r"""Return the posterior probability of every directed edge.
 
-    All DAGs that meet the constraints are equally likely beforehand, and a graph's weight is the
-    exponential of its score (BDeu: its marginal likelihood; BIC: a large-sample approximation of
-    it). The average is exact, not a sum over orders, which would count a graph once per order
+    A graph's weight is its marginal likelihood (BDeu, see `FamilyScores`), and :math:`e^{-c}` for
+    each of its edges, where c makes `PRIOR_DENSITY` the share of joined pairs over all DAGs.
+    Graphs of one equivalence class so weigh the same. "auto" averages over the equivalent sample
+    size as well: how unequal the entries of tables are is not known, and a single size is
+    overconfident on tables of another kind. The sizes are equally likely beforehand and weigh
+    what they make of the counts.
+
+    The average is exact, not a sum over orders, which would count a graph once per order
     that it agrees with: with :math:`A_v(U)` the summed weights of v's parent sets within U, the
     total weight of the DAGs over S is, by inclusion and exclusion over their sinks T (Tian and
     He 2009, Computing posterior probabilities of structural features in Bayesian networks, UAI),
@@ -42,12 +56,11 @@ def edge_probabilities(
     ----------
     counts : array-like of shape (C_1, ..., C_L)
         Expected counts of the cells; at most 10 nodes.
-    score : {"bic", "bdeu"}, default="bic"
-        See `FamilyScores`.
-    equivalent_sample_size : float, default=1.0
-        Prior samples of BDeu.
+    equivalent_sample_size : "auto" or float, default="auto"
+        Prior samples of BDeu; "auto" averages over seven sizes, in equal ratios from one sample
+        to four for each cell.
     edge_cost : float, default=0.0
-        Nats that every edge costs; graphs with fewer edges are more likely beforehand.
+        Nats that every edge costs besides.
     node_counts : sequence of array-like of shape (C_1, ..., C_L), optional
         Per node the counts of the samples in which it was not intervened on.
     required, forbidden : array-like of bool of shape (n_nodes, n_nodes), optional
@@ -72,15 +85,63 @@ def edge_probabilities(
     array([[0. , 0.5],
            [0.5, 0. ]])
     """
-    scores = FamilyScores(counts, score, equivalent_sample_size, edge_cost, node_counts)
-    n_nodes = scores.n_nodes
+    counts = np.asarray(counts, dtype=np.float64)
+    n_nodes = counts.ndim
     if n_nodes > MAX_PROBABILITY_NODES:
         raise ValueError(
             f"Edge probabilities are computed exactly, for at most {MAX_PROBABILITY_NODES} nodes; "
             f"got {n_nodes}. Use bootstrap samples to judge the edges of larger graphs."
         )
     names = [f"N{i + 1}" for i in range(n_nodes)]
-    family = scores.all_families(check_constraints(required, forbidden, names))
+    constraints = check_constraints(required, forbidden, names)
+    sizes: Sequence[float] | NDArray[np.float64]
+    if isinstance(equivalent_sample_size, str):
+        sizes = np.geomspace(1.0, max(MOST_PER_CELL * counts.size, 1.0), N_SAMPLE_SIZES)
+    else:
+        sizes = [equivalent_sample_size]
+    cost = edge_cost + _density_cost(n_nodes)
+    scores = [FamilyScores(counts, "bdeu", size, cost, node_counts) for size in sizes]
+    totals = [_log_weights(score, constraints) for score in scores]
+    log_weights = logsumexp(totals, axis=0)
+    found = np.exp(np.minimum(log_weights[:-1] - log_weights[-1], 0.0))
+    probabilities = np.zeros((n_nodes, n_nodes))
+    probabilities[~np.eye(n_nodes, dtype=bool)] = found
+    return probabilities
+
+
+@cache
+def _density_cost(n_nodes: int) -> float:
+    """Return the cost of an edge at which `PRIOR_DENSITY` of the pairs are joined."""
+    if n_nodes < 2:
+        return 0.0
+    numbers = np.array(_dags_by_edges(n_nodes), dtype=np.float64)
+    n_edges = np.arange(len(numbers))
+
+    def surplus(cost: float) -> float:
+        weights = numbers * np.exp(-cost * n_edges)
+        return float(weights @ n_edges / weights.sum() / n_edges[-1] - PRIOR_DENSITY)
+
+    return float(brentq(surplus, -1.0, 5.0))
+
+
+@cache
+def _dags_by_edges(n_nodes: int) -> list[int]:
+    """Return how many DAGs of labelled nodes have 0, 1, .. edges, counted by their sinks."""
+    if n_nodes == 0:
+        return [1]
+    numbers = [0] * (comb(n_nodes, 2) + 1)
+    for k in range(1, n_nodes + 1):  # k sinks at least, which the others may point at
+        sign, n_arrows = (-1) ** (k + 1) * comb(n_nodes, k), k * (n_nodes - k)
+        for inner, number in enumerate(_dags_by_edges(n_nodes - k)):
+            for arrows in range(n_arrows + 1):
+                numbers[inner + arrows] += sign * number * comb(n_arrows, arrows)
+    return numbers
+
+
+def _log_weights(scores: FamilyScores, constraints: EdgeConstraints) -> NDArray[np.float64]:
+    """Return the total log weights of the DAGs with each edge u -> v, by u and v, and of all."""
+    n_nodes = scores.n_nodes
+    family = scores.all_families(constraints)
     # Restrict, one edge u -> v at a time, the parent sets of v to those that hold u.
     edges = [(u, v) for u in range(n_nodes) for v in range(n_nodes) if u != v]
     masks = np.arange(1 << n_nodes)
@@ -88,11 +149,7 @@ def edge_probabilities(
     for index, (u, v) in enumerate(edges):
         with_edge = np.where(masks >> u & 1, family[v], -np.inf)
         log_sums[v, :, index] = _log_subset_sums(with_edge[None])[0]
-    log_totals = _log_total_weight(log_sums)
-    probabilities = np.zeros((n_nodes, n_nodes))
-    for (u, v), log_total in zip(edges, log_totals[:-1], strict=True):
-        probabilities[u, v] = min(np.exp(log_total - log_totals[-1]), 1.0)
-    return probabilities
+    return _log_total_weight(log_sums)
 
 
 def _log_subset_sums(log_values: NDArray[np.float64]) -> NDArray[np.float64]:

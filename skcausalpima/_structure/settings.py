@@ -13,7 +13,7 @@ from .digraphs import cycle_path
 from .edge_probabilities import edge_probabilities
 from .search import StructureResult, search_dag
 
-#: Samples spread over the grid as a prior on the final tables (BDeu's equivalent sample size).
+#: Samples spread over the grid as a prior on the final tables, and for BDeu where "auto" is stated.
 PRIOR_COUNT = 1.0
 
 
@@ -24,6 +24,7 @@ def graph_settings(
     *,
     tiers: Tiers | None = None,
     score: str = "bic",
+    equivalent_sample_size: float | str = "auto",
     edge_penalty: float = 0.0,
     edge_threshold: float = 0.5,
 ) -> GraphSettings:
@@ -41,6 +42,8 @@ def graph_settings(
         Groups of nodes, earlier ones first.
     score : {"bic", "bdeu"}, default="bic"
         Of the search.
+    equivalent_sample_size : "auto" or float, default="auto"
+        Of BDeu, in the search and in the probabilities of edges.
     edge_penalty : float, default=0.0
         Nats per sample that an edge costs.
     edge_threshold : float, default=0.5
@@ -61,6 +64,7 @@ def graph_settings(
         constraints=constraints,
         precedence=precedence,
         score=score,
+        equivalent_sample_size=equivalent_sample_size,
         edge_penalty=float(edge_penalty),
         edge_threshold=edge_threshold,
     )
@@ -110,6 +114,8 @@ class GraphSettings:
         True where a node comes before another in every order.
     score : {"bic", "bdeu"}
         Of the search.
+    equivalent_sample_size : "auto" or float
+        Of BDeu, in the search and in the probabilities of edges.
     edge_penalty : float
         Nats per sample that an edge costs.
     edge_threshold : float
@@ -120,6 +126,7 @@ class GraphSettings:
     constraints: EdgeConstraints
     precedence: np.ndarray
     score: str
+    equivalent_sample_size: float | str
     edge_penalty: float
     edge_threshold: float
 
@@ -140,10 +147,11 @@ def search_graph(
 
     ``grids`` are, per node, the counts of the samples in which it was not set.
     """
+    size = settings.equivalent_sample_size
     return search_dag(
         counts,
         score=settings.score,
-        equivalent_sample_size=PRIOR_COUNT,
+        equivalent_sample_size=PRIOR_COUNT if isinstance(size, str) else size,
         edge_cost=settings.edge_penalty * counts.sum(),
         node_counts=grids,
         required=settings.constraints.required,
@@ -155,11 +163,10 @@ def search_graph(
 def average_graphs(
     counts: np.ndarray, grids: Sequence[np.ndarray], settings: GraphSettings
 ) -> np.ndarray:
-    """Return the probabilities of all edges by the same score."""
+    """Return the probabilities of all edges."""
     return edge_probabilities(
         counts,
-        score=settings.score,
-        equivalent_sample_size=PRIOR_COUNT,
+        equivalent_sample_size=settings.equivalent_sample_size,
         edge_cost=settings.edge_penalty * counts.sum(),
         node_counts=grids,
         required=settings.constraints.required,
