@@ -110,7 +110,7 @@ def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pa
         ends = [without(0, number).lower_bound_ for number in (1, 2)]
         with pytest.raises(DivergenceError, match="All 3 starts"):
             without(0, 1, 2)
-    assert found.lower_bound_ == max(ends)
+    assert found.lower_bound_ in ends
 
 
 @pytest.mark.slow
