@@ -232,8 +232,8 @@ def _check_version(document: Loaded) -> None:
     if version < VERSION:
         raise ValueError(
             f"it has version {version} of the format, an older one, whose fits are made "
-            f"otherwise, but this version of skcausalpima reads version {VERSION}: load it with the version that saved "
-            "it, or fit again"
+            f"otherwise, but this version of skcausalpima reads version {VERSION}: load it with "
+            "the version that saved it, or fit again"
         )
 
 

@@ -108,8 +108,11 @@ def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pa
         found = without(0)
     with pytest.warns(ConvergenceWarning, match="start . of 3 is left out"):
         ends = [without(0, number).lower_bound_ for number in (1, 2)]
-        with pytest.raises(DivergenceError, match="All 3 starts"):
-            without(0, 1, 2)
+    with (
+        pytest.warns(ConvergenceWarning, match="start . of 3 is left out"),
+        pytest.raises(DivergenceError, match="All 3 starts"),
+    ):
+        without(0, 1, 2)
     assert found.lower_bound_ in ends
 
 
