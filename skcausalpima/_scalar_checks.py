@@ -110,7 +110,7 @@ def check_number(value: float, name: str, least: float, most: float) -> float:
     Returns
     -------
     float
-        The number.
+        The number; 0.0 for -0.0, which NumPy takes for a negative one where it draws.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def check_number(value: float, name: str, least: float, most: float) -> float:
     check_scalar(value, name, _KINDS[Real], min_val=least, max_val=most)
     if value != value:
         raise ValueError(f"{name} is {value!r}: expected a number from {least} to {most}.")
-    return float(value)
+    return float(value) + 0.0
 
 
 def _refuse_booleans(value: Unchecked, name: str) -> None:

@@ -51,7 +51,8 @@ class Table:
     dims : tuple of str, default=()
         Names of the axes of a DataArray, that of the samples first.
     labels : dict of str to ndarray, default={}
-        What stands along the axes, by name; along the "columns" of a frame.
+        What stands along the axes, by name; along the "columns" of a frame, and their "places"
+        among those of a frame of two levels.
     """
 
     kind: str = "array"
@@ -137,7 +138,13 @@ class Form:
             parts = modality_parts(X, data.names)
         indexes = [part.index for part in parts if hasattr(part, "iloc")]
         rows = indexes[0] if indexes else None
-        return cls(container, data.names, tuple(map(Table.of, parts)), data._columns, rows)
+        tables = list(map(Table.of, parts))
+        if container == "levels":
+            first = X.columns.get_level_values(0)
+            places = [{"places": np.flatnonzero(first == name)} for name in data.names]
+            pairs = zip(tables, places, strict=True)
+            tables = [replace(of, labels={**of.labels, **at}) for of, at in pairs]
+        return cls(container, data.names, tuple(tables), data._columns, rows)
 
     def completed(self, fitted: Form, arrays: Sequence[Kept | None]) -> Form:
         """Return the form with what ``fit`` knew of modalities that are missing here.
@@ -166,7 +173,9 @@ class Form:
         if self.container == "container":
             return MultimodalData(named)._with_columns(self.columns)
         if self.container == "levels":
-            return importlib.import_module("pandas").concat(named, axis=1)
+            places = np.concatenate([table.labels["places"] for table in self.tables])
+            joined: Any = importlib.import_module("pandas").concat(named, axis=1)
+            return joined.iloc[:, places.argsort()]
         is_dataset = self.container == "dataset"
         return importlib.import_module("xarray").Dataset(named) if is_dataset else named
 

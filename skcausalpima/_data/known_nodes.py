@@ -131,9 +131,9 @@ def _numbered(
     ordered = None if categories is None else [str(label) for label in categories]
     values = np.asarray(column, dtype=object)
     if getattr(column, "dtype", None) is not None and column.dtype.kind in "iu":
-        return column.astype(np.int64), known
+        return column, known
     seen = np.array([not _is_unknown(value) for value in values], dtype=bool)
-    numbers = np.full(len(values), -1, dtype=np.int64)
+    numbers = np.full(len(values), -1, dtype=object)  # of any size, until they are checked
     if all(isinstance(value, str) for value in values[seen]):
         labels = _labels(values[seen], size, what, known or ordered) if seen.any() else known
         numbers[seen] = [labels.index(str(value)) for value in values[seen]] if labels else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import warnings
@@ -21,6 +22,7 @@ from .._model.data_arrays import DataArrays
 from .._model.setup import Setup
 from .._model.single_precision import precision_of
 from .._model.tensors import TensorData
+from .._training.divergence import divergence
 from .._training.observer import Observer
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
@@ -111,6 +113,8 @@ def best_run(
     )
     runs = []
     for number, outcome in enumerate(_outcomes(shared, seeds, n_jobs)):
+        if isinstance(outcome, Run) and math.isnan(outcome.objective):
+            outcome = divergence("the objective is not a number", "the final model")
         if isinstance(outcome, Run):
             runs.append(outcome)
         elif outcome is not None:

@@ -307,6 +307,8 @@ def initialize_mixture(
             if is_full:
                 gamma = iterate(gamma, simple, more).responsibilities
             fit = iterate(gamma, settings, few)
+            if np.isnan(fit.bound):
+                fit = replace(fit, bound=-np.inf)  # which nothing is below
             ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
             # Of others only the labels are kept: their responsibilities take memory.
             if best is None or fit.bound > best.bound + SAME_BOUND:

@@ -44,7 +44,7 @@ from .stored_model import HOLDS_CODE, check_model, check_stored, fill
 from .value_checks import Loaded
 
 FORMAT = "skcausalpima"
-VERSION = 4
+VERSION = 5
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
@@ -231,9 +231,9 @@ def _check_version(document: Loaded) -> None:
         )
     if version < VERSION:
         raise ValueError(
-            f"it has version {version} of the format, whose fits are made otherwise, but this "
-            f"version of skcausalpima reads version {VERSION}: load it with the version that saved "
-            "it, or fit again"
+            f"it has version {version} of the format, an older one, whose fits are made "
+            f"otherwise, but this version of skcausalpima reads version {VERSION}: load it with "
+            "the version that saved it, or fit again"
         )
 
 

@@ -153,13 +153,17 @@ def _tables_are_of_modalities(fit: SimpleNamespace) -> bool:
     tables = fit._modality_tables
     kinds, needed = {of["kind"] for of in tables}, NEEDED_KINDS.get(fit._input_form)
     right = right and (needed is None or kinds <= needed) and len(tables) == len(shapes)
+    places = [place for of in tables for place in of["labels"].get("places", ())]
+    n_columns = sum(map(math.prod, shapes)) if fit._input_form == "levels" else 0
+    right = right and sorted(places) == list(range(n_columns))
     return right and all(map(_fits_shape, tables, shapes))
 
 
 def _fits_shape(table: Values, shape: tuple[int, ...]) -> bool:
     """Say whether what stands beside the numbers of a modality fits its shape."""
     dims, labels = table["dims"], table["labels"]
-    lengths = dict(zip(dims[1:], shape, strict=False)) if dims else {"columns": math.prod(shape)}
+    lengths = dict(zip(dims[1:], shape, strict=False))
+    lengths = lengths or dict.fromkeys(("columns", "places"), math.prod(shape))
     is_xarray, is_column = table["kind"] == "xarray", table["kind"] in ("series", "vector")
     if (table["kind"] in ("frame", "polars") and len(shape) != 1) or (is_column and shape != (1,)):
         return False

@@ -16,6 +16,8 @@ from pathlib import Path
 FILE_NAME = "model.safetensors"
 #: How old a scratch file must be, in seconds, to be from a crash on whatever machine.
 ABANDONED = 24 * 60 * 60
+#: The least part of a file that must have been written, where the system knows what has not.
+LEAST_WRITTEN = 0.01
 #: Process ids can be asked for here (on Windows that would end the process).
 KNOWS_PROCESSES = os.name == "posix"
 
@@ -28,7 +30,8 @@ def file_to_read(path: str | os.PathLike) -> Path:
     FileNotFoundError
         If there is none, or a link leads nowhere.
     ValueError
-        If it is a folder without a model, or no regular file: a pipe would be waited for.
+        If it is a folder without a model, or no regular file: a pipe would be waited for. If it is
+        a small file that claims to be a large one, and would take as much memory.
     """
     file = Path(_named(path))
     if file.is_dir():
@@ -44,7 +47,29 @@ def file_to_read(path: str | os.PathLike) -> Path:
             f"{file} cannot be loaded: it is no regular file. Expected an undamaged file from "
             "CausalPIMA.save."
         )
+    _check_written(file)
     return file
+
+
+def _check_written(file: Path) -> None:
+    """Raise where nearly all of a file are holes, which take no place on the disk."""
+    size, written, end = file.stat().st_size, 0, 0
+    if not hasattr(os, "SEEK_DATA"):
+        return
+    try:
+        with open(file, "rb") as stream:
+            while end < size and written < LEAST_WRITTEN * size:
+                start = os.lseek(stream.fileno(), end, os.SEEK_DATA)
+                end = os.lseek(stream.fileno(), start, os.SEEK_HOLE)
+                written += end - start
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # there are no more data
+            return  # which the file system does not tell, or no right to read, told by who reads
+    if written < LEAST_WRITTEN * size:
+        raise ValueError(
+            f"{file} cannot be loaded: it claims to have {size} bytes, but {written} of them were "
+            "written. Expected an undamaged file from CausalPIMA.save."
+        )
 
 
 def file_to_write(path: str | os.PathLike) -> Path:

@@ -89,6 +89,7 @@ def test_one_column_per_node_of_a_single_node():
         (np.full((4, 3), False), "'a' must be whole numbers or labels.* got False in sample 0"),
         (np.full((4, 3), [-1, 3, -1]), "interventions of the node 'b' must lie between 0 and 2"),
         (np.full((4, 3), [-2, 0, 0]), "'a' must lie between 0 and 1.*, got -2"),
+        ({"a": [-1, 10**30, 0, 1]}, r"'a' must lie between 0 and 1.*, got 10{30}\."),
         (np.full((4, 3), 255, dtype=np.uint8), "'a' must lie between 0 and 1.*, got 255"),
         ({"a": [0, 0, 0, 0], "x": [0, 0, 0, 0]}, r"interventions has \['x'\], but the nodes are"),
         ({"a": [0, 0]}, "interventions of the node 'a' has 2 entries, but X has 4 samples"),

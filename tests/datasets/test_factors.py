@@ -149,8 +149,9 @@ def test_bad_arguments(maker, arguments, error, message):
 
 
 @pytest.mark.parametrize("maker", NEW)
-def test_one_sample_and_no_noise(maker):
-    bunch = maker(1, noise=0.0, random_state=0)
+@pytest.mark.parametrize("none", [0.0, -0.0])
+def test_one_sample_and_no_noise(maker, none):
+    bunch = maker(1, noise=none, random_state=0)
     data = bunch.images if "images" in bunch else bunch.curves
     assert len(data) == len(bunch.factors) == len(bunch.target) == 1
     assert np.isfinite(data).all()

@@ -18,6 +18,14 @@ from skcausalpima.datasets import (
 )
 
 
+def test_minus_zero_is_zero():
+    """NumPy refuses it as a standard deviation."""
+    zero, minus = (make_circles_images(5, overlap=o, random_state=0) for o in (0.0, -0.0))
+    np.testing.assert_array_equal(minus.images, zero.images)
+    curves = [load_digits_with_curves(o, random_state=0).curves for o in (0.0, -0.0)]
+    np.testing.assert_array_equal(*curves)
+
+
 def test_overlap_scales_the_spread_within_an_outcome():
     narrow, wide = (make_circles_images(2000, overlap=o, random_state=3) for o in (0.5, 1.5))
     for factor in range(3):

@@ -74,6 +74,21 @@ def test_two_levels_come_back(quick, levels, on_frames):
     assert_frame_equal(model.impute(levels), levels, check_names=False)
 
 
+def test_columns_of_two_levels_come_back_in_their_order(quick, levels, tmp_path):
+    """Those of modalities may take turns in ``fit``, and in another way in a later call."""
+    X = levels.iloc[:, np.random.default_rng(0).permutation(10)]
+    of_curve, of_image = (list(X.columns[X.columns.get_loc(k)]) for k in ("curve", "image"))
+    other = X[[c for pair in zip(of_curve, of_image, strict=False) for c in pair] + of_image[4:]]
+    model = quick().fit(X)
+    model.save(tmp_path / "model")
+    for fit in (model, CausalPIMA.load(tmp_path / "model")):
+        for back in answers(fit, X):
+            assert back.columns.tolist() == X.columns.tolist()
+        for form in (X, other):
+            assert_frame_equal(fit.impute(form), form, check_names=False)
+        assert fit.sample(2)[0].columns.tolist() == X.columns.tolist()
+
+
 def test_a_container_comes_back_with_its_columns(on_frames, frames):
     X = MultimodalData(frames)
     model = clone(on_frames).fit(X)

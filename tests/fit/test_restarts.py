@@ -4,6 +4,7 @@ import io
 import pickle
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,16 +15,18 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from same_fits import assert_same_fits
+from sklearn.exceptions import ConvergenceWarning
 from some_slow import some_slow
 from torch import nn
 
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
+from skcausalpima._fit.run import run
 from skcausalpima._model.data_arrays import DataArrays
 from skcausalpima._model.state import seeded_modules
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.interruption import Interruption
-from skcausalpima.exceptions import ExpertWarning
+from skcausalpima.exceptions import DivergenceError, ExpertWarning
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
@@ -86,6 +89,31 @@ def test_the_best_start_is_kept(restarts):
     fit, _, expected = restarts
     first = fit(n_init=1)
     assert (expected.history_["objective"] != first.history_["objective"]).all()
+
+
+def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pair):
+    """Comparisons with NaN are false: the largest of some numbers is the first one, if that is."""
+
+    def without(*numbers):
+        starts = iter(range(3))
+
+        def broken(*args):
+            found = run(*args)
+            return replace(found, objective=np.nan) if next(starts) in numbers else found
+
+        monkeypatch.setattr("skcausalpima._fit.restarts.run", broken)
+        return quick(n_init=3, max_iter=1).fit(pair)
+
+    with pytest.warns(ConvergenceWarning, match="start 1 of 3 is left out. Training diverged"):
+        found = without(0)
+    with pytest.warns(ConvergenceWarning, match="start . of 3 is left out"):
+        ends = [without(0, number).lower_bound_ for number in (1, 2)]
+    with (
+        pytest.warns(ConvergenceWarning, match="start . of 3 is left out"),
+        pytest.raises(DivergenceError, match="All 3 starts"),
+    ):
+        without(0, 1, 2)
+    assert found.lower_bound_ in ends
 
 
 @pytest.mark.slow

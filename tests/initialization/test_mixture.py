@@ -312,3 +312,24 @@ def test_what_is_known_is_kept(points):
     )
     assert_array_equal(fit.responsibilities[~allowed], torch.zeros(100))
     assert_allclose(fit.responsibilities.sum(dim=0), 1.0)
+
+
+def test_a_start_without_a_bound_is_never_the_best(points):
+    """Whichever it is of three, the best of the others goes on."""
+    settings = MixtureSettings(covariance_type="diag", reg_covar=1e-6, shrinkage=0.0)
+
+    def bound_without(*numbers):
+        ends, iterate = iter(range(9)), from_points(points)
+
+        def broken(gamma, settings, max_iter):
+            fit = iterate(gamma, settings, max_iter)
+            return replace(fit, bound=np.nan) if next(ends) in numbers else fit
+
+        rng = np.random.RandomState(0)
+        found = initialize_mixture(broken, [points], 7, settings, n_starts=3, rng=rng)
+        return found.bound
+
+    single = [bound_without(*{0, 1, 2} - {start}) for start in range(3)]
+    assert len(set(single)) == 3
+    for start in range(3):
+        assert bound_without(start) in single[:start] + single[start + 1 :]

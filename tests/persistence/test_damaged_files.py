@@ -79,8 +79,9 @@ def test_the_unchanged_forgery_loads(content, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", VERSION + 1, r"version 5 of the format.*reads version 4: update skcausalpima"),
-        ("version", 1, r"version 1 of the format.*made otherwise.*reads version 4.*fit again"),
+        ("version", VERSION + 1, r"version 6 of the format.*reads version 5: update skcausalpima"),
+        ("version", 1, r"version 1 of the format, an older one.*reads version 5.*fit again"),
+        ("version", VERSION - 1, r"an older one.*load it with the version that saved it, or fit"),
         ("version", 10**30, "update skcausalpima"),
         ("version", 0, "the version 0, not a number from 1"),
         ("version", "1", "the version '1'"),

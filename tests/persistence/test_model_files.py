@@ -189,3 +189,37 @@ def test_scratch_files_that_may_be_in_use_stay(fitted, tmp_path):
 def test_a_name_may_be_as_long_as_the_system_allows(fitted, tmp_path):
     fitted.save(tmp_path / ("m" * 255))
     assert os.listdir(tmp_path) == ["m" * 255]
+
+
+def test_a_small_file_that_claims_to_be_large_takes_no_memory(fitted, tmp_path, monkeypatch):
+    """Of 20 GB all but the first block is a hole."""
+    path = tmp_path / "model"
+    fitted.save(path)
+    opened = []
+    monkeypatch.setattr("skcausalpima._persistence.file.safe_open", opened.append)
+    os.truncate(path, 20 * 2**30)
+    with pytest.raises(ValueError, match=r"claims to have 21474836480 bytes, but \d{4,6} of them"):
+        CausalPIMA.load(path)
+    assert not opened
+
+
+def test_a_file_with_few_holes_is_read(fitted, tmp_path):
+    """As some file systems make them of zeros: its content is what counts."""
+    path = tmp_path / "model"
+    fitted.save(path)
+    data = path.read_bytes()
+    os.truncate(path, len(data) + 2**20)  # a hole of about nine tenths
+    with pytest.raises(ValueError, match="cannot be loaded: (?!it claims)"):
+        CausalPIMA.load(path)
+
+
+def test_a_system_that_knows_no_holes_reads_files(fitted, tmp_path, monkeypatch):
+    fitted.save(tmp_path / "model")
+
+    def refuse(*where):
+        raise OSError(errno.EINVAL, "not of such files")
+
+    monkeypatch.setattr(os, "lseek", refuse)
+    CausalPIMA.load(tmp_path / "model")
+    monkeypatch.delattr(os, "SEEK_DATA")
+    CausalPIMA.load(tmp_path / "model")

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pytest
 from resigned_files import changed, changes, read_file, use, write_file
 
@@ -386,3 +387,17 @@ def test_an_order_of_fewer_samples_is_drawn_anew(saved, load, pair):
 
 def test_the_table_is_that_of_a_checkpoint():
     assert list(CHECKPOINT) == [field.name for field in fields(Checkpoint)]
+
+
+@pytest.mark.parametrize(
+    "change", [np.zeros_like, lambda a: a[:-1], lambda a: a + 0.5, lambda a: a[None]]
+)
+def test_places_of_columns_are_an_order(quick, pair, tmp_path, change):
+    frames = {name: pd.DataFrame(X.reshape(72, -1)) for name, X in zip("ab", pair, strict=True)}
+    path = tmp_path / "model"
+    quick(max_iter=1).fit(pd.concat(frames, axis=1)).save(path)
+    document, arrays = read_file(path)
+    arrays["_modality_tables.0.labels.places"] = change(arrays["_modality_tables.0.labels.places"])
+    write_file(path, document, arrays)
+    with pytest.raises(ValueError, match=r"cannot be loaded: "):
+        CausalPIMA.load(path)

@@ -1,0 +1,48 @@
+"""The number of the format rises where what files hold changes."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+from resigned_files import read_file
+
+from skcausalpima._persistence.file import VERSION
+from skcausalpima._persistence.plain_data import FORMS, TAG
+from skcausalpima._persistence.schema import FITTED
+from skcausalpima.modules import ExpertDecoder, line
+
+#: The present version, and the first digits of what ``layout`` comes to in it.
+WRITTEN = (5, "a1b783467ad3")
+
+
+def outline(plain, arrays):
+    """Return plain data without values: names, kinds, and the axes of arrays."""
+    if isinstance(plain, list):
+        return sorted({json.dumps(outline(entry, arrays)) for entry in plain})
+    if not isinstance(plain, dict):
+        return "number" if isinstance(plain, (int, float)) else type(plain).__name__
+    if plain.get(TAG) == "array":
+        array = arrays[plain["name"]]
+        return [plain["name"], array.dtype.str, array.ndim]
+    if plain.get(TAG) == "float":
+        return "number"
+    entries = {key: outline(value, arrays) for key, value in plain.items() if key != "keys"}
+    return entries | {TAG: plain.get(TAG), "keys": plain.get("keys")}
+
+
+def layout(path):
+    """Return what kinds of things a file holds, in few letters."""
+    document, arrays = read_file(path)
+    held = outline(document["attributes"], arrays)
+    told = json.dumps([sorted(document), sorted(FITTED), sorted(FORMS), held], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def test_the_version_rises_with_the_format(taught, pair, tmp_path):
+    """If this fails, raise ``VERSION``, and write both here: older files then say that they are."""
+    frames = {name: pd.DataFrame(X.reshape(72, -1)) for name, X in zip("ab", pair, strict=True)}
+    expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4), scatter=True)
+    model = taught(experts={"b": expert}, warm_start=True, validation_fraction=0.2)
+    model.fit(pd.concat(frames, axis=1)).save(tmp_path / "model")
+    assert (VERSION, layout(tmp_path / "model")) == WRITTEN
