@@ -211,9 +211,7 @@ def walks(root: Path) -> None:
         calls = {
             "fit to labels_": lambda: est.fit(X),
             "a modality missing through predict": lambda: est.predict([X[0], None]),
-            "an expert through fit": lambda: CausalPIMA(2, experts=[expert], max_iter=2).fit(
-                curves
-            ),
+            "an expert through fit": lambda: with_expert.fit(curves),
             "save and load": lambda: (est.save(file), type(est).load(file)),
         }
         for name, call in calls.items():

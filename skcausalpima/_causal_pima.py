@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Self
@@ -29,17 +30,14 @@ from ._data.target import check_target
 from ._data.validation import Modalities, read_modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, followed
-from ._inference.expert_tables import ExpertTable
-from ._inference.fitted_model import FittedModel, FoundOfSamples, subset_encoders
+from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
-from ._model.build import build_model
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
-from ._model.spec import ModelSpec, StatedNetworks, check_version
-from ._model.state import load_state
+from ._model.spec import StatedNetworks
 from ._model.surroundings import usual_surroundings
 from ._model.views import Views
 from ._parameter_objects import (
@@ -50,10 +48,12 @@ from ._parameter_objects import (
     MissingValues,
     ScoreSearch,
 )
-from ._persistence.file import load_estimator, save_estimator
-from ._persistence.plain_data import portable, restored
-from ._persistence.schema import FITTED, SET_BY_USERS
 from ._scalar_checks import check_count
+from ._state.derived import FITTED, fitted_attributes, is_of_fit
+from ._state.expert_table import ExpertTable
+from ._state.file import load_estimator, save_estimator
+from ._state.fitted import FittedState
+from ._state.plain import portable, restored
 from ._typing import KnownNodes, Samples, Seed, Shapes, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
@@ -707,15 +707,21 @@ mapping, default=None
             known_nodes=known_nodes,
             interventions=interventions,
         )
-        goes_on = self.warm_start and vars(self).get("_checkpoint") is not None
+        before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
+        if before is not None and before.training is None:
+            before = None
         with followed(self, call, params.distributed) as following:
-            new = self._copy({"_checkpoint"} if goes_on else set(FITTED) - SET_BY_USERS)
-            if goes_on:
-                found = fit_further(self, params, call, following)
+            new = type(self).__new__(type(self))
+            new.__dict__.update(
+                (name, value)
+                for name, value in vars(self).items()
+                if before is not None or not is_of_fit(name)
+            )
+            if before is None:
+                state = fit_anew(new, params, call, following)
             else:
-                found = fit_anew(new, params, call, following)
-            new.__dict__.update(found)
-            self.__dict__ = new.__dict__  # in one step: no interrupt leaves a part of a fit
+                state = fit_further(self, before, params, call, following)
+            self._become(new, state)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -784,9 +790,8 @@ mapping, default=None
         call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
         params = flat_parameters(self)
         with followed(self, call, params.distributed) as following:
-            new = self._copy({"_checkpoint"})
-            new.__dict__.update(fit_arrivals(new, params, call, following))
-            self.__dict__ = new.__dict__
+            new = copy.copy(self)
+            self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self
 
     def fit_predict(
@@ -1071,7 +1076,7 @@ mapping, default=None
         array([ True, False])
         """
         check_is_fitted(self)
-        fitted, compared = self._fitted_model(), self._tail_reference
+        fitted, compared = self._fitted_model(), self._fitted.tail_reference
         if reference is not None:
             compared = fitted.tail_reference(self._read(reference))
         return fitted.tail_probabilities(self._read(X), compared)
@@ -1818,10 +1823,7 @@ mapping, default=None
         return portable(super().__getstate__())
 
     def __setstate__(self, state: Values) -> None:
-        state = restored(state)
-        if "_architecture" in state:
-            check_version(state)
-        super().__setstate__(state)
+        super().__setstate__(restored(state))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -1839,8 +1841,7 @@ mapping, default=None
 
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
-        modalities = read_modalities(self, X, reset=False)
-        spec = ModelSpec.from_dict(self._architecture)
+        modalities, spec = read_modalities(self, X, reset=False), self._fitted.spec
         if spec.sampled_responsibilities and not spec.prior_expert:
             nothing = np.flatnonzero(~modalities.observed.any(axis=0))
             if len(nothing):
@@ -1851,19 +1852,8 @@ mapping, default=None
         return modalities
 
     def _fitted_model(self) -> FittedModel:
-        """Rebuild the fitted model from the attributes, which are NumPy and plain Python."""
-        model = build_model(ModelSpec.from_dict(self._architecture))
-        load_state(model, self._state)
-        model = model.to(prediction_device(self.device)).eval()
-        return FittedModel(
-            model=model,
-            encoders=subset_encoders(model, self._subset_state),
-            scaler=self._scaler,
-            outcomes=self.cluster_states_,
-            means=self.cluster_means_,
-            covariances=self.cluster_covariances_,
-            covariance_type=self._covariance_type,
-        )
+        """Return the model of the fit."""
+        return fitted_model(self._fitted, prediction_device(self.device))
 
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""
@@ -1871,8 +1861,10 @@ mapping, default=None
         modalities = self._read(X)
         return self._fitted_model().posterior(modalities)
 
-    def _copy(self, left_out: set[str]) -> Self:
-        """Return an estimator with the same attributes but some; it shares the values."""
-        copy = type(self).__new__(type(self))
-        copy.__dict__.update((n, value) for n, value in vars(self).items() if n not in left_out)
-        return copy
+    def _become(self, new: Self, state: FittedState) -> None:
+        """Take the attributes of another estimator and those of a fit.
+
+        In one step: no interrupt leaves a part of a fit.
+        """
+        new.__dict__.update(fitted_attributes(state))
+        self.__dict__ = new.__dict__

@@ -14,6 +14,9 @@ from ._typing import Unchecked
 
 __all__ = ["EpochRecord", "OnEpoch"]
 
+#: What the estimator keeps of its callbacks.
+CALLBACKS = "_skl_callbacks"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:

@@ -8,7 +8,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
-from skcausalpima._persistence.file import FORMAT, _digest
+from skcausalpima._state.file import FORMAT, _digest
 
 NAN = {"$": "float", "value": "nan"}
 
@@ -84,7 +84,7 @@ def entries(plain, path=()):
             yield from entries(value, (*path, key))
 
 
-def changes(document, arrays, kinds=("attributes",)):
+def changes(document, arrays, kinds=("fit",)):
     """Return all changes: (place, name of the change)."""
     places = [path for kind in kinds for path in entries(document[kind], (kind,))]
     return [

@@ -19,7 +19,7 @@ from attack.verdicts import Case, require_finite
 from safetensors import safe_open
 
 from skcausalpima import CausalPIMA
-from skcausalpima._persistence.file import FORMAT, _digest
+from skcausalpima._state.file import FORMAT, _digest
 
 KINDS = ("default", "paper", "expert", "clusters", "held out")
 #: What a number, word or list in the JSON may become.
@@ -104,7 +104,7 @@ def _edit_arrays(rng: np.random.Generator, document: dict, arrays: dict[str, np.
     """Change one array, or give it the values of another."""
     names = sorted(arrays)
     if rng.random() < 0.5:  # what only training reads
-        names = [name for name in names if name.startswith("_checkpoint")] or names
+        names = [name for name in names if name.startswith("training")] or names
     name = names[rng.integers(len(names))]
     old = arrays[name]
     if rng.random() < 0.2:
@@ -136,7 +136,7 @@ def _places(value: Any, path: tuple = ()) -> list[tuple]:
 
 def _edit_document(rng: np.random.Generator, document: dict, arrays: dict) -> str:
     """Replace, drop or repeat one value of the JSON."""
-    places = [p for p in _places(document) if p[0] in ("attributes", "parameters")]
+    places = [p for p in _places(document) if p[0] in ("fit", "parameters")]
     path = places[rng.integers(len(places))]
     parent = document
     for key in path[:-1]:

@@ -24,7 +24,7 @@ BLUNT = re.compile(
 )
 FITTED_NUMBERS = (
     *("lower_bound_", "weights_", "joint_", "cpts_", "cluster_means_", "cluster_covariances_"),
-    *("edge_weights_", "edge_probabilities_", "node_scores_", "history_", "labels_", "_state"),
+    *("edge_weights_", "edge_probabilities_", "node_scores_", "history_", "labels_"),
 )
 
 
@@ -93,6 +93,7 @@ def _unsound(model: CausalPIMA) -> str | None:
     """Return which attribute of a fitted estimator is not finite, if any."""
     check_is_fitted(model)
     parts = {name: getattr(model, name) for name in FITTED_NUMBERS}
+    parts["numbers"] = model._fitted.numbers
     return not_finite({k: v for k, v in parts.items() if v is not None}, "attributes")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,19 +13,19 @@ from torch import Tensor
 from .._data.samples import FitSamples
 from .._inference.fitted_model import subset_encoders
 from .._model.setup import Setup
-from .._model.spec import ModelSpec
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
+from .._state.fitted import FittedState, HardGraph
+from .._state.training import Arrivals
 from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
 from .._training.divergence import check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
-from .._training.graph_selection import HardGraph, select_graph
+from .._training.graph_selection import select_graph
 from .._training.loop import Progress, settle, train
 from .._training.observer import Observer
 from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
-from .._typing import Values
 from ..modules import MultimodalVAE, StructuredVAE
 from .checkpoint import moments_of, resume_moments
 from .resume import trained_model
@@ -38,73 +38,11 @@ DECAY = 0.9
 MIN_STEPS = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arrivals:
-    """What is kept between two calls, besides the fitted model.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (n_components,)
-        How many samples count for each cell of the grid.
-    n_elements : ndarray of shape (n_modalities,)
-        In how many elements each modality was observed.
-    shrinkage, reg_covar : float
-        What the mixture was made with.
-    settings : dict
-        Parameters that must stay, besides the specification of the model.
-    n_calls : int, default=0
-        How often samples have arrived.
-    moments : dict of str to (dict of str to ndarray), optional
-        What Adam keeps, by parameter.
-    """
-
-    counts: np.ndarray
-    n_elements: np.ndarray
-    shrinkage: float
-    reg_covar: float
-    settings: Values
-    n_calls: int = 0
-    moments: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-
-    def as_dict(self) -> Values:
-        """Return all fields by name, as the estimator keeps them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """What a fit has left, as far as later samples need it.
-
-    Parameters
-    ----------
-    built : ModelSpec
-        What was built.
-    state, subset_state : dict of str to ndarray
-        Numbers of the model, and of the encoders of incomplete samples; the latter may be None.
-    adjacency : ndarray of shape (n_nodes, n_nodes)
-        The graph.
-    history : mapping of str to ndarray
-        Terms of the bound after every epoch.
-    """
-
-    built: ModelSpec
-    state: dict[str, np.ndarray]
-    subset_state: dict[str, np.ndarray] | None
-    adjacency: np.ndarray
-    history: Mapping[str, np.ndarray]
-
-    def epochs(self) -> list[dict[str, float]]:
-        """Return the terms of the bound epoch by epoch."""
-        columns = zip(*self.history.values(), strict=True)
-        return [dict(zip(self.history, map(float, terms), strict=True)) for terms in columns]
-
-
 def learn(
     setup: Setup,
     samples: FitSamples,
     data: TensorData,
-    fitted: Fitted,
-    before: Arrivals,
+    fitted: FittedState,
     seed: int,
     observer: Observer,
 ) -> tuple[Run, Arrivals]:
@@ -114,14 +52,15 @@ def learn(
     the choice of the graph go by the samples of before, too, as the model remembers them.
     """
     generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
+    before = fitted.arrivals
     with torch.enable_grad(), seeded_modules(setup.module_device, seed), observer:
-        model = trained_model(fitted.built, samples.knowledge, fitted.state, setup.device)
+        model = trained_model(fitted.spec, samples.knowledge, fitted.numbers, setup.device)
         model.prior.requires_grad_(False)
         _check_has_memory(model)
         data = viewed(model, data)
         past = _remembered(model, before)
         update = replace(
-            block_update(setup, data), adjacency=torch.from_numpy(fitted.adjacency), past=past
+            block_update(setup, data), adjacency=torch.from_numpy(fitted.graph.adjacency), past=past
         )
         progress = _trained(setup, model, data, before, update, generator, observer)
         data = filled(model, data)
@@ -129,7 +68,7 @@ def learn(
         with told_divergence(model, names, "the selection of the graph", weights=data.weights):
             graph, end, counts = _selected(setup, model, data, past, generator, rng)
             check_model(model, names)
-        encoders = subset_encoders(model, fitted.subset_state)
+        encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
             encoders = teach(
                 model, data, setup.training.gradient, 1, generator, observer, known=encoders
@@ -137,8 +76,8 @@ def learn(
         run = what_was_learned(setup, model, progress, graph, end)
     run = replace(
         run,
-        subset_state=fitted.subset_state if encoders is None else export_state(encoders),
-        history=fitted.epochs() + run.history,
+        subset_state=fitted.subset_numbers if encoders is None else export_state(encoders),
+        history=_epochs(fitted.history) + run.history,
     )
     return run, Arrivals(
         counts=counts.sum(dim=0).cpu().numpy(),
@@ -149,6 +88,12 @@ def learn(
         n_calls=before.n_calls + 1,
         moments=moments_of(model, progress.optimizer),
     )
+
+
+def _epochs(history: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
+    """Return the terms of the bound epoch by epoch."""
+    columns = zip(*history.values(), strict=True)
+    return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
 
 
 def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:

@@ -1,22 +1,18 @@
-"""What a run leaves behind, as attributes of the estimator: ``labels_``, ``dag_`` and so on."""
+"""The fitted state of a run: what it has learned, and what is found of its samples."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
-import networkx as nx
 import numpy as np
 import torch
 
-from .._data.known_nodes import OutcomeNames
 from .._data.sample_weight import TrainingRows, weighted_mean
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._inference.covariances import full_covariances, sklearn_covariances
 from .._inference.expert_tables import cluster_tables
 from .._inference.fitted_model import FittedModel, subset_encoders
 from .._inference.outliers import reference_rows
@@ -31,77 +27,134 @@ from .._inference.reports import (
 )
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._structure.digraphs import compel_nothing
+from .._state.fitted import FittedState
+from .._state.training import Arrivals
 from .._training.divergence import check_finite, told_divergence
 from .._training.filling import filled
-from .._training.graph_selection import HardGraph
 from .._typing import Values
-from ..modules import MultimodalVAE, SubsetEncoders
-from .arrivals import Arrivals
 from .checkpoint import fixed_settings
 from .convergence import convergence_report
 from .resume import trained_model
 from .run import Run
-from .stability import StartAgreement
 
 
-def fitted_attributes(
+def fitted_state(
     best: Run,
     setup: Setup,
     samples: FitSamples,
     data: TensorData,
     given: Modalities,
-    states: np.ndarray | None = None,
-    by_chance: bool = False,
-) -> Values:
-    """Return what the estimator keeps of a fit: NumPy and plain Python only.
+    before: FittedState | None = None,
+    arrivals: Arrivals | None = None,
+) -> FittedState:
+    """Return what a run leaves.
 
-    ``fit`` sets these by name and in one step: ``self.labels_ = found["labels_"]`` and so on.
-    ``given`` is all of X, of which ``samples`` are the rows that were trained on. ``states`` of
-    shape (n_components, n_nodes) are those of the components, where these have their numbers.
-    ``by_chance`` says of a fit that goes on that its nodes were placed by chance.
+    ``given`` is all of X, of which ``samples`` are the rows that were trained on. ``before`` is the
+    state of which the run went on; with ``arrivals`` components keep their numbers in it.
     """
     spec = replace(setup.spec, predict_variances=best.predict_variances)
-    found = _training_attributes(best) | {
-        "convergence_": convergence_report(best, setup),
-        "_architecture": spec.as_dict(),
-        "_state": best.state,
-        "_subset_state": best.subset_state,
-        "_scaler": setup.scaler,
-        "_node_names": list(spec.node_names),
-        "_covariance_type": setup.training.mixture.covariance_type,
-    }
     model = trained_model(spec, samples.knowledge, best.state, setup.device)
     encoders = subset_encoders(model, best.subset_state)
     data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
-        found |= cluster_attributes(model, encoders, best, setup, samples, data, states)
-        if by_chance or (best.seen is not None and nodes_by_chance(setup, best.candidates)):
-            compel_nothing(found["dag_"])
+        probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
+        kept = None if before is None or arrivals is None else before.cells
+        cells = _cells(probabilities, data, spec.node_sizes) if kept is None else kept
+        covariance_type = setup.training.mixture.covariance_type
         fitted = FittedModel(
             model=model,
             encoders=encoders,
             scaler=setup.scaler,
-            outcomes=found["cluster_states_"],
-            means=found["cluster_means_"],
-            covariances=found["cluster_covariances_"],
-            covariance_type=found["_covariance_type"],
+            cells=cells,
+            covariance_type=covariance_type,
+        )
+        labels = np.argsort(cells)[probabilities.argmax(axis=1)]
+        separation = _separation(fitted, probabilities, labels, samples, data)
+        labelled = dict(zip(spec.node_names, samples.knowledge.outcome_names or (), strict=False))
+        nodes = {name: labelled.get(name) for name in spec.node_names}
+        tables = cluster_tables(
+            model, data, probabilities, fitted.outcomes, nodes, spec.modality_names
         )
         if samples.rows is not None:
-            found["labels_"] = _labels_of_all(fitted, found["labels_"], given, samples.rows)
-            found["node_labels_"] = fitted.outcomes[found["labels_"]]
-        found["_tail_reference"] = _tail_reference(fitted, data, best.held_out)
-        values = fitted.bounds(data, samples.modalities.observed).astype(np.float64)
-        found["lower_bound_"] = _mean_bound(values, samples)
-    if best.seen is None:
-        return found
-    warn_of_collapse(best.seen.labels, len(found["weights_"]))
-    choices = choices_report(setup, samples.modalities)
-    return found | _start_attributes(best, setup, best.seen) | {"choices_": choices}
+            labels = _labels_of_all(fitted, labels, given, samples.rows)
+        reference = _tail_reference(fitted, data, best.held_out)
+        bound = _mean_bound(fitted.bounds(data, samples.modalities.observed), samples)
+    return FittedState(
+        spec=spec,
+        numbers=best.state,
+        subset_numbers=best.subset_state,
+        scaler=setup.scaler,
+        covariance_type=covariance_type,
+        cells=cells,
+        graph=best.graph,
+        outcome_names=samples.knowledge.outcome_names,
+        labels=labels,
+        expert_tables=tables,
+        tail_reference=reference,
+        separation=separation,
+        convergence=convergence_report(best, setup),
+        history=_columns(best.history),
+        phase_history=_phases(best, before, arrivals is not None),
+        converged=bool(best.converged),
+        lower_bound=bound,
+        training=best.checkpoint,
+        arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
+        **_of_start(best, setup, samples, before),
+    )
 
 
-def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:
+def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState | None) -> Values:
+    """Return what is known of the start of training; a fit that goes on keeps it."""
+    seen = best.seen
+    if seen is None:
+        names = ("arrangement", "stability", "gaps", "choices")
+        kept = {name: getattr(before, name, None) for name in names}
+        return kept | {"by_chance": before is not None and before.by_chance}
+    warn_of_collapse(seen.labels, len(best.state["prior.means"]))
+    return {
+        "arrangement": arrangement_report(setup, best.candidates),
+        "stability": stability_report(
+            seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
+        ),
+        "gaps": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
+        "choices": choices_report(setup, samples.modalities),
+        "by_chance": nodes_by_chance(setup, best.candidates),
+    }
+
+
+def _phases(
+    best: Run, before: FittedState | None, arrived: bool
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the terms of the bound of other phases; a fit that goes on was pre-trained before."""
+    phases = {name: _columns(rows) for name, rows in best.phase_history.items()}
+    kept = {} if before is None else before.phase_history
+    return {n: of for n, of in kept.items() if arrived or n == "pre-training"} | phases
+
+
+def _cells(probabilities: np.ndarray, data: TensorData, node_sizes: Sequence[int]) -> np.ndarray:
+    """Return the cell of each component: those that hold samples come first, in C order."""
+    occupied = np.unique(data.ranks.gathered(np.unique(probabilities.argmax(axis=1))))
+    empty = np.setdiff1d(np.arange(NodeGrid(tuple(node_sizes)).n_cells), occupied)
+    return np.concatenate([occupied, empty])
+
+
+def _separation(
+    fitted: FittedModel,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    samples: FitSamples,
+    data: TensorData,
+) -> SimpleNamespace:
+    """Report how well components are separated and filled, and how sure outcomes are."""
+    occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(fitted.means)))
+    likeliest = _of_likeliest_outcomes(probabilities, NodeGrid(fitted.model.prior.node_sizes))
+    certainty = np.array([data.ranks.mean(column, samples.weights) for column in likeliest.T])
+    return separation_report(fitted.means, fitted.full_covariances(), occupancy, certainty)
+
+
+def _mean_bound(bounds: np.ndarray, samples: FitSamples) -> float:
     """Return the mean bound of the samples of all ranks."""
+    values = bounds.astype(np.float64)
     told, ranks = "bounds of the samples", samples.ranks
     if ranks.are_several:
         mean = ranks.mean(values, samples.weights)
@@ -109,17 +162,6 @@ def _mean_bound(values: np.ndarray, samples: FitSamples) -> float:
         return mean
     check_finite(torch.from_numpy(values), told)
     return weighted_mean(values, samples.weights)
-
-
-def _start_attributes(best: Run, setup: Setup, seen: StartAgreement) -> Values:
-    """Return the attributes that say how sure the start was; a fit that is continued keeps them."""
-    return {
-        "arrangement_": arrangement_report(setup, best.candidates),
-        "stability_": stability_report(
-            seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
-        ),
-        "gaps_": None if seen.gaps is None else SimpleNamespace(**vars(seen.gaps)),
-    }
 
 
 def _tail_reference(
@@ -145,73 +187,9 @@ def _labels_of_all(
     return found
 
 
-def _training_attributes(best: Run) -> Values:
-    """Return the attributes of a fit that describe its training."""
-    found = {
-        "history_": _columns(best.history),
-        "phase_history_": {name: _columns(rows) for name, rows in best.phase_history.items()},
-        "n_iter_": len(best.history),
-        "converged_": best.converged,
-    }
-    checkpoint = best.checkpoint
-    return found if checkpoint is None else found | {"_checkpoint": checkpoint.as_dict()}
-
-
 def _columns(history: list[dict[str, float]]) -> dict[str, np.ndarray]:
     """Return the terms of each epoch as an array of each term; NaN where an epoch lacks it."""
     return {key: np.array([terms.get(key, np.nan) for terms in history]) for key in history[0]}
-
-
-def cluster_attributes(
-    model: MultimodalVAE,
-    encoders: SubsetEncoders | None,
-    best: Run,
-    setup: Setup,
-    samples: FitSamples,
-    data: TensorData,
-    states: np.ndarray | None = None,
-) -> Values:
-    """Return the attributes of a fit that describe the components, the nodes and their graph.
-
-    ``labels_`` and ``node_labels_`` are those of the rows that were trained on.
-    """
-    covariance_type = setup.training.mixture.covariance_type
-    probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
-    grid, cells = NodeGrid(setup.spec.node_sizes), probabilities.argmax(axis=1)
-    if states is None:
-        occupied = data.ranks.gathered(np.unique(cells))
-        states = numbered_components(occupied, setup.spec.node_sizes)
-    labels = np.argsort(grid.cells(states))[cells]
-    names = list(setup.spec.node_names)
-    dag, cpts, joint = graph_and_tables(best.graph, names, samples.knowledge.outcome_names)
-    labelled = dict(dag.nodes(data="states"))
-    of_modalities = labelled, setup.spec.modality_names
-    tables = cluster_tables(model, data, probabilities, states, *of_modalities)
-    cells = grid.cells(states)
-    means = best.state["prior.means"][cells]
-    occupancy = data.ranks.sum(np.bincount(labels, samples.weights, len(means)))
-    likeliest = _of_likeliest_outcomes(probabilities, grid)
-    certainty = np.array([data.ranks.mean(column, samples.weights) for column in likeliest.T])
-    covariances = sklearn_covariances(best.state["prior.covariances"][cells], covariance_type)
-    full = full_covariances(covariances, covariance_type, *means.shape)
-    return {
-        "latent_dim_": setup.spec.latent_dim,
-        "labels_": labels,
-        "node_labels_": states[labels],
-        "cluster_states_": states,
-        "expert_params_": tables,
-        "cluster_means_": means,
-        "cluster_covariances_": covariances,
-        "edge_weights_": best.graph.edge_weights,
-        "edge_probabilities_": best.graph.probabilities,
-        "node_scores_": best.graph.node_scores,
-        "dag_": dag,
-        "cpts_": cpts,
-        "joint_": joint,
-        "weights_": joint.ravel()[cells],
-        "separation_": separation_report(means, full, occupancy, certainty),
-        "_arrivals": _arrivals(probabilities, setup, samples, data).as_dict(),
-    }
 
 
 def _of_likeliest_outcomes(probabilities: np.ndarray, grid: NodeGrid) -> np.ndarray:
@@ -241,50 +219,3 @@ def _weighted_sums(probabilities: np.ndarray, weights: np.ndarray | None) -> np.
     if weights is None:
         return probabilities.sum(axis=0, dtype=np.float64)
     return weights.astype(np.float64) @ probabilities.astype(np.float64)
-
-
-def numbered_components(cells: np.ndarray, node_sizes: Sequence[int]) -> np.ndarray:
-    """Number the components so that those that hold samples come first.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (n_samples,)
-        The cell of each sample, in C order.
-    node_sizes : sequence of int
-        Shape of the grid.
-
-    Returns
-    -------
-    ndarray of shape (n_components, n_nodes)
-        Outcomes of the nodes in each component.
-    """
-    occupied, grid = np.unique(cells), NodeGrid(tuple(node_sizes))
-    empty = np.setdiff1d(np.arange(grid.n_cells), occupied)
-    return grid.outcomes(np.concatenate([occupied, empty]))
-
-
-def graph_and_tables(
-    graph: HardGraph, names: Sequence[str], outcome_names: OutcomeNames
-) -> tuple[nx.DiGraph, dict[str, np.ndarray], np.ndarray]:
-    """Return the graph, its tables and their product, the joint of the nodes."""
-    joint = functools.reduce(np.multiply, graph.tables)
-    dag = nx.DiGraph()
-    of_outcomes = outcome_names or [None] * len(names)
-    for name, size, labels in zip(names, joint.shape, of_outcomes, strict=True):
-        dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
-    for parent, child in np.argwhere(graph.adjacency):
-        weight = float(graph.edge_weights[parent, child])
-        compelled = bool(graph.compelled[parent, child])
-        dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
-    tables = {
-        name: _compact_table(table, node, graph.adjacency[:, node])
-        for node, (name, table) in enumerate(zip(names, graph.tables, strict=True))
-    }
-    return dag, tables, joint
-
-
-def _compact_table(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
-    """Drop the axes of nodes that are no parents and put the node's own axis last."""
-    others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
-    axis = int(is_parent[:node].sum())
-    return np.moveaxis(table.squeeze(others), axis, -1)

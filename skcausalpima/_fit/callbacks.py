@@ -24,9 +24,6 @@ except ImportError:  # scikit-learn below 1.9
 if TYPE_CHECKING:
     from sklearn.callback import CallbackContext
 
-#: What the estimator keeps of its callbacks.
-CALLBACKS = "_skl_callbacks"
-
 
 class FitTasks:
     """The task of one fit, and of its runs, in the tree of tasks that callbacks see.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -17,15 +17,13 @@ from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TensorData
+from .._state.training import STRUCTURE, TrainingState
 from .._training.adam import Adam
 from .._training.early_stopping import Stopper
 from .._training.holding import StartingCells
 from .._training.loop import Progress
 from .._typing import Unchecked, Values
 from ..modules import ExpertDecoder, MultimodalVAE
-
-#: The name of that setting among those that must stay.
-STRUCTURE = "structure (learned, or a given graph)"
 
 #: What fields of a specification are called by the user.
 _PARAMETERS = {
@@ -38,54 +36,6 @@ _PARAMETERS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """The state of a run after its last epoch of training, before the graph is selected.
-
-    Parameters
-    ----------
-    model : dict of str to ndarray
-        Parameters and buffers.
-    temperature : float
-        Of the edges.
-    moments : dict of str to (dict of str to ndarray)
-        What Adam keeps, by parameter.
-    draws : dict
-        States of all generators: that of the fit, NumPy's, and PyTorch's own.
-    stopper : dict
-        What early stopping remembers.
-    history : list of dict
-        Terms of the bound after every epoch.
-    seen : dict
-        What the report on convergence goes by: ``n_steps``, the ``spread`` of the objective, the
-        ``labels`` of the training samples and, per epoch, ``label_changes``.
-    start : dict or None
-        Where samples began, see :class:`StartingCells`.
-    order : ndarray of shape (n_samples,) or None
-        The samples, those that are held out first; None where none are.
-    data : str
-        Tells the data, and the part of it that is held out, from others.
-    settings : dict
-        Parameters that must stay, besides the specification of the model.
-    """
-
-    model: dict[str, np.ndarray]
-    temperature: float
-    moments: dict[str, dict[str, np.ndarray]]
-    draws: Values
-    stopper: Values
-    history: list[dict[str, float]]
-    seen: Values
-    start: Values | None
-    order: np.ndarray | None
-    data: str
-    settings: Values
-
-    def as_dict(self) -> Values:
-        """Return all fields by name, as the estimator keeps them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
 def take_checkpoint(
     model: MultimodalVAE,
     progress: Progress,
@@ -94,10 +44,10 @@ def take_checkpoint(
     start: StartingCells | None,
     data: str,
     settings: Values,
-) -> Checkpoint:
+) -> TrainingState:
     """Take note of where training stands; nothing is shared with the model."""
     stopper = progress.stopper
-    return Checkpoint(
+    return TrainingState(
         model=export_state(model),
         temperature=model.prior.temperature,
         moments=moments_of(model, progress.optimizer),
@@ -149,7 +99,7 @@ def present_draws(
 
 
 def resume_draws(
-    checkpoint: Checkpoint,
+    checkpoint: TrainingState,
     generator: torch.Generator,
     rng: np.random.RandomState,
     module_device: torch.device | None,
@@ -161,7 +111,7 @@ def resume_draws(
 
 
 def resume_progress(
-    checkpoint: Checkpoint, model: MultimodalVAE, progress: Progress, same_data: bool
+    checkpoint: TrainingState, model: MultimodalVAE, progress: Progress, same_data: bool
 ) -> None:
     """Give the optimizer and the history back, and the stopper's memory if the data is the same.
 
@@ -191,7 +141,7 @@ def _start_arrays(start: StartingCells) -> Values:
 
 
 def resume_start(
-    checkpoint: Checkpoint, device: torch.device, same_data: bool
+    checkpoint: TrainingState, device: torch.device, same_data: bool
 ) -> StartingCells | None:
     """Return where samples began, if the data is the same."""
     if checkpoint.start is None or not same_data:
@@ -201,7 +151,7 @@ def resume_start(
     return StartingCells(cells=parts["cells"], held=parts["held"], rows=parts.get("rows"))
 
 
-def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
+def resume_model(checkpoint: TrainingState, model: MultimodalVAE) -> None:
     """Put the trained values into a model of the same make."""
     fresh = model.prior.set_logs.clone()
     load_state(model, checkpoint.model)
@@ -210,7 +160,7 @@ def resume_model(checkpoint: Checkpoint, model: MultimodalVAE) -> None:
     model.prior.temperature = checkpoint.temperature
 
 
-def is_same_data(checkpoint: Checkpoint, data: TensorData, validation_fraction: float) -> bool:
+def is_same_data(checkpoint: TrainingState, data: TensorData, validation_fraction: float) -> bool:
     """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
     if checkpoint.data != data_fingerprint(data, validation_fraction):
         return False
@@ -254,7 +204,7 @@ def fixed_settings(setup: Setup) -> Values:
     }
 
 
-def check_continues(checkpoint: Checkpoint, setup: Setup, built: ModelSpec) -> None:
+def check_continues(checkpoint: TrainingState, setup: Setup, built: ModelSpec) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
     ``built`` specifies the fitted model. :func:`fixed_settings` says which parameters these are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,14 +13,15 @@ import numpy as np
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
 from .._model.spec import ModelSpec
-from .._typing import Unchecked, Values
+from .._state.fitted import FittedState
+from .._typing import Unchecked
 from .._version import __version__
 
 #: What concerns one rank alone.
 OF_THE_RANK = ("device", "distributed", "n_jobs", "verbose")
 
 #: What each rank keeps of its own rows, and what may hold functions, which all have anyway.
-KEPT_BY_EACH = ("labels_", "node_labels_", "_architecture")
+KEPT_BY_EACH = ("labels", "spec")
 
 
 def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked) -> None:
@@ -80,9 +82,9 @@ def _in_words(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def as_on_all_ranks(ranks: Ranks, found: Values) -> Values:
-    """Return the attributes of a fit, those of the first rank where they are of all rows."""
+def as_on_all_ranks(ranks: Ranks, state: FittedState) -> FittedState:
+    """Return the state of the first rank, but for what each keeps of its own."""
     if not ranks.are_several:
-        return found
-    shared = {name: value for name, value in found.items() if name not in KEPT_BY_EACH}
-    return found | ranks.first(shared)
+        return state
+    shared = {f.name: getattr(state, f.name) for f in fields(state) if f.name not in KEPT_BY_EACH}
+    return replace(state, **ranks.first(shared))

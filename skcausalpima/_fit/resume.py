@@ -12,6 +12,7 @@ from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import load_state, seeded_modules
 from .._model.tensors import TensorData
+from .._state.training import TrainingState
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
@@ -19,7 +20,6 @@ from .._training.loop import new_progress
 from .._training.observer import Observer
 from ..modules import MultimodalVAE
 from .checkpoint import (
-    Checkpoint,
     is_same_data,
     resume_draws,
     resume_model,
@@ -33,7 +33,7 @@ def resume(
     setup: Setup,
     samples: FitSamples,
     data: TensorData,
-    checkpoint: Checkpoint,
+    checkpoint: TrainingState,
     built: ModelSpec,
     observer: Observer,
 ) -> Run:
@@ -76,7 +76,7 @@ def trained_model(
 def _resume(
     setup: Setup,
     data: TensorData,
-    checkpoint: Checkpoint,
+    checkpoint: TrainingState,
     model: MultimodalVAE,
     observer: Observer,
 ) -> RunState:

@@ -21,12 +21,14 @@ from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state, seeded_modules
 from .._model.tensors import TensorData
+from .._state.fitted import HardGraph
+from .._state.training import TrainingState
 from .._training.block_update import BlockUpdate, PassResult, data_pass
 from .._training.convergence import Convergence, convergence
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
 from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
-from .._training.graph_selection import HardGraph, refit_tables, select_graph
+from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
 from .._training.last_layers import fit_last_layers
 from .._training.loop import Progress, settle, train
@@ -35,7 +37,7 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
-from .checkpoint import Checkpoint, data_fingerprint, fixed_settings, present_draws, take_checkpoint
+from .checkpoint import data_fingerprint, fixed_settings, present_draws, take_checkpoint
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, agreement_of_many_cells, start_agreement
 
@@ -53,7 +55,7 @@ class Run:
     candidates: CandidateReport | None  # what was seen of the clusterings
     convergence: Convergence  # what was seen of training
     moved: float  # share of the samples that did not end where they started; NaN if unknown
-    checkpoint: Checkpoint | None  # where training stood, for warm_start
+    checkpoint: TrainingState | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
     subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
     held_out: np.ndarray | None  # rows of the core that did not train; None if all did

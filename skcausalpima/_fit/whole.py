@@ -26,17 +26,18 @@ from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
-from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
-from .._structure.digraphs import is_by_chance
+from .._state.derived import fitted_attributes
+from .._state.fitted import FittedState
 from .._training.interruption import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
+from ..callback import CALLBACKS
 from ..exceptions import InterruptionWarning
-from .arrivals import DECAY, Arrivals, Fitted, learn
-from .attributes import fitted_attributes
-from .callbacks import CALLBACKS, FitTasks
-from .checkpoint import Checkpoint, check_continues, check_is_built
+from .arrivals import DECAY, learn
+from .attributes import fitted_state
+from .callbacks import FitTasks
+from .checkpoint import check_continues, check_is_built
 from .data_parallel import (
     as_on_all_ranks,
     check_alone,
@@ -138,8 +139,8 @@ def followed(
 
 def fit_anew(
     estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
-) -> Values:
-    """Return the attributes of a fit; ``estimator`` gets those that describe X."""
+) -> FittedState:
+    """Return what a fit leaves; ``estimator`` gets the attributes that describe X."""
     known, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
         check_ranks(ranks, params, call.interventions)
@@ -157,77 +158,72 @@ def fit_anew(
         rng = check_random_state(params.random_state)
         first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
         setup, initial = initial_sample(setup, samples, data, first)
-        of_run = partial(_attributes, read, setup, samples, data, given)
+        of_run = partial(_attributes, read, setup, samples, data, given, None)
         watch = following.watch(setup, len(seeds), of_run)
         following.interruption.is_postponed = True  # to the end: from now on there is much to keep
         best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
         _warn_if_stopped(best, following.interruption)
-        found = fitted_attributes(best, setup, samples, data, given)
-        return as_on_all_ranks(ranks, found)
+        return as_on_all_ranks(ranks, fitted_state(best, setup, samples, data, given))
 
 
 def fit_further(
-    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
-) -> Values:
-    """Return the attributes of a fit that goes on from where the estimator's last one stood."""
+    estimator: BaseEstimator,
+    before: FittedState,
+    params: SimpleNamespace,
+    call: FitCall,
+    following: Following,
+) -> FittedState:
+    """Return what a fit leaves that goes on from where the last one stood."""
     check_alone(following.ranks, "warm_start=True")
     check_target(call.y)
-    checkpoint = Checkpoint(**estimator._checkpoint)
-    built = ModelSpec.from_dict(estimator._architecture)
-    params, given = as_built(params, built), read_further(estimator, call.X)
-    setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)
+    checkpoint, built = before.training, before.spec
+    assert checkpoint is not None, "there is where to go on from"
+    setup, samples, given = _set_up_further(estimator, before, params, call)
     check_continues(checkpoint, setup, built)
     with precision_of(setup.device):
         data = fit_data(samples, setup)
-        of_run = partial(_attributes, {}, setup, samples, data, given)
+        of_run = partial(_attributes, {}, setup, samples, data, given, before)
         watch = following.watch(setup, 1, of_run, is_continued=True)
         following.interruption.is_postponed = True
         best = resume(setup, samples, data, checkpoint, built, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
-        by_chance = is_by_chance(estimator.dag_)
-        found = fitted_attributes(best, setup, samples, data, given, by_chance=by_chance)
-    first = {name: of for name, of in estimator.phase_history_.items() if name == "pre-training"}
-    return found | {"phase_history_": first | found["phase_history_"]}
+        return fitted_state(best, setup, samples, data, given, before)
 
 
 def fit_arrivals(
-    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
-) -> Values:
-    """Return the attributes of a fitted estimator that has learned from further samples."""
+    estimator: BaseEstimator,
+    before: FittedState,
+    params: SimpleNamespace,
+    call: FitCall,
+    following: Following,
+) -> FittedState:
+    """Return what is left of a fitted model that has learned from further samples."""
     check_alone(following.ranks, "partial_fit")
     check_target(call.y)
-    built = ModelSpec.from_dict(estimator._architecture)
-    params, given = as_built(params, built), read_further(estimator, call.X)
-    setup, samples = call.set_up(params, given, estimator._scaler, estimator.dag_)
-    if "_arrivals" not in vars(estimator):
-        raise ValueError(
-            "This estimator was fitted by an earlier version, which kept nothing for partial_fit: "
-            "fit it anew."
-        )
-    before = Arrivals(**estimator._arrivals)
-    check_is_built(setup, built, before.settings)
-    n_samples = DECAY * float(before.counts.sum()) + float(samples.total)
+    setup, samples, given = _set_up_further(estimator, before, params, call)
+    check_is_built(setup, before.spec, before.arrivals.settings)
+    n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
     setup = with_total(setup, params.covariance_shrinkage, n_samples)
-    seeds = check_random_state(params.random_state).randint(2**31 - 1, size=before.n_calls + 1)
+    n_calls = before.arrivals.n_calls + 1
+    seeds = check_random_state(params.random_state).randint(2**31 - 1, size=n_calls)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early
     with precision_of(setup.device):
         data = fit_data(samples, setup)
         observer = following.watch(setup, 1, lambda run: {}, is_continued=True).observer(1)
-        fitted = Fitted(
-            built=built,
-            state=estimator._state,
-            subset_state=estimator._subset_state,
-            adjacency=nx.to_numpy_array(estimator.dag_, estimator._node_names, bool),
-            history=estimator.history_,
-        )
-        run, arrivals = learn(setup, samples, data, fitted, before, int(seeds[-1]), observer)
+        run, arrivals = learn(setup, samples, data, before, int(seeds[-1]), observer)
         if run.stopped:
             told = f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
             _tell(following.interruption, told)
-        kept = estimator.cluster_states_, is_by_chance(estimator.dag_)
-        found = fitted_attributes(run, setup, samples, data, given, *kept)
-    phases = {"phase_history_": estimator.phase_history_}
-    return found | phases | {"_arrivals": arrivals.as_dict()}
+        return fitted_state(run, setup, samples, data, given, before, arrivals)
+
+
+def _set_up_further(
+    estimator: BaseEstimator, before: FittedState, params: SimpleNamespace, call: FitCall
+) -> tuple[Setup, FitSamples, Modalities]:
+    """Resolve parameters for data that a fitted model goes on with."""
+    params, given = as_built(params, before.spec), read_further(estimator, call.X)
+    setup, samples = call.set_up(params, given, before.scaler, estimator.dag_)
+    return setup, samples, given
 
 
 def _attributes(
@@ -236,12 +232,14 @@ def _attributes(
     samples: FitSamples,
     data: TensorData,
     given: Modalities,
+    before: FittedState | None,
     stopped: Run,
 ) -> Values:
     """Return the attributes of a fit that is looked at while it goes on, without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read | fitted_attributes(stopped, setup, samples, data, given)
+        state = fitted_state(stopped, setup, samples, data, given, before)
+        return read | fitted_attributes(state)
 
 
 def _warn_if_stopped(best: Run, interruption: Interruption) -> None:

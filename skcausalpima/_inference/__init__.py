@@ -1,5 +1,5 @@
 """What a fitted model says about samples.
 
-Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 5; not
+Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 6; not
 ``_initialization``, which is of the same layer.
 """

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import torch
 
 from .._data.arrays import flat_rows
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from .._grid import NodeGrid
+from .._model.build import build_model
 from .._model.scaled_samples import scaled_data
 from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
+from .._state.covariances import full_covariances, sklearn_covariances
+from .._state.expert_table import ExpertTable
+from .._state.fitted import FittedState
 from .._training.filling import filled
 from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
-from .covariances import full_covariances
 from .evidence import influence_and_conflict
-from .expert_tables import ExpertTable, Nodes, sample_tables
+from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
@@ -78,28 +85,33 @@ class FittedModel:
         Of samples that lack modalities.
     scaler : ModalityScaler
         Units of the data.
-    outcomes : ndarray of shape (n_components, n_nodes)
-        Outcomes of the nodes in each component.
-    means : ndarray of shape (n_components, latent_dim)
-        Means of the components.
-    covariances : ndarray
-        Their covariances in scikit-learn's shape for the type.
+    cells : ndarray of shape (n_components,)
+        The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
-        That type.
+        Of the components.
     """
 
     model: MultimodalVAE
     encoders: SubsetEncoders | None
     scaler: ModalityScaler
-    outcomes: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
+    cells: np.ndarray
     covariance_type: str
 
-    @property
-    def cells(self) -> np.ndarray:
-        """The cell of the grid, in C order, of each component."""
-        return NodeGrid(self.model.prior.node_sizes).cells(self.outcomes)
+    @cached_property
+    def outcomes(self) -> np.ndarray:
+        """Outcomes of the nodes in each component, (n_components, n_nodes)."""
+        return NodeGrid(self.model.prior.node_sizes).outcomes(self.cells)
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Means of the components, (n_components, latent_dim)."""
+        return self.model.prior.means.cpu().numpy()[self.cells]
+
+    @cached_property
+    def covariances(self) -> np.ndarray:
+        """Covariances of the components in scikit-learn's shape for their type."""
+        covariances = self.model.prior.covariances.cpu().numpy()[self.cells]
+        return sklearn_covariances(covariances, self.covariance_type)
 
     def components(self, outcomes: np.ndarray) -> np.ndarray:
         """Return the component that stands for each row of outcomes."""
@@ -263,3 +275,25 @@ class FittedModel:
         for array in arrays:
             check_near(array, "decoded values", which)
         return arrays
+
+
+_KEPT: WeakKeyDictionary[FittedState, dict[torch.device, FittedModel]] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
+    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
+    with _LOCK:
+        kept = _KEPT.setdefault(state, {})
+        if device not in kept:
+            model = build_model(state.spec)
+            load_state(model, state.numbers)
+            model = model.to(device).eval()
+            kept[device] = FittedModel(
+                model=model,
+                encoders=subset_encoders(model, state.subset_numbers),
+                scaler=state.scaler,
+                cells=state.cells,
+                covariance_type=state.covariance_type,
+            )
+        return kept[device]

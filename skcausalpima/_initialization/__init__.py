@@ -1,5 +1,5 @@
 """Where training begins: networks, clusters, tables, graph and experts, in ``initialize``.
 
-Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 5; not
+Imports ``_training``, ``_model``, ``modules`` and what lies below them, layers 1 to 6; not
 ``_inference``, which is of the same layer.
 """

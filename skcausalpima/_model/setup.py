@@ -318,6 +318,6 @@ def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
         tiers=params.tiers,
         score=params.structure_score,
         equivalent_sample_size=params.equivalent_sample_size,
-        edge_penalty=params.edge_penalty,
+        edge_penalty=float(params.edge_penalty),
         edge_threshold=params.edge_threshold,
     )

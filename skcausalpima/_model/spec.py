@@ -84,21 +84,6 @@ class ModelSpec:
     predict_variances: tuple[bool, ...]
     views: tuple[str | None, ...]
 
-    @classmethod
-    def check_fields(cls, entries: Values) -> None:
-        """Raise where these are not the fields of a specification, as other versions had them."""
-        known = {field.name for field in fields(cls)}
-        if set(entries) != known:
-            raise of_another_version(
-                f"its model has the fields {sorted(entries)}, but this version's has "
-                f"{sorted(known)}"
-            )
-
-    @classmethod
-    def from_dict(cls, entries: Values) -> ModelSpec:
-        """Return the specification that :meth:`as_dict` was called on."""
-        return cls(**entries)
-
     def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -113,26 +98,3 @@ class ModelSpec:
         """Whether some networks are the user's: the library's draw from no global generator."""
         networks = (*self.encoders, *self.decoders)
         return any(network is not None and not isinstance(network, str) for network in networks)
-
-
-def check_version(attributes: Values) -> None:
-    """Raise where attributes of a fit, which were pickled, are of another version.
-
-    Raises
-    ------
-    ValueError
-        Says what there is, or is not, that tells.
-    """
-    ModelSpec.check_fields(attributes["_architecture"])
-    if "_subset_state" not in attributes:
-        raise of_another_version("it has no encoders of incomplete samples")
-    is_sampled = attributes["_architecture"]["sampled_responsibilities"]
-    if not is_sampled and "information_roots" not in attributes["_state"]:
-        raise of_another_version(
-            "its posteriors of latent point and component are separate (it was fitted with "
-            "responsibilities='expected', which went)"
-        )
-    if is_sampled and attributes["_subset_state"] is not None:
-        raise of_another_version(
-            "it has encoders of incomplete samples beside responsibilities='sample'"
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -23,10 +24,7 @@ def graph_settings(
     constraints: EdgeConstraints,
     *,
     tiers: Tiers | None = None,
-    score: str = "bic",
-    equivalent_sample_size: float | str = "auto",
-    edge_penalty: float = 0.0,
-    edge_threshold: float = 0.5,
+    **settings: Any,
 ) -> GraphSettings:
     """Return how the graph is to be learned; contradictions are errors.
 
@@ -40,14 +38,8 @@ def graph_settings(
         Required and forbidden edges in the order of ``names``, those of ``tiers`` included.
     tiers : sequence, default=None
         Groups of nodes, earlier ones first.
-    score : {"bic", "bdeu"}, default="bic"
-        Of the search.
-    equivalent_sample_size : "auto" or float, default="auto"
-        Of BDeu, in the search and in the probabilities of edges.
-    edge_penalty : float, default=0.0
-        Nats per sample that an edge costs.
-    edge_threshold : float, default=0.5
-        Least weight of an edge, for "gradient".
+    **settings : object
+        The other fields of :class:`GraphSettings`.
 
     Returns
     -------
@@ -63,10 +55,7 @@ def graph_settings(
         structure=structure,
         constraints=constraints,
         precedence=precedence,
-        score=score,
-        equivalent_sample_size=equivalent_sample_size,
-        edge_penalty=float(edge_penalty),
-        edge_threshold=edge_threshold,
+        **settings,
     )
 
 
@@ -112,23 +101,23 @@ class GraphSettings:
         Required and forbidden edges; of a fixed graph all its edges and no others.
     precedence : ndarray of bool of shape (n_nodes, n_nodes)
         True where a node comes before another in every order.
-    score : {"bic", "bdeu"}
+    score : {"bic", "bdeu"}, default="bic"
         Of the search.
-    equivalent_sample_size : "auto" or float
+    equivalent_sample_size : "auto" or float, default="auto"
         Of BDeu, in the search and in the probabilities of edges.
-    edge_penalty : float
+    edge_penalty : float, default=0.0
         Nats per sample that an edge costs.
-    edge_threshold : float
+    edge_threshold : float, default=0.5
         Least weight of an edge, for "gradient".
     """
 
     structure: str
     constraints: EdgeConstraints
     precedence: np.ndarray
-    score: str
-    equivalent_sample_size: float | str
-    edge_penalty: float
-    edge_threshold: float
+    score: str = "bic"
+    equivalent_sample_size: float | str = "auto"
+    edge_penalty: float = 0.0
+    edge_threshold: float = 0.5
 
     @property
     def states_edges(self) -> bool:

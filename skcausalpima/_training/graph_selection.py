@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .._state.fitted import HardGraph
 from .._structure.edge_probabilities import MAX_PROBABILITY_NODES
 from .._structure.equivalence import cpdag
 from .._structure.settings import GraphSettings, average_graphs, search_graph
 from ..modules import CausalPrior
-
-
-@dataclass(frozen=True, kw_only=True)
-class HardGraph:
-    """The graph at the end of training."""
-
-    adjacency: np.ndarray  # bool (node, node)
-    compelled: np.ndarray  # bool (node, node), the edges whose direction is identified
-    edge_weights: np.ndarray  # (node, node)
-    probabilities: np.ndarray | None  # (node, node), of the edges, over all graphs
-    node_scores: np.ndarray  # (node,)
-    tables: list[np.ndarray]  # per node, broadcasting over the grid
 
 
 @torch.no_grad()

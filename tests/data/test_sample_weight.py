@@ -425,9 +425,9 @@ def test_an_outlier_of_next_to_no_weight_does_not_matter(quick, pair, fitted):
     for method in ("transform", "predict_proba", "score_samples"):
         assert_allclose(getattr(light, method)(pair), getattr(lighter, method)(pair), rtol=1e-4)
     assert_allclose(light.joint_, lighter.joint_, atol=1e-6)
-    assert_allclose(light._scaler.centre[0], fitted._scaler.centre[0], atol=1e-6)
+    assert_allclose(light._fitted.scaler.centre[0], fitted._fitted.scaler.centre[0], atol=1e-6)
     heavy = quick().fit(X)
-    assert np.abs(heavy._scaler.centre[0] - fitted._scaler.centre[0]).max() > 0.1
+    assert np.abs(heavy._fitted.scaler.centre[0] - fitted._fitted.scaler.centre[0]).max() > 0.1
 
 
 def test_standard_errors_go_by_the_weights(quick, pair):

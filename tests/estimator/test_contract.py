@@ -236,7 +236,9 @@ def linear(quick, pair):
     points = np.concatenate([np.zeros((1, 2)), np.eye(2)])
     decoded = np.hstack([part.reshape(3, -1) for part in model.inverse_transform(points)])
     maps = (decoded[1:] - decoded[0]).T
-    variances = np.exp(model._state["log_variances"]) * np.square(model._scaler.factor)
+    variances = np.exp(model._fitted.numbers["log_variances"]) * np.square(
+        model._fitted.scaler.factor
+    )
     noise = np.diag(np.repeat(variances, [6, 4]))
     means = model.cluster_means_ @ maps.T + decoded[0]
     return model, means, maps @ model.cluster_covariances_ @ maps.T + noise

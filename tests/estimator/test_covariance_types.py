@@ -1,13 +1,14 @@
 """Every word of the table of covariance types is handled wherever a type matters."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from skcausalpima._inference.covariances import full_covariances
 
 from skcausalpima import CausalPIMA
-from skcausalpima._inference.covariances import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
@@ -40,7 +41,7 @@ def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
     whole = full_covariances(covariances, word, n_components, LATENT_DIM)
     assert whole.shape == (n_components, LATENT_DIM, LATENT_DIM)
     assert np.linalg.eigvalsh(whole).min() > 0.0
-    held = model._state["prior.covariances"]
+    held = model._fitted.numbers["prior.covariances"]
     assert held.ndim == (3 if kind.is_full else 2)
     whole_held = held if kind.is_full else held[:, :, None] * np.eye(LATENT_DIM)
     cells = np.ravel_multi_index(model.cluster_states_.T, SIZES)
@@ -68,6 +69,6 @@ def test_the_words_are_those_that_the_class_documents():
 @pytest.mark.parametrize("word", ["lowrank", "", None, ["full"]])
 def test_saving_an_unknown_type_says_which_there_are(word, tmp_path):
     model = copy.copy(fitted("full")[0])
-    model._covariance_type = word
-    with pytest.raises(ValueError, match=r"_covariance_type is none of \['full', 'tied', 'diag', "):
+    model._fitted = replace(model._fitted, covariance_type=word)
+    with pytest.raises(ValueError, match="covariance_type is not what a fit of this size leaves"):
         model.save(tmp_path / "model")

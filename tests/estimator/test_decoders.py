@@ -162,7 +162,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
     z = torch.as_tensor(model._posterior([array[rows] for array in pair]).places)
     cells = torch.as_tensor(np.ravel_multi_index(nodes[rows].T, (2, 2)))
     arrays = [array.detach().numpy() for array in inner.decode(z, cells)]
-    for one, two in zip(new, model._scaler.inverse_transform(arrays), strict=True):
+    for one, two in zip(new, model._fitted.scaler.inverse_transform(arrays), strict=True):
         assert_allclose(one.reshape(len(one), -1), two.reshape(len(one), -1), rtol=1e-6)
 
 
@@ -176,11 +176,11 @@ def linear(quick, pair):
     means, covariances = [], []
     for c, cell in enumerate(model._fitted_model().cells):
         arrays = [part.detach().numpy() for part in inner.decode(points, torch.full((3,), cell))]
-        arrays = model._scaler.inverse_transform(arrays)
+        arrays = model._fitted.scaler.inverse_transform(arrays)
         flat = np.hstack([array.reshape(3, -1) for array in arrays])
         maps = (flat[1:] - flat[0]).T
         variances = [d.log_variances[cell].exp().item() for d in inner.decoders]
-        noise = np.diag(np.repeat(np.square(model._scaler.factor) * variances, [6, 4]))
+        noise = np.diag(np.repeat(np.square(model._fitted.scaler.factor) * variances, [6, 4]))
         means.append(maps @ model.cluster_means_[c] + flat[0])
         covariances.append(maps @ model.cluster_covariances_[c] @ maps.T + noise)
     return model, means, covariances
@@ -263,7 +263,7 @@ def test_predicted_deviations_are_those_of_the_generator():
         components = torch.zeros(len(z), dtype=torch.int64)
         found = (
             inner.decoders[0].deviations(z, components, inner.log_variances[0]).numpy()
-            * model._scaler.factor
+            * model._fitted.scaler.factor
         )
     for group in np.unique(truth[:, 0]):
         rows = truth[:, 0] == group

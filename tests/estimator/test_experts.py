@@ -90,7 +90,7 @@ def test_the_table_is_a_mapping_of_columns(fitted):
 
 def located(est, X):
     """Where encoders say that latent points are, and how sharply decoders say it."""
-    model, scaler = est._fitted_model().model, est._scaler
+    model, scaler = est._fitted_model().model, est._fitted.scaler
     scaled = [(a - c) / f for a, c, f in zip(X, scaler.centre, scaler.factor, strict=True)]
     with torch.no_grad():
         outputs = [
@@ -100,7 +100,7 @@ def located(est, X):
     weights = [np.exp(-output[:, est.latent_dim_ :]) for output in outputs]
     means = [output[:, : est.latent_dim_] for output in outputs]
     mean = sum(m * w for m, w in zip(means, weights, strict=True)) / sum(weights)
-    roots = est._state["information_roots"]
+    roots = est._fitted.numbers["information_roots"]
     assert_array_equal(roots[1], 0.0)  # lines are no function of the latent point
     return mean, roots[0].T @ roots[0] + LEAST_PRECISION * np.eye(est.latent_dim_)
 
@@ -116,7 +116,7 @@ def brute_force(est, X):
         covariance = est.cluster_covariances_[c] + spread
         density = stats.multivariate_normal(est.cluster_means_[c], covariance).logpdf(mean)
         curve = table["slope"][c] * est_x(X) + table["intercept"][c]
-        noise = est._scaler.factor[1] * np.exp(deviations[cell] / 2)
+        noise = est._fitted.scaler.factor[1] * np.exp(deviations[cell] / 2)
         likelihood = stats.norm.logpdf(X[1], curve, noise).sum(axis=1)
         joint.append(np.log(est.weights_[c]) + density + likelihood)
     return np.array(joint).T
@@ -134,7 +134,7 @@ def test_gamma_and_score_carry_the_experts_likelihood(fitted, lines):
     expected = np.exp(joint - special.logsumexp(joint, axis=1, keepdims=True))
     assert_allclose(fitted.predict_proba(near), expected, atol=1e-8)
     assert_array_equal(fitted.predict(near), expected.argmax(axis=1))
-    model, scale = fitted._fitted_model().model, fitted._scaler.factor[0]
+    model, scale = fitted._fitted_model().model, fitted._fitted.scaler.factor[0]
     noise = scale * np.exp(model.log_variances[0].item() / 2)
     draws, spread = score_draws(fitted.latent_dim_), np.linalg.inv(precision)
     # Where data are decoded, components that are ten thousand times less probable are left out.

@@ -191,14 +191,14 @@ def test_a_structured_posterior_has_no_prior_expert(quick, gappy, of_kind):
 def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick, gappy):
     X, _ = gappy
     model = quick(missing_values=MissingValues(subset_epochs=0)).fit(X)
-    assert model._subset_state is None
+    assert model._fitted.subset_numbers is None
     check(model, X)
     rows = np.flatnonzero(np.isnan(X[1]).all(axis=1))
     encoder = model._fitted_model().model.encoders[0]
-    scaled = (X[0][rows] - model._scaler.centre[0]) / model._scaler.factor[0]
+    scaled = (X[0][rows] - model._fitted.scaler.centre[0]) / model._fitted.scaler.factor[0]
     with torch.no_grad():
         places = encoder(torch.as_tensor(scaled)).numpy()[:, : model.latent_dim_]
-    root = model._state["information_roots"][0]
+    root = model._fitted.numbers["information_roots"][0]
     precision, log_joint, means = root.T @ root, [], []
     for weight, mean, covariance in zip(
         model.weights_, model.cluster_means_, model.cluster_covariances_, strict=True
@@ -236,10 +236,10 @@ def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
         quick(scale=None, **DECODERS[kind]).fit(data) for data in (X, [x[complete] for x in X])
     )
     tables = ("prior.table", "prior.scores")
-    names = [name for name in alone._state if not name.startswith(tables)]
+    names = [name for name in alone._fitted.numbers if not name.startswith(tables)]
     assert len(names) > 10
     for name in names:
-        assert_array_equal(model._state[name], alone._state[name], err_msg=name)
+        assert_array_equal(model._fitted.numbers[name], alone._fitted.numbers[name], err_msg=name)
     assert not np.array_equal(model.joint_, alone.joint_)
 
 
@@ -310,7 +310,7 @@ def test_other_ways_to_train(quick, gappy, options):
 def test_the_published_algorithm(gappy):
     X, _ = gappy
     model = CausalPIMA.published(max_iter=3, hidden_layer_sizes=(8,), random_state=0).fit(X)
-    assert model._subset_state is None
+    assert model._fitted.subset_numbers is None
     check(model, X)
 
 

@@ -200,7 +200,7 @@ def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
     }
     options = {"learning_rate": 1e-2, "max_iter": 60, "tol": 0.0}
     one = quick(**networks, **options).fit(pair)
-    gappy, state, scaler = with_gaps(pair, 0.3), one._state, one._scaler
+    gappy, state, scaler = with_gaps(pair, 0.3), one._fitted.numbers, one._fitted.scaler
     flat = np.concatenate([array.reshape(72, -1) for array in gappy], axis=1)
     maps = [state[f"decoders.{m}.network.1.weight"] for m in range(2)]
     offsets = [state[f"decoders.{m}.network.1.bias"] for m in range(2)]

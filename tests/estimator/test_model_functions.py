@@ -217,8 +217,8 @@ def test_batch_normalization_sees_observed_rows_alone(lines):
     est.fit([images, lines[1]])
     seen = ~np.isnan(images[:, 0])
     centred = images[seen]
-    mean = est._state["encoders.0.0.running_mean"]
-    variance = est._state["encoders.0.0.running_var"]
+    mean = est._fitted.numbers["encoders.0.0.running_mean"]
+    variance = est._fitted.numbers["encoders.0.0.running_var"]
     # averages over batches of one to six rows
     assert_allclose(mean, centred.mean(axis=0), atol=1.0)
     assert (variance < 3 * centred.var(axis=0) + 1).all()

@@ -42,7 +42,7 @@ def test_history_holds_the_terms_of_the_bound(fitted):
 def test_objective_weighs_the_modalities(quick, pair):
     model = quick(modality_weights=[3.0, 1.0]).fit(pair)
     history, n_elements = model.history_, pair[0][0].size
-    in_units = -n_elements * np.log(model._scaler.factor[0])  # weights are of scaled data
+    in_units = -n_elements * np.log(model._fitted.scaler.factor[0])  # weights are of scaled data
     extra = 2.0 * (history["reconstruction_modality0"] - in_units)
     assert_allclose(history["objective"], history["lower_bound"] + extra, rtol=1e-12)
 
@@ -92,7 +92,7 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
     best = max(runs, key=lambda candidate: candidate.objective)
     assert len({candidate.objective for candidate in runs}) == 3
     for name, array in best.state.items():
-        assert_array_equal(model._state[name], array)
+        assert_array_equal(model._fitted.numbers[name], array)
     assert model.n_iter_ == len(best.history)
 
 
@@ -169,8 +169,10 @@ def test_options_have_an_effect(quick, pair, fitted, parameters):
 
 
 def test_decoder_variance_is_fixed_or_learned(quick, pair, fitted):
-    assert_allclose(np.exp(quick(decoder_variance=0.3).fit(pair)._state["log_variances"]), 0.3)
-    assert (np.exp(fitted._state["log_variances"]) < 1.0).all()
+    assert_allclose(
+        np.exp(quick(decoder_variance=0.3).fit(pair)._fitted.numbers["log_variances"]), 0.3
+    )
+    assert (np.exp(fitted._fitted.numbers["log_variances"]) < 1.0).all()
 
 
 def test_published_algorithm(quick, pair):
@@ -229,7 +231,7 @@ def test_user_modules_are_copied_and_trained(quick, pair, form, init):
         for name, tensor in originals[key].state_dict().items():
             assert torch.equal(modules[key].state_dict()[name], tensor)
             assert modules[key].state_dict()[name].grad is None
-    trained, start = model._state["decoders.0.network.0.weight"], before[1][key][0].weight
+    trained, start = model._fitted.numbers["decoders.0.network.0.weight"], before[1][key][0].weight
     assert not np.allclose(trained, start.detach().numpy())
     with told():
         assert_array_equal(clone(model).fit(pair).labels_, model.labels_)
@@ -269,7 +271,9 @@ def test_frozen_modules(quick, pair):
     decoders[1].requires_grad_(False)
     model = quick(encoders=encoders, decoders=decoders, decoder_variance=1.0).fit(pair)
     assert np.isfinite(model.lower_bound_)
-    assert_array_equal(model._state["encoders.1.weight"], encoders[1].weight.double().numpy())
+    assert_array_equal(
+        model._fitted.numbers["encoders.1.weight"], encoders[1].weight.double().numpy()
+    )
 
 
 class Slopes(nn.Module):

@@ -59,7 +59,7 @@ def test_components_keep_their_numbers(begun, further):
 
 
 def test_samples_of_before_decay(further):
-    kept = further[0]._arrivals
+    kept = further[0]._fitted.arrivals
     assert kept["n_calls"] == 3
     expected = 60 * DECAY**3 + 50 * (DECAY**2 + DECAY + 1)
     assert kept["counts"].sum() == pytest.approx(expected)
@@ -107,13 +107,13 @@ def test_a_small_batch_before_a_large_one(quick, covariance_type):
     est = quick(2, covariance_type=covariance_type).fit(batch(30, 2.0))
     est.partial_fit(batch(200, 0.1))
     assert np.isfinite(est.lower_bound_)
-    assert est._arrivals["shrinkage"] == pytest.approx((30 * DECAY + 200) / 2)
+    assert est._fitted.arrivals.shrinkage == pytest.approx((30 * DECAY + 200) / 2)
 
 
 def test_weights_of_the_first_samples_count(quick):
     X = groups(60, 0)[0]
     est = quick().fit(X, sample_weight=np.full(60, 3.0)).partial_fit(groups(50, 1)[0])
-    assert est._arrivals["counts"].sum() == pytest.approx(180 * DECAY + 50)
+    assert est._fitted.arrivals.counts.sum() == pytest.approx(180 * DECAY + 50)
 
 
 def test_parameters_are_checked_in_every_call(further):
@@ -126,7 +126,7 @@ def test_a_callback_that_stops_is_told_of(begun):
     est = begun._copy(set()).set_callbacks(OnEpoch(lambda record: True))
     with pytest.warns(InterruptionWarning, match="A callback stopped partial_fit in epoch 1"):
         est.partial_fit(groups(50, 1)[0])
-    assert est._arrivals["n_calls"] == 1
+    assert est._fitted.arrivals.n_calls == 1
 
 
 def test_clusters_follow_samples_that_drift(begun):
@@ -176,13 +176,13 @@ def test_one_whose_arrays_are_mapped_from_a_file_learns_on(further, tmp_path):
     """PyTorch warns of memory that cannot be written to."""
     joblib.dump(further[0], tmp_path / "est.joblib")
     mapped = joblib.load(tmp_path / "est.joblib", mmap_mode="r")
-    assert mapped.partial_fit(groups(30, 8)[0])._arrivals["n_calls"] == 4
+    assert mapped.partial_fit(groups(30, 8)[0])._fitted.arrivals.n_calls == 4
 
 
 def test_fit_forgets_what_arrived(further):
     est = further[0]._copy(set()).fit(groups(60, 0)[0])
-    assert est._arrivals["n_calls"] == 0
-    assert not est._arrivals["moments"]
+    assert est._fitted.arrivals.n_calls == 0
+    assert not est._fitted.arrivals.moments
     assert not hasattr(clone(est), "labels_")
 
 

@@ -29,7 +29,9 @@ def test_one_modality_from_the_other(named, pair):
     assert mean.dtype == std.dtype == pair[1].dtype
     assert np.isfinite(mean).all()
     assert (std > 0).all()
-    variance = np.exp(named._state["log_variances"][1]) * named._scaler.factor[1] ** 2
+    variance = (
+        np.exp(named._fitted.numbers["log_variances"][1]) * named._fitted.scaler.factor[1] ** 2
+    )
     assert_allclose(np.square(noisy) - np.square(std), variance, rtol=1e-6)
 
 

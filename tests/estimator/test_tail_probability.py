@@ -85,7 +85,7 @@ def test_without_encoders_of_subsets(quick, fresh):
 def test_samples_that_were_set_aside_are_the_reference(quick):
     X = draw(40, seed=0)
     model = quick((3,), validation_fraction=0.25).fit(X)
-    assert [len(terms) for terms in model._tail_reference] == [30, 30, 30]
+    assert [len(terms) for terms in model._fitted.tail_reference] == [30, 30, 30]
     assert model.tail_probability(X).min() >= 3 / 31
 
 
@@ -93,7 +93,7 @@ def test_training_samples_that_lack_modalities_count_for_what_they_have(quick):
     X = draw(40, seed=0)
     X[0][:10], X[1][10:30] = np.nan, np.nan
     model = quick((3,)).fit(X)
-    assert [len(terms) for terms in model._tail_reference] == [110, 100, 90]
+    assert [len(terms) for terms in model._fitted.tail_reference] == [110, 100, 90]
 
 
 def test_weights_count_as_so_many_samples(quick):

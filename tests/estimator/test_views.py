@@ -1,6 +1,7 @@
 """Fits with derived views: what they find, and that all methods go with them."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def model(modalities):
 
 
 def test_both_modalities_have_views(model):
-    assert model._architecture["views"] == ("power_spectrum", "scale_space")
+    assert model._fitted.spec.views == ("power_spectrum", "scale_space")
 
 
 @pytest.mark.long
@@ -66,12 +67,15 @@ def test_peaks_that_move_are_nodes():
 def test_score_does_not_count_views(model, modalities):
     """The decoders of views could say anything."""
     other = pickle.loads(pickle.dumps(model))
-    names = [name for name in other._state if name.startswith("views.") and "decoder" in name]
+    names = [
+        name for name in other._fitted.numbers if name.startswith("views.") and "decoder" in name
+    ]
     assert names
-    other._state = {
+    numbers = {
         name: np.zeros_like(array) if name in names else array
-        for name, array in other._state.items()
+        for name, array in other._fitted.numbers.items()
     }
+    other._fitted = replace(other._fitted, numbers=numbers)
     assert_array_equal(other.score_samples(modalities), model.score_samples(modalities))
     assert_array_equal(other.predict_proba(modalities), model.predict_proba(modalities))
 
@@ -90,7 +94,7 @@ def test_a_fit_that_goes_on_keeps_its_views(modalities):
     assert_array_equal(once.transform(modalities), model.transform(modalities))
     noise = np.random.default_rng(0).normal(size=(100, 200)).astype(np.float32)
     model.fit(MultimodalData({"image": modalities["image"], "curve": noise}))
-    assert model._architecture["views"] == ("power_spectrum", "scale_space")
+    assert model._fitted.spec.views == ("power_spectrum", "scale_space")
 
 
 @pytest.mark.slow
@@ -114,4 +118,4 @@ def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
 @pytest.mark.slow
 def test_several_starts_have_the_same_views(modalities):
     one = estimator(1, n_init=2).fit(modalities)
-    assert one._architecture["views"] == ("power_spectrum", "scale_space")
+    assert one._fitted.spec.views == ("power_spectrum", "scale_space")

@@ -183,7 +183,7 @@ def test_three_parts_and_random_state_instances(quick, pair):
 
 def test_several_starts_the_best_is_continued(quick, pair):
     whole = quick(n_init=3, max_iter=3, warm_start=True).fit(pair)
-    state = whole._checkpoint["history"]
+    state = whole._fitted.training.history
     whole.fit(pair)
     for key, values in whole.history_.items():
         assert_array_equal(values[:3], [terms[key] for terms in state])
@@ -197,8 +197,8 @@ def test_a_clone_and_a_cold_fit_start_afresh(quick, pair):
     copy = clone(warm)
     assert_same_fits(copy.fit(pair), cold, pair)
     warm.set_params(warm_start=False).fit(pair)
-    assert not hasattr(warm, "_checkpoint")
-    assert not hasattr(cold, "_checkpoint")
+    assert warm._fitted.training is None
+    assert cold._fitted.training is None
     assert_same_fits(warm, cold, pair)
     warm.set_params(warm_start=True).fit(pair)  # there is nothing to continue
     assert warm.n_iter_ == 3
@@ -217,8 +217,8 @@ def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
         else:
             assert type(value) in {np.ndarray, int, float, str, bool, type(None)}
 
-    check(model._checkpoint)
-    assert model._checkpoint["moments"]
+    check(vars(model._fitted.training))
+    assert model._fitted.training.moments
 
 
 def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
@@ -243,25 +243,28 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     more = [1000.0 + 30.0 * array[rows] for array in pair]  # a far lower bound
     options = {"validation_fraction": validation_fraction, "structure": "gradient", "tol": 0}
     model = quick(warm_start=True, **options).fit(pair)  # no polishing
-    centre, before = model._scaler.centre, model._state["encoders.0.network.0.weight"]
+    centre, before = (
+        model._fitted.scaler.centre,
+        model._fitted.numbers["encoders.0.network.0.weight"],
+    )
     model.set_params(max_iter=5).fit(more)
     assert model.n_iter_ == 8
     assert model.labels_.shape == (48,)
-    assert all((a == b).all() for a, b in zip(model._scaler.centre, centre, strict=True))
+    assert all((a == b).all() for a, b in zip(model._fitted.scaler.centre, centre, strict=True))
     assert model.lower_bound_ == pytest.approx(model.score(more))
     bounds = model.history_["lower_bound"]
     assert bounds[3] < bounds[2]
-    assert (model._state["encoders.0.network.0.weight"] != before).any()
+    assert (model._fitted.numbers["encoders.0.network.0.weight"] != before).any()
 
 
 def test_another_held_out_part_is_drawn_anew(quick, pair):
     model = quick(warm_start=True).fit(pair).set_params(validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
-    order = model.fit(pair)._checkpoint["order"]
+    order = model.fit(pair)._fitted.training.order
     assert_array_equal(np.sort(order), np.arange(72))
-    assert_array_equal(order, copy._checkpoint["order"])  # the run's generator goes on
+    assert_array_equal(order, copy._fitted.training.order)  # the run's generator goes on
     model.set_params(validation_fraction=0.0).fit(pair)
-    assert model._checkpoint["order"] is None
+    assert model._fitted.training.order is None
 
 
 def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
@@ -312,7 +315,7 @@ def test_interventions_may_come_and_go(quick, pair):
     assert np.isfinite(model.history_["objective"]).all()
     model.fit(pair)
     assert model.n_iter_ == 9
-    assert not model._state["prior.set_logs"].any()
+    assert not model._fitted.numbers["prior.set_logs"].any()
 
 
 def test_an_expert_that_diverged_is_tried_again(quick, pair):

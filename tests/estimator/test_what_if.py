@@ -100,8 +100,8 @@ def test_observation_noise_is_included(linked):
     model = copy.deepcopy(linked)
     model.cluster_covariances_ = np.zeros_like(model.cluster_covariances_) + 1e-12 * np.eye(2)
     X, _ = model.intervene({"N1": 0, "N2": 0}, n_samples=5000)
-    deviations = np.exp(0.5 * model._state["log_variances"])
-    for array, deviation, factor in zip(X, deviations, model._scaler.factor, strict=True):
+    deviations = np.exp(0.5 * model._fitted.numbers["log_variances"])
+    for array, deviation, factor in zip(X, deviations, model._fitted.scaler.factor, strict=True):
         assert_allclose(array.std(axis=0), np.full(array.shape[1:], deviation * factor), rtol=0.05)
 
 

@@ -183,7 +183,7 @@ def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoc
     assert model.n_iter_ == n_kept
     finished = [run for run in runs if not run.stopped] or runs
     best = max(finished, key=lambda run: run.objective)
-    assert_array_equal(model._state["prior.means"], best.state["prior.means"])
+    assert_array_equal(model._fitted.numbers["prior.means"], best.state["prior.means"])
 
 
 def test_before_a_run_has_begun_to_train(quick, pair, interrupt):

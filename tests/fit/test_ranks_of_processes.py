@@ -73,8 +73,8 @@ def test_two_ranks_reach_the_bound_of_one_process(ranks, images):
     assert first["n"] == second["n"] == (300,)
     one, other = first["est"], second["est"]
     assert one.lower_bound_ == other.lower_bound_ == pytest.approx(one.score(images), rel=1e-5)
-    for name, array in one._state.items():
-        assert (array == other._state[name]).all(), name
+    for name, array in one._fitted.numbers.items():
+        assert (array == other._fitted.numbers[name]).all(), name
     alone = CausalPIMA((2, 2), max_iter=5, random_state=0).fit(images)
     assert one.lower_bound_ == pytest.approx(alone.lower_bound_, rel=0.01)
 

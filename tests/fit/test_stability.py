@@ -70,8 +70,8 @@ def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     monkeypatch.undo()
     alone = quick((3,), **settings).fit(groups(3))
     assert alone.stability_.short_runs is None
-    for name, values in alone._state.items():
-        assert_array_equal(est._state[name], values)
+    for name, values in alone._fitted.numbers.items():
+        assert_array_equal(est._fitted.numbers[name], values)
     assert_array_equal(est.predict_proba(groups(3)), alone.predict_proba(groups(3)))
 
 

@@ -86,7 +86,7 @@ def test_views_are_taken_where_they_help():
     assert est.choices_.views == with_view.views == {"modality0": "power_spectrum"}
     assert without.views == {"modality0": None}
     assert with_view.agreement > without.agreement
-    assert est._architecture["views"] == ("power_spectrum",)
+    assert est._fitted.spec.views == ("power_spectrum",)
 
 
 def test_ties_take_no_views():
@@ -213,7 +213,7 @@ def test_a_fit_that_goes_on_keeps_what_was_decided():
         assert est.choices_ is before
         est.partial_fit([array[:50] for array in arrays])
     assert est.choices_ is before
-    assert est._architecture["modality_weights"] == (1.0, 1.0)
+    assert est._fitted.spec.modality_weights == (1.0, 1.0)
 
 
 @pytest.mark.slow

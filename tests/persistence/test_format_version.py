@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 from resigned_files import read_file
 
-from skcausalpima._persistence.file import VERSION
-from skcausalpima._persistence.plain_data import FORMS, TAG
-from skcausalpima._persistence.schema import FITTED
+from skcausalpima._state.file import VERSION
+from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (5, "a1b783467ad3")
+WRITTEN = (6, "06e75aef1d72")
 
 
 def outline(plain, arrays):
@@ -34,8 +33,8 @@ def outline(plain, arrays):
 def layout(path):
     """Return what kinds of things a file holds, in few letters."""
     document, arrays = read_file(path)
-    held = outline(document["attributes"], arrays)
-    told = json.dumps([sorted(document), sorted(FITTED), sorted(FORMS), held], sort_keys=True)
+    held = [outline(document[part], arrays) for part in ("fit", "input")]
+    told = json.dumps([sorted(document), sorted(FORMS), held], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima import CausalPIMA
-from skcausalpima._persistence.model_files import ABANDONED, FILE_NAME, _scratch_prefixes
+from skcausalpima._state.model_files import ABANDONED, FILE_NAME, _scratch_prefixes
 
 
 def mode_of(path):
@@ -196,7 +196,7 @@ def test_a_small_file_that_claims_to_be_large_takes_no_memory(fitted, tmp_path, 
     path = tmp_path / "model"
     fitted.save(path)
     opened = []
-    monkeypatch.setattr("skcausalpima._persistence.file.safe_open", opened.append)
+    monkeypatch.setattr("skcausalpima._state.file.safe_open", opened.append)
     os.truncate(path, 20 * 2**30)
     with pytest.raises(ValueError, match=r"claims to have 21474836480 bytes, but \d{4,6} of them"):
         CausalPIMA.load(path)
@@ -209,7 +209,7 @@ def test_a_file_with_few_holes_is_read(fitted, tmp_path):
     fitted.save(path)
     data = path.read_bytes()
     os.truncate(path, len(data) + 2**20)  # a hole of about nine tenths
-    with pytest.raises(ValueError, match="cannot be loaded: (?!it claims)"):
+    with pytest.raises(ValueError, match=r"cannot be loaded: (?!it claims)"):
         CausalPIMA.load(path)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues
 
-WEIGHT = "_subset_state.encoders.0.network.0.weight"
+WEIGHT = "subset_numbers.encoders.0.network.0.weight"
 
 
 class Normed(nn.Module):
@@ -54,7 +54,7 @@ def refused(tmp_path):
 
 def entries(document):
     """Return names and values of the mapping, in plain form."""
-    plain = document["attributes"]["_subset_state"]
+    plain = document["fit"]["subset_numbers"]
     return plain["keys"], plain["values"]
 
 
@@ -62,8 +62,8 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
     document, arrays, est = saved
     write_file(tmp_path / "model", document, arrays)
     loaded = CausalPIMA.load(tmp_path / "model")
-    assert list(loaded._subset_state) == list(est._subset_state)
-    assert {".".join(name.split(".")[:2]) for name in est._subset_state} == {
+    assert list(loaded._fitted.subset_numbers) == list(est._fitted.subset_numbers)
+    assert {".".join(name.split(".")[:2]) for name in est._fitted.subset_numbers} == {
         "encoders.0",
         "encoders.1",
         "information_roots",
@@ -79,20 +79,20 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
 @pytest.mark.parametrize("name", ["encoders.1.network.0.weight", "encoders.1.linear.weight"])
 def test_numbers_of_other_shapes_and_types(save, pair, refused, name, change):
     document, arrays, _ = save([array.astype(np.float32) for array in pair])
-    name = f"_subset_state.{name}"
+    name = f"subset_numbers.{name}"
     changed = ARRAY_CHANGES[change](arrays[name])
     arrays = {n: a for n, a in arrays.items() if n != name}
     if changed is not None:
         arrays[name] = np.array(changed, order="C")
-    refused(document, arrays, "no tensor" if changed is None else "_subset_state is not what a fit")
+    refused(document, arrays, "no tensor" if changed is None else "subset_numbers")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite(saved, refused, value):
     document, arrays, _ = saved
-    name = "_subset_state.encoders.1.network.0.bias"
+    name = "subset_numbers.encoders.1.network.0.bias"
     changed = arrays | {name: np.full_like(arrays[name], value)}
-    match = r"_subset_state: network.0.bias of encoders\['modality1'\] holds NaN or infinity"
+    match = r"subset_numbers: network.0.bias of encoders\['modality1'\] holds NaN or infinity"
     refused(document, changed, match)
 
 
@@ -101,9 +101,9 @@ def test_an_entry_of_another_name(saved, refused):
     names, _ = entries(document)
     k = names.index("encoders.1.linear.weight")
     names[k] = "encoders.2.linear.weight"
-    refused(document, arrays, "_subset_state is not what a fit")
+    refused(document, arrays, "subset_numbers")
     names[k] = "prior.means"
-    refused(document, arrays, "_subset_state is not what a fit")
+    refused(document, arrays, "subset_numbers")
     names[k] = "encoders.1.linear.weight"
 
 
@@ -111,34 +111,34 @@ def test_an_entry_too_few_and_one_too_many(saved, refused):
     document, arrays, _ = saved
     names, values = entries(document)
     name, value = names.pop(), values.pop()
-    fewer = {n: a for n, a in arrays.items() if n != f"_subset_state.{name}"}
-    refused(document, fewer, "_subset_state is not what a fit")
+    fewer = {n: a for n, a in arrays.items() if n != f"subset_numbers.{name}"}
+    refused(document, fewer, "subset_numbers")
     names += [name, "more"]
-    values += [value, {"$": "array", "name": "_subset_state.more"}]
-    more = arrays | {"_subset_state.more": np.zeros(2)}
-    refused(document, more, "_subset_state is not what a fit")
+    values += [value, {"$": "array", "name": "subset_numbers.more"}]
+    more = arrays | {"subset_numbers.more": np.zeros(2)}
+    refused(document, more, "subset_numbers")
     del names[-1], values[-1]
 
 
 @pytest.mark.parametrize("value", [3, [], "x", True, NAN, {"$": "dict", "keys": [], "values": []}])
 def test_what_is_no_mapping_of_numbers(saved, refused, value):
     document, arrays, _ = saved
-    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
-    changed = document | {"attributes": document["attributes"] | {"_subset_state": value}}
-    refused(changed, others, "_subset_state is not what a fit")
+    others = {n: a for n, a in arrays.items() if not n.startswith("subset_numbers")}
+    changed = document | {"fit": document["fit"] | {"subset_numbers": value}}
+    refused(changed, others, "subset_numbers")
 
 
 def test_a_file_of_before_is_refused(saved, refused):
     document, arrays, _ = saved
-    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
-    attributes = {n: v for n, v in document["attributes"].items() if n != "_subset_state"}
-    refused(document | {"attributes": attributes}, others, r"missing \['_subset_state'\]")
+    others = {n: a for n, a in arrays.items() if not n.startswith("subset_numbers")}
+    attributes = {n: v for n, v in document["fit"].items() if n != "subset_numbers"}
+    refused(document | {"fit": attributes}, others, r"lacks \['subset_numbers'\]")
 
 
 def test_they_may_be_left_out(saved, pair, tmp_path):
     document, arrays, _ = saved
-    others = {n: a for n, a in arrays.items() if not n.startswith("_subset_state")}
-    none = document | {"attributes": document["attributes"] | {"_subset_state": None}}
+    others = {n: a for n, a in arrays.items() if not n.startswith("subset_numbers")}
+    none = document | {"fit": document["fit"] | {"subset_numbers": None}}
     write_file(tmp_path / "model", none, others)
     loaded = CausalPIMA.load(tmp_path / "model")
     assert np.isfinite(loaded.predict_proba([pair[0], None])).all()
@@ -146,40 +146,40 @@ def test_they_may_be_left_out(saved, pair, tmp_path):
 
 def test_a_single_modality_has_none(save, pair, refused):
     document, arrays, est = save(pair[1])
-    assert list(est._subset_state) == ["information_roots"]
+    assert list(est._fitted.subset_numbers) == ["information_roots"]
     names, values = entries(document)
     assert names == ["information_roots"]
     names.append("encoders.0.linear.weight")
-    values.append({"$": "array", "name": "_subset_state.more"})
-    more = arrays["_state.encoders.0.linear.weight"]
-    refused(document, arrays | {"_subset_state.more": more}, "_subset_state is not what a fit")
+    values.append({"$": "array", "name": "subset_numbers.more"})
+    more = arrays["numbers.encoders.0.linear.weight"]
+    refused(document, arrays | {"subset_numbers.more": more}, "subset_numbers")
 
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
 def test_a_mean_field_has_none(save, pair, tmp_path, refused):
     document, arrays, est = save(responsibilities="sample")
-    assert est._subset_state is None
+    assert est._fitted.subset_numbers is None
     write_file(tmp_path / "model", document, arrays)
     loaded = CausalPIMA.load(tmp_path / "model")
     for X in (pair, [pair[0], None]):
         assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
         assert_array_equal(loaded.score_samples(X), est.score_samples(X))
-    empty = document["attributes"] | {"_subset_state": {"$": "dict", "keys": [], "values": []}}
-    refused(document | {"attributes": empty}, arrays, "_subset_state is not what a fit")
+    empty = document["fit"] | {"subset_numbers": {"$": "dict", "keys": [], "values": []}}
+    refused(document | {"fit": empty}, arrays, "subset_numbers")
 
 
 @pytest.mark.parametrize("change", ["removed", "first entry", "float32"])
 def test_how_sharp_potentials_are_is_checked(saved, refused, change):
     document, arrays, _ = saved
-    for state in ("_state", "_subset_state"):
+    for state in ("numbers", "subset_numbers"):
         name = f"{state}.information_roots"
         changed = ARRAY_CHANGES[change](arrays[name])
         others = {n: a for n, a in arrays.items() if n != name}
         if changed is not None:
             others[name] = np.array(changed, order="C")
-        refused(document, others, "no tensor" if changed is None else "_subset_state is not what")
+        refused(document, others, "no tensor" if changed is None else "information_roots was")
     infinite = arrays | {name: np.full_like(arrays[name], np.inf)}
-    refused(document, infinite, "_subset_state: information_roots holds NaN or infinity")
+    refused(document, infinite, "subset_numbers: information_roots holds NaN or infinity")
 
 
 def test_encoders_of_the_users_own(save, pair, tmp_path, refused):
@@ -189,14 +189,12 @@ def test_encoders_of_the_users_own(save, pair, tmp_path, refused):
     loaded = CausalPIMA.load(tmp_path / "model", **code)
     X = [pair[0], None]
     assert_array_equal(loaded.predict_proba(X), est.predict_proba(X))
-    counts = "_subset_state.encoders.0.layers.1.num_batches_tracked"
-    refused(
-        document, arrays | {counts: arrays[counts].astype(np.int32)}, "_subset_state is", **code
-    )
-    weight = "_subset_state.encoders.0.layers.0.weight"
-    refused(document, arrays | {weight: arrays[weight][:-1].copy()}, "_subset_state is", **code)
+    counts = "subset_numbers.encoders.0.layers.1.num_batches_tracked"
+    refused(document, arrays | {counts: arrays[counts].astype(np.int32)}, "subset_numbers", **code)
+    weight = "subset_numbers.encoders.0.layers.0.weight"
+    refused(document, arrays | {weight: arrays[weight][:-1].copy()}, "subset_numbers", **code)
     # What a module of the user's may hold is the user's to say.
-    variance = "_subset_state.encoders.0.layers.1.running_var"
+    variance = "subset_numbers.encoders.0.layers.1.running_var"
     write_file(tmp_path / "model", document, arrays | {variance: arrays[variance] + np.inf})
     CausalPIMA.load(tmp_path / "model", **code)
 
@@ -209,13 +207,13 @@ def test_encoders_of_the_users_own_that_are_others(save, refused):
 
 def test_none_are_saved_where_none_are_taught(save):
     document, _, est = save(missing_values=MissingValues(subset_epochs=0))
-    assert est._subset_state is None
-    assert document["attributes"]["_subset_state"] is None
+    assert est._fitted.subset_numbers is None
+    assert document["fit"]["subset_numbers"] is None
 
 
 def test_encoders_that_are_not_finite_are_not_saved(taught, pair, tmp_path):
     est = taught().fit(pair)
-    est._subset_state["encoders.0.linear.weight"][0] = np.nan
-    match = r"cannot be saved: _subset_state: linear.weight of encoders\['modality0'\] holds NaN"
+    est._fitted.subset_numbers["encoders.0.linear.weight"][0] = np.nan
+    match = r"cannot be saved: subset_numbers: linear.weight of encoders\['modality0'\] holds NaN"
     with pytest.raises(ValueError, match=match):
         est.save(tmp_path / "model")

@@ -51,7 +51,7 @@ def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     assert model.lower_bound_ != precise.lower_bound_
     assert_allclose(model.lower_bound_, precise.lower_bound_, rtol=0.01)
     assert_array_equal(model.labels_, precise.labels_)
-    assert {array.dtype.name for array in model._state.values()} <= {"float32", "float64"}
+    assert {array.dtype.name for array in model._fitted.numbers.values()} <= {"float32", "float64"}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_compiled_fit(quick, singles, tmp_path):
     expected = quick(**options).fit(singles)
     model = quick(device=Device(compile=True), **options).fit(singles)
     assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=1e-4)
-    assert list(model._state) == list(expected._state)
+    assert list(model._fitted.numbers) == list(expected._fitted.numbers)
     model.save(tmp_path / "model")
     for other in (
         CausalPIMA.load(tmp_path / "model"),

@@ -128,7 +128,7 @@ def test_the_best_state_of_held_out_data_is_kept(quick, pair, spoil, monkeypatch
         model.fit(pair)
     assert [warning.filename for warning in told] == [__file__]
     assert np.isfinite(model.lower_bound_)
-    assert all(np.isfinite(array).all() for array in model._state.values())
+    assert all(np.isfinite(array).all() for array in model._fitted.numbers.values())
     assert np.isnan(model.history_["objective"][-1])
     assert model.n_iter_ == 3
     if warm_start:
@@ -199,7 +199,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
             f"n_init: start {number} of 3 is left out. Training diverged: .* in epoch 2 of training"
         )
         assert re.match(told + ADVICE, str(warning.message))
-    np.testing.assert_array_equal(model._state["prior.means"], best.state["prior.means"])
+    np.testing.assert_array_equal(model._fitted.numbers["prior.means"], best.state["prior.means"])
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -302,7 +302,7 @@ def test_wild_learning_rates_end_well_or_are_told(taught, pair, name):
         else:
             told = ""
             assert np.isfinite(model.lower_bound_)
-            assert all(np.isfinite(array).all() for array in model._state.values())
+            assert all(np.isfinite(array).all() for array in model._fitted.numbers.values())
         assert not told or re.search(PLACE + ADVICE, told)
 
 

@@ -64,7 +64,7 @@ def shown_modality(
     shape = tuple(est.modality_shapes_in_[m])
     columns = est.modality_feature_names_in_[names[m]]
     abscissa = _expert_abscissa(est, m, shape) if x is None else np.asarray(x)
-    scaler = est._scaler
+    scaler = est._fitted.scaler
     if kind_of(shape, abscissa, columns) == "bars" and np.ndim(scaler.factor[m]) > 0:
         scale = (scaler.centre[m], scaler.factor[m], "standard deviations from the mean")
     else:

@@ -12,13 +12,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import FunctionType, SimpleNamespace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
 
 from .._data.scaling import ModalityScaler
-from .._inference.expert_tables import ExpertTable
+from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import (
     BackgroundKnowledge,
     Device,
@@ -29,30 +29,22 @@ from .._parameter_objects import (
 )
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from .value_checks import Loaded, is_twister
+from .derived import FITTED, fitted_attributes
+from .expert_table import ExpertTable
+from .fitted import FittedState, HardGraph
+from .training import Arrivals, TrainingState, is_twister
 
 TAG = "$"
+
+#: A value that a file holds, to be handed on to what checks it.
+Loaded: TypeAlias = Any
 
 #: Plain data, as the text above says.
 Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[str, "Plain"] | None
 
-#: What pickles hold in plain form, so that whoever reads one need trust no type but the estimator.
-PLAIN_IN_PICKLES = (
-    "arrangement_",
-    "choices_",
-    "convergence_",
-    "dag_",
-    "device",
-    "expert_params_",
-    "gaps_",
-    "init",
-    "knowledge",
-    "missing_values",
-    "separation_",
-    "stability_",
-    "structure",
-    "_scaler",
-)
+#: Parameters that pickles hold in plain form, so that whoever reads one need trust no type but the
+#: estimator.
+PLAIN_IN_PICKLES = ("device", "init", "knowledge", "missing_values", "structure")
 
 MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one function for each number of pieces
@@ -140,16 +132,28 @@ def unpack(plain: Loaded, stored: Callable[[str], np.ndarray] | None = None) -> 
 
 
 def portable(state: Values) -> Values:
-    """Return an estimator's state for a pickle, without types of other libraries."""
-    plain = {n: pack(state[n], lambda value: value) for n in PLAIN_IN_PICKLES if n in state}
-    return {**state, **plain}
+    """Return an estimator's attributes for a pickle, without those that follow from the state."""
+    if FITTED in state:
+        follows = fitted_attributes(state[FITTED])
+        state = {n: v for n, v in state.items() if n == FITTED or n not in follows}
+    plain = [name for name in (*PLAIN_IN_PICKLES, FITTED) if name in state]
+    return {**state, **{name: pack(state[name], lambda value: value) for name in plain}}
 
 
 def restored(state: Values) -> Values:
-    """Undo :func:`portable`."""
-    plain = {name: state[name] for name in PLAIN_IN_PICKLES if name in state}
+    """Undo :func:`portable`.
+
+    Raises
+    ------
+    ValueError
+        If the pickle is of another version.
+    """
+    if FITTED not in state and "lower_bound_" in state:
+        raise of_another_version("it has no fitted state")
+    plain = {name: state[name] for name in (*PLAIN_IN_PICKLES, FITTED) if name in state}
     tagged = {n: v for n, v in plain.items() if type(v) is dict and TAG in v}
-    return {**state, **{name: unpack(value) for name, value in tagged.items()}}
+    found = {**state, **{name: unpack(value) for name, value in tagged.items()}}
+    return found | fitted_attributes(found[FITTED]) if FITTED in found else found
 
 
 SETTINGS = {
@@ -324,6 +328,21 @@ class Form:
     make: Callable
 
 
+def _by_fields(kind: type) -> Form:
+    """Return the form of a dataclass: its fields, all of them and no others."""
+    names = [one.name for one in fields(kind)]
+
+    def make(**given: Loaded) -> Loaded:
+        if set(given) != set(names):
+            raise of_another_version(
+                f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
+                f"{sorted(names)}"
+            )
+        return kind(**given)
+
+    return Form(kind, lambda v: {name: getattr(v, name) for name in names}, make)
+
+
 def _by_parts(kind: type) -> Form:
     """Return the form of a parameter object: its parts."""
     return Form(kind, lambda v: v.get_params(deep=False), kind)
@@ -352,9 +371,12 @@ FORMS = {
     ),
     "graph": Form(nx.DiGraph, _take_graph, _make_graph),
     "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
-    "scaler": Form(
-        ModalityScaler, lambda v: {f.name: getattr(v, f.name) for f in fields(v)}, ModalityScaler
-    ),
+    "fitted_state": _by_fields(FittedState),
+    "hard_graph": _by_fields(HardGraph),
+    "training_state": _by_fields(TrainingState),
+    "arrivals": _by_fields(Arrivals),
+    "spec": _by_fields(ModelSpec),
+    "scaler": _by_fields(ModalityScaler),
     "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),
     "model_function": Form(
         FunctionType,

@@ -6,9 +6,15 @@ make (modules, functions) is passed to ``load`` again. The header's metadata hav
 
 - ``version``: the number of the format;
 - ``class`` of the estimator, and ``library``: the version that saved it;
-- ``parameters`` and ``attributes`` in the plain form of :mod:`plain_data`, in which
-  ``{"$": "array", "name": name}`` stands for a tensor of the file;
+- ``parameters``, the ``fit`` (the fields of :class:`FittedState`) and how its ``input`` came, in
+  the plain form of :mod:`plain`, in which ``{"$": "array", "name": name}`` stands for a tensor of
+  the file;
 - ``sha256`` of all of this and of the tensors. It finds damage, and is no signature.
+
+Every field must be there with its dtype and axes, numbers are finite, and what PyTorch and NumPy
+take on trust is checked, so that no file reads or writes beyond its memory. That the facts of a
+file that a stranger has signed anew go together is no promise: what follows from others is not
+stored.
 
 skops is not the container, since it imports what a file names if that is on its list of trusted
 types, and lets pass some flipped bytes, what is appended, and attributes that are missing or of
@@ -21,7 +27,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +39,30 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._fit.callbacks import CALLBACKS
+from .._data.form import CONTAINERS
+from .._data.validation import write_modalities
 from .._model.parameters import PARAMETER_CONSTRAINTS
+from .._model.spec import ModelSpec
 from .._typing import Values
 from .._version import __version__
+from ..callback import CALLBACKS
 from ..modules import ExpertDecoder
+from .derived import FITTED, INPUT, fitted_attributes, input_attributes
+from .fitted import FittedState
 from .model_files import file_to_read, file_to_write, replace_file
-from .plain_data import TAG, Code, Plain, pack, unpack
-from .schema import FITTED, ROUTED, check_attributes, states_of
-from .stored_model import HOLDS_CODE, check_model, check_stored, fill
-from .value_checks import Loaded
+from .plain import TAG, Code, Loaded, Plain, pack, unpack
+from .stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
 
 FORMAT = "skcausalpima"
-VERSION = 5
+VERSION = 6
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
-PARTS = {"version", "class", "library", "parameters", "attributes", "sha256"}
+PARTS = {"version", "class", "library", "parameters", "fit", "input", "sha256"}
+#: Attributes that say how the input came, and what users have asked for; the last may be missing.
+NEEDED = (*INPUT, "modality_feature_names_in_")
+STORED = (*NEEDED, "feature_names_in_", "_sklearn_output_config", REQUESTS)
+#: Methods whose metadata can be routed.
+ROUTED = ("fit", "score")
 
 
 def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
@@ -70,23 +85,51 @@ def load_estimator(
     with _explained(file):
         document, arrays = _read(file, cls.__name__)
         known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
-        parameters, attributes = _decoded(document, arrays, known)
-        check_attributes(attributes)
-        architecture, states = attributes["_architecture"], states_of(attributes)
-        check_stored(architecture, states[0])
+        parameters, state, read = _decoded(document, arrays, known)
+        if type(state.spec) is not ModelSpec:
+            raise ValueError("its spec is none")
+        check_stored(state.spec, state.numbers)
+        _check_state(state)
+        _check_input(read)
+    architecture = state.spec.as_dict()
     for which in HOLDS_CODE:
         fill(which, given[which], parameters, architecture, file)
+    state = replace(state, spec=ModelSpec(**architecture))
     passed = [which for which in HOLDS_CODE if given[which] is not None]
     with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
-        check_model(architecture, states, attributes.get("_checkpoint", {}).get("moments", ()))
+        check_model(state)
+        attributes = fitted_attributes(state) | input_attributes(state.spec)
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
-    requests = attributes.pop(REQUESTS, {})
-    vars(estimator).update(parameters | attributes)
+    requests = read.pop(REQUESTS, {})
+    vars(estimator).update(parameters | read | attributes)
+    with _explained(file), suppress(ImportError):
+        write_modalities(estimator, [np.zeros((1, *shape)) for shape in state.spec.shapes])
     with _explained(file), config_context(enable_metadata_routing=True):
         for method, asked in requests.items():
             getattr(estimator, f"set_{method}_request")(**asked)
     return estimator
+
+
+def _check_state(state: FittedState) -> None:
+    """Raise where a field is not what it was declared to be, or a number is not finite."""
+    state.check()
+    architecture = state.spec.as_dict()
+    for numbers in state.all_numbers():
+        check_numbers(architecture, numbers)
+    check_numbers(architecture, state.subset_numbers or {}, "subset_numbers: ")
+
+
+def _check_input(read: Values) -> None:
+    """Raise where it does not say how the input came."""
+    missing, unknown = set(NEEDED) - set(read), set(read) - set(STORED)
+    if missing or unknown:
+        raise ValueError(f"its input lacks {sorted(missing)}, or has unknown {sorted(unknown)}")
+    if read["_input_form"] not in CONTAINERS:
+        raise ValueError(f"its input came in {read['_input_form']!r:.100}")
+    requests = read.get(REQUESTS, {})
+    if type(requests) is not dict or not set(requests) <= set(ROUTED):
+        raise ValueError(f"its requests are not for {ROUTED}")
 
 
 def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
@@ -94,28 +137,35 @@ def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
     # The constructor of a subclass may set parameters that it does not take.
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
     parameters = set_by_it | estimator.get_params(deep=False)
-    attributes = {n: v for n, v in vars(estimator).items() if n not in parameters}
-    attributes.pop(CALLBACKS, None)  # the user's code
-    if REQUESTS in attributes:
-        attributes[REQUESTS] = _requests(estimator)
-    unknown = sorted(set(attributes) - set(FITTED))
+    state = vars(estimator)[FITTED]
+    try:
+        _check_state(state)
+    except BROKEN as error:
+        raise ValueError(f"This estimator cannot be saved: {error}.") from error
+    follows = {*fitted_attributes(state), *input_attributes(state.spec), *parameters, CALLBACKS}
+    read = {n: v for n, v in vars(estimator).items() if n not in follows}
+    if REQUESTS in read:
+        read[REQUESTS] = _requests(estimator)
+    unknown = sorted(set(read) - set(STORED))
     if unknown:
         raise ValueError(
             f"The format has no place for the attributes {unknown} of this estimator: delete "
             "them, or use pickle or joblib."
         )
-    try:
-        check_attributes(attributes)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"This estimator cannot be saved: {error}.") from error
+    parts = {"parameters": parameters, "fit": _fields(state), "input": read}
     packed = {
-        kind: {
+        part: {
             name: _detached(pack(value, _stand_in(name)), name, arrays)
             for name, value in values.items()
         }
-        for kind, values in (("parameters", parameters), ("attributes", attributes))
+        for part, values in parts.items()
     }
     return {"class": type(estimator).__name__, "library": __version__} | packed
+
+
+def _fields(state: FittedState) -> Values:
+    """Return the fields of a state by name."""
+    return {field.name: getattr(state, field.name) for field in fields(state)}
 
 
 def _requests(estimator: BaseEstimator) -> dict[str, dict]:
@@ -132,7 +182,7 @@ def _stand_in(name: str) -> Callable[[Loaded], Plain]:
 
     def stand_in(value: Loaded) -> Plain:
         is_code = isinstance(value, (nn.Module, ExpertDecoder)) or callable(value)
-        if is_code and name in (*HOLDS_CODE, "_architecture"):
+        if is_code and name in (*HOLDS_CODE, "spec"):
             what = getattr(value, "__name__", type(value).__name__)
             return pack(Code(str(what)), stand_in)
         raise TypeError(
@@ -243,24 +293,28 @@ def _no_constant(word: str) -> None:
 
 def _decoded(
     document: dict, arrays: dict[str, np.ndarray], known: set[str]
-) -> tuple[Values, Values]:
-    """Return parameters and attributes; each array is used once."""
+) -> tuple[Values, FittedState, Values]:
+    """Return parameters, the state, and how its input came; each array is used once."""
 
     def stored(name: str) -> np.ndarray:
         if name not in arrays:
             raise ValueError(f"it has no tensor {name!r}, or uses it twice")
         return arrays.pop(name)
 
-    decoded = {
-        kind: {name: unpack(plain, stored) for name, plain in document[kind].items()}
-        for kind in ("parameters", "attributes")
-    }
+    parameters, fit, read = (
+        {name: unpack(plain, stored) for name, plain in document[part].items()}
+        for part in ("parameters", "fit", "input")
+    )
     if arrays:
         raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)!s:.200}")
-    unknown = sorted(set(decoded["parameters"]) - known)
+    unknown = sorted(set(parameters) - known)
     if unknown:
         raise ValueError(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
-    return decoded["parameters"], decoded["attributes"]
+    names = {field.name for field in fields(FittedState)}
+    if set(fit) != names:
+        lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)
+        raise ValueError(f"its fit lacks {lacking}, or has unknown fields {others}")
+    return parameters, FittedState(**fit), read

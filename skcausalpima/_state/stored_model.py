@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from .._model.build import build_model
 from .._model.experts import resolve_experts
@@ -16,28 +18,58 @@ from .._model.module_checks import check_modules
 from .._model.networks import DEFAULT_NETWORK, NETWORK_WORDS, named_network
 from .._model.parameters import per_modality
 from .._model.spec import ModelSpec
+from .._model.views import VIEW_WORDS
 from .._typing import Values
-from ..modules import ExpertDecoder, layer_sizes, spatial_shape
-from .plain_data import Code, StoredExpert, expert_settings, pack
-from .value_checks import Loaded, are_covariances, is_alike
+from ..modules import ExpertDecoder, StructuredVAE, SubsetEncoders, layer_sizes, spatial_shape
+from .fitted import FittedState
+from .plain import Code, Loaded, StoredExpert, expert_settings, pack
 
 #: The ending of the name of a number that counts batches.
 COUNTED = "num_batches_tracked"
-#: What numbers of the model must be, by the ending of their names.
-MEANINGS: dict[str, tuple[Callable[[np.ndarray], bool], str]] = {
-    "prior.covariances": (are_covariances, "symmetric and positive definite"),
-    ".scatter": (are_covariances, "symmetric and positive definite"),
-    ".factor": (lambda array: bool((array > 0).all()), "positive"),
-    ".step": (lambda array: bool((array > 0).all()), "positive"),
-    ".running_var": (lambda array: bool((array >= 0).all()), "nonnegative"),
-    COUNTED: (lambda array: bool((array >= 0).all()), "nonnegative"),
-}
 
 #: What may hold code, and so may be passed to ``load``.
 HOLDS_CODE = ("experts", "encoders", "decoders")
 
 
-def check_stored(architecture: Values, state: Mapping[str, np.ndarray]) -> None:
+def _are_sizes(value: Loaded) -> bool:
+    return type(value) is tuple and all(type(size) is int and 0 < size < 2**31 for size in value)
+
+
+def _is_tuple_of(*kinds: type) -> Callable[[Loaded], bool]:
+    return lambda value: type(value) is tuple and all(type(entry) in kinds for entry in value)
+
+
+#: What the fields of a specification must be, by what is declared of them.
+DECLARED: dict[str, Callable[[Loaded], bool]] = {
+    "int": lambda value: type(value) is int and 0 < value < 2**31,
+    "bool": lambda value: type(value) is bool,
+    "str": lambda value: value in ("float32", "float64"),
+    "tuple[int, ...]": _are_sizes,
+    "tuple[str, ...]": _is_tuple_of(str),
+    "tuple[bool, ...]": _is_tuple_of(bool),
+    "tuple[str | None, ...]": lambda value: (
+        type(value) is tuple and {*value} <= {None, *VIEW_WORDS}
+    ),
+    "tuple[float, ...] | None": lambda value: value is None or _is_tuple_of(float)(value),
+    "tuple[tuple[int, ...], ...]": lambda v: type(v) is tuple and all(map(_are_sizes, v)),
+    "list[Network]": lambda value: type(value) is list,
+    "list[ExpertDecoder | None]": lambda value: type(value) is list,
+}
+#: Fields of it that have one entry per modality.
+PER_MODALITY = ("shapes", "encoders", "decoders", "experts", "predict_variances", "views")
+
+
+def _check_spec(spec: ModelSpec) -> None:
+    """Raise where a specification is not what it was declared to be."""
+    for field in fields(spec):
+        if not DECLARED[str(field.type)](getattr(spec, field.name)):
+            raise ValueError(f"spec.{field.name} is no {field.type}")
+    lengths = {len(getattr(spec, name)) for name in (*PER_MODALITY, "modality_names")}
+    if len(lengths) > 1 or len(spec.node_names) != len(spec.node_sizes):
+        raise ValueError(f"spec has fields of unlike lengths among {PER_MODALITY}")
+
+
+def check_stored(spec: ModelSpec, state: Mapping[str, np.ndarray]) -> None:
     """Raise where a stored model is none, or needs more memory than the file has numbers for it.
 
     Raises
@@ -45,6 +77,8 @@ def check_stored(architecture: Values, state: Mapping[str, np.ndarray]) -> None:
     ValueError
         Before anything is built.
     """
+    _check_spec(spec)
+    architecture = spec.as_dict()
     for which in HOLDS_CODE:
         for entry in architecture[which]:
             kinds = (ExpertDecoder, StoredExpert, Code) if which == "experts" else Code
@@ -166,33 +200,48 @@ def _as_code(value: Loaded) -> str:
     return "code"
 
 
-def check_model(
-    architecture: Values,
-    states: Sequence[Mapping[str, np.ndarray]],
-    moments: Collection[str] = (),
-) -> None:
+def check_model(state: FittedState) -> None:
     """Build the model once and raise where the stored numbers are not its own.
-
-    ``states`` are numbers of the model, ``moments`` names of parameters that were trained.
 
     Raises
     ------
     ValueError
         Says which entry of the model has another name, shape or dtype.
     """
-    model = build_model(ModelSpec.from_dict(architecture))
-    built = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    for state in states:
-        _compare(built, state, architecture)
-    frozen = sorted(set(moments) - dict(model.named_parameters()).keys())
-    if frozen:
-        raise ValueError(f"{_readable(frozen[0], architecture)} is nothing that training changes")
+    architecture, model = state.spec.as_dict(), build_model(state.spec)
+    built = _arrays(model)
+    for numbers in state.all_numbers():
+        _compare(built, numbers, architecture)
+    if state.subset_numbers is not None and isinstance(model, StructuredVAE):
+        of_subsets = _arrays(SubsetEncoders(model))
+        _compare(of_subsets, state.subset_numbers, architecture, "subset_numbers: ")
+    elif state.subset_numbers is not None:
+        raise ValueError("subset_numbers are of encoders that this model does not have")
+    parameters = dict(model.named_parameters())
+    going_on = (of for of in (state.training, state.arrivals) if of is not None)
+    for name, kept in itertools.chain.from_iterable(of.moments.items() for of in going_on):
+        if name not in parameters:
+            raise ValueError(f"{_readable(name, architecture)} is nothing that training changes")
+        if not all(is_alike(kept[of], built[name]) for of in ("exp_avg", "exp_avg_sq")):
+            raise ValueError(f"the moments of {_readable(name, architecture)} are not of its shape")
     if _code_prefixes(architecture):
         _check_code(architecture)
 
 
+def _arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+
+
+def is_alike(value: np.ndarray, other: np.ndarray) -> bool:
+    """Return True for arrays of the same dtype and shape."""
+    return value.dtype == other.dtype and value.shape == other.shape
+
+
 def _compare(
-    built: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray], architecture: Values
+    built: Mapping[str, np.ndarray],
+    state: Mapping[str, np.ndarray],
+    architecture: Values,
+    where: str = "",
 ) -> None:
     """Raise where numbers differ from those of the model in name, dtype, shape or fixed value."""
     code = _code_prefixes(architecture)
@@ -205,7 +254,7 @@ def _compare(
                 for values in (built, state)
             )
             what = _readable(name, architecture)
-            raise ValueError(f"{what} was {found}, but this model has {expected}")
+            raise ValueError(f"{where}{what} was {found}, but this model has {expected}")
         fixed = built[name].dtype.kind in "iu" and not name.endswith(COUNTED)
         if fixed and not name.startswith(code) and not np.array_equal(state[name], built[name]):
             raise ValueError(f"{_readable(name, architecture)} is not what this model has there")
@@ -217,7 +266,7 @@ def _check_code(architecture: Values) -> None:
     is_code = [not (e is None or isinstance(e, str)) for e in architecture["decoders"]]
     own = [pair and not code for pair, code in zip(stored, is_code, strict=True)]
     # Networks stand in for experts, which are no function of the latent point.
-    tried = ModelSpec.from_dict(architecture | {"predict_variances": tuple(own)})
+    tried = ModelSpec(**architecture | {"predict_variances": tuple(own)})
     model = build_model(tried, torch.Generator(), stand_ins=True)
     check_modules(model)
     for name, decoder, was_pair in zip(names, model.decoders, stored, strict=True):
@@ -228,22 +277,17 @@ def _check_code(architecture: Values) -> None:
 
 
 def check_numbers(architecture: Values, state: Mapping[str, np.ndarray], where: str = "") -> None:
-    """Raise where a number of the model, other than those of the user's modules, cannot be one.
+    """Raise where a number of the model, other than those of the user's modules, is not finite.
 
     Raises
     ------
     ValueError
-        Says which is not finite, or what it must be.
+        Says which.
     """
     code = _code_prefixes(architecture)
     for name, array in state.items():
-        if name.startswith(code):
-            continue
-        if not np.isfinite(array).all():
+        if not name.startswith(code) and not np.isfinite(array).all():
             raise ValueError(f"{where}{_readable(name, architecture)} holds NaN or infinity")
-        for ending, (holds, meaning) in MEANINGS.items():
-            if name.endswith(ending) and not holds(array):
-                raise ValueError(f"{where}{_readable(name, architecture)} is not {meaning}")
 
 
 def _code_prefixes(architecture: Values) -> tuple[str, ...]:

@@ -1,0 +1,100 @@
+"""The public attributes of a fitted estimator, which follow from the fitted state."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import networkx as nx
+import numpy as np
+
+from .._model.spec import ModelSpec
+from .._structure.digraphs import compel_nothing
+from .._typing import Values
+from .covariances import sklearn_covariances
+from .fitted import FittedState
+
+#: What an estimator keeps of a fit: the state, how samples came, and what a user reads.
+FITTED, INPUT = "_fitted", ("_input_form", "_modality_tables")
+
+
+def fitted_attributes(state: FittedState) -> Values:
+    """Return the attributes that a fit sets, by name: the state, and what follows from it."""
+    return {FITTED: state} | public_attributes(state)
+
+
+def is_of_fit(name: str) -> bool:
+    """Return True for the name of an attribute that a fit sets."""
+    return name in (FITTED, *INPUT) or (name.endswith("_") and not name.startswith("_"))
+
+
+def public_attributes(state: FittedState) -> Values:
+    """Return the attributes that users read, by name."""
+    graph, outcomes = state.graph, state.outcomes
+    joint = functools.reduce(np.multiply, graph.tables)
+    of_components = (
+        state.numbers[f"prior.{name}"][state.cells] for name in ("means", "covariances")
+    )
+    means, covariances = of_components
+    names = list(state.spec.node_names)
+    tables = zip(names, graph.tables, strict=True)
+    attributes = {
+        "latent_dim_": state.spec.latent_dim,
+        "labels_": state.labels,
+        "node_labels_": outcomes[state.labels],
+        "cluster_states_": outcomes,
+        "cluster_means_": means,
+        "cluster_covariances_": sklearn_covariances(covariances, state.covariance_type),
+        "weights_": joint.ravel()[state.cells],
+        "joint_": joint,
+        "dag_": _graph(state),
+        "cpts_": {n: _compact(of, k, graph.adjacency[:, k]) for k, (n, of) in enumerate(tables)},
+        "edge_weights_": graph.edge_weights,
+        "edge_probabilities_": graph.probabilities,
+        "node_scores_": graph.node_scores,
+        "expert_params_": state.expert_tables,
+        "separation_": state.separation,
+        "history_": state.history,
+        "phase_history_": state.phase_history,
+        "n_iter_": len(next(iter(state.history.values()))),
+        "converged_": state.converged,
+        "convergence_": state.convergence,
+        "lower_bound_": state.lower_bound,
+    }
+    if state.stability is None:  # the fit goes on
+        return attributes
+    of_start = ("arrangement", "stability", "gaps", "choices")
+    return attributes | {f"{name}_": getattr(state, name) for name in of_start}
+
+
+def input_attributes(spec: ModelSpec) -> Values:
+    """Return the attributes that say which modalities there are, as the gate sets them."""
+    return {
+        "n_features_in_": sum(math.prod(shape) for shape in spec.shapes),
+        "n_modalities_in_": len(spec.shapes),
+        "modality_names_in_": np.array(spec.modality_names, dtype=object),
+        "modality_shapes_in_": list(spec.shapes),
+    }
+
+
+def _graph(state: FittedState) -> nx.DiGraph:
+    """Return the graph with sizes, names of outcomes, weights, and which arrows are compelled."""
+    graph, names = state.graph, state.spec.node_names
+    dag = nx.DiGraph()
+    named = state.outcome_names or [None] * len(names)
+    for name, size, labels in zip(names, state.spec.node_sizes, named, strict=True):
+        dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
+    for parent, child in np.argwhere(graph.adjacency):
+        weight = float(graph.edge_weights[parent, child])
+        compelled = bool(graph.compelled[parent, child])
+        dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
+    if state.by_chance:
+        compel_nothing(dag)
+    return dag
+
+
+def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
+    """Drop the axes of nodes that are no parents and put the node's own axis last."""
+    others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
+    axis = int(is_parent[:node].sum())
+    return np.moveaxis(table.squeeze(others), axis, -1)
