@@ -70,6 +70,10 @@ def changed(**figures):
     return replace(WELL, **figures)
 
 
+def cannot_draw(n_samples):
+    raise ValueError("what is drawn is not finite")
+
+
 def estimator(report):
     """Return something that has the attributes from which the report was made."""
     est = CausalPIMA()
@@ -96,6 +100,9 @@ def estimator(report):
         convergence_=report.convergence,
         choices_=report.choices,
         n_iter_=50,
+        modality_names_in_=["image"],
+        weights_=np.full(4, 0.25),
+        sample=cannot_draw,
     )
     return est
 
