@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
-from skcausalpima.inspection import FitReport
+from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
 
 SEPARATION = SimpleNamespace(
     smallest=4.0, empty=np.array([], int), certainty=np.array([0.99, 0.98])
@@ -58,6 +58,10 @@ WELL = FitReport(
         counts={},
     ),
     advice=("Go on.",),
+)
+
+CURVE = CalibrationCurve(
+    prob_pred=np.array([0.5]), prob_true=np.array([1.0]), counts=np.array([500.0])
 )
 
 
@@ -159,6 +163,7 @@ def test_lines_fit_into_a_terminal(n_nodes):
         gaps={"nodes": np.full(n_nodes, np.nan), "cut": np.zeros(n_nodes, bool)},
         joined=np.stack([cells[:20], cells[20:40]], axis=1),
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
+        calibration=dict.fromkeys(["all", *names], CURVE),
         advice=("word " * 60,),
     )
     assert max(map(len, str(report).splitlines())) <= 80
@@ -212,6 +217,30 @@ def test_choices_are_told():
 def test_reversible_edges_have_no_arrow():
     assert "shape -- size" in str(WELL)
     assert "shape -> size" in str(changed(edges=(("shape", "size", 0.9, True),)))
+
+
+def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
+    report = fitted.report()
+    curves = calibration_curves(fitted, n_samples=500, random_state=0)
+    assert list(report.calibration) == ["all", "modality0", "modality1"]
+    for seen, curve in report.calibration.items():
+        assert curve.confidence == curves["cells", seen].confidence
+        assert curve.accuracy == curves["cells", seen].accuracy
+    assert str(report) == str(fitted.report())
+    text = str(changed(calibration={"all": CURVE, "image": CURVE}))
+    assert "sure of cells of its own draws    0.50, right in 1.00" in text
+    assert "  image alone                     0.50, right in 1.00" in text
+
+
+def test_modalities_alone_are_not_asked_where_that_takes_long(fitted, monkeypatch):
+    monkeypatch.setattr("skcausalpima.inspection._fit_report.MOST_CELLS", 7)
+    assert list(fitted.report().calibration) == ["all"]
+
+
+def test_what_cannot_be_drawn_is_not_told():
+    report = FitReport.of(estimator(WELL))
+    assert report.calibration == {}
+    assert "draws" not in str(report)
 
 
 def test_several_fits_are_told():

@@ -133,8 +133,8 @@ class CalibrationDisplay:
         >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
         >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
         >>> display = CalibrationDisplay.from_estimator(model, X, {"N1": [0, 1] * 20})
-        >>> display.curves["N1", "all"].accuracy
-        1.0
+        >>> print(f"{display.curves['N1', 'all'].accuracy:.2f}")
+        1.00
         >>> plt.close()
         """
         curves = calibration_curves(
