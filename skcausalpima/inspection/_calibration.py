@@ -71,22 +71,58 @@ class CalibrationCurve:
 
     @property
     def confidence(self) -> float:
-        """Mean probability of the most probable outcome."""
+        """Mean probability of the most probable outcome.
+
+        Examples
+        --------
+        >>> from skcausalpima.inspection import CalibrationDisplay
+        >>> display = CalibrationDisplay.from_predictions([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.6])
+        >>> curve = display.curves["outcome", "all"]
+        >>> print(f"{curve.confidence:.2f}")
+        0.80
+        """
         return float(np.average(self.prob_pred, weights=self.counts))
 
     @property
     def accuracy(self) -> float:
-        """Share of the samples of which it is the true one."""
+        """Share of the samples of which it is the true one.
+
+        Examples
+        --------
+        >>> from skcausalpima.inspection import CalibrationDisplay
+        >>> display = CalibrationDisplay.from_predictions([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.6])
+        >>> curve = display.curves["outcome", "all"]
+        >>> print(f"{curve.accuracy:.2f}")
+        0.75
+        """
         return float(np.average(self.prob_true, weights=self.counts))
 
     @property
     def expected_calibration_error(self) -> float:
-        """Mean distance of what is said and what is right; chance alone makes it more than 0."""
+        """Mean distance of what is said and what is right; chance alone makes it more than 0.
+
+        Examples
+        --------
+        >>> from skcausalpima.inspection import CalibrationDisplay
+        >>> display = CalibrationDisplay.from_predictions([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.6])
+        >>> curve = display.curves["outcome", "all"]
+        >>> print(f"{curve.expected_calibration_error:.2f}")
+        0.22
+        """
         return float(np.average(np.abs(self.prob_true - self.prob_pred), weights=self.counts))
 
     @property
     def interval(self) -> np.ndarray:
-        """Wilson's intervals of the shares, at 95 %, of shape (n_bins, 2)."""
+        """Wilson's intervals of the shares, at 95 %, of shape (n_bins, 2).
+
+        Examples
+        --------
+        >>> from skcausalpima.inspection import CalibrationDisplay
+        >>> display = CalibrationDisplay.from_predictions([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.6])
+        >>> curve = display.curves["outcome", "all"]
+        >>> curve.interval.shape
+        (3, 2)
+        """
         n, square = self.counts, DEVIATIONS**2
         middle = self.prob_true + square / (2 * n)
         half = np.sqrt(self.prob_true * (1 - self.prob_true) * square / n + (square / (2 * n)) ** 2)
@@ -217,7 +253,7 @@ def calibration_curves(
     >>> from skcausalpima.inspection import calibration_curves
     >>> rng = np.random.default_rng(0)
     >>> group = np.tile([0, 1], 150)
-    >>> X = rng.normal(size=(300, 2)) + 2.5 * group[:, None]
+    >>> X = rng.normal(size=(300, 2)) + 2 * group[:, None]
     >>> est = CausalPIMA(2, max_iter=20, random_state=0).fit(X[:200])
     >>> curves = calibration_curves(est, X, {"N1": est.predict(X)})  # right by construction
     >>> print(f"{curves['N1', 'all'].accuracy:.2f}")

@@ -22,6 +22,7 @@ CALLER = "CalibrationDisplay.plot"
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4
 FONT = 8.0
+HIGHEST = 0.9  # start of the axes
 ROOM = 0.04  # beside the points
 LINE = 0.18  # inches of the legend
 NAME_LETTERS, NUMBERS = 8, 24  # letters in a line of it
@@ -243,7 +244,7 @@ class CalibrationDisplay:
             self.lines_[asked, seen] = _plot_curve(axes, curve, seen, group, kwargs)
         low = min(min(of.prob_pred.min(), of.prob_true.min()) for of in self.curves.values())
         for axes, name in zip(self.axes_, panels, strict=True):
-            _finish(axes, name, np.floor(10 * low) / 10)
+            _finish(axes, name, min(np.floor(10 * low) / 10, HIGHEST))
         return self
 
 

@@ -68,6 +68,15 @@ def test_keywords_go_to_the_lines():
     assert display.lines_["N1", "all"].lines[0].get_markersize() == 9
 
 
+def test_what_is_always_right_can_be_drawn():
+    one = np.ones(1)
+    curve = CalibrationCurve(prob_pred=one, prob_true=one, counts=30 * one)
+    display = CalibrationDisplay({("N1", "all"): curve}).plot()
+    low, high = display.axes_[0].get_xlim()
+    assert low < 0.9 < 1 < high
+    assert_readable(display.figure_)
+
+
 def test_nothing_cannot_be_drawn():
     with pytest.raises(ValueError, match="curves is empty"):
         CalibrationDisplay({}).plot()
