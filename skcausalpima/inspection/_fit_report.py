@@ -26,8 +26,9 @@ from ._report_layout import (
 )
 from ._report_sections import SECTIONS
 
-N_DRAWS = 500  # that the model is asked about: shares are exact to 0.02
-MOST_CELLS, MOST_MODALITIES = 64, 8  # are asked about modalities alone: more take a second
+N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
+MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
+MOST_ELEMENTS = 500  # of a sample, for networks such as convolutions: larger ones take seconds
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -73,8 +74,9 @@ class FitReport:
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
     calibration : mapping of str to CalibrationCurve
-        How sure the fit is of the cells of 500 samples that it draws, and how often it is right, by
-        what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw.
+        How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
+        what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
+        that takes seconds.
 
     Examples
     --------
@@ -212,6 +214,9 @@ class FitReport:
 
 def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:
     """Return how sure an estimator is of the cells of samples that it draws, by what is seen."""
+    own_networks = est.encoders is not None or est.decoders is not None
+    if own_networks and est.n_features_in_ > MOST_ELEMENTS:
+        return {}
     n_modalities = len(est.modality_names_in_)
     few = n_modalities <= MOST_MODALITIES and n_modalities * len(est.weights_) <= MOST_CELLS
     try:
