@@ -1,7 +1,9 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
 from ._associations import NodeAssociations, associate_nodes
+from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
+from ._displays.calibration import CalibrationDisplay
 from ._displays.confidence import EdgeConfidenceDisplay
 from ._displays.graph import GraphDisplay
 from ._displays.intervention import InterventionDisplay
@@ -20,6 +22,8 @@ from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [
     "AssociationDisplay",
+    "CalibrationCurve",
+    "CalibrationDisplay",
     "EdgeConfidence",
     "EdgeConfidenceDisplay",
     "FitReport",
@@ -38,6 +42,7 @@ __all__ = [
     "TableIntervals",
     "TrainingDisplay",
     "associate_nodes",
+    "calibration_curves",
     "edge_confidence",
     "table_intervals",
 ]

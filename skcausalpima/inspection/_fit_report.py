@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from .._grid import NodeGrid
 from ._asked_estimator import check_estimator
+from ._calibration import CalibrationCurve, curves_of_draws
 from ._displays.asked import outcome_names
 from ._report_advice import ADVICE, ALL_WELL
 from ._report_layout import (
@@ -23,6 +25,10 @@ from ._report_layout import (
     wrapped,
 )
 from ._report_sections import SECTIONS
+
+N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
+MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
+MOST_ELEMENTS = 500  # of a sample, for networks such as convolutions: larger ones take seconds
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -67,6 +73,10 @@ class FitReport:
         What to do next, the most urgent first.
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
+    calibration : mapping of str to CalibrationCurve
+        How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
+        what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
+        that takes seconds.
 
     Examples
     --------
@@ -97,6 +107,7 @@ class FitReport:
     choices: SimpleNamespace
     advice: tuple[str, ...] = ()
     outcome_names: tuple[tuple[str, ...], ...] = ()
+    calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
 
     @classmethod
     def of(cls, est: BaseEstimator) -> FitReport:
@@ -155,6 +166,7 @@ class FitReport:
             edges=tuple(edges),
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
+            calibration=_of_own_draws(est),
         )
         advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
         return replace(found, advice=tuple(advice or [ALL_WELL]))
@@ -198,6 +210,19 @@ class FitReport:
         items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
         parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
         return "".join(parts)
+
+
+def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:
+    """Return how sure an estimator is of the cells of samples that it draws, by what is seen."""
+    own_networks = est.encoders is not None or est.decoders is not None
+    if own_networks and est.n_features_in_ > MOST_ELEMENTS:
+        return {}
+    n_modalities = len(est.modality_names_in_)
+    few = n_modalities <= MOST_MODALITIES and n_modalities * len(est.weights_) <= MOST_CELLS
+    try:
+        return curves_of_draws(est, N_DRAWS, random_state=0, alone=few)
+    except ValueError:  # it draws what is not finite, or beyond the range of an expert
+        return {}
 
 
 def _outcomes_of_joined(est: BaseEstimator) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from ._calibration import CalibrationCurve
 from ._report_layout import percent
 
 #: Label and value of the lines of a section.
@@ -54,6 +55,8 @@ class Figures(Protocol):
     def edges(self) -> tuple[tuple[str, str, float, bool], ...]: ...
     @property
     def choices(self) -> SimpleNamespace: ...
+    @property
+    def calibration(self) -> Mapping[str, CalibrationCurve]: ...
     def _named(self, cells: np.ndarray) -> list[list[str]]:
         """Return the names of the outcomes of cells."""
 
@@ -102,6 +105,9 @@ def _separation(report: Figures) -> Lines:
         yield "density between cells", f"{density} (0.2 far apart, 1 no gap)"
         yield "cells without a gap between them", pairs_in_words(report, report.joined) or "none"
     yield "certainty of outcomes, by the fit", _by_node(report, found.certainty)
+    for k, (seen, curve) in enumerate(report.calibration.items()):
+        label = f"  {seen} alone" if k else "sure of cells of its own draws"
+        yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
     yield "cells without samples", f"{len(found.empty)} of {len(report.shares)}"
 
 

@@ -1,5 +1,6 @@
 """The report of a fit: complete, within 80 columns, safe in a notebook, and right in its advice."""
 
+import copy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
-from skcausalpima.inspection import FitReport
+from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
 
 SEPARATION = SimpleNamespace(
     smallest=4.0, empty=np.array([], int), certainty=np.array([0.99, 0.98])
@@ -60,6 +61,10 @@ WELL = FitReport(
     advice=("Go on.",),
 )
 
+CURVE = CalibrationCurve(
+    prob_pred=np.array([0.5]), prob_true=np.array([1.0]), counts=np.array([500.0])
+)
+
 
 def changed(**figures):
     """Return the report of a fit with other figures."""
@@ -68,6 +73,10 @@ def changed(**figures):
     for name in names:
         figures[name] = SimpleNamespace(**(vars(getattr(WELL, name)) | figures[name]))
     return replace(WELL, **figures)
+
+
+def cannot_draw(n_samples):
+    raise ValueError("what is drawn is not finite")
 
 
 def estimator(report):
@@ -96,6 +105,9 @@ def estimator(report):
         convergence_=report.convergence,
         choices_=report.choices,
         n_iter_=50,
+        modality_names_in_=["image"],
+        weights_=np.full(4, 0.25),
+        sample=cannot_draw,
     )
     return est
 
@@ -152,6 +164,7 @@ def test_lines_fit_into_a_terminal(n_nodes):
         gaps={"nodes": np.full(n_nodes, np.nan), "cut": np.zeros(n_nodes, bool)},
         joined=np.stack([cells[:20], cells[20:40]], axis=1),
         edges=tuple((names[0], name, 1.0, True) for name in names[1:]),
+        calibration=dict.fromkeys(["all", *names], CURVE),
         advice=("word " * 60,),
     )
     assert max(map(len, str(report).splitlines())) <= 80
@@ -205,6 +218,35 @@ def test_choices_are_told():
 def test_reversible_edges_have_no_arrow():
     assert "shape -- size" in str(WELL)
     assert "shape -> size" in str(changed(edges=(("shape", "size", 0.9, True),)))
+
+
+def test_it_is_told_how_often_cells_of_draws_are_right(fitted):
+    report = fitted.report()
+    curves = calibration_curves(fitted, n_samples=300, random_state=0)
+    assert list(report.calibration) == ["all", "modality0", "modality1"]
+    for seen, curve in report.calibration.items():
+        assert curve.confidence == curves["cells", seen].confidence
+        assert curve.accuracy == curves["cells", seen].accuracy
+    assert str(report) == str(fitted.report())
+    text = str(changed(calibration={"all": CURVE, "image": CURVE}))
+    assert "sure of cells of its own draws    0.50, right in 1.00" in text
+    assert "  image alone                     0.50, right in 1.00" in text
+
+
+def test_what_takes_long_is_not_asked(fitted, monkeypatch):
+    monkeypatch.setattr("skcausalpima.inspection._fit_report.MOST_CELLS", 7)
+    assert list(fitted.report().calibration) == ["all"]
+    monkeypatch.setattr("skcausalpima.inspection._fit_report.MOST_ELEMENTS", 9)
+    assert fitted.report().calibration
+    slow = copy.copy(fitted)
+    slow.decoders = "mlp"
+    assert slow.report().calibration == {}
+
+
+def test_what_cannot_be_drawn_is_not_told():
+    report = FitReport.of(estimator(WELL))
+    assert report.calibration == {}
+    assert "draws" not in str(report)
 
 
 def test_several_fits_are_told():

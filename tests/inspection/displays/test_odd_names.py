@@ -12,6 +12,8 @@ from drawn_texts import drawn_texts
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import (
     AssociationDisplay,
+    CalibrationCurve,
+    CalibrationDisplay,
     EdgeConfidenceDisplay,
     GraphDisplay,
     InterventionDisplay,
@@ -24,11 +26,15 @@ NAMES = [FIRST, SECOND, EMPTY]
 TABLES = [[0.5, 0.5], np.full((2, 2), 0.5), np.full((2, 2), 0.5)]
 DAG = CategoricalDAG.from_arrays(np.eye(3, k=1), TABLES, NAMES)
 SHARES = np.full((3, 3), 0.5)
+CURVE = CalibrationCurve(prob_pred=SHARES[0], prob_true=SHARES[0], counts=SHARES[0])
 DRAWN = {
     "graph": lambda: GraphDisplay.from_graph(DAG),
     "table": lambda: TableDisplay.from_graph(DAG, SECOND),
     "intervention": lambda: InterventionDisplay.from_graph(DAG, {FIRST: 1}, seen=True),
     "associations": lambda: AssociationDisplay(SHARES, NAMES, NAMES).plot(),
+    "calibration": lambda: CalibrationDisplay(
+        {(asked, seen): CURVE for asked in NAMES for seen in NAMES}
+    ).plot(),
     "confidence": lambda: EdgeConfidenceDisplay(SHARES, NAMES).plot(),
     "training": lambda: TrainingDisplay(
         {"lower_bound": [1.0, 2.0], f"reconstruction_{FIRST}": [1.0, 2.0]}
