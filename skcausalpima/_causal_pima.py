@@ -38,6 +38,7 @@ from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
+from ._model.snapshot import reading_one_fit
 from ._model.spec import ModelSpec, StatedNetworks, check_version
 from ._model.state import load_state
 from ._model.surroundings import usual_surroundings
@@ -60,6 +61,7 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
 @working_in(usual_surroundings)
+@reading_one_fit
 class CausalPIMA(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -1000,8 +1002,7 @@ mapping, default=None
         array([ -2., -18.])
         """
         check_is_fitted(self)
-        modalities, fitted = self._read(X), self._fitted_model()
-        values = fitted.score_samples(modalities)
+        values = self._fitted_model().score_samples(self._read(X))
         check_near(values, "terms of the bound")
         return values
 
@@ -1867,8 +1868,7 @@ mapping, default=None
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""
         check_is_fitted(self)
-        modalities = self._read(X)
-        return self._fitted_model().posterior(modalities)
+        return self._fitted_model().posterior(self._read(X))
 
     def _copy(self, left_out: set[str]) -> Self:
         """Return an estimator with the same attributes but some; it shares the values."""

@@ -140,7 +140,7 @@ class Form:
         rows = indexes[0] if indexes else None
         tables = list(map(Table.of, parts))
         if container == "levels":
-            first = X.columns.get_level_values(0)
+            first = cast("Any", X).columns.get_level_values(0)
             places = [{"places": np.flatnonzero(first == name)} for name in data.names]
             pairs = zip(tables, places, strict=True)
             tables = [replace(of, labels={**of.labels, **at}) for of, at in pairs]

@@ -209,7 +209,7 @@ def test_a_file_with_few_holes_is_read(fitted, tmp_path):
     fitted.save(path)
     data = path.read_bytes()
     os.truncate(path, len(data) + 2**20)  # a hole of about nine tenths
-    with pytest.raises(ValueError, match="cannot be loaded: (?!it claims)"):
+    with pytest.raises(ValueError, match=r"cannot be loaded: (?!it claims)"):
         CausalPIMA.load(path)
 
 
