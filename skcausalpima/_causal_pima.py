@@ -37,6 +37,7 @@ from ._model.flat_parameters import check_nested_names, flat_parameters
 from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.published import PUBLISHED
+from ._model.snapshot import reading_one_fit
 from ._model.spec import StatedNetworks
 from ._model.surroundings import usual_surroundings
 from ._model.views import Views
@@ -60,6 +61,7 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
 
 @working_in(usual_surroundings)
+@reading_one_fit
 class CausalPIMA(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -1006,8 +1008,7 @@ mapping, default=None
         array([ -2., -18.])
         """
         check_is_fitted(self)
-        modalities, fitted = self._read(X), self._fitted_model()
-        values = fitted.score_samples(modalities)
+        values = self._fitted_model().score_samples(self._read(X))
         check_near(values, "terms of the bound")
         return values
 
@@ -1858,8 +1859,7 @@ mapping, default=None
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""
         check_is_fitted(self)
-        modalities = self._read(X)
-        return self._fitted_model().posterior(modalities)
+        return self._fitted_model().posterior(self._read(X))
 
     def _become(self, new: Self, state: FittedState) -> None:
         """Take the attributes of another estimator and those of a fit.

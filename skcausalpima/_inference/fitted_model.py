@@ -232,7 +232,8 @@ class FittedModel:
         self, modalities: Modalities, reference: Sequence[np.ndarray]
     ) -> np.ndarray:
         """Return the tail probabilities of samples; see :mod:`outliers`."""
-        return tail_probabilities(self._terms(modalities), reference)
+        scaled = self.scaled(modalities)
+        return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
     def _terms(self, data: TensorData | Modalities) -> np.ndarray:
         """Return what tells how unlike others samples are; those of a fit are scaled already."""

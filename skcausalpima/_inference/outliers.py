@@ -25,6 +25,9 @@ from .posterior import bounds, sample_posterior
 #: Largest number of reference samples.
 MAX_REFERENCE = 500
 
+#: Numbers of one sample differ by so many roundings of the largest, by which others are with it.
+ROUNDINGS = 100.0
+
 
 def likelihood_terms(
     model: MultimodalVAE, data: TensorData, encoders: SubsetEncoders | None
@@ -125,7 +128,9 @@ def sorted_terms(terms: np.ndarray) -> list[np.ndarray]:
     return [np.sort(column[np.isfinite(column)]) for column in terms.T]
 
 
-def tail_probabilities(terms: np.ndarray, reference: Sequence[np.ndarray]) -> np.ndarray:
+def tail_probabilities(
+    terms: np.ndarray, reference: Sequence[np.ndarray], rounding: float = 0.0
+) -> np.ndarray:
     """Return how probable terms as small as the smallest are, of shape (n_samples,).
 
     Parameters
@@ -134,6 +139,8 @@ def tail_probabilities(terms: np.ndarray, reference: Sequence[np.ndarray]) -> np
         From :func:`likelihood_terms`; NaN where there is none.
     reference : sequence of ndarray
         From :func:`sorted_terms`.
+    rounding : float, default=0.0
+        The relative precision in which terms are computed.
 
     Returns
     -------
@@ -143,8 +150,21 @@ def tail_probabilities(terms: np.ndarray, reference: Sequence[np.ndarray]) -> np
     shares = np.full(terms.shape, np.nan)
     for k, values in enumerate(reference):
         if len(values):
-            rank = np.searchsorted(values, terms[:, k], side="right")
+            rank = _ranks(terms[:, k], values, ROUNDINGS * rounding * np.abs(values).max())
             shares[:, k] = np.where(np.isnan(terms[:, k]), np.nan, (1 + rank) / (1 + len(values)))
     n_shares = np.isfinite(shares).sum(axis=1)
     smallest = np.where(np.isnan(shares), 1.0, shares).min(axis=1)
     return np.where(n_shares == 0, 1.0, np.minimum(1.0, n_shares * smallest))
+
+
+def _ranks(terms: np.ndarray, values: np.ndarray, slack: float) -> np.ndarray:
+    """Return how many of the values are as small as each term.
+
+    A term that is so close to a value is this value, and values so close to each other are one:
+    then a sample of the reference has one rank, whatever rounding makes of it.
+    """
+    nearest = np.searchsorted(0.5 * values[:-1] + 0.5 * values[1:], terms)
+    ends = np.append(np.flatnonzero(np.diff(values) > slack), len(values) - 1)
+    alike = ends[np.searchsorted(ends, nearest)] + 1
+    is_value = np.abs(terms - values[nearest]) <= slack
+    return np.where(is_value, alike, np.searchsorted(values, terms, side="right"))

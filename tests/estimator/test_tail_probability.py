@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA, MissingValues
@@ -66,6 +67,19 @@ def test_one_row_and_nothing_observed(three_groups, fresh):
     assert_allclose(one, three_groups.tail_probability(fresh)[:1])
     nothing = [np.full((1, 5, 4), np.nan), np.full((1, 2), np.nan)]
     assert three_groups.tail_probability(nothing) == [1.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_company_of_training_samples_makes_no_difference(three_groups, dtype):
+    """It decides how sums are rounded, and each of them is compared with itself, too."""
+    X = [array.astype(dtype) for array in draw(100, seed=0)]
+    model = three_groups if dtype == np.float64 else clone(three_groups).fit(X)
+    whole = model.tail_probability(X)
+    for size in (1, 7, 64):
+        for start in range(0, 300, size)[:20]:
+            part = slice(start, start + size)
+            found = model.tail_probability([array[part] for array in X])
+            assert_array_equal(found, whole[part])
 
 
 def test_values_far_off_are_the_least_probable(three_groups, fresh):

@@ -123,6 +123,22 @@ def test_samples_like_the_reference_are_seldom_below_a_level(n_terms, level):
     assert 0.3 * level < np.mean(below) < level + 0.01
 
 
+def test_ranks_of_reference_samples_are_those_of_any_rounding():
+    """Also of values that are as close to each other; all others are counted as they are."""
+    rng = np.random.default_rng(0)
+    values = -np.sort(rng.exponential(100.0, size=300))[::-1]
+    values[50:53] = values[50] + np.array([0.0, 1.0, 60.0]) * 1e-16 * abs(values[0])
+    shift = rng.choice([-1e-16, 0.0, 1e-16], size=(20, 300)) * 8.0 * abs(values[0])
+    shift[:, 50:53] = 0.0
+    expected = (1.0 + np.searchsorted(values, values, side="right")) / 301.0
+    expected[50:53] = expected[52]
+    for moved in values + shift:
+        assert_array_equal(tail_probabilities(moved[:, None], [values], 2.2e-16), expected)
+    fresh = -rng.exponential(100.0, size=300)[:, None]
+    exact = tail_probabilities(fresh, [values])
+    assert_array_equal(tail_probabilities(fresh, [values], 2.2e-16), exact)
+
+
 def test_noise_in_place_of_a_modality_is_seen_and_others_are_left_alone():
     mixture = LinearMixture()
     model, encoders = mixture.model()
