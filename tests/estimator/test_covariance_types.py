@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from skcausalpima._inference.covariances import full_covariances
+from skcausalpima._state.covariances import full_covariances
 
 from skcausalpima import CausalPIMA
 from skcausalpima.functional import COVARIANCE_TYPES

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal
-from skcausalpima._inference.covariances import sklearn_covariances
+from skcausalpima._state.covariances import sklearn_covariances
 from sklearn.mixture import GaussianMixture
 from sklearn.mixture._gaussian_mixture import (
     _compute_precision_cholesky,
