@@ -114,7 +114,11 @@ def learn(
     the choice of the graph go by the samples of before, too, as the model remembers them.
     """
     generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed), observer:
+    with (
+        torch.enable_grad(),
+        seeded_modules(setup.module_device, seed, setup.training.gradient.compiles),
+        observer,
+    ):
         model = trained_model(fitted.built, samples.knowledge, fitted.state, setup.device)
         model.prior.requires_grad_(False)
         _check_has_memory(model)

@@ -41,7 +41,10 @@ def resume(
 
     ``built`` specifies the model.
     """
-    with torch.enable_grad(), seeded_modules(setup.module_device, 0):
+    with (
+        torch.enable_grad(),
+        seeded_modules(setup.module_device, 0, setup.training.gradient.compiles),
+    ):
         core, others = data.core()
         with observer:
             with observer.interruption.at_once():

@@ -70,7 +70,10 @@ def run(
     An interrupt before training ends it with a KeyboardInterrupt. From then on there is something
     to keep: if interrupts are postponed, what goes on is cut short, and the end is made of that.
     """
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
+    with (
+        torch.enable_grad(),
+        seeded_modules(setup.module_device, seed, setup.training.gradient.compiles),
+    ):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
             with observer.interruption.at_once():

@@ -72,7 +72,10 @@ def _labels(
     setup = replace(setup, training=training)
     initial = replace(initial, rows=None, places=None, candidates=())
     observer = Observer(interruption=interruption)
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed):
+    with (
+        torch.enable_grad(),
+        seeded_modules(setup.module_device, seed, setup.training.gradient.compiles),
+    ):
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)
