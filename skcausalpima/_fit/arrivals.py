@@ -14,7 +14,7 @@ from .._data.samples import FitSamples
 from .._inference.fitted_model import subset_encoders
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
-from .._model.state import export_state, seeded_modules
+from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
 from .._training.divergence import check_model, told_divergence
@@ -114,11 +114,7 @@ def learn(
     the choice of the graph go by the samples of before, too, as the model remembers them.
     """
     generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
-    with (
-        torch.enable_grad(),
-        seeded_modules(setup.module_device, seed, setup.training.gradient.compiles),
-        observer,
-    ):
+    with torch.enable_grad(), setup.seeded(seed), observer:
         model = trained_model(fitted.built, samples.knowledge, fitted.state, setup.device)
         model.prior.requires_grad_(False)
         _check_has_memory(model)

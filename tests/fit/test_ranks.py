@@ -209,7 +209,7 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, quick, p
         ),
         (
             lambda rank: {"experts": [None, ExpertDecoder(line, np.arange(4.0) + rank)]},
-            "experts: rank 0 has [None, {",
+            "'x': [0.0, 1.0, 2.0, 3.0]}]",
         ),
         (
             lambda rank: {"modality_weights": [1.0, 1.0 + rank]},
