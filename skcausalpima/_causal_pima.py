@@ -10,12 +10,7 @@ from typing import Self
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +24,7 @@ from ._data.selection_keys import asked_modalities
 from ._data.target import check_target
 from ._data.validation import Modalities, read_modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
-from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, followed
+from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts
@@ -583,7 +578,7 @@ class CausalPIMA(
         check_nested_names(self, params)
         return super().set_params(**params)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def fit(
         self,
         X: Samples,
@@ -726,7 +721,7 @@ mapping, default=None
             self._become(new, state)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def partial_fit(
         self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
     ) -> Self:
