@@ -54,6 +54,7 @@ TABLE = {
     "functional/_gaussian.py": (f"{FUNCTIONAL}/test_gaussian.py",),
     "functional/_curve_fit.py": (f"{FUNCTIONAL}/test_cluster_likelihood.py",),
     "functional/_mixture.py": (f"{FUNCTIONAL}/test_mixture.py",),
+    "functional/_potentials.py": (f"{FUNCTIONAL}/test_potentials.py",),
     "_structure/scores.py": ("tests/structure/test_search.py",),
     "graph/_elimination.py": (
         "tests/graph/test_graph_elimination.py",
@@ -61,6 +62,12 @@ TABLE = {
     ),
     "_clustering/arrangement.py": ARRANGEMENT,
     "_clustering/placements.py": ARRANGEMENT,
+    "_inference/structured.py": ("tests/inference/test_structured.py",),
+    "_training/sums.py": ("tests/training/test_sums.py",),
+    "_training/filling.py": ("tests/training/test_filling.py",),
+    "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),
+    "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
+    "_data/ranks.py": ("tests/data/test_ranks.py",),
 }
 
 CHANCE = "differs where two numbers are equal to the last bit, which no data are"
