@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONAL = "tests/functional"
 PARTS = ("skcausalpima", "tests", "pyproject.toml")  # of the repository
 PRELOADED = ("torch", "networkx", "pandas", "scipy.stats", "sklearn.mixture", "sklearn.cluster")
+STRUCTURED = "tests/inference/test_structured.py"
 ARRANGEMENT = (
     "tests/clustering/test_placements.py",
     "tests/clustering/test_arrangement.py",
@@ -62,7 +63,16 @@ TABLE = {
     ),
     "_clustering/arrangement.py": ARRANGEMENT,
     "_clustering/placements.py": ARRANGEMENT,
-    "_inference/structured.py": ("tests/inference/test_structured.py",),
+    "_inference/structured.py": (
+        f"{STRUCTURED}::test_of_a_linear_model_answers_are_exact",
+        f"{STRUCTURED}::test_means_and_places",
+        f"{STRUCTURED}::test_negligible_components_are_left_out",
+        f"{STRUCTURED}::test_what_is_known_of_nodes",
+        f"{STRUCTURED}::test_many_components_are_looked_at_together",
+        f"{STRUCTURED}::test_points_have_the_moments_of_their_component",
+        f"{STRUCTURED}::test_probabilities_of_components",
+        f"{STRUCTURED}::test_the_bound_is_what_drawing_says",
+    ),
     "_training/sums.py": ("tests/training/test_sums.py",),
     "_training/filling.py": ("tests/training/test_filling.py",),
     "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),

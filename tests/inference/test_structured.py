@@ -386,3 +386,24 @@ def test_points_have_the_moments_of_their_component(which):
         for k, n in enumerate(inside.rows):
             assert_allclose(np.cov(points[:, k].T, bias=True), covariances[c, n], atol=1e-9)
     assert_allclose(total, 1.0)
+
+
+@pytest.mark.parametrize("which", ["parts", "whole"])
+@pytest.mark.parametrize("kind", ["plain", "of each"])
+@torch.no_grad()
+def test_many_components_are_looked_at_together(monkeypatch, kind, which):
+    """Some pairs of sample and component at a time: each that is not negligible, once."""
+    model, encoders = random_model(kind)
+    data, used = asked(which, encoders)
+    batch, found, draws = found_of(model, used, data)
+    expected = structured_bounds(model, batch, found, draws)
+    monkeypatch.setattr(structured, "MANY_COMPONENTS", 3)
+    monkeypatch.setattr(structured, "MAX_PAIRS", 5)
+    assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-10)
+    shares, centres = torch.zeros(4, 8).double(), conditionals(model, found)[1]
+    for inside in found.in_all_components():
+        assert len(inside.rows) == len(inside.posterior) <= 5
+        shares[inside.components, inside.rows] += inside.probabilities
+        places = inside.points(torch.zeros(1, 2).double())
+        assert_allclose(places, centres[inside.components, inside.rows], atol=1e-9)
+    assert_array_equal(shares, likely(found.log_gamma))
