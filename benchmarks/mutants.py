@@ -77,7 +77,7 @@ TABLE = {
     "_training/filling.py": ("tests/training/test_filling.py",),
     "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),
     "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
-    "_data/ranks.py": ("tests/data/test_ranks.py",),
+    "_data/ranks.py": ("tests/data/test_rank_questions.py", "tests/data/test_ranks.py"),
 }
 
 CHANCE = "differs where two numbers are equal to the last bit, which no data are"
@@ -124,6 +124,23 @@ EQUIVALENT = {
     ("arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
     ("arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
     ("arrangement.py", "np.square((-(basis.T))"): "a sign that is squared",
+    ("filling.py", "whole.shape[2]"): "matrices are square",
+    (
+        "filling.py",
+        ".sum(dim=1).clamp_min(least)",
+    ): "a bound of rounding errors, some times as large",
+    ("filling.py", "zip(*of, strict=False)"): "each gap has four fields",
+    ("filling.py", "modalities, strict=False)"): "one value for each",
+    ("filling.py", "gaps=gaps and None"): "rounds do not ask what gaps say of rows",
+    ("incomplete_scores.py", "N_ITER = 51"): "a budget",
+    ("incomplete_scores.py", "strict=False"): "one of each modality",
+    ("incomplete_scores.py", "full_matrices=True"): "left singular vectors are not used",
+    ("incomplete_scores.py", "(-(self.means"): "axes have no sign",
+    ("sums.py", "strict=False"): "one number for each name",
+    ("structured.py", "MANY_COMPONENTS = 129"): "a budget",
+    ("structured.py", "MAX_PAIRS = 4097"): "a budget",
+    ("structured.py", "< MANY_COMPONENTS"): "both ways have the same points",
+    ("structured.py", "log_gamma > log_gamma.max"): CHANCE,
     ("placements.py", "_N_RESTARTS = 201"): "a budget",
     ("placements.py", "_N_POLISHED = 6"): "a budget",
     ("placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",

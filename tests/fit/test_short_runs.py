@@ -53,7 +53,8 @@ def test_their_agreement_is_the_median_over_all_pairs(asked, labels):
     found, *others = asked
     found = alarmed(found, labels=np.where(np.arange(60) < 45, given[0], given[1]))
     indices = [
-        adjusted_rand_score(*pair) for pair in itertools.combinations([found.seen.labels, *given], 2)
+        adjusted_rand_score(*pair)
+        for pair in itertools.combinations([found.seen.labels, *given], 2)
     ]
     result = with_short_runs(found, *others)
     assert len(set(indices)) == 3

@@ -7,13 +7,23 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import NAMES, block_update, intervene, make_data, make_model, own_model, seed
+from random_models import (
+    NAMES,
+    REGIMES,
+    block_update,
+    intervene,
+    make_data,
+    make_model,
+    own_model,
+    seed,
+)
 from rank_threads import on_ranks
 from scipy import stats
 from small_models import small_settings, small_spec
 from torch import nn
 
 from skcausalpima._data.on_disk import OnDisk, PlainFile
+from skcausalpima._data.ranks import ALONE
 from skcausalpima._model.build import build_model
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
@@ -41,6 +51,12 @@ def seen_by_steps(model, data, batch_size=7):
     return seen
 
 
+def weighted_data():
+    data = make_data(missing=True)
+    weights = torch.from_numpy(np.random.default_rng(4).uniform(0.5, 3.0, (1, data.n_samples)))
+    return replace(data, samples=replace(data.samples, weights=weights))
+
+
 def assert_same_sums(found, passed):
     for name in ("counts", "first", "second", "origin"):
         one, other = (getattr(result.statistics, name) for result in (found, passed))
@@ -58,6 +74,38 @@ def test_sums_of_an_epoch_are_those_of_a_pass(monkeypatch, covariance_type, bloc
     model, data = make_model(covariance_type).eval(), make_data(missing=True)
     seen = seen_by_steps(model, data)
     assert_same_sums(seen.result(NAMES), data_pass(model, data, seed(), NAMES))
+
+
+@pytest.mark.parametrize("ask", [seen_by_steps, None], ids=["steps", "pass"])
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@torch.no_grad()
+def test_they_are_moments_of_samples(covariance_type, ask):
+    """By weight, of the latent points in each component, one sample after another."""
+    model, data = make_model(covariance_type).eval(), intervene(weighted_data(), make_model(), True)
+    model.prior.set_interventions(REGIMES)
+    asked = ask(model, data).result(NAMES) if ask else data_pass(model, data, seed(), NAMES)
+    posterior = model.posterior(data.rows(slice(None)))
+    log_weights = model.prior.regime_log_weights()[data.regime_index[0]].T
+    said = posterior.evidence(log_weights, data.allowed)
+    gamma, statistics = said.log_gamma.exp() * data.weights, asked.statistics
+    counts = np.zeros((3, 4))
+    for c in range(4):
+        components = torch.full((90,), c)
+        moved = posterior.centres(components) - statistics.origin
+        second = moved[:, :, None] * moved[:, None] + posterior.covariances(components)
+        second = torch.tensordot(gamma[c], second, dims=1)
+        if covariance_type == "diag":
+            second = second.diag()
+        assert_allclose(statistics.counts[c], gamma[c].sum())
+        assert_allclose(statistics.first[c], gamma[c] @ moved, atol=1e-9)
+        assert_allclose(statistics.second[c], second, atol=1e-9)
+        np.add.at(counts[:, c], data.regime_index[0].numpy(), gamma[c].numpy())
+    assert_allclose(asked.counts, counts, atol=1e-9)
+    np.testing.assert_array_equal(asked.labels, gamma.argmax(dim=0))
+    value, weights = said.value @ data.weights[0], data.weights.sum()
+    assert asked.terms["evidence"] == pytest.approx((value / weights).item())
+    potential = -said.log_potential @ data.weights[0] / weights
+    assert asked.terms["potential"] == pytest.approx(potential.item())
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -144,12 +192,6 @@ def test_batches_do_not_pile_up(monkeypatch, size):
     assert waiting == [k % cycle for k in range(1, 15)]
 
 
-def weighted_data():
-    data = make_data(missing=True)
-    weights = torch.from_numpy(np.random.default_rng(4).uniform(0.5, 3.0, (1, data.n_samples)))
-    return replace(data, samples=replace(data.samples, weights=weights))
-
-
 @torch.no_grad()
 def test_terms_are_means_of_log_likelihoods_and_the_objective_that_of_bounds():
     model, data = make_model(modality_weights=(1.0, 3.0)).eval(), weighted_data()
@@ -195,6 +237,22 @@ def test_decoders_with_likelihoods_of_their_own_count_by_these(monkeypatch):
     counted = torch.tensor([model.likelihood_weight(m) for m in range(2)]).double()
     surplus = passed.terms["objective"] - passed.terms["lower_bound"]
     assert surplus == pytest.approx(((counted - 1.0) @ expected).item())
+
+
+def test_ranks_add_up_likelihoods_of_their_own(monkeypatch):
+    monkeypatch.setattr(TensorData, "normal", lambda _, n, d, __: torch.zeros(n, d).double())
+    data = weighted_data()
+
+    def on_rank(ranks):
+        part = data if ranks is ALONE else data.subset([slice(0, 60), slice(60, 90)][ranks.rank])
+        return data_pass(own_model(), replace(part, ranks=ranks), seed(), NAMES)
+
+    expected = on_rank(ALONE)
+    for found in on_ranks(on_rank):
+        assert found.terms == pytest.approx(expected.terms)
+        assert_allclose(found.squared_errors, expected.squared_errors)
+        for m in range(2):
+            assert_allclose(found.experts.errors[m].counts, expected.experts.errors[m].counts)
 
 
 def test_counts_of_regimes_are_sums_over_their_samples():
