@@ -136,6 +136,8 @@ EQUIVALENT = {
     ("incomplete_scores.py", "strict=False"): "one of each modality",
     ("incomplete_scores.py", "full_matrices=True"): "left singular vectors are not used",
     ("incomplete_scores.py", "(-(self.means"): "axes have no sign",
+    ("short_runs.py", "MAX_CELLS = 20001, 128"): "a budget",
+    ("short_runs.py", "MAX_CELLS = 20_000, 129"): "a budget",
     ("sums.py", "strict=False"): "one number for each name",
     ("structured.py", "MANY_COMPONENTS = 129"): "a budget",
     ("structured.py", "MAX_PAIRS = 4097"): "a budget",
