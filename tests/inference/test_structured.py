@@ -182,6 +182,32 @@ def test_the_bound_is_what_drawing_says(kind, which):
         assert abs(value[n].item() - said.mean()) < 5 * error + 1e-6
 
 
+@torch.no_grad()
+def test_the_smallest_models():
+    """One latent dimension and two components: the bound by a loop over these and draws."""
+    decoders = {"decoders": ["cluster_mlp", None], "predict_variances": (False, True)}
+    model = make_model(latent_dim=1, node_sizes=(2,), **decoders).eval()
+    for number, parameter in enumerate(model.decoders.parameters()):
+        parameter.normal_(std=0.5, generator=torch.Generator().manual_seed(number))
+    batch, draws = (
+        make_data().subset(slice(0, 8)).rows(slice(None)),
+        torch.as_tensor(score_draws(1, 3)),
+    )
+    found = answer(model, batch, draws)
+    expected = torch.zeros(8).double()
+    for c, (q, log_joint) in enumerate(zip(likely(found.log_gamma), found.log_joint, strict=True)):
+        components = torch.full((8,), c)
+        mean = found.posterior.centres(components)
+        deviation = found.posterior.covariances(components)[:, :, 0].sqrt()
+        for draw in draws:
+            own = model.own_likelihoods(batch, mean + draw * deviation)
+            said = sum(of.log_likelihoods.expand(2, 8)[c] for of in own.values())
+            expected += q * said / len(draws)
+        potentials = found.posterior.expected_log_potentials(components)
+        expected += q * (log_joint - potentials) - torch.xlogy(q, q)
+    assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("which", ["parts", "whole"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
