@@ -116,6 +116,17 @@ def test_principal_scores_are_coordinates_of_what_is_reconstructed():
     assert_allclose(distances, found.means @ w.T @ w @ found.means.T, atol=1e-12)
 
 
+def test_samples_of_which_there_is_nothing_change_nothing():
+    """Of one modality: the scores are those of the samples that have it, and zero."""
+    (block, *_), _, (loading, *_) = example(complete=True)
+    seen = np.arange(N) % 3 > 0
+    found = incomplete_scores([block * seen[:, None]], seen[None], [loading])
+    alone = incomplete_scores([block[seen]], np.ones((1, seen.sum()), dtype=bool), [loading])
+    assert_allclose(found.means[seen], alone.means, atol=1e-10)
+    assert_allclose(found.means[~seen], 0.0, atol=1e-12)
+    assert found.variance == pytest.approx(alone.variance)
+
+
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_of_what_does_not_vary_every_score_is_zero(value):
     blocks = [np.full((6, width), value) for width in WIDTHS]
