@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Self
@@ -787,7 +786,8 @@ mapping, default=None
         call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
         params = flat_parameters(self)
         with followed(self, call, params.distributed) as following:
-            new = copy.copy(self)
+            new = type(self).__new__(type(self))
+            new.__dict__.update(vars(self))
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self
 

@@ -60,7 +60,7 @@ def learn(
         data = viewed(model, data)
         past = _remembered(model, before)
         update = replace(
-            block_update(setup, data), adjacency=torch.from_numpy(fitted.graph.adjacency), past=past
+            block_update(setup, data), adjacency=torch.tensor(fitted.graph.adjacency), past=past
         )
         progress = _trained(setup, model, data, before, update, generator, observer)
         data = filled(model, data)

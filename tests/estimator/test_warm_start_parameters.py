@@ -73,7 +73,10 @@ HEEDED = [
     (ScoreSearch(), {"validation_fraction": 0.2}),
     (ScoreSearch(), {"structure": "gradient"}),
     (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),
-    (ScoreSearch(), {"structure__score": "bdeu"}),
+    (
+        ScoreSearch(),
+        {"structure__score": "bdeu", "structure__equivalent_sample_size": 3.0},
+    ),
     (ScoreSearch(), {"structure__polishing_epochs": 1}),
     *[
         (structure, {f"structure__{part}": value})

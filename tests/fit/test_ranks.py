@@ -27,8 +27,10 @@ def assert_one_model(fits):
     first, *others = fits
     fitted = {name for name in vars(first) if name.endswith("_") or name.startswith("_")}
     for other in others:
-        for name in fitted - set(KEPT_BY_EACH):
+        for name in fitted - {"labels_", "node_labels_", "_fitted"}:
             assert_same(getattr(other, name), getattr(first, name), name)
+        for name in set(vars(first._fitted)) - set(KEPT_BY_EACH):
+            assert_same(getattr(other._fitted, name), getattr(first._fitted, name), name)
 
 
 @pytest.fixture

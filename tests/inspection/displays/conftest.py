@@ -4,7 +4,6 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,13 +18,6 @@ LONG_NAMES = [
     "speed_of_the_nozzle_during_run",
     "layer",
 ]
-
-
-@pytest.fixture
-def closed_figures():
-    """Close the figures that a test has made."""
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="session")
