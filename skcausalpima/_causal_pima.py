@@ -1760,8 +1760,8 @@ mapping, default=None
     ) -> Self:
         """Load an estimator that :meth:`save` wrote.
 
-        No code runs because a file says so, nothing that it names is imported, and every value in
-        it is checked against the model that it says it is. Predictions are equal bit by bit to
+        No code runs because a file says so, nothing that it names is imported, and its numbers are
+        checked against the model that it says it is. Predictions are equal bit by bit to
         those of the estimator that was saved, on the same machine with the same libraries. A model
         fitted on a GPU loads, and predicts, where there is none.
 
