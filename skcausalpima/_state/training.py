@@ -36,6 +36,7 @@ def are_moments(value: Unchecked, sizes: Sizes) -> bool:
         and kept["step"].shape == ()
         and kept["step"].dtype == "float32"
         and bool(kept["step"] >= 1)
+        and bool(np.isfinite(kept["exp_avg"]).all() and (kept["exp_avg_sq"] >= 0).all())
         for kept in value.values()
     )
 
@@ -103,6 +104,13 @@ def are_bytes(value: Unchecked) -> TypeGuard[np.ndarray]:
     return isinstance(value, np.ndarray) and value.dtype == "uint8" and value.ndim == 1
 
 
+def are_terms(value: Unchecked, sizes: Sizes) -> bool:
+    """Return True for terms of the bound after every epoch."""
+    if not isinstance(value, list) or not all(type(of) is dict for of in value):
+        return False
+    return all(type(term) is float for of in value for term in of.values())
+
+
 def is_order(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for each of the numbers from 0 once."""
     if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
@@ -146,7 +154,7 @@ class TrainingState:
     moments: dict[str, dict[str, np.ndarray]] = declared(are_moments)
     draws: Values = declared(are_draws)
     stopper: Values = has("best", "waited", "best_state", "best_temperature")
-    history: list[dict[str, float]] = a(list)
+    history: list[dict[str, float]] = declared(are_terms)
     seen: Values = has("n_steps", "spread", "labels", "label_changes")
     start: Values | None = has("cells", "held", "rows", optional=True)
     order: np.ndarray | None = declared(is_order, optional=True)
