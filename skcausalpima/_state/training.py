@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .._typing import Unchecked, Values
-from .fields import Sizes, a, are_numbers, array, declared, has, named_arrays
+from .fields import Sizes, a, are_numbers, array, declared, has, is_array, named_arrays
 
 #: Numbers in the state of a Mersenne twister.
 TWISTER = 624
@@ -104,6 +104,30 @@ def are_bytes(value: Unchecked) -> TypeGuard[np.ndarray]:
     return isinstance(value, np.ndarray) and value.dtype == "uint8" and value.ndim == 1
 
 
+def are_cells(value: Unchecked, sizes: Sizes) -> bool:
+    """Return True for a row of numbers of cells."""
+    return is_array(value, "int64", ("",), {}) and bool(
+        ((value >= 0) & (value < sizes["component"])).all()
+    )
+
+
+def is_start(value: Unchecked, sizes: Sizes) -> bool:
+    """Return True for the cells that samples began in, which were held, and of which rows."""
+    if type(value) is not dict or set(value) != {"cells", "held", "rows"}:
+        return False
+    rows = value["rows"] is None or is_array(value["rows"], "int64", ("",), {})
+    return rows and are_cells(value["cells"], sizes) and is_array(value["held"], "bool", ("",), {})
+
+
+def was_seen(value: Unchecked, sizes: Sizes) -> bool:
+    """Return True for what the report on convergence goes by."""
+    if type(value) is not dict or set(value) != {"n_steps", "spread", "labels", "label_changes"}:
+        return False
+    labels = value["labels"] is None or are_cells(value["labels"], sizes)
+    numbers = type(value["n_steps"]) is int and type(value["spread"]) is float
+    return labels and numbers and is_array(value["label_changes"], "float64", ("",), {})
+
+
 def are_terms(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for terms of the bound after every epoch."""
     if not isinstance(value, list) or not all(type(of) is dict for of in value):
@@ -155,8 +179,8 @@ class TrainingState:
     draws: Values = declared(are_draws)
     stopper: Values = has("best", "waited", "best_state", "best_temperature")
     history: list[dict[str, float]] = declared(are_terms)
-    seen: Values = has("n_steps", "spread", "labels", "label_changes")
-    start: Values | None = has("cells", "held", "rows", optional=True)
+    seen: Values = declared(was_seen)
+    start: Values | None = declared(is_start, optional=True)
     order: np.ndarray | None = declared(is_order, optional=True)
     data: str = a(str)
     settings: Values = has(*SETTINGS)
