@@ -24,8 +24,11 @@ from .._parameter_objects import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     ScoreSearch,
+    Training,
 )
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
@@ -44,7 +47,10 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 
 #: Parameters that pickles hold in plain form, so that whoever reads one need trust no type but the
 #: estimator.
-PLAIN_IN_PICKLES = ("device", "init", "knowledge", "missing_values", "structure")
+PLAIN_IN_PICKLES = (
+    *("device", "init", "knowledge", "missing_values", "mixture", "posterior", "structure"),
+    "training",
+)
 
 MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one function for each number of pieces
@@ -392,5 +398,8 @@ FORMS = {
     "initialization": _by_parts(Initialization),
     "missing_values": _by_parts(MissingValues),
     "device": _by_parts(Device),
+    "training": _by_parts(Training),
+    "mixture": _by_parts(Mixture),
+    "mean_field": _by_parts(MeanField),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }

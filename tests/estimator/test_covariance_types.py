@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from skcausalpima._state.covariances import full_covariances
 
 from skcausalpima import CausalPIMA
+from skcausalpima._state.covariances import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3

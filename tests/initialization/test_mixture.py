@@ -8,7 +8,6 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal
-from skcausalpima._state.covariances import sklearn_covariances
 from sklearn.mixture import GaussianMixture
 from sklearn.mixture._gaussian_mixture import (
     _compute_precision_cholesky,
@@ -26,6 +25,7 @@ from skcausalpima._initialization.mixture import (
     place_empty,
 )
 from skcausalpima._model.settings import MixtureSettings
+from skcausalpima._state.covariances import sklearn_covariances
 from skcausalpima.functional import COVARIANCE_TYPES, DiagonalGaussian, Potential
 
 
