@@ -71,7 +71,7 @@ def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     forms = [
         (quick(), groups, None),
         (quick(), dict(zip(names, groups, strict=True)), 2),
-        (quick(modality_shapes=[(3, 2), (4,)]), flat, None),
+        (quick(), MultimodalData.from_flat(flat, [(3, 2), (4,)]), None),
     ]
     stabilities = [
         select_node_sizes(estimator, X, [(2,), (3,)], cv=2, n_jobs=n_jobs).results["stability"]

@@ -22,7 +22,7 @@ def fitted(word, **parameters):
     model = CausalPIMA(
         SIZES,
         latent_dim=LATENT_DIM,
-        covariance_type=word,
+        mixture=word,
         hidden_layer_sizes=(4,),
         max_iter=2,
         random_state=0,

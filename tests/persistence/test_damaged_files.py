@@ -156,7 +156,7 @@ def test_json_of_another_shape(forge, text):
 
 
 @pytest.mark.parametrize("part", ["parameters", "fit", "input"])
-@pytest.mark.parametrize("value", [None, [], {}, "", {"tol": {"$": 1}}])
+@pytest.mark.parametrize("value", [None, [], {}, "", {"training__tol": {"$": 1}}])
 def test_parts_of_another_shape(forge, part, value):
     forge(lambda document, arrays: document.update({part: value}))
 

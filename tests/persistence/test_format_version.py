@@ -42,6 +42,6 @@ def test_the_version_rises_with_the_format(taught, pair, tmp_path):
     """If this fails, raise ``VERSION``, and write both here: older files then say that they are."""
     frames = {name: pd.DataFrame(X.reshape(72, -1)) for name, X in zip("ab", pair, strict=True)}
     expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4), scatter=True)
-    model = taught(experts={"b": expert}, warm_start=True, validation_fraction=0.2)
+    model = taught(experts={"b": expert}, warm_start=True, training__validation_fraction=0.2)
     model.fit(pd.concat(frames, axis=1)).save(tmp_path / "model")
     assert (VERSION, layout(tmp_path / "model")) == WRITTEN
