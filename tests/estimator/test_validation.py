@@ -119,12 +119,13 @@ COUNTS = [
     "latent_dim", "init__n_mixture_init", "init__pretraining_epochs",
     "missing_values__subset_epochs", "structure__polishing_epochs", "structure__n_steps",
     "structure__n_mixture_updates",
-    "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
+    "max_iter", "training__n_iter_no_change", "n_init", "n_jobs", "training__batch_size",
 ]  # fmt: skip
 REALS = [
-    "covariance_shrinkage", "reg_covar", "decoder_variance", "structure__edge_penalty",
-    "structure__temperature", "structure__score_noise", "structure__learning_rate", "tol",
-    "validation_fraction", "learning_rate", "max_grad_norm",
+    "mixture__shrinkage", "mixture__reg_covar", "decoder_variance", "structure__edge_penalty",
+    "structure__temperature", "structure__score_noise", "structure__learning_rate",
+    "training__tol", "training__validation_fraction", "training__learning_rate",
+    "training__max_grad_norm",
 ]  # fmt: skip
 
 
