@@ -80,9 +80,16 @@ class CausalPIMA(
     network of the nodes: its arrows are identified up to Markov equivalence at best, and are
     causal only under assumptions that the data cannot test (see the user guide).
 
-    What a first fit needs comes first among the parameters: the nodes, what is known of the data
-    and of the graph, the length of training and the seed. All others have defaults that are chosen
-    by the data, or that few change.
+    The parameters, by subject:
+
+    - what a first fit may need: ``node_sizes``, ``latent_dim``, ``experts``, ``knowledge``,
+      ``max_iter``, ``n_init``, ``random_state``;
+    - the graph: ``structure``;
+    - the model: ``encoders``, ``decoders``, ``hidden_layer_sizes``, ``decoder_variance``,
+      ``mixture``, ``posterior``;
+    - the data: ``scale``, ``modality_weights``, ``views``, ``missing_values``;
+    - training: ``init``, ``training``;
+    - running: ``n_jobs``, ``warm_start``, ``device``, ``verbose``.
 
     ``structure``, ``knowledge``, ``mixture``, ``posterior``, ``missing_values``, ``init``,
     ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params` and

@@ -419,7 +419,7 @@ def test_partial_nan_and_inf_in_a_flat_array():
     with pytest.raises(ValueError, match="'modality1' contains NaN in 1 of 2 elements of sample 2"):
         read(MultimodalData.from_flat(X, [3, 2]))
     X[2] = np.inf
-    with pytest.raises(ValueError, match="infinit"):
+    with pytest.raises(ValueError, match="contains infinity"):
         read(MultimodalData.from_flat(X, [3, 2]))
     with pytest.raises(ValueError, match="contains NaN"):  # one modality: as scikit-learn
         read(np.full((4, 5), np.nan))
