@@ -183,7 +183,7 @@ def test_the_repr_shows_what_was_changed(fitted):
     assert repr(CausalPIMA()) == "CausalPIMA()"
     assert repr(CausalPIMA((3, 2), max_iter=7)) == "CausalPIMA(max_iter=7, node_sizes=(3, 2))"
     assert repr(CausalPIMA(latent_dim=None, n_init=1)) == "CausalPIMA()"
-    rich = repr(CausalPIMA(**RICH["experts"]))
+    rich = repr(CausalPIMA().set_params(**RICH["experts"]))
     assert "ExpertDecoder(line, per='cluster')" in rich
     assert "tiers" not in rich
     assert repr(fitted) == repr(clone(fitted))

@@ -146,7 +146,7 @@ def test_temperature(quick, pair, temperature, expected):
                 "polishing_epochs": 0,
                 "edge_penalty": 1.0,
                 "n_mixture_updates": 3,
-                "training__learning_rate": 0.5,
+                "learning_rate": 0.5,
             }.items()
         ),
         {"training__max_grad_norm": 1e-3},

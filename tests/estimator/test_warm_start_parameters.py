@@ -77,7 +77,10 @@ HEEDED = [
     (ScoreSearch(), {"training__validation_fraction": 0.2}),
     (ScoreSearch(), {"structure": "gradient"}),
     (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),
-    (ScoreSearch(), {"structure__score": "bdeu"}),
+    (
+        ScoreSearch(),
+        {"structure__score": "bdeu", "structure__equivalent_sample_size": 3.0},
+    ),
     (ScoreSearch(), {"structure__polishing_epochs": 1}),
     *[
         (structure, {f"structure__{part}": value})
@@ -204,10 +207,13 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     refused = {name for _, changes, _ in REFUSED for name in changes}
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
-    elsewhere = {"training", "mixture__covariance_type", "warm_start", "missing_values", "verbose"}
+    elsewhere = {"warm_start", "missing_values", "verbose"}
     elsewhere |= {"missing_values__elements", "missing_values__subset_epochs"}
+    elsewhere |= {f"device__{part}" for part in ("name", "autocast", "compile", "distributed")}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
-    listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | {"init"}
-    parts = {"knowledge": BackgroundKnowledge()}
-    kinds = [quick(structure=s, **parts) for s in (ScoreSearch(), GradientStructure())]
+    by_parts = {"init", "training", "mixture__covariance_type"}
+    listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | by_parts
+    kinds = [
+        quick(structure=s, posterior="mean_field") for s in (ScoreSearch(), GradientStructure())
+    ]
     assert set().union(*(kind.get_params() for kind in kinds)) == listed
