@@ -288,7 +288,7 @@ def test_pipeline_on_flat_data(quick, pair):
     assert pipeline.predict(flat).shape == (72,)
     assert pipeline[-1].modality_shapes_in_ == SHAPES
     assert_allclose(pipeline.score(flat), pipeline[-1].lower_bound_)
-    assert pipeline.get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
+    assert pipeline[-1].get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
 
 
 def test_pandas_output(quick, pair):
