@@ -431,15 +431,15 @@ def test_labels_know_which_node_was_set(fast):
 
 
 @pytest.mark.parametrize(
-    ("form", "dtype", "responsibilities"),
+    ("form", "dtype", "posterior"),
     [
         pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
-        ("outcomes", np.float32, "sample"),
+        ("outcomes", np.float32, "mean_field"),
         pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(
-    fast, experiment, form, dtype, responsibilities
+    fast, experiment, form, dtype, posterior
 ):
     nodes, given, X = experiment
     X = [array.astype(dtype) for array in X]
@@ -450,15 +450,15 @@ def test_interventions_with_missing_modalities_and_validation(
         given = np.where(given[:, 1] >= 0, 1, -1)
     model = fast(
         training__validation_fraction=0.2,
-        posterior=responsibilities,
+        posterior=posterior,
         n_init=1 + (form == "targets"),
     )
     model.fit(X, interventions=given, known_nodes=known)
     check_agreement(model)
     terms = {
         "structured": ["evidence", "potential"],
-        "sample": ["density", "weight", "assignment_entropy", "posterior_entropy"],
-    }[responsibilities]
+        "mean_field": ["density", "weight", "assignment_entropy", "posterior_entropy"],
+    }[posterior]
     terms += [f"reconstruction_{name}" for name in model.modality_names_in_]
     total = sum(model.history_[term] for term in terms)
     assert_allclose(total, model.history_["lower_bound"], rtol=1e-6)
