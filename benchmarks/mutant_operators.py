@@ -166,6 +166,11 @@ class Finder(ast.NodeVisitor):
             else:
                 self.visit(default)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        """Leave out decorators and bases."""
+        for statement in node.body:
+            self.visit(statement)
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Leave out decorators and annotations."""
         self.visit(node.args)

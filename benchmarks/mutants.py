@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FUNCTIONAL = "tests/functional"
 PARTS = ("skcausalpima", "tests", "pyproject.toml")  # of the repository
 PRELOADED = ("torch", "networkx", "pandas", "scipy.stats", "sklearn.mixture", "sklearn.cluster")
+STRUCTURED = "tests/inference/test_structured.py"
 ARRANGEMENT = (
     "tests/clustering/test_placements.py",
     "tests/clustering/test_arrangement.py",
@@ -54,6 +55,7 @@ TABLE = {
     "functional/_gaussian.py": (f"{FUNCTIONAL}/test_gaussian.py",),
     "functional/_curve_fit.py": (f"{FUNCTIONAL}/test_cluster_likelihood.py",),
     "functional/_mixture.py": (f"{FUNCTIONAL}/test_mixture.py",),
+    "functional/_potentials.py": (f"{FUNCTIONAL}/test_potentials.py",),
     "_structure/scores.py": ("tests/structure/test_search.py",),
     "graph/_elimination.py": (
         "tests/graph/test_graph_elimination.py",
@@ -61,6 +63,22 @@ TABLE = {
     ),
     "_clustering/arrangement.py": ARRANGEMENT,
     "_clustering/placements.py": ARRANGEMENT,
+    "_inference/structured.py": (
+        f"{STRUCTURED}::test_of_a_linear_model_answers_are_exact",
+        f"{STRUCTURED}::test_means_and_places",
+        f"{STRUCTURED}::test_negligible_components_are_left_out",
+        f"{STRUCTURED}::test_what_is_known_of_nodes",
+        f"{STRUCTURED}::test_many_components_are_looked_at_together",
+        f"{STRUCTURED}::test_the_smallest_models",
+        f"{STRUCTURED}::test_points_have_the_moments_of_their_component",
+        f"{STRUCTURED}::test_probabilities_of_components",
+        f"{STRUCTURED}::test_the_bound_is_what_drawing_says",
+    ),
+    "_training/sums.py": ("tests/training/test_sums.py",),
+    "_training/filling.py": ("tests/training/test_filling.py",),
+    "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),
+    "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
+    "_data/ranks.py": ("tests/data/test_rank_questions.py", "tests/data/test_ranks.py"),
 }
 
 CHANCE = "differs where two numbers are equal to the last bit, which no data are"
@@ -107,6 +125,28 @@ EQUIVALENT = {
     ("arrangement.py", "values > 0.001 *"): "singular values are rounding or above 0.01",
     ("arrangement.py", "values.max(initial=1.0)"): "a column of ones: the largest is at least 1",
     ("arrangement.py", "np.square((-(basis.T))"): "a sign that is squared",
+    ("filling.py", "whole.shape[2]"): "matrices are square",
+    (
+        "filling.py",
+        ".sum(dim=1).clamp_min(least)",
+    ): "a bound of rounding errors, some times as large",
+    ("filling.py", "zip(*of, strict=False)"): "each gap has four fields",
+    ("filling.py", "values, strict=False)"): "one value for each",
+    ("filling.py", "N_ROUNDS = 6"): "a budget",
+    ("filling.py", "gaps=gaps and None"): "rounds do not ask what gaps say of rows",
+    ("incomplete_scores.py", "N_ITER = 51"): "a budget",
+    ("incomplete_scores.py", "strict=False"): "one of each modality",
+    ("incomplete_scores.py", "full_matrices=True"): "left singular vectors are not used",
+    ("incomplete_scores.py", "(-(self.means"): "axes have no sign",
+    ("short_runs.py", "MAX_CELLS = 20001, 128"): "a budget",
+    ("short_runs.py", "MAX_CELLS = 20_000, 129"): "a budget",
+    ("sums.py", "strict=False"): "one number for each name",
+    ("structured.py", "MAX_PAIRS = 129, 4096"): "a budget",
+    ("structured.py", "MAX_PAIRS = 128, 4097"): "a budget",
+    ("structured.py", "draws = draws[:2]"): "experts say the same everywhere",
+    ("structured.py", "zeros_like(found.log_gamma[1])"): "one number for each sample",
+    ("structured.py", "< MANY_COMPONENTS"): "both ways have the same points",
+    ("structured.py", "log_gamma > log_gamma.max"): CHANCE,
     ("placements.py", "_N_RESTARTS = 201"): "a budget",
     ("placements.py", "_N_POLISHED = 6"): "a budget",
     ("placements.py", "1e-12 * (2.0 - self"): "a bound of rounding errors, twice as large",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
@@ -10,12 +9,7 @@ from typing import Any, Self
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +23,7 @@ from ._data.selection_keys import asked_modalities
 from ._data.target import check_target
 from ._data.validation import Modalities, read_modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
-from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, followed
+from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts
@@ -563,7 +557,7 @@ class CausalPIMA(
         """
         return super().set_params(**with_objects(self, params))
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def fit(
         self,
         X: Samples,
@@ -706,7 +700,7 @@ mapping, default=None
             self._become(new, state)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fitting
     def partial_fit(
         self, X: Samples, y: Unchecked = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -772,7 +766,8 @@ mapping, default=None
         call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
         params = flat_parameters(self)
         with followed(self, call, params.distributed) as following:
-            new = copy.copy(self)
+            new = type(self).__new__(type(self))
+            new.__dict__.update(vars(self))
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self
 
@@ -1746,8 +1741,8 @@ mapping, default=None
     ) -> Self:
         """Load an estimator that :meth:`save` wrote.
 
-        No code runs because a file says so, nothing that it names is imported, and every value in
-        it is checked against the model that it says it is. Predictions are equal bit by bit to
+        No code runs because a file says so, nothing that it names is imported, and its numbers are
+        checked against the model that it says it is. Predictions are equal bit by bit to
         those of the estimator that was saved, on the same machine with the same libraries. A model
         fitted on a GPU loads, and predicts, where there is none.
 

@@ -24,9 +24,11 @@ class Ranks:
         Which one it is, from 0, and of how many.
     common : torch.Generator or None
         Draws the same on all ranks, for what they draw together; None where each draws for itself.
+    call : int
+        Which time it is that this process asks the others to begin with it.
     """
 
-    rank, n_ranks = 0, 1
+    rank, n_ranks, call = 0, 1, 0
     common: Any = None
 
     @property
@@ -98,9 +100,10 @@ class Ranks:
             differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
             if differing:
                 name = differing[0]
+                here, there = _around_difference(str(first.get(name)), str(other.get(name)))
                 raise ValueError(
                     "All ranks of the process group must fit the same model, but they differ in "
-                    f"{name}: rank 0 has {first.get(name)}, and rank {rank} has {other.get(name)}."
+                    f"{name}: rank 0 has {here}, and rank {rank} has {there}."
                 )
 
     @contextmanager
@@ -115,11 +118,36 @@ class Ranks:
             yield
         except Exception as error:
             with suppress(RuntimeError):  # what this rank has to say is the cause
-                self.of_all(f"{type(error).__name__}: {error}")
+                self._told(f"{type(error).__name__}: {error}")
             raise
-        for rank, told in enumerate(self.of_all("")):
-            if told:
-                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {told}")
+        calls, told = zip(*self._told(""), strict=True)
+        for rank, text in enumerate(told):
+            if text:
+                raise ValueError(f"Rank {rank} of the process group cannot begin its fit. {text}")
+        if len({*calls}) > 1:
+            raise ValueError(
+                "Ranks of the process group have begun different fits: an earlier one has ended "
+                "on some of them before the others knew. Call fit again, on all ranks."
+            )
+
+    def _told(self, text: str) -> list[tuple[int, str]]:
+        """Return what each rank says of its beginning; from now on all count calls alike."""
+        said = self.of_all((self.call, text))
+        self.count_from(max(call for call, _ in said))
+        return said
+
+    def count_from(self, call: int) -> None:
+        """Let the next call have the next number."""
+
+
+def _around_difference(one: str, other: str, most: int = 200) -> list[str]:
+    """Return two texts, or of long ones what is around the place where they begin to differ."""
+    if max(len(one), len(other)) <= most:
+        return [one, other]
+    pairs = enumerate(zip(one, other, strict=False))
+    place = next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(0, place - most // 2)
+    return [f"..{text[start : start + most]}.." for text in (one, other)]
 
 
 def _in_turn(numbers: Sequence[int]) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._data.samples import FitSamples
 from .._inference.fitted_model import subset_encoders
 from .._model.setup import Setup
-from .._model.state import export_state, seeded_modules
+from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import Arrivals
@@ -53,14 +53,14 @@ def learn(
     """
     generator, names = torch.Generator().manual_seed(seed), setup.spec.modality_names
     before = fitted.arrivals
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed), observer:
+    with torch.enable_grad(), setup.seeded(seed), observer:
         model = trained_model(fitted.spec, samples.knowledge, fitted.numbers, setup.device)
         model.prior.requires_grad_(False)
         _check_has_memory(model)
         data = viewed(model, data)
         past = _remembered(model, before)
         update = replace(
-            block_update(setup, data), adjacency=torch.from_numpy(fitted.graph.adjacency), past=past
+            block_update(setup, data), adjacency=torch.tensor(fitted.graph.adjacency), past=past
         )
         progress = _trained(setup, model, data, before, update, generator, observer)
         data = filled(model, data)

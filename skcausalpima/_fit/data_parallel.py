@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
+from collections.abc import Callable, Mapping, Set
 from dataclasses import fields, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import networkx as nx
 import numpy as np
 
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
+from .._model.flat_parameters import flat_parameters
 from .._model.spec import ModelSpec
 from .._state.fitted import FittedState
-from .._typing import Unchecked
 from .._version import __version__
+from ..modules import ExpertDecoder
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: What concerns one rank alone.
 OF_THE_RANK = ("device", "distributed", "n_jobs", "verbose")
@@ -24,7 +31,37 @@ OF_THE_RANK = ("device", "distributed", "n_jobs", "verbose")
 KEPT_BY_EACH = ("labels", "spec")
 
 
-def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked) -> None:
+def begun_by_all(asks: Callable[[bool | str], Ranks]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator: a fit whose parameters are wrong on one rank ends on all of them.
+
+    ``asks`` returns the ranks that there are, see :func:`process_group`.
+    """
+
+    def decorate(fit: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(fit)
+
+        @functools.wraps(fit)
+        def begun(*args: P.args, **kwargs: P.kwargs) -> R:
+            estimator: Any = args[0]
+            is_further = fit.__name__ == "partial_fit"
+            if is_further and not estimator.__sklearn_is_fitted__():
+                return fit(*args, **kwargs)  # which begins a fit
+            ranks = asks(getattr(estimator.device, "distributed", "auto"))
+            if ranks.are_several:
+                with ranks.joined(), ranks.together():
+                    signature.bind(*args, **kwargs)
+                    estimator._validate_params()
+                    check_ranks(ranks, flat_parameters(estimator))
+                    if is_further:
+                        check_alone(ranks, "partial_fit")
+            return fit(*args, **kwargs)
+
+        return begun
+
+    return decorate
+
+
+def check_ranks(ranks: Ranks, params: SimpleNamespace) -> None:
     """Raise where something is asked for that ranks cannot do together.
 
     Raises
@@ -34,7 +71,6 @@ def check_ranks(ranks: Ranks, params: SimpleNamespace, interventions: Unchecked)
     """
     refused = {
         "warm_start=True": bool(params.warm_start),
-        "interventions": interventions is not None,
         f"n_jobs={params.n_jobs}": params.n_init > 1 and params.n_jobs not in (None, 1),
     }
     for what, is_asked in refused.items():
@@ -59,10 +95,13 @@ def check_alone(ranks: Ranks, what: str) -> None:
 
 def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:
     """Return in words what must be the same on all ranks, by what it is about."""
+    tables = [table.as_dict() for table in given.form.tables]
     told = {
         "the version of skcausalpima": __version__,
         "the names of the modalities": repr(given.names),
         "the shapes of the modalities": repr(given.shapes),
+        "the names of the columns": repr(given.form.columns),
+        "the form of X": f"{given.form.container} of {_in_words(tables)}",
         "the dtype": str(given.dtype),
     }
     of_all = {name: value for name, value in vars(params).items() if name not in OF_THE_RANK}
@@ -70,15 +109,24 @@ def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:
 
 
 def _in_words(value: Any) -> str:
-    """Describe a parameter by what it is, not by where it lies in memory."""
+    """Describe a parameter by what it is, not by where it lies in memory, nor in its order."""
     if isinstance(value, np.random.RandomState):
         return "a RandomState"
     if isinstance(value, nx.DiGraph):
         return (
             f"a graph with the nodes {list(value)} and the edges {sorted(map(repr, value.edges))}"
         )
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, ExpertDecoder):
+        value = vars(value)
+    if isinstance(value, Set):
+        return f"{{{', '.join(sorted(map(_in_words, value)))}}}"
+    if isinstance(value, Mapping):
+        pairs = sorted((_in_words(name), _in_words(of)) for name, of in value.items())
+        return f"{{{', '.join(': '.join(pair) for pair in pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_in_words, value))}]"
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 

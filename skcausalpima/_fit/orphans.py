@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -17,11 +18,14 @@ def ending_with(
 ) -> Iterator[None]:
     """End this process, in the block, soon after its parent has been killed.
 
-    A killed process cannot tell its workers, which would train on for nobody. Where ``process``
-    is not the parent, as on other machines, nothing is done. On Windows a process keeps the number
+    A killed process cannot tell its workers, which would train on for nobody; one that still
+    started when it was killed ends here. Where ``process`` is not what started this process, as
+    on other machines, nothing is done. On Windows a process keeps the number
     of its parent, so that it is not noticed there. When ``file`` is gone, ``stop`` is called once.
     """
     if os.getppid() != process:
+        if getattr(multiprocessing.current_process(), "_parent_pid", None) == process:
+            os._exit(1)
         yield
         return
     done = threading.Event()

@@ -10,7 +10,7 @@ from .._initialization.initialize import InitialSample, RunState, initial_sample
 from .._model.build import build_model
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
-from .._model.state import load_state, seeded_modules
+from .._model.state import load_state
 from .._model.tensors import TensorData
 from .._state.training import TrainingState
 from .._training.block_update import block_update, update_for_given_graph
@@ -41,7 +41,7 @@ def resume(
 
     ``built`` specifies the model.
     """
-    with torch.enable_grad(), seeded_modules(setup.module_device, 0):
+    with torch.enable_grad(), setup.seeded(0):
         core, others = data.core()
         with observer:
             with observer.interruption.at_once():

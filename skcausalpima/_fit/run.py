@@ -19,7 +19,7 @@ from .._inference.posterior import sample_posterior
 from .._initialization.initialize import InitialSample, RunState, initialize_run
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
-from .._model.state import export_state, seeded_modules
+from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import HardGraph
 from .._state.training import TrainingState
@@ -72,7 +72,7 @@ def run(
     An interrupt before training ends it with a KeyboardInterrupt. From then on there is something
     to keep: if interrupts are postponed, what goes on is cut short, and the end is made of that.
     """
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed):  # if the caller has none
+    with torch.enable_grad(), setup.seeded(seed):  # if the caller has none
         (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
             with observer.interruption.at_once():

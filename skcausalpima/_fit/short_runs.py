@@ -12,7 +12,6 @@ import torch
 from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initialize import InitialSample, initialize_run
 from .._model.setup import Setup
-from .._model.state import seeded_modules
 from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
 from .._training.interruption import Interruption
@@ -72,7 +71,7 @@ def _labels(
     setup = replace(setup, training=training)
     initial = replace(initial, rows=None, places=None, candidates=())
     observer = Observer(interruption=interruption)
-    with torch.enable_grad(), seeded_modules(setup.module_device, seed):
+    with torch.enable_grad(), setup.seeded(seed):
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)

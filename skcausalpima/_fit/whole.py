@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
+from typing import ParamSpec, TypeVar
 
 import networkx as nx
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 
 from .._data.ranks import Ranks
@@ -40,9 +41,9 @@ from .callbacks import FitTasks
 from .checkpoint import check_continues, check_is_built
 from .data_parallel import (
     as_on_all_ranks,
+    begun_by_all,
     check_alone,
     check_experts,
-    check_ranks,
     told_of_fit,
 )
 from .interrupts import interruptible
@@ -50,6 +51,9 @@ from .restarts import best_run
 from .resume import resume
 from .run import Run
 from .watch import Watch, planned_epochs
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: What is said where the interrupt has not shortened what is kept.
 COMPLETE = (
@@ -112,6 +116,12 @@ class Following:
         )
 
 
+def fitting(fit: Callable[P, R]) -> Callable[P, R]:
+    """Return a method that fits as scikit-learn's do, if parameters are right on all ranks."""
+    checked: Callable[P, R] = _fit_context(prefer_skip_nested_validation=True)(fit)
+    return begun_by_all(lambda asked: process_group(asked))(checked)
+
+
 @contextmanager
 def followed(
     estimator: BaseEstimator, call: FitCall, distributed: bool | str
@@ -124,12 +134,12 @@ def followed(
         None if call.sample_weight is None else {"sample_weight": call.sample_weight}
     )
     with interruptible() as interruption:
-        tasks = None
-        if CALLBACKS in vars(estimator):
-            tasks = FitTasks(estimator, call.X, call.y, metadata)
-        ranks = process_group(distributed)
+        tasks, ranks = None, process_group(distributed)
         interruption.may_wait = not ranks.are_several  # they would end at different batches
         with ranks.joined():
+            with ranks.together():
+                if CALLBACKS in vars(estimator):
+                    tasks = FitTasks(estimator, call.X, call.y, metadata)
             yield Following(interruption=interruption, tasks=tasks, ranks=ranks)
         if tasks is not None:
             tasks.end()
@@ -143,7 +153,8 @@ def fit_anew(
     """Return what a fit leaves; ``estimator`` gets the attributes that describe X."""
     known, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
-        check_ranks(ranks, params, call.interventions)
+        if call.interventions is not None:
+            check_alone(ranks, "interventions")
         check_target(call.y)
         given = read_modalities(estimator, call.X, reset=True)
     ranks.agree(lambda: told_of_fit(params, given))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -278,7 +279,9 @@ class FittedModel:
         return arrays
 
 
-_KEPT: WeakKeyDictionary[FittedState, dict[torch.device, FittedModel]] = WeakKeyDictionary()
+#: The models of fitted states by device, each with the context in which it does not change.
+Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
+_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
 _LOCK = Lock()
 
 
@@ -289,12 +292,15 @@ def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
         if device not in kept:
             model = build_model(state.spec)
             load_state(model, state.numbers)
-            model = model.to(device).eval()
-            kept[device] = FittedModel(
+            model, unchanged = model.to(device).eval(), ExitStack()
+            with torch.no_grad():
+                unchanged.enter_context(model.frozen())
+            fitted = FittedModel(
                 model=model,
                 encoders=subset_encoders(model, state.subset_numbers),
                 scaler=state.scaler,
                 cells=state.cells,
                 covariance_type=state.covariance_type,
             )
-        return kept[device]
+            kept[device] = fitted, unchanged
+        return kept[device][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
@@ -19,6 +20,7 @@ from .structured import answer, structured_bounds
 SCORE_SEED = 20_240_711
 
 
+@functools.cache
 def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
     r"""Return the draws at which the bound's expectation over z is taken.
 
@@ -36,12 +38,14 @@ def score_draws(latent_dim: int, n_pairs: int = 8) -> np.ndarray:
     Returns
     -------
     ndarray of shape (2 * max(n_pairs, latent_dim), latent_dim)
-        The draws.
+        The draws; read-only.
     """
     half = np.random.default_rng(SCORE_SEED).standard_normal((max(n_pairs, latent_dim), latent_dim))
     covariance = half.T @ half / len(half)
     half = half @ np.linalg.inv(np.linalg.cholesky(covariance)).T
-    return np.concatenate([half, -half])
+    draws = np.concatenate([half, -half])
+    draws.flags.writeable = False
+    return draws
 
 
 def check_near(numbers: np.ndarray, what: str, which: str = "Sample") -> None:
@@ -136,7 +140,7 @@ def _posteriors(
 def posterior_draws(model: MultimodalVAE) -> Tensor:
     """Return the draws at which expectations over z are taken."""
     means = model.prior.means
-    return torch.as_tensor(score_draws(means.shape[1])).to(means)
+    return torch.tensor(score_draws(means.shape[1])).to(means)
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from ..modules import (
 )
 from .networks import named_network
 from .spec import ModelSpec, Network
-from .state import seeded_modules
+from .state import own_draws, seeded_modules, with_own_draws
 
 
 def build_model(
@@ -112,10 +112,10 @@ def _build(
         layers = (spec.hidden_layer_sizes,) if kind.is_dense else ()
         return network(shape, latent_dim, *layers, generator, spec.linear)
     if isinstance(entry, nn.Module):
-        return copy.deepcopy(entry)
+        return with_own_draws(copy.deepcopy(entry))
     what = f"{which}[{name!r}]"
     seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
-    with seeded_modules(torch.device("cpu"), seed):  # its draws are not the caller's
+    with seeded_modules(torch.device("cpu"), seed), own_draws():  # its draws are not the caller's
         try:
             module = cast(Callable, entry)(shape, latent_dim)
         except Exception as error:
@@ -128,4 +128,4 @@ def _build(
             f"{what}, a factory, must return a torch.nn.Module for shape {shape} and latent_dim "
             f"{latent_dim}, got {type(module).__name__}."
         )
-    return module
+    return with_own_draws(module)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,6 +23,10 @@ REMEDY = (
 )
 
 
+#: How many fits processes of a group have begun, or were to begin.
+_calls: MutableMapping[Any, int] = WeakKeyDictionary()
+
+
 class ProcessGroup(Ranks):
     """The ranks of the default process group.
 
@@ -35,6 +40,12 @@ class ProcessGroup(Ranks):
         # NCCL reduces on GPUs alone; all other backends take tensors where they are.
         self.on_gpus = distributed.get_backend() == "nccl"
         self._own: distributed.ProcessGroup | None = None
+        self.call = _calls.get(distributed.group.WORLD, 0) + 1
+        self.count_from(self.call)
+
+    def count_from(self, call: int) -> None:
+        """Let the next call in this process group have the next number."""
+        _calls[distributed.group.WORLD] = call
 
     @property
     def group(self) -> distributed.ProcessGroup | None:

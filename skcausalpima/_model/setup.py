@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -46,6 +47,7 @@ from .settings import (
 )
 from .sides import LeftOpen, TriedSide
 from .spec import ModelSpec, Network
+from .state import seeded_modules
 from .training_length import Budget, budget, resolve_tol
 from .views import has_views, resolve_views
 
@@ -93,6 +95,10 @@ class Setup:
         The library's networks draw from none of them.
         """
         return self.device if self.spec.has_own_modules else None
+
+    def seeded(self, seed: int) -> AbstractContextManager[None]:
+        """Return a context in which user modules draw from a seed of their own."""
+        return seeded_modules(self.module_device, seed, self.training.gradient.compiles)
 
     @property
     def units(self) -> list[tuple]:

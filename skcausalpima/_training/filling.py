@@ -125,7 +125,8 @@ def _expected_points(
 def _location(linear: Tensor, known: Tensor, lost: Tensor, points: Tensor) -> Tensor:
     """Return where rows lie whose missing elements are filled in at latent points."""
     whole = known + lost
-    scale = whole.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(torch.finfo(whole.dtype).tiny)
+    least = torch.finfo(whole.dtype).tiny / RIDGE  # where the decoder says nothing at all
+    scale = whole.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(least)
     ridge = RIDGE * scale[:, None, None] * torch.eye(whole.shape[1]).to(whole)
     # in directions that nothing holds, the row stays where it was filled in
     said = linear[:, :, None] + (lost + ridge) @ points[:, :, None]

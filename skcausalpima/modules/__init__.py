@@ -15,7 +15,7 @@ from ._derived_view import (
     log_power_spectrum,
     spatial_axes,
 )
-from ._encoders import MLPEncoder, layer_sizes
+from ._encoders import MLPEncoder, is_same_in_training, layer_sizes
 from ._experts.base import ScaledExpert
 from ._experts.checks import ExpertError
 from ._experts.cluster import ClusterExpert, shared_entries

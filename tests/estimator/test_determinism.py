@@ -123,7 +123,7 @@ def test_joblib(fitted, pair, tmp_path, mmap_mode):
     joblib.dump(fitted, tmp_path / "model")
     loaded = joblib.load(tmp_path / "model", mmap_mode=mmap_mode)
     if mmap_mode:
-        assert isinstance(loaded.cluster_means_, np.memmap)
+        assert isinstance(loaded._fitted.numbers["prior.means"], np.memmap)
     assert_same_predictions(loaded, fitted, pair)
 
 

@@ -295,6 +295,15 @@ def test_an_element_that_no_sample_has(quick, pair):
         quick().fit(partly, sample_weight=weights)
 
 
+def test_gaps_in_a_modality_that_does_not_vary(quick, pair):
+    """Its decoder says nothing of the latent point: where such a row lies is no question to it."""
+    constant = np.full((72, 3), 7.0)
+    constant[3, 1] = np.nan
+    model = quick().fit([pair[0], constant])
+    assert np.isfinite(model.score([pair[0], constant]))
+    assert_allclose(model.inverse_transform(model.transform([pair[0], constant]))[1], 7.0)
+
+
 def test_infinity_and_nothing_at_all(quick, pair, gappy):
     partly = [gappy[0].copy(), gappy[1]]
     partly[0][3, 0, 0] = np.inf

@@ -1,6 +1,7 @@
 """Interventions and counterfactuals of a fitted model, through to the data."""
 
 import copy
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -98,7 +99,8 @@ def test_all_nodes_may_be_set(linked, pair):
 def test_observation_noise_is_included(linked):
     """Without latent spread, what is left is the decoders' noise, in the data's units."""
     model = copy.deepcopy(linked)
-    model.cluster_covariances_ = np.zeros_like(model.cluster_covariances_) + 1e-12 * np.eye(2)
+    narrow = {"prior.covariances": np.tile(1e-12 * np.eye(2), (4, 1, 1))}
+    model._fitted = replace(model._fitted, numbers=model._fitted.numbers | narrow)
     X, _ = model.intervene({"N1": 0, "N2": 0}, n_samples=5000)
     deviations = np.exp(0.5 * model._fitted.numbers["log_variances"])
     for array, deviation, factor in zip(X, deviations, model._fitted.scaler.factor, strict=True):

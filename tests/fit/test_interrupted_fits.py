@@ -111,13 +111,13 @@ def test_while_it_is_polished(quick, pair, interrupt):
 
 
 def test_when_nothing_is_left_to_do(quick, pair, fitted, monkeypatch):
-    plain = whole.fitted_attributes
+    plain = whole.fitted_state
 
     def interrupted(*arguments):
         signal.raise_signal(signal.SIGINT)
         return plain(*arguments)
 
-    monkeypatch.setattr(whole, "fitted_attributes", interrupted)
+    monkeypatch.setattr(whole, "fitted_state", interrupted)
     model = fit_told(quick(), pair, "what it keeps is complete")
     assert model.lower_bound_ == fitted.lower_bound_
 
@@ -125,14 +125,14 @@ def test_when_nothing_is_left_to_do(quick, pair, fitted, monkeypatch):
 def test_the_second_ends_it(quick, pair, interrupt):
     model = quick(max_iter=20, training__tol=0.0)
     interrupt(4)
-    plain = whole.fitted_attributes
+    plain = whole.fitted_state
 
     def again(*arguments):
         signal.raise_signal(signal.SIGINT)
         return plain(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(whole, "fitted_attributes", again)
+        patch.setattr(whole, "fitted_state", again)
         with pytest.warns(InterruptionWarning), pytest.raises(KeyboardInterrupt):
             model.fit(pair)
     assert is_as_new(model)

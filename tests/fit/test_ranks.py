@@ -1,9 +1,11 @@
 """Ranks fit one model: that of all their rows, the same on each of them."""
 
+import copy
 import itertools
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from rank_threads import fits_on_ranks, on_ranks
@@ -11,8 +13,8 @@ from same_fits import assert_same
 from some_slow import some_slow
 from torch import nn
 
-from skcausalpima import CausalPIMA, Device, GradientStructure
-from skcausalpima._fit.data_parallel import KEPT_BY_EACH
+from skcausalpima import CausalPIMA, Device, GradientStructure, ScoreSearch
+from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
 from skcausalpima._model.ranks import process_group
 from skcausalpima.modules import ExpertDecoder, line
 
@@ -25,8 +27,10 @@ def assert_one_model(fits):
     first, *others = fits
     fitted = {name for name in vars(first) if name.endswith("_") or name.startswith("_")}
     for other in others:
-        for name in fitted - set(KEPT_BY_EACH):
+        for name in fitted - {"labels_", "node_labels_", "_fitted"}:
             assert_same(getattr(other, name), getattr(first, name), name)
+        for name in set(vars(first._fitted)) - set(KEPT_BY_EACH):
+            assert_same(getattr(other._fitted, name), getattr(first._fitted, name), name)
 
 
 @pytest.fixture
@@ -205,8 +209,16 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, quick, p
             lambda rank: {"structure": nx.DiGraph([("N1", "N2")[:: 1 - 2 * rank]])},
             "structure: rank 0 has a graph with the nodes ['N1', 'N2'] and",
         ),
+        (
+            lambda rank: {"experts": [None, ExpertDecoder(line, np.arange(4.0) + rank)]},
+            "'x': [0.0, 1.0, 2.0, 3.0]}]",
+        ),
+        (
+            lambda rank: {"modality_weights": [1.0, 1.0 + rank]},
+            "modality_weights: rank 0 has [1.0, 1.0], and rank 1 has [1.0, 2.0].",
+        ),
     ],
-    ids=["max_iter", "random_state", "structure"],
+    ids=["max_iter", "random_state", "structure", "experts", "modality_weights"],
 )
 def test_ranks_with_other_parameters_are_told(monkeypatch, quick, pair, make, told):
     for error in fits_on_ranks(monkeypatch, lambda rank: quick(**make(rank)), pair):
@@ -218,6 +230,139 @@ def test_ranks_may_name_their_devices_in_other_ways(monkeypatch, quick, pair):
     devices = ("cpu", Device("cpu", distributed=True))
     for found in fits_on_ranks(monkeypatch, lambda rank: quick(device=devices[rank]), pair):
         assert isinstance(found, CausalPIMA)
+
+
+class Reordered(str):
+    """A name whose place in a set is another one in each process."""
+
+    def __hash__(self):
+        return -hash(str(self))
+
+
+def test_sets_and_mappings_are_told_in_one_order():
+    names = [f"N{k}" for k in range(9)]
+    params = {(*"ab",): set(names), "c": np.float64(2), "d": {"x": 1, "y": {"z"}}}
+    other = {
+        "d": {"y": {Reordered("z")}, "x": 1},
+        "c": 2.0,
+        (*"ab",): set(map(Reordered, reversed(names))),
+    }
+    assert _in_words(params) == _in_words(other) != _in_words(params | {"c": 3})
+
+
+@pytest.mark.parametrize(
+    ("rank", "parameters"),
+    [
+        (0, {"max_iter": -1}),
+        (1, {"node_sizes": "x"}),
+        (1, {"structure": ScoreSearch(polishing_epochs=-1)}),
+        (1, {"warm_start": True}),
+        (0, {"n_init": 2, "n_jobs": 2}),
+    ],
+    ids=["max_iter", "node_sizes", "part", "warm_start", "n_jobs"],
+)
+def test_a_bad_parameter_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair, rank, parameters):
+    makes = [quick(), quick()]
+    makes[rank].set_params(**parameters)
+    errors = fits_on_ranks(monkeypatch, makes.__getitem__, pair)
+    own, other = errors[rank], errors[1 - rank]
+    told = f"Rank {rank} of the process group cannot begin its fit. {type(own).__name__}: {own}"
+    assert isinstance(own, ValueError)
+    assert str(other) == told
+
+
+def test_a_wrong_call_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair):
+    class Wrong(CausalPIMA):
+        def fit(self, X, **given):
+            return super().fit(X, weights=3)
+
+    makes = [CausalPIMA, Wrong]
+    first, second = fits_on_ranks(monkeypatch, lambda rank: makes[rank]((2, 2)), pair)
+    assert isinstance(second, TypeError)
+    assert "cannot begin its fit. TypeError: got an unexpected keyword" in str(first)
+
+
+def test_further_samples_on_one_rank_are_an_error_on_all(monkeypatch, quick, pair, fitted):
+    class Further(CausalPIMA):
+        def fit(self, X, **given):
+            return copy.deepcopy(fitted).partial_fit(X)
+
+    makes = [CausalPIMA, Further]
+    first, second = fits_on_ranks(monkeypatch, lambda rank: makes[rank]((2, 2)), pair)
+    assert str(second).startswith("partial_fit cannot be used by a process group")
+    assert str(second) in str(first)
+
+
+def test_calls_of_unlike_numbers_are_an_error_on_all_and_the_next_is_none():
+    """One of them was the end of an earlier fit that the other has not heard of."""
+
+    def begin(ranks):
+        told = []
+        for call in (ranks.rank, 5):
+            ranks.call = call
+            try:
+                with ranks.together():
+                    pass
+            except ValueError as error:
+                told.append(str(error))
+        return told
+
+    first, second = on_ranks(begin)
+    assert first == second
+    assert len(first) == 1
+    assert first[0].startswith("Ranks of the process group have begun different fits")
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (
+            lambda rank, X: pd.DataFrame(X[1], columns=list("abcd" if rank else "abdc")),
+            "the names of the columns: rank 0 has (('a', 'b', 'd', 'c'),), and rank 1",
+        ),
+        (lambda rank, X: [tuple, list][rank](X), None),
+        (lambda rank, X: X if rank else dict(zip("ab", X, strict=True)), "the names of the modal"),
+        (
+            lambda rank, X: X if rank else {f"modality{k}": part for k, part in enumerate(X)},
+            "the form of X: rank 0 has mapping of",
+        ),
+        (
+            lambda rank, X: [X[0].reshape(36, 6), pd.DataFrame(X[1]) if rank else X[1]],
+            "the form of X: rank 0 has several of [",
+        ),
+    ],
+    ids=["columns", "sequence", "names", "mapping", "frame"],
+)
+def test_ranks_with_other_forms_are_told(monkeypatch, quick, pair, make, what):
+    class Formed(CausalPIMA):
+        rank = 0
+
+        def fit(self, X, **given):
+            return super().fit(make(self.rank, X), **given)
+
+    def formed(rank):
+        est = Formed(**quick(max_iter=1).get_params(deep=False))
+        est.rank = rank
+        return est
+
+    found = fits_on_ranks(monkeypatch, formed, pair)
+    if what is None:
+        assert_one_model(found)
+    else:
+        assert len({*map(str, found)}) == 1
+        assert what in str(found[0])
+
+
+def test_of_long_texts_only_the_difference_is_told():
+    def agree(ranks):
+        names = [f"column{k}" for k in range(10_000)]
+        names[7000 + ranks.rank] = "other"
+        ranks.agree(lambda: {"the names of the columns": str(names)})
+
+    first, second = on_ranks(agree)
+    assert str(first) == str(second)
+    assert "'column6999', 'other', 'column7001'" in str(first)
+    assert len(str(first)) < 700
 
 
 def test_ranks_with_other_modalities_are_told(monkeypatch, quick, pair):

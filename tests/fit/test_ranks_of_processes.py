@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import joblib
 import pytest
@@ -132,6 +133,14 @@ torch.distributed.destroy_process_group()
     assert second["told"] == "ZeroDivisionError: a mistake"
     assert first["seconds"] < second["seconds"] + 3
     assert first["bound"] == second["bound"]
+
+
+def test_wrong_and_odd_input_is_alike_on_both_ranks_or_one_error():
+    """Some of the cases of the benchmark, in one group."""
+    script = Path(__file__).parents[2] / "benchmarks" / "rank_cases.py"
+    command = [sys.executable, str(script), "--only", "wrong"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_dask_runs_restarts_and_searches(images):

@@ -3,6 +3,7 @@
 import io
 import pickle
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._fit.run import run
 from skcausalpima._model.data_arrays import DataArrays
-from skcausalpima._model.state import seeded_modules
+from skcausalpima._model.state import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.interruption import Interruption
 from skcausalpima.exceptions import DivergenceError, ExpertWarning
@@ -126,31 +127,57 @@ def test_threads_take_turns(restarts):
     assert_same_fits(model, expected, X)
 
 
-def test_only_one_thread_seeds_at_a_time():
-    """Else one would draw from the other's seed, and restore the other's state."""
-    before, entered, drawn = torch.get_rng_state(), threading.Event(), []
+def test_modules_of_a_thread_draw_from_a_generator_of_their_own():
+    """As much as from PyTorch's own with this seed; nobody else meets it."""
+    x, module = torch.ones(40, 8), nn.Sequential(nn.Dropout(0.5), Drawing(), nn.RReLU())
+    torch.manual_seed(1)
+    expected, state = module(x), torch.get_rng_state()
+    torch.manual_seed(2)
+    others = torch.rand(1).item()
+    torch.manual_seed(2)
+    with_own_draws(module)
+    found = {}
 
-    def other():
-        entered.set()
-        with seeded_modules(torch.device("cpu"), 1):
-            drawn.append(torch.rand(1).item())
+    def draw(number):
+        with seeded_modules(torch.device("cpu"), number):
+            barrier.wait(10)
+            found[number] = module(x), module_draws(torch.device("cpu"))["cpu"]
 
-    thread = threading.Thread(target=other)
-    with seeded_modules(torch.device("cpu"), 0):
+    barrier = threading.Barrier(2)
+    threads = [threading.Thread(target=draw, args=(number,)) for number in (1, 2)]
+    for thread in threads:
         thread.start()
-        assert entered.wait(10)
-        thread.join(0.2)
-        assert not drawn
-        with seeded_modules(torch.device("cpu"), 2):  # the same thread may
-            pass
-        assert torch.rand(1).item() == torch.rand(1, generator=seed(0)).item()
-    thread.join(10)
-    assert drawn == [torch.rand(1, generator=seed(1)).item()]
-    assert_array_equal(torch.get_rng_state(), before)
+    for thread in threads:
+        thread.join(10)
+    assert torch.rand(1).item() == others
+    assert_array_equal(found[1][0], expected)
+    assert_array_equal(found[1][1], state)
+    assert (found[2][0] != expected).any()
 
 
-def seed(number):
-    return torch.Generator().manual_seed(number)
+class Drawing(nn.Module):
+    """Draws in some of the ways that there are."""
+
+    def forward(self, x):
+        order = torch.randperm(len(x))
+        noise = torch.randn(x.shape) + torch.randint(3, x.shape) + torch.empty(x.shape).normal_()
+        return x[order] + noise + torch.rand_like(x) + torch.randn_like(x)
+
+
+def test_draws_of_the_caller_stay_while_a_thread_fits(quick, pair):
+    """Dropout draws from what is PyTorch's own generator elsewhere."""
+    drawn, est = [], quick(encoders=[dropout(), None], latent_dim=2)
+    torch.manual_seed(7)
+    expected = torch.rand(1000)
+    torch.manual_seed(7)
+    thread = threading.Thread(target=est.fit, args=(pair,))
+    thread.start()
+    while thread.is_alive() and len(drawn) < 1000:
+        drawn.append(torch.rand(1))
+        time.sleep(0.005)
+    thread.join(60)
+    assert len(drawn) > 10
+    assert_array_equal(torch.cat(drawn), expected[: len(drawn)])
 
 
 @pytest.mark.slow

@@ -530,6 +530,18 @@ def test_far_from_all_components(case):
     assert_allclose(evidence.log_gamma.exp().sum(dim=0), 1.0)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_zero_is_costs_no_digits(kind):
+    """Of potentials of one precision: points are measured from between the components."""
+    case, far = Case(kind), Case(kind)
+    far.means = case.means + 1e6
+    far.linear = case.linear + case.precision_of(0) @ np.full(2, 1e6)
+    one, other = (of.posterior().evidence(case.log_weights()) for of in (case, far))
+    assert_allclose(other.value, one.value, atol=1e-6)
+    assert_allclose(other.log_potential, one.log_potential, atol=1e-6)
+    assert_allclose(other.log_gamma.exp(), one.log_gamma.exp(), atol=1e-6)
+
+
 def test_samples_that_are_not_finite_are_alone(case):
     exact = case.posterior().evidence(case.log_weights())
     case.linear[1] = np.nan

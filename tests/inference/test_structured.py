@@ -182,6 +182,32 @@ def test_the_bound_is_what_drawing_says(kind, which):
         assert abs(value[n].item() - said.mean()) < 5 * error + 1e-6
 
 
+@torch.no_grad()
+def test_the_smallest_models():
+    """One latent dimension and two components: the bound by a loop over these and draws."""
+    decoders = {"decoders": ["cluster_mlp", None], "predict_variances": (False, True)}
+    model = make_model(latent_dim=1, node_sizes=(2,), **decoders).eval()
+    for number, parameter in enumerate(model.decoders.parameters()):
+        parameter.normal_(std=0.5, generator=torch.Generator().manual_seed(number))
+    batch, draws = (
+        make_data().subset(slice(0, 8)).rows(slice(None)),
+        torch.as_tensor(score_draws(1, 3)),
+    )
+    found = answer(model, batch, draws)
+    expected = torch.zeros(8).double()
+    for c, (q, log_joint) in enumerate(zip(likely(found.log_gamma), found.log_joint, strict=True)):
+        components = torch.full((8,), c)
+        mean = found.posterior.centres(components)
+        deviation = found.posterior.covariances(components)[:, :, 0].sqrt()
+        for draw in draws:
+            own = model.own_likelihoods(batch, mean + draw * deviation)
+            said = sum(of.log_likelihoods.expand(2, 8)[c] for of in own.values())
+            expected += q * said / len(draws)
+        potentials = found.posterior.expected_log_potentials(components)
+        expected += q * (log_joint - potentials) - torch.xlogy(q, q)
+    assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("which", ["parts", "whole"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
@@ -386,3 +412,24 @@ def test_points_have_the_moments_of_their_component(which):
         for k, n in enumerate(inside.rows):
             assert_allclose(np.cov(points[:, k].T, bias=True), covariances[c, n], atol=1e-9)
     assert_allclose(total, 1.0)
+
+
+@pytest.mark.parametrize("which", ["parts", "whole"])
+@pytest.mark.parametrize("kind", ["plain", "of each"])
+@torch.no_grad()
+def test_many_components_are_looked_at_together(monkeypatch, kind, which):
+    """Some pairs of sample and component at a time: each that is not negligible, once."""
+    model, encoders = random_model(kind)
+    data, used = asked(which, encoders)
+    batch, found, draws = found_of(model, used, data)
+    expected = structured_bounds(model, batch, found, draws)
+    monkeypatch.setattr(structured, "MANY_COMPONENTS", 3)
+    monkeypatch.setattr(structured, "MAX_PAIRS", 5)
+    assert_allclose(structured_bounds(model, batch, found, draws), expected, rtol=1e-10)
+    shares, centres = torch.zeros(4, 8).double(), conditionals(model, found)[1]
+    for inside in found.in_all_components():
+        assert len(inside.rows) == len(inside.posterior) <= 5
+        shares[inside.components, inside.rows] += inside.probabilities
+        places = inside.points(torch.zeros(1, 2).double())
+        assert_allclose(places, centres[inside.components, inside.rows], atol=1e-9)
+    assert_array_equal(shares, likely(found.log_gamma))

@@ -71,7 +71,7 @@ def test_what_is_the_same(attack, fitted, quick, pair):
     parts = verdicts.fitted_part(fitted)
     assert verdicts.same(parts, verdicts.fitted_part(quick().fit(pair)))
     other = verdicts.fitted_part(quick(random_state=1).fit(pair))
-    assert not verdicts.same(parts["numbers"], other["numbers"])
+    assert not verdicts.same(parts["_fitted"].numbers, other["_fitted"].numbers)
     assert not verdicts.same(parts["history_"], other["history_"])
 
 

@@ -13,9 +13,10 @@ from torch.testing import assert_close
 from skcausalpima._model.build import build_model
 from skcausalpima._model.data_arrays import DataArrays
 from skcausalpima._model.tensors import TensorData
+from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors
-from skcausalpima._training.filling import filled
-from skcausalpima.modules import Batch
+from skcausalpima._training.filling import _location, check_decoders, filled
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 SHAPES = ((3, 2), (4,))
 
@@ -55,6 +56,55 @@ def test_without_gaps_data_and_model_stay_as_they_are():
     assert model.training
     rows = data.subset(torch.tensor([0, 1]))  # no gap among these
     assert filled(model, rows) is rows
+
+
+GAUSSIAN = {"experts": [None, ExpertDecoder(line, np.arange(4.0))]}
+PER_SAMPLE = {"experts": [None, ExpertDecoder(line, np.arange(4.0), per="sample")]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stated"),
+    [
+        (GAUSSIAN, None),
+        (PER_SAMPLE, None),
+        ({"predict_variances": (False, True)}, None),
+        ({}, [None, "cluster_mlp"]),
+    ],
+    ids=["expert", "expert per sample", "variances", "networks per cluster"],
+)
+def test_only_plain_networks_fill_in(changes, stated):
+    """Nothing is asked of modalities without gaps, nor of plain networks and modules."""
+    model, data = example(**changes)
+    with pytest.raises(ValueError, match="modality 'modality1' has samples that are NaN in a part"):
+        check_decoders(model, data, stated)
+    if stated is None:
+        with pytest.raises(ValueError, match="fill these values in"):
+            filled(model, data)
+    whole = replace(data.samples, elements=(torch.ones(9, 6, dtype=torch.bool), None))
+    check_decoders(model, replace(data, samples=whole), stated)
+    check_decoders(model, replace(data, samples=replace(whole, elements=None)), stated)
+    for plain in ([None, "mlp"], ["cluster_mlp", "conv"], [None, torch.nn.Linear(2, 4)]):
+        check_decoders(example()[0], data, plain)
+
+
+@torch.no_grad()
+def test_rounds_begin_with_the_mean_of_the_data_under_the_model(monkeypatch):
+    monkeypatch.setattr(filling, "N_ROUNDS", 0)
+    model, data = example()
+    model.prior.means.normal_(generator=torch.Generator().manual_seed(1))
+    model.prior.table_logits.normal_(generator=torch.Generator().manual_seed(2))
+    weights = model.prior.log_weights().exp()
+    decoded = [model.decoders[1](mean[None])[0] for mean in model.prior.means]
+    expected = sum(weight * of for weight, of in zip(weights, decoded, strict=True))
+    gaps = ~data.elements[1]
+    assert_close(filled(model, data).arrays[1][gaps], expected.expand(9, 4)[gaps])
+
+
+def test_gaps_are_filled_by_networks_that_evaluate():
+    model, data = example()
+    model.train()
+    filled(model, data)
+    assert not model.training
 
 
 def test_elements_are_counted():
@@ -146,6 +196,35 @@ def test_what_is_filled_in_is_decoded_where_the_sample_is_expected():
         decoded = mixture.maps[0] @ means[np.argmax(logs)] + mixture.offsets[0]
         expected = np.where(seen[0][n], x[0][n], decoded)
         assert_allclose(result.arrays[0][n], expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 1.0, 1e12])
+def test_rows_stay_where_they_were_filled_in_if_nothing_holds_them(scale):
+    """By the pseudoinverse: matrices have rank one of three, and some may be zero."""
+    rng = np.random.default_rng(4)
+    slopes = rng.normal(size=(5, 3, 1)) * np.sqrt(scale)
+    shares = rng.uniform(size=(5, 1, 1))
+    whole, points = slopes @ slopes.swapaxes(1, 2), rng.normal(size=(5, 3))
+    linear = (whole @ rng.normal(size=(5, 3, 1)))[:, :, 0]
+    known = shares * whole
+    found = _location(*map(torch.as_tensor, (linear, known, whole - known, points)))
+    surplus = linear - (known @ points[:, :, None])[:, :, 0]
+    moved = np.linalg.pinv(whole, rcond=1e-6) @ surplus[:, :, None]
+    assert_allclose(found, points + moved[:, :, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_however_little_holds_them_rows_lie_between(share):
+    """Between where the potential lies and where they were filled in, in every direction."""
+    whole = np.array([[1.0, 3e-9, 3e-10, 3e-11], [1.0, 1.0, 0.0, 1e-20]])
+    located, points = np.full((2, 4), 3.0), np.full((2, 4), -1.0)
+    given = (1 - share) * whole * located, (1 - share) * np.stack([*map(np.diag, whole)])
+    lost = share * np.stack([*map(np.diag, whole)])
+    found = _location(*map(torch.as_tensor, (*given, lost, points)))
+    assert ((found > -1.0 - 1e-9) & (found < 3.0 + 1e-9)).all()
+    expected = (1 - share) * located + share * points
+    assert_allclose(found[whole == 1.0], expected[whole == 1.0], rtol=1e-8)
+    assert (found[0, 1:] < found[0, :-1]).all()  # the less, the nearer to where they were
 
 
 def test_gaps_are_taken_with_their_samples():

@@ -11,6 +11,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima._structure.constraints import EdgeConstraints, edge_constraints
+from skcausalpima._structure.edge_probabilities import edge_probabilities
 from skcausalpima._structure.equivalence import cpdag
 from skcausalpima._structure.naming import name_nodes
 from skcausalpima._structure.scores import FamilyScores
@@ -190,9 +191,14 @@ def test_refined_is_the_best_of_all_graphs(seed, stated, regimes):
     prior = random_prior(regimes)
     graph = select_graph(prior, counts, known, np.random.RandomState(0))
     assert scores.graph(graph.adjacency) == pytest.approx(values.max(), abs=1e-8)
-    weights = np.exp(values - values.max())
-    expected = np.tensordot(weights / weights.sum(), np.array(fits), 1)
-    assert_allclose(graph.probabilities, expected, atol=1e-9)
+    expected = edge_probabilities(
+        counts.sum(dim=0).reshape(SIZES),
+        edge_cost=known.edge_penalty * counts.sum().item(),
+        node_counts=own_counts(counts, regimes),
+        required=required,
+        forbidden=forbidden,
+    )
+    assert_allclose(graph.probabilities, expected, atol=1e-9)  # compared with enumeration elsewhere
     assert_array_equal(graph.edge_weights, graph.probabilities)
     best = np.array(
         [dag for dag, value in zip(fits, values, strict=True) if value > values.max() - 1e-8]

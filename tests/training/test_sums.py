@@ -7,12 +7,23 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from random_models import NAMES, block_update, intervene, make_data, make_model, own_model, seed
+from random_models import (
+    NAMES,
+    REGIMES,
+    block_update,
+    intervene,
+    make_data,
+    make_model,
+    own_model,
+    seed,
+)
 from rank_threads import on_ranks
+from scipy import stats
 from small_models import small_settings, small_spec
 from torch import nn
 
 from skcausalpima._data.on_disk import OnDisk, PlainFile
+from skcausalpima._data.ranks import ALONE
 from skcausalpima._model.build import build_model
 from skcausalpima._model.scaled_rows import ScaledRows
 from skcausalpima._model.tensors import TensorData
@@ -21,7 +32,7 @@ from skcausalpima._training.acceleration import step_precision
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
 from skcausalpima._training.observer import Observer
-from skcausalpima._training.sums import EpochSums
+from skcausalpima._training.sums import EpochSums, regime_counts
 from skcausalpima.functional import update_mixture
 from skcausalpima.modules import Batch, MeanFieldVAE, StructuredVAE
 
@@ -38,6 +49,12 @@ def seen_by_steps(model, data, batch_size=7):
             seen.add(numbers, model.elbo(batch, noise))
     seen.end()
     return seen
+
+
+def weighted_data():
+    data = make_data(missing=True)
+    weights = torch.from_numpy(np.random.default_rng(4).uniform(0.5, 3.0, (1, data.n_samples)))
+    return replace(data, samples=replace(data.samples, weights=weights))
 
 
 def assert_same_sums(found, passed):
@@ -57,6 +74,38 @@ def test_sums_of_an_epoch_are_those_of_a_pass(monkeypatch, covariance_type, bloc
     model, data = make_model(covariance_type).eval(), make_data(missing=True)
     seen = seen_by_steps(model, data)
     assert_same_sums(seen.result(NAMES), data_pass(model, data, seed(), NAMES))
+
+
+@pytest.mark.parametrize("ask", [seen_by_steps, None], ids=["steps", "pass"])
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@torch.no_grad()
+def test_they_are_moments_of_samples(covariance_type, ask):
+    """By weight, of the latent points in each component, one sample after another."""
+    model, data = make_model(covariance_type).eval(), intervene(weighted_data(), make_model(), True)
+    model.prior.set_interventions(REGIMES)
+    asked = ask(model, data).result(NAMES) if ask else data_pass(model, data, seed(), NAMES)
+    posterior = model.posterior(data.rows(slice(None)))
+    log_weights = model.prior.regime_log_weights()[data.regime_index[0]].T
+    said = posterior.evidence(log_weights, data.allowed)
+    gamma, statistics = said.log_gamma.exp() * data.weights, asked.statistics
+    counts = np.zeros((3, 4))
+    for c in range(4):
+        components = torch.full((90,), c)
+        moved = posterior.centres(components) - statistics.origin
+        second = moved[:, :, None] * moved[:, None] + posterior.covariances(components)
+        second = torch.tensordot(gamma[c], second, dims=1)
+        if covariance_type == "diag":
+            second = second.diag()
+        assert_allclose(statistics.counts[c], gamma[c].sum())
+        assert_allclose(statistics.first[c], gamma[c] @ moved, atol=1e-9)
+        assert_allclose(statistics.second[c], second, atol=1e-9)
+        np.add.at(counts[:, c], data.regime_index[0].numpy(), gamma[c].numpy())
+    assert_allclose(asked.counts, counts, atol=1e-9)
+    np.testing.assert_array_equal(asked.labels, gamma.argmax(dim=0))
+    value, weights = said.value @ data.weights[0], data.weights.sum()
+    assert asked.terms["evidence"] == pytest.approx((value / weights).item())
+    potential = -said.log_potential @ data.weights[0] / weights
+    assert asked.terms["potential"] == pytest.approx(potential.item())
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -126,17 +175,94 @@ def test_samples_on_disk_are_counted_by_their_numbers(tmp_path, monkeypatch):
     assert_same_sums(seen.result(("x",)), data_pass(model, in_memory, seed(), ("x",)))
 
 
-@pytest.mark.slow
-def test_batches_without_samples_do_not_pile_up():
-    """Nor do samples that wait keep what gradients needed."""
-    model, data = make_model(), make_data().subset(slice(0, 0))
-    none = torch.arange(0)
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_batches_do_not_pile_up(monkeypatch, size):
+    """Without samples neither. Nor do samples that wait keep what gradients needed."""
+    monkeypatch.setattr("skcausalpima._training.sums.BLOCK_ROWS", 6)
+    model, data = make_model(), make_data().subset(slice(0, size))
+    numbers, noise = torch.arange(size), torch.zeros(size, 3, dtype=torch.float64)
+    waiting = []
     with model.frozen():
         seen = EpochSums(model, data)
-        for _ in range(1100):
-            seen.add(none, model.elbo(data.rows(none), torch.zeros(0, 3, dtype=torch.float64)))
-    assert len(seen._waiting) < 600
-    assert not any(bound.values.requires_grad for _, bound in seen._waiting)
+        for _ in range(14):
+            seen.add(numbers, model.elbo(data.rows(numbers), noise))
+            waiting.append(len(seen._waiting))
+            assert not any(bound.values.requires_grad for _, bound in seen._waiting)
+    cycle = 6 // max(1, size)
+    assert waiting == [k % cycle for k in range(1, 15)]
+
+
+@torch.no_grad()
+def test_terms_are_means_of_log_likelihoods_and_the_objective_that_of_bounds():
+    model, data = make_model(modality_weights=(1.0, 3.0)).eval(), weighted_data()
+    model.log_variances.copy_(torch.tensor([0.3, -0.8]))
+    seen, generator = EpochSums(model, data), seed(3)
+    weights, observed = data.weights[0].numpy(), data.observed.numpy()
+    expected, deviations = np.zeros(2), model.log_variances.mul(0.5).exp().numpy()
+    with model.frozen():
+        for numbers, batch in data.numbered(8, generator):
+            bound = model.elbo(batch, torch.zeros(len(numbers), 3, dtype=torch.float64))
+            seen.add(numbers, bound)
+            for m, errors in enumerate(bound.squared_errors.sqrt().numpy()):
+                width = len(batch.arrays[m][0])  # all of the error in one element
+                logs = stats.norm.logpdf(errors, scale=deviations[m])
+                logs += (width - 1) * stats.norm.logpdf(0.0, scale=deviations[m])
+                expected[m] += (weights * observed[m])[numbers] @ logs
+    seen.end()
+    terms = seen.result(NAMES).terms
+    found = [terms[f"reconstruction_{name}"] for name in NAMES]
+    assert_allclose(found, expected / weights.sum())
+    assert terms["lower_bound"] == pytest.approx(sum(found) + sum(terms[key] for key in TERMS))
+    assert terms["objective"] == pytest.approx(seen.mean_bound)
+    bounds = torch.cat(seen.bounds).numpy()
+    order = torch.cat([numbers for numbers, _ in data.numbered(8, seed(3))])
+    assert seen.mean_bound == pytest.approx(np.average(bounds, weights=weights[order]))
+
+
+@torch.no_grad()
+def test_decoders_with_likelihoods_of_their_own_count_by_these(monkeypatch):
+    monkeypatch.setattr("skcausalpima._model.tensors.BLOCK_ROWS", 40)
+    model, data = own_model(modality_weights=(1.0, 3.0)), weighted_data()
+    passed, weights = data_pass(model, data, seed(3), NAMES), data.weights[0]
+    expected, generator = torch.zeros(2).double(), seed(3)
+    for rows in (slice(0, 40), slice(40, 80), slice(80, 90)):
+        batch = data.rows(rows)
+        noise = data.normal(len(batch.arrays[0]), model.n_draws, generator)
+        found = model.assign(batch, noise, model.prior.log_weights())
+        for m, of in found.likelihoods.items():
+            mean = (found.log_gamma.exp() * of.log_likelihoods).sum(dim=0)
+            expected[m] += weights[rows] @ mean / weights.sum()
+    reconstruction = [passed.terms[f"reconstruction_{name}"] for name in NAMES]
+    assert_allclose(reconstruction, expected)
+    counted = torch.tensor([model.likelihood_weight(m) for m in range(2)]).double()
+    surplus = passed.terms["objective"] - passed.terms["lower_bound"]
+    assert surplus == pytest.approx(((counted - 1.0) @ expected).item())
+
+
+def test_ranks_add_up_likelihoods_of_their_own(monkeypatch):
+    monkeypatch.setattr(TensorData, "normal", lambda _, n, d, __: torch.zeros(n, d).double())
+    data = weighted_data()
+
+    def on_rank(ranks):
+        part = data if ranks is ALONE else data.subset([slice(0, 60), slice(60, 90)][ranks.rank])
+        return data_pass(own_model(), replace(part, ranks=ranks), seed(), NAMES)
+
+    expected = on_rank(ALONE)
+    for found in on_ranks(on_rank):
+        assert found.terms == pytest.approx(expected.terms)
+        assert_allclose(found.squared_errors, expected.squared_errors)
+        for m in range(2):
+            assert_allclose(found.experts.errors[m].counts, expected.experts.errors[m].counts)
+
+
+def test_counts_of_regimes_are_sums_over_their_samples():
+    gamma = torch.rand(4, 9, generator=seed())
+    index = torch.tensor([[2, 0, 0, 2, 3, 2, 0, 3, 3]])
+    expected = np.zeros((5, 4))
+    for n, regime in enumerate(index[0]):
+        expected[regime] += gamma[:, n].numpy()
+    assert_allclose(regime_counts(gamma, index, 5), expected, rtol=1e-6)
+    assert_allclose(regime_counts(gamma, None, 1), expected.sum(axis=0)[None], rtol=1e-6)
 
 
 def test_errors_and_bounds_are_those_of_the_samples():

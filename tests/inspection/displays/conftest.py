@@ -4,7 +4,6 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,13 +18,6 @@ LONG_NAMES = [
     "speed_of_the_nozzle_during_run",
     "layer",
 ]
-
-
-@pytest.fixture
-def closed_figures():
-    """Close the figures that a test has made."""
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="session")
@@ -57,5 +49,5 @@ def shown_fit(quick, shown_data):
     experts = {"image": None, "curve": None, "table": None}
     experts["line"] = ExpertDecoder(line, np.linspace(0, 2, 12))
     scale = {"image": "modality", "curve": "modality", "table": "feature", "line": "modality"}
-    names = LONG_NAMES[:2]
-    return quick(node_names=names, experts=experts, scale=scale).fit(shown_data)
+    sizes = dict.fromkeys(LONG_NAMES[:2], 2)
+    return quick(sizes, experts=experts, scale=scale).fit(shown_data)

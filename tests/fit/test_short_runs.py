@@ -1,0 +1,182 @@
+"""When short runs are made, how short they are, and what is made of them."""
+
+import itertools
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima import Initialization, Training
+from skcausalpima._fit import restarts, short_runs
+from skcausalpima._fit.short_runs import with_short_runs
+from skcausalpima._inference.reports import LEAST_OF_STARTS
+from skcausalpima._repeated_fits import is_one_of_many
+from skcausalpima._training.interruption import Interruption
+
+
+@pytest.fixture(scope="module")
+def asked(quick):
+    """What a fit asks by: an alarmed run, the setup, the samples, the seed, an interruption."""
+    kept, rng = [], np.random.default_rng(0)
+    x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
+    init = Initialization(n_mixture_init=1, pretraining_epochs=4)
+    training = Training(batch_size=20, tol=1e-4, validation_fraction=0.2)
+    est = quick((3,), init=init, max_iter=4, training=training)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restarts, "with_short_runs", lambda *of: kept.append(of) or of[0])
+        est.fit(x)
+    return alarmed(kept[0][0]), *kept[0][1:]
+
+
+def alarmed(found, **seen):
+    return replace(found, seen=replace(found.seen, **({"with_fit": 0.5} | seen)))
+
+
+@pytest.fixture
+def labels(monkeypatch):
+    """Labels of two short runs that need no training, and the seeds of those that were made."""
+    rng, seeds = np.random.default_rng(1), []
+    given = [rng.integers(3, size=60), rng.integers(2, size=60)]
+
+    def of_run(setup, initial, seed, interruption):
+        seeds.append(seed)
+        return given[len(seeds) - 1]
+
+    monkeypatch.setattr(short_runs, "_labels", of_run)
+    return given, seeds
+
+
+def test_their_agreement_is_the_median_over_all_pairs(asked, labels):
+    given, seeds = labels
+    found, *others = asked
+    found = alarmed(found, labels=np.where(np.arange(60) < 15, *given))
+    indices = [
+        adjusted_rand_score(*pair)
+        for pair in itertools.combinations([found.seen.labels, *given], 2)
+    ]
+    result = with_short_runs(found, *others)
+    assert indices[2] < indices[0] < indices[1]
+    assert result.seen.short_runs == indices[0]
+    assert len(set(seeds)) == 2
+    assert result.seen.with_fit == 0.5
+    assert result.state is found.state
+
+
+def test_none_are_made_without_an_alarm(asked, labels):
+    found, *others = asked
+    for seen in (None, alarmed(found, with_fit=None).seen):
+        assert with_short_runs(replace(found, seen=seen), *others).seen is seen
+    for agreement, n_runs in ((LEAST_OF_STARTS, 0), (np.nextafter(LEAST_OF_STARTS, 0), 2)):
+        with_short_runs(alarmed(found, with_fit=agreement), *others)
+        assert len(labels[1]) == n_runs
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MAX_SAMPLES", "n_samples"), ("MAX_CELLS", 3)])
+def test_none_are_made_beyond_what_is_allowed(asked, labels, monkeypatch, limit, most):
+    if most == "n_samples":
+        most = asked[2].data.n_samples
+    monkeypatch.setattr(short_runs, limit, most - 1)
+    assert with_short_runs(*asked) is asked[0]
+    monkeypatch.setattr(short_runs, limit, most)
+    assert with_short_runs(*asked).seen.short_runs is not None
+
+
+def test_none_are_made_of_what_was_stopped_or_is_one_of_many(asked, labels):
+    found, setup, initial, seed, _ = asked
+    stopped, requested = Interruption(), replace(found, stopped="epoch 2")
+    stopped.requested = True
+    assert with_short_runs(found, setup, initial, seed, stopped) is found
+    assert with_short_runs(requested, setup, initial, seed, Interruption()) is requested
+    token = is_one_of_many.set(True)
+    assert with_short_runs(*asked) is found
+    is_one_of_many.reset(token)
+    assert labels[1] == []
+
+
+@pytest.mark.parametrize(("requested", "insists"), [(False, False), (True, True), (True, False)])
+def test_an_interrupt_ends_them_and_the_second_one_the_fit(asked, monkeypatch, requested, insists):
+    interruption = Interruption()
+
+    def interrupted(*_):
+        interruption.requested, interruption.insists = requested, insists
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(short_runs, "_labels", interrupted)
+    if requested and not insists:
+        assert with_short_runs(*asked[:4], interruption) is asked[0]
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            with_short_runs(*asked[:4], interruption)
+
+
+def test_what_they_warn_of_is_not_told(asked, monkeypatch):
+    def warned(*_):
+        warnings.warn("of a short run", stacklevel=1)
+        return np.arange(60)
+
+    monkeypatch.setattr(short_runs, "_labels", warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert with_short_runs(*asked).seen.short_runs is not None
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What short runs do, in order, with the settings that they do it by."""
+    taken = []
+
+    def note(name):
+        function = getattr(short_runs, name)
+
+        def noted(*given):
+            taken.append((name, given))
+            return function(*given)
+
+        monkeypatch.setattr(short_runs, name, noted)
+
+    for name in ("initialize_run", "train", "settle"):
+        note(name)
+    return taken
+
+
+def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
+    found, setup, initial, _, interruption = asked
+    of_fit = setup.training
+    cells = short_runs._labels(setup, initial, 5, interruption)
+    assert_array_equal(cells, short_runs._labels(setup, initial, 5, interruption))
+    assert len(cells) == len(found.seen.labels)
+    assert [name for name, _ in steps[:3]] == ["initialize_run", "train", "settle"]
+    (_, (begun, data, _, number, _)), (_, trained) = steps[:2]
+    assert (data, number) == (initial.data, 5)
+    assert trained[1].n_samples == initial.data.n_samples
+    assert trained[2] is None  # nothing is held out
+    for training in (begun.training, trained[4]):
+        assert training.initialization.pretraining_epochs == 3
+        assert_array_equal(training.graph.temperatures, of_fit.graph.temperatures[:3])
+        assert (training.stopping.tol, training.stopping.validation_fraction) == (0.0, 0.0)
+    assert len(trained[3].history) == 3
+
+
+def test_they_are_no_longer_than_the_fit(asked, steps):
+    _, setup, *others = asked
+    first = replace(setup.training.initialization, pretraining_epochs=1)
+    short_runs._labels(
+        replace(setup, training=replace(setup.training, initialization=first)), *others
+    )
+    assert steps[0][1][0].training.initialization.pretraining_epochs == 1
+
+
+def test_what_was_cut_short_has_no_cells(asked, monkeypatch):
+    *given, _ = asked
+    interruption, train = Interruption(), short_runs.train
+
+    def interrupted(*of):
+        interruption.interrupt()
+        train(*of)
+
+    monkeypatch.setattr(short_runs, "train", interrupted)
+    with interruption.postponed(), pytest.raises(KeyboardInterrupt):
+        short_runs._labels(*given[1:], interruption)
