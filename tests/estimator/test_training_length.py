@@ -132,9 +132,9 @@ def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **s
 
 def test_a_bound_that_has_collapsed_is_told():
     message = (
-        "In training the bound fell. Use a smaller learning_rate, clip gradients with "
-        "max_grad_norm, or end with max_iter=2: it was 700 nats per sample in epoch 2, and 130 in "
-        "the last, 5."
+        "In training the bound fell. Use a smaller training__learning_rate, clip gradients with "
+        "training__max_grad_norm, or end with max_iter=2: it was 700 nats per sample in epoch 2, "
+        "and 130 in the last, 5."
     )
     with pytest.warns(ConvergenceWarning, match=message):
         report = convergence_report(*ended([500.0, 700.0, 300.0, 140.0, 130.0], 100.0))

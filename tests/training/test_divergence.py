@@ -21,7 +21,7 @@ from skcausalpima.functional import update_mixture
 from skcausalpima.modules import ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
-ADVICE = r"\. Use a smaller learning_rate, clip gradients with max_grad_norm, .*scale="
+ADVICE = r"\. Use a smaller training__learning_rate, clip gradients with .*max_grad_norm, .*scale="
 
 
 @pytest.fixture
