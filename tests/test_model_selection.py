@@ -81,6 +81,16 @@ def test_forms_of_data_and_parallel_fits_agree(quick, groups):
         assert_array_equal(stability, stabilities[0])
 
 
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
+def test_nodes_keep_their_names(quick, groups):
+    model = quick({"group": 2})
+    selection = select_node_sizes(model, groups, [3], cv=2)
+    assert selection.best_node_sizes == (3,)
+    assert dict(selection.best_estimator.dag_.nodes(data="size")) == {"group": 3}
+    with pytest.raises(ValueError, match=r"node_sizes names 1 nodes, \['group'\], but 2 sizes"):
+        select_node_sizes(model, groups, [3, (2, 2)], cv=2)
+
+
 @pytest.mark.parametrize("candidates", [[], [(2,), (3,), (2,)], [2, (2,)]])
 def test_candidates_are_several(quick, groups, candidates):
     with pytest.raises(ValueError, match=r"at least one node_sizes.* and none twice"):

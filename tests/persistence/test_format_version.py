@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from resigned_files import read_file
 
+from skcausalpima import CausalPIMA
 from skcausalpima._state.file import VERSION
 from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
@@ -45,3 +47,11 @@ def test_the_version_rises_with_the_format(taught, pair, tmp_path):
     model = taught(experts={"b": expert}, warm_start=True, training__validation_fraction=0.2)
     model.fit(pd.concat(frames, axis=1)).save(tmp_path / "model")
     assert (VERSION, layout(tmp_path / "model")) == WRITTEN
+
+
+def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):
+    state = fitted.__getstate__()
+    del state["training"]
+    told = r"another version of skcausalpima: it lacks the parameters \['training'\]"
+    with pytest.raises(ValueError, match=told):
+        CausalPIMA().__setstate__(state | {"tol": 1e-3})
