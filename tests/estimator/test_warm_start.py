@@ -133,10 +133,10 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)
 
 
-FORMS = ["float32", "missing", "mapping", "flat", "one"]
+FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["missing", "flat"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, ["missing"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
