@@ -180,7 +180,7 @@ def from_interventions(seeds: Sequence[int]) -> list[str]:
                 chosen = is_set & (rng.uniform(size=N_SAMPLES) < 0.5)
                 outcomes[chosen] = truth.do({edge[node]: outcome}).sample(chosen.sum(), rng)
                 set_to[chosen, place] = outcome
-            est = CausalPIMA((2, 2), node_names=truth.nodes, random_state=seed)
+            est = CausalPIMA(dict.fromkeys(truth.nodes, 2), random_state=seed)
             est.fit(visible_features(outcomes, rng), interventions=set_to)
             right += list(est.dag_.edges(data="compelled")) == [(*edge, True)]
             print(name, seed, right, flush=True)

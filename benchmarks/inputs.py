@@ -184,7 +184,7 @@ class HalfMapping(dict):
 
 def several_modalities() -> list[Form]:
     flat = np.hstack([PIXELS, CURVES])
-    shapes = {"modality_shapes": [(HEIGHT, HEIGHT), (WIDTH,)]}
+    cut = MultimodalData.from_flat(flat, [(HEIGHT, HEIGHT), (WIDTH,)])
     return [
         works("list of arrays", lambda: fit(list(PAIR.values()))),
         works("tuple of arrays", lambda: fit(tuple(PAIR.values()))),
@@ -197,8 +197,11 @@ def several_modalities() -> list[Form]:
         works("memory maps", in_folder(memory_mapped)),
         works("MultimodalData", lambda: fit(MultimodalData(PAIR))),
         works("dict(MultimodalData)", lambda: fit(dict(MultimodalData(PAIR)))),
-        works("flat array and modality_shapes", lambda: fit(flat, shapes)),
-        works("flat DataFrame and modality_shapes", lambda: fit(frame(flat), shapes)),
+        works("MultimodalData.from_flat", lambda: fit(cut)),
+        works(
+            "MultimodalData.from_flat of a DataFrame",
+            lambda: fit(MultimodalData.from_flat(frame(flat), cut.modality_shapes)),
+        ),
         works("tensors", lambda: fit(tensors())),
         works("tensors with gradients", lambda: fit(tensors(True))),
         works("nested lists in a dict", lambda: fit(each(np.ndarray.tolist))),

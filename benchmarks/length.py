@@ -23,7 +23,7 @@ import numpy as np
 from node_rows import Data, digits, generated, mfeat, noisy, parse_seeds, stored, zeros_and_ones
 from sklearn.datasets import load_iris
 
-from skcausalpima import CausalPIMA, MissingValues, MultimodalData, datasets
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData, Training, datasets
 from skcausalpima.metrics import matched_accuracy
 
 STEPS = (50, 100, 200, 400, 800, 1600, 3200, 5000)
@@ -98,7 +98,11 @@ def run(row: Row, seed: int, lengths: Sequence[int]) -> dict[int | str, Figures]
     plain = {"random_state": seed, **row.parameters}
     found: dict[int | str, Figures] = {}
     long = CausalPIMA(
-        row.sizes, warm_start=True, tol=0, missing_values=MissingValues(subset_epochs=0), **plain
+        row.sizes,
+        warm_start=True,
+        training=Training(tol=0),
+        missing_values=MissingValues(subset_epochs=0),
+        **plain,
     )
     n_epochs = 0
     for n_steps in lengths:

@@ -37,7 +37,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
-from skcausalpima import CausalPIMA, GradientStructure, Initialization
+from skcausalpima import CausalPIMA, GradientStructure, Initialization, Training
 from skcausalpima._clustering.arrangement import arrange
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.metrics import node_recovery, structural_hamming_distance
@@ -115,9 +115,8 @@ def at_paper_rate(rate: float, times: int) -> dict:
     """
     epochs = times * PAPER_PRETRAINING
     return {
-        "learning_rate": rate,
+        "training": Training(learning_rate=rate, tol=0),
         "structure": GradientStructure(learning_rate=rate),
-        "tol": 0,
         "init": Initialization("paper", pretraining_epochs=epochs),
         "max_iter": times * PAPER_EPOCHS,
     }

@@ -93,21 +93,21 @@ WRONG = {
     "latent_dim": 0,
     "hidden_layer_sizes": (0,),
     "scale": "x",
-    "covariance_type": "x",
+    "mixture": "x",
     "init": "x",
     "structure": ScoreSearch(score="x"),
     "device": "nowhere",
-    "tol": -1.0,
+    "training__tol": -1.0,
+    "training__batch_size": 0,
+    "training__learning_rate": -1.0,
+    "training__validation_fraction": 1.5,
     "n_init": 0,
-    "batch_size": 0,
-    "learning_rate": -1.0,
     "random_state": "x",
-    "node_names": ["a"],
+    "posterior": "x",
     "modality_weights": [1.0],
     "experts": [line],
     "missing_values": "x",
     "knowledge": BackgroundKnowledge(required=[("N1", "x")]),
-    "validation_fraction": 1.5,
     "warm_start": True,
 }
 #: Values that it may have, but not another one on each rank.
@@ -116,11 +116,11 @@ UNLIKE = {
     "latent_dim": (2, 3),
     "hidden_layer_sizes": ((8,), (8, 8)),
     "random_state": (0, 1),
-    "node_names": (["a", "b"], ["b", "a"]),
     "node_sizes": ((2, 3), (3, 2)),
+    "posterior": ("structured", "mean_field"),
     "structure": (nx.DiGraph([NAMES]), nx.DiGraph([NAMES[::-1]])),
     "knowledge": (BackgroundKnowledge(forbidden=[NAMES]), None),
-    "batch_size": (16, 32),
+    "training__batch_size": (16, 32),
     "views": (None, "auto"),
 }
 #: Values that are the same, though they are told in another order or way.
@@ -128,7 +128,7 @@ SAME = {
     "knowledge": [BackgroundKnowledge(forbidden={("N1", "N2"), ("N2", "N1")})] * 2,
     "random_state": [np.random.RandomState(3), np.random.RandomState(3)],
     "device": ["cpu", Device("cpu", distributed=True)],
-    "tol": [0.0, np.float64(0.0)],
+    "training__tol": [0.0, np.float64(0.0)],
     "verbose": [0, False],
 }
 
@@ -191,7 +191,9 @@ CASES: dict[str, Case] = {
     "same seed None": differing("random_state", None, None, is_error=False),
     "n_jobs": Case(lambda r, e, X: e.set_params(n_init=2, n_jobs=on(1, r, 2)).fit(X), True),
     "unlike experts": Case(lambda r, e, X: e.set_params(experts=[None, slope(r)]).fit(X), True),
-    "same learning rate of any size": differing("learning_rate", 1e30, 1e30, is_error=False),
+    "same learning rate of any size": differing(
+        "training__learning_rate", 1e30, 1e30, is_error=False
+    ),
     "columns in another order": of_data(lambda r, X: frames(X, on(0, r, "abcd", "abdc"))),
     "columns with names and without": of_data(
         lambda r, X: on(0, r, frames(X)["curves"], pd.DataFrame(X[1]))

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch import distributed
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Training
 from skcausalpima._fit import run
 from skcausalpima.datasets import make_circles_images
 
@@ -54,7 +54,9 @@ def fit_one_rank(rank: int, n_ranks: int, store: str, args: argparse.Namespace) 
         worked_in[0] += time.process_time() - worked
 
     run.train = timed
-    est = CausalPIMA((2, 2, 2), batch_size=args.batch_size, random_state=args.seed)
+    est = CausalPIMA(
+        (2, 2, 2), training=Training(batch_size=args.batch_size), random_state=args.seed
+    )
     begin, worked = time.perf_counter(), time.process_time()
     est.fit(images[rank::n_ranks])
     seen = {

@@ -26,6 +26,7 @@ from skcausalpima import (
     Initialization,
     MultimodalData,
     ScoreSearch,
+    Training,
 )
 from skcausalpima.datasets import make_circles_images, make_lattices
 from skcausalpima.modules import ExpertDecoder, exponential_decay, line
@@ -184,14 +185,14 @@ def predicted_variances():
 @reference
 def held_out():
     X = pair()[0]
-    options = {"validation_fraction": 0.2, "tol": 0.5, "n_iter_no_change": 2}
-    return CausalPIMA((2, 2), **options, **(QUICK | {"max_iter": 12})).fit(X), X
+    training = Training(validation_fraction=0.2, tol=0.5, n_iter_no_change=2)
+    return CausalPIMA((2, 2), training=training, **(QUICK | {"max_iter": 12})).fit(X), X
 
 
 @reference
 def covariance_types():
     X = pair()[0]
-    options = {"covariance_type": "tied", "scale": "feature", "max_grad_norm": 5.0}
+    options = {"mixture": "tied", "scale": "feature", "training": Training(max_grad_norm=5.0)}
     return CausalPIMA((3, 2), **options, **QUICK).fit(X), X
 
 

@@ -63,7 +63,7 @@ def fit(n_samples: int, n_nodes: int) -> tuple[float, float]:
     CausalPIMA((2,) * 3, **FEW).fit(table(500, 20))  # what is loaded by the first fit
     before, X = peak(), table(n_samples, 20)
     start = time.process_time()
-    CausalPIMA((2,) * n_nodes, batch_size=128, **FEW).fit(X)
+    CausalPIMA((2,) * n_nodes, **FEW).fit(X)
     return time.process_time() - start, peak() - before
 
 

@@ -22,7 +22,7 @@ from skcausalpima.inspection import LatentDisplay, PrototypeDisplay
 from skcausalpima.metrics import matched_accuracy
 
 digits = load_digits_with_curves(noise_variance=0.5, random_state=0)
-est = CausalPIMA(node_sizes=(10,), node_names=["digit"], random_state=0)
+est = CausalPIMA(node_sizes={"digit": 10}, random_state=0)
 est.fit([digits.images, digits.curves])
 
 # %%

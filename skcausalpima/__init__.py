@@ -8,8 +8,11 @@ from ._parameter_objects import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     ScoreSearch,
+    Training,
 )
 from ._version import __version__ as __version__
 
@@ -19,8 +22,11 @@ __all__ = [
     "Device",
     "GradientStructure",
     "Initialization",
+    "MeanField",
     "MissingValues",
+    "Mixture",
     "ModalityTransformer",
     "MultimodalData",
     "ScoreSearch",
+    "Training",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import networkx as nx
 import numpy as np
@@ -27,12 +27,12 @@ from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, f
 from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts
-from ._model.flat_parameters import check_nested_names, flat_parameters
+from ._model.flat_parameters import flat_parameters, parts_of_words, with_objects
 from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
-from ._model.published import PUBLISHED
+from ._model.published import published_parameters
 from ._model.snapshot import reading_one_fit
-from ._model.spec import StatedNetworks
+from ._model.spec import StatedNetworks, of_another_version
 from ._model.surroundings import usual_surroundings
 from ._model.views import Views
 from ._parameter_objects import (
@@ -40,8 +40,11 @@ from ._parameter_objects import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     ScoreSearch,
+    Training,
 )
 from ._scalar_checks import check_count
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
@@ -49,7 +52,7 @@ from ._state.expert_table import ExpertTable
 from ._state.file import load_estimator, save_estimator
 from ._state.fitted import FittedState
 from ._state.plain import portable, restored
-from ._typing import KnownNodes, Samples, Seed, Shapes, Unchecked, Values
+from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
@@ -73,27 +76,26 @@ class CausalPIMA(
 
     The parameters, by subject:
 
-    - the model: ``node_sizes``, ``node_names``, ``latent_dim``, ``experts``, ``encoders``,
-      ``decoders``, ``hidden_layer_sizes``, ``prior_expert``, ``covariance_type``,
-      ``covariance_shrinkage``, ``reg_covar``, ``decoder_variance``;
-    - the data: ``modality_shapes``, ``scale``, ``modality_weights``, ``views``, ``missing_values``;
-    - the start: ``init``;
-    - training: ``responsibilities``, ``batch_size``, ``learning_rate``, ``max_grad_norm``,
-      ``max_iter``, ``tol``, ``n_iter_no_change``, ``validation_fraction``;
-    - the graph: ``structure``, ``knowledge``;
-    - running: ``n_init``, ``n_jobs``, ``warm_start``, ``device``, ``random_state``, ``verbose``.
+    - what a first fit may need: ``node_sizes``, ``latent_dim``, ``experts``, ``knowledge``,
+      ``max_iter``, ``n_init``, ``random_state``;
+    - the graph: ``structure``;
+    - the model: ``encoders``, ``decoders``, ``hidden_layer_sizes``, ``decoder_variance``,
+      ``mixture``, ``posterior``;
+    - the data: ``scale``, ``modality_weights``, ``views``, ``missing_values``;
+    - training: ``init``, ``training``;
+    - running: ``n_jobs``, ``warm_start``, ``device``, ``verbose``.
 
-    ``init``, ``structure``, ``knowledge``, ``missing_values`` and ``device`` may be objects with
-    parts of their own, which :meth:`get_params` and :meth:`set_params` know by nested names such as
-    ``structure__score``.
+    ``structure``, ``knowledge``, ``mixture``, ``posterior``, ``missing_values``, ``init``,
+    ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params` and
+    :meth:`set_params` know these by nested names such as ``training__batch_size``, in searches,
+    too, also where the parameter is a word that stands for an object, or None.
 
     Parameters
     ----------
-    node_sizes : int or sequence of int, default=(2, 2)
-        Number of outcomes of each node; there is one component per cell of their grid. An int is
+    node_sizes : int, sequence of int or mapping of str to int, default=(2, 2)
+        Number of outcomes of each node; there is one component per cell of their grid. A mapping
+        names the nodes, as ``{"lattice": 2, "state": 2}`` does; else they are N1, N2, ... An int is
         that of a single node.
-    node_names : sequence of str, default=None
-        Names of the nodes; None means N1, N2, ...
     latent_dim : int, default=None
         Dimension of the latent space. None means one per outcome beyond each node's first,
         ``max(2, sum(size - 1))``, and more where there are enough features and samples: three more
@@ -105,6 +107,30 @@ class CausalPIMA(
         modality with one axis, sampled at ``numpy.linspace(0, 1, width)``, unbounded and
         initialized at 1. The likelihood of an expert per cluster enters the responsibilities of the
         components. The entry of such a modality in ``decoders`` must be None.
+    knowledge : BackgroundKnowledge, default=None
+        What is known about the edges, see :class:`BackgroundKnowledge`: required and forbidden
+        ones, and an order of the nodes.
+    max_iter : int or "auto", default="auto"
+        Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
+        arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
+        epochs). More than 2000 samples make 320, and the last layers of the default decoders are
+        linear regressions in the end: components stand still by then, but the bound would rise
+        on. The learning rate is twice that of ``training``, and falls to zero while the model
+        is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
+        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
+        while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
+        constant and no sample is held.
+    n_init : int, default=1
+        Number of complete fits; the one with the best bound (weighted as in training) is kept.
+    random_state : int, RandomState instance or None, default=None
+        Source of all randomness. None takes it from NumPy's global state, an int or RandomState
+        leaves that untouched.
+    structure : str, ScoreSearch, GradientStructure or networkx.DiGraph, default="refined"
+        How the graph is learned. ``"gradient"`` is the paper's: by gradient on relaxed edges,
+        thresholded in the end; it tends to the complete graph. ``"refined"`` then searches the
+        graph that scores best on the expected counts of the cells, and trains some more epochs
+        with it. Their settings are those of :class:`GradientStructure` and :class:`ScoreSearch`. A
+        :class:`networkx.DiGraph` over the names of the nodes is kept as it is.
     encoders, decoders : {"mlp", "conv", ..}, or one entry per modality, default=None
         The networks, by one word or as a sequence or mapping. ``"mlp"`` or None is a multilayer
         perceptron; ``"conv"`` a convolutional network for curves (width,) and images
@@ -123,25 +149,18 @@ class CausalPIMA(
     hidden_layer_sizes : sequence of int, default=(128, 64, 32, 16)
         Hidden layers of the default encoders, reversed for decoders; no layer is wider than its
         modality (or 16).
-    prior_expert : bool, default=True
-        Whether the prior N(0, I) is one of the experts whose product is the posterior, where
-        ``responsibilities="sample"``; else the mixture is the prior, and this is not used. The
-        paper has none, but then a sample needs at least one observed modality.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        Shape of the components' covariances; the paper's are ``"diag"``.
-    covariance_shrinkage : float or "auto", default="auto"
-        Number of samples that the pooled covariance counts for in each component's own.
-        ``"auto"`` is n_samples / n_components, one average component, for a single node, and
-        latent_dim * (latent_dim + 1), two samples per free entry, for several. The paper has 0.
-    reg_covar : float, default=1e-6
-        Added to the variances of the components.
     decoder_variance : float, "learned" or "predicted", default="learned"
         Variance of the decoders in scaled units. ``"learned"`` sets each modality's (of networks
         and experts per cluster: each component's) to its optimum, the mean squared error, after
         every epoch. ``"predicted"`` lets the networks ``"mlp"`` and ``"conv"`` predict one for
         each element and latent point, at least 1e-4; other decoders are as with ``"learned"``.
-    modality_shapes : sequence of tuple of int, default=None
-        Shapes of the modalities that lie side by side in a flat 2-D array.
+    mixture : {"full", "tied", "diag", "spherical"} or Mixture, default="full"
+        Shape of the components' covariances; the paper's are ``"diag"``. :class:`Mixture` also has
+        their shrinkage.
+    posterior : {"structured", "mean_field"} or MeanField, default="structured"
+        The posterior of component and latent point. ``"structured"`` has both together,
+        q(c | x) q(z | c, x): a Gaussian in each component. ``"mean_field"`` is the paper's, see
+        :class:`MeanField`.
     scale : {"auto", "modality", "feature", None}, or one per modality, default="auto"
         ``"modality"`` centres each element and divides the modality by one number, its root mean
         variance. ``"feature"`` divides each element by its own standard deviation, or by more
@@ -182,50 +201,8 @@ class CausalPIMA(
         so that the effects of the nodes add up best; ``"linear"`` leaves to luck which cluster
         lands where; ``"paper"`` starts from random networks. See :class:`Initialization`, which
         also has the settings of pre-training.
-    responsibilities : {"structured", "sample"}, default="structured"
-        The posterior of component and latent point. ``"structured"`` has both together,
-        q(c | x) q(z | c, x): a Gaussian in each component. ``"sample"`` is the paper's: one
-        Gaussian q(z | x), whose variances the encoders say, and responsibilities at a draw of it;
-        samples that lack modalities have no encoders of their own there. Then all samples are
-        encoded once more after each epoch, as they are for encoders and decoders that need it
-        (with dropout, batch normalization or a likelihood of their own).
-    batch_size : int, default=128
-        Samples per gradient step.
-    learning_rate : float, default=1e-3
-        Learning rate of the networks (Adam); see ``max_iter``, too.
-    max_grad_norm : float, default=None
-        Gradients are clipped to this norm.
-    max_iter : int or "auto", default="auto"
-        Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
-        arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
-        epochs). More than 2000 samples make 320, and the last layers of the default decoders are
-        linear regressions in the end: components stand still by then, but the bound would rise
-        on. The learning rate is twice ``learning_rate``, and falls to zero while the model
-        is polished (see :class:`ScoreSearch`). Samples that have more than .9 of one cell in the
-        start, whose candidates agree by .95 or more (``arrangement_.agreement``), keep this cell
-        while the model is trained. Otherwise ``"auto"`` is 50. With an int, the learning rate is
-        constant and no sample is held.
-    tol : float or "auto", default="auto"
-        Training stops when the bound has not risen by so much per epoch for ``n_iter_no_change``
-        epochs: a float is in nats per sample, 0 never stops early. ``"auto"`` is a thousandth of
-        the interquartile range of the bound between samples, which grows with the number of
-        elements as the bound does (with ``init="paper"``, 1e-3 nats).
-    n_iter_no_change : int, default=10
-        See ``tol``. Fits of fewer epochs than twice as many are not warned about.
-    validation_fraction : float, default=0.0
-        Part of the samples on which early stopping is judged, and which does not train; the best
-        state is kept.
-    structure : str, ScoreSearch, GradientStructure or networkx.DiGraph, default="refined"
-        How the graph is learned. ``"gradient"`` is the paper's: by gradient on relaxed edges,
-        thresholded in the end; it tends to the complete graph. ``"refined"`` then searches the
-        graph that scores best on the expected counts of the cells, and trains some more epochs
-        with it. Their settings are those of :class:`GradientStructure` and :class:`ScoreSearch`. A
-        :class:`networkx.DiGraph` over ``node_names`` is kept as it is.
-    knowledge : BackgroundKnowledge, default=None
-        What is known about the edges, see :class:`BackgroundKnowledge`: required and forbidden
-        ones, and an order of the nodes.
-    n_init : int, default=1
-        Number of complete fits; the one with the best bound (weighted as in training) is kept.
+    training : Training, default=None
+        Batches, learning rate and early stopping, see :class:`Training`; None is its defaults.
     n_jobs : int, default=None
         How many of the ``n_init`` fits run at once, through joblib: None is 1 unless a
         :func:`joblib.parallel_config` says more, -1 is all processors. The result is the same bit
@@ -249,9 +226,6 @@ class CausalPIMA(
         errors, for which ``"auto"`` takes the CPU. A model fitted on a GPU predicts on the CPU
         where there is none, one that was fitted on ``"mps"`` always. :class:`Device` has further
         settings.
-    random_state : int, RandomState instance or None, default=None
-        Source of all randomness. None takes it from NumPy's global state, an int or RandomState
-        leaves that untouched.
     verbose : int, default=0
         1 shows phase, epoch, bound and time left in one line that is rewritten; in workers, and
         where standard output is no terminal, about five lines of each phase. 2 prints a line after
@@ -377,10 +351,11 @@ class CausalPIMA(
         and the temperature of every epoch. The bound is the sum of a ``reconstruction_..`` of each
         modality, the ``evidence``, log of the probability that the mixture gives to what encoders
         say, and the ``potential``, minus the expected logarithm of that. In place of these two,
-        ``responsibilities="sample"`` has ``density`` and ``weight`` of the components and the
+        ``posterior="mean_field"`` has ``density`` and ``weight`` of the components and the
         entropies of the assignment and of the posterior. They are of the samples that train, at
         one draw of each latent point, as gradient steps met them (or after these, where ``fit``
-        asks all samples once more, see ``responsibilities``). The objective, with
+        asks all samples once more: for encoders and decoders that need it, with dropout, batch
+        normalization or a likelihood of their own). The objective, with
         ``modality_weights`` of scaled data, and that of held-out samples are shifted as the bound
         is. NaN in a last epoch that diverged, of which a ConvergenceWarning tells, and in epochs
         that did not have a term.
@@ -415,12 +390,12 @@ class CausalPIMA(
     -----
     X may be a list of arrays whose first axis is samples, a mapping from names to arrays, a
     :class:`MultimodalData`, a DataFrame with two levels of columns (modality, element), an
-    ``xarray.Dataset``, one array with at least two axes, or a flat 2-D array together with
-    ``modality_shapes``. Modalities may be DataFrames, Series, tensors or DataArrays, too. Numbers
-    along one axis are one column; sparse modalities are made dense, up to 4 GiB each. Methods that
-    return data give them in the form of the X that they got, or of that of ``fit``: tables with
-    their columns (and the rows of X), modalities by name where they came by name, arrays for
-    arrays.
+    ``xarray.Dataset``, or one array with at least two axes. :meth:`MultimodalData.from_flat` cuts a
+    flat 2-D array into modalities. Modalities may be DataFrames, Series, tensors or DataArrays,
+    too. Numbers along one axis are one column; sparse modalities are made dense, up to 4 GiB each.
+    Methods that return data give them in the form of the X that they got, or of that of ``fit``:
+    tables with their columns (and the rows of X), modalities by name where they came by name,
+    arrays for arrays.
 
     A modality of a sample is missing if all its elements are NaN, or where
     ``MultimodalData(..., observed=mask)`` says so; in methods other than ``fit`` a list may hold
@@ -453,84 +428,66 @@ class CausalPIMA(
 
     def __init__(
         self,
-        node_sizes: int | Sequence[int] = (2, 2),
+        node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2),
         *,
-        node_names: Sequence[str] | None = None,
         latent_dim: int | None = None,
         experts: StatedExperts = None,
+        knowledge: BackgroundKnowledge | None = None,
+        max_iter: int | str = "auto",
+        n_init: int = 1,
+        random_state: Seed = None,
+        structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",
         encoders: StatedNetworks = None,
         decoders: StatedNetworks = None,
         hidden_layer_sizes: Sequence[int] = (128, 64, 32, 16),
-        prior_expert: bool = True,
-        covariance_type: str = "full",
-        covariance_shrinkage: float | str = "auto",
-        reg_covar: float = 1e-6,
         decoder_variance: float | str = "learned",
-        modality_shapes: Shapes | None = None,
+        mixture: str | Mixture = "full",
+        posterior: str | MeanField = "structured",
         scale: Scale = "auto",
         modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
         views: Views = "auto",
         missing_values: str | MissingValues = "marginalize",
         init: str | Initialization = "arranged",
-        responsibilities: str = "structured",
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
-        max_grad_norm: float | None = None,
-        max_iter: int | str = "auto",
-        tol: float | str = "auto",
-        n_iter_no_change: int = 10,
-        validation_fraction: float = 0.0,
-        structure: str | nx.DiGraph | ScoreSearch | GradientStructure = "refined",
-        knowledge: BackgroundKnowledge | None = None,
-        n_init: int = 1,
+        training: Training | None = None,
         n_jobs: int | None = None,
         warm_start: bool = False,
         device: str | Device = "cpu",
-        random_state: Seed = None,
         verbose: int = 0,
     ) -> None:
         self.node_sizes = node_sizes
-        self.node_names = node_names
         self.latent_dim = latent_dim
         self.experts = experts
+        self.knowledge = knowledge
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.random_state = random_state
+        self.structure = structure
         self.encoders = encoders
         self.decoders = decoders
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.prior_expert = prior_expert
-        self.covariance_type = covariance_type
-        self.covariance_shrinkage = covariance_shrinkage
-        self.reg_covar = reg_covar
         self.decoder_variance = decoder_variance
-        self.modality_shapes = modality_shapes
+        self.mixture = mixture
+        self.posterior = posterior
         self.scale = scale
         self.modality_weights = modality_weights
         self.views = views
         self.missing_values = missing_values
         self.init = init
-        self.responsibilities = responsibilities
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_grad_norm = max_grad_norm
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.validation_fraction = validation_fraction
-        self.structure = structure
-        self.knowledge = knowledge
-        self.n_init = n_init
+        self.training = training
         self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.device = device
-        self.random_state = random_state
         self.verbose = verbose
 
     @classmethod
-    def published(cls, node_sizes: int | Sequence[int] = (2, 2), **changes: Unchecked) -> Self:
+    def published(
+        cls, node_sizes: int | Sequence[int] | Mapping[str, int] = (2, 2), **changes: Unchecked
+    ) -> Self:
         """Return an estimator with the settings of the published algorithm.
 
         Parameters
         ----------
-        node_sizes : int or sequence of int, default=(2, 2)
+        node_sizes : int, sequence of int or mapping of str to int, default=(2, 2)
             Number of outcomes of each node.
         **changes : dict
             Other parameters, and those that are to differ from the paper's.
@@ -544,10 +501,34 @@ class CausalPIMA(
         --------
         >>> from skcausalpima import CausalPIMA
         >>> model = CausalPIMA.published((2, 3), max_iter=200)
-        >>> model.structure, model.covariance_type, model.prior_expert
-        ('gradient', 'diag', False)
+        >>> model.structure, model.mixture, model.posterior
+        ('gradient', Mixture(covariance_type='diag', shrinkage=0), MeanField(prior_expert=False))
         """
-        return cls(node_sizes, **(PUBLISHED | changes))
+        return cls(node_sizes, **(published_parameters() | changes))
+
+    def get_params(self, deep: bool = True) -> Values:
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to list the parts of parameter objects, too, by nested names; those of the
+            objects that words, and None, stand for included.
+
+        Returns
+        -------
+        dict
+            Values by name.
+
+        Examples
+        --------
+        >>> from skcausalpima import CausalPIMA
+        >>> params = CausalPIMA().get_params()
+        >>> params["structure"], params["structure__score"], params["training__batch_size"]
+        ('refined', 'bic', 128)
+        """
+        params = super().get_params(deep)
+        return params | parts_of_words(params) if deep else params
 
     def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, those of parameter objects by nested names.
@@ -555,8 +536,8 @@ class CausalPIMA(
         Parameters
         ----------
         **params : dict
-            Values by name, such as ``max_iter=20`` or ``structure__score="bdeu"``. A part is set
-            in the object that the parameter is, not in a word such as ``"refined"``.
+            Values by name, such as ``max_iter=20`` or ``structure__score="bdeu"``. Where a part of
+            a word is set, such as ``"refined"``, or of None, an object takes its place.
 
         Returns
         -------
@@ -566,16 +547,15 @@ class CausalPIMA(
         Raises
         ------
         ValueError
-            If there is no parameter or part of a name. If parts of a word are set, then nothing is.
+            If there is no parameter or part of a name.
 
         Examples
         --------
-        >>> from skcausalpima import CausalPIMA, ScoreSearch
-        >>> CausalPIMA(structure=ScoreSearch()).set_params(max_iter=20, structure__score="bdeu")
+        >>> from skcausalpima import CausalPIMA
+        >>> CausalPIMA().set_params(max_iter=20, structure__score="bdeu")
         CausalPIMA(max_iter=20, structure=ScoreSearch(score='bdeu'))
         """
-        check_nested_names(self, params)
-        return super().set_params(**params)
+        return super().set_params(**with_objects(self, params))
 
     @fitting
     def fit(
@@ -677,8 +657,8 @@ mapping, default=None
 
         Clusters start from rows that count alike: a resample if weights are fractional, else each
         row once (unless most rows are copies); all that is trained afterwards, and all that is
-        reported, is weighted exactly. Copies of a row may fall on both
-        sides of ``validation_fraction``, and batch normalization in modules of your own sees
+        reported, is weighted exactly. Copies of a row may fall on both sides of
+        ``training__validation_fraction``, and batch normalization in modules of your own sees
         copies, not weights.
 
         Examples
@@ -849,7 +829,7 @@ mapping, default=None
         -------
         ndarray of shape (n_samples, latent_dim)
             Means of q(z | x): of the latent points in the components, weighted by
-            :meth:`predict_proba` (of Eq. 4 where ``responsibilities="sample"``).
+            :meth:`predict_proba` (of Eq. 4 where ``posterior="mean_field"``).
 
         See Also
         --------
@@ -1025,7 +1005,8 @@ mapping, default=None
             Samples in the form of the training data; modalities may be missing.
         reference : sequence, mapping, MultimodalData, array-like or DataFrame, default=None
             Samples that ``fit`` has not seen, to be compared with. None takes up to 500 of the
-            training samples, evenly spaced, or of those that ``validation_fraction`` set aside.
+            training samples, evenly spaced, or of those that ``training__validation_fraction``
+            set aside.
 
         Returns
         -------
@@ -1819,6 +1800,8 @@ mapping, default=None
         return portable(super().__getstate__())
 
     def __setstate__(self, state: Values) -> None:
+        if lacking := sorted(set(self._get_param_names()) - set(state)):
+            raise of_another_version(f"it lacks the parameters {lacking}")
         super().__setstate__(restored(state))
 
     def __sklearn_tags__(self) -> Tags:
@@ -1826,6 +1809,10 @@ mapping, default=None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = allows_gaps(self)
         return tags
+
+    def _get_params_html(self, deep: bool = True, *options: Unchecked, **named: Unchecked) -> Any:
+        """Return the table of parameters: parts stand in their objects, those of words nowhere."""
+        return super()._get_params_html(False, *options, **named)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "lower_bound_")
@@ -1842,8 +1829,8 @@ mapping, default=None
             nothing = np.flatnonzero(~modalities.observed.any(axis=0))
             if len(nothing):
                 raise ValueError(
-                    f"Sample {nothing[0]} has no observed modality, which needs prior_expert=True "
-                    "(without it its posterior has infinite variance)."
+                    f"Sample {nothing[0]} has no observed modality, which needs "
+                    "posterior__prior_expert=True (without it its posterior has infinite variance)."
                 )
         return modalities
 

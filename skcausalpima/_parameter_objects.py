@@ -202,7 +202,7 @@ class BackgroundKnowledge(_ParameterObject):
     --------
     >>> from skcausalpima import BackgroundKnowledge, CausalPIMA
     >>> known = BackgroundKnowledge(tiers=[["hue", "size"], ["place"]])
-    >>> CausalPIMA((2, 2, 2), node_names=["hue", "size", "place"], knowledge=known).knowledge
+    >>> CausalPIMA({"hue": 2, "size": 2, "place": 2}, knowledge=known).knowledge
     BackgroundKnowledge(tiers=[['hue', 'size'], ['place']])
     """
 
@@ -273,6 +273,131 @@ class Initialization(_ParameterObject):
         self.n_mixture_init = n_mixture_init
         self.pretraining = pretraining
         self.pretraining_epochs = pretraining_epochs
+
+
+class Training(_ParameterObject):
+    """How the networks are trained.
+
+    ``training=None`` is short for ``training=Training()``.
+
+    Parameters
+    ----------
+    batch_size : int, default=128
+        Samples per gradient step.
+    learning_rate : float, default=1e-3
+        Learning rate of the networks (Adam); ``max_iter="auto"`` takes twice as much.
+    max_grad_norm : float, default=None
+        Gradients are clipped to this norm.
+    n_iter_no_change : int, default=10
+        See ``tol``. Fits of fewer epochs than twice as many are not warned about.
+    tol : float or "auto", default="auto"
+        Training stops when the bound has not risen by so much per epoch for ``n_iter_no_change``
+        epochs: a float is in nats per sample, 0 never stops early. ``"auto"`` is a thousandth of
+        the interquartile range of the bound between samples, which grows with the number of
+        elements as the bound does (with ``init="paper"``, 1e-3 nats).
+    validation_fraction : float, default=0.0
+        Part of the samples on which early stopping is judged, and which does not train; the best
+        state is kept.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Training
+    >>> CausalPIMA((2, 2), training=Training(tol=0)).set_params(training__batch_size=32)
+    CausalPIMA(training=Training(batch_size=32, tol=0))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "batch_size": [count(1)],
+        "learning_rate": [POSITIVE],
+        "max_grad_norm": [POSITIVE, None],
+        "n_iter_no_change": [count(1)],
+        "tol": [StrOptions({"auto"}), NOT_NEGATIVE],
+        "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        max_grad_norm: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float | str = "auto",
+        validation_fraction: float = 0.0,
+    ) -> None:
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_grad_norm = max_grad_norm
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.validation_fraction = validation_fraction
+
+
+class Mixture(_ParameterObject):
+    """The covariances of the components.
+
+    ``mixture="tied"`` is short for ``mixture=Mixture("tied")``, and so for the other words.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Shape of the components' covariances; the paper's are ``"diag"``.
+    shrinkage : float or "auto", default="auto"
+        Number of samples that the pooled covariance counts for in each component's own.
+        ``"auto"`` is n_samples / n_components, one average component, for a single node, and
+        latent_dim * (latent_dim + 1), two samples per free entry, for several. The paper has 0.
+    reg_covar : float, default=1e-6
+        Added to the variances of the components.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Mixture
+    >>> CausalPIMA(3, mixture=Mixture("diag", shrinkage=0)).get_params()["mixture__reg_covar"]
+    1e-06
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "shrinkage": [StrOptions({"auto"}), NOT_NEGATIVE],
+        "reg_covar": [NOT_NEGATIVE],
+    }
+
+    def __init__(
+        self,
+        covariance_type: str = "full",
+        *,
+        shrinkage: float | str = "auto",
+        reg_covar: float = 1e-6,
+    ) -> None:
+        self.covariance_type = covariance_type
+        self.shrinkage = shrinkage
+        self.reg_covar = reg_covar
+
+
+class MeanField(_ParameterObject):
+    """The posterior of the paper: separate ones of latent point and component.
+
+    One Gaussian q(z | x), whose variances the encoders say, and responsibilities at a draw of it.
+    Samples that lack modalities have no encoders of their own. Then all samples are encoded once
+    more after each epoch. ``posterior="mean_field"`` is short for ``posterior=MeanField()``.
+
+    Parameters
+    ----------
+    prior_expert : bool, default=True
+        Whether the prior N(0, I) is one of the experts whose product is the posterior. The paper
+        has none, but then a sample needs at least one observed modality.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA
+    >>> CausalPIMA.published((2, 2)).posterior
+    MeanField(prior_expert=False)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"prior_expert": ["boolean"]}
+
+    def __init__(self, *, prior_expert: bool = True) -> None:
+        self.prior_expert = prior_expert
 
 
 class MissingValues(_ParameterObject):

@@ -33,11 +33,11 @@ class DivergenceError(ValueError):
     Examples
     --------
     >>> import numpy as np
-    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima import CausalPIMA, Training
     >>> from skcausalpima.exceptions import DivergenceError
     >>> X = np.random.default_rng(0).normal(size=(30, 3))
     >>> try:
-    ...     CausalPIMA((2,), learning_rate=1e200, random_state=0).fit(X)
+    ...     CausalPIMA((2,), training=Training(learning_rate=1e200), random_state=0).fit(X)
     ... except DivergenceError as error:
     ...     print(str(error).partition(":")[0])
     Training diverged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples
 from ._data.arrays import as_array
 from ._data.multimodal_data import MultimodalData
 from ._data.validation import is_several
-from ._model.parameters import check_node_sizes
+from ._model.parameters import check_node_names, check_node_sizes
 from ._node_sizes.proposals import proposed
 from ._node_sizes.verdicts import Fold, Results, choose, fit_fold, measure
 from ._progress_lines import ProgressLines
@@ -190,9 +190,10 @@ def select_node_sizes(
     n_training = min(len(training) for training, _ in splits)
     candidates = _propose(estimator, X, n_training, verbose) if stated is None else stated
     _check_room(candidates, n_training)
+    named = {sizes: _named(estimator, sizes) for sizes in candidates}
     fits, interrupted = completed(
         [
-            partial(fit_fold, clone(estimator).set_params(node_sizes=sizes), X, *split)
+            partial(fit_fold, clone(estimator).set_params(node_sizes=named[sizes]), X, *split)
             for sizes in candidates
             for split in splits
         ],
@@ -208,7 +209,7 @@ def select_node_sizes(
     best = choose(results)
     if interrupted:
         return NodeSizeSelection(candidates[best], None, results)
-    refitted = clone(estimator).set_params(node_sizes=candidates[best]).fit(X)
+    refitted = clone(estimator).set_params(node_sizes=named[candidates[best]]).fit(X)
     return NodeSizeSelection(candidates[best], refitted, results)
 
 
@@ -221,6 +222,14 @@ def _propose(
     lines.show(f"candidates: {', '.join(map(str, found))}", 1, 1)
     lines.close()
     return found
+
+
+def _named(estimator: BaseEstimator, sizes: tuple[int, ...]) -> tuple[int, ...] | dict[str, int]:
+    """Return node sizes under the names that those of the estimator have."""
+    if not isinstance(estimator.node_sizes, Mapping):
+        return sizes
+    names = check_node_names(list(estimator.node_sizes), len(sizes))
+    return dict(zip(names, sizes, strict=True))
 
 
 def _check_room(candidates: list[tuple[int, ...]], n_training: int) -> None:

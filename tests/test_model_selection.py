@@ -71,7 +71,7 @@ def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     forms = [
         (quick(), groups, None),
         (quick(), dict(zip(names, groups, strict=True)), 2),
-        (quick(modality_shapes=[(3, 2), (4,)]), flat, None),
+        (quick(), MultimodalData.from_flat(flat, [(3, 2), (4,)]), None),
     ]
     stabilities = [
         select_node_sizes(estimator, X, [(2,), (3,)], cv=2, n_jobs=n_jobs).results["stability"]
@@ -79,6 +79,16 @@ def test_forms_of_data_and_parallel_fits_agree(quick, groups):
     ]
     for stability in stabilities[1:]:
         assert_array_equal(stability, stabilities[0])
+
+
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")  # half of 120 rows
+def test_nodes_keep_their_names(quick, groups):
+    model = quick({"group": 2})
+    selection = select_node_sizes(model, groups, [3], cv=2)
+    assert selection.best_node_sizes == (3,)
+    assert dict(selection.best_estimator.dag_.nodes(data="size")) == {"group": 3}
+    with pytest.raises(ValueError, match=r"node_sizes names 1 nodes, \['group'\], but 2 sizes"):
+        select_node_sizes(model, groups, [3, (2, 2)], cv=2)
 
 
 @pytest.mark.parametrize("candidates", [[], [(2,), (3,), (2,)], [2, (2,)]])

@@ -17,9 +17,12 @@ from skcausalpima import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     MultimodalData,
     ScoreSearch,
+    Training,
 )
 from skcausalpima._model.flat_parameters import flat_parameters
 
@@ -32,6 +35,9 @@ WORDS = {
     "marginalize": ({"missing_values": "marginalize"}, {"missing_values": MissingValues()}),
     "error": ({"missing_values": "error"}, {"missing_values": MissingValues("error")}),
     "cpu": ({"device": "cpu"}, {"device": Device()}),
+    "tied": ({"mixture": "tied"}, {"mixture": Mixture("tied")}),
+    "mean field": ({"posterior": "mean_field"}, {"posterior": MeanField()}),
+    "training": ({"training": None}, {"training": Training()}),
     "nothing known": ({"knowledge": None}, {"knowledge": BackgroundKnowledge()}),
 }
 OBJECTS = {
@@ -41,6 +47,9 @@ OBJECTS = {
     "init": Initialization("linear", pretraining="reconstruction"),
     "missing_values": MissingValues("error", subset_epochs=2),
     "device": Device("auto"),
+    "mixture": Mixture("diag", shrinkage=3.0),
+    "posterior": MeanField(prior_expert=False),
+    "training": Training(batch_size=20, tol=0.5, validation_fraction=0.2),
 }
 
 
@@ -57,8 +66,8 @@ def test_fits_with_words_and_objects_are_equal(pair):
     assert_same_fits(CausalPIMA(**objects, **brief).fit(pair), one, pair)
 
 
-def test_the_constructor_has_at_most_34_parameters():
-    assert len(CausalPIMA().get_params()) <= 34
+def test_the_constructor_has_at_most_25_parameters():
+    assert len(CausalPIMA().get_params(deep=False)) <= 25
 
 
 # Objects as scikit-learn knows them --------------------------------------------------------------
@@ -98,7 +107,6 @@ def test_repr_and_nested_names():
     assert parameters["structure__score"] == "bdeu"
     assert parameters["init__n_mixture_init"] == 2
     assert "structure__score" not in model.get_params(deep=False)
-    assert "structure__score" not in CausalPIMA().get_params()
     assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
 
 
@@ -189,12 +197,16 @@ def test_what_is_no_such_parameter(pair, parameters, match):
 @pytest.mark.parametrize(
     ("before", "change", "match"),
     [
-        ({}, {"structure__score": "bdeu"}, r"structure is 'refined': pass ScoreSearch\(\) to set"),
         ({}, {"structure__edge_threshold": 0.1}, r"'refined': pass GradientStructure\(\) to set"),
         (
             {"structure": "gradient"},
-            {"structure__temperature": 2},
-            r"pass GradientStructure\(\) to",
+            {"structure__score": "bic", "max_iter": 3},
+            r"structure is 'gradient': pass ScoreSearch\(\) to set its parts",
+        ),
+        (
+            {},
+            {"posterior__prior_expert": True},
+            r"is 'structured': pass MeanField\(\) to set its p",
         ),
         (
             {"structure": nx.DiGraph()},
@@ -207,16 +219,9 @@ def test_what_is_no_such_parameter(pair, parameters, match):
             r"structure is 'gradient': pass ScoreSearch\(\)",
         ),
         ({"structure": ScoreSearch}, {"structure__score": "bdeu"}, r"pass ScoreSearch\(\) to set"),
-        ({}, {"init__method": "linear"}, r"pass Initialization\('arranged'\) to set its parts"),
-        (
-            {},
-            {"missing_values__subset_epochs": 3},
-            r"pass MissingValues\('marginalize'\) to set its parts",
-        ),
-        ({"device": "cuda"}, {"device__name": "cpu"}, r"pass Device\('cuda'\) to set its parts"),
-        ({}, {"knowledge__tiers": ["N1"]}, r"is None: pass BackgroundKnowledge\(\) to set"),
         ({}, {"structure__scoer": 1}, "structure__scoer is no parameter: .* no part 'scoer'"),
-        ({}, {"tol__x": 1}, "tol__x is no parameter"),
+        ({}, {"training__x": 1}, "training__x is no parameter: training has no part 'x'"),
+        ({}, {"verbose__x": 1}, "verbose__x is no parameter"),
         (
             {"structure": ScoreSearch()},
             {"structure__scoer": "bic"},
@@ -236,6 +241,76 @@ def test_parts_that_are_not_there(before, change, match):
     with pytest.raises(ValueError, match=match):
         model.set_params(**change)
     assert model.get_params() == own
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in WORDS if name not in ("nothing known", "training")]
+)
+def test_words_list_their_parts_and_become_objects_of_this_estimator(name):
+    word, same = (CausalPIMA(**parameters) for parameters in WORDS[name])
+    (parameter,) = WORDS[name][0]
+    own = getattr(same, parameter)
+    parts = {f"{parameter}__{part}": value for part, value in own.get_params().items()}
+    assert word.get_params().items() >= parts.items()
+    assert getattr(word, parameter) == WORDS[name][0][parameter]  # listing changes nothing
+    other = clone(word).set_params(**parts)
+    assert getattr(other, parameter) == own
+    assert getattr(word, parameter) == WORDS[name][0][parameter]
+
+
+def test_none_lists_its_parts_and_becomes_an_object():
+    model = CausalPIMA()
+    assert model.get_params()["training__tol"] == "auto"
+    assert model.get_params()["knowledge__tiers"] is None
+    model.set_params(training__tol=0, knowledge__tiers=["N1"], max_iter=3)
+    assert model.training == Training(tol=0)
+    assert model.knowledge == BackgroundKnowledge(tiers=["N1"])
+    assert CausalPIMA().training is None
+
+
+def test_an_object_in_the_same_call_replaces_one_that_its_parts_are_set_in():
+    model = CausalPIMA(training=Training(tol=0))
+    model.set_params(training=None, training__batch_size=9)
+    assert model.training == Training(batch_size=9)
+
+
+def test_the_table_in_notebooks_has_the_parameters_alone():
+    assert "training__" not in CausalPIMA()._repr_html_()
+
+
+@pytest.mark.slow
+def test_words_are_searched_over(quick, pair):
+    model = quick(init="paper", max_iter=1)
+    grid = {"training__batch_size": [9, 72], "mixture__shrinkage": [0.0, 3.0]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(MultimodalData(pair))
+    best = search.best_estimator_
+    assert best.training.batch_size == search.best_params_["training__batch_size"]
+    assert best.mixture == Mixture(shrinkage=search.best_params_["mixture__shrinkage"])
+    assert (model.training, model.mixture) == (None, "full")
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
+
+
+# The published algorithm -----------------------------------------------------------------------
+
+
+def test_the_published_algorithm_survives_what_tools_do_with_it(pair):
+    model = CausalPIMA.published((2, 2), max_iter=1, random_state=0)
+    assert model.posterior == MeanField(prior_expert=False)
+    again = CausalPIMA(**model.get_params(deep=False))
+    grid = {"latent_dim": [2], "training__batch_size": [36]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(MultimodalData(pair))
+    fitted = search.best_estimator_
+    for other in (clone(model), again, pickle.loads(pickle.dumps(model)), fitted):
+        assert other.posterior == model.posterior
+        assert other.mixture == Mixture("diag", shrinkage=0)
+    assert fitted._fitted.spec.sampled_responsibilities
+    assert not fitted._fitted.spec.prior_expert
+
+
+def test_published_estimators_share_no_objects():
+    CausalPIMA.published().set_params(posterior__prior_expert=True, mixture__shrinkage=3.0)
+    other = CausalPIMA.published()
+    assert (other.posterior, other.mixture.shrinkage) == (MeanField(prior_expert=False), 0)
 
 
 def test_an_object_replaces_a_word_and_gets_its_parts_at_once():

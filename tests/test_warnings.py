@@ -24,7 +24,7 @@ UNTRAINED = Initialization(pretraining_epochs=0)
 def diverging(quick, pair):
     """An estimator whose expert diverges, and data; the warning comes from deep inside."""
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
-    return quick((2, 2), experts=[expert], learning_rate=1e9, init=UNTRAINED), pair[1]
+    return quick((2, 2), experts=[expert], training__learning_rate=1e9, init=UNTRAINED), pair[1]
 
 
 def assert_here(record, n_lines_above=1):

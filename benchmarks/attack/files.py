@@ -178,7 +178,7 @@ def _used(content: bytes) -> None:
 
 
 def _brief(model: CausalPIMA) -> CausalPIMA:
-    """Let an estimator train briefly; a word has no parts to set."""
+    """Let an estimator train briefly; a graph has no parts to set."""
     names = model.get_params()
     return model.set_params(**{name: value for name, value in BRIEF.items() if name in names})
 

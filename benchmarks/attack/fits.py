@@ -13,7 +13,7 @@ import numpy as np
 from attack.calls import QUICK, pair
 
 import skcausalpima
-from skcausalpima import CausalPIMA, Initialization, ScoreSearch
+from skcausalpima import CausalPIMA, Initialization, ScoreSearch, Training
 from skcausalpima.modules import ExpertDecoder, line
 
 PACKAGE = str(Path(skcausalpima.__file__).parent)
@@ -23,21 +23,21 @@ KINDS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
         "init": Initialization("paper", n_mixture_init=1, pretraining_epochs=1),
-        "covariance_type": "diag",
-        "responsibilities": "sample",
+        "mixture": "diag",
+        "posterior": "mean_field",
         "structure": "gradient",
     },
-    "one node": {"node_sizes": (3,), "covariance_type": "tied"},
+    "one node": {"node_sizes": (3,), "mixture": "tied"},
     "expert": {"experts": [None, EXPERT]},
     "expert per sample": {"experts": [None, ExpertDecoder(line, EXPERT.x, per="sample")]},
     "clusters": {"decoders": ["mlp", "cluster_mlp"]},
     "variances": {"decoder_variance": "predicted"},
     "held out": {
-        "validation_fraction": 0.25,
+        "training": Training(validation_fraction=0.25),
         "structure": ScoreSearch(polishing_epochs=1, score_noise=0.1, n_steps=1),
     },
     "two starts": {"n_init": 2},
-    "clipped": {"max_grad_norm": 1.0, "batch_size": 16},
+    "clipped": {"training": Training(max_grad_norm=1.0, batch_size=16)},
 }
 
 

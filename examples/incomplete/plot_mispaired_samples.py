@@ -29,7 +29,7 @@ for sample in np.flatnonzero(is_mispaired):
     others = np.flatnonzero(digits.target != digits.target[sample])
     curves[sample] = digits.curves[rng.choice(others)]
 
-est = CausalPIMA(node_sizes=(10,), node_names=["digit"], random_state=0)
+est = CausalPIMA(node_sizes={"digit": 10}, random_state=0)
 est.fit([digits.images, curves])
 
 # %%

@@ -26,9 +26,7 @@ X = MultimodalData({"image": digits.images, "line": digits.curves})
 train, new, _, target = train_test_split(
     X, digits.target, test_size=0.3, random_state=0
 )
-est = CausalPIMA(node_sizes=(10,), node_names=["digit"], random_state=0).fit(
-    train
-)
+est = CausalPIMA(node_sizes={"digit": 10}, random_state=0).fit(train)
 
 # %%
 # The same answer from less

@@ -49,9 +49,7 @@ print(X)
 # cell looks like, the graph (one node has no arrows) and training. Of a table this
 # small, one start would warn that other starts end in other cells. ``n_init`` keeps the best of
 # five, and the report says how far these agree.
-est = CausalPIMA(
-    node_sizes=3, node_names=["kind"], n_init=5, random_state=0
-).fit(X)
+est = CausalPIMA(node_sizes={"kind": 3}, n_init=5, random_state=0).fit(X)
 print(est.report())
 SummaryDisplay.from_estimator(est, X)
 

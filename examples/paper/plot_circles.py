@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima import CausalPIMA, GradientStructure
+from skcausalpima import CausalPIMA, GradientStructure, Training
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import (
@@ -120,12 +120,11 @@ paper = CausalPIMA.published(
         32,
         16,
     ),  # Appendix B.1; the decoder has them in reverse
-    learning_rate=1e-6,  # Table 3
-    structure=GradientStructure(learning_rate=1e-6),
-    tol=0,  # no rule to stop is printed
+    structure=GradientStructure(learning_rate=1e-6),  # Table 3
+    training=Training(learning_rate=1e-6, tol=0),  # no rule to stop is printed
     random_state=0,
 )
-default_rates = {"learning_rate": est.learning_rate, "structure": "gradient"}
+default_rates = {"training": Training(tol=0), "structure": "gradient"}
 fits = {
     "default": est,
     "paper's settings": paper.fit(circles.images),

@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
 
-from skcausalpima import CausalPIMA, GradientStructure
+from skcausalpima import CausalPIMA, GradientStructure, Training
 from skcausalpima.datasets import make_lattices
 from skcausalpima.exceptions import ArrangementWarning
 from skcausalpima.inspection import (
@@ -93,15 +93,13 @@ paper = CausalPIMA.published(
         None,
         ExpertDecoder(f, strain, refit=False),
     ],  # Section 3.2: trained by gradient
-    learning_rate=1.25e-5,  # Table 3
-    structure=GradientStructure(learning_rate=1.25e-5),
-    tol=0,  # no rule to stop is printed
+    structure=GradientStructure(learning_rate=1.25e-5),  # Table 3
+    training=Training(
+        learning_rate=1.25e-5, tol=0
+    ),  # no rule to stop is printed
     random_state=0,
 )
-default_rates = {
-    "learning_rate": default.learning_rate,
-    "structure": "gradient",
-}
+default_rates = {"training": Training(tol=0), "structure": "gradient"}
 fits = {
     "default": default,
     "paper's settings": paper,

@@ -58,7 +58,7 @@ known = np.full((200, 2), -1)  # -1: not known
 known[:6] = np.column_stack([steel, cracked])[:6]
 
 est = CausalPIMA(
-    (2, 2), node_names=names, experts=[None, expert], random_state=0
+    dict.fromkeys(names, 2), experts=[None, expert], random_state=0
 )
 est.fit([images, sounds], known_nodes=known)
 nodes = est.predict_nodes([images, sounds])

@@ -165,22 +165,22 @@ def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
     """Return the modalities' shapes as a list of tuples of positive integers."""
     advice = "expected one shape per modality, as in [(28, 28, 3), (100,)]"
     if isinstance(shapes, (str, bytes, Mapping)) or not isinstance(shapes, Iterable):
-        raise TypeError(f"modality_shapes is {shapes!r}: {advice}.")
+        raise TypeError(f"shapes is {shapes!r}: {advice}.")
     try:
         shapes = list(shapes)
     except TypeError as error:
-        raise TypeError(f"modality_shapes is {shapes!r}: {advice}.") from error
+        raise TypeError(f"shapes is {shapes!r}: {advice}.") from error
     if len(shapes) == 0:
-        raise ValueError(f"modality_shapes is empty: {advice}.")
+        raise ValueError(f"shapes is empty: {advice}.")
     checked = []
     for shape in shapes:
         sizes = [shape] if isinstance(shape, Integral) else shape
         if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence | np.ndarray):
-            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
+            raise ValueError(f"shapes holds {shape!r:.200}: {advice}.")
         if getattr(sizes, "ndim", 1) != 1 or len(sizes) == 0:
-            raise ValueError(f"modality_shapes holds {shape!r:.200}: {advice}.")
+            raise ValueError(f"shapes holds {shape!r:.200}: {advice}.")
         if not all(is_integer(s) and s > 0 for s in sizes):
-            raise ValueError(f"modality_shapes holds {shape!r}: sizes must be positive integers.")
+            raise ValueError(f"shapes holds {shape!r}: sizes must be positive integers.")
         checked.append(tuple(int(size) for size in sizes))
     return checked
 

@@ -27,7 +27,7 @@ from .table_labels import Columns
 Decoded: TypeAlias = Any
 
 #: What holds the modalities. "several" is a list, "levels" a DataFrame with two of them.
-CONTAINERS = ("several", "mapping", "container", "levels", "dataset", "single", "flat")
+CONTAINERS = ("several", "mapping", "container", "levels", "dataset", "single")
 
 #: What a modality may be, and the package that makes it.
 KINDS = {
@@ -115,7 +115,7 @@ class Form:
     names : tuple of str
         Names of the modalities.
     tables : tuple of Table
-        What each of them was; of a flat array that alone.
+        What each of them was.
     columns : tuple of (tuple of str or None)
         Names of their columns, which a container keeps.
     rows : pandas.Index, default=None
@@ -134,7 +134,7 @@ class Form:
         parts: list = [X]
         if container == "container" or type(X).__module__.startswith("numpy."):  # files of arrays
             parts = list(data.arrays)
-        elif container not in ("single", "flat"):
+        elif container != "single":
             parts = modality_parts(X, data.names)
         indexes = [part.index for part in parts if hasattr(part, "iloc")]
         rows = indexes[0] if indexes else None
@@ -155,8 +155,6 @@ class Form:
         ValueError
             If the axes of DataArrays are not those of ``fit``.
         """
-        if self.container == "flat" or fitted.container == "flat":
-            return self
         given = zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(of if array is not None else before for of, before, array in given)
         check_axes_of_fit(self.names, tables, fitted.tables)
@@ -164,9 +162,6 @@ class Form:
 
     def write(self, arrays: Sequence[np.ndarray]) -> Decoded:
         """Return modalities of as many samples in this form."""
-        if self.container == "flat":
-            flat = np.concatenate([flat_rows(array) for array in arrays], axis=1)
-            return self.tables[0].write(flat, self.rows)
         pieces = [self.write_one(k, array) for k, array in enumerate(arrays)]
         if self.container in ("several", "single"):
             return pieces if self.container == "several" else pieces[0]
@@ -192,18 +187,17 @@ class Form:
 
     def place(self, k: int) -> Place:
         """Return where a modality stands in what came."""
-        is_one = self.container in ("single", "flat")
         return Place(
             container=self.container,
-            name=None if is_one else self.names[k],
+            name=None if self.container == "single" else self.names[k],
             names=self.names,
-            kind=self.tables[0 if is_one else k].kind,
+            kind=self.tables[k].kind,
             columns=self.columns[k] if self.container == "container" else None,
         )
 
     def write_one(self, k: int, array: np.ndarray) -> Decoded:
         """Return one modality in this form."""
-        return array if self.container == "flat" else self.tables[k].write(array, self.rows)
+        return self.tables[k].write(array, self.rows)
 
 
 def container_of(X: Unchecked) -> str:

@@ -9,9 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .._typing import Samples, Shapes
+from .._typing import Samples
 from .arrays import (
-    check_shapes,
     compute_dtype,
     flat_rows,
     stored,
@@ -31,7 +30,7 @@ from .on_disk import Kept, OnDisk, on_disk
 from .one_array import as_one_array, validated
 from .ranks import ALONE, Ranks
 from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
-from .table_labels import check_columns, column_names, columns_of, named_columns, split_columns
+from .table_labels import check_columns, column_names, columns_of, named_columns
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,7 @@ class Modalities:
             yield self.take(slice(start, start + n_rows))
 
 
-def read_modalities(
-    estimator: BaseEstimator, X: Samples, *, modality_shapes: Shapes | None = None, reset: bool
-) -> Modalities:
+def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Modalities:
     """Check the input of an estimator's method.
 
     Parameters
@@ -111,8 +108,6 @@ def read_modalities(
         ``feature_names_in_``; else X is checked against them.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         See the estimator.
-    modality_shapes : sequence of (tuple of int or int), default=None
-        Shapes of the modalities in a flat 2-D array.
     reset : bool
         True in ``fit``, False in all other methods.
 
@@ -121,7 +116,6 @@ def read_modalities(
     Modalities
         Never written into the caller's memory.
     """
-    shapes = None if modality_shapes is None else check_shapes(modality_shapes)
     if not reset:
         refuse_one_sample(X, estimator.modality_names_in_, estimator.modality_shapes_in_)
     if several := is_several(X):
@@ -130,10 +124,10 @@ def read_modalities(
         data = read_several(X, names, None if reset else _fitted_on(estimator))
         container = container_of(X)
     else:
-        data, container = _read_array(estimator, X, shapes, reset)
+        data, container = _read_array(estimator, X, reset)
     form = Form.of(X, data, container)
     if reset:
-        _check_fit(data, shapes)
+        _check_fit(data)
     else:
         form = form.completed(fitted_form(estimator), data.arrays)
         bare = BARE_LIST_ADVICE if container == "several" else ""
@@ -161,12 +155,6 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     Modalities
         What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
     """
-    stated, fitted = estimator.modality_shapes, [tuple(s) for s in estimator.modality_shapes_in_]
-    if stated is not None and check_shapes(stated) != fitted:
-        raise ValueError(
-            f"modality_shapes is now {stated}, not {fitted}: set it back (what goes on by "
-            "warm_start=True or partial_fit keeps its shapes), or fit a new estimator."
-        )
     modalities = read_modalities(estimator, X, reset=False)
     _check_n_samples(modalities.n_samples)
     check_observed(modalities.observed, modalities.names, goes_on=True)
@@ -200,50 +188,36 @@ def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> 
     return fitted_form(estimator).write(arrays)
 
 
-def _read_array(
-    estimator: BaseEstimator, X: Samples, shapes: list[tuple[int, ...]] | None, reset: bool
-) -> tuple[MultimodalData, str]:
-    """Return the modalities in one array and the form of it."""
-    if not reset and estimator._input_form == "flat":
-        shapes = [tuple(shape) for shape in estimator.modality_shapes_in_]
+def _read_array(estimator: BaseEstimator, X: Samples, reset: bool) -> tuple[MultimodalData, str]:
+    """Return the modality that one array is, and the form of it."""
     names = None if reset else list(estimator.modality_names_in_)
     X = on_disk(X, "X") or as_one_array(X)
     columns, ndim = column_names(X), getattr(X, "ndim", 0)
-    if names is not None and len(names) > 1 and (shapes is None or ndim > 2):
+    if names is not None and len(names) > 1:
         raise ValueError(
             f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
-            "array per modality, a mapping, or a MultimodalData."
+            "array per modality, a mapping, or a MultimodalData. MultimodalData.from_flat(X, "
+            "shapes, names) cuts a flat array into modalities."
         )
     if isinstance(X, OnDisk):
-        return _read_on_disk(estimator, X, shapes, reset), "single"
+        return _read_on_disk(estimator, X, reset), "single"
     if ndim > 2:
         data = MultimodalData([X], names)
         if not reset:
             check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
         validated(estimator, X, reset, allows_gaps(estimator))
         return data, "single"
-    allow_nan = allows_gaps(estimator) or (shapes is not None and len(shapes) > 1)
-    flat = validated(estimator, X, reset, allow_nan)
-    if shapes is None:
-        return MultimodalData([flat], names)._with_columns([columns]), "single"
-    data = MultimodalData.from_flat(flat, shapes, names)
-    return data._with_columns(split_columns(columns, shapes)), "flat"
+    table = validated(estimator, X, reset, allows_gaps(estimator))
+    return MultimodalData([table], names)._with_columns([columns]), "single"
 
 
-def _read_on_disk(
-    estimator: BaseEstimator, X: OnDisk, shapes: list[tuple[int, ...]] | None, reset: bool
-) -> MultimodalData:
+def _read_on_disk(estimator: BaseEstimator, X: OnDisk, reset: bool) -> MultimodalData:
     """Return the one modality that X is."""
-    if shapes is not None:
-        raise ValueError(
-            f"X is one array on disk, which is not cut into the modalities {shapes}: pass one "
-            "array or dataset per modality, or read X into memory first, with np.array(X)."
-        )
     validate_data(estimator, flat_rows(X), reset=reset, skip_check_array=True)
     return MultimodalData([X], None if reset else list(estimator.modality_names_in_))
 
 
-def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> None:
+def _check_fit(data: MultimodalData) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
     _check_n_samples(len(data))
     for name, shape in zip(data.names, data.modality_shapes, strict=True):
@@ -256,11 +230,6 @@ def _check_fit(data: MultimodalData, shapes: list[tuple[int, ...]] | None) -> No
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, so no elements: leave it out."
             )
-    if shapes is not None and shapes != data.modality_shapes:
-        raise ValueError(
-            f"X has modalities of the shapes {data.modality_shapes}, but modality_shapes says "
-            f"{shapes}: make them agree, or leave modality_shapes at None (it is for flat arrays)."
-        )
 
 
 def _check_n_samples(n: int) -> None:

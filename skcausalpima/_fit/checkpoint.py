@@ -31,8 +31,10 @@ _PARAMETERS = {
     "shapes": "the shapes of the modalities",
     "dtype": "the dtype of X",
     "linear": "init (linear or not)",
-    "full_covariances": "whether covariance_type is 'full' or 'tied'",
-    "sampled_responsibilities": "responsibilities (sampled or not)",
+    "node_names": "node_sizes (the names of the nodes)",
+    "full_covariances": "mixture (covariances full or not)",
+    "sampled_responsibilities": "posterior (mean field or not)",
+    "prior_expert": "posterior__prior_expert",
 }
 
 

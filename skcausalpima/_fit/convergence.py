@@ -82,8 +82,8 @@ def _warn_of_fall(best: Run) -> None:
     where = objectives.index(top) + 1
     if best.held_out is None:
         told = (
-            "the bound fell. Use a smaller learning_rate, clip gradients with max_grad_norm, or "
-            f"end with max_iter={where}"
+            "the bound fell. Use a smaller training__learning_rate, clip gradients with "
+            f"training__max_grad_norm, or end with max_iter={where}"
         )
     else:
         told = (

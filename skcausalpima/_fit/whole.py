@@ -156,9 +156,7 @@ def fit_anew(
         if call.interventions is not None:
             check_alone(ranks, "interventions")
         check_target(call.y)
-        given = read_modalities(
-            estimator, call.X, modality_shapes=params.modality_shapes, reset=True
-        )
+        given = read_modalities(estimator, call.X, reset=True)
     ranks.agree(lambda: told_of_fit(params, given))
     read = {name: value for name, value in vars(estimator).items() if name not in known}
     setup, samples = call.set_up(params, replace(given, ranks=ranks))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
 from types import SimpleNamespace
-from typing import TypeAlias
 
 import networkx as nx
 from sklearn.base import BaseEstimator
@@ -15,27 +15,44 @@ from .._parameter_objects import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     ScoreSearch,
+    Training,
 )
-from .._typing import Values
+from .._typing import Unchecked, Values
 from .naming_estimator import PARTS, advice_on_names
 from .parameters import PARAMETER_CONSTRAINTS
 
-#: What a parameter with parts may be: an object, or what stands for one.
-Structured: TypeAlias = BaseEstimator | nx.DiGraph | str | None
+#: The objects of the parameters whose word is its first part.
+_OF_WORDS = {
+    "init": Initialization,
+    "missing_values": MissingValues,
+    "device": Device,
+    "mixture": Mixture,
+}
 
-#: The parameters that may be objects with parts.
-_WITH_PARTS = ("structure", "knowledge", "init", "missing_values", "device")
+#: The objects that other words, and None, stand for; "structured" has no parts.
+_STANDS_FOR: dict[str, dict[str | None, type[BaseEstimator]]] = {
+    "structure": {"refined": ScoreSearch, "gradient": GradientStructure},
+    "posterior": {"mean_field": MeanField},
+    "knowledge": {None: BackgroundKnowledge},
+    "training": {None: Training},
+}
 
-#: What a word stands for, with the word as its first part.
-_OF_WORDS = {"init": Initialization, "missing_values": MissingValues, "device": Device}
-
-#: What the parts of a structure are called beside other parameters.
+#: What parts are called beside other parameters.
 _FLAT = {
-    "score": "structure_score",
-    "learning_rate": "graph_learning_rate",
-    "n_steps": "n_graph_steps",
+    "structure": {
+        "score": "structure_score",
+        "learning_rate": "graph_learning_rate",
+        "n_steps": "n_graph_steps",
+    },
+    "knowledge": {"required": "required_edges", "forbidden": "forbidden_edges"},
+    "init": {"method": "init"},
+    "missing_values": {"elements": "missing_elements"},
+    "device": {"name": "device", "compile": "compiles"},
+    "mixture": {"shrinkage": "covariance_shrinkage"},
 }
 
 
@@ -51,8 +68,8 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     -------
     SimpleNamespace
         Has an attribute for each parameter and each part. ``structure`` is "refined", "gradient"
-        or a graph, ``init`` and ``device`` are words, ``missing_elements`` that for single
-        elements.
+        or a graph; ``posterior``, ``init`` and ``device`` are words, ``missing_elements`` that for
+        single elements. ``node_names`` are those that ``node_sizes`` has, or None.
 
     Raises
     ------
@@ -68,50 +85,55 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     ('gradient', 0.5, 'arranged', 'auto')
     """
     flat = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
-    if isinstance(flat["node_sizes"], Integral):
-        flat["node_sizes"] = (flat["node_sizes"],)
-    given = {name: flat.pop(name) for name in _WITH_PARTS}
+    sizes = flat["node_sizes"]
+    if isinstance(sizes, Integral):
+        flat["node_sizes"] = (sizes,)
+    flat["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
+    given = {name: flat.pop(name) for name in (*_OF_WORDS, *_STANDS_FOR)}
     objects = {name: _as_object(name, value) for name, value in given.items()}
+    # What only one kind of structure or posterior has does not matter to the other.
+    for unused in (GradientStructure(), ScoreSearch()):
+        flat |= _flat_parts("structure", unused)
+    flat |= _flat_parts("posterior", MeanField())
     for name, parts in objects.items():
-        _check_parts(type(estimator).__name__, name, parts)
-    # What only one kind of structure has does not matter to the other.
-    unused = GradientStructure().get_params() | ScoreSearch().get_params()
-    structure = unused | objects["structure"].get_params()
-    flat |= {_FLAT.get(part, part): value for part, value in structure.items()}
-    refines = isinstance(objects["structure"], ScoreSearch)
+        if parts is not None:
+            _check_parts(type(estimator).__name__, name, parts)
+            flat |= _flat_parts(name, parts)
     flat["structure"] = given["structure"]
     if not isinstance(given["structure"], nx.DiGraph):
-        flat["structure"] = "refined" if refines else "gradient"
-    knowledge, init = objects["knowledge"], objects["init"]
-    missing, device = objects["missing_values"], objects["device"]
-    flat |= {"required_edges": knowledge.required, "forbidden_edges": knowledge.forbidden}
-    return SimpleNamespace(
-        **flat,
-        tiers=knowledge.tiers,
-        init=init.method,
-        n_mixture_init=init.n_mixture_init,
-        pretraining=init.pretraining,
-        pretraining_epochs=init.pretraining_epochs,
-        missing_elements=missing.elements,
-        subset_epochs=missing.subset_epochs,
-        device=device.name,
-        compiles=device.compile,
-        autocast=device.autocast,
-        distributed=device.distributed,
-    )
+        is_searched = isinstance(objects["structure"], ScoreSearch)
+        flat["structure"] = "refined" if is_searched else "gradient"
+    flat["posterior"] = "structured" if objects["posterior"] is None else "mean_field"
+    return SimpleNamespace(**flat)
 
 
-def _as_object(parameter: str, value: Structured) -> BaseEstimator:
-    """Return the object that a parameter is, or that its word stands for."""
-    if value is None:
-        return BackgroundKnowledge()
-    if isinstance(value, nx.DiGraph):
-        return GradientStructure()  # without edges to learn, nothing of it matters
-    if not isinstance(value, str):
+def _flat_parts(parameter: str, parts: BaseEstimator) -> Values:
+    """Return the parts of an object under what they are called beside other parameters."""
+    names = _FLAT.get(parameter, {})
+    return {names.get(part, part): value for part, value in parts.get_params(deep=False).items()}
+
+
+def _as_object(parameter: str, value: Unchecked) -> BaseEstimator | None:
+    """Return the object that a parameter is, or a fresh one that its word stands for, if any."""
+    if hasattr(value, "set_params") and not isinstance(value, type):
         return value
-    if parameter in _OF_WORDS:
+    if not isinstance(value, str | None):
+        return None
+    if parameter in _OF_WORDS and value is not None:
         return _OF_WORDS[parameter](value)
-    return GradientStructure() if value == "gradient" else ScoreSearch()
+    kind = _STANDS_FOR.get(parameter, {}).get(value)
+    return None if kind is None else kind()
+
+
+def parts_of_words(params: Values) -> Values:
+    """Return the parts, by nested names, of what words among the parameters stand for."""
+    objects = {name: _as_object(name, value) for name, value in params.items()}
+    return {
+        f"{name}__{part}": of
+        for name, parts in objects.items()
+        if parts is not None and parts is not params[name]
+        for part, of in parts.get_params().items()
+    }
 
 
 def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
@@ -121,38 +143,40 @@ def _check_parts(estimator: str, parameter: str, parts: BaseEstimator) -> None:
     validate_parameter_constraints(constraints, values, caller_name=estimator)
 
 
-def check_nested_names(estimator: BaseEstimator, params: Values) -> None:
-    """Raise where ``set_params`` would set what is no parameter, or a part of what has none.
+def with_objects(estimator: BaseEstimator, params: Values) -> Values:
+    """Return what ``set_params`` is to set: fresh objects in place of words whose parts are set.
 
     Raises
     ------
     ValueError
-        Says which parameter is meant, or which object to pass.
+        If there is no such parameter or part. Says which parameter is meant, or which object to
+        pass.
     """
     own = estimator.get_params(deep=False)
     names = {key.partition("__")[0]: value for key, value in params.items()}
     if advice := advice_on_names(type(estimator), names):
         raise ValueError(advice)
+    fresh: Values = {}
     for key in params:
         name, _, part = key.partition("__")
-        value = params.get(name, own.get(name))
-        has_parts = hasattr(value, "set_params") and not isinstance(value, type)
-        if not part or name not in own or has_parts:
+        if not part or name not in own:
             continue
-        objects = _objects_with(name, part, value)
-        if not objects:
-            raise ValueError(f"{key} is no parameter: {name} has no part {part!r}.")
-        raise ValueError(
-            f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its "
-            "parts."
-        )
+        value = params.get(name, own[name])
+        parts = _as_object(name, value)
+        if parts is value and value is not None:
+            continue  # says itself what it lacks
+        if parts is None or part not in parts.get_params():
+            raise ValueError(_no_part(key, name, part, value))
+        fresh.setdefault(name, parts)
+    return params | fresh
 
 
-def _objects_with(parameter: str, part: str, value: Structured) -> str:
-    """Return which objects in place of a value have a part, in words."""
-    kinds = [kind for kind in PARTS.get(parameter, ()) if part in kind._get_param_names()]
-    word = ""
-    if isinstance(value, str) and type(_as_object(parameter, value)) in kinds:
-        kinds = [type(_as_object(parameter, value))]
-        word = repr(value) if parameter in _OF_WORDS else ""
-    return " or ".join(f"{kind.__name__}({word})" for kind in kinds)
+def _no_part(key: str, name: str, part: str, value: Unchecked) -> str:
+    """Say that a parameter has no such part, or which objects in its place have it."""
+    kinds = [kind.__name__ for kind in PARTS.get(name, ()) if part in kind._get_param_names()]
+    if not kinds:
+        return f"{key} is no parameter: {name} has no part {part!r}."
+    objects = " or ".join(f"{kind}()" for kind in kinds)
+    return (
+        f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its parts."
+    )

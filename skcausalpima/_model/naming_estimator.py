@@ -16,15 +16,15 @@ from .parameters import PARAMETER_CONSTRAINTS
 #: Parameters of scikit-learn's clusterers and mixtures, and words for them.
 OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
 
-#: What other libraries, and people, call a parameter.
+#: What other libraries, and people, call a parameter or a part of one.
 OTHER_WORDS = {
     "node_sizes": "nodes n_nodes n_states sizes n_groups n_outcomes cardinalities",
     "latent_dim": "n_latent latent latent_size z_dim n_dims dim embedding_dim",
     "hidden_layer_sizes": "hidden n_hidden hidden_dims hidden_units layers n_layers units",
     "modality_weights": "weights loss_weights",
-    "modality_shapes": "shapes input_shapes",
     "scale": "scaler scaling normalize normalise standardize standardise",
     "missing_values": "missing nan",
+    "shrinkage": "covariance_shrinkage",
     "batch_size": "batch minibatch bs",
     "learning_rate": "lr eta step_size",
     "max_grad_norm": "clip clipnorm grad_clip gradient_clip gradient_clip_val",
@@ -47,8 +47,15 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("modality_names", "names", "modalities"),
         "names of modalities come with X, as in fit({'image': images, 'curve': curves}); those of "
-        "nodes are node_names.",
+        "nodes with node_sizes.",
     ),
+    "node_names": "name the nodes in node_sizes, as in node_sizes={'lattice': 2, 'state': 2}.",
+    **dict.fromkeys(
+        ("modality_shapes", "shapes", "input_shapes"),
+        "the data say them: pass MultimodalData.from_flat(X, shapes) in place of a flat array.",
+    ),
+    "responsibilities": "use posterior='mean_field' in place of 'sample'; 'structured' is the "
+    "default, and replaces 'expected'.",
     "callbacks": "use set_callbacks.",
 }
 
@@ -74,8 +81,8 @@ def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Uncheck
     >>> from skcausalpima._model.naming_estimator import advice_on_names
     >>> advice_on_names(CausalPIMA, {"n_clusters": 4})[:62]
     'CausalPIMA has no parameter n_clusters: use node_sizes=4 for o'
-    >>> advice_on_names(CausalPIMA, {"lr": 0.1, "max_iter": 4})
-    'CausalPIMA has no parameter lr: did you mean learning_rate?'
+    >>> advice_on_names(CausalPIMA, {"epochs": 9, "max_iter": 4})
+    'CausalPIMA has no parameter epochs: did you mean max_iter?'
     """
     known = estimator._get_param_names()
     told = {name: _advice(name, value, known) for name, value in params.items()}
@@ -94,12 +101,13 @@ def _advice(name: str, value: Unchecked, known: Collection[str]) -> str:
             f"use node_sizes={value} for one node whose outcomes are the clusters, or node_sizes "
             "such as (2, 3) for a grid of several nodes."
         )
+    similar = _parts(known) | {_plain(word): f"did you mean {word}?" for word in known}
     meant = {_plain(word): advice for word, advice in ELSEWHERE.items()}
     for parameter, words in OTHER_WORDS.items():
-        meant |= {_plain(word): f"did you mean {parameter}?" for word in words.split()}
+        told = similar.get(_plain(parameter), f"did you mean {parameter}?")
+        meant |= {_plain(word): told for word in words.split()}
     if plain in meant:
         return meant[plain]
-    similar = _parts(known) | {_plain(word): f"did you mean {word}?" for word in known}
     close = difflib.get_close_matches(plain, similar, n=1, cutoff=0.74)
     return similar[close[0]] if close else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,17 +20,18 @@ from .._parameter_objects import (
     Device,
     GradientStructure,
     Initialization,
+    MeanField,
     MissingValues,
+    Mixture,
     ScoreSearch,
+    Training,
 )
 from .._scalar_checks import (
     JOBS,
     MAX_COUNT,
-    NOT_NEGATIVE,
     POSITIVE,
     SEQUENCE,
     InstanceOf,
-    NumberRange,
     count,
     is_count,
     is_integer,
@@ -50,47 +51,23 @@ ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
 SAMPLES_OF_ONE_NODE, SAMPLES_OF_GRID = 20, 250
 
 
-class Responsibilities(StrOptions):
-    """The constraint of ``responsibilities``: a word, of which one went."""
-
-    def is_satisfied_by(self, val: Unchecked) -> bool:
-        """Say whether a value is one of the words; the one that went raises."""
-        if isinstance(val, str) and val == "expected":
-            raise ValueError(
-                "responsibilities='expected' went: latent point and component had separate "
-                "posteriors there. Use responsibilities='structured', the default, which replaces "
-                "it: it has the posterior of both together."
-            )
-        return super().is_satisfied_by(val)
-
-
 PARAMETER_CONSTRAINTS: dict[str, list] = {
-    "node_sizes": [*SEQUENCE, count(1)],
-    "node_names": [*SEQUENCE, None],
+    "node_sizes": [*SEQUENCE, dict, count(1)],
     "latent_dim": [count(1), None],
     "experts": [*SEQUENCE, dict, None],
     "encoders": [StrOptions(set(NETWORK_WORDS["encoders"])), *SEQUENCE, dict, None],
     "decoders": [StrOptions(set(NETWORK_WORDS["decoders"])), *SEQUENCE, dict, None],
     "hidden_layer_sizes": SEQUENCE,
-    "prior_expert": ["boolean"],
-    "covariance_type": [StrOptions(set(COVARIANCE_TYPES))],
-    "covariance_shrinkage": [StrOptions({"auto"}), NOT_NEGATIVE],
-    "reg_covar": [NOT_NEGATIVE],
+    "mixture": [StrOptions(set(COVARIANCE_TYPES)), InstanceOf(Mixture)],
+    "posterior": [StrOptions({"structured", "mean_field"}), InstanceOf(MeanField)],
     "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
-    "modality_shapes": [*SEQUENCE, None],
     "scale": [StrOptions({"auto", "modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"auto", "elements", "balanced"}), *SEQUENCE, dict],
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],
     "missing_values": [StrOptions({"marginalize", "error"}), InstanceOf(MissingValues)],
     "init": [StrOptions({"arranged", "linear", "paper"}), InstanceOf(Initialization)],
-    "responsibilities": [Responsibilities({"structured", "sample"})],
-    "batch_size": [count(1)],
-    "learning_rate": [POSITIVE],
-    "max_grad_norm": [POSITIVE, None],
+    "training": [InstanceOf(Training), None],
     "max_iter": [StrOptions({"auto"}), count(1)],
-    "tol": [StrOptions({"auto"}), NOT_NEGATIVE],
-    "n_iter_no_change": [count(1)],
-    "validation_fraction": [NumberRange(Real, 0, 1, closed="left")],
     "structure": [
         StrOptions({"refined", "gradient"}),
         InstanceOf(nx.DiGraph, "networkx"),
@@ -107,22 +84,27 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 }
 
 
-def check_node_sizes(node_sizes: int | Sequence[int]) -> tuple[int, ...]:
+def check_node_sizes(node_sizes: int | Sequence[int] | Mapping[str, int]) -> tuple[int, ...]:
     """Return the node sizes as plain integers; their grid must not be too large."""
     stated: Any = node_sizes
     sizes: list[Any] = [stated] if isinstance(stated, Integral) else list(stated)
+    keys: Sequence[Any] = range(len(sizes))
+    if isinstance(stated, Mapping):
+        keys, sizes = sizes, list(stated.values())
     if not sizes:
-        raise ValueError("node_sizes is empty; it must name at least one node, such as (2, 2).")
-    for node, size in enumerate(sizes):
+        raise ValueError("node_sizes is empty; it must have at least one node, such as (2, 2).")
+    for node, size in zip(keys, sizes, strict=True):
         if not is_integer(size):
             raise TypeError(
-                f"node_sizes must hold integers, but node_sizes[{node}] is {size!r} of type "
+                f"node_sizes must hold integers, but node_sizes[{node!r}] is {size!r} of type "
                 f"{type(size).__name__}."
             )
         if size < 2:
-            raise ValueError(f"node_sizes[{node}] is {size}, but a node needs at least 2 outcomes.")
+            raise ValueError(
+                f"node_sizes[{node!r}] is {size}, but a node needs at least 2 outcomes."
+            )
         if size > MAX_COUNT:
-            raise ValueError(f"node_sizes[{node}] is beyond {MAX_COUNT}: use a smaller node.")
+            raise ValueError(f"node_sizes[{node!r}] is beyond {MAX_COUNT}: use a smaller node.")
     n_components = math.prod(int(size) for size in sizes)
     if n_components > MAX_COMPONENTS:
         product = " x ".join(str(size) for size in sizes)
@@ -143,17 +125,16 @@ def check_enough_samples(node_sizes: Sequence[int], n_samples: float) -> None:
         )
 
 
-def check_node_names(node_names: Sequence[str] | None, n_nodes: int) -> list[str]:
-    """Return the names of the nodes, N1, N2, .. by default."""
-    if node_names is None:
+def check_node_names(names: Sequence[str] | None, n_nodes: int) -> list[str]:
+    """Return the names of the nodes, from the keys of ``node_sizes``; N1, N2, .. by default."""
+    if names is None:
         return [f"N{node + 1}" for node in range(n_nodes)]
-    names = list(node_names)
     if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"node_names must hold strings, got {names}.")
-    if len(names) != n_nodes or len(set(names)) != n_nodes:
+        raise TypeError(f"node_sizes must name the nodes by strings, got {list(names)}.")
+    if len(names) != n_nodes:
         raise ValueError(
-            f"node_names must hold {n_nodes} distinct names, one per entry of node_sizes, got "
-            f"{names}."
+            f"node_sizes names {len(names)} nodes, {list(names)}, but {n_nodes} sizes are asked "
+            "for: use a tuple in place of the mapping, or as many sizes as names."
         )
     return [str(name) for name in names]  # NumPy's strings are strings, too
 

@@ -218,7 +218,7 @@ def _model_spec(
         full_covariances=covariance_type_named(params.covariance_type).is_full,
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.names),
         prior_expert=bool(params.prior_expert),
-        sampled_responsibilities=params.responsibilities == "sample",
+        sampled_responsibilities=params.posterior == "mean_field",
         dtype=modalities.dtype.name,
         predict_variances=tuple(
             predicted and expert is None and _predicts_variances(entry)

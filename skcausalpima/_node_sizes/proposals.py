@@ -113,7 +113,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
     params = flat_parameters(model)
     rng = check_random_state(params.random_state)
     n_nodes = _stated_nodes(params)
-    given = read_modalities(model, X, modality_shapes=params.modality_shapes, reset=True)
+    given = read_modalities(model, X, reset=True)
     singles: dict[int, float] = {2: -math.inf}
     grids: list[ScoredGrid] = []
     limit = min(MAX_CELLS, n_training)
@@ -171,7 +171,7 @@ def _refusal(
 def _stated_nodes(params: SimpleNamespace) -> int | None:
     """Return how many nodes there must be, if names or a graph say so."""
     if params.node_names is not None:
-        return len(list(params.node_names))
+        return len(params.node_names)
     return len(params.structure) if isinstance(params.structure, nx.DiGraph) else None
 
 

@@ -54,7 +54,7 @@ from .plain import TAG, Code, Loaded, Plain, pack, unpack
 from .stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
 
 FORMAT = "skcausalpima"
-VERSION = 6
+VERSION = 7
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "fit", "input", "sha256"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import FunctionType, SimpleNamespace
@@ -18,15 +19,8 @@ import networkx as nx
 import numpy as np
 
 from .._data.scaling import ModalityScaler
+from .._model.naming_estimator import PARTS
 from .._model.spec import ModelSpec, of_another_version
-from .._parameter_objects import (
-    BackgroundKnowledge,
-    Device,
-    GradientStructure,
-    Initialization,
-    MissingValues,
-    ScoreSearch,
-)
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .derived import FITTED, fitted_attributes
@@ -44,7 +38,7 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 
 #: Parameters that pickles hold in plain form, so that whoever reads one need trust no type but the
 #: estimator.
-PLAIN_IN_PICKLES = ("device", "init", "knowledge", "missing_values", "structure")
+PLAIN_IN_PICKLES = [parameter for parameter, kinds in PARTS.items() if kinds]
 
 MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one function for each number of pieces
@@ -343,6 +337,11 @@ def _by_fields(kind: type) -> Form:
     return Form(kind, lambda v: {name: getattr(v, name) for name in names}, make)
 
 
+def _snake_case(kind: type) -> str:
+    """Return the name of a class as that of a variable."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
 def _by_parts(kind: type) -> Form:
     """Return the form of a parameter object: its parts."""
     return Form(kind, lambda v: v.get_params(deep=False), kind)
@@ -386,11 +385,6 @@ FORMS = {
     "expert": Form(
         ExpertDecoder, lambda v: {"function": v.f, "settings": expert_settings(v)}, _make_expert
     ),
-    "score_search": _by_parts(ScoreSearch),
-    "gradient_structure": _by_parts(GradientStructure),
-    "background_knowledge": _by_parts(BackgroundKnowledge),
-    "initialization": _by_parts(Initialization),
-    "missing_values": _by_parts(MissingValues),
-    "device": _by_parts(Device),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }
+FORMS |= {_snake_case(kind): _by_parts(kind) for kinds in PARTS.values() for kind in kinds}

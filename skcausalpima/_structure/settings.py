@@ -66,7 +66,7 @@ def _fixed_graph(
     if set(graph) != set(names):
         raise ValueError(
             f"structure is a graph over the nodes {list(graph)}, but the nodes are {list(names)}; "
-            "name them with node_names."
+            "name them in node_sizes, as in node_sizes={'lattice': 2, 'state': 2}."
         )
     if not nx.is_directed_acyclic_graph(graph):
         raise ValueError(f"structure must be acyclic, but it has the cycle {cycle_path(graph)}.")

@@ -13,8 +13,8 @@ from ..exceptions import DivergenceError
 from ..modules import ExpertError, MultimodalVAE
 
 ADVICE = (
-    "Use a smaller learning_rate, clip gradients with max_grad_norm, or bring the data to one "
-    'scale (scale="modality" or "feature").'
+    "Use a smaller training__learning_rate, clip gradients with training__max_grad_norm, or bring "
+    'the data to one scale (scale="modality" or "feature").'
 )
 
 #: What matrices that are not positive definite, or not finite, raise.

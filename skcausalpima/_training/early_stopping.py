@@ -80,6 +80,7 @@ def held_out_first(
     n_held_out = int(np.ceil(fraction * n_samples))
     if not ranks.largest(n_held_out < n_samples):
         raise ValueError(
-            f"validation_fraction={fraction} of {n_samples} samples leaves none to train on."
+            f"training__validation_fraction={fraction} of {n_samples} samples leaves none to "
+            "train on."
         )
     return rng.permutation(n_samples)

@@ -57,7 +57,8 @@ class ExpertGuard:
                 f"The model function {expert.expert.function_name} of modality {self.names[m]!r} "
                 f"diverged in epoch {epoch + 1} of {self.phase}, which ends here. The state "
                 f"before that epoch is kept; its parameters, by component of the grid, are "
-                f"{table}. Use a smaller learning_rate, max_grad_norm, or bounds.{told}",
+                f"{table}. Use a smaller training__learning_rate, training__max_grad_norm, or "
+                f"bounds.{told}",
                 ExpertWarning,
             )
             return True

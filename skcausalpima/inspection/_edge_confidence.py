@@ -238,7 +238,8 @@ def edge_confidence(
     check_estimator(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
     sizes = [est.cpts_[node].shape[-1] for node in est.dag_]
-    stated = np.atleast_1d(est.node_sizes).tolist()
+    is_named = isinstance(est.node_sizes, Mapping)
+    stated = list(est.node_sizes.values() if is_named else np.atleast_1d(est.node_sizes).tolist())
     if stated != sizes:
         raise ValueError(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "

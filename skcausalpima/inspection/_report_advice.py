@@ -148,8 +148,8 @@ def _ended_badly(report: Figures) -> str | None:
         return "Training ended while the bound still rose or labels changed: raise max_iter."
     if report.convergence.ended == "fallen":
         return (
-            "The bound was far better before training ended: use a smaller learning_rate, "
-            "max_grad_norm, or fewer epochs (max_iter)."
+            "The bound was far better before training ended: use a smaller "
+            "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
         )
     return None
 

@@ -271,7 +271,7 @@ def test_known_outcomes_number_those_of_one_node(quick, pair, init):
     """No other numbering is better; random networks do not separate the groups in this time."""
     column = np.array([2, 0, 3, 1])[GROUP]
     known = some_known(column, 0, n_nodes=1, rows=slice(0, None, 5))
-    options = {"responsibilities": "sample"} if init == "paper" else {}
+    options = {"posterior": "mean_field"} if init == "paper" else {}
     model = quick((4,), init=init, max_iter=10, **options).fit(pair, known_nodes=known)
     nodes = model.predict_nodes(pair)[:, 0]
     assert (nodes == column).mean() == matched_accuracy(column, nodes)
@@ -294,7 +294,7 @@ def test_labels_respect_even_nonsense(quick, pair, init, node_sizes):
 
 
 def test_everything_known(quick, pair):
-    model = quick(responsibilities="sample", validation_fraction=0.2, n_init=2).fit(
+    model = quick(posterior="mean_field", training__validation_fraction=0.2, n_init=2).fit(
         pair, known_nodes=FACTORS
     )
     assert_array_equal(model.node_labels_, FACTORS)

@@ -203,6 +203,6 @@ def test_a_sample_without_anything(quick, arrays):
     probabilities = model.predict_proba(named)
     assert_array_equal(probabilities[0], probabilities[1])
     assert np.isfinite(probabilities).all()
-    model = quick(prior_expert=False, responsibilities="sample").fit(arrays)
+    model = quick(posterior__prior_expert=False, posterior="mean_field").fit(arrays)
     with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
         model.predict(named)

@@ -71,14 +71,14 @@ WAS_SET = np.full((72, 2), -1)
 WAS_SET[::4, 1] = NODES[::4, 1]
 CASES = {
     "plain": ({}, {}),
-    "missing, held out, two starts": ({"validation_fraction": 0.2, "n_init": 2}, {}),
+    "missing, held out, two starts": ({"training__validation_fraction": 0.2, "n_init": 2}, {}),
     "expert per cluster, nodes set": (
         {"experts": [None, ExpertDecoder(line, POINTS)]},
         {"interventions": WAS_SET},
     ),
     "expert per sample": ({"experts": [None, ExpertDecoder(line, POINTS, per="sample")]}, {}),
     "the paper's, known outcomes": (
-        {"init": "paper", "responsibilities": "sample"},
+        {"init": "paper", "posterior": "mean_field"},
         {
             "known_nodes": np.where(np.arange(72)[:, None] % 3 == 0, NODES, -1),
             "interventions": np.where(np.arange(72) % 4 == 0, "N2", None),

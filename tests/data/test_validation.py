@@ -6,6 +6,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,18 +18,17 @@ from skcausalpima._data.validation import read_modalities, write_modalities
 class Mean(TransformerMixin, BaseEstimator):
     """A toy that goes through the gate: distance of each sample from the mean."""
 
-    def __init__(self, modality_shapes=None, power=2):
-        self.modality_shapes = modality_shapes
+    def __init__(self, power=2):
         self.power = power
 
     def fit(self, X, y=None):
-        data = read_modalities(self, X, modality_shapes=self.modality_shapes, reset=True)
+        data = read_modalities(self, X, reset=True)
         self.means_ = [array.mean(axis=0) for array in data.arrays]
         return self
 
     def read(self, X):
         check_is_fitted(self)
-        return read_modalities(self, X, modality_shapes=self.modality_shapes, reset=False)
+        return read_modalities(self, X, reset=False)
 
     def predict(self, X):
         return np.zeros(self.read(X).n_samples, dtype=int)
@@ -65,38 +66,37 @@ def curve():
     return np.random.default_rng(1).normal(size=(12, 4)).astype(np.float32)
 
 
-def read(X, **keywords):
-    return read_modalities(Mean(), X, reset=True, **keywords)
+def read(X):
+    return read_modalities(Mean(), X, reset=True)
 
 
 # Every form of input ---------------------------------------------------------------------------
 
 
 def forms(image, curve):
-    """Return name, X and modality_shapes of every form of the same two modalities."""
+    """Return name and X of every form of the same two modalities."""
     flat = np.hstack([image.reshape(12, 6), curve])
-    shapes = [(3, 2), (4,)]
+    frame = pd.DataFrame(flat, columns=list("abcdefghij"))
     return {
-        "list": ([image, curve], None),
-        "tuple": ((image, curve), None),
-        "mapping": ({"modality0": image, "modality1": curve}, None),
-        "container": (MultimodalData([image, curve]), None),
-        "flat": (flat, shapes),
-        "flat frame": (pd.DataFrame(flat, columns=list("abcdefghij")), shapes),
-        "flat list": (flat.tolist(), shapes),
-        "tensors": ([torch.tensor(image, requires_grad=True), torch.tensor(curve)], None),
-        "frame in a list": ([image, pd.DataFrame(curve)], None),
-        "lists in a mapping": ({"modality0": image.tolist(), "modality1": curve.tolist()}, None),
-        "shapes stated": ([image, curve], [(3, 2), 4]),
+        "list": [image, curve],
+        "tuple": (image, curve),
+        "mapping": {"modality0": image, "modality1": curve},
+        "container": MultimodalData([image, curve]),
+        "flat": MultimodalData.from_flat(flat, [(3, 2), (4,)]),
+        "flat frame": MultimodalData.from_flat(frame, [(3, 2), (4,)]),
+        "flat list": MultimodalData.from_flat(flat.tolist(), [(3, 2), 4]),
+        "tensors": [torch.tensor(image, requires_grad=True), torch.tensor(curve)],
+        "frame in a list": [image, pd.DataFrame(curve)],
+        "lists in a mapping": {"modality0": image.tolist(), "modality1": curve.tolist()},
     }
 
 
 @pytest.mark.parametrize("form", forms(np.ones((12, 3, 2)), np.ones((12, 4))))
 def test_forms_are_the_same_data(image, curve, form):
-    X, shapes = forms(image, curve)[form]
+    X = forms(image, curve)[form]
     estimator = Mean()
-    data = read_modalities(estimator, X, modality_shapes=shapes, reset=True)
-    again = read_modalities(estimator, X, modality_shapes=shapes, reset=False)
+    data = read_modalities(estimator, X, reset=True)
+    again = read_modalities(estimator, X, reset=False)
     for got in (data, again):
         assert got.n_samples == 12
         assert got.names == ("modality0", "modality1")
@@ -112,14 +112,12 @@ def test_forms_are_the_same_data(image, curve, form):
     assert estimator.n_modalities_in_ == 2
     assert estimator.modality_names_in_.tolist() == ["modality0", "modality1"]
     assert estimator.modality_shapes_in_ == [(3, 2), (4,)]
-    assert hasattr(estimator, "feature_names_in_") == (form == "flat frame")
+    assert not hasattr(estimator, "feature_names_in_")
     for written in (write_modalities(estimator, data.arrays), again.form.write(data.arrays)):
-        if form.startswith("flat"):
-            assert isinstance(written, pd.DataFrame) == (form == "flat frame")
-            assert_array_equal(written, X)
-            continue
-        kind = {"mapping": dict, "lists in a mapping": dict, "container": MultimodalData}
-        assert isinstance(written, kind.get(form, list))
+        kind = {"mapping": dict, "lists in a mapping": dict}
+        assert isinstance(
+            written, type(X) if isinstance(X, MultimodalData) else kind.get(form, list)
+        )
         parts = written if isinstance(written, list) else list(written.values())
         assert isinstance(parts[1], pd.DataFrame) == (form == "frame in a list")
         assert_array_equal(parts[1], curve)
@@ -160,15 +158,6 @@ def test_one_modality(X, shape):
     assert_array_equal(read_modalities(estimator, X, reset=False).arrays[0], data.arrays[0])
 
 
-def test_one_modality_with_its_shape(image):
-    estimator = Mean()
-    data = read_modalities(estimator, image.reshape(12, 6), modality_shapes=[(3, 2)], reset=True)
-    assert_array_equal(data.arrays[0], image)
-    assert_array_equal(write_modalities(estimator, data.arrays), image.reshape(12, 6))
-    data = read_modalities(estimator, image, modality_shapes=[(3, 2)], reset=True)
-    assert write_modalities(estimator, data.arrays) is data.arrays[0]
-
-
 def test_names_are_matched_in_any_order(image, curve):
     estimator = Mean().fit({"image": image, "curve": curve})
     for X in (
@@ -180,16 +169,6 @@ def test_names_are_matched_in_any_order(image, curve):
         assert data.names == ("image", "curve")
         assert_array_equal(data.arrays[0], image)
         assert_array_equal(data.arrays[1], curve)
-
-
-def test_flat_estimator_reads_lists_and_keeps_its_shapes(image, curve):
-    flat = np.hstack([image.reshape(12, 6), curve])
-    estimator = Mean(modality_shapes=[(3, 2), (4,)]).fit(flat)
-    assert_array_equal(estimator.read([image, None]).arrays[0], image)
-    estimator.modality_shapes = None  # fitted ones hold
-    assert_array_equal(estimator.read(flat).arrays[1], curve)
-    estimator = Mean(modality_shapes=[(3, 2), (4,)]).fit([image, curve])
-    assert_array_equal(estimator.read(flat).arrays[1], curve)
 
 
 def test_second_fit_forgets_feature_names(image, curve):
@@ -214,8 +193,8 @@ def test_missing_samples(image, curve):
     curve[7] = np.nan
     before = image.copy()
     flat = np.hstack([image.reshape(12, 6), curve])
-    for X, shapes in (([image, curve], None), (flat, [(3, 2), (4,)])):
-        data = read(X, modality_shapes=shapes)
+    for X in ([image, curve], MultimodalData.from_flat(flat, [(3, 2), (4,)])):
+        data = read(X)
         expected = np.ones((2, 12), dtype=bool)
         expected[0, [2, 5]] = expected[1, 7] = False
         assert_array_equal(data.observed, expected)
@@ -425,27 +404,25 @@ def test_bad_input_in_fit(X, error, match):
     ("X", "shapes", "match"),
     [
         (np.ones((5, 9)), [(3, 2), (4,)], r"add up to 10 columns"),
-        (np.ones((5, 3, 2)), [(3, 2), (4,)], r"shapes \[\(3, 2\)\], but modality_shapes says"),
-        ([np.ones((5, 3)), np.ones((5, 4))], [(3, 2), (4,)], "but modality_shapes says"),
-        (np.ones((5, 6)), [], "modality_shapes is empty"),
+        (np.ones((5, 6)), [], "shapes is empty"),
         (np.ones((5, 6)), [(6,), (0,)], "positive integers"),
     ],
 )
-def test_bad_modality_shapes(X, shapes, match):
+def test_bad_shapes(X, shapes, match):
     with pytest.raises(ValueError, match=match):
-        read(X, modality_shapes=shapes)
+        MultimodalData.from_flat(X, shapes)
 
 
 def test_partial_nan_and_inf_in_a_flat_array():
     X = np.ones((4, 5))
     X[:, 3:] = [[1, 1], [np.nan, np.nan], [1, np.nan], [1, 1]]
     with pytest.raises(ValueError, match="'modality1' contains NaN in 1 of 2 elements of sample 2"):
-        read(X, modality_shapes=[3, 2])
+        read(MultimodalData.from_flat(X, [3, 2]))
     X[2] = np.inf
-    with pytest.raises(ValueError, match="infinity"):
-        read(X, modality_shapes=[3, 2])
+    with pytest.raises(ValueError, match="contains infinity"):
+        read(MultimodalData.from_flat(X, [3, 2]))
     with pytest.raises(ValueError, match="contains NaN"):  # one modality: as scikit-learn
-        read(np.full((4, 5), np.nan), modality_shapes=[5])
+        read(np.full((4, 5), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -499,12 +476,13 @@ def test_one_sample_at_predict(image, curve):
     assert Mean().fit([image, curve]).read([image[:1], curve[:1]]).n_samples == 1
 
 
-def test_flat_with_other_width_at_predict():
-    estimator = Mean(modality_shapes=[3, 2]).fit(np.ones((4, 5)))
-    with pytest.raises(ValueError, match="X has 4 features, but Mean is expecting 5 features"):
-        estimator.read(np.ones((4, 4)))
-    with pytest.raises(ValueError, match="one array"):
-        estimator.read(np.ones((4, 5, 1)))
+def test_a_flat_array_at_predict_says_how_it_is_cut():
+    estimator = Mean().fit(MultimodalData.from_flat(np.ones((4, 5)), [3, 2]))
+    for X in (np.ones((4, 5)), np.ones((4, 5, 1))):
+        with pytest.raises(
+            ValueError, match=r"X is one array .*MultimodalData.from_flat\(X, shapes"
+        ):
+            estimator.read(X)
 
 
 # scikit-learn's tools --------------------------------------------------------------------------
@@ -520,14 +498,17 @@ def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
+    """Which is cut into modalities by a step of a pipeline."""
     data = MultimodalData([image, curve.astype(float)])
     search = GridSearchCV(Mean(), {"power": [1, 2]}, cv=3, n_jobs=n_jobs, error_score="raise")
-    flat_search = clone(search).set_params(estimator__modality_shapes=data.modality_shapes)
+    cut = FunctionTransformer(MultimodalData.from_flat, kw_args={"shapes": data.modality_shapes})
+    flat_search = clone(search).set_params(
+        estimator=make_pipeline(cut, Mean()), param_grid={"mean__power": [1, 2]}
+    )
     results = search.fit(data).cv_results_
     flat_results = flat_search.fit(data.to_flat()).cv_results_
     assert_array_equal(results["mean_test_score"], flat_results["mean_test_score"])
     assert search.best_estimator_._input_form == "container"
-    assert flat_search.best_estimator_._input_form == "flat"
 
 
 def test_train_test_split_then_fit(image, curve):

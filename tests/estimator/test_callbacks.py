@@ -99,7 +99,7 @@ def test_who_looks_changes_nothing(noted, quick, pair):
 
 
 def test_a_function_may_stop_the_run(quick, pair):
-    model = quick(max_iter=20, tol=0.0)
+    model = quick(max_iter=20, training__tol=0.0)
     model.set_callbacks(OnEpoch(lambda record: record.phase == "training" and record.epoch == 2))
     with pytest.warns(InterruptionWarning, match="callback stopped the fit in epoch 2") as caught:
         model.fit(pair)
@@ -109,7 +109,9 @@ def test_a_function_may_stop_the_run(quick, pair):
 
 
 def test_what_stops_pretraining_has_a_batch_of_training(quick, pair):
-    model = quick(max_iter=20, tol=0.0, batch_size=10).set_callbacks(OnEpoch(lambda record: True))
+    model = quick(max_iter=20, training__tol=0.0, training__batch_size=10).set_callbacks(
+        OnEpoch(lambda record: True)
+    )
     with pytest.warns(InterruptionWarning, match="in epoch 1 of training"):
         model.fit(pair)
     assert model.n_iter_ == model.convergence_.n_steps == 1

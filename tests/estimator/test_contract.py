@@ -91,7 +91,7 @@ def test_thresholds_give_empty_and_complete_graphs(several):
 
 
 def test_node_names(quick, pair):
-    model = quick(node_names=["shape", "colour"]).fit(pair)
+    model = quick({"shape": 2, "colour": 2}).fit(pair)
     assert list(model.dag_) == list(model.cpts_) == ["shape", "colour"]
 
 
@@ -168,7 +168,7 @@ def test_latent_dim_counts_weights_as_repeated_rows(quick):
     [("full", (6, 3, 3)), ("tied", (3, 3)), ("diag", (6, 3)), ("spherical", (6,))],
 )
 def test_covariances_have_scikit_learns_shapes(quick, pair, covariance_type, shape):
-    model = quick((3, 2), latent_dim=3, covariance_type=covariance_type).fit(pair)
+    model = quick((3, 2), latent_dim=3, mixture=covariance_type).fit(pair)
     assert model.cluster_covariances_.shape == shape
     assert np.isfinite(model.score(pair))
     X, labels = model.sample(7)
@@ -232,7 +232,7 @@ def test_scores_of_scaled_and_unscaled_fits_compare(quick, pair, scale):
 def linear(quick, pair):
     """A fit whose decoders are affine, and what its evidence depends on, in the data's units."""
     options = {"hidden_layer_sizes": (), "modality_weights": "elements"}
-    model = quick(max_iter=150, tol=0.0, **options).fit(pair)
+    model = quick(max_iter=150, training__tol=0.0, **options).fit(pair)
     points = np.concatenate([np.zeros((1, 2)), np.eye(2)])
     decoded = np.hstack([part.reshape(3, -1) for part in model.inverse_transform(points)])
     maps = (decoded[1:] - decoded[0]).T

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Mixture
 from skcausalpima._state.covariances import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
@@ -22,7 +22,7 @@ def fitted(word, **parameters):
     model = CausalPIMA(
         SIZES,
         latent_dim=LATENT_DIM,
-        covariance_type=word,
+        mixture=word,
         hidden_layer_sizes=(4,),
         max_iter=2,
         random_state=0,
@@ -62,8 +62,14 @@ def test_what_is_fitted_is_saved_drawn_and_continued(word, tmp_path):
 
 
 def test_the_words_are_those_that_the_class_documents():
-    described = CausalPIMA.__doc__.split("covariance_type : {")[1].split("}")[0]
-    assert described == ", ".join(f'"{word}"' for word in COVARIANCE_TYPES)
+    words = ", ".join(f'"{word}"' for word in COVARIANCE_TYPES)
+    assert CausalPIMA.__doc__.split("mixture : {")[1].split("}")[0] == words
+    assert Mixture.__doc__.split("covariance_type : {")[1].split("}")[0] == words
+
+
+def test_the_words_are_those_that_the_object_takes():
+    (constraint,) = Mixture._parameter_constraints["covariance_type"]
+    assert constraint.options == set(COVARIANCE_TYPES)
 
 
 @pytest.mark.parametrize("word", ["lowrank", "", None, ["full"]])

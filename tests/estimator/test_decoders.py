@@ -34,7 +34,7 @@ class MeanAndVariance(nn.Module):
 OPTIONS = {
     "cluster": {"decoders": "cluster_mlp"},
     "conv": {"decoders": ["cluster_conv", "cluster_mlp"]},
-    "paper": {"decoders": "cluster_mlp", "init": "paper", "responsibilities": "sample"},
+    "paper": {"decoders": "cluster_mlp", "init": "paper", "posterior": "mean_field"},
     "predicted": {"decoder_variance": "predicted"},
     "predicted conv": {"decoder_variance": "predicted", "decoders": ["conv", None]},
     "predicted paper": {"decoder_variance": "predicted", "init": "paper"},
@@ -49,7 +49,7 @@ OPTIONS = {
     "graph": {"decoders": "cluster_mlp", "structure": nx.DiGraph([("N2", "N1")])},
     "held out": {
         "decoders": "cluster_mlp",
-        "validation_fraction": 0.2,
+        "training__validation_fraction": 0.2,
         "structure": ScoreSearch(n_mixture_updates=2),
     },
 }
@@ -170,7 +170,7 @@ def test_counterfactuals_decode_in_the_new_component(quick, pair):
 def linear(quick, pair):
     """Affine networks per cluster: given the component, all is Gaussian."""
     options = {"hidden_layer_sizes": (), "decoders": "cluster_mlp", "modality_weights": "elements"}
-    model = quick(max_iter=100, tol=0.0, **options).fit(pair)
+    model = quick(max_iter=100, training__tol=0.0, **options).fit(pair)
     inner = model._fitted_model().model
     points = torch.as_tensor(np.concatenate([np.zeros((1, 2)), np.eye(2)]))
     means, covariances = [], []

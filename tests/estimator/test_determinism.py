@@ -32,10 +32,10 @@ def assert_same_predictions(one, other, X):
     "parameters",
     [
         {},
-        {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
+        {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
         {
             "n_init": 2,
-            "validation_fraction": 0.2,
+            "training__validation_fraction": 0.2,
             "structure": ScoreSearch(score_noise=0.3, n_steps=2),
         },
     ],
@@ -154,14 +154,13 @@ def test_clone_and_refit(quick, pair, fitted):
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of unscaled data
 def test_parameters_are_stored_untouched(quick, pair):
     parameters = {
-        "node_sizes": [2, 2],
+        "node_sizes": {"a": 2, "b": 2},
         "structure": ScoreSearch(temperature=[1.0, 0.5]),
         "knowledge": BackgroundKnowledge(tiers=["a", "b"]),
         "init": Initialization(pretraining_epochs=1),
         "hidden_layer_sizes": [4],
         "modality_weights": [1, 2],
         "scale": ["feature", None],
-        "node_names": ["a", "b"],
         "encoders": [None, None],
     }
     parts = {name: dict(vars(parameters[name])) for name in ("structure", "knowledge", "init")}
@@ -171,7 +170,7 @@ def test_parameters_are_stored_untouched(quick, pair):
     for name, before in parts.items():
         assert vars(parameters[name]) == before
         assert all(vars(parameters[name])[part] is value for part, value in before.items())
-    assert parameters["node_sizes"] == [2, 2]
+    assert parameters["node_sizes"] == {"a": 2, "b": 2}
     assert model.set_params(latent_dim=3).fit(pair).latent_dim_ == 3
 
 

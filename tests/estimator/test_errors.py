@@ -94,15 +94,21 @@ def test_bad_data_at_predict(named, method, X, match):
         ),
         ({"latent_dim": 0}, ValueError, "'latent_dim'"),
         ({"latent_dim": 1.5}, ValueError, "'latent_dim'"),
-        ({"batch_size": 0}, ValueError, "'batch_size'"),
+        ({"training__batch_size": 0}, ValueError, "'training__batch_size'"),
         ({"max_iter": 0}, ValueError, "'max_iter'"),
         ({"n_init": 0}, ValueError, "'n_init'"),
-        ({"learning_rate": 0.0}, ValueError, "'learning_rate'"),
-        ({"tol": -1.0}, ValueError, "'tol'"),
-        ({"validation_fraction": 1.0}, ValueError, "'validation_fraction'"),
-        ({"validation_fraction": 0.9}, ValueError, "of 5 samples leaves none to train on"),
-        ({"covariance_type": "round"}, ValueError, "'covariance_type'"),
-        ({"covariance_shrinkage": -1}, ValueError, "'covariance_shrinkage'"),
+        ({"training__learning_rate": 0.0}, ValueError, "'training__learning_rate'"),
+        ({"training__tol": -1.0}, ValueError, "'training__tol'"),
+        ({"training__validation_fraction": 1.0}, ValueError, "'training__validation_fraction'"),
+        (
+            {"training__validation_fraction": 0.9},
+            ValueError,
+            "of 5 samples leaves none to train on",
+        ),
+        ({"mixture": "round"}, ValueError, "'mixture' parameter .*Mixture"),
+        ({"mixture__shrinkage": -1}, ValueError, "'mixture__shrinkage'"),
+        ({"posterior": "sample"}, ValueError, "'posterior' parameter .*MeanField"),
+        ({"training": "slow"}, ValueError, "'training' parameter .*Training"),
         ({"decoder_variance": 0}, ValueError, "'decoder_variance'"),
         ({"init": "random"}, ValueError, "'init'"),
         ({"structure": "magic"}, ValueError, "'structure'"),
@@ -122,9 +128,10 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"device": "cpu:1"}, ValueError, "device must be 'cpu', 'cuda'.*got 'cpu:1'"),
         ({"device": "cuda:63"}, ValueError, "device='cuda:63' is not available: PyTorch sees"),
         ({"device": 0}, ValueError, "'device'"),
-        ({"node_names": ["a"]}, ValueError, "node_names must hold 2 distinct names"),
-        ({"node_names": ["a", "a"]}, ValueError, "node_names must hold 2 distinct names"),
-        ({"node_names": ["a", 1]}, TypeError, "node_names must hold strings"),
+        ({"node_sizes": {}}, ValueError, "node_sizes is empty"),
+        ({"node_sizes": {"a": 2, 1: 2}}, TypeError, r"by strings, got \['a', 1\]"),
+        ({"node_sizes": {"a": 2, "b": 1}}, ValueError, r"node_sizes\['b'\] is 1, but a node needs"),
+        ({"node_sizes": {"a": "2"}}, TypeError, r"node_sizes\['a'\] is '2' of type str"),
         ({"hidden_layer_sizes": (8, 0)}, ValueError, "hidden_layer_sizes must hold positive int"),
         ({"hidden_layer_sizes": (8.0,)}, ValueError, "hidden_layer_sizes must hold positive int"),
         ({"modality_weights": [1.0]}, ValueError, "'balanced' or 2 positive numbers"),
@@ -134,7 +141,6 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"scale": "standard"}, ValueError, "'scale'"),
         ({"scale": ["feature"]}, ValueError, "one entry per modality, 2, got 1"),
         ({"scale": ["feature", "x"]}, ValueError, "scale must be one of .* got 'x'"),
-        ({"modality_shapes": [(2,), (4,)]}, ValueError, "but modality_shapes says"),
         ({"random_state": "seed"}, ValueError, "'random_state'"),
     ],
     ids=str,
@@ -152,6 +158,9 @@ def test_bad_parameters(quick, parameters, error, match):
         ("init", "skcausalpima.Initialization"),
         ("missing_values", "skcausalpima.MissingValues"),
         ("device", "skcausalpima.Device"),
+        ("mixture", "skcausalpima.Mixture"),
+        ("posterior", "skcausalpima.MeanField"),
+        ("training", "skcausalpima.Training"),
     ],
 )
 @pytest.mark.parametrize("value", [3, "gpu", ScoreSearch])
@@ -321,7 +330,7 @@ def test_unfitted(quick, method):
 
 def test_a_refit_that_fails_leaves_the_last_fit_whole(quick, pair, fitted):
     """Not the old model with the new scales."""
-    model = quick().fit(pair).set_params(learning_rate=1e200, max_iter=5)
+    model = quick().fit(pair).set_params(training__learning_rate=1e200, max_iter=5)
     with pytest.raises(ValueError, match="Training diverged"):
         model.fit([3.0 * array for array in pair])
     assert_same_fits(model, fitted, pair)
@@ -426,6 +435,6 @@ def test_data_beyond_the_largest_numbers(quick, pair):
 @pytest.mark.parametrize("pretraining_epochs", [0, 3])
 def test_divergence(quick, pair, pretraining_epochs):
     init = Initialization(pretraining_epochs=pretraining_epochs)
-    model = quick(learning_rate=1e200, max_iter=5, init=init)
+    model = quick(training__learning_rate=1e200, max_iter=5, init=init)
     with pytest.raises(ValueError, match=r"Training diverged: .* not finite.*learning_rate"):
         model.fit(pair)

@@ -46,7 +46,7 @@ def estimator(expert, sizes=(3,), **parameters):
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
-    return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
+    return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -283,13 +283,9 @@ def test_one_modality_one_expert():
     assert_allclose(table["slope2"], 0.5, atol=0.1)
     scores = est.score_samples(curves)
     assert np.isfinite(scores).all()
-    flat = CausalPIMA(
-        (2,),
-        experts={"modality0": ExpertDecoder(bend, X, bounds={"knot": (0, 2)})},
-        modality_shapes=[(15,)],
-        max_iter=3,
-        random_state=0,
-    ).fit(curves)
+    expert = ExpertDecoder(bend, X, bounds={"knot": (0, 2)})
+    flat = CausalPIMA((2,), experts={"modality0": expert}, max_iter=3, random_state=0)
+    flat.fit(MultimodalData.from_flat(curves, [(15,)]))
     assert_allclose(np.sort(flat.expert_params_["modality0"]["knot"]), [0.7, 1.4], atol=0.03)
 
 
@@ -299,7 +295,12 @@ def test_a_bare_function_is_sampled_from_zero_to_one(lines):
 
 
 def test_gradient_steps_alone(lines):
-    steps = {"learning_rate": 0.01, "max_iter": 30, "batch_size": 32, "tol": 0.0}
+    steps = {
+        "training__learning_rate": 0.01,
+        "max_iter": 30,
+        "training__batch_size": 32,
+        "training__tol": 0.0,
+    }
     est = estimator(ExpertDecoder(line, X, refit=False), **steps).fit(lines)
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(SLOPES), atol=20)
 
@@ -389,7 +390,7 @@ def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines)
         return a * x + b + 0 * torch.log(400.0 - a)
 
     expert = ExpertDecoder(fragile, X, p0=[100.0, 30.0], refit=False)
-    est = estimator(expert, learning_rate=5.0, sizes=(2,))
+    est = estimator(expert, training__learning_rate=5.0, sizes=(2,))
     half = [lines[0][:80], lines[1][:80]]
     with pytest.warns(
         ExpertWarning, match=r"fragile of modality 'modality1' diverged in epoch \d+ of "
@@ -431,7 +432,12 @@ SCATTER = [{"depends_on": {"intercept": []}}, {"refit": False}, {"variance": "sh
 
 @pytest.mark.parametrize("options", some_slow(SCATTER, [{"refit": False}]), ids=str)
 def test_scatter_with_ties_float32_and_gradient_steps(lines, options):
-    steps = {"learning_rate": 0.01, "max_iter": 30, "batch_size": 32, "tol": 0.0}
+    steps = {
+        "training__learning_rate": 0.01,
+        "max_iter": 30,
+        "training__batch_size": 32,
+        "training__tol": 0.0,
+    }
     est = estimator(ExpertDecoder(line, X, scatter=True, **options), **steps)
     est.fit([array.astype(np.float32) for array in lines])
     assert np.isfinite(est.score_samples(lines)).all()

@@ -112,9 +112,14 @@ def test_one_table_comes_back(quick, frames):
 
 def test_a_flat_table_comes_back(quick, levels):
     flat = levels.droplevel(0, axis=1)
-    model = quick(modality_shapes=[(6,), (4,)]).fit(flat)
-    for back in answers(model, flat):
-        assert back.columns.equals(flat.columns)
+    data = MultimodalData.from_flat(flat, [(6,), (4,)])
+    model = quick().fit(data)
+    for back in answers(model, data):
+        assert np.concatenate([*back._columns]).tolist() == flat.columns.tolist()
+    with pytest.raises(
+        ValueError, match=r"fitted on 2 .*from_flat\(X, shapes, names\) cuts a flat"
+    ):
+        model.predict(flat)
 
 
 def test_the_form_is_that_of_what_the_method_was_given(fitted, pair, frames):
@@ -242,9 +247,9 @@ def test_names_of_other_estimators(name):
 
 
 OTHER_WORDS = {
-    "lr": "did you mean learning_rate",
-    "Learning_Rate": "did you mean learning_rate",
-    "learnin_rate": "did you mean learning_rate",
+    "lr": r"pass training=Training\(learning_rate=..\)",
+    "Learning_Rate": r"pass training=Training\(learning_rate=..\)",
+    "learnin_rate": r"pass training=Training\(learning_rate=..\)",
     "epochs": "did you mean max_iter",
     "n_epochs": "did you mean max_iter",
     "max_epochs": "did you mean max_iter",
@@ -254,12 +259,12 @@ OTHER_WORDS = {
     "k": "use node_sizes=1 for one node",
     "iters": "did you mean max_iter",
     "seed": "did you mean random_state",
-    "batch": "did you mean batch_size",
+    "batch": r"pass training=Training\(batch_size=..\)",
     "hidden_sizes": "did you mean hidden_layer_sizes",
     "weights": "did you mean modality_weights",
     "n_latent": "did you mean latent_dim",
     "latent_dimension": "did you mean latent_dim",
-    "patience": "did you mean n_iter_no_change",
+    "patience": r"pass training=Training\(n_iter_no_change=..\)",
     "n_starts": "did you mean n_init",
     "gpu": "did you mean device",
     "graph": "did you mean structure",
@@ -273,6 +278,19 @@ OTHER_WORDS = {
     "sample_weights": "fit takes it, beside X",
     "modality_names": "names of modalities come with X",
     "callbacks": "set_callbacks",
+    # what went
+    "node_names": r"node_sizes=\{'lattice': 2, 'state': 2\}",
+    "modality_shapes": r"pass MultimodalData.from_flat\(X, shapes\)",
+    "responsibilities": "use posterior='mean_field' in place of 'sample'",
+    "prior_expert": r"pass posterior=MeanField\(prior_expert=..\)",
+    "covariance_type": r"pass mixture=Mixture\(covariance_type=..\)",
+    "covariance_shrinkage": r"pass mixture=Mixture\(shrinkage=..\)",
+    "reg_covar": r"pass mixture=Mixture\(reg_covar=..\)",
+    "batch_size": r"pass training=Training\(batch_size=..\)",
+    "max_grad_norm": r"pass training=Training\(max_grad_norm=..\)",
+    "tol": r"pass training=Training\(tol=..\)",
+    "n_iter_no_change": r"pass training=Training\(n_iter_no_change=..\)",
+    "validation_fraction": r"pass training=Training\(validation_fraction=..\)",
 }
 
 
@@ -287,7 +305,7 @@ def test_words_of_other_libraries(name):
 
 
 def test_words_that_resemble_nothing():
-    told = r"CausalPIMA has no parameter zzz\. It has .*learning_rate.*warm_start"
+    told = r"CausalPIMA has no parameter zzz\. It has .*latent_dim.*warm_start"
     for make in (CausalPIMA, CausalPIMA.published):
         with pytest.raises(TypeError, match=told):
             make(zzz=1)
@@ -313,16 +331,16 @@ def test_a_grid_that_is_no_tuple():
 
 def test_a_subclass_with_names_of_its_own():
     class Renamed(CausalPIMA):
-        def __init__(self, lr=1e-3, **others):
-            super().__init__(learning_rate=lr, **others)
-            self.lr = lr
+        def __init__(self, dim=None, **others):
+            super().__init__(latent_dim=dim, **others)
+            self.dim = dim
 
-    assert Renamed(lr=2.0, max_iter=3).learning_rate == 2.0
+    assert Renamed(dim=2, max_iter=3).latent_dim == 2
 
 
 def test_what_the_constructor_says_of_itself(tmp_path):
     parameters = inspect.signature(CausalPIMA).parameters
-    assert list(parameters)[:3] == ["node_sizes", "node_names", "latent_dim"]
+    assert list(parameters)[:3] == ["node_sizes", "latent_dim", "experts"]
     assert all(of.kind is not of.VAR_KEYWORD for of in parameters.values())
     assert set(parameters) == set(CausalPIMA().get_params(deep=False))
     model = CausalPIMA((2, 3), max_iter=7)

@@ -59,9 +59,8 @@ def fast():
 
     def make(node_sizes=(2, 2, 2), init="arranged", **parameters):
         defaults = {
-            "node_names": NAMES[: len(node_sizes)],
             "hidden_layer_sizes": (8,),
-            "batch_size": 300,
+            "training__batch_size": 300,
             "max_iter": 3,
             "structure": search(),
             "missing_values": MissingValues(subset_epochs=0),
@@ -71,7 +70,8 @@ def fast():
         }
         init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)
         defaults["init"] = init
-        return CausalPIMA(node_sizes, **(defaults | parameters))
+        named = dict(zip(NAMES, node_sizes, strict=False))
+        return CausalPIMA(named).set_params(**(defaults | parameters))
 
     return make
 
@@ -274,7 +274,10 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
 
 def test_knowledge_and_validation(fast, chain):
     model = fast(
-        structure="gradient", validation_fraction=0.2, max_iter=6, **known(tiers=["c", "b", "a"])
+        structure="gradient",
+        training__validation_fraction=0.2,
+        max_iter=6,
+        **known(tiers=["c", "b", "a"]),
     ).fit(chain[1])
     check_agreement(model)
     assert not np.triu(model.edge_weights_).any()
@@ -428,15 +431,15 @@ def test_labels_know_which_node_was_set(fast):
 
 
 @pytest.mark.parametrize(
-    ("form", "dtype", "responsibilities"),
+    ("form", "dtype", "posterior"),
     [
         pytest.param("outcomes", np.float64, "structured", marks=pytest.mark.slow),
-        ("outcomes", np.float32, "sample"),
+        ("outcomes", np.float32, "mean_field"),
         pytest.param("targets", np.float32, "structured", marks=pytest.mark.slow),
     ],
 )
 def test_interventions_with_missing_modalities_and_validation(
-    fast, experiment, form, dtype, responsibilities
+    fast, experiment, form, dtype, posterior
 ):
     nodes, given, X = experiment
     X = [array.astype(dtype) for array in X]
@@ -446,14 +449,16 @@ def test_interventions_with_missing_modalities_and_validation(
     if form == "targets":
         given = np.where(given[:, 1] >= 0, 1, -1)
     model = fast(
-        validation_fraction=0.2, responsibilities=responsibilities, n_init=1 + (form == "targets")
+        training__validation_fraction=0.2,
+        posterior=posterior,
+        n_init=1 + (form == "targets"),
     )
     model.fit(X, interventions=given, known_nodes=known)
     check_agreement(model)
     terms = {
         "structured": ["evidence", "potential"],
-        "sample": ["density", "weight", "assignment_entropy", "posterior_entropy"],
-    }[responsibilities]
+        "mean_field": ["density", "weight", "assignment_entropy", "posterior_entropy"],
+    }[posterior]
     terms += [f"reconstruction_{name}" for name in model.modality_names_in_]
     total = sum(model.history_[term] for term in terms)
     assert_allclose(total, model.history_["lower_bound"], rtol=1e-6)
@@ -520,7 +525,7 @@ def test_a_single_node(fast, structure):
     seen = fast((3,), **options).fit(X, known_nodes=nodes)
     gained = model.history_["evidence"] - seen.history_["evidence"]
     assert_allclose(gained, np.log(3), rtol=1e-6)
-    mean_field = fast((3,), responsibilities="sample", **options).fit(X, interventions=nodes)
+    mean_field = fast((3,), posterior="mean_field", **options).fit(X, interventions=nodes)
     assert_array_equal(mean_field.history_["weight"], 0.0)
     assert_allclose(mean_field.history_["assignment_entropy"], 0.0, atol=1e-12)
 

@@ -176,16 +176,10 @@ def test_a_sample_of_which_nothing_is_observed_has_the_prior(of_kind, kind):
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
 def test_a_sample_with_nothing_is_an_error_in_a_mean_field_without_the_prior_expert(quick, gappy):
     nothing = [np.full((1, 3, 2), np.nan), np.full((1, 4), np.nan)]
-    model = quick(prior_expert=False, responsibilities="sample").fit(gappy[0])
+    model = quick(posterior__prior_expert=False, posterior="mean_field").fit(gappy[0])
     check(model, gappy[0])
     with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
         model.predict_proba(nothing)
-    structured = quick(prior_expert=False).fit(gappy[0])
-    assert_allclose(structured.predict_proba(nothing)[0], structured.weights_, rtol=1e-5)
-
-
-def test_a_structured_posterior_has_no_prior_expert(quick, gappy, of_kind):
-    assert_same_fits(quick(prior_expert=False).fit(gappy[0]), of_kind("networks"), gappy[0])
 
 
 def test_without_epochs_for_subsets_a_part_has_the_encoders_of_all_samples(quick, gappy):
@@ -301,7 +295,7 @@ def test_a_weight_of_two_is_repetition_and_of_zero_absence(quick, gappy):
     assert_array_equal(weighted.labels_, weighted.predict(X))
 
 
-@pytest.mark.parametrize("options", [{"validation_fraction": 0.25}, {"init": "linear"}])
+@pytest.mark.parametrize("options", [{"training__validation_fraction": 0.25}, {"init": "linear"}])
 def test_other_ways_to_train(quick, gappy, options):
     check(quick(**options).fit(gappy[0]), gappy[0])
 
@@ -331,10 +325,10 @@ def test_copies_say_the_same(model, gappy, form, tmp_path):
     assert_same_fits(copy, model, gappy[0])
 
 
-CONTINUED = [{}, {"validation_fraction": 0.2}, {"structure": "gradient"}]
+CONTINUED = [{}, {"training__validation_fraction": 0.2}, {"structure": "gradient"}]
 
 
-@pytest.mark.parametrize("options", some_slow(CONTINUED, [{"validation_fraction": 0.2}]))
+@pytest.mark.parametrize("options", some_slow(CONTINUED, [{"training__validation_fraction": 0.2}]))
 def test_a_fit_that_is_continued(quick, gappy, options):
     X, _ = gappy
     options = options | {
@@ -342,8 +336,8 @@ def test_a_fit_that_is_continued(quick, gappy, options):
     }  # not fewer than max_iter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        whole = quick(max_iter=5, warm_start=True, tol=0, **options).fit(X)
-        parts = quick(max_iter=2, warm_start=True, tol=0, **options).fit(X)
+        whole = quick(max_iter=5, warm_start=True, training__tol=0, **options).fit(X)
+        parts = quick(max_iter=2, warm_start=True, training__tol=0, **options).fit(X)
         parts.set_params(max_iter=3).fit(X)
     assert parts.n_iter_ == whole.n_iter_ == 5
     for name in ("cluster_means_", "joint_", "labels_", "lower_bound_", "edge_weights_"):

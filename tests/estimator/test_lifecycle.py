@@ -52,10 +52,10 @@ RICH = {
         "structure": ScoreSearch(temperature=(1.0, 0.5)),
     },
     "modules": {
-        "node_names": ["shape", "size"],
+        "node_sizes": {"shape": 2, "size": 2},
         "encoders": {"modality0": make_encoder()},
         "decoders": [make_decoder, None],
-        "validation_fraction": 0.2,
+        "training__validation_fraction": 0.2,
         "random_state": np.random.RandomState(5),
     },
     "experts": {
@@ -70,7 +70,7 @@ RICH = {
             )
         },
         "knowledge": BackgroundKnowledge(required={("N1", "N2")}),
-        "max_grad_norm": 5.0,
+        "training__max_grad_norm": 5.0,
     },
     "experts per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
@@ -82,8 +82,8 @@ RICH = {
     },
     "a graph": {
         "structure": nx.DiGraph([("N2", "N1")]),
-        "covariance_type": "tied",
-        "covariance_shrinkage": 3.0,
+        "mixture": "tied",
+        "mixture__shrinkage": 3.0,
         "warm_start": True,
         "random_state": np.random.RandomState(6),
     },
@@ -140,7 +140,7 @@ def told_modules(parameters):
 
 def test_every_parameter_is_documented_constrained_and_set():
     names = list(inspect.signature(CausalPIMA).parameters)
-    assert sorted(CausalPIMA().get_params()) == sorted(names)
+    assert sorted(CausalPIMA().get_params(deep=False)) == sorted(names)
     assert set(CausalPIMA._parameter_constraints) == set(names)
     section = CausalPIMA.__doc__.split("Attributes\n")[0]
     headings = re.findall(r"(?m)^    ([a-z_, ]+) : ", section)
@@ -183,7 +183,7 @@ def test_the_repr_shows_what_was_changed(fitted):
     assert repr(CausalPIMA()) == "CausalPIMA()"
     assert repr(CausalPIMA((3, 2), max_iter=7)) == "CausalPIMA(max_iter=7, node_sizes=(3, 2))"
     assert repr(CausalPIMA(latent_dim=None, n_init=1)) == "CausalPIMA()"
-    rich = repr(CausalPIMA(**RICH["experts"]))
+    rich = repr(CausalPIMA().set_params(**RICH["experts"]))
     assert "ExpertDecoder(line, per='cluster')" in rich
     assert "tiers" not in rich
     assert repr(fitted) == repr(clone(fitted))

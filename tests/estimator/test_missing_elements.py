@@ -105,7 +105,7 @@ def test_one_flat_array_and_a_table(quick, pair):
     assert_array_equal(single.predict(flat), single.labels_)
     table = quick((2,)).fit(pd.DataFrame(flat, columns=list("abcdefghij")))
     assert_array_equal(table.labels_, single.labels_)
-    shapes = quick(modality_shapes=[(3, 2), 4]).fit(flat)
+    shapes = quick().fit(MultimodalData.from_flat(flat, [(3, 2), 4]))
     listed = quick().fit([flat[:, :6].reshape(72, 3, 2), flat[:, 6:]])
     assert_array_equal(shapes.labels_, listed.labels_)
     images = quick((2,)).fit(flat[:, :6].reshape(72, 3, 2))
@@ -115,14 +115,14 @@ def test_one_flat_array_and_a_table(quick, pair):
 @pytest.mark.parametrize(
     "options",
     [
-        {"init": "paper", "structure": "gradient", "responsibilities": "sample"},
+        {"init": "paper", "structure": "gradient", "posterior": "mean_field"},
         {"scale": "feature", "modality_weights": "elements"},
-        {"scale": None, "decoder_variance": 0.5, "prior_expert": False},
+        {"scale": None, "decoder_variance": 0.5},
         pytest.param(
             {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
             marks=pytest.mark.slow,
         ),
-        {"validation_fraction": 0.2},
+        {"training__validation_fraction": 0.2},
         pytest.param({"n_init": 2}, marks=pytest.mark.slow),
     ],
 )
@@ -156,7 +156,7 @@ def test_starts_do_not_see_each_other(quick, gappy):
 
 
 def test_a_fit_is_continued_bit_by_bit(taught, gappy):
-    options = {"warm_start": True, "tol": 0.0}
+    options = {"warm_start": True, "training__tol": 0.0}
     whole = taught(max_iter=5, **options).fit(gappy)
     parts = taught(max_iter=2, **options).fit(gappy)
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(gappy)
@@ -198,7 +198,7 @@ def test_the_bound_is_below_the_likelihood_of_what_is_observed(quick, pair):
         "encoders": [linear(6, 4, 4), linear(4, 4, 4)],
         "decoders": [linear(2, 6, 3, 2), linear(2, 4, 4)],
     }
-    options = {"learning_rate": 1e-2, "max_iter": 60, "tol": 0.0}
+    options = {"training__learning_rate": 1e-2, "max_iter": 60, "training__tol": 0.0}
     one = quick(**networks, **options).fit(pair)
     gappy, state, scaler = with_gaps(pair, 0.3), one._fitted.numbers, one._fitted.scaler
     flat = np.concatenate([array.reshape(72, -1) for array in gappy], axis=1)

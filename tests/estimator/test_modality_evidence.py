@@ -17,7 +17,9 @@ def mispaired(taught):
     group = np.tile(np.arange(3), 50)
     images = rng.normal(size=(150, 3, 2)) + 5.0 * group[:, None, None]
     curves = rng.normal(size=(150, 4)) + 5.0 * group[:, None]
-    model = taught((3,), max_iter=10, batch_size=20).fit({"image": images, "curve": curves})
+    model = taught((3,), max_iter=10, training__batch_size=20).fit(
+        {"image": images, "curve": curves}
+    )
     curves[:5] = curves[[10, 11, 12, 13, 15]]
     return model, images, curves
 

@@ -30,7 +30,7 @@ def estimator(expert, sizes=(2,), **parameters):
     defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
-    return CausalPIMA(sizes, experts=[None, expert], **(defaults | parameters))
+    return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_model_function_that_raises_at_trial_parameters_is_fitted_where_it_doe
 
 def test_a_model_function_that_raises_in_gradient_steps_is_told_like_one_that_diverges():
     data = make_lines(slopes=(-2.0, 3.0))
-    est = estimator(ExpertDecoder(fragile, X, refit=False), learning_rate=1.0)
+    est = estimator(ExpertDecoder(fragile, X, refit=False), training__learning_rate=1.0)
     match = r"fragile of modality 'modality1' diverged in epoch \d+ of [\s\S]*negative stiffness"
     with pytest.warns(ExpertWarning, match=match):
         est.fit(data)
@@ -213,7 +213,7 @@ def test_batch_normalization_sees_observed_rows_alone(lines):
             torch.nn.BatchNorm1d(6, momentum=None), torch.nn.Linear(6, 2 * latent_dim)
         )
 
-    est = estimator(None, encoders=[encoder, None], scale=None, batch_size=16)
+    est = estimator(None, encoders=[encoder, None], scale=None, training__batch_size=16)
     est.fit([images, lines[1]])
     seen = ~np.isnan(images[:, 0])
     centred = images[seen]
@@ -229,7 +229,7 @@ def test_batch_normalization_sees_observed_rows_alone(lines):
 def test_convolutions_with_few_observed_rows(lines, n_observed):
     images = np.full((80, 4, 4), np.nan)
     images[:n_observed] = np.random.default_rng(0).normal(size=(n_observed, 4, 4))
-    est = estimator(None, encoders=["conv", None], batch_size=16)
+    est = estimator(None, encoders=["conv", None], training__batch_size=16)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         est.fit([images, lines[1]])

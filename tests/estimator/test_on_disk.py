@@ -66,10 +66,10 @@ def estimator(**params):
         "views": None,
         "missing_values": MissingValues(subset_epochs=0),
         "hidden_layer_sizes": (8,),
-        "batch_size": 32,
+        "training__batch_size": 32,
         "random_state": 0,
     }
-    return CausalPIMA((2, 2), **(defaults | params))
+    return CausalPIMA((2, 2)).set_params(**(defaults | params))
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_several_datasets_of_one_file(tmp_path):
 
 
 def test_a_fit_that_is_continued(on_file):
-    whole = estimator(max_iter=2, warm_start=True, tol=0).fit(on_file)
-    half = estimator(max_iter=1, warm_start=True, tol=0).fit(on_file)
+    whole = estimator(max_iter=2, warm_start=True, training__tol=0).fit(on_file)
+    half = estimator(max_iter=1, warm_start=True, training__tol=0).fit(on_file)
     half = pickle.loads(pickle.dumps(half)).fit(on_file)
     assert_array_equal(half.cluster_means_, whole.cluster_means_)
     assert half.n_iter_ == 2
@@ -199,7 +199,9 @@ def test_what_is_known_of_samples(on_file):
     known = np.full((N, 2), -1)
     known[::4] = factors()[::4]
     weights = np.where(np.arange(N) < 20, 0.0, 1.5)
-    est = estimator(validation_fraction=0.2).fit(on_file, known_nodes=known, sample_weight=weights)
+    est = estimator(training__validation_fraction=0.2).fit(
+        on_file, known_nodes=known, sample_weight=weights
+    )
     assert "held_out_bound" in est.history_
     assert (est.node_labels_ == factors()).mean() > 0.9
 
@@ -260,8 +262,6 @@ def test_tables_on_disk(tmp_path):
     assert_allclose(est.predict_proba(table), est.predict_proba(curves()), atol=1e-4)
     with pytest.raises(ValueError, match="has 3 features, but CausalPIMA is expecting 5"):
         est.predict(stored(tmp_path, curves()[:, :3], "narrow"))
-    with pytest.raises(ValueError, match="X is one array on disk, which is not cut"):
-        estimator(modality_shapes=[2, 3]).fit(table)
 
 
 def test_large_offsets_lose_nothing(tmp_path):

@@ -63,14 +63,16 @@ def test_weights_words_and_numbers(quick, pair, fitted):
 )
 def test_early_stopping(quick, pair, tol, n_iter_no_change, n_iter):
     """The first epoch always counts as a rise."""
-    model = quick(max_iter=12, tol=tol, n_iter_no_change=n_iter_no_change).fit(pair)
+    model = quick(max_iter=12, training__tol=tol, training__n_iter_no_change=n_iter_no_change).fit(
+        pair
+    )
     assert model.n_iter_ == n_iter
     assert model.converged_ == (tol > 0)
     assert {len(values) for values in model.history_.values()} == {n_iter}
 
 
 def test_validation_samples_do_not_train(quick, pair):
-    model = quick(validation_fraction=0.25, max_iter=8, tol=0.0).fit(pair)
+    model = quick(training__validation_fraction=0.25, max_iter=8, training__tol=0.0).fit(pair)
     assert model.history_["held_out_bound"].shape == (8,)
     assert model.labels_.shape == (72,)
     assert_allclose(model.score(pair), model.lower_bound_)
@@ -101,7 +103,12 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
 )
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
-    options = {"validation_fraction": 0.3, "learning_rate": 0.2, "tol": 0.0, "random_state": 0}
+    options = {
+        "training__validation_fraction": 0.3,
+        "training__learning_rate": 0.2,
+        "training__tol": 0.0,
+        "random_state": 0,
+    }
     long = quick(max_iter=30, structure=GradientStructure(temperature=temperature), **options)
     long.fit(pair)
     best = int(long.history_["objective"].argmax())
@@ -128,7 +135,7 @@ def test_temperature(quick, pair, temperature, expected):
     [
         {"init": Initialization(pretraining="reconstruction", pretraining_epochs=2)},
         {"init": Initialization(pretraining_epochs=0)},
-        {"responsibilities": "sample"},
+        {"posterior": "mean_field"},
         {"structure": "gradient"},
         *(
             {"structure": ScoreSearch(**{part: value})}
@@ -142,16 +149,16 @@ def test_temperature(quick, pair, temperature, expected):
                 "learning_rate": 0.5,
             }.items()
         ),
-        {"max_grad_norm": 1e-3},
-        {"covariance_shrinkage": 0},
-        {"covariance_shrinkage": 1000.0},
+        {"training__max_grad_norm": 1e-3},
+        {"mixture__shrinkage": 0},
+        {"mixture__shrinkage": 1000.0},
         {"init": "paper"},
-        {"batch_size": 7},
-        {"batch_size": 1000},
-        {"learning_rate": 0.1},
+        {"training__batch_size": 7},
+        {"training__batch_size": 1000},
+        {"training__learning_rate": 0.1},
         {"decoder_variance": 0.3},
         {"hidden_layer_sizes": ()},
-        {"reg_covar": 0.1},
+        {"mixture__reg_covar": 0.1},
         {"init": "linear"},
         {"init": Initialization("linear", n_mixture_init=5, pretraining_epochs=2)},
     ],
@@ -165,7 +172,9 @@ def test_options_have_an_effect(quick, pair, fitted, parameters):
     changed = not np.array_equal(model.transform(pair), fitted.transform(pair))
     changed |= not np.array_equal(model.edge_weights_, fitted.edge_weights_)
     changed |= not np.array_equal(model.cluster_covariances_, fitted.cluster_covariances_)
-    assert changed == (parameters != {"batch_size": 1000})  # 72 samples are one batch anyway
+    assert changed == (
+        parameters != {"training__batch_size": 1000}
+    )  # 72 samples are one batch anyway
 
 
 def test_decoder_variance_is_fixed_or_learned(quick, pair, fitted):
@@ -257,7 +266,9 @@ def test_a_fitted_model_keeps_its_networks(quick, pair):
 @pytest.mark.parametrize("batch_size", [7, 71, 128])
 def test_batch_norm(quick, pair, batch_size):
     """Predictions do not depend on the batch, and no batch is too small to train on."""
-    model = quick(encoders=[encoder(nn.BatchNorm1d(8)), None], batch_size=batch_size).fit(pair)
+    model = quick(encoders=[encoder(nn.BatchNorm1d(8)), None], training__batch_size=batch_size).fit(
+        pair
+    )
     rows = range(0, 72, 6)
     alone = np.concatenate([model.transform([a[k : k + 1] for a in pair]) for k in rows])
     assert_allclose(model.transform(pair)[rows], alone, atol=1e-9)

@@ -111,7 +111,7 @@ def test_a_small_batch_before_a_large_one(quick, covariance_type):
         noise = rng.normal(size=(n, 3))
         return np.where(wide[:, None], spread * noise + 12, 0.1 * noise)
 
-    est = quick(2, covariance_type=covariance_type).fit(batch(30, 2.0))
+    est = quick(2, mixture=covariance_type).fit(batch(30, 2.0))
     est.partial_fit(batch(200, 0.1))
     assert np.isfinite(est.lower_bound_)
     assert est._fitted.arrivals.shrinkage == pytest.approx((30 * DECAY + 200) / 2)
@@ -124,8 +124,8 @@ def test_weights_of_the_first_samples_count(quick):
 
 
 def test_parameters_are_checked_in_every_call(further):
-    est = shallow(further[0]).set_params(batch_size=0)
-    with pytest.raises(ValueError, match="'batch_size' parameter"):
+    est = shallow(further[0]).set_params(training__batch_size=0)
+    with pytest.raises(ValueError, match="'training__batch_size' parameter"):
         est.partial_fit(groups(40, 4)[0])
 
 

@@ -21,8 +21,8 @@ METHODS = ("transform", "predict_proba", "predict", "predict_nodes", "score_samp
 KINDS = {
     "default": {},
     "predicted variances": {"decoder_variance": "predicted"},
-    "decoders per cluster": {"decoders": "cluster_mlp", "covariance_type": "diag"},
-    "one node": {"node_sizes": (3,), "covariance_type": "spherical"},
+    "decoders per cluster": {"decoders": "cluster_mlp", "mixture": "diag"},
+    "one node": {"node_sizes": (3,), "mixture": "spherical"},
 }
 ROWS = st.integers(0, N_SAMPLES - 1)
 SOME_ROWS = st.lists(ROWS, min_size=1, max_size=80).map(np.array)

@@ -88,19 +88,6 @@ def test_complete_samples_are_returned_as_they_are(named, pair):
         assert not np.shares_memory(array, given)
 
 
-def test_a_flat_array(quick, pair):
-    flat = np.concatenate([array.reshape(72, -1) for array in pair], axis=1)
-    model = quick(modality_shapes=[(3, 2), (4,)]).fit(flat)
-    holed = flat.copy()
-    holed[:5, :6] = np.nan
-    filled = model.impute(holed)
-    assert filled.shape == flat.shape
-    assert_array_equal(filled[5:], flat[5:])
-    assert_array_equal(filled[:5, 6:], flat[:5, 6:])
-    assert_array_equal(filled[:5, :6], model.reconstruct(holed)[:5, :6])
-    assert model.reconstruct(holed, 0).shape == (72, 3, 2)
-
-
 def test_a_single_modality(quick, pair):
     model = quick((2,)).fit(pair[1])
     mean, std = model.reconstruct(pair[1], return_std=True)
@@ -126,7 +113,7 @@ def test_nothing_observed_is_the_mean_of_the_model(named, pair):
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
 def test_nothing_observed_without_a_prior_expert(quick, pair):
-    model = quick(prior_expert=False, responsibilities="sample").fit(pair)
+    model = quick(posterior__prior_expert=False, posterior="mean_field").fit(pair)
     nothing = [np.full((2, 3, 2), np.nan), np.full((2, 4), np.nan)]
     with pytest.raises(ValueError, match="Sample 0 has no observed modality"):
         model.impute(nothing)
@@ -147,7 +134,7 @@ def test_an_expert_per_cluster_is_averaged(quick):
     curves = slope[:, None] * x + rng.normal(size=(120, 20)) / 10
     noise = rng.normal(size=(120, 3))
     experts, lessons = [None, ExpertDecoder(line, x)], MissingValues(subset_epochs=60)
-    model = quick((2,), experts=experts, missing_values=lessons, batch_size=10)
+    model = quick((2,), experts=experts, missing_values=lessons, training__batch_size=10)
     model.fit([noise, curves])
     mean, std = model.reconstruct([noise[:5], None], 1, return_std=True)
     assert_allclose(mean[0, -1], 3.0, atol=1.2)

@@ -48,9 +48,10 @@ def shortfalls(held_out):
             affine = {"hidden_layer_sizes": (), "modality_weights": "elements"}
             quick = {"structure": "gradient", "missing_values": MissingValues(subset_epochs=0)}
             quick["init"] = Initialization("linear", pretraining_epochs=5)
-            steps = {"max_iter": 15, "batch_size": 50, "learning_rate": 1e-2}
+            steps = {"max_iter": 15, "training__batch_size": 50, "training__learning_rate": 1e-2}
             options = {"node_sizes": (4,), "latent_dim": 2, "random_state": 0}
-            model = CausalPIMA(**(affine | quick | steps | options | parameters)).fit(train)
+            given = affine | quick | steps | options | parameters
+            model = CausalPIMA().set_params(**given).fit(train)
             found[key] = truth - model.score_samples(X)
         return found[key]
 
@@ -64,9 +65,9 @@ PARAMETERS = [
     {"node_sizes": (2,)},
     {"node_sizes": (6,)},
     {"node_sizes": (2, 2)},
-    {"covariance_type": "diag"},
-    {"covariance_type": "tied"},
-    {"covariance_type": "spherical"},
+    {"mixture": "diag"},
+    {"mixture": "tied"},
+    {"mixture": "spherical"},
     {"scale": "feature"},
     {"scale": None},
 ]

@@ -92,7 +92,7 @@ def grid_search_by_labels(model, X, y, **options):
 
 
 def randomized_search(model, X, y):
-    space = {"covariance_type": ["diag"], "latent_dim": [2, 3]}
+    space = {"mixture": ["diag"], "latent_dim": [2, 3]}
     return searched(RandomizedSearchCV(model, space, n_iter=1, cv=2, random_state=0), X)
 
 
@@ -216,8 +216,8 @@ def flat_results(model, pair):
 
     def run(tool):
         if tool not in results:
-            flat = clone(model).set_params(modality_shapes=SHAPES)
-            results[tool] = TOOLS[tool].run(flat, flattened(pair), GROUPS)
+            cut = MultimodalData.from_flat(flattened(pair), SHAPES)
+            results[tool] = TOOLS[tool].run(clone(model), cut, GROUPS)
         return results[tool]
 
     return run

@@ -21,7 +21,9 @@ def draw(n, seed):
 @pytest.fixture(scope="module")
 def three_groups(quick):
     taught = MissingValues(subset_epochs=10)
-    return quick((3,), max_iter=10, batch_size=30, missing_values=taught).fit(draw(100, seed=0))
+    return quick((3,), max_iter=10, training__batch_size=30, missing_values=taught).fit(
+        draw(100, seed=0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_without_encoders_of_subsets(quick, fresh):
 
 def test_samples_that_were_set_aside_are_the_reference(quick):
     X = draw(40, seed=0)
-    model = quick((3,), validation_fraction=0.25).fit(X)
+    model = quick((3,), training__validation_fraction=0.25).fit(X)
     assert [len(terms) for terms in model._fitted.tail_reference] == [30, 30, 30]
     assert model.tail_probability(X).min() >= 3 / 31
 

@@ -10,21 +10,26 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Training
 from skcausalpima._fit.convergence import convergence_report
 from skcausalpima.datasets import make_lattices
 
 
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 72 ** (3 / 4) of one step each; of 54 where a quarter is held out, of three."""
-    assert quick(max_iter="auto", tol=0).fit(pair).n_iter_ == 50
-    assert quick((4,), max_iter="auto", tol=0).fit(pair).n_iter_ == 50  # no start is held
-    model = quick(max_iter="auto", tol=0, batch_size=18, validation_fraction=0.25).fit(pair)
+    assert quick(max_iter="auto", training__tol=0).fit(pair).n_iter_ == 50
+    assert quick((4,), max_iter="auto", training__tol=0).fit(pair).n_iter_ == 50  # no start is held
+    model = quick(
+        max_iter="auto",
+        training__tol=0,
+        training__batch_size=18,
+        training__validation_fraction=0.25,
+    ).fit(pair)
     assert model.n_iter_ == 14
     assert model.convergence_.n_steps == 14 * 3
     missing = [pair[0].copy(), pair[1].copy()]
     missing[0][:11] = np.nan  # the model is learned from the other 61
-    assert quick(max_iter="auto", tol=0).fit(missing).n_iter_ == 44
+    assert quick(max_iter="auto", training__tol=0).fit(missing).n_iter_ == 44
 
 
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
@@ -50,16 +55,21 @@ def test_polishing_does_not_throw_a_model_back():
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of random networks
 @pytest.mark.slow
 def test_the_papers_start_has_the_papers_length(quick, pair):
-    assert quick(max_iter="auto", init="paper", tol=0).fit(pair).n_iter_ == 50
+    assert quick(max_iter="auto", init="paper", training__tol=0).fit(pair).n_iter_ == 50
     one, other = (
-        quick(init="paper", max_iter=max_iter, tol=tol).fit(pair)
+        quick(init="paper", max_iter=max_iter, training__tol=tol).fit(pair)
         for max_iter, tol in (("auto", "auto"), (50, 1e-3))
     )
     assert one.lower_bound_ == other.lower_bound_
     assert_array_equal(one.predict_proba(pair), other.predict_proba(pair))
 
 
-RISING = {"max_iter": 10, "n_iter_no_change": 3, "learning_rate": 0.001, "batch_size": 12}
+RISING = {
+    "max_iter": 10,
+    "training__n_iter_no_change": 3,
+    "training__learning_rate": 0.001,
+    "training__batch_size": 12,
+}
 
 
 def test_a_fit_that_ends_too_early_is_told(quick, pair):
@@ -74,7 +84,9 @@ def test_a_fit_that_ends_too_early_is_told(quick, pair):
     assert model.convergence_.ended == "too early"
 
 
-@pytest.mark.parametrize("changes", [{"tol": 0}, {"warm_start": True}, {"n_iter_no_change": 6}])
+@pytest.mark.parametrize(
+    "changes", [{"training__tol": 0}, {"warm_start": True}, {"training__n_iter_no_change": 6}]
+)
 def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
     """Warnings are errors here: so many epochs are asked for, or too few to tell."""
     quick(**(RISING | changes)).fit(pair)
@@ -83,7 +95,9 @@ def test_a_fit_that_is_not_to_be_judged_is_not(quick, pair, changes):
 @pytest.mark.slow
 def test_a_held_out_bound_that_has_turned_is_told():
     X = np.random.default_rng(4).normal(size=(40, 20))  # noise, which 20 samples say little of
-    est = CausalPIMA((2,), max_iter=150, tol=0, learning_rate=0.03, validation_fraction=0.5)
+    est = CausalPIMA(
+        2, max_iter=150, training=Training(tol=0, learning_rate=0.03, validation_fraction=0.5)
+    )
     message = (
         "In training the bound of held-out samples fell, and the state of epoch [0-9]+ is kept. "
         "Use max_iter=[0-9]+ to train on all samples for as long: it was .* nats per sample in "
@@ -118,9 +132,9 @@ def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **s
 
 def test_a_bound_that_has_collapsed_is_told():
     message = (
-        "In training the bound fell. Use a smaller learning_rate, clip gradients with "
-        "max_grad_norm, or end with max_iter=2: it was 700 nats per sample in epoch 2, and 130 in "
-        "the last, 5."
+        "In training the bound fell. Use a smaller training__learning_rate, clip gradients with "
+        "training__max_grad_norm, or end with max_iter=2: it was 700 nats per sample in epoch 2, "
+        "and 130 in the last, 5."
     )
     with pytest.warns(ConvergenceWarning, match=message):
         report = convergence_report(*ended([500.0, 700.0, 300.0, 140.0, 130.0], 100.0))
@@ -159,7 +173,7 @@ def test_a_fit_of_default_length_is_told_of_labels_alone():
 
 @pytest.mark.parametrize("factor", some_slow([2.0**-20, 2.0**20], [2.0**20]))
 def test_auto_tol_knows_no_units(quick, pair, factor):
-    options = {"max_iter": 200, "n_iter_no_change": 5}
+    options = {"max_iter": 200, "training__n_iter_no_change": 5}
     model = quick(**options).fit(pair)
     assert model.converged_
     assert quick(**options).fit([factor * array for array in pair]).n_iter_ == model.n_iter_
@@ -172,7 +186,9 @@ def test_auto_tol_ends_fits_of_few_and_many_elements(quick):
     lengths = []
     for n_elements in (4, 1000):
         X = rng.normal(size=(72, n_elements)) + 4.0 * group
-        model = quick((2,), max_iter=300, n_iter_no_change=5, learning_rate=1e-4).fit(X)
+        model = quick(
+            (2,), max_iter=300, training__n_iter_no_change=5, training__learning_rate=1e-4
+        ).fit(X)
         assert model.converged_
         lengths.append(model.n_iter_)
     assert max(lengths) < 5 * min(lengths)
@@ -181,8 +197,8 @@ def test_auto_tol_ends_fits_of_few_and_many_elements(quick):
 @pytest.mark.slow
 def test_held_samples_keep_their_component(quick, pair):
     """A rate that leads away from everything moves none of them in training."""
-    free = quick(max_iter=100, tol=0, learning_rate=0.05).fit(pair)
-    held = quick(max_iter="auto", tol=0, learning_rate=0.025).fit(pair)
+    free = quick(max_iter=100, training__tol=0, training__learning_rate=0.05).fit(pair)
+    held = quick(max_iter="auto", training__tol=0, training__learning_rate=0.025).fit(pair)
     assert held.arrangement_.agreement >= 0.95
     assert held.convergence_.moved <= free.convergence_.moved
     assert len(np.unique(held.labels_)) == 4

@@ -119,12 +119,13 @@ COUNTS = [
     "latent_dim", "init__n_mixture_init", "init__pretraining_epochs",
     "missing_values__subset_epochs", "structure__polishing_epochs", "structure__n_steps",
     "structure__n_mixture_updates",
-    "max_iter", "n_iter_no_change", "n_init", "n_jobs", "batch_size",
+    "max_iter", "training__n_iter_no_change", "n_init", "n_jobs", "training__batch_size",
 ]  # fmt: skip
 REALS = [
-    "covariance_shrinkage", "reg_covar", "decoder_variance", "structure__edge_penalty",
-    "structure__temperature", "structure__score_noise", "structure__learning_rate", "tol",
-    "validation_fraction", "learning_rate", "max_grad_norm",
+    "mixture__shrinkage", "mixture__reg_covar", "decoder_variance", "structure__edge_penalty",
+    "structure__temperature", "structure__score_noise", "structure__learning_rate",
+    "training__tol", "training__validation_fraction", "training__learning_rate",
+    "training__max_grad_norm",
 ]  # fmt: skip
 
 
@@ -160,7 +161,7 @@ def test_numbers_are_finite(quick, pair, structure, parameter, value):
         ({"modality_weights": (HUGE, 1)}, "modality_weights"),
         ({"modality_weights": (True, False)}, "modality_weights"),
         ({"structure": ScoreSearch(temperature=(HUGE, 1))}, "structure__temperature"),
-        ({"node_names": [["a"], ["b"]]}, "node_names"),
+        ({"node_sizes": {("a",): 2}}, "node_sizes"),
         ({"knowledge": BackgroundKnowledge(tiers=[np.ones((2, 2))])}, "knowledge__tiers"),
         ({"knowledge": BackgroundKnowledge(required=[(["N1"], "N2")])}, "knowledge__required"),
     ],
@@ -555,8 +556,7 @@ def test_arrays_in_place_of_frames_warn(on_frames, frames, quick):
 
 def test_columns_of_a_flat_frame(quick, frames):
     both = pd.concat(frames, axis=1)
-    shapes = [(6,), (4,)]
-    model = quick(modality_shapes=shapes).fit(both)
+    model = quick().fit(MultimodalData.from_flat(both, [(6,), (4,)]))
     with pytest.raises(ValueError, match="another order"):
         model.predict([frames[0], frames[1].iloc[:, ::-1]])
     data = MultimodalData.from_flat(both.iloc[:, ::-1], [(4,), (6,)], ["b", "a"])
@@ -681,7 +681,7 @@ def test_nodes_in_another_order(quick, pair, argument):
     """Columns are found by their names."""
     table = pd.DataFrame({"y": np.full(72, -1), "x": np.repeat([0, 1], 36)})
     one, other = (
-        quick(node_names=["x", "y"], max_iter=1).fit(pair, **{argument: given})
+        quick({"x": 2, "y": 2}, max_iter=1).fit(pair, **{argument: given})
         for given in (table, table[["x", "y"]])
     )
     assert_array_equal(one.cluster_means_, other.cluster_means_)
@@ -763,11 +763,11 @@ ONE = MultimodalData([np.ones((2, 1))])
         (lambda model: model.predict(MultimodalData), TypeError, "X is the class MultimodalData"),
         (lambda model: MultimodalData(MultimodalData), TypeError, "arrays is the class"),
         (lambda model: MultimodalData([np.ones((2, 1))], 5), TypeError, "names is a int"),
-        (lambda model: MultimodalData.from_flat(np.ones((2, 4)), 5), TypeError, "modality_shapes"),
+        (lambda model: MultimodalData.from_flat(np.ones((2, 4)), 5), TypeError, "shapes is 5"),
         (
             lambda model: MultimodalData.from_flat(np.ones((2, 4)), np.ones((2, 1, 1), int)),
             ValueError,
-            "modality_shapes holds",
+            "shapes holds",
         ),
         (lambda model: MultimodalData([np.ones((2, 1))])[[[1], [1, 2]]], IndexError, "samples are"),
         (
@@ -809,9 +809,7 @@ def test_a_transformer_with_names_that_are_no_strings_can_be_shown():
         model.fit([np.ones((2, 1))] * 2)
 
 
-@pytest.mark.parametrize(
-    "parameter", ["node_sizes", "node_names", "encoders", "knowledge__tiers", "scale"]
-)
+@pytest.mark.parametrize("parameter", ["node_sizes", "encoders", "knowledge__tiers", "scale"])
 @pytest.mark.parametrize("value", [np.array(2), np.ma.array([2, 2]), np.zeros(2, [("a", int)])])
 def test_arrays_that_are_no_sequences(quick, pair, parameter, value):
     with pytest.raises(ValueError, match=f"'{parameter}' parameter"):
@@ -821,4 +819,4 @@ def test_arrays_that_are_no_sequences(quick, pair, parameter, value):
 @pytest.mark.parametrize("value", [Fraction(1, 100), Decimal("0.01")])
 def test_numbers_that_arrays_do_not_know(quick, pair, value):
     with pytest.raises(ValueError, match="learning_rate"):
-        quick(learning_rate=value).fit(pair)
+        quick(training__learning_rate=value).fit(pair)

@@ -42,8 +42,7 @@ def estimator(max_iter, **parameters):
         structure=ScoreSearch(polishing_epochs=1),
         missing_values=MissingValues(subset_epochs=1),
         random_state=0,
-        **parameters,
-    )
+    ).set_params(**parameters)
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +87,9 @@ def test_files_hold_views(model, modalities, tmp_path):
 
 def test_a_fit_that_goes_on_keeps_its_views(modalities):
     """Bit by bit, and also with data that would be no curves."""
-    model = estimator(1, warm_start=True, tol=0).fit(modalities)
+    model = estimator(1, warm_start=True, training__tol=0).fit(modalities)
     model.set_params(max_iter=2).fit(modalities)
-    once = estimator(3, tol=0).fit(modalities)
+    once = estimator(3, training__tol=0).fit(modalities)
     assert_array_equal(once.transform(modalities), model.transform(modalities))
     noise = np.random.default_rng(0).normal(size=(100, 200)).astype(np.float32)
     model.fit(MultimodalData({"image": modalities["image"], "curve": noise}))

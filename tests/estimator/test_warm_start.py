@@ -57,8 +57,16 @@ def decay(x, height, rate):
 CONFIGURATIONS = {
     "default": {},
     "one node": {"node_sizes": (4,)},
-    "early stopping": {"validation_fraction": 0.2, "n_iter_no_change": 1, "tol": 0.5},
-    "best state": {"validation_fraction": 0.3, "tol": 0, "learning_rate": 0.05},
+    "early stopping": {
+        "training__validation_fraction": 0.2,
+        "training__n_iter_no_change": 1,
+        "training__tol": 0.5,
+    },
+    "best state": {
+        "training__validation_fraction": 0.3,
+        "training__tol": 0,
+        "training__learning_rate": 0.05,
+    },
     "gradient": {"structure": GradientStructure(score_noise=0.2, n_steps=2)},
     "fixed": {"structure": nx.DiGraph([("N2", "N1")])},
     "edges": {
@@ -69,16 +77,16 @@ CONFIGURATIONS = {
         "structure": GradientStructure(temperature=0.5),
         "knowledge": BackgroundKnowledge(tiers=["N2", "N1"]),
     },
-    "paper": {"init": "paper", "responsibilities": "sample", "covariance_type": "diag"},
+    "paper": {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
     "factory": {"encoders": [conv_norm_dropout, None], "decoders": [None, "conv"]},
     "module": {
         "encoders": [given_module(), None],
-        "validation_fraction": 0.2,
+        "training__validation_fraction": 0.2,
         "n_init": 2,
         "random_state": 1,  # of which the same start is the best after two epochs as after five
     },
     "expert": {"experts": [None, ExpertDecoder(line, X_POINTS)]},
-    "bare function": {"experts": [None, line], "max_grad_norm": 1.0},
+    "bare function": {"experts": [None, line], "training__max_grad_norm": 1.0},
     "scatter": {"experts": [None, ExpertDecoder(decay, X_POINTS, [50.0, 0.1], scatter=True)]},
     "no refit": {"experts": [None, ExpertDecoder(line, X_POINTS, refit=False)]},
     "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
@@ -86,7 +94,7 @@ CONFIGURATIONS = {
         "experts": [None, ExpertDecoder(line, X_POINTS, depends_on={"slope": "N2"})],
         "decoder_variance": 0.3,
     },
-    "no scaling": {"scale": ["feature", None], "covariance_type": "tied", "batch_size": 17},
+    "no scaling": {"scale": ["feature", None], "mixture": "tied", "training__batch_size": 17},
 }
 FAST = [
     "default",
@@ -118,32 +126,30 @@ def test_two_and_three_epochs_are_five(quick, pair, name):
 @pytest.mark.slow
 def test_the_best_state_may_lie_in_the_first_part(quick, pair):
     options = {"structure": GradientStructure(temperature=0.5)}
-    options |= {"validation_fraction": 0.3, "tol": 0}
-    whole = quick(max_iter=5, learning_rate=0.3, **options).fit(pair)
+    options |= {"training__validation_fraction": 0.3, "training__tol": 0}
+    whole = quick(max_iter=5, training__learning_rate=0.3, **options).fit(pair)
     first = int(whole.history_["objective"].argmax()) + 1
     assert first < 5
     assert_same_fits(in_two(clone(whole), pair, first, 5 - first), whole, pair, OF_FIRST)
 
 
-FORMS = ["float32", "missing", "mapping", "flat", "one"]
+FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["missing", "flat"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, ["missing"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
         "float32": [array.astype(np.float32) for array in pair],
         "mapping": {"image": images, "curve": curves},
-        "flat": np.column_stack([images.reshape(72, -1), curves]),
         "one": curves,
     }
     holes = [images.copy(), curves.copy()]
     holes[0][::7] = np.nan
     holes[1][3::7] = np.nan
     X = (data | {"missing": MultimodalData(holes)})[form]
-    options = {"modality_shapes": [(3, 2), (4,)]} if form == "flat" else {}
-    options["missing_values"] = MissingValues(subset_epochs=5)  # as many as max_iter
-    whole = quick(max_iter=5, validation_fraction=0.2, **options).fit(X)
+    missing = MissingValues(subset_epochs=5)  # as many as max_iter
+    whole = quick(max_iter=5, training__validation_fraction=0.2, missing_values=missing).fit(X)
     assert_same_fits(in_two(clone(whole), X), whole, X, OF_FIRST)
 
 
@@ -205,7 +211,9 @@ def test_a_clone_and_a_cold_fit_start_afresh(quick, pair):
 
 
 def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
-    model = quick(warm_start=True, validation_fraction=0.2, experts=[None, line]).fit(pair)
+    model = quick(warm_start=True, training__validation_fraction=0.2, experts=[None, line]).fit(
+        pair
+    )
 
     def check(value):
         if isinstance(value, dict):
@@ -222,17 +230,17 @@ def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
 
 
 def test_a_fit_that_has_stopped_stays_so_until_it_may_go_on(quick, pair):
-    options = {"tol": 100.0, "structure": GradientStructure(temperature=0.5)}
-    model = quick(warm_start=True, max_iter=50, n_iter_no_change=2, **options).fit(pair)
+    options = {"training__tol": 100.0, "structure": GradientStructure(temperature=0.5)}
+    model = quick(warm_start=True, max_iter=50, training__n_iter_no_change=2, **options).fit(pair)
     stopped_at, bound, edges = model.n_iter_, model.lower_bound_, model.edge_weights_
     assert model.converged_
     assert stopped_at == 3
     assert model.fit(pair).n_iter_ == stopped_at
     assert model.lower_bound_ == bound
     assert_array_equal(model.edge_weights_, edges)
-    assert model.set_params(max_iter=2, n_iter_no_change=3).fit(pair).n_iter_ == 4
+    assert model.set_params(max_iter=2, training__n_iter_no_change=3).fit(pair).n_iter_ == 4
     assert model.converged_
-    assert model.set_params(tol=0).fit(pair).n_iter_ == 6
+    assert model.set_params(training__tol=0).fit(pair).n_iter_ == 6
     assert not model.converged_
 
 
@@ -241,7 +249,11 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
     """It is scaled as the first was, and early stopping forgets the bounds of the first."""
     rows = np.r_[0:12, 18:30, 36:48, 54:66]
     more = [1000.0 + 30.0 * array[rows] for array in pair]  # a far lower bound
-    options = {"validation_fraction": validation_fraction, "structure": "gradient", "tol": 0}
+    options = {
+        "training__validation_fraction": validation_fraction,
+        "structure": "gradient",
+        "training__tol": 0,
+    }
     model = quick(warm_start=True, **options).fit(pair)  # no polishing
     centre, before = (
         model._fitted.scaler.centre,
@@ -258,18 +270,20 @@ def test_other_data_of_the_same_shapes(quick, pair, validation_fraction):
 
 
 def test_another_held_out_part_is_drawn_anew(quick, pair):
-    model = quick(warm_start=True).fit(pair).set_params(validation_fraction=0.2)
+    model = quick(warm_start=True).fit(pair).set_params(training__validation_fraction=0.2)
     copy = pickle.loads(pickle.dumps(model)).fit(pair)
     order = model.fit(pair)._fitted.training.order
     assert_array_equal(np.sort(order), np.arange(72))
     assert_array_equal(order, copy._fitted.training.order)  # the run's generator goes on
-    model.set_params(validation_fraction=0.0).fit(pair)
+    model.set_params(training__validation_fraction=0.0).fit(pair)
     assert model._fitted.training.order is None
 
 
 def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
-    est = quick(max_iter=2, warm_start=True, validation_fraction=0.2, tol=0).fit(pair)
-    est.set_params(validation_fraction=0.0).fit(pair)
+    est = quick(
+        max_iter=2, warm_start=True, training__validation_fraction=0.2, training__tol=0
+    ).fit(pair)
+    est.set_params(training__validation_fraction=0.0).fit(pair)
     assert est.n_iter_ == 4
     assert np.isnan(est.history_["held_out_bound"]).tolist() == [False, False, True, True]
     est.save(tmp_path / "model")
@@ -320,12 +334,12 @@ def test_interventions_may_come_and_go(quick, pair):
 
 def test_an_expert_that_diverged_is_tried_again(quick, pair):
     expert = ExpertDecoder(lambda x, a: torch.exp(a * x), X_POINTS, refit=False)
-    options = {"learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}
+    options = {"training__learning_rate": 1e9, "init": Initialization(pretraining_epochs=0)}
     options["missing_values"] = MissingValues(subset_epochs=0)
     model = quick(experts=[None, expert], warm_start=True, **options)
     with pytest.warns(ExpertWarning, match="diverged in epoch 1 of (training|polishing)"):
         model.fit(pair)
-    model.set_params(learning_rate=1e-3).fit(pair)
+    model.set_params(training__learning_rate=1e-3).fit(pair)
     assert model.n_iter_ == 4
     assert np.isfinite(model.lower_bound_)
 

@@ -24,14 +24,18 @@ def given_module():
 REFUSED = [
     ({}, {"node_sizes": (2, 3)}, r"node_sizes is now \(2, 3\), not \(2, 2\):"),
     ({}, {"latent_dim": 3}, "latent_dim is now 3, not 2: set it back, or set warm_start=False"),
-    ({}, {"node_names": ["a", "b"]}, "node_names is now"),
+    ({}, {"node_sizes": {"a": 2, "b": 2}}, r"node_sizes \(the names of the nodes\) is now"),
     ({}, {"hidden_layer_sizes": (9,)}, r"hidden_layer_sizes is now \(9,\), not \(8,\)"),
-    ({}, {"prior_expert": False}, "prior_expert is now False, not True"),
+    (
+        {"posterior": "mean_field"},
+        {"posterior__prior_expert": False},
+        "posterior__prior_expert is now False, not True",
+    ),
     ({}, {"scale": "feature"}, r"scale is now \['feature', 'feature'\]"),
     ({}, {"modality_weights": "elements"}, r"modality_weights is now \(1.0, 1.0\), not None"),
     ({}, {"views": ["power_spectrum", None]}, r"views is now \('power_spectrum', None\), not"),
-    ({}, {"covariance_type": "diag"}, "covariance_type .* is now False, not True"),
-    ({}, {"responsibilities": "sample"}, "responsibilities .* is now True, not False"),
+    ({}, {"mixture": "diag"}, "mixture .* is now False, not True"),
+    ({}, {"posterior": "mean_field"}, "posterior .* is now True, not False"),
     ({}, {"init": "paper"}, "init .* is now False, not True"),
     ({}, {"init__method": "paper"}, "init .* is now False, not True"),
     (
@@ -62,15 +66,15 @@ REFUSED = [
 ]
 #: How a model is trained, and how its graph is selected: it may change, and is heeded.
 HEEDED = [
-    (ScoreSearch(), {"covariance_type": "tied"}),
-    (ScoreSearch(), {"covariance_shrinkage": 0.0}),
-    (ScoreSearch(), {"reg_covar": 0.1}),
-    (ScoreSearch(), {"batch_size": 20}),
-    (ScoreSearch(), {"learning_rate": 0.1}),
-    (ScoreSearch(), {"max_grad_norm": 1e-4}),
+    (ScoreSearch(), {"mixture": "tied"}),
+    (ScoreSearch(), {"mixture__shrinkage": 0.0}),
+    (ScoreSearch(), {"mixture__reg_covar": 0.1}),
+    (ScoreSearch(), {"training__batch_size": 20}),
+    (ScoreSearch(), {"training__learning_rate": 0.1}),
+    (ScoreSearch(), {"training__max_grad_norm": 1e-4}),
     (ScoreSearch(), {"max_iter": 2}),
-    (ScoreSearch(), {"tol": 1e6, "n_iter_no_change": 3}),
-    (ScoreSearch(), {"validation_fraction": 0.2}),
+    (ScoreSearch(), {"training__tol": 1e6, "training__n_iter_no_change": 3}),
+    (ScoreSearch(), {"training__validation_fraction": 0.2}),
     (ScoreSearch(), {"structure": "gradient"}),
     (ScoreSearch(), {"knowledge": BackgroundKnowledge(tiers=["N2", "N1"])}),
     (
@@ -132,23 +136,14 @@ def test_another_model_is_refused(quick, pair, warm, before, change, message):
         assert model.set_params(**kept).fit(pair).n_iter_ == 6
 
 
-def test_other_shapes_of_a_flat_array_are_refused(quick, pair):
-    flat = np.hstack([array.reshape(72, -1) for array in pair])
-    model = quick(warm_start=True, modality_shapes=[(3, 2), (4,)]).fit(flat)
-    message = r"modality_shapes is now \[\(4,\), \(3, 2\)\], not \[\(3, 2\), \(4,\)\]: set it back"
-    with pytest.raises(ValueError, match=message):
-        model.set_params(modality_shapes=[(4,), (3, 2)]).fit(flat)
-    assert model.set_params(modality_shapes=[[3, 2], 4]).fit(flat).n_iter_ == 6
-
-
 def test_what_may_change(quick, pair):
     """Parameters of training, of how the graph is selected, and what is known about edges."""
     model = quick(warm_start=True).fit(pair)
     changes = {
         "structure": "gradient",
-        "covariance_type": "tied",
-        "learning_rate": 0.1,
-        "batch_size": 20,
+        "mixture": "tied",
+        "training__learning_rate": 0.1,
+        "training__batch_size": 20,
         "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2"), ("N2", "N1")]),
         "random_state": 5,
         "init": "linear",
@@ -200,7 +195,7 @@ def test_what_only_matters_at_the_start_changes_nothing(quick, pair):
 def test_a_changed_edge_penalty_acts_on_the_epochs_that_follow(quick, pair):
     """Edges that were learned without a penalty fade once they cost."""
     structure = GradientStructure(learning_rate=0.3)
-    model = quick(warm_start=True, structure=structure, max_iter=5, tol=0).fit(pair)
+    model = quick(warm_start=True, structure=structure, max_iter=5, training__tol=0).fit(pair)
     before = model.edge_weights_.sum()
     same = deepcopy(model).fit(pair)
     model.set_params(structure__edge_penalty=10.0).fit(pair)
@@ -212,10 +207,13 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     refused = {name for _, changes, _ in REFUSED for name in changes}
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
-    elsewhere = {"modality_shapes", "warm_start", "missing_values", "verbose"}
+    elsewhere = {"warm_start", "missing_values", "verbose"}
     elsewhere |= {"missing_values__elements", "missing_values__subset_epochs"}
+    elsewhere |= {f"device__{part}" for part in ("name", "autocast", "compile", "distributed")}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
-    listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | {"init"}
-    parts = {"knowledge": BackgroundKnowledge()}
-    kinds = [quick(structure=s, **parts) for s in (ScoreSearch(), GradientStructure())]
+    by_parts = {"init", "training", "mixture__covariance_type"}
+    listed = refused | heeded | set(WITHOUT_EFFECT) | elsewhere | known | by_parts
+    kinds = [
+        quick(structure=s, posterior="mean_field") for s in (ScoreSearch(), GradientStructure())
+    ]
     assert set().union(*(kind.get_params() for kind in kinds)) == listed

@@ -20,7 +20,7 @@ def linked(quick, pair):
 
     N2 is a copy of N1 in three of four samples.
     """
-    model = quick(max_iter=100, init=Initialization(), batch_size=20).fit(pair)
+    model = quick(max_iter=100, init=Initialization(), training__batch_size=20).fit(pair)
     model.dag_ = nx.DiGraph()
     model.dag_.add_nodes_from(["N1", "N2"], size=2)
     model.dag_.add_edge("N1", "N2", weight=0.75)
@@ -129,7 +129,7 @@ def test_places_are_latent_points_where_the_component_is_sure(linked, pair):
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 def test_what_was_set_to_what_it_was(quick, pair, covariance_type):
-    model = quick(covariance_type=covariance_type).fit(pair)
+    model = quick(mixture=covariance_type).fit(pair)
     factual = model.predict_nodes(pair)
     for k, name in enumerate(model.dag_):
         for outcome in range(2):
@@ -210,18 +210,14 @@ def test_dtypes(quick, pair, dtype):
     assert_same_data(model.counterfactual(X, {})[0], model.inverse_transform(points))
 
 
-def test_flat_and_single_forms(quick, pair):
-    flat = np.hstack([array.reshape(72, -1) for array in pair])
-    model = quick(modality_shapes=SHAPES).fit(flat)
-    assert model.intervene({"N1": 1}, 3)[0].shape == (3, 10)
-    assert model.counterfactual(flat[:5], {"N1": 1})[0].shape == (5, 10)
+def test_a_single_form(quick, pair):
     model = quick().fit(pair[0])
     assert model.intervene({"N1": 1}, 3)[0].shape == (3, 3, 2)
     assert model.counterfactual(pair[0][:5], {"N1": 1})[0].shape == (5, 3, 2)
 
 
 def test_names_of_nodes_are_the_users(quick, pair):
-    model = quick((2, 2), node_names=["hue", "shift"]).fit(pair)
+    model = quick({"hue": 2, "shift": 2}).fit(pair)
     assert (model.intervene({"shift": 1}, 4)[1][:, 1] == 1).all()
     assert model.to_graph().rename_nodes({"hue": "colour"}).nodes == ["colour", "shift"]
 

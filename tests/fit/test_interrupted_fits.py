@@ -88,10 +88,14 @@ def test_in_the_start_nothing_is_left(quick, pair, monkeypatch):
     assert is_as_new(model)
 
 
-@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.25}, {"structure": "gradient"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"training__validation_fraction": 0.25}, {"structure": "gradient"}]
+)
 def test_in_training_the_estimator_is_fitted(quick, pair, interrupt, options):
     interrupt(2 + 4)
-    model = fit_told(quick(max_iter=20, tol=0.0, **options), pair, "interrupted in epoch 4 of trai")
+    model = fit_told(
+        quick(max_iter=20, training__tol=0.0, **options), pair, "interrupted in epoch 4 of trai"
+    )
     assert model.n_iter_ == 4
     assert_allclose(model.weights_.sum(), 1.0)
     assert model.transform([pair[0], None]).shape == (72, model.latent_dim_)
@@ -119,7 +123,7 @@ def test_when_nothing_is_left_to_do(quick, pair, fitted, monkeypatch):
 
 
 def test_the_second_ends_it(quick, pair, interrupt):
-    model = quick(max_iter=20, tol=0.0)
+    model = quick(max_iter=20, training__tol=0.0)
     interrupt(4)
     plain = whole.fitted_state
 
@@ -136,7 +140,7 @@ def test_the_second_ends_it(quick, pair, interrupt):
 
 def test_it_can_be_continued(quick, pair, interrupt):
     interrupt(2 + 2)
-    model = quick(max_iter=20, tol=0.0, warm_start=True)
+    model = quick(max_iter=20, training__tol=0.0, warm_start=True)
     fit_told(model, pair, "warm_start=True")
     interrupt()
     assert model.set_params(max_iter=3).fit(pair).n_iter_ == 2 + 3
@@ -156,7 +160,7 @@ def test_a_batch_ends_it(quick, pair, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(loop, "gradient_step", step)
-    model = quick(max_iter=4, tol=0.0, batch_size=12, structure="gradient")
+    model = quick(max_iter=4, training__tol=0.0, training__batch_size=12, structure="gradient")
     fit_told(model, pair, "in epoch 2 of training")
     assert model.n_iter_ == 2
     assert model.convergence_.n_steps == 6 + 2
@@ -177,7 +181,7 @@ def test_the_best_finished_run_is_kept(quick, pair, interrupt, monkeypatch, epoc
 
     monkeypatch.setattr(restarts, "run", noted)
     interrupt(epoch)
-    model = quick(n_init=3, tol=0.0, structure=ScoreSearch(polishing_epochs=3))
+    model = quick(n_init=3, training__tol=0.0, structure=ScoreSearch(polishing_epochs=3))
     with pytest.warns(InterruptionWarning, match="of training" if epoch < 8 else "complete"):
         model.fit(pair)
     assert model.n_iter_ == n_kept
@@ -225,7 +229,7 @@ def test_searches_end_as_a_whole(quick, pair, interrupt):
 
 def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
     interrupt(4)
-    pipeline = make_pipeline(FunctionTransformer(), quick(max_iter=20, tol=0.0))
+    pipeline = make_pipeline(FunctionTransformer(), quick(max_iter=20, training__tol=0.0))
     with pytest.warns(InterruptionWarning):
         pipeline.fit(MultimodalData(pair))
     assert pipeline[-1].n_iter_ == 2
@@ -297,6 +301,6 @@ def test_threads_end_too(quick, pair, interrupt):
     """Their interrupts come to the main thread, which waits for them."""
     interrupt(12)
     with joblib.parallel_config("threading", n_jobs=2), pytest.warns(InterruptionWarning):
-        model = quick(n_init=2, max_iter=10**6, tol=0.0).fit(pair)
+        model = quick(n_init=2, max_iter=10**6, training__tol=0.0).fit(pair)
     assert_allclose(model.score(pair), model.lower_bound_)
     assert np.isfinite(model.history_["lower_bound"]).all()

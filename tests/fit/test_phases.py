@@ -2,7 +2,7 @@
 
 import pytest
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Training
 from skcausalpima._fit import short_runs
 from skcausalpima._training import loop
 from skcausalpima.datasets import make_circles_images
@@ -21,7 +21,8 @@ def test_the_optimizer_goes_on_from_phase_to_phase(monkeypatch):
     monkeypatch.setattr(loop, "gradient_step", noted)
     monkeypatch.setattr(short_runs, "MAX_SAMPLES", 0)  # none are made
     images = make_circles_images(200, random_state=0).images
-    CausalPIMA((2, 2), max_iter=3, batch_size=50, random_state=0, verbose=0).fit(images)
+    training = Training(batch_size=50)
+    CausalPIMA((2, 2), max_iter=3, training=training, random_state=0, verbose=0).fit(images)
     pretraining, training, polishing = counts.values()
     assert pretraining == list(range(1, 1 + len(pretraining)))
     of_networks = sorted(set(training))  # steps of the graph do not count there

@@ -42,7 +42,7 @@ def without_rank_zero(monkeypatch):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"validation_fraction": 0.2},
+        {"training__validation_fraction": 0.2},
         pytest.param(
             {"structure": nx.DiGraph([("N1", "N2")]), "n_init": 2}, marks=pytest.mark.slow
         ),
@@ -89,7 +89,7 @@ def test_rows_may_be_on_disk_and_parts_of_unlike_size(monkeypatch, quick, pair, 
     for path, array in zip(paths, pair, strict=True):
         np.save(path, array[:71])
     X = [np.load(path, mmap_mode="r") for path in paths]
-    fits = fits_on_ranks(monkeypatch, lambda rank: quick(batch_size=16), X, 3)
+    fits = fits_on_ranks(monkeypatch, lambda rank: quick(training__batch_size=16), X, 3)
     assert_one_model(fits)
     assert [len(fit.labels_) for fit in fits] == [24, 24, 23]
 
@@ -124,7 +124,7 @@ def test_ranks_that_take_turns_make_the_steps_of_one_process(
 ):
     """Of 71 rows, so that ranks have unlike numbers; but for rounding."""
     X = [array[:71] for array in pair]
-    parameters = parameters | {"max_iter": 4, "batch_size": 16}
+    parameters = parameters | {"max_iter": 4, "training__batch_size": 16}
     fits = fits_on_ranks(monkeypatch, lambda rank: quick(**parameters), X, n_ranks)
     monkeypatch.setattr("skcausalpima._fit.whole.process_group", process_group)
     alone = quick(**parameters).fit(X)

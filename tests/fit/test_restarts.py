@@ -186,7 +186,7 @@ def test_warnings_of_workers_reach_the_user(quick, pair):
     options = {"n_init": 2, "init": Initialization(pretraining_epochs=0)}
     told = []
     for n_jobs in (1, 2):
-        model = quick(experts=[None, expert], learning_rate=1e9, n_jobs=n_jobs, **options)
+        model = quick(experts=[None, expert], training__learning_rate=1e9, n_jobs=n_jobs, **options)
         model.set_params(missing_values=MissingValues(subset_epochs=0))
         with pytest.warns(
             ExpertWarning, match="diverged in epoch 1 of (training|polishing)"

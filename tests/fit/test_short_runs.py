@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
-from skcausalpima import Initialization
+from skcausalpima import Initialization, Training
 from skcausalpima._fit import restarts, short_runs
 from skcausalpima._fit.short_runs import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
@@ -23,7 +23,8 @@ def asked(quick):
     kept, rng = [], np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
     init = Initialization(n_mixture_init=1, pretraining_epochs=4)
-    est = quick((3,), init=init, batch_size=20, max_iter=4, tol=1e-4, validation_fraction=0.2)
+    training = Training(batch_size=20, tol=1e-4, validation_fraction=0.2)
+    est = quick((3,), init=init, max_iter=4, training=training)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restarts, "with_short_runs", lambda *of: kept.append(of) or of[0])
         est.fit(x)

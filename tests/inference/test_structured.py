@@ -21,7 +21,7 @@ from skcausalpima.modules import Batch, ExpertDecoder, SubsetEncoders, line
 POINTS = np.linspace(-1.0, 1.0, 4)
 KINDS = {
     "plain": {},
-    "variances": {"covariance_type": "diag"},
+    "variances": {"mixture": "diag"},
     "expert per cluster": {"experts": [None, ExpertDecoder(line, POINTS)]},
     "expert per sample": {"experts": [None, ExpertDecoder(line, POINTS, per="sample")]},
     "networks per cluster": {"decoders": ["cluster_mlp", "cluster_mlp"]},

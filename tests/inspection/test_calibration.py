@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.inspection import CalibrationCurve, CalibrationDisplay, calibration_curves
 from skcausalpima.inspection._calibration import curve_of
 
@@ -221,22 +221,22 @@ def test_every_form_of_samples_is_asked(quick):
     table = rng.normal(size=(60, 4)) + np.repeat([[0.0], [6.0]], 30, axis=0)
     frame = pd.DataFrame(table, columns=list("abcd"))
     forms = [
-        (table, {"modality_shapes": [(2,), (2,)]}),
-        ([table[:, :2], table[:, 2:]], {}),
-        ({"a": frame[["a", "b"]], "b": table[:, 2:].reshape(60, 2, 1)}, {}),
-        (frame, {"modality_shapes": [(2,), (2,)]}),
+        MultimodalData.from_flat(table, [(2,), (2,)]),
+        [table[:, :2], table[:, 2:]],
+        {"a": frame[["a", "b"]], "b": table[:, 2:].reshape(60, 2, 1)},
+        MultimodalData.from_flat(frame, [(2,), (2,)]),
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for X, params in forms:
-            curves = calibration_curves(quick(2, **params).fit(X), n_samples=50, random_state=0)
+        for X in forms:
+            curves = calibration_curves(quick(2).fit(X), n_samples=50, random_state=0)
             assert all(curve.counts.sum() == pytest.approx(50) for curve in curves.values())
             assert len(curves) == 3
             assert all(curve.accuracy == pytest.approx(1) for curve in curves.values())
 
 
 def test_the_whole_has_a_name_of_its_own(quick, pair):
-    est = quick(node_names=["cells", "N"]).fit({"all": pair[0], "b": pair[1]})
+    est = quick({"cells": 2, "N": 2}).fit({"all": pair[0], "b": pair[1]})
     curves = calibration_curves(est, n_samples=20, random_state=0)
     assert {asked for asked, _ in curves} == {"cells of them", "cells", "N"}
     assert {seen for _, seen in curves} == {"all of them", "all", "b"}

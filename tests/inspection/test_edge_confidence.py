@@ -341,7 +341,8 @@ def test_forms_of_data_agree(quick, pair):
     flat = np.hstack([array.reshape(72, -1) for array in pair])
     by_place = quick().fit(pair)
     by_name = quick().fit({"image": images, "curve": curves})
-    as_one = quick(modality_shapes=[(3, 2), (4,)]).fit(flat)
+    flat = MultimodalData.from_flat(flat, [(3, 2), (4,)])
+    as_one = quick().fit(flat)
     cases = [
         (by_place, pair),
         (by_place, MultimodalData(pair)),
@@ -349,7 +350,6 @@ def test_forms_of_data_agree(quick, pair):
         (by_name, MultimodalData([curves, images], ["curve", "image"])),
         (by_name, pair),
         (as_one, flat),
-        (as_one, flat.tolist()),
     ]
     results = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for est, X in cases]
     for found in results[1:]:

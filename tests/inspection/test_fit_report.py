@@ -287,7 +287,7 @@ def test_short_runs_are_told():
         ({"separation": {"empty": np.array([3])}}, "1 of 4 cells hold no samples"),
         ({"shares": np.array([1.0, 0, 0, 0])}, "All samples lie in one cell"),
         ({"convergence": {"ended": "too early"}}, "raise max_iter"),
-        ({"convergence": {"ended": "fallen"}}, "smaller learning_rate"),
+        ({"convergence": {"ended": "fallen"}}, "smaller training__learning_rate"),
         ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),
     ],
 )

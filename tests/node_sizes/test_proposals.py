@@ -48,11 +48,11 @@ def test_the_smallest_node_stands_for_noise():
 
 def test_what_is_stated_holds():
     X, _ = cube(120, np.random.default_rng(1))
-    found = proposed(CausalPIMA(node_names=["a", "b"], random_state=0), X, 96)
+    found = proposed(CausalPIMA({"a": 2, "b": 2}, random_state=0), X, 96)
     assert {len(sizes) for sizes in found} == {2}
     edges = BackgroundKnowledge(required=[("N1", "N2")])
     assert min(map(len, proposed(CausalPIMA(knowledge=edges, random_state=0), X, 96))) == 2
-    assert proposed(CausalPIMA(node_names=["a"], random_state=0), X, 3) in ([(2,)], [(2,), (3,)])
+    assert proposed(CausalPIMA({"a": 2}, random_state=0), X, 3) in ([(2,)], [(2,), (3,)])
 
 
 def test_what_nothing_can_be_proposed_for_is_told():

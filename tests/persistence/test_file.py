@@ -25,6 +25,7 @@ from skcausalpima import (
     BackgroundKnowledge,
     CausalPIMA,
     GradientStructure,
+    MeanField,
     MultimodalData,
     ScoreSearch,
 )
@@ -143,30 +144,30 @@ KINDS = {
     ),
     "single": ({"encoders": ["conv"], "decoders": "conv"}, lambda pair: pair[0], {}),
     "one node": ({"node_sizes": [3], "modality_weights": np.array([1.0, 2.0])}, list, {}),
-    "flat": (
-        {"modality_shapes": ((3, 2), 4), "random_state": np.random.RandomState(3)},
-        lambda pair: np.column_stack([pair[0].reshape(72, -1), pair[1]]),
-        {},
-    ),
+    "a generator": ({"random_state": np.random.RandomState(3)}, list, {}),
     "frame": ({}, lambda pair: pd.DataFrame(pair[1], columns=list("wxyz")), {}),
     "paper": (
         {
             "init": "paper",
             "structure": GradientStructure(temperature=(1.0, np.float32(0.5))),
-            "covariance_type": "diag",
-            "responsibilities": "sample",
-            "prior_expert": False,
-            "max_grad_norm": np.float64(3.0),
+            "mixture": "diag",
+            "posterior": "mean_field",
+            "posterior__prior_expert": False,
+            "training__max_grad_norm": np.float64(3.0),
             "decoder_variance": 0.5,
         },
         list,
         {},
     ),
-    "tied": ({"covariance_type": "tied", "structure": ScoreSearch(n_steps=np.int64(1))}, list, {}),
-    "spherical": ({"covariance_type": "spherical", "prior_expert": np.True_}, list, {}),
+    "tied": ({"mixture": "tied", "structure": ScoreSearch(n_steps=np.int64(1))}, list, {}),
+    "spherical": (
+        {"mixture": "spherical", "posterior": MeanField(prior_expert=np.True_)},
+        list,
+        {},
+    ),
     "stated": (
         {
-            "node_names": np.array(["a", "ß\ud800"]),
+            "node_sizes": {"a": 2, np.str_("ß\ud800"): np.int64(2)},
             "knowledge": BackgroundKnowledge(
                 required={("a", "ß\ud800")}, tiers=[["a"], ("ß\ud800",)]
             ),
@@ -175,7 +176,7 @@ KINDS = {
         {"known_nodes": np.tile([[0, -1], [-1, -1], [1, 1]], (24, 1))},
     ),
     "graph": (
-        {"node_names": ["a", "b"], "structure": given_graph()},
+        {"node_sizes": {"a": 2, "b": 2}, "structure": given_graph()},
         list,
         {"interventions": np.array([None, "a", "b"] * 24), "known_nodes": np.full((72, 2), -1)},
     ),
@@ -234,7 +235,7 @@ PICKLED = [
     "scatter",
     "per sample",
 ]
-SAVED = [*PICKLED, "container", "flat", "conv", "predicted variances"]
+SAVED = [*PICKLED, "container", "a generator", "conv", "predicted variances"]
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
@@ -338,7 +339,7 @@ def test_output_settings_are_kept(quick, pair, tmp_path):
 @pytest.mark.parametrize(
     ("parameter", "value", "match"),
     [
-        ("max_grad_norm", 3 + 4j, "max_grad_norm holds"),
+        ("training__max_grad_norm", 3 + 4j, "training holds"),
         ("structure", nx.MultiDiGraph(), "structure holds"),
         ("random_state", np.random.RandomState(np.random.PCG64()), "random_state holds"),
         (
@@ -660,7 +661,9 @@ def test_metadata_requests_are_kept(quick, pair, tmp_path):
 @pytest.mark.parametrize("form", ["file", pytest.param("pickle", marks=pytest.mark.slow), "skops"])
 def test_a_loaded_fit_goes_on_where_it_stood(quick, pair, tmp_path, form):
     def part(max_iter):
-        return quick(max_iter=max_iter, warm_start=True, validation_fraction=0.2, tol=0)
+        return quick(
+            max_iter=max_iter, warm_start=True, training__validation_fraction=0.2, training__tol=0
+        )
 
     whole, first = part(5).fit(pair), part(2).fit(pair)
     if form == "file":

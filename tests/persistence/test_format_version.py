@@ -5,14 +5,16 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from resigned_files import read_file
 
+from skcausalpima import CausalPIMA
 from skcausalpima._state.file import VERSION
 from skcausalpima._state.plain import FORMS, TAG
 from skcausalpima.modules import ExpertDecoder, line
 
 #: The present version, and the first digits of what ``layout`` comes to in it.
-WRITTEN = (6, "06e75aef1d72")
+WRITTEN = (7, "a6d32acae96e")
 
 
 def outline(plain, arrays):
@@ -42,6 +44,14 @@ def test_the_version_rises_with_the_format(taught, pair, tmp_path):
     """If this fails, raise ``VERSION``, and write both here: older files then say that they are."""
     frames = {name: pd.DataFrame(X.reshape(72, -1)) for name, X in zip("ab", pair, strict=True)}
     expert = ExpertDecoder(line, np.linspace(0.0, 1.0, 4), scatter=True)
-    model = taught(experts={"b": expert}, warm_start=True, validation_fraction=0.2)
+    model = taught(experts={"b": expert}, warm_start=True, training__validation_fraction=0.2)
     model.fit(pd.concat(frames, axis=1)).save(tmp_path / "model")
     assert (VERSION, layout(tmp_path / "model")) == WRITTEN
+
+
+def test_a_pickle_of_an_estimator_with_other_parameters_is_refused(fitted):
+    state = fitted.__getstate__()
+    del state["training"]
+    told = r"another version of skcausalpima: it lacks the parameters \['training'\]"
+    with pytest.raises(ValueError, match=told):
+        CausalPIMA().__setstate__(state | {"tol": 1e-3})

@@ -22,16 +22,16 @@ WIDTH = np.linspace(0.0, 1.0, 4)
 KINDS = {
     "expert": {
         "experts": [None, ExpertDecoder(line, WIDTH, scatter=True)],
-        "validation_fraction": 0.2,
+        "training__validation_fraction": 0.2,
     },
     "expert per sample": {
         "experts": [None, ExpertDecoder(line, WIDTH, per="sample")],
-        "covariance_type": "spherical",
+        "mixture": "spherical",
     },
     "paper": {
         "init": "paper",
         "structure": "gradient",
-        "covariance_type": "diag",
+        "mixture": "diag",
         "modality_weights": "elements",
         "random_state": np.random.RandomState(3),
     },
@@ -39,7 +39,7 @@ KINDS = {
         "encoders": ["conv", None],
         "decoders": ["cluster_mlp", None],
         "decoder_variance": "predicted",
-        "covariance_type": "tied",
+        "mixture": "tied",
     },
 }
 

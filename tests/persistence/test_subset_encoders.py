@@ -157,7 +157,7 @@ def test_a_single_modality_has_none(save, pair, refused):
 
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of draws of few epochs
 def test_a_mean_field_has_none(save, pair, tmp_path, refused):
-    document, arrays, est = save(responsibilities="sample")
+    document, arrays, est = save(posterior="mean_field")
     assert est._fitted.subset_numbers is None
     write_file(tmp_path / "model", document, arrays)
     loaded = CausalPIMA.load(tmp_path / "model")

@@ -46,6 +46,7 @@ REFERENCE_FILES = {
     "_causal_pima.py",
     "_convolutions.py",
     "_edge_confidence.py",
+    "_parameter_objects.py",
     "_table_intervals.py",
     "intervention.py",
     "modality_transformer.py",

@@ -190,7 +190,7 @@ def traced(monkeypatch):
 @pytest.mark.slow
 def test_no_fit_is_compiled_anew(quick, singles, traced):
     """Not for short batches, not for another fit."""
-    options = {"batch_size": 20, "structure": ScoreSearch(polishing_epochs=2)}
+    options = {"training__batch_size": 20, "structure": ScoreSearch(polishing_epochs=2)}
     expected = quick(**options).fit(singles)
     for k, autocast in enumerate((False, True), start=1):
         device = Device(compile=True, autocast=autocast)
@@ -207,11 +207,13 @@ def test_missing_modalities(quick, singles, traced):
     gappy = [array.copy() for array in singles]
     gappy[0][::5] = np.nan
     gappy[1][1::5] = np.nan
-    expected = quick(batch_size=20).fit(gappy)
-    model = quick(batch_size=20, device=Device(compile=True)).fit(gappy)
+    expected = quick(training__batch_size=20).fit(gappy)
+    model = quick(training__batch_size=20, device=Device(compile=True)).fit(gappy)
     assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=1e-6)
     n_graphs = traced["unique_graphs"]
-    quick(batch_size=20, device=Device(compile=True), max_iter=20, tol=0).fit(gappy)
+    quick(training__batch_size=20, device=Device(compile=True), max_iter=20, training__tol=0).fit(
+        gappy
+    )
     assert traced["unique_graphs"] == n_graphs
 
 
@@ -219,7 +221,12 @@ def test_missing_modalities(quick, singles, traced):
 def test_a_compiled_fit(quick, singles, tmp_path):
     """It is like any other, and so are its files, pickles and copies."""
     init = Initialization("linear", n_mixture_init=1, pretraining_epochs=0)
-    options = {"init": init, "structure": "gradient", "batch_size": 20, "warm_start": True}
+    options = {
+        "init": init,
+        "structure": "gradient",
+        "training__batch_size": 20,
+        "warm_start": True,
+    }
     expected = quick(**options).fit(singles)
     model = quick(device=Device(compile=True), **options).fit(singles)
     assert_allclose(model.lower_bound_, expected.lower_bound_, rtol=1e-4)

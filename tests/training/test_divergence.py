@@ -21,7 +21,7 @@ from skcausalpima.functional import update_mixture
 from skcausalpima.modules import ExpertDecoder, line
 
 X_POINTS = np.linspace(0.0, 1.0, 4)
-ADVICE = r"\. Use a smaller learning_rate, clip gradients with max_grad_norm, .*scale="
+ADVICE = r"\. Use a smaller training__learning_rate, clip gradients with .*max_grad_norm, .*scale="
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
         {"decoder_variance": "predicted"},
         {"experts": [None, line]},
         {"encoders": [lambda shape, size: nn.Sequential(nn.Flatten(), nn.Linear(6, 2 * size))] * 2},
-        {"validation_fraction": 0.2},
+        {"training__validation_fraction": 0.2},
     ],
     ids=["cluster decoders", "predicted", "expert", "factories", "held out"],
 )
@@ -121,7 +121,7 @@ def test_a_fit_that_is_continued_stays_as_it_was(quick, pair, spoil):
 
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_the_best_state_of_held_out_data_is_kept(quick, pair, spoil, monkeypatch, warm_start):
-    options = {"validation_fraction": 0.2, "warm_start": warm_start}
+    options = {"training__validation_fraction": 0.2, "warm_start": warm_start}
     spoil("decoders", "training", 2)
     model, stated = quick(**options), "cannot be continued" if warm_start else "is kept. Use"
     with pytest.warns(ConvergenceWarning, match=f"diverged in epoch 3, its last.*{stated}") as told:
@@ -204,7 +204,7 @@ def test_starts_that_diverge_are_left_out(quick, pair, monkeypatch, which):
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_where_all_starts_diverge(quick, pair, n_jobs):
-    model = quick(n_init=2, n_jobs=n_jobs, learning_rate=1e200, init=UNTRAINED)
+    model = quick(n_init=2, n_jobs=n_jobs, training__learning_rate=1e200, init=UNTRAINED)
     match = (
         rf"All 2 starts \(n_init\) diverged\. The last: Training diverged: .*epoch 2 of t.*{ADVICE}"
     )
@@ -273,14 +273,14 @@ OPTIONS = {
     "one node": {"node_sizes": (4,)},
     "paper": {"init": "paper"},
     "gradient": {"structure": "gradient"},
-    "tied": {"covariance_type": "tied"},
+    "tied": {"mixture": "tied"},
     "cluster": {"decoders": "cluster_mlp"},
     "predicted": {"decoder_variance": "predicted"},
     "per sample": {"experts": [None, ExpertDecoder(line, X_POINTS, per="sample")]},
     "given": {"decoder_variance": 0.3},
-    "held out": {"validation_fraction": 0.2},
+    "held out": {"training__validation_fraction": 0.2},
     "conv": {"encoders": "conv"},
-    "clipped": {"max_grad_norm": 1.0},
+    "clipped": {"training__max_grad_norm": 1.0},
 }
 
 
@@ -294,7 +294,7 @@ FAST = ["default", "paper", "gradient", "per sample", "clipped"]
 def test_wild_learning_rates_end_well_or_are_told(taught, pair, name):
     for rate, dtype, epochs in WILD:
         model = taught(**({"structure": ScoreSearch(polishing_epochs=3)} | OPTIONS[name]))
-        model.set_params(learning_rate=rate, init__pretraining_epochs=epochs)
+        model.set_params(training__learning_rate=rate, init__pretraining_epochs=epochs)
         try:
             model.fit([array.astype(dtype) for array in pair])
         except DivergenceError as error:

@@ -30,7 +30,12 @@ def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, whic
     """At steps of nearly nothing, the bound of the last epoch is the score, up to its draws."""
     X = gaps if which == "gaps" else [pair[0], 100.0 * pair[1]]
     weights = np.tile([0.5, 2.0], 36) if which == "weights" else None
-    options = {"learning_rate": 1e-9, "structure": "gradient", "max_iter": 5, "tol": 0.0}
+    options = {
+        "training__learning_rate": 1e-9,
+        "structure": "gradient",
+        "max_iter": 5,
+        "training__tol": 0.0,
+    }
     model = quick(scale=scale, **options).fit(X, sample_weight=weights)
     told = model.history_["lower_bound"]
     trains = ~np.isnan(X[0][:, 0, 0])  # whole samples, if there are enough
@@ -44,7 +49,7 @@ def test_the_history_is_in_the_units_of_the_score(quick, pair, gaps, scale, whic
 
 def test_scaled_data_tell_the_same(quick, pair):
     """Data in other units shift the bound by the logarithm of the unit for each element."""
-    options = {"max_iter": 4, "validation_fraction": 0.25}
+    options = {"max_iter": 4, "training__validation_fraction": 0.25}
     one, other = quick(**options).fit(pair), quick(**options).fit([pair[0], 8.0 * pair[1]])
     for name in ("lower_bound", "objective", "held_out_bound", "reconstruction_modality1"):
         assert_allclose(other.history_[name], one.history_[name] - 4 * np.log(8.0), rtol=1e-5)
@@ -91,7 +96,7 @@ def test_nothing_of_a_longer_line_stays():
 
 def test_a_line_that_is_rewritten_is_left_where_the_fit_fails(quick, pair):
     with redirect_stdout(Terminal()) as terminal, pytest.raises(ValueError, match="diverged"):
-        quick(verbose=1, learning_rate=1e200).fit(pair)
+        quick(verbose=1, training__learning_rate=1e200).fit(pair)
     assert terminal.written[-1] == "\n"
 
 
@@ -103,7 +108,7 @@ def test_each_line_is_one_piece(quick, pair):
 
 
 def test_lines_are_sparse_where_they_cannot_be_rewritten(quick, pair, capsys):
-    quick(verbose=1, max_iter=40, tol=0.0).fit(pair)
+    quick(verbose=1, max_iter=40, training__tol=0.0).fit(pair)
     lines = capsys.readouterr().out.splitlines()
     told = [line.partition(":")[0].split()[-3] for line in lines if "] training" in line]
     assert told == ["8", "16", "24", "32", "40"]

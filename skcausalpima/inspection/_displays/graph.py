@@ -134,9 +134,8 @@ class GraphDisplay:
         >>> noise = np.random.default_rng(0).normal(size=(60, 2))
         >>> X = np.tile([[0, 0], [0, 8], [8, 8]], (20, 1)) + noise
         >>> graph = nx.DiGraph([("heat", "crack")])
-        >>> names = ["heat", "crack"]
-        >>> model = CausalPIMA(
-        ...     (2, 2), node_names=names, structure=graph, max_iter=2, random_state=0)
+        >>> sizes = {"heat": 2, "crack": 2}
+        >>> model = CausalPIMA(sizes, structure=graph, max_iter=2, random_state=0)
         >>> display = GraphDisplay.from_estimator(model.fit(X))
         >>> sorted(display.texts_), list(display.lines_), display.ax_.get_xlabel()
         (['crack', 'heat'], [('heat', 'crack')], 'arrow: compelled, width: weight')

@@ -49,5 +49,5 @@ def shown_fit(quick, shown_data):
     experts = {"image": None, "curve": None, "table": None}
     experts["line"] = ExpertDecoder(line, np.linspace(0, 2, 12))
     scale = {"image": "modality", "curve": "modality", "table": "feature", "line": "modality"}
-    names = LONG_NAMES[:2]
-    return quick(node_names=names, experts=experts, scale=scale).fit(shown_data)
+    sizes = dict.fromkeys(LONG_NAMES[:2], 2)
+    return quick(sizes, experts=experts, scale=scale).fit(shown_data)

@@ -49,7 +49,7 @@ def named(data, quick):
     told = np.where(np.arange(80) % 4 == 0, MATERIALS[material], None)
     was_set = np.where(np.arange(80) % 10 == 5, HEATS[heat], None)
     experts = {"image": None, "curve": ExpertDecoder(line, ABSCISSA)}
-    est = quick(node_names=["material", "heat"], experts=experts)
+    est = quick({"material": 2, "heat": 2}, experts=experts)
     return est.fit(X, known_nodes={"material": told}, interventions={"heat": was_set})
 
 
