@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._training.observer import Snapshot
+from .._state.begun import BegunFit, BegunRun
+from .._state.file import save_checkpoint
+from .._training.observer import Snapshot, Standing
 from .._typing import Unchecked, Values
+from .._warnings import warn_caller
 from ..callback import EpochRecord
 from .run import Run
 
@@ -43,16 +48,24 @@ class FitTasks:
     ) -> None:
         self.estimator, self.given = estimator, {"X": X, "y": y, "metadata": metadata}
         self.root = estimator._init_callback_context(max_subtasks=None)
+        self.ended: Callable[[], BegunFit] | None = None
 
     def begin(
-        self, n_runs: int, n_epochs: int, attributes: Callable[[Run], Values]
+        self,
+        n_runs: int,
+        n_epochs: int,
+        attributes: Callable[[Run], Values],
+        begun: Callable[[], BegunFit],
     ) -> list[TaskListener]:
         """Begin the fit; return a listener for each run.
 
-        ``attributes`` makes those of the estimator from a run as it would be if it ended now.
+        ``attributes`` makes those of the estimator from a run as it would be if it ended now, and
+        ``begun`` makes what a checkpoint keeps of the fit before that.
         """
         self.root.max_subtasks = n_runs if n_runs > 1 else n_epochs
+        self.root.checkpoint = partial(_save, self.estimator, begun)
         self.root.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+        self.root.checkpoint = None
         tasks = [self.root]
         if n_runs > 1:
             tasks = [
@@ -66,12 +79,15 @@ class FitTasks:
                 is_own=n_runs > 1,
                 given=self.given,
                 attributes=attributes,
+                begun=begun if n_runs == 1 else None,
             )
             for task in tasks
         ]
 
     def end(self) -> None:
         """End the fit: the estimator is fitted."""
+        if self.ended is not None:
+            self.root.checkpoint = partial(_save_if_possible, self.estimator, self.ended)
         self.root.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.given
         )
@@ -86,6 +102,7 @@ class TaskListener:
     is_own: bool  # whether the run is a task below that of the fit
     given: Values
     attributes: Callable[[Run], Values]
+    begun: Callable[[], BegunFit] | None  # the fit without its run; None of several runs
     epoch: CallbackContext | None = None
 
     def epoch_begins(self, phase: str) -> None:
@@ -95,11 +112,19 @@ class TaskListener:
         self.epoch = self.task.subcontext(task_name=f"{phase} epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.given)
 
-    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+    def epoch_ended(
+        self, record: EpochRecord, snapshot: Snapshot | None, standing: Standing | None
+    ) -> bool:
         """End the task of the epoch; say whether a callback wants the run to end."""
         task = self.epoch
         assert task is not None, "an epoch begins before it ends"
-        task.record = record
+        task.record, begun = record, self.begun
+        if begun is not None and standing is not None:
+            task.checkpoint = partial(
+                _save_if_possible,
+                self.estimator,
+                lambda: replace(begun(), run=cast(BegunRun, standing())),
+            )
         fitted = None if snapshot is None else lambda: self.attributes(cast(Run, snapshot()))
         return task.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=fitted, **self.given
@@ -109,3 +134,20 @@ class TaskListener:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:
             self.task.call_on_fit_task_end(estimator=self.estimator, **self.given)
+
+
+def _save(
+    estimator: BaseEstimator, begun: Callable[[], BegunFit], path: str | os.PathLike, every: int
+) -> None:
+    """Write a checkpoint."""
+    save_checkpoint(estimator, path, replace(begun(), every=every))
+
+
+def _save_if_possible(
+    estimator: BaseEstimator, begun: Callable[[], BegunFit], path: str | os.PathLike, every: int
+) -> None:
+    """Write a checkpoint; on a full disk the last one stays, and the fit goes on."""
+    try:
+        _save(estimator, begun, path, every)
+    except OSError as error:
+        warn_caller(f"No checkpoint was written, and the last one stays: {error}.", RuntimeWarning)

@@ -155,9 +155,7 @@ class FittedState:
 
     def all_numbers(self) -> list[dict[str, np.ndarray]]:
         """Return the numbers of the model: as fitted, and what training goes on from or back to."""
-        kept = [] if self.training is None else [self.training.model]
-        best = None if self.training is None else self.training.stopper["best_state"]
-        return [self.numbers, *kept, *([] if best is None else [best])]
+        return [self.numbers, *([] if self.training is None else self.training.all_numbers())]
 
     def check(self) -> None:
         """Raise where a field is not what it was declared to be.

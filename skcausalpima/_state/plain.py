@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import networkx as nx
 import numpy as np
 
+from .._clustering.arrangement import Arrangement
+from .._clustering.candidates import CandidateReport
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import (
@@ -29,6 +31,7 @@ from .._parameter_objects import (
 )
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
+from .begun import BegunRun
 from .derived import FITTED, fitted_attributes
 from .expert_table import ExpertTable
 from .fitted import FittedState, HardGraph
@@ -375,6 +378,9 @@ FORMS = {
     "hard_graph": _by_fields(HardGraph),
     "training_state": _by_fields(TrainingState),
     "arrivals": _by_fields(Arrivals),
+    "begun_run": _by_fields(BegunRun),
+    "candidates": _by_fields(CandidateReport),
+    "arrangement": _by_fields(Arrangement),
     "spec": _by_fields(ModelSpec),
     "scaler": _by_fields(ModalityScaler),
     "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),

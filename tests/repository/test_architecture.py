@@ -15,10 +15,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"_typing", "_progress_lines"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
-    | {"callback"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
-    | {"_parameter_objects", "_repeated_fits"},
+    | {"_parameter_objects", "_repeated_fits", "callback"},
     {"modules", "graph"},
     {"_model", "inspection"},
     {"_state"},
