@@ -1866,8 +1866,12 @@ mapping, default=None
             If there is nothing at ``path``: the fit was stopped before its first checkpoint.
         ValueError
             If it is no whole checkpoint, or one of another class, of another version of the
-            library, of other data, or of a fit that has come to its end. If code is missing, or
-            does not fit. As :meth:`fit` does.
+            library, or of other data. If code is missing, or does not fit. As :meth:`fit` does.
+
+        Warns
+        -----
+        UserWarning
+            If the fit had come to its end. What followed its last checkpoint is made again.
 
         See Also
         --------

@@ -258,9 +258,8 @@ class Checkpoint(_Callback):
     It holds the model, what the optimizer keeps of it, the states of generators, the parameters
     and the history, but neither data nor code. If the first one cannot be written, ``fit`` raises
     the OSError. Later, as on a full disk, a RuntimeWarning tells, the last one stays, and the fit
-    goes on. After a fit that has come to its end the file says so, and there is nothing to go on
-    with: :meth:`CausalPIMA.save` keeps the estimator. A fit that an interrupt or another callback
-    has stopped can be resumed, and then comes to its end.
+    goes on. A fit that an interrupt or another callback has stopped can be resumed, and then comes
+    to its end. So can one that was not stopped, should its estimator be lost: a warning tells.
 
     Examples
     --------
@@ -324,4 +323,4 @@ class Checkpoint(_Callback):
         """
         record = getattr(context, "record", None)
         if record is None or record.epoch % self.every == 0 or record.epoch == record.n_epochs:
-            Checkpoint.on_fit_task_begin(self, estimator, context)
+            self.on_fit_task_begin(estimator, context)

@@ -30,6 +30,48 @@ if TYPE_CHECKING:
     from sklearn.callback import CallbackContext
 
 
+class Checkpoints:
+    """Writes where a fit stands, for callbacks that ask.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        With the parameters of the fit.
+    begun : callable
+        Returns what is kept of the fit before its run goes on.
+    """
+
+    def __init__(self, estimator: BaseEstimator, begun: Callable[[], BegunFit]) -> None:
+        self.estimator, self.begun = estimator, begun
+        self.last: BegunFit | None = None
+
+    def write_first(self, path: str | os.PathLike, every: int) -> None:
+        """Write that the fit has begun."""
+        self._write(self.begun(), path, every)
+
+    def write_next(self, standing: Standing, path: str | os.PathLike, every: int) -> None:
+        """Write where its run stands."""
+        run = cast(BegunRun, standing())
+        self._write_if_possible(replace(self.begun(), run=run), path, every)
+
+    def write_end(self, path: str | os.PathLike, every: int) -> None:
+        """Write that the fit has come to its end; what it would go on from stays."""
+        if self.last is not None:
+            self._write_if_possible(replace(self.last, has_ended=True), path, every)
+
+    def _write_if_possible(self, state: BegunFit, path: str | os.PathLike, every: int) -> None:
+        """On a full disk the last checkpoint stays, and the fit goes on."""
+        try:
+            self._write(state, path, every)
+        except OSError as error:
+            told = f"No checkpoint was written, and the last one stays: {error}."
+            warn_caller(told, RuntimeWarning)
+
+    def _write(self, state: BegunFit, path: str | os.PathLike, every: int) -> None:
+        self.last = replace(state, every=every)
+        save_checkpoint(self.estimator, path, self.last)
+
+
 class FitTasks:
     """The task of one fit, and of its runs, in the tree of tasks that callbacks see.
 
@@ -48,7 +90,8 @@ class FitTasks:
     ) -> None:
         self.estimator, self.given = estimator, {"X": X, "y": y, "metadata": metadata}
         self.root = estimator._init_callback_context(max_subtasks=None)
-        self.ended: Callable[[], BegunFit] | None = None
+        self.checkpoints: Checkpoints | None = None
+        self.is_complete = False  # nothing has stopped the fit before its end
 
     def begin(
         self,
@@ -63,9 +106,10 @@ class FitTasks:
         ``begun`` makes what a checkpoint keeps of the fit before that.
         """
         self.root.max_subtasks = n_runs if n_runs > 1 else n_epochs
-        self.root.checkpoint = partial(_save, self.estimator, begun)
+        self.checkpoints = Checkpoints(self.estimator, begun)
+        self.root.checkpoint = self.checkpoints.write_first
         self.root.call_on_fit_task_begin(estimator=self.estimator, **self.given)
-        self.root.checkpoint = None
+        self.root.checkpoint = None  # which goes along to workers
         tasks = [self.root]
         if n_runs > 1:
             tasks = [
@@ -79,15 +123,15 @@ class FitTasks:
                 is_own=n_runs > 1,
                 given=self.given,
                 attributes=attributes,
-                begun=begun if n_runs == 1 else None,
+                checkpoints=self.checkpoints if n_runs == 1 else None,
             )
             for task in tasks
         ]
 
     def end(self) -> None:
         """End the fit: the estimator is fitted."""
-        if self.ended is not None:
-            self.root.checkpoint = partial(_save_if_possible, self.estimator, self.ended)
+        if self.is_complete and self.checkpoints is not None:
+            self.root.checkpoint = self.checkpoints.write_end
         self.root.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.given
         )
@@ -102,7 +146,7 @@ class TaskListener:
     is_own: bool  # whether the run is a task below that of the fit
     given: Values
     attributes: Callable[[Run], Values]
-    begun: Callable[[], BegunFit] | None  # the fit without its run; None of several runs
+    checkpoints: Checkpoints | None  # None of several runs
     epoch: CallbackContext | None = None
 
     def epoch_begins(self, phase: str) -> None:
@@ -118,13 +162,9 @@ class TaskListener:
         """End the task of the epoch; say whether a callback wants the run to end."""
         task = self.epoch
         assert task is not None, "an epoch begins before it ends"
-        task.record, begun = record, self.begun
-        if begun is not None and standing is not None:
-            task.checkpoint = partial(
-                _save_if_possible,
-                self.estimator,
-                lambda: replace(begun(), run=cast(BegunRun, standing())),
-            )
+        task.record = record
+        if self.checkpoints is not None and standing is not None:
+            task.checkpoint = partial(self.checkpoints.write_next, standing)
         fitted = None if snapshot is None else lambda: self.attributes(cast(Run, snapshot()))
         return task.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=fitted, **self.given
@@ -134,20 +174,3 @@ class TaskListener:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:
             self.task.call_on_fit_task_end(estimator=self.estimator, **self.given)
-
-
-def _save(
-    estimator: BaseEstimator, begun: Callable[[], BegunFit], path: str | os.PathLike, every: int
-) -> None:
-    """Write a checkpoint."""
-    save_checkpoint(estimator, path, replace(begun(), every=every))
-
-
-def _save_if_possible(
-    estimator: BaseEstimator, begun: Callable[[], BegunFit], path: str | os.PathLike, every: int
-) -> None:
-    """Write a checkpoint; on a full disk the last one stays, and the fit goes on."""
-    try:
-        _save(estimator, begun, path, every)
-    except OSError as error:
-        warn_caller(f"No checkpoint was written, and the last one stays: {error}.", RuntimeWarning)

@@ -30,6 +30,7 @@ from .._training.holding import StartingCells
 from .._training.loop import Progress, new_progress
 from .._training.observer import Observer
 from .._typing import Unchecked, Values
+from .._warnings import warn_caller
 from ..modules import ExpertDecoder, MultimodalVAE
 
 #: What fields of a specification are called by the user.
@@ -81,8 +82,8 @@ def take_checkpoint(
 
 def moments_of(model: MultimodalVAE, optimizer: Adam) -> dict[str, dict[str, np.ndarray]]:
     """Return what an optimizer keeps of the parameters of a model, by their names."""
-    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
-    return {names[parameter]: _arrays(of) for parameter, of in optimizer.moments.items()}
+    kept = optimizer.moments
+    return {name: _arrays(kept[p]) for name, p in model.named_parameters() if p in kept}
 
 
 def resume_moments(
@@ -268,6 +269,15 @@ def check_same_fit(stopped: BegunFit, known_by: str) -> None:
         raise ValueError(
             "The checkpoint is of a fit to other data: pass X, sample_weight, known_nodes and "
             "interventions as that fit got them, rows in the same order."
+        )
+
+
+def warn_if_ended(stopped: BegunFit) -> None:
+    """Tell that a fit was not stopped."""
+    if stopped.has_ended:
+        warn_caller(
+            "The fit of this checkpoint had come to its end. What followed its last epoch is made "
+            "again, and the estimator is the same: CausalPIMA.save keeps one that is fitted."
         )
 
 

@@ -45,6 +45,7 @@ from .checkpoint import (
     check_is_built,
     check_same_fit,
     fit_fingerprint,
+    warn_if_ended,
 )
 from .data_parallel import (
     as_on_all_ranks,
@@ -179,6 +180,7 @@ def fit_anew(
         known_by = functools.cache(partial(fit_fingerprint, setup, samples, data))
         if stopped is not None:
             check_same_fit(stopped, known_by())
+            warn_if_ended(stopped)
             seeds = stopped.seeds
         setup, initial = initial_sample(setup, samples, data, seeds[0])
         of_run = partial(_attributes, read, setup, samples, data, given, None)
@@ -189,7 +191,7 @@ def fit_anew(
         best = best_run(setup, data, initial, seeds[1:], watch, params.n_jobs, run)
         _warn_if_stopped(best, following.interruption)
         if following.tasks is not None and not best.stopped:
-            following.tasks.ended = lambda: replace(begun(), run=None, has_ended=True)
+            following.tasks.is_complete = True
         return as_on_all_ranks(ranks, fitted_state(best, setup, samples, data, given))
 
 

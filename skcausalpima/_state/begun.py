@@ -52,7 +52,7 @@ class BegunFit:
     every : int, default=1
         After how many epochs there is another checkpoint.
     has_ended : bool, default=False
-        Whether there is nothing to go on with.
+        Whether nothing has stopped it.
     run : BegunRun, default=None
         None where training has not begun.
     """

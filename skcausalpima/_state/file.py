@@ -116,8 +116,6 @@ def load_checkpoint(
             )
         parameters, state, read = _decoded(document, arrays, _known(cls), "begun")
         state.check()
-        if state.has_ended:
-            raise ValueError("its fit has come to its end, and there is nothing to go on with")
         _check_requests(read)
     architecture = state.spec.as_dict()
     for which in HOLDS_CODE:
@@ -301,7 +299,7 @@ BROKEN = (
     *(ArithmeticError, RuntimeError),
 )
 UNDAMAGED = "an undamaged file from CausalPIMA.save"
-WHOLE = "a whole checkpoint of a fit that goes on"
+WHOLE = "a whole checkpoint of a fit"
 
 
 @contextmanager
