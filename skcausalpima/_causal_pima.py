@@ -50,14 +50,13 @@ from ._parameter_objects import (
     ScoreSearch,
 )
 from ._scalar_checks import check_count
-from ._state.begun import BegunFit
+from ._state.begun import BEGUN
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
 from ._state.expert_table import ExpertTable
 from ._state.file import load_checkpoint, load_estimator, save_estimator
 from ._state.fitted import FittedState
 from ._state.plain import portable, restored
 from ._typing import KnownNodes, Samples, Seed, Shapes, Unchecked, Values
-from .callback import Checkpoint
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
@@ -703,18 +702,8 @@ mapping, default=None
         >>> model.predict_nodes(X[:4]).ravel()
         array([1, 0, 1, 0])
         """
-        call = FitCall(
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            known_nodes=known_nodes,
-            interventions=interventions,
-        )
-        return self._fit(call)
-
-    def _fit(self, call: FitCall, stopped: BegunFit | None = None) -> Self:
-        """Fit the model anew, further, or from where a fit was stopped."""
-        params = flat_parameters(self)
+        stopped, params = self.__dict__.pop(BEGUN, None), flat_parameters(self)
+        call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
         if before is not None and before.training is None:
             before = None
@@ -795,8 +784,7 @@ mapping, default=None
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
         self._validate_params()  # which scikit-learn does in the first call only
-        call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
-        params = flat_parameters(self)
+        call, params = FitCall(X, y, sample_weight), flat_parameters(self)
         with followed(self, call, params.distributed) as following:
             new = copy.copy(self)
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
@@ -1901,21 +1889,8 @@ mapping, default=None
         (2, 4, True)
         """
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
-        estimator, stopped = load_checkpoint(cls, path, given)
-        call = FitCall(
-            X=X,
-            y=None,
-            sample_weight=sample_weight,
-            known_nodes=known_nodes,
-            interventions=interventions,
-        )
-        estimator.set_callbacks(Checkpoint(path, every=stopped.every))
-        return estimator._fit_further(call, stopped)
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def _fit_further(self, call: FitCall, stopped: BegunFit) -> Self:
-        """Do as :meth:`fit` does with parameters and callbacks, and go on with a fit."""
-        return self._fit(call, stopped)
+        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
+        return load_checkpoint(cls, path, given).fit(X, sample_weight=sample_weight, **knowledge)
 
     def __getstate__(self) -> Values:
         return portable(super().__getstate__())

@@ -67,15 +67,15 @@ COMPLETE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class FitCall:
     """What ``fit`` was given."""
 
     X: Samples
     y: Unchecked
     sample_weight: ArrayLike | None
-    known_nodes: KnownNodes
-    interventions: KnownNodes
+    known_nodes: KnownNodes = None
+    interventions: KnownNodes = None
 
     def set_up(
         self,

@@ -11,6 +11,9 @@ from .._model.spec import ModelSpec
 from .fields import a, check_fields
 from .training import TrainingState
 
+#: What an estimator keeps from its checkpoint to its fit.
+BEGUN = "_begun"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BegunRun:

@@ -45,9 +45,9 @@ from .._model.parameters import PARAMETER_CONSTRAINTS
 from .._model.spec import ModelSpec
 from .._typing import Values
 from .._version import __version__
-from ..callback import CALLBACKS
+from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
-from .begun import BegunFit
+from .begun import BEGUN, BegunFit
 from .derived import FITTED, INPUT, fitted_attributes, input_attributes
 from .fitted import FittedState
 from .model_files import file_to_read, file_to_write, replace_file
@@ -101,8 +101,8 @@ def save_checkpoint(estimator: BaseEstimator, path: str | os.PathLike, state: Be
 
 def load_checkpoint(
     cls: type[BaseEstimator], path: str | os.PathLike, given: Values
-) -> tuple[BaseEstimator, BegunFit]:
-    """Read an estimator, not fitted, and its fit that has begun; see :meth:`CausalPIMA.resume`.
+) -> BaseEstimator:
+    """Read an estimator whose fit goes on with a checkpoint; see :meth:`CausalPIMA.resume`.
 
     ``given`` has an entry for each of ``HOLDS_CODE``.
     """
@@ -125,7 +125,9 @@ def load_checkpoint(
         training = state.run.training
         with _explained(file, WHOLE):
             check_model(ModelSpec(**architecture), training.all_numbers(), [training])
-    return _made(cls, parameters, read, file), state
+    estimator = _made(cls, parameters, read, file)
+    vars(estimator).update({BEGUN: state, CALLBACKS: [Checkpoint(path, every=state.every)]})
+    return estimator
 
 
 def load_estimator(

@@ -290,11 +290,8 @@ def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
 
 
 def _take_expert_table(table: ExpertTable) -> dict:
-    return {
-        "columns": dict(table),
-        "parameters": table.parameters,
-        "outcome_names": table.outcome_names,
-    }
+    told = {name: getattr(table, name) for name in ("parameters", "outcome_names")}
+    return {"columns": dict(table)} | told
 
 
 def _take_random_state(rng: np.random.RandomState) -> dict:

@@ -17,8 +17,8 @@ from resigned_files import read_file, write_file
 from same_fits import assert_same, assert_same_fits
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, MissingValues, MultimodalData, _causal_pima
-from skcausalpima._state import model_files
+from skcausalpima import CausalPIMA, MissingValues, MultimodalData
+from skcausalpima._state import file, model_files
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
 
@@ -143,7 +143,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     made = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            _causal_pima,
+            file,
             "Checkpoint",
             lambda *args, **options: made.append(StoppingCheckpoint(*args, **options)) or made[-1],
         )
@@ -166,9 +166,10 @@ def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, m
             monkeypatch.setattr(model_files, "open", full, raising=False)
 
     @contextmanager
-    def full(*arguments):
-        with open(*arguments) as stream:
-            yield SimpleNamespace(write=lambda data: write_half(stream, data))
+    def full(name, mode):
+        with open(name, mode) as stream:
+            half = SimpleNamespace(write=lambda data: write_half(stream, data))
+            yield half if mode == "wb" else stream
 
     def write_half(stream, data):
         stream.write(data[: len(data) // 2])

@@ -33,6 +33,7 @@ LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in room
 LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection"} - {"functional"}
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
+    "_causal_pima.py": {"resume"},
     "_structure/search.py": {"search_dag"},
     "inspection/_edge_confidence.py": {"edge_confidence"},
     "modules/_experts/expert_decoder.py": {"__init__"},
