@@ -80,8 +80,8 @@ def test_the_unchanged_forgery_loads(content, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", VERSION + 1, r"version 7 of the format.*reads version 6: update skcausalpima"),
-        ("version", 1, r"version 1 of the format, an older one.*reads version 6.*fit again"),
+        ("version", VERSION + 1, r"version 8 of the format.*reads version 7: update skcausalpima"),
+        ("version", 1, r"version 1 of the format, an older one.*reads version 7.*fit again"),
         ("version", VERSION - 1, r"an older one.*load it with the version that saved it, or fit"),
         ("version", 10**30, "update skcausalpima"),
         ("version", 0, "the version 0, not a number from 1"),
