@@ -47,9 +47,10 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
+from ._state.begun import BEGUN
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
 from ._state.expert_table import ExpertTable
-from ._state.file import load_estimator, save_estimator
+from ._state.file import load_checkpoint, load_estimator, save_estimator
 from ._state.fitted import FittedState
 from ._state.plain import portable, restored
 from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
@@ -675,14 +676,8 @@ mapping, default=None
         >>> model.predict_nodes(X[:4]).ravel()
         array([1, 0, 1, 0])
         """
-        params = flat_parameters(self)
-        call = FitCall(
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            known_nodes=known_nodes,
-            interventions=interventions,
-        )
+        stopped, params = self.__dict__.pop(BEGUN, None), flat_parameters(self)
+        call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
         if before is not None and before.training is None:
             before = None
@@ -694,7 +689,7 @@ mapping, default=None
                 if before is not None or not is_of_fit(name)
             )
             if before is None:
-                state = fit_anew(new, params, call, following)
+                state = fit_anew(new, params, call, following, stopped)
             else:
                 state = fit_further(self, before, params, call, following)
             self._become(new, state)
@@ -763,8 +758,7 @@ mapping, default=None
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
         self._validate_params()  # which scikit-learn does in the first call only
-        call = FitCall(X=X, y=y, sample_weight=sample_weight, known_nodes=None, interventions=None)
-        params = flat_parameters(self)
+        call, params = FitCall(X, y, sample_weight), flat_parameters(self)
         with followed(self, call, params.distributed) as following:
             new = type(self).__new__(type(self))
             new.__dict__.update(vars(self))
@@ -1795,6 +1789,84 @@ mapping, default=None
         """
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
         return load_estimator(cls, path, given)
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | os.PathLike,
+        X: Samples,
+        *,
+        sample_weight: ArrayLike | None = None,
+        known_nodes: KnownNodes = None,
+        interventions: KnownNodes = None,
+        experts: StatedExperts = None,
+        encoders: StatedNetworks = None,
+        decoders: StatedNetworks = None,
+    ) -> Self:
+        """Go on with a fit that was stopped, from its last checkpoint.
+
+        The estimator is the one that the fit would have left, bit by bit, on the same machine with
+        the same libraries. Further checkpoints go to the same file.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            What :class:`~skcausalpima.callback.Checkpoint` was given.
+        X : sequence, mapping, MultimodalData, array-like or DataFrame
+            The data of the fit.
+        sample_weight, known_nodes, interventions : array-like, default=None
+            What the fit was given, see :meth:`fit`.
+        experts, encoders, decoders : optional
+            What the constructor got, where that was or held code, see :meth:`load`.
+
+        Returns
+        -------
+        CausalPIMA
+            The fitted estimator. Its one callback writes the checkpoints.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is nothing at ``path``: the fit was stopped before its first checkpoint.
+        ValueError
+            If it is no whole checkpoint, or one of another class, of another version of the
+            library, or of other data. If code is missing, or does not fit. As :meth:`fit` does.
+
+        Warns
+        -----
+        UserWarning
+            If the fit had come to its end. What followed its last checkpoint is made again.
+
+        See Also
+        --------
+        skcausalpima.callback.Checkpoint : Writes the file.
+
+        Notes
+        -----
+        It needs scikit-learn 1.9 or later.
+
+        Examples
+        --------
+        >>> import os, tempfile, warnings
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.callback import Checkpoint, OnEpoch
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise  # two kinds in turn
+        >>> whole = CausalPIMA(2, max_iter=4, random_state=0).fit(X)
+        >>> stop = OnEpoch(lambda record: record.phase == "training" and record.epoch == 2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "checkpoint")
+        ...     model = CausalPIMA(2, max_iter=4, random_state=0)
+        ...     with warnings.catch_warnings(action="ignore"):
+        ...         model = model.set_callbacks(Checkpoint(path), stop).fit(X)
+        ...     resumed = CausalPIMA.resume(path, X)
+        >>> model.n_iter_, resumed.n_iter_, resumed.lower_bound_ == whole.lower_bound_
+        (2, 4, True)
+        """
+        given = {"experts": experts, "encoders": encoders, "decoders": decoders}
+        knowledge = {"known_nodes": known_nodes, "interventions": interventions}
+        return load_checkpoint(cls, path, given).fit(X, sample_weight=sample_weight, **knowledge)
 
     def __getstate__(self) -> Values:
         return portable(super().__getstate__())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._training.observer import Snapshot
+from .._state.begun import BegunFit, BegunRun
+from .._state.file import save_checkpoint
+from .._training.observer import Snapshot, Standing
 from .._typing import Unchecked, Values
+from .._warnings import warn_caller
 from ..callback import EpochRecord
 from .run import Run
 
@@ -23,6 +28,48 @@ except ImportError:  # scikit-learn below 1.9
 
 if TYPE_CHECKING:
     from sklearn.callback import CallbackContext
+
+
+class Checkpoints:
+    """Writes where a fit stands, for callbacks that ask.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        With the parameters of the fit.
+    begun : callable
+        Returns what is kept of the fit before its run goes on.
+    """
+
+    def __init__(self, estimator: BaseEstimator, begun: Callable[[], BegunFit]) -> None:
+        self.estimator, self.begun = estimator, begun
+        self.last: BegunFit | None = None
+
+    def write_first(self, path: str | os.PathLike, every: int) -> None:
+        """Write that the fit has begun."""
+        self._write(self.begun(), path, every)
+
+    def write_next(self, standing: Standing, path: str | os.PathLike, every: int) -> None:
+        """Write where its run stands."""
+        run = cast(BegunRun, standing())
+        self._write_if_possible(replace(self.begun(), run=run), path, every)
+
+    def write_end(self, path: str | os.PathLike, every: int) -> None:
+        """Write that the fit has come to its end; what it would go on from stays."""
+        if self.last is not None:
+            self._write_if_possible(replace(self.last, has_ended=True), path, every)
+
+    def _write_if_possible(self, state: BegunFit, path: str | os.PathLike, every: int) -> None:
+        """On a full disk the last checkpoint stays, and the fit goes on."""
+        try:
+            self._write(state, path, every)
+        except OSError as error:
+            told = f"No checkpoint was written, and the last one stays: {error}."
+            warn_caller(told, RuntimeWarning)
+
+    def _write(self, state: BegunFit, path: str | os.PathLike, every: int) -> None:
+        self.last = replace(state, every=every)
+        save_checkpoint(self.estimator, path, self.last)
 
 
 class FitTasks:
@@ -43,16 +90,26 @@ class FitTasks:
     ) -> None:
         self.estimator, self.given = estimator, {"X": X, "y": y, "metadata": metadata}
         self.root = estimator._init_callback_context(max_subtasks=None)
+        self.checkpoints: Checkpoints | None = None
+        self.is_complete = False  # nothing has stopped the fit before its end
 
     def begin(
-        self, n_runs: int, n_epochs: int, attributes: Callable[[Run], Values]
+        self,
+        n_runs: int,
+        n_epochs: int,
+        attributes: Callable[[Run], Values],
+        begun: Callable[[], BegunFit],
     ) -> list[TaskListener]:
         """Begin the fit; return a listener for each run.
 
-        ``attributes`` makes those of the estimator from a run as it would be if it ended now.
+        ``attributes`` makes those of the estimator from a run as it would be if it ended now, and
+        ``begun`` makes what a checkpoint keeps of the fit before that.
         """
         self.root.max_subtasks = n_runs if n_runs > 1 else n_epochs
+        self.checkpoints = Checkpoints(self.estimator, begun)
+        self.root.checkpoint = self.checkpoints.write_first
         self.root.call_on_fit_task_begin(estimator=self.estimator, **self.given)
+        self.root.checkpoint = None  # which goes along to workers
         tasks = [self.root]
         if n_runs > 1:
             tasks = [
@@ -66,12 +123,15 @@ class FitTasks:
                 is_own=n_runs > 1,
                 given=self.given,
                 attributes=attributes,
+                checkpoints=self.checkpoints if n_runs == 1 else None,
             )
             for task in tasks
         ]
 
     def end(self) -> None:
         """End the fit: the estimator is fitted."""
+        if self.is_complete and self.checkpoints is not None:
+            self.root.checkpoint = self.checkpoints.write_end
         self.root.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.given
         )
@@ -86,6 +146,7 @@ class TaskListener:
     is_own: bool  # whether the run is a task below that of the fit
     given: Values
     attributes: Callable[[Run], Values]
+    checkpoints: Checkpoints | None  # None of several runs
     epoch: CallbackContext | None = None
 
     def epoch_begins(self, phase: str) -> None:
@@ -95,11 +156,15 @@ class TaskListener:
         self.epoch = self.task.subcontext(task_name=f"{phase} epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.given)
 
-    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+    def epoch_ended(
+        self, record: EpochRecord, snapshot: Snapshot | None, standing: Standing | None
+    ) -> bool:
         """End the task of the epoch; say whether a callback wants the run to end."""
         task = self.epoch
         assert task is not None, "an epoch begins before it ends"
         task.record = record
+        if self.checkpoints is not None and standing is not None:
+            task.checkpoint = partial(self.checkpoints.write_next, standing)
         fitted = None if snapshot is None else lambda: self.attributes(cast(Run, snapshot()))
         return task.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=fitted, **self.given

@@ -12,17 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._data.samples import FitSamples, NodeKnowledge
+from .._initialization.initialize import RunState, state_knowledge
+from .._model.build import build_model
 from .._model.scaled_rows import ScaledRows
 from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TensorData
+from .._state.begun import BegunFit, BegunRun
 from .._state.training import STRUCTURE, TrainingState
 from .._training.adam import Adam
-from .._training.early_stopping import Stopper
+from .._training.block_update import block_update, update_for_given_graph
+from .._training.early_stopping import Stopper, held_out_first
+from .._training.filling import check_decoders
 from .._training.holding import StartingCells
-from .._training.loop import Progress
+from .._training.loop import Progress, new_progress
+from .._training.observer import Observer
 from .._typing import Unchecked, Values
+from .._warnings import warn_caller
 from ..modules import ExpertDecoder, MultimodalVAE
 
 #: What fields of a specification are called by the user.
@@ -76,8 +84,8 @@ def take_checkpoint(
 
 def moments_of(model: MultimodalVAE, optimizer: Adam) -> dict[str, dict[str, np.ndarray]]:
     """Return what an optimizer keeps of the parameters of a model, by their names."""
-    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
-    return {names[parameter]: _arrays(of) for parameter, of in optimizer.moments.items()}
+    kept = optimizer.moments
+    return {name: _arrays(kept[p]) for name, p in model.named_parameters() if p in kept}
 
 
 def resume_moments(
@@ -170,6 +178,73 @@ def is_same_data(checkpoint: TrainingState, data: TensorData, validation_fractio
     return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
 
 
+def built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
+    """Build the model as it is trained, experts in their places; its values are to be loaded."""
+    model = build_model(built)
+    if knowledge.interventions is not None:
+        none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
+        unknown = none if knowledge.unknown_settings else None
+        model.prior.set_interventions(knowledge.regimes, unknown)
+    return model
+
+
+def resumed_state(
+    setup: Setup,
+    data: TensorData,
+    checkpoint: TrainingState,
+    model: MultimodalVAE,
+    observer: Observer,
+) -> RunState:
+    """Put everything back as it was after the last epoch.
+
+    With other data, or another part of it held out, the split and early stopping start anew.
+    """
+    generator, rng = torch.Generator(), np.random.RandomState()
+    fraction = setup.training.stopping.validation_fraction
+    if setup.graph.structure == "fixed":
+        model.prior.requires_grad_(False)
+    resume_model(checkpoint, model)
+    model.to(setup.device)
+    check_decoders(model, data)
+    state_knowledge(setup, model.prior)
+    progress = new_progress(setup.training, model, observer)
+    same = is_same_data(checkpoint, data, fraction)
+    resume_progress(checkpoint, model, progress, same)
+    resume_draws(checkpoint, generator, rng, setup.module_device)
+    order = checkpoint.order
+    if not same:
+        order = held_out_first(data.n_samples, fraction, rng)
+    start = resume_start(checkpoint, data.device, same)
+    if start is not None and len(start.cells) != start.of(data).n_samples:
+        raise ValueError(
+            "warm_start=True continues the last fit, but its record of where samples began is of "
+            "others: fit anew with warm_start=False."
+        )
+    update = update_for_given_graph(block_update(setup, data), setup)
+    return RunState(
+        model=model,
+        generator=generator,
+        rng=rng,
+        order=order,
+        update=update,
+        progress=progress,
+        start=start,
+    )
+
+
+def begun_state(
+    setup: Setup, data: TensorData, begun: BegunRun, knowledge: NodeKnowledge, observer: Observer
+) -> RunState:
+    """Put a run that was stopped back to where its checkpoint has seen it."""
+    model = built_model(replace(setup.spec, predict_variances=begun.predict_variances), knowledge)
+    state = resumed_state(setup, data, begun.training, model, observer)
+    state.progress.n_done = len(state.progress.history)
+    if begun.pretraining:
+        observer.histories["pre-training"] = begun.pretraining
+    observer.step = len(begun.pretraining)
+    return replace(state, candidates=begun.candidates, rivals=begun.rivals)
+
+
 def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     """Return what tells the data, and the part of it that is held out, from others.
 
@@ -180,6 +255,32 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
     return joblib.hash((list(map(_hashed, tensors)), validation_fraction))
+
+
+def fit_fingerprint(setup: Setup, samples: FitSamples, data: TensorData) -> str:
+    """Return what tells the data of a fit from others: their units and names of outcomes, too."""
+    fraction = setup.training.stopping.validation_fraction
+    units = list(vars(setup.scaler).values())
+    names = samples.knowledge.outcome_names
+    return joblib.hash((data_fingerprint(data, fraction), units, names))
+
+
+def check_same_fit(stopped: BegunFit, known_by: str) -> None:
+    """Raise where a fit is to go on with other data."""
+    if stopped.data != known_by:
+        raise ValueError(
+            "The checkpoint is of a fit to other data: pass X, sample_weight, known_nodes and "
+            "interventions as that fit got them, rows in the same order."
+        )
+
+
+def warn_if_ended(stopped: BegunFit) -> None:
+    """Tell that a fit was not stopped."""
+    if stopped.has_ended:
+        warn_caller(
+            "The fit of this checkpoint had come to its end. What followed its last epoch is made "
+            "again, and the estimator is the same: CausalPIMA.save keeps one that is fitted."
+        )
 
 
 def _hashed(table: Tensor | ScaledRows | None) -> Unchecked:

@@ -22,6 +22,7 @@ from .._model.data_arrays import DataArrays
 from .._model.setup import Setup
 from .._model.single_precision import precision_of
 from .._model.tensors import TensorData
+from .._state.begun import BegunRun
 from .._training.divergence import divergence
 from .._training.observer import Observer
 from .._warnings import warn_caller
@@ -84,9 +85,11 @@ def best_run(
     seeds: Sequence[int],
     watch: Watch,
     n_jobs: int | None = None,
+    begun: BegunRun | None = None,
 ) -> Run:
     """Run once per seed, through joblib; return the run with the best objective.
 
+    One run may go on from where it was stopped, ``begun``.
     Of several runs those that diverge are left out, with a warning. After an interrupt it is the
     best of those that came to their end, or else of those that were cut short in their training.
 
@@ -94,7 +97,7 @@ def best_run(
     their memory as copy-on-write: PyTorch has no read-only tensors, and none is written into.
     """
     if len(seeds) == 1:
-        only = run(setup, data, initial, seeds[0], watch.observer(1))
+        only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
         return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
     arrays = DataArrays.of(data)
     shared = Shared(

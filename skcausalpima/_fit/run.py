@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state
 from .._model.tensors import TensorData
+from .._state.begun import BegunRun
 from .._state.fitted import HardGraph
 from .._state.training import TrainingState
 from .._training.block_update import BlockUpdate, PassResult, data_pass
@@ -37,7 +39,13 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
-from .checkpoint import data_fingerprint, fixed_settings, present_draws, take_checkpoint
+from .checkpoint import (
+    begun_state,
+    data_fingerprint,
+    fixed_settings,
+    present_draws,
+    take_checkpoint,
+)
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, agreement_of_many_cells, start_agreement
 
@@ -65,9 +73,14 @@ class Run:
 
 
 def run(
-    setup: Setup, data: TensorData, initial: InitialSample, seed: int, observer: Observer
+    setup: Setup,
+    data: TensorData,
+    initial: InitialSample,
+    seed: int,
+    observer: Observer,
+    begun: BegunRun | None = None,
 ) -> Run:
-    """Run the whole algorithm once; ``observer`` follows it.
+    """Run the whole algorithm once, or from where it was stopped; ``observer`` follows it.
 
     An interrupt before training ends it with a KeyboardInterrupt. From then on there is something
     to keep: if interrupts are postponed, what goes on is cut short, and the end is made of that.
@@ -76,7 +89,10 @@ def run(
         (core, others), sizes = data.core(), setup.spec.node_sizes
         with observer:
             with observer.interruption.at_once():
-                state = initialize_run(setup, core, initial, seed, observer)
+                if begun is None:
+                    state = initialize_run(setup, core, initial, seed, observer)
+                else:
+                    state = begun_state(setup, core, begun, initial.knowledge, observer)
             found = train_and_select_graph(setup, core, others, state, lambda: initial)
             if setup.training.initialization.init == "arranged" and has_many_cells(sizes):
                 seen = agreement_of_many_cells(state.model, initial, state.candidates)
@@ -99,22 +115,40 @@ def train_and_select_graph(
     held = hold(core, state.start, len(model.prior.means))
     training, held_out = _parts(held, core, state.order, fraction)
     samples = RunSamples(core=core, others=others, training=training, initial=initial)
-    progress.observer.snapshot = lambda: end_of_copy(setup, state, samples)
-    train(model, training, held_out, progress, setup.training, state.update, state.generator)
-    checkpoint = None
-    if progress.diverged:
-        _warn_of_divergence(progress, setup.resumable)
-    elif setup.resumable:
-        checkpoint = take_checkpoint(
+    fingerprint = functools.cache(lambda: data_fingerprint(core, fraction))
+
+    def standing() -> TrainingState:
+        return take_checkpoint(
             model,
             progress,
             present_draws(state.generator, state.rng, setup.module_device),
             state.order,
             state.start,
-            data_fingerprint(core, fraction),
+            fingerprint(),
             fixed_settings(setup),
         )
+
+    observer = progress.observer
+    observer.snapshot = lambda: end_of_copy(setup, state, samples)
+    observer.standing = lambda: _begun(state, standing())
+    train(model, training, held_out, progress, setup.training, state.update, state.generator)
+    observer.standing, checkpoint = None, None
+    if progress.diverged:
+        _warn_of_divergence(progress, setup.resumable)
+    elif setup.resumable:
+        checkpoint = standing()
     return replace(end_of_run(setup, state, samples), checkpoint=checkpoint)
+
+
+def _begun(state: RunState, training: TrainingState) -> BegunRun:
+    """Return what a run that is in its training goes on from."""
+    return BegunRun(
+        training=training,
+        pretraining=state.progress.observer.histories.get("pre-training", []),
+        candidates=state.candidates,
+        rivals=list(state.rivals),
+        predict_variances=tuple(of.predicts_variances for of in state.model.decoders),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

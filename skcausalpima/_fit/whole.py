@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,9 @@ from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.single_precision import precision_of
+from .._model.spec import ModelSpec
 from .._model.tensors import TensorData
+from .._state.begun import BegunFit, BegunRun
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
 from .._training.interruption import Interruption
@@ -38,7 +41,13 @@ from ..exceptions import InterruptionWarning
 from .arrivals import DECAY, learn
 from .attributes import fitted_state
 from .callbacks import FitTasks
-from .checkpoint import check_continues, check_is_built
+from .checkpoint import (
+    check_continues,
+    check_is_built,
+    check_same_fit,
+    fit_fingerprint,
+    warn_if_ended,
+)
 from .data_parallel import (
     as_on_all_ranks,
     begun_by_all,
@@ -62,15 +71,15 @@ COMPLETE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class FitCall:
     """What ``fit`` was given."""
 
     X: Samples
     y: Unchecked
     sample_weight: ArrayLike | None
-    known_nodes: KnownNodes
-    interventions: KnownNodes
+    known_nodes: KnownNodes = None
+    interventions: KnownNodes = None
 
     def set_up(
         self,
@@ -97,13 +106,17 @@ class Following:
         setup: Setup,
         n_runs: int,
         attributes: Callable[[Run], Values],
-        is_continued: bool = False,
+        begun: Callable[[], BegunFit] | None = None,
     ) -> Watch:
-        """Return how the runs of the fit are followed, which begin now."""
-        plan = planned_epochs(setup, is_continued)
-        tasks = (
-            [] if self.tasks is None else self.tasks.begin(n_runs, sum(plan.values()), attributes)
-        )
+        """Return how the runs of the fit are followed, which begin now.
+
+        ``begun`` makes what a checkpoint keeps of it; None where it is continued.
+        """
+        is_continued = begun is None
+        plan, tasks = planned_epochs(setup, is_continued), []
+        if self.tasks is not None:
+            n_epochs = sum(plan.values())
+            tasks = self.tasks.begin(n_runs, n_epochs, attributes, begun or _no_checkpoint)
         return Watch(
             verbose=setup.training.verbose,
             plan=plan,
@@ -148,9 +161,16 @@ def followed(
 
 
 def fit_anew(
-    estimator: BaseEstimator, params: SimpleNamespace, call: FitCall, following: Following
+    estimator: BaseEstimator,
+    params: SimpleNamespace,
+    call: FitCall,
+    following: Following,
+    stopped: BegunFit | None = None,
 ) -> FittedState:
-    """Return what a fit leaves; ``estimator`` gets the attributes that describe X."""
+    """Return what a fit leaves; ``estimator`` gets the attributes that describe X.
+
+    It may go on with one that was stopped.
+    """
     known, ranks = set(vars(estimator)), following.ranks
     with ranks.together():
         if call.interventions is not None:
@@ -165,13 +185,22 @@ def fit_anew(
     with precision_of(setup.device):
         data = filled_by_low_rank(fit_data(samples, setup), rank)
         rng = check_random_state(params.random_state)
-        first, *seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
-        setup, initial = initial_sample(setup, samples, data, first)
+        seeds = ranks.first([rng.randint(2**31 - 1) for _ in range(1 + params.n_init)])
+        known_by = functools.cache(partial(fit_fingerprint, setup, samples, data))
+        if stopped is not None:
+            check_same_fit(stopped, known_by())
+            warn_if_ended(stopped)
+            seeds = stopped.seeds
+        setup, initial = initial_sample(setup, samples, data, seeds[0])
         of_run = partial(_attributes, read, setup, samples, data, given, None)
-        watch = following.watch(setup, len(seeds), of_run)
+        run = None if stopped is None else stopped.run
+        begun = partial(_begun, seeds, setup.spec, known_by, run, ranks)
+        watch = following.watch(setup, params.n_init, of_run, begun)
         following.interruption.is_postponed = True  # to the end: from now on there is much to keep
-        best = best_run(setup, data, initial, seeds, watch, params.n_jobs)
+        best = best_run(setup, data, initial, seeds[1:], watch, params.n_jobs, run)
         _warn_if_stopped(best, following.interruption)
+        if following.tasks is not None and not best.stopped:
+            following.tasks.is_complete = True
         return as_on_all_ranks(ranks, fitted_state(best, setup, samples, data, given))
 
 
@@ -192,7 +221,7 @@ def fit_further(
     with precision_of(setup.device):
         data = fit_data(samples, setup)
         of_run = partial(_attributes, {}, setup, samples, data, given, before)
-        watch = following.watch(setup, 1, of_run, is_continued=True)
+        watch = following.watch(setup, 1, of_run)
         following.interruption.is_postponed = True
         best = resume(setup, samples, data, checkpoint, built, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
@@ -218,12 +247,38 @@ def fit_arrivals(
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early
     with precision_of(setup.device):
         data = fit_data(samples, setup)
-        observer = following.watch(setup, 1, lambda run: {}, is_continued=True).observer(1)
+        observer = following.watch(setup, 1, lambda run: {}).observer(1)
         run, arrivals = learn(setup, samples, data, before, int(seeds[-1]), observer)
         if run.stopped:
             told = f"A callback stopped partial_fit in {run.stopped}: it has learned only in part."
             _tell(following.interruption, told)
         return fitted_state(run, setup, samples, data, given, before, arrivals)
+
+
+def _begun(
+    seeds: list[int],
+    spec: ModelSpec,
+    known_by: Callable[[], str],
+    run: BegunRun | None,
+    ranks: Ranks,
+) -> BegunFit:
+    """Return what a checkpoint keeps of a fit, which goes on from ``run`` if that had begun."""
+    if len(seeds) > 2 or ranks.are_several:
+        what = "those of a process group" if ranks.are_several else f"n_init={len(seeds) - 1} runs"
+        raise ValueError(
+            f"A Checkpoint follows one run in one process, and not {what}: leave the callback out, "
+            "or fit runs of other random_state one by one, each with a checkpoint of its own."
+        )
+    return BegunFit(seeds=seeds, data=known_by(), spec=spec, run=run)
+
+
+def _no_checkpoint() -> BegunFit:
+    """Raise: what is continued depends on more than a checkpoint keeps."""
+    raise ValueError(
+        "A Checkpoint follows a fit from its start, and not one that goes on with a fitted "
+        "estimator (warm_start, partial_fit): leave the callback out, and save the estimator "
+        "before and after."
+    )
 
 
 def _set_up_further(

@@ -1,4 +1,4 @@
-"""A fitted estimator as one file: arrays in safetensors, everything else as JSON in its header.
+"""An estimator, fitted or on its way, as one file: arrays in safetensors, all else as JSON.
 
 No code runs on loading: what the file says is compared with tables of ours, and what only code can
 make (modules, functions) is passed to ``load`` again. The header's metadata have one entry,
@@ -6,9 +6,9 @@ make (modules, functions) is passed to ``load`` again. The header's metadata hav
 
 - ``version``: the number of the format;
 - ``class`` of the estimator, and ``library``: the version that saved it;
-- ``parameters``, the ``fit`` (the fields of :class:`FittedState`) and how its ``input`` came, in
-  the plain form of :mod:`plain`, in which ``{"$": "array", "name": name}`` stands for a tensor of
-  the file;
+- ``parameters``, the ``fit`` (the fields of :class:`FittedState`; in a checkpoint it is ``begun``,
+  with those of :class:`BegunFit`) and how its ``input`` came, in the plain form of :mod:`plain`, in
+  which ``{"$": "array", "name": name}`` stands for a tensor of the file;
 - ``sha256`` of all of this and of the tensors. It finds damage, and is no signature.
 
 Every field must be there with its dtype and axes, numbers are finite, and what PyTorch and NumPy
@@ -45,8 +45,9 @@ from .._model.parameters import PARAMETER_CONSTRAINTS
 from .._model.spec import ModelSpec
 from .._typing import Values
 from .._version import __version__
-from ..callback import CALLBACKS
+from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
+from .begun import BEGUN, BegunFit
 from .derived import FITTED, INPUT, fitted_attributes, input_attributes
 from .fitted import FittedState
 from .model_files import file_to_read, file_to_write, replace_file
@@ -57,10 +58,16 @@ FORMAT = "skcausalpima"
 VERSION = 7
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
-PARTS = {"version", "class", "library", "parameters", "fit", "input", "sha256"}
+PARTS = {"version", "class", "library", "parameters", "input", "sha256"}
+#: What else is in a file, and what is said where it is in one that is to have another.
+KINDS = {
+    "fit": (FittedState, "it holds a fitted estimator, which load reads"),
+    "begun": (BegunFit, "it is a checkpoint of a fit, with which resume goes on"),
+}
 #: Attributes that say how the input came, and what users have asked for; the last may be missing.
 NEEDED = (*INPUT, "modality_feature_names_in_")
-STORED = (*NEEDED, "feature_names_in_", "_sklearn_output_config", REQUESTS)
+ASKED = ("_sklearn_output_config", REQUESTS)
+STORED = (*NEEDED, "feature_names_in_", *ASKED)
 #: Methods whose metadata can be routed.
 ROUTED = ("fit", "score")
 
@@ -68,10 +75,59 @@ ROUTED = ("fit", "score")
 def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Write a fitted estimator to a file; see :meth:`CausalPIMA.save`."""
     check_is_fitted(estimator)
-    arrays: dict[str, np.ndarray] = {}
-    document = {"version": VERSION} | _document(estimator, arrays)
-    text = json.dumps(document | {"sha256": _digest(document, arrays)}, allow_nan=False)
-    replace_file(file_to_write(path), safetensors.numpy.save(arrays, {FORMAT: text}))
+    state = vars(estimator)[FITTED]
+    try:
+        _check_state(state)
+    except BROKEN as error:
+        raise ValueError(f"This estimator cannot be saved: {error}.") from error
+    parameters = _parameters(estimator)
+    follows = {*fitted_attributes(state), *input_attributes(state.spec), *parameters, CALLBACKS}
+    read = {n: v for n, v in vars(estimator).items() if n not in follows}
+    unknown = sorted(set(read) - set(STORED))
+    if unknown:
+        raise ValueError(
+            f"The format has no place for the attributes {unknown} of this estimator: delete "
+            "them, or use pickle or joblib."
+        )
+    _save(path, estimator, {"parameters": parameters, "fit": _fields(state), "input": read})
+
+
+def save_checkpoint(estimator: BaseEstimator, path: str | os.PathLike, state: BegunFit) -> None:
+    """Write a fit that has begun to a file; see :class:`.callback.Checkpoint`."""
+    read = {name: value for name, value in vars(estimator).items() if name in ASKED}
+    parts = {"parameters": _parameters(estimator), "begun": _fields(state), "input": read}
+    _save(path, estimator, parts)
+
+
+def load_checkpoint(
+    cls: type[BaseEstimator], path: str | os.PathLike, given: Values
+) -> BaseEstimator:
+    """Read an estimator whose fit goes on with a checkpoint; see :meth:`CausalPIMA.resume`.
+
+    ``given`` has an entry for each of ``HOLDS_CODE``.
+    """
+    file = file_to_read(path)
+    with _explained(file, WHOLE):
+        document, arrays = _read(file, cls.__name__, "begun")
+        if document["library"] != __version__:
+            raise ValueError(
+                f"it is of version {document['library']!s:.50} of skcausalpima, and fits of "
+                f"version {__version__} may go on otherwise: resume it with the version of before"
+            )
+        parameters, state, read = _decoded(document, arrays, _known(cls), "begun")
+        state.check()
+        _check_requests(read)
+    architecture = state.spec.as_dict()
+    for which in HOLDS_CODE:
+        fill(which, given[which], parameters, architecture, file, "resume")
+    if state.run is not None:
+        architecture["predict_variances"] = state.run.predict_variances
+        training = state.run.training
+        with _explained(file, WHOLE):
+            check_model(ModelSpec(**architecture), training.all_numbers(), [training])
+    estimator = _made(cls, parameters, read, file)
+    vars(estimator).update({BEGUN: state, CALLBACKS: [Checkpoint(path, every=state.every)]})
+    return estimator
 
 
 def load_estimator(
@@ -83,9 +139,8 @@ def load_estimator(
     """
     file = file_to_read(path)
     with _explained(file):
-        document, arrays = _read(file, cls.__name__)
-        known = {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
-        parameters, state, read = _decoded(document, arrays, known)
+        document, arrays = _read(file, cls.__name__, "fit")
+        parameters, state, read = _decoded(document, arrays, _known(cls), "fit")
         if type(state.spec) is not ModelSpec:
             raise ValueError("its spec is none")
         check_stored(state.spec, state.numbers)
@@ -97,18 +152,31 @@ def load_estimator(
     state = replace(state, spec=ModelSpec(**architecture))
     passed = [which for which in HOLDS_CODE if given[which] is not None]
     with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
-        check_model(state)
+        going_on = (state.training, state.arrivals)
+        check_model(state.spec, state.all_numbers(), going_on, state.subset_numbers)
         attributes = fitted_attributes(state) | input_attributes(state.spec)
+    estimator = _made(cls, parameters, read, file)
+    vars(estimator).update(attributes)
+    with _explained(file), suppress(ImportError):
+        write_modalities(estimator, [np.zeros((1, *shape)) for shape in state.spec.shapes])
+    return estimator
+
+
+def _made(cls: type[BaseEstimator], parameters: Values, read: Values, file: Path) -> BaseEstimator:
+    """Return an estimator of these parameters, which knows how its input came."""
     own = {name: parameters.pop(name) for name in cls._get_param_names() if name in parameters}
     estimator = cls(**own)
     requests = read.pop(REQUESTS, {})
-    vars(estimator).update(parameters | read | attributes)
-    with _explained(file), suppress(ImportError):
-        write_modalities(estimator, [np.zeros((1, *shape)) for shape in state.spec.shapes])
+    vars(estimator).update(parameters | read)
     with _explained(file), config_context(enable_metadata_routing=True):
         for method, asked in requests.items():
             getattr(estimator, f"set_{method}_request")(**asked)
     return estimator
+
+
+def _known(cls: type[BaseEstimator]) -> set[str]:
+    """Return the names of all parameters that a class may have."""
+    return {*cls._get_param_names(), *PARAMETER_CONSTRAINTS}
 
 
 def _check_state(state: FittedState) -> None:
@@ -127,32 +195,27 @@ def _check_input(read: Values) -> None:
         raise ValueError(f"its input lacks {sorted(missing)}, or has unknown {sorted(unknown)}")
     if read["_input_form"] not in CONTAINERS:
         raise ValueError(f"its input came in {read['_input_form']!r:.100}")
+    _check_requests(read)
+
+
+def _check_requests(read: Values) -> None:
+    """Raise where metadata are asked for by other methods than have any."""
     requests = read.get(REQUESTS, {})
     if type(requests) is not dict or not set(requests) <= set(ROUTED):
         raise ValueError(f"its requests are not for {ROUTED}")
 
 
-def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
-    """Return what the JSON holds; arrays go to ``arrays``."""
-    # The constructor of a subclass may set parameters that it does not take.
+def _parameters(estimator: BaseEstimator) -> Values:
+    """Return the parameters of an estimator; a subclass may set some that it does not take."""
     set_by_it = {n: v for n, v in vars(estimator).items() if n in PARAMETER_CONSTRAINTS}
-    parameters = set_by_it | estimator.get_params(deep=False)
-    state = vars(estimator)[FITTED]
-    try:
-        _check_state(state)
-    except BROKEN as error:
-        raise ValueError(f"This estimator cannot be saved: {error}.") from error
-    follows = {*fitted_attributes(state), *input_attributes(state.spec), *parameters, CALLBACKS}
-    read = {n: v for n, v in vars(estimator).items() if n not in follows}
-    if REQUESTS in read:
-        read[REQUESTS] = _requests(estimator)
-    unknown = sorted(set(read) - set(STORED))
-    if unknown:
-        raise ValueError(
-            f"The format has no place for the attributes {unknown} of this estimator: delete "
-            "them, or use pickle or joblib."
-        )
-    parts = {"parameters": parameters, "fit": _fields(state), "input": read}
+    return set_by_it | estimator.get_params(deep=False)
+
+
+def _save(path: str | os.PathLike, estimator: BaseEstimator, parts: dict[str, Values]) -> None:
+    """Write the parts of a file."""
+    arrays: dict[str, np.ndarray] = {}
+    if REQUESTS in parts["input"]:
+        parts["input"][REQUESTS] = _requests(estimator)
     packed = {
         part: {
             name: _detached(pack(value, _stand_in(name)), name, arrays)
@@ -160,10 +223,13 @@ def _document(estimator: BaseEstimator, arrays: dict[str, np.ndarray]) -> dict:
         }
         for part, values in parts.items()
     }
-    return {"class": type(estimator).__name__, "library": __version__} | packed
+    about = {"version": VERSION, "class": type(estimator).__name__, "library": __version__}
+    document = about | packed
+    text = json.dumps(document | {"sha256": _digest(document, arrays)}, allow_nan=False)
+    replace_file(file_to_write(path), safetensors.numpy.save(arrays, {FORMAT: text}))
 
 
-def _fields(state: FittedState) -> Values:
+def _fields(state: FittedState | BegunFit) -> Values:
     """Return the fields of a state by name."""
     return {field.name: getattr(state, field.name) for field in fields(state)}
 
@@ -235,6 +301,7 @@ BROKEN = (
     *(ArithmeticError, RuntimeError),
 )
 UNDAMAGED = "an undamaged file from CausalPIMA.save"
+WHOLE = "a whole checkpoint of a fit"
 
 
 @contextmanager
@@ -247,16 +314,19 @@ def _explained(file: Path, expected: str = UNDAMAGED) -> Iterator[None]:
         raise ValueError(f"{file} cannot be loaded: {said}. Expected {expected}.") from error
 
 
-def _read(file: Path, name: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return the JSON and the tensors of a file that holds an estimator of this name."""
+def _read(file: Path, name: str, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the JSON and the tensors of a file of this kind for an estimator of this name."""
     with safe_open(str(file), framework="numpy") as content:
         metadata = content.metadata() or {}
         if set(metadata) != {FORMAT}:
             raise ValueError(f"its header has {sorted(metadata)!s:.100}, not [{FORMAT!r}]")
         document = json.loads(metadata[FORMAT], parse_constant=_no_constant)
         _check_version(document)
-        if set(document) != PARTS:
-            raise ValueError(f"its JSON is not an object of {sorted(PARTS)}")
+        for other, (_, told) in KINDS.items():
+            if other != kind and set(document) == {*PARTS, other}:
+                raise ValueError(told)
+        if set(document) != {*PARTS, kind}:
+            raise ValueError(f"its JSON is not an object of {sorted({*PARTS, kind})}")
         if document["class"] != name:
             raise ValueError(
                 f"it holds an estimator of the class {str(document['class'])!r:.100}, not {name}; "
@@ -292,8 +362,8 @@ def _no_constant(word: str) -> None:
 
 
 def _decoded(
-    document: dict, arrays: dict[str, np.ndarray], known: set[str]
-) -> tuple[Values, FittedState, Values]:
+    document: dict, arrays: dict[str, np.ndarray], known: set[str], kind: str
+) -> tuple[Values, Loaded, Values]:
     """Return parameters, the state, and how its input came; each array is used once."""
 
     def stored(name: str) -> np.ndarray:
@@ -303,7 +373,7 @@ def _decoded(
 
     parameters, fit, read = (
         {name: unpack(plain, stored) for name, plain in document[part].items()}
-        for part in ("parameters", "fit", "input")
+        for part in ("parameters", kind, "input")
     )
     if arrays:
         raise ValueError(f"it has tensors that belong nowhere: {sorted(arrays)!s:.200}")
@@ -313,8 +383,9 @@ def _decoded(
             f"it has the parameters {unknown}, which this class does not know (it was saved by "
             f"version {document['library']})"
         )
-    names = {field.name for field in fields(FittedState)}
+    make: Loaded = KINDS[kind][0]
+    names = {field.name for field in fields(make)}
     if set(fit) != names:
         lacking, others = sorted(names - set(fit)), sorted(set(fit) - names)
         raise ValueError(f"its fit lacks {lacking}, or has unknown fields {others}")
-    return parameters, FittedState(**fit), read
+    return parameters, make(**fit), read

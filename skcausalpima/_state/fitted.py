@@ -19,6 +19,15 @@ from .fields import Sizes, a, array, check_fields, declared, has, is_array, name
 from .training import Arrivals, TrainingState
 
 
+def sizes_of(spec: ModelSpec) -> Sizes:
+    """Return the lengths of axes that follow from what was built."""
+    return {
+        "component": math.prod(spec.node_sizes),
+        "node": len(spec.node_sizes),
+        "modality": len(spec.shapes),
+    }
+
+
 def are_tables(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for one table per node, which broadcast over the grid."""
     if not isinstance(value, list) or len(value) != sizes["node"]:
@@ -155,9 +164,7 @@ class FittedState:
 
     def all_numbers(self) -> list[dict[str, np.ndarray]]:
         """Return the numbers of the model: as fitted, and what training goes on from or back to."""
-        kept = [] if self.training is None else [self.training.model]
-        best = None if self.training is None else self.training.stopper["best_state"]
-        return [self.numbers, *kept, *([] if best is None else [best])]
+        return [self.numbers, *([] if self.training is None else self.training.all_numbers())]
 
     def check(self) -> None:
         """Raise where a field is not what it was declared to be.
@@ -167,9 +174,4 @@ class FittedState:
         ValueError
             Names the field.
         """
-        sizes = {
-            "component": math.prod(self.spec.node_sizes),
-            "node": len(self.spec.node_sizes),
-            "modality": len(self.spec.shapes),
-        }
-        check_fields(self, sizes)
+        check_fields(self, sizes_of(self.spec))

@@ -18,11 +18,14 @@ from typing import Any, TypeAlias
 import networkx as nx
 import numpy as np
 
+from .._clustering.arrangement import Arrangement
+from .._clustering.candidates import CandidateReport
 from .._data.scaling import ModalityScaler
 from .._model.naming_estimator import PARTS
 from .._model.spec import ModelSpec, of_another_version
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
+from .begun import BegunRun
 from .derived import FITTED, fitted_attributes
 from .expert_table import ExpertTable
 from .fitted import FittedState, HardGraph
@@ -281,11 +284,8 @@ def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
 
 
 def _take_expert_table(table: ExpertTable) -> dict:
-    return {
-        "columns": dict(table),
-        "parameters": table.parameters,
-        "outcome_names": table.outcome_names,
-    }
+    told = {name: getattr(table, name) for name in ("parameters", "outcome_names")}
+    return {"columns": dict(table)} | told
 
 
 def _take_random_state(rng: np.random.RandomState) -> dict:
@@ -374,6 +374,9 @@ FORMS = {
     "hard_graph": _by_fields(HardGraph),
     "training_state": _by_fields(TrainingState),
     "arrivals": _by_fields(Arrivals),
+    "begun_run": _by_fields(BegunRun),
+    "candidates": _by_fields(CandidateReport),
+    "arrangement": _by_fields(Arrangement),
     "spec": _by_fields(ModelSpec),
     "scaler": _by_fields(ModalityScaler),
     "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),

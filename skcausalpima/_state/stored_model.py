@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from .._model.spec import ModelSpec
 from .._model.views import VIEW_WORDS
 from .._typing import Values
 from ..modules import ExpertDecoder, StructuredVAE, SubsetEncoders, layer_sizes, spatial_shape
-from .fitted import FittedState
 from .plain import Code, Loaded, StoredExpert, expert_settings, pack
+from .training import Arrivals, TrainingState
 
 #: The ending of the name of a number that counts batches.
 COUNTED = "num_batches_tracked"
@@ -130,8 +130,15 @@ def _least_network(entry: Loaded, shape: tuple, n_outputs: int, architecture: Va
     return math.prod(spatial_shape(shape)[0]) * n_outputs // 128
 
 
-def fill(which: str, given: Loaded, parameters: Values, architecture: Values, file: Path) -> None:
-    """Put what the caller passes where the file has no more than the place of code.
+def fill(
+    which: str,
+    given: Loaded,
+    parameters: Values,
+    architecture: Values,
+    file: Path,
+    door: str = "load",
+) -> None:
+    """Put what the caller of ``door`` passes where the file has no more than the place of code.
 
     Raises
     ------
@@ -145,7 +152,7 @@ def fill(which: str, given: Loaded, parameters: Values, architecture: Values, fi
         if code:
             raise ValueError(
                 f"{file} needs {which}: the fit had {', '.join(dict.fromkeys(code))} there, which "
-                f"is code, and a file holds none. Pass load(path, {which}=..) what the "
+                f"is code, and a file holds none. Pass {door}(path, {which}=..) what the "
                 "constructor got."
             )
         return
@@ -200,26 +207,31 @@ def _as_code(value: Loaded) -> str:
     return "code"
 
 
-def check_model(state: FittedState) -> None:
-    """Build the model once and raise where the stored numbers are not its own.
+def check_model(
+    spec: ModelSpec,
+    all_numbers: Iterable[Mapping[str, np.ndarray]],
+    going_on: Iterable[TrainingState | Arrivals | None],
+    subset_numbers: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Build the model once and raise where stored numbers, or moments, are not its own.
 
     Raises
     ------
     ValueError
         Says which entry of the model has another name, shape or dtype.
     """
-    architecture, model = state.spec.as_dict(), build_model(state.spec)
+    architecture, model = spec.as_dict(), build_model(spec)
     built = _arrays(model)
-    for numbers in state.all_numbers():
+    for numbers in all_numbers:
         _compare(built, numbers, architecture)
-    if state.subset_numbers is not None and isinstance(model, StructuredVAE):
+    if subset_numbers is not None and isinstance(model, StructuredVAE):
         of_subsets = _arrays(SubsetEncoders(model))
-        _compare(of_subsets, state.subset_numbers, architecture, "subset_numbers: ")
-    elif state.subset_numbers is not None:
+        _compare(of_subsets, subset_numbers, architecture, "subset_numbers: ")
+    elif subset_numbers is not None:
         raise ValueError("subset_numbers are of encoders that this model does not have")
     parameters = dict(model.named_parameters())
-    going_on = (of for of in (state.training, state.arrivals) if of is not None)
-    for name, kept in itertools.chain.from_iterable(of.moments.items() for of in going_on):
+    all_moments = (of.moments.items() for of in going_on if of is not None)
+    for name, kept in itertools.chain.from_iterable(all_moments):
         if name not in parameters:
             raise ValueError(f"{_readable(name, architecture)} is nothing that training changes")
         if not all(is_alike(kept[of], built[name]) for of in ("exp_avg", "exp_avg_sq")):

@@ -185,6 +185,11 @@ class TrainingState:
     data: str = a(str)
     settings: Values = has(*SETTINGS)
 
+    def all_numbers(self) -> list[dict[str, np.ndarray]]:
+        """Return the numbers of the model: those that training goes on from, or back to."""
+        best = self.stopper["best_state"]
+        return [self.model, *([] if best is None else [best])]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrivals:

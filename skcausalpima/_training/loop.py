@@ -110,6 +110,7 @@ def pretrain(
 class Progress:
     """What training carries from epoch to epoch, besides the model and its generator.
 
+    ``n_done`` is the number of planned epochs that were made before the fit was stopped.
     ``history`` is in the data's units. ``diverged`` is true where the last epoch left numbers that
     are not finite, and the stopper has an earlier state.
     """
@@ -131,7 +132,7 @@ class Progress:
         self.stopper, self.observer = stopper, observer
         self.phase, self.diverged = phase, False
         self.history: list[dict[str, float]] = []
-        self.n_steps, self.spread = 0, 0.0
+        self.n_done, self.n_steps, self.spread = 0, 0, 0.0
         self.labels: Tensor | None = None
         self.label_changes: list[float] = []
 
@@ -182,9 +183,10 @@ def train(
     graph, observer = progress.graph, progress.observer
     guard = ExpertGuard(model, update.names, progress.phase)
     steps, edges = settings.gradient, settings.graph
-    n_epochs, n_before = len(edges.temperatures), len(progress.history)
-    observer.begin(progress.phase, n_epochs, update.names, data, held_out, n_before)
-    for temperature in edges.temperatures.tolist():
+    n_epochs, n_done = len(edges.temperatures), progress.n_done
+    n_before = len(progress.history) - n_done
+    observer.begin(progress.phase, n_epochs, update.names, data, held_out, n_before, n_done)
+    for temperature in edges.temperatures[n_done:].tolist():
         if progress.stopper.converged:  # a fit that is continued may have come to its end
             break
         observer.epoch_begins()
@@ -196,6 +198,8 @@ def train(
         with guard.watched(epoch, data.weights), model.frozen(), precision:
             seen = _gradient_steps(model, data, progress, settings, generator)
         was_restored = guard.restored(epoch)
+        if was_restored:
+            observer.standing = None  # training ends here
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
             seen = None if was_restored else seen
             result = _block_updates(model, data, update, settings.mixture, generator, seen)

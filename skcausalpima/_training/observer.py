@@ -17,6 +17,8 @@ from .units import unit_shifts
 
 #: Makes the run as it would be if it ended now.
 Snapshot = Callable[[], Unchecked]
+#: Makes what the run can go on from.
+Standing = Callable[[], Unchecked]
 
 
 class Listener(Protocol):
@@ -25,7 +27,9 @@ class Listener(Protocol):
     def epoch_begins(self, phase: str) -> None:
         """Take note that an epoch begins."""
 
-    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+    def epoch_ended(
+        self, record: EpochRecord, snapshot: Snapshot | None, standing: Standing | None
+    ) -> bool:
         """Take note of an epoch; say whether the run is to end."""
 
     def close(self, is_complete: bool) -> None:
@@ -70,7 +74,9 @@ class Observer:
         self.run, self.n_runs = run, n_runs
         self.is_told_to_stop = False
         self.phase, self.n_before, self.epoch, self.step = "", 0, 0, 0
+        self.first = 0
         self.snapshot: Snapshot | None = None
+        self.standing: Standing | None = None
         self.histories: dict[str, list[dict[str, float]]] = {}
         self.shifts: dict[str, float] = {}
         self.start = self.phase_start = time.monotonic()
@@ -93,13 +99,16 @@ class Observer:
         data: TensorData,
         held_out: TensorData | None = None,
         n_before: int = 0,
+        n_done: int = 0,
     ) -> None:
         """Begin a phase on these samples; ``names`` are the modalities'.
 
-        ``n_before`` is the number of epochs that earlier fits made, which counts on.
+        ``n_before`` is the number of epochs that earlier fits made, which counts on, and ``n_done``
+        that of the epochs of this phase that were made before the fit was stopped.
         """
         self.phase, self.n_before, self.phase_start = phase, n_before, time.monotonic()
-        self.epoch, self.step = n_before, self.step + n_before
+        self.epoch = self.first = n_before + n_done
+        self.step += self.epoch
         self.plan[phase] = n_epochs
         if self.scaler is None:
             return
@@ -122,14 +131,17 @@ class Observer:
         self.histories.setdefault(self.phase, []).append(terms)
         self.epoch, self.step = self.epoch + 1, self.step + 1
         if self.listeners:
+            # an epoch that was cut short is none of a fit that nothing stops
+            standing = None if self.stopped else self.standing
             record = self._record(terms)
             snapshot = None if self.ranks.are_several else self.snapshot  # would need all of them
-            stops = [listener.epoch_ended(record, snapshot) for listener in self.listeners]
+            stops = [of.epoch_ended(record, snapshot, standing) for of in self.listeners]
             self.is_told_to_stop |= any(stops)
         self.is_told_to_stop = bool(self.ranks.largest(self.is_told_to_stop))
 
     def _record(self, terms: dict[str, float]) -> EpochRecord:
         now, n_done = time.monotonic(), self.epoch - self.n_before
+        pace = (now - self.phase_start) / (self.epoch - self.first)
         phases = list(self.plan)
         planned = sum(self.plan[phase] for phase in phases[phases.index(self.phase) :])
         return EpochRecord(
@@ -143,14 +155,14 @@ class Observer:
             run=self.run,
             n_runs=self.n_runs,
             seconds=now - self.start,
-            seconds_left=(planned - n_done) * (now - self.phase_start) / n_done,
+            seconds_left=(planned - n_done) * pace,
         )
 
     def __enter__(self) -> Observer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Unchecked) -> None:
-        self.snapshot = None
+        self.snapshot = self.standing = None
         for listener in self.listeners:
             listener.close(kind is None)
 
@@ -173,7 +185,9 @@ class Screen:
     def epoch_begins(self, phase: str) -> None:
         """Do nothing."""
 
-    def epoch_ended(self, record: EpochRecord, snapshot: Snapshot | None) -> bool:
+    def epoch_ended(
+        self, record: EpochRecord, snapshot: Snapshot | None, standing: Standing | None
+    ) -> bool:
         """Print the bound, or what comes before there is one; never end the run."""
         name, value = "bound", record.lower_bound
         if value is None:

@@ -15,10 +15,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"_typing", "_progress_lines"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
-    | {"callback"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
-    | {"_parameter_objects", "_repeated_fits"},
+    | {"_parameter_objects", "_repeated_fits", "callback"},
     {"modules", "graph"},
     {"_model", "inspection"},
     {"_state"},
@@ -34,6 +33,7 @@ LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in room
 LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection"} - {"functional"}
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
+    "_causal_pima.py": {"resume"},
     "_structure/search.py": {"search_dag"},
     "inspection/_edge_confidence.py": {"edge_confidence"},
     "modules/_experts/expert_decoder.py": {"__init__"},

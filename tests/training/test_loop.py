@@ -54,7 +54,7 @@ def test_pretraining_raises_the_bound(kl_weight):
 def calling(note):
     """Return an observer that calls a function with the record of each epoch."""
     listener = SimpleNamespace(
-        epoch_begins=lambda phase: None, epoch_ended=lambda record, snapshot: note(record)
+        epoch_begins=lambda phase: None, epoch_ended=lambda record, *rest: note(record)
     )
     return Observer([listener])
 
