@@ -24,8 +24,10 @@ from skcausalpima._data.sample_weight import (
     training_rows,
 )
 from skcausalpima._data.validation import read_modalities
+from skcausalpima._model.build import build_model
 from skcausalpima._model.flat_parameters import flat_parameters
 from skcausalpima._model.setup import set_up
+from skcausalpima._model.state import load_state
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import loop as _training
 from skcausalpima._training.block_update import BlockUpdate, data_pass, variance_floors
@@ -279,7 +281,8 @@ def model_and_data(quick, pair, missing=False, **parameters):
     """A fitted model, its data with weights, and the same with weights as repetition."""
     X = some_missing(pair) if missing else pair
     est = quick(**parameters).fit(X)
-    model = est._fitted_model().model
+    model = build_model(est._fitted.spec)  # that of the estimator is not to be trained
+    load_state(model, est._fitted.numbers)
     data = est._fitted_model().scaled(read_modalities(est, X, reset=False))
     numbers = torch.as_tensor(np.random.default_rng(5).integers(1, 5, size=72))
     repeated = data.subset(torch.arange(72).repeat_interleave(numbers))

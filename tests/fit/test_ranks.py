@@ -412,7 +412,7 @@ def test_a_callback_that_stops_one_rank_stops_all():
     from skcausalpima._training.observer import Observer
 
     class Stops:
-        def epoch_ended(self, record, snapshot):
+        def epoch_ended(self, record, snapshot, standing):
             return True
 
     def epoch(ranks):

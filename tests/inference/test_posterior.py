@@ -26,7 +26,7 @@ def test_score_and_cells_take_own_likelihoods_in_expectation(missing):
     model, data = own_model(sampled_responsibilities=True), make_data(missing)
     batch = data.rows(slice(None))
     posterior, prior = model.encode(batch), model.prior
-    draws = torch.as_tensor(score_draws(2))
+    draws = torch.tensor(score_draws(2))
     seen = torch.ones(2, 90) if data.observed is None else data.observed
     evidence = torch.zeros(4, 90).double()
     for draw in draws:

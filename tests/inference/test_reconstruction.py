@@ -70,7 +70,7 @@ def test_decoders_of_every_kind_count_with_their_weights(missing, sampled):
     model, data = own_model(sampled_responsibilities=sampled), make_data(missing)
     encoders = None if sampled else SubsetEncoders(model).eval()
     means, variances = reconstruction(model, data, encoders, [0, 1], include_noise=True)
-    batch, draws = data.rows(slice(None)), torch.as_tensor(score_draws(2))
+    batch, draws = data.rows(slice(None)), torch.tensor(score_draws(2))
     if sampled:
         posterior, log_gamma = gaussian_posterior(model, batch, draws)
         gamma, points = log_gamma.exp(), [[rsample(posterior, d) for d in draws]] * 4
@@ -104,7 +104,7 @@ def test_decoders_of_every_kind_count_with_their_weights(missing, sampled):
 def test_weights_of_the_draws_of_a_sample_add_up_to_one(missing, sampled):
     model = own_model(sampled_responsibilities=sampled)
     batch = make_data(missing).rows(slice(0, 20))
-    draws = torch.as_tensor(score_draws(2))
+    draws = torch.tensor(score_draws(2))
     encoders = SubsetEncoders(model).eval() if missing and not sampled else None
     total = torch.zeros(20).double()
     for rows, components, weights, points in latent_draws(model, batch, draws, encoders):

@@ -21,7 +21,7 @@ from skcausalpima.modules import Batch, ExpertDecoder, SubsetEncoders, line
 POINTS = np.linspace(-1.0, 1.0, 4)
 KINDS = {
     "plain": {},
-    "variances": {"mixture": "diag"},
+    "variances": {"covariance_type": "diag"},
     "expert per cluster": {"experts": [None, ExpertDecoder(line, POINTS)]},
     "expert per sample": {"experts": [None, ExpertDecoder(line, POINTS, per="sample")]},
     "networks per cluster": {"decoders": ["cluster_mlp", "cluster_mlp"]},
@@ -92,7 +92,7 @@ def test_plain_likelihoods_are_those_of_scipy():
 @torch.no_grad()
 def found_of(model, encoders, data, n_pairs=8):
     batch = data.rows(slice(None))
-    draws = torch.as_tensor(score_draws(2, n_pairs))
+    draws = torch.tensor(score_draws(2, n_pairs))
     return batch, answer(model, batch, draws, encoders), draws
 
 
@@ -191,7 +191,7 @@ def test_the_smallest_models():
         parameter.normal_(std=0.5, generator=torch.Generator().manual_seed(number))
     batch, draws = (
         make_data().subset(slice(0, 8)).rows(slice(None)),
-        torch.as_tensor(score_draws(1, 3)),
+        torch.tensor(score_draws(1, 3)),
     )
     found = answer(model, batch, draws)
     expected = torch.zeros(8).double()
