@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -286,13 +287,13 @@ def test_asked_for_output_is_kept(quick, pair, checkpoint, tmp_path):
 
 
 KILLED = """
-import sys
-from conftest import make
+import pickle, sys
 import numpy as np
 from skcausalpima.callback import Checkpoint, OnEpoch
 pair = [np.load(path) for path in sys.argv[2:]]
 tell = OnEpoch(lambda record: print(record.step, flush=True))
-make(max_iter=200, training__tol=0).set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
+est = pickle.load(open(f"{sys.argv[1]} estimator", "rb"))
+est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 """
 
 
@@ -301,7 +302,8 @@ make(max_iter=200, training__tol=0).set_callbacks(Checkpoint(sys.argv[1]), tell)
 def test_a_process_that_is_killed(quick, pair, tmp_path, step):
     for name, array in zip("ab", pair, strict=True):
         np.save(tmp_path / f"{name}.npy", array)
-    path = tmp_path / "fit"
+    path, est = tmp_path / "fit", quick(max_iter=200, training__tol=0)
+    (tmp_path / "fit estimator").write_bytes(pickle.dumps(est))
     command = [sys.executable, "-c", KILLED, path, tmp_path / "a.npy", tmp_path / "b.npy"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     pipes = {"stdout": subprocess.PIPE, "text": True}
@@ -310,5 +312,4 @@ def test_a_process_that_is_killed(quick, pair, tmp_path, step):
             if int(line) == step:
                 process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    whole = quick(max_iter=200, training__tol=0).fit(pair)
-    assert_same_fits(CausalPIMA.resume(path, pair), whole, pair)
+    assert_same_fits(CausalPIMA.resume(path, pair), est.fit(pair), pair)

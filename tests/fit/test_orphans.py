@@ -15,9 +15,10 @@ from skcausalpima._fit.orphans import ending_with
 
 FIT = """
 import numpy as np
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Training
 X = np.random.default_rng(0).normal(size=(300, 5))
-CausalPIMA((2,), n_init=2, n_jobs=2, max_iter=10**5, tol=0, verbose=2, random_state=0).fit(X)
+never = {"max_iter": 10**5, "training": Training(tol=0)}
+CausalPIMA((2,), n_init=2, n_jobs=2, verbose=2, random_state=0, **never).fit(X)
 """
 
 
