@@ -52,7 +52,7 @@ warnings.simplefilter("ignore", InstabilityWarning)
 warnings.simplefilter("ignore", ArrangementWarning)
 grid = {
     "causalpima__node_sizes": [(2,), (3,), (2, 2)],
-    "causalpima__covariance_type": ["diag", "full"],
+    "causalpima__mixture": ["diag", "full"],
 }
 folds = KFold(3, shuffle=True, random_state=0)
 search = GridSearchCV(pipeline, grid, cv=folds).fit(X)
