@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
@@ -682,13 +683,9 @@ mapping, default=None
         if before is not None and before.training is None:
             before = None
         with followed(self, call, params.distributed) as following:
-            new = type(self).__new__(type(self))
-            new.__dict__.update(
-                (name, value)
-                for name, value in vars(self).items()
-                if before is not None or not is_of_fit(name)
-            )
+            new = copy.copy(self)
             if before is None:
+                new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
                 state = fit_anew(new, params, call, following, stopped)
             else:
                 state = fit_further(self, before, params, call, following)
@@ -760,8 +757,7 @@ mapping, default=None
         self._validate_params()  # which scikit-learn does in the first call only
         call, params = FitCall(X, y, sample_weight), flat_parameters(self)
         with followed(self, call, params.distributed) as following:
-            new = type(self).__new__(type(self))
-            new.__dict__.update(vars(self))
+            new = copy.copy(self)
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self
 
@@ -1867,6 +1863,12 @@ mapping, default=None
         given = {"experts": experts, "encoders": encoders, "decoders": decoders}
         knowledge = {"known_nodes": known_nodes, "interventions": interventions}
         return load_checkpoint(cls, path, given).fit(X, sample_weight=sample_weight, **knowledge)
+
+    def __copy__(self) -> Self:
+        """Return an estimator with the same attributes, which shares their values."""
+        new = object.__new__(type(self))
+        new.__dict__ = dict(vars(self))
+        return new
 
     def __getstate__(self) -> Values:
         return portable(super().__getstate__())

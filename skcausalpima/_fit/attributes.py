@@ -58,8 +58,10 @@ def fitted_state(
     data = filled(model, data)
     with told_divergence(model, spec.modality_names, "the final model", weights=data.weights):
         probabilities = sample_posterior(model, data, encoders).cells.cpu().numpy()
-        kept = None if before is None or arrivals is None else before.cells
-        cells = _cells(probabilities, data, spec.node_sizes) if kept is None else kept
+        if before is not None and arrivals is not None:
+            cells = before.cells
+        else:
+            cells = _cells(probabilities, data, spec.node_sizes)
         covariance_type = setup.training.mixture.covariance_type
         fitted = FittedModel(
             model=model,
@@ -70,8 +72,8 @@ def fitted_state(
         )
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
-        labelled = dict(zip(spec.node_names, samples.knowledge.outcome_names or (), strict=False))
-        nodes = {name: labelled.get(name) for name in spec.node_names}
+        named = samples.knowledge.outcome_names or [None] * len(spec.node_names)
+        nodes = dict(zip(spec.node_names, named, strict=True))
         tables = cluster_tables(
             model, data, probabilities, fitted.outcomes, nodes, spec.modality_names
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -28,8 +29,6 @@ def reading_one_fit(cls: Class) -> Class:
 def _on_snapshot(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        snapshot = object.__new__(type(self))
-        snapshot.__dict__ = dict(vars(self))
-        return method(snapshot, *args, **kwargs)
+        return method(copy.copy(self), *args, **kwargs)
 
     return read

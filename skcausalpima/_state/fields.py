@@ -67,6 +67,11 @@ def is_array(
     return all(n == sizes.get(axis, n) for n, axis in zip(value.shape, axes, strict=True))
 
 
+def is_row(value: Unchecked, dtype: str) -> TypeGuard[np.ndarray]:
+    """Return True for an array of this dtype along one axis of any length."""
+    return is_array(value, dtype, ("",), {})
+
+
 def are_numbers(value: Unchecked) -> TypeGuard[dict[str, np.ndarray]]:
     """Return True for arrays by name."""
     if type(value) is not dict:

@@ -47,7 +47,7 @@ from .._typing import Values
 from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
-from .begun import BEGUN, BegunFit
+from .begun import BEGUN, BegunFit, BegunRun
 from .derived import FITTED, INPUT, fitted_attributes, input_attributes
 from .fitted import FittedState
 from .model_files import file_to_read, file_to_write, replace_file
@@ -115,6 +115,8 @@ def load_checkpoint(
                 f"version {__version__} may go on otherwise: resume it with the version of before"
             )
         parameters, state, read = _decoded(document, arrays, _known(cls), "begun")
+        if type(state.run) is BegunRun:
+            check_stored(state.spec, state.run.training.model)
         state.check()
         _check_requests(read)
     architecture = state.spec.as_dict()

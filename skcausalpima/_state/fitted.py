@@ -15,7 +15,18 @@ from .._model.spec import ModelSpec
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .expert_table import ExpertTable
-from .fields import Sizes, a, array, check_fields, declared, has, is_array, named_arrays, one_of
+from .fields import (
+    Sizes,
+    a,
+    array,
+    check_fields,
+    declared,
+    has,
+    is_array,
+    is_row,
+    named_arrays,
+    one_of,
+)
 from .training import Arrivals, TrainingState
 
 
@@ -42,7 +53,7 @@ def are_references(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for one row of numbers per modality, and one for all of several."""
     if not isinstance(value, list) or len(value) != sizes["modality"] + (sizes["modality"] > 1):
         return False
-    return all(is_array(of, "float64", ("",), {}) and bool(np.isfinite(of).all()) for of in value)
+    return all(is_row(of, "float64") and bool(np.isfinite(of).all()) for of in value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .._typing import Unchecked, Values
-from .fields import Sizes, a, are_numbers, array, declared, has, is_array, named_arrays
+from .fields import Sizes, a, are_numbers, array, declared, has, is_row, named_arrays
 
 #: Numbers in the state of a Mersenne twister.
 TWISTER = 624
@@ -101,22 +101,20 @@ def is_cuda_state(value: Unchecked) -> bool:
 
 def are_bytes(value: Unchecked) -> TypeGuard[np.ndarray]:
     """Return True for a row of bytes."""
-    return isinstance(value, np.ndarray) and value.dtype == "uint8" and value.ndim == 1
+    return is_row(value, "uint8")
 
 
 def are_cells(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for a row of numbers of cells."""
-    return is_array(value, "int64", ("",), {}) and bool(
-        ((value >= 0) & (value < sizes["component"])).all()
-    )
+    return is_row(value, "int64") and bool(((value >= 0) & (value < sizes["component"])).all())
 
 
 def is_start(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for the cells that samples began in, which were held, and of which rows."""
     if type(value) is not dict or set(value) != {"cells", "held", "rows"}:
         return False
-    rows = value["rows"] is None or is_array(value["rows"], "int64", ("",), {})
-    return rows and are_cells(value["cells"], sizes) and is_array(value["held"], "bool", ("",), {})
+    rows = value["rows"] is None or is_row(value["rows"], "int64")
+    return rows and are_cells(value["cells"], sizes) and is_row(value["held"], "bool")
 
 
 def was_seen(value: Unchecked, sizes: Sizes) -> bool:
@@ -125,7 +123,7 @@ def was_seen(value: Unchecked, sizes: Sizes) -> bool:
         return False
     labels = value["labels"] is None or are_cells(value["labels"], sizes)
     numbers = type(value["n_steps"]) is int and type(value["spread"]) is float
-    return labels and numbers and is_array(value["label_changes"], "float64", ("",), {})
+    return labels and numbers and is_row(value["label_changes"], "float64")
 
 
 def are_terms(value: Unchecked, sizes: Sizes) -> bool:
@@ -137,9 +135,7 @@ def are_terms(value: Unchecked, sizes: Sizes) -> bool:
 
 def is_order(value: Unchecked, sizes: Sizes) -> bool:
     """Return True for each of the numbers from 0 once."""
-    if not isinstance(value, np.ndarray) or value.dtype != "int64" or value.ndim != 1:
-        return False
-    return np.array_equal(np.sort(value), np.arange(len(value)))
+    return is_row(value, "int64") and np.array_equal(np.sort(value), np.arange(len(value)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -280,6 +280,15 @@ def test_every_must_be_an_integer(every):
         Checkpoint("fit", every=every)
 
 
+def test_a_checkpoint_that_claims_more_than_it_holds(quick, pair, tmp_path):
+    path = stopped(quick(), tmp_path / "fit", pair)
+    document, arrays = read_file(path)
+    document["begun"]["spec"]["latent_dim"] = 10**9
+    write_file(path, document, arrays)
+    with pytest.raises(ValueError, match=r"larger than the \d+ numbers that it holds"):
+        CausalPIMA.resume(path, pair)
+
+
 def test_asked_for_output_is_kept(quick, pair, checkpoint, tmp_path):
     model = quick().set_output(transform="pandas")
     path = stopped(model, tmp_path / "fit", pair)

@@ -1,5 +1,6 @@
 """Same seed, same result; nothing global is touched; fitted state is NumPy and plain Python."""
 
+import copy
 import io
 import pickle
 
@@ -125,6 +126,12 @@ def test_joblib(fitted, pair, tmp_path, mmap_mode):
     if mmap_mode:
         assert isinstance(loaded._fitted.numbers["prior.means"], np.memmap)
     assert_same_predictions(loaded, fitted, pair)
+
+
+def test_a_shallow_copy_shares_what_was_fitted(fitted):
+    other = copy.copy(fitted)
+    assert vars(other) is not vars(fitted)
+    assert all(value is vars(fitted)[name] for name, value in vars(other).items())
 
 
 def test_predicting_changes_nothing(quick, pair):

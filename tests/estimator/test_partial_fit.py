@@ -1,5 +1,7 @@
 """Samples that arrive in batches."""
 
+import copy
+
 import joblib
 import numpy as np
 import pytest
@@ -12,13 +14,6 @@ from skcausalpima.callback import OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ExpertDecoder, piecewise_linear
-
-
-def shallow(est):
-    """Return an estimator with the same attributes, which shares their values."""
-    other = type(est).__new__(type(est))
-    other.__dict__.update(vars(est))
-    return other
 
 
 def groups(n, seed, shift=0.0):
@@ -43,7 +38,7 @@ def test_the_first_call_is_fit(quick, begun):
 @pytest.fixture(scope="module")
 def further(begun):
     """After three more batches."""
-    est, bounds = shallow(begun), [begun.score(groups(200, 9)[0])]
+    est, bounds = copy.copy(begun), [begun.score(groups(200, 9)[0])]
     for seed in (1, 2, 3):
         assert est.partial_fit(groups(50, seed)[0]) is est
         bounds.append(est.score(groups(200, 9)[0]))
@@ -76,7 +71,7 @@ def test_samples_of_before_decay(further):
 def test_a_batch_of_one_group_leaves_the_others(begun):
     X, group = groups(120, 5)
     one = [array[group == 2][:20] for array in X]
-    est = shallow(begun).partial_fit(one)
+    est = copy.copy(begun).partial_fit(one)
     assert matched_accuracy(group, est.predict(X)) > 0.95
     assert len(np.unique(est.labels_)) == 1
     for node, outcome in enumerate(est.node_labels_[0]):
@@ -124,13 +119,13 @@ def test_weights_of_the_first_samples_count(quick):
 
 
 def test_parameters_are_checked_in_every_call(further):
-    est = shallow(further[0]).set_params(training__batch_size=0)
+    est = copy.copy(further[0]).set_params(training__batch_size=0)
     with pytest.raises(ValueError, match="'training__batch_size' parameter"):
         est.partial_fit(groups(40, 4)[0])
 
 
 def test_a_callback_that_stops_is_told_of(begun):
-    est = shallow(begun).set_callbacks(OnEpoch(lambda record: True))
+    est = copy.copy(begun).set_callbacks(OnEpoch(lambda record: True))
     with pytest.warns(InterruptionWarning, match="A callback stopped partial_fit in epoch 1"):
         est.partial_fit(groups(50, 1)[0])
     assert est._fitted.arrivals.n_calls == 1
@@ -138,7 +133,7 @@ def test_a_callback_that_stops_is_told_of(begun):
 
 def test_clusters_follow_samples_that_drift(begun):
     X, group = groups(400, 7, shift=1.0)
-    est = shallow(begun)
+    est = copy.copy(begun)
     for rows in np.split(np.arange(400), 8):
         est.partial_fit([array[rows] for array in X])
     assert matched_accuracy(group, est.predict(X)) > 0.98
@@ -148,7 +143,7 @@ def test_clusters_follow_samples_that_drift(begun):
 def test_a_fit_goes_on_like_a_first_call(quick, begun):
     X, later = groups(60, 0)[0], groups(50, 1)[0]
     after_fit = quick(max_iter=5).fit(X).partial_fit(later)
-    after_call = shallow(begun).partial_fit(later)
+    after_call = copy.copy(begun).partial_fit(later)
     assert_allclose(after_fit.cluster_means_, after_call.cluster_means_, rtol=0, atol=0)
 
 
@@ -156,7 +151,7 @@ def test_incomplete_samples_arrive(begun):
     images, curves = groups(40, 4)[0]
     curves = curves.copy()
     curves[:10] = np.nan
-    est = shallow(begun).partial_fit([images, curves])
+    est = copy.copy(begun).partial_fit([images, curves])
     assert np.isfinite(est.lower_bound_)
     assert est.predict([images, None]).shape == (40,)
 
@@ -164,7 +159,7 @@ def test_incomplete_samples_arrive(begun):
 def test_a_batch_without_a_modality_is_refused_with_what_to_do(begun):
     """It cannot be left out, as it can in a first fit."""
     images, _ = groups(40, 4)[0]
-    est = shallow(begun)
+    est = copy.copy(begun)
     for curves in (None, np.full((40, 4), np.nan)):
         with pytest.raises(ValueError, match=r"'modality1' is missing in all .*together"):
             est.partial_fit([images, curves])
@@ -174,7 +169,7 @@ def test_an_estimator_that_learns_on_can_be_saved(further, tmp_path):
     est, X = further[0], groups(30, 8)[0]
     est.save(tmp_path / "est.skcp")
     loaded = CausalPIMA.load(tmp_path / "est.skcp")
-    again = shallow(est).partial_fit(X)
+    again = copy.copy(est).partial_fit(X)
     assert_array_equal(loaded.partial_fit(X).cluster_means_, again.cluster_means_)
 
 
@@ -187,14 +182,14 @@ def test_one_whose_arrays_are_mapped_from_a_file_learns_on(further, tmp_path):
 
 
 def test_fit_forgets_what_arrived(further):
-    est = shallow(further[0]).fit(groups(60, 0)[0])
+    est = copy.copy(further[0]).fit(groups(60, 0)[0])
     assert est._fitted.arrivals.n_calls == 0
     assert not est._fitted.arrivals.moments
     assert not hasattr(clone(est), "labels_")
 
 
 def test_other_samples_are_refused_and_nothing_is_lost(further):
-    est = shallow(further[0])
+    est = copy.copy(further[0])
     images, curves = groups(40, 4)[0]
     means = est.cluster_means_.copy()
     for wrong in ([images], [images[:, :2], curves], [images, curves[:, :3]]):

@@ -10,8 +10,6 @@ from skcausalpima.inspection._displays.axes import one_axes, plotting, several_a
 from skcausalpima.inspection._displays.labels import cell_names, listed, shortened, wrapped
 from skcausalpima.inspection._displays.styles import group_styles
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

@@ -7,8 +7,6 @@ from drawn_texts import assert_readable
 
 from skcausalpima.inspection import CalibrationCurve, CalibrationDisplay, calibration_curves
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 def curves_of(nodes, modalities):
     """Return curves that are less and less sure, the last one of them of one bin."""

@@ -20,12 +20,6 @@ from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import GraphDisplay
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 def graph_of(names, edges=(), **attributes):
     graph = nx.DiGraph()
     graph.add_nodes_from(names, size=2)

@@ -25,12 +25,6 @@ from skcausalpima.inspection import (
 )
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 def long_names(n_names):
     return [f"temperature_of_print_bed_no_{k:02d}" for k in range(n_names)]
 

@@ -16,12 +16,6 @@ from skcausalpima.inspection import InterventionDisplay
 from skcausalpima.inspection._displays.intervention import _systematic
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 def network(n_nodes, size=2):
     """Return a chain of nodes with long names."""
     rng = np.random.default_rng(0)

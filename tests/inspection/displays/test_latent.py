@@ -11,8 +11,6 @@ from skcausalpima import CausalPIMA
 from skcausalpima.inspection import LatentDisplay
 from skcausalpima.inspection._displays.projections import projection_of
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 def by_hand(n_clusters, n_axes=2, **changes):
     rng = np.random.default_rng(0)

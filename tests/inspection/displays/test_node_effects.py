@@ -10,8 +10,6 @@ from skcausalpima import CausalPIMA
 from skcausalpima.inspection import NodeEffectDisplay
 from skcausalpima.inspection._displays.node_effects import effects_of_nodes
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 @pytest.mark.parametrize(
     ("sizes", "shape", "kind"),

@@ -20,12 +20,6 @@ CANDIDATES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 def selection(candidates):
     n = len(candidates)
     results = {

@@ -4,7 +4,6 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import drawn_texts
@@ -40,12 +39,6 @@ DRAWN = {
         {"lower_bound": [1.0, 2.0], f"reconstruction_{FIRST}": [1.0, 2.0]}
     ).plot(),
 }
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)

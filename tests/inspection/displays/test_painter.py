@@ -6,8 +6,6 @@ import pytest
 
 from skcausalpima.inspection._displays.painter import SamplePainter, as_image, kind_of
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 @pytest.mark.parametrize(
     ("shape", "kind"),

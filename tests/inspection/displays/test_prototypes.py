@@ -10,7 +10,6 @@ from skcausalpima import CausalPIMA
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.panels import CellTable
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
 CASES = [((2,), (6, 6, 3)), ((2,), (5,)), ((10,), (30,)), ((2, 3, 2), (6, 6)), ((2, 2, 2), (5,))]
 SLOW = [((2,) * 6, (6, 6))]
 SLOW += [((2,) * n, shape) for n in (1, 3, 5, 6) for shape in [(7, 6), (7, 6, 3), (40,), (6,)]]

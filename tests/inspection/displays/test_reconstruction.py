@@ -9,8 +9,6 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import ReconstructionDisplay
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 @pytest.mark.parametrize(("n_samples", "with_std"), [(1, True), (2, False), (5, True)])
 def test_rows_are_modalities_and_columns_samples(n_samples, with_std, long_names):

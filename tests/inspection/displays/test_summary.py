@@ -8,8 +8,6 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import SummaryDisplay
 
-pytestmark = pytest.mark.usefixtures("closed_figures")
-
 
 def test_four_pictures_are_on_one_page(shown_fit, shown_data):
     display = shown_fit.plot_summary(shown_data)

@@ -13,13 +13,6 @@ from sklearn.exceptions import NotFittedError
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import TrainingDisplay
 
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 PHASES = ("pre-training", "polishing")
 
 
