@@ -48,12 +48,11 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.begun import BEGUN
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
-from ._state.expert_table import ExpertTable
-from ._state.file import load_checkpoint, load_estimator, save_estimator
-from ._state.fitted import FittedState
+from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
+from ._state.stored import load_checkpoint, load_estimator, save_estimator
+from ._state.training import BEGUN
 from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay

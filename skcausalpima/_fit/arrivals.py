@@ -27,8 +27,7 @@ from .._training.observer import Observer
 from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
 from ..modules import MultimodalVAE, StructuredVAE
-from .checkpoint import moments_of, resume_moments
-from .resume import trained_model
+from .checkpoint import moments_of, resume_moments, trained_model
 from .run import Run, what_was_learned
 
 #: With every call, what was seen before counts so much of what it did.

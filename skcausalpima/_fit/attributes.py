@@ -32,9 +32,8 @@ from .._state.training import Arrivals
 from .._training.divergence import check_finite, told_divergence
 from .._training.filling import filled
 from .._typing import Values
-from .checkpoint import fixed_settings
+from .checkpoint import fixed_settings, trained_model
 from .convergence import convergence_report
-from .resume import trained_model
 from .run import Run
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._state.begun import BegunFit, BegunRun
-from .._state.file import save_checkpoint
+from .._state.stored import save_checkpoint
+from .._state.training import BegunFit, BegunRun
 from .._training.observer import Snapshot, Standing
 from .._typing import Unchecked, Values
 from .._warnings import warn_caller

@@ -22,7 +22,7 @@ from .._model.data_arrays import DataArrays
 from .._model.setup import Setup
 from .._model.single_precision import precision_of
 from .._model.tensors import TensorData
-from .._state.begun import BegunRun
+from .._state.training import BegunRun
 from .._training.divergence import divergence
 from .._training.observer import Observer
 from .._warnings import warn_caller

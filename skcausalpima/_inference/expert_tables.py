@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._grid import NodeGrid
 from .._model.tensors import TensorData
-from .._state.expert_table import ExpertTable
+from .._state.fitted import ExpertTable
 from ..functional import CurveStatistics, curve_statistics
 from ..modules import ClusterExpert, MultimodalVAE
 from .standard_errors import standard_errors

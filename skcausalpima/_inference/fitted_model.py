@@ -21,9 +21,8 @@ from .._model.build import build_model
 from .._model.scaled_samples import scaled_data
 from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
-from .._state.covariances import full_covariances, sklearn_covariances
-from .._state.expert_table import ExpertTable
-from .._state.fitted import FittedState
+from .._state.derived import full_covariances, sklearn_covariances
+from .._state.fitted import ExpertTable, FittedState
 from .._training.filling import filled
 from ..inspection import ModalityEvidence
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders

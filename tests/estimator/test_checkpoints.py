@@ -18,7 +18,7 @@ from same_fits import assert_same, assert_same_fits
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima._state import file, model_files
+from skcausalpima._state import file, stored
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
 
@@ -146,7 +146,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     made = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            file,
+            stored,
             "Checkpoint",
             lambda *args, **options: made.append(StoppingCheckpoint(*args, **options)) or made[-1],
         )
@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, m
     def fill(record):
         if (record.phase, record.epoch) == ("training", 2):
             kept.append(path.read_bytes())
-            monkeypatch.setattr(model_files, "open", full, raising=False)
+            monkeypatch.setattr(file, "open", full, raising=False)
 
     @contextmanager
     def full(name, mode):

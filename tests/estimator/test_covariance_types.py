@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcausalpima import CausalPIMA, Mixture
-from skcausalpima._state.covariances import full_covariances
+from skcausalpima._state.derived import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
