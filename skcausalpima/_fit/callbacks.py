@@ -1,18 +1,22 @@
-"""scikit-learn's callbacks, where it has them (version 1.9), as listeners of a run."""
+"""How a fit is followed: by scikit-learn's callbacks (from version 1.9 on), and on the screen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
+from .._data.ranks import ALONE, Ranks
+from .._data.scaling import ModalityScaler
+from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun
-from .._training.observer import Snapshot, Standing
+from .._training.interruption import Interruption
+from .._training.observer import Listener, Observer, Screen, Snapshot, Standing
 from .._typing import Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import EpochRecord
@@ -174,3 +178,63 @@ class TaskListener:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:
             self.task.call_on_fit_task_end(estimator=self.estimator, **self.given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How the runs of a fit are followed; it goes along to workers.
+
+    Parameters
+    ----------
+    verbose : int
+        What is printed.
+    plan : mapping of str to int
+        Epochs of each phase of a run, at most.
+    scaler : ModalityScaler
+        Units of the data.
+    n_runs : int
+        How many runs there are.
+    interruption : Interruption
+        Of the fit.
+    tasks : sequence of TaskListener
+        One for each run, or none.
+    is_continued : bool, default=False
+        Whether the run is continued.
+    ranks : Ranks, default=ALONE
+        Who fits together. The first one alone prints.
+    """
+
+    verbose: int
+    plan: Mapping[str, int]
+    scaler: ModalityScaler
+    n_runs: int
+    interruption: Interruption
+    tasks: Sequence[TaskListener] = ()
+    is_continued: bool = False
+    ranks: Ranks = ALONE
+
+    def observer(self, number: int) -> Observer:
+        """Return the observer of a run, by its number from 1."""
+        label = f"start {number} of {self.n_runs}" if self.n_runs > 1 else ""
+        listeners: list[Listener] = list(self.tasks[number - 1 : number])
+        if self.verbose and self.ranks.rank == 0:
+            listeners.append(Screen(self.verbose, "continued" if self.is_continued else label))
+        return Observer(
+            listeners=listeners,
+            interruption=self.interruption,
+            plan=self.plan,
+            scaler=self.scaler,
+            run=number,
+            n_runs=self.n_runs,
+            ranks=self.ranks,
+        )
+
+
+def planned_epochs(setup: Setup, is_continued: bool = False) -> dict[str, int]:
+    """Return how many epochs each phase of a run has at most."""
+    training = setup.training
+    plan = {} if is_continued else {"pre-training": training.initialization.pretraining_epochs}
+    plan["training"] = len(training.graph.temperatures)
+    if setup.graph.structure == "refined":
+        plan["polishing"] = training.polishing_epochs
+    return plan

@@ -30,6 +30,7 @@ from .._state.training import (
     SeenOfTraining,
     StopperState,
     StoredStart,
+    Terms,
     TrainingState,
 )
 from .._training.adam import Adam
@@ -76,7 +77,6 @@ def training_state(setup: Setup, state: RunState, data: str) -> TrainingState:
             best_state=None if stopper.best_state is None else _arrays(stopper.best_state),
             best_temperature=stopper.best_temperature,
         ),
-        history=[dict(terms) for terms in progress.history],
         seen=SeenOfTraining(
             n_steps=progress.n_steps,
             spread=progress.spread,
@@ -94,6 +94,7 @@ def begun_run(state: RunState, training: TrainingState) -> BegunRun:
     """Return what a run that is in its training goes on from."""
     return BegunRun(
         training=training,
+        history=[dict(terms) for terms in state.progress.history],
         pretraining=state.progress.observer.histories.get("pre-training", []),
         candidates=state.candidates,
         rivals=list(state.rivals),
@@ -104,7 +105,7 @@ def begun_run(state: RunState, training: TrainingState) -> BegunRun:
 def run_state(
     setup: Setup,
     data: TensorData,
-    stored: TrainingState | BegunRun,
+    stored: TrainingState,
     built: ModelSpec,
     knowledge: NodeKnowledge,
     observer: Observer,
@@ -113,14 +114,6 @@ def run_state(
 
     With other data, or another part of it held out, the split and early stopping start anew.
     """
-    if isinstance(stored, BegunRun):
-        built = replace(built, predict_variances=stored.predict_variances)
-        state = run_state(setup, data, stored.training, built, knowledge, observer)
-        state.progress.n_done = len(state.progress.history)
-        if stored.pretraining:
-            observer.histories["pre-training"] = stored.pretraining
-        observer.step = len(stored.pretraining)
-        return replace(state, candidates=stored.candidates, rivals=stored.rivals)
     fraction = setup.training.stopping.validation_fraction
     model = _built_model(built, knowledge)
     if setup.graph.structure == "fixed":
@@ -135,7 +128,6 @@ def run_state(
     state_knowledge(setup, model.prior)
     progress = new_progress(setup.training, model, observer)
     resume_moments(stored.moments, model, progress.optimizer)
-    progress.history = [dict(terms) for terms in stored.history]
     generator, rng = torch.Generator(), copy.deepcopy(stored.draws.numpy)
     generator.set_state(torch.from_numpy(stored.draws.generator.copy()))
     resume_module_draws(setup.module_device, stored.draws.modules)
@@ -157,6 +149,25 @@ def run_state(
         progress=progress,
         start=start,
     )
+
+
+def begun_state(
+    setup: Setup, data: TensorData, begun: BegunRun, knowledge: NodeKnowledge, observer: Observer
+) -> RunState:
+    """Return a run that was stopped as its checkpoint has seen it."""
+    built = replace(setup.spec, predict_variances=begun.predict_variances)
+    state = run_state(setup, data, begun.training, built, knowledge, observer)
+    progress, observer.step = state.progress, len(begun.pretraining)
+    progress.history, progress.n_done = begun.history, len(begun.history)
+    if begun.pretraining:
+        observer.histories["pre-training"] = begun.pretraining
+    return replace(state, candidates=begun.candidates, rivals=begun.rivals)
+
+
+def epochs(history: Mapping[str, np.ndarray]) -> Terms:
+    """Return the terms of the bound epoch by epoch."""
+    columns = zip(*history.values(), strict=True)
+    return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
 
 
 def _resume_progress(stored: TrainingState, model: MultimodalVAE, progress: Progress) -> None:

@@ -45,7 +45,14 @@ from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
-from .checkpoint import begun_run, data_fingerprint, run_state, training_state
+from .checkpoint import (
+    begun_run,
+    begun_state,
+    data_fingerprint,
+    epochs,
+    run_state,
+    training_state,
+)
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, agreement_of_many_cells, start_agreement
 
@@ -92,8 +99,7 @@ def run(
                 if begun is None:
                     state = initialize_run(setup, core, initial, seed, observer)
                 else:
-                    knowledge = initial.knowledge
-                    state = run_state(setup, core, begun, setup.spec, knowledge, observer)
+                    state = begun_state(setup, core, begun, initial.knowledge, observer)
             found = _train_and_select_graph(setup, core, others, state, lambda: initial)
             if setup.training.initialization.init == "arranged" and has_many_cells(sizes):
                 seen = agreement_of_many_cells(state.model, initial, state.candidates)
@@ -113,6 +119,7 @@ def run_further(
         with observer:
             with observer.interruption.at_once():
                 state = run_state(setup, core, stored, before.spec, knowledge, observer)
+                state.progress.history = epochs(before.history)
 
             def initial() -> InitialSample:
                 return initial_sample(setup, samples, data, 0)[1]

@@ -40,7 +40,7 @@ from ..callback import CALLBACKS
 from ..exceptions import InterruptionWarning
 from .arrivals import DECAY, learn
 from .attributes import fitted_state
-from .callbacks import FitTasks
+from .callbacks import FitTasks, Watch, planned_epochs
 from .checkpoint import check_same_fit, check_unchanged, fit_fingerprint
 from .data_parallel import (
     as_on_all_ranks,
@@ -52,7 +52,6 @@ from .data_parallel import (
 from .interrupts import interruptible
 from .restarts import best_run
 from .run import Run, run_further
-from .watch import Watch, planned_epochs
 
 P = ParamSpec("P")
 R = TypeVar("R")

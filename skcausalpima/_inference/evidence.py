@@ -10,8 +10,7 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
-from .posterior import posterior_draws
-from .structured import answer
+from .posterior import answer, posterior_draws
 
 
 class _Answers:

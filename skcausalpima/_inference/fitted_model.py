@@ -31,8 +31,7 @@ from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
-from .sampling import decoded, drawn_data, drawn_points
-from .transport import swap_states
+from .sampling import decoded, drawn_data, drawn_points, swap_states
 
 
 class FoundOfSamples(NamedTuple):

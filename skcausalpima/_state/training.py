@@ -180,8 +180,6 @@ class TrainingState:
         States of all generators.
     stopper : StopperState
         What early stopping remembers.
-    history : list of dict
-        Terms of the bound after every epoch.
     seen : SeenOfTraining
         What the report on convergence goes by.
     start : StoredStart or None
@@ -199,7 +197,6 @@ class TrainingState:
     moments: dict[str, Numbers] = declared(are_moments)
     draws: Draws
     stopper: StopperState
-    history: Terms
     seen: SeenOfTraining
     start: StoredStart | None
     order: np.ndarray | None = declared(is_order)
@@ -249,8 +246,8 @@ class BegunRun:
     ----------
     training : TrainingState
         Where training stands.
-    pretraining : list of dict
-        Terms of the epochs of pre-training.
+    history, pretraining : list of dict
+        Terms of the epochs of training, and of pre-training.
     candidates : CandidateReport or None
         What was seen of the clusterings.
     rivals : list of ndarray
@@ -260,6 +257,7 @@ class BegunRun:
     """
 
     training: TrainingState
+    history: Terms
     pretraining: Terms
     candidates: CandidateReport | None
     rivals: list[np.ndarray]

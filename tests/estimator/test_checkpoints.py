@@ -155,7 +155,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     record = made[0].record
     assert (record.phase, record.epoch, record.n_epochs, record.step) == ("training", 3, 3, 5)
     assert 0.0 <= record.seconds_left < 60.0
-    assert len(read_file(path)[0]["begun"]["run"]["training"]["history"]) == 3
+    assert len(read_file(path)[0]["begun"]["run"]["history"]) == 3
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 

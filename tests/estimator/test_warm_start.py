@@ -119,10 +119,10 @@ def test_three_parts_and_random_state_instances(quick, pair):
 
 def test_several_starts_the_best_is_continued(quick, pair):
     whole = quick(n_init=3, max_iter=3, warm_start=True).fit(pair)
-    state = whole._fitted.training.history
+    before = whole.history_
     whole.fit(pair)
     for key, values in whole.history_.items():
-        assert_array_equal(values[:3], [terms[key] for terms in state])
+        assert_array_equal(values[:3], before[key])
     assert whole.n_iter_ == 6
 
 

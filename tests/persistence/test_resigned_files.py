@@ -254,7 +254,6 @@ DRAWS = "training.draws"
         (other_array("training.order", lambda a: a + 1), "training.order is not"),
         (within("training", "draws", "numpy", "pos", 625), "random state that is none"),
         (within("training", "draws", "numpy", "pos", -1), "random state that is none"),
-        (within("training", "history", None), "training.history is not"),
         (within("training", "data", None), "training.data is not"),
         (settings_with_more, "its FixedSettings has the fields"),
         (within("spec", "latent_dim", 10**30), "larger than the"),
