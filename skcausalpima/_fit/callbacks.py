@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._data.ranks import ALONE, Ranks
-from .._data.scaling import ModalityScaler
+from .._data.ranks import Ranks
 from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun
@@ -186,51 +185,47 @@ class Watch:
 
     Parameters
     ----------
-    verbose : int
-        What is printed.
-    plan : mapping of str to int
-        Epochs of each phase of a run, at most.
-    scaler : ModalityScaler
-        Units of the data.
+    setup : Setup
+        What is planned, what is printed, and units of the data.
     n_runs : int
         How many runs there are.
     interruption : Interruption
         Of the fit.
     tasks : sequence of TaskListener
         One for each run, or none.
-    is_continued : bool, default=False
+    is_continued : bool
         Whether the run is continued.
-    ranks : Ranks, default=ALONE
+    ranks : Ranks
         Who fits together. The first one alone prints.
     """
 
-    verbose: int
-    plan: Mapping[str, int]
-    scaler: ModalityScaler
+    setup: Setup
     n_runs: int
     interruption: Interruption
-    tasks: Sequence[TaskListener] = ()
-    is_continued: bool = False
-    ranks: Ranks = ALONE
+    tasks: Sequence[TaskListener]
+    is_continued: bool
+    ranks: Ranks
 
     def observer(self, number: int) -> Observer:
         """Return the observer of a run, by its number from 1."""
-        label = f"start {number} of {self.n_runs}" if self.n_runs > 1 else ""
+        verbose, label = self.setup.training.verbose, "continued" if self.is_continued else ""
+        if self.n_runs > 1:
+            label = f"start {number} of {self.n_runs}"
         listeners: list[Listener] = list(self.tasks[number - 1 : number])
-        if self.verbose and self.ranks.rank == 0:
-            listeners.append(Screen(self.verbose, "continued" if self.is_continued else label))
+        if verbose and self.ranks.rank == 0:
+            listeners.append(Screen(verbose, label))
         return Observer(
             listeners=listeners,
             interruption=self.interruption,
-            plan=self.plan,
-            scaler=self.scaler,
+            plan=planned_epochs(self.setup, self.is_continued),
+            scaler=self.setup.scaler,
             run=number,
             n_runs=self.n_runs,
             ranks=self.ranks,
         )
 
 
-def planned_epochs(setup: Setup, is_continued: bool = False) -> dict[str, int]:
+def planned_epochs(setup: Setup, is_continued: bool) -> dict[str, int]:
     """Return how many epochs each phase of a run has at most."""
     training = setup.training
     plan = {} if is_continued else {"pre-training": training.initialization.pretraining_epochs}

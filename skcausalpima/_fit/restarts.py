@@ -14,11 +14,8 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
-from .._data.samples import NodeKnowledge
 from .._inference.reports import LEAST_OF_STARTS
-from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample, initialize_run
-from .._initialization.principal_components import PrincipalScores
 from .._model.data_arrays import DataArrays
 from .._model.setup import Setup
 from .._model.single_precision import precision_of
@@ -30,6 +27,7 @@ from .._training.filling import viewed
 from .._training.interruption import Interruption
 from .._training.loop import settle, train
 from .._training.observer import Observer
+from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
 from .callbacks import Watch
@@ -53,16 +51,8 @@ class Shared:
         What parameters and data determine.
     data, initial_data : DataArrays
         What is trained on, and what clusters are first found on.
-    knowledge : NodeKnowledge
-        What is known of the latter.
-    scores : PrincipalScores or None
-        Of the latter.
-    rows : ndarray of int or None
-        Which rows the latter are of those that the model is learned from; None for all.
-    places : ndarray of int or None
-        Which of the latter are those of this rank; None for all.
-    views : dict of int to ViewStart
-        Of the latter.
+    of_start : dict
+        What else there is of the latter: fields of :class:`InitialSample`.
     watch : Watch
         How all runs are followed.
     process : int
@@ -76,11 +66,7 @@ class Shared:
     setup: Setup
     data: DataArrays
     initial_data: DataArrays
-    knowledge: NodeKnowledge
-    scores: PrincipalScores | None
-    rows: np.ndarray | None
-    places: np.ndarray | None
-    views: dict[int, ViewStart]
+    of_start: Values
     watch: Watch
     process: int
     machine: str
@@ -109,15 +95,12 @@ def best_run(
         only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
         return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
     arrays = DataArrays.of(data)
+    of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "candidates")}
     shared = Shared(
         setup=setup,
         data=arrays,
         initial_data=arrays if initial.data is data else DataArrays.of(initial.data),
-        knowledge=initial.knowledge,
-        scores=initial.scores,
-        rows=initial.rows,
-        places=initial.places,
-        views=initial.views,
+        of_start=of_start,
         watch=watch,
         process=os.getpid(),
         machine=platform.node(),
@@ -198,14 +181,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
     try:
         with precision_of(shared.setup.device):
             data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-            initial = InitialSample(
-                knowledge=shared.knowledge,
-                data=initial_data,
-                scores=shared.scores,
-                rows=shared.rows,
-                places=shared.places,
-                views=shared.views,
-            )
+            initial = InitialSample(data=initial_data, **shared.of_start)
             return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:
         return DivergenceError(str(error))

@@ -104,15 +104,12 @@ class Following:
 
         ``begun`` makes what a checkpoint keeps of it; None where it is continued.
         """
-        is_continued = begun is None
-        plan, tasks = planned_epochs(setup, is_continued), []
+        is_continued, tasks = begun is None, []
         if self.tasks is not None:
-            n_epochs = sum(plan.values())
+            n_epochs = sum(planned_epochs(setup, is_continued).values())
             tasks = self.tasks.begin(n_runs, n_epochs, attributes, begun or _no_checkpoint)
         return Watch(
-            verbose=setup.training.verbose,
-            plan=plan,
-            scaler=setup.scaler,
+            setup=setup,
             n_runs=n_runs,
             interruption=self.interruption,
             tasks=tasks,
