@@ -61,16 +61,10 @@ SCALARS = {
 
 @dataclass(frozen=True)
 class Code:
-    """The place of something that only code can make: a module, a function."""
+    """The place of something that only code can make: a module, a function, an expert of one."""
 
     what: str
-
-
-@dataclass(frozen=True)
-class StoredExpert:
-    """What is known of an expert whose model function is code."""
-
-    settings: dict
+    settings: Values | None = None  # of the expert, besides its function
 
 
 def pack(value: Loaded, other: Callable[[Loaded], Plain]) -> Plain:
@@ -224,11 +218,11 @@ def _make_function(name: str, parameters: Sequence[str]) -> Callable:
     return function
 
 
-def _make_expert(function: Loaded, settings: dict) -> ExpertDecoder | StoredExpert:
+def _make_expert(function: Loaded, settings: dict) -> ExpertDecoder | Code:
     if set(settings) != {"parameters", "p0", "bounds", *STATED}:
         raise ValueError(f"an expert has the settings {list(settings)}")
     if isinstance(function, Code):
-        return StoredExpert(settings)
+        return Code(f"an expert of the parameters {settings['parameters']}", settings)
     arguments = {name: value for name, value in settings.items() if name != "parameters"}
     return ExpertDecoder(function, **arguments)
 
@@ -320,7 +314,7 @@ def _by_fields(kind: type) -> Form:
             )
         return kind(**given)
 
-    return Form(kind, lambda v: {one.name: getattr(v, one.name) for one in fields(v)}, make)
+    return Form(kind, vars, make)
 
 
 #: Dataclasses that are stored by their fields.
@@ -366,7 +360,7 @@ FORMS = {
     "expert": Form(
         ExpertDecoder, lambda v: {"function": v.f, "settings": expert_settings(v)}, _make_expert
     ),
-    "code": Form(Code, lambda v: {"what": v.what}, Code),
+    "code": Form(Code, lambda v: {"what": v.what}, lambda what: Code(what)),
 }
 FORMS |= {kind.__name__: _by_fields(kind) for kind in BY_FIELDS}
 FORMS |= {

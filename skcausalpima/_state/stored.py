@@ -37,7 +37,7 @@ from .derived import FITTED, INPUT, fitted_attributes, input_attributes
 from .fields import check_fields
 from .file import file_to_read, file_to_write, read, write
 from .fitted import FittedState
-from .plain import TAG, Code, Loaded, Plain, StoredExpert, expert_settings, pack, unpack
+from .plain import TAG, Code, Loaded, Plain, expert_settings, pack, unpack
 from .stored_model import check_finite, check_model
 from .training import BEGUN, BegunFit, Numbers
 
@@ -78,13 +78,14 @@ def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
             f"The format has no place for the attributes {unknown} of this estimator: delete "
             "them, or use pickle or joblib."
         )
-    _save(path, estimator, {"parameters": parameters, "fit": state, "input": read_of_input})
+    _save(path, estimator, {"parameters": parameters, "fit": vars(state), "input": read_of_input})
 
 
 def save_checkpoint(estimator: BaseEstimator, path: str | os.PathLike, state: BegunFit) -> None:
     """Write a fit that has begun to a file; see :class:`.callback.Checkpoint`."""
     asked = {name: value for name, value in vars(estimator).items() if name in ASKED}
-    _save(path, estimator, {"parameters": _parameters(estimator), "begun": state, "input": asked})
+    parts = {"parameters": _parameters(estimator), "begun": vars(state), "input": asked}
+    _save(path, estimator, parts)
 
 
 def load_checkpoint(
@@ -158,7 +159,7 @@ def _parameters(estimator: BaseEstimator) -> Values:
     return set_by_it | estimator.get_params(deep=False)
 
 
-def _save(path: str | os.PathLike, estimator: BaseEstimator, parts: Values) -> None:
+def _save(path: str | os.PathLike, estimator: BaseEstimator, parts: dict[str, Values]) -> None:
     """Write the parts of a file."""
     arrays: Numbers = {}
     if REQUESTS in parts["input"]:
@@ -168,18 +169,12 @@ def _save(path: str | os.PathLike, estimator: BaseEstimator, parts: Values) -> N
             for method in ROUTED
         }
     document: Values = {"class": type(estimator).__name__, "library": __version__}
-    for part, held in parts.items():
-        values = held if isinstance(held, dict) else _fields(held)
+    for part, values in parts.items():
         document[part] = {
             name: _detached(pack(value, _stand_in(name)), name, arrays)
             for name, value in values.items()
         }
     write(file_to_write(path), document, arrays)
-
-
-def _fields(state: FittedState | BegunFit) -> Values:
-    """Return the fields of a state by name."""
-    return {field.name: getattr(state, field.name) for field in fields(state)}
 
 
 def _stand_in(name: str) -> Callable[[Loaded], Plain]:
@@ -320,8 +315,6 @@ def _code_in(value: Loaded) -> list[str]:
     """Return what code was in a parameter."""
     if isinstance(value, Code):
         return [value.what]
-    if isinstance(value, StoredExpert):
-        return [f"an expert of the parameters {value.settings['parameters']}"]
     entries = value.values() if isinstance(value, dict) else value
     if not isinstance(value, (dict, list, tuple, np.ndarray)):
         return []
@@ -330,17 +323,20 @@ def _code_in(value: Loaded) -> list[str]:
 
 def _difference(new: Loaded, stored: Loaded) -> str | None:
     """Say in what an entry differs from the one of the fit, as far as that can be seen."""
-    if isinstance(stored, Code):
+    if isinstance(stored, ExpertDecoder):
+        before = expert_settings(stored)
+    elif isinstance(stored, Code) and stored.settings is not None:
+        before = stored.settings
+    elif isinstance(stored, Code):
         fits = new is not None and not isinstance(new, str)
         return None if fits else f"expected {stored.what} or its like, got {new!r}"
-    if not isinstance(stored, (ExpertDecoder, StoredExpert)):
+    else:
         words = (new or DEFAULT_NETWORK, stored or DEFAULT_NETWORK)
         same = type(new) in (str, type(None)) and words[0] == words[1]
         return None if same else f"expected {stored!r}, got {new!r}"
     if not isinstance(new, ExpertDecoder):
         return f"expected an expert, got {new!r}"
     now = expert_settings(new)
-    before = stored.settings if isinstance(stored, StoredExpert) else expert_settings(stored)
     for name in sorted(set(before) - {"p0", "refit"}):  # these matter in training alone
         if not np.array_equal(before[name], now[name]):
             return f"its {name} were {before[name]}, and are {now[name]}"
