@@ -189,16 +189,10 @@ class OurLoop:
                 max_grad_norm=None,
                 **steps,
             ),
-            mixture=MixtureSettings(
-                covariance_type="full", reg_covar=1e-6, shrinkage=500.0, n_updates=1
-            ),
-            graph=GraphTrainingSettings(
-                temperatures=np.ones(1), score_noise=0.0, n_steps=0, edge_penalty=0.0
-            ),
+            mixture=MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=500.0),
+            graph=GraphTrainingSettings(temperatures=np.ones(1), edge_penalty=0.0),
             stopping=StoppingSettings(tol=0.0, n_iter_no_change=10, validation_fraction=0.0),
-            initialization=InitializationSettings(
-                init="linear", n_mixture_init=1, pretraining_epochs=0, kl_weight=1.0
-            ),
+            initialization=InitializationSettings(init="linear", pretraining_epochs=0),
             missing_values=MissingSettings(elements="marginalize", subset_epochs=0),
             decoder_variance="learned",
             polishing_epochs=0,

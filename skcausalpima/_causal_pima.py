@@ -29,14 +29,14 @@ from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts
 from ._model.flat_parameters import flat_parameters, parts_of_words, with_objects
-from ._model.naming_estimator import NamingEstimator
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
-from ._model.published import published_parameters
 from ._model.snapshot import reading_one_fit
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.surroundings import usual_surroundings
 from ._model.views import Views
+from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
+    OBJECTS,
     BackgroundKnowledge,
     Device,
     GradientStructure,
@@ -427,6 +427,7 @@ class CausalPIMA(
     """
 
     _parameter_constraints = PARAMETER_CONSTRAINTS
+    _elsewhere, _objects = ELSEWHERE, OBJECTS
 
     def __init__(
         self,
@@ -506,7 +507,17 @@ class CausalPIMA(
         >>> model.structure, model.mixture, model.posterior
         ('gradient', Mixture(covariance_type='diag', shrinkage=0), MeanField(prior_expert=False))
         """
-        return cls(node_sizes, **(published_parameters() | changes))
+        paper: Values = {
+            "latent_dim": 2,  # Table 3
+            "mixture": Mixture("diag", shrinkage=0),  # Section 2, Eq. 17
+            "posterior": MeanField(prior_expert=False),  # Eq. 4, and 16 at the sampled latent point
+            "scale": "modality",  # one number each, as the paper's images and curves
+            "modality_weights": "elements",  # Eq. 15
+            "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
+            "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
+            "structure": "gradient",  # Eq. 6 to 8
+        }
+        return cls(node_sizes, **(paper | changes))
 
     def get_params(self, deep: bool = True) -> Values:
         """Return the parameters by name.

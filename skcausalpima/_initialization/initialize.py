@@ -272,7 +272,6 @@ def initialize_clusters(
             spaces,
             n_cells,
             mixture,
-            n_starts=settings.n_mixture_init,
             rng=rng,
             allowed=allowed,
         )

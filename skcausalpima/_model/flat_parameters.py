@@ -10,43 +10,23 @@ import networkx as nx
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from .._naming_estimator import advice_on_names
 from .._parameter_objects import (
-    BackgroundKnowledge,
-    Device,
+    OBJECTS,
+    OF_WORDS,
+    STANDS_FOR,
     GradientStructure,
-    Initialization,
     MeanField,
-    MissingValues,
-    Mixture,
     ScoreSearch,
-    Training,
 )
 from .._typing import Unchecked, Values
-from .naming_estimator import PARTS, advice_on_names
 from .parameters import PARAMETER_CONSTRAINTS
-
-#: The objects of the parameters whose word is its first part.
-_OF_WORDS = {
-    "init": Initialization,
-    "missing_values": MissingValues,
-    "device": Device,
-    "mixture": Mixture,
-}
-
-#: The objects that other words, and None, stand for; "structured" has no parts.
-_STANDS_FOR: dict[str, dict[str | None, type[BaseEstimator]]] = {
-    "structure": {"refined": ScoreSearch, "gradient": GradientStructure},
-    "posterior": {"mean_field": MeanField},
-    "knowledge": {None: BackgroundKnowledge},
-    "training": {None: Training},
-}
 
 #: What parts are called beside other parameters.
 _FLAT = {
     "structure": {
         "score": "structure_score",
         "learning_rate": "graph_learning_rate",
-        "n_steps": "n_graph_steps",
     },
     "knowledge": {"required": "required_edges", "forbidden": "forbidden_edges"},
     "init": {"method": "init"},
@@ -89,7 +69,7 @@ def flat_parameters(estimator: BaseEstimator) -> SimpleNamespace:
     if isinstance(sizes, Integral):
         flat["node_sizes"] = (sizes,)
     flat["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
-    given = {name: flat.pop(name) for name in (*_OF_WORDS, *_STANDS_FOR)}
+    given = {name: flat.pop(name) for name in OBJECTS}
     objects = {name: _as_object(name, value) for name, value in given.items()}
     # What only one kind of structure or posterior has does not matter to the other.
     for unused in (GradientStructure(), ScoreSearch()):
@@ -119,9 +99,9 @@ def _as_object(parameter: str, value: Unchecked) -> BaseEstimator | None:
         return value
     if not isinstance(value, str | None):
         return None
-    if parameter in _OF_WORDS and value is not None:
-        return _OF_WORDS[parameter](value)
-    kind = _STANDS_FOR.get(parameter, {}).get(value)
+    if parameter in OF_WORDS and value is not None:
+        return OF_WORDS[parameter](value)
+    kind = STANDS_FOR.get(parameter, {}).get(value)
     return None if kind is None else kind()
 
 
@@ -153,9 +133,6 @@ def with_objects(estimator: BaseEstimator, params: Values) -> Values:
         pass.
     """
     own = estimator.get_params(deep=False)
-    names = {key.partition("__")[0]: value for key, value in params.items()}
-    if advice := advice_on_names(type(estimator), names):
-        raise ValueError(advice)
     fresh: Values = {}
     for key in params:
         name, _, part = key.partition("__")
@@ -173,10 +150,13 @@ def with_objects(estimator: BaseEstimator, params: Values) -> Values:
 
 def _no_part(key: str, name: str, part: str, value: Unchecked) -> str:
     """Say that a parameter has no such part, or which objects in its place have it."""
-    kinds = [kind.__name__ for kind in PARTS.get(name, ()) if part in kind._get_param_names()]
-    if not kinds:
-        return f"{key} is no parameter: {name} has no part {part!r}."
-    objects = " or ".join(f"{kind}()" for kind in kinds)
+    kinds = OBJECTS.get(name, ())
+    having = [kind.__name__ for kind in kinds if part in kind._get_param_names()]
+    if not having:
+        told = [f"{key} is no parameter: {name} has no part {part!r}."]
+        told += [advice for kind in kinds if (advice := advice_on_names(kind, {part: None}))][:1]
+        return " ".join(told)
+    objects = " or ".join(f"{kind}()" for kind in having)
     return (
         f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its parts."
     )

@@ -48,14 +48,11 @@ class MixtureSettings:
         Added to their diagonals.
     shrinkage : float
         How many samples the pooled covariance counts for in each component's own.
-    n_updates : int
-        Updates after every epoch.
     """
 
     covariance_type: str
     reg_covar: float
     shrinkage: float
-    n_updates: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +63,11 @@ class GraphTrainingSettings:
     ----------
     temperatures : ndarray of shape (n_epochs,)
         Of the edges; one epoch of training each.
-    score_noise : float
-        Standard deviation of the noise on the scores of the nodes.
-    n_steps : int
-        Steps on the expected counts after every epoch.
     edge_penalty : float
         What an edge costs, in nats per sample.
     """
 
     temperatures: np.ndarray
-    score_noise: float
-    n_steps: int
     edge_penalty: float
 
 
@@ -110,18 +101,12 @@ class InitializationSettings:
     ----------
     init : {"arranged", "linear", "paper"}
         How networks and clusters are initialized.
-    n_mixture_init : int
-        Runs of k-means in each space, where clusters are not arranged.
     pretraining_epochs : int
         Epochs of the networks alone, before there are clusters.
-    kl_weight : float
-        Weight of the divergence from the unit Gaussian in these.
     """
 
     init: str
-    n_mixture_init: int
     pretraining_epochs: int
-    kl_weight: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -245,20 +245,15 @@ def _training_settings(
             covariance_type=params.covariance_type,
             reg_covar=params.reg_covar,
             shrinkage=resolve_shrinkage(shrinkage, samples.core_total, node_sizes, latent_dim),
-            n_updates=params.n_mixture_updates,
         ),
         graph=GraphTrainingSettings(
             temperatures=resolve_temperatures(params.temperature, plan.n_epochs),
-            score_noise=params.score_noise,
-            n_steps=params.n_graph_steps,
             edge_penalty=float(params.edge_penalty),
         ),
         stopping=_stopping_settings(params),
         initialization=InitializationSettings(
             init=params.init,
-            n_mixture_init=params.n_mixture_init,
             pretraining_epochs=plan.pretraining_epochs(params.pretraining_epochs),
-            kl_weight=1.0 if params.pretraining == "vae" else 0.0,
         ),
         missing_values=MissingSettings(
             elements=params.missing_elements, subset_epochs=params.subset_epochs

@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from .._data.ranks import Ranks
 from .._model.ranks import all_rows
-from .._model.settings import GradientSettings, MixtureSettings, TrainingSettings
+from .._model.settings import GradientSettings, TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
 from .acceleration import of_steps, step_precision
@@ -68,7 +68,6 @@ def pretrain(
     next phase follows; None where there is none, or its moments are of an expert that diverged.
     """
     steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
-    kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
     data = viewed(model, data)
     update.set_information(model, data, has_cells=False)
     parameters = _trainable(model.encoders, *model.decoders, model.views)
@@ -87,7 +86,7 @@ def pretrain(
         seen = EpochSums(model, data, has_cells=False)
         with guard.watched(epoch, data.weights), model.frozen(has_cells=False), precision:
             for numbers, batch, noise in data.drawn(steps.batch_size, model.n_draws, generator):
-                bound = unit_elbo(batch, noise, kl_weight)
+                bound = unit_elbo(batch, noise)
                 loss = -data.mean(bound.values, batch)
                 average = gradient_average(data, batch)
                 gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
@@ -202,10 +201,7 @@ def train(
             observer.standing = None  # training ends here
         with told_divergence(model, update.names, progress.phase, epoch, data.weights):
             seen = None if was_restored else seen
-            result = _block_updates(model, data, update, settings.mixture, generator, seen)
-            for _ in range(edges.n_steps if graph else 0):
-                loss = -_graph_objective(model, result.counts, edges.edge_penalty)
-                gradient_step(loss, progress.optimizer, graph, steps.max_grad_norm)
+            result = _block_update(model, data, update, generator, seen)
             terms = result.terms | {"temperature": model.prior.temperature}
             if held_out is not None:
                 held_out = filled(model, held_out)
@@ -232,7 +228,6 @@ def _gradient_steps(
     None where the epoch was cut short, so that they did not see all.
     """
     steps, edges = settings.gradient, settings.graph
-    noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
     parameters = progress.networks + progress.graph
     seen = EpochSums(model, data)
     n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
@@ -241,8 +236,7 @@ def _gradient_steps(
         if steps.decays:
             share = progress.n_steps / n_steps
             progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
-        jitter = _score_noise(model, data, noise_scale, generator)
-        bound = progress.bound(batch, noise, jitter)
+        bound = progress.bound(batch, noise)
         loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
         average = gradient_average(data, batch)
         gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm, average)
@@ -256,27 +250,23 @@ def _gradient_steps(
     return None if progress.observer.stopped else seen
 
 
-def _block_updates(
+def _block_update(
     model: MultimodalVAE,
     data: TensorData,
     update: BlockUpdate,
-    mixture: MixtureSettings,
     generator: torch.Generator,
     seen: EpochSums | None,
 ) -> PassResult:
-    """Make the block-coordinate updates of an epoch; return what the last one follows from.
+    """Make the block-coordinate update of an epoch; return what it follows from.
 
-    The first follows from what gradient steps saw, if that is enough: no sample is encoded twice.
+    That is what gradient steps saw, if that is enough: no sample is encoded twice.
     """
     errors, result = None, None
     if seen is not None:
         errors, result = seen.squared_errors, seen.result(update.names)
     if result is None:
         result = data_pass(model, data, generator, update.names, errors)
-    result = update.swap(model, data, result)
-    for _ in range(mixture.n_updates - 1):
-        result = update(model, data, generator, errors)
-    return result
+    return update.swap(model, data, result)
 
 
 def settle(
@@ -299,26 +289,9 @@ def half_cosine(share: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
-def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:
-    """Return the part of the objective that the graph appears in, per sample."""
-    shares = (counts / counts.sum()).to(model.prior.means)
-    log_weights = model.prior.regime_log_weights()
-    return (shares * log_weights).sum() - _penalty(model, edge_penalty)
-
-
 def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
     """Return what the edges cost in training, in nats per sample."""
     return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
-
-
-def _score_noise(
-    model: MultimodalVAE, data: TensorData, scale: float, generator: torch.Generator
-) -> Tensor | None:
-    """Return a draw of the noise on the node scores, the same on all ranks, if there is any."""
-    if scale == 0:
-        return None
-    drawn_by = generator if data.ranks.common is None else data.ranks.common
-    return scale * data.normal(1, len(model.prior.scores), drawn_by)[0]
 
 
 def new_progress(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Progress:

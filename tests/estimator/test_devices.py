@@ -29,7 +29,7 @@ class Encoder(nn.Sequential):
 
 
 PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
-LINEAR = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
+LINEAR = Initialization("linear", pretraining_epochs=1)
 #: Parameters, what else ``fit`` gets, and what is done to the data.
 CASES = {
     "defaults": {"modality_weights": "auto", "views": "auto"},
@@ -46,7 +46,7 @@ CASES = {
     "experts": {"experts": [None, line], "decoder_variance": "predicted"},
     "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_mlp", None]},
     "gradient": {
-        "structure": GradientStructure(score_noise=0.1, n_steps=1),
+        "structure": GradientStructure(),
         "init": LINEAR,
         "mixture": "tied",
     },

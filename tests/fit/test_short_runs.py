@@ -22,7 +22,7 @@ def asked(quick):
     """What a fit asks by: an alarmed run, the setup, the samples, the seed, an interruption."""
     kept, rng = [], np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
-    init = Initialization(n_mixture_init=1, pretraining_epochs=4)
+    init = Initialization(pretraining_epochs=4)
     training = Training(batch_size=20, tol=1e-4, validation_fraction=0.2)
     est = quick((3,), init=init, max_iter=4, training=training)
     with pytest.MonkeyPatch.context() as patch:
