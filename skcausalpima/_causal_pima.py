@@ -28,7 +28,7 @@ from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, f
 from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts
-from ._model.flat_parameters import flat_parameters, parts_of_words, with_objects
+from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
 from ._model.snapshot import reading_one_fit
 from ._model.spec import StatedNetworks, of_another_version
@@ -688,12 +688,12 @@ mapping, default=None
         >>> model.predict_nodes(X[:4]).ravel()
         array([1, 0, 1, 0])
         """
-        stopped, params = self.__dict__.pop(BEGUN, None), flat_parameters(self)
+        stopped, params = self.__dict__.pop(BEGUN, None), parameters_of(self)
         call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
         if before is not None and before.training is None:
             before = None
-        with followed(self, call, params.distributed) as following:
+        with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             if before is None:
                 new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
@@ -766,8 +766,8 @@ mapping, default=None
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
         self._validate_params()  # which scikit-learn does in the first call only
-        call, params = FitCall(X, y, sample_weight), flat_parameters(self)
-        with followed(self, call, params.distributed) as following:
+        call, params = FitCall(X, y, sample_weight), parameters_of(self)
+        with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self

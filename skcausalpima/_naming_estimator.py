@@ -111,8 +111,9 @@ def _plain(name: str) -> str:
 def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
     """Return how the parts of parameters that are objects are set, by what they may be called."""
     found: dict[str, str] = {}
-    for parameter in estimator._get_param_names():
-        for kind in estimator._objects.get(parameter, ()):
+    known = estimator._get_param_names()
+    for parameter, kinds in estimator._objects.items():
+        for kind in kinds if parameter in known else ():
             for part in kind._get_param_names():
                 example = f"{parameter}={kind.__name__}({part}=..)"
                 for name in (part, f"{parameter}_{part}"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -25,6 +25,14 @@ class _ParameterObject(NamingEstimator):
         if type(self) is not type(other):
             return NotImplemented
         return _listed(list(self.get_params().items())) == _listed(list(other.get_params().items()))
+
+
+Parts = TypeVar("Parts", bound=_ParameterObject)
+
+
+def changed(parts: Parts, **changes: Unchecked) -> Parts:
+    """Return a copy of a parameter object with some other parts."""
+    return type(parts)(**parts.get_params(deep=False) | changes)
 
 
 def _listed(value: Unchecked) -> Unchecked:
@@ -460,10 +468,10 @@ class Device(_ParameterObject):
 
 #: The objects that words, and None, stand for; "structured", and a graph, have no parts.
 STANDS_FOR: dict[str, dict[str | None, type[_ParameterObject]]] = {
+    "training": {None: Training},
     "structure": {"refined": ScoreSearch, "gradient": GradientStructure},
     "posterior": {"mean_field": MeanField},
     "knowledge": {None: BackgroundKnowledge},
-    "training": {None: Training},
 }
 
 #: The objects whose first part a word is.

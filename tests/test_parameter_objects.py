@@ -24,7 +24,7 @@ from skcausalpima import (
     ScoreSearch,
     Training,
 )
-from skcausalpima._model.flat_parameters import flat_parameters
+from skcausalpima._model.objects import parameters_of
 
 WORDS = {
     "refined": ({"structure": "refined"}, {"structure": ScoreSearch()}),
@@ -55,7 +55,7 @@ OBJECTS = {
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_word_is_short_for_an_object(name):
-    word, same = (flat_parameters(CausalPIMA(**parameters)) for parameters in WORDS[name])
+    word, same = (parameters_of(CausalPIMA(**parameters)) for parameters in WORDS[name])
     assert word == same
 
 

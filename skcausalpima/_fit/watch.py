@@ -65,9 +65,9 @@ class Watch:
 
 def planned_epochs(setup: Setup, is_continued: bool = False) -> dict[str, int]:
     """Return how many epochs each phase of a run has at most."""
-    training = setup.training
-    plan = {} if is_continued else {"pre-training": training.initialization.pretraining_epochs}
-    plan["training"] = len(training.graph.temperatures)
+    schedule = setup.training.schedule
+    plan = {} if is_continued else {"pre-training": schedule.pretraining_epochs}
+    plan["training"] = schedule.n_epochs
     if setup.graph.structure == "refined":
-        plan["polishing"] = training.polishing_epochs
+        plan["polishing"] = schedule.polishing_epochs
     return plan

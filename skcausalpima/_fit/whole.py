@@ -241,7 +241,7 @@ def fit_arrivals(
     setup, samples, given = _set_up_further(estimator, before, params, call)
     check_is_built(setup, before.spec, before.arrivals.settings)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
-    setup = with_total(setup, params.covariance_shrinkage, n_samples)
+    setup = with_total(setup, params.mixture.shrinkage, n_samples)
     n_calls = before.arrivals.n_calls + 1
     seeds = check_random_state(params.random_state).randint(2**31 - 1, size=n_calls)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early

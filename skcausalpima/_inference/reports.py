@@ -67,7 +67,7 @@ def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleName
     """
     sizes = setup.spec.node_sizes
     if seen is None:
-        if not is_beyond_search(setup.training.initialization.init, sizes):
+        if not is_beyond_search(setup.training.initialization.method, sizes):
             return None
         warn_caller(_by_chance(sizes, f"not sought beyond {MAX_SEARCHED}"), ArrangementWarning)
         return _of_chance(len(sizes))
@@ -107,7 +107,7 @@ def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
     """Say whether nodes mean nothing: their cells were sought, or would be, and are not found."""
     if seen is not None:
         return not seen.arrangements[seen.chosen].found
-    return is_beyond_search(setup.training.initialization.init, setup.spec.node_sizes)
+    return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)
 
 
 def _by_chance(sizes: Sequence[int], told: str) -> str:

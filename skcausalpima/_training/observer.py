@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.tensors import TensorData
@@ -13,7 +15,6 @@ from .._progress_lines import ProgressLines, duration
 from .._typing import Unchecked
 from ..callback import EpochRecord
 from .interruption import Interruption
-from .units import unit_shifts
 
 #: Makes the run as it would be if it ended now.
 Snapshot = Callable[[], Unchecked]
@@ -203,3 +204,22 @@ class Screen:
     def close(self, is_complete: bool) -> None:
         """Leave the line that is rewritten."""
         self.lines.close()
+
+
+def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) -> dict[str, float]:
+    """Return what is to be added to terms of the bound of scaled samples, by their names.
+
+    A density of scaled data is one of the data times a factor, that of the scales; the terms are
+    means over the samples, by weight.
+    """
+    observed = np.ones((len(names), data.n_samples), dtype=bool)
+    if data.observed is not None:
+        observed = data.observed.cpu().numpy()
+    weights = None if data.weights is None else data.weights[0].cpu().numpy()
+    masks = data.element_masks() or (None,) * len(names)
+    shifts = {}
+    for m, name in enumerate(names):
+        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], masks[m : m + 1])
+        shifts[f"reconstruction_{name}"] = data.ranks.mean(jacobian, weights)
+    total = sum(shifts.values())
+    return shifts | {"lower_bound": total, "objective": total}

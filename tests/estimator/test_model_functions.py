@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._training.expert_updates import scattered_problem
+from skcausalpima._training.decoder_updates import scattered_problem
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional import curve_statistics, fit_curves
 from skcausalpima.modules import ClusterExpert, ExpertDecoder, line

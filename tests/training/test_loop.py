@@ -20,7 +20,7 @@ from small_models import small_settings
 from skcausalpima._training.adam import Adam
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
-from skcausalpima._training.loop import Progress, pretrain, train
+from skcausalpima._training.loop import Phase, epochs, pretrain
 from skcausalpima._training.observer import Observer
 
 
@@ -61,12 +61,11 @@ def calling(note):
 def run_training(model, data, held_out=None, observer=None, **options):
     settings = small_settings(**({"reg_covar": 1e-6, "shrinkage": 10.0} | options))
     update = block_update(variance_floors(data), reg_covar=1e-6, shrinkage=10.0)
-    progress = Progress(
-        model, settings.gradient, Stopper(0.0, n_iter_no_change=2), observer or Observer()
-    )
-    train(model, data, held_out, progress, settings, update, seed())
-    progress.stopper.restore(model)
-    return progress
+    stopper = Stopper(0.0, n_iter_no_change=2)
+    phase = Phase(model, settings, observer or Observer(), settings.temperatures, stopper=stopper)
+    epochs(phase, data, update, seed(), held_out)
+    phase.stopper.restore(model)
+    return phase
 
 
 def test_training_raises_the_bound():
@@ -83,7 +82,7 @@ def test_training_raises_the_bound():
 def test_a_later_phase_begins_with_the_moments_of_the_earlier():
     model, data = make_model(), make_data()
     earlier = run_training(model, data)
-    later = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
+    later = Phase(model, small_settings(), Observer(), np.ones(2), name="polishing")
     later.follow(earlier.optimizer)
     assert set(later.optimizer.moments) == set(later.networks) < set(earlier.optimizer.moments)
     for parameter, moments in later.optimizer.moments.items():
@@ -91,7 +90,7 @@ def test_a_later_phase_begins_with_the_moments_of_the_earlier():
             known = earlier.optimizer.moments[parameter][name]
             assert torch.equal(value, known)
             assert value is not known
-    fresh = Progress(model, small_settings().gradient, Stopper(0.0, 1), Observer(), "polishing")
+    fresh = Phase(model, small_settings(), Observer(), np.ones(2), name="polishing")
     fresh.follow(None)
     assert not fresh.optimizer.moments
 
