@@ -27,13 +27,11 @@ from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
 from ._inference.posterior import check_near
-from ._model.experts import StatedExperts
+from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
 from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
-from ._model.snapshot import reading_one_fit
 from ._model.spec import StatedNetworks, of_another_version
-from ._model.surroundings import usual_surroundings
-from ._model.views import Views
+from ._model.surroundings import reading_one_fit, usual_surroundings
 from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
     OBJECTS,

@@ -22,10 +22,10 @@ from .._model.state import export_state, load_state, module_draws, resume_module
 from .._model.tensors import TensorData
 from .._state.begun import BegunFit, BegunRun
 from .._state.training import STRUCTURE, TrainingState
-from .._training.adam import Adam
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import Stopper, held_out_first
 from .._training.filling import check_decoders
+from .._training.gradients import Adam
 from .._training.holding import StartingCells
 from .._training.loop import Phase, new_phase
 from .._training.observer import Observer

@@ -32,7 +32,7 @@ from .._training.early_stopping import Convergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
-from .._training.loop import Phase, epochs, settle
+from .._training.loop import Phase, Polishing, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
@@ -347,16 +347,7 @@ def _polish(
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
     model, observer = state.model, state.progress.observer
-    schedule = settings.schedule
-    phase = Phase(
-        model,
-        settings,
-        observer,
-        np.ones(schedule.polishing_epochs),
-        name="polishing",
-        rate_factor=schedule.rate_factor,
-        decays=schedule.polishing_decays,
-    )
+    phase = Polishing(model, settings, observer)
     phase.follow(None if state.progress.diverged else state.progress.optimizer)
     epochs(phase, data, update, state.generator)
     with told_divergence(model, update.names, "polishing", weights=data.weights):

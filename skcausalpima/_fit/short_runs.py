@@ -15,9 +15,8 @@ from .._model.setup import Setup
 from .._parameter_objects import changed
 from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
-from .._training.interruption import Interruption
 from .._training.loop import epochs, settle
-from .._training.observer import Observer
+from .._training.observer import Interruption, Observer
 from ..exceptions import DivergenceError
 from .run import Run
 from .stability import present_labels, rand_indices

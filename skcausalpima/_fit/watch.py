@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.setup import Setup
-from .._training.interruption import Interruption
-from .._training.observer import Listener, Observer, Screen
+from .._training.observer import Interruption, Listener, Observer, Screen
 from .callbacks import TaskListener
 
 

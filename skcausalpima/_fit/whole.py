@@ -27,13 +27,13 @@ from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
-from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
 from .._state.begun import BegunFit, BegunRun
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
-from .._training.interruption import Interruption
+from .._training.observer import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import CALLBACKS

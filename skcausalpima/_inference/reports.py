@@ -14,8 +14,7 @@ from .._clustering.many_cells import CERTAIN, MAX_SEARCHED, is_beyond_search
 from .._clustering.rivals import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
-from .._model.setup import Setup
-from .._model.sides import Side
+from .._model.setup import Setup, Side
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 

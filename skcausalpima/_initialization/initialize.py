@@ -18,12 +18,11 @@ from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
-from .._model.data_arrays import DataArrays
-from .._model.module_checks import check_modules
+from .._model.networks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
+from .._model.scaled_samples import DataArrays
 from .._model.settings import MixtureSettings
-from .._model.setup import Setup
-from .._model.sides import Side
+from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, block_update, update_for_given_graph

@@ -39,7 +39,7 @@ from .._scalar_checks import (
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .networks import NETWORK_WORDS
-from .single_precision import SINGLE_ONLY
+from .surroundings import SINGLE_ONLY
 
 #: The largest grid.
 MAX_COMPONENTS = 4096

@@ -24,10 +24,8 @@ from .._initialization.low_rank import filled_by_low_rank
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
-from .._model.setup import set_up
-from .._model.sides import LeftOpen
-from .._model.single_precision import precision_of
-from .._model.surroundings import usual_surroundings
+from .._model.setup import LeftOpen, set_up
+from .._model.surroundings import precision_of, usual_surroundings
 from .._parameter_objects import BackgroundKnowledge, Initialization
 from .._typing import Samples
 

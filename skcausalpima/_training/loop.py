@@ -16,12 +16,11 @@ from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
 from .acceleration import of_steps, step_precision
-from .adam import Adam, has_fused_steps
 from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
 from .filling import filled, viewed
-from .gradients import GradientAverage, gradient_average
+from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .observer import Observer
 from .sums import EpochSums
 
@@ -35,29 +34,6 @@ def _trainable(*modules: nn.Module) -> list[Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
-def gradient_step(
-    loss: Tensor,
-    optimizer: Adam,
-    parameters: list[Parameter],
-    max_grad_norm: float | None,
-    average: GradientAverage | None = None,
-) -> None:
-    """Make one step of gradient descent, with the gradient's norm clipped.
-
-    Where the loss is that of a batch which is spread over ranks, its gradient is their ``average``.
-    """
-    if not loss.requires_grad:
-        return  # nothing to train: what the loss depends on is frozen, and the graph is fixed
-    optimizer.zero_grad()
-    loss.backward()
-    if average is not None:
-        average.of([parameter for group in optimizer.groups for parameter in group])
-    if max_grad_norm is not None:
-        foreach = has_fused_steps(parameters[:1]) or None
-        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=foreach)
-    optimizer.step()
-
-
 class Phase:
     """Epochs of training, and what they carry along besides the model and its generator.
 
@@ -69,19 +45,17 @@ class Phase:
         How.
     observer : Observer
         Who follows.
-    temperatures : sequence of float
+    temperatures : ndarray of shape (n_epochs,)
         Of the edges; one epoch each.
-    name : str, default="training"
-        Of the phase, for those who follow.
     stopper : Stopper, default=None
         Says by the (held-out, if there is held-out data) bound that training is to end; None never.
     rate_factor : float, default=1.0
         Learning rate of the networks, relative to that of the settings.
-    decays : bool, default=False
-        Whether it falls to zero over the epochs.
 
     Attributes
     ----------
+    decays : bool
+        Whether that falls to zero over the epochs.
     history : list of dict
         Terms of the bound of each epoch, in the data's units.
     n_done : int
@@ -93,23 +67,20 @@ class Phase:
         state.
     """
 
-    has_cells = True
+    name, has_cells, decays = "training", True, False
 
     def __init__(
         self,
         model: MultimodalVAE,
         settings: TrainingSettings,
         observer: Observer,
-        temperatures: Sequence[float] | np.ndarray,
-        *,
-        name: str = "training",
+        temperatures: np.ndarray,
         stopper: Stopper | None = None,
         rate_factor: float = 1.0,
-        decays: bool = False,
     ) -> None:
-        self.model, self.settings, self.observer, self.name = model, settings, observer, name
-        self.temperatures, self.stopper = list(map(float, temperatures)), stopper or Stopper(0.0, 1)
-        self.rate, self.decays = rate_factor * settings.steps.learning_rate, decays
+        self.model, self.settings, self.observer = model, settings, observer
+        self.temperatures, self.stopper = temperatures.tolist(), stopper or Stopper(0.0, 1)
+        self.rate = rate_factor * settings.steps.learning_rate
         self.networks = _trainable(model.encoders, *model.decoders, model.views)
         self.graph = _trainable(model.prior) if self.has_cells else []
         self.optimizer = Adam(
@@ -230,7 +201,7 @@ class Pretraining(Phase):
     An interrupt ends the run, which has nothing to keep yet.
     """
 
-    has_cells = False
+    name, has_cells = "pre-training", False
 
     def fill(self, data: TensorData) -> TensorData:
         """Return samples as they are: what is missing was filled in before."""
@@ -254,6 +225,20 @@ class Pretraining(Phase):
         if not self.was_restored:
             update.decoder_variances(self.model, data, generator, seen.squared_errors)
         return {"objective": seen.mean_bound}
+
+
+class Polishing(Phase):
+    """Epochs with the graph fixed, its tables in closed form."""
+
+    name = "polishing"
+
+    def __init__(
+        self, model: MultimodalVAE, settings: TrainingSettings, observer: Observer
+    ) -> None:
+        schedule = settings.schedule
+        temperatures = np.ones(schedule.polishing_epochs)
+        super().__init__(model, settings, observer, temperatures, rate_factor=schedule.rate_factor)
+        self.decays = schedule.polishing_decays
 
 
 def epochs(
@@ -315,7 +300,7 @@ def pretrain(
     data = viewed(model, data)
     update.set_information(model, data, has_cells=False)
     n_epochs = settings.schedule.pretraining_epochs
-    phase = Pretraining(model, settings, observer, np.ones(n_epochs), name="pre-training")
+    phase = Pretraining(model, settings, observer, np.ones(n_epochs))
     if not phase.networks:
         update.decoder_variances(model, data, generator)
         return None
@@ -336,11 +321,6 @@ def settle(
         data = filled(model, data)
         update.set_information(model, data)
         update(model, data, generator)
-
-
-def half_cosine(share: float) -> float:
-    """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
-    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
 def new_phase(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Phase:

@@ -32,10 +32,8 @@ from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
-from .adam import Adam
-from .gradients import gradient_average
+from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .linear_locations import start_locations
-from .loop import gradient_step, half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.

@@ -425,7 +425,7 @@ def test_a_callback_that_stops_one_rank_stops_all():
 
 
 def test_an_interrupt_is_not_postponed_among_ranks(monkeypatch, quick, pair):
-    from skcausalpima._training.interruption import Interruption
+    from skcausalpima._training.observer import Interruption
 
     interruption = Interruption()
     interruption.is_postponed, interruption.may_wait = True, False

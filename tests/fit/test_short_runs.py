@@ -14,7 +14,7 @@ from skcausalpima._fit import restarts, short_runs
 from skcausalpima._fit.short_runs import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
-from skcausalpima._training.interruption import Interruption
+from skcausalpima._training.observer import Interruption
 
 
 @pytest.fixture(scope="module")

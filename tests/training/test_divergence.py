@@ -16,7 +16,7 @@ from skcausalpima import Initialization, ScoreSearch
 from skcausalpima._fit import restarts as _restarts
 from skcausalpima._parameter_objects import changed
 from skcausalpima._training import loop as _training
-from skcausalpima._training.adam import Adam
+from skcausalpima._training.gradients import Adam
 from skcausalpima.exceptions import DivergenceError
 from skcausalpima.functional import update_mixture
 from skcausalpima.modules import ExpertDecoder, line

@@ -17,10 +17,10 @@ from random_models import (
 )
 from small_models import small_settings
 
-from skcausalpima._training.adam import Adam
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.early_stopping import Stopper
-from skcausalpima._training.loop import Phase, epochs, pretrain
+from skcausalpima._training.gradients import Adam
+from skcausalpima._training.loop import Phase, Polishing, epochs, pretrain
 from skcausalpima._training.observer import Observer
 
 
@@ -82,7 +82,7 @@ def test_training_raises_the_bound():
 def test_a_later_phase_begins_with_the_moments_of_the_earlier():
     model, data = make_model(), make_data()
     earlier = run_training(model, data)
-    later = Phase(model, small_settings(), Observer(), np.ones(2), name="polishing")
+    later = Polishing(model, small_settings(), Observer())
     later.follow(earlier.optimizer)
     assert set(later.optimizer.moments) == set(later.networks) < set(earlier.optimizer.moments)
     for parameter, moments in later.optimizer.moments.items():
@@ -90,7 +90,7 @@ def test_a_later_phase_begins_with_the_moments_of_the_earlier():
             known = earlier.optimizer.moments[parameter][name]
             assert torch.equal(value, known)
             assert value is not known
-    fresh = Phase(model, small_settings(), Observer(), np.ones(2), name="polishing")
+    fresh = Polishing(model, small_settings(), Observer())
     fresh.follow(None)
     assert not fresh.optimizer.moments
 
