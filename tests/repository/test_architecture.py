@@ -15,7 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
     {"_typing", "_progress_lines"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
+    | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits", "callback"},
     {"modules", "graph"},
