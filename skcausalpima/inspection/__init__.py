@@ -1,5 +1,6 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
+from .._inference.evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
@@ -17,7 +18,6 @@ from ._displays.table import TableDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
-from ._modality_evidence import ModalityEvidence
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [

@@ -21,7 +21,7 @@ from .._data.foreign import refuse_containers
 from .._data.table_labels import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -28,7 +28,7 @@ from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._grid import NodeGrid
-from ._asked_estimator import check_estimator
 from ._calibration import CalibrationCurve, curves_of_draws
-from ._displays.asked import outcome_names
+from ._fitted_estimator import check_estimator, outcome_names
 from ._report_advice import ADVICE, ALL_WELL
 from ._report_layout import (
     STYLE,

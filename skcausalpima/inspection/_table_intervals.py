@@ -22,7 +22,7 @@ from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5

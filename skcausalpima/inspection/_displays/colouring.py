@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 
 from ..._scalar_checks import is_missing
 from ..._typing import Samples
-from .asked import outcome_names
-from .labels import plain, shortened
-from .styles import COLOUR_MAP, UNKNOWN, group_style
+from .._fitted_estimator import outcome_names
+from .labels import shortened
+from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,42 +58,33 @@ class Colouring:
 
     def scatter(self, ax: Axes, points: np.ndarray, kwargs: dict[str, Any]) -> list[Any]:
         """Draw points of shape (n_samples, 2)."""
-        usual: dict[str, Any] = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
+        usual: Look = {"s": MARKER_AREA, "linewidths": 0.3, "edgecolors": "0.2"} | kwargs
         unknown = self.values < 0 if self.categories is not None else ~np.isfinite(self.values)
-        drawn = []
-        if unknown.any():
-            look = {"c": UNKNOWN, "marker": ".", "label": "unknown"} | usual
-            drawn.append(ax.scatter(*points[unknown].T, **look))
+        looks: list[Look] = [{"c": UNKNOWN, "marker": ".", "label": "unknown"}]
+        groups = [unknown]
+        for place, category in enumerate(self.categories or ()):
+            style = group_style(place)
+            looks.append({"c": style.colour, "marker": style.marker, "label": str(category)})
+            groups.append(self.values == place)
+        pairs = zip(groups, looks, strict=True)
+        drawn = [ax.scatter(*points[of].T, **(look | usual)) for of, look in pairs if of.any()]
         if self.categories is None:
-            look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual | {"linewidths": 0}
-            return [*drawn, ax.scatter(*points[~unknown].T, **look)]
-        for place, category in enumerate(self.categories):
-            style, chosen = group_style(place), self.values == place
-            if chosen.any():
-                look = {"c": style.colour, "marker": style.marker, "label": plain(category)} | usual
-                drawn.append(ax.scatter(*points[chosen].T, **look))
+            numbers: Look = {"c": self.values[~unknown], "cmap": COLOUR_MAP} | usual
+            drawn.append(ax.scatter(*points[~unknown].T, **(numbers | {"linewidths": 0})))
         return drawn
 
     def explain(self, ax: Axes, drawn: Sequence[Any], name: str) -> None:
         """Add a legend or a colour bar."""
-        title = shortened(plain(name), 2 * LEGEND_LETTERS)
+        title = shortened(name, 2 * LEGEND_LETTERS)
         if self.categories is None:
-            bar = ax.figure.colorbar(drawn[-1], ax=ax)
-            bar.set_label(title)
+            ax.figure.colorbar(drawn[-1], ax=ax).set_label(title)
             return
         texts = [shortened(points.get_label(), LEGEND_LETTERS) for points in drawn]
-        ax.legend(
-            drawn,
-            texts,
-            title=title,
-            loc="upper left",
-            bbox_to_anchor=(1.0, 1.0),
-            fontsize=7 if len(texts) > ROWS_OF_LEGEND else 8,
-            ncols=-(-len(texts) // ROWS_OF_LEGEND),
-            markerscale=max(1.0, float(np.sqrt(MARKER_AREA / drawn[0].get_sizes()[0]))),
-            columnspacing=1.0,
-            handletextpad=0.3,
-        )
+        larger = max(1.0, float(np.sqrt(MARKER_AREA / drawn[0].get_sizes()[0])))
+        look: Look = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "markerscale": larger}
+        look |= {"fontsize": 7 if len(texts) > ROWS_OF_LEGEND else 8}
+        look |= {"ncols": -(-len(texts) // ROWS_OF_LEGEND)}
+        ax.legend(drawn, texts, title=title, columnspacing=1.0, handletextpad=0.3, **look)
 
 
 def asked_values(

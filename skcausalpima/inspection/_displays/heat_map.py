@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, one_axes, width_in_inches
+from .display import POINTS_PER_INCH, Display, figure_of, inches, letters_that_fit
 from .labels import shortened, wrapped
-from .styles import COLOUR_MAP
+from .styles import COLOUR_MAP, Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,12 +23,12 @@ FEWEST_LETTERS = 5  # beside each other; where fewer fit, names of columns stand
 NUMBER_SIZE = 0.22, 0.6  # of the font, in widths and heights of a cell, for four letters
 LETTER = 0.6 * FONT / POINTS_PER_INCH  # inches
 COLOUR_BAR = 0.7  # inches
-DARK_BELOW = 0.6  # of the range: on these colours letters are white
+DARK_BELOW = 0.6  # on these colours letters are white
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeatMap:
-    """A table of numbers with names.
+    """A table of numbers in [0, 1] with names.
 
     Parameters
     ----------
@@ -40,8 +40,6 @@ class HeatMap:
         What is written into the cells, of one or several lines.
     meaning : str
         What the numbers are, beside the colour bar.
-    limits : (float, float), default=(0, 1)
-        Ends of the colour scale.
     """
 
     values: np.ndarray
@@ -49,7 +47,6 @@ class HeatMap:
     columns: Sequence[str]
     texts: Sequence[Sequence[str]]
     meaning: str
-    limits: tuple[float, float] = (0.0, 1.0)
 
     def figure_size(self) -> tuple[float, float]:
         """Return the size in inches of a figure in which names and numbers can be read."""
@@ -61,10 +58,9 @@ class HeatMap:
         height = n_rows * (0.16 + 0.18 * lines) + 1.1
         return float(np.clip(n_columns * cell + names + 1.4, 3.6, 18)), min(max(height, 2.0), 14.0)
 
-    def draw(self, ax: Axes, **kwargs: Any) -> Any:
+    def draw(self, ax: Axes, kwargs: dict[str, Any]) -> Any:
         """Draw it, with names, numbers and a colour bar; return the image."""
-        low, high = self.limits
-        usual: dict[str, Any] = {"cmap": COLOUR_MAP, "vmin": low, "vmax": high, "aspect": "auto"}
+        usual: Look = {"cmap": COLOUR_MAP, "vmin": 0, "vmax": 1, "aspect": "auto"}
         image = ax.imshow(self.values, **(usual | kwargs))
         self._name(ax)
         self._write_numbers(ax)
@@ -75,26 +71,24 @@ class HeatMap:
 
     def _name(self, ax: Axes) -> None:
         """Name as many rows and columns as there is room for."""
-        n_rows, n_columns = self.values.shape
-        inches = width_in_inches(ax)
-        room = min(ROW_LETTERS, letters_that_fit(0.4 * inches, FONT))
+        (n_rows, n_columns), line = self.values.shape, FONT * LINE / POINTS_PER_INCH
+        width, height = inches(ax)
+        room = min(ROW_LETTERS, letters_that_fit(0.4 * width, FONT))
         longest = min(max(map(len, self.rows)), room) * LETTER
         # Names and a colour bar are still to come, and take their part of the axes.
-        width = max(0.95 * inches - longest - COLOUR_BAR, 0.2 * inches) / n_columns
-        height = 0.8 * ax.get_window_extent().height / figure_of(ax).dpi / n_rows
+        width = max(0.95 * width - longest - COLOUR_BAR, 0.2 * width) / n_columns
+        height *= 0.8 / n_rows
         n_letters = letters_that_fit(width, FONT)
         upright = n_letters < min(FEWEST_LETTERS, max(map(len, self.columns)))
-        line = FONT * LINE / POINTS_PER_INCH
-        if upright:
-            step = math.ceil(line / width)
-            names = [shortened(name, ROW_LETTERS // 2) for name in self.columns[::step]]
-        else:
-            step = 1
-            names = [wrapped(name, n_letters, COLUMN_LINES) for name in self.columns]
+        step = math.ceil(line / width) if upright else 1
+        names = [
+            shortened(name, ROW_LETTERS // 2) if upright else wrapped(name, n_letters, COLUMN_LINES)
+            for name in self.columns[::step]
+        ]
         ax.set_xticks(np.arange(n_columns)[::step], names, rotation=90 if upright else 0)
         step = math.ceil(line / height)
-        n_lines = max(1, int(height / line))
-        names = [wrapped(name, max(room, 6), min(n_lines, 2)) for name in self.rows[::step]]
+        n_lines = min(max(1, int(height / line)), 2)
+        names = [wrapped(name, max(room, 6), n_lines) for name in self.rows[::step]]
         ax.set_yticks(np.arange(n_rows)[::step], names)
         ax.tick_params(labelsize=FONT, length=2)
 
@@ -102,26 +96,16 @@ class HeatMap:
         """Write into each cell, in letters that fit it."""
         from .scaled_text import ScaledText
 
-        low, high = self.limits
         for (i, j), value in np.ndenumerate(self.values):
-            text = self.texts[i][j]
-            longest = max(map(len, text.split("\n")))
-            size = NUMBER_SIZE[0] * 5 / max(longest, 4), NUMBER_SIZE[1] / (1 + text.count("\n"))
-            share = (value - low) / (high - low)
-            colour = "white" if share < DARK_BELOW else "black"
-            look: dict[str, Any] = {
-                "ha": "center",
-                "va": "center",
-                "color": colour if share == share else "black",
-            }
-            ax.add_artist(ScaledText(j, i, text, size, 9.0, **look))
+            lines = self.texts[i][j].split("\n")
+            size = NUMBER_SIZE[0] * 5 / max(4, *map(len, lines)), NUMBER_SIZE[1] / len(lines)
+            colour = "white" if value < DARK_BELOW else "black"
+            ax.add_artist(ScaledText(j, i, self.texts[i][j], size, 9.0, color=colour))
 
 
-class HeatMapDisplay:
+class HeatMapDisplay(Display):
     """A Display that is one heat map."""
 
-    def _draw(self, picture: HeatMap, ax: Axes | None, caller: str, kwargs: dict[str, Any]) -> None:
+    def _draw(self, picture: HeatMap, ax: Axes | None, kwargs: dict[str, Any]) -> None:
         """Draw it on given axes, or in a figure of its size."""
-        self.ax_ = one_axes(ax, caller, picture.figure_size())
-        self.figure_ = figure_of(self.ax_)
-        self.image_ = picture.draw(self.ax_, **kwargs)
+        self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)

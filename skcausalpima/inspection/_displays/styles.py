@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+#: Keywords of matplotlib.
+Look: TypeAlias = dict[str, Any]
 
 # Okabe and Ito, "Color universal design", 2008: dark and light in turn, so that neighbours differ
 # in greyscale, too.
@@ -67,9 +69,3 @@ def group_style(number: int) -> GroupStyle:
     colour, shift = number % n, number // n % n
     shape = (colour + shift) % n
     return GroupStyle(COLOURS[colour], MARKERS[shape], LINES[shape], HATCHES[shape])
-
-
-@functools.cache
-def group_styles(n_groups: int) -> tuple[GroupStyle, ...]:
-    """Return the styles of the groups 0, 1, .. by their number."""
-    return tuple(map(group_style, range(n_groups)))

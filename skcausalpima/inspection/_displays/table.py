@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -11,19 +13,18 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
-from .._asked_estimator import check_estimator
-from .axes import letters_that_fit, plotting, width_in_inches
+from .display import inches, letters_across, letters_that_fit
 from .heat_map import HeatMap, HeatMapDisplay
-from .labels import listed, plain, shortened
+from .labels import cut, listed, outcomes_of, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CALLER = "TableDisplay.plot"
 OUTCOME_LETTERS = 12  # of several parents
 LABEL_FONT = 9
 
 
+@dataclass(eq=False, repr=False)
 class TableDisplay(HeatMapDisplay):
     """The conditional probability table of a node: a row for each combination of its parents.
 
@@ -60,18 +61,11 @@ class TableDisplay(HeatMapDisplay):
     ('wet', 'rain')
     """
 
-    def __init__(
-        self,
-        table: ArrayLike,
-        node: Hashable,
-        parents: Sequence[Hashable] = (),
-        *,
-        states: Mapping[Hashable, Sequence[str]] | None = None,
-    ) -> None:
-        self.table = table
-        self.node = node
-        self.parents = parents
-        self.states = states
+    table: ArrayLike
+    node: Hashable
+    parents: Sequence[Hashable] = ()
+    _: KW_ONLY
+    states: Mapping[Hashable, Sequence[str]] | None = None
 
     @classmethod
     def from_estimator(
@@ -124,7 +118,7 @@ class TableDisplay(HeatMapDisplay):
         ['0.50', '0.50']
         >>> plt.close()
         """
-        check_estimator(est, "TableDisplay.from_estimator")
+        cls._check_estimator(est)
         return cls.from_graph(est.to_graph(), node, ax=ax, **kwargs)
 
     @classmethod
@@ -212,7 +206,6 @@ class TableDisplay(HeatMapDisplay):
         ['dry', 'wet']
         >>> plt.close()
         """
-        plotting(CALLER)
         table, parents = np.asarray(self.table, dtype=np.float64), list(self.parents)
         if table.ndim != len(parents) + 1:
             raise ValueError(
@@ -223,31 +216,22 @@ class TableDisplay(HeatMapDisplay):
         picture = HeatMap(
             values=probabilities,
             rows=self._rows(table.shape[:-1]),
-            columns=self._outcomes(self.node, table.shape[-1]),
+            columns=outcomes_of(self.states, self.node, table.shape[-1]),
             texts=[[f"{value:.2f}" for value in row] for row in probabilities],
             meaning="probability",
         )
-        self._draw(picture, ax, CALLER, kwargs)
-        n_letters = letters_that_fit(0.7 * width_in_inches(self.ax_), LABEL_FONT)
-        self.ax_.set_xlabel(shortened(plain(self.node), n_letters), fontsize=LABEL_FONT)
-        height = self.ax_.get_window_extent().height / self.figure_.dpi
-        n_letters = max(letters_that_fit(0.6 * height, LABEL_FONT), 10)
-        self.ax_.set_ylabel(listed(list(map(plain, parents)), n_letters, 3), fontsize=LABEL_FONT)
+        self._draw(picture, ax, kwargs)
+        n_letters = int(0.7 * letters_across(self.ax_, LABEL_FONT))
+        self.ax_.set_xlabel(shortened(self.node, n_letters), fontsize=LABEL_FONT)
+        n_letters = letters_that_fit(0.6 * inches(self.ax_)[1], LABEL_FONT)
+        self.ax_.set_ylabel(listed(parents, max(n_letters, 10), 3), fontsize=LABEL_FONT)
         return self
-
-    def _outcomes(self, node: Hashable, size: int) -> list[str]:
-        """Return the names of a node's outcomes."""
-        names = (self.states or {}).get(node)
-        return [plain(name) for name in (range(size) if names is None else names)]
 
     def _rows(self, sizes: tuple[int, ...]) -> list[str]:
         """Return a name for each combination of the parents' outcomes."""
         pairs = zip(self.parents, sizes, strict=True)
-        names = [self._outcomes(parent, size) for parent, size in pairs]
+        names = [outcomes_of(self.states, *pair) for pair in pairs]
         if len(sizes) == 1:
             return names[0]
-        short = [[shortened(name, OUTCOME_LETTERS) for name in of_node] for of_node in names]
-        return [
-            ", ".join(of[k] for of, k in zip(short, places, strict=True))
-            for places in np.ndindex(*sizes)
-        ]
+        short = [[cut(name, OUTCOME_LETTERS) for name in of_node] for of_node in names]
+        return list(map(", ".join, itertools.product(*short)))
