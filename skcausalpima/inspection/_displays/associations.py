@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,10 +12,8 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
+from .display import Axes
 from .heat_map import HeatMap, HeatMapDisplay
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MEASURES = {"cramers_v": "Cramér's V", "nmi": "normalized mutual information"}
 
@@ -145,11 +143,7 @@ class AssociationDisplay(HeatMapDisplay):
 
     @classmethod
     def from_associations(
-        cls,
-        associations: NodeAssociations,
-        *,
-        measure: str = "association",
-        ax: Axes | None = None,
+        cls, associations: NodeAssociations, *, measure: str = "association", ax: Axes | None = None
     ) -> Self:
         """Draw what :func:`associate_nodes` found.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +12,9 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Display, is_one_or_none, letters_across
+from .display import Axes, Display, is_one_or_none, letters_across
 from .labels import shortened
 from .styles import UNKNOWN, Look, group_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4

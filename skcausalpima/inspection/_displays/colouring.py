@@ -13,12 +13,12 @@ from sklearn.base import BaseEstimator
 from ..._scalar_checks import is_missing
 from ..._typing import Samples
 from .._fitted_estimator import outcome_names
+from .display import Axes
 from .labels import shortened
 from .styles import COLOUR_MAP, UNKNOWN, Look, group_style
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 MAX_CATEGORIES = 64  # more different integers are numbers
 ROWS_OF_LEGEND = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,13 +12,10 @@ from numpy.typing import ArrayLike
 from ..._structure.layered_layout import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
-from .display import Display, letters_across
+from .display import Axes, Display, letters_across
 from .heat_map import FONT, HeatMap
 from .labels import wrapped
 from .styles import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BARS_WIDTH = 2.4  # inches
 FRAME = "#D55E00"

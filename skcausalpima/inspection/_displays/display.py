@@ -14,6 +14,8 @@ from .._fitted_estimator import check_estimator
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+else:
+    Axes = Any  # matplotlib is optional, and not imported before something is drawn
 
 POINTS_PER_INCH = 72
 LETTER_WIDTH = 0.6  # of the height of a font, on average

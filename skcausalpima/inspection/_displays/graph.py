@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -14,12 +14,9 @@ from ..._structure.digraphs import check_graph, is_by_chance
 from ..._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence, arrows
-from .display import POINTS_PER_INCH, Display, inches, letters_across, plotting
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across, plotting
 from .labels import wrapped
 from .styles import COLOURS, Look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # Lengths are in points as long as the picture need not shrink.
 NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best
@@ -89,11 +86,7 @@ class GraphDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls,
-        est: BaseEstimator,
-        *,
-        confidence: EdgeConfidence | None = None,
-        ax: Axes | None = None,
+        cls, est: BaseEstimator, *, confidence: EdgeConfidence | None = None, ax: Axes | None = None
     ) -> GraphDisplay:
         """Draw the graph of a fitted estimator.
 

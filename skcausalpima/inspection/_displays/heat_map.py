@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Display, figure_of, inches, letters_that_fit
+from .display import POINTS_PER_INCH, Axes, Display, figure_of, inches, letters_that_fit
 from .labels import shortened, wrapped
 from .styles import COLOUR_MAP, Look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FONT = 8.0
 LINE = 1.3  # of the height of a font

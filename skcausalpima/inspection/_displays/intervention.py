@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,15 +17,12 @@ from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Display, inches, letters_across, letters_that_fit
+from .display import Axes, Display, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .painter import SamplePainter
 from .panels import HEADER_SIZE, TITLE_SIZE, name_row
 from .shown_modality import shown_modality
 from .styles import Look, group_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PANELS_IN_A_ROW = 4
 PANEL = (2.3, 2.0)  # inches

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .display import POINTS_PER_INCH, figure_of
+from .display import POINTS_PER_INCH, Axes, figure_of
 from .styles import Look
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
 N_RINGS, N_ANGLES = 24, 24  # of places around a point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,12 +16,9 @@ from ..._scalar_checks import is_integer
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, node_sizes, outcome_names
 from .colouring import Colouring, asked_values
-from .display import Display, inches, letters_across
+from .display import Axes, Display, inches, letters_across
 from .labels import label_points, listed, plain
 from .panels import named_nodes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 N_DEVIATIONS = 2.0  # of the ellipses
 LABEL_SIZE, SMALL_LABEL_SIZE, MANY = 8.0, 6.0, 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,15 +14,12 @@ from sklearn.base import BaseEstimator
 from ..._inference.fitted_model import model_of
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
-from .display import Display, check_word, is_one_or_none, letters_across
+from .display import Axes, Display, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
 from .painter import SamplePainter, as_image
 from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
 from .shown_modality import decoded_components, shown_modality
 from .styles import group_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.rivals import MIN_STABILITY
-from .display import POINTS_PER_INCH, Display, inches, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FONT = 8.0
 NAME_LETTERS = 16

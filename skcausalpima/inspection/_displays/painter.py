@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, inches, letters_that_fit
+from .display import POINTS_PER_INCH, Axes, inches, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle, Look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._grid import NodeGrid
-from .display import LETTER_WIDTH, POINTS_PER_INCH, inches, letters_across, letters_that_fit
+from .display import LETTER_WIDTH, POINTS_PER_INCH, Axes, inches, letters_across, letters_that_fit
 from .labels import cell_names, listed, plain, shortened
 from .styles import Look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 WIDE = 1.3  # columns per row that are aimed at
 HEADER_SIZE = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,13 +14,10 @@ from sklearn.base import BaseEstimator
 from ..._inference.fitted_model import FittedModel, model_of, samples_of
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
-from .display import Display, check_word, is_one_or_none
+from .display import Axes, Display, check_word, is_one_or_none
 from .painter import SamplePainter
 from .panels import CellTable, name_cells, named_nodes
 from .shown_modality import ShownModality, decoded_components, shown_modality
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NO_SAMPLES = "no samples"
 

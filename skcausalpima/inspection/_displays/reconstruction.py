@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,15 +15,12 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.fitted_model import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .display import Display, letters_across
+from .display import Axes, Display, letters_across
 from .labels import wrapped
 from .painter import SamplePainter
 from .panels import HEADER_SIZE, TITLE_SIZE, name_row
 from .shown_modality import shown_modality
 from .styles import Look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._typing import Samples
-from .display import Display, figure_of, several_axes
+from .display import Axes, Display, figure_of, several_axes
 from .graph import GraphDisplay
 from .latent import LatentDisplay
 from .prototypes import PrototypeDisplay
 from .training import TrainingDisplay
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZE = (13.0, 10.5)  # inches
 RATIOS = {"width_ratios": [1.0, 1.2], "height_ratios": [1.3, 1.0]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,12 +13,9 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
-from .display import inches, letters_across, letters_that_fit
+from .display import Axes, inches, letters_across, letters_that_fit
 from .heat_map import HeatMap, HeatMapDisplay
 from .labels import cut, listed, outcomes_of, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 OUTCOME_LETTERS = 12  # of several parents
 LABEL_FONT = 9

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Display, letters_across
+from .display import Axes, Display, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, Look, group_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
