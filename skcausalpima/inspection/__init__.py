@@ -7,6 +7,7 @@ from ._displays.associations import AssociationDisplay
 from ._displays.calibration import CalibrationDisplay
 from ._displays.confidence import EdgeConfidenceDisplay
 from ._displays.graph import GraphDisplay
+from ._displays.heat_map import TableDisplay
 from ._displays.intervention import InterventionDisplay
 from ._displays.latent import LatentDisplay
 from ._displays.node_effects import NodeEffectDisplay
@@ -14,7 +15,6 @@ from ._displays.node_sizes import NodeSizesDisplay
 from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
 from ._displays.summary import SummaryDisplay
-from ._displays.table import TableDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport

@@ -13,8 +13,7 @@ from sklearn.base import BaseEstimator
 from .._grid import NodeGrid
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
-from ._report_advice import advice
-from ._report_lines import Figures, percent, sections
+from ._report_lines import Figures, advice, percent, sections
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second

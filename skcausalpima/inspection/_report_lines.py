@@ -1,4 +1,4 @@
-"""The figures of a fit in words: sections of lines, each a label and a value."""
+"""The figures of a fit in words: lines in sections, and what they ask for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .._clustering.clusters import smallest_share
+from .._clustering.rivals import AGREEING
 from ._calibration import CalibrationCurve
 
 #: Label and value of the lines of a section.
 Lines: TypeAlias = Iterator[tuple[str, str]]
 
+MOVED = 0.2  # by so much more other starts agree with each other than with the fit
+FEW = 0.05  # of the samples
+FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
+SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
+N_COLUMNS = 3  # that are named
 CLOSE = 1.5  # times the root of the number of columns: there the choice of scale turns
 
 #: How training ended, in words.
@@ -190,3 +197,127 @@ def sections(of: Figures) -> dict[str, list[tuple[str, str]]]:
     """Return the lines of each section that has some; a line more is one ``yield`` more."""
     found = {name: list(lines(of)) for name, lines in SECTIONS.items()}
     return {name: lines for name, lines in found.items() if lines}
+
+
+def advice(of: Figures) -> tuple[str, ...]:
+    """Return what to do next."""
+    found = (*_on_starts(of), *_on_cells(of), *_on_training_and_data(of))
+    return found or (
+        "Nothing to worry about was found in these samples. What others like them would say, "
+        "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
+        "table_intervals of tables.",
+    )
+
+
+def _on_starts(of: Figures) -> Iterator[str]:
+    """Yield what nodes, cells and labels that chance has made ask for."""
+    stability, moved = of.stability, of.convergence.moved
+    if not of._are_placed:
+        yield (
+            "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
+            "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
+            "state some known_nodes."
+        )
+    if of.shares.max() == 1 and len(of.shares) > 1:
+        yield (
+            "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
+            "outcomes; there may be none."
+        )
+    if stability.unstable:
+        yield (
+            "Do not read a meaning into single cells yet: fits with another random_state may find "
+            "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
+            "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
+        )
+    others_agree = stability.with_starts is not None and (
+        stability.among_starts - stability.with_starts >= MOVED
+    )
+    if others_agree and moved is not None and moved < FEW:
+        yield (
+            "Other starts agree with each other on other cells than these, which training has left "
+            "as it found them. Look whether the cells make sense; compare another random_state."
+        )
+    elif others_agree:
+        yield (
+            "Training has moved samples out of the clusters that other starts agree on. Look "
+            "whether the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
+        )
+    found = of.arrangement
+    if found is not None and of._are_placed and found.node_agreement.min() < AGREEING:
+        yield (
+            "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try "
+            "another random_state or n_init=10, or name nodes by some known_nodes; other "
+            "node_sizes last."
+        )
+
+
+def _on_cells(of: Figures) -> Iterator[str]:
+    """Yield what cells ask for that are not apart, not sure, or not full."""
+    certainty, one_cell = of.separation.certainty, of.shares.max() == 1
+    if uncut := _without_gaps(of):
+        yield (
+            f"{uncut}. What hangs together was cut: by more outcomes than there are, or because a "
+            "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
+            "latent space (inspection.LatentDisplay)."
+        )
+    if certainty.mean() < SURE and not one_cell:
+        shares = of._by_node(map(percent, certainty))
+        yield (
+            f"By the fit's own account its labels are right in {shares} of the samples: cells "
+            "overlap, or are too many. Work with predict_proba in place of labels; compare smaller "
+            "node_sizes."
+        )
+    if len(of.merged):
+        yield (
+            f"Do not tell these cells apart: {of._pairs(of.merged)}. Fewer outcomes may do, or a "
+            "larger latent_dim."
+        )
+    n_empty = len(of.separation.empty)
+    if n_empty and not one_cell:
+        yield (
+            f"{n_empty} of {len(of.shares)} cells hold no samples: the grid may be too large, "
+            "or a combination does not occur. Compare smaller node_sizes."
+        )
+    filled = of.shares[of.shares > 0]
+    few = min(FEW_SAMPLES, of.n_samples / (4 * len(filled))) / of.n_samples
+    n_tiny = int((filled < max(few, smallest_share(len(filled)))).sum())
+    if n_tiny and len(filled) > 1:
+        n_fewest = round(of.n_samples * filled.min())
+        cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
+        yield (
+            f"{cells} hardly any samples (the smallest {n_fewest}). Such a cell may be a few "
+            "unusual samples: look at them, and compare smaller node_sizes."
+        )
+
+
+def _without_gaps(of: Figures) -> str:
+    """Write between which cells or outcomes there is no gap."""
+    if of.gaps is None:
+        return ""
+    if len(of.joined):
+        pairs = of._pairs(of.joined)
+        return f"Between these cells there is no gap, samples lie there as in them: {pairs}"
+    named = [name for name, cut in zip(of.node_names, of.gaps.cut, strict=True) if cut]
+    return f"There is no gap between the outcomes of {', '.join(named)}" if named else ""
+
+
+def _on_training_and_data(of: Figures) -> Iterator[str]:
+    """Yield what training that has not converged asks for, and columns that are counts."""
+    if of.convergence.ended == "too early":
+        yield "Training ended while the bound still rose or labels changed: raise max_iter."
+    if of.convergence.ended == "fallen":
+        yield (
+            "The bound was far better before training ended: use a smaller "
+            "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
+        )
+    if of.choices.counts:
+        told = []
+        for name, columns in of.choices.counts.items():
+            n_more = len(columns) - N_COLUMNS
+            words = ", ".join(columns[:N_COLUMNS]) + (f" and {n_more} more" if n_more > 0 else "")
+            told.append(f"{words} of {name!r}")
+        yield (
+            f"These columns look like counts (integers, many zeros, a long tail): "
+            f"{'; '.join(told)}. Fit np.log1p of them, divided by the sample's depth first if "
+            "depths differ."
+        )

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .display import Axes, Display, is_one_or_none, letters_across
+from .display import Axes, Display, Look, is_one_or_none, letters_across
 from .labels import shortened
-from .styles import UNKNOWN, Look, group_style
+from .styles import UNKNOWN, group_style
 
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4

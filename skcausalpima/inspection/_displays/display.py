@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 else:
     Axes = Any  # matplotlib is optional, and not imported before something is drawn
+
+#: Keywords of matplotlib.
+Look: TypeAlias = dict[str, Any]
 
 POINTS_PER_INCH = 72
 LETTER_WIDTH = 0.6  # of the height of a font, on average

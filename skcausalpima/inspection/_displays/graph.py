@@ -14,9 +14,9 @@ from ..._structure.digraphs import check_graph, is_by_chance
 from ..._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence, arrows
-from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across, plotting
+from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, plotting
 from .labels import wrapped
-from .styles import COLOURS, Look
+from .styles import COLOURS
 
 # Lengths are in points as long as the picture need not shrink.
 NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best

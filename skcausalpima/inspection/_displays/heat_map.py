@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from .display import POINTS_PER_INCH, Axes, Display, figure_of, inches, letters_that_fit
-from .labels import shortened, wrapped
-from .styles import COLOUR_MAP, Look
+from ..._typing import Unchecked
+from ...graph import CategoricalDAG
+from .display import (
+    POINTS_PER_INCH,
+    Axes,
+    Display,
+    Look,
+    figure_of,
+    inches,
+    letters_across,
+    letters_that_fit,
+)
+from .labels import cut, listed, outcomes_of, shortened, wrapped
+from .styles import COLOUR_MAP
 
+OUTCOME_LETTERS = 12  # of several parents
+LABEL_FONT = 9
 FONT = 8.0
 LINE = 1.3  # of the height of a font
 ROW_LETTERS, COLUMN_LETTERS, COLUMN_LINES = 24, 12, 3
@@ -106,3 +122,216 @@ class HeatMapDisplay(Display):
     def _draw(self, picture: HeatMap, ax: Axes | None, kwargs: dict[str, Any]) -> None:
         """Draw it on given axes, or in a figure of its size."""
         self.image_ = picture.draw(self._one_axes(ax, picture.figure_size()), kwargs)
+
+
+@dataclass(eq=False, repr=False)
+class TableDisplay(HeatMapDisplay):
+    """The conditional probability table of a node: a row for each combination of its parents.
+
+    Parameters
+    ----------
+    table : array-like of shape (\\*parent sizes, node size)
+        The probabilities; the last axis sums to 1.
+    node : hashable
+        The node.
+    parents : sequence of hashable, default=()
+        Its parents, in the order of the table's axes.
+    states : mapping of hashable to sequence of str, default=None
+        Names of the outcomes of nodes; those of others are numbers.
+
+    Attributes
+    ----------
+    ax_ : matplotlib axes
+        The axes.
+    figure_ : matplotlib figure
+        The figure.
+    image_ : matplotlib image
+        The colours.
+
+    See Also
+    --------
+    GraphDisplay : The graph that the tables belong to.
+    skcausalpima.graph.CategoricalDAG.table : The table as a DataFrame.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection import TableDisplay
+    >>> display = TableDisplay([[0.9, 0.1], [0.2, 0.8]], "wet", ["rain"]).plot()
+    >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
+    ('wet', 'rain')
+    """
+
+    table: ArrayLike
+    node: Hashable
+    parents: Sequence[Hashable] = ()
+    _: KW_ONLY
+    states: Mapping[Hashable, Sequence[str]] | None = None
+
+    @classmethod
+    def from_estimator(
+        cls, est: BaseEstimator, node: Hashable, *, ax: Axes | None = None, **kwargs: Unchecked
+    ) -> Self:
+        """Draw a table of a fitted estimator.
+
+        Parameters
+        ----------
+        est : CausalPIMA
+            A fitted estimator.
+        node : str
+            The node.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        TableDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If ``est`` is none, such as a pipeline or a search that holds one.
+        ValueError
+            If there is no such node.
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        from_graph : Draw a table of a network.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> X = np.tile([[0.0, 1.0], [8.0, 9.0]], (20, 1)) + noise
+        >>> model = CausalPIMA(2, max_iter=2, random_state=0).fit(X)
+        >>> display = TableDisplay.from_estimator(model, "N1")
+        >>> [text.get_text() for text in display.ax_.texts]
+        ['0.50', '0.50']
+        >>> plt.close()
+        """
+        cls._check_estimator(est)
+        return cls.from_graph(est.to_graph(), node, ax=ax, **kwargs)
+
+    @classmethod
+    def from_graph(
+        cls, dag: CategoricalDAG, node: Hashable, *, ax: Axes | None = None, **kwargs: Unchecked
+    ) -> Self:
+        """Draw a table of a network.
+
+        Parameters
+        ----------
+        dag : CategoricalDAG
+            The network.
+        node : hashable
+            The node.
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            See :meth:`plot`.
+
+        Returns
+        -------
+        TableDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no such node.
+        ImportError
+            If matplotlib is not installed.
+
+        See Also
+        --------
+        from_estimator : Draw a table of a fit.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.graph import CategoricalDAG
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> tables = [[0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]]
+        >>> names = ["heat", "crack"]
+        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], tables, names)
+        >>> display = TableDisplay.from_graph(dag, "crack")
+        >>> [text.get_text() for text in display.ax_.texts]
+        ['0.90', '0.10', '0.20', '0.80']
+        >>> plt.close()
+        """
+        if node not in dag.nodes:
+            raise ValueError(f"There is no node {node!r}: the nodes are {dag.nodes}.")
+        parents = list(dag.graph.predecessors(node))
+        return cls(dag.cpts[node], node, parents, states=dag.states).plot(ax, **kwargs)
+
+    def plot(self, ax: Axes | None = None, **kwargs: Unchecked) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Where to draw; None makes a figure of the size that the table needs. Numbers that
+            would be too small to be read are left out.
+        **kwargs : dict
+            For ``imshow`` of matplotlib.
+
+        Returns
+        -------
+        TableDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the table has not one axis per parent and one of the node.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skcausalpima.inspection import TableDisplay
+        >>> states = {"wet": ["dry", "wet"]}
+        >>> table = [[0.9, 0.1], [0.2, 0.8]]
+        >>> display = TableDisplay(table, "wet", ["rain"], states=states)
+        >>> [text.get_text() for text in display.plot().ax_.get_xticklabels()]
+        ['dry', 'wet']
+        >>> plt.close()
+        """
+        table, parents = np.asarray(self.table, dtype=np.float64), list(self.parents)
+        if table.ndim != len(parents) + 1:
+            raise ValueError(
+                f"table of shape {table.shape} must have one axis for each of the parents "
+                f"{parents}, and one of {self.node!r}."
+            )
+        probabilities = table.reshape(-1, table.shape[-1])
+        picture = HeatMap(
+            values=probabilities,
+            rows=self._rows(table.shape[:-1]),
+            columns=outcomes_of(self.states, self.node, table.shape[-1]),
+            texts=[[f"{value:.2f}" for value in row] for row in probabilities],
+            meaning="probability",
+        )
+        self._draw(picture, ax, kwargs)
+        n_letters = int(0.7 * letters_across(self.ax_, LABEL_FONT))
+        self.ax_.set_xlabel(shortened(self.node, n_letters), fontsize=LABEL_FONT)
+        n_letters = letters_that_fit(0.6 * inches(self.ax_)[1], LABEL_FONT)
+        self.ax_.set_ylabel(listed(parents, max(n_letters, 10), 3), fontsize=LABEL_FONT)
+        return self
+
+    def _rows(self, sizes: tuple[int, ...]) -> list[str]:
+        """Return a name for each combination of the parents' outcomes."""
+        pairs = zip(self.parents, sizes, strict=True)
+        names = [outcomes_of(self.states, *pair) for pair in pairs]
+        if len(sizes) == 1:
+            return names[0]
+        short = [[cut(name, OUTCOME_LETTERS) for name in of_node] for of_node in names]
+        return list(map(", ".join, itertools.product(*short)))

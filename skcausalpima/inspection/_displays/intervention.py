@@ -17,12 +17,11 @@ from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
 from .._fitted_estimator import outcome_names
-from .display import Axes, Display, inches, letters_across, letters_that_fit
+from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
-from .painter import SamplePainter
+from .painter import SamplePainter, shown_modality
 from .panels import HEADER_SIZE, TITLE_SIZE, name_row
-from .shown_modality import shown_modality
-from .styles import Look, group_style
+from .styles import group_style
 
 PANELS_IN_A_ROW = 4
 PANEL = (2.3, 2.0)  # inches

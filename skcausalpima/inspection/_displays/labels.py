@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .display import POINTS_PER_INCH, Axes, figure_of
-from .styles import Look
+from .display import POINTS_PER_INCH, Axes, Look, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.text import Annotation

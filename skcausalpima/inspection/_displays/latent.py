@@ -15,10 +15,10 @@ from ..._inference.fitted_model import model_of, samples_of
 from ..._scalar_checks import is_integer
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, node_sizes, outcome_names
-from .colouring import Colouring, asked_values
 from .display import Axes, Display, inches, letters_across
 from .labels import label_points, listed, plain
 from .panels import named_nodes
+from .styles import Colouring, asked_values
 
 N_DEVIATIONS = 2.0  # of the ellipses
 LABEL_SIZE, SMALL_LABEL_SIZE, MANY = 8.0, 6.0, 20

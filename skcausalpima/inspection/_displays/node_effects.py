@@ -16,9 +16,8 @@ from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .display import Axes, Display, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
-from .painter import SamplePainter, as_image
+from .painter import SamplePainter, as_image, decoded_components, shown_modality
 from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
-from .shown_modality import decoded_components, shown_modality
 from .styles import group_style
 
 PANELS_IN_A_ROW = 3

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._grid import NodeGrid
-from .display import LETTER_WIDTH, POINTS_PER_INCH, Axes, inches, letters_across, letters_that_fit
+from .display import (
+    LETTER_WIDTH,
+    POINTS_PER_INCH,
+    Axes,
+    Look,
+    inches,
+    letters_across,
+    letters_that_fit,
+)
 from .labels import cell_names, listed, plain, shortened
-from .styles import Look
 
 WIDE = 1.3  # columns per row that are aimed at
 HEADER_SIZE = 8

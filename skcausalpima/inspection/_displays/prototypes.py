@@ -15,9 +15,8 @@ from ..._inference.fitted_model import FittedModel, model_of, samples_of
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
 from .display import Axes, Display, check_word, is_one_or_none
-from .painter import SamplePainter
+from .painter import SamplePainter, ShownModality, decoded_components, shown_modality
 from .panels import CellTable, name_cells, named_nodes
-from .shown_modality import ShownModality, decoded_components, shown_modality
 
 NO_SAMPLES = "no samples"
 

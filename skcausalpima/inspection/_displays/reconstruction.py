@@ -15,12 +15,10 @@ from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.fitted_model import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .display import Axes, Display, letters_across
+from .display import Axes, Display, Look, letters_across
 from .labels import wrapped
-from .painter import SamplePainter
+from .painter import SamplePainter, shown_modality
 from .panels import HEADER_SIZE, TITLE_SIZE, name_row
-from .shown_modality import shown_modality
-from .styles import Look
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Axes, Display, letters_across
+from .display import Axes, Display, Look, letters_across
 from .labels import wrapped
-from .styles import UNKNOWN, Look, group_style
+from .styles import UNKNOWN, group_style
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
