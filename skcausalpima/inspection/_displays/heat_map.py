@@ -14,16 +14,7 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
-from .display import (
-    POINTS_PER_INCH,
-    Axes,
-    Display,
-    Look,
-    figure_of,
-    inches,
-    letters_across,
-    letters_that_fit,
-)
+from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, letters_that_fit
 from .labels import cut, listed, outcomes_of, shortened, wrapped
 from .styles import COLOUR_MAP
 
@@ -77,7 +68,7 @@ class HeatMap:
         image = ax.imshow(self.values, **(usual | kwargs))
         self._name(ax)
         self._write_numbers(ax)
-        bar = figure_of(ax).colorbar(image, ax=ax, shrink=0.9)
+        bar = ax.figure.colorbar(image, ax=ax, shrink=0.9)
         bar.ax.tick_params(labelsize=FONT - 1)
         bar.set_label(self.meaning, fontsize=FONT)
         return image

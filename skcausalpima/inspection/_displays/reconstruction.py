@@ -240,8 +240,9 @@ class ReconstructionDisplay(Display):
         if self.std is not None and np.ndim(arrays[0]) == 2:
             spread = 2 * np.asarray(self.std[k])
             arrays += [arrays[1] - spread, arrays[1] + spread]
-        x, columns = self.x or {k: None}, self.columns or {k: None}
-        return SamplePainter.of(arrays, x=x[k], columns=columns[k])
+        x = None if self.x is None else self.x[k]
+        columns = None if self.columns is None else self.columns[k]
+        return SamplePainter.of(arrays, x=x, columns=columns)
 
     def _label(self, k: int, what: str) -> str:
         """Return what is written beside the row of a modality."""
