@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from .._fitted_estimator import cell_order, outcome_names
 from .display import Axes, Display, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
 from .painter import SamplePainter, as_image, decoded_components, shown_modality
-from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
+from .panels import HEADER_SIZE, TITLE_SIZE, name_row, named_nodes
 from .styles import group_style
 
 PANELS_IN_A_ROW = 3
@@ -26,6 +26,9 @@ PANEL = (3.2, 2.2)  # inches, of curves and tables
 ROW_NAME_LETTERS = 16
 LEGEND_LETTERS = 12
 ROWS_OF_LEGEND = 8
+
+#: Name, names of the outcomes, and what they look like.
+Node: TypeAlias = tuple[str, tuple[str, ...], np.ndarray]
 
 
 @dataclass(eq=False, repr=False)
@@ -208,9 +211,10 @@ class NodeEffectDisplay(Display):
         painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         sizes = [len(effect) for effect in effects]
         names = named_nodes(self.node_names, sizes, self.outcome_names)
+        nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
         self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
         draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
-        draw(ax, painter, effects, names, kwargs)
+        draw(ax, painter, nodes, kwargs)
         return self
 
     def _meaning(self) -> str:
@@ -221,27 +225,20 @@ class NodeEffectDisplay(Display):
         return f"difference ({unit})" if unit else "difference from the mean"
 
     def _draw_images(
-        self,
-        ax: Any,
-        painter: SamplePainter,
-        effects: Sequence[np.ndarray],
-        names: NodeNames,
-        kwargs: dict[str, Any],
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
     ) -> None:
         """Draw a row of images for each node."""
-        shape = len(effects), max(map(len, effects))
+        shape = len(nodes), max(len(images) for *_, images in nodes)
         width, height = painter.size_of_figure(shape, 1)
         beside, size = ax, (width + COLOUR_BAR, height)
-        has_bar = as_image(effects[0][0]).ndim == 2 and is_one_or_none(ax)
+        has_bar = as_image(nodes[0][2][0]).ndim == 2 and is_one_or_none(ax)
         if has_bar:
             ratios = {"width_ratios": [width, BAR_WIDTH]}
             beside, bar = self._several_axes(ax, (1, 2), size, **ratios)[0]
         self.axes_ = self._several_axes(beside, shape, size)
         n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
         self.artists_: list[list[Any]] = []
-        for row, images, node, outcomes in zip(
-            self.axes_, effects, names.nodes, names.outcomes, strict=True
-        ):
+        for row, (node, outcomes, images) in zip(self.axes_, nodes, strict=True):
             for panel in row[len(images) :]:
                 panel.set_axis_off()
             self.artists_.append(list(map(partial(painter.draw, **kwargs), row, images)))
@@ -255,34 +252,29 @@ class NodeEffectDisplay(Display):
             bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 
     def _draw_comparisons(
-        self,
-        ax: Any,
-        painter: SamplePainter,
-        effects: Sequence[np.ndarray],
-        names: NodeNames,
-        kwargs: dict[str, Any],
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
     ) -> None:
         """Draw a panel for each node, in which its outcomes are compared."""
-        n_columns = min(PANELS_IN_A_ROW, len(effects))
-        shape = -(-len(effects) // n_columns), n_columns
+        n_columns = min(PANELS_IN_A_ROW, len(nodes))
+        shape = -(-len(nodes) // n_columns), n_columns
         height = max(PANEL[1], painter.height_of_bars())
         size = PANEL[0] * shape[1] + 0.5, height * shape[0] + 0.3
         self.axes_ = self._several_axes(ax, shape, size)
         n_letters = letters_across(self.axes_[0, 0], HEADER_SIZE)
         draw = painter.draw if painter.kind == "curve" else painter.draw_dots
-        self.artists_ = [[] for _ in effects]
-        for number, panel in enumerate(self.axes_.flat):
-            if number >= len(effects):
-                panel.set_axis_off()
-                continue
-            pairs = zip(effects[number], names.outcomes[number], strict=True)
-            for k, (sample, outcome) in enumerate(pairs):
+        self.artists_ = []
+        for unused in self.axes_.flat[len(nodes) :]:
+            unused.set_axis_off()
+        for number, (node, outcomes, samples) in enumerate(nodes):
+            panel, looks = self.axes_.flat[number], []
+            for k, (sample, outcome) in enumerate(zip(samples, outcomes, strict=True)):
                 look = {"label": shortened(outcome, LEGEND_LETTERS)} | kwargs
-                self.artists_[number].append(draw(panel, sample, group_style(k), **look))
-            is_bottom = number + n_columns >= len(effects)
+                looks.append(draw(panel, sample, group_style(k), **look))
+            self.artists_.append(looks)
+            is_bottom = number + n_columns >= len(nodes)
             painter.finish(panel, is_left=number % n_columns == 0, is_bottom=is_bottom)
-            panel.set_title(wrapped(names.nodes[number], n_letters, 2), fontsize=HEADER_SIZE)
-            n_in_legend = -(-len(effects[number]) // ROWS_OF_LEGEND)
+            panel.set_title(wrapped(node, n_letters, 2), fontsize=HEADER_SIZE)
+            n_in_legend = -(-len(samples) // ROWS_OF_LEGEND)
             panel.legend(fontsize=TITLE_SIZE, ncols=n_in_legend, labelspacing=0.3)
             if is_bottom and painter.kind == "bars":
                 panel.set_xlabel(self._meaning(), fontsize=HEADER_SIZE)

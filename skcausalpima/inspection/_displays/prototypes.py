@@ -221,12 +221,11 @@ class PrototypeDisplay(Display):
         self.axes_ = self._several_axes(panels, table.shape, size)
         self.bounding_ax_ = None if caption is None else ax
         self.artists_: list[Any] = []
-        for cell, panel in enumerate(self.axes_.flat):
-            if cell >= len(arrays):
-                panel.set_axis_off()
-                continue
-            drawn = np.isfinite(arrays[cell]).any()
-            self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if drawn else None)
+        for unused in self.axes_.flat[len(arrays) :]:
+            unused.set_axis_off()
+        for cell, array in enumerate(arrays):
+            panel, is_drawn = self.axes_.flat[cell], np.isfinite(array).any()
+            self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
             is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
