@@ -1,6 +1,7 @@
 """The package's own attack, ``benchmarks/faults.py``, in reduced form: not one fault."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ CASES = {
     "kills": 8,
 }
 FAULTS = ["silent", "undocumented", "hang", "crash"]
+
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the attack limits memory")
 
 
 @pytest.fixture
