@@ -14,8 +14,7 @@ from .._data.ranks import Ranks
 from .._model.setup import Setup
 from .._state.stored import save_checkpoint
 from .._state.training import BegunFit, BegunRun
-from .._training.interruption import Interruption
-from .._training.observer import Listener, Observer, Screen, Snapshot, Standing
+from .._training.observer import Interruption, Listener, Observer, Screen, Snapshot, Standing
 from .._typing import Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import EpochRecord
@@ -227,9 +226,9 @@ class Watch:
 
 def planned_epochs(setup: Setup, is_continued: bool) -> dict[str, int]:
     """Return how many epochs each phase of a run has at most."""
-    training = setup.training
-    plan = {} if is_continued else {"pre-training": training.initialization.pretraining_epochs}
-    plan["training"] = len(training.graph.temperatures)
+    schedule = setup.training.schedule
+    plan = {} if is_continued else {"pre-training": schedule.pretraining_epochs}
+    plan["training"] = schedule.n_epochs
     if setup.graph.structure == "refined":
-        plan["polishing"] = training.polishing_epochs
+        plan["polishing"] = schedule.polishing_epochs
     return plan

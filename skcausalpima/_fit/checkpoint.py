@@ -33,12 +33,12 @@ from .._state.training import (
     Terms,
     TrainingState,
 )
-from .._training.adam import Adam
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
+from .._training.gradients import Adam
 from .._training.holding import StartingCells
-from .._training.loop import Progress, new_progress
+from .._training.loop import Phase, new_phase
 from .._training.observer import Observer
 from .._typing import Unchecked
 from .._warnings import warn_caller
@@ -114,7 +114,7 @@ def run_state(
 
     With other data, or another part of it held out, the split and early stopping start anew.
     """
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     model = _built_model(built, knowledge)
     if setup.graph.structure == "fixed":
         model.prior.requires_grad_(False)
@@ -126,7 +126,7 @@ def run_state(
     model.to(setup.device)
     check_decoders(model, data)
     state_knowledge(setup, model.prior)
-    progress = new_progress(setup.training, model, observer)
+    progress = new_phase(setup.training, model, observer)
     resume_moments(stored.moments, model, progress.optimizer)
     generator, rng = torch.Generator(), copy.deepcopy(stored.draws.numpy)
     generator.set_state(torch.from_numpy(stored.draws.generator.copy()))
@@ -164,13 +164,13 @@ def begun_state(
     return replace(state, candidates=begun.candidates, rivals=begun.rivals)
 
 
-def epochs(history: Mapping[str, np.ndarray]) -> Terms:
+def terms_by_epoch(history: Mapping[str, np.ndarray]) -> Terms:
     """Return the terms of the bound epoch by epoch."""
     columns = zip(*history.values(), strict=True)
     return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
 
 
-def _resume_progress(stored: TrainingState, model: MultimodalVAE, progress: Progress) -> None:
+def _resume_progress(stored: TrainingState, model: MultimodalVAE, progress: Phase) -> None:
     """Give what was seen of the data back, and what early stopping remembers."""
     seen, before, stopper = stored.seen, stored.stopper, progress.stopper
     progress.n_steps, progress.spread = seen.n_steps, seen.spread
@@ -246,7 +246,7 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
 def fit_fingerprint(setup: Setup, samples: FitSamples, data: TensorData) -> str:
     """Return what tells the data of a fit from others: their units and names of outcomes, too."""
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     units = list(vars(setup.scaler).values())
     names = samples.knowledge.outcome_names
     return joblib.hash((data_fingerprint(data, fraction), units, names))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from .._training.interruption import Interruption
+from .._training.observer import Interruption
 
 #: What repeats fits, and would go on with the next one if this one ended early.
 REPEATING = ("joblib", "sklearn.model_selection")

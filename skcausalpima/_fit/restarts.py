@@ -16,17 +16,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initialize import InitialSample, initialize_run
-from .._model.data_arrays import DataArrays
+from .._model.scaled_samples import DataArrays
 from .._model.setup import Setup
-from .._model.single_precision import precision_of
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
+from .._parameter_objects import changed
 from .._repeated_fits import is_one_of_many
 from .._state.training import BegunRun
 from .._training.divergence import divergence
 from .._training.filling import viewed
-from .._training.interruption import Interruption
-from .._training.loop import settle, train
-from .._training.observer import Observer
+from .._training.loop import epochs, settle
+from .._training.observer import Interruption, Observer
 from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
@@ -228,11 +228,13 @@ def _labels_of_short_run(
 ) -> np.ndarray:
     """Return the cells of some samples after a short run from a seed."""
     training = setup.training
-    n_epochs = min(N_EPOCHS, training.initialization.pretraining_epochs)
-    first = replace(training.initialization, pretraining_epochs=n_epochs)
-    graph = replace(training.graph, temperatures=training.graph.temperatures[:N_EPOCHS])
-    stopping = replace(training.stopping, tol=0.0, validation_fraction=0.0)
-    training = replace(training, initialization=first, graph=graph, stopping=stopping)
+    n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
+    training = replace(
+        training,
+        steps=changed(training.steps, tol=0.0, validation_fraction=0.0),
+        schedule=replace(training.schedule, pretraining_epochs=n_epochs),
+        temperatures=training.temperatures[:N_EPOCHS],
+    )
     setup = replace(setup, training=training)
     initial = replace(initial, rows=None, places=None, candidates=())
     observer = Observer(interruption=interruption)
@@ -240,7 +242,7 @@ def _labels_of_short_run(
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)
-        train(model, data, None, state.progress, training, state.update, state.generator)
+        epochs(state.progress, data, state.update, state.generator)
         settle(model, data, state.update, state.generator)
     interruption.check()
     return present_labels(model, initial)

@@ -14,7 +14,7 @@ from torch import Tensor
 from .._grid import NodeGrid
 from .._model.tensors import TensorData
 from .._state.fitted import ExpertTable
-from .._training.expert_updates import at_least, curve_problem
+from .._training.decoder_updates import at_least, curve_problem
 from ..functional import (
     CurveStatistics,
     assemble,

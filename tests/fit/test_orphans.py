@@ -13,6 +13,8 @@ import pytest
 from skcausalpima._fit import interrupts as _orphans
 from skcausalpima._fit.interrupts import ending_with
 
+pytestmark = pytest.mark.posix
+
 FIT = """
 import numpy as np
 from skcausalpima import CausalPIMA, Training
