@@ -15,7 +15,7 @@ from .._model.ranks import all_rows
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
-from .acceleration import of_steps, step_precision
+from .acceleration import compiled, step_precision
 from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
@@ -86,7 +86,8 @@ class Phase:
         self.optimizer = Adam(
             (self.networks, self.rate), (self.graph, settings.graph_learning_rate)
         )
-        self.bound = of_steps(model.elbo if self.has_cells else model.unit_elbo, settings.device)
+        bound = model.elbo if self.has_cells else model.unit_elbo
+        self.bound = compiled(bound) if settings.device.compile else bound
         self.was_restored = self.diverged = False
         self.history: list[dict[str, float]] = []
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
