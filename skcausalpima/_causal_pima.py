@@ -22,14 +22,14 @@ from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
 from ._data.target import check_target
-from ._data.validation import Modalities, read_modalities, write_modalities
+from ._data.validation import Modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
+from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
-from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
+from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
 from ._model.surroundings import reading_one_fit, usual_surroundings
 from ._naming_estimator import ELSEWHERE, NamingEstimator
@@ -1907,19 +1907,11 @@ mapping, default=None
 
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
-        modalities, spec = read_modalities(self, X, reset=False), self._fitted.spec
-        if spec.sampled_responsibilities and not spec.prior_expert:
-            nothing = np.flatnonzero(~modalities.observed.any(axis=0))
-            if len(nothing):
-                raise ValueError(
-                    f"Sample {nothing[0]} has no observed modality, which needs "
-                    "posterior__prior_expert=True (without it its posterior has infinite variance)."
-                )
-        return modalities
+        return samples_of(self, X)
 
     def _fitted_model(self) -> FittedModel:
         """Return the model of the fit."""
-        return fitted_model(self._fitted, prediction_device(self.device))
+        return model_of(self)
 
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""

@@ -463,7 +463,7 @@ def test_process_group_is_found_asked_for_and_missed(monkeypatch):
 
 def test_a_group_of_one_process_changes_nothing(tmp_path, quick, pair):
     expected = quick(max_iter=1).fit(pair)
-    store = f"file://{tmp_path / 'store'}"
+    store = (tmp_path / "store").as_uri()
     torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
     try:
         found = quick(max_iter=1).fit(pair)
