@@ -5,9 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import LatentDisplay
 from skcausalpima.inspection._displays.latent import projection_of
 
@@ -122,8 +120,6 @@ def test_discriminants_separate_what_the_largest_variance_hides():
 
 def test_bad_input(shown_fit, shown_data):
     draw = LatentDisplay.from_estimator
-    with pytest.raises(NotFittedError):
-        draw(CausalPIMA(), shown_data)
     with pytest.raises(ValueError, match=r'projection is "lda", "pca" or a pair .* got \'tsne\''):
         draw(shown_fit, shown_data, projection="tsne")
     with pytest.raises(ValueError, match="do not exist: there are"):

@@ -2,10 +2,6 @@
 
 from types import SimpleNamespace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
