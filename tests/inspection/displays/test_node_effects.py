@@ -63,10 +63,3 @@ def test_given_axes_are_divided():
     display = NodeEffectDisplay([np.zeros((2, 6, 6))], ["a"]).plot(ax=ax)
     assert display.bounding_ax_ is ax
     assert display.figure_ is ax.figure
-
-
-def test_bad_input(shown_fit):
-    with pytest.raises(ValueError, match="kind is one of 'difference', 'mean', got 'sum'"):
-        NodeEffectDisplay.from_estimator(shown_fit, kind="sum")
-    with pytest.raises(ValueError, match="there is no modality 7"):
-        NodeEffectDisplay.from_estimator(shown_fit, modality=7)

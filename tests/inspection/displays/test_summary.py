@@ -21,10 +21,3 @@ def test_it_is_drawn_again_on_given_axes(shown_fit, shown_data):
     display = SummaryDisplay.from_estimator(shown_fit, shown_data, modality="line")
     assert display.plot(ax=ax).figure_ is ax.figure
     assert display.prototypes.axes_[0, 0].get_title().startswith("slope")
-
-
-def test_bad_input(shown_fit, shown_data):
-    with pytest.raises(ValueError, match="there is no modality 9"):
-        SummaryDisplay.from_estimator(shown_fit, shown_data, modality=9)
-    with pytest.raises(ValueError, match="was fitted on"):
-        shown_fit.plot_summary(shown_data["image"])
