@@ -164,9 +164,10 @@ class EdgeConfidenceDisplay(Display):
                 f"{shares.shape}."
             )
         np.fill_diagonal(shares, np.nan)
+        labels = list(map(str, names))
         texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
         picture = HeatMap(
-            values=shares, rows=names, columns=names, texts=texts, meaning="share of refits"
+            values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
         )
         width, height = picture.figure_size()
         ratios = [width] if self.node_stability is None else [width, BARS_WIDTH]

@@ -334,10 +334,8 @@ class _Drawing(GraphPicture):
         from .scaled_text import ScaledText
 
         (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
-        corner, rounded = (
-            (x - width / 2, y - height / 2),
-            f"round,pad=0,rounding_size={PADDING * FONT}",
-        )
+        corner = x - width / 2, y - height / 2
+        rounded = f"round,pad=0,rounding_size={PADDING * FONT}"
         look: Look = {"fc": "0.95", "ec": PALE if self.is_pale else "0.3", "zorder": 2}
         ax.add_patch(FancyBboxPatch(corner, width, height, rounded, **look))
         text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)

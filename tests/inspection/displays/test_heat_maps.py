@@ -146,6 +146,6 @@ def test_the_confidence_of_edges_by_hand():
     found = confidence(3)
     display = EdgeConfidenceDisplay.from_confidence(found, ax=axes[0])
     assert display.axes_.shape == (2,)
-    alone = EdgeConfidenceDisplay(found.edge, found.node_names).plot(axes[1])
+    alone = EdgeConfidenceDisplay(found.edge, range(3)).plot(axes[1])
     assert alone.axes_.shape == (1,)
     assert_readable(figure)
