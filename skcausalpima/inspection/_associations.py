@@ -129,7 +129,6 @@ class NodeAssociations:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "measure": [StrOptions({"cramers_v", "nmi"})],
         "n_permutations": [count(1)],
         "random_state": ["random_state"],

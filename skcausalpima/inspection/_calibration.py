@@ -184,12 +184,7 @@ def _check(outcomes: np.ndarray, probabilities: np.ndarray) -> None:
 
 
 @validate_params(
-    {
-        "est": "no_validation",  # but by check_estimator
-        "n_bins": [count(1)],
-        "n_samples": [count(1)],
-        "random_state": ["random_state"],
-    },
+    {"n_bins": [count(1)], "n_samples": [count(1)], "random_state": ["random_state"]},
     prefer_skip_nested_validation=True,
 )
 def calibration_curves(

@@ -109,7 +109,6 @@ class _Matched(NamedTuple):
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "n_bootstraps": [count(1)],
         "resample": ["boolean"],
         "params": [dict, None],

@@ -154,7 +154,6 @@ class OutcomeIntervals:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "level": [NumberRange(Real, 0, 1, closed="neither")],
         "n_draws": [count(1)],
         "random_state": ["random_state"],
