@@ -39,7 +39,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._data.form import CONTAINERS
+from .._data.containers import CONTAINERS
 from .._data.validation import write_modalities
 from .._model.parameters import PARAMETER_CONSTRAINTS
 from .._model.spec import ModelSpec

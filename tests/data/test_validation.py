@@ -376,7 +376,7 @@ HUGE_NAN[0] = np.inf
         (torch.ones(5), ValueError, "Reshape your data"),
         (np.float64(5), ValueError, "X is .*5.0.*Expected 2D array"),
         (None, ValueError, "X is None.*Expected 2D array"),
-        ("text", TypeError, "X is 'text': expected arrays.*np.load"),
+        ("text", TypeError, "X is 'text': expected .*a MultimodalData.*np.load"),
         (ONES * 1j, ValueError, "Complex data not supported"),
         (WITH_NAN[:, 1], ValueError, "contains NaN"),
         (WITH_NAN, ValueError, "contains NaN"),
