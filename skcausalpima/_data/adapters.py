@@ -186,7 +186,7 @@ def adapter_of(value: Unchecked, what: str, expected: str = "") -> Adapter:
     """
     recipe = next((recipe for matches, recipe in RECIPES if matches(value)), "")
     found = next((of for of in ADAPTERS.values() if of.recognize(value)), None)
-    if isinstance(value, type) or recipe or found is None:
+    if recipe or found is None:
         raise TypeError(
             f"{what} is {describe(value)}: expected {expected or accepted()}. Pass "
             f"{recipe or 'all of it, read into one array per modality'}."
@@ -299,7 +299,8 @@ RECIPES: Sequence[tuple[Callable[[Any], bool], str]] = (
     (lambda value: isinstance(value, ItemsView), "dict(X), the mapping that they are of"),
     (lambda value: isinstance(value, KeysView), "the mapping itself, not its keys"),
     (lambda value: isinstance(value, Set), "np.array(sorted(X)): a set has no order"),
-    (is_mapping, "one array: modalities hold no modalities"),
+    (is_mapping, "one array: a mapping of arrays is no modality"),
+    (lambda value: isinstance(value, type), "an instance, not the class"),
 )
 
 

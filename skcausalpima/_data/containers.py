@@ -143,7 +143,7 @@ def container_of(X: Samples) -> str:
     name = next(name for name, of in CONTAINERS.items() if of.recognize(X))
     if name == "single":
         several = [of.words for of in CONTAINERS.values()]
-        adapter_of(X, "X", f"{', '.join(several[-2::-1])}, {several[-1]}")
+        adapter_of(X, "X", f"{', '.join(several[-2::-1])}, {several[-1]}: {accepted()}")
     if X is None or isinstance(X, (Number, np.generic)):
         raise ValueError(
             f"X is {X!r}. Expected 2D array, one row per sample, or one array per modality."
@@ -373,7 +373,7 @@ CONTAINERS = {
         write=lambda named, form: list(named.values()),
     ),
     "single": Container(
-        words=f"or one array: {accepted()}",
+        words="or one array",
         recognize=lambda X: True,
         read=lambda X: {"X": X},
         write=lambda named, form: next(iter(named.values())),

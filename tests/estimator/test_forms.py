@@ -71,7 +71,17 @@ def test_two_levels_come_back(quick, levels, on_frames):
     assert_array_equal(model.labels_, on_frames.labels_)
     for back in answers(model, levels):
         assert back.columns.equals(levels.columns)
-    assert_frame_equal(model.impute(levels), levels, check_names=False)
+    assert_frame_equal(model.impute(levels), levels)
+
+
+@pytest.mark.parametrize("names", [["modality", "element"], [None, None]])
+def test_names_of_two_levels_come_back(quick, levels, names, tmp_path):
+    X = levels.rename_axis(columns=names)
+    model = quick().fit(X)
+    model.save(tmp_path / "model")
+    assert_frame_equal(model.impute(X), X)
+    for fit in (model, CausalPIMA.load(tmp_path / "model")):
+        assert list(fit.sample(2)[0].columns.names) == names
 
 
 def test_columns_of_two_levels_come_back_in_their_order(quick, levels, tmp_path):
@@ -85,7 +95,7 @@ def test_columns_of_two_levels_come_back_in_their_order(quick, levels, tmp_path)
         for back in answers(fit, X):
             assert back.columns.tolist() == X.columns.tolist()
         for form in (X, other):
-            assert_frame_equal(fit.impute(form), form, check_names=False)
+            assert_frame_equal(fit.impute(form), form)
         assert fit.sample(2)[0].columns.tolist() == X.columns.tolist()
 
 
