@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
@@ -64,31 +64,18 @@ class Place:
         return f"pandas.DataFrame({self.given}, columns={list(self.columns)})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Odd:
-    """Columns of a table that hold no numbers, by name.
-
-    Parameters
-    ----------
-    texts, gaps, dates, times : sequence of str, default=()
-        Columns of texts, of texts among numbers, of dates, and of spans of time.
-    others : int, default=0
-        How many columns are left beside those of texts.
-    """
-
-    texts: Sequence[str] = ()
-    gaps: Sequence[str] = ()
-    dates: Sequence[str] = ()
-    times: Sequence[str] = ()
-    others: int = 0
-
-
-#: What columns may hold in place of numbers, and what it is called.
+#: What columns may hold in place of numbers: what it is called, and what becomes of it.
 SPOKEN = {
-    "texts": "text ({examples}) in {columns}",
-    "gaps": "text ({examples}) among the numbers in {columns}",
-    "dates": "dates in {columns}",
-    "times": "times in {columns}",
+    "texts": (
+        "text ({examples}) in {columns}",
+        "Texts become a modality of their own, with a column for each word",
+    ),
+    "gaps": (
+        "text ({examples}) among the numbers in {columns}",
+        "texts among numbers are missing then",
+    ),
+    "dates": ("dates in {columns}", "dates become seconds"),
+    "times": ("times in {columns}", "times become seconds"),
 }
 
 
@@ -157,26 +144,19 @@ def _told(
     place: Place | None,
 ) -> str:
     """Say what stands in which columns, and what to do."""
-    parts = []
-    for kind in SPOKEN:
+    said, made = [], []
+    for kind, (what_is_there, what_becomes) in SPOKEN.items():
         if kind in found:
             examples = ", ".join(f"{value!r:.40}" for value in list(found[kind].values())[:5])
-            where = _listed(list(found[kind]), is_labelled)
-            parts.append(SPOKEN[kind].format(examples=examples, columns=where))
-    told = f"{what} holds {' and '.join(parts)}, where numbers are expected"
+            columns = _listed(list(found[kind]), is_labelled)
+            said.append(what_is_there.format(examples=examples, columns=columns))
+            made.append(what_becomes)
+    told = f"{what} holds {' and '.join(said)}, where numbers are expected"
     if place is None:
         return f"{told}: make of it what was made of the data of fit, as by prep.transform(X)."
-    others = width - len(found.get("texts", ()))
-    odd = Odd(**{kind: list(names) for kind, names in found.items()}, others=others)
-    made = {
-        "texts": "Texts become a modality of their own, with a column for each word",
-        "gaps": "texts among numbers are missing then",
-        "dates": "dates become seconds",
-        "times": "times become seconds",
-    }
-    become = "; ".join(said for kind, said in made.items() if kind in found)
-    lines = "\n    ".join(recipe(place, odd))
-    return f"{told}. {become[0].upper()}{become[1:]}:\n    {lines}"
+    lines = recipe(place, {kind: list(names) for kind, names in found.items()}, width)
+    become = "; ".join(made)
+    return "\n    ".join([f"{told}. {become[0].upper()}{become[1:]}:", *lines])
 
 
 def _listed(names: Sequence[str], is_labelled: bool) -> str:
@@ -241,16 +221,30 @@ def _is_number(value: Unchecked) -> bool:
     return is_missing(value) or isinstance(value, (Number, np.generic))
 
 
-def recipe(place: Place, odd: Odd) -> list[str]:
+def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[str]:
     """Return lines of code after which X can be fitted.
 
     Texts become a modality of their own, with a column for each word. Texts among numbers become
     NaN, which is missing, and dates seconds since the first.
 
+    Parameters
+    ----------
+    place : Place
+        Where the table stands.
+    odd : mapping of str to sequence of str
+        Names of columns that hold no numbers, by what they hold, as in ``SPOKEN``.
+    width : int
+        How many columns there are.
+
+    Returns
+    -------
+    list of str
+        That run as they are.
+
     Examples
     --------
-    >>> from skcausalpima._data.cell_contents import Odd, Place, recipe
-    >>> print(*recipe(Place(kind="frame"), Odd(texts=["a"], others=2)), sep="\\n")
+    >>> from skcausalpima._data.cell_contents import Place, recipe
+    >>> print(*recipe(Place(kind="frame"), {"texts": ["a"]}, 3), sep="\\n")
     from sklearn.preprocessing import OneHotEncoder
     from skcausalpima import ModalityTransformer
     table = X.rename(columns=str)
@@ -258,7 +252,7 @@ def recipe(place: Place, odd: Odd) -> list[str]:
     prep = ModalityTransformer({'words': OneHotEncoder()})
     X = prep.fit_transform(X)
     """
-    texts, rest = list(odd.texts), "table"
+    texts, rest = list(odd.get("texts", ())), "table"
     lines: list[str] = []
     if texts:
         lines.append("from sklearn.preprocessing import OneHotEncoder")
@@ -271,7 +265,7 @@ def recipe(place: Place, odd: Odd) -> list[str]:
         rest += ".astype(float)"
     before = "" if place.name is None else "**X, "
     numbers = place.name or "numbers"
-    if not odd.others:
+    if len(texts) == width:
         words = place.name or "words"
         lines.append(f"X = {{{before}{words!r}: table.astype(str)}}")
     elif texts:
@@ -286,15 +280,15 @@ def recipe(place: Place, odd: Odd) -> list[str]:
     return ["import pandas"] * needs_pandas + lines
 
 
-def _made_numbers(odd: Odd) -> list[str]:
+def _made_numbers(odd: Mapping[str, Sequence[str]]) -> list[str]:
     """Return lines of code that make numbers of columns which are not texts alone."""
-    made = {name: f"pandas.to_numeric(table[{name!r}], errors='coerce')" for name in odd.gaps}
-    for name in odd.dates:
+    _, gaps, dates, times = (list(odd.get(kind, ())) for kind in SPOKEN)
+    made = {name: f"pandas.to_numeric(table[{name!r}], errors='coerce')" for name in gaps}
+    for name in dates:
         made[name] = f"(table[{name!r}] - table[{name!r}].min()).dt.total_seconds()"
-    for name in odd.times:
+    for name in times:
         made[name] = f"pandas.to_timedelta(table[{name!r}]).dt.total_seconds()"
     lines = [f"table = table.assign(**{{{name!r}: {code}}})" for name, code in made.items()]
-    if odd.dates:
-        dates = list(odd.dates)
+    if dates:
         lines.insert(0, f"table[{dates}] = table[{dates}].apply(pandas.to_datetime)")
     return lines

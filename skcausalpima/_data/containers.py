@@ -17,7 +17,7 @@ from .adapters import Table, accepted, adapter_of, column_levels, describe, is_m
 from .cell_contents import Place
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
-from .table_labels import Columns
+from .table_labels import Columns, check_rows_beside
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.
 Decoded: TypeAlias = Any
@@ -226,6 +226,15 @@ def read_several(
         data = MultimodalData([given[name] for name in names], names)
     pairs = zip(names, tables, strict=True)
     return data, [replace(of, labels={**of.labels, **note(X, name)}) for name, of in pairs]
+
+
+def check_rows_with(X: Samples, **given: Unchecked) -> None:
+    """Check that tables, by what they are called, have the index of samples in any form."""
+    parts = CONTAINERS[container_of(X)].read(X).values()
+    rows = (rows for part in parts if (rows := Table.of(part).rows) is not None)
+    first = next(rows, None)
+    for what, table in given.items():
+        check_rows_beside(table, what, first)
 
 
 def refuse_one_sample(parts: Sequence[Any], expected: Expected, remedy: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -52,15 +52,6 @@ def check_rows_beside(given: Unchecked, what: str, rows: pd.Index | None) -> Non
         if rows is not None and hasattr(part, "iloc"):
             remedy = f"Align it with {what}.loc[X.index], or pass arrays if rows go together."
             _check_index(cast("pd.DataFrame", part).index, rows, what, "X", remedy)
-
-
-def check_rows_with(X: Unchecked, **given: Unchecked) -> None:
-    """Check the same of tables, by what they are called, beside samples in any form."""
-    held = isinstance(X, (Mapping, list, tuple))
-    parts: Any = (X.values() if isinstance(X, Mapping) else X) if held else [X]
-    rows = next((part.index for part in parts if hasattr(part, "iloc")), None)
-    for what, table in given.items():
-        check_rows_beside(table, what, rows)
 
 
 def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, remedy: str) -> None:

@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.adapters import adapter_of, is_mapping
 from .._data.arrays import without_gradients
-from .._data.table_labels import check_rows_with
+from .._data.containers import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
 from ._asked_estimator import check_estimator

@@ -16,9 +16,9 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
+from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
-from .._data.table_labels import check_rows_with
 from .._data.validation import as_container
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
