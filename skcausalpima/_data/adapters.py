@@ -6,6 +6,7 @@ h5py and zarr are imported only to write what came as theirs.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from collections.abc import (
@@ -240,11 +241,12 @@ def _plain_labels(labels: np.ndarray) -> np.ndarray | None:
 def is_of(package: str, name: str = "") -> Callable[[Any], bool]:
     """Return what says whether a value is of a type of a package that has a word in its name."""
 
-    def recognize(value: Unchecked) -> bool:
-        kinds = ((f"{kind.__module__}.", kind.__name__) for kind in type(value).__mro__)
-        return any(place.startswith(f"{package}.") and name in kind for place, kind in kinds)
+    @functools.lru_cache(maxsize=64)
+    def is_type(kind: type) -> bool:
+        kinds = ((f"{base.__module__}.", base.__name__) for base in kind.__mro__)
+        return any(place.startswith(f"{package}.") and name in word for place, word in kinds)
 
-    return recognize
+    return lambda value: is_type(type(value))
 
 
 def _has_fields(value: Any) -> bool:
