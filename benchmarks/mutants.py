@@ -236,7 +236,7 @@ class Scratch:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             for stream in (1, 2):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-            options = ["-x", "-q", "-p", "no:cacheprovider"]
+            options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
             tests = [*TABLE[file], f"skcausalpima/{file}"]
             code = pytest.main([*options, *tests], plugins=[TimeLimit()])
         finally:

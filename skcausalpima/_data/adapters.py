@@ -230,9 +230,8 @@ def _plain_labels(labels: np.ndarray) -> np.ndarray | None:
     if labels.dtype.kind in "biuf":
         return labels
     texts = labels.tolist()
-    if all(isinstance(text, str) for text in texts):
-        return np.array(texts, dtype=object)
-    return None
+    is_text = all(isinstance(text, str) for text in texts)
+    return np.array(texts, dtype=object) if is_text else None
 
 
 # What is no array, and what to make of it ---------------------------------------------------------
@@ -246,7 +245,7 @@ def is_of(package: str, name: str = "") -> Callable[[Any], bool]:
         kinds = ((f"{base.__module__}.", base.__name__) for base in kind.__mro__)
         return any(place.startswith(f"{package}.") and name in word for place, word in kinds)
 
-    return lambda value: is_type(type(value))
+    return lambda value: is_type(cast("Any", type(value)))
 
 
 def _has_fields(value: Any) -> bool:

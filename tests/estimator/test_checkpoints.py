@@ -307,6 +307,7 @@ est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 @pytest.mark.parametrize("step", [1, 40, 150])
 def test_a_process_that_is_killed(quick, pair, tmp_path, step):
     for name, array in zip("ab", pair, strict=True):

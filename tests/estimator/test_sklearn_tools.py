@@ -46,7 +46,7 @@ GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 @pytest.fixture(scope="module")
 def model(quick):
     """The cheapest fit: whether forms agree in all settings is asked in test_estimator_inputs."""
-    init = Initialization("paper", n_mixture_init=1, pretraining_epochs=1)
+    init = Initialization("paper", pretraining_epochs=1)
     as_is = MissingValues(subset_epochs=0)
     return quick(init=init, structure="gradient", max_iter=1, missing_values=as_is)
 
@@ -418,7 +418,7 @@ def test_two_processes_and_two_threads():
         from skcausalpima.datasets import make_circles_images
         data = make_circles_images(100, curves=True, random_state=0)
         X = MultimodalData([data.images, data.curves])
-        init = Initialization(pretraining_epochs=1, n_mixture_init=1)
+        init = Initialization(pretraining_epochs=1)
         model = CausalPIMA(max_iter=2, init=init, random_state=0)
         grid = {"node_sizes": [(2,), (4,)]}
         for n_jobs in (1, 2):

@@ -13,6 +13,8 @@ import pytest
 from skcausalpima._fit import orphans as _orphans
 from skcausalpima._fit.orphans import ending_with
 
+pytestmark = pytest.mark.posix
+
 FIT = """
 import numpy as np
 from skcausalpima import CausalPIMA, Training

@@ -12,7 +12,7 @@ import pytest
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.posix]
 
 #: What a rank runs, before what a test adds: its own half of some images and curves.
 BEGINNING = """

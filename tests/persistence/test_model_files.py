@@ -14,6 +14,8 @@ from numpy.testing import assert_array_equal
 from skcausalpima import CausalPIMA
 from skcausalpima._state.model_files import ABANDONED, FILE_NAME, _scratch_prefixes
 
+pytestmark = pytest.mark.posix
+
 
 def mode_of(path):
     return stat.S_IMODE(path.stat().st_mode)
