@@ -34,11 +34,14 @@ def assert_same_predictions(one, other, X):
     [
         {},
         {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
-        {
-            "n_init": 2,
-            "training__validation_fraction": 0.2,
-            "structure": ScoreSearch(score_noise=0.3, n_steps=2),
-        },
+        pytest.param(
+            {
+                "n_init": 2,
+                "training__validation_fraction": 0.2,
+                "structure": ScoreSearch(score_noise=0.3, n_steps=2),
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_same_random_state_same_bits(quick, pair, parameters):
@@ -89,6 +92,7 @@ def dropout_encoder():
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state")
 def test_random_user_modules_are_seeded(quick, pair):
     """Dropout draws from PyTorch's global generator."""

@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import load_iris
 from sklearn.impute import KNNImputer
 from sklearn.preprocessing import StandardScaler
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
@@ -74,6 +75,7 @@ def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     assert_same_fits(quick().fit(other), model, gappy)
 
 
+@pytest.mark.slow
 def test_elements_and_blocks_are_missing_together(taught, pair):
     gappy = with_gaps(pair)
     gappy[0][::5], gappy[1][1::5] = np.nan, np.nan
@@ -257,12 +259,15 @@ def test_gaps_may_be_refused(quick, pair, gappy, refusing):
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {"experts": [None, line]},
-        pytest.param({"decoders": [None, "cluster_mlp"]}, marks=pytest.mark.slow),
-        {"decoder_variance": "predicted"},
-        {"decoders": "cluster_mlp"},
-    ],
+    some_slow(
+        [
+            {"experts": [None, line]},
+            {"decoders": [None, "cluster_mlp"]},
+            {"decoder_variance": "predicted"},
+            {"decoders": "cluster_mlp"},
+        ],
+        [{"decoder_variance": "predicted"}],
+    ),
 )
 def test_only_plain_networks_marginalize(quick, pair, gappy, options):
     partly = [pair[0], gappy[1]]
@@ -320,7 +325,8 @@ def test_infinity_and_nothing_at_all(quick, pair, gappy):
 
 
 # Of seeds 0 to 4, errors were .31 to .43 where neighbours have .43 to .56.
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_gaps_of_a_narrow_table_are_filled_well(seed):
     """As many latent dimensions as columns: noise is small, and what is filled in must not run."""
     X = load_iris().data

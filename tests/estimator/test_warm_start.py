@@ -25,15 +25,7 @@ from skcausalpima.modules import ExpertDecoder, line
 
 # What other starts and gaps say of the first fit, and how it laid clusters on the grid
 OF_FIRST = ("stability_", "gaps_", "arrangement_")
-FAST = [
-    "default",
-    "early stopping",
-    "gradient",
-    "paper",
-    "factory",
-    "expert",
-    "per sample",
-]
+FAST = ["default", "early stopping", "paper"]
 
 
 def in_two(model, X, first=2, second=3, **fit):
@@ -65,7 +57,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
 FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["missing"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, ["one"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
@@ -87,7 +79,7 @@ KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
 
 @pytest.mark.parametrize(
     ("kind", "structure"),
-    some_slow(KNOWN, [("known", "refined"), ("set", "gradient"), ("set to", "refined")]),
+    some_slow(KNOWN, [("known", "refined"), ("set", "gradient")]),
 )
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)

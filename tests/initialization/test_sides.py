@@ -79,6 +79,7 @@ def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     assert node_recovery(kinds, est.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.slow
 def test_views_are_taken_where_they_help():
     bars = make_grey_bars(1500, random_state=0)
     est = fitted(bars.images, (2, 2, 2))

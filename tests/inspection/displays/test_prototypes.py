@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from drawn_texts import assert_readable
 from sklearn.exceptions import NotFittedError
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import PrototypeDisplay
@@ -21,7 +22,7 @@ def samples(sizes, shape):
 
 @pytest.mark.parametrize(
     ("sizes", "shape"),
-    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
+    some_slow([*CASES, *SLOW], CASES),
     ids=str,
 )
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
