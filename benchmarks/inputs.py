@@ -66,7 +66,7 @@ def two_levels(**frames: pd.DataFrame) -> pd.DataFrame:
 
 def quick(node_sizes=(2, 2), **params) -> CausalPIMA:
     """Return an estimator that is fitted in a moment."""
-    init = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    init = Initialization(pretraining_epochs=2)
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, "init": init}
     return CausalPIMA(node_sizes, **(defaults | params))
 

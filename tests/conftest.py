@@ -42,7 +42,7 @@ def pair():
 def make(node_sizes=(2, 2), init="arranged", **parameters):
     """Make an estimator that fits in a moment; parts of parameters come by nested names."""
     if init in ("arranged", "linear", "paper"):
-        init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
+        init = Initialization(init, pretraining_epochs=2)
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
     defaults |= {"modality_weights": "balanced", "views": None}
     defaults["structure"] = ScoreSearch(polishing_epochs=1)

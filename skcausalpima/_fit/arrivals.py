@@ -17,14 +17,20 @@ from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import Arrivals
-from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
+from .._training.block_update import (
+    BlockUpdate,
+    PassResult,
+    Past,
+    block_update,
+    data_pass,
+    remembered,
+    with_past,
+)
 from .._training.divergence import check_model, told_divergence
-from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
 from .._training.graph_selection import select_graph
-from .._training.loop import Progress, settle, train
+from .._training.loop import Phase, epochs, settle
 from .._training.observer import Observer
-from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
 from ..modules import MultimodalVAE, StructuredVAE
 from .checkpoint import moments_of, resume_moments
@@ -70,9 +76,7 @@ def learn(
             check_model(model, names)
         encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
-            encoders = teach(
-                model, data, setup.training.gradient, 1, generator, observer, known=encoders
-            )
+            encoders = teach(model, data, setup.training, 1, generator, observer, known=encoders)
         run = what_was_learned(setup, model, progress, graph, end)
     run = replace(
         run,
@@ -120,22 +124,19 @@ def _trained(
     update: BlockUpdate,
     generator: torch.Generator,
     observer: Observer,
-) -> Progress:
+) -> Phase:
     """Train some epochs; the first one of all is preceded by one that only fills the moments."""
-    steps_per_epoch = math.ceil(data.n_samples / setup.training.gradient.batch_size)
-    most = len(setup.training.graph.temperatures)
+    steps_per_epoch = math.ceil(data.n_samples / setup.training.steps.batch_size)
+    most = len(setup.training.temperatures)
     n_epochs = min(math.ceil(MIN_STEPS / steps_per_epoch), most)
-    graph = replace(setup.training.graph, temperatures=np.ones(n_epochs))
-    settings = replace(setup.training, graph=graph)
-    progress = Progress(model, settings.gradient, Stopper(0.0, 1), observer)
+    progress = Phase(model, setup.training, observer, np.ones(n_epochs))
     if before.moments:
         resume_moments(before.moments, model, progress.optimizer)
     else:
-        still = replace(settings.gradient, learning_rate=0.0)
-        first = Progress(model, still, Stopper(0.0, 1), Observer())
-        train(model, data, None, first, replace(settings, gradient=still), update, generator)
-        progress.follow(first.optimizer)
-    train(model, data, None, progress, settings, update, generator)
+        still = Phase(model, setup.training, Observer(), np.ones(n_epochs), rate_factor=0.0)
+        epochs(still, data, update, generator)
+        progress.follow(still.optimizer)
+    epochs(progress, data, update, generator)
     settle(model, data, update, generator)
     return progress
 

@@ -22,12 +22,12 @@ from .._model.state import export_state, load_state, module_draws, resume_module
 from .._model.tensors import TensorData
 from .._state.begun import BegunFit, BegunRun
 from .._state.training import STRUCTURE, TrainingState
-from .._training.adam import Adam
 from .._training.block_update import block_update, update_for_given_graph
 from .._training.early_stopping import Stopper, held_out_first
 from .._training.filling import check_decoders
+from .._training.gradients import Adam
 from .._training.holding import StartingCells
-from .._training.loop import Progress, new_progress
+from .._training.loop import Phase, new_phase
 from .._training.observer import Observer
 from .._typing import Unchecked, Values
 from .._warnings import warn_caller
@@ -48,7 +48,7 @@ _PARAMETERS = {
 
 def take_checkpoint(
     model: MultimodalVAE,
-    progress: Progress,
+    progress: Phase,
     draws: Values,
     order: np.ndarray | None,
     start: StartingCells | None,
@@ -121,7 +121,7 @@ def resume_draws(
 
 
 def resume_progress(
-    checkpoint: TrainingState, model: MultimodalVAE, progress: Progress, same_data: bool
+    checkpoint: TrainingState, model: MultimodalVAE, progress: Phase, same_data: bool
 ) -> None:
     """Give the optimizer and the history back, and the stopper's memory if the data is the same.
 
@@ -200,14 +200,14 @@ def resumed_state(
     With other data, or another part of it held out, the split and early stopping start anew.
     """
     generator, rng = torch.Generator(), np.random.RandomState()
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     if setup.graph.structure == "fixed":
         model.prior.requires_grad_(False)
     resume_model(checkpoint, model)
     model.to(setup.device)
     check_decoders(model, data)
     state_knowledge(setup, model.prior)
-    progress = new_progress(setup.training, model, observer)
+    progress = new_phase(setup.training, model, observer)
     same = is_same_data(checkpoint, data, fraction)
     resume_progress(checkpoint, model, progress, same)
     resume_draws(checkpoint, generator, rng, setup.module_device)
@@ -259,7 +259,7 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
 
 def fit_fingerprint(setup: Setup, samples: FitSamples, data: TensorData) -> str:
     """Return what tells the data of a fit from others: their units and names of outcomes, too."""
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     units = list(vars(setup.scaler).values())
     names = samples.knowledge.outcome_names
     return joblib.hash((data_fingerprint(data, fraction), units, names))

@@ -27,10 +27,10 @@ FALLEN = 1.0
 def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
     """Report how training ended; warn where it ended too early, or went wrong."""
     seen = best.convergence
-    rule, is_stated = setup.training.stopping, setup.training.is_stated
+    rule, is_stated = setup.training.steps, setup.training.schedule.is_stated
     is_long = len(best.history) > rule.n_iter_no_change  # others ask for no judgement
     was_free = not (best.converged or best.stopped or setup.resumable)
-    may_stop = rule.tol > 0 and was_free
+    may_stop = rule.tol != 0 and was_free
     ended = "converged" if best.converged else "interrupted" if best.stopped else "max_iter"
     if is_long and seen.fall > FALLEN and _has_turned(best, rule.n_iter_no_change):
         ended = "fallen"

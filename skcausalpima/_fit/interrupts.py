@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from .._training.interruption import Interruption
+from .._training.observer import Interruption
 from .orphans import ending_with
 
 #: What repeats fits, and would go on with the next one if this one ended early.

@@ -18,9 +18,9 @@ from .._data.samples import NodeKnowledge
 from .._initialization.derived_views import ViewStart
 from .._initialization.initialize import InitialSample
 from .._initialization.principal_components import PrincipalScores
-from .._model.data_arrays import DataArrays
+from .._model.scaled_samples import DataArrays
 from .._model.setup import Setup
-from .._model.single_precision import precision_of
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
 from .._state.begun import BegunRun
 from .._training.divergence import divergence

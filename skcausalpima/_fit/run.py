@@ -26,14 +26,13 @@ from .._state.begun import BegunRun
 from .._state.fitted import HardGraph
 from .._state.training import TrainingState
 from .._training.block_update import BlockUpdate, PassResult, data_pass
-from .._training.convergence import Convergence, convergence
+from .._training.decoder_updates import fit_last_layers
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
-from .._training.early_stopping import Stopper
+from .._training.early_stopping import Convergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
-from .._training.last_layers import fit_last_layers
-from .._training.loop import Progress, settle, train
+from .._training.loop import Phase, Polishing, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
@@ -94,7 +93,7 @@ def run(
                 else:
                     state = begun_state(setup, core, begun, initial.knowledge, observer)
             found = train_and_select_graph(setup, core, others, state, lambda: initial)
-            if setup.training.initialization.init == "arranged" and has_many_cells(sizes):
+            if setup.training.initialization.method == "arranged" and has_many_cells(sizes):
                 seen = agreement_of_many_cells(state.model, initial, state.candidates)
             else:
                 mixture = setup.training.mixture
@@ -111,7 +110,7 @@ def train_and_select_graph(
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress, core = state.model, state.progress, viewed(state.model, core)
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     held = hold(core, state.start, len(model.prior.means))
     training, held_out = _parts(held, core, state.order, fraction)
     samples = RunSamples(core=core, others=others, training=training, initial=initial)
@@ -131,7 +130,7 @@ def train_and_select_graph(
     observer = progress.observer
     observer.snapshot = lambda: end_of_copy(setup, state, samples)
     observer.standing = lambda: _begun(state, standing())
-    train(model, training, held_out, progress, setup.training, state.update, state.generator)
+    epochs(progress, training, state.update, state.generator, held_out)
     observer.standing, checkpoint = None, None
     if progress.diverged:
         _warn_of_divergence(progress, setup.resumable)
@@ -175,7 +174,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     )
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     return replace(
         what_was_learned(setup, model, progress, graph, end),
         phase_history={k: v for k, v in progress.observer.histories.items() if k != "training"},
@@ -187,7 +186,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
 
 
 def what_was_learned(
-    setup: Setup, model: MultimodalVAE, progress: Progress, graph: HardGraph, end: PassResult
+    setup: Setup, model: MultimodalVAE, progress: Phase, graph: HardGraph, end: PassResult
 ) -> Run:
     """Return what every training leaves, with nothing of a start, nor of incomplete samples."""
     return Run(
@@ -198,7 +197,7 @@ def what_was_learned(
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
         candidates=None,
-        convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
+        convergence=progress.convergence(),
         moved=math.nan,
         checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
@@ -238,15 +237,15 @@ def _teach(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
-    asked, gradient = setup.training.missing_values.subset_epochs, setup.training.gradient
+    asked, settings = setup.training.missing_values.subset_epochs, setup.training
     if asked == 0 or not isinstance(state.model, StructuredVAE):
         return None
     data = filled(state.model, data)
-    steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
+    steps_per_epoch = math.ceil(data.n_of_all / settings.steps.batch_size)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer
-    encoders = teach(state.model, data, gradient, n_epochs, state.generator, observer)
+    encoders = teach(state.model, data, settings, n_epochs, state.generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: those of "
@@ -292,7 +291,7 @@ def _select_graph_and_polish(
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, state, training, update)
         data = filled(model, data)
-    if setup.training.fits_last_layers and not state.progress.observer.stopped:
+    if setup.training.schedule.fits_last_layers and not state.progress.observer.stopped:
         fit_last_layers(model, training, generator)
         settle(model, training, state.update, generator)
     with told_divergence(model, names, "the final model", weights=data.weights):
@@ -314,7 +313,7 @@ def _told_selection(
     return told_divergence(state.model, setup.spec.modality_names, place, weights=data.weights)
 
 
-def _warn_of_divergence(progress: Progress, resumable: bool) -> None:
+def _warn_of_divergence(progress: Phase, resumable: bool) -> None:
     """Tell that the last epoch is lost, while an earlier state is at hand."""
     lost = " The fit cannot be continued: the next fit starts afresh." if resumable else ""
     warn_caller(
@@ -348,11 +347,8 @@ def _polish(
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
     model, observer = state.model, state.progress.observer
-    gradient = settings.of_training(decays=settings.polishing_decays)
-    progress = Progress(model, gradient, Stopper(0.0, 1), observer, "polishing")
-    progress.follow(None if state.progress.diverged else state.progress.optimizer)
-    graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
-    settings = replace(settings, gradient=gradient, graph=graph)
-    train(model, data, None, progress, settings, update, state.generator)
+    phase = Polishing(model, settings, observer)
+    phase.follow(None if state.progress.diverged else state.progress.optimizer)
+    epochs(phase, data, update, state.generator)
     with told_divergence(model, update.names, "polishing", weights=data.weights):
         settle(model, data, update, state.generator)

@@ -12,11 +12,11 @@ import torch
 from .._inference.reports import LEAST_OF_STARTS
 from .._initialization.initialize import InitialSample, initialize_run
 from .._model.setup import Setup
+from .._parameter_objects import changed
 from .._repeated_fits import is_one_of_many
 from .._training.filling import viewed
-from .._training.interruption import Interruption
-from .._training.loop import settle, train
-from .._training.observer import Observer
+from .._training.loop import epochs, settle
+from .._training.observer import Interruption, Observer
 from ..exceptions import DivergenceError
 from .run import Run
 from .stability import present_labels, rand_indices
@@ -63,11 +63,13 @@ def _labels(
 ) -> np.ndarray:
     """Return the cells of some samples after a short run from a seed."""
     training = setup.training
-    n_epochs = min(N_EPOCHS, training.initialization.pretraining_epochs)
-    first = replace(training.initialization, pretraining_epochs=n_epochs)
-    graph = replace(training.graph, temperatures=training.graph.temperatures[:N_EPOCHS])
-    stopping = replace(training.stopping, tol=0.0, validation_fraction=0.0)
-    training = replace(training, initialization=first, graph=graph, stopping=stopping)
+    n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
+    training = replace(
+        training,
+        steps=changed(training.steps, tol=0.0, validation_fraction=0.0),
+        schedule=replace(training.schedule, pretraining_epochs=n_epochs),
+        temperatures=training.temperatures[:N_EPOCHS],
+    )
     setup = replace(setup, training=training)
     initial = replace(initial, rows=None, places=None, candidates=())
     observer = Observer(interruption=interruption)
@@ -75,7 +77,7 @@ def _labels(
         state = initialize_run(setup, initial.data, initial, seed, observer)
         model = state.model
         data = viewed(model, initial.data)
-        train(model, data, None, state.progress, training, state.update, state.generator)
+        epochs(state.progress, data, state.update, state.generator)
         settle(model, data, state.update, state.generator)
     interruption.check()
     return present_labels(model, initial)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
 from .._model.setup import Setup
-from .._training.interruption import Interruption
-from .._training.observer import Listener, Observer, Screen
+from .._training.observer import Interruption, Listener, Observer, Screen
 from .callbacks import TaskListener
 
 
@@ -65,9 +64,9 @@ class Watch:
 
 def planned_epochs(setup: Setup, is_continued: bool = False) -> dict[str, int]:
     """Return how many epochs each phase of a run has at most."""
-    training = setup.training
-    plan = {} if is_continued else {"pre-training": training.initialization.pretraining_epochs}
-    plan["training"] = len(training.graph.temperatures)
+    schedule = setup.training.schedule
+    plan = {} if is_continued else {"pre-training": schedule.pretraining_epochs}
+    plan["training"] = schedule.n_epochs
     if setup.graph.structure == "refined":
-        plan["polishing"] = training.polishing_epochs
+        plan["polishing"] = schedule.polishing_epochs
     return plan

@@ -27,13 +27,13 @@ from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
-from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
 from .._state.begun import BegunFit, BegunRun
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
-from .._training.interruption import Interruption
+from .._training.observer import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import CALLBACKS
@@ -241,7 +241,7 @@ def fit_arrivals(
     setup, samples, given = _set_up_further(estimator, before, params, call)
     check_is_built(setup, before.spec, before.arrivals.settings)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
-    setup = with_total(setup, params.covariance_shrinkage, n_samples)
+    setup = with_total(setup, params.mixture.shrinkage, n_samples)
     n_calls = before.arrivals.n_calls + 1
     seeds = check_random_state(params.random_state).randint(2**31 - 1, size=n_calls)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._training.expert_updates import at_least, curve_problem
+from .._training.decoder_updates import at_least, curve_problem
 from ..functional import CurveStatistics, assemble, curve_jacobian, projected_squared_errors
 from ..modules import ClusterExpert
 

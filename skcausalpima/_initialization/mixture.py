@@ -30,6 +30,9 @@ from ..functional import (
     update_mixture,
 )
 
+#: Starts in each space.
+N_STARTS = 4
+
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
 
@@ -283,9 +286,9 @@ def initialize_mixture(
     n_components: int,
     settings: MixtureSettings,
     *,
-    n_starts: int,
     rng: np.random.RandomState,
     allowed: Tensor | None = None,
+    n_starts: int = N_STARTS,
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 

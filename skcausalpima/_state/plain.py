@@ -21,8 +21,8 @@ import numpy as np
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
 from .._data.scaling import ModalityScaler
-from .._model.naming_estimator import PARTS
 from .._model.spec import ModelSpec, of_another_version
+from .._parameter_objects import OBJECTS
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
 from .begun import BegunRun
@@ -41,7 +41,7 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 
 #: Parameters that pickles hold in plain form, so that whoever reads one need trust no type but the
 #: estimator.
-PLAIN_IN_PICKLES = [parameter for parameter, kinds in PARTS.items() if kinds]
+PLAIN_IN_PICKLES = list(OBJECTS)
 
 MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one function for each number of pieces
@@ -390,4 +390,4 @@ FORMS = {
     ),
     "code": Form(Code, lambda v: {"what": v.what}, Code),
 }
-FORMS |= {_snake_case(kind): _by_parts(kind) for kinds in PARTS.values() for kind in kinds}
+FORMS |= {_snake_case(kind): _by_parts(kind) for kinds in OBJECTS.values() for kind in kinds}

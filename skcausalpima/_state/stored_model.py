@@ -13,12 +13,10 @@ import torch
 from torch import nn
 
 from .._model.build import build_model
-from .._model.experts import resolve_experts
-from .._model.module_checks import check_modules
-from .._model.networks import DEFAULT_NETWORK, NETWORK_WORDS, named_network
+from .._model.experts import VIEW_WORDS, resolve_experts
+from .._model.networks import DEFAULT_NETWORK, NETWORK_WORDS, check_modules, named_network
 from .._model.parameters import per_modality
 from .._model.spec import ModelSpec
-from .._model.views import VIEW_WORDS
 from .._typing import Values
 from ..modules import ExpertDecoder, StructuredVAE, SubsetEncoders, layer_sizes, spatial_shape
 from .plain import Code, Loaded, StoredExpert, expert_settings, pack

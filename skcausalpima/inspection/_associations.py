@@ -21,7 +21,7 @@ from .._data.foreign import refuse_containers
 from .._data.table_labels import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,20 +231,15 @@ def associate_nodes(
     codes = [_codes(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
-    results = [
-        [
-            _permutation_test(_table(outcomes, column), measure, n_permutations, seed)
-            for column in codes
-        ]
-        for outcomes in nodes.T
-    ]
-    statistic, p_value, expected = np.moveaxis(np.array(results), -1, 0)
-    n_samples = np.array([(column >= 0).sum() for column in codes])
+    tables = (_table(outcomes, column) for outcomes in nodes.T for column in codes)
+    results = [_permutation_test(table, measure, n_permutations, seed) for table in tables]
+    shape = nodes.shape[1], len(codes)
+    statistic, p_value, expected = (np.reshape(part, shape) for part in zip(*results, strict=True))
     return NodeAssociations(
         statistic=statistic,
         p_value=p_value,
         expected=expected,
-        n_samples=n_samples,
+        n_samples=np.array([(column >= 0).sum() for column in codes]),
         node_names=tuple(est.dag_),
         column_names=tuple(names),
     )

@@ -19,7 +19,7 @@ from .._data.validation import read_modalities, write_modalities
 from .._grid import NodeGrid
 from .._scalar_checks import check_count, count
 from .._typing import KnownNodes, Samples, Seed
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 CELLS, ALL = "cells", "all"  # what is asked of all nodes together, and seen of a sample
 #: Two normal deviations that hold 95 %, as in other intervals of shares.

@@ -12,7 +12,7 @@ from scipy import special, stats
 from some_slow import some_slow
 from torch import nn
 
-from skcausalpima import CausalPIMA, ScoreSearch
+from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import InstabilityWarning
 from skcausalpima.metrics import matched_accuracy
 from skcausalpima.modules import ClusterDecoder, ExpertDecoder, VarianceDecoder, line
@@ -50,7 +50,6 @@ OPTIONS = {
     "held out": {
         "decoders": "cluster_mlp",
         "training__validation_fraction": 0.2,
-        "structure": ScoreSearch(n_mixture_updates=2),
     },
 }
 

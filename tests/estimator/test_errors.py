@@ -114,8 +114,11 @@ def test_bad_data_at_predict(named, method, X, match):
         ({"structure": "magic"}, ValueError, "'structure'"),
         ({"structure": GradientStructure(1.5)}, ValueError, "'structure__edge_threshold'"),
         *(
-            ({"structure": kind(temperature=given)}, ValueError, f"structure__temperature{said}")
-            for kind in (GradientStructure, ScoreSearch)
+            (
+                {"structure": GradientStructure(temperature=given)},
+                ValueError,
+                f"structure__temperature{said}",
+            )
             for given, said in [
                 (0.0, "' parameter"),
                 ((1.0, -1.0), " must be a positive number, or"),

@@ -43,7 +43,7 @@ def make_lines(n=40, noise=30.0, seed=0):
 
 def estimator(expert, sizes=(3,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
-    defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    defaults["init"] = Initialization(pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))

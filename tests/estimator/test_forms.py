@@ -594,7 +594,7 @@ import numpy as np
 from skcausalpima import CausalPIMA, Initialization
 group = np.repeat([0, 1], 20)
 X = {"a": np.random.default_rng(0).normal(size=(40, 3)) + 6 * group[:, None], "b": group * 6.0}
-init = Initialization(n_mixture_init=1, pretraining_epochs=1)
+init = Initialization(pretraining_epochs=1)
 model = CausalPIMA(2, init=init, max_iter=1, random_state=0).fit(X)
 print(sorted(model.impute({**X, "b": None})), model.sample(2)[0]["b"].shape)
 try:

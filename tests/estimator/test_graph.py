@@ -68,7 +68,7 @@ def fast():
             "views": None,
             "random_state": 0,
         }
-        init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)
+        init = Initialization(init, pretraining_epochs=3)
         defaults["init"] = init
         named = dict(zip(NAMES, node_sizes, strict=False))
         return CausalPIMA(named).set_params(**(defaults | parameters))
@@ -234,7 +234,7 @@ def test_edge_penalty_prunes(fast, chain):
     free, costly = (
         fast(structure=structure, init="linear").fit(X).edge_weights_.sum()
         for penalty in (0.0, 1.0)
-        for structure in [GradientStructure(learning_rate=0.3, n_steps=30, edge_penalty=penalty)]
+        for structure in [GradientStructure(learning_rate=0.3, edge_penalty=penalty)]
     )
     assert costly < 0.5 * free
 
@@ -262,7 +262,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
         required=[("c", "a")], forbidden=[("c", "b"), ("b", "c")], tiers=[["b", "c"], "a"]
     )
     options = {"n_init": 2 if init == "linear" else 1}
-    options["structure"] = structure(score_noise=1.0, temperature=(1.0, 0.1), edge_penalty=0.001)
+    options["structure"] = structure(edge_penalty=0.001)
     model = fast(init=init, **options, **stated)
     model.fit([array.astype(dtype) for array in X])
     check_agreement(model)

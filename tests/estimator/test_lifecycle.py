@@ -49,7 +49,7 @@ RICH = {
         "scale": {"modality0": "feature", "modality1": None},
         "modality_weights": np.array([1.0, 2.0]),
         "hidden_layer_sizes": np.array([6]),
-        "structure": ScoreSearch(temperature=(1.0, 0.5)),
+        "structure": GradientStructure(temperature=(1.0, 0.5)),
     },
     "modules": {
         "node_sizes": {"shape": 2, "size": 2},
@@ -75,7 +75,7 @@ RICH = {
     "experts per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
         "knowledge": BackgroundKnowledge(tiers=[["N2"], ["N1"]]),
-        "init": Initialization("linear", n_mixture_init=1, pretraining_epochs=2),
+        "init": Initialization("linear", pretraining_epochs=2),
         "decoder_variance": 0.5,
         "n_init": 2,
         "n_jobs": 1,

@@ -60,7 +60,7 @@ def on_file(tmp_path_factory):
 def estimator(**params):
     defaults = {
         "max_iter": 3,
-        "init": Initialization(n_mixture_init=1, pretraining_epochs=1),
+        "init": Initialization(pretraining_epochs=1),
         "structure": ScoreSearch(polishing_epochs=1),
         "modality_weights": "balanced",
         "views": None,

@@ -125,26 +125,22 @@ def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     ("temperature", "expected"), [(2.0, [2, 2, 2]), ((4.0, 1.0), [4, 2, 1]), ([1, 1], [1, 1, 1])]
 )
 def test_temperature(quick, pair, temperature, expected):
-    model = quick(structure=ScoreSearch(temperature=temperature)).fit(pair)
+    model = quick(structure=GradientStructure(temperature=temperature)).fit(pair)
     assert_allclose(model.history_["temperature"], expected)
 
 
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"init": Initialization(pretraining="reconstruction", pretraining_epochs=2)},
         {"init": Initialization(pretraining_epochs=0)},
         {"posterior": "mean_field"},
         {"structure": "gradient"},
         *(
             {"structure": ScoreSearch(**{part: value})}
             for part, value in {
-                "score_noise": 0.5,
-                "n_steps": 3,
                 "score": "bdeu",
                 "polishing_epochs": 0,
                 "edge_penalty": 1.0,
-                "n_mixture_updates": 3,
                 "learning_rate": 0.5,
             }.items()
         ),
@@ -159,7 +155,7 @@ def test_temperature(quick, pair, temperature, expected):
         {"hidden_layer_sizes": ()},
         {"mixture__reg_covar": 0.1},
         {"init": "linear"},
-        {"init": Initialization("linear", n_mixture_init=5, pretraining_epochs=2)},
+        {"init": Initialization("linear", pretraining_epochs=2)},
     ],
     ids=str,
 )

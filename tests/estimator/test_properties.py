@@ -182,7 +182,7 @@ def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
         sizes,
         structure=graph,
         max_iter=1,
-        init=Initialization("paper", n_mixture_init=1, pretraining_epochs=0),
+        init=Initialization("paper", pretraining_epochs=0),
     ).fit(pair)
     assert set(model.dag_.edges) == set(graph.edges)
     names = list(model.dag_)

@@ -46,7 +46,7 @@ GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 @pytest.fixture(scope="module")
 def model(brief):
     """The cheapest fit: whether forms agree in all settings is asked in ``test_inputs``."""
-    return brief(init=Initialization("paper", n_mixture_init=1, pretraining_epochs=1))
+    return brief(init=Initialization("paper", pretraining_epochs=1))
 
 
 def flattened(pair):
@@ -402,7 +402,7 @@ def test_two_processes_and_two_threads():
         from skcausalpima.datasets import make_circles_images
         data = make_circles_images(100, curves=True, random_state=0)
         X = MultimodalData([data.images, data.curves])
-        init = Initialization(pretraining_epochs=1, n_mixture_init=1)
+        init = Initialization(pretraining_epochs=1)
         model = CausalPIMA(max_iter=2, init=init, random_state=0)
         grid = {"node_sizes": [(2,), (4,)]}
         for n_jobs in (1, 2):

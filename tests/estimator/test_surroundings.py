@@ -77,9 +77,9 @@ OPTIONS = {
     "experts": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
     "variances": {"decoder_variance": "predicted", "modality_weights": [0.1, 1.7]},
-    "weights": {"init": "linear", "mixture": "diag", "structure": ScoreSearch(n_steps=2)},
+    "weights": {"init": "linear", "mixture": "diag", "structure": ScoreSearch("bdeu")},
     "structure": {
-        "structure": GradientStructure(score_noise=0.1),
+        "structure": GradientStructure(temperature=0.7),
         "knowledge": BackgroundKnowledge(required=[("N1", "N2")]),
     },
 }

@@ -116,14 +116,13 @@ def test_numbers_of_samples(fitted, method, n_samples):
 
 
 COUNTS = [
-    "latent_dim", "init__n_mixture_init", "init__pretraining_epochs",
-    "missing_values__subset_epochs", "structure__polishing_epochs", "structure__n_steps",
-    "structure__n_mixture_updates",
+    "latent_dim", "init__pretraining_epochs",
+    "missing_values__subset_epochs", "structure__polishing_epochs",
     "max_iter", "training__n_iter_no_change", "n_init", "n_jobs", "training__batch_size",
 ]  # fmt: skip
 REALS = [
     "mixture__shrinkage", "mixture__reg_covar", "decoder_variance", "structure__edge_penalty",
-    "structure__temperature", "structure__score_noise", "structure__learning_rate",
+    "structure__learning_rate",
     "training__tol", "training__validation_fraction", "training__learning_rate",
     "training__max_grad_norm",
 ]  # fmt: skip
@@ -143,6 +142,7 @@ def test_counts_are_integers_of_a_possible_size(brief, pair, parameter, value):
     ("structure", "parameter"),
     [
         (GradientStructure(), "structure__edge_threshold"),
+        (GradientStructure(), "structure__temperature"),
         *((ScoreSearch(), name) for name in REALS),
     ],
 )
@@ -160,7 +160,7 @@ def test_numbers_are_finite(brief, pair, structure, parameter, value):
         ({"hidden_layer_sizes": np.ones((2, 2), int)}, "hidden_layer_sizes"),
         ({"modality_weights": (HUGE, 1)}, "modality_weights"),
         ({"modality_weights": (True, False)}, "modality_weights"),
-        ({"structure": ScoreSearch(temperature=(HUGE, 1))}, "structure__temperature"),
+        ({"structure": GradientStructure(temperature=(HUGE, 1))}, "structure__temperature"),
         ({"node_sizes": {("a",): 2}}, "node_sizes"),
         ({"knowledge": BackgroundKnowledge(tiers=[np.ones((2, 2))])}, "knowledge__tiers"),
         ({"knowledge": BackgroundKnowledge(required=[(["N1"], "N2")])}, "knowledge__required"),

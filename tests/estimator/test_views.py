@@ -38,7 +38,7 @@ def estimator(max_iter, **parameters):
         (2, 2),
         views={"image": "power_spectrum", "curve": "scale_space"},
         max_iter=max_iter,
-        init=Initialization(n_mixture_init=1, pretraining_epochs=2),
+        init=Initialization(pretraining_epochs=2),
         structure=ScoreSearch(polishing_epochs=1),
         missing_values=MissingValues(subset_epochs=1),
         random_state=0,

@@ -18,7 +18,6 @@ from skcausalpima import (
     Initialization,
     MissingValues,
     MultimodalData,
-    ScoreSearch,
 )
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
@@ -213,7 +212,7 @@ def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
 
 
 def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
-    structure = ScoreSearch(temperature=(1.0, 0.25))
+    structure = GradientStructure(temperature=(1.0, 0.25))
     model = quick(warm_start=True, structure=structure).fit(pair).fit(pair)
     np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
 

@@ -16,8 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skcausalpima import MultimodalData, ScoreSearch
 from skcausalpima._fit import interrupts, restarts, whole
 from skcausalpima._training import loop
-from skcausalpima._training.interruption import Interruption
-from skcausalpima._training.observer import Observer
+from skcausalpima._training.observer import Interruption, Observer
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.model_selection import select_node_sizes

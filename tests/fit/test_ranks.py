@@ -13,7 +13,7 @@ from same_fits import assert_same
 from some_slow import some_slow
 from torch import nn
 
-from skcausalpima import CausalPIMA, Device, GradientStructure, ScoreSearch
+from skcausalpima import CausalPIMA, Device, ScoreSearch
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
 from skcausalpima._model.ranks import process_group
 from skcausalpima.modules import ExpertDecoder, line
@@ -113,8 +113,8 @@ def test_the_start_and_the_scale_are_those_of_all_rows(monkeypatch, quick, pair)
     assert repr(setup.training) == repr(alone.training)
 
 
-NOISE = {"structure": GradientStructure(score_noise=0.3)}
-TURNS = itertools.product([{}, NOISE], [2, 3])
+GRADIENT = {"structure": "gradient"}
+TURNS = itertools.product([{}, GRADIENT], [2, 3])
 
 
 @pytest.mark.parametrize(("parameters", "n_ranks"), some_slow(TURNS, [({}, 3)]), ids=str)
@@ -424,7 +424,7 @@ def test_a_callback_that_stops_one_rank_stops_all():
 
 
 def test_an_interrupt_is_not_postponed_among_ranks(monkeypatch, quick, pair):
-    from skcausalpima._training.interruption import Interruption
+    from skcausalpima._training.observer import Interruption
 
     interruption = Interruption()
     interruption.is_postponed, interruption.may_wait = True, False

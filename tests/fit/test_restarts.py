@@ -23,10 +23,10 @@ from torch import nn
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._fit.run import run
-from skcausalpima._model.data_arrays import DataArrays
+from skcausalpima._model.scaled_samples import DataArrays
 from skcausalpima._model.state import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.interruption import Interruption
+from skcausalpima._training.observer import Interruption
 from skcausalpima.exceptions import DivergenceError, ExpertWarning
 from skcausalpima.modules import Batch, ExpertDecoder, line
 

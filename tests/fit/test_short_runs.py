@@ -14,7 +14,7 @@ from skcausalpima._fit import restarts, short_runs
 from skcausalpima._fit.short_runs import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
-from skcausalpima._training.interruption import Interruption
+from skcausalpima._training.observer import Interruption
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def asked(quick):
     """What a fit asks by: an alarmed run, the setup, the samples, the seed, an interruption."""
     kept, rng = [], np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
-    init = Initialization(n_mixture_init=1, pretraining_epochs=4)
+    init = Initialization(pretraining_epochs=4)
     training = Training(batch_size=20, tol=1e-4, validation_fraction=0.2)
     est = quick((3,), init=init, max_iter=4, training=training)
     with pytest.MonkeyPatch.context() as patch:
@@ -137,7 +137,7 @@ def steps(monkeypatch):
 
         monkeypatch.setattr(short_runs, name, noted)
 
-    for name in ("initialize_run", "train", "settle"):
+    for name in ("initialize_run", "epochs", "settle"):
         note(name)
     return taken
 
@@ -148,35 +148,34 @@ def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
     cells = short_runs._labels(setup, initial, 5, interruption)
     assert_array_equal(cells, short_runs._labels(setup, initial, 5, interruption))
     assert len(cells) == len(found.seen.labels)
-    assert [name for name, _ in steps[:3]] == ["initialize_run", "train", "settle"]
+    assert [name for name, _ in steps[:3]] == ["initialize_run", "epochs", "settle"]
     (_, (begun, data, _, number, _)), (_, trained) = steps[:2]
     assert (data, number) == (initial.data, 5)
-    assert trained[1].n_samples == initial.data.n_samples
-    assert trained[2] is None  # nothing is held out
-    for training in (begun.training, trained[4]):
-        assert training.initialization.pretraining_epochs == 3
-        assert_array_equal(training.graph.temperatures, of_fit.graph.temperatures[:3])
-        assert (training.stopping.tol, training.stopping.validation_fraction) == (0.0, 0.0)
-    assert len(trained[3].history) == 3
+    phase, samples, *others = trained
+    assert samples.n_samples == initial.data.n_samples
+    assert len(others) == 2  # nothing is held out
+    for training in (begun.training, phase.settings):
+        assert training.schedule.pretraining_epochs == 3
+        assert_array_equal(training.temperatures, of_fit.temperatures[:3])
+        assert (training.steps.tol, training.steps.validation_fraction) == (0.0, 0.0)
+    assert len(phase.history) == 3
 
 
 def test_they_are_no_longer_than_the_fit(asked, steps):
     _, setup, *others = asked
-    first = replace(setup.training.initialization, pretraining_epochs=1)
-    short_runs._labels(
-        replace(setup, training=replace(setup.training, initialization=first)), *others
-    )
-    assert steps[0][1][0].training.initialization.pretraining_epochs == 1
+    brief = replace(setup.training.schedule, pretraining_epochs=1)
+    short_runs._labels(replace(setup, training=replace(setup.training, schedule=brief)), *others)
+    assert steps[0][1][0].training.schedule.pretraining_epochs == 1
 
 
 def test_what_was_cut_short_has_no_cells(asked, monkeypatch):
     *given, _ = asked
-    interruption, train = Interruption(), short_runs.train
+    interruption, plain = Interruption(), short_runs.epochs
 
     def interrupted(*of):
         interruption.interrupt()
-        train(*of)
+        plain(*of)
 
-    monkeypatch.setattr(short_runs, "train", interrupted)
+    monkeypatch.setattr(short_runs, "epochs", interrupted)
     with interruption.postponed(), pytest.raises(KeyboardInterrupt):
         short_runs._labels(*given[1:], interruption)

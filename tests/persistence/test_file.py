@@ -159,7 +159,7 @@ KINDS = {
         list,
         {},
     ),
-    "tied": ({"mixture": "tied", "structure": ScoreSearch(n_steps=np.int64(1))}, list, {}),
+    "tied": ({"mixture": "tied", "structure": ScoreSearch(polishing_epochs=np.int64(1))}, list, {}),
     "spherical": (
         {"mixture": "spherical", "posterior": MeanField(prior_expert=np.True_)},
         list,

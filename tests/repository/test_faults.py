@@ -117,4 +117,4 @@ def test_the_table(attack, capsys):
     assert faults.told(found[0]) == "- silent: texts 0: a text: "
     assert sum(share for _, share in faults.KINDS.values()) == pytest.approx(1.0)
     assert faults.main(["--kinds", "texts", "--case", "3"]) == 0
-    assert re.match(r"from_(bif|json|graphml): ", capsys.readouterr().out)
+    assert re.match(r"from_(bif|json): ", capsys.readouterr().out)

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import LatentDisplay
-from skcausalpima.inspection._displays.projections import projection_of
+from skcausalpima.inspection._displays.latent import projection_of
 
 
 def by_hand(n_clusters, n_axes=2, **changes):

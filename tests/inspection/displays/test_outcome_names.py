@@ -1,5 +1,7 @@
 """Labels of ``known_nodes`` are the outcomes' names in all that is shown and asked."""
 
+import copy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -73,6 +75,16 @@ def test_pictures_have_the_names(named, data, name):
     texts = " ".join(text for text, _ in drawn_texts(figure))
     assert "ste" in texts
     assert "forged" in texts or name == "table"
+
+
+def test_dollars_are_marked_once(named, data):
+    est = copy.copy(named)
+    est.dag_ = named.dag_.copy()
+    est.dag_.nodes["heat"]["states"] = ("$c", "$f")
+    labels = [label.get_text() for label in LatentDisplay.from_estimator(est, data[0]).labels_]
+    assert set(labels) == {
+        rf"{material},\${heat}" for material in ("brass", "stee…oil") for heat in "cf"
+    }
 
 
 def test_tables_and_the_report_have_the_names(named, data):
