@@ -247,6 +247,7 @@ def test_a_fit_that_had_ended(quick, pair, fitted, tmp_path, every):
     assert_same_fits(resumed, fitted, pair)
 
 
+@pytest.mark.slow
 def test_code_is_passed_again(quick, pair, tmp_path):
     options = CONFIGURATIONS["factory"] | {"max_iter": 2}
     path = stopped(quick(**options), tmp_path / "fit", pair, epoch=1)

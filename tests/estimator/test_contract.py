@@ -244,6 +244,7 @@ def linear(quick, pair):
     return model, means, maps @ model.cluster_covariances_ @ maps.T + noise
 
 
+@pytest.mark.slow
 def test_bound_is_below_the_evidence_and_close(linear, pair):
     model, means, covariances = linear
     flat = np.hstack([array.reshape(72, -1) for array in pair])

@@ -127,6 +127,7 @@ def test_missing_data_known_nodes_and_interventions(quick, pair, options):
     assert np.isfinite(model.score([images, curves]))
 
 
+@pytest.mark.slow
 def test_float64_is_computed_in_float64(quick, pair):
     model = quick(decoders=["cluster_mlp", MeanAndVariance], max_iter=1).fit(pair)
     assert model._fitted_model().model.decoders[0].log_variances.dtype == torch.float64
@@ -199,6 +200,7 @@ def test_bound_is_below_the_exact_evidence_and_close(linear, pair):
     assert gap.mean() < 1.0
 
 
+@pytest.mark.slow
 def test_samples_have_the_models_moments(linear):
     """Within five standard errors; the draws are seeded."""
     model, means, covariances = linear

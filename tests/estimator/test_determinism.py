@@ -160,6 +160,7 @@ def test_clone_and_refit(quick, pair, fitted):
     assert_same_predictions(copy.fit(pair), fitted, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of unscaled data
 def test_parameters_are_stored_untouched(quick, pair):
     parameters = {

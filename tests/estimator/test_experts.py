@@ -233,6 +233,7 @@ def test_the_refit_is_the_optimum_of_the_weighted_sum(fitted, lines):
         assert (loss(**moved) > best).all()
 
 
+@pytest.mark.slow
 def test_ties_fixed_values_and_a_shared_variance(lines):
     expert = ExpertDecoder(
         line, X, fixed={"intercept": 33.0}, depends_on={"slope": "N2"}, variance="shared"
@@ -267,6 +268,7 @@ def bend(x, before, after, knot):
     return before * x + (after - before) * torch.relu(x - knot)
 
 
+@pytest.mark.slow
 def test_one_modality_one_expert():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 60)

@@ -277,6 +277,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
             assert 0 <= weights[1, 0] <= 1
 
 
+@pytest.mark.slow
 def test_knowledge_and_validation(fast, chain):
     model = fast(
         structure="gradient",
@@ -513,6 +514,7 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     assert_array_equal(model.node_labels_[:, 1], nodes[:, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", [search(edge_penalty=0.1), graph(nodes="a")])
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
@@ -534,6 +536,7 @@ def test_a_single_node(fast, structure):
     assert_allclose(mean_field.history_["assignment_entropy"], 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_warnings_point_at_the_caller(fast):
     X = np.random.default_rng(0).normal(size=(100, 6))
     with warnings.catch_warnings(record=True) as record:

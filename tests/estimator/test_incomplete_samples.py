@@ -238,6 +238,7 @@ def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     assert not np.array_equal(model.joint_, alone.joint_)
 
 
+@pytest.mark.slow
 def test_known_nodes(quick, gappy):
     X, group = gappy
     known = np.full((N_SAMPLES, 2), -1)
@@ -390,6 +391,7 @@ def test_a_cell_whose_rows_all_lack_a_modality(quick):
     assert len(np.unique(images, axis=0)) <= 2
 
 
+@pytest.mark.slow
 def test_no_complete_row(quick):
     X, _ = grouped()
     seen = np.stack([np.arange(N_SAMPLES) % 2 == 0, np.arange(N_SAMPLES) % 2 == 1])

@@ -138,6 +138,7 @@ def test_options(quick, gappy, options):
     assert np.isfinite(one.history_["lower_bound"]).all()
 
 
+@pytest.mark.slow
 def test_float32_and_what_is_known_of_nodes(quick, gappy):
     single = [array.astype(np.float32) for array in gappy]
     one = quick().fit(single)
@@ -157,6 +158,7 @@ def test_starts_do_not_see_each_other(quick, gappy):
     assert_same_fits(one, other, gappy)
 
 
+@pytest.mark.slow
 def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     options = {"warm_start": True, "training__tol": 0.0}
     whole = taught(max_iter=5, **options).fit(gappy)
@@ -300,6 +302,7 @@ def test_an_element_that_no_sample_has(quick, pair):
         quick().fit(partly, sample_weight=weights)
 
 
+@pytest.mark.slow
 def test_gaps_in_a_modality_that_does_not_vary(quick, pair):
     """Its decoder says nothing of the latent point: where such a row lies is no question to it."""
     constant = np.full((72, 3), 7.0)

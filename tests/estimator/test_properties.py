@@ -89,6 +89,7 @@ def test_modalities_are_found_by_name_in_any_order(model_of, gaps, kind, rows):
             assert_array_equal(values, in_order[method])
 
 
+@pytest.mark.slow
 @given(kind=KIND, factor=st.floats(-3.0, 3.0), rows=SOME_ROWS)
 @examples(8)
 def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):

@@ -36,6 +36,7 @@ def noise_like(array):
     return np.random.default_rng(2).normal(array.mean(), array.std(), array.shape)
 
 
+@pytest.mark.slow
 def test_a_modality_of_noise_is_seen(three_groups, fresh):
     """Also the narrow one beside the wide one."""
     images, curves = fresh

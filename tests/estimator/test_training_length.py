@@ -33,6 +33,7 @@ def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     assert quick(max_iter="auto", training__tol=0).fit(missing).n_iter_ == 44
 
 
+@pytest.mark.slow
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -50,6 +50,7 @@ def model(modalities):
     return estimator(3).fit(modalities)
 
 
+@pytest.mark.slow
 def test_both_modalities_have_views(model):
     assert model._fitted.spec.views == ("power_spectrum", "scale_space")
 

@@ -98,6 +98,7 @@ def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     assert_same_fits(parts, whole.set_params(max_iter=3, warm_start=True), pair, OF_FIRST)
 
 
+@pytest.mark.slow
 def test_three_parts_and_random_state_instances(quick, pair):
     whole = quick(max_iter=6, random_state=np.random.RandomState(3)).fit(pair)
     parts = quick(max_iter=1, random_state=np.random.RandomState(3), warm_start=True).fit(pair)
@@ -116,6 +117,7 @@ def test_several_starts_the_best_is_continued(quick, pair):
     assert whole.n_iter_ == 6
 
 
+@pytest.mark.slow
 def test_a_clone_and_a_cold_fit_start_afresh(quick, pair):
     cold = quick().fit(pair)
     warm = quick(warm_start=True).fit(pair)

@@ -165,6 +165,7 @@ class Drawing(nn.Module):
         return x[order] + noise + torch.rand_like(x) + torch.randn_like(x)
 
 
+@pytest.mark.slow
 def test_draws_of_the_caller_stay_while_a_thread_fits(quick, pair):
     """Dropout draws from what is PyTorch's own generator elsewhere."""
     drawn, est = [], quick(encoders=[dropout(), None], latent_dim=2)

@@ -406,6 +406,7 @@ def code_of(est):
     return {which: getattr(est, which) for which in ("experts", "encoders", "decoders")}
 
 
+@pytest.mark.slow
 def test_code_is_passed_again(with_code, pair):
     est, path = with_code
     untrained = nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (3, 2)))
