@@ -646,6 +646,7 @@ def test_another_estimator_may_follow(arrays):
     assert_allclose(model.fit_transform(X, y), by_hand, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_estimator_can_be_a_part(arrays, quick):
     prep = ModalityTransformer({"image": quick((2,))})
     result = prep.fit_transform(arrays)

@@ -406,7 +406,7 @@ def test_splitters_choose_the_same_samples_as_of_a_flat_array(data):
     assert indexable(data, y)[0] is data
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_model_selection_scores_are_those_of_the_flat_array(data, n_jobs):
     flat = data.to_flat()
     y = flat[:, 0] + flat[:, 7]

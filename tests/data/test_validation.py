@@ -498,7 +498,7 @@ def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
         cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
     """Which is cut into modalities by a step of a pipeline."""
     data = MultimodalData([image, curve.astype(float)])

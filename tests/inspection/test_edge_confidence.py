@@ -384,6 +384,7 @@ def test_a_sample_that_a_fit_cannot_do_without(quick, pair):
     assert len(found.edges) == 10 - len(found.failures)
 
 
+@pytest.mark.slow
 def test_known_outcomes_are_drawn_along(quick, pair):
     """Known outcomes of other samples would blur the nodes."""
     known = np.stack(np.divmod(np.repeat(np.arange(4), 18), 2), axis=1)[:, ::-1]

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -78,12 +79,17 @@ def cannot_draw(n_samples):
     raise ValueError("what is drawn is not finite")
 
 
+@cache
+def dag_of_two_nodes():
+    return CausalPIMA((2, 2), max_iter=1, random_state=0).fit(np.eye(8)).dag_
+
+
 def estimator(report):
     """Return something that has the attributes from which the report was made."""
     est = CausalPIMA()
     est.__dict__.update(
         lower_bound_=0.0,
-        dag_=CausalPIMA((2, 2), max_iter=1, random_state=0).fit(np.eye(8)).dag_,
+        dag_=dag_of_two_nodes(),
         joint_=np.full((2, 2), 0.25),
         labels_=np.zeros(report.n_samples, int),
         cluster_states_=report.cells,

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable, drawn_texts
+from some_slow import some_slow
 
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import InterventionDisplay
@@ -63,7 +64,7 @@ def est(quick):
     return quick().fit({"image": images, "curve": curves, "table": table})
 
 
-@pytest.mark.parametrize("modality", ["image", "curve", "table"])
+@pytest.mark.parametrize("modality", some_slow(["image", "curve", "table"], ["curve"]))
 def test_data_are_drawn_where_asked_for(est, modality):
     display = InterventionDisplay.from_estimator(est, {"N1": 1}, n_draws=2, modality=modality)
     assert_readable(display.figure_)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
+from some_slow import some_slow
 
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.panels import CellTable
@@ -19,7 +20,7 @@ def samples(sizes, shape):
 
 @pytest.mark.parametrize(
     ("sizes", "shape"),
-    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
+    some_slow([*CASES, *SLOW], CASES),
     ids=str,
 )
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
