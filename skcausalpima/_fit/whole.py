@@ -19,8 +19,7 @@ from sklearn.utils import check_random_state
 from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
-from .._data.target import check_target
-from .._data.validation import Modalities, read_further, read_modalities
+from .._data.validation import Modalities, check_target, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank

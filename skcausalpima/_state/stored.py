@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._data.form import CONTAINERS
+from .._data.containers import CONTAINERS
 from .._model.experts import resolve_experts
 from .._model.networks import DEFAULT_NETWORK
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality

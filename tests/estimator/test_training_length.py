@@ -15,6 +15,7 @@ from skcausalpima._fit.attributes import convergence_report
 from skcausalpima.datasets import make_lattices
 
 
+@pytest.mark.slow
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 72 ** (3 / 4) of one step each; of 54 where a quarter is held out, of three."""
     assert quick(max_iter="auto", training__tol=0).fit(pair).n_iter_ == 50
@@ -32,6 +33,7 @@ def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     assert quick(max_iter="auto", training__tol=0).fit(missing).n_iter_ == 44
 
 
+@pytest.mark.slow
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -44,6 +46,7 @@ def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     assert seen.spread > 0
 
 
+@pytest.mark.slow
 def test_polishing_does_not_throw_a_model_back():
     """With an optimizer that began anew, the bound of these curves fell from 60 to -32 nats."""
     model = CausalPIMA((2, 2), random_state=0).fit(make_lattices(100, random_state=0).curves)

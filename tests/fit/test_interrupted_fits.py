@@ -215,6 +215,7 @@ def test_in_another_thread_there_are_none(quick, pair):
     assert models[0].n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_searches_end_as_a_whole(quick, pair, interrupt):
     search = GridSearchCV(quick(), {"max_iter": [2, 3]}, cv=2)
     for epoch in (4, 2 * 5 + 2 * 6 + 4):  # of the first fit, and of the last, outside of joblib
@@ -234,6 +235,7 @@ def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
     assert pipeline[-1].n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     est = quick().fit(pair)
     per_fit = 2 + 3 + 1

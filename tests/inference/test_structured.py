@@ -355,10 +355,7 @@ def test_complete_samples_have_the_posterior_of_the_model(kind):
         assert_array_equal(one, other)
 
 
-SLOW = {"of each", "networks per cluster"}
-
-
-@pytest.mark.parametrize("kind", some_slow(KINDS, KINDS.keys() - SLOW))
+@pytest.mark.parametrize("kind", some_slow(KINDS, ["plain"]))
 @torch.no_grad()
 def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     model, encoders = random_model(kind)

@@ -218,19 +218,8 @@ def fits(taught, pair):
     return fit
 
 
-PICKLED = [
-    "plain",
-    "float32 with gaps",
-    "single",
-    "one node",
-    "frame",
-    "paper",
-    "stated",
-    "graph",
-    "scatter",
-    "per sample",
-]
-SAVED = [*PICKLED, "container", "a generator", "conv", "predicted variances"]
+PICKLED = ["plain", "frame", "paper", "stated"]
+SAVED = [*PICKLED, "container", "a generator", "float32 with gaps", "scatter"]
 
 
 @pytest.mark.parametrize("kind", some_slow(KINDS, SAVED))
@@ -295,6 +284,7 @@ pickle.dump(values, open(f"{folder}/values", "wb"))
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same_and_runs_no_code_on_loading(fits, tmp_path):
     kinds, expected = ["float32 with gaps", "scatter", "graph", "single"], {}
     for kind in kinds:
@@ -411,6 +401,7 @@ def code_of(est):
     return {which: getattr(est, which) for which in ("experts", "encoders", "decoders")}
 
 
+@pytest.mark.slow
 def test_code_is_passed_again(with_code, pair):
     est, path = with_code
     untrained = nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (3, 2)))

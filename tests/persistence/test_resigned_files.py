@@ -126,6 +126,7 @@ def test_many_changed_values(saved, load, pair, kind):
     assert work_or_are_refused(load, pair, content, places)["refused"] > 160
 
 
+@pytest.mark.slow
 def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
     for kind in KINDS:
         with warnings.catch_warnings():
