@@ -86,8 +86,8 @@ def find_candidates(
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
     (four numbers), each from as many starts. K-means clusterings of all scores join these
     mixtures where there is one node (no grid to be consistent with), and replace them where there
-    are too few distinct samples for two components per cell: repeats bear no covariances. Where a grid :func:`has_few_samples`, k-means
-    clusterings of the same numbers of scores join them.
+    are too few distinct samples for two components per cell: repeats bear no covariances. Where a
+    grid :func:`has_few_samples`, k-means clusterings of the same numbers of scores join them.
 
     Of many cells there is one candidate, which has its place on the grid: nodes are found first.
 

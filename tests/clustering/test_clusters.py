@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima._clustering.candidates import (
@@ -298,16 +297,3 @@ def test_rare_cells_of_a_grid_keep_their_place(seed):
     # A cell of a handful of samples may join another; training gives it back.
     assert node_recovery(nodes, found).accuracies.min() > 0.99
     assert report.arrangements[report.chosen].gap > 10
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_repeated_samples_bear_no_further_components(seed):
-    rng = np.random.default_rng(seed)
-    first = rng.integers(2, size=200)
-    nodes = np.stack([first, np.where(rng.random(200) < 0.8, first, 1 - first)], axis=1)
-    points = 4.6 * np.repeat(nodes, 3, axis=1) + rng.normal(size=(200, 6))
-    rows = np.repeat(np.arange(200), rng.integers(1, 4, size=200))
-    scores = PCA().fit_transform(points[rows])
-    candidates = find_candidates(scores, (2, 2), random_state=0)
-    chosen, _ = choose_candidate(candidates, scores, (2, 2), random_state=0)
-    assert adjusted_rand_score(nodes[rows] @ [2, 1], chosen.labels) > 0.97
