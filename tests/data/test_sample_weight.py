@@ -91,7 +91,7 @@ CASES = {
 NAMES = list(CASES)
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0], NAMES[3], NAMES[4]]))
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0], NAMES[3]]))
 def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -110,7 +110,7 @@ def test_integer_weights_are_repetition_whatever_the_order(quick, pair, case):
     assert_array_equal(weighted.node_labels_[seen][back], plain.node_labels_)
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[1], NAMES[2]]))
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[2]]))
 def test_weights_of_zero_are_removal(quick, pair, case):
     """Also where only removed rows lack a modality, were known, or had nodes set."""
     parameters, known = CASES[case]
@@ -149,7 +149,7 @@ def test_shares_of_a_weight_on_equal_rows_add_up(quick, pair, fitted):
     assert_array_equal(model.labels_, np.tile(fitted.labels_, 3))
 
 
-@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0], NAMES[2]]))
+@pytest.mark.parametrize("case", some_slow(CASES, [NAMES[0]]))
 def test_fractional_weights_do_not_depend_on_the_order(quick, pair, case):
     parameters, known = CASES[case]
     X = some_missing(pair) if "missing" in case else pair
@@ -445,6 +445,7 @@ def test_standard_errors_go_by_the_weights(quick, pair):
     assert_allclose(np.sort(quarter["slope_se"]), 2.0 * np.sort(one["slope_se"]), rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3))])
 def test_importance_weights_recover_the_target(quick, seed):
     """Independent nodes in the sample, dependent ones in the population that weights stand for.

@@ -34,11 +34,14 @@ def assert_same_predictions(one, other, X):
     [
         {},
         {"init": "paper", "posterior": "mean_field", "mixture": "diag"},
-        {
-            "n_init": 2,
-            "training__validation_fraction": 0.2,
-            "structure": ScoreSearch("bdeu"),
-        },
+        pytest.param(
+            {
+                "n_init": 2,
+                "training__validation_fraction": 0.2,
+                "structure": ScoreSearch("bdeu"),
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_same_random_state_same_bits(quick, pair, parameters):
@@ -87,6 +90,7 @@ def dropout_encoder():
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state")
 def test_random_user_modules_are_seeded(quick, pair):
     """Dropout draws from PyTorch's global generator."""
@@ -156,6 +160,7 @@ def test_clone_and_refit(quick, pair, fitted):
     assert_same_predictions(copy.fit(pair), fitted, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All samples lie in one")  # of unscaled data
 def test_parameters_are_stored_untouched(quick, pair):
     parameters = {

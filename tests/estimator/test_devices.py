@@ -114,10 +114,10 @@ pretended = pytest.mark.filterwarnings("ignore:for .*copying from a non-meta par
 
 @pretended
 def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
-    check(quick, pair, monkeypatch, tmp_path, "lacking")
+    check(quick, pair, monkeypatch, tmp_path, "paper")
 
 
-SLOW = {"knowledge", "experts per sample", "holes", "views"}
+SLOW = {"lacking", "knowledge"}
 
 
 @pretended
@@ -125,7 +125,7 @@ SLOW = {"knowledge", "experts per sample", "holes", "views"}
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow if name in SLOW else pytest.mark.long)
-        for name in sorted(CASES.keys() - {"lacking"})
+        for name in sorted(CASES.keys() - {"paper"})
     ],
 )
 def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, name):

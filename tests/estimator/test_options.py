@@ -98,9 +98,8 @@ def test_the_best_start_is_kept(quick, pair, monkeypatch):
     assert model.n_iter_ == len(best.history)
 
 
-@pytest.mark.parametrize(
-    "temperature", [(5.0, 0.05), pytest.param((0.05, 5.0), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("temperature", [(5.0, 0.05), (0.05, 5.0)])
 def test_the_best_state_has_its_own_temperature(quick, pair, temperature):
     """Edges and held-out bound belong together, whatever came later."""
     options = {
@@ -259,7 +258,7 @@ def test_a_fitted_model_keeps_its_networks(quick, pair):
         assert_array_equal(model.set_params(encoders=other).transform(pair), expected)
 
 
-@pytest.mark.parametrize("batch_size", [7, 71, 128])
+@pytest.mark.parametrize("batch_size", some_slow([7, 71, 128], [71]))
 def test_batch_norm(quick, pair, batch_size):
     """Predictions do not depend on the batch, and no batch is too small to train on."""
     model = quick(encoders=[encoder(nn.BatchNorm1d(8)), None], training__batch_size=batch_size).fit(

@@ -130,18 +130,15 @@ def answers(model, X, path):
     }
 
 
-# One of most options, in one of the surroundings; the defaults in the other one.
+# Each surroundings with one of the options; slow: most options with one of the surroundings.
 FIRST, SECOND = SURROUNDINGS
-SLOW = [
-    case
+FAST = {("structure", FIRST), ("defaults", SECOND)}
+SLOW = {(option, FIRST) for option in ("float32", "experts", "weights", "variances")}
+MARKS = {
+    case: [] if case in FAST else [pytest.mark.slow if case in SLOW else pytest.mark.long]
     for case in itertools.product(OPTIONS, SURROUNDINGS)
-    if case[0] in ("convolutions", "weights", "variances")
-    or (case[1] == SECOND) != (case[0] == "defaults")
-]
-CASES = [
-    pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else [], id=" under ".join(case))
-    for case in itertools.product(OPTIONS, SURROUNDINGS)
-]
+}
+CASES = [pytest.param(*case, marks=MARKS[case], id=" under ".join(case)) for case in MARKS]
 
 
 @pytest.mark.parametrize(("option", "surroundings"), CASES)

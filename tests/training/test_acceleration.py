@@ -38,6 +38,7 @@ class Spy(nn.Linear):
 # Networks in bfloat16 ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     Spy.seen.clear()
     torch.manual_seed(0)  # equal bounds are rare, but not impossible
