@@ -227,9 +227,7 @@ def several_modalities() -> list[Form]:
         ),
         told("numbers for names", lambda: fit({0: IMAGES, 1: CURVES}), "names", "strings"),
         told("None in fit", lambda: fit([IMAGES, None]), "'modality1' is None", "Leave it out"),
-        told(
-            "nested dict", lambda: fit({"a": PAIR, "b": CURVES}), "'a'", "mapping", "one array each"
-        ),
+        told("nested dict", lambda: fit({"a": PAIR, "b": CURVES}), "'a'", "is a dict", "one array"),
         told(
             "infinity",
             lambda: fit([IMAGES, np.where(CURVES > 6, np.inf, CURVES)]),

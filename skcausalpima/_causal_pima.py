@@ -15,14 +15,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
-from ._data.arrays import as_points
-from ._data.form import Decoded
+from ._data.adapters import as_points
+from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.target import check_target
-from ._data.validation import Modalities, write_modalities
+from ._data.validation import Modalities, check_target, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
@@ -46,12 +45,11 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.begun import BEGUN
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
-from ._state.expert_table import ExpertTable
-from ._state.file import load_checkpoint, load_estimator, save_estimator
-from ._state.fitted import FittedState
+from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
+from ._state.stored import load_checkpoint, load_estimator, save_estimator
+from ._state.training import BEGUN
 from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay

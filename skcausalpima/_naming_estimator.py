@@ -111,6 +111,7 @@ def _plain(name: str) -> str:
 def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
     """Return how the parts of parameters that are objects are set, by what they may be called."""
     found: dict[str, str] = {}
+    gone: dict[str, str] = {}
     known = estimator._get_param_names()
     for parameter, kinds in estimator._objects.items():
         for kind in kinds if parameter in known else ():
@@ -119,7 +120,8 @@ def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
                 for name in (part, f"{parameter}_{part}"):
                     told = f"it is a part of {parameter}, pass {example}."
                     found.setdefault(_plain(name), told)
-    return found
+            gone |= {_plain(name): told for name, told in kind._elsewhere.items()}
+    return gone | found
 
 
 class NamingEstimator(BaseEstimator):
@@ -128,7 +130,7 @@ class NamingEstimator(BaseEstimator):
     #: What is said in place of names that are no parameters, and the kinds of objects that
     #: parameters may be, by their names.
     _elsewhere: ClassVar[Mapping[str, str]] = {}
-    _objects: ClassVar[Mapping[str, list[type[BaseEstimator]]]] = {}
+    _objects: ClassVar[Mapping[str, list[type[NamingEstimator]]]] = {}
 
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Show the parameters of the constructor as those of the class, not of ``__new__``."""

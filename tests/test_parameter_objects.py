@@ -343,6 +343,9 @@ def test_parts_that_were_left_out_name_what_took_their_place(parameter, kind, na
         kind().set_params(**{name: 1})
     with pytest.raises(ValueError, match=match):
         CausalPIMA(**{parameter: kind()}).set_params(**{f"{parameter}__{name}": 1})
+    if name != "temperature":  # which GradientStructure has
+        with pytest.raises(TypeError, match=f"CausalPIMA has no parameter {name}: .*{told}"):
+            CausalPIMA(**{name: 1})
     with pytest.raises(ValueError, match=f"{parameter}__{name} is .* pass Grad|{told}"):
         CausalPIMA().set_params(**{f"{parameter}__{name}": 1})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -33,8 +32,7 @@ from .._training.loop import Phase, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach
 from ..modules import MultimodalVAE, StructuredVAE
-from .checkpoint import moments_of, resume_moments
-from .resume import trained_model
+from .checkpoint import moments_of, resume_moments, terms_by_epoch, trained_model
 from .run import Run, what_was_learned
 
 #: With every call, what was seen before counts so much of what it did.
@@ -81,7 +79,7 @@ def learn(
     run = replace(
         run,
         subset_state=fitted.subset_numbers if encoders is None else export_state(encoders),
-        history=_epochs(fitted.history) + run.history,
+        history=terms_by_epoch(fitted.history) + run.history,
     )
     return run, Arrivals(
         counts=counts.sum(dim=0).cpu().numpy(),
@@ -92,12 +90,6 @@ def learn(
         n_calls=before.n_calls + 1,
         moments=moments_of(model, progress.optimizer),
     )
-
-
-def _epochs(history: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
-    """Return the terms of the bound epoch by epoch."""
-    columns = zip(*history.values(), strict=True)
-    return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
 
 
 def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:

@@ -106,6 +106,7 @@ def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:
         "the dtype": str(given.dtype),
     }
     of_all = {name: value for name, value in vars(params).items() if name not in OF_THE_RANK}
+    of_all |= {f"device__{part}": getattr(params.device, part) for part in ("compile", "autocast")}
     return told | {name: _in_words(value) for name, value in of_all.items()}
 
 

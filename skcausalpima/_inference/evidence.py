@@ -11,8 +11,7 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..modules import Batch, MultimodalVAE, StructuredVAE, SubsetEncoders
-from .posterior import posterior_draws
-from .structured import answer
+from .posterior import answer, posterior_draws
 
 
 @dataclass(frozen=True, kw_only=True)

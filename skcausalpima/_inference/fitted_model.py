@@ -23,9 +23,8 @@ from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
 from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
-from .._state.covariances import full_covariances, sklearn_covariances
-from .._state.expert_table import ExpertTable
-from .._state.fitted import FittedState
+from .._state.derived import full_covariances, sklearn_covariances
+from .._state.fitted import ExpertTable, FittedState
 from .._training.filling import filled
 from .._typing import Samples
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
@@ -34,8 +33,7 @@ from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
-from .sampling import decoded, drawn_data, drawn_points
-from .transport import swap_states
+from .sampling import decoded, drawn_data, drawn_points, swap_states
 
 
 class FoundOfSamples(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -21,7 +22,6 @@ from .._model.build import build_model, initialize_cluster_decoders
 from .._model.networks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
 from .._model.scaled_samples import DataArrays
-from .._model.settings import MixtureSettings
 from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
@@ -298,17 +298,9 @@ def _latent_points(
     if isinstance(model, MeanFieldVAE):
         parts = [model.encode(block) for block in data.blocks()]
         gaussian = DiagonalGaussian(*(torch.cat(of).cpu() for of in zip(*parts, strict=True)))
-
-        def iterate(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
-            return iterate_mixture(gaussian, gamma, settings, allowed=allowed, max_iter=max_iter)
-
-        return gaussian.mean, iterate
+        return gaussian.mean, partial(iterate_mixture, gaussian, allowed=allowed)
     potential, points = all_potentials(cast(StructuredVAE, model), data)
-
-    def iterate_own(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
-        return iterate_posteriors(potential, gamma, settings, allowed=allowed, max_iter=max_iter)
-
-    return points, iterate_own
+    return points, partial(iterate_posteriors, potential, allowed=allowed)
 
 
 def _arranged(

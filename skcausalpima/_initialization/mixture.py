@@ -92,9 +92,9 @@ def iterate_mixture(
     posterior: DiagonalGaussian,
     responsibilities: Tensor,
     settings: MixtureSettings,
+    max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
-    max_iter: int = MAX_ITER,
     tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
@@ -134,9 +134,9 @@ def iterate_posteriors(
     potential: Potential,
     responsibilities: Tensor,
     settings: MixtureSettings,
+    max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
-    max_iter: int = MAX_ITER,
     tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate expectation maximization with free weights, given what samples say of z.

@@ -10,7 +10,6 @@ import torch
 
 from .._data.units import is_curve
 from .._data.validation import Modalities
-from .._typing import Unchecked
 from ..modules import ExpertDecoder, shared_entries
 from .parameters import per_modality
 
@@ -33,7 +32,13 @@ def resolve_experts(
 
     A bare function decodes a modality with one axis, sampled evenly from 0 to 1.
     """
-    resolved = per_modality(experts, names, "experts", "ExpertDecoder, function", can_be_expert)
+    resolved = per_modality(
+        experts,
+        names,
+        "experts",
+        "ExpertDecoder, function",
+        lambda entry: isinstance(entry, ExpertDecoder) or callable(entry),
+    )
     for m, (name, shape) in enumerate(zip(names, shapes, strict=True)):
         if resolved[m] is None:
             continue
@@ -52,11 +57,6 @@ def resolve_experts(
             raise ValueError(f"{where}: {error}") from error
         _check_columns(resolved[m], where, node_names)
     return resolved
-
-
-def can_be_expert(value: Unchecked) -> bool:
-    """Say whether a value can be an expert."""
-    return isinstance(value, ExpertDecoder) or callable(value)
 
 
 def _bare(f: Callable, where: str, shape: tuple[int, ...]) -> ExpertDecoder:

@@ -27,11 +27,6 @@ REMEDY = (
 )
 
 
-def of_steps(bound: Callable[P, R], device: Device) -> Callable[P, R]:
-    """Return the bound as gradient steps are to compute it."""
-    return compiled(bound) if device.compile else bound
-
-
 def step_precision(networks: Iterable[nn.Module], device: Device) -> AbstractContextManager[None]:
     """Return the context in which gradient steps are made."""
     return in_bfloat16(networks) if device.autocast else nullcontext()

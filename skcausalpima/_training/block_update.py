@@ -237,21 +237,16 @@ class BlockUpdate:
         where there are none, or decoders with likelihoods of their own.
         """
         model.eval()
-        self._set_decoder_variances(model, data, generator, squared_errors)
+        if self.variance_floors is not None:
+            if squared_errors is None or any(of.has_likelihood for of in model.decoders):
+                squared_errors = self._unit_errors(model, data, generator)
+            self._set_variances(model, data, squared_errors)
         self.set_information(model, data, has_cells=False, inertia=INERTIA)
 
-    def _set_decoder_variances(
-        self,
-        model: MultimodalVAE,
-        data: TensorData,
-        generator: torch.Generator,
-        squared_errors: Tensor | None,
-    ) -> None:
-        if self.variance_floors is None:
-            return
-        if squared_errors is not None and not any(of.has_likelihood for of in model.decoders):
-            self._set_variances(model, data, squared_errors)
-            return
+    def _unit_errors(
+        self, model: MultimodalVAE, data: TensorData, generator: torch.Generator
+    ) -> Tensor:
+        """Return the squared errors of all modalities with the prior N(0, I), by a pass."""
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
             noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
@@ -261,7 +256,7 @@ class BlockUpdate:
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
-        self._set_variances(model, data, data.ranks.total(errors))
+        return data.ranks.total(errors)
 
     def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from .._data.ranks import Ranks
 from .._model.ranks import all_rows
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
-from .acceleration import of_steps, step_precision
+from .acceleration import compiled, step_precision
 from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
@@ -86,7 +85,8 @@ class Phase:
         self.optimizer = Adam(
             (self.networks, self.rate), (self.graph, settings.graph_learning_rate)
         )
-        self.bound = of_steps(model.elbo if self.has_cells else model.unit_elbo, settings.device)
+        bound = model.elbo if self.has_cells else model.unit_elbo
+        self.bound = compiled(bound) if settings.device.compile else bound
         self.was_restored = self.diverged = False
         self.history: list[dict[str, float]] = []
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
@@ -163,15 +163,11 @@ class Phase:
             terms["objective"] = judged["objective"]
         kept = model if held_out is not None else None
         self.stopper.stop(terms["objective"], kept, self.spread)
-        self._note(result.labels, data.ranks)
+        before, self.labels = self.labels, result.labels
+        if before is not None and len(before) == len(self.labels):  # a file may hold others
+            changed = (self.labels != before).double().cpu().numpy()
+            self.label_changes.append(data.ranks.mean(changed))
         return terms
-
-    def _note(self, labels: Tensor, ranks: Ranks) -> None:
-        """Take note of the components of the samples."""
-        if self.labels is not None and len(self.labels) == len(labels):  # a file may hold others
-            changed = (labels != self.labels).double().cpu().numpy()
-            self.label_changes.append(ranks.mean(changed))
-        self.labels = labels
 
     def check(self, names: Sequence[str], weights: Tensor | None) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""

@@ -16,9 +16,9 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._data.adapters import adapter_of, is_mapping
 from .._data.arrays import without_gradients
-from .._data.foreign import refuse_containers
-from .._data.table_labels import check_rows_with
+from .._data.containers import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
 from ._fitted_estimator import check_estimator
@@ -129,7 +129,6 @@ class NodeAssociations:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "measure": [StrOptions({"cramers_v", "nmi"})],
         "n_permutations": [count(1)],
         "random_state": ["random_state"],
@@ -247,7 +246,8 @@ def associate_nodes(
 
 def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
-    refuse_containers(metadata, "metadata")
+    if not is_mapping(metadata):
+        adapter_of(metadata, "metadata")
     if isinstance(metadata, Mapping):
         names, columns = list(metadata), list(metadata.values())
     elif hasattr(metadata, "columns"):

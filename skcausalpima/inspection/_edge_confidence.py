@@ -17,11 +17,10 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
+from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
-from .._data.multimodal_data import MultimodalData
 from .._data.samples import read_knowledge
-from .._data.table_labels import check_rows_with
-from .._data.validation import is_several
+from .._data.validation import as_container
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance
@@ -109,7 +108,6 @@ class _Matched(NamedTuple):
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "n_bootstraps": [count(1)],
         "resample": ["boolean"],
         "params": [dict, None],
@@ -246,7 +244,7 @@ def edge_confidence(
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
     params = _numbered(params or {}, X, len(reference), est.dag_, sizes)
-    X = _with_sample_axis(est, X)
+    X = as_container(X, est)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     calls = [
         partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
@@ -289,16 +287,6 @@ def _numbered(
     if found.interventions is not None and not found.unknown_settings:
         numbered["interventions"] = found.interventions.outcomes
     return {name: numbered.get(name, value) for name, value in params.items()}
-
-
-def _with_sample_axis(est: BaseEstimator, X: Samples) -> Samples:
-    """Return several modalities in a container of samples, in the order that est knows."""
-    if not is_several(X):
-        return X
-    names = list(est.modality_names_in_)
-    if not isinstance(X, MultimodalData):
-        X = MultimodalData(X, None if isinstance(X, Mapping) else names)
-    return X[:, names]  # est.encoders and the like may be given by position
 
 
 def _refit(

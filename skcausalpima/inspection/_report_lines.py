@@ -57,7 +57,7 @@ class Figures:
 
     @property
     def _are_placed(self) -> bool:
-        """Whether nodes mean anything, as far as is known: they may be placed by chance."""
+        """True if nodes mean anything, as far as is known: they may be placed by chance."""
         return self.arrangement is None or bool(self.arrangement.found)
 
     def _outcomes(self, cells: np.ndarray) -> list[list[str]]:

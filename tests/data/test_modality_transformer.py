@@ -409,12 +409,17 @@ def test_names_of_the_flat_columns(arrays):
         ({"transformers": {"image": None}}, {}, TypeError, "'image' is None: expected"),
         ({"transformers": {}, "remainder": "keep"}, {}, TypeError, "'remainder' is 'keep'"),
         ({"transformers": {}, "remainder": "drop"}, {}, ValueError, "all modalities are dropped"),
-        ({"transformers": {"a__b": PCA()}}, {"a__b": np.ones((N, 2))}, ValueError, "contain '__'"),
+        (
+            {"transformers": {"a__b": PCA()}},
+            {"a__b": np.ones((N, 2))},
+            ValueError,
+            "not contain __",
+        ),
         (
             {"transformers": {"remainder": PCA()}},
             {"remainder": np.ones((N, 2))},
             ValueError,
-            r"\['remainder'\] of modalities clash with parameters",
+            r"conflict with constructor arguments: \['remainder'\]",
         ),
         ({"transformers": {}}, {"curve": None}, ValueError, "in fit every modality is needed"),
         (

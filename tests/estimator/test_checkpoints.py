@@ -18,7 +18,7 @@ from same_fits import assert_same, assert_same_fits
 from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima._state import file, model_files
+from skcausalpima._state import file, stored
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
 
@@ -146,7 +146,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     made = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            file,
+            stored,
             "Checkpoint",
             lambda *args, **options: made.append(StoppingCheckpoint(*args, **options)) or made[-1],
         )
@@ -155,7 +155,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     record = made[0].record
     assert (record.phase, record.epoch, record.n_epochs, record.step) == ("training", 3, 3, 5)
     assert 0.0 <= record.seconds_left < 60.0
-    assert len(read_file(path)[0]["begun"]["run"]["training"]["history"]) == 3
+    assert len(read_file(path)[0]["begun"]["run"]["history"]) == 3
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, m
     def fill(record):
         if (record.phase, record.epoch) == ("training", 2):
             kept.append(path.read_bytes())
-            monkeypatch.setattr(model_files, "open", full, raising=False)
+            monkeypatch.setattr(file, "open", full, raising=False)
 
     @contextmanager
     def full(name, mode):

@@ -58,7 +58,7 @@ def test_nodes_of_many_cells_are_found_without_a_warning(found):
 def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, monkeypatch):
     est, X = found[0], table((2,) * 8, 60)[0]
     together = est.score_samples(X)
-    monkeypatch.setattr("skcausalpima._inference.structured.MANY_COMPONENTS", 10**6)
+    monkeypatch.setattr("skcausalpima._inference.posterior.MANY_COMPONENTS", 10**6)
     np.testing.assert_allclose(est.score_samples(X), together, rtol=1e-12)
 
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Training
-from skcausalpima._fit.convergence import convergence_report
+from skcausalpima._fit.attributes import convergence_report
 from skcausalpima.datasets import make_lattices
 
 
@@ -211,11 +211,11 @@ def test_held_samples_keep_their_component(quick, pair):
 def test_held_samples_stay_held_in_a_fit_that_is_continued(quick, pair, tmp_path):
     est = quick(max_iter="auto", warm_start=True).fit(pair)
     start = est._fitted.training.start
-    assert start["held"].all()
-    assert est.fit(pair)._fitted.training.start["held"].all()
+    assert start.held.all()
+    assert est.fit(pair)._fitted.training.start.held.all()
     est.save(tmp_path / "fit")
     loaded = CausalPIMA.load(tmp_path / "fit")
-    assert_array_equal(loaded._fitted.training.start["cells"], start["cells"])
+    assert_array_equal(loaded._fitted.training.start.cells, start.cells)
     assert loaded.convergence_ == est.convergence_
     rows = np.r_[0:12, 18:30, 36:48, 54:66]
     assert est.fit([array[rows] for array in pair])._fitted.training.start is None

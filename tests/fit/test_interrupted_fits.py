@@ -269,7 +269,7 @@ def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
 
 def test_a_worker_hears_of_an_interrupt(tmp_path, monkeypatch):
     """It ignores what the terminal sends to all, and ends when the file is gone."""
-    monkeypatch.setattr("skcausalpima._fit.orphans.INTERVAL", 0.01)
+    monkeypatch.setattr("skcausalpima._fit.interrupts.INTERVAL", 0.01)
     file = tmp_path / "runs"
     file.touch()
     with interrupts.working_for(os.getppid(), str(file)) as interruption:

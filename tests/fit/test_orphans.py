@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from skcausalpima._fit import orphans as _orphans
-from skcausalpima._fit.orphans import ending_with
+from skcausalpima._fit import interrupts as _orphans
+from skcausalpima._fit.interrupts import ending_with
 
 pytestmark = pytest.mark.posix
 
@@ -52,7 +52,7 @@ def test_no_worker_outlives_a_killed_fit(number):
 STARTING = """
 import os, pickle, sys, threading, time
 from joblib import Parallel, delayed
-from skcausalpima._fit.orphans import ending_with
+from skcausalpima._fit.interrupts import ending_with
 
 class Killing:
     def __reduce__(self):

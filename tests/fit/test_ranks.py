@@ -205,6 +205,14 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, brief, p
         (lambda rank: {"max_iter": 2 + rank}, "max_iter: rank 0 has 2, and rank 1 has 3."),
         (lambda rank: {"random_state": rank}, "random_state: rank 0 has 0, and rank 1 has 1."),
         (
+            lambda rank: {"device": Device(autocast=rank == 1)},
+            "device__autocast: rank 0 has False, and rank 1 has True.",
+        ),
+        (
+            lambda rank: {"structure": ScoreSearch(["bic", "bdeu"][rank])},
+            "structure: rank 0 has",
+        ),
+        (
             lambda rank: {"structure": nx.DiGraph([("N1", "N2")[:: 1 - 2 * rank]])},
             "structure: rank 0 has a graph with the nodes ['N1', 'N2'] and",
         ),
@@ -217,7 +225,15 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, brief, p
             "modality_weights: rank 0 has [1.0, 1.0], and rank 1 has [1.0, 2.0].",
         ),
     ],
-    ids=["max_iter", "random_state", "structure", "experts", "modality_weights"],
+    ids=[
+        "max_iter",
+        "random_state",
+        "autocast",
+        "score",
+        "structure",
+        "experts",
+        "modality_weights",
+    ],
 )
 def test_ranks_with_other_parameters_are_told(monkeypatch, brief, pair, make, told):
     for error in fits_on_ranks(monkeypatch, lambda rank: brief(**make(rank)), pair):

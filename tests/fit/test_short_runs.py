@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import Initialization, Training
-from skcausalpima._fit import restarts, short_runs
-from skcausalpima._fit.short_runs import with_short_runs
+from skcausalpima._fit import restarts
+from skcausalpima._fit.restarts import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
 from skcausalpima._training.observer import Interruption
@@ -45,7 +45,7 @@ def labels(monkeypatch):
         seeds.append(seed)
         return given[len(seeds) - 1]
 
-    monkeypatch.setattr(short_runs, "_labels", of_run)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", of_run)
     return given, seeds
 
 
@@ -78,9 +78,9 @@ def test_none_are_made_without_an_alarm(asked, labels):
 def test_none_are_made_beyond_what_is_allowed(asked, labels, monkeypatch, limit, most):
     if most == "n_samples":
         most = asked[2].data.n_samples
-    monkeypatch.setattr(short_runs, limit, most - 1)
+    monkeypatch.setattr(restarts, limit, most - 1)
     assert with_short_runs(*asked) is asked[0]
-    monkeypatch.setattr(short_runs, limit, most)
+    monkeypatch.setattr(restarts, limit, most)
     assert with_short_runs(*asked).seen.short_runs is not None
 
 
@@ -104,7 +104,7 @@ def test_an_interrupt_ends_them_and_the_second_one_the_fit(asked, monkeypatch, r
         interruption.requested, interruption.insists = requested, insists
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(short_runs, "_labels", interrupted)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", interrupted)
     if requested and not insists:
         assert with_short_runs(*asked[:4], interruption) is asked[0]
     else:
@@ -117,7 +117,7 @@ def test_what_they_warn_of_is_not_told(asked, monkeypatch):
         warnings.warn("of a short run", stacklevel=1)
         return np.arange(60)
 
-    monkeypatch.setattr(short_runs, "_labels", warned)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", warned)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert with_short_runs(*asked).seen.short_runs is not None
@@ -129,13 +129,13 @@ def steps(monkeypatch):
     taken = []
 
     def note(name):
-        function = getattr(short_runs, name)
+        function = getattr(restarts, name)
 
         def noted(*given):
             taken.append((name, given))
             return function(*given)
 
-        monkeypatch.setattr(short_runs, name, noted)
+        monkeypatch.setattr(restarts, name, noted)
 
     for name in ("initialize_run", "epochs", "settle"):
         note(name)
@@ -145,8 +145,8 @@ def steps(monkeypatch):
 def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
     found, setup, initial, _, interruption = asked
     of_fit = setup.training
-    cells = short_runs._labels(setup, initial, 5, interruption)
-    assert_array_equal(cells, short_runs._labels(setup, initial, 5, interruption))
+    cells = restarts._labels_of_short_run(setup, initial, 5, interruption)
+    assert_array_equal(cells, restarts._labels_of_short_run(setup, initial, 5, interruption))
     assert len(cells) == len(found.seen.labels)
     assert [name for name, _ in steps[:3]] == ["initialize_run", "epochs", "settle"]
     (_, (begun, data, _, number, _)), (_, trained) = steps[:2]
@@ -164,18 +164,20 @@ def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
 def test_they_are_no_longer_than_the_fit(asked, steps):
     _, setup, *others = asked
     brief = replace(setup.training.schedule, pretraining_epochs=1)
-    short_runs._labels(replace(setup, training=replace(setup.training, schedule=brief)), *others)
+    restarts._labels_of_short_run(
+        replace(setup, training=replace(setup.training, schedule=brief)), *others
+    )
     assert steps[0][1][0].training.schedule.pretraining_epochs == 1
 
 
 def test_what_was_cut_short_has_no_cells(asked, monkeypatch):
     *given, _ = asked
-    interruption, plain = Interruption(), short_runs.epochs
+    interruption, plain = Interruption(), restarts.epochs
 
     def interrupted(*of):
         interruption.interrupt()
         plain(*of)
 
-    monkeypatch.setattr(short_runs, "epochs", interrupted)
+    monkeypatch.setattr(restarts, "epochs", interrupted)
     with interruption.postponed(), pytest.raises(KeyboardInterrupt):
-        short_runs._labels(*given[1:], interruption)
+        restarts._labels_of_short_run(*given[1:], interruption)

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
@@ -138,11 +137,6 @@ def test_a_report_has_the_figures_of_the_fit(fitted):
     assert repr(report) == str(report)
     assert report.advice
     assert "What to do next\n  1. " in str(report)
-
-
-def test_a_report_needs_a_fit():
-    with pytest.raises(NotFittedError):
-        CausalPIMA().report()
 
 
 def test_one_node_has_no_arrangement_and_no_edges(quick, pair):

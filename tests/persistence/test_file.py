@@ -29,13 +29,9 @@ from skcausalpima import (
     MultimodalData,
     ScoreSearch,
 )
-from skcausalpima._data.scaling import ModalityScaler
-from skcausalpima._model.spec import ModelSpec
-from skcausalpima._state.expert_table import ExpertTable
-from skcausalpima._state.fitted import FittedState, HardGraph
-from skcausalpima._state.model_files import FILE_NAME
-from skcausalpima._state.plain import pack, unpack
-from skcausalpima._state.training import Arrivals, TrainingState
+from skcausalpima._state.file import FILE_NAME
+from skcausalpima._state.fitted import ExpertTable
+from skcausalpima._state.plain import BY_FIELDS, pack, unpack
 from skcausalpima.modules import (
     ExpertDecoder,
     exponential_decay,
@@ -51,7 +47,6 @@ WIDTH = np.linspace(0.0, 1.0, 4)
 PARTS = {
     SimpleNamespace: vars,
     ExpertTable: lambda table: (dict(table), table.parameters, table.outcome_names),
-    ModalityScaler: lambda scaler: (scaler.centre, scaler.factor),
     nx.DiGraph: lambda graph: (
         graph.graph,
         list(graph.nodes(data=True)),
@@ -59,7 +54,7 @@ PARTS = {
         [list(graph.predecessors(node)) for node in graph],
     ),
     np.random.RandomState: np.random.RandomState.get_state,
-    **dict.fromkeys((FittedState, HardGraph, TrainingState, Arrivals, ModelSpec), vars),
+    **dict.fromkeys(BY_FIELDS, vars),
     ExpertDecoder: vars,
     ParameterSpace: lambda space: [*vars(space).values()],
     type(piecewise_linear()): lambda f: {**vars(f), "__signature__": None},

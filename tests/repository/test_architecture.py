@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"_typing", "_progress_lines"},
+    {"_typing", "_progress_lines", "_names"},
     {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
     | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}

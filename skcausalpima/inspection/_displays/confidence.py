@@ -164,9 +164,10 @@ class EdgeConfidenceDisplay(Display):
                 f"{shares.shape}."
             )
         np.fill_diagonal(shares, np.nan)
+        labels = list(map(str, names))
         texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
         picture = HeatMap(
-            values=shares, rows=names, columns=names, texts=texts, meaning="share of refits"
+            values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
         )
         width, height = picture.figure_size()
         ratios = [width] if self.node_stability is None else [width, BARS_WIDTH]
@@ -202,11 +203,14 @@ class EdgeConfidenceDisplay(Display):
         stability = np.asarray(node_stability, dtype=np.float64)
         places = np.arange(len(stability))
         ax.barh(places, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
-        dots = "" if self.worst_node_stability is None else "\nbar: mean, dot: worst refit"
         if self.worst_node_stability is not None:
             worst = np.asarray(self.worst_node_stability, dtype=np.float64)
             ax.plot(worst, places, "o", color="black", markersize=5, label="worst refit")
         low = min(0.0, float(np.nanmin(stability)))
         ax.set(xlim=(low, 1.05), ylim=(len(stability) - 0.5, -0.5), yticks=[])
         ax.tick_params(labelsize=FONT)
-        ax.set_xlabel(f"adjusted Rand index{dots}", fontsize=FONT)
+        lines, n_letters = ["adjusted Rand index"], max(letters_across(ax, FONT - 1), 12)
+        if self.worst_node_stability is not None:
+            lines.append("bar: mean, dot: worst refit")
+        label = "\n".join(wrapped(line, n_letters, 3) for line in lines)
+        ax.set_xlabel(label, fontsize=FONT)

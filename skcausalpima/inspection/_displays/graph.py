@@ -11,22 +11,20 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._structure.digraphs import check_graph, is_by_chance
-from ..._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
+from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
+from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
 from .._edge_confidence import EdgeConfidence, arrows
 from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, plotting
-from .labels import wrapped
+from .labels import plain, wrapped
 from .styles import COLOURS
 
 # Lengths are in points as long as the picture need not shrink.
 NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best
 FONT, SMALL_FONT = 10.0, 8.0
-PADDING = 7.0  # in boxes
-GAPS = (56.0, 24.0)  # between boxes
 MARGIN = 4.0
 LEAST_SIZE, LARGEST_SIZE = (3.0, 1.6), (18.0, 12.0)  # of a figure of its own, in inches
 WIDTHS = (1.0, 5.0)  # of lines of strength 0 and 1
-UNKNOWN_STRENGTH = 0.3
 COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
 
 
@@ -232,7 +230,7 @@ class GraphDisplay(Display):
         plotting("GraphDisplay.plot")
         graph = check_graph(self.graph)
         strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
-        drawings = [_Drawing.of(graph, *shape) for shape in NAME_SHAPES]
+        drawings = [_Drawing.of(graph, FONT, *shape) for shape in NAME_SHAPES]
         panel = self._one_axes(ax, drawings[0].figure_size())
         choice = drawings[:1] if ax is None else drawings
         drawing = max(choice, key=lambda one: one.points_per_unit(panel))
@@ -283,22 +281,8 @@ class GraphDisplay(Display):
         self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.3")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    """The texts of a graph's nodes, the boxes around them, and where all is."""
-
-    texts: dict[Hashable, str]
-    boxes: dict[Hashable, tuple[float, float]]  # width and height
-    layout: LayeredLayout
-    is_pale: bool  # all is grey, since nodes were placed by chance
-
-    @classmethod
-    def of(cls, graph: nx.DiGraph, n_letters: int, n_lines: int) -> _Drawing:
-        """Lay out a graph with names in lines of so many letters."""
-        texts = {node: _text(node, data, n_letters, n_lines) for node, data in graph.nodes.items()}
-        boxes = {node: _box(text) for node, text in texts.items()}
-        layout = layered_layout(graph, boxes, GAPS)
-        return cls(texts=texts, boxes=boxes, layout=layout, is_pale=is_by_chance(graph))
+class _Drawing(GraphPicture):
+    """A picture of a graph, in points, that matplotlib draws."""
 
     @property
     def size(self) -> np.ndarray:
@@ -335,8 +319,7 @@ class _Drawing:
             np.concatenate([points for _, points in pen]),
             [codes[letter] for letter, points in pen for _ in points],
         )
-        share = UNKNOWN_STRENGTH if strength is None else min(max(strength, 0.0), 1.0)
-        width = (WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * share) * self.points_per_unit(ax)
+        width = width_of_line(strength, *WIDTHS, unknown=0.3) * self.points_per_unit(ax)
         colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
         style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
         look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
@@ -351,10 +334,11 @@ class _Drawing:
         from .scaled_text import ScaledText
 
         (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
-        corner, rounded = (x - width / 2, y - height / 2), f"round,pad=0,rounding_size={PADDING}"
+        corner = x - width / 2, y - height / 2
+        rounded = f"round,pad=0,rounding_size={PADDING * FONT}"
         look: Look = {"fc": "0.95", "ec": PALE if self.is_pale else "0.3", "zorder": 2}
         ax.add_patch(FancyBboxPatch(corner, width, height, rounded, **look))
-        text = ScaledText(x, y, self.texts[node], (FONT, FONT), zorder=3)
+        text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)
         if self.is_pale:
             text.set_color("0.5")
         return ax.add_artist(text)
@@ -374,23 +358,6 @@ class _Drawing:
                 taken.append(place)
                 font = SMALL_FONT, SMALL_FONT
                 ax.add_artist(ScaledText(*place[:2], text, font, zorder=2.5, bbox=white))
-
-
-def _text(node: Hashable, data: Mapping[str, Any], n_letters: int, n_lines: int) -> str:
-    """Return what stands in a node's box."""
-    name = "".join(letter if letter.isprintable() else " " for letter in str(node))
-    name, size = wrapped(name, n_letters, n_lines), data.get("size")
-    return name if size is None else f"{name}\n({size} outcomes)"
-
-
-def _box(text: str) -> tuple[float, float]:
-    """Return width and height of the box around a text."""
-    from matplotlib.textpath import TextPath
-
-    lines = text.split("\n")
-    paths = [TextPath((0, 0), line, size=FONT) for line in lines if line.strip()]
-    width = max((path.get_extents().width for path in paths), default=FONT)
-    return width + 2 * PADDING, 1.25 * FONT * len(lines) + PADDING
 
 
 def _places_along(route: np.ndarray) -> Iterator[tuple[float, float]]:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._names import cut
 from ..._typing import Unchecked
 from ...graph import CategoricalDAG
 from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, letters_that_fit
-from .labels import cut, listed, outcomes_of, shortened, wrapped
+from .labels import listed, outcomes_of, shortened, wrapped
 from .styles import COLOUR_MAP
 
 OUTCOME_LETTERS = 12  # of several parents

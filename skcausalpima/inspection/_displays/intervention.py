@@ -365,18 +365,16 @@ def _joints(
 ) -> dict[str, np.ndarray]:
     """Return the joint distribution of all nodes before and after, of shape ``dag.sizes``."""
     row = dag.intervene(interventions, random_state=0)[0]  # checks them, and numbers outcomes
-    before = dag.joint()
-    mask = np.ones(dag.sizes)
-    for axis, (node, size) in enumerate(zip(dag.nodes, dag.sizes, strict=True)):
-        if node in interventions:
-            shape = [size if place == axis else 1 for place in range(len(dag.nodes))]
-            mask = mask * np.reshape(np.eye(size)[row[axis]], shape)
+    before, mask = dag.joint(), np.zeros(dag.sizes)
+    pairs = zip(row.tolist(), dag.nodes, strict=True)
+    mask[tuple(k if node in interventions else slice(None) for k, node in pairs)] = 1.0
+    if len(interventions) == len(dag.nodes):
+        return {BEFORE: before, SET: mask}
     joints = {BEFORE: before}
-    if seen and len(interventions) < len(dag.nodes):
+    if seen:
         dag.condition(interventions)  # says so where it cannot be seen
         joints[SEEN] = before * mask / (before * mask).sum()
-    joints[SET] = dag.do(interventions).joint() if len(interventions) < len(dag.nodes) else mask
-    return joints
+    return joints | {SET: dag.do(interventions).joint()}
 
 
 def _systematic(joint: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:

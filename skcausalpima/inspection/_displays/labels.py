@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._names import broken, cut, filled
 from .display import POINTS_PER_INCH, Axes, Look, figure_of
 
 if TYPE_CHECKING:
@@ -33,44 +34,14 @@ def plain(name: object) -> str:
     return str(name).replace("$", r"\$")
 
 
-def cut(name: object, n_letters: int) -> str:
-    """Cut the middle of a name out if it is longer than ``n_letters``.
-
-    Examples
-    --------
-    >>> from skcausalpima.inspection._displays.labels import cut
-    >>> cut("temperature_of_the_print_bed", 13)
-    'temper…nt_bed'
-    """
-    text = str(name)
-    if len(text) <= n_letters or n_letters < 3:
-        return text[:n_letters]
-    n_last = (n_letters - 1) // 2
-    return f"{text[: n_letters - 1 - n_last]}…{text[len(text) - n_last :]}"
-
-
 def shortened(name: object, n_letters: int) -> str:
     """Return a name cut for drawing."""
     return plain(cut(name, n_letters))
 
 
 def wrapped(name: object, n_letters: int, n_lines: int = 2) -> str:
-    """Break a name into at most ``n_lines`` lines of ``n_letters``, at spaces and underscores.
-
-    What does not fit is cut out of the middle of the name, see :func:`cut`.
-
-    Examples
-    --------
-    >>> from skcausalpima.inspection._displays.labels import wrapped
-    >>> wrapped("temperature_of_the_print_bed", 15).splitlines()
-    ['temperature_of_', 'the_print_bed']
-    """
-    for length in range(len(str(name)), 0, -1):
-        words = cut(name, length).replace("_", "_\0").replace(" ", " \0").split("\0")
-        lines = [line.rstrip() for line in _filled(words, n_letters) if line.strip()]
-        if len(lines) <= n_lines:
-            return plain("\n".join(lines))
-    return ""
+    """Return a name broken into lines for drawing."""
+    return plain(broken(name, n_letters, n_lines))
 
 
 def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
@@ -86,22 +57,10 @@ def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
     texts = list(map(str, names))
     for longest in range(min(max(map(len, texts), default=1), n_letters - 1), 0, -1):
         words = ", \0".join(cut(name, longest) for name in texts).split("\0")
-        lines = _filled(words, n_letters)
+        lines = filled(words, n_letters)
         if len(lines) <= n_lines:
             return plain("\n".join(line.rstrip() for line in lines))
     return shortened(", ".join(texts), n_letters)
-
-
-def _filled(words: Sequence[str], n_letters: int) -> list[str]:
-    """Fill lines with words; spaces at their ends do not count, and long words are broken."""
-    lines = [""]
-    for word in words:
-        if len((lines[-1] + word).rstrip()) > n_letters and lines[-1]:
-            lines.append("")
-        lines[-1] += word
-        while len(lines[-1].rstrip()) > n_letters:
-            lines[-1:] = [lines[-1][:n_letters], lines[-1][n_letters:]]
-    return lines
 
 
 def cell_names(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._data.arrays import as_array
+from ..._data.adapters import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
 from ..._inference.fitted_model import model_of, samples_of

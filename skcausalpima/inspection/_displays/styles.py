@@ -152,33 +152,31 @@ class Colouring:
 def asked_values(
     est: BaseEstimator, X: Samples, c: ArrayLike | str | None, labels: np.ndarray
 ) -> tuple[np.ndarray | None, str]:
-    """Return what samples are coloured by, and its name; ``labels`` are their components."""
+    """Return what samples are coloured by, and its name; ``labels`` are their components.
+
+    That are values, the outcomes of a node, or a column of X.
+    """
+    nodes, columns = list(est.dag_), list(getattr(X, "columns", []))
     if c is None:
         return None, ""
-    if isinstance(c, str):
-        return _named_values(est, X, c, labels), c
-    values = np.asarray(c)
-    if values.shape != (len(labels),):
-        raise ValueError(
-            f"c must have shape ({len(labels)},), one value per sample of X, got {values.shape}."
-        )
-    return values, str(getattr(c, "name", None) or "")
-
-
-def _named_values(est: BaseEstimator, X: Samples, name: str, labels: np.ndarray) -> np.ndarray:
-    """Return the outcomes of a node, or a column of X."""
-    nodes = list(est.dag_)
-    if name in nodes:
-        node = nodes.index(name)
-        outcomes = est.cluster_states_[labels, node]
-        names = np.array(outcome_names(est)[node])
-        return outcomes if names.tolist() == [*map(str, range(len(names)))] else names[outcomes]
-    columns = list(getattr(X, "columns", []))
-    if name in columns:
-        return np.asarray(cast("pd.DataFrame", X)[name])
+    if not isinstance(c, str):
+        values = np.asarray(c)
+        if values.shape != (len(labels),):
+            raise ValueError(
+                f"c must have shape ({len(labels)},), one value per sample of X, got "
+                f"{values.shape}."
+            )
+        return values, str(getattr(c, "name", None) or "")
+    if c in nodes:
+        outcomes = est.cluster_states_[labels, nodes.index(c)]
+        names = np.array(outcome_names(est)[nodes.index(c)])
+        numbered = names.tolist() == [*map(str, range(len(names)))]
+        return outcomes if numbered else names[outcomes], c
+    if c in columns:
+        return np.asarray(cast("pd.DataFrame", X)[c]), c
     known = f"nodes {nodes}" + (f" and columns {columns}" if columns else "")
     raise ValueError(
-        f"c={name!r} is neither a node nor a column of X (there are the {known:.300}): pass one of "
+        f"c={c!r} is neither a node nor a column of X (there are the {known:.300}): pass one of "
         "these names, or an array with one value per sample."
     )
 

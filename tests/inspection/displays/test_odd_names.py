@@ -1,9 +1,5 @@
 """Names are shown as they are: dollars are no mathematics, and nothing needs to be there."""
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import numpy as np
 import pytest
 from drawn_texts import drawn_texts

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import (
     AssociationDisplay,
+    CalibrationDisplay,
     FitReport,
     GraphDisplay,
     InterventionDisplay,
@@ -139,6 +140,7 @@ ASKING = {
     "SummaryDisplay": lambda est, X: SummaryDisplay.from_estimator(est, X),
     "associate_nodes": lambda est, X: AssociationDisplay.from_estimator(est, X, {}),
     "FitReport": lambda est, X: FitReport.of(est),
+    "calibration_curves": lambda est, X: CalibrationDisplay.from_estimator(est),
     "edge_confidence": edge_confidence,
     "table_intervals": table_intervals,
 }
