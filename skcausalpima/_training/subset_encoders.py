@@ -27,15 +27,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .._model.settings import GradientSettings
+from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
-from .adam import Adam
-from .gradients import gradient_average
+from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .linear_locations import start_locations
-from .loop import gradient_step, half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -123,7 +121,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
 def teach(
     model: StructuredVAE,
     data: TensorData,
-    settings: GradientSettings,
+    settings: TrainingSettings,
     n_epochs: int,
     generator: torch.Generator,
     observer: Observer,
@@ -146,13 +144,13 @@ def teach(
     if known is None:
         start_locations(pupil, part, of_part.mean)
         _start_widths(pupil, data, taught)
-    rate, size = settings.learning_rate, settings.batch_size
+    rate, size = settings.steps.learning_rate, settings.steps.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
     n_epochs = n_epochs if parameters else 0
     optimizer = Adam((parameters, rate)) if parameters else None
     n_steps = n_epochs * math.ceil(part.n_of_all / size)
     pupil.train()
-    with step_precision(pupil.networks, settings):
+    with step_precision(pupil.networks, settings.device):
         for step, (numbers, batch) in enumerate(_batches(part, size, n_epochs, generator)):
             if observer.stopped or optimizer is None:
                 break

@@ -24,7 +24,7 @@ from skcausalpima._training.subset_encoders import (
 )
 from skcausalpima.modules import Batch, ClusterDecoder, SubsetEncoders
 
-SETTINGS = small_settings().gradient
+SETTINGS = small_settings()
 
 
 def teach(*lesson):
@@ -291,7 +291,7 @@ def test_all_encoders_are_frozen():
 def test_potentials_begin_as_wide_as_decoders_say(monkeypatch):
     """On average over the samples that have the modality."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
-    settings = replace(SETTINGS, learning_rate=1e-12)
+    settings = small_settings(learning_rate=1e-12)
     for data in (make_data(), make_data(missing=True)):
         encoders = teach(make_model(), data, settings, 1, seed())
         widths = encoders.outputs(data.rows(slice(None)))[1] + encoders.widening[:, None]
@@ -305,7 +305,7 @@ def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch
     """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
     model, data = make_model().eval(), make_data()
-    settings = replace(SETTINGS, learning_rate=1e-12)
+    settings = small_settings(learning_rate=1e-12)
     encoders = teach(model, data, settings, 1, seed(3))
     assert encoders.log_exponents.any()
     rows, others = subset_encoders._calibration_rows(data, seed(3))
