@@ -103,8 +103,9 @@ def select_node_sizes(
       at least;
     - its cells are apart: no two overlap as much as if they ignored each other (lift 1), and none
       shares a fifth of its probabilities with another (two equal Gaussians with one peak do);
-    - in most fits there are gaps between the outcomes of each node (``gaps_``): half-way from cell
-      to cell samples are less dense, which is not so where a ring is cut in pieces;
+    - in most fits there are gaps between the outcomes of each node, and between any two cells
+      (``gaps_``): half-way from cell to cell samples are less dense, which is not so where a ring
+      is cut in pieces;
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only).

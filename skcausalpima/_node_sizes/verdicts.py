@@ -65,6 +65,7 @@ class Fold:
     gap: float
     node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
     cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
+    has_cut_pair: bool  # whether there is none between some two cells
 
     @property
     def node_agreement(self) -> float:
@@ -99,6 +100,7 @@ def fit_fold(
         gap=np.nan if start is None else start.gap,
         node_agreements=unknown if start is None else start.node_agreement,
         cut=np.zeros(states.shape[1], dtype=bool) if gaps is None else gaps.cut,
+        has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
     )
 
 
@@ -253,11 +255,16 @@ def _ties(folds: list[Fold]) -> list[str]:
 
 
 def _cuts(folds: list[Fold]) -> list[str]:
-    """Say which nodes have no gap between their outcomes in most fits: one cluster was cut."""
-    n_cut = np.sum([fold.cut for fold in folds], axis=0)
+    """Say where most fits have no gap: one cluster was cut, by a node or between some two cells."""
+    numbers = {
+        f"{name}: no gap between its outcomes": n_cut
+        for name, n_cut in zip(folds[0].names, np.sum([f.cut for f in folds], axis=0), strict=True)
+    }
+    if max(numbers.values()) <= len(folds) / 2:  # else that is why
+        numbers["no gap between two cells"] = sum(fold.has_cut_pair for fold in folds)
     return [
-        f"{name}: no gap between its outcomes in {number} of {len(folds)} fits"
-        for name, number in zip(folds[0].names, n_cut, strict=True)
+        f"{said} in {number} of {len(folds)} fits"
+        for said, number in numbers.items()
         if number > len(folds) / 2
     ]
 

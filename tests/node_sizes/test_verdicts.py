@@ -31,6 +31,7 @@ def fold(cells, **changed):
         "gap": 2.0,
         "node_agreements": np.ones(n_nodes),
         "cut": np.zeros(n_nodes, dtype=bool),
+        "has_cut_pair": False,
     }
     return Fold(**(perfect | changed))
 
@@ -220,3 +221,11 @@ def test_a_node_without_gaps_in_most_fits_is_not_supported():
     few, most = measure([(2,), (2,)], [[has, has, has_not], [has, has_not, has_not]])["failed"]
     assert few == ()
     assert most == ("N1: no gap between its outcomes in 2 of 3 fits",)
+
+
+def test_two_cells_without_a_gap_in_most_fits_are_not_supported():
+    """Of a ring in three pieces some two have none, though all together do not tell."""
+    has, has_not = (fold(np.arange(60)[:, None] % 3, has_cut_pair=of) for of in (False, True))
+    few, most = measure([(3,), (3,)], [[has, has, has_not], [has, has_not, has_not]])["failed"]
+    assert few == ()
+    assert most == ("no gap between two cells in 2 of 3 fits",)
