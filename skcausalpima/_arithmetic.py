@@ -1,4 +1,4 @@
-"""What the caller has told NumPy to do about rounding must not decide whether we work."""
+"""Public methods run under NumPy's default error state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other libraries call a parameter: which one it is here."""
+"""Names that other libraries give to parameters, and those here."""
 
 from __future__ import annotations
 

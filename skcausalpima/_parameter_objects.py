@@ -1,4 +1,4 @@
-"""What belongs together among the estimator's parameters, as objects with parts.
+"""Parameters of the estimator that are objects with parts.
 
 They follow scikit-learn's rules: the constructor stores what it is given, ``fit`` checks it and
 changes nothing, and parts have nested names, such as ``structure__score``.

@@ -1,4 +1,4 @@
-"""What is printed while something goes on: one line that is rewritten, or whole lines."""
+"""Progress lines: one that is rewritten, or whole lines."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _write(text: str) -> None:
 
 
 def _is_own_terminal() -> bool:
-    """Say whether lines on standard output can be rewritten: no worker, whose like write, too."""
+    """Return whether lines on standard output can be rewritten: not by one of many workers."""
     is_worker = multiprocessing.parent_process() is not None
     if is_worker or threading.current_thread() is not threading.main_thread():
         return False

@@ -29,7 +29,7 @@ class NumberRange(Interval):
     """
 
     def is_satisfied_by(self, val: Unchecked) -> bool:
-        """Say whether a value is such a number."""
+        """Return whether a value is such a number."""
         if isinstance(val, (bool, np.bool_)) or not isinstance(val, _KINDS[self.type]):
             return False
         is_large = is_integer(val) and abs(val) > np.iinfo(np.int64).max
@@ -59,12 +59,12 @@ def count(least: int) -> NumberRange:
 
 
 def is_integer(value: Unchecked) -> TypeGuard[int]:
-    """Say whether a value is an integer of Python's or NumPy's, and no boolean."""
+    """Return whether a value is an integer of Python's or NumPy's, and no boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_count(value: Unchecked, least: int = 1) -> bool:
-    """Say whether a value is a number of things."""
+    """Return whether a value is a number of things."""
     return count(least).is_satisfied_by(value)
 
 
@@ -132,7 +132,7 @@ def _refuse_booleans(value: Unchecked, name: str) -> None:
 
 
 def is_missing(value: Unchecked) -> bool:
-    """Tell whether a value is None, NaN, NaT or pandas.NA."""
+    """Return whether a value is None, NaN, NaT or pandas.NA."""
     try:
         return value is None or bool(value != value)
     except (TypeError, ValueError):  # pandas.NA is neither equal to itself nor not; arrays
@@ -146,7 +146,7 @@ class ArrayWithAxis(HasMethods):
         super().__init__("__array__")
 
     def is_satisfied_by(self, val: Unchecked) -> bool:
-        """Say whether a value is such an array."""
+        """Return whether a value is such an array."""
         if not isinstance(val, np.ndarray) or isinstance(val, np.ma.MaskedArray):
             return False
         return val.ndim > 0 and val.dtype.kind != "V"
@@ -171,7 +171,7 @@ class InstanceOf(HasMethods):
         self.kind, self.package = kind, package
 
     def is_satisfied_by(self, val: Unchecked) -> bool:
-        """Say whether a value is such an instance."""
+        """Return whether a value is such an instance."""
         return isinstance(val, self.kind)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What can be followed of a fit: a record of every epoch, and callbacks, which may keep the fit.
+"""Callbacks of a fit: a record of every epoch, and checkpoints.
 
 Callbacks are those of :mod:`sklearn.callback`, which scikit-learn has from version 1.9 on.
 """

@@ -1,4 +1,4 @@
-"""How well clusters, nodes and graphs agree with known ones."""
+"""Agreement of clusters, nodes and graphs with known ones."""
 
 from __future__ import annotations
 

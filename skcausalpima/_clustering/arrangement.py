@@ -272,7 +272,7 @@ def _enumerate(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _nodes_in_order(labels: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Tell whether columns of equal-sized nodes are lexicographically sorted, per state."""
+    """Return whether columns of equal-sized nodes are lexicographically sorted, per state."""
     in_order = np.ones(len(labels), dtype=bool)
     for size in set(sizes):
         nodes = [node for node, other in enumerate(sizes) if other == size]

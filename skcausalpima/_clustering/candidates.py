@@ -135,7 +135,7 @@ def _shared_out(total: int, n_parts: int) -> list[int]:
 
 
 def has_few_samples(n_samples: int, node_sizes: Sequence[int]) -> bool:
-    """Tell whether samples are too few for the components that a grid's curved clusters may need.
+    """Return whether samples are too few for the components that a grid's curved clusters may need.
 
     They are those of the mixture in as many dimensions as there are main effects.
     """
@@ -266,7 +266,7 @@ def _fits_as_well(
 
 
 def _stands_apart(candidate: Clustering) -> bool:
-    """Tell whether the clusters were found not to overlap; those of k-means never do."""
+    """Return whether the clusters were found not to overlap; those of k-means never do."""
     is_soft = candidate.source.startswith("mixture")
     return is_soft and len(candidate.occupancy) > 1 and candidate.overlap < ISOLATED_LIFT
 

@@ -1,4 +1,4 @@
-"""Whether there are gaps between cells, or cuts through what hangs together."""
+"""Gaps between cells: the density half-way between neighbouring clusters."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ _LEAST_COUNT = 0.5  # of the samples of a cell: those with less are empty
 
 
 def has_many_cells(node_sizes: Sequence[int]) -> bool:
-    """Tell whether nodes are to be found before the cells are.
+    """Return whether nodes are to be found before the cells are.
 
     Examples
     --------
@@ -68,12 +68,12 @@ def has_many_cells(node_sizes: Sequence[int]) -> bool:
 
 
 def is_arranged(init: str, node_sizes: Sequence[int]) -> bool:
-    """Say whether clusters are found in the data and laid on the grid."""
+    """Return whether clusters are found in the data and laid on the grid."""
     return init == "arranged" and math.prod(node_sizes) <= MAX_SEARCHED and len(node_sizes) > 1
 
 
 def is_beyond_search(init: str, node_sizes: Sequence[int]) -> bool:
-    """Tell whether a grid that is to be arranged has so many cells that it is not tried.
+    """Return whether a grid that is to be arranged has so many cells that it is not tried.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What stands in arrays that hold no numbers: in which columns, and what to do."""
+"""Cells of arrays that hold no numbers: the error that names their columns, and what to do."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _listed(names: Sequence[str], is_labelled: bool) -> str:
 
 
 def _are_numbers(column: np.ndarray, what: str) -> bool:
-    """Say whether a column can be read as numbers; raise where one is too large."""
+    """Return whether a column can be read as numbers; raise where one is too large."""
     if column.dtype.kind in "mM":
         return False
     try:
@@ -211,7 +211,7 @@ def _advice_on_arrays(cells: Sequence, is_frame: bool) -> str:
 
 
 def _is_number(value: Unchecked) -> bool:
-    """Say whether a cell holds a number, or nothing."""
+    """Return whether a cell holds a number, or nothing."""
     if isinstance(value, str):
         try:
             float(value)

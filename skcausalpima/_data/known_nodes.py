@@ -98,7 +98,7 @@ def _columns(
 
 
 def is_by_name(given: Unchecked) -> bool:
-    """Say whether outcomes come in columns that have names."""
+    """Return whether outcomes come in columns that have names."""
     return isinstance(given, Mapping) or hasattr(given, "columns")
 
 
@@ -147,7 +147,7 @@ def _numbered(
 
 
 def _is_unknown(value: Unchecked) -> bool:
-    """Say whether an entry stands for nothing known."""
+    """Return whether an entry stands for nothing known."""
     return is_missing(value) or (is_integer(value) and value == -1)
 
 

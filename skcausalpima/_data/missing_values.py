@@ -1,4 +1,4 @@
-"""What is missing in a modality: whole samples, and single elements of them."""
+"""Missing values of a modality: whole samples, and single elements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALLEST_SHARE = 0.2
 
 
 def allows_gaps(estimator: BaseEstimator) -> bool:
-    """Say whether single elements of a modality may be missing: ``missing_values`` says it."""
+    """Return whether single elements of a modality may be missing: ``missing_values`` says it."""
     stated = getattr(estimator, "missing_values", "error")
     elements = getattr(stated, "elements", stated)
     return isinstance(elements, str) and elements == "marginalize"
@@ -286,7 +286,7 @@ def with_nan(array: Kept, stated: np.ndarray | None) -> np.ndarray:
 
 
 def same_values(first: Kept | None, second: Kept | None, seen: np.ndarray) -> bool:
-    """Say whether two arrays are equal in the samples that have the modality."""
+    """Return whether two arrays are equal in the samples that have the modality."""
     if first is None or second is None:
         return first is second
     if first.shape != second.shape:

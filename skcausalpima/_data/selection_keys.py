@@ -1,4 +1,4 @@
-"""What chooses samples and modalities of a container."""
+"""Keys that select samples and modalities of a container."""
 
 from __future__ import annotations
 

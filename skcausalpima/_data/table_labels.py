@@ -1,4 +1,4 @@
-"""What names the rows and columns of DataFrames: the same rows together, the columns of ``fit``."""
+"""Row and column labels of DataFrames: the same rows together, the columns of ``fit``."""
 
 from __future__ import annotations
 

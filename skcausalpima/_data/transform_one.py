@@ -206,7 +206,7 @@ def fit_part(
 
 
 def _takes_any_shape(transformer: Transformer) -> bool:
-    """Say whether a transformer takes samples of any shape; a Pipeline asks its first step."""
+    """Return whether a transformer takes samples of any shape; a Pipeline asks its first step."""
     while isinstance(transformer, Pipeline):
         steps = [step for _, step in transformer.steps if step not in (None, "passthrough")]
         transformer = steps[0] if steps else None

@@ -1,4 +1,4 @@
-"""Whether the columns of a modality are of one unit: images and curves are, most tables are not."""
+"""Units of columns: one for images and curves, one each in most tables."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def convergence_report(best: Run, setup: Setup) -> SimpleNamespace:
 
 
 def _has_turned(best: Run, n_epochs: int) -> bool:
-    """Say whether the mean of the bound over so many epochs ends far below its best, too."""
+    """Return whether the mean of the bound over so many epochs ends far below its best, too."""
     objectives = [terms["objective"] for terms in best.history]
     means = np.convolve(objectives, np.full(n_epochs, 1.0 / n_epochs), mode="valid")
     return bool(means.max() - means[-1] > FALLEN * (best.convergence.spread or 1.0))

@@ -1,4 +1,4 @@
-"""How a fit is followed: by scikit-learn's callbacks (from version 1.9 on), and on the screen."""
+"""Observers of a fit: scikit-learn's callbacks (from version 1.9 on), and the screen."""
 
 from __future__ import annotations
 

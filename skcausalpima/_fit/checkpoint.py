@@ -1,4 +1,4 @@
-"""Where training stands, as arrays and plain Python; a run that goes on from there, if it may."""
+"""Checkpoints of training as arrays and plain Python, and runs that go on from them."""
 
 from __future__ import annotations
 

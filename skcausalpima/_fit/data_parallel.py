@@ -1,4 +1,4 @@
-"""What must be so before the ranks of a process group fit one model, and what they keep of it."""
+"""Preconditions and results of distributed fits."""
 
 from __future__ import annotations
 

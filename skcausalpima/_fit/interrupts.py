@@ -51,7 +51,7 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def _is_called_directly() -> bool:
-    """Say whether an interrupt would be of this fit alone."""
+    """Return whether an interrupt would be of this fit alone."""
     if threading.current_thread() is not threading.main_thread():
         return False
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

@@ -78,7 +78,7 @@ def share_moved(probabilities: Tensor, start: StartingCells) -> float:
 
 
 def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
-    """Say whether clusters were laid on a grid, and nothing but that ties them to their cells."""
+    """Return whether clusters were laid on a grid, and nothing else ties them to their cells."""
     sizes = setup.spec.node_sizes
     return (
         is_arranged(setup.training.initialization.method, sizes)
@@ -91,7 +91,7 @@ def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
 
 
 def _knows_nothing(initial: InitialSample) -> bool:
-    """Say whether no outcome of a node is known, and none was set."""
+    """Return whether no outcome of a node is known, and none was set."""
     knowledge = initial.knowledge
     return knowledge.known_nodes is None and knowledge.interventions is None
 

@@ -1,4 +1,4 @@
-"""Whether another seed would find the same cells: other starts, and where they end."""
+"""Stability of cells: other starts, and where they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What single modalities say about the components: how much each counts, how far they agree."""
+"""Evidence of single modalities for the components: influence and conflict."""
 
 from __future__ import annotations
 

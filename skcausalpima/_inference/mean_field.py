@@ -1,4 +1,4 @@
-"""What a model with the published posterior says about samples: q(z | x) q(c | x)."""
+"""Answers of the published posterior q(z | x) q(c | x) about samples."""
 
 from __future__ import annotations
 

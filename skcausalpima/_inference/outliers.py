@@ -1,4 +1,4 @@
-r"""How unlike the training data samples are, by each modality and by all of them together.
+r"""Outlyingness of samples, by each modality and by all of them together.
 
 Of modality m of a sample it is asked how likely it is where it itself points to: the
 log-likelihood :math:`\log p(x_m | z, c)` at the most probable component given :math:`x_m` alone,

@@ -1,4 +1,4 @@
-r"""What a model says about samples: posteriors, cells, bounds.
+r"""Posteriors, cells and bounds of samples under a model.
 
 A structured model has the posterior over components and latent points together.
 

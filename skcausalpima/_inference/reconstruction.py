@@ -1,4 +1,4 @@
-r"""What the posterior of samples says about their modalities: means and standard deviations.
+r"""Reconstructions: means and standard deviations of modalities under the posterior.
 
 For sample x of which the modalities S are observed, and any modality m,
 

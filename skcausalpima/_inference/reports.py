@@ -1,4 +1,4 @@
-"""How clusters were assigned to grid cells, and how well they are separated."""
+"""Reports on the arrangement of clusters, and on their separation."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleName
 
 
 def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
-    """Say whether nodes mean nothing: their cells were sought, or would be, and are not found."""
+    """Return whether nodes mean nothing: their cells were sought, or would be, and not found."""
     if seen is not None:
         return not seen.arrangements[seen.chosen].found
     return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)

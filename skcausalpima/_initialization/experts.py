@@ -1,4 +1,4 @@
-"""Where experts begin: fitted in the first clusters, or to single samples."""
+"""The start of experts: fits in the first clusters, or to single samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where training begins: networks, clusters, tables, graph and experts, in this order."""
+"""The start of training: networks, clusters, tables, graph and experts, in this order."""
 
 from __future__ import annotations
 

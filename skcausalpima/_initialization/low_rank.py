@@ -1,4 +1,4 @@
-"""What stands in for missing elements before there is a model: a matrix of low rank."""
+"""Missing elements before there is a model: a matrix of low rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit begins with where parameters leave it to the data: modality weights and derived views.
+"""The choice of modality weights and derived views where parameters leave it to the data.
 
 Each side is a way to see the data. The same number of clusterings is found on each, and laid on
 the grid; wrong ones differ from each other, right ones agree, so that the side that agrees with

@@ -1,4 +1,4 @@
-"""What the estimator's ``experts`` and ``views`` say of each modality."""
+"""The estimator's ``experts`` and ``views``, resolved for each modality."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ MIN_SIDE = 16
 
 
 def has_views(init: str, node_sizes: Sequence[int]) -> bool:
-    """Say whether there are views by default: where effects of several nodes are to add up."""
+    """Return whether there are views by default: where effects of several nodes are to add up."""
     return init != "paper" and len(node_sizes) > 1
 
 

@@ -333,5 +333,5 @@ def per_modality(
 
 
 def _is_module(entry: Unchecked) -> bool:
-    """Say whether a value is an encoder or decoder, or makes one."""
+    """Return whether a value is an encoder or decoder, or makes one."""
     return isinstance(entry, nn.Module) or callable(entry)

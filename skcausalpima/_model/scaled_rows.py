@@ -34,7 +34,7 @@ RUN_ROWS = 64
 
 
 def fits(n_bytes: int, device: torch.device) -> bool:
-    """Say whether data can stay on a device while a model is trained on them there."""
+    """Return whether data can stay on a device while a model is trained on them there."""
     if device.type != "cuda":
         return True
     return n_bytes <= DATA_SHARE * torch.cuda.mem_get_info(device)[0]

@@ -1,4 +1,4 @@
-"""How a model is trained: the parameter objects that say so, and the schedule of its phases."""
+"""Settings of training: the parameter objects, and the schedule of phases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What parameters and data together determine, before anything is trained."""
+"""The setup of a fit: what parameters and data determine together, before training."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def _model_spec(
 
 
 def _predicts_variances(entry: Network) -> bool:
-    """Say whether ``decoder_variance="predicted"`` concerns a decoder."""
+    """Return whether ``decoder_variance="predicted"`` concerns a decoder."""
     kind = named_network(entry)
     return kind is not None and not kind.per_cluster
 

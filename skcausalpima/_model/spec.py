@@ -1,4 +1,4 @@
-"""What is built: everything that determines a model, its values aside."""
+"""The specification of a model: everything that determines it, its values aside."""
 
 from __future__ import annotations
 

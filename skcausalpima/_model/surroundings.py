@@ -1,4 +1,4 @@
-"""What results must not depend on: the caller's modes, devices without float64, other threads."""
+"""Independence of the caller's modes, of devices without float64, and of other threads."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class SinglePrecision(TorchFunctionMode):
         return func(*narrowed, **named)
 
     def _is_there(self, values: Sequence) -> bool:
-        """Say whether a tensor, or the device that is asked for, is of the kind."""
+        """Return whether a tensor, or the device that is asked for, is of the kind."""
         for value in values:
             if isinstance(value, Tensor):
                 value = value.device

@@ -1,4 +1,4 @@
-"""What fits to parts of the data say of node sizes: which cell fails which test."""
+"""Tests of node sizes by fits to parts of the data: which cell fails which test."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def _remove_abandoned(file: Path) -> None:
 
 
 def _is_alive(process: int) -> bool:
-    """Say whether a process of this machine still runs."""
+    """Return whether a process of this machine still runs."""
     try:
         os.kill(process, 0)  # sends nothing
     except ProcessLookupError:

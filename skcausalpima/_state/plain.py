@@ -174,7 +174,7 @@ def expert_settings(expert: ExpertDecoder) -> Values:
 
 
 def _is_numeric(value: Loaded) -> bool:
-    """Say whether a value is an array that is stored as such."""
+    """Return whether a value is an array that is stored as such."""
     if type(value) not in (np.ndarray, np.memmap):
         return False
     return value.dtype.kind in "biuf" and value.dtype.itemsize <= 8

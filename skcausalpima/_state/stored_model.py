@@ -1,4 +1,4 @@
-"""Whether stored numbers are those of a model: names, shapes and types, finite, and its code."""
+"""Checks of a stored model: names, shapes and types of its numbers, finite values, and code."""
 
 from __future__ import annotations
 

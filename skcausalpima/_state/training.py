@@ -1,4 +1,4 @@
-"""Where training stands, for fits that go on: stopped, continued, or of samples that arrive later.
+"""The state of training, for fits that go on: stopped, continued, or of samples that arrive.
 
 PyTorch and NumPy trust some of it: fused Adam reads and writes moments at the length of their
 parameter, generators read their state wherever a counter points. That is checked here.

@@ -1,4 +1,4 @@
-"""What the scientist already knows about the graph, as two boolean matrices."""
+"""Background knowledge about the graph, as two boolean matrices."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ BY_CHANCE = "placed_by_chance"  # attribute of graphs
 
 
 def is_by_chance(graph: nx.DiGraph) -> bool:
-    """Say whether the nodes of a fitted graph were placed by chance."""
+    """Return whether the nodes of a fitted graph were placed by chance."""
     return bool(graph.graph.get(BY_CHANCE))
 
 

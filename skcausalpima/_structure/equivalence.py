@@ -81,7 +81,7 @@ def meek_closure(pdag: BoolArray) -> BoolArray:
 
 
 def _follows(pdag: BoolArray, a: int, b: int) -> bool:
-    """Tell whether a - b must be a -> b by one of Meek's rules."""
+    """Return whether a - b must be a -> b by one of Meek's rules."""
     from_a, to_a = pdag[a], pdag[:, a]  # rows and columns: whole matrices would take long
     from_b, to_b = pdag[b], pdag[:, b]
     into_b, apart_from_b = to_b > from_b, ~(to_b | from_b)
@@ -188,7 +188,7 @@ def canonical_member(
 
 
 def markov_equivalent(first: BoolArray, second: BoolArray) -> bool:
-    """Tell whether two DAGs have the same skeleton and v-structures.
+    """Return whether two DAGs have the same skeleton and v-structures.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a picture of a graph shows, whoever draws it: boxes with texts, and the edges between."""
+"""The picture of a graph, whoever draws it: boxes with texts, and the edges between them."""
 
 from __future__ import annotations
 

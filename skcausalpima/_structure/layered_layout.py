@@ -1,4 +1,4 @@
-"""Where the boxes and edges of a DAG are drawn: in layers, from left to right."""
+"""The layered layout of a DAG, from left to right."""
 
 from __future__ import annotations
 

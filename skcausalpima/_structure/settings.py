@@ -1,4 +1,4 @@
-"""How the graph is learned, and what the user knows about it."""
+"""Settings of structure learning, with the user's knowledge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gradient steps may be computed with: a compiled bound, and networks in bfloat16."""
+"""Acceleration of gradient steps: a compiled bound, and networks in bfloat16."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class ExpertGuard(KeptState):
                 raise  # no gradient moves this expert: going back would not help
 
     def restored(self, epoch: int) -> bool:
-        """Say whether an expert has diverged; if so, warn and bring back the last good state."""
+        """Return whether an expert has diverged; if so, warn and bring back the last good state."""
         for m, expert in self.experts:
             told = self._failure(expert)
             if told is None:

@@ -1,4 +1,4 @@
-"""When training ends, and which states it may go back to; how it came to its end."""
+"""Early stopping, states that training may go back to, and convergence figures."""
 
 from __future__ import annotations
 

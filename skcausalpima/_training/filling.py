@@ -1,4 +1,4 @@
-"""What encoders see: missing elements as the model expects them, and derived views."""
+"""Inputs of encoders: missing elements as the model expects them, and derived views."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class Adam:
 
 
 def has_fused_steps(parameters: Sequence[Tensor]) -> bool:
-    """Say whether all parameters are stepped in one call; on other devices PyTorch decides."""
+    """Return whether all parameters are stepped in one call; on other devices PyTorch decides."""
     return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
 
 

@@ -1,4 +1,4 @@
-"""How sharp the potentials of the modalities are: the mean Fisher information of the decoders."""
+"""Precisions of the modalities' potentials: the mean Fisher information of the decoders."""
 
 from __future__ import annotations
 

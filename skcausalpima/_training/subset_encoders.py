@@ -1,4 +1,4 @@
-r"""What a complete sample says, distilled into the encoders of incomplete samples.
+r"""Distillation of the joint posterior into the encoders of incomplete samples.
 
 The teacher is the posterior :math:`q(c | x) q(z | c, x)` of a sample, the pupil the posterior
 :math:`q(c | x_S) q(z | c, x_S)` of a random subset S of its modalities, see

@@ -1,4 +1,4 @@
-"""What the generators draw with: soft edges and the noise of a camera."""
+"""Drawing tools of the generators: soft edges and the noise of a camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the covariances of the components may look like: one entry per type, read everywhere."""
+"""The covariance types of the components, one entry each."""
 
 from __future__ import annotations
 

@@ -550,7 +550,7 @@ class CategoricalDAG:
         return nx.ancestors(self.graph, *check_names(self.nodes, [node]))
 
     def d_separated(self, x: Nodes, y: Nodes, given: Nodes = ()) -> bool:
-        """Tell whether the graph makes nodes independent, given others.
+        """Return whether the graph makes nodes independent, given others.
 
         Parameters
         ----------
@@ -737,7 +737,7 @@ class CategoricalDAG:
         return [(self.nodes[i], self.nodes[j]) for i, j in np.argwhere(chosen)]
 
     def markov_equivalent(self, other: CategoricalDAG | nx.DiGraph) -> bool:
-        """Tell whether another DAG makes the same independence statements.
+        """Return whether another DAG makes the same independence statements.
 
         Parameters
         ----------

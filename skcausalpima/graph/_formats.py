@@ -71,7 +71,7 @@ def _scalars(owner: str, data: dict[str, Json], skip: tuple[str, ...] = ()) -> d
 
 
 def _is_scalar(value: Json) -> bool:
-    """Tell whether a value can be written as an attribute."""
+    """Return whether a value can be written as an attribute."""
     return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
 
 

@@ -1,4 +1,4 @@
-"""What every reader of a text needs: its type, its JSON, and values in messages."""
+"""Texts that are read: their type, JSON, and values in messages."""
 
 from __future__ import annotations
 

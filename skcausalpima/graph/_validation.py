@@ -228,7 +228,7 @@ def check_names(
 
 
 def _is_hashable(name: Unchecked) -> bool:
-    """Tell whether a name can be a node's: a tuple that holds a list cannot."""
+    """Return whether a name can be a node's: a tuple that holds a list cannot."""
     try:
         hash(name)
     except TypeError:

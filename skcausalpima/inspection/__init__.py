@@ -1,4 +1,4 @@
-"""How sure a fitted graph is, and what its nodes and modalities have to say."""
+"""Confidence of a fitted graph, calibration of probabilities, meaning of nodes, pictures."""
 
 from .._inference.evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes

@@ -1,4 +1,4 @@
-"""What nodes have to do with known properties of the samples."""
+"""Associations of nodes with known properties of the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the most probable outcome is right, beside how probable it was said to be."""
+"""Calibration curves: how often outcomes are right, beside their probabilities."""
 
 from __future__ import annotations
 

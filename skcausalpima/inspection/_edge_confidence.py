@@ -1,4 +1,4 @@
-"""How often refits find the edges and the nodes of a fitted estimator again."""
+"""Confidence of edges and stability of nodes over refits to bootstrap samples."""
 
 from __future__ import annotations
 

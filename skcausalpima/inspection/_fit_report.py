@@ -1,4 +1,4 @@
-"""Whether a fit is any good: its figures as a text for people, and as a page of a notebook."""
+"""The report on a fit: its figures and advice, as a text and as a page of a notebook."""
 
 from __future__ import annotations
 

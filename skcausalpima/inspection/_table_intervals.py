@@ -1,4 +1,4 @@
-"""How sure the probabilities of a fitted graph are: draws from the posterior of its tables."""
+"""Credible intervals of a fitted graph's tables, by draws from their posterior."""
 
 from __future__ import annotations
 

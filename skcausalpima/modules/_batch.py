@@ -1,4 +1,4 @@
-"""What goes into the model, and what its bound is made of."""
+"""Batches of samples, and the terms of their bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model asks of every decoder, and what plain networks answer."""
+"""The interface of decoders, and that of plain networks."""
 
 from __future__ import annotations
 

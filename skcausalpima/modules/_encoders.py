@@ -224,7 +224,7 @@ OF_TWO_MODES = (
 
 
 def is_same_in_training(network: nn.Module) -> bool:
-    """Say whether a network is known to compute the same in training as after it.
+    """Return whether a network is known to compute the same in training as after it.
 
     Of modules that are neither PyTorch's nor this package's, nothing is known, nor of those with
     hooks or with a ``forward`` of their own, as automatic mixed precision gives them in training.

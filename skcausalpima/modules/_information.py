@@ -1,4 +1,4 @@
-r"""What observations say of the latent point: the Fisher information of a decoder.
+r"""The Fisher information of a decoder: precisions of latent points.
 
 For a decoder with mean :math:`\mu(z)` and variances :math:`\sigma^2(z)` of its elements d,
 

@@ -1,4 +1,4 @@
-"""What is decoded: the likelihood of all modalities, given the latent point and the component."""
+"""The likelihood of all modalities, given the latent point and the component."""
 
 from __future__ import annotations
 

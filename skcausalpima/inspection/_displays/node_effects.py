@@ -1,4 +1,4 @@
-"""How single nodes change the data."""
+"""The display of the effects of single nodes on the data."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class NodeSizesDisplay(Display):
         self._plot_stability(self.axes_[1])
         for panel in self.axes_:
             _name_candidates(panel, sizes)
-        asked = f"dashed: {MIN_STABILITY}, less for small cells; hatched: not supported"
+        asked = f"dashed: {MIN_STABILITY}, less for grids and small cells; hatched: not supported"
         note = wrapped(asked, letters_across(self.axes_[1], FONT), 3)
         self.axes_[1].set_xlabel(f"{self.axes_[1].get_xlabel()}\n{note}")
         return self

@@ -1,4 +1,4 @@
-"""How groups look apart, for every eye and without colours, and points that show them."""
+"""Colours, hatches and markers that tell groups apart for every eye, and points that show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both kinds of experts share: a model function in the units of the scaled modality."""
+"""The base of both kinds of experts: a model function in the units of the scaled modality."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class PiecewiseLinear:
         PiecewiseLinear.__init__(self, **state)
 
     def __eq__(self, other: object) -> bool:
-        """Say whether it is the same function: one from a file is another object."""
+        """Return whether it is the same function: one from a file is another object."""
         return type(other) is type(self) and self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:

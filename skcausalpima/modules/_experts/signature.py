@@ -1,4 +1,4 @@
-"""What a user states about the parameters of an expert: their names, bounds and start values."""
+"""Parameters of an expert as the user states them: names, bounds and start values."""
 
 from __future__ import annotations
 
