@@ -13,10 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._set_output import _get_output_config
 
 from .._typing import Samples, Unchecked
-from .adapters import Table, accepted, adapter_of, column_levels, describe, is_mapping, is_of
+from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
+from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns, check_rows_beside
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.

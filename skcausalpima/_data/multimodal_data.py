@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .._typing import Unchecked
-from .adapters import Table, adapter_of, as_array, as_modality, describe, is_mapping
+from .adapters import Table, adapter_of, as_array, as_modality
 from .arrays import check_shapes, common_dtype, common_n_samples, concatenate_rows
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
+from .recipes import describe, is_mapping
 from .selection_keys import position, positions, row_key
 from .table_labels import Columns, check_same_rows, common_columns, split_columns
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from .._typing import Samples, Unchecked
-from .adapters import Table, as_array, describe
+from .adapters import Table, as_array
 from .arrays import beyond_floats, compute_dtype, flat_rows, stored
 from .cell_contents import Place, refuse_contents
 from .containers import (
@@ -34,6 +34,7 @@ from .missing_values import (
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, on_disk
 from .ranks import ALONE, Ranks
+from .recipes import describe
 from .table_labels import check_columns, columns_of, named_columns
 
 

@@ -83,8 +83,8 @@ class CovarianceType:
         return tuple(lengths[axis] for axis in self.axes)
 
 
-#: By the word for ``covariance_type``. A new type is an entry here: the estimator's parameter, the
-#: model, initialization, the M step, the fitted attribute and files read this table.
+#: By the word for ``covariance_type``. A new type is an entry here, and a word of ``Mixture``: the
+#: model, its start, the M step, the fitted attribute and files read this table.
 COVARIANCE_TYPES = {
     "full": CovarianceType(is_full=True, axes="CJJ", m_step=_shrunk),
     "tied": CovarianceType(is_full=True, axes="JJ", m_step=_tied),

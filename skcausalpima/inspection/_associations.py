@@ -16,9 +16,10 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from .._data.adapters import adapter_of, is_mapping
+from .._data.adapters import adapter_of
 from .._data.arrays import without_gradients
 from .._data.containers import check_rows_with
+from .._data.recipes import is_mapping
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
 from ._fitted_estimator import check_estimator
