@@ -96,10 +96,8 @@ def _parts() -> dict[str, tuple]:
         "SampleExpert": (expert, (4,), 2, generator),
         "ScaledExpert": (expert, (4,)),
         "exponential_decay": tuple(torch.ones(4).double() for _ in range(4)),
-        "layer_sizes": (4, (4,)),
         "line": tuple(torch.ones(4).double() for _ in range(3)),
         "shared_entries": (expert, (2, 2), ("a", "b")),
-        "spatial_shape": ((4, 4),),
         "weights_of_regimes": (torch.zeros(2, 3), torch.tensor([0, 1])),
     }
 

@@ -521,7 +521,7 @@ def test_a_single_node(fast, structure):
     X = show(nodes, (3,))[0]
     given = np.where(np.arange(120)[:, None] % 2, nodes, -1)
     options = {"structure": structure} | known(tiers=["a"])
-    for interventions in (None, given, np.where(given[:, 0] >= 0, "a", None)):
+    for interventions in (None, given, np.where(given[:, 0] >= 0, "a", None), nodes):
         model = fast((3,), **options).fit(X, interventions=interventions)
         check_agreement(model, ["a"])
         assert not model.dag_.edges
