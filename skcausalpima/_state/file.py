@@ -55,7 +55,7 @@ from .plain import TAG, Code, Loaded, Plain, pack, unpack
 from .stored_model import HOLDS_CODE, check_model, check_numbers, check_stored, fill
 
 FORMAT = "skcausalpima"
-VERSION = 7
+VERSION = 8
 #: Where scikit-learn keeps what methods ask for in metadata routing, as objects of its own.
 REQUESTS = "_metadata_request"
 PARTS = {"version", "class", "library", "parameters", "input", "sha256"}

@@ -22,11 +22,12 @@ from ._experts.cluster import ClusterExpert, shared_entries
 from ._experts.expert_decoder import ExpertDecoder
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.sample import SampleExpert
+from ._gaps import whole_modalities
 from ._information import Around, fisher_information, masked_potential
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge, node_counts, weights_of_regimes
-from ._structured import PotentialOf, StructuredVAE
+from ._structured import PotentialOf, StructuredVAE, upper_roots
 from ._subset_encoders import SubsetEncoders
 from ._variance_decoder import VarianceDecoder
 

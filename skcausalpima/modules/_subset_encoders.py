@@ -18,7 +18,7 @@ from ._structured import StructuredVAE
 
 
 class SubsetEncoders(nn.Module):
-    r"""Potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(y_m; z, (D_m \Lambda_m D_m)^{-1})`.
+    r"""Potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(e_m; A_m z + b_m, C_m)`.
 
     They take the place of the encoders where modalities are missing. With the mixture as the
     prior, the posterior of a sample of which the modalities S are observed is
@@ -26,9 +26,11 @@ class SubsetEncoders(nn.Module):
     .. math:: q(c | x_S) \propto A_c \Big[\int N(z; m_c, S_c) l_S(z) dz\Big]^{t_S}, \qquad
         q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
 
-    A modality alone is less sure of the latent point than its decoder knows: where encoders were
-    taught beside others, where several points have the same image. The copies' second outputs say
-    how much wider potentials are, :math:`D_m = \mathrm{diag}(\exp(-(v_m(x_m) + b_m) / 2))`. How
+    Of where an encoder locates a sample, :math:`e_m(x_m)`, this is the likelihood. A modality alone
+    is less sure of the latent point than its decoder knows: where encoders were taught beside
+    others, where several points have the same image. So A, b and C are of its own, and the copies'
+    second outputs say how sure it is of single samples,
+    :math:`C_m^{-1} = D_m R_m^T R_m D_m, D_m = \mathrm{diag}(\exp(-(v_m(x_m) + w_m) / 2))`. How
     sure a part of a sample is of the component is another matter: the exponent :math:`t_S`, the
     geometric mean of one number per observed modality, says it.
 
@@ -40,14 +42,20 @@ class SubsetEncoders(nn.Module):
     Attributes
     ----------
     widening : Parameter of shape (n_modalities, latent_dim) or None
-        b; None for a single modality.
+        w; None for a single modality.
     log_exponents : Parameter of shape (n_modalities,) or None
         Their mean over the observed modalities is :math:`\log t_S`; None for a single modality.
     information_roots : Tensor of shape (n_modalities, latent_dim, latent_dim)
-        Of :math:`\Lambda_m`, see :class:`StructuredVAE`.
+        R; at first of the model, as A is the identity and b is 0.
+    slopes : Tensor of shape (n_modalities, latent_dim, latent_dim) or None
+        A; None for a single modality.
+    offsets : Tensor of shape (n_modalities, latent_dim) or None
+        b.
     """
 
     information_roots: Tensor
+    slopes: Tensor
+    offsets: Tensor
 
     def __init__(self, model: StructuredVAE) -> None:
         super().__init__()
@@ -59,6 +67,9 @@ class SubsetEncoders(nn.Module):
         self.widening = nn.Parameter(zeros) if several else None
         self.log_exponents = nn.Parameter(zeros.new_zeros(len(self.encoders))) if several else None
         self.register_buffer("information_roots", model.information_roots.clone())
+        eyes = torch.eye(self.latent_dim).to(zeros).repeat(len(zeros), 1, 1)
+        self.register_buffer("slopes", eyes if several else None)
+        self.register_buffer("offsets", zeros.clone() if several else None)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -102,6 +113,18 @@ class SubsetEncoders(nn.Module):
             locations[m], log_widths[m] = found
         return torch.stack(locations), torch.stack(log_widths)
 
+    @torch.no_grad()
+    def take(self, other: SubsetEncoders, m: int) -> None:
+        """Let one modality's potential be that of other encoders of the same model."""
+        self.encoders[m].load_state_dict(other.encoders[m].state_dict())
+        for (of, view), (_, another) in zip(
+            self.views.by_modality(), other.views.by_modality(), strict=True
+        ):
+            if of == m:
+                view.load_state_dict(another.state_dict())
+        for name in ("information_roots", "slopes", "offsets", "widening"):
+            getattr(self, name)[m] = getattr(other, name)[m]
+
     def potential(self, batch: Batch, outputs: tuple[Tensor, Tensor] | None = None) -> Potential:
         """Return what samples say of their latent points; nothing where nothing is observed.
 
@@ -126,8 +149,10 @@ class SubsetEncoders(nn.Module):
         scales, roots = torch.exp(-0.5 * widths.double()), self.information_roots.double()
         halves = roots[:, None] * scales[:, :, None, :]
         halves = halves * whole_modalities(batch)[:, :, None, None]
-        precisions = halves.mT @ halves
-        linear = (precisions @ locations.double()[..., None])[..., 0]
+        moved = halves @ self.slopes.double()[:, None]
+        precisions = moved.mT @ moved
+        off = halves @ (locations.double() - self.offsets.double()[:, None])[..., None]
+        linear = (moved.mT @ off)[..., 0]
         return with_gaps(batch, Potential(linear.sum(dim=0), precisions.sum(dim=0)), None)
 
     def potential_of(
