@@ -79,7 +79,7 @@ model.save(saved)
 READER = """
 import sys
 from skcausalpima import CausalPIMA
-from skcausalpima._state.file import load_checkpoint
+from skcausalpima._state.stored import load_checkpoint
 n_read, given = 0, dict.fromkeys(("experts", "encoders", "decoders"))
 for line in sys.stdin:
     try:

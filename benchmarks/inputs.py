@@ -66,7 +66,7 @@ def two_levels(**frames: pd.DataFrame) -> pd.DataFrame:
 
 def quick(node_sizes=(2, 2), **params) -> CausalPIMA:
     """Return an estimator that is fitted in a moment."""
-    init = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    init = Initialization(pretraining_epochs=2)
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, "init": init}
     return CausalPIMA(node_sizes, **(defaults | params))
 
@@ -227,9 +227,7 @@ def several_modalities() -> list[Form]:
         ),
         told("numbers for names", lambda: fit({0: IMAGES, 1: CURVES}), "names", "strings"),
         told("None in fit", lambda: fit([IMAGES, None]), "'modality1' is None", "Leave it out"),
-        told(
-            "nested dict", lambda: fit({"a": PAIR, "b": CURVES}), "'a'", "mapping", "one array each"
-        ),
+        told("nested dict", lambda: fit({"a": PAIR, "b": CURVES}), "'a'", "is a dict", "one array"),
         told(
             "infinity",
             lambda: fit([IMAGES, np.where(CURVES > 6, np.inf, CURVES)]),

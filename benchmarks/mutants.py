@@ -63,7 +63,8 @@ TABLE = {
     ),
     "_clustering/arrangement.py": ARRANGEMENT,
     "_clustering/placements.py": ARRANGEMENT,
-    "_inference/structured.py": (
+    "_inference/posterior.py": (
+        "tests/inference/test_posterior.py",
         f"{STRUCTURED}::test_of_a_linear_model_answers_are_exact",
         f"{STRUCTURED}::test_means_and_places",
         f"{STRUCTURED}::test_negligible_components_are_left_out",
@@ -77,7 +78,7 @@ TABLE = {
     "_training/sums.py": ("tests/training/test_sums.py",),
     "_training/filling.py": ("tests/training/test_filling.py",),
     "_initialization/incomplete_scores.py": ("tests/initialization/test_incomplete_scores.py",),
-    "_fit/short_runs.py": ("tests/fit/test_short_runs.py",),
+    "_fit/restarts.py": ("tests/fit/test_short_runs.py", "tests/fit/test_restarts.py"),
     "_data/ranks.py": ("tests/data/test_rank_questions.py", "tests/data/test_ranks.py"),
 }
 
@@ -236,7 +237,7 @@ class Scratch:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             for stream in (1, 2):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-            options = ["-x", "-q", "-p", "no:cacheprovider"]
+            options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
             tests = [*TABLE[file], f"skcausalpima/{file}"]
             code = pytest.main([*options, *tests], plugins=[TimeLimit()])
         finally:

@@ -97,7 +97,7 @@ def fit(
     from skcausalpima._fit import run
 
     files.MAX_READ_BYTES = 0 if on_disk else 2**62
-    before, begin, train, seconds = peak(), time.perf_counter(), run.train, []
+    before, begin, train, seconds = peak(), time.perf_counter(), run.epochs, []
 
     def timed(*args) -> None:
         start = time.perf_counter()
@@ -106,7 +106,7 @@ def fit(
         if not is_whole:
             raise EpochOverError
 
-    run.train = timed
+    run.epochs = timed
     est = CausalPIMA(
         (2, 2, 2),
         max_iter=1,

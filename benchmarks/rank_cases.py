@@ -246,7 +246,7 @@ def usual() -> CausalPIMA:
     """Return an estimator that fits in a moment."""
     return CausalPIMA(
         (2, 2),
-        init=Initialization(n_mixture_init=1, pretraining_epochs=1),
+        init=Initialization(pretraining_epochs=1),
         structure=ScoreSearch(polishing_epochs=1),
         missing_values=MissingValues(subset_epochs=1),
         hidden_layer_sizes=(8,),

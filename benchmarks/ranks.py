@@ -45,7 +45,7 @@ def fit_one_rank(rank: int, n_ranks: int, store: str, args: argparse.Namespace) 
             timeout=timedelta(minutes=5),
         )
     images = make_circles_images(args.samples, random_state=0).images.astype("float32")
-    training, worked_in, train = [0.0], [0.0], run.train
+    training, worked_in, train = [0.0], [0.0], run.epochs
 
     def timed(*given: object) -> None:
         begin, worked = time.perf_counter(), time.process_time()
@@ -53,7 +53,7 @@ def fit_one_rank(rank: int, n_ranks: int, store: str, args: argparse.Namespace) 
         training[0] += time.perf_counter() - begin
         worked_in[0] += time.process_time() - worked
 
-    run.train = timed
+    run.epochs = timed
     est = CausalPIMA(
         (2, 2, 2), training=Training(batch_size=args.batch_size), random_state=args.seed
     )

@@ -129,7 +129,7 @@ def given_graph():
 @reference
 def gradient_graph():
     X = pair()[0]
-    structure = GradientStructure(temperature=(1.0, 0.5), score_noise=0.1, n_steps=2)
+    structure = GradientStructure(temperature=(1.0, 0.5))
     return CausalPIMA((2, 2), structure=structure, **QUICK).fit(X), X
 
 

@@ -34,7 +34,7 @@ from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 
 FEW = {
     "max_iter": 2,
-    "init": Initialization("linear", pretraining_epochs=2, n_mixture_init=1),
+    "init": Initialization("linear", pretraining_epochs=2),
     "structure": ScoreSearch(polishing_epochs=1),
     "missing_values": MissingValues(subset_epochs=0),
     "hidden_layer_sizes": (32, 16),

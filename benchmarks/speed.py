@@ -35,23 +35,15 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from skcausalpima import CausalPIMA
+from skcausalpima import CausalPIMA, Device, Initialization, MissingValues, Training
 from skcausalpima._initialization.mixture import iterate_mixture, iterate_posteriors
 from skcausalpima._model.build import build_model
-from skcausalpima._model.settings import (
-    GradientSettings,
-    GraphTrainingSettings,
-    InitializationSettings,
-    MissingSettings,
-    MixtureSettings,
-    StoppingSettings,
-    TrainingSettings,
-)
+from skcausalpima._model.settings import MixtureSettings, Schedule, TrainingSettings
 from skcausalpima._model.spec import ModelSpec
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import BlockUpdate
-from skcausalpima._training.early_stopping import Stopper
-from skcausalpima._training.loop import Progress, train
+from skcausalpima._training.loop import Phase
+from skcausalpima._training.loop import epochs as train
 from skcausalpima._training.observer import Observer
 from skcausalpima.datasets import make_circles_images, make_lattices
 from skcausalpima.functional import DiagonalGaussian, Potential
@@ -182,26 +174,16 @@ class OurLoop:
         arrays = case.data()
         self.data = TensorData(Batch(tuple(arrays), None), torch.float32)
         self.settings = TrainingSettings(
-            gradient=GradientSettings(
-                batch_size=case.batch_size,
-                learning_rate=1e-3,
-                graph_learning_rate=1e-2,
-                max_grad_norm=None,
-                **steps,
-            ),
-            mixture=MixtureSettings(
-                covariance_type="full", reg_covar=1e-6, shrinkage=500.0, n_updates=1
-            ),
-            graph=GraphTrainingSettings(
-                temperatures=np.ones(1), score_noise=0.0, n_steps=0, edge_penalty=0.0
-            ),
-            stopping=StoppingSettings(tol=0.0, n_iter_no_change=10, validation_fraction=0.0),
-            initialization=InitializationSettings(
-                init="linear", n_mixture_init=1, pretraining_epochs=0, kl_weight=1.0
-            ),
-            missing_values=MissingSettings(elements="marginalize", subset_epochs=0),
+            steps=Training(batch_size=case.batch_size, tol=0.0),
+            mixture=MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=500.0),
+            initialization=Initialization("linear"),
+            missing_values=MissingValues(subset_epochs=0),
+            device=Device(**steps),
+            schedule=Schedule(n_epochs=1, pretraining_epochs=0),
+            temperatures=np.ones(1),
+            graph_learning_rate=1e-2,
+            edge_penalty=0.0,
             decoder_variance="learned",
-            polishing_epochs=0,
             verbose=0,
         )
         self.update = BlockUpdate(
@@ -212,9 +194,8 @@ class OurLoop:
         self.generator = torch.Generator().manual_seed(0)
 
     def epoch(self) -> None:
-        settings, stopper = self.settings, Stopper(0.0, 10)
-        progress = Progress(self.model, settings.gradient, stopper, Observer())
-        train(self.model, self.data, None, progress, settings, self.update, self.generator)
+        phase = Phase(self.model, self.settings, Observer(), self.settings.temperatures)
+        train(phase, self.data, self.update, self.generator)
 
 
 def seconds_of(function: Callable[[], object]) -> float:
@@ -325,7 +306,7 @@ def main() -> None:
     torch.set_num_threads(1)
     epochs(arguments.rows, arguments.rounds)
     if arguments.compiled:
-        accelerated(arguments.rounds, compiles=True)
+        accelerated(arguments.rounds, compile=True)
     if arguments.autocast:
         accelerated(arguments.rounds, autocast=True)
     if arguments.fits:

@@ -15,28 +15,25 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
-from ._data.arrays import as_points
-from ._data.form import Decoded
+from ._data.adapters import as_points
+from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.target import check_target
-from ._data.validation import Modalities, read_modalities, write_modalities
+from ._data.validation import Modalities, check_target, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples, fitted_model
+from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
 from ._inference.posterior import check_near
-from ._model.experts import StatedExperts
-from ._model.flat_parameters import flat_parameters, parts_of_words, with_objects
-from ._model.naming_estimator import NamingEstimator
-from ._model.parameters import PARAMETER_CONSTRAINTS, prediction_device
-from ._model.published import published_parameters
-from ._model.snapshot import reading_one_fit
+from ._model.experts import StatedExperts, Views
+from ._model.objects import parameters_of, parts_of_words, with_objects
+from ._model.parameters import PARAMETER_CONSTRAINTS
 from ._model.spec import StatedNetworks, of_another_version
-from ._model.surroundings import usual_surroundings
-from ._model.views import Views
+from ._model.surroundings import reading_one_fit, usual_surroundings
+from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
+    OBJECTS,
     BackgroundKnowledge,
     Device,
     GradientStructure,
@@ -48,12 +45,11 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.begun import BEGUN
 from ._state.derived import FITTED, fitted_attributes, is_of_fit
-from ._state.expert_table import ExpertTable
-from ._state.file import load_checkpoint, load_estimator, save_estimator
-from ._state.fitted import FittedState
+from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
+from ._state.stored import load_checkpoint, load_estimator, save_estimator
+from ._state.training import BEGUN
 from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
@@ -427,6 +423,7 @@ class CausalPIMA(
     """
 
     _parameter_constraints = PARAMETER_CONSTRAINTS
+    _elsewhere, _objects = ELSEWHERE, OBJECTS
 
     def __init__(
         self,
@@ -506,7 +503,17 @@ class CausalPIMA(
         >>> model.structure, model.mixture, model.posterior
         ('gradient', Mixture(covariance_type='diag', shrinkage=0), MeanField(prior_expert=False))
         """
-        return cls(node_sizes, **(published_parameters() | changes))
+        paper: Values = {
+            "latent_dim": 2,  # Table 3
+            "mixture": Mixture("diag", shrinkage=0),  # Section 2, Eq. 17
+            "posterior": MeanField(prior_expert=False),  # Eq. 4, and 16 at the sampled latent point
+            "scale": "modality",  # one number each, as the paper's images and curves
+            "modality_weights": "elements",  # Eq. 15
+            "missing_values": MissingValues("error", subset_epochs=0),  # the paper has neither
+            "init": "paper",  # Section 3.3: random networks, pre-training, a mixture of their codes
+            "structure": "gradient",  # Eq. 6 to 8
+        }
+        return cls(node_sizes, **(paper | changes))
 
     def get_params(self, deep: bool = True) -> Values:
         """Return the parameters by name.
@@ -677,12 +684,12 @@ mapping, default=None
         >>> model.predict_nodes(X[:4]).ravel()
         array([1, 0, 1, 0])
         """
-        stopped, params = self.__dict__.pop(BEGUN, None), flat_parameters(self)
+        stopped, params = self.__dict__.pop(BEGUN, None), parameters_of(self)
         call = FitCall(X, y, sample_weight, known_nodes, interventions)
         before: FittedState | None = vars(self).get(FITTED) if self.warm_start else None
         if before is not None and before.training is None:
             before = None
-        with followed(self, call, params.distributed) as following:
+        with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             if before is None:
                 new.__dict__ = {n: of for n, of in vars(self).items() if not is_of_fit(n)}
@@ -755,8 +762,8 @@ mapping, default=None
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight)
         self._validate_params()  # which scikit-learn does in the first call only
-        call, params = FitCall(X, y, sample_weight), flat_parameters(self)
-        with followed(self, call, params.distributed) as following:
+        call, params = FitCall(X, y, sample_weight), parameters_of(self)
+        with followed(self, call, params.device.distributed) as following:
             new = copy.copy(self)
             self._become(new, fit_arrivals(new, self._fitted, params, call, following))
         return self
@@ -1898,19 +1905,11 @@ mapping, default=None
 
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
-        modalities, spec = read_modalities(self, X, reset=False), self._fitted.spec
-        if spec.sampled_responsibilities and not spec.prior_expert:
-            nothing = np.flatnonzero(~modalities.observed.any(axis=0))
-            if len(nothing):
-                raise ValueError(
-                    f"Sample {nothing[0]} has no observed modality, which needs "
-                    "posterior__prior_expert=True (without it its posterior has infinite variance)."
-                )
-        return modalities
+        return samples_of(self, X)
 
     def _fitted_model(self) -> FittedModel:
         """Return the model of the fit."""
-        return fitted_model(self._fitted, prediction_device(self.device))
+        return model_of(self)
 
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
+from ._naming_estimator import NamingEstimator
 from ._scalar_checks import NOT_NEGATIVE, POSITIVE, SEQUENCE, NumberRange, count
 from ._typing import Unchecked
 
 
-class _ParameterObject(BaseEstimator):
+class _ParameterObject(NamingEstimator):
     """Parameters in one object; two are equal where their types and their parts are."""
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
         return _listed(list(self.get_params().items())) == _listed(list(other.get_params().items()))
+
+
+Parts = TypeVar("Parts", bound=_ParameterObject)
+
+
+def changed(parts: Parts, **changes: Unchecked) -> Parts:
+    """Return a copy of a parameter object with some other parts."""
+    return type(parts)(**parts.get_params(deep=False) | changes)
 
 
 def _listed(value: Unchecked) -> Unchecked:
@@ -34,12 +42,11 @@ def _listed(value: Unchecked) -> Unchecked:
     return [_listed(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
-_TRAINING = {
-    "temperature": [POSITIVE, *SEQUENCE],
-    "score_noise": [NOT_NEGATIVE],
-    "learning_rate": [POSITIVE],
-    "n_steps": [count(0)],
-    "n_mixture_updates": [count(1)],
+#: Parts of structures that are no more.
+_LEFT_OUT = {
+    "n_mixture_updates": "each epoch ends with one update; a larger max_iter makes more.",
+    "score_noise": "node scores are trained without noise; n_init makes several starts.",
+    "n_steps": "the graph is trained with the networks; a larger learning_rate makes it faster.",
 }
 
 
@@ -55,14 +62,8 @@ class GradientStructure(_ParameterObject):
         Edges of at least this weight stay in the graph.
     temperature : float or pair of float, default=1.0
         Temperature of the edges; a pair is annealed geometrically over ``max_iter`` epochs.
-    score_noise : float, default=0.0
-        Standard deviation of the noise on the node scores in training.
     learning_rate : float, default=1e-2
         Learning rate of node scores, edge metric and tables.
-    n_steps : int, default=0
-        Extra gradient steps on the graph after each epoch.
-    n_mixture_updates : int, default=1
-        Block-coordinate updates after each epoch; each but the first is a pass over the data.
     edge_penalty : float, default=0.0
         Nats per sample that each edge costs, times its weight. The bounds that are reported are
         without it. The paper has none.
@@ -78,10 +79,12 @@ class GradientStructure(_ParameterObject):
     CausalPIMA(structure=GradientStructure(temperature=(1.0, 0.1)))
     """
 
+    _elsewhere = _LEFT_OUT
     _parameter_constraints: ClassVar[dict] = {
         "edge_threshold": [NumberRange(Real, 0, 1, closed="both")],
+        "temperature": [POSITIVE, *SEQUENCE],
+        "learning_rate": [POSITIVE],
         "edge_penalty": [NOT_NEGATIVE],
-        **_TRAINING,
     }
 
     def __init__(
@@ -89,18 +92,12 @@ class GradientStructure(_ParameterObject):
         edge_threshold: float = 0.5,
         *,
         temperature: float | Sequence[float] = 1.0,
-        score_noise: float = 0.0,
         learning_rate: float = 1e-2,
-        n_steps: int = 0,
-        n_mixture_updates: int = 1,
         edge_penalty: float = 0.0,
     ) -> None:
         self.edge_threshold = edge_threshold
         self.temperature = temperature
-        self.score_noise = score_noise
         self.learning_rate = learning_rate
-        self.n_steps = n_steps
-        self.n_mixture_updates = n_mixture_updates
         self.edge_penalty = edge_penalty
 
 
@@ -127,17 +124,8 @@ class ScoreSearch(_ParameterObject):
     polishing_epochs : int, default=5
         Epochs of training with the graph that was found. With ``max_iter="auto"`` the learning rate
         falls to zero in these.
-    temperature : float or pair of float, default=1.0
-        Temperature of the relaxed edges; a pair is annealed geometrically over ``max_iter``
-        epochs.
-    score_noise : float, default=0.0
-        Standard deviation of the noise on the node scores in training.
     learning_rate : float, default=1e-2
         Learning rate of node scores, edge metric and tables.
-    n_steps : int, default=0
-        Extra gradient steps on the graph after each epoch.
-    n_mixture_updates : int, default=1
-        Block-coordinate updates after each epoch; each but the first is a pass over the data.
 
     See Also
     --------
@@ -151,12 +139,16 @@ class ScoreSearch(_ParameterObject):
     CausalPIMA(structure=ScoreSearch(edge_penalty=0.01, score='bdeu'))
     """
 
+    _elsewhere = _LEFT_OUT | {
+        "temperature": "it is a part of GradientStructure, whose graph the edges of training are; "
+        "one that is searched needs no annealed edges.",
+    }
     _parameter_constraints: ClassVar[dict] = {
         "score": [StrOptions({"bic", "bdeu"})],
         "equivalent_sample_size": [StrOptions({"auto"}), POSITIVE],
         "edge_penalty": [NOT_NEGATIVE],
         "polishing_epochs": [count(0)],
-        **_TRAINING,
+        "learning_rate": [POSITIVE],
     }
 
     def __init__(
@@ -166,21 +158,13 @@ class ScoreSearch(_ParameterObject):
         equivalent_sample_size: float | str = "auto",
         edge_penalty: float = 0.0,
         polishing_epochs: int = 5,
-        temperature: float | Sequence[float] = 1.0,
-        score_noise: float = 0.0,
         learning_rate: float = 1e-2,
-        n_steps: int = 0,
-        n_mixture_updates: int = 1,
     ) -> None:
         self.score = score
         self.equivalent_sample_size = equivalent_sample_size
         self.edge_penalty = edge_penalty
         self.polishing_epochs = polishing_epochs
-        self.temperature = temperature
-        self.score_noise = score_noise
         self.learning_rate = learning_rate
-        self.n_steps = n_steps
-        self.n_mixture_updates = n_mixture_updates
 
 
 class BackgroundKnowledge(_ParameterObject):
@@ -238,14 +222,10 @@ class Initialization(_ParameterObject):
         assigns these to cells so that the effects of the nodes on the data add up best; with more
         than 128 cells it finds the nodes first, and with one node, or more than 1024 cells, it is
         ``"linear"``. ``"paper"`` starts from random networks and from clusters of the latent space.
-    n_mixture_init : int, default=4
-        Number of k-means++ starts of the mixture in each space.
-    pretraining : {"vae", "reconstruction"}, default="vae"
-        What is trained before there are clusters: the bound with the prior N(0, I), or its
-        reconstruction term alone.
     pretraining_epochs : int or "auto", default="auto"
-        Epochs of pre-training. ``"auto"`` is 10, and 3 where a plan of more than 2000 samples
-        (``max_iter="auto"``) is short. More fits nuisance detail and bends the latent space.
+        Epochs in which the networks are trained with the prior N(0, I), before there are clusters.
+        ``"auto"`` is 10, and 3 where a plan of more than 2000 samples (``max_iter="auto"``) is
+        short. More fits nuisance detail and bends the latent space.
 
     Examples
     --------
@@ -254,10 +234,13 @@ class Initialization(_ParameterObject):
     'arranged'
     """
 
+    _elsewhere: ClassVar[dict] = {
+        "n_mixture_init": "four starts in each space are compared; n_init repeats whole fits.",
+        "pretraining": "the bound with the prior N(0, I) is trained; leave it out by "
+        "pretraining_epochs=0.",
+    }
     _parameter_constraints: ClassVar[dict] = {
         "method": [StrOptions({"arranged", "linear", "paper"})],
-        "n_mixture_init": [count(1)],
-        "pretraining": [StrOptions({"vae", "reconstruction"})],
         "pretraining_epochs": [count(0), StrOptions({"auto"})],
     }
 
@@ -265,13 +248,9 @@ class Initialization(_ParameterObject):
         self,
         method: str = "arranged",
         *,
-        n_mixture_init: int = 4,
-        pretraining: str = "vae",
         pretraining_epochs: int | str = "auto",
     ) -> None:
         self.method = method
-        self.n_mixture_init = n_mixture_init
-        self.pretraining = pretraining
         self.pretraining_epochs = pretraining_epochs
 
 
@@ -485,3 +464,26 @@ class Device(_ParameterObject):
         self.compile = compile
         self.autocast = autocast
         self.distributed = distributed
+
+
+#: The objects that words, and None, stand for; "structured", and a graph, have no parts.
+STANDS_FOR: dict[str, dict[str | None, type[_ParameterObject]]] = {
+    "training": {None: Training},
+    "structure": {"refined": ScoreSearch, "gradient": GradientStructure},
+    "posterior": {"mean_field": MeanField},
+    "knowledge": {None: BackgroundKnowledge},
+}
+
+#: The objects whose first part a word is.
+OF_WORDS: dict[str, type[_ParameterObject]] = {
+    "init": Initialization,
+    "missing_values": MissingValues,
+    "device": Device,
+    "mixture": Mixture,
+}
+
+#: The kinds of objects that parameters may be.
+OBJECTS: dict[str, list[type[_ParameterObject]]] = {
+    **{name: list(kinds.values()) for name, kinds in STANDS_FOR.items()},
+    **{name: [kind] for name, kind in OF_WORDS.items()},
+}

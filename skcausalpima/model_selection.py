@@ -15,9 +15,8 @@ from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils.validation import _num_samples
 
-from ._data.arrays import as_array
-from ._data.multimodal_data import MultimodalData
-from ._data.validation import is_several
+from ._data.adapters import as_array
+from ._data.validation import as_container
 from ._model.parameters import check_node_names, check_node_sizes
 from ._node_sizes.proposals import proposed
 from ._node_sizes.verdicts import Fold, Results, choose, fit_fold, measure
@@ -184,8 +183,7 @@ def select_node_sizes(
     ()
     """
     stated = None if candidates is None else _check_candidates(candidates)
-    if is_several(X) and not isinstance(X, MultimodalData):
-        X = MultimodalData(X)
+    X = as_container(X)
     splits = _splits(cv, X, estimator.random_state)
     n_training = min(len(training) for training, _ in splits)
     candidates = _propose(estimator, X, n_training, verbose) if stated is None else stated

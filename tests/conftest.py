@@ -3,33 +3,15 @@
 import os
 from functools import partial
 
-# Before NumPy, SciPy and PyTorch are imported: one of scikit-learn's checks asks for the first;
-# on arrays as small as those of the tests more threads only wait for each other.
-os.environ["SCIPY_ARRAY_API"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
 import pytest
 import torch
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
 
-#: Examples in docstrings that make many fits.
-SLOW_EXAMPLES = {
-    "skcausalpima._causal_pima.CausalPIMA.report",
-    "skcausalpima.inspection._displays.confidence.EdgeConfidenceDisplay.from_confidence",
-    "skcausalpima.inspection._edge_confidence.EdgeConfidence",
-    "skcausalpima.inspection._edge_confidence.edge_confidence",
-    "skcausalpima.model_selection.NodeSizeSelection",
-    "skcausalpima.model_selection.select_node_sizes",
-}
-
 
 @pytest.hookimpl(tryfirst=True)  # marks decide what pytest deselects
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        if item.name in SLOW_EXAMPLES:
-            item.add_marker(pytest.mark.slow)
     absent = set()
     if not os.environ.get("SKCAUSALPIMA_DATA"):
         absent.add("data")
@@ -39,6 +21,10 @@ def pytest_collection_modifyitems(config, items):
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in set(deselected)]
+    if os.name != "posix":
+        for item in items:
+            if item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason="signals, pipes, links, permissions"))
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +42,7 @@ def pair():
 def make(node_sizes=(2, 2), init="arranged", **parameters):
     """Make an estimator that fits in a moment; parts of parameters come by nested names."""
     if init in ("arranged", "linear", "paper"):
-        init = Initialization(init, n_mixture_init=1, pretraining_epochs=2)
+        init = Initialization(init, pretraining_epochs=2)
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
     defaults |= {"modality_weights": "balanced", "views": None}
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
@@ -71,6 +57,16 @@ def quick():
     It has no encoders of incomplete samples: what ``taught`` makes has.
     """
     return make
+
+
+@pytest.fixture(scope="session")
+def brief():
+    """Make what ``quick`` makes, by what takes a third of the time, for what does not depend on it.
+
+    Random networks, no search for cells, a mean-field posterior, one epoch, no search for a graph.
+    """
+    simple = {"init": "paper", "posterior": "mean_field", "structure": "gradient"}
+    return partial(make, max_iter=1, **simple)
 
 
 @pytest.fixture(scope="session")

@@ -48,11 +48,11 @@ CONFIGURATIONS = {
         "training__tol": 0,
         "training__learning_rate": 0.05,
     },
-    "gradient": {"structure": GradientStructure(score_noise=0.2, n_steps=2)},
+    "gradient": {"structure": "gradient"},
     "fixed": {"structure": nx.DiGraph([("N2", "N1")])},
     "edges": {
         "knowledge": BackgroundKnowledge(required=[("N1", "N2")]),
-        "structure": ScoreSearch(edge_penalty=0.01, n_mixture_updates=2),
+        "structure": ScoreSearch(edge_penalty=0.01),
     },
     "tiers": {
         "structure": GradientStructure(temperature=0.5),

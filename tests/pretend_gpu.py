@@ -8,7 +8,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
 from skcausalpima import _causal_pima
-from skcausalpima._model import setup, single_precision
+from skcausalpima._model import setup, surroundings
 
 DEVICE = torch.device("meta")
 ATEN = torch.ops.aten
@@ -133,7 +133,7 @@ def pretended_gpu(monkeypatch, has_double=False):
         patch.setattr(Pretended, "has_double", has_double)
         patch.setattr(setup, "resolve_device", lambda device, needs_double: DEVICE)
         patch.setattr(_causal_pima, "prediction_device", lambda device: DEVICE)
-        patch.setattr(single_precision, "SINGLE_ONLY", set() if has_double else {"meta"})
+        patch.setattr(surroundings, "SINGLE_ONLY", set() if has_double else {"meta"})
         stack.enter_context(OnCall())
         stack.enter_context(OnDispatch())
         yield

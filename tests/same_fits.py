@@ -17,6 +17,8 @@ def assert_same(one, other, where):
         assert one.dtype == other.dtype, where
     elif isinstance(one, nx.DiGraph):
         assert nx.utils.graphs_equal(one, other), where
+    elif isinstance(one, np.random.RandomState):
+        assert_same(one.get_state(legacy=False), other.get_state(legacy=False), where)
     elif isinstance(one, SimpleNamespace) or is_dataclass(one):
         assert_same(vars(one), vars(other), where)
     elif isinstance(one, list | tuple):

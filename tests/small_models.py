@@ -1,20 +1,13 @@
 """Specifications of small models, and settings of their training, for tests that build one."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from skcausalpima._model.settings import (
-    GradientSettings,
-    GraphTrainingSettings,
-    InitializationSettings,
-    MissingSettings,
-    MixtureSettings,
-    StoppingSettings,
-    TrainingSettings,
-)
+from skcausalpima import Device, Initialization, MissingValues, Training
+from skcausalpima._model.settings import MixtureSettings, Schedule, TrainingSettings
 from skcausalpima._model.spec import ModelSpec
+from skcausalpima._parameter_objects import changed
 
 
 def small_spec(shapes: tuple[tuple[int, ...], ...], **changes: Any) -> ModelSpec:
@@ -42,52 +35,24 @@ def small_spec(shapes: tuple[tuple[int, ...], ...], **changes: Any) -> ModelSpec
     return ModelSpec(**(defaults | changes))
 
 
-#: The parts of the settings, by the name of the field that they are in.
-PARTS = {
-    "gradient": GradientSettings,
-    "mixture": MixtureSettings,
-    "graph": GraphTrainingSettings,
-    "stopping": StoppingSettings,
-    "initialization": InitializationSettings,
-    "missing_values": MissingSettings,
-}
-
-
 def small_settings(**changes: Any) -> TrainingSettings:
     """Return settings of a short training, some fields of some parts changed."""
-    flat = {
-        "batch_size": 30,
-        "learning_rate": 1e-2,
-        "graph_learning_rate": 1e-2,
-        "max_grad_norm": None,
-        "compiles": False,
-        "autocast": False,
-        "decays": False,
-        "covariance_type": "full",
-        "reg_covar": 0.0,
-        "shrinkage": 0.0,
-        "n_updates": 1,
-        "temperatures": np.ones(4),
-        "score_noise": 0.0,
-        "n_steps": 0,
-        "edge_penalty": 0.0,
-        "tol": 0.0,
-        "n_iter_no_change": 2,
-        "validation_fraction": 0.0,
-        "is_relative": False,
-        "init": "paper",
-        "n_mixture_init": 1,
-        "pretraining_epochs": 5,
-        "kl_weight": 1.0,
-        "elements": "marginalize",
-        "subset_epochs": 0,
-        "decoder_variance": "learned",
-        "polishing_epochs": 0,
-        "verbose": 0,
-    }
-    flat |= changes
+    flat = {"graph_learning_rate": 1e-2, "edge_penalty": 0.0, "temperatures": np.ones(4)}
+    flat |= {"decoder_variance": "learned", "verbose": 0}
     parts = {
-        name: part(**{field.name: flat.pop(field.name) for field in fields(part)})
-        for name, part in PARTS.items()
+        "steps": Training(batch_size=30, learning_rate=1e-2, tol=0.0, n_iter_no_change=2),
+        "initialization": Initialization("paper"),
+        "missing_values": MissingValues(subset_epochs=0),
+        "device": Device(),
     }
-    return TrainingSettings(**parts, **flat)
+    mixture = {"covariance_type": "full", "reg_covar": 0.0, "shrinkage": 0.0}
+    epochs = {"pretraining_epochs": 5, "polishing_epochs": 0, "n_epochs": 4}
+    for part, value in changes.items():
+        owner = next((of for of in (flat, mixture, epochs) if part in of), None)
+        if owner is not None:
+            owner[part] = value
+            continue
+        (name,) = (name for name, of in parts.items() if part in of.get_params())
+        parts[name] = changed(parts[name], **{part: value})
+    schedule = Schedule(**epochs)
+    return TrainingSettings(**parts, **flat, mixture=MixtureSettings(**mixture), schedule=schedule)

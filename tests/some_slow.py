@@ -1,4 +1,4 @@
-"""Parameters of which the default suite takes a few."""
+"""Parameters of which the default suite takes a few, the slow tests every second of the others."""
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
@@ -8,7 +8,7 @@ import pytest
 
 
 def some_slow(values: Iterable[Any], fast: Collection[Any]) -> list[Any]:
-    """Return the values of a parameter, slow those that are not among the fast ones.
+    """Return the values of a parameter, slow or long those that are not among the fast ones.
 
     Parameters
     ----------
@@ -20,26 +20,26 @@ def some_slow(values: Iterable[Any], fast: Collection[Any]) -> list[Any]:
     values = list(values)
     unknown = [value for value in fast if value not in values]
     assert not unknown, f"{unknown} are no values of this parameter"
-    return [value if value in fast else _slow(value) for value in values]
-
-
-def _slow(value: Any) -> Any:
-    parts = value if isinstance(value, tuple) else (value,)
-    return pytest.param(*parts, marks=pytest.mark.slow)
+    return _marked(values, [value in fast for value in values])
 
 
 def each_once(*values: Sequence[Any]) -> list[Any]:
-    """Return the product of some parameters' values, slow but for combinations that have each once.
+    """Return the product of some parameters' values, fast those that have each value once.
 
     These are as many as the parameter of most values has: the first values of all, the second ones,
     and so on, where those of the others begin again.
     """
     fast = {tuple(k % len(of_one) for of_one in values) for k in range(max(len(v) for v in values))}
-    places = itertools.product(*(range(len(of_one)) for of_one in values))
+    places = list(itertools.product(*(range(len(of_one)) for of_one in values)))
+    return _marked(list(itertools.product(*values)), [place in fast for place in places])
+
+
+def _marked(values: Sequence[Any], are_fast: Sequence[bool]) -> list[Any]:
+    """Return the values, of those that are not fast in turn one slow and one long."""
+    marks = itertools.cycle([pytest.mark.slow, pytest.mark.long])
     return [
         pytest.param(
-            *(of_one[k] for of_one, k in zip(values, place, strict=True)),
-            marks=[] if place in fast else [pytest.mark.slow],
+            *(value if isinstance(value, tuple) else (value,)), marks=[] if is_fast else next(marks)
         )
-        for place in places
+        for value, is_fast in zip(values, are_fast, strict=True)
     ]

@@ -54,6 +54,7 @@ def test_a_grid_rather_than_its_cells(quick, grid):
     assert selection.results["supported"].tolist()[:2] == [True, True]
 
 
+@pytest.mark.slow
 def test_bounds_are_those_of_held_out_samples(quick, groups):
     X = MultimodalData(groups)
     cv = ShuffleSplit(2, test_size=0.3, random_state=0)

@@ -24,7 +24,7 @@ from skcausalpima import (
     ScoreSearch,
     Training,
 )
-from skcausalpima._model.flat_parameters import flat_parameters
+from skcausalpima._model.objects import parameters_of
 
 WORDS = {
     "refined": ({"structure": "refined"}, {"structure": ScoreSearch()}),
@@ -41,10 +41,10 @@ WORDS = {
     "nothing known": ({"knowledge": None}, {"knowledge": BackgroundKnowledge()}),
 }
 OBJECTS = {
-    "search": ScoreSearch("bdeu", temperature=(1.0, 0.5), n_steps=1),
+    "search": ScoreSearch("bdeu", polishing_epochs=1),
     "gradient": GradientStructure(0.4, temperature=np.array([1.0, 0.5])),
     "knowledge": BackgroundKnowledge(required={("N1", "N2")}, tiers=[np.array(["N1", "N2"])]),
-    "init": Initialization("linear", pretraining="reconstruction"),
+    "init": Initialization("linear", pretraining_epochs=3),
     "missing_values": MissingValues("error", subset_epochs=2),
     "device": Device("auto"),
     "mixture": Mixture("diag", shrinkage=3.0),
@@ -55,7 +55,7 @@ OBJECTS = {
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_word_is_short_for_an_object(name):
-    word, same = (flat_parameters(CausalPIMA(**parameters)) for parameters in WORDS[name])
+    word, same = (parameters_of(CausalPIMA(**parameters)) for parameters in WORDS[name])
     assert word == same
 
 
@@ -98,14 +98,14 @@ def test_clones_share_no_objects():
 
 
 def test_repr_and_nested_names():
-    model = CausalPIMA(structure=ScoreSearch("bdeu"), init=Initialization(n_mixture_init=2))
+    model = CausalPIMA(structure=ScoreSearch("bdeu"), init=Initialization(pretraining_epochs=2))
     expected = (
-        "CausalPIMA(init=Initialization(n_mixture_init=2), structure=ScoreSearch(score='bdeu'))"
+        "CausalPIMA(init=Initialization(pretraining_epochs=2), structure=ScoreSearch(score='bdeu'))"
     )
     assert " ".join(repr(model).split()) == expected
     parameters = model.get_params()
     assert parameters["structure__score"] == "bdeu"
-    assert parameters["init__n_mixture_init"] == 2
+    assert parameters["init__pretraining_epochs"] == 2
     assert "structure__score" not in model.get_params(deep=False)
     assert CausalPIMA(**model.get_params(deep=False)).get_params() == parameters
 
@@ -140,7 +140,7 @@ def test_a_file_keeps_the_objects(quick, pair, tmp_path):
     objects = {
         "structure": GradientStructure(0.4, temperature=(1.0, np.float32(0.5))),
         "knowledge": BackgroundKnowledge(forbidden=[("N1", "N2")], tiers=[{"N1"}, ("N2",)]),
-        "init": Initialization("linear", n_mixture_init=np.int64(1)),
+        "init": Initialization("linear", pretraining_epochs=np.int64(1)),
         "missing_values": MissingValues(subset_epochs=np.int64(1)),
         "device": Device("auto"),
     }
@@ -174,7 +174,7 @@ def test_a_changed_part_continues_a_fit_as_a_changed_parameter_does(quick, pair)
         ({"knowledge": "refined"}, "'knowledge' parameter"),
         ({"init": GradientStructure()}, "'init' parameter .*Initialization"),
         ({"init": Initialization("random")}, "'init__method' parameter of CausalPIMA .*'random'"),
-        ({"init": Initialization(pretraining="x")}, "'init__pretraining' parameter"),
+        ({"init": Initialization(pretraining_epochs="x")}, "'init__pretraining_epochs' parameter"),
         ({"missing_values": True}, "'missing_values' parameter .*MissingValues"),
         ({"missing_values": "drop"}, "'missing_values' parameter .*'drop'"),
         ({"missing_values": MissingValues("mean")}, "'missing_values__elements' .*'mean'"),
@@ -211,7 +211,7 @@ def test_what_is_no_such_parameter(pair, parameters, match):
         (
             {"structure": nx.DiGraph()},
             {"structure__temperature": 2},
-            r"is <networkx.*: pass ScoreSearch\(\) or GradientStructure\(\) to set its parts",
+            r"is <networkx.*: pass GradientStructure\(\) to set its parts",
         ),
         (
             {"structure": ScoreSearch()},
@@ -225,7 +225,7 @@ def test_what_is_no_such_parameter(pair, parameters, match):
         (
             {"structure": ScoreSearch()},
             {"structure__scoer": "bic"},
-            r"Invalid parameter 'scoer' for estimator ScoreSearch\(\). Valid .*'score'",
+            r"ScoreSearch has no parameter scoer: did you mean score\?",
         ),
         (
             {"structure": GradientStructure()},
@@ -316,6 +316,38 @@ def test_published_estimators_share_no_objects():
 def test_an_object_replaces_a_word_and_gets_its_parts_at_once():
     model = CausalPIMA().set_params(structure=ScoreSearch(), structure__score="bdeu")
     assert model.structure == ScoreSearch("bdeu")
+
+
+LEFT_OUT = [
+    ("init", Initialization, "n_mixture_init", "n_init repeats whole fits"),
+    ("init", Initialization, "pretraining", "leave it out by pretraining_epochs=0"),
+    ("structure", ScoreSearch, "temperature", "it is a part of GradientStructure"),
+    *(
+        ("structure", kind, name, told)
+        for kind in (ScoreSearch, GradientStructure)
+        for name, told in {
+            "n_mixture_updates": "a larger max_iter makes more",
+            "score_noise": "n_init makes several starts",
+            "n_steps": "a larger learning_rate makes it faster",
+        }.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameter", "kind", "name", "told"), LEFT_OUT)
+def test_parts_that_were_left_out_name_what_took_their_place(parameter, kind, name, told):
+    match = f"{kind.__name__} has no parameter {name}: .*{told}"
+    with pytest.raises(TypeError, match=match):
+        kind(**{name: 1})
+    with pytest.raises(ValueError, match=match):
+        kind().set_params(**{name: 1})
+    with pytest.raises(ValueError, match=match):
+        CausalPIMA(**{parameter: kind()}).set_params(**{f"{parameter}__{name}": 1})
+    if name != "temperature":  # which GradientStructure has
+        with pytest.raises(TypeError, match=f"CausalPIMA has no parameter {name}: .*{told}"):
+            CausalPIMA(**{name: 1})
+    with pytest.raises(ValueError, match=f"{parameter}__{name} is .* pass Grad|{told}"):
+        CausalPIMA().set_params(**{f"{parameter}__{name}": 1})
 
 
 @pytest.mark.parametrize("old", ["structure_score", "tiers", "pretraining_epochs"])

@@ -38,7 +38,7 @@ QUICK = {
     "node_sizes": (2, 2),
     "hidden_layer_sizes": (4,),
     "max_iter": 2,
-    "init": Initialization(n_mixture_init=1, pretraining_epochs=1),
+    "init": Initialization(pretraining_epochs=1),
     "structure": ScoreSearch(polishing_epochs=1),
     "knowledge": BackgroundKnowledge(),
     "random_state": 0,
@@ -46,9 +46,8 @@ QUICK = {
 #: Whole numbers that say how often something is done: without limit, and rightly so.
 REPEATS = {
     *("max_iter", "n_init", "n_permutations", "n_bootstraps", "n_jobs"),
-    *("init__pretraining_epochs", "init__n_mixture_init", "structure__polishing_epochs"),
+    *("init__pretraining_epochs", "structure__polishing_epochs"),
     "missing_values__subset_epochs",
-    *("structure__n_steps", "structure__n_mixture_updates"),
 }
 #: Right values of parameters whose default is None, so that they can be changed by one entry.
 RIGHT = {
@@ -64,7 +63,6 @@ RIGHT = {
     "knowledge__required": [("N1", "N2")],
     "knowledge__forbidden": [("N1", "N2")],
     "knowledge__tiers": [["N1"], ["N2"]],
-    "structure__temperature": (1.0, 0.5),
     "training__max_grad_norm": 1.0,
 }
 

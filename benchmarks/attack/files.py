@@ -34,8 +34,6 @@ BRIEF = {
     "max_iter": 1,
     "n_init": 1,
     "structure__polishing_epochs": 1,
-    "structure__n_mixture_updates": 1,
-    "structure__n_steps": 0,
     "n_jobs": None,
     "warm_start": True,
 }

@@ -22,7 +22,7 @@ EXPERT = ExpertDecoder(line, np.linspace(0.0, 1.0, 4))
 KINDS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
-        "init": Initialization("paper", n_mixture_init=1, pretraining_epochs=1),
+        "init": Initialization("paper", pretraining_epochs=1),
         "mixture": "diag",
         "posterior": "mean_field",
         "structure": "gradient",
@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "variances": {"decoder_variance": "predicted"},
     "held out": {
         "training": Training(validation_fraction=0.25),
-        "structure": ScoreSearch(polishing_epochs=1, score_noise=0.1, n_steps=1),
+        "structure": ScoreSearch(polishing_epochs=1),
     },
     "two starts": {"n_init": 2},
     "clipped": {"training": Training(max_grad_norm=1.0, batch_size=16)},

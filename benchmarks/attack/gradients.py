@@ -16,7 +16,7 @@ from attack.verdicts import Case, require_finite
 from sklearn.exceptions import ConvergenceWarning
 
 from skcausalpima import CausalPIMA
-from skcausalpima._training.adam import Adam
+from skcausalpima._training.gradients import Adam
 
 VALUES = (float("nan"), float("inf"), 1e30)
 

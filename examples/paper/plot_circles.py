@@ -104,9 +104,10 @@ print("Saved plot_circles.png")
 # prints of this experiment, and the place where it does. It prints neither the number of epochs,
 # nor the size of batches, nor the optimizer, nor which of its two kinds of pre-training it took:
 # these are our defaults, 10 and 50 epochs of Adam on batches of 128, and the unit-normal
-# autoencoder. Optional parts that it does not say it used (noise on the node scores, an annealed
-# temperature, extra steps) are off. One learning rate is printed, so that it is the graph's, too.
-# Data are scaled as in all fits here, by one number and a centre per pixel.
+# autoencoder. Optional parts that it does not say it used are off: the temperature is not annealed,
+# and there is neither noise on the node scores nor an extra step. One learning rate is printed, so
+# it is that of the graph, too. Data are scaled as in all fits here, by one number and a centre per
+# pixel.
 #
 # What comes out is printed below, where 0.5 is chance for the accuracy of a node. Sixty epochs at
 # the paper's rate find nothing, all samples are in one cell. With our default rates the same

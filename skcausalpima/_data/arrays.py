@@ -5,108 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.utils import check_array
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
-from .foreign import refuse_containers
 from .on_disk import Kept, OnDisk
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Given = TypeVar("Given")
 Rows = TypeVar("Rows", np.ndarray, OnDisk, np.ndarray | OnDisk)
 
-BLOCK_ELEMENTS = 2**16
-"""Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
-
-
 #: Sparse arrays of more bytes than this, as dense arrays, are refused.
 MAX_DENSE_BYTES = 4 * 2**30
-#: What to do where samples differ in shape.
-ADVICE_ON_SHAPES = (
-    "If they are samples, resize or pad them to one shape, and make one array, as np.stack does."
-)
 FEWER_COLUMNS = (
     "Where that is too much, reduce it first, with sklearn.decomposition.TruncatedSVD, or take "
     "fewer columns."
 )
-
-
-def as_modality(array: Unchecked, name: str) -> np.ndarray:
-    """Return an array-like as an ndarray of at least two axes, without a copy where possible.
-
-    Numbers along one axis are one column; a sparse array becomes a dense one.
-    """
-    what = f"modality {name!r}"
-    array = as_array(dense(array, what), what)
-    if array.ndim == 0:
-        raise ValueError(
-            f"{what} has shape (): expected (n_samples, ...), an array whose first axis counts "
-            "the samples."
-        )
-    return array[:, None] if array.ndim == 1 else array
-
-
-def dense(array: Any, what: str) -> Any:
-    """Return a sparse array as a dense one, anything else as it is."""
-    if not sparse.issparse(array):
-        return array
-    if _dense_bytes(array) > MAX_DENSE_BYTES:
-        raise ValueError(
-            f"{what} is sparse, of shape {array.shape}: as a dense array, which a fit needs, it "
-            f"would take {_dense_bytes(array) / 2**30:.1f} GiB, and at most "
-            f"{MAX_DENSE_BYTES / 2**30:.0f} GiB are made. {FEWER_COLUMNS}"
-        )
-    return array.toarray()
-
-
-def refused_sparse(array: sparse.sparray) -> str:
-    """Say why X cannot be sparse on its own, as scikit-learn's checks of clusterers want it."""
-    return (
-        f"X is a sparse array of shape {array.shape}, but dense data is required, which would take "
-        f"{_dense_bytes(array) / 2**30:.3g} GiB: pass X.toarray(), or {{'counts': X}}, a modality "
-        f"by name, which is made dense up to {MAX_DENSE_BYTES / 2**30:.0f} GiB. {FEWER_COLUMNS}"
-    )
-
-
-def _dense_bytes(array: sparse.sparray) -> int:
-    """Return how many bytes a sparse array takes when it is dense."""
-    return math.prod(array.shape) * array.dtype.itemsize
-
-
-def as_array(array: Unchecked, what: str) -> np.ndarray:
-    """Return an array-like as an ndarray, without a copy where possible; errors say ``what``."""
-    refuse_containers(array, what)
-    if sparse.issparse(array):
-        raise TypeError(f"{what} is sparse: dense data is required, use '.toarray()'.")
-    if isinstance(array, Mapping):
-        raise TypeError(f"{what} is a mapping of arrays: expected one array each.")
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise TypeError(
-            f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
-            "elements)."
-        )
-    array = without_gradients(array, what)
-    try:
-        if hasattr(array, "iloc") and hasattr(array, "columns"):
-            array = _as_table(array)
-        array = np.asarray(array)
-    except OverflowError as error:
-        raise ValueError(beyond_floats(what, error)) from error
-    except (TypeError, ValueError, RuntimeError) as error:
-        _refuse_ragged(array, what)
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
-    if array.dtype.kind == "V":
-        raise TypeError(f"{what} is an array with fields, {array.dtype}: pass plain numbers.")
-    return array
+#: What to do where samples differ in shape.
+ADVICE_ON_SHAPES = (
+    "If they are samples, resize or pad them to one shape, and make one array, as np.stack does."
+)
+ADVICE_ON_MODALITIES = (
+    " If they are modalities, give them names: a mapping. Or make each an array of two axes or "
+    "more, as by np.reshape(x, (len(x), -1))."
+)
+BLOCK_ELEMENTS = 2**16
+"""Elements converted to float64 at a time: it fits the cache, and big data is not copied whole."""
 
 
 def beyond_floats(what: str, error: OverflowError) -> str:
@@ -115,50 +41,6 @@ def beyond_floats(what: str, error: OverflowError) -> str:
         f"{what} holds a number beyond those of a float: {error}. Express it in larger units, or "
         "take logarithms."
     )
-
-
-def _refuse_ragged(array: Unchecked, what: str) -> None:
-    """Raise where the entries of a list differ in shape."""
-    if not isinstance(array, (list, tuple)):
-        return
-    try:
-        shapes = list(dict.fromkeys(map(np.shape, array)))
-    except ValueError:  # they are ragged themselves
-        return
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{what} is a list whose entries differ in shape, such as {shapes[0]} and {shapes[1]}. "
-            f"{ADVICE_ON_SHAPES}"
-        )
-
-
-def _as_table(frame: Unchecked) -> np.ndarray:
-    """Return a DataFrame as an array: of numbers, or else of objects."""
-    try:  # perhaps of nullable dtypes
-        return check_array(
-            frame, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
-        )
-    except (TypeError, ValueError):
-        return np.asarray(frame, dtype=object)
-
-
-def as_points(array: ArrayLike, what: str) -> np.ndarray:
-    """Return an array-like as a table of finite floats; errors say ``what``."""
-    array = as_array(array, what)
-    try:
-        return check_array(array, dtype=[np.float64, np.float32], input_name=what)
-    except (OverflowError, TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{what} must be a table of finite numbers: {error}") from error
-
-
-def without_gradients(array: Given, what: str) -> Given:
-    """Return a torch tensor as one that is no part of a graph; anything else as it is."""
-    if not hasattr(array, "detach"):
-        return array
-    if str(getattr(array, "dtype", "")) == "torch.bfloat16":
-        raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
-    return array.detach()
 
 
 def check_shapes(shapes: Unchecked) -> list[tuple[int, ...]]:
@@ -264,33 +146,6 @@ def stored(array: Rows, name: str) -> Rows:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
-    """Stack the cells of a pandas column; an empty cell becomes a block of NaN.
-
-    Return None if all are empty: then nothing says how large a block is.
-    """
-    if len(column) == 0:
-        raise ValueError(f"column {name!r} has no cells, so the shape of the modality is unknown.")
-    empty = column.isna().to_numpy()
-    if empty.all():
-        return None
-    cells = [
-        np.atleast_1d(cell if isinstance(cell, str) else as_array(cell, f"column {name!r}"))
-        for cell in column[~empty]
-    ]
-    shapes = {cell.shape for cell in cells}
-    if len(shapes) != 1:
-        raise ValueError(
-            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}: "
-            "resize or pad them first."
-        )
-    filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
-    dtype = _common_dtype([*cells, *filler], name)
-    stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
-    stacked[~empty] = cells
-    return stacked
-
-
 def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np.ndarray | None:
     """Concatenate one modality's arrays; None of a known length becomes NaN."""
     present = [array for array, _ in pieces if array is not None]
@@ -304,10 +159,10 @@ def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np
     blocks = [
         np.full((n, *gap), filler) if array is None else np.asarray(array) for array, n in pieces
     ]
-    return np.concatenate(blocks, dtype=_common_dtype(blocks, name))
+    return np.concatenate(blocks, dtype=common_dtype(blocks, name))
 
 
-def _common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
+def common_dtype(blocks: Sequence[np.ndarray], name: str) -> np.dtype:
     """Return the dtype that holds all blocks; NumPy would make words of numbers beside words."""
     kinds = {"number" if block.dtype.kind in "buifc" else block.dtype.kind for block in blocks}
     if len(kinds) > 1:
@@ -325,3 +180,73 @@ def compute_dtype(given: Sequence[Kept | None], kept: Sequence[Kept | None]) -> 
     pairs = [(g, k) for g, k in both if g is not None and k is not None]
     floating = [k.dtype for g, k in pairs if g.dtype.kind == "f"]
     return np.result_type(*(floating or [k.dtype for _, k in pairs]))
+
+
+def without_gradients(array: Given, what: str) -> Given:
+    """Return a torch tensor as one that is no part of a graph; anything else as it is."""
+    if not hasattr(array, "detach"):
+        return array
+    if str(getattr(array, "dtype", "")) == "torch.bfloat16":
+        raise TypeError(f"{what} has dtype torch.bfloat16, which NumPy lacks: use .float().")
+    return array.detach()
+
+
+def dense(array: Any, what: str) -> np.ndarray:
+    """Return a sparse array as a dense one."""
+    if _dense_bytes(array) > MAX_DENSE_BYTES:
+        raise ValueError(
+            f"{what} is sparse, of shape {array.shape}: as a dense array, which a fit needs, it "
+            f"would take {_dense_bytes(array) / 2**30:.1f} GiB, and at most "
+            f"{MAX_DENSE_BYTES / 2**30:.0f} GiB are made. {FEWER_COLUMNS}"
+        )
+    return array.toarray()
+
+
+def refuse_sparse(array: Any, what: str) -> NoReturn:
+    """Raise since only a modality by name may be sparse: scikit-learn wants tables to be dense."""
+    raise TypeError(
+        f"{what} is a sparse array of shape {array.shape}, but dense data is required, which would "
+        f"take {_dense_bytes(array) / 2**30:.3g} GiB: pass {what}.toarray(), or {{'counts': X}}, a "
+        f"modality by name, which is made dense up to {MAX_DENSE_BYTES / 2**30:.0f} GiB. "
+        f"{FEWER_COLUMNS}"
+    )
+
+
+def _dense_bytes(array: Any) -> int:
+    """Return how many bytes a sparse array takes when it is dense."""
+    return math.prod(array.shape) * array.dtype.itemsize
+
+
+def refuse_ragged(value: Unchecked, what: str) -> None:
+    """Raise where the entries of a list differ in shape."""
+    if not isinstance(value, (list, tuple)):
+        return
+    try:
+        shapes = list(dict.fromkeys(map(np.shape, value)))
+    except ValueError:  # they are ragged themselves
+        shapes = []
+    such = f", such as {shapes[0]} and {shapes[1]}" if len(shapes) > 1 else ""
+    advice = ADVICE_ON_MODALITIES if what == "X" else ""
+    raise ValueError(
+        f"{what} is a list whose entries differ in shape{such}. {ADVICE_ON_SHAPES}{advice}"
+    )
+
+
+def without_mask(array: Any, what: str) -> Any:
+    """Return an array that masks nothing."""
+    if np.ma.is_masked(array):
+        raise TypeError(
+            f"{what} is a masked array: fill it first (a sample that is missing is NaN in all its "
+            "elements)."
+        )
+    return array
+
+
+def table_cells(frame: Any, what: str) -> np.ndarray:
+    """Return a DataFrame as an array: of numbers (or nullable ones), or else of objects."""
+    try:
+        return check_array(
+            frame, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+        )
+    except (OverflowError, TypeError, ValueError):
+        return np.asarray(frame, dtype=object)

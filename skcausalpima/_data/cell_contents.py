@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
@@ -11,14 +12,70 @@ import numpy as np
 from .._scalar_checks import is_missing
 from .._typing import Unchecked
 from .arrays import beyond_floats, flat_rows
-from .recipes import Odd, Place, recipe
+from .table_labels import Columns
 
-#: What columns may hold in place of numbers, and what it is called.
+#: What makes X a mapping from names to modalities.
+AS_MAPPING = {
+    "several": "X = dict(zip({names}, X))",
+    "levels": "X = {{name: X[name] for name in dict.fromkeys(X.columns.get_level_values(0))}}",
+    "container": "X = dict(X)",
+    "dataset": "X = {{name: X[name].values for name in {names}}}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a table stands in X.
+
+    Parameters
+    ----------
+    container : str, default="single"
+        What X is, as in :class:`Form`.
+    name : str, default=None
+        Which modality of X it is; None where X is the table.
+    names : sequence of str, default=()
+        All modalities of X.
+    kind : str, default="array"
+        What the table is, as in :class:`Table`.
+    columns : sequence of str, default=None
+        Names of its columns that it has not itself.
+    """
+
+    container: str = "single"
+    name: str | None = None
+    names: Sequence[str] = ()
+    kind: str = "array"
+    columns: Columns = None
+
+    @property
+    def given(self) -> str:
+        """The table in code."""
+        return "X" if self.name is None else f"X[{self.name!r}]"
+
+    @property
+    def frame(self) -> str:
+        """Code for a DataFrame of it, whose columns have texts as names."""
+        if self.kind == "frame":
+            return f"{self.given}.rename(columns=str)"
+        if self.kind == "polars":
+            return f"pandas.DataFrame({self.given}.to_dict(as_series=False))"
+        if self.columns is None:
+            return f"pandas.DataFrame({self.given}).rename(columns=str)"
+        return f"pandas.DataFrame({self.given}, columns={list(self.columns)})"
+
+
+#: What columns may hold in place of numbers: what it is called, and what becomes of it.
 SPOKEN = {
-    "texts": "text ({examples}) in {columns}",
-    "gaps": "text ({examples}) among the numbers in {columns}",
-    "dates": "dates in {columns}",
-    "times": "times in {columns}",
+    "texts": (
+        "text ({examples}) in {columns}",
+        "Texts become a modality of their own, with a column for each word",
+    ),
+    "gaps": (
+        "text ({examples}) among the numbers in {columns}",
+        "texts among numbers are missing then",
+    ),
+    "dates": ("dates in {columns}", "dates become seconds"),
+    "times": ("times in {columns}", "times become seconds"),
 }
 
 
@@ -87,26 +144,19 @@ def _told(
     place: Place | None,
 ) -> str:
     """Say what stands in which columns, and what to do."""
-    parts = []
-    for kind in SPOKEN:
+    said, made = [], []
+    for kind, (what_is_there, what_becomes) in SPOKEN.items():
         if kind in found:
             examples = ", ".join(f"{value!r:.40}" for value in list(found[kind].values())[:5])
-            where = _listed(list(found[kind]), is_labelled)
-            parts.append(SPOKEN[kind].format(examples=examples, columns=where))
-    told = f"{what} holds {' and '.join(parts)}, where numbers are expected"
+            columns = _listed(list(found[kind]), is_labelled)
+            said.append(what_is_there.format(examples=examples, columns=columns))
+            made.append(what_becomes)
+    told = f"{what} holds {' and '.join(said)}, where numbers are expected"
     if place is None:
         return f"{told}: make of it what was made of the data of fit, as by prep.transform(X)."
-    others = width - len(found.get("texts", ()))
-    odd = Odd(**{kind: list(names) for kind, names in found.items()}, others=others)
-    made = {
-        "texts": "Texts become a modality of their own, with a column for each word",
-        "gaps": "texts among numbers are missing then",
-        "dates": "dates become seconds",
-        "times": "times become seconds",
-    }
-    become = "; ".join(said for kind, said in made.items() if kind in found)
-    lines = "\n    ".join(recipe(place, odd))
-    return f"{told}. {become[0].upper()}{become[1:]}:\n    {lines}"
+    lines = recipe(place, {kind: list(names) for kind, names in found.items()}, width)
+    become = "; ".join(made)
+    return "\n    ".join([f"{told}. {become[0].upper()}{become[1:]}:", *lines])
 
 
 def _listed(names: Sequence[str], is_labelled: bool) -> str:
@@ -169,3 +219,76 @@ def _is_number(value: Unchecked) -> bool:
             return False
         return True
     return is_missing(value) or isinstance(value, (Number, np.generic))
+
+
+def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[str]:
+    """Return lines of code after which X can be fitted.
+
+    Texts become a modality of their own, with a column for each word. Texts among numbers become
+    NaN, which is missing, and dates seconds since the first.
+
+    Parameters
+    ----------
+    place : Place
+        Where the table stands.
+    odd : mapping of str to sequence of str
+        Names of columns that hold no numbers, by what they hold, as in ``SPOKEN``.
+    width : int
+        How many columns there are.
+
+    Returns
+    -------
+    list of str
+        That run as they are.
+
+    Examples
+    --------
+    >>> from skcausalpima._data.cell_contents import Place, recipe
+    >>> print(*recipe(Place(kind="frame"), {"texts": ["a"]}, 3), sep="\\n")
+    from sklearn.preprocessing import OneHotEncoder
+    from skcausalpima import ModalityTransformer
+    table = X.rename(columns=str)
+    X = {'numbers': table.drop(columns=['a']), 'words': table[['a']].astype(str)}
+    prep = ModalityTransformer({'words': OneHotEncoder()})
+    X = prep.fit_transform(X)
+    """
+    texts, rest = list(odd.get("texts", ())), "table"
+    lines: list[str] = []
+    if texts:
+        lines.append("from sklearn.preprocessing import OneHotEncoder")
+        lines.append("from skcausalpima import ModalityTransformer")
+        rest = f"table.drop(columns={texts})"
+    if place.container in AS_MAPPING:
+        lines.append(AS_MAPPING[place.container].format(names=list(place.names)))
+    lines += [f"table = {place.frame}", *_made_numbers(odd)]
+    if place.kind not in ("frame", "polars", "series"):
+        rest += ".astype(float)"
+    before = "" if place.name is None else "**X, "
+    numbers = place.name or "numbers"
+    if len(texts) == width:
+        words = place.name or "words"
+        lines.append(f"X = {{{before}{words!r}: table.astype(str)}}")
+    elif texts:
+        words = "words" if place.name is None else f"{place.name} words"
+        lines.append(f"X = {{{before}{numbers!r}: {rest}, {words!r}: table[{texts}].astype(str)}}")
+    else:
+        lines.append(f"X = {{{before}{numbers!r}: {rest}}}" if place.name else f"X = {rest}")
+    if texts:
+        lines.append(f"prep = ModalityTransformer({{{words!r}: OneHotEncoder()}})")
+        lines.append("X = prep.fit_transform(X)")
+    needs_pandas = any("pandas." in line for line in lines)
+    return ["import pandas"] * needs_pandas + lines
+
+
+def _made_numbers(odd: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return lines of code that make numbers of columns which are not texts alone."""
+    _, gaps, dates, times = (list(odd.get(kind, ())) for kind in SPOKEN)
+    made = {name: f"pandas.to_numeric(table[{name!r}], errors='coerce')" for name in gaps}
+    for name in dates:
+        made[name] = f"(table[{name!r}] - table[{name!r}].min()).dt.total_seconds()"
+    for name in times:
+        made[name] = f"pandas.to_timedelta(table[{name!r}]).dt.total_seconds()"
+    lines = [f"table = table.assign(**{{{name!r}: {code}}})" for name, code in made.items()]
+    if dates:
+        lines.insert(0, f"table[{dates}] = table[{dates}].apply(pandas.to_datetime)")
+    return lines

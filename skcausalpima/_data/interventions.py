@@ -10,7 +10,8 @@ import numpy as np
 from .._scalar_checks import is_integer, is_missing
 from .._typing import Unchecked
 from .._warnings import warn_caller
-from .arrays import as_array, without_gradients
+from .adapters import as_array
+from .arrays import without_gradients
 from .known_nodes import OutcomeNames, is_by_name, read_outcomes
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from .._scalar_checks import is_integer, is_missing
 from .._typing import Unchecked
-from .arrays import as_array, without_gradients
-from .foreign import refuse_containers
+from .adapters import adapter_of, as_array
+from .arrays import without_gradients
 
 #: Names of the outcomes of each node, None where they are numbers.
 OutcomeNames: TypeAlias = Sequence[tuple[str, ...] | None]
@@ -114,7 +114,7 @@ def _as_column(column: Any, what: str, argument: str) -> Any:
 
 def _as_outcomes(values: Unchecked, argument: str) -> np.ndarray:
     """Return outcomes as an array, in which labels and numbers stay what they are."""
-    refuse_containers(values, argument)
+    adapter_of(values, argument)
     values = without_gradients(values, argument)
     if hasattr(values, "dtype") or hasattr(values, "columns") or hasattr(values, "iloc"):
         kind = getattr(getattr(values, "dtype", None), "kind", "O")

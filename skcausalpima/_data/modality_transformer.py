@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.utils import Bunch, check_consistent_length
 from sklearn.utils.metadata_routing import (
@@ -15,16 +14,15 @@ from sklearn.utils.metadata_routing import (
     _raise_for_params,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .arrays import as_modality
-from .foreign import describe
+from .adapters import describe
+from .containers import Expected, container_of, read_several
 from .multimodal_data import MultimodalData
-from .several import is_several, read_several
 from .table_labels import check_columns, columns_of, named_columns
 from .transform_one import check_transformers, fit_part, transformed
-from .validation import check_samples, list_modalities
+from .validation import check_samples
 
 
 def _all_parts_invert(self):
@@ -41,7 +39,7 @@ def _all_parts_invert(self):
     return True
 
 
-class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a transformer to each modality.
 
     This is scikit-learn's :class:`~sklearn.compose.ColumnTransformer` for modalities: each is
@@ -231,10 +229,8 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         MultimodalData(3 samples, image: (2,) float64, mass: (1,) float64)
         """
         check_is_fitted(self)
-        listed = list_modalities(list(self.modality_names_in_), self.modality_shapes_in_)
-        expected = f"ModalityTransformer was fitted on {listed}"
-        data = _read(X, list(self.modality_names_in_), expected)
-        check_samples(data, self.modality_shapes_in_, expected)
+        names, who = list(self.modality_names_in_), "ModalityTransformer was fitted on"
+        data = _read(X, Expected(names, self.modality_shapes_in_, who))
         fitted = columns_of(self.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes)
         return transformed(data, self._parts, "transform")
@@ -271,11 +267,9 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """
         check_is_fitted(self)
         names, shapes = list(self._parts), [part.shape_out for part in self._parts.values()]
-        expected = f"ModalityTransformer returns {list_modalities(names, shapes)}"
-        if len(names) == 1 and not is_several(X):
-            X = {names[0]: as_modality(X, names[0])}
-        data = _read(X, names, expected)
-        check_samples(data, shapes, expected)
+        if len(names) == 1 and container_of(X) == "single":
+            X = {names[0]: X}
+        data = _read(X, Expected(names, shapes, "ModalityTransformer returns"))
         return transformed(data, self._parts, "inverse_transform")
 
     def get_feature_names_out(self, input_features=None):
@@ -362,15 +356,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         >>> ModalityTransformer({"image": PCA(2)}).get_params()["image__n_components"]
         2
         """
-        params = super().get_params(deep=deep)
-        named = self.transformers if isinstance(self.transformers, Mapping) else {}
-        if not deep or not all(isinstance(name, str) for name in named):  # an error of fit
-            return params
-        for name, part in named.items():
-            params.setdefault(name, part)  # a name that clashes is an error of fit
-            if hasattr(part, "get_params") and not isinstance(part, type):
-                params.update({f"{name}__{key}": value for key, value in part.get_params().items()})
-        return params
+        return self._get_params("_named_parts", deep=deep)
 
     def set_params(self, **params):
         """Set parameters, or replace transformers by name.
@@ -401,11 +387,17 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """
         if "transformers" in params:  # first, for the other names are about the new ones
             self.transformers = params.pop("transformers")
-        names = set(self.transformers) if isinstance(self.transformers, Mapping) else set()
-        replaced = {key: params.pop(key) for key in set(params) & names - {"remainder"}}
-        if replaced:
-            self.transformers = {**self.transformers, **replaced}
-        return super().set_params(**params)
+        return self._set_params("_named_parts", **params)
+
+    @property
+    def _named_parts(self):
+        """The transformers as scikit-learn's compositions have them: a list of pairs."""
+        given = self.transformers
+        return list(given.items()) if isinstance(given, Mapping) else given
+
+    @_named_parts.setter
+    def _named_parts(self, pairs):
+        self.transformers = dict(pairs)
 
     @property
     def named_transformers_(self):
@@ -468,16 +460,15 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def _fit_transform(self, X, y, routed):
         """Fit clones; set attributes only when all have been fitted."""
-        data = _read(X, None, None)
+        data = _read(X)
         chosen = self._choose(data)
         check_consistent_length(data, y)
-        parts, results, columns = {}, {}, dict(zip(data.names, data._columns, strict=True))
-        for (name, transformer), seen in zip(chosen.items(), data.observed.T, strict=True):
+        parts, results = {}, {}
+        for name, transformer in chosen.items():
             if isinstance(transformer, str) and transformer == "drop":
                 continue
             params = routed.get(name if name in self.transformers else "remainder", {})
-            part, results[name] = fit_part(name, transformer, data[name], seen, y, params)
-            parts[name] = replace(part, columns=columns[name])
+            parts[name], results[name] = fit_part(data, name, transformer, y, params)
         if not parts:
             raise ValueError("all modalities are dropped: keep at least one.")
         self._parts = parts
@@ -495,6 +486,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _choose(self, data):
         """Return the transformer of each modality, after checks of the parameters."""
         check_transformers(self.transformers, self.remainder, data.names)
+        self._validate_names(list(self.transformers))
         for name, shape in zip(data.names, data.modality_shapes, strict=True):
             if shape is None:
                 raise ValueError(
@@ -504,15 +496,18 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return {name: self.transformers.get(name, self.remainder) for name in data.names}
 
 
-def _read(X, names, expected):
-    """Return several modalities in the order of ``names``, whatever is in them."""
-    if not is_several(X):
+def _read(X, expected=None):
+    """Return several modalities in the order that is expected, whatever is in them."""
+    container = container_of(X)
+    if container == "single":
         raise ValueError(
             f"X is {describe(X)}, so one array: ModalityTransformer needs to know which modality "
             "is which. Pass a mapping from names to arrays, a MultimodalData, or a list of arrays; "
             "MultimodalData.from_flat(X, shapes, names) cuts a flat array."
         )
-    data = read_several(X, names, expected)
+    data, _ = read_several(X, container, expected)
     if len(data) == 0:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
+    if expected is not None:
+        check_samples(data, expected)
     return data

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
-from scipy import sparse
 
 from .._typing import Unchecked
-from .arrays import (
-    as_modality,
-    check_shapes,
-    common_n_samples,
-    concatenate_rows,
-    stack_cells,
-)
-from .container_checks import check_names, check_parts
-from .foreign import describe, refuse_containers
-from .named_arrays import NamedArrays
-from .observed_blocks import check_observed_blocks, observed_rows, same_values, with_nan
+from .adapters import Table, adapter_of, as_array, as_modality, describe, is_mapping
+from .arrays import check_shapes, common_dtype, common_n_samples, concatenate_rows
+from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
 from .selection_keys import position, positions, row_key
-from .table_labels import Columns, check_same_rows, column_names, common_columns, split_columns
+from .table_labels import Columns, check_same_rows, common_columns, split_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +25,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = int | slice | list | np.ndarray | EllipsisType | tuple
 
 
-class MultimodalData(NamedArrays):
+class MultimodalData:
     """Several modalities of the same samples, in one container that can be split by sample.
 
     scikit-learn's tools that split data (``train_test_split``, ``cross_val_score``,
@@ -116,29 +107,26 @@ class MultimodalData(NamedArrays):
         *,
         observed: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> None:
-        if sparse.issparse(arrays):  # before Mapping: a dok_array is a dict
-            raise TypeError("arrays is one sparse array: pass a sequence of dense arrays.")
-        refuse_containers(arrays, "arrays")
-        if isinstance(arrays, Mapping):
+        if is_mapping(arrays):
             if names is not None:
                 raise TypeError("names is given twice: arrays is a mapping and names is not None.")
             arrays, names = list(arrays.values()), list(arrays)
-        elif not isinstance(arrays, Sequence) or isinstance(arrays, (str, bytes)):
-            raise TypeError(
-                f"arrays is {describe(arrays)}: pass a sequence with one array per modality, "
-                "or a mapping from names to arrays."
-            )
+        expected = "a sequence with one array per modality, or a mapping from names to arrays"
+        adapter_of(arrays, "arrays", expected)
+        if not isinstance(arrays, Sequence):
+            raise TypeError(f"arrays is {describe(arrays)}: expected {expected}.")
         if names is None:
             names = [f"modality{k}" for k in range(len(arrays))]
-        self.names: tuple[str, ...] = check_names(names, len(arrays))
+        self.names: tuple[str, ...] = _check_names(names, len(arrays))
         self.arrays: tuple[Kept | None, ...] = tuple(
             array if array is None else on_disk(array, name) or as_modality(array, name)
             for array, name in zip(arrays, self.names, strict=True)
         )
         self._n_samples = common_n_samples(self.arrays, self.names)
         self._observed = check_observed_blocks(observed, self.names, self._n_samples)
-        check_same_rows(arrays, self.names)
-        self._columns: tuple[Columns, ...] = tuple(map(column_names, arrays))
+        tables = list(map(Table.of, arrays))
+        check_same_rows([table.rows for table in tables], self.names)
+        self._columns: tuple[Columns, ...] = tuple(table.columns for table in tables)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -213,6 +201,63 @@ class MultimodalData(NamedArrays):
         names = range(len(self.names))
         rows = [observed_rows(self.arrays[k], self._stated(k), len(self)) for k in names]
         return np.stack(rows, axis=1)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the modalities, so that ``dict(X)`` has their arrays.
+
+        Returns
+        -------
+        KeysView of str
+            In order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> list(X.keys())
+        ['image', 'hue']
+        """
+        return dict(self.items()).keys()
+
+    def values(self) -> ValuesView[Kept | None]:
+        """Return the arrays of the modalities.
+
+        Returns
+        -------
+        ValuesView of (ndarray or None)
+            In the order of the names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> [float(array.max()) for array in X.values()]
+        [0.0, 1.0]
+        """
+        return dict(self.items()).values()
+
+    def items(self) -> ItemsView[str, Kept | None]:
+        """Return names and arrays of the modalities.
+
+        Returns
+        -------
+        ItemsView of (str, ndarray or None)
+            In order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import MultimodalData
+        >>> X = MultimodalData({"image": np.zeros((3, 4, 4)), "hue": np.ones((3, 2))})
+        >>> {name: array.shape for name, array in X.items()}
+        {'image': (3, 4, 4), 'hue': (3, 2)}
+        """
+        return dict(zip(self.names, self.arrays, strict=True)).items()
 
     def _stated(self, k: int) -> np.ndarray | None:
         """Return what the mask says of a modality; None where there is none."""
@@ -369,7 +414,7 @@ class MultimodalData(NamedArrays):
         array([[1, 2],
                [3, 4]])
         """
-        columns, flat = column_names(flat), as_modality(flat, "flat")
+        columns, flat = Table.of(flat).columns, as_modality(flat, "flat")
         shapes = check_shapes(shapes)
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         if flat.ndim != 2 or flat.shape[1] != ends[-1]:
@@ -408,9 +453,10 @@ class MultimodalData(NamedArrays):
         >>> MultimodalData.from_frame(pd.DataFrame([[1, 2, 3], [4, 5, 6]], columns=columns)).names
         ('size', 'hue')
         """
+        expected = "a pandas DataFrame"
         if isinstance(frame, type) or not hasattr(frame, "columns"):
-            refuse_containers(frame, "frame")
-            raise TypeError(f"frame is {describe(frame)}: expected a pandas DataFrame.")
+            adapter_of(frame, "frame", expected)
+            raise TypeError(f"frame is {describe(frame)}: expected {expected}.")
         table = cast("pd.DataFrame", frame)
         if table.columns.nlevels > 2:
             raise ValueError(
@@ -420,8 +466,8 @@ class MultimodalData(NamedArrays):
         if table.columns.nlevels == 2:
             groups = list(dict.fromkeys(table.columns.get_level_values(0)))
             return cls([table[name] for name in groups], groups)
-        names = check_names(table.columns, table.shape[1])
-        return cls([stack_cells(table[name], name) for name in names], names)
+        names = _check_names(table.columns, table.shape[1])
+        return cls([_stack_cells(table[name], name) for name in names], names)
 
     @classmethod
     def concatenate(cls, parts: Sequence[MultimodalData]) -> MultimodalData:
@@ -445,7 +491,7 @@ class MultimodalData(NamedArrays):
         >>> len(MultimodalData.concatenate([part, part]))
         6
         """
-        parts = check_parts(parts, MultimodalData)
+        parts = _check_parts(parts)
         names = parts[0].names
         for part in parts:
             if set(part.names) != set(names):
@@ -461,3 +507,66 @@ class MultimodalData(NamedArrays):
         return cls(arrays, names, observed=observed)._with_columns(
             list(map(common_columns, columns, names))
         )
+
+
+def _stack_cells(column: pd.Series, name: str) -> np.ndarray | None:
+    """Stack the cells of a pandas column; an empty cell becomes a block of NaN.
+
+    Return None if all are empty: then nothing says how large a block is.
+    """
+    if len(column) == 0:
+        raise ValueError(f"column {name!r} has no cells, so the shape of the modality is unknown.")
+    empty = column.isna().to_numpy()
+    if empty.all():
+        return None
+    cells = [
+        np.atleast_1d(cell if isinstance(cell, str) else as_array(cell, f"column {name!r}"))
+        for cell in column[~empty]
+    ]
+    shapes = {cell.shape for cell in cells}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"the cells of column {name!r} must hold arrays of one shape, got {sorted(shapes)}: "
+            "resize or pad them first."
+        )
+    filler = [np.array(np.nan, dtype=np.float32)] if empty.any() else []
+    dtype = common_dtype([*cells, *filler], name)
+    stacked = np.full((len(column), *shapes.pop()), np.nan if empty.any() else 0, dtype=dtype)
+    stacked[~empty] = cells
+    return stacked
+
+
+def _check_parts(parts: Iterable[MultimodalData]) -> list[MultimodalData]:
+    """Return the containers that are to be put one after another."""
+    expected = "expected a sequence of MultimodalData"
+    if not isinstance(parts, Iterator):
+        adapter_of(parts, "parts")
+    try:
+        parts = list(parts)
+    except TypeError as error:
+        raise TypeError(f"parts is {describe(parts)}: {expected}.") from error
+    if not parts:
+        raise ValueError("parts is empty: pass at least one MultimodalData.")
+    for part in parts:
+        if not isinstance(part, MultimodalData):
+            raise TypeError(f"parts holds {describe(part)}: {expected}.")
+    return parts
+
+
+def _check_names(names: Sequence[str], n_modalities: int) -> tuple[str, ...]:
+    """Return the names of modalities, which must be different strings."""
+    expected = "expected a sequence with one name per modality"
+    if isinstance(names, str):
+        raise TypeError(f"names is {names!r}: {expected}.")
+    try:
+        names = tuple(names)
+    except TypeError as error:
+        raise TypeError(f"names is {describe(names)}: {expected}.") from error
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"names of modalities must be strings, got {name!r}.")
+    if len(names) != n_modalities:
+        raise ValueError(f"expected {n_modalities} names, one per array, got {list(names)}.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"names of modalities must be unique, got {list(names)}.")
+    return tuple(str(name) for name in names)

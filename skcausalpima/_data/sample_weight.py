@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight, check_non_negative
 
-from .arrays import as_array, flat_rows
+from .adapters import as_array
+from .arrays import flat_rows
 from .on_disk import OnDisk
 from .validation import Modalities
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Unchecked
-from .completeness import complete_enough
 from .interventions import Interventions, add_known, check_interventions
 from .known_nodes import OutcomeNames, read_outcomes
-from .missing_values import check_elements
+from .missing_values import check_elements, complete_enough
 from .ranks import Ranks
 from .sample_weight import TrainingRows, training_rows
 from .table_labels import check_rows_beside

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._scalar_checks import is_integer
 from .._typing import Unchecked
-from .arrays import as_array
+from .adapters import as_array
 
 
 def position(key: Unchecked, names: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,38 +18,15 @@ Columns = tuple[str, ...] | None
 """Names of the elements of a sample; None where nothing names them but their numbers."""
 
 
-def column_names(table: Unchecked) -> Columns:
-    """Return the names of a DataFrame's columns, or of a Series; None where there are only numbers.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skcausalpima._data.table_labels import column_names
-    >>> column_names(pd.DataFrame({"a": [1], "b": [2]}))
-    ('a', 'b')
-    >>> column_names(pd.DataFrame([[1, 2]]))
-    """
-    if hasattr(table, "iloc") and not hasattr(table, "columns"):  # a Series
-        name = cast("pd.Series", table).name
-        return None if name is None else (str(name),)
-    if not hasattr(table, "columns") or not hasattr(table, "__array__"):
-        return None
-    names = tuple(map(str, table.columns))
-    return None if names == _numbers(len(names)) else names
-
-
-def _numbers(width: int) -> tuple[str, ...]:
+def numbered_columns(width: int) -> tuple[str, ...]:
     """Return the names of columns that have none."""
     return tuple(map(str, range(width)))
 
 
-def check_same_rows(tables: Iterable[Unchecked], names: Sequence[str]) -> None:
+def check_same_rows(rows: Iterable[pd.Index | None], names: Sequence[str]) -> None:
     """Check that all DataFrames among the modalities have the same index."""
-    indexes = {
-        name: cast("pd.DataFrame", table).index
-        for name, table in zip(names, tables, strict=True)
-        if hasattr(table, "iloc")
-    }
+    pairs = zip(names, rows, strict=True)
+    indexes = {name: index for name, index in pairs if index is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
         remedy = (
@@ -75,15 +52,6 @@ def check_rows_beside(given: Unchecked, what: str, rows: pd.Index | None) -> Non
         if rows is not None and hasattr(part, "iloc"):
             remedy = f"Align it with {what}.loc[X.index], or pass arrays if rows go together."
             _check_index(cast("pd.DataFrame", part).index, rows, what, "X", remedy)
-
-
-def check_rows_with(X: Unchecked, **given: Unchecked) -> None:
-    """Check the same of tables, by what they are called, beside samples in any form."""
-    held = isinstance(X, (Mapping, list, tuple))
-    parts: Any = (X.values() if isinstance(X, Mapping) else X) if held else [X]
-    rows = next((part.index for part in parts if hasattr(part, "iloc")), None)
-    for what, table in given.items():
-        check_rows_beside(table, what, rows)
 
 
 def _check_index(index: pd.Index, expected: pd.Index, what: str, other: str, remedy: str) -> None:
@@ -130,7 +98,7 @@ def check_columns(
     for name, now, before, shape in zip(names, columns, fitted, shapes, strict=True):
         if shape is None:
             continue
-        numbers = _numbers(math.prod(shape))
+        numbers = numbered_columns(math.prod(shape))
         one, other = now or numbers, tuple(before or numbers)
         if one == other:
             continue

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, _fit_transform_one
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_method_params
 
-from .arrays import as_modality
+from .adapters import as_modality
+from .missing_values import observed_rows
 from .multimodal_data import MultimodalData
+from .on_disk import Kept
 from .table_labels import Columns
 
 #: A transformer of scikit-learn's kind, or the word for doing nothing or for leaving out.
@@ -51,23 +54,9 @@ class ModalityPart:
     shape_out: tuple[int, ...]
     columns: Columns = None
 
-    def transform(self, array: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """Transform the samples that have the modality; the others are NaN."""
-        if self.transformer == "passthrough":
-            return array
-        method = self.transformer.transform
-        return self._apply(method, array, present, self.given, self.returned, self.shape_out)
-
-    def inverse_transform(self, array: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """Undo ``transform``."""
-        if self.transformer == "passthrough":
-            return array
-        method = self.transformer.inverse_transform
-        return self._apply(method, array, present, self.returned, self.given, self.shape)
-
     def column_names(self) -> list[str]:
         """Return the names of the elements of a transformed sample, flattened."""
-        width = int(np.prod(self.shape_out))
+        width = math.prod(self.shape_out)
         names = self.columns_out or _names_out(self.transformer)
         if names is None or len(names) != width:
             names = [f"x{k}" for k in range(width)]
@@ -79,26 +68,27 @@ class ModalityPart:
         if self.columns is None or self.transformer == "passthrough":
             return self.columns
         names = _names_out(self.transformer, self.columns)
-        is_whole = names is not None and len(names) == int(np.prod(self.shape_out))
+        is_whole = names is not None and len(names) == math.prod(self.shape_out)
         return tuple(map(str, names)) if names is not None and is_whole else None
 
-    def _apply(
-        self,
-        method: Callable,
-        array: np.ndarray,
-        present: np.ndarray,
-        given: tuple[int, ...],
-        returned: tuple[int, ...],
-        shape: tuple[int, ...],
-    ) -> np.ndarray:
+    def apply(self, method: str, array: Kept, present: np.ndarray) -> Kept:
+        """Transform the samples that have the modality, or undo it; the others are NaN."""
+        if self.transformer == "passthrough":
+            return array
+        ways = {
+            "transform": (self.given, self.returned, self.shape_out),
+            "inverse_transform": (self.returned, self.given, self.shape),
+        }
+        given, returned, shape = ways[method]
         if not present.any():  # transformers want at least one sample
             dtype = np.result_type(array.dtype, np.float32) if array.dtype.kind in "biu" else None
             return np.full((len(array), *shape), np.nan, dtype=dtype or array.dtype)
-        result = _call(method, _rows(array, present, given), self.name, self.transformer)
+        call = getattr(self.transformer, method)
+        result = _call(call, _rows(array, present, given), self.name, self.transformer)
         if result.shape[1:] != returned:
             raise ValueError(
                 f"the transformer of modality {self.name!r}, {self.transformer!r}, returned "
-                f"samples of shape {result.shape[1:]} from {method.__name__}, expected {returned} "
+                f"samples of shape {result.shape[1:]} from {method}, expected {returned} "
                 "as in fit: every sample must come out in one and the same shape, and "
                 "inverse_transform must lead back to the shape that transform was given."
             )
@@ -120,20 +110,14 @@ def check_transformers(
             f"transformers names the modalities {unknown}, but X has {list(names)}: name only "
             "those (the modalities of a list are modality0, modality1, ...)."
         )
-    clashing = [name for name in transformers if name in {"transformers", "remainder"}]
-    if clashing:
-        raise ValueError(
-            f"the names {clashing} of modalities clash with parameters of ModalityTransformer: "
-            "rename these modalities."
-        )
-    nested = [name for name in transformers if "__" in name]
-    if nested:
-        raise ValueError(
-            f"the names {nested} of modalities contain '__', which separates the names of nested "
-            "parameters: rename these modalities."
-        )
-    for name, transformer in {**transformers, "remainder": remainder}.items():
-        _check_transformer(name, transformer)
+    for name, part in {**transformers, "remainder": remainder}.items():
+        is_word = isinstance(part, str) and part in ("drop", "passthrough")
+        fits = hasattr(part, "fit") or hasattr(part, "fit_transform")
+        if not is_word and (isinstance(part, type) or not fits or not hasattr(part, "transform")):
+            raise TypeError(
+                f"the transformer of {name!r} is {part!r}: expected an instance with fit and "
+                "transform, 'passthrough' or 'drop'."
+            )
 
 
 def transformed(
@@ -158,8 +142,8 @@ def transformed(
     data = data[:, list(parts)]
     present = data.observed.T
     arrays = {
-        name: None if data[name] is None else getattr(part, method)(data[name], seen)
-        for (name, part), seen in zip(parts.items(), present, strict=True)
+        part.name: None if array is None else part.apply(method, array, seen)
+        for part, array, seen in zip(parts.values(), data.arrays, present, strict=True)
     }
     forward = method == "transform"
     columns = [part.columns_out if forward else part.columns for part in parts.values()]
@@ -167,25 +151,18 @@ def transformed(
 
 
 def fit_part(
-    name: str,
-    transformer: Transformer,
-    array: np.ndarray,
-    present: np.ndarray,
-    y: ArrayLike | None,
-    params: Metadata,
-) -> tuple[ModalityPart, np.ndarray]:
+    data: MultimodalData, name: str, transformer: Transformer, y: ArrayLike | None, params: Metadata
+) -> tuple[ModalityPart, Kept]:
     """Fit a clone of a transformer to the samples that have the modality.
 
     Parameters
     ----------
+    data : MultimodalData
+        All modalities.
     name : str
-        The modality.
+        Which of them.
     transformer : transformer or "passthrough"
         Not fitted, left as it is.
-    array : ndarray of shape (n_samples, ...)
-        The modality.
-    present : ndarray of shape (n_samples,), dtype bool
-        Which samples have it.
     y : array-like of shape (n_samples, ...) or None
         Passed on.
     params : dict of (str, dict)
@@ -198,25 +175,37 @@ def fit_part(
     transformed : ndarray of shape (n_samples, ...)
         Missing samples are NaN.
     """
-    shape = array.shape[1:]
+    k, array = data.names.index(name), cast("Kept", data[name])
+    shape, columns = array.shape[1:], data._columns[k]
+    present = observed_rows(array, data._stated(k), len(data))
     if isinstance(transformer, str):
-        return ModalityPart(name, transformer, shape, shape, shape, shape), array
+        return ModalityPart(name, transformer, shape, shape, shape, shape, columns), array
     if not present.any():
         raise ValueError(
             f"modality {name!r} is missing in all samples, so its transformer cannot be "
             "fitted: leave it out of fit, or drop it."
         )
+    if not present.all():
+        rows = np.flatnonzero(present)
+        y = None if y is None else _safe_indexing(y, rows)
+        params = {of: _check_method_params(present, given, rows) for of, given in params.items()}
     transformer = clone(transformer)
-    given = shape if takes_any_shape(transformer) else (int(np.prod(shape)),)
-    result = _fit_transform(transformer, _rows(array, present, given), name, y, params, present)
+    given = shape if _takes_any_shape(transformer) else (math.prod(shape),)
+
+    def fit_transform(rows: np.ndarray) -> np.ndarray:
+        return _fit_transform_one(transformer, rows, y, None, params=params)[0]
+
+    result = _call(fit_transform, _rows(array, present, given), name, transformer)
     returned = shape_out = result.shape[1:]
-    if given != shape and returned == given and _keeps_columns(transformer, given[0]):
-        shape_out = shape
-    part = ModalityPart(name, transformer, shape, given, returned, shape_out)
+    if given != shape and returned == given:
+        names = _names_out(transformer)
+        if names is None or names == [f"x{k}" for k in range(given[0])]:  # the same columns
+            shape_out = shape
+    part = ModalityPart(name, transformer, shape, given, returned, shape_out, columns)
     return part, _with_gaps(result.reshape(len(result), *shape_out), present, name)
 
 
-def takes_any_shape(transformer: Transformer) -> bool:
+def _takes_any_shape(transformer: Transformer) -> bool:
     """Say whether a transformer takes samples of any shape; a Pipeline asks its first step."""
     while isinstance(transformer, Pipeline):
         steps = [step for _, step in transformer.steps if step not in (None, "passthrough")]
@@ -227,42 +216,7 @@ def takes_any_shape(transformer: Transformer) -> bool:
     return tags.no_validation or tags.input_tags.three_d_array
 
 
-def _check_transformer(name: str, transformer: Transformer) -> None:
-    if isinstance(transformer, str) and transformer in ("drop", "passthrough"):
-        return
-    fits = hasattr(transformer, "fit") or hasattr(transformer, "fit_transform")
-    if isinstance(transformer, type) or not fits or not hasattr(transformer, "transform"):
-        raise TypeError(
-            f"the transformer of {name!r} is {transformer!r}: expected an instance with fit and "
-            "transform, 'passthrough' or 'drop'."
-        )
-
-
-def _fit_transform(
-    transformer: Transformer,
-    rows: np.ndarray,
-    name: str,
-    y: ArrayLike | None,
-    params: Metadata,
-    present: np.ndarray,
-) -> np.ndarray:
-    """Fit in place and transform, on the samples that have the modality."""
-    if not present.all():
-        y = None if y is None else _safe_indexing(y, np.flatnonzero(present))
-        params = {
-            method: _check_method_params(present, values, np.flatnonzero(present))
-            for method, values in params.items()
-        }
-
-    def fit_transform(rows: np.ndarray) -> np.ndarray:
-        if hasattr(transformer, "fit_transform"):
-            return transformer.fit_transform(rows, y, **params.get("fit_transform", {}))
-        return transformer.fit(rows, y, **params.get("fit", {})).transform(rows)
-
-    return _call(fit_transform, rows, name, transformer)
-
-
-def _rows(array: np.ndarray, present: np.ndarray, given: tuple[int, ...]) -> np.ndarray:
+def _rows(array: Kept, present: np.ndarray, given: tuple[int, ...]) -> np.ndarray:
     """Return the samples that have the modality in the shape for the transformer."""
     rows = np.asarray(array if present.all() else array[present])
     return rows.reshape(len(rows), *given)
@@ -275,7 +229,14 @@ def _call(method: Callable, rows: np.ndarray, name: str, transformer: Transforme
             result = method(rows)
         result = as_modality(result.toarray() if sparse.issparse(result) else result, name)
     except Exception as error:
-        error.add_note(_whereabouts(rows, name, transformer))
+        flattens = (
+            ", since its first step takes samples of any shape. Where a later step wants a table, "
+            "put that step into a second ModalityTransformer after this one, which flattens samples"
+        )
+        error.add_note(
+            f"This is about modality {name!r}: its transformer, {transformer!r}, was given an "
+            f"array of shape {rows.shape}{'' if rows.ndim == 2 else flattens}."
+        )
         raise
     if len(result) != len(rows):
         raise ValueError(
@@ -284,20 +245,6 @@ def _call(method: Callable, rows: np.ndarray, name: str, transformer: Transforme
             "for each that it gets, so that the modalities still belong together."
         )
     return result
-
-
-def _whereabouts(rows: np.ndarray, name: str, transformer: Transformer) -> str:
-    note = (
-        f"This is about modality {name!r}: its transformer, {transformer!r}, was given an array "
-        f"of shape {rows.shape}"
-    )
-    if rows.ndim == 2:
-        return f"{note}."
-    return (
-        f"{note}, since its first step takes samples of any shape. Where a later step wants a "
-        "table, put that step into a second ModalityTransformer after this one, which flattens "
-        "samples."
-    )
 
 
 def _with_gaps(result: np.ndarray, present: np.ndarray, name: str) -> np.ndarray:
@@ -322,9 +269,3 @@ def _names_out(transformer: Transformer, columns: Columns = None) -> Sequence[st
     except (AttributeError, ValueError):  # a step of a Pipeline has none, or wants some of the user
         return None
     return None if names is None else list(names)  # None: a Pipeline whose steps all pass through
-
-
-def _keeps_columns(transformer: Transformer, width: int) -> bool:
-    """Whether the columns are still those it was given, as far as the transformer says."""
-    names = _names_out(transformer)
-    return names is None or names == [f"x{k}" for k in range(width)]

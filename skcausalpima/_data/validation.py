@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .._typing import Samples
-from .arrays import (
-    compute_dtype,
-    flat_rows,
-    stored,
+from .._typing import Samples, Unchecked
+from .adapters import Table, as_array, describe
+from .arrays import beyond_floats, compute_dtype, flat_rows, stored
+from .cell_contents import Place, refuse_contents
+from .containers import (
+    BARE_LIST_ADVICE,
+    Decoded,
+    Expected,
+    Form,
+    container_of,
+    read_several,
+    refuse_one_sample,
 )
-from .cell_contents import refuse_contents
-from .foreign import describe
-from .form import Decoded, Form, Table, check_axes, container_of
 from .missing_values import (
     allows_gaps,
     check_elements,
     check_observed,
     find_missing,
+    refuse_infinity,
     without_missing,
 )
 from .multimodal_data import MultimodalData
-from .on_disk import Kept, OnDisk, on_disk
-from .one_array import as_one_array, validated
+from .on_disk import Kept, on_disk
 from .ranks import ALONE, Ranks
-from .several import BARE_LIST_ADVICE, is_several, read_several, refuse_one_sample
-from .table_labels import check_columns, column_names, columns_of, named_columns
+from .table_labels import check_columns, columns_of, named_columns
 
 
 @dataclass(frozen=True)
@@ -116,22 +120,19 @@ def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Mod
     Modalities
         Never written into the caller's memory.
     """
-    if not reset:
-        refuse_one_sample(X, estimator.modality_names_in_, estimator.modality_shapes_in_)
-    if several := is_several(X):
-        check_axes(X)
-        names = None if reset else list(estimator.modality_names_in_)
-        data = read_several(X, names, None if reset else _fitted_on(estimator))
-        container = container_of(X)
+    expected = None if reset else _expected(estimator)
+    container = container_of(X)
+    several = container != "single"
+    if several:
+        data, tables = read_several(X, container, expected)
     else:
-        data, container = _read_array(estimator, X, reset)
-    form = Form.of(X, data, container)
-    if reset:
+        data, tables = _read_array(estimator, X, expected), [Table.of(X)]
+    form = Form(container, data.names, tuple(tables), data._columns)
+    if expected is None:
         _check_fit(data)
     else:
         form = form.completed(fitted_form(estimator), data.arrays)
-        bare = BARE_LIST_ADVICE if container == "several" else ""
-        check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator), bare)
+        check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
         # scikit-learn has warned where one table has names and the other has not.
         fitted = columns_of(estimator.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
@@ -161,6 +162,14 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     return modalities
 
 
+def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
+    """Return several modalities as what can be split by sample, in the order of a fit."""
+    container = container_of(X)
+    if container == "single":
+        return X
+    return read_several(X, container, None if fitted is None else _expected(fitted))[0]
+
+
 def fitted_form(estimator: BaseEstimator) -> Form:
     """Return the form in which a fitted estimator got its samples."""
     names = tuple(estimator.modality_names_in_)
@@ -188,33 +197,62 @@ def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> 
     return fitted_form(estimator).write(arrays)
 
 
-def _read_array(estimator: BaseEstimator, X: Samples, reset: bool) -> tuple[MultimodalData, str]:
-    """Return the modality that one array is, and the form of it."""
-    names = None if reset else list(estimator.modality_names_in_)
-    X = on_disk(X, "X") or as_one_array(X)
-    columns, ndim = column_names(X), getattr(X, "ndim", 0)
-    if names is not None and len(names) > 1:
-        raise ValueError(
-            f"X is one array ({describe(X)}), but {_fitted_on(estimator)}: pass a list with one "
-            "array per modality, a mapping, or a MultimodalData. MultimodalData.from_flat(X, "
-            "shapes, names) cuts a flat array into modalities."
+def _read_array(estimator: BaseEstimator, X: Any, expected: Expected | None) -> MultimodalData:
+    """Return the modality that one array is, which scikit-learn checks with its own messages."""
+    names = None if expected is None else expected.names
+    if expected is not None:
+        if len(expected.names) > 1:
+            raise ValueError(
+                f"X is one array ({describe(X)}), but {expected}: pass a list with one array per "
+                "modality, a mapping, or a MultimodalData. MultimodalData.from_flat(X, shapes, "
+                "names) cuts a flat array into modalities."
+            )
+        # scikit-learn has words for a row of a table, and this could be one.
+        if len(expected.shapes[0]) > 1 and expected.shapes[0][0] != 1:
+            refuse_one_sample([X], expected, "X[None]")
+    if (kept := on_disk(X, "X")) is not None:
+        validate_data(estimator, flat_rows(kept), reset=names is None, skip_check_array=True)
+        return MultimodalData([kept], names)
+    table = Table.of(X)
+    if table.kind == "series":
+        X = X.to_frame()
+    elif not hasattr(X, "columns") and (not isinstance(X, np.ndarray) or np.ma.is_masked(X)):
+        X = as_array(X, "X")
+    if getattr(X, "ndim", 0) <= 2:
+        checked = _validated(estimator, X, X, names is None)
+        return MultimodalData([checked], names)._with_columns([table.columns])
+    data = MultimodalData([X], names)
+    if expected is not None:
+        check_samples(data, expected)
+    _validated(estimator, X, flat_rows(as_array(X, "X")), names is None)
+    return data
+
+
+def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool) -> np.ndarray:
+    """Return a table as scikit-learn checks it: of numbers, or objects that are looked at later."""
+    gaps = allows_gaps(estimator)
+    try:
+        return validate_data(
+            estimator,
+            table,
+            reset=reset,
+            dtype="numeric",
+            ensure_min_samples=2 if reset else 1,
+            ensure_all_finite="allow-nan" if gaps else True,
         )
-    if isinstance(X, OnDisk):
-        return _read_on_disk(estimator, X, reset), "single"
-    if ndim > 2:
-        data = MultimodalData([X], names)
-        if not reset:
-            check_samples(data, estimator.modality_shapes_in_, _fitted_on(estimator))
-        validated(estimator, X, reset, allows_gaps(estimator))
-        return data, "single"
-    table = validated(estimator, X, reset, allows_gaps(estimator))
-    return MultimodalData([table], names)._with_columns([columns]), "single"
-
-
-def _read_on_disk(estimator: BaseEstimator, X: OnDisk, reset: bool) -> MultimodalData:
-    """Return the one modality that X is."""
-    validate_data(estimator, flat_rows(X), reset=reset, skip_check_array=True)
-    return MultimodalData([X], None if reset else list(estimator.modality_names_in_))
+    except OverflowError as error:
+        raise ValueError(beyond_floats("X", error)) from error
+    except (TypeError, ValueError) as error:
+        refuse_contents(X, "X", place=Place(kind=Table.of(X).kind) if reset else None)
+        columns = list(getattr(X, "columns", ()))
+        refuse_infinity(X, "X", gaps, columns or None)
+        fitted = list(getattr(estimator, "feature_names_in_", ()))
+        if not reset and fitted and columns != fitted and set(fitted) <= set(columns):
+            raise ValueError(
+                f"{str(error).rstrip()}\nTake the columns of fit, in their order: "
+                "X[model.feature_names_in_]."
+            ) from error
+        raise
 
 
 def _check_fit(data: MultimodalData) -> None:
@@ -240,13 +278,11 @@ def _check_n_samples(n: int) -> None:
         )
 
 
-def check_samples(
-    data: MultimodalData, shapes: Sequence[tuple[int, ...]], expected: str, advice: str = ""
-) -> None:
-    """Check that there are samples, and that they have the shapes which ``expected`` speaks of."""
+def check_samples(data: MultimodalData, expected: Expected, advice: str = "") -> None:
+    """Check that there are samples, and that they have the shapes that are expected."""
     if len(data) < 1:
         raise ValueError("Found 0 samples while a minimum of 1 is required.")
-    for name, shape, fitted in zip(data.names, data.modality_shapes, shapes, strict=True):
+    for name, shape, fitted in zip(data.names, data.modality_shapes, expected.shapes, strict=True):
         if shape is not None and shape != tuple(fitted):
             raise ValueError(
                 f"modality {name!r} has samples of shape {shape}, but {expected}: expected an "
@@ -309,14 +345,49 @@ def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: b
         estimator.feature_names_in_ = np.array(data._columns[0], dtype=object)
 
 
-def _fitted_on(estimator: BaseEstimator) -> str:
-    """Say what the estimator was fitted on."""
-    listed = list_modalities(estimator.modality_names_in_, estimator.modality_shapes_in_)
-    return f"{type(estimator).__name__} was fitted on {listed}"
+def _expected(estimator: BaseEstimator) -> Expected:
+    """Return what the estimator was fitted on."""
+    who = f"{type(estimator).__name__} was fitted on"
+    return Expected(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
 
 
-def list_modalities(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> str:
-    """List modalities with their shapes."""
-    listed = ", ".join(f"{name}: {shape}" for name, shape in zip(names, shapes, strict=True))
-    noun = "modality" if len(names) == 1 else "modalities"
-    return f"{len(names)} {noun} ({listed})"
+def check_target(y: Unchecked) -> None:
+    """Raise where y is no label of each sample, but has more axes: it would be a modality.
+
+    Parameters
+    ----------
+    y : object
+        What a method was given as y.
+
+    Raises
+    ------
+    ValueError
+        Says how several modalities are passed.
+
+    Examples
+    --------
+    >>> from skcausalpima._data.validation import check_target
+    >>> check_target(None)
+    >>> check_target([0, 1, 1])
+    """
+    if not (isinstance(y, Mapping) or _n_axes(y) > 1):
+        return
+    given = describe(y)
+    if isinstance(y, (list, tuple)):
+        given = f"a {type(y).__name__} of {len(y)} entries of type {type(y[0]).__name__}"
+    raise ValueError(
+        f"y is {given}, but y is ignored: it may be one label for each sample, or None. "
+        "If it is a second modality, pass all modalities as one argument, such as "
+        "fit([images, curves]) or fit({'image': images, 'curve': curves}). If it has known "
+        "outcomes of nodes, pass them as known_nodes=."
+    )
+
+
+def _n_axes(value: Unchecked) -> int:
+    """Return how many axes an array-like has, 2 for all that have several; 0 for other things."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and (len(shape) != 1 or not isinstance(value, np.ndarray)):
+        return len(shape)
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return 1 + (len(value) > 0 and _n_axes(value[0]) > 0)
+    return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,18 +16,23 @@ from .._model.state import export_state
 from .._model.tensors import TensorData
 from .._state.fitted import FittedState, HardGraph
 from .._state.training import Arrivals
-from .._training.block_update import BlockUpdate, PassResult, block_update, data_pass, with_past
+from .._training.block_update import (
+    BlockUpdate,
+    PassResult,
+    Past,
+    block_update,
+    data_pass,
+    remembered,
+    with_past,
+)
 from .._training.divergence import check_model, told_divergence
-from .._training.early_stopping import Stopper
 from .._training.filling import filled, viewed
 from .._training.graph_selection import select_graph
-from .._training.loop import Progress, settle, train
+from .._training.loop import Phase, epochs, settle
 from .._training.observer import Observer
-from .._training.past import Past, remembered
 from .._training.subset_encoders import teach
 from ..modules import MultimodalVAE, StructuredVAE
-from .checkpoint import moments_of, resume_moments
-from .resume import trained_model
+from .checkpoint import moments_of, resume_moments, terms_by_epoch, trained_model
 from .run import Run, what_was_learned
 
 #: With every call, what was seen before counts so much of what it did.
@@ -70,14 +74,12 @@ def learn(
             check_model(model, names)
         encoders = subset_encoders(model, fitted.subset_numbers)
         if encoders is not None and isinstance(model, StructuredVAE):
-            encoders = teach(
-                model, data, setup.training.gradient, 1, generator, observer, known=encoders
-            )
+            encoders = teach(model, data, setup.training, 1, generator, observer, known=encoders)
         run = what_was_learned(setup, model, progress, graph, end)
     run = replace(
         run,
         subset_state=fitted.subset_numbers if encoders is None else export_state(encoders),
-        history=_epochs(fitted.history) + run.history,
+        history=terms_by_epoch(fitted.history) + run.history,
     )
     return run, Arrivals(
         counts=counts.sum(dim=0).cpu().numpy(),
@@ -88,12 +90,6 @@ def learn(
         n_calls=before.n_calls + 1,
         moments=moments_of(model, progress.optimizer),
     )
-
-
-def _epochs(history: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
-    """Return the terms of the bound epoch by epoch."""
-    columns = zip(*history.values(), strict=True)
-    return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
 
 
 def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:
@@ -120,22 +116,19 @@ def _trained(
     update: BlockUpdate,
     generator: torch.Generator,
     observer: Observer,
-) -> Progress:
+) -> Phase:
     """Train some epochs; the first one of all is preceded by one that only fills the moments."""
-    steps_per_epoch = math.ceil(data.n_samples / setup.training.gradient.batch_size)
-    most = len(setup.training.graph.temperatures)
+    steps_per_epoch = math.ceil(data.n_samples / setup.training.steps.batch_size)
+    most = len(setup.training.temperatures)
     n_epochs = min(math.ceil(MIN_STEPS / steps_per_epoch), most)
-    graph = replace(setup.training.graph, temperatures=np.ones(n_epochs))
-    settings = replace(setup.training, graph=graph)
-    progress = Progress(model, settings.gradient, Stopper(0.0, 1), observer)
+    progress = Phase(model, setup.training, observer, np.ones(n_epochs))
     if before.moments:
         resume_moments(before.moments, model, progress.optimizer)
     else:
-        still = replace(settings.gradient, learning_rate=0.0)
-        first = Progress(model, still, Stopper(0.0, 1), Observer())
-        train(model, data, None, first, replace(settings, gradient=still), update, generator)
-        progress.follow(first.optimizer)
-    train(model, data, None, progress, settings, update, generator)
+        still = Phase(model, setup.training, Observer(), np.ones(n_epochs), rate_factor=0.0)
+        epochs(still, data, update, generator)
+        progress.follow(still.optimizer)
+    epochs(progress, data, update, generator)
     settle(model, data, update, generator)
     return progress
 

@@ -1,18 +1,20 @@
-"""scikit-learn's callbacks, where it has them (version 1.9), as listeners of a run."""
+"""How a fit is followed: by scikit-learn's callbacks (from version 1.9 on), and on the screen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from sklearn.base import BaseEstimator
 
-from .._state.begun import BegunFit, BegunRun
-from .._state.file import save_checkpoint
-from .._training.observer import Snapshot, Standing
+from .._data.ranks import Ranks
+from .._model.setup import Setup
+from .._state.stored import save_checkpoint
+from .._state.training import BegunFit, BegunRun
+from .._training.observer import Interruption, Listener, Observer, Screen, Snapshot, Standing
 from .._typing import Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import EpochRecord
@@ -174,3 +176,59 @@ class TaskListener:
         """End the task of the run, if it has not failed."""
         if self.is_own and is_complete and self.epoch is not None:
             self.task.call_on_fit_task_end(estimator=self.estimator, **self.given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How the runs of a fit are followed; it goes along to workers.
+
+    Parameters
+    ----------
+    setup : Setup
+        What is planned, what is printed, and units of the data.
+    n_runs : int
+        How many runs there are.
+    interruption : Interruption
+        Of the fit.
+    tasks : sequence of TaskListener
+        One for each run, or none.
+    is_continued : bool
+        Whether the run is continued.
+    ranks : Ranks
+        Who fits together. The first one alone prints.
+    """
+
+    setup: Setup
+    n_runs: int
+    interruption: Interruption
+    tasks: Sequence[TaskListener]
+    is_continued: bool
+    ranks: Ranks
+
+    def observer(self, number: int) -> Observer:
+        """Return the observer of a run, by its number from 1."""
+        verbose, label = self.setup.training.verbose, "continued" if self.is_continued else ""
+        if self.n_runs > 1:
+            label = f"start {number} of {self.n_runs}"
+        listeners: list[Listener] = list(self.tasks[number - 1 : number])
+        if verbose and self.ranks.rank == 0:
+            listeners.append(Screen(verbose, label))
+        return Observer(
+            listeners=listeners,
+            interruption=self.interruption,
+            plan=planned_epochs(self.setup, self.is_continued),
+            scaler=self.setup.scaler,
+            run=number,
+            n_runs=self.n_runs,
+            ranks=self.ranks,
+        )
+
+
+def planned_epochs(setup: Setup, is_continued: bool) -> dict[str, int]:
+    """Return how many epochs each phase of a run has at most."""
+    schedule = setup.training.schedule
+    plan = {} if is_continued else {"pre-training": schedule.pretraining_epochs}
+    plan["training"] = schedule.n_epochs
+    if setup.graph.structure == "refined":
+        plan["polishing"] = schedule.polishing_epochs
+    return plan

@@ -1,7 +1,8 @@
-"""Where training stands between two fits (``warm_start``), as NumPy arrays and plain Python."""
+"""Where training stands, as arrays and plain Python; a run that goes on from there, if it may."""
 
 from __future__ import annotations
 
+import copy
 import itertools
 import reprlib
 from collections.abc import Mapping
@@ -20,20 +21,30 @@ from .._model.setup import Setup
 from .._model.spec import ModelSpec
 from .._model.state import export_state, load_state, module_draws, resume_module_draws
 from .._model.tensors import TensorData
-from .._state.begun import BegunFit, BegunRun
-from .._state.training import STRUCTURE, TrainingState
-from .._training.adam import Adam
+from .._state.training import (
+    BegunFit,
+    BegunRun,
+    Draws,
+    FixedSettings,
+    Numbers,
+    SeenOfTraining,
+    StopperState,
+    StoredStart,
+    Terms,
+    TrainingState,
+)
 from .._training.block_update import block_update, update_for_given_graph
-from .._training.early_stopping import Stopper, held_out_first
+from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
+from .._training.gradients import Adam
 from .._training.holding import StartingCells
-from .._training.loop import Progress, new_progress
+from .._training.loop import Phase, new_phase
 from .._training.observer import Observer
-from .._typing import Unchecked, Values
+from .._typing import Unchecked
 from .._warnings import warn_caller
 from ..modules import ExpertDecoder, MultimodalVAE
 
-#: What fields of a specification are called by the user.
+#: What fields of a specification, and settings, are called by the user.
 _PARAMETERS = {
     "modality_names": "the names of the modalities",
     "shapes": "the shapes of the modalities",
@@ -43,190 +54,98 @@ _PARAMETERS = {
     "full_covariances": "mixture (covariances full or not)",
     "sampled_responsibilities": "posterior (mean field or not)",
     "prior_expert": "posterior__prior_expert",
+    "structure": "structure (learned, or a given graph)",
 }
 
 
-def take_checkpoint(
-    model: MultimodalVAE,
-    progress: Progress,
-    draws: Values,
-    order: np.ndarray | None,
-    start: StartingCells | None,
-    data: str,
-    settings: Values,
-) -> TrainingState:
-    """Take note of where training stands; nothing is shared with the model."""
-    stopper = progress.stopper
+def training_state(setup: Setup, state: RunState, data: str) -> TrainingState:
+    """Take note of where a run on the data of this fingerprint stands; nothing is shared."""
+    model, progress, start = state.model, state.progress, state.start
+    stopper, labels = progress.stopper, progress.labels
     return TrainingState(
         model=export_state(model),
         temperature=model.prior.temperature,
         moments=moments_of(model, progress.optimizer),
-        draws=draws,
-        stopper={
-            "best": stopper.best,
-            "waited": stopper.waited,
-            "best_state": stopper.best_state and _arrays(stopper.best_state),
-            "best_temperature": stopper.best_temperature,
-        },
-        history=[dict(terms) for terms in progress.history],
-        seen={
-            "n_steps": progress.n_steps,
-            "spread": progress.spread,
-            "labels": None if progress.labels is None else progress.labels.cpu().numpy().copy(),
-            "label_changes": np.array(progress.label_changes, dtype=np.float64),
-        },
-        start=None if start is None else _start_arrays(start),
-        order=order,
+        draws=Draws(
+            generator=state.generator.get_state().numpy().copy(),
+            numpy=copy.deepcopy(state.rng),
+            modules=module_draws(setup.module_device),
+        ),
+        stopper=StopperState(
+            best=stopper.best,
+            waited=stopper.waited,
+            best_state=None if stopper.best_state is None else _arrays(stopper.best_state),
+            best_temperature=stopper.best_temperature,
+        ),
+        seen=SeenOfTraining(
+            n_steps=progress.n_steps,
+            spread=progress.spread,
+            labels=None if labels is None else labels.cpu().numpy().copy(),
+            label_changes=np.array(progress.label_changes, dtype=np.float64),
+        ),
+        start=None if start is None else StoredStart(**_arrays(vars(start))),
+        order=state.order,
         data=data,
-        settings=settings,
+        settings=fixed_settings(setup),
     )
 
 
-def moments_of(model: MultimodalVAE, optimizer: Adam) -> dict[str, dict[str, np.ndarray]]:
-    """Return what an optimizer keeps of the parameters of a model, by their names."""
-    kept = optimizer.moments
-    return {name: _arrays(kept[p]) for name, p in model.named_parameters() if p in kept}
-
-
-def resume_moments(
-    moments: Mapping[str, dict[str, np.ndarray]], model: MultimodalVAE, optimizer: Adam
-) -> None:
-    """Let an optimizer go on from what :func:`moments_of` returned."""
-    for name, parameter in model.named_parameters():
-        if name in moments:
-            optimizer.resume(parameter, _tensors(moments[name]))
-
-
-def present_draws(
-    generator: torch.Generator, rng: np.random.RandomState, module_device: torch.device | None
-) -> Values:
-    """Take note of where all generators stand, PyTorch's own ones if modules draw from them."""
-    return {
-        "generator": generator.get_state().numpy().copy(),
-        "numpy": rng.get_state(legacy=False),
-        "modules": module_draws(module_device),
-    }
-
-
-def resume_draws(
-    checkpoint: TrainingState,
-    generator: torch.Generator,
-    rng: np.random.RandomState,
-    module_device: torch.device | None,
-) -> None:
-    """Let all generators go on from where :func:`present_draws` saw them."""
-    generator.set_state(torch.from_numpy(checkpoint.draws["generator"].copy()))
-    rng.set_state(checkpoint.draws["numpy"])
-    resume_module_draws(module_device, checkpoint.draws["modules"])
-
-
-def resume_progress(
-    checkpoint: TrainingState, model: MultimodalVAE, progress: Progress, same_data: bool
-) -> None:
-    """Give the optimizer and the history back, and the stopper's memory if the data is the same.
-
-    Bounds of other data cannot be compared.
-    """
-    resume_moments(checkpoint.moments, model, progress.optimizer)
-    progress.history = [dict(terms) for terms in checkpoint.history]
-    if not same_data:
-        return
-    seen, labels = checkpoint.seen, checkpoint.seen["labels"]
-    progress.n_steps, progress.spread = seen["n_steps"], seen["spread"]
-    progress.label_changes = seen["label_changes"].tolist()
-    progress.labels = (
-        None if labels is None else torch.from_numpy(labels).to(model.prior.means.device)
+def begun_run(state: RunState, training: TrainingState) -> BegunRun:
+    """Return what a run that is in its training goes on from."""
+    return BegunRun(
+        training=training,
+        history=[dict(terms) for terms in state.progress.history],
+        pretraining=state.progress.observer.histories.get("pre-training", []),
+        candidates=state.candidates,
+        rivals=list(state.rivals),
+        predict_variances=tuple(of.predicts_variances for of in state.model.decoders),
     )
-    stopper: Stopper = progress.stopper
-    stopper.best, stopper.waited = checkpoint.stopper["best"], checkpoint.stopper["waited"]
-    best_state = checkpoint.stopper["best_state"]
-    stopper.best_state = best_state and _tensors(best_state)
-    stopper.best_temperature = checkpoint.stopper["best_temperature"]
 
 
-def _start_arrays(start: StartingCells) -> Values:
-    """Return where samples began as arrays."""
-    parts = {"cells": start.cells, "held": start.held, "rows": start.rows}
-    return {name: None if part is None else part.cpu().numpy() for name, part in parts.items()}
-
-
-def resume_start(
-    checkpoint: TrainingState, device: torch.device, same_data: bool
-) -> StartingCells | None:
-    """Return where samples began, if the data is the same."""
-    if checkpoint.start is None or not same_data:
-        return None
-    kept = {name: part for name, part in checkpoint.start.items() if part is not None}
-    parts = {name: part.to(device) for name, part in _tensors(kept).items()}
-    return StartingCells(cells=parts["cells"], held=parts["held"], rows=parts.get("rows"))
-
-
-def resume_model(checkpoint: TrainingState, model: MultimodalVAE) -> None:
-    """Put the trained values into a model of the same make."""
-    fresh = model.prior.set_logs.clone()
-    load_state(model, checkpoint.model)
-    if not (model.prior.outcomes_unknown and model.prior.set_logs.any()):
-        model.prior.set_logs.copy_(fresh)  # what nodes were set to was not learned, or is not to be
-    model.prior.temperature = checkpoint.temperature
-
-
-def is_same_data(checkpoint: TrainingState, data: TensorData, validation_fraction: float) -> bool:
-    """Say whether the data, and the part of it that is held out, are those of the checkpoint."""
-    if checkpoint.data != data_fingerprint(data, validation_fraction):
-        return False
-    held_out = () if checkpoint.order is None else checkpoint.order
-    return len(held_out) == (data.n_samples if validation_fraction > 0 else 0)
-
-
-def built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
-    """Build the model as it is trained, experts in their places; its values are to be loaded."""
-    model = build_model(built)
-    if knowledge.interventions is not None:
-        none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
-        unknown = none if knowledge.unknown_settings else None
-        model.prior.set_interventions(knowledge.regimes, unknown)
-    return model
-
-
-def resumed_state(
+def run_state(
     setup: Setup,
     data: TensorData,
-    checkpoint: TrainingState,
-    model: MultimodalVAE,
+    stored: TrainingState,
+    built: ModelSpec,
+    knowledge: NodeKnowledge,
     observer: Observer,
 ) -> RunState:
-    """Put everything back as it was after the last epoch.
+    """Return a run as it was after an epoch of training; ``built`` specifies its model.
 
     With other data, or another part of it held out, the split and early stopping start anew.
     """
-    generator, rng = torch.Generator(), np.random.RandomState()
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
+    model = _built_model(built, knowledge)
     if setup.graph.structure == "fixed":
         model.prior.requires_grad_(False)
-    resume_model(checkpoint, model)
+    fresh = model.prior.set_logs.clone()
+    load_state(model, stored.model)
+    if not (model.prior.outcomes_unknown and model.prior.set_logs.any()):
+        model.prior.set_logs.copy_(fresh)  # what nodes were set to was not learned, or is not to be
+    model.prior.temperature = stored.temperature
     model.to(setup.device)
     check_decoders(model, data)
     state_knowledge(setup, model.prior)
-    progress = new_progress(setup.training, model, observer)
-    same = is_same_data(checkpoint, data, fraction)
-    resume_progress(checkpoint, model, progress, same)
-    resume_draws(checkpoint, generator, rng, setup.module_device)
-    order = checkpoint.order
-    if not same:
+    progress = new_phase(setup.training, model, observer)
+    resume_moments(stored.moments, model, progress.optimizer)
+    generator, rng = torch.Generator(), copy.deepcopy(stored.draws.numpy)
+    generator.set_state(torch.from_numpy(stored.draws.generator.copy()))
+    resume_module_draws(setup.module_device, stored.draws.modules)
+    order, start = stored.order, None
+    n_held = 0 if order is None else len(order)
+    if stored.data == data_fingerprint(data, fraction) and n_held == (
+        data.n_samples if fraction > 0 else 0
+    ):
+        _resume_progress(stored, model, progress)
+        start = _resumed_start(stored.start, data)
+    else:  # bounds of other data cannot be compared
         order = held_out_first(data.n_samples, fraction, rng)
-    start = resume_start(checkpoint, data.device, same)
-    if start is not None and len(start.cells) != start.of(data).n_samples:
-        raise ValueError(
-            "warm_start=True continues the last fit, but its record of where samples began is of "
-            "others: fit anew with warm_start=False."
-        )
-    update = update_for_given_graph(block_update(setup, data), setup)
     return RunState(
         model=model,
         generator=generator,
         rng=rng,
         order=order,
-        update=update,
+        update=update_for_given_graph(block_update(setup, data), setup),
         progress=progress,
         start=start,
     )
@@ -235,14 +154,78 @@ def resumed_state(
 def begun_state(
     setup: Setup, data: TensorData, begun: BegunRun, knowledge: NodeKnowledge, observer: Observer
 ) -> RunState:
-    """Put a run that was stopped back to where its checkpoint has seen it."""
-    model = built_model(replace(setup.spec, predict_variances=begun.predict_variances), knowledge)
-    state = resumed_state(setup, data, begun.training, model, observer)
-    state.progress.n_done = len(state.progress.history)
+    """Return a run that was stopped as its checkpoint has seen it."""
+    built = replace(setup.spec, predict_variances=begun.predict_variances)
+    state = run_state(setup, data, begun.training, built, knowledge, observer)
+    progress, observer.step = state.progress, len(begun.pretraining)
+    progress.history, progress.n_done = begun.history, len(begun.history)
     if begun.pretraining:
         observer.histories["pre-training"] = begun.pretraining
-    observer.step = len(begun.pretraining)
     return replace(state, candidates=begun.candidates, rivals=begun.rivals)
+
+
+def terms_by_epoch(history: Mapping[str, np.ndarray]) -> Terms:
+    """Return the terms of the bound epoch by epoch."""
+    columns = zip(*history.values(), strict=True)
+    return [dict(zip(history, map(float, terms), strict=True)) for terms in columns]
+
+
+def _resume_progress(stored: TrainingState, model: MultimodalVAE, progress: Phase) -> None:
+    """Give what was seen of the data back, and what early stopping remembers."""
+    seen, before, stopper = stored.seen, stored.stopper, progress.stopper
+    progress.n_steps, progress.spread = seen.n_steps, seen.spread
+    progress.label_changes = seen.label_changes.tolist()
+    if seen.labels is not None:
+        progress.labels = torch.from_numpy(seen.labels).to(model.prior.means.device)
+    stopper.best, stopper.waited = before.best, before.waited
+    stopper.best_state = None if before.best_state is None else _tensors(before.best_state)
+    stopper.best_temperature = before.best_temperature
+
+
+def _resumed_start(stored: StoredStart | None, data: TensorData) -> StartingCells | None:
+    """Return where samples began."""
+    if stored is None:
+        return None
+    parts = {name: part.to(data.device) for name, part in _tensors(vars(stored)).items()}
+    start = StartingCells(cells=parts["cells"], held=parts["held"], rows=parts.get("rows"))
+    if len(start.cells) != start.of(data).n_samples:
+        raise ValueError(
+            "warm_start=True continues the last fit, but its record of where samples began is of "
+            "others: fit anew with warm_start=False."
+        )
+    return start
+
+
+def trained_model(
+    built: ModelSpec, knowledge: NodeKnowledge, numbers: Numbers, device: torch.device
+) -> MultimodalVAE:
+    """Return the model that a run has trained, as ``built`` specifies it."""
+    model = _built_model(built, knowledge)
+    load_state(model, numbers)
+    return model.to(device).eval()
+
+
+def _built_model(built: ModelSpec, knowledge: NodeKnowledge) -> MultimodalVAE:
+    """Build the model as it is trained; its values are to be loaded."""
+    model = build_model(built)
+    if knowledge.interventions is not None:
+        none = torch.zeros(len(knowledge.regimes), len(model.prior.means), dtype=torch.float64)
+        unknown = none if knowledge.unknown_settings else None
+        model.prior.set_interventions(knowledge.regimes, unknown)
+    return model
+
+
+def moments_of(model: MultimodalVAE, optimizer: Adam) -> dict[str, Numbers]:
+    """Return what an optimizer keeps of the parameters of a model, by their names."""
+    kept = optimizer.moments
+    return {name: _arrays(kept[p]) for name, p in model.named_parameters() if p in kept}
+
+
+def resume_moments(moments: Mapping[str, Numbers], model: MultimodalVAE, optimizer: Adam) -> None:
+    """Let an optimizer go on from what :func:`moments_of` returned."""
+    for name, parameter in model.named_parameters():
+        if name in moments:
+            optimizer.resume(parameter, _tensors(moments[name]))
 
 
 def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
@@ -254,28 +237,28 @@ def data_fingerprint(data: TensorData, validation_fraction: float) -> str:
     pairs = itertools.zip_longest(data.arrays, masks)  # what is filled in does not matter
     values = (a if seen is None else a.masked_fill(~seen, 0.0) for a, seen in pairs)
     tensors = (*values, data.observed, data.allowed, data.regime_index, data.weights, *masks)
-    return joblib.hash((list(map(_hashed, tensors)), validation_fraction))
+    hashed = [
+        of.hashes() if isinstance(of, ScaledRows) else None if of is None else of.cpu().numpy()
+        for of in tensors
+    ]
+    return joblib.hash((hashed, validation_fraction))
 
 
 def fit_fingerprint(setup: Setup, samples: FitSamples, data: TensorData) -> str:
     """Return what tells the data of a fit from others: their units and names of outcomes, too."""
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     units = list(vars(setup.scaler).values())
     names = samples.knowledge.outcome_names
     return joblib.hash((data_fingerprint(data, fraction), units, names))
 
 
 def check_same_fit(stopped: BegunFit, known_by: str) -> None:
-    """Raise where a fit is to go on with other data."""
+    """Raise where a fit is to go on with other data; tell of one that was not stopped."""
     if stopped.data != known_by:
         raise ValueError(
             "The checkpoint is of a fit to other data: pass X, sample_weight, known_nodes and "
             "interventions as that fit got them, rows in the same order."
         )
-
-
-def warn_if_ended(stopped: BegunFit) -> None:
-    """Tell that a fit was not stopped."""
     if stopped.has_ended:
         warn_caller(
             "The fit of this checkpoint had come to its end. What followed its last epoch is made "
@@ -283,14 +266,7 @@ def warn_if_ended(stopped: BegunFit) -> None:
         )
 
 
-def _hashed(table: Tensor | ScaledRows | None) -> Unchecked:
-    """Return what is hashed of a table: itself, or what was hashed of its parts on disk."""
-    if isinstance(table, ScaledRows):
-        return table.hashes()
-    return None if table is None else table.cpu().numpy()
-
-
-def fixed_settings(setup: Setup) -> Values:
+def fixed_settings(setup: Setup) -> FixedSettings:
     """Return the parameters that must stay, besides the model's, while a fit is continued.
 
     The rule: what determines the model must stay. That is its specification, the units of its
@@ -299,47 +275,31 @@ def fixed_settings(setup: Setup) -> Values:
     its graph is selected may change: the next epoch, and the next selection, heed it.
     """
     graph = setup.graph
-    given = graph.constraints.required.tolist() if graph.structure == "fixed" else "learned"
-    return {
-        "scale": setup.scale,
-        "decoder_variance": setup.training.decoder_variance,
-        STRUCTURE: given,
-    }
+    is_given = graph.structure == "fixed"
+    return FixedSettings(
+        scale=setup.scale,
+        decoder_variance=setup.training.decoder_variance,
+        structure=graph.constraints.required.tolist() if is_given else "learned",
+    )
 
 
-def check_continues(checkpoint: TrainingState, setup: Setup, built: ModelSpec) -> None:
+def check_unchanged(
+    setup: Setup, built: ModelSpec, settings: FixedSettings, told: str, else_: str
+) -> None:
     """Raise where parameters or data do not suit the model that is to be trained further.
 
     ``built`` specifies the fitted model. :func:`fixed_settings` says which parameters these are.
     """
-    changed = _changes(setup, built, checkpoint.settings, fixed_settings(setup))
-    if changed:
-        raise ValueError(
-            f"warm_start=True continues the last fit, but {'; '.join(changed)}: set it back, or "
-            "set warm_start=False to start afresh."
-        )
-
-
-def check_is_built(setup: Setup, built: ModelSpec, settings: Values) -> None:
-    """Raise where parameters specify another model than the one that has been fitted."""
-    changed = _changes(setup, built, settings, fixed_settings(setup))
-    if changed:
-        raise ValueError(
-            f"partial_fit trains the fitted model further, but {'; '.join(changed)}: set it back, "
-            "or use fit to start afresh."
-        )
-
-
-def _changes(setup: Setup, built: ModelSpec, old: Values, new: Values) -> list[str]:
-    """Say in words which parts of a specification, and which settings, are other ones now."""
     # Only a fit tells which modules of the user's return variances.
     wanted = replace(setup.spec, predict_variances=built.predict_variances)
-    now = wanted.as_dict() | new
-    return [
+    now = wanted.as_dict() | vars(fixed_settings(setup))
+    changed = [
         f"{_PARAMETERS.get(key, key)} is now {_change(now[key], then)}"
-        for key, then in (built.as_dict() | old).items()
+        for key, then in (built.as_dict() | vars(settings)).items()
         if _comparable(now[key]) != _comparable(then)
     ]
+    if changed:
+        raise ValueError(f"{told}, but {'; '.join(changed)}: set it back, or {else_}.")
 
 
 def _change(new: Unchecked, old: Unchecked) -> str:
@@ -360,10 +320,12 @@ def _comparable(value: Unchecked) -> Unchecked:
     return value
 
 
-def _arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    return {key: tensor.detach().cpu().numpy().copy() for key, tensor in state.items()}
+def _arrays(state: Mapping[str, Unchecked]) -> Numbers:
+    """Return the tensors among some values as arrays of their own."""
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    return {key: tensor.detach().cpu().numpy().copy() for key, tensor in tensors.items()}
 
 
-def _tensors(state: dict[str, np.ndarray]) -> dict[str, Tensor]:
+def _tensors(state: Mapping[str, np.ndarray | None]) -> dict[str, Tensor]:
     # np.array copies: a memory-mapped, read-only array must not reach torch.
-    return {key: torch.from_numpy(np.array(array)) for key, array in state.items()}
+    return {k: torch.from_numpy(np.array(array)) for k, array in state.items() if array is not None}

@@ -12,10 +12,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import networkx as nx
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from .._data.ranks import Ranks
 from .._data.validation import Modalities
-from .._model.flat_parameters import flat_parameters
+from .._model.objects import parameters_of
 from .._model.spec import ModelSpec
 from .._state.fitted import FittedState
 from .._version import __version__
@@ -25,7 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: What concerns one rank alone.
-OF_THE_RANK = ("device", "distributed", "n_jobs", "verbose")
+OF_THE_RANK = ("device", "n_jobs", "verbose")
 
 #: What each rank keeps of its own rows, and what may hold functions, which all have anyway.
 KEPT_BY_EACH = ("labels", "spec")
@@ -51,7 +52,7 @@ def begun_by_all(asks: Callable[[bool | str], Ranks]) -> Callable[[Callable[P, R
                 with ranks.joined(), ranks.together():
                     signature.bind(*args, **kwargs)
                     estimator._validate_params()
-                    check_ranks(ranks, flat_parameters(estimator))
+                    check_ranks(ranks, parameters_of(estimator))
                     if is_further:
                         check_alone(ranks, "partial_fit")
             return fit(*args, **kwargs)
@@ -105,6 +106,7 @@ def told_of_fit(params: SimpleNamespace, given: Modalities) -> dict[str, str]:
         "the dtype": str(given.dtype),
     }
     of_all = {name: value for name, value in vars(params).items() if name not in OF_THE_RANK}
+    of_all |= {f"device__{part}": getattr(params.device, part) for part in ("compile", "autocast")}
     return told | {name: _in_words(value) for name, value in of_all.items()}
 
 
@@ -118,6 +120,8 @@ def _in_words(value: Any) -> str:
         )
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, BaseEstimator):
+        return f"{type(value).__name__} with {_in_words(value.get_params(deep=False))}"
     if isinstance(value, ExpertDecoder):
         value = vars(value)
     if isinstance(value, Set):

@@ -1,22 +1,25 @@
-"""Ctrl-C during a fit: who gets it, and how runs in other processes learn of it."""
+"""Ctrl-C during a fit: who gets it, how workers learn of it, and that they end with the fit."""
 
 from __future__ import annotations
 
 import _thread
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from .._training.interruption import Interruption
-from .orphans import ending_with
+from .._training.observer import Interruption
 
 #: What repeats fits, and would go on with the next one if this one ended early.
 REPEATING = ("joblib", "sklearn.model_selection")
+
+#: Seconds from one look of a worker at its parent to the next.
+INTERVAL = 0.25
 
 
 @contextmanager
@@ -109,3 +112,41 @@ def working_for(process: int, file: str | None) -> Iterator[Interruption]:
     finally:
         if takes_signals:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def ending_with(
+    process: int, file: str | None = None, stop: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """End this process, in the block, soon after its parent has been killed.
+
+    A killed process cannot tell its workers, which would train on for nobody; one that still
+    started when it was killed ends here. Where ``process`` is not what started this process, as
+    on other machines, nothing is done. On Windows a process keeps the number
+    of its parent, so that it is not noticed there. When ``file`` is gone, ``stop`` is called once.
+    """
+    if os.getppid() != process:
+        if getattr(multiprocessing.current_process(), "_parent_pid", None) == process:
+            os._exit(1)
+        yield
+        return
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process, done, file, stop), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch(
+    parent: int, done: threading.Event, file: str | None, stop: Callable[[], None] | None
+) -> None:
+    """Look after the parent until all is done."""
+    while not done.wait(INTERVAL):
+        if os.getppid() != parent:
+            os._exit(1)  # at once: nobody is left to tell, and other threads would not end
+        if stop is not None and file is not None and not os.path.exists(file):
+            stop()
+            stop = None

@@ -81,7 +81,7 @@ def _is_free(setup: Setup, start: StartingCells, model: MultimodalVAE) -> bool:
     """Say whether clusters were laid on a grid, and nothing but that ties them to their cells."""
     sizes = setup.spec.node_sizes
     return (
-        is_arranged(setup.training.initialization.init, sizes)
+        is_arranged(setup.training.initialization.method, sizes)
         and not has_many_cells(sizes)
         and setup.graph.structure == "refined"
         and not setup.graph.states_edges

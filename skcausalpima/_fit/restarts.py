@@ -1,4 +1,4 @@
-"""Several runs from different seeds, one after another or in parallel; the best is kept."""
+"""Runs from several seeds, of which the best is kept; short ones, which ask whether they agree."""
 
 from __future__ import annotations
 
@@ -14,24 +14,31 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
-from .._data.samples import NodeKnowledge
-from .._initialization.derived_views import ViewStart
-from .._initialization.initialize import InitialSample
-from .._initialization.principal_components import PrincipalScores
-from .._model.data_arrays import DataArrays
+from .._inference.reports import LEAST_OF_STARTS
+from .._initialization.initialize import InitialSample, initialize_run
+from .._model.scaled_samples import DataArrays
 from .._model.setup import Setup
-from .._model.single_precision import precision_of
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._state.begun import BegunRun
+from .._parameter_objects import changed
+from .._repeated_fits import is_one_of_many
+from .._state.training import BegunRun
 from .._training.divergence import divergence
-from .._training.observer import Observer
+from .._training.filling import viewed
+from .._training.loop import epochs, settle
+from .._training.observer import Interruption, Observer
+from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import DivergenceError
+from .callbacks import Watch
 from .interrupts import telling_workers, working_for
 from .run import Run, run
-from .short_runs import with_short_runs
-from .stability import rand_indices
-from .watch import Watch
+from .stability import present_labels, rand_indices
+
+#: Short runs: how many, and their epochs of pre-training, and of training.
+N_RUNS, N_EPOCHS = 2, 3
+#: Beyond so many samples or cells, other starts alone decide.
+MAX_SAMPLES, MAX_CELLS = 20_000, 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +51,8 @@ class Shared:
         What parameters and data determine.
     data, initial_data : DataArrays
         What is trained on, and what clusters are first found on.
-    knowledge : NodeKnowledge
-        What is known of the latter.
-    scores : PrincipalScores or None
-        Of the latter.
-    rows : ndarray of int or None
-        Which rows the latter are of those that the model is learned from; None for all.
-    places : ndarray of int or None
-        Which of the latter are those of this rank; None for all.
-    views : dict of int to ViewStart
-        Of the latter.
+    of_start : dict
+        What else there is of the latter: fields of :class:`InitialSample`.
     watch : Watch
         How all runs are followed.
     process : int
@@ -67,11 +66,7 @@ class Shared:
     setup: Setup
     data: DataArrays
     initial_data: DataArrays
-    knowledge: NodeKnowledge
-    scores: PrincipalScores | None
-    rows: np.ndarray | None
-    places: np.ndarray | None
-    views: dict[int, ViewStart]
+    of_start: Values
     watch: Watch
     process: int
     machine: str
@@ -100,15 +95,12 @@ def best_run(
         only = run(setup, data, initial, seeds[0], watch.observer(1), begun)
         return with_short_runs(only, setup, initial, seeds[0], watch.interruption)
     arrays = DataArrays.of(data)
+    of_start = {n: v for n, v in vars(initial).items() if n not in ("data", "candidates")}
     shared = Shared(
         setup=setup,
         data=arrays,
         initial_data=arrays if initial.data is data else DataArrays.of(initial.data),
-        knowledge=initial.knowledge,
-        scores=initial.scores,
-        rows=initial.rows,
-        places=initial.places,
-        views=initial.views,
+        of_start=of_start,
         watch=watch,
         process=os.getpid(),
         machine=platform.node(),
@@ -189,14 +181,7 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
     try:
         with precision_of(shared.setup.device):
             data, initial_data = shared.data.to_tensors(), shared.initial_data.to_tensors()
-            initial = InitialSample(
-                knowledge=shared.knowledge,
-                data=initial_data,
-                scores=shared.scores,
-                rows=shared.rows,
-                places=shared.places,
-                views=shared.views,
-            )
+            initial = InitialSample(data=initial_data, **shared.of_start)
             return run(shared.setup, data, initial, seed, observer)
     except DivergenceError as error:
         return DivergenceError(str(error))
@@ -204,3 +189,60 @@ def _run_or_error(shared: Shared, seed: int, observer: Observer) -> Run | Diverg
         if interruption.insists or not interruption.requested:
             raise
         return None
+
+
+def with_short_runs(
+    found: Run, setup: Setup, initial: InitialSample, seed: int, interruption: Interruption
+) -> Run:
+    """Return a run with the median agreement of its cells and those of short runs, by pairs.
+
+    Other starts are looked at in a trained latent space. They raise an alarm too often; whole fits
+    from other seeds would know. Runs of a few epochs say nearly the same, for a third of the time,
+    and are made after an alarm alone. They draw nothing from the generators of the run. One that
+    diverges, or is interrupted, leaves the alarm as it is.
+    """
+    seen, n_samples = found.seen, initial.data.n_samples
+    if seen is None or seen.with_fit is None or seen.with_fit >= LEAST_OF_STARTS:
+        return found
+    is_large = n_samples > MAX_SAMPLES or math.prod(setup.spec.node_sizes) > MAX_CELLS
+    if found.stopped or interruption.requested or is_large or is_one_of_many.get():
+        return found
+    seeds = np.random.SeedSequence(seed).generate_state(N_RUNS).tolist()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            short = [_labels_of_short_run(setup, initial, other, interruption) for other in seeds]
+    except DivergenceError:
+        return found
+    except KeyboardInterrupt:
+        if interruption.insists or not interruption.requested:
+            raise
+        return found
+    pairs = np.triu_indices(1 + N_RUNS, 1)
+    median = np.median(rand_indices([seen.labels, *short])[pairs])
+    return replace(found, seen=replace(seen, short_runs=float(median)))
+
+
+def _labels_of_short_run(
+    setup: Setup, initial: InitialSample, seed: int, interruption: Interruption
+) -> np.ndarray:
+    """Return the cells of some samples after a short run from a seed."""
+    training = setup.training
+    n_epochs = min(N_EPOCHS, training.schedule.pretraining_epochs)
+    training = replace(
+        training,
+        steps=changed(training.steps, tol=0.0, validation_fraction=0.0),
+        schedule=replace(training.schedule, pretraining_epochs=n_epochs),
+        temperatures=training.temperatures[:N_EPOCHS],
+    )
+    setup = replace(setup, training=training)
+    initial = replace(initial, rows=None, places=None, candidates=())
+    observer = Observer(interruption=interruption)
+    with torch.enable_grad(), setup.seeded(seed):
+        state = initialize_run(setup, initial.data, initial, seed, observer)
+        model = state.model
+        data = viewed(model, initial.data)
+        epochs(state.progress, data, state.update, state.generator)
+        settle(model, data, state.update, state.generator)
+    interruption.check()
+    return present_labels(model, initial)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,35 +17,40 @@ from torch import Tensor
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
+from .._data.samples import FitSamples
 from .._inference.posterior import sample_posterior
-from .._initialization.initialize import InitialSample, RunState, initialize_run
+from .._initialization.initialize import (
+    InitialSample,
+    RunState,
+    initial_sample,
+    initialize_run,
+)
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state
 from .._model.tensors import TensorData
-from .._state.begun import BegunRun
-from .._state.fitted import HardGraph
-from .._state.training import TrainingState
+from .._state.fitted import FittedState, HardGraph
+from .._state.training import BegunRun, Numbers, TrainingState
 from .._training.block_update import BlockUpdate, PassResult, data_pass
-from .._training.convergence import Convergence, convergence
+from .._training.decoder_updates import fit_last_layers
 from .._training.divergence import ADVICE, check_finite, check_model, told_divergence
-from .._training.early_stopping import Stopper
+from .._training.early_stopping import Convergence
 from .._training.filling import filled, viewed
 from .._training.graph_selection import refit_tables, select_graph
 from .._training.holding import hold
-from .._training.last_layers import fit_last_layers
-from .._training.loop import Progress, settle, train
+from .._training.loop import Phase, Polishing, epochs, settle
 from .._training.observer import Observer
 from .._training.subset_encoders import teach, teaching_epochs
 from .._training.sums import regime_counts
 from .._warnings import warn_caller
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .checkpoint import (
+    begun_run,
     begun_state,
     data_fingerprint,
-    fixed_settings,
-    present_draws,
-    take_checkpoint,
+    run_state,
+    terms_by_epoch,
+    training_state,
 )
 from .rearrangement import present_cells, rearranged, share_moved
 from .stability import StartAgreement, agreement_of_many_cells, start_agreement
@@ -54,7 +60,7 @@ from .stability import StartAgreement, agreement_of_many_cells, start_agreement
 class Run:
     """What was learned, as NumPy arrays: it may come from another process."""
 
-    state: dict[str, np.ndarray]  # of the model
+    state: Numbers  # of the model
     graph: HardGraph
     history: list[dict[str, float]]
     phase_history: dict[str, list[dict[str, float]]]  # of the phases besides training
@@ -65,7 +71,7 @@ class Run:
     moved: float  # share of the samples that did not end where they started; NaN if unknown
     checkpoint: TrainingState | None  # where training stood, for warm_start
     predict_variances: tuple[bool, ...]  # whose decoders have variances of their own
-    subset_state: dict[str, np.ndarray] | None  # of the encoders of incomplete samples
+    subset_state: Numbers | None  # of the encoders of incomplete samples
     held_out: np.ndarray | None  # rows of the core that did not train; None if all did
     stopped: str  # the epoch in which it was stopped, in words; empty if it was not
     seen: StartAgreement | None = None  # None where a run was continued
@@ -93,8 +99,8 @@ def run(
                     state = initialize_run(setup, core, initial, seed, observer)
                 else:
                     state = begun_state(setup, core, begun, initial.knowledge, observer)
-            found = train_and_select_graph(setup, core, others, state, lambda: initial)
-            if setup.training.initialization.init == "arranged" and has_many_cells(sizes):
+            found = _train_and_select_graph(setup, core, others, state, lambda: initial)
+            if setup.training.initialization.method == "arranged" and has_many_cells(sizes):
                 seen = agreement_of_many_cells(state.model, initial, state.candidates)
             else:
                 mixture = setup.training.mixture
@@ -102,7 +108,25 @@ def run(
         return replace(found, seen=seen)
 
 
-def train_and_select_graph(
+def run_further(
+    setup: Setup, samples: FitSamples, data: TensorData, before: FittedState, observer: Observer
+) -> Run:
+    """Train a run further from where it stood, then select its graph again (``warm_start``)."""
+    stored, knowledge = cast(TrainingState, before.training), samples.knowledge
+    with torch.enable_grad(), setup.seeded(0):
+        core, others = data.core()
+        with observer:
+            with observer.interruption.at_once():
+                state = run_state(setup, core, stored, before.spec, knowledge, observer)
+                state.progress.history = terms_by_epoch(before.history)
+
+            def initial() -> InitialSample:
+                return initial_sample(setup, samples, data, 0)[1]
+
+            return _train_and_select_graph(setup, core, others, state, initial)
+
+
+def _train_and_select_graph(
     setup: Setup,
     core: TensorData,
     others: TensorData | None,
@@ -111,44 +135,32 @@ def train_and_select_graph(
 ) -> Run:
     """Train, keep where training stands if the fit may be continued, then select the graph."""
     model, progress, core = state.model, state.progress, viewed(state.model, core)
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     held = hold(core, state.start, len(model.prior.means))
     training, held_out = _parts(held, core, state.order, fraction)
     samples = RunSamples(core=core, others=others, training=training, initial=initial)
     fingerprint = functools.cache(lambda: data_fingerprint(core, fraction))
 
-    def standing() -> TrainingState:
-        return take_checkpoint(
-            model,
-            progress,
-            present_draws(state.generator, state.rng, setup.module_device),
-            state.order,
-            state.start,
-            fingerprint(),
-            fixed_settings(setup),
-        )
+    def standing() -> BegunRun:
+        return begun_run(state, training_state(setup, state, fingerprint()))
 
     observer = progress.observer
     observer.snapshot = lambda: end_of_copy(setup, state, samples)
-    observer.standing = lambda: _begun(state, standing())
-    train(model, training, held_out, progress, setup.training, state.update, state.generator)
+    observer.standing = standing
+    epochs(progress, training, state.update, state.generator, held_out)
     observer.standing, checkpoint = None, None
     if progress.diverged:
-        _warn_of_divergence(progress, setup.resumable)
+        lost = (
+            " The fit cannot be continued: the next fit starts afresh." if setup.resumable else ""
+        )
+        warn_caller(
+            f"Training diverged in epoch {len(progress.history)}, its last one. The state of the "
+            f"best held-out bound is kept. {lost}{ADVICE}",
+            ConvergenceWarning,
+        )
     elif setup.resumable:
-        checkpoint = standing()
+        checkpoint = standing().training
     return replace(end_of_run(setup, state, samples), checkpoint=checkpoint)
-
-
-def _begun(state: RunState, training: TrainingState) -> BegunRun:
-    """Return what a run that is in its training goes on from."""
-    return BegunRun(
-        training=training,
-        pretraining=state.progress.observer.histories.get("pre-training", []),
-        candidates=state.candidates,
-        rivals=list(state.rivals),
-        predict_variances=tuple(of.predicts_variances for of in state.model.decoders),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +187,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
     )
     if others is not None:
         graph = _with_others(setup, state, graph, end.counts, others, encoders)
-    fraction = setup.training.stopping.validation_fraction
+    fraction = setup.training.steps.validation_fraction
     return replace(
         what_was_learned(setup, model, progress, graph, end),
         phase_history={k: v for k, v in progress.observer.histories.items() if k != "training"},
@@ -187,7 +199,7 @@ def end_of_run(setup: Setup, state: RunState, samples: RunSamples) -> Run:
 
 
 def what_was_learned(
-    setup: Setup, model: MultimodalVAE, progress: Progress, graph: HardGraph, end: PassResult
+    setup: Setup, model: MultimodalVAE, progress: Phase, graph: HardGraph, end: PassResult
 ) -> Run:
     """Return what every training leaves, with nothing of a start, nor of incomplete samples."""
     return Run(
@@ -198,7 +210,7 @@ def what_was_learned(
         converged=progress.stopper.converged,
         objective=end.terms["objective"],
         candidates=None,
-        convergence=convergence(progress, setup.training.stopping.n_iter_no_change),
+        convergence=progress.convergence(),
         moved=math.nan,
         checkpoint=None,
         predict_variances=tuple(decoder.predicts_variances for decoder in model.decoders),
@@ -238,15 +250,15 @@ def _teach(
     setup: Setup, state: RunState, data: TensorData, is_incomplete: bool
 ) -> SubsetEncoders | None:
     """Return encoders for samples that lack modalities; None where they are not asked for."""
-    asked, gradient = setup.training.missing_values.subset_epochs, setup.training.gradient
+    asked, settings = setup.training.missing_values.subset_epochs, setup.training
     if asked == 0 or not isinstance(state.model, StructuredVAE):
         return None
     data = filled(state.model, data)
-    steps_per_epoch = math.ceil(data.n_of_all / gradient.batch_size)
+    steps_per_epoch = math.ceil(data.n_of_all / settings.steps.batch_size)
     trained = len(state.progress.history)  # of all parts of a fit that is continued
     n_epochs = teaching_epochs(asked, steps_per_epoch, trained, is_incomplete)
     observer = state.progress.observer
-    encoders = teach(state.model, data, gradient, n_epochs, state.generator, observer)
+    encoders = teach(state.model, data, settings, n_epochs, state.generator, observer)
     if encoders is None:
         warn_caller(
             "The encoders of samples that lack modalities diverged, and are left out: those of "
@@ -292,7 +304,7 @@ def _select_graph_and_polish(
         update = replace(state.update, adjacency=torch.from_numpy(graph.adjacency))
         _polish(setup.training, state, training, update)
         data = filled(model, data)
-    if setup.training.fits_last_layers and not state.progress.observer.stopped:
+    if setup.training.schedule.fits_last_layers and not state.progress.observer.stopped:
         fit_last_layers(model, training, generator)
         settle(model, training, state.update, generator)
     with told_divergence(model, names, "the final model", weights=data.weights):
@@ -312,16 +324,6 @@ def _told_selection(
     """Tell of numbers that are not finite that they are of the selection of the graph."""
     place = f"the selection of the graph after epoch {len(state.progress.history)}"
     return told_divergence(state.model, setup.spec.modality_names, place, weights=data.weights)
-
-
-def _warn_of_divergence(progress: Progress, resumable: bool) -> None:
-    """Tell that the last epoch is lost, while an earlier state is at hand."""
-    lost = " The fit cannot be continued: the next fit starts afresh." if resumable else ""
-    warn_caller(
-        f"Training diverged in epoch {len(progress.history)}, its last one. The state of the best "
-        f"held-out bound is kept.{lost} {ADVICE}",
-        ConvergenceWarning,
-    )
 
 
 def _parts(
@@ -348,11 +350,8 @@ def _polish(
 ) -> None:
     """Train some epochs with the graph fixed, its tables in closed form."""
     model, observer = state.model, state.progress.observer
-    gradient = settings.of_training(decays=settings.polishing_decays)
-    progress = Progress(model, gradient, Stopper(0.0, 1), observer, "polishing")
-    progress.follow(None if state.progress.diverged else state.progress.optimizer)
-    graph = replace(settings.graph, temperatures=np.ones(settings.polishing_epochs))
-    settings = replace(settings, gradient=gradient, graph=graph)
-    train(model, data, None, progress, settings, update, state.generator)
+    phase = Polishing(model, settings, observer)
+    phase.follow(None if state.progress.diverged else state.progress.optimizer)
+    epochs(phase, data, update, state.generator)
     with told_divergence(model, update.names, "polishing", weights=data.weights):
         settle(model, data, update, state.generator)

@@ -19,35 +19,28 @@ from sklearn.utils import check_random_state
 from .._data.ranks import Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
-from .._data.target import check_target
-from .._data.validation import Modalities, read_further, read_modalities
+from .._data.validation import Modalities, check_target, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup, as_built, set_up, with_total
-from .._model.single_precision import precision_of
 from .._model.spec import ModelSpec
+from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
-from .._state.begun import BegunFit, BegunRun
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
-from .._training.interruption import Interruption
+from .._state.training import BegunFit, BegunRun
+from .._training.observer import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
 from ..callback import CALLBACKS
 from ..exceptions import InterruptionWarning
 from .arrivals import DECAY, learn
 from .attributes import fitted_state
-from .callbacks import FitTasks
-from .checkpoint import (
-    check_continues,
-    check_is_built,
-    check_same_fit,
-    fit_fingerprint,
-    warn_if_ended,
-)
+from .callbacks import FitTasks, Watch, planned_epochs
+from .checkpoint import check_same_fit, check_unchanged, fit_fingerprint
 from .data_parallel import (
     as_on_all_ranks,
     begun_by_all,
@@ -57,9 +50,7 @@ from .data_parallel import (
 )
 from .interrupts import interruptible
 from .restarts import best_run
-from .resume import resume
-from .run import Run
-from .watch import Watch, planned_epochs
+from .run import Run, run_further
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,15 +103,12 @@ class Following:
 
         ``begun`` makes what a checkpoint keeps of it; None where it is continued.
         """
-        is_continued = begun is None
-        plan, tasks = planned_epochs(setup, is_continued), []
+        is_continued, tasks = begun is None, []
         if self.tasks is not None:
-            n_epochs = sum(plan.values())
+            n_epochs = sum(planned_epochs(setup, is_continued).values())
             tasks = self.tasks.begin(n_runs, n_epochs, attributes, begun or _no_checkpoint)
         return Watch(
-            verbose=setup.training.verbose,
-            plan=plan,
-            scaler=setup.scaler,
+            setup=setup,
             n_runs=n_runs,
             interruption=self.interruption,
             tasks=tasks,
@@ -189,7 +177,6 @@ def fit_anew(
         known_by = functools.cache(partial(fit_fingerprint, setup, samples, data))
         if stopped is not None:
             check_same_fit(stopped, known_by())
-            warn_if_ended(stopped)
             seeds = stopped.seeds
         setup, initial = initial_sample(setup, samples, data, seeds[0])
         of_run = partial(_attributes, read, setup, samples, data, given, None)
@@ -214,16 +201,17 @@ def fit_further(
     """Return what a fit leaves that goes on from where the last one stood."""
     check_alone(following.ranks, "warm_start=True")
     check_target(call.y)
-    checkpoint, built = before.training, before.spec
-    assert checkpoint is not None, "there is where to go on from"
+    assert before.training is not None, "there is where to go on from"
     setup, samples, given = _set_up_further(estimator, before, params, call)
-    check_continues(checkpoint, setup, built)
+    told = "warm_start=True continues the last fit"
+    settings, else_ = before.training.settings, "set warm_start=False to start afresh"
+    check_unchanged(setup, before.spec, settings, told, else_)
     with precision_of(setup.device):
         data = fit_data(samples, setup)
         of_run = partial(_attributes, {}, setup, samples, data, given, before)
         watch = following.watch(setup, 1, of_run)
         following.interruption.is_postponed = True
-        best = resume(setup, samples, data, checkpoint, built, watch.observer(1))
+        best = run_further(setup, samples, data, before, watch.observer(1))
         _warn_if_stopped(best, following.interruption)
         return fitted_state(best, setup, samples, data, given, before)
 
@@ -239,9 +227,10 @@ def fit_arrivals(
     check_alone(following.ranks, "partial_fit")
     check_target(call.y)
     setup, samples, given = _set_up_further(estimator, before, params, call)
-    check_is_built(setup, before.spec, before.arrivals.settings)
+    told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
+    check_unchanged(setup, before.spec, before.arrivals.settings, told, else_)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
-    setup = with_total(setup, params.covariance_shrinkage, n_samples)
+    setup = with_total(setup, params.mixture.shrinkage, n_samples)
     n_calls = before.arrivals.n_calls + 1
     seeds = check_random_state(params.random_state).randint(2**31 - 1, size=n_calls)
     setup = replace(setup, resumable=True)  # there is no end that it could come to too early

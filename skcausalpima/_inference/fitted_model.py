@@ -12,28 +12,28 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 
 from .._data.arrays import flat_rows
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities
+from .._data.validation import Modalities, read_modalities
 from .._grid import NodeGrid
 from .._model.build import build_model
+from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
 from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
-from .._state.covariances import full_covariances, sklearn_covariances
-from .._state.expert_table import ExpertTable
-from .._state.fitted import FittedState
+from .._state.derived import full_covariances, sklearn_covariances
+from .._state.fitted import ExpertTable, FittedState
 from .._training.filling import filled
-from ..inspection import ModalityEvidence
+from .._typing import Samples
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
-from .evidence import influence_and_conflict
+from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
-from .sampling import decoded, drawn_data, drawn_points
-from .transport import swap_states
+from .sampling import decoded, drawn_data, drawn_points, swap_states
 
 
 class FoundOfSamples(NamedTuple):
@@ -304,3 +304,21 @@ def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
             )
             kept[device] = fitted, unchanged
         return kept[device][0]
+
+
+def model_of(est: BaseEstimator) -> FittedModel:
+    """Return the model of a fitted estimator, on the device on which it predicts."""
+    return fitted_model(est._fitted, prediction_device(est.device))
+
+
+def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
+    """Check samples for the model of a fitted estimator."""
+    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
+    if spec.sampled_responsibilities and not spec.prior_expert:
+        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
+        if len(nothing):
+            raise ValueError(
+                f"Sample {nothing[0]} has no observed modality, which needs "
+                "posterior__prior_expert=True (without it its posterior has infinite variance)."
+            )
+    return modalities

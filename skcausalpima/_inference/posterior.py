@@ -1,10 +1,24 @@
-"""What a fitted model says about samples: posteriors, cells, bounds."""
+r"""What a model says about samples: posteriors, cells, bounds.
+
+A structured model has the posterior over components and latent points together.
+
+Potentials :math:`l(z)` of what is observed, by encoders or, where elements are missing, by the
+decoder's own slopes, and the mixture as the prior: :math:`q(c | x) \propto A_c Z_c^t L_c` and
+:math:`q(z | c, x) \propto N(z; m_c, S_c)\, l(z)`, with
+:math:`Z_c = \int N(z; m_c, S_c)\, l(z)\, dz` and :math:`L_c` what decoders that depend on the
+component say beyond their potential. The exponent t is 1, but for samples that lack modalities, of
+which it is taught. The bound is
+
+.. math:: \sum_c q(c) \left[\log \frac{A_c Z_c}{q(c)} - E_{q(z | c)} \log l(z)
+    + \sum_m E_{q(z | c)} \log p(x_m | z, c)\right] \le \log p(x).
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -12,12 +26,31 @@ import torch
 from torch import Tensor
 
 from .._model.tensors import TensorData
-from ..modules import Batch, MeanFieldVAE, MultimodalVAE, StructuredVAE, SubsetEncoders
+from ..functional import (
+    OwnPosterior,
+    SharedPosterior,
+    log_responsibilities,
+    weight_columns,
+)
+from ..modules import (
+    Batch,
+    MeanFieldVAE,
+    MultimodalVAE,
+    PotentialOf,
+    StructuredVAE,
+    SubsetEncoders,
+)
 from .mean_field import gaussian_bounds, gaussian_posterior
-from .structured import answer, structured_bounds
 
 #: Seed of the standard normal draws that every call of ``score_samples`` shares.
 SCORE_SEED = 20_240_711
+
+#: Components that are less probable than this, relative to the most probable one, are left out
+#: where data are decoded: what remains is a posterior as well, and its bound a bound.
+NEGLIGIBLE = 1e-4
+
+#: More components than these are looked at together, so many samples in them at a time.
+MANY_COMPONENTS, MAX_PAIRS = 128, 4096
 
 
 @functools.cache
@@ -167,3 +200,164 @@ def _bounds(
     structured = cast(StructuredVAE, model)
     found = answer(structured, block, draws, encoders)
     return (structured_bounds(structured, block, found, draws),)
+
+
+def likely(log_gamma: Tensor) -> Tensor:
+    """Return the probabilities of all but negligible components, which add up to 1.
+
+    ``log_gamma`` of shape (n_components, n_samples) has the logarithms of all.
+    """
+    kept = log_gamma >= log_gamma.max(dim=0).values + math.log(NEGLIGIBLE)
+    return torch.softmax(log_gamma.masked_fill(~kept, -torch.inf), dim=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The posterior of some samples.
+
+    Parameters
+    ----------
+    posterior : SharedPosterior or OwnPosterior
+        Latent points in each component.
+    log_joint : Tensor of shape (n_components, n_samples)
+        :math:`\\log A_c Z_c`.
+    log_gamma : Tensor of shape (n_components, n_samples)
+        Log-probabilities of the components.
+    """
+
+    posterior: SharedPosterior | OwnPosterior
+    log_joint: Tensor
+    log_gamma: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean of the latent point, of shape (n_samples, latent_dim)."""
+        return self.posterior.mean(self.log_gamma.exp())
+
+    @property
+    def place(self) -> Tensor:
+        """Mean of the latent point in the most probable component, of the same shape."""
+        return self.posterior.centres(self.log_gamma.argmax(dim=0))
+
+    def in_components(self) -> Iterator[InComponent]:
+        """Return the latent points in each component that is not negligible."""
+        for component, probabilities in enumerate(likely(self.log_gamma)):
+            rows = probabilities.nonzero()[:, 0]
+            if len(rows):
+                components = torch.full_like(rows, component)
+                part = self.posterior.rows(rows)
+                yield InComponent(rows, components, probabilities[rows], part)
+
+    def in_all_components(self) -> Iterator[InComponent]:
+        """Return the same, of many components together: few samples are in each of them."""
+        if len(self.log_gamma) <= MANY_COMPONENTS:
+            yield from self.in_components()
+            return
+        probabilities = likely(self.log_gamma)
+        for pairs in probabilities.nonzero().split(MAX_PAIRS):
+            components, rows = pairs.T
+            yield InComponent(
+                rows, components, probabilities[components, rows], self.posterior.rows(rows)
+            )
+
+
+@dataclass(frozen=True)
+class InComponent:
+    """Latent points of some samples in a component each.
+
+    Parameters
+    ----------
+    rows, components : Tensor of int of shape (n_rows,)
+        Numbers of the samples; their components, of ``in_components`` one and the same.
+    probabilities : Tensor of shape (n_rows,)
+        Of the components.
+    posterior : SharedPosterior or OwnPosterior
+        Of these samples.
+    """
+
+    rows: Tensor
+    components: Tensor
+    probabilities: Tensor
+    posterior: SharedPosterior | OwnPosterior
+
+    def points(self, draw: Tensor) -> Tensor:
+        """Return the point of each row that a standard normal draw stands for."""
+        return self.posterior.points(self.components, draw.expand(len(self.rows), -1))
+
+
+def answer(
+    model: StructuredVAE, batch: Batch, draws: Tensor, encoders: SubsetEncoders | None = None
+) -> Answer:
+    """Return the posterior of samples; ``encoders`` are those of samples that lack modalities.
+
+    ``draws`` of shape (n_draws, latent_dim) stand for z where expectations are taken.
+    """
+    exponents: Tensor | float = 1.0
+    if encoders is None:
+        posterior, potential_of = model.posterior(batch), model.potential_of
+    else:
+        prior, potential = model.prior, encoders.potential(batch)
+        posterior = OwnPosterior(prior.means, prior.covariances, potential)
+        exponents, potential_of = encoders.exponents(batch), encoders.potential_of
+    normalizers = posterior.log_normalizers()
+    if batch.allowed is not None:
+        normalizers = normalizers.masked_fill(~batch.allowed, -torch.inf)
+    log_weights = model.log_weights(batch.regime_index).to(normalizers)
+    said = exponents * normalizers
+    if model.cluster_dependent:
+        said = said + _component_evidence(model, batch, posterior, draws, potential_of)
+    return Answer(
+        posterior=posterior,
+        log_joint=weight_columns(log_weights) + normalizers,
+        log_gamma=log_responsibilities(log_weights, said),
+    )
+
+
+def _component_evidence(
+    model: StructuredVAE,
+    batch: Batch,
+    posterior: SharedPosterior | OwnPosterior,
+    draws: Tensor,
+    potential_of: PotentialOf,
+) -> Tensor:
+    """Return what decoders that depend on the component say, in expectation over z in it."""
+    asked = model.cluster_dependent
+    if not any(model.decoders[m].depends_on_latent for m in asked):
+        draws = draws[:1]  # experts say the same everywhere
+    noise = [draw.expand(len(posterior), -1) for draw in draws]
+    ask = functools.partial(model.component_evidence, batch, posterior, potential_of=potential_of)
+    parts = [ask(of).total for of in noise]
+    return torch.stack(parts).mean(dim=0)  # type: ignore[arg-type]
+
+
+def structured_bounds(model: StructuredVAE, batch: Batch, found: Answer, draws: Tensor) -> Tensor:
+    """Return the bound of samples, of shape (n_samples,), in nats."""
+    total = torch.zeros_like(found.log_gamma[0])
+    for inside in found.in_all_components():
+        rows, q, components = inside.rows, inside.probabilities, inside.components
+        part = batch.take(rows)
+        points = [inside.points(draw).to(model.prior.means) for draw in draws]
+        errors = torch.stack([model.squared_errors(part, z) for z in points]).mean(dim=0)
+        reconstruction = model.log_likelihoods(errors, part.shares).sum(dim=0)
+        own = sum(_own(model, part, z, components) for z in points) / len(points)
+        potentials = inside.posterior.expected_log_potentials(inside.components)
+        said = reconstruction + own - potentials
+        terms = q * (found.log_joint[components, rows] - q.log() + said)
+        total = total.index_add(0, rows, terms)
+    return total.to(model.prior.means)
+
+
+def _own(
+    model: StructuredVAE,
+    batch: Batch,
+    z: Tensor,
+    components: Tensor,
+    asked: Collection[int] | None = None,
+) -> Tensor:
+    """Return what decoders with likelihoods of their own say of samples in a component each."""
+    total = torch.zeros_like(z[:, 0])
+    for part in model.own_likelihoods(batch, z, asked).values():
+        said = part.log_likelihoods
+        places = torch.arange(len(z), device=z.device)
+        total = total + (said[components, places] if len(said) > 1 else said[0])
+    return total

@@ -14,8 +14,7 @@ from .._clustering.many_cells import CERTAIN, MAX_SEARCHED, is_beyond_search
 from .._clustering.rivals import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
-from .._model.setup import Setup
-from .._model.sides import Side
+from .._model.setup import Setup, Side
 from .._warnings import warn_caller
 from ..exceptions import ArrangementWarning, InstabilityWarning
 
@@ -67,7 +66,7 @@ def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleName
     """
     sizes = setup.spec.node_sizes
     if seen is None:
-        if not is_beyond_search(setup.training.initialization.init, sizes):
+        if not is_beyond_search(setup.training.initialization.method, sizes):
             return None
         warn_caller(_by_chance(sizes, f"not sought beyond {MAX_SEARCHED}"), ArrangementWarning)
         return _of_chance(len(sizes))
@@ -107,7 +106,7 @@ def nodes_by_chance(setup: Setup, seen: CandidateReport | None) -> bool:
     """Say whether nodes mean nothing: their cells were sought, or would be, and are not found."""
     if seen is not None:
         return not seen.arrangements[seen.chosen].found
-    return is_beyond_search(setup.training.initialization.init, setup.spec.node_sizes)
+    return is_beyond_search(setup.training.initialization.method, setup.spec.node_sizes)
 
 
 def _by_chance(sizes: Sequence[int], told: str) -> str:

@@ -87,9 +87,12 @@ def _fit_view(setup: Setup, data: TensorData, m: int, kind: str, seed: int) -> V
         mean, components, copies = *_scale_space(values, seed), None
         found = (values - mean) @ components
     else:
-        features = _power_spectra(values, shape)
-        mean, components = _principal_axes(features, seed)
-        found, copies = (features - mean) @ components, _copies(values, shape)
+        blocks = torch.as_tensor(values).unflatten(1, shape).split(BLOCK_ROWS)
+        features = torch.cat([log_power_spectrum(block) for block in blocks]).numpy()
+        mean = features.mean(axis=0, dtype=np.float64)
+        centred = features - mean
+        components = _axes(centred, seed) / _total_deviation(centred)  # so that all vary by 1
+        found, copies = centred @ components, _copies(values, shape)
     scores = np.zeros((len(scaled), N_COMPONENTS))
     scores[present] = found
     placing = None
@@ -117,19 +120,6 @@ def _scale_space(curves: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
     blur = np.concatenate(blurs, axis=1)
     axes = _axes((curves - mean) @ blur, seed)
     return mean, blur @ axes
-
-
-def _power_spectra(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the features of images, block by block."""
-    blocks = torch.as_tensor(values).unflatten(1, shape).split(BLOCK_ROWS)
-    return torch.cat([log_power_spectrum(block) for block in blocks]).numpy()
-
-
-def _principal_axes(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean, and the principal axes in units in which the total variance is 1."""
-    mean = features.mean(axis=0, dtype=np.float64)
-    centred = features - mean
-    return mean, _axes(centred, seed) / _total_deviation(centred)
 
 
 def _axes(centred: np.ndarray, seed: int) -> np.ndarray:

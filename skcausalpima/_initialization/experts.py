@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._model.setup import Setup
 from .._model.tensors import TensorData
-from .._training.expert_updates import (
+from .._training.decoder_updates import (
     MIN_COUNT,
     curve_problem,
     set_variances,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -18,12 +19,10 @@ from .._data.sample_weight import initial_rows
 from .._data.samples import FitSamples, NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
-from .._model.data_arrays import DataArrays
-from .._model.module_checks import check_modules
+from .._model.networks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
-from .._model.settings import MixtureSettings
-from .._model.setup import Setup
-from .._model.sides import Side
+from .._model.scaled_samples import DataArrays
+from .._model.setup import Setup, Side
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
@@ -31,7 +30,7 @@ from .._training.divergence import check_finite, told_divergence
 from .._training.early_stopping import held_out_first
 from .._training.filling import check_decoders
 from .._training.holding import StartingCells, starting_cells
-from .._training.loop import Progress, new_progress, pretrain
+from .._training.loop import Phase, new_phase, pretrain
 from .._training.observer import Observer
 from .._training.potentials import all_potentials
 from .._training.sums import regime_counts
@@ -116,7 +115,7 @@ class RunState:
     rng: np.random.RandomState
     order: np.ndarray | None  # of the samples, those that are held out first
     update: BlockUpdate
-    progress: Progress
+    progress: Phase
     candidates: CandidateReport | None = None
     start: StartingCells | None = None
     rivals: Sequence[np.ndarray] = ()  # labels of the initial sample from starts that came next
@@ -148,7 +147,7 @@ def initial_sample(
         knowledge = knowledge.gathered(data.ranks, data.n_samples)
         data = DataArrays.of(data).gathered().to_tensors()
     scores, views, candidates = None, fit_views(setup, data, seed), []
-    if setup.training.initialization.init != "paper":
+    if setup.training.initialization.method != "paper":
         sides = Sides(setup, knowledge, data, views, seed)
         best = sides.choose()
         if best is None:
@@ -207,7 +206,7 @@ def initialize_run(
     update = block_update(setup, data)
     optimizer = pretrain(model, data, settings, update, generator, observer)
     observer.interruption.check()
-    fraction = settings.stopping.validation_fraction
+    fraction = settings.steps.validation_fraction
     order = held_out_first(data.n_samples, fraction, own, data.ranks)
     with told_divergence(model, names, "the initialization of the clusters", weights=data.weights):
         found = initialize_clusters(setup, initial, model, rng)
@@ -215,7 +214,7 @@ def initialize_run(
         initialize_cluster_experts(model, setup, initial.data, gamma, floors, rng)
     initialize_cluster_decoders(model, setup.spec.decoders)
     as_on_first(model, data.ranks)
-    progress = new_progress(settings, model, observer)
+    progress = new_phase(settings, model, observer)
     progress.follow(optimizer)
     update = update_for_given_graph(update, setup)
     return RunState(
@@ -261,7 +260,7 @@ def initialize_clusters(
     points, iterate = _latent_points(model, data, allowed)
     check_finite(points, "posteriors of the samples")
     sizes, n_cells = setup.spec.node_sizes, len(model.prior.means)
-    if scores is not None and is_arranged(settings.init, sizes):
+    if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
         spaces = [points.numpy()]
@@ -272,7 +271,6 @@ def initialize_clusters(
             spaces,
             n_cells,
             mixture,
-            n_starts=settings.n_mixture_init,
             rng=rng,
             allowed=allowed,
         )
@@ -282,7 +280,7 @@ def initialize_clusters(
     gamma = fit.responsibilities.to(data.device)
     initialize_graph(setup, initial, model, gamma)
     rows = None if initial.rows is None else torch.as_tensor(initial.rows, device=data.device)
-    seen = report if setup.training.holds_start else None
+    seen = report if setup.training.schedule.holds_start else None
     return InitialClusters(
         candidates=report,
         responsibilities=gamma,
@@ -300,17 +298,9 @@ def _latent_points(
     if isinstance(model, MeanFieldVAE):
         parts = [model.encode(block) for block in data.blocks()]
         gaussian = DiagonalGaussian(*(torch.cat(of).cpu() for of in zip(*parts, strict=True)))
-
-        def iterate(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
-            return iterate_mixture(gaussian, gamma, settings, allowed=allowed, max_iter=max_iter)
-
-        return gaussian.mean, iterate
+        return gaussian.mean, partial(iterate_mixture, gaussian, allowed=allowed)
     potential, points = all_potentials(cast(StructuredVAE, model), data)
-
-    def iterate_own(gamma: Tensor, settings: MixtureSettings, max_iter: int) -> MixtureFit:
-        return iterate_posteriors(potential, gamma, settings, allowed=allowed, max_iter=max_iter)
-
-    return points, iterate_own
+    return points, partial(iterate_posteriors, potential, allowed=allowed)
 
 
 def _arranged(

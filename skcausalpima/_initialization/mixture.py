@@ -30,6 +30,9 @@ from ..functional import (
     update_mixture,
 )
 
+#: Starts in each space.
+N_STARTS = 4
+
 #: Runs of k-means of which the first start of each space is the best by inertia.
 KMEANS_RUNS = 20
 
@@ -89,9 +92,9 @@ def iterate_mixture(
     posterior: DiagonalGaussian,
     responsibilities: Tensor,
     settings: MixtureSettings,
+    max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
-    max_iter: int = MAX_ITER,
     tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate Eq. 17 and 16 with free weights until the bound hardly grows.
@@ -131,9 +134,9 @@ def iterate_posteriors(
     potential: Potential,
     responsibilities: Tensor,
     settings: MixtureSettings,
+    max_iter: int = MAX_ITER,
     *,
     allowed: Tensor | None = None,
-    max_iter: int = MAX_ITER,
     tol: float = 1e-4,
 ) -> MixtureFit:
     """Iterate expectation maximization with free weights, given what samples say of z.
@@ -283,9 +286,9 @@ def initialize_mixture(
     n_components: int,
     settings: MixtureSettings,
     *,
-    n_starts: int,
     rng: np.random.RandomState,
     allowed: Tensor | None = None,
+    n_starts: int = N_STARTS,
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 

@@ -69,38 +69,21 @@ def principal_scores(
     else:
         _, singular, components = randomized_svd(part, n_found, random_state=seed)
     keep = singular[:n_found] > 1e-8 * max(singular[0], np.finfo(float).tiny)
+    scaled, deviations = np.zeros((len(stacked), n_components)), np.zeros(n_components)
     if data.observed is not None and keep.any():
         loadings = (singular[:n_found, None] * components[:n_found])[keep].T / np.sqrt(len(part))
         observed = data.observed[[*range(len(data.arrays)), *views]].cpu().numpy()
-        scaled, whitened = _incomplete(blocks, observed, loadings, n_components)
-        return _scores(scaled, whitened, placing)
-    scaled = np.zeros((len(stacked), n_components))
-    scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
-    deviations = np.zeros(n_components)
-    deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
+        ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+        found = incomplete_scores(blocks, observed, np.split(loadings, ends)).principal
+        scaled[:, : found.shape[1]] = found
+        deviations = scaled.std(axis=0)
+    else:
+        scaled[:, :n_found][:, keep] = stacked @ components[:n_found][keep].T
+        deviations[:n_found][keep] = singular[:n_found][keep] / np.sqrt(len(part))
     whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return _scores(scaled, whitened, placing)
-
-
-def _scores(
-    scaled: np.ndarray, whitened: np.ndarray, placing: Sequence[np.ndarray]
-) -> PrincipalScores:
-    """Return scores; clusters are laid on the grid by them and by copies of images."""
+    # clusters are laid on the grid by the scores, and by copies of images
     placed = np.concatenate([scaled, *placing], axis=1) if placing else scaled
     return PrincipalScores(whitened=whitened, scaled=scaled, placed=placed)
-
-
-def _incomplete(
-    blocks: Sequence[np.ndarray], observed: np.ndarray, loadings: np.ndarray, n_components: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the principal scores of samples that lack modalities, as they are and whitened."""
-    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
-    found = incomplete_scores(blocks, observed, np.split(loadings, ends)).principal
-    scaled = np.zeros((len(found), n_components))
-    scaled[:, : found.shape[1]] = found
-    deviations = scaled.std(axis=0)
-    whitened = np.divide(scaled, deviations, out=np.zeros_like(scaled), where=deviations > 0)
-    return scaled, whitened
 
 
 def _some_rows(n_samples: int, seed: int = 0) -> np.ndarray | slice:

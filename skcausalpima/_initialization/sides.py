@@ -25,8 +25,7 @@ from .._clustering.matching import tolerated_share
 from .._clustering.rivals import NEAR_TIE, agreement_with_others
 from .._data.samples import NodeKnowledge
 from .._grid import n_effects
-from .._model.setup import Setup
-from .._model.sides import LeftOpen, Side, TriedSide
+from .._model.setup import LeftOpen, Setup, Side, TriedSide
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
 from .principal_components import PrincipalScores, noise_variances, principal_scores

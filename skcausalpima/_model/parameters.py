@@ -39,7 +39,7 @@ from .._scalar_checks import (
 from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
 from .networks import NETWORK_WORDS
-from .single_precision import SINGLE_ONLY
+from .surroundings import SINGLE_ONLY
 
 #: The largest grid.
 MAX_COMPONENTS = 4096
@@ -167,7 +167,7 @@ def resolve_latent_dim(
                 f"and only take time. Use at most {most}, or leave latent_dim at None."
             )
         return int(params.latent_dim)
-    if params.init == "paper":
+    if params.init.method == "paper":
         return least
     if len(node_sizes) > 1:
         wanted = least + SPARE_DIMENSIONS
@@ -235,14 +235,14 @@ def resolve_device(device: str, needs_double: str = "") -> torch.device:
     return resolved
 
 
-def check_steps(params: SimpleNamespace, device: torch.device, dtype: str) -> None:
+def check_steps(stated: Device, device: torch.device, dtype: str) -> None:
     """Raise where gradient steps cannot be computed as a :class:`Device` asks for."""
-    if device.type in SINGLE_ONLY and (params.compiles or params.autocast):
+    if device.type in SINGLE_ONLY and (stated.compile or stated.autocast):
         raise ValueError(
             f"device__compile and device__autocast are for 'cpu' and 'cuda', not for "
             f"{device.type!r}: leave them out."
         )
-    if params.autocast and dtype != "float32":
+    if stated.autocast and dtype != "float32":
         raise ValueError(
             f"device__autocast=True is for float32 data, but X is {dtype}: pass float32 arrays, "
             "such as X.astype(numpy.float32), or leave autocast out."

@@ -1,21 +1,24 @@
-"""The samples that a user passed as training sees them: scaled, on the device of the model."""
+"""Samples as training sees them: scaled, on the device; and as arrays, for other processes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._data.known_nodes import allowed_cells
 from .._data.on_disk import OnDisk
+from .._data.ranks import ALONE, Ranks
 from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
+from .._typing import Values
 from ..modules import Batch
-from .data_arrays import as_tensors
 from .scaled_rows import ScaledRows, fits
 from .setup import Setup
 from .tensors import TensorData, Tensors
@@ -97,3 +100,69 @@ def _as_on_all_ranks(data: TensorData, n_cells: int) -> TensorData:
         elements=tuple(elements) if has_elements else None,
     )
     return replace(data, samples=samples)
+
+
+#: Fields of a batch by row, and by column; the others are computed from these.
+OF_ROWS, OF_COLUMNS = ("arrays", "elements"), ("observed", "allowed", "regime_index", "weights")
+
+#: One table of a batch, or one for each modality, some of which may be missing.
+Tables: TypeAlias = np.ndarray | Tensor | ScaledRows | tuple | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataArrays:
+    """Samples as NumPy arrays, writable: torch has no read-only tensors.
+
+    joblib maps them into the memory of its workers.
+
+    Parameters
+    ----------
+    fields : dict of str to (ndarray, tuple or None)
+        Of a batch, by name. What is on disk stays there.
+    dtype : torch.dtype
+        The dtype to compute in.
+    device : str
+        Where the data are to lie.
+    ranks : Ranks, default=ALONE
+        Who has further samples.
+    """
+
+    fields: dict[str, Tables]
+    dtype: torch.dtype
+    device: str
+    ranks: Ranks = ALONE
+
+    @classmethod
+    def of(cls, data: TensorData) -> DataArrays:
+        """Return samples as arrays."""
+        names = (*OF_ROWS, *OF_COLUMNS)
+        return cls(
+            fields={n: _each(lambda of: of.cpu().numpy(), getattr(data.samples, n)) for n in names},
+            dtype=data.dtype,
+            device=str(data.device),
+            ranks=data.ranks,
+        )
+
+    def to_tensors(self) -> TensorData:
+        """Undo :meth:`of`."""
+        fields: Values = {name: as_tensors(of, self.device) for name, of in self.fields.items()}
+        return TensorData(Batch(**fields), self.dtype, self.ranks)
+
+    def gathered(self) -> DataArrays:
+        """Return the samples of all ranks, as those of one that is alone; none are on disk."""
+        gathered = self.ranks.gathered
+        rows = {name: _each(gathered, self.fields[name]) for name in OF_ROWS}
+        columns = {n: _each(lambda of: gathered(of.T).T, self.fields[n]) for n in OF_COLUMNS}
+        return replace(self, fields=rows | columns, ranks=ALONE)
+
+
+def as_tensors(table: Tables, device: str | torch.device) -> Any:
+    """Return arrays as tensors on a device."""
+    return _each(lambda of: torch.as_tensor(of, device=device), table)
+
+
+def _each(change: Callable[[Any], Any], table: Tables) -> Any:
+    """Return what tables become; one that is missing, or on disk, stays as it is."""
+    if isinstance(table, tuple):
+        return tuple(_each(change, of) for of in table)
+    return table if table is None or isinstance(table, ScaledRows) else change(table)

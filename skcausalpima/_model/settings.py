@@ -1,171 +1,39 @@
-"""How a model is trained: what the estimator's parameters resolve to."""
+"""How a model is trained: the parameter objects that say so, and the schedule of its phases."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._parameter_objects import Device, Initialization, MissingValues, Training
 
-@dataclass(frozen=True, kw_only=True)
-class GradientSettings:
-    """The steps of gradient descent.
+#: Gradient steps are so many times the number of samples to this power.
+FACTOR, POWER = 2.0, 0.75
 
-    Parameters
-    ----------
-    batch_size : int
-        Samples of one step.
-    learning_rate, graph_learning_rate : float
-        Of the networks, and of edges and tables.
-    max_grad_norm : float or None
-        Norm at which gradients are clipped.
-    decays : bool, default=False
-        Whether the learning rate of the networks falls to zero over the epochs.
-    compiles : bool, default=False
-        Whether the bound is compiled.
-    autocast : bool, default=False
-        Whether networks compute in bfloat16.
-    """
+#: Fewest and most epochs: the closed-form updates come once in each.
+MIN_EPOCHS, MAX_EPOCHS = 10, 300
 
-    batch_size: int
-    learning_rate: float
-    graph_learning_rate: float
-    max_grad_norm: float | None
-    decays: bool = False
-    compiles: bool = False
-    autocast: bool = False
+#: Samples beyond which so few steps do, and the last layers of decoders are fitted at the end.
+MANY, STEPS_OF_MANY = 2000, 320
+
+#: Epochs where no start is held, whatever the data.
+FREE_EPOCHS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixtureSettings:
-    """The closed-form updates of the mixture, see :func:`~skcausalpima.functional.update_mixture`.
+class Schedule:
+    """For how long, and how fast, a model is trained.
 
     Parameters
     ----------
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        Form of the components' covariances.
-    reg_covar : float
-        Added to their diagonals.
-    shrinkage : float
-        How many samples the pooled covariance counts for in each component's own.
-    n_updates : int
-        Updates after every epoch.
-    """
-
-    covariance_type: str
-    reg_covar: float
-    shrinkage: float
-    n_updates: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class GraphTrainingSettings:
-    """The edges while they are relaxed, and their tables.
-
-    Parameters
-    ----------
-    temperatures : ndarray of shape (n_epochs,)
-        Of the edges; one epoch of training each.
-    score_noise : float
-        Standard deviation of the noise on the scores of the nodes.
-    n_steps : int
-        Steps on the expected counts after every epoch.
-    edge_penalty : float
-        What an edge costs, in nats per sample.
-    """
-
-    temperatures: np.ndarray
-    score_noise: float
-    n_steps: int
-    edge_penalty: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoppingSettings:
-    """When training ends.
-
-    Parameters
-    ----------
-    tol : float
-        Least rise of the bound; 0 to train through all epochs.
-    n_iter_no_change : int
-        Epochs without such a rise after which training ends.
-    validation_fraction : float
-        Share of the samples that is held out.
-    is_relative : bool, default=False
-        Whether ``tol`` is relative to the spread of the bound between samples, else in nats.
-    """
-
-    tol: float
-    n_iter_no_change: int
-    validation_fraction: float
-    is_relative: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class InitializationSettings:
-    """Where training begins.
-
-    Parameters
-    ----------
-    init : {"arranged", "linear", "paper"}
-        How networks and clusters are initialized.
-    n_mixture_init : int
-        Runs of k-means in each space, where clusters are not arranged.
-    pretraining_epochs : int
-        Epochs of the networks alone, before there are clusters.
-    kl_weight : float
-        Weight of the divergence from the unit Gaussian in these.
-    """
-
-    init: str
-    n_mixture_init: int
-    pretraining_epochs: int
-    kl_weight: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class MissingSettings:
-    """What is done where samples are incomplete.
-
-    Parameters
-    ----------
-    elements : {"marginalize", "error"}
-        Single elements that are missing within a modality.
-    subset_epochs : int
-        Epochs in which copies of the encoders learn from samples that miss modalities.
-    """
-
-    elements: str
-    subset_epochs: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """How a model is trained.
-
-    Parameters
-    ----------
-    gradient : GradientSettings
-        Steps of gradient descent.
-    mixture : MixtureSettings
-        Closed-form updates.
-    graph : GraphTrainingSettings
-        Relaxed edges.
-    stopping : StoppingSettings
-        When training ends.
-    initialization : InitializationSettings
-        Where it begins.
-    missing_values : MissingSettings
-        Incomplete samples.
-    decoder_variance : {"learned", "predicted"} or float
-        A number is fixed.
-    polishing_epochs : int
-        Epochs after the graph has been selected.
-    verbose : int
-        Whether every epoch is reported.
+    n_epochs : int
+        Of training, at most.
+    pretraining_epochs, polishing_epochs : int
+        Before there are clusters, and after the graph has been selected.
     rate_factor : float, default=1.0
-        Learning rate of the networks after pre-training, relative to ``gradient.learning_rate``.
+        Learning rate of the networks after pre-training, relative to that which is asked for.
     polishing_decays : bool, default=False
         Whether it falls to zero while the graph is fixed at last.
     holds_start : bool, default=False
@@ -176,25 +44,121 @@ class TrainingSettings:
         Whether the number of epochs is the user's.
     """
 
-    gradient: GradientSettings
-    mixture: MixtureSettings
-    graph: GraphTrainingSettings
-    stopping: StoppingSettings
-    initialization: InitializationSettings
-    missing_values: MissingSettings
-    decoder_variance: float | str
-    polishing_epochs: int
-    verbose: int
+    n_epochs: int = FREE_EPOCHS
+    pretraining_epochs: int = 10
+    polishing_epochs: int = 0
     rate_factor: float = 1.0
     polishing_decays: bool = False
     holds_start: bool = False
     fits_last_layers: bool = False
     is_stated: bool = False
 
-    def of_training(self, decays: bool = False) -> GradientSettings:
-        """Return the steps of gradient descent after pre-training."""
-        rate = self.rate_factor * self.gradient.learning_rate
-        return replace(self.gradient, learning_rate=rate, decays=decays)
+
+#: What the user states; where no start may be held; a plan, and one for many samples.
+STATED, FREE = Schedule(is_stated=True), Schedule()
+PLANNED = Schedule(rate_factor=2.0, polishing_decays=True, holds_start=True)
+SHORT = replace(PLANNED, pretraining_epochs=3, fits_last_layers=True)
+
+
+def schedule(
+    max_iter: int | str, n_samples: int, batch_size: int, is_free: bool = False
+) -> Schedule:
+    r"""Return for how long a model is trained.
+
+    ``"auto"`` makes about :math:`2 n^{3/4}` gradient steps. Few samples need more epochs than many
+    for as many steps, and many samples bear more steps than few, whose noise is learned by then.
+    More than 2000 make 320 steps: components stand still after these, and what decoders still lack
+    is mostly in their last layers, which have a closed form. There are 10 epochs at least.
+
+    Parameters
+    ----------
+    max_iter : int or "auto"
+        A number is taken as it is.
+    n_samples : int
+        Rows that train.
+    batch_size : int
+        Rows of one step.
+    is_free : bool, default=False
+        Whether no start may be held, as with one node: components that are free drift the longer
+        they are trained, and need the updates of so many epochs.
+
+    Returns
+    -------
+    Schedule
+        From 10 to 300 epochs if their number is not given; no polishing.
+
+    Examples
+    --------
+    >>> from skcausalpima._model.settings import schedule
+    >>> [schedule("auto", n, 128).n_epochs for n in (40, 300, 1000, 3000, 4096, 10**6)]
+    [32, 49, 45, 14, 10, 10]
+    >>> schedule(7, 300, 128).n_epochs, schedule("auto", 300, 128, is_free=True).n_epochs
+    (7, 50)
+    """
+    if max_iter != "auto":
+        return replace(STATED, n_epochs=int(max_iter))
+    if is_free:
+        return FREE
+    is_short = n_samples > MANY
+    n_steps = STEPS_OF_MANY if is_short else FACTOR * n_samples**POWER
+    n_epochs = math.ceil(n_steps / math.ceil(n_samples / batch_size))
+    n_epochs = min(max(n_epochs, MIN_EPOCHS), MAX_EPOCHS)
+    return replace(SHORT if is_short else PLANNED, n_epochs=n_epochs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureSettings:
+    """The closed-form updates of the mixture, see :func:`~skcausalpima.functional.update_mixture`.
+
+    Those of a :class:`Mixture`, but that the shrinkage is a number of samples.
+    """
+
+    covariance_type: str
+    reg_covar: float
+    shrinkage: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    steps : Training
+        Steps of gradient descent, and when training ends.
+    mixture : MixtureSettings
+        Closed-form updates.
+    initialization : Initialization
+        Where training begins.
+    missing_values : MissingValues
+        Incomplete samples.
+    device : Device
+        How gradient steps are computed.
+    schedule : Schedule
+        Epochs of all phases, and how fast they are.
+    temperatures : ndarray of shape (n_epochs,)
+        Of the edges, in each epoch of training.
+    graph_learning_rate : float
+        Of edges and tables.
+    edge_penalty : float
+        What an edge costs, in nats per sample.
+    decoder_variance : {"learned", "predicted"} or float
+        A number is fixed.
+    verbose : int
+        Whether every epoch is reported.
+    """
+
+    steps: Training
+    mixture: MixtureSettings
+    initialization: Initialization
+    missing_values: MissingValues
+    device: Device
+    schedule: Schedule
+    temperatures: np.ndarray
+    graph_learning_rate: float
+    edge_penalty: float
+    decoder_variance: float | str
+    verbose: int
 
     @property
     def learns_variances(self) -> bool:

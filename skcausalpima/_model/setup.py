@@ -16,11 +16,12 @@ from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
 from .._data.validation import Modalities
+from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .._typing import Unchecked
 from ..functional import covariance_type_named
-from .experts import resolve_experts
+from .experts import has_views, resolve_experts, resolve_views
 from .networks import named_network, warn_of_channels_first
 from .parameters import (
     check_enough_samples,
@@ -36,20 +37,61 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
-from .settings import (
-    GradientSettings,
-    GraphTrainingSettings,
-    InitializationSettings,
-    MissingSettings,
-    MixtureSettings,
-    StoppingSettings,
-    TrainingSettings,
-)
-from .sides import LeftOpen, TriedSide
+from .settings import MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
 from .state import seeded_modules
-from .training_length import Budget, budget, resolve_tol
-from .views import has_views, resolve_views
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One way to see the data.
+
+    Parameters
+    ----------
+    weights : tuple of float or None
+        Factor of each modality's log-likelihood; None for balanced ones.
+    views : tuple of (str or None)
+        Kind of each modality's derived view.
+    """
+
+    weights: tuple[float, ...] | None
+    views: tuple[str | None, ...]
+
+    def with_view(self, m: int, kind: str | None) -> Side:
+        """Return the side on which one more modality has a view."""
+        return replace(self, views=(*self.views[:m], kind, *self.views[m + 1 :]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOpen:
+    """What is to be decided by clusterings of the data.
+
+    Parameters
+    ----------
+    weights : bool, default=False
+        Whether modalities are balanced, or count by their elements.
+    views : tuple of int, default=()
+        Modalities that may have the view that suits them, or none.
+    """
+
+    weights: bool = False
+    views: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedSide:
+    """A side, and how far clusterings on it agree with each other.
+
+    Parameters
+    ----------
+    side : Side
+        Weights and views.
+    agreement : float
+        Of the clustering that the others agree with most: mean adjusted Rand index of nodes.
+    """
+
+    side: Side
+    agreement: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +140,7 @@ class Setup:
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Return a context in which user modules draw from a seed of their own."""
-        return seeded_modules(self.module_device, seed, self.training.gradient.compiles)
+        return seeded_modules(self.module_device, seed, self.training.device.compile)
 
     @property
     def units(self) -> list[tuple]:
@@ -115,7 +157,7 @@ def set_up(
     scaler: ModalityScaler | None = None,
     continued: nx.DiGraph | None = None,
 ) -> tuple[Setup, FitSamples]:
-    """Resolve the estimator's parameters, from :func:`flat_parameters`, for this data.
+    """Resolve the estimator's parameters, from :func:`parameters_of`, for this data.
 
     Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
     A fit that is continued keeps the labels that the outcomes in its graph have.
@@ -134,8 +176,8 @@ def set_up(
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
-    device = resolve_device(params.device, need_for_double(spec.dtype, spec.experts))
-    check_steps(params, device, spec.dtype)
+    device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
+    check_steps(params.device, device, spec.dtype)
     if scaler is None:
         with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
@@ -157,7 +199,7 @@ def set_up(
 def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
     """Return what of the specification clusterings of the data are to decide."""
     limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
-    if params.init != "arranged" or math.prod(spec.node_sizes) > limit:
+    if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
         return LeftOpen()
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
@@ -170,7 +212,7 @@ def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
     kept = vars(params).copy()
     if params.latent_dim is None:
         kept["latent_dim"] = built.latent_dim
-    if isinstance(params.views, str) and params.init != "paper":
+    if isinstance(params.views, str) and params.init.method != "paper":
         kept["views"] = built.views
     if isinstance(params.modality_weights, str) and params.modality_weights == "auto":
         weights = built.modality_weights
@@ -203,7 +245,10 @@ def _model_spec(
         params.experts, decoders, names, shapes, node_sizes, node_names, dtype
     )
     predicted = params.decoder_variance == "predicted"
-    views = resolve_views(params.views, modalities, experts, has_views(params.init, node_sizes))
+    is_mean_field = isinstance(params.posterior, MeanField)
+    views = resolve_views(
+        params.views, modalities, experts, has_views(params.init.method, node_sizes)
+    )
     return ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
@@ -214,11 +259,11 @@ def _model_spec(
         decoders=decoders,
         experts=experts,
         hidden_layer_sizes=check_hidden_layer_sizes(params.hidden_layer_sizes),
-        linear=params.init != "paper",
-        full_covariances=covariance_type_named(params.covariance_type).is_full,
+        linear=params.init.method != "paper",
+        full_covariances=covariance_type_named(params.mixture.covariance_type).is_full,
         modality_weights=resolve_modality_weights(params.modality_weights, modalities.names),
-        prior_expert=bool(params.prior_expert),
-        sampled_responsibilities=params.posterior == "mean_field",
+        prior_expert=not is_mean_field or bool(params.posterior.prior_expert),
+        sampled_responsibilities=is_mean_field,
         dtype=modalities.dtype.name,
         predict_variances=tuple(
             predicted and expert is None and _predicts_variances(entry)
@@ -238,92 +283,63 @@ def _training_settings(
     params: SimpleNamespace, samples: FitSamples, node_sizes: tuple[int, ...], latent_dim: int
 ) -> TrainingSettings:
     """Return how the model is trained on samples."""
-    plan, shrinkage = _budget(params, samples), params.covariance_shrinkage
+    structure, mixture, plan = _structure(params), params.mixture, _schedule(params, samples)
+    shrinkage = resolve_shrinkage(mixture.shrinkage, samples.core_total, node_sizes, latent_dim)
     return TrainingSettings(
-        gradient=_gradient_settings(params),
+        steps=params.training,
         mixture=MixtureSettings(
-            covariance_type=params.covariance_type,
-            reg_covar=params.reg_covar,
-            shrinkage=resolve_shrinkage(shrinkage, samples.core_total, node_sizes, latent_dim),
-            n_updates=params.n_mixture_updates,
+            covariance_type=mixture.covariance_type,
+            reg_covar=mixture.reg_covar,
+            shrinkage=shrinkage,
         ),
-        graph=GraphTrainingSettings(
-            temperatures=resolve_temperatures(params.temperature, plan.n_epochs),
-            score_noise=params.score_noise,
-            n_steps=params.n_graph_steps,
-            edge_penalty=float(params.edge_penalty),
-        ),
-        stopping=_stopping_settings(params),
-        initialization=InitializationSettings(
-            init=params.init,
-            n_mixture_init=params.n_mixture_init,
-            pretraining_epochs=plan.pretraining_epochs(params.pretraining_epochs),
-            kl_weight=1.0 if params.pretraining == "vae" else 0.0,
-        ),
-        missing_values=MissingSettings(
-            elements=params.missing_elements, subset_epochs=params.subset_epochs
-        ),
+        initialization=params.init,
+        missing_values=params.missing_values,
+        device=params.device,
+        schedule=plan,
+        temperatures=resolve_temperatures(getattr(structure, "temperature", 1.0), plan.n_epochs),
+        graph_learning_rate=structure.learning_rate,
+        edge_penalty=float(structure.edge_penalty),
         decoder_variance=params.decoder_variance,
-        polishing_epochs=params.polishing_epochs,
         verbose=params.verbose,
-        rate_factor=plan.rate_factor,
-        polishing_decays=plan.is_planned,
-        holds_start=plan.is_planned,
-        fits_last_layers=plan.is_short,
-        is_stated=params.max_iter != "auto",
     )
 
 
-def _gradient_settings(params: SimpleNamespace) -> GradientSettings:
-    """Return how steps of gradient descent are made."""
-    return GradientSettings(
-        batch_size=params.batch_size,
-        learning_rate=params.learning_rate,
-        graph_learning_rate=params.graph_learning_rate,
-        max_grad_norm=params.max_grad_norm,
-        compiles=params.compiles,
-        autocast=params.autocast,
-    )
+def _structure(params: SimpleNamespace) -> ScoreSearch | GradientStructure:
+    """Return how the graph is learned; that of a given one does not matter."""
+    of = params.structure
+    return of if isinstance(of, ScoreSearch | GradientStructure) else GradientStructure()
 
 
-def _budget(params: SimpleNamespace, samples: FitSamples) -> Budget:
+def _schedule(params: SimpleNamespace, samples: FitSamples) -> Schedule:
     """Return for how long these samples are to be trained on."""
-    n_rows = samples.n_core_rows
-    n_training = n_rows - math.ceil(params.validation_fraction * n_rows)
-    return budget(
-        params.max_iter,
-        n_training,
-        params.batch_size,
-        is_free=params.init != "arranged" or len(list(params.node_sizes)) == 1,
-    )
-
-
-def _stopping_settings(params: SimpleNamespace) -> StoppingSettings:
-    """Return when training ends before that."""
-    tol, is_relative = resolve_tol(params.tol, params.init == "paper")
-    return StoppingSettings(
-        tol=tol,
-        n_iter_no_change=params.n_iter_no_change,
-        validation_fraction=params.validation_fraction,
-        is_relative=is_relative,
-    )
+    steps, n_rows = params.training, samples.n_core_rows
+    n_training = n_rows - math.ceil(steps.validation_fraction * n_rows)
+    is_free = params.init.method != "arranged" or len(list(params.node_sizes)) == 1
+    plan = schedule(params.max_iter, n_training, steps.batch_size, is_free)
+    if params.init.pretraining_epochs != "auto":
+        plan = replace(plan, pretraining_epochs=int(params.init.pretraining_epochs))
+    return replace(plan, polishing_epochs=getattr(params.structure, "polishing_epochs", 0))
 
 
 def _graph_settings(params: SimpleNamespace, names: list[str]) -> GraphSettings:
     """Return how the graph is selected, and what is known about it."""
+    known, structure = params.knowledge, _structure(params)
     constraints = edge_constraints(
         names,
-        required_edges=params.required_edges,
-        forbidden_edges=params.forbidden_edges,
-        tiers=params.tiers,
+        required_edges=known.required,
+        forbidden_edges=known.forbidden,
+        tiers=known.tiers,
     )
+    if isinstance(structure, ScoreSearch):
+        stated: str | nx.DiGraph = "refined"
+        rule = {
+            "score": structure.score,
+            "equivalent_sample_size": structure.equivalent_sample_size,
+        }
+    else:
+        stated = "gradient" if structure is params.structure else params.structure
+        rule = {"edge_threshold": structure.edge_threshold}
+    penalty = float(structure.edge_penalty)
     return graph_settings(
-        names,
-        params.structure,
-        constraints,
-        tiers=params.tiers,
-        score=params.structure_score,
-        equivalent_sample_size=params.equivalent_sample_size,
-        edge_penalty=float(params.edge_penalty),
-        edge_threshold=params.edge_threshold,
+        names, stated, constraints, tiers=known.tiers, edge_penalty=penalty, **rule
     )

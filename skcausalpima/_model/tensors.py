@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._data.completeness import complete_enough
+from .._data.missing_values import complete_enough
 from .._data.ranks import ALONE, Ranks
 from ..modules import Batch
 from .scaled_rows import ScaledRows

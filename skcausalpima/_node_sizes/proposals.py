@@ -22,12 +22,11 @@ from .._grid import n_effects
 from .._initialization.initialize import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._initialization.principal_components import PrincipalScores
-from .._model.flat_parameters import flat_parameters
+from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
-from .._model.setup import set_up
-from .._model.sides import LeftOpen
-from .._model.single_precision import precision_of
-from .._model.surroundings import usual_surroundings
+from .._model.setup import LeftOpen, set_up
+from .._model.surroundings import precision_of, usual_surroundings
+from .._parameter_objects import BackgroundKnowledge, Initialization
 from .._typing import Samples
 
 #: Cells of the largest grid that is proposed, and outcomes of the largest single node.
@@ -110,7 +109,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
         raise TypeError(f"Candidates are proposed for a CausalPIMA: pass some for {kind}.")
     model = clone(estimator)
     model._validate_params()
-    params = flat_parameters(model)
+    params = parameters_of(model)
     rng = check_random_state(params.random_state)
     n_nodes = _stated_nodes(params)
     given = read_modalities(model, X, reset=True)
@@ -118,7 +117,7 @@ def proposed(estimator: BaseEstimator, X: Samples, n_training: int) -> list[tupl
     grids: list[ScoredGrid] = []
     limit = min(MAX_CELLS, n_training)
     # Whatever is known of edges, and wherever else the fits would begin.
-    free = {"init": "arranged", "required_edges": None, "forbidden_edges": None, "tiers": None}
+    free = {"init": Initialization(), "knowledge": BackgroundKnowledge()}
     start = SimpleNamespace(**vars(params) | free)
     start.node_sizes = (2,) * (n_nodes or (2 if limit >= 4 else 1))
     for scores, is_plain in _sides(start, given, rng):

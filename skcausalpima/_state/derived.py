@@ -11,7 +11,7 @@ import numpy as np
 from .._model.spec import ModelSpec
 from .._structure.digraphs import compel_nothing
 from .._typing import Values
-from .covariances import sklearn_covariances
+from ..functional import covariance_type_named
 from .fitted import FittedState
 
 #: What an estimator keeps of a fit: the state, how samples came, and what a user reads.
@@ -98,3 +98,23 @@ def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:
     others = tuple(axis for axis in range(table.ndim) if axis != node and not is_parent[axis])
     axis = int(is_parent[:node].sum())
     return np.moveaxis(table.squeeze(others), axis, -1)
+
+
+def sklearn_covariances(covariances: np.ndarray, covariance_type: str) -> np.ndarray:
+    """Return one covariance per component in scikit-learn's shape for the type."""
+    kind = covariance_type_named(covariance_type)
+    if kind.is_shared:
+        return covariances[0]
+    return covariances[:, 0] if kind.is_round else covariances
+
+
+def full_covariances(
+    covariances: np.ndarray, covariance_type: str, n_components: int, latent_dim: int
+) -> np.ndarray:
+    """Return whole matrices (n_components, latent_dim, latent_dim) from scikit-learn's shape."""
+    kind = covariance_type_named(covariance_type)
+    if kind.is_round:
+        covariances = covariances[:, None]
+    shape = (n_components, latent_dim, latent_dim)
+    whole = np.broadcast_to(covariances, shape if kind.is_full else shape[:2])
+    return whole if kind.is_full else whole[:, :, None] * np.eye(latent_dim)

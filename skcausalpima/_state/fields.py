@@ -1,82 +1,87 @@
-"""Fields of a state whose declaration is the check: kind, dtype and axes."""
+"""Fields of a state whose declaration is the check: their type, and of arrays dtype and axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields, is_dataclass
 from types import SimpleNamespace
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
+from torch import nn
 
-from .._typing import Unchecked
+from ..modules import ExpertDecoder
 
 #: Lengths of axes by name; an axis without an entry may be of any length.
 Sizes: TypeAlias = Mapping[str, int]
-Check: TypeAlias = Callable[[Unchecked, Sizes], bool]
+
+#: Types of what may be code, or the place of some: what it must be, the model says.
+OF_CODE = (nn.Module, Callable, ExpertDecoder, Any)
 
 
-def declared(check: Check, *, optional: bool = False, **options: Any) -> Any:
-    """Return a dataclass's field that must pass a check, or may be None."""
-    either = (lambda value, sizes: value is None or check(value, sizes)) if optional else check
-    return field(metadata={"check": either}, **options)
+def declared(check: Callable[[Any, Sizes], bool], **options: Any) -> Any:
+    """Return a dataclass's field whose value must pass a check, where it is not None."""
+    return field(metadata={"check": check}, **options)
 
 
-def array(dtype: str, *axes: str, optional: bool = False) -> Any:
-    """Declare an array of finite numbers."""
-    return declared(
-        lambda value, sizes: (
-            is_array(value, dtype, axes, sizes)
-            and (value.dtype.kind != "f" or bool(np.isfinite(value).all()))
-        ),
-        optional=optional,
-    )
+def array(dtype: str, *axes: str, below: str | None = None, **options: Any) -> Any:
+    """Declare an array of finite numbers; whole ones may have to be below the length of an axis."""
 
+    def check(value: np.ndarray, sizes: Sizes) -> bool:
+        if not is_array(value, dtype, axes, sizes):
+            return False
+        if below is not None:
+            return bool(((value >= 0) & (value < sizes[below])).all())
+        return bool(np.isfinite(value).all())
 
-def a(*kinds: type, optional: bool = False, **options: Any) -> Any:
-    """Declare a value of one of these types; a dataclass is checked field by field, too."""
-    return declared(lambda value, sizes: type(value) in kinds, optional=optional, **options)
+    return declared(check, **options)
 
 
 def one_of(*values: str) -> Any:
     """Declare one of some words."""
-    return declared(lambda value, sizes: type(value) is str and value in values)
+    return declared(lambda value, sizes: value in values)
 
 
-def has(*names: str, optional: bool = False) -> Any:
+def has(names: str) -> Any:
     """Declare a mapping or a namespace of these entries, and no others."""
 
-    def check(value: Unchecked, sizes: Sizes) -> bool:
+    def check(value: dict | SimpleNamespace, sizes: Sizes) -> bool:
         entries = vars(value) if isinstance(value, SimpleNamespace) else value
-        return type(entries) is dict and set(entries) == set(names)
+        return set(entries) == set(names.split())
 
-    return declared(check, optional=optional)
-
-
-def named_arrays(*, optional: bool = False) -> Any:
-    """Declare arrays by name; the model says which they must be."""
-    return declared(lambda value, sizes: are_numbers(value), optional=optional)
+    return declared(check)
 
 
-def is_array(
-    value: Unchecked, dtype: str, axes: tuple[str, ...], sizes: Sizes
-) -> TypeGuard[np.ndarray]:
+def is_array(value: np.ndarray, dtype: str, axes: Sequence[str], sizes: Sizes) -> bool:
     """Return True for an array of this dtype along these axes."""
-    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != len(axes):
+    if value.dtype != dtype or value.ndim != len(axes):
         return False
     return all(n == sizes.get(axis, n) for n, axis in zip(value.shape, axes, strict=True))
 
 
-def is_row(value: Unchecked, dtype: str) -> TypeGuard[np.ndarray]:
-    """Return True for an array of this dtype along one axis of any length."""
-    return is_array(value, dtype, ("",), {})
+def conforms(value: Any, hint: Any) -> bool:
+    """Return True for a value of the type that an annotation says."""
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if kind is np.ndarray:
+        return isinstance(value, np.ndarray)
+    if kind is dict:
+        pairs = value.items() if type(value) is dict else [(None, None)]
+        return all(conforms(k, parts[0]) and conforms(v, parts[1]) for k, v in pairs)
+    if kind in (list, tuple, Sequence):
+        if type(value) not in ((list, tuple) if kind is Sequence else (kind,)):
+            return False
+        is_fixed = kind is tuple and Ellipsis not in parts
+        hints = parts if is_fixed else [parts[0]] * len(value)
+        return len(value) == len(hints) and all(map(conforms, value, hints))
+    if parts:
+        return any(conforms(value, part) for part in parts)
+    return kind in OF_CODE or type(value) is kind
 
 
-def are_numbers(value: Unchecked) -> TypeGuard[dict[str, np.ndarray]]:
-    """Return True for arrays by name."""
-    if type(value) is not dict:
-        return False
-    return all(type(n) is str and isinstance(of, np.ndarray) for n, of in value.items())
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def check_fields(state: Any, sizes: Sizes, of: str = "") -> None:
@@ -87,9 +92,12 @@ def check_fields(state: Any, sizes: Sizes, of: str = "") -> None:
     ValueError
         Names the field.
     """
+    hints = _hints(state.__class__)
     for one in fields(state):
-        value = getattr(state, one.name)
-        if not one.metadata["check"](value, sizes):
+        value, check = getattr(state, one.name), one.metadata.get("check")
+        if not conforms(value, hints[one.name]) or (
+            check is not None and value is not None and not check(value, sizes)
+        ):
             raise ValueError(f"{of}{one.name} is not what a fit of this size leaves: {value!s:.99}")
-        if is_dataclass(value) and "check" in fields(value)[0].metadata:
+        if is_dataclass(value):
             check_fields(value, sizes, f"{of}{one.name}.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,48 +13,96 @@ from .._data.known_nodes import OutcomeNames
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
 from .._model.spec import ModelSpec
-from .._typing import Unchecked
 from ..functional import COVARIANCE_TYPES
-from .expert_table import ExpertTable
-from .fields import (
-    Sizes,
-    a,
-    array,
-    check_fields,
-    declared,
-    has,
-    is_array,
-    is_row,
-    named_arrays,
-    one_of,
-)
-from .training import Arrivals, TrainingState
+from .fields import Sizes, array, declared, has, is_array, one_of
+from .training import Arrivals, Numbers, TrainingState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def sizes_of(spec: ModelSpec) -> Sizes:
-    """Return the lengths of axes that follow from what was built."""
-    return {
-        "component": math.prod(spec.node_sizes),
-        "node": len(spec.node_sizes),
-        "modality": len(spec.shapes),
-    }
-
-
-def are_tables(value: Unchecked, sizes: Sizes) -> bool:
+def are_tables(value: list[np.ndarray], sizes: Sizes) -> bool:
     """Return True for one table per node, which broadcast over the grid."""
-    if not isinstance(value, list) or len(value) != sizes["node"]:
-        return False
-    return all(
+    return len(value) == sizes["node"] and all(
         is_array(of, "float64", ("",) * len(value), {}) and bool(np.isfinite(of).all())
         for of in value
     )
 
 
-def are_references(value: Unchecked, sizes: Sizes) -> bool:
+def are_references(value: list[np.ndarray], sizes: Sizes) -> bool:
     """Return True for one row of numbers per modality, and one for all of several."""
-    if not isinstance(value, list) or len(value) != sizes["modality"] + (sizes["modality"] > 1):
-        return False
-    return all(is_row(of, "float64") and bool(np.isfinite(of).all()) for of in value)
+    return len(value) == sizes["modality"] + (sizes["modality"] > 1) and all(
+        is_array(of, "float64", ("",), {}) and bool(np.isfinite(of).all()) for of in value
+    )
+
+
+class ExpertTable(Mapping[str, np.ndarray]):
+    """Columns by name: outcomes of nodes, parameters, and standard errors of these.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (n_rows,)
+        One column per node, per parameter, and one ``"<parameter>_se"`` for its standard error;
+        ``"<parameter>_sd"`` is how much it scatters between samples, if it may.
+    parameters : sequence of str
+        Which of the columns are parameters.
+    outcome_names : mapping of str to tuple of str, default=None
+        Names of the outcomes of nodes that have some; the columns themselves are numbers.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, np.ndarray],
+        parameters: Sequence[str],
+        outcome_names: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._columns = dict(columns)
+        self.parameters = tuple(parameters)
+        self.outcome_names = dict(outcome_names or {})
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a column."""
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the columns."""
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        """Show the table."""
+        rows = zip(*(self._written(name) for name in self), strict=True)
+        lines = [list(self), *rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas DataFrame; outcomes that have names are categories."""
+        import pandas as pd  # an optional dependency
+
+        named = {
+            name: pd.Categorical.from_codes(self[name].tolist(), list(labels))
+            for name in self
+            if (labels := self._labels(name)) is not None
+        }
+        return pd.DataFrame(self._columns | named)
+
+    def _labels(self, name: str) -> tuple[str, ...] | None:
+        """Return the names of what is in a column; None where it is numbers."""
+        return None if name in self.parameters else self.outcome_names.get(name)
+
+    def _written(self, name: str) -> list[str]:
+        """Return a column as texts."""
+        labels, values = self._labels(name), self[name]
+        if labels is not None:
+            return [labels[k] for k in values]
+        return [str(v) if isinstance(v, np.integer) else f"{v:.4g}" for v in values]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +128,7 @@ class HardGraph:
     adjacency: np.ndarray = array("bool", "node", "node")
     compelled: np.ndarray = array("bool", "node", "node")
     edge_weights: np.ndarray = array("float64", "node", "node")
-    probabilities: np.ndarray | None = array("float64", "node", "node", optional=True)
+    probabilities: np.ndarray | None = array("float64", "node", "node")
     node_scores: np.ndarray = array("float64", "node")
     tables: list[np.ndarray] = declared(are_tables)
 
@@ -132,57 +181,40 @@ class FittedState:
         What ``partial_fit`` goes on from.
     """
 
-    spec: ModelSpec = a(ModelSpec)
-    numbers: dict[str, np.ndarray] = named_arrays()
-    subset_numbers: dict[str, np.ndarray] | None = named_arrays(optional=True)
-    scaler: ModalityScaler = a(ModalityScaler)
+    spec: ModelSpec
+    numbers: Numbers
+    subset_numbers: Numbers | None
+    scaler: ModalityScaler
     covariance_type: str = one_of(*COVARIANCE_TYPES)
-    cells: np.ndarray = array("int64", "component")
-    graph: HardGraph = a(HardGraph)
-    outcome_names: OutcomeNames | None = a(list, tuple, optional=True)
-    by_chance: bool = a(bool)
-    labels: np.ndarray = array("int64", "sample")
-    expert_tables: dict[str, ExpertTable] = a(dict)
+    cells: np.ndarray = array("int64", "component", below="component")
+    graph: HardGraph
+    outcome_names: OutcomeNames | None
+    by_chance: bool
+    labels: np.ndarray = array("int64", "sample", below="component")
+    expert_tables: dict[str, ExpertTable]
     tail_reference: list[np.ndarray] = declared(are_references)
-    separation: SimpleNamespace = has("smallest", "occupancy", "empty", "merged", "certainty")
-    convergence: SimpleNamespace = has(
-        *("ended", "n_steps", "spread", "rise", "fall", "label_changes", "moved")
-    )
+    separation: SimpleNamespace = has("smallest occupancy empty merged certainty")
+    convergence: SimpleNamespace = has("ended n_steps spread rise fall label_changes moved")
     arrangement: SimpleNamespace | None = has(
-        *("misfit", "gap", "ties", "node_shares", "node_agreement", "agreement"),
-        *("smallest_share", "found", "certainty"),
-        optional=True,
+        "misfit gap ties node_shares node_agreement agreement smallest_share found certainty"
     )
     stability: SimpleNamespace | None = has(
-        *("agreement", "unstable", "with_starts", "among_starts", "short_runs", "rand_indices"),
-        optional=True,
+        "agreement unstable with_starts among_starts short_runs rand_indices"
     )
-    gaps: SimpleNamespace | None = has("nodes", "cut", "pairs", optional=True)
-    choices: SimpleNamespace | None = has(
-        *("scale", "columns", "modality_weights", "views", "tried", "counts"), optional=True
-    )
-    history: dict[str, np.ndarray] = named_arrays()
-    phase_history: dict[str, dict[str, np.ndarray]] = a(dict)
-    converged: bool = a(bool)
-    lower_bound: float = a(float)
-    training: TrainingState | None = a(TrainingState, optional=True)
-    arrivals: Arrivals = a(Arrivals)
+    gaps: SimpleNamespace | None = has("nodes cut pairs")
+    choices: SimpleNamespace | None = has("scale columns modality_weights views tried counts")
+    history: Numbers
+    phase_history: dict[str, Numbers]
+    converged: bool
+    lower_bound: float
+    training: TrainingState | None
+    arrivals: Arrivals
 
     @property
     def outcomes(self) -> np.ndarray:
         """Outcomes of the nodes in each component, (n_components, n_nodes)."""
         return NodeGrid(self.spec.node_sizes).outcomes(self.cells)
 
-    def all_numbers(self) -> list[dict[str, np.ndarray]]:
+    def all_numbers(self) -> list[Numbers]:
         """Return the numbers of the model: as fitted, and what training goes on from or back to."""
         return [self.numbers, *([] if self.training is None else self.training.all_numbers())]
-
-    def check(self) -> None:
-        """Raise where a field is not what it was declared to be.
-
-        Raises
-        ------
-        ValueError
-            Names the field.
-        """
-        check_fields(self, sizes_of(self.spec))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import FunctionType, SimpleNamespace
@@ -21,15 +20,23 @@ import numpy as np
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
 from .._data.scaling import ModalityScaler
-from .._model.naming_estimator import PARTS
 from .._model.spec import ModelSpec, of_another_version
+from .._parameter_objects import OBJECTS
 from .._typing import Values
 from ..modules import ExpertDecoder, exponential_decay, line, piecewise_linear
-from .begun import BegunRun
 from .derived import FITTED, fitted_attributes
-from .expert_table import ExpertTable
-from .fitted import FittedState, HardGraph
-from .training import Arrivals, TrainingState, is_twister
+from .fitted import ExpertTable, FittedState, HardGraph
+from .training import (
+    Arrivals,
+    BegunRun,
+    Draws,
+    FixedSettings,
+    SeenOfTraining,
+    StopperState,
+    StoredStart,
+    TrainingState,
+    is_twister,
+)
 
 TAG = "$"
 
@@ -41,7 +48,7 @@ Plain: TypeAlias = bool | int | float | str | np.ndarray | list["Plain"] | dict[
 
 #: Parameters that pickles hold in plain form, so that whoever reads one need trust no type but the
 #: estimator.
-PLAIN_IN_PICKLES = [parameter for parameter, kinds in PARTS.items() if kinds]
+PLAIN_IN_PICKLES = list(OBJECTS)
 
 MODEL_FUNCTIONS: dict[str, Callable] = {"line": line, "exponential_decay": exponential_decay}
 PIECEWISE = "piecewise_linear"  # one function for each number of pieces
@@ -54,16 +61,10 @@ SCALARS = {
 
 @dataclass(frozen=True)
 class Code:
-    """The place of something that only code can make: a module, a function."""
+    """The place of something that only code can make: a module, a function, an expert of one."""
 
     what: str
-
-
-@dataclass(frozen=True)
-class StoredExpert:
-    """What is known of an expert whose model function is code."""
-
-    settings: dict
+    settings: Values | None = None  # of the expert, besides its function
 
 
 def pack(value: Loaded, other: Callable[[Loaded], Plain]) -> Plain:
@@ -153,10 +154,8 @@ def restored(state: Values) -> Values:
     return found | fitted_attributes(found[FITTED]) if FITTED in found else found
 
 
-SETTINGS = {
-    *("parameters", "x", "p0", "bounds", "per"),
-    *("fixed", "depends_on", "variance", "scatter", "refit"),
-}
+#: What an expert is given besides its function, start values and bounds.
+STATED = ("x", "per", "fixed", "depends_on", "variance", "scatter", "refit")
 
 
 def expert_settings(expert: ExpertDecoder) -> Values:
@@ -168,13 +167,10 @@ def expert_settings(expert: ExpertDecoder) -> Values:
         ``parameters``, their names, and the arguments of :class:`ExpertDecoder`.
     """
     bounds = dict.fromkeys(expert.names, (-math.inf, math.inf))  # what is fixed needs none
-    bounds |= zip(
-        expert.free_names, zip(expert.space.lower, expert.space.upper, strict=True), strict=True
-    )
-    same = {name: getattr(expert, name) for name in ("x", "per", "fixed", "depends_on")}
-    words = {name: getattr(expert, name) for name in ("variance", "scatter", "refit")}
+    limits = zip(expert.space.lower, expert.space.upper, strict=True)
+    bounds |= zip(expert.free_names, limits, strict=True)
     start = {"parameters": list(expert.names), "p0": expert.start_values, "bounds": bounds}
-    return start | same | words
+    return start | {name: getattr(expert, name) for name in STATED}
 
 
 def _is_numeric(value: Loaded) -> bool:
@@ -210,35 +206,24 @@ def _parameters(function: Callable) -> list[str]:
 
 
 def _make_function(name: str, parameters: Sequence[str]) -> Callable:
-    # As long as the list of names: a number of pieces could be any.
-    n_pieces = sum(parameter.startswith("slope") for parameter in parameters)
     function = MODEL_FUNCTIONS.get(name)
-    if name == PIECEWISE:
+    if name == PIECEWISE:  # as long as the list of names: a number of pieces could be any
+        n_pieces = sum(parameter.startswith("slope") for parameter in parameters)
         function = piecewise_linear(n_pieces, "intercept" in parameters)
-    if function is None:
+    if function is None or _parameters(function) != parameters:
         raise ValueError(
-            f"it asks for the model function {name!r}, expected one of "
-            f"{[*MODEL_FUNCTIONS, PIECEWISE]}"
-        )
-    if _parameters(function) != parameters:
-        raise ValueError(
-            f"the model function {name} has the parameters {_parameters(function)}, not "
-            f"{parameters}"
+            f"it asks for the model function {name!r} of the parameters {parameters}, expected one "
+            f"of {[*MODEL_FUNCTIONS, PIECEWISE]}"
         )
     return function
 
 
-def _make_expert(function: Loaded, settings: dict) -> ExpertDecoder | StoredExpert:
+def _make_expert(function: Loaded, settings: dict) -> ExpertDecoder | Code:
+    if set(settings) != {"parameters", "p0", "bounds", *STATED}:
+        raise ValueError(f"an expert has the settings {list(settings)}")
     if isinstance(function, Code):
-        if set(settings) != SETTINGS:
-            raise ValueError(f"an expert has the settings {list(settings)}, not {list(SETTINGS)}")
-        return StoredExpert(settings)
-    arguments = dict(settings)
-    if arguments.pop("parameters") != _parameters(function):
-        raise ValueError(
-            f"the model function {_function_name(function)} of an expert has other parameters: "
-            f"{settings}"
-        )
+        return Code(f"an expert of the parameters {settings['parameters']}", settings)
+    arguments = {name: value for name, value in settings.items() if name != "parameters"}
     return ExpertDecoder(function, **arguments)
 
 
@@ -283,11 +268,6 @@ def _make_objects(values: list, shape: list, text: bool) -> np.ndarray:
     return (array.astype(np.str_) if text else array).reshape(shape)
 
 
-def _take_expert_table(table: ExpertTable) -> dict:
-    told = {name: getattr(table, name) for name in ("parameters", "outcome_names")}
-    return {"columns": dict(table)} | told
-
-
 def _take_random_state(rng: np.random.RandomState) -> dict:
     state = rng.get_state(legacy=False)
     return {**state["state"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
@@ -324,29 +304,24 @@ class Form:
 
 def _by_fields(kind: type) -> Form:
     """Return the form of a dataclass: its fields, all of them and no others."""
-    names = [one.name for one in fields(kind)]
+    names = {one.name for one in fields(kind)}
 
     def make(**given: Loaded) -> Loaded:
-        if set(given) != set(names):
+        if set(given) != names:
             raise of_another_version(
                 f"its {kind.__name__} has the fields {sorted(given)}, but this version's has "
                 f"{sorted(names)}"
             )
         return kind(**given)
 
-    return Form(kind, lambda v: {name: getattr(v, name) for name in names}, make)
+    return Form(kind, vars, make)
 
 
-def _snake_case(kind: type) -> str:
-    """Return the name of a class as that of a variable."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
-
-
-def _by_parts(kind: type) -> Form:
-    """Return the form of a parameter object: its parts."""
-    return Form(kind, lambda v: v.get_params(deep=False), kind)
-
-
+#: Dataclasses that are stored by their fields.
+BY_FIELDS = (
+    *(FittedState, HardGraph, TrainingState, Draws, StopperState, SeenOfTraining, StoredStart),
+    *(FixedSettings, Arrivals, BegunRun, CandidateReport, Arrangement, ModelSpec, ModalityScaler),
+)
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),
     "tuple": Form(tuple, lambda v: {"items": list(v)}, lambda items: tuple(items)),
@@ -370,16 +345,13 @@ FORMS = {
     ),
     "graph": Form(nx.DiGraph, _take_graph, _make_graph),
     "random_state": Form(np.random.RandomState, _take_random_state, _make_random_state),
-    "fitted_state": _by_fields(FittedState),
-    "hard_graph": _by_fields(HardGraph),
-    "training_state": _by_fields(TrainingState),
-    "arrivals": _by_fields(Arrivals),
-    "begun_run": _by_fields(BegunRun),
-    "candidates": _by_fields(CandidateReport),
-    "arrangement": _by_fields(Arrangement),
-    "spec": _by_fields(ModelSpec),
-    "scaler": _by_fields(ModalityScaler),
-    "expert_table": Form(ExpertTable, _take_expert_table, ExpertTable),
+    "expert_table": Form(
+        ExpertTable,
+        lambda v: (
+            {n: getattr(v, n) for n in ("parameters", "outcome_names")} | {"columns": dict(v)}
+        ),
+        ExpertTable,
+    ),
     "model_function": Form(
         FunctionType,
         lambda v: {"name": _function_name(v), "parameters": _parameters(v)},
@@ -388,6 +360,11 @@ FORMS = {
     "expert": Form(
         ExpertDecoder, lambda v: {"function": v.f, "settings": expert_settings(v)}, _make_expert
     ),
-    "code": Form(Code, lambda v: {"what": v.what}, Code),
+    "code": Form(Code, lambda v: {"what": v.what}, lambda what: Code(what)),
 }
-FORMS |= {_snake_case(kind): _by_parts(kind) for kinds in PARTS.values() for kind in kinds}
+FORMS |= {kind.__name__: _by_fields(kind) for kind in BY_FIELDS}
+FORMS |= {
+    kind.__name__: Form(kind, lambda v: v.get_params(deep=False), kind)
+    for kinds in OBJECTS.values()
+    for kind in kinds
+}

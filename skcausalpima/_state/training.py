@@ -1,4 +1,4 @@
-"""Where training stands, for fits that go on: of the last fit, and of samples that arrive later.
+"""Where training stands, for fits that go on: stopped, continued, or of samples that arrive later.
 
 PyTorch and NumPy trust some of it: fused Adam reads and writes moments at the length of their
 parameter, generators read their state wherever a counter points. That is checked here.
@@ -7,32 +7,35 @@ parameter, generators read their state wherever a counter points. That is checke
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-from .._typing import Unchecked, Values
-from .fields import Sizes, a, are_numbers, array, declared, has, is_row, named_arrays
+from .._clustering.candidates import CandidateReport
+from .._model.spec import ModelSpec
+from .fields import Sizes, array, declared, is_array
+
+#: What an estimator keeps from its checkpoint to its fit.
+BEGUN = "_begun"
 
 #: Numbers in the state of a Mersenne twister.
 TWISTER = 624
 
-#: The name of a setting among those that must stay while a fit goes on.
-STRUCTURE = "structure (learned, or a given graph)"
-SETTINGS = ("scale", "decoder_variance", STRUCTURE)
+#: Arrays by name, as a model has them.
+Numbers: TypeAlias = dict[str, np.ndarray]
+#: Terms of the bound after every epoch.
+Terms: TypeAlias = list[dict[str, float]]
 
 #: What Adam keeps of each parameter.
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 
 
-def are_moments(value: Unchecked, sizes: Sizes) -> bool:
+def are_moments(value: dict[str, Numbers], sizes: Sizes) -> bool:
     """Return True for Adam's moments by parameter; their shapes the model says."""
-    return type(value) is dict and all(
-        are_numbers(kept)
-        and set(kept) == MOMENTS
+    return all(
+        set(kept) == MOMENTS
         and kept["step"].shape == ()
         and kept["step"].dtype == "float32"
         and bool(kept["step"] >= 1)
@@ -41,28 +44,7 @@ def are_moments(value: Unchecked, sizes: Sizes) -> bool:
     )
 
 
-def are_draws(value: Unchecked, sizes: Sizes) -> bool:
-    """Return True for states of generators: the fit's own, NumPy's, and PyTorch's by device."""
-    if type(value) is not dict or set(value) != {"generator", "numpy", "modules"}:
-        return False
-    checks: dict[str, Callable[[Unchecked], bool]]
-    checks = {"cpu": is_torch_state, "cuda": is_cuda_state, "mps": are_bytes}
-    return (
-        is_torch_state(value["generator"])
-        and is_numpy_state(value["numpy"])
-        and type(value["modules"]) is dict
-        and all(n in checks and checks[n](state) for n, state in value["modules"].items())
-    )
-
-
-def is_numpy_state(value: Unchecked) -> bool:
-    """Return True for what ``RandomState.get_state(legacy=False)`` returns."""
-    if type(value) is not dict or value.get("bit_generator") != "MT19937":
-        return False
-    return is_twister(**value["state"], has_gauss=value["has_gauss"], gauss=value["gauss"])
-
-
-def is_twister(key: Unchecked, pos: Unchecked, has_gauss: Unchecked, gauss: Unchecked) -> bool:
+def is_twister(key: Any, pos: Any, has_gauss: Any, gauss: Any) -> bool:
     """Return True for a state of NumPy's generator, which itself would read beyond its key."""
     return (
         isinstance(key, np.ndarray)
@@ -71,18 +53,15 @@ def is_twister(key: Unchecked, pos: Unchecked, has_gauss: Unchecked, gauss: Unch
         and bool(key.any())  # all zero, it would draw nothing but zeros
         and type(pos) is int
         and 0 <= pos <= TWISTER
-        and type(has_gauss) is int
         and has_gauss in (0, 1)
-        and type(gauss) is float
         and math.isfinite(gauss)
     )
 
 
-def is_torch_state(value: Unchecked) -> bool:
+def is_torch_state(value: np.ndarray, sizes: Sizes) -> bool:
     """Return True for a state of PyTorch's generator on the CPU."""
     generator = torch.Generator()
-    length = len(generator.get_state())
-    if not are_bytes(value) or len(value) != length:
+    if value.dtype != "uint8" or value.shape != generator.get_state().shape:
         return False
     try:
         generator.set_state(torch.from_numpy(value.copy()))
@@ -94,48 +73,95 @@ def is_torch_state(value: Unchecked) -> bool:
     return left + following <= TWISTER + 1 and bool(value[24 : 24 + 8 * TWISTER].any())
 
 
-def is_cuda_state(value: Unchecked) -> bool:
-    """Return True for a state of PyTorch's generator on a GPU: a seed, and an offset."""
-    return are_bytes(value) and len(value) == 16 and int(value[8:].view(np.uint64)[0]) % 4 == 0
+def are_module_states(value: Numbers, sizes: Sizes) -> bool:
+    """Return True for states of PyTorch's own generators by device; a GPU's is seed and offset."""
+    gpu = value.get("cuda", np.zeros(16, np.uint8))
+    return (
+        set(value) <= {"cpu", "cuda", "mps"}
+        and ("cpu" not in value or is_torch_state(value["cpu"], sizes))
+        and all(state.dtype == "uint8" and state.ndim == 1 for state in value.values())
+        and len(gpu) == 16
+        and int(gpu[8:].view(np.uint64)[0]) % 4 == 0
+    )
 
 
-def are_bytes(value: Unchecked) -> TypeGuard[np.ndarray]:
-    """Return True for a row of bytes."""
-    return is_row(value, "uint8")
-
-
-def are_cells(value: Unchecked, sizes: Sizes) -> bool:
-    """Return True for a row of numbers of cells."""
-    return is_row(value, "int64") and bool(((value >= 0) & (value < sizes["component"])).all())
-
-
-def is_start(value: Unchecked, sizes: Sizes) -> bool:
-    """Return True for the cells that samples began in, which were held, and of which rows."""
-    if type(value) is not dict or set(value) != {"cells", "held", "rows"}:
-        return False
-    rows = value["rows"] is None or is_row(value["rows"], "int64")
-    return rows and are_cells(value["cells"], sizes) and is_row(value["held"], "bool")
-
-
-def was_seen(value: Unchecked, sizes: Sizes) -> bool:
-    """Return True for what the report on convergence goes by."""
-    if type(value) is not dict or set(value) != {"n_steps", "spread", "labels", "label_changes"}:
-        return False
-    labels = value["labels"] is None or are_cells(value["labels"], sizes)
-    numbers = type(value["n_steps"]) is int and type(value["spread"]) is float
-    return labels and numbers and is_row(value["label_changes"], "float64")
-
-
-def are_terms(value: Unchecked, sizes: Sizes) -> bool:
-    """Return True for terms of the bound after every epoch."""
-    if not isinstance(value, list) or not all(type(of) is dict for of in value):
-        return False
-    return all(type(term) is float for of in value for term in of.values())
-
-
-def is_order(value: Unchecked, sizes: Sizes) -> bool:
+def is_order(value: np.ndarray, sizes: Sizes) -> bool:
     """Return True for each of the numbers from 0 once."""
-    return is_row(value, "int64") and np.array_equal(np.sort(value), np.arange(len(value)))
+    return is_array(value, "int64", ("",), {}) and np.array_equal(
+        np.sort(value), np.arange(len(value))
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draws:
+    """States of all generators.
+
+    Parameters
+    ----------
+    generator : ndarray of uint8
+        Of the fit's own.
+    numpy : RandomState
+        NumPy's, which nobody draws from.
+    modules : dict of str to ndarray of uint8
+        PyTorch's own, by device, if modules draw from them.
+    """
+
+    generator: np.ndarray = declared(is_torch_state)
+    numpy: np.random.RandomState
+    modules: Numbers = declared(are_module_states)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StopperState:
+    """What early stopping remembers: the best bound, how long ago it was, and the model of then."""
+
+    best: float
+    waited: int
+    best_state: Numbers | None
+    best_temperature: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeenOfTraining:
+    """What the report on convergence goes by.
+
+    Parameters
+    ----------
+    n_steps : int
+        How many gradient steps were made.
+    spread : float
+        Of the objective between samples.
+    labels : ndarray of int64 of shape (n_samples,) or None
+        Cells of the training samples.
+    label_changes : ndarray of shape (n_epochs,)
+        Which part of them changed in each epoch.
+    """
+
+    n_steps: int
+    spread: float
+    labels: np.ndarray | None = array("int64", "", below="component")
+    label_changes: np.ndarray = array("float64", "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredStart:
+    """Where samples began, see :class:`StartingCells`."""
+
+    cells: np.ndarray = array("int64", "", below="component")
+    held: np.ndarray = array("bool", "")
+    rows: np.ndarray | None = array("int64", "", default=None)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FixedSettings:
+    """Parameters that must stay while a fit goes on, besides the specification of its model.
+
+    ``structure`` is "learned", or the adjacency of a given graph.
+    """
+
+    scale: list[str | None]
+    decoder_variance: float | str
+    structure: str | list[list[bool]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,40 +176,36 @@ class TrainingState:
         Of the edges.
     moments : dict of str to (dict of str to ndarray)
         What Adam keeps, by parameter.
-    draws : dict
-        States of all generators: that of the fit, NumPy's, and PyTorch's own.
-    stopper : dict
+    draws : Draws
+        States of all generators.
+    stopper : StopperState
         What early stopping remembers.
-    history : list of dict
-        Terms of the bound after every epoch.
-    seen : dict
-        What the report on convergence goes by: ``n_steps``, the ``spread`` of the objective, the
-        ``labels`` of the training samples and, per epoch, ``label_changes``.
-    start : dict or None
-        Where samples began, see :class:`StartingCells`.
+    seen : SeenOfTraining
+        What the report on convergence goes by.
+    start : StoredStart or None
+        Where samples began.
     order : ndarray of shape (n_samples,) or None
         The samples, those that are held out first; None where none are.
     data : str
         Tells the data, and the part of it that is held out, from others.
-    settings : dict
+    settings : FixedSettings
         Parameters that must stay, besides the specification of the model.
     """
 
-    model: dict[str, np.ndarray] = named_arrays()
-    temperature: float = a(float)
-    moments: dict[str, dict[str, np.ndarray]] = declared(are_moments)
-    draws: Values = declared(are_draws)
-    stopper: Values = has("best", "waited", "best_state", "best_temperature")
-    history: list[dict[str, float]] = declared(are_terms)
-    seen: Values = declared(was_seen)
-    start: Values | None = declared(is_start, optional=True)
-    order: np.ndarray | None = declared(is_order, optional=True)
-    data: str = a(str)
-    settings: Values = has(*SETTINGS)
+    model: Numbers
+    temperature: float
+    moments: dict[str, Numbers] = declared(are_moments)
+    draws: Draws
+    stopper: StopperState
+    seen: SeenOfTraining
+    start: StoredStart | None
+    order: np.ndarray | None = declared(is_order)
+    data: str
+    settings: FixedSettings
 
-    def all_numbers(self) -> list[dict[str, np.ndarray]]:
+    def all_numbers(self) -> list[Numbers]:
         """Return the numbers of the model: those that training goes on from, or back to."""
-        best = self.stopper["best_state"]
+        best = self.stopper.best_state
         return [self.model, *([] if best is None else [best])]
 
 
@@ -199,7 +221,7 @@ class Arrivals:
         In how many elements each modality was observed.
     shrinkage, reg_covar : float
         What the mixture was made with.
-    settings : dict
+    settings : FixedSettings
         Parameters that must stay, besides the specification of the model.
     n_calls : int, default=0
         How often samples have arrived.
@@ -209,8 +231,62 @@ class Arrivals:
 
     counts: np.ndarray = array("float64", "component")
     n_elements: np.ndarray = array("float64", "modality")
-    shrinkage: float = a(float)
-    reg_covar: float = a(float)
-    settings: Values = has(*SETTINGS)
-    n_calls: int = a(int, default=0)
-    moments: dict[str, dict[str, np.ndarray]] = declared(are_moments, default_factory=dict)
+    shrinkage: float
+    reg_covar: float
+    settings: FixedSettings
+    n_calls: int = 0
+    moments: dict[str, Numbers] = declared(are_moments, default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BegunRun:
+    """A run after an epoch of training, as a checkpoint keeps it.
+
+    Parameters
+    ----------
+    training : TrainingState
+        Where training stands.
+    history, pretraining : list of dict
+        Terms of the epochs of training, and of pre-training.
+    candidates : CandidateReport or None
+        What was seen of the clusterings.
+    rivals : list of ndarray
+        Labels of the initial sample from starts that came next.
+    predict_variances : tuple of bool
+        Whose decoders have variances of their own.
+    """
+
+    training: TrainingState
+    history: Terms
+    pretraining: Terms
+    candidates: CandidateReport | None
+    rivals: list[np.ndarray]
+    predict_variances: tuple[bool, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BegunFit:
+    """A fit of one run, which goes on or has ended: all that the rest of it depends on.
+
+    Parameters
+    ----------
+    seeds : list of int
+        What its seeds were drawn to be: of the initial sample, and of the run.
+    data : str
+        Tells the data, their units and what is known of them from others.
+    spec : ModelSpec
+        What is built.
+    every : int, default=1
+        After how many epochs there is another checkpoint.
+    has_ended : bool, default=False
+        Whether nothing has stopped it.
+    run : BegunRun, default=None
+        None where training has not begun.
+    """
+
+    seeds: list[int]
+    data: str
+    spec: ModelSpec
+    every: int = 1
+    has_ended: bool = False
+    run: BegunRun | None = None

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .._model.settings import GradientSettings
+from .._parameter_objects import Device
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,16 +27,9 @@ REMEDY = (
 )
 
 
-def of_steps(bound: Callable[P, R], settings: GradientSettings) -> Callable[P, R]:
-    """Return the bound as gradient steps are to compute it."""
-    return compiled(bound) if settings.compiles else bound
-
-
-def step_precision(
-    networks: Iterable[nn.Module], settings: GradientSettings
-) -> AbstractContextManager[None]:
+def step_precision(networks: Iterable[nn.Module], device: Device) -> AbstractContextManager[None]:
     """Return the context in which gradient steps are made."""
-    return in_bfloat16(networks) if settings.autocast else nullcontext()
+    return in_bfloat16(networks) if device.autocast else nullcontext()
 
 
 def compiled(bound: Callable[P, R]) -> Callable[P, R]:

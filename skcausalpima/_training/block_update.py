@@ -11,11 +11,10 @@ from torch import Tensor
 from .._model.settings import MixtureSettings
 from .._model.setup import Setup
 from .._model.tensors import BLOCK_ROWS, TensorData
-from ..functional import update_mixture
+from ..functional import MixtureStatistics, remembered_statistics, update_mixture
 from ..modules import MultimodalVAE, StructuredVAE, weights_of_regimes
+from .decoder_updates import ExpertSums, update_cluster_decoders, update_experts
 from .divergence import NotFiniteError, check_finite
-from .expert_updates import ExpertSums, update_cluster_decoders, update_experts
-from .past import Past
 from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
 
@@ -77,6 +76,55 @@ def data_pass(
                 errors += summed(block, model.squared_errors(block, found.z))
     total = data.ranks.total(errors) if squared_errors is None else squared_errors
     return sums.result(total, names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What samples of before add to the sums of a pass over the data.
+
+    Parameters
+    ----------
+    statistics : MixtureStatistics
+        Of the mixture.
+    counts : Tensor of shape (1, n_components)
+        Expected counts; no node was set in any of them.
+    squared_errors : Tensor of shape (n_modalities,)
+        Of the decoders.
+    n_elements : Tensor of shape (n_modalities,)
+        In how many elements.
+    """
+
+    statistics: MixtureStatistics
+    counts: Tensor
+    squared_errors: Tensor
+    n_elements: Tensor
+
+
+@torch.no_grad()
+def remembered(
+    model: MultimodalVAE,
+    counts: Tensor,
+    n_elements: Tensor,
+    shrinkage: float,
+    reg_covar: float,
+    decay: float,
+) -> Past:
+    """Return what a model remembers of samples, each of which counts ``decay``.
+
+    The mixture and the variances of the decoders are all that is left of them, besides the numbers
+    of samples of each component, ``counts``, and of elements of each modality. The graph is no part
+    of it: what it leaves out is not to be forgotten. ``shrinkage`` and ``reg_covar`` are those that
+    the mixture was made with.
+    """
+    prior = model.prior
+    counts, n_elements = counts.to(prior.means.device), decay * n_elements.to(prior.means.device)
+    statistics = remembered_statistics(counts, prior.means, prior.covariances, reg_covar, shrinkage)
+    return Past(
+        statistics=statistics * decay,
+        counts=decay * counts[None],
+        squared_errors=n_elements * model.log_variances.double().exp(),
+        n_elements=n_elements,
+    )
 
 
 def with_past(result: PassResult, past: Past) -> PassResult:
@@ -189,21 +237,16 @@ class BlockUpdate:
         where there are none, or decoders with likelihoods of their own.
         """
         model.eval()
-        self._set_decoder_variances(model, data, generator, squared_errors)
+        if self.variance_floors is not None:
+            if squared_errors is None or any(of.has_likelihood for of in model.decoders):
+                squared_errors = self._unit_errors(model, data, generator)
+            self._set_variances(model, data, squared_errors)
         self.set_information(model, data, has_cells=False, inertia=INERTIA)
 
-    def _set_decoder_variances(
-        self,
-        model: MultimodalVAE,
-        data: TensorData,
-        generator: torch.Generator,
-        squared_errors: Tensor | None,
-    ) -> None:
-        if self.variance_floors is None:
-            return
-        if squared_errors is not None and not any(of.has_likelihood for of in model.decoders):
-            self._set_variances(model, data, squared_errors)
-            return
+    def _unit_errors(
+        self, model: MultimodalVAE, data: TensorData, generator: torch.Generator
+    ) -> Tensor:
+        """Return the squared errors of all modalities with the prior N(0, I), by a pass."""
         errors = torch.zeros(len(data.arrays), dtype=torch.float64, device=data.device)
         for block in data.blocks():
             noise = data.normal(len(block.arrays[0]), model.n_draws, generator)
@@ -213,7 +256,7 @@ class BlockUpdate:
             sums.add(block, own, block.weighted(torch.ones_like(z[:, :1].T)))  # no cells yet
             squares = block.weighted(model.squared_errors(block, z).double())
             errors += sums.squared_errors(squares.sum(dim=1))
-        self._set_variances(model, data, data.ranks.total(errors))
+        return data.ranks.total(errors)
 
     def _set_variances(self, model: MultimodalVAE, data: TensorData, errors: Tensor) -> None:
         """Set every decoder variance to its optimum, the mean squared error per element."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, secon
         n_free = (n_samples - 2 * len(found)).clamp_min(0.0)
         pupil.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
         pupil.slopes[m], pupil.offsets[m] = found[:-1].mT, found[-1]
-        pupil.widening[m] = -of_widths / n_samples
+        cast(Tensor, pupil.widening)[m] = -of_widths / n_samples
 
 
 def _ridged(moments: Tensor, like: Tensor | None = None) -> Tensor:

@@ -1,29 +1,31 @@
-"""Algorithm 2: pre-training, then epochs of gradient steps and block-coordinate updates."""
+"""Algorithm 2: phases of epochs, each of gradient steps and an update in closed form."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from .._data.ranks import Ranks
 from .._model.ranks import all_rows
-from .._model.settings import GradientSettings, MixtureSettings, TrainingSettings
+from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
-from .acceleration import of_steps, step_precision
-from .adam import Adam, has_fused_steps
-from .block_update import BlockUpdate, PassResult, data_pass
-from .divergence import broken_parts, check_model, divergence, told_divergence
-from .early_stopping import Stopper, interquartile_range
-from .expert_guard import ExpertGuard
+from .acceleration import compiled, step_precision
+from .block_update import BlockUpdate, data_pass
+from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
+from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
 from .filling import filled, viewed
-from .gradients import GradientAverage, gradient_average
+from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .observer import Observer
 from .sums import EpochSums
+
+#: Least rise of the bound where it is left open, relative to its spread between samples, or in nats
+#: where training begins as in the paper.
+TOLERANCE = 1e-3
 
 
 def _trainable(*modules: nn.Module) -> list[Parameter]:
@@ -31,106 +33,61 @@ def _trainable(*modules: nn.Module) -> list[Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
-def gradient_step(
-    loss: Tensor,
-    optimizer: Adam,
-    parameters: list[Parameter],
-    max_grad_norm: float | None,
-    average: GradientAverage | None = None,
-) -> None:
-    """Make one step of gradient descent, with the gradient's norm clipped.
+class Phase:
+    """Epochs of training, and what they carry along besides the model and its generator.
 
-    Where the loss is that of a batch which is spread over ranks, its gradient is their ``average``.
+    Parameters
+    ----------
+    model : MultimodalVAE
+        To be trained.
+    settings : TrainingSettings
+        How.
+    observer : Observer
+        Who follows.
+    temperatures : ndarray of shape (n_epochs,)
+        Of the edges; one epoch each.
+    stopper : Stopper, default=None
+        Says by the (held-out, if there is held-out data) bound that training is to end; None never.
+    rate_factor : float, default=1.0
+        Learning rate of the networks, relative to that of the settings.
+
+    Attributes
+    ----------
+    decays : bool
+        Whether that falls to zero over the epochs.
+    history : list of dict
+        Terms of the bound of each epoch, in the data's units.
+    n_done : int
+        Number of planned epochs that were made before the fit was stopped.
+    was_restored : bool
+        Whether an expert has diverged, so that the last epoch was taken back.
+    diverged : bool
+        Whether the last epoch left numbers that are not finite, and the stopper has an earlier
+        state.
     """
-    if not loss.requires_grad:
-        return  # nothing to train: what the loss depends on is frozen, and the graph is fixed
-    optimizer.zero_grad()
-    loss.backward()
-    if average is not None:
-        average.of([parameter for group in optimizer.groups for parameter in group])
-    if max_grad_norm is not None:
-        foreach = has_fused_steps(parameters[:1]) or None
-        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=foreach)
-    optimizer.step()
 
-
-def pretrain(
-    model: MultimodalVAE,
-    data: TensorData,
-    settings: TrainingSettings,
-    update: BlockUpdate,
-    generator: torch.Generator,
-    observer: Observer,
-) -> Adam | None:
-    """Train encoders and decoders before there are clusters (Section 3.3).
-
-    An interrupt ends the run, which has nothing to keep yet. Returned is the optimizer that the
-    next phase follows; None where there is none, or its moments are of an expert that diverged.
-    """
-    steps, n_epochs = settings.gradient, settings.initialization.pretraining_epochs
-    kl_weight = settings.initialization.kl_weight  # 0: reconstruction alone, 1: unit-Gaussian VAE
-    data = viewed(model, data)
-    update.set_information(model, data, has_cells=False)
-    parameters = _trainable(model.encoders, *model.decoders, model.views)
-    if not parameters:
-        update.decoder_variances(model, data, generator)
-        return None
-    optimizer = Adam((parameters, steps.learning_rate))
-    guard = ExpertGuard(model, update.names, "pre-training")
-    unit_elbo = of_steps(model.unit_elbo, steps)
-    observer.begin("pre-training", n_epochs, update.names, data)
-    for epoch in range(n_epochs):
-        observer.epoch_begins()
-        guard.keep()
-        model.train()
-        precision = step_precision(model.networks, steps)
-        seen = EpochSums(model, data, has_cells=False)
-        with guard.watched(epoch, data.weights), model.frozen(has_cells=False), precision:
-            for numbers, batch, noise in data.drawn(steps.batch_size, model.n_draws, generator):
-                bound = unit_elbo(batch, noise, kl_weight)
-                loss = -data.mean(bound.values, batch)
-                average = gradient_average(data, batch)
-                gradient_step(loss, optimizer, parameters, steps.max_grad_norm, average)
-                seen.add(numbers, bound)
-                observer.interruption.check()
-            seen.end()
-        observer.epoch_ended(observer.in_units({"objective": seen.mean_bound}))
-        if guard.restored(epoch):
-            return None
-        is_last = epoch == n_epochs - 1 or observer.stopped
-        with told_divergence(model, update.names, "pre-training", epoch, data.weights):
-            update.decoder_variances(model, data, generator, seen.squared_errors)
-            if is_last:
-                check_model(model, update.names)
-        if is_last:
-            break
-    return optimizer
-
-
-class Progress:
-    """What training carries from epoch to epoch, besides the model and its generator.
-
-    ``n_done`` is the number of planned epochs that were made before the fit was stopped.
-    ``history`` is in the data's units. ``diverged`` is true where the last epoch left numbers that
-    are not finite, and the stopper has an earlier state.
-    """
+    name, has_cells, decays = "training", True, False
 
     def __init__(
         self,
         model: MultimodalVAE,
-        settings: GradientSettings,
-        stopper: Stopper,
+        settings: TrainingSettings,
         observer: Observer,
-        phase: str = "training",
+        temperatures: np.ndarray,
+        stopper: Stopper | None = None,
+        rate_factor: float = 1.0,
     ) -> None:
+        self.model, self.settings, self.observer = model, settings, observer
+        self.temperatures, self.stopper = temperatures.tolist(), stopper or Stopper(0.0, 1)
+        self.rate = rate_factor * settings.steps.learning_rate
         self.networks = _trainable(model.encoders, *model.decoders, model.views)
-        self.graph = _trainable(model.prior)
+        self.graph = _trainable(model.prior) if self.has_cells else []
         self.optimizer = Adam(
-            (self.networks, settings.learning_rate), (self.graph, settings.graph_learning_rate)
+            (self.networks, self.rate), (self.graph, settings.graph_learning_rate)
         )
-        self.bound = of_steps(model.elbo, settings)
-        self.stopper, self.observer = stopper, observer
-        self.phase, self.diverged = phase, False
+        bound = model.elbo if self.has_cells else model.unit_elbo
+        self.bound = compiled(bound) if settings.device.compile else bound
+        self.was_restored = self.diverged = False
         self.history: list[dict[str, float]] = []
         self.n_done, self.n_steps, self.spread = 0, 0, 0.0
         self.labels: Tensor | None = None
@@ -146,137 +103,205 @@ class Progress:
             if earlier is not None and parameter in earlier.moments:
                 self.optimizer.resume(parameter, earlier.moments[parameter])
 
-    def note(self, terms: dict[str, float], labels: Tensor, ranks: Ranks) -> None:
-        """Take note of an epoch's terms of the bound, and of the components of the samples."""
-        if self.labels is not None and len(self.labels) == len(labels):  # a file may hold others
-            changed = (labels != self.labels).double().cpu().numpy()
-            self.label_changes.append(ranks.mean(changed))
-        self.labels = labels
-        self.history.append(self.observer.in_units(terms))
-        self.observer.epoch_ended(self.history[-1])
+    def fill(self, data: TensorData) -> TensorData:
+        """Return samples as an epoch sees them."""
+        return filled(self.model, data)
 
-    def check(self, model: MultimodalVAE, names: Sequence[str]) -> None:
+    def is_stopped(self) -> bool:
+        """Return True if the epoch is to be cut short after this batch."""
+        return self.observer.stopped
+
+    def steps(self, data: TensorData, seen: EpochSums, generator: torch.Generator) -> None:
+        """Make the gradient steps of an epoch, and sum up what they see of the samples."""
+        model, rule, penalty = self.model, self.settings.steps, self.settings.edge_penalty
+        parameters = self.networks + self.graph
+        n_steps = len(self.temperatures) * math.ceil(data.n_of_all / rule.batch_size)
+        model.train()
+        for numbers, batch, noise in data.drawn(rule.batch_size, model.n_draws, generator):
+            if self.decays:
+                self.optimizer.rates[0] = self.rate * half_cosine(self.n_steps / n_steps)
+            bound = self.bound(batch, noise)
+            loss = -data.mean(bound.values, batch)
+            if penalty > 0 and self.has_cells:
+                loss = loss + penalty * model.prior.edges().sum()
+            average = gradient_average(data, batch)
+            gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, average)
+            seen.add(numbers, bound)
+            self.n_steps += 1
+            if self.is_stopped():
+                break
+        model.eval()  # as what comes next expects it
+        seen.end()
+        if self.has_cells:
+            self.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
+
+    def close(
+        self,
+        data: TensorData,
+        held_out: TensorData | None,
+        update: BlockUpdate,
+        generator: torch.Generator,
+        seen: EpochSums | None,
+    ) -> dict[str, float]:
+        """Make the block-coordinate update of an epoch; return the terms of the bound.
+
+        The update follows from what gradient steps saw, if that is enough: no sample is encoded
+        twice. They did not see all, and ``seen`` is to be None, where the epoch was cut short.
+        """
+        if self.was_restored or self.observer.stopped:
+            seen = None
+        model, errors, result = self.model, None, None
+        if seen is not None:
+            errors, result = seen.squared_errors, seen.result(update.names)
+        if result is None:
+            result = data_pass(model, data, generator, update.names, errors)
+        result = update.swap(model, data, result)
+        terms = result.terms | {"temperature": model.prior.temperature}
+        if held_out is not None:
+            judged = data_pass(model, self.fill(held_out), generator, update.names).terms
+            terms["held_out_bound"] = judged["lower_bound"]
+            terms["objective"] = judged["objective"]
+        kept = model if held_out is not None else None
+        self.stopper.stop(terms["objective"], kept, self.spread)
+        before, self.labels = self.labels, result.labels
+        if before is not None and len(before) == len(self.labels):  # a file may hold others
+            changed = (self.labels != before).double().cpu().numpy()
+            self.label_changes.append(data.ranks.mean(changed))
+        return terms
+
+    def check(self, names: Sequence[str], weights: Tensor | None) -> None:
         """Raise where the model is not finite and there is no earlier state to go back to."""
-        parts = broken_parts(model, names)
+        parts = broken_parts(self.model, names)
         self.diverged = bool(parts)
         if parts and self.stopper.best_state is None:
-            place = f"epoch {len(self.history)} of {self.phase}"
-            raise divergence(f"numbers in {', '.join(parts)} are not finite", place)
+            place = f"epoch {len(self.history)} of {self.name}"
+            raise divergence(f"numbers in {', '.join(parts)} are not finite", place, weights)
+
+    def convergence(self) -> Convergence:
+        """Return what was seen of training; means of some epochs at the end are looked at."""
+        n_epochs = self.settings.steps.n_iter_no_change
+        rise, fall = rise_and_fall([terms["objective"] for terms in self.history], n_epochs)
+        unit, changes = self.spread or 1.0, self.label_changes[-n_epochs:]
+        return Convergence(
+            n_steps=self.n_steps,
+            spread=self.spread,
+            rise=rise / unit,
+            fall=fall / unit,
+            label_changes=math.nan if math.isnan(rise) else float(np.mean(changes)),
+        )
 
 
-def train(
-    model: MultimodalVAE,
+class Pretraining(Phase):
+    """Epochs of encoders and decoders before there are clusters (Section 3.3).
+
+    An interrupt ends the run, which has nothing to keep yet.
+    """
+
+    name, has_cells = "pre-training", False
+
+    def fill(self, data: TensorData) -> TensorData:
+        """Return samples as they are: what is missing was filled in before."""
+        return data
+
+    def is_stopped(self) -> bool:
+        """Raise where the fit was interrupted."""
+        self.observer.interruption.check()
+        return False
+
+    def close(
+        self,
+        data: TensorData,
+        held_out: TensorData | None,
+        update: BlockUpdate,
+        generator: torch.Generator,
+        seen: EpochSums | None,
+    ) -> dict[str, float]:
+        """Update the decoder variances; return the mean bound."""
+        assert seen is not None, "an epoch has begun"
+        if not self.was_restored:
+            update.decoder_variances(self.model, data, generator, seen.squared_errors)
+        return {"objective": seen.mean_bound}
+
+
+class Polishing(Phase):
+    """Epochs with the graph fixed, its tables in closed form."""
+
+    name = "polishing"
+
+    def __init__(
+        self, model: MultimodalVAE, settings: TrainingSettings, observer: Observer
+    ) -> None:
+        schedule = settings.schedule
+        temperatures = np.ones(schedule.polishing_epochs)
+        super().__init__(model, settings, observer, temperatures, rate_factor=schedule.rate_factor)
+        self.decays = schedule.polishing_decays
+
+
+def epochs(
+    phase: Phase,
     data: TensorData,
-    held_out: TensorData | None,
-    progress: Progress,
-    settings: TrainingSettings,
     update: BlockUpdate,
     generator: torch.Generator,
+    held_out: TensorData | None = None,
 ) -> None:
-    """Alternate epochs of gradient steps and block-coordinate updates (Algorithm 2).
+    """Make the epochs of a phase: gradient steps, then the update that they lead to.
 
-    One epoch per temperature, until ``progress.stopper`` says, by the (held-out, if there is
-    held-out data) bound, that training is to end. With held-out data it keeps the best state, to
-    be restored by the caller. The updates follow from what the steps of an epoch saw. Where
-    ``progress.observer`` says to stop, the epoch is cut short and ends as others do.
+    With held-out data the stopper keeps the best state, to be restored by the caller. Where the
+    observer says to stop, the epoch is cut short and ends as others do. An expert that diverges
+    ends the phase, and the state before that epoch returns.
     """
-    graph, observer = progress.graph, progress.observer
-    guard = ExpertGuard(model, update.names, progress.phase)
-    steps, edges = settings.gradient, settings.graph
-    n_epochs, n_done = len(edges.temperatures), progress.n_done
-    n_before = len(progress.history) - n_done
-    observer.begin(progress.phase, n_epochs, update.names, data, held_out, n_before, n_done)
-    for temperature in edges.temperatures[n_done:].tolist():
-        if progress.stopper.converged:  # a fit that is continued may have come to its end
+    model, observer, device = phase.model, phase.observer, phase.settings.device
+    n_before, n_epochs = len(phase.history) - phase.n_done, len(phase.temperatures)
+    observer.begin(phase.name, n_epochs, update.names, data, held_out, n_before, phase.n_done)
+    guard = ExpertGuard(model, update.names, phase.name)
+    held_out = None if held_out is None else viewed(model, held_out)
+    for temperature in phase.temperatures[phase.n_done :]:
+        if phase.stopper.converged:  # a fit that is continued may have come to its end
             break
         observer.epoch_begins()
-        epoch, data = len(progress.history), filled(model, data)
-        if graph:
+        epoch, data, seen = len(phase.history), phase.fill(data), None
+        if phase.graph:
             model.prior.temperature = temperature
-        guard.keep()
-        precision, seen = step_precision(model.networks, steps), None
-        with guard.watched(epoch, data.weights), model.frozen(), precision:
-            seen = _gradient_steps(model, data, progress, settings, generator)
-        was_restored = guard.restored(epoch)
-        if was_restored:
+        guard.keep(model)
+        precision = step_precision(model.networks, device)
+        with guard.watched(epoch, data.weights), model.frozen(phase.has_cells), precision:
+            seen = EpochSums(model, data, phase.has_cells)
+            phase.steps(data, seen, generator)
+        phase.was_restored = guard.restored(epoch)
+        if phase.was_restored:
             observer.standing = None  # training ends here
-        with told_divergence(model, update.names, progress.phase, epoch, data.weights):
-            seen = None if was_restored else seen
-            result = _block_updates(model, data, update, settings.mixture, generator, seen)
-            for _ in range(edges.n_steps if graph else 0):
-                loss = -_graph_objective(model, result.counts, edges.edge_penalty)
-                gradient_step(loss, progress.optimizer, graph, steps.max_grad_norm)
-            terms = result.terms | {"temperature": model.prior.temperature}
-            if held_out is not None:
-                held_out = filled(model, held_out)
-                held_out_terms = data_pass(model, held_out, generator, update.names).terms
-                terms["held_out_bound"] = held_out_terms["lower_bound"]
-                terms["objective"] = held_out_terms["objective"]
-        kept = model if held_out is not None else None
-        progress.stopper.stop(terms["objective"], kept, progress.spread)
-        progress.note(terms, result.labels, data.ranks)
-        if was_restored or observer.stopped:
+        with told_divergence(model, update.names, phase.name, epoch, data.weights):
+            terms = phase.close(data, held_out, update, generator, seen)
+        phase.history.append(observer.in_units(terms))
+        observer.epoch_ended(phase.history[-1])
+        if phase.was_restored or observer.stopped:
             break
-    progress.check(model, update.names)
+    if phase.history:
+        phase.check(update.names, data.weights)
 
 
-def _gradient_steps(
+def pretrain(
     model: MultimodalVAE,
     data: TensorData,
-    progress: Progress,
     settings: TrainingSettings,
-    generator: torch.Generator,
-) -> EpochSums | None:
-    """Make the gradient steps of an epoch; return what they saw of the samples.
-
-    None where the epoch was cut short, so that they did not see all.
-    """
-    steps, edges = settings.gradient, settings.graph
-    noise_scale = edges.score_noise if progress.graph else 0.0  # not of a fixed graph
-    parameters = progress.networks + progress.graph
-    seen = EpochSums(model, data)
-    n_steps = len(edges.temperatures) * math.ceil(data.n_of_all / steps.batch_size)
-    model.train()
-    for numbers, batch, noise in data.drawn(steps.batch_size, model.n_draws, generator):
-        if steps.decays:
-            share = progress.n_steps / n_steps
-            progress.optimizer.rates[0] = steps.learning_rate * half_cosine(share)
-        jitter = _score_noise(model, data, noise_scale, generator)
-        bound = progress.bound(batch, noise, jitter)
-        loss = _penalty(model, edges.edge_penalty) - data.mean(bound.values, batch)
-        average = gradient_average(data, batch)
-        gradient_step(loss, progress.optimizer, parameters, steps.max_grad_norm, average)
-        seen.add(numbers, bound)
-        progress.n_steps += 1
-        if progress.observer.stopped:
-            break
-    model.eval()  # as what comes next expects it
-    seen.end()
-    progress.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
-    return None if progress.observer.stopped else seen
-
-
-def _block_updates(
-    model: MultimodalVAE,
-    data: TensorData,
     update: BlockUpdate,
-    mixture: MixtureSettings,
     generator: torch.Generator,
-    seen: EpochSums | None,
-) -> PassResult:
-    """Make the block-coordinate updates of an epoch; return what the last one follows from.
+    observer: Observer,
+) -> Adam | None:
+    """Train encoders and decoders before there are clusters.
 
-    The first follows from what gradient steps saw, if that is enough: no sample is encoded twice.
+    Returned is the optimizer that the next phase follows; None where there is none, or its moments
+    are of an expert that diverged.
     """
-    errors, result = None, None
-    if seen is not None:
-        errors, result = seen.squared_errors, seen.result(update.names)
-    if result is None:
-        result = data_pass(model, data, generator, update.names, errors)
-    result = update.swap(model, data, result)
-    for _ in range(mixture.n_updates - 1):
-        result = update(model, data, generator, errors)
-    return result
+    data = viewed(model, data)
+    update.set_information(model, data, has_cells=False)
+    n_epochs = settings.schedule.pretraining_epochs
+    phase = Pretraining(model, settings, observer, np.ones(n_epochs))
+    if not phase.networks:
+        update.decoder_variances(model, data, generator)
+        return None
+    epochs(phase, data, update, generator)
+    return None if phase.was_restored else phase.optimizer
 
 
 def settle(
@@ -294,35 +319,15 @@ def settle(
         update(model, data, generator)
 
 
-def half_cosine(share: float) -> float:
-    """Return what falls from 1 to 0 as ``share`` rises from 0 to 1."""
-    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
-
-
-def _graph_objective(model: MultimodalVAE, counts: Tensor, edge_penalty: float) -> Tensor:
-    """Return the part of the objective that the graph appears in, per sample."""
-    shares = (counts / counts.sum()).to(model.prior.means)
-    log_weights = model.prior.regime_log_weights()
-    return (shares * log_weights).sum() - _penalty(model, edge_penalty)
-
-
-def _penalty(model: MultimodalVAE, edge_penalty: float) -> Tensor | float:
-    """Return what the edges cost in training, in nats per sample."""
-    return edge_penalty * model.prior.edges().sum() if edge_penalty > 0 else 0.0
-
-
-def _score_noise(
-    model: MultimodalVAE, data: TensorData, scale: float, generator: torch.Generator
-) -> Tensor | None:
-    """Return a draw of the noise on the node scores, the same on all ranks, if there is any."""
-    if scale == 0:
-        return None
-    drawn_by = generator if data.ranks.common is None else data.ranks.common
-    return scale * data.normal(1, len(model.prior.scores), drawn_by)[0]
-
-
-def new_progress(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Progress:
-    """Return the optimizer and early stopping as they begin."""
-    rule = settings.stopping
-    stopper = Stopper(rule.tol, rule.n_iter_no_change, rule.is_relative)
-    return Progress(model, settings.of_training(), stopper, observer)
+def new_phase(settings: TrainingSettings, model: MultimodalVAE, observer: Observer) -> Phase:
+    """Return the optimizer and early stopping as training begins with them."""
+    rule, is_paper = settings.steps, settings.initialization.method == "paper"
+    stopper = Stopper(float(rule.tol), rule.n_iter_no_change) if rule.tol != "auto" else None
+    return Phase(
+        model,
+        settings,
+        observer,
+        settings.temperatures,
+        stopper=stopper or Stopper(TOLERANCE, rule.n_iter_no_change, is_relative=not is_paper),
+        rate_factor=settings.schedule.rate_factor,
+    )

@@ -1,10 +1,15 @@
-"""The one door between training and all who follow it: lines on the screen, and callbacks."""
+"""The one door between training and all who follow it, or end it: lines, callbacks, interrupts."""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
+
+import numpy as np
 
 from .._data.ranks import ALONE, Ranks
 from .._data.scaling import ModalityScaler
@@ -12,8 +17,6 @@ from .._model.tensors import TensorData
 from .._progress_lines import ProgressLines, duration
 from .._typing import Unchecked
 from ..callback import EpochRecord
-from .interruption import Interruption
-from .units import unit_shifts
 
 #: Makes the run as it would be if it ended now.
 Snapshot = Callable[[], Unchecked]
@@ -203,3 +206,81 @@ class Screen:
     def close(self, is_complete: bool) -> None:
         """Leave the line that is rewritten."""
         self.lines.close()
+
+
+def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) -> dict[str, float]:
+    """Return what is to be added to terms of the bound of scaled samples, by their names.
+
+    A density of scaled data is one of the data times a factor, that of the scales; the terms are
+    means over the samples, by weight.
+    """
+    observed = np.ones((len(names), data.n_samples), dtype=bool)
+    if data.observed is not None:
+        observed = data.observed.cpu().numpy()
+    weights = None if data.weights is None else data.weights[0].cpu().numpy()
+    masks = data.element_masks() or (None,) * len(names)
+    shifts = {}
+    for m, name in enumerate(names):
+        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], masks[m : m + 1])
+        shifts[f"reconstruction_{name}"] = data.ranks.mean(jacobian, weights)
+    total = sum(shifts.values())
+    return shifts | {"lower_bound": total, "objective": total}
+
+
+class Interruption:
+    """An interrupt (Ctrl-C), as all runs of a fit see it.
+
+    Where there is nothing to keep yet, the first interrupt is a KeyboardInterrupt. Where it is
+    *postponed*, it makes a request, and what goes on comes to its end. The second is always a
+    KeyboardInterrupt, and so is the first one where none ``may_wait``.
+
+    Parameters
+    ----------
+    file : str, default=None
+        Runs in other processes go on while this file is there.
+    """
+
+    def __init__(self, file: str | None = None) -> None:
+        self.file = file
+        self.requested = self.insists = False
+        self.is_postponed = self.is_told = False
+        self.may_wait = True
+
+    def interrupt(self) -> None:
+        """Take an interrupt; called in the main thread, between two of its instructions."""
+        self.insists = self.requested or not self.may_wait
+        self.requested = True
+        self.remove_file()
+        if self.insists or not self.is_postponed:
+            raise KeyboardInterrupt
+
+    def postponed(self) -> AbstractContextManager[None]:
+        """Postpone the first interrupt in a block."""
+        return self._answered(True)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Do not postpone the first interrupt in a block, within one that does."""
+        return self._answered(False)
+
+    @contextmanager
+    def _answered(self, is_postponed: bool) -> Iterator[None]:
+        """Change nothing in other threads than the main one, which alone gets interrupts."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before, self.is_postponed = self.is_postponed, is_postponed
+        try:
+            yield
+        finally:
+            self.is_postponed = before
+
+    def check(self) -> None:
+        """End a run that has nothing to keep, in a thread that gets no interrupts itself."""
+        if self.requested:
+            raise KeyboardInterrupt
+
+    def remove_file(self) -> None:
+        """Let runs in other processes end."""
+        if self.file is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self.file)

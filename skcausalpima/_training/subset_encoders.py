@@ -27,17 +27,15 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .._model.settings import GradientSettings
+from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
-from .adam import Adam
-from .gradients import gradient_average
+from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .linear_locations import become_linear, fit_likelihoods
-from .loop import gradient_step, half_cosine
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -125,7 +123,7 @@ def lesson(model: StructuredVAE, data: TensorData) -> Lesson:
 def teach(
     model: StructuredVAE,
     data: TensorData,
-    settings: GradientSettings,
+    settings: TrainingSettings,
     n_epochs: int,
     generator: torch.Generator,
     observer: Observer,
@@ -152,13 +150,13 @@ def teach(
             fit_likelihoods(start, part, of_part.mean, of_part.second)
         _keep_better(model, pupil, linear, *held, log_weights)
         start = copy.deepcopy(pupil)
-    rate, size = settings.learning_rate, settings.batch_size
+    rate, size = settings.steps.learning_rate, settings.steps.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
     n_epochs = n_epochs if parameters else 0
     optimizer = Adam((parameters, rate)) if parameters else None
     n_steps = n_epochs * math.ceil(part.n_of_all / size)
     pupil.train()
-    with step_precision(pupil.networks, settings):
+    with step_precision(pupil.networks, settings.device):
         for step, (numbers, batch) in enumerate(_batches(part, size, n_epochs, generator)):
             if observer.stopped or optimizer is None:
                 break
@@ -225,7 +223,7 @@ def _calibrate(
     batch = data.loaded().rows(slice(None))
     with torch.no_grad():
         outputs = pupil.outputs(batch)
-    parameters = [cast(Tensor, pupil.log_exponents)]
+    parameters = [cast(nn.Parameter, pupil.log_exponents)]
     optimizer = Adam((parameters, CALIBRATION_RATE))
     for step in range(CALIBRATION_STEPS):
         optimizer.rates = [CALIBRATION_RATE * half_cosine(step / CALIBRATION_STEPS)]

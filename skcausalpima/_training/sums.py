@@ -13,7 +13,7 @@ from torch import Tensor
 from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import MixtureStatistics, OwnPosterior, SharedPosterior
 from ..modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
-from .expert_updates import ExpertSums
+from .decoder_updates import ExpertSums
 
 
 @dataclass(frozen=True, kw_only=True)

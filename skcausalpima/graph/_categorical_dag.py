@@ -1026,13 +1026,13 @@ class CategoricalDAG:
         return cls(*_formats.from_json(text))
 
     def to_graphml(self) -> str:
-        """Write the network as GraphML.
+        """Write the graph (not the tables) as GraphML, for programs that draw graphs.
 
         Returns
         -------
         str
-            Nodes carry ``size`` and, as JSON, ``states``, ``parents`` (the order of the table's
-            axes) and ``table``; other attributes of nodes and edges stand beside them.
+            Nodes carry ``size`` and, joined by commas, ``states``; other attributes of nodes and
+            edges, such as the ``weight`` of an edge, stand beside them.
 
         Raises
         ------
@@ -1041,7 +1041,7 @@ class CategoricalDAG:
 
         See Also
         --------
-        from_graphml : Read it again.
+        to_json : Writes the tables, too.
 
         Examples
         --------
@@ -1049,46 +1049,10 @@ class CategoricalDAG:
         >>> from skcausalpima.graph import CategoricalDAG
         >>> tables = {"heat": [0.5, 0.5], "crack": [[0.9, 0.1], [0.2, 0.8]]}
         >>> dag = CategoricalDAG(nx.DiGraph([("heat", "crack")]), tables)
-        >>> read = nx.parse_graphml(dag.to_graphml())
-        >>> read.nodes["crack"]["table"]
-        '[[0.9, 0.1], [0.2, 0.8]]'
+        >>> nx.parse_graphml(dag.to_graphml()).nodes["crack"]
+        {'size': 2}
         """
-        return _formats.to_graphml(self.graph, self.cpts)
-
-    @classmethod
-    def from_graphml(cls, text: str) -> CategoricalDAG:
-        """Read a network that `to_graphml` wrote.
-
-        Parameters
-        ----------
-        text : str
-            The file's text.
-
-        Returns
-        -------
-        CategoricalDAG
-            Equal to the one written.
-
-        Raises
-        ------
-        TypeError
-            If ``text`` is no str.
-        ValueError
-            If the text is no GraphML of a directed graph, or a node's fields are missing or wrong;
-            the message names the node.
-
-        See Also
-        --------
-        to_graphml : Write it.
-
-        Examples
-        --------
-        >>> from skcausalpima.graph import CategoricalDAG
-        >>> dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
-        >>> CategoricalDAG.from_graphml(dag.to_graphml())
-        CategoricalDAG(sizes={'N1': 2, 'N2': 2}, edges=[('N1', 'N2')])
-        """
-        return cls(*_formats.from_graphml(text))
+        return _formats.to_graphml(self.graph)
 
     def to_dot(self) -> str:
         """Write the graph (not the tables) in Graphviz's DOT language.

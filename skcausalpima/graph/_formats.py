@@ -42,7 +42,7 @@ def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Json]:
                 "size": data["size"],
                 "states": data.get("states"),
                 "parents": list(graph.predecessors(node)),
-                "table": tables[node].tolist(),
+                "table": tables[node].tolist() if node in tables else None,
                 "attributes": attributes,
             }
         )
@@ -164,45 +164,17 @@ def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     return from_document(parse_json("The text", check_text(text, "from_json")))
 
 
-def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
-    """Write a network as GraphML; what has no place in it is JSON inside of it."""
-    document = to_document(graph, tables)
+def to_graphml(graph: nx.DiGraph) -> str:
+    """Write a graph as GraphML, which has no lists."""
+    document = to_document(graph, {})
     written = nx.DiGraph()
     for node in document["nodes"]:
-        fields = {key: json.dumps(node[key]) for key in ("states", "parents", "table")}
-        data = {"size": node["size"], **fields, **node["attributes"]}
+        states = {} if node["states"] is None else {"states": ", ".join(node["states"])}
+        data = {"size": node["size"], **states, **node["attributes"]}
         written.add_nodes_from([(node["name"], data)])
     for edge in document["edges"]:
         written.add_edges_from([(edge["parent"], edge["child"], edge["attributes"])])
     return "\n".join(nx.generate_graphml(written))
-
-
-def from_graphml(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
-    """Read what `to_graphml` wrote."""
-    check_text(text, "from_graphml")
-    try:
-        graph = nx.parse_graphml(text)
-    except Exception as error:  # whatever the XML parser or networkx stumble over
-        raise ValueError(f"The text is no valid GraphML: {error}") from error
-    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
-        raise ValueError("The GraphML holds no simple directed graph (edgedefault='directed').")
-    nodes = []
-    for name, data in graph.nodes(data=True):
-        fields = {"size": data.pop("size", None)}
-        for key in ("states", "parents", "table"):
-            fields[key] = _json_field(name, key, data.pop(key, None))
-        nodes.append({"name": name, **fields, "attributes": data})
-    edges = [{"parent": u, "child": v, "attributes": d} for u, v, d in graph.edges(data=True)]
-    document = {"format": FORMAT, "version": VERSION, "nodes": nodes, "edges": edges}
-    return from_document(document)
-
-
-def _json_field(name: str, key: str, text: Json) -> Json:
-    """Decode one field of a GraphML node."""
-    if text is None:
-        raise ValueError(f"Node {shown(name)} has no field {key!r}.")
-    check_type(f"Field {key!r} of node {shown(name)}", text, str)
-    return parse_json(f"Field {key!r} of node {shown(name)}", text)
 
 
 def to_dot(graph: nx.DiGraph, solid: Collection[tuple[Hashable, Hashable]]) -> str:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import html
-import re
-import unicodedata
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 
 import networkx as nx
 import numpy as np
 
 from .._structure.digraphs import is_by_chance
-from .._structure.layered_layout import Edge, LayeredLayout, layered_layout, strokes
+from .._structure.graph_picture import LINE, GraphPicture, printable, width_of_line
+from .._structure.layered_layout import Edge, strokes
 
 FONT = 13.0  # pixels
-LETTER = 0.62 * FONT  # width of a letter of a sans-serif font, rather too wide
-LINE = 1.3 * FONT
-LONGEST_LINE = 16  # letters
-MAX_LINES = 4
-PADDING = 8.0
+LONGEST_LINE, MAX_LINES = 16, 4  # letters of names, and lines
 MARGIN = 6.0
 HEAD = 10.0  # length of an arrow's head
 EDGE_WIDTHS = 1.0, 4.0  # of weight 0 and 1
@@ -42,10 +37,8 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     str
         One ``<svg>`` element. Names are escaped.
     """
-    lines = {node: _lines(node, graph.nodes[node]["size"]) for node in graph}
-    boxes = {node: _box(texts) for node, texts in lines.items()}
-    layout = layered_layout(graph, boxes)
-    width, height = (round(length + 2 * MARGIN) for length in layout.size)
+    picture = GraphPicture.of(graph, FONT, LONGEST_LINE, MAX_LINES)
+    width, height = (round(length + 2 * MARGIN) for length in picture.layout.size)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="{-MARGIN:g} {-MARGIN:g} {width} {height}" role="img" '
@@ -53,45 +46,12 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
         f'<rect x="{-MARGIN:g}" y="{-MARGIN:g}" width="{width}" height="{height}" fill="white"/>',
         f"<title>{_described(graph, solid)}</title>",
     ]
-    pale = is_by_chance(graph)
-    parts += [f'<g opacity="{PALE}">'] if pale else []
-    for edge, route in layout.routes.items():
+    parts += [f'<g opacity="{PALE}">'] if picture.is_pale else []
+    for edge, route in picture.layout.routes.items():
         parts += _edge(route, graph.edges[edge].get("weight"), edge in solid)
-    for node, texts in lines.items():
-        parts += _node(layout, node, boxes[node], texts)
-    return "".join([*parts, "</g></svg>" if pale else "</svg>"])
-
-
-def _lines(node: Hashable, size: int) -> list[str]:
-    """Return the lines of a name, and how many outcomes the node has."""
-    lines = [""]
-    for word in re.findall(r"[^ _-]{1,16}[ _-]?|[ _-]", _printable(node)):
-        if len(lines[-1] + word.rstrip()) > LONGEST_LINE:
-            lines.append("")
-        lines[-1] += word
-    if len(lines) > MAX_LINES:
-        lines = [*lines[: MAX_LINES - 1], "…"]
-    return [*lines, f"{size} outcomes"]
-
-
-def _printable(name: Hashable) -> str:
-    """Return a name without control characters, which XML does not allow."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(name))
-
-
-def _width(text: str) -> float:
-    """Return about how wide a text is."""
-    wide = sum(
-        letter in "MWmw@%" or unicodedata.east_asian_width(letter) in "WF" for letter in text
-    )
-    capital = sum(letter.isupper() for letter in text)
-    return LETTER * (len(text) + 0.7 * wide + 0.2 * capital)
-
-
-def _box(texts: list[str]) -> tuple[float, float]:
-    """Return width and height of a node's box."""
-    width = max(_width(text) for text in texts)
-    return width + 2 * PADDING, LINE * len(texts) + PADDING
+    for node, text in picture.texts.items():
+        parts += _node(picture.layout.centres[node], picture.boxes[node], text.split("\n"))
+    return "".join([*parts, "</g></svg>" if picture.is_pale else "</svg>"])
 
 
 def _described(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
@@ -99,13 +59,12 @@ def _described(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     edges = [f"{u} -> {v}" if (u, v) in solid else f"{u} - {v}" for u, v in graph.edges]
     text = f"Graph of {', '.join(map(str, graph))}. Edges: {', '.join(edges) or 'none'}."
     text += " Nodes were placed by chance." if is_by_chance(graph) else ""
-    return html.escape(_printable(text))
+    return html.escape(printable(text))
 
 
 def _edge(route: np.ndarray, weight: float | None, is_compelled: bool) -> list[str]:
     """Draw an edge: in turn straight and curved, with a head if it is compelled."""
-    thin, thick = EDGE_WIDTHS
-    width = (thin + thick) / 2 if weight is None else thin + (thick - thin) * min(weight, 1.0)
+    width = width_of_line(weight, *EDGE_WIDTHS, unknown=0.5)
     colour = COMPELLED if is_compelled else REVERSIBLE
     tip, route = route[-1], route.copy()
     if is_compelled:
@@ -127,18 +86,16 @@ def _point(xy: np.ndarray | tuple[float, float]) -> str:
     return f"{xy[0]:.1f},{xy[1]:.1f}"
 
 
-def _node(
-    layout: LayeredLayout, node: Hashable, box: tuple[float, float], texts: list[str]
-) -> list[str]:
-    """Draw a node's box and its lines of text."""
-    (x, y), (width, height) = layout.centres[node], box
+def _node(centre: tuple[float, float], box: tuple[float, float], lines: list[str]) -> list[str]:
+    """Draw a node's box and its lines of text, the last of which is the number of outcomes."""
+    (x, y), (width, height) = centre, box
     parts = [
         f'<rect x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width:.1f}" '
         f'height="{height:.1f}" rx="6" fill="{COLOURS["box"]}" stroke="{COLOURS["frame"]}"/>'
     ]
-    for number, text in enumerate(texts):
-        baseline = y + (number - len(texts) / 2 + 0.75) * LINE
-        colour = COLOURS["sizes" if number == len(texts) - 1 else "text"]
+    for number, text in enumerate(lines):
+        baseline = y + (number - len(lines) / 2 + 0.75) * LINE * FONT
+        colour = COLOURS["sizes" if number == len(lines) - 1 else "text"]
         parts.append(
             f'<text x="{x:.1f}" y="{baseline:.1f}" text-anchor="middle" fill="{colour}">'
             f"{html.escape(text)}</text>"

@@ -1,11 +1,13 @@
 """How sure a fitted graph is, and what its nodes and modalities have to say."""
 
+from .._inference.evidence import ModalityEvidence
 from ._associations import NodeAssociations, associate_nodes
 from ._calibration import CalibrationCurve, calibration_curves
 from ._displays.associations import AssociationDisplay
 from ._displays.calibration import CalibrationDisplay
 from ._displays.confidence import EdgeConfidenceDisplay
 from ._displays.graph import GraphDisplay
+from ._displays.heat_map import TableDisplay
 from ._displays.intervention import InterventionDisplay
 from ._displays.latent import LatentDisplay
 from ._displays.node_effects import NodeEffectDisplay
@@ -13,11 +15,9 @@ from ._displays.node_sizes import NodeSizesDisplay
 from ._displays.prototypes import PrototypeDisplay
 from ._displays.reconstruction import ReconstructionDisplay
 from ._displays.summary import SummaryDisplay
-from ._displays.table import TableDisplay
 from ._displays.training import TrainingDisplay
 from ._edge_confidence import EdgeConfidence, edge_confidence
 from ._fit_report import FitReport
-from ._modality_evidence import ModalityEvidence
 from ._table_intervals import OutcomeIntervals, TableIntervals, table_intervals
 
 __all__ = [

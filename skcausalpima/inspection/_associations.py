@@ -16,12 +16,12 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._data.adapters import adapter_of, is_mapping
 from .._data.arrays import without_gradients
-from .._data.foreign import refuse_containers
-from .._data.table_labels import check_rows_with
+from .._data.containers import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._typing import Samples, Seed
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,6 @@ class NodeAssociations:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "measure": [StrOptions({"cramers_v", "nmi"})],
         "n_permutations": [count(1)],
         "random_state": ["random_state"],
@@ -231,20 +230,15 @@ def associate_nodes(
     codes = [_codes(*item, len(nodes)) for item in zip(names, columns, strict=True)]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
-    results = [
-        [
-            _permutation_test(_table(outcomes, column), measure, n_permutations, seed)
-            for column in codes
-        ]
-        for outcomes in nodes.T
-    ]
-    statistic, p_value, expected = np.moveaxis(np.array(results), -1, 0)
-    n_samples = np.array([(column >= 0).sum() for column in codes])
+    tables = (_table(outcomes, column) for outcomes in nodes.T for column in codes)
+    results = [_permutation_test(table, measure, n_permutations, seed) for table in tables]
+    shape = nodes.shape[1], len(codes)
+    statistic, p_value, expected = (np.reshape(part, shape) for part in zip(*results, strict=True))
     return NodeAssociations(
         statistic=statistic,
         p_value=p_value,
         expected=expected,
-        n_samples=n_samples,
+        n_samples=np.array([(column >= 0).sum() for column in codes]),
         node_names=tuple(est.dag_),
         column_names=tuple(names),
     )
@@ -252,7 +246,8 @@ def associate_nodes(
 
 def _named_columns(metadata: Metadata) -> tuple[list[Hashable], list[ArrayLike]]:
     """Return names and columns of a mapping, a DataFrame or an array."""
-    refuse_containers(metadata, "metadata")
+    if not is_mapping(metadata):
+        adapter_of(metadata, "metadata")
     if isinstance(metadata, Mapping):
         names, columns = list(metadata), list(metadata.values())
     elif hasattr(metadata, "columns"):

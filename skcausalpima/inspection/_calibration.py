@@ -12,14 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_params
 
+from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
-from .._data.table_labels import check_rows_with
 from .._data.validation import read_modalities, write_modalities
 from .._grid import NodeGrid
 from .._scalar_checks import check_count, count
 from .._typing import KnownNodes, Samples, Seed
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 CELLS, ALL = "cells", "all"  # what is asked of all nodes together, and seen of a sample
 #: Two normal deviations that hold 95 %, as in other intervals of shares.
@@ -184,12 +184,7 @@ def _check(outcomes: np.ndarray, probabilities: np.ndarray) -> None:
 
 
 @validate_params(
-    {
-        "est": "no_validation",  # but by check_estimator
-        "n_bins": [count(1)],
-        "n_samples": [count(1)],
-        "random_state": ["random_state"],
-    },
+    {"n_bins": [count(1)], "n_samples": [count(1)], "random_state": ["random_state"]},
     prefer_skip_nested_validation=True,
 )
 def calibration_curves(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -16,11 +17,10 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
+from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
-from .._data.multimodal_data import MultimodalData
 from .._data.samples import read_knowledge
-from .._data.table_labels import check_rows_with
-from .._data.validation import is_several
+from .._data.validation import as_container
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance
@@ -28,7 +28,7 @@ from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,7 @@ class EdgeConfidence:
     failures: dict[int, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Matched:
+class _Matched(NamedTuple):
     """A refit in the terms of the reference."""
 
     edges: np.ndarray  # bool (node, node)
@@ -109,7 +108,6 @@ class _Matched:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "n_bootstraps": [count(1)],
         "resample": ["boolean"],
         "params": [dict, None],
@@ -246,24 +244,28 @@ def edge_confidence(
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
     params = _numbered(params or {}, X, len(reference), est.dag_, sizes)
-    X = _with_sample_axis(est, X)
+    X = as_container(X, est)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
-    refits, interrupted = completed(
-        [
-            partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
-            for seed in seeds
-        ],
-        n_jobs,
-        verbose,
-        "edge_confidence",
-    )
+    calls = [
+        partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
+        for seed in seeds
+    ]
+    refits, interrupted = completed(calls, n_jobs, verbose, "edge_confidence")
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",
             InterruptionWarning,
         )
     failures = {k: refit for k, refit in refits.items() if isinstance(refit, str)}
-    _report_failures(failures, len(refits))
+    first = next(iter(failures.values()), "")
+    if len(failures) == len(refits):
+        raise ValueError(f"All {len(refits)} refits failed, the first one with {first}")
+    if failures:
+        warn_caller(
+            f"{len(failures)} of {len(refits)} refits failed and are left out, numbers "
+            f"{list(failures)}; the first one with {first}",
+            FitFailedWarning,
+        )
     return _summarize(est.dag_, [r for r in refits.values() if not isinstance(r, str)], failures)
 
 
@@ -285,16 +287,6 @@ def _numbered(
     if found.interventions is not None and not found.unknown_settings:
         numbered["interventions"] = found.interventions.outcomes
     return {name: numbered.get(name, value) for name, value in params.items()}
-
-
-def _with_sample_axis(est: BaseEstimator, X: Samples) -> Samples:
-    """Return several modalities in a container of samples, in the order that est knows."""
-    if not is_several(X):
-        return X
-    names = list(est.modality_names_in_)
-    if not isinstance(X, MultimodalData):
-        X = MultimodalData(X, None if isinstance(X, Mapping) else names)
-    return X[:, names]  # est.encoders and the like may be given by position
 
 
 def _refit(
@@ -344,15 +336,9 @@ def match_refit(
         Graph and agreement, in the order of the reference's nodes.
     """
     aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
-    edges, compelled = arrows(dag)
-    places = np.ix_(order, order)
+    edges, compelled = (matrix[np.ix_(order, order)] for matrix in arrows(dag))
     indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
-    return _Matched(
-        edges=edges[places],
-        compelled=compelled[places],
-        rand_indices=np.array(indices),
-        order=order,
-    )
+    return _Matched(edges, compelled, np.array(indices), order)
 
 
 def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
@@ -374,27 +360,12 @@ def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
     return edges, edges & (known | ~cpdag(edges).T)
 
 
-def _report_failures(failures: dict[int, str], n_refits: int) -> None:
-    """Raise an error if all refits failed, warn if some did."""
-    if not failures:
-        return
-    first = next(iter(failures.values()))
-    if len(failures) == n_refits:
-        raise ValueError(f"All {n_refits} refits failed, the first one with {first}")
-    warn_caller(
-        f"{len(failures)} of {n_refits} refits failed and are left out, numbers "
-        f"{list(failures)}; the first one with {first}",
-        FitFailedWarning,
-    )
-
-
 def _summarize(
     dag: nx.DiGraph, refits: Sequence[_Matched], failures: dict[int, str]
 ) -> EdgeConfidence:
     """Take means over the refits and write the confidence into a copy of the graph."""
-    all_edges = np.stack([refit.edges for refit in refits])
-    all_compelled = np.stack([refit.compelled for refit in refits])
-    rand_indices = np.stack([refit.rand_indices for refit in refits])
+    parts = (np.stack(part) for part in zip(*refits, strict=True))
+    all_edges, all_compelled, rand_indices, orders = parts
     adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
     compelled = all_compelled.mean(axis=0)
     dag, names = copy_graph(dag), tuple(dag)  # nx's own copy may reorder the axes of tables
@@ -413,6 +384,6 @@ def _summarize(
         edges=all_edges,
         compelled_edges=all_compelled,
         rand_indices=rand_indices,
-        node_orders=np.stack([refit.order for refit in refits]),
+        node_orders=orders,
         failures=failures,
     )

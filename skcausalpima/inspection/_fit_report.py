@@ -1,38 +1,38 @@
-"""Whether a fit is any good: its figures in a text for people."""
+"""Whether a fit is any good: its figures as a text for people, and as a page of a notebook."""
 
 from __future__ import annotations
 
+import html
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._grid import NodeGrid
-from ._asked_estimator import check_estimator
 from ._calibration import CalibrationCurve, curves_of_draws
-from ._displays.asked import outcome_names
-from ._report_advice import ADVICE, ALL_WELL
-from ._report_layout import (
-    STYLE,
-    WIDTH,
-    cells_as_html,
-    cells_as_text,
-    escaped,
-    line_as_text,
-    wrapped,
-)
-from ._report_sections import SECTIONS
+from ._fitted_estimator import check_estimator, outcome_names
+from ._report_lines import Figures, advice, percent, sections
 
 N_DRAWS = 300  # that the model is asked about: shares are exact to 0.03
 MOST_CELLS, MOST_MODALITIES = 32, 4  # are asked about modalities alone: more take a second
 MOST_ELEMENTS = 500  # of a sample, for networks such as convolutions: larger ones take seconds
+WIDTH, LABEL_WIDTH, BAR_WIDTH = 80, 34, 30  # columns of a terminal
+COLUMN_WIDTH = 12  # of the outcomes of a node
+MAX_CELLS = 16  # as many are listed one by one
+STYLE = """<style>
+.skcausalpima-report {font-family: sans-serif; max-width: 48em; line-height: 1.4}
+.skcausalpima-report table {border-collapse: collapse; margin: 0 0 .8em 0}
+.skcausalpima-report th, .skcausalpima-report td {text-align: left; padding: .1em 1em .1em 0}
+.skcausalpima-report th {font-weight: normal; opacity: .7}
+.skcausalpima-report .bar {display: inline-block; height: .7em; background: #3b75af}
+.skcausalpima-report .advice {border-left: .3em solid #d9822b; padding-left: 2em}
+</style>"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class FitReport:
+class FitReport(Figures):
     """The figures of a fit; printed, they are a text, and in a notebook a table.
 
     Returned by :meth:`CausalPIMA.report() <skcausalpima.CausalPIMA.report>`, which shows it.
@@ -69,14 +69,14 @@ class FitReport:
         Parent, child, weight, and whether the arrow is compelled.
     choices : SimpleNamespace
         Its ``choices_``.
-    advice : tuple of str
-        What to do next, the most urgent first.
     outcome_names : tuple of tuple of str
         Names of the outcomes of each node; numbers where they have none.
     calibration : mapping of str to CalibrationCurve
         How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
         what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
         that takes seconds.
+    advice : tuple of str
+        What to do next, the most urgent first.
 
     Examples
     --------
@@ -90,24 +90,7 @@ class FitReport:
     (60, (2, 1))
     """
 
-    node_names: tuple[str, ...]
-    node_sizes: tuple[int, ...]
-    n_samples: int
-    cells: np.ndarray
-    shares: np.ndarray
-    separation: SimpleNamespace
-    merged: np.ndarray
-    arrangement: SimpleNamespace | None
-    stability: SimpleNamespace
-    gaps: SimpleNamespace | None
-    joined: np.ndarray
-    n_iter: int
-    convergence: SimpleNamespace
-    edges: tuple[tuple[str, str, float, bool], ...]
-    choices: SimpleNamespace
     advice: tuple[str, ...] = ()
-    outcome_names: tuple[tuple[str, ...], ...] = ()
-    calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
 
     @classmethod
     def of(cls, est: BaseEstimator) -> FitReport:
@@ -148,6 +131,8 @@ class FitReport:
         """
         check_estimator(est, "FitReport.of")
         order = np.argsort(-est.separation_.occupancy, kind="stable")
+        grid = NodeGrid(est.joint_.shape)
+        pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
         edges = [(*e, of["weight"], of["compelled"]) for *e, of in est.dag_.edges(data=True)]
         found = cls(
             node_names=tuple(map(str, est.dag_)),
@@ -160,7 +145,7 @@ class FitReport:
             arrangement=est.arrangement_,
             stability=est.stability_,
             gaps=est.gaps_,
-            joined=_outcomes_of_joined(est),
+            joined=grid.outcomes(pairs.ravel()).reshape(-1, 2, len(grid.sizes)),
             n_iter=est.n_iter_,
             convergence=est.convergence_,
             edges=tuple(edges),
@@ -168,48 +153,69 @@ class FitReport:
             choices=est.choices_,
             calibration=_of_own_draws(est),
         )
-        advice = [sentence for rule in ADVICE if (sentence := rule(found)) is not None]
-        return replace(found, advice=tuple(advice or [ALL_WELL]))
+        return replace(found, advice=advice(found))
 
     def __str__(self) -> str:
-        title = f"Fit of {self.n_samples} samples: {_nodes_in_words(self)}"
-        parts = [
-            textwrap.fill(title, WIDTH),
-            "=" * min(WIDTH, len(title)),
-            *cells_as_text(self.node_names, self._named(self.cells), self.shares),
-        ]
-        for name, lines in SECTIONS.items():
-            found = list(lines(self))
-            parts += ["", name] if found else []
-            for label, value in found:
-                parts += line_as_text(label, value)
+        title = self._title()
+        parts = [textwrap.fill(title, WIDTH), "=" * min(WIDTH, len(title)), *self._cells_as_text()]
+        for name, lines in sections(self).items():
+            parts += ["", name, *(_line_as_text(*line) for line in lines)]
         parts += ["", "What to do next"]
         for number, sentence in enumerate(self.advice, 1):
-            parts.append(wrapped(f"{number}. {sentence}", "  ", "     "))
+            parts.append(_wrapped(f"{number}. {sentence}", "  ", "     "))
         return "\n".join(parts)
 
     def __repr__(self) -> str:
         return str(self)
 
-    def _named(self, cells: np.ndarray) -> list[list[str]]:
-        """Return the names of the outcomes of cells."""
-        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
-        return [[of[k] for of, k in zip(named, row, strict=True)] for row in cells.tolist()]
-
     def _repr_html_(self) -> str:
         """Return the report for a notebook; names are escaped."""
-        parts = [STYLE, '<div class="skcausalpima-report">']
-        parts.append(f"<h4>Fit of {self.n_samples} samples: {escaped(_nodes_in_words(self))}</h4>")
-        parts.append(cells_as_html(self.node_names, self._named(self.cells), self.shares))
-        for name, lines in SECTIONS.items():
-            rows = "".join(
-                f"<tr><th>{escaped(label)}</th><td>{escaped(value)}</td></tr>"
-                for label, value in lines(self)
+        parts = [STYLE, f'<div class="skcausalpima-report"><h4>{html.escape(self._title())}</h4>']
+        parts.append(self._cells_as_html())
+        for name, lines in sections(self).items():
+            rows = (f"{_tag('th', label)}{_tag('td', value)}" for label, value in lines)
+            parts.append(
+                f"<b>{name}</b><table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
             )
-            parts += [f"<b>{name}</b><table>{rows}</table>"] if rows else []
-        items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in self.advice)
-        parts += [f'<b>What to do next</b><ol class="advice">{items}</ol>', "</div>"]
-        return "".join(parts)
+        items = "".join(_tag("li", sentence) for sentence in self.advice)
+        return "".join([*parts, f'<b>What to do next</b><ol class="advice">{items}</ol></div>'])
+
+    def _title(self) -> str:
+        """Return how many samples were fitted, and with which nodes."""
+        nodes = zip(self.node_names, self.node_sizes, strict=True)
+        words = " x ".join(f"{name} ({size})" for name, size in nodes)
+        return f"Fit of {self.n_samples} samples: {words}"
+
+    def _listed_cells(self) -> tuple[list[list[str]], np.ndarray, str]:
+        """Return outcomes of the cells that are listed, lengths of bars, and a line on others."""
+        widest = max(self.shares.max(), np.finfo(float).tiny)
+        others = self.shares[MAX_CELLS:]
+        rest = f"and {len(others)} cells with {percent(others.sum())} of the samples"
+        lengths = self.shares[:MAX_CELLS] / widest
+        return self._outcomes(self.cells[:MAX_CELLS]), lengths, rest if len(others) else ""
+
+    def _cells_as_text(self) -> list[str]:
+        """Write one line per cell, by its outcomes, with a bar."""
+        cells, lengths, rest = self._listed_cells()
+        columns = [_column(list(names)) for names in zip(self.node_names, *cells, strict=True)]
+        head, *rows = ("  " + "  ".join(row) for row in zip(*columns, strict=True))
+        lines = ["", "Cells", f"{head}  samples"] if len(head) < WIDTH - 40 else ["", "Cells"]
+        for row, share, length in zip(rows, self.shares, lengths, strict=False):
+            bar = "#" * round(BAR_WIDTH * length)
+            lines.append(f"{row[: WIDTH - 43]}  {percent(share):>7}  {bar}".rstrip())
+        return [*lines, f"  {rest}"] if rest else lines
+
+    def _cells_as_html(self) -> str:
+        """Write a table of the cells."""
+        cells, lengths, rest = self._listed_cells()
+        head = "".join(_tag("th", name) for name in (*self.node_names, "samples"))
+        rows = []
+        for outcomes, share, length in zip(cells, self.shares, lengths, strict=False):
+            width = f"calc({length:.3f} * min(12em, 25vw))"  # narrow on narrow pages
+            row = "".join(_tag("td", name) for name in (*outcomes, percent(share)))
+            rows.append(f'<tr>{row}<td><span class="bar" style="width: {width}"></span></td></tr>')
+        table = f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+        return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
 
 
 def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:
@@ -225,14 +231,25 @@ def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:
         return {}
 
 
-def _outcomes_of_joined(est: BaseEstimator) -> np.ndarray:
-    """Return the outcomes of the cells that have no gap between them, in pairs."""
-    grid = NodeGrid(est.joint_.shape)
-    pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
-    return grid.outcomes(pairs.ravel()).reshape(-1, 2, len(grid.sizes))
+def _column(names: Sequence[str]) -> list[str]:
+    """Shorten names so that they fit into a column, and let them end below each other."""
+    short = [textwrap.shorten(n, COLUMN_WIDTH, placeholder="..") or n[:COLUMN_WIDTH] for n in names]
+    return [name.rjust(max(map(len, short))) for name in short]
 
 
-def _nodes_in_words(report: FitReport) -> str:
-    """Write nodes and their numbers of outcomes."""
-    nodes = zip(report.node_names, report.node_sizes, strict=True)
-    return " x ".join(f"{name} ({size})" for name, size in nodes)
+def _line_as_text(label: str, value: str) -> str:
+    """Write a label and a value below each other where they are long."""
+    start, indent = f"  {label}".ljust(LABEL_WIDTH + 2), " " * (LABEL_WIDTH + 2)
+    if not start.endswith(" "):
+        return f"{_wrapped(start, '', '  ')}\n{_wrapped(value, indent, indent)}"
+    return start + _wrapped(value, indent, indent).removeprefix(indent)
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    """Break a text into lines."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others)
+
+
+def _tag(name: str, text: str) -> str:
+    """Write an element whose text is no markup."""
+    return f"<{name}>{html.escape(text)}</{name}>"

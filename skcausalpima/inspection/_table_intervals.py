@@ -13,16 +13,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_params
 
+from .._data.containers import check_rows_with
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
-from .._data.table_labels import check_rows_with
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
-from ._asked_estimator import check_estimator
+from ._fitted_estimator import check_estimator
 
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5
@@ -115,15 +115,12 @@ class TableIntervals:
         parents = [[names.index(p) for p in changed.graph.predecessors(n)] for n in names]
         fixed = {node: changed.cpts[node][None] for node in interventions}
         joints = _joints([fixed.get(n, self.draws[n]) for n in names], parents, changed.sizes)
-        ends = {}
+        marginals = {}
         for node, name in enumerate(names):
             others = tuple(axis for axis in range(1, joints.ndim) if axis != node + 1)
-            ends[name] = _ends(joints.sum(axis=others), self.level)
-        return OutcomeIntervals(
-            low={node: low for node, (low, _) in ends.items()},
-            high={node: high for node, (_, high) in ends.items()},
-            level=self.level,
-        )
+            marginals[name] = joints.sum(axis=others)
+        low, high = _ends(marginals, self.level)
+        return OutcomeIntervals(low=low, high=high, level=self.level)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +154,6 @@ class OutcomeIntervals:
 
 @validate_params(
     {
-        "est": "no_validation",  # but by check_estimator
         "level": [NumberRange(Real, 0, 1, closed="neither")],
         "n_draws": [count(1)],
         "random_state": ["random_state"],
@@ -252,14 +248,9 @@ def table_intervals(
     tables = [est.cpts_[node] for node in names]
     drawn = _draw_tables(evidence, tables, n_draws, check_random_state(random_state))
     draws = dict(zip(names, drawn, strict=True))
-    ends = {node: _ends(tables, level) for node, tables in draws.items()}
+    low, high = _ends(draws, level)
     return TableIntervals(
-        low={node: low for node, (low, _) in ends.items()},
-        high={node: high for node, (_, high) in ends.items()},
-        level=level,
-        node_names=names,
-        dag=copy_graph(est.dag_),
-        draws=draws,
+        low=low, high=high, level=level, node_names=names, dag=copy_graph(est.dag_), draws=draws
     )
 
 
@@ -327,26 +318,12 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
         likelihoods = np.where(fits, likelihoods, 1.0) * allowed
     given = params.get("sample_weight")
     weights = np.ones(n_samples) if given is None else check_weights(given, n_samples)
-    grid = _Grid(
-        sizes=sizes,
-        parents=[[names.index(p) for p in est.dag_.predecessors(node)] for node in names],
-        regimes=knowledge.regimes,
-    )
+    parents = [[names.index(p) for p in est.dag_.predecessors(node)] for node in names]
+    grid = _Grid(sizes=sizes, parents=parents, regimes=knowledge.regimes)
     numbers = knowledge.regime_index
     if numbers is None:
         numbers = np.zeros(n_samples, dtype=np.int64)
-    return _sort_evidence(likelihoods, weights, numbers, grid, [est.cpts_[n] for n in names])
-
-
-def _sort_evidence(
-    likelihoods: np.ndarray,
-    weights: np.ndarray,
-    numbers: np.ndarray,
-    grid: _Grid,
-    tables: Sequence[np.ndarray],
-) -> _Evidence:
-    """Count the samples whose cell is certain."""
-    found = likelihoods * grid.cell_priors(tables)[numbers]
+    found = likelihoods * grid.cell_priors([est.cpts_[name] for name in names])[numbers]
     is_open = found.max(axis=1) < (1 - CERTAIN) * found.sum(axis=1)
     certain = np.zeros((len(grid.regimes), likelihoods.shape[1]))
     np.add.at(certain, (numbers[~is_open], found[~is_open].argmax(axis=1)), weights[~is_open])
@@ -363,7 +340,7 @@ def _draw_tables(
     evidence: _Evidence, tables: Sequence[np.ndarray], n_draws: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
     """Draw cells and tables by turns (Gibbs); return (draw, ..) of each node's table."""
-    draws: list[list[np.ndarray]] = [[] for _ in tables]
+    draws: list[Sequence[np.ndarray]] = []
     n_open = len(evidence.numbers)
     for turn in range(-N_WARM_UP if n_open else 0, n_draws):
         counts = evidence.certain.copy()
@@ -372,14 +349,13 @@ def _draw_tables(
             found = np.cumsum(evidence.likelihoods * priors[evidence.numbers], axis=1)
             levels = rng.uniform(size=(n_open, 1)) * found[:, -1:]
             np.add.at(counts, (evidence.numbers, (found <= levels).sum(axis=1)), evidence.weights)
-        tables = [
-            _draw_rows(evidence.grid.family_counts(counts, node), rng)
-            for node in range(len(tables))
-        ]
+        tables = []
+        for node in range(len(evidence.grid.sizes)):
+            drawn = rng.standard_gamma(evidence.grid.family_counts(counts, node) + PRIOR)
+            tables.append(drawn / drawn.sum(axis=-1, keepdims=True))  # Dirichlet
         if turn >= 0:
-            for kept, table in zip(draws, tables, strict=True):
-                kept.append(table)
-    return [np.stack(kept) for kept in draws]
+            draws.append(tables)
+    return [np.stack(of_node) for of_node in zip(*draws, strict=True)]
 
 
 def _joints(
@@ -399,13 +375,12 @@ def _joints(
     return joints
 
 
-def _draw_rows(counts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Draw the rows of a table given their counts (Dirichlet)."""
-    drawn = rng.standard_gamma(counts + PRIOR)
-    return drawn / drawn.sum(axis=-1, keepdims=True)
-
-
-def _ends(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the quantiles that leave equal shares of the draws outside."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+def _ends(
+    draws: Mapping[str, np.ndarray], level: float
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return, of each node, the quantiles that leave equal shares of the draws outside."""
+    low, high = (
+        {node: np.quantile(of, share, axis=0) for node, of in draws.items()}
+        for share in ((1 - level) / 2, (1 + level) / 2)
+    )
     return low, high

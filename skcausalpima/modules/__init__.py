@@ -6,7 +6,7 @@ which serves this package alone.
 
 from ._batch import Batch, BoundWithErrors, Gap, Likelihood
 from ._cluster_decoder import ClusterDecoder
-from ._convolutions import ConvDecoder, ConvEncoder, spatial_shape
+from ._convolutions import ConvDecoder, ConvEncoder
 from ._decoders import MLPDecoder
 from ._derived_view import (
     N_COMPONENTS,
@@ -15,7 +15,7 @@ from ._derived_view import (
     log_power_spectrum,
     spatial_axes,
 )
-from ._encoders import MLPEncoder, is_same_in_training, layer_sizes
+from ._encoders import MLPEncoder, is_same_in_training
 from ._experts.base import ScaledExpert
 from ._experts.checks import ExpertError
 from ._experts.cluster import ClusterExpert, shared_entries

@@ -155,22 +155,20 @@ class MeanFieldVAE(MultimodalVAE):
         point = DiagonalGaussian(z, torch.full_like(z, -torch.inf))
         return self.log_density(point, allowed) + evidence
 
-    def elbo(
-        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
-    ) -> BoundWithErrors:
+    def elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the (weighted) bound of every sample; see the base class."""
         batch = self.views.computed(batch)
         posterior = self.encode(batch)
         z = rsample(posterior, noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
         evidence = self.evidence(self.own_likelihoods(batch, z))
-        log_weights = self.log_weights(batch.regime_index, score_noise)
+        log_weights = self.log_weights(batch.regime_index)
         log_density = self.log_density(posterior, batch.allowed) + evidence
         gamma = _log_responsibilities(log_weights, self._at(z, batch.allowed, evidence))
         mixture = torch.stack(mixture_terms(log_weights, log_density, gamma)).sum(dim=0)
         return BoundWithErrors(reconstruction + mixture + entropy(posterior.log_var), errors)
 
-    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
+    def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
         batch = self.views.computed(batch)
         posterior = self.encode(batch)
@@ -178,11 +176,9 @@ class MeanFieldVAE(MultimodalVAE):
         errors, reconstruction = self._costs_of_draws(batch, z)
         evidence = self.evidence(self.own_likelihoods(batch, z))
         values = (reconstruction + evidence).flatten()  # one row: there are no cells yet
-        if kl_weight > 0.0:
-            variance = posterior.log_var.exp()
-            divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
-            values = values - kl_weight * divergence.sum(dim=1)
-        return BoundWithErrors(values, errors)
+        variance = posterior.log_var.exp()
+        divergence = 0.5 * (posterior.mean.square() + variance - 1.0 - posterior.log_var)
+        return BoundWithErrors(values - divergence.sum(dim=1), errors)
 
     def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
         """Return components and latent points of samples; see the base class."""

@@ -129,9 +129,7 @@ class MultimodalVAE(ObservationModel, ABC):
         """Return draws of latent points with the prior N(0, I) in the mixture's place."""
 
     @abstractmethod
-    def elbo(
-        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
-    ) -> BoundWithErrors:
+    def elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the (weighted) evidence lower bound of every sample (Eq. 31).
 
         Where the batch says which cells are allowed, the bound is that of the sample and of its
@@ -143,8 +141,6 @@ class MultimodalVAE(ObservationModel, ABC):
             Samples.
         noise : Tensor of shape (n_samples, n_draws)
             Standard normal draws.
-        score_noise : Tensor of shape (n_nodes,), default=None
-            Added to the node scores.
 
         Returns
         -------
@@ -153,7 +149,7 @@ class MultimodalVAE(ObservationModel, ABC):
         """
 
     @abstractmethod
-    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
+    def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place (pre-training).
 
         Parameters
@@ -162,8 +158,6 @@ class MultimodalVAE(ObservationModel, ABC):
             Samples.
         noise : Tensor of shape (n_samples, n_draws)
             Standard normal draws.
-        kl_weight : float, default=1.0
-            Weight of the divergence from the prior; 0 leaves the reconstruction term alone.
 
         Returns
         -------
@@ -259,15 +253,13 @@ class MultimodalVAE(ObservationModel, ABC):
         with mixture, self.frozen_variances():
             yield
 
-    def log_weights(self, regime_index: Tensor | None, noise: Tensor | None = None) -> Tensor:
+    def log_weights(self, regime_index: Tensor | None) -> Tensor:
         """Return the logarithms of the cells' probabilities A.
 
         Parameters
         ----------
         regime_index : Tensor of shape (1, n_samples) or None
             Which nodes were intervened on; None for none.
-        noise : Tensor of shape (n_nodes,), default=None
-            Added to the node scores.
 
         Returns
         -------
@@ -275,5 +267,5 @@ class MultimodalVAE(ObservationModel, ABC):
             In nats.
         """
         if regime_index is None:
-            return self.prior.log_weights(noise)
-        return weights_of_regimes(self.prior.regime_log_weights(noise), regime_index)
+            return self.prior.log_weights()
+        return weights_of_regimes(self.prior.regime_log_weights(), regime_index)

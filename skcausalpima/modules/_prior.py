@@ -112,13 +112,8 @@ class CausalPrior(nn.Module):
         """Return B with a diagonal, which edges do not depend on: no score differs from itself."""
         return nn.functional.softplus(0.5 * (self.metric_logits + self.metric_logits.T))
 
-    def edges(self, noise: Tensor | None = None) -> Tensor:
+    def edges(self) -> Tensor:
         """Return the edge indicator E (Eq. 7).
-
-        Parameters
-        ----------
-        noise : Tensor of shape (n_nodes,), default=None
-            Added to the node scores (Section 3.3).
 
         Returns
         -------
@@ -128,34 +123,25 @@ class CausalPrior(nn.Module):
         if len(self.node_sizes) == 1:  # a graph of one node has none
             return self.scores.new_zeros(1, 1)
         metric = self._metric_and_diagonal()
-        edges = edge_indicator(self.node_scores(noise), metric, self.temperature)
+        edges = edge_indicator(self.node_scores(), metric, self.temperature)
         if self.knowledge is None:
             return edges
         return constrain_edges(edges, self.knowledge.required, self.knowledge.forbidden)
 
-    def node_scores(self, noise: Tensor | None = None) -> Tensor:
+    def node_scores(self) -> Tensor:
         r"""Return the node scores :math:`\xi`, in an order that respects the knowledge.
-
-        Parameters
-        ----------
-        noise : Tensor of shape (n_nodes,), default=None
-            Added to the free scores.
 
         Returns
         -------
         Tensor of shape (n_nodes,)
             Scores.
         """
-        scores = self.scores if noise is None else self.scores + noise
-        return scores if self.knowledge is None else precede(scores, self.knowledge.precedence)
+        if self.knowledge is None:
+            return self.scores
+        return precede(self.scores, self.knowledge.precedence)
 
-    def log_weights(self, noise: Tensor | None = None) -> Tensor:
+    def log_weights(self) -> Tensor:
         """Return the logarithms of the cells' probabilities A (Algorithm 1), flattened.
-
-        Parameters
-        ----------
-        noise : Tensor of shape (n_nodes,), default=None
-            Added to the node scores.
 
         Returns
         -------
@@ -163,22 +149,17 @@ class CausalPrior(nn.Module):
             Log-probabilities in C order of the grid.
         """
         tables = table_logits_to_probabilities(self.table_logits)
-        return log_joint(tables, self.edges(noise)).flatten()
+        return log_joint(tables, self.edges()).flatten()
 
-    def regime_log_weights(self, noise: Tensor | None = None) -> Tensor:
+    def regime_log_weights(self) -> Tensor:
         """Return A for every set of nodes that was intervened on.
-
-        Parameters
-        ----------
-        noise : Tensor of shape (n_nodes,), default=None
-            Added to the node scores.
 
         Returns
         -------
         Tensor of shape (n_regimes, n_components)
             Log-weights; where outcomes are known the node's own factor is left out.
         """
-        tables, edges = table_logits_to_probabilities(self.table_logits), self.edges(noise)
+        tables, edges = table_logits_to_probabilities(self.table_logits), self.edges()
         set_logs = self.set_logs.split(self.node_sizes)
         rows = []
         for nodes in self.regimes:

@@ -280,14 +280,12 @@ class StructuredVAE(MultimodalVAE):
             total = total + weight * own.log_likelihoods[0]
         return total, likelihoods
 
-    def elbo(
-        self, batch: Batch, noise: Tensor, score_noise: Tensor | None = None
-    ) -> BoundWithErrors:
+    def elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the (weighted) bound of every sample; see the base class."""
         batch = self.views.computed(batch)
         posterior, normal = self.posterior(batch), noise[:, :-1]
         said = self.component_evidence(batch, posterior, normal, in_training=True)
-        log_joint = weight_columns(self.log_weights(batch.regime_index, score_noise)) + said.total
+        log_joint = weight_columns(self.log_weights(batch.regime_index)) + said.total
         found = posterior.evidence(log_joint, batch.allowed)
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
@@ -299,7 +297,7 @@ class StructuredVAE(MultimodalVAE):
         values = reconstruction + own + values.to(noise)
         return BoundWithErrors(values, errors, posterior.detached())
 
-    def unit_elbo(self, batch: Batch, noise: Tensor, kl_weight: float = 1.0) -> BoundWithErrors:
+    def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""
         batch = self.views.computed(batch)
         posterior = self.posterior(batch, has_cells=False)
@@ -308,8 +306,7 @@ class StructuredVAE(MultimodalVAE):
         z = posterior.points(components, noise[:, :-1]).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
         own, _ = self._own_terms(batch, z, in_training=True)
-        values = kl_weight * found.surplus.to(noise)
-        return BoundWithErrors(reconstruction + own + values, errors)
+        return BoundWithErrors(reconstruction + own + found.surplus.to(noise), errors)
 
     def assign(self, batch: Batch, noise: Tensor, log_weights: Tensor) -> Assignment:
         """Return components and latent points of samples; see the base class."""

@@ -1,9 +1,11 @@
 """Nodes of grids of many cells: what is found, what is not, and what says so."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+from some_slow import some_slow
 
 from skcausalpima._clustering.candidates import choose_candidate, find_candidates
 from skcausalpima._clustering.factorial import FactorialMixture, exchanged
@@ -57,8 +59,10 @@ def test_which_grids_have_many_cells():
     assert not is_beyond_search("arranged", (4096,))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("sizes", [(3,) * 5, (2, 3, 4, 6), (2,) * 8])
+@pytest.mark.parametrize(
+    ("sizes", "seed"),
+    some_slow(itertools.product([(3,) * 5, (2, 3, 4, 6), (2,) * 8], [0, 1]), [((2,) * 8, 0)]),
+)
 def test_dependent_nodes_are_found(sizes, seed):
     rng = np.random.default_rng(seed)
     nodes = dependent(sizes, 10 * math.prod(sizes), rng)
@@ -71,6 +75,7 @@ def test_dependent_nodes_are_found(sizes, seed):
     np.testing.assert_allclose(found.responsibilities.sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 def test_outcomes_of_unlike_shares_and_in_a_row_are_found():
     rng = np.random.default_rng(2)
     nodes = dependent((3,) * 5, 3000, rng, shares=[0.6, 0.3, 0.1])
@@ -90,11 +95,13 @@ def test_cells_without_samples_stay_empty():
     assert 20 <= (counts == 0).sum() <= 40  # 32 cells have none
 
 
+@pytest.mark.slow
 def test_samples_without_nodes_are_not_passed_off_as_some():
     blob = np.random.default_rng(0).normal(size=(400, 10))
     assert not search_grid(blob, (2,) * 8, random_state=0).place.found
 
 
+@pytest.mark.slow
 def test_outcomes_that_overlap_are_uncertain():
     rng = np.random.default_rng(1)
     nodes = dependent((3,) * 5, 2430, rng)

@@ -78,7 +78,7 @@ def test_one_column_per_node_of_a_single_node():
     [
         ([0, 1], r"shape \(4,\), the node .* or \(4, 3\), what .* got shape \(2,\)"),
         (np.zeros((4, 2), dtype=int), r"or \(4, 3\).* got shape \(4, 2\)"),
-        ("a", r"expected arrays"),
+        ("a", r"expected a NumPy array"),
         (["a", "x", None, None], r"unknown node 'x'; the nodes are \['a', 'b', 'c'\], numbered"),
         ([0, 3, -1, -1], "unknown node 3; .*None, NaN or -1 stands for none"),
         ([0, -2, -1, -1], "unknown node -2;"),

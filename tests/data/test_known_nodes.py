@@ -257,8 +257,9 @@ def test_a_candidate_that_contradicts_is_not_chosen():
 # Fits ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("init", ["arranged", "linear"])
-@pytest.mark.parametrize(("node", "factor"), each_once([0, 1], [1, 0]))
+@pytest.mark.parametrize(
+    ("init", "node", "factor"), each_once(["arranged", "linear"], [0, 1], [1, 0])
+)
 def test_known_outcomes_name_the_node(quick, pair, init, factor, node):
     for column in (FACTORS[:, factor], 1 - FACTORS[:, factor]):
         model = quick(init=init, max_iter=8).fit(pair, known_nodes=some_known(column, node))
@@ -308,7 +309,8 @@ def test_fit_predict_and_fit_transform_pass_them_on(quick, pair):
     assert_array_equal(quick().fit_transform(pair, known_nodes=known), model.transform(pair))
 
 
-@pytest.mark.parametrize("routing", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("routing", [False, True])
 def test_searches_split_them_with_the_samples(quick, pair, routing):
     X, known = MultimodalData(pair), some_known(FACTORS[:, 1], 0)
     order = np.random.default_rng(5).permutation(72)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rank_threads import on_ranks
 from sklearn.base import BaseEstimator
 
-from skcausalpima._data.completeness import complete_enough
+from skcausalpima._data.missing_values import complete_enough
 from skcausalpima._data.ranks import ALONE
 from skcausalpima._data.samples import read_samples
 from skcausalpima._data.scaling import ModalityScaler

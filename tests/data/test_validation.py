@@ -1,3 +1,5 @@
+from collections import UserDict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -376,7 +378,7 @@ HUGE_NAN[0] = np.inf
         (torch.ones(5), ValueError, "Reshape your data"),
         (np.float64(5), ValueError, "X is .*5.0.*Expected 2D array"),
         (None, ValueError, "X is None.*Expected 2D array"),
-        ("text", TypeError, "X is 'text': expected arrays.*np.load"),
+        ("text", TypeError, "X is 'text': expected .*a MultimodalData.*np.load"),
         (ONES * 1j, ValueError, "Complex data not supported"),
         (WITH_NAN[:, 1], ValueError, "contains NaN"),
         (WITH_NAN, ValueError, "contains NaN"),
@@ -496,7 +498,7 @@ def test_grid_search_says_what_to_do_with_a_bare_list(image, curve):
         cross_val_score(Mean(), [image, curve, image, curve, image], cv=2, error_score="raise")
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_searching_a_container_is_searching_the_flat_array(image, curve, n_jobs):
     """Which is cut into modalities by a step of a pipeline."""
     data = MultimodalData([image, curve.astype(float)])
@@ -518,3 +520,11 @@ def test_train_test_split_then_fit(image, curve):
         Mean().fit([image[rows], curve[rows]]).transform([image[test_rows], curve[test_rows]])
     )
     assert_array_equal(Mean().fit(train).transform(test), expected)
+
+
+def test_other_mappings_of_data_arrays_are_checked_as_dicts_are():
+    xarray = pytest.importorskip("xarray")
+    curve = xarray.DataArray(np.random.default_rng(0).normal(size=(4, 4)), dims=("n", "time"))
+    X = UserDict(curve=curve, other=curve.transpose())
+    with pytest.raises(ValueError, match="'other' begins with the axis 'time'"):
+        read(X)

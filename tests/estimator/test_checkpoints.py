@@ -15,16 +15,16 @@ from fits_in_parts import CONFIGURATIONS
 from numpy.testing import assert_array_equal
 from resigned_files import read_file, write_file
 from same_fits import assert_same, assert_same_fits
-from some_slow import some_slow
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
-from skcausalpima._state import file, model_files
+from skcausalpima._state import file, stored
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.exceptions import InterruptionWarning
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9")
 
-FAST = ["default", "early stopping", "factory", "per sample"]
+FAST = ["default", "early stopping"]
 CODE = ("experts", "encoders", "decoders")
 
 
@@ -83,6 +83,7 @@ def test_fits_of_all_kinds_are_those_that_nothing_stopped(quick, pair, tmp_path,
     assert_same(resumed._fitted.training, whole._fitted.training, "training")
 
 
+@pytest.mark.slow
 def test_what_is_known_of_samples_and_what_is_missing(quick, pair, tmp_path):
     images, curves = (array.copy() for array in pair)
     images[::7] = np.nan
@@ -117,8 +118,7 @@ def test_draws_that_nothing_seeds_are_kept(quick, pair, tmp_path):
     assert_array_equal(resumed.history_["objective"], told)
 
 
-@pytest.mark.parametrize("phase", ["pre-training", "training"])
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("phase", "order"), each_once(["pre-training", "training"], [1, -1]))
 def test_after_a_stop_with_a_fitted_estimator(quick, pair, fitted, tmp_path, phase, order):
     """The epoch that a request cuts short is none of the fit that goes on."""
     stop = OnEpoch(lambda record: (record.phase, record.epoch) == (phase, 1))
@@ -146,7 +146,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     made = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            file,
+            stored,
             "Checkpoint",
             lambda *args, **options: made.append(StoppingCheckpoint(*args, **options)) or made[-1],
         )
@@ -155,7 +155,7 @@ def test_a_resumed_fit_writes_further_checkpoints(quick, pair, fitted, checkpoin
     record = made[0].record
     assert (record.phase, record.epoch, record.n_epochs, record.step) == ("training", 3, 3, 5)
     assert 0.0 <= record.seconds_left < 60.0
-    assert len(read_file(path)[0]["begun"]["run"]["training"]["history"]) == 3
+    assert len(read_file(path)[0]["begun"]["run"]["history"]) == 3
     assert_same_fits(CausalPIMA.resume(path, pair), fitted, pair)
 
 
@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(quick, pair, fitted, tmp_path, m
     def fill(record):
         if (record.phase, record.epoch) == ("training", 2):
             kept.append(path.read_bytes())
-            monkeypatch.setattr(model_files, "open", full, raising=False)
+            monkeypatch.setattr(file, "open", full, raising=False)
 
     @contextmanager
     def full(name, mode):
@@ -247,6 +247,7 @@ def test_a_fit_that_had_ended(quick, pair, fitted, tmp_path, every):
     assert_same_fits(resumed, fitted, pair)
 
 
+@pytest.mark.slow
 def test_code_is_passed_again(quick, pair, tmp_path):
     options = CONFIGURATIONS["factory"] | {"max_iter": 2}
     path = stopped(quick(**options), tmp_path / "fit", pair, epoch=1)
@@ -307,6 +308,7 @@ est.set_callbacks(Checkpoint(sys.argv[1]), tell).fit(pair)
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 @pytest.mark.parametrize("step", [1, 40, 150])
 def test_a_process_that_is_killed(quick, pair, tmp_path, step):
     for name, array in zip("ab", pair, strict=True):

@@ -25,18 +25,18 @@ def product_of_tables(dag, cpts):
 
 
 @pytest.fixture(scope="module")
-def several(quick, pair):
+def several(brief, quick, pair):
     """Data and fits whose graphs have none, some and all of the edges."""
     models = {
-        "empty": quick((2, 3, 2), init="linear", structure=GradientStructure(1.0)).fit(pair),
+        "empty": brief((2, 3, 2), structure=GradientStructure(1.0)).fit(pair),
         "some": quick((2, 2, 2), structure="gradient", random_state=3).fit(pair),
-        "refined": quick((2, 3, 2)).fit(pair),
-        "complete": quick((2, 3, 2), init="linear", structure=GradientStructure(0.0)).fit(pair),
+        "refined": quick((3, 2)).fit(pair),
+        "complete": brief((2, 3, 2), structure=GradientStructure(0.0)).fit(pair),
         "one node": quick((4,)).fit(pair),
     }
     single = [array.astype(np.float32) for array in pair]
     return {name: (model, pair) for name, model in models.items()} | {
-        "float32": (quick((3, 2)).fit(single), single)
+        "float32": (brief((3, 2)).fit(single), single)
     }
 
 
@@ -244,6 +244,7 @@ def linear(quick, pair):
     return model, means, maps @ model.cluster_covariances_ @ maps.T + noise
 
 
+@pytest.mark.slow
 def test_bound_is_below_the_evidence_and_close(linear, pair):
     model, means, covariances = linear
     flat = np.hstack([array.reshape(72, -1) for array in pair])

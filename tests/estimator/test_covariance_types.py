@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from some_slow import each_once
 
 from skcausalpima import CausalPIMA, Mixture
-from skcausalpima._state.covariances import full_covariances
+from skcausalpima._state.derived import full_covariances
 from skcausalpima.functional import COVARIANCE_TYPES
 
 SIZES, LATENT_DIM = (2, 2), 3
@@ -31,8 +32,9 @@ def fitted(word, **parameters):
     return model.fit(X), X
 
 
-@by_type
-@pytest.mark.parametrize("init", ["arranged", "linear", "paper"])
+@pytest.mark.parametrize(
+    ("word", "init"), each_once(list(COVARIANCE_TYPES), ["arranged", "linear", "paper"])
+)
 def test_a_fit_has_covariances_of_the_shape_in_the_table(word, init):
     model, _ = fitted(word, init=init)
     n_components = len(model.cluster_means_)

@@ -11,7 +11,7 @@ from torch import nn
 
 from skcausalpima import CausalPIMA, Device, GradientStructure, Initialization, MissingValues
 from skcausalpima._data import on_disk
-from skcausalpima._model import scaled_rows, scaled_samples, tensors, training_length
+from skcausalpima._model import scaled_rows, scaled_samples, settings, tensors
 from skcausalpima.modules import ExpertDecoder, line
 
 GPU = "cuda"
@@ -29,7 +29,7 @@ class Encoder(nn.Sequential):
 
 
 PER_SAMPLE = ExpertDecoder(line, np.linspace(0, 1, 4), per="sample")
-LINEAR = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
+LINEAR = Initialization("linear", pretraining_epochs=1)
 #: Parameters, what else ``fit`` gets, and what is done to the data.
 CASES = {
     "defaults": {"modality_weights": "auto", "views": "auto"},
@@ -46,7 +46,7 @@ CASES = {
     "experts": {"experts": [None, line], "decoder_variance": "predicted"},
     "experts per sample": {"experts": [None, PER_SAMPLE], "decoders": ["cluster_mlp", None]},
     "gradient": {
-        "structure": GradientStructure(score_noise=0.1, n_steps=1),
+        "structure": GradientStructure(),
         "init": LINEAR,
         "mixture": "tied",
     },
@@ -94,8 +94,8 @@ def prepared(pair, monkeypatch, folder, name):
     """Return the data of a case, and let its few samples be many, and on disk."""
     if name == "on disk":
         monkeypatch.setattr(on_disk, "MAX_READ_BYTES", 0)
-    monkeypatch.setattr(training_length, "MANY", 70)
-    monkeypatch.setattr(training_length, "STEPS_OF_MANY", 4)
+    monkeypatch.setattr(settings, "MANY", 70)
+    monkeypatch.setattr(settings, "STEPS_OF_MANY", 4)
     return changed(pair, CASES[name].get("data"), folder)
 
 
@@ -114,10 +114,10 @@ pretended = pytest.mark.filterwarnings("ignore:for .*copying from a non-meta par
 
 @pretended
 def test_no_tensor_is_on_another_device(quick, pair, monkeypatch, tmp_path):
-    check(quick, pair, monkeypatch, tmp_path, "lacking")
+    check(quick, pair, monkeypatch, tmp_path, "paper")
 
 
-SLOW = {"knowledge", "experts per sample", "holes", "views"}
+SLOW = {"lacking", "knowledge"}
 
 
 @pretended
@@ -125,7 +125,7 @@ SLOW = {"knowledge", "experts per sample", "holes", "views"}
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow if name in SLOW else pytest.mark.long)
-        for name in sorted(CASES.keys() - {"lacking"})
+        for name in sorted(CASES.keys() - {"paper"})
     ],
 )
 def test_nor_with_other_parameters_and_data(quick, pair, monkeypatch, tmp_path, name):

@@ -43,7 +43,7 @@ def make_lines(n=40, noise=30.0, seed=0):
 
 def estimator(expert, sizes=(3,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
-    defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    defaults["init"] = Initialization(pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
@@ -233,6 +233,7 @@ def test_the_refit_is_the_optimum_of_the_weighted_sum(fitted, lines):
         assert (loss(**moved) > best).all()
 
 
+@pytest.mark.slow
 def test_ties_fixed_values_and_a_shared_variance(lines):
     expert = ExpertDecoder(
         line, X, fixed={"intercept": 33.0}, depends_on={"slope": "N2"}, variance="shared"
@@ -267,6 +268,7 @@ def bend(x, before, after, knot):
     return before * x + (after - before) * torch.relu(x - knot)
 
 
+@pytest.mark.slow
 def test_one_modality_one_expert():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1], 60)
@@ -294,6 +296,7 @@ def test_a_bare_function_is_sampled_from_zero_to_one(lines):
     assert_allclose(np.sort(est.expert_params_["modality1"]["slope"]), np.sort(2 * SLOPES), atol=30)
 
 
+@pytest.mark.slow
 def test_gradient_steps_alone(lines):
     steps = {
         "training__learning_rate": 0.01,
@@ -403,6 +406,7 @@ def test_an_expert_that_diverges_is_reported_and_the_last_good_state_kept(lines)
         estimator(ExpertDecoder(fragile, X, p0=[100.0, 30.0]), sizes=(2,)).fit(half)
 
 
+@pytest.mark.slow
 def test_scatter_of_the_parameters_between_samples():
     """Slopes scatter by 40 and 10; residuals from point to point by 5."""
     rng = np.random.default_rng(0)

@@ -68,7 +68,7 @@ def fast():
             "views": None,
             "random_state": 0,
         }
-        init = Initialization(init, n_mixture_init=1, pretraining_epochs=3)
+        init = Initialization(init, pretraining_epochs=3)
         defaults["init"] = init
         named = dict(zip(NAMES, node_sizes, strict=False))
         return CausalPIMA(named).set_params(**(defaults | parameters))
@@ -119,7 +119,10 @@ def adjacency_of(model):
 # How the graph is learned ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("dtype", "score"), [(np.float32, "bdeu"), (np.float64, "bic")])
+@pytest.mark.parametrize(
+    ("dtype", "score"),
+    some_slow([(np.float32, "bdeu"), (np.float64, "bic")], [(np.float64, "bic")]),
+)
 def test_refined(fast, chain, dtype, score):
     """The chain is found; given the middle the ends are apart, and no arrow is identified."""
     nodes, X = chain
@@ -231,7 +234,7 @@ def test_edge_penalty_prunes(fast, chain):
     free, costly = (
         fast(structure=structure, init="linear").fit(X).edge_weights_.sum()
         for penalty in (0.0, 1.0)
-        for structure in [GradientStructure(learning_rate=0.3, n_steps=30, edge_penalty=penalty)]
+        for structure in [GradientStructure(learning_rate=0.3, edge_penalty=penalty)]
     )
     assert costly < 0.5 * free
 
@@ -247,7 +250,9 @@ LEARNED = [(search, np.float64), (GradientStructure, np.float32)]
     ("structure", "dtype", "init"),
     [
         pytest.param(*way, init, marks=[pytest.mark.slow] if init in others else [])
-        for way, others in zip(LEARNED, (["linear"], ["arranged", "paper"]), strict=True)
+        for way, others in zip(
+            LEARNED, (["linear", "arranged"], ["arranged", "paper"]), strict=True
+        )
         for init in ("arranged", "linear", "paper")
     ],
 )
@@ -257,7 +262,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
         required=[("c", "a")], forbidden=[("c", "b"), ("b", "c")], tiers=[["b", "c"], "a"]
     )
     options = {"n_init": 2 if init == "linear" else 1}
-    options["structure"] = structure(score_noise=1.0, temperature=(1.0, 0.1), edge_penalty=0.001)
+    options["structure"] = structure(edge_penalty=0.001)
     model = fast(init=init, **options, **stated)
     model.fit([array.astype(dtype) for array in X])
     check_agreement(model)
@@ -272,6 +277,7 @@ def test_knowledge_holds_exactly(fast, chain, structure, init, dtype):
             assert 0 <= weights[1, 0] <= 1
 
 
+@pytest.mark.slow
 def test_knowledge_and_validation(fast, chain):
     model = fast(
         structure="gradient",
@@ -322,9 +328,7 @@ def test_names_stay_within_nodes_of_one_size(fast):
 
 @pytest.mark.parametrize(
     ("form", "cause"),
-    some_slow(
-        itertools.product(["outcomes", "targets"], [0, 1]), [("outcomes", 0), ("targets", 1)]
-    ),
+    some_slow(itertools.product(["outcomes", "targets"], [0, 1]), [("targets", 1)]),
 )
 def test_one_intervention_orients_an_edge(fast, form, cause):
     """The first node is set in 150 of 600 samples; the data look the same in either direction."""
@@ -380,7 +384,7 @@ def table_by_hand(nodes, node, parents, rows):
 
 @pytest.mark.parametrize(
     "structure",
-    ["refined", pytest.param(graph("ab", "bc", "ac"), marks=pytest.mark.slow)],
+    [pytest.param("refined", marks=pytest.mark.slow), graph("ab", "bc", "ac")],
     ids=str,
 )
 def test_tables_are_learned_where_the_node_was_not_set(fast, experiment, structure):
@@ -497,6 +501,7 @@ def test_interventions_and_names_from_edges(fast, experiment):
         assert max(first.mean(), 1 - first.mean()) > 0.97
 
 
+@pytest.mark.slow
 def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     nodes, _, X = experiment
     given = np.where([[False, True, False]], nodes, -1)
@@ -509,13 +514,14 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
     assert_array_equal(model.node_labels_[:, 1], nodes[:, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", [search(edge_penalty=0.1), graph(nodes="a")])
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
     X = show(nodes, (3,))[0]
     given = np.where(np.arange(120)[:, None] % 2, nodes, -1)
     options = {"structure": structure} | known(tiers=["a"])
-    for interventions in (None, given, np.where(given[:, 0] >= 0, "a", None), nodes):
+    for interventions in (None, given, np.where(given[:, 0] >= 0, "a", None)):
         model = fast((3,), **options).fit(X, interventions=interventions)
         check_agreement(model, ["a"])
         assert not model.dag_.edges
@@ -530,6 +536,7 @@ def test_a_single_node(fast, structure):
     assert_allclose(mean_field.history_["assignment_entropy"], 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_warnings_point_at_the_caller(fast):
     X = np.random.default_rng(0).normal(size=(100, 6))
     with warnings.catch_warnings(record=True) as record:

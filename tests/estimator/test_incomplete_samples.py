@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from same_fits import assert_same_fits
 from scipy import special
 from sklearn.metrics import adjusted_rand_score
-from some_slow import some_slow
+from some_slow import each_once, some_slow
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
 from skcausalpima._fit import whole
@@ -115,6 +115,7 @@ def test_the_groups_are_found_in_all_rows(model, gappy):
     check(model, X)
 
 
+@pytest.mark.slow
 def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
     """Images tell one factor, curves the other; of the rest the tables speak."""
     X, group = grouped()
@@ -133,7 +134,7 @@ def test_a_part_says_what_it_shows_and_no_more(quick, gappy):
 PLAIN = ["networks", "expert per sample", "predicted variances"]
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN))
+@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[:2]))
 def test_every_kind_of_decoder(quick, gappy, kind):
     X, group = gappy
     model = quick(**DECODERS[kind], max_iter=8).fit(X)
@@ -142,7 +143,7 @@ def test_every_kind_of_decoder(quick, gappy, kind):
     assert adjusted_rand_score(group[complete], model.labels_[complete]) > 0.9
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[:2]))
+@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[:1]))
 def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, monkeypatch):
     X, _ = gappy
     model = of_kind(kind)
@@ -163,7 +164,7 @@ def test_garbage_in_absent_blocks_changes_nothing(quick, gappy, of_kind, kind, m
     assert_same_fits(other, model, X)
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", some_slow(DECODERS, PLAIN[:1]))
 def test_a_sample_of_which_nothing_is_observed_has_the_prior(of_kind, kind):
     model = of_kind(kind)
     nothing = [np.full((2, 3, 2), np.nan), np.full((2, 4), np.nan)]
@@ -221,7 +222,7 @@ def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[1:]))
 
 
-@pytest.mark.parametrize("kind", some_slow(DECODERS, ["networks", "expert per sample"]))
+@pytest.mark.parametrize("kind", some_slow(DECODERS, ["networks"]))
 def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     """Bit by bit as if they were alone, in fixed units; the others count for the tables."""
     X, _ = gappy
@@ -237,6 +238,7 @@ def test_the_model_is_learned_from_the_complete_rows(quick, gappy, kind):
     assert not np.array_equal(model.joint_, alone.joint_)
 
 
+@pytest.mark.slow
 def test_known_nodes(quick, gappy):
     X, group = gappy
     known = np.full((N_SAMPLES, 2), -1)
@@ -261,8 +263,9 @@ def test_nodes_known_of_incomplete_rows_alone(quick, gappy):
     assert_array_equal(model.node_labels_[incomplete, 1], known[incomplete, 1])
 
 
-@pytest.mark.parametrize("form", ["names", "outcomes"])
-@pytest.mark.parametrize("where", ["everywhere", "incomplete rows"])
+@pytest.mark.parametrize(
+    ("form", "where"), each_once(["names", "outcomes"], ["everywhere", "incomplete rows"])
+)
 def test_interventions(quick, gappy, form, where):
     X, group = gappy
     was_set = np.arange(N_SAMPLES) % 3 == 0
@@ -388,6 +391,7 @@ def test_a_cell_whose_rows_all_lack_a_modality(quick):
     assert len(np.unique(images, axis=0)) <= 2
 
 
+@pytest.mark.slow
 def test_no_complete_row(quick):
     X, _ = grouped()
     seen = np.stack([np.arange(N_SAMPLES) % 2 == 0, np.arange(N_SAMPLES) % 2 == 1])
@@ -406,6 +410,7 @@ def test_two_rows(quick, seen):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.slow
 def test_three_modalities(quick):
     X, group = grouped()
     rng = np.random.default_rng(3)

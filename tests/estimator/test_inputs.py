@@ -48,15 +48,15 @@ def test_forms_give_the_same_bits(quick, pair, fitted, form):
 
 
 @pytest.mark.parametrize("shape", [(72, 6), (72, 3, 2)])
-def test_one_modality_comes_back_as_one_array(quick, pair, shape):
+def test_one_modality_comes_back_as_one_array(brief, pair, shape):
     X = pair[0].reshape(shape)
-    model = quick().fit(X)
+    model = brief().fit(X)
     assert model.inverse_transform(model.transform(X)).shape == shape
     assert model.sample(2)[0].shape == (2, *shape[1:])
 
 
-def test_mappings_are_matched_by_name(quick, pair):
-    model = quick().fit({"image": pair[0], "curve": pair[1]})
+def test_mappings_are_matched_by_name(brief, pair):
+    model = brief().fit({"image": pair[0], "curve": pair[1]})
     assert model.modality_names_in_.tolist() == ["image", "curve"]
     assert "reconstruction_curve" in model.history_
     reordered = {"curve": pair[1], "image": pair[0]}
@@ -67,9 +67,9 @@ def test_mappings_are_matched_by_name(quick, pair):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_outputs_have_the_dtype_of_the_data(quick, pair, dtype):
+def test_outputs_have_the_dtype_of_the_data(brief, pair, dtype):
     X = [array.astype(dtype) for array in pair]
-    model = quick().fit(X)
+    model = brief().fit(X)
     for method in ("transform", "predict_proba", "score_samples"):
         assert getattr(model, method)(X).dtype == dtype
     for array in [*model.inverse_transform(model.transform(X)), *model.sample(2)[0]]:
@@ -84,20 +84,20 @@ def test_float32_agrees_with_float64(quick, pair, fitted):
 
 
 @pytest.mark.parametrize("fit_dtype", [np.float32, np.float64])
-def test_any_dtype_at_predict(quick, pair, fit_dtype):
+def test_any_dtype_at_predict(brief, pair, fit_dtype):
     pair = [np.abs(array).round() for array in pair]
-    model = quick().fit([array.astype(fit_dtype) for array in pair])
+    model = brief().fit([array.astype(fit_dtype) for array in pair])
     for dtype in (np.float32, np.float64, np.int64, np.uint8):
         X = [array.astype(dtype) for array in pair]
         assert_array_equal(model.predict(X), model.labels_)
         assert_allclose(model.score(X), model.lower_bound_, rtol=1e-5)
 
 
-def test_uint8_images_with_floating_curves(quick, pair):
+def test_uint8_images_with_floating_curves(brief, pair):
     """The curves decide the dtype, also where they are missing at predict."""
     images = np.clip(pair[0] * 20 + 60, 0, 255).astype(np.uint8)
     before = images.copy()
-    model = quick().fit([images, pair[1]])
+    model = brief().fit([images, pair[1]])
     assert model.transform([images, pair[1]]).dtype == np.float64
     assert model.transform([images, None]).shape == (72, 2)
     assert_array_equal(model.predict([images.astype(float), pair[1]]), model.labels_)
@@ -105,13 +105,13 @@ def test_uint8_images_with_floating_curves(quick, pair):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_read_only_memory_maps_stay_as_they_are(quick, pair, tmp_path, dtype):
+def test_read_only_memory_maps_stay_as_they_are(brief, pair, tmp_path, dtype):
     X = []
     for k, array in enumerate(pair):
         np.save(tmp_path / f"{k}.npy", array.astype(dtype))
         X.append(np.load(tmp_path / f"{k}.npy", mmap_mode="r"))
     before = [np.array(array) for array in X]
-    model = quick(scale=None).fit(X)
+    model = brief(scale=None).fit(X)
     model.score_samples(X)
     for array, original in zip(X, before, strict=True):
         assert_array_equal(array, original)
@@ -157,11 +157,11 @@ def test_missing_modalities_do_not_count(taught, pair):
     )
 
 
-def test_nothing_observed_gives_the_prior(quick, pair, fitted):
+def test_nothing_observed_gives_the_prior(brief, pair, fitted):
     nothing = [np.full_like(array[:2], np.nan) for array in pair]
     mean = fitted.weights_ @ fitted.cluster_means_  # of the mixture
     assert_allclose(fitted.transform(nothing), np.tile(mean, (2, 1)), atol=1e-5)
-    strict = quick(posterior__prior_expert=False, posterior="mean_field").fit(pair)
+    strict = brief(posterior__prior_expert=False, posterior="mean_field").fit(pair)
     with pytest.raises(ValueError, match=r"Sample 0 has no observed modality.*prior_expert=True"):
         strict.predict(nothing)
 
@@ -281,16 +281,16 @@ def test_more_rows_than_one_block(quick, pair):
 # scikit-learn's tools; searches are in test_sklearn_tools --------------------------------------
 
 
-def test_pipeline_on_flat_data(quick, pair):
+def test_pipeline_on_flat_data(brief, pair):
     flat = flattened(pair)
     cut = FunctionTransformer(MultimodalData.from_flat, kw_args={"shapes": SHAPES})
-    pipeline = make_pipeline(StandardScaler(), cut, quick()).fit(flat)
+    pipeline = make_pipeline(StandardScaler(), cut, brief()).fit(flat)
     assert pipeline.predict(flat).shape == (72,)
     assert pipeline[-1].modality_shapes_in_ == SHAPES
     assert_allclose(pipeline.score(flat), pipeline[-1].lower_bound_)
     assert pipeline[-1].get_feature_names_out().tolist() == ["causalpima0", "causalpima1"]
 
 
-def test_pandas_output(quick, pair):
-    frame = quick().set_output(transform="pandas").fit(pair).transform(pair)
+def test_pandas_output(brief, pair):
+    frame = brief().set_output(transform="pandas").fit(pair).transform(pair)
     assert frame.columns.tolist() == ["causalpima0", "causalpima1"]

@@ -7,6 +7,7 @@ import pytest
 from same_fits import assert_same_fits
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from some_slow import some_slow
 
 from skcausalpima import ScoreSearch, _causal_pima
 from skcausalpima._fit import attributes, whole
@@ -72,7 +73,7 @@ KINDS = ["first", "again", "continued", "continued, weights"]
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("continued", 7), *(pytest.param(kind, 1, marks=pytest.mark.slow) for kind in KINDS)],
+    some_slow([("continued", 7), *((kind, 1) for kind in KINDS)], [("continued", 7)]),
 )
 def test_everywhere_in_what_turns_a_run_into_attributes(quick, pair, known_runs, kind, step):
     weights = {"sample_weight": np.tile([0.0, 1.0, 2.0], 24)} if "weights" in kind else {}

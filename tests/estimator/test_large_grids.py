@@ -8,8 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcausalpima._inference.reports import separation_report
-from skcausalpima._inference.sampling import drawn_points
-from skcausalpima._inference.transport import swap_states
+from skcausalpima._inference.sampling import drawn_points, swap_states
 from skcausalpima._initialization import initialize
 from skcausalpima.functional import DiagonalGaussian, prepare_components
 

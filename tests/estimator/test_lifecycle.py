@@ -49,7 +49,7 @@ RICH = {
         "scale": {"modality0": "feature", "modality1": None},
         "modality_weights": np.array([1.0, 2.0]),
         "hidden_layer_sizes": np.array([6]),
-        "structure": ScoreSearch(temperature=(1.0, 0.5)),
+        "structure": GradientStructure(temperature=(1.0, 0.5)),
     },
     "modules": {
         "node_sizes": {"shape": 2, "size": 2},
@@ -75,7 +75,7 @@ RICH = {
     "experts per sample": {
         "experts": [None, ExpertDecoder(piecewise_linear(2), X_POINTS, per="sample")],
         "knowledge": BackgroundKnowledge(tiers=[["N2"], ["N1"]]),
-        "init": Initialization("linear", n_mixture_init=1, pretraining_epochs=2),
+        "init": Initialization("linear", pretraining_epochs=2),
         "decoder_variance": 0.5,
         "n_init": 2,
         "n_jobs": 1,
@@ -114,8 +114,8 @@ def told(value):
 
 
 @pytest.mark.parametrize("name", some_slow(RICH, RICH.keys() - {"experts per sample"}))
-def test_clones_of_every_kind(quick, pair, name):
-    model = quick(**RICH[name], max_iter=1)
+def test_clones_of_every_kind(brief, pair, name):
+    model = brief(**RICH[name], max_iter=1)
     copy, unpickled = clone(model), pickle.loads(pickle.dumps(clone(model)))
     parameters = model.get_params(deep=False)
     for other in (copy, unpickled):
@@ -148,8 +148,8 @@ def test_every_parameter_is_documented_constrained_and_set():
 
 
 @pytest.mark.slow
-def test_parameters_through_nesting(quick, pair):
-    pipeline = Pipeline([("same", FunctionTransformer()), ("pima", quick())])
+def test_parameters_through_nesting(brief, pair):
+    pipeline = Pipeline([("same", FunctionTransformer()), ("pima", brief())])
     search = GridSearchCV(
         pipeline, {"pima__latent_dim": [3], "pima__node_sizes": [(2, 2)]}, cv=2, n_jobs=1
     )
@@ -165,18 +165,18 @@ def test_parameters_through_nesting(quick, pair):
     assert_same_fits(clone(best).fit(X), best, X)
 
 
-def test_tags(quick):
-    tags = get_tags(quick())
+def test_tags(brief):
+    tags = get_tags(brief())
     assert tags.estimator_type == "clusterer"
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert tags.target_tags.required is False
     assert tags.input_tags.two_d_array
     assert tags.input_tags.allow_nan
-    assert not get_tags(quick(missing_values="error")).input_tags.allow_nan
+    assert not get_tags(brief(missing_values="error")).input_tags.allow_nan
     assert not tags.input_tags.sparse
     assert not tags.non_deterministic
     assert not tags.no_validation
-    assert get_tags(make_pipeline(FunctionTransformer(), quick())).estimator_type == "clusterer"
+    assert get_tags(make_pipeline(FunctionTransformer(), brief())).estimator_type == "clusterer"
 
 
 def test_the_repr_shows_what_was_changed(fitted):
@@ -190,8 +190,8 @@ def test_the_repr_shows_what_was_changed(fitted):
 
 
 @pytest.mark.parametrize("name", RICH)
-def test_diagrams(quick, name):
-    model = quick(**RICH[name])
+def test_diagrams(brief, name):
+    model = brief(**RICH[name])
     html = model._repr_html_()
     assert "CausalPIMA" in html
     assert "Not fitted" in html

@@ -58,7 +58,7 @@ def test_nodes_of_many_cells_are_found_without_a_warning(found):
 def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, monkeypatch):
     est, X = found[0], table((2,) * 8, 60)[0]
     together = est.score_samples(X)
-    monkeypatch.setattr("skcausalpima._inference.structured.MANY_COMPONENTS", 10**6)
+    monkeypatch.setattr("skcausalpima._inference.posterior.MANY_COMPONENTS", 10**6)
     np.testing.assert_allclose(est.score_samples(X), together, rtol=1e-12)
 
 
@@ -95,6 +95,7 @@ def test_nodes_by_chance_stay_so_in_files_and_in_fits_that_go_on(by_chance, tmp_
     assert loaded.dag_.graph == est.dag_.graph
 
 
+@pytest.mark.slow
 def test_samples_without_nodes_give_a_warning():
     X = np.random.default_rng(0).normal(size=(400, 12))
     with (
@@ -105,6 +106,7 @@ def test_samples_without_nodes_give_a_warning():
     assert not est.arrangement_.found
 
 
+@pytest.mark.slow
 def test_outcomes_that_overlap_give_another_warning():
     X, _ = table((2,) * 8, 1200, distance=3.5)
     with pytest.warns(ArrangementWarning, match="% of the node labels may be wrong"):
@@ -114,6 +116,7 @@ def test_outcomes_that_overlap_give_another_warning():
     assert "certainty of outcomes, by the fit" in str(est.report())
 
 
+@pytest.mark.slow
 def test_other_starts_place_nodes_by_chance_without_a_word():
     X, _ = table((2,) * 8, 300)
     est = CausalPIMA((2,) * 8, init="linear", **BRIEF).fit(X)

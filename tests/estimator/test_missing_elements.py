@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import load_iris
 from sklearn.impute import KNNImputer
 from sklearn.preprocessing import StandardScaler
+from some_slow import some_slow
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues, MultimodalData
@@ -74,6 +75,7 @@ def test_nobody_looks_at_what_nan_holds(quick, pair, gappy, model):
     assert_same_fits(quick().fit(other), model, gappy)
 
 
+@pytest.mark.slow
 def test_elements_and_blocks_are_missing_together(taught, pair):
     gappy = with_gaps(pair)
     gappy[0][::5], gappy[1][1::5] = np.nan, np.nan
@@ -136,6 +138,7 @@ def test_options(quick, gappy, options):
     assert np.isfinite(one.history_["lower_bound"]).all()
 
 
+@pytest.mark.slow
 def test_float32_and_what_is_known_of_nodes(quick, gappy):
     single = [array.astype(np.float32) for array in gappy]
     one = quick().fit(single)
@@ -155,6 +158,7 @@ def test_starts_do_not_see_each_other(quick, gappy):
     assert_same_fits(one, other, gappy)
 
 
+@pytest.mark.slow
 def test_a_fit_is_continued_bit_by_bit(taught, gappy):
     options = {"warm_start": True, "training__tol": 0.0}
     whole = taught(max_iter=5, **options).fit(gappy)
@@ -257,12 +261,15 @@ def test_gaps_may_be_refused(quick, pair, gappy, refusing):
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {"experts": [None, line]},
-        pytest.param({"decoders": [None, "cluster_mlp"]}, marks=pytest.mark.slow),
-        {"decoder_variance": "predicted"},
-        {"decoders": "cluster_mlp"},
-    ],
+    some_slow(
+        [
+            {"experts": [None, line]},
+            {"decoders": [None, "cluster_mlp"]},
+            {"decoder_variance": "predicted"},
+            {"decoders": "cluster_mlp"},
+        ],
+        [{"decoder_variance": "predicted"}],
+    ),
 )
 def test_only_plain_networks_marginalize(quick, pair, gappy, options):
     partly = [pair[0], gappy[1]]
@@ -295,6 +302,7 @@ def test_an_element_that_no_sample_has(quick, pair):
         quick().fit(partly, sample_weight=weights)
 
 
+@pytest.mark.slow
 def test_gaps_in_a_modality_that_does_not_vary(quick, pair):
     """Its decoder says nothing of the latent point: where such a row lies is no question to it."""
     constant = np.full((72, 3), 7.0)
@@ -320,7 +328,8 @@ def test_infinity_and_nothing_at_all(quick, pair, gappy):
 
 
 # Of seeds 0 to 4, errors were .31 to .43 where neighbours have .43 to .56.
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_gaps_of_a_narrow_table_are_filled_well(seed):
     """As many latent dimensions as columns: noise is small, and what is filled in must not run."""
     X = load_iris().data

@@ -24,6 +24,7 @@ def mispaired(taught):
     return model, images, curves
 
 
+@pytest.mark.slow
 def test_conflict_finds_samples_with_another_ones_curve(mispaired):
     model, images, curves = mispaired
     found = model.modality_evidence([images, curves])

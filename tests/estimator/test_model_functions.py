@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization, MissingValues, ScoreSearch
-from skcausalpima._training.expert_updates import scattered_problem
+from skcausalpima._training.decoder_updates import scattered_problem
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.functional import curve_statistics, fit_curves
 from skcausalpima.modules import ClusterExpert, ExpertDecoder, line
@@ -27,7 +27,7 @@ def make_lines(slopes=(1.0, 5.0), n=40, noise=0.3, seed=0):
 
 def estimator(expert, sizes=(2,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
-    defaults["init"] = Initialization(n_mixture_init=1, pretraining_epochs=2)
+    defaults["init"] = Initialization(pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))

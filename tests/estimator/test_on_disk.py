@@ -60,7 +60,7 @@ def on_file(tmp_path_factory):
 def estimator(**params):
     defaults = {
         "max_iter": 3,
-        "init": Initialization(n_mixture_init=1, pretraining_epochs=1),
+        "init": Initialization(pretraining_epochs=1),
         "structure": ScoreSearch(polishing_epochs=1),
         "modality_weights": "balanced",
         "views": None,
@@ -118,6 +118,7 @@ def test_memory_is_not_filled(fitted, on_file, monkeypatch):
     assert len(found.labels_) == N
 
 
+@pytest.mark.slow
 def test_several_modalities_some_of_them_on_disk(on_file, tmp_path):
     X = MultimodalData({"image": on_file, "curve": curves()})
     both = MultimodalData({"image": on_file, "curve": stored(tmp_path, curves())})
@@ -187,6 +188,7 @@ def test_several_datasets_of_one_file(tmp_path):
         assert_array_equal(expected.predict(datasets), expected.labels_)
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_continued(on_file):
     whole = estimator(max_iter=2, warm_start=True, training__tol=0).fit(on_file)
     half = estimator(max_iter=1, warm_start=True, training__tol=0).fit(on_file)
@@ -264,6 +266,7 @@ def test_tables_on_disk(tmp_path):
         est.predict(stored(tmp_path, curves()[:, :3], "narrow"))
 
 
+@pytest.mark.slow
 def test_large_offsets_lose_nothing(tmp_path):
     values = 1e6 + curves()
     est = estimator().fit(stored(tmp_path, values))

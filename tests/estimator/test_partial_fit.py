@@ -79,6 +79,7 @@ def test_a_batch_of_one_group_leaves_the_others(begun):
         assert now == pytest.approx((60 * DECAY * then + 20) / (60 * DECAY + 20), abs=0.02)
 
 
+@pytest.mark.slow
 def test_an_edge_is_found_once_there_is_enough_to_show_it(quick):
     """What the graph leaves out is not forgotten."""
     rng = np.random.default_rng(0)
@@ -131,6 +132,7 @@ def test_a_callback_that_stops_is_told_of(begun):
     assert est._fitted.arrivals.n_calls == 1
 
 
+@pytest.mark.slow
 def test_clusters_follow_samples_that_drift(begun):
     X, group = groups(400, 7, shift=1.0)
     est = copy.copy(begun)

@@ -65,6 +65,7 @@ def all_of(model, X):
     return {method: getattr(model, method)(X) for method in METHODS}
 
 
+@pytest.mark.slow
 @given(kind=KIND, rows=SOME_ROWS)
 @examples(3)
 def test_rows_are_predicted_alike_wherever_and_however_often_they_stand(model_of, gaps, kind, rows):
@@ -88,6 +89,7 @@ def test_modalities_are_found_by_name_in_any_order(model_of, gaps, kind, rows):
             assert_array_equal(values, in_order[method])
 
 
+@pytest.mark.slow
 @given(kind=KIND, factor=st.floats(-3.0, 3.0), rows=SOME_ROWS)
 @examples(8)
 def test_memberships_are_probabilities(model_of, gaps, kind, factor, rows):
@@ -146,6 +148,7 @@ def test_elements_may_come_in_any_order_and_sign(quick, pair, order, sign):
     assert_allclose(other.lower_bound_, one.lower_bound_, rtol=1e-6)
 
 
+@pytest.mark.slow
 @given(weights=arrays_of.arrays(int, N_SAMPLES, elements=st.integers(0, 3)), seed=st.integers(0, 9))
 @examples(3)
 def test_weights_are_repeats_bit_by_bit(quick, pair, weights, seed):
@@ -180,7 +183,7 @@ def test_the_tables_multiply_to_the_joint_distribution(quick, pair, drawn):
         sizes,
         structure=graph,
         max_iter=1,
-        init=Initialization("paper", n_mixture_init=1, pretraining_epochs=0),
+        init=Initialization("paper", pretraining_epochs=0),
     ).fit(pair)
     assert set(model.dag_.edges) == set(graph.edges)
     names = list(model.dag_)

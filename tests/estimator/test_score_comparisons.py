@@ -71,11 +71,7 @@ PARAMETERS = [
     {"scale": "feature"},
     {"scale": None},
 ]
-FAST = [
-    {},
-    {"node_sizes": (2,)},
-    {"node_sizes": (6,)},
-]
+FAST = [{}]
 
 
 @pytest.mark.parametrize("parameters", some_slow(PARAMETERS, FAST), ids=str)

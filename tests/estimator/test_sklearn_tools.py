@@ -36,7 +36,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import resample, shuffle
 from some_slow import some_slow
 
-from skcausalpima import CausalPIMA, Initialization, MissingValues, MultimodalData
+from skcausalpima import CausalPIMA, Initialization, MultimodalData
 
 SHAPES = [(3, 2), (4,)]
 GROUPS = np.repeat(np.arange(4), 18)  # those of the fixture ``pair``
@@ -44,11 +44,9 @@ GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "pipelines.rst"
 
 
 @pytest.fixture(scope="module")
-def model(quick):
-    """The cheapest fit: whether forms agree in all settings is asked in test_estimator_inputs."""
-    init = Initialization("paper", n_mixture_init=1, pretraining_epochs=1)
-    as_is = MissingValues(subset_epochs=0)
-    return quick(init=init, structure="gradient", max_iter=1, missing_values=as_is)
+def model(brief):
+    """The cheapest fit: whether forms agree in all settings is asked in ``test_inputs``."""
+    return brief(init=Initialization("paper", pretraining_epochs=1))
 
 
 def flattened(pair):
@@ -223,17 +221,18 @@ def flat_results(model, pair):
     return run
 
 
-#: Tools that make many fits, and work as others do.
-MANY_FITS = {
-    "HalvingGridSearchCV",
-    "RandomizedSearchCV",
-    "learning_curve",
-    "permutation_test_score",
-    "validation_curve",
-}
+#: A tool of each kind; with one array the last ones are slow, too.
+FAST = [
+    "train_test_split",
+    "StratifiedKFold",
+    "cross_val_score",
+    "resample",
+    "GridSearchCV",
+    "metadata routing",
+]
 
 
-@pytest.mark.parametrize("tool", some_slow(TOOLS, TOOLS.keys() - MANY_FITS))
+@pytest.mark.parametrize("tool", some_slow(TOOLS, FAST))
 def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results, tool):
     results = TOOLS[tool].run(model, MultimodalData(pair), GROUPS)
     assert_same(results, flat_results(tool))
@@ -241,22 +240,7 @@ def test_a_container_gives_the_values_of_the_flat_form(model, pair, flat_results
         assert np.isfinite(array).all()
 
 
-#: With one array: a tool of each kind. With a container: most of them.
-FAST = [
-    "train_test_split",
-    "shuffle",
-    "resample",
-    "KFold",
-    "StratifiedKFold",
-    "GroupKFold",
-    "cross_val_score",
-    "GridSearchCV",
-    "Pipeline with memory",
-    'set_output("pandas")',
-]
-
-
-@pytest.mark.parametrize("tool", some_slow(TOOLS, FAST))
+@pytest.mark.parametrize("tool", some_slow(TOOLS, FAST[:3]))
 def test_one_array_gives_the_values_of_its_rows(model, pair, tool):
     images = pair[0]
     results = TOOLS[tool].run(model, images, GROUPS)
@@ -322,8 +306,8 @@ def test_a_bare_list_of_three_is_named_in_warnings_and_scores_are_nan(model):
         ([3, 4], 1),
         ([3, 4, 5], 1),
         pytest.param([3, 4, 5, 6], 1, marks=pytest.mark.slow),
-        pytest.param([3, 4, 5, 6, 7], 1, marks=pytest.mark.slow),
-        pytest.param([3, 4, 5], 2, marks=pytest.mark.slow),  # the error ends the workers
+        pytest.param([3, 4, 5, 6, 7], 1, marks=pytest.mark.long),
+        pytest.param([3, 4, 5], 2, marks=pytest.mark.long),  # the error ends the workers
     ],
 )
 def test_a_bare_list_raises_where_errors_are_asked_for(model, widths, n_jobs):
@@ -378,7 +362,7 @@ def mapped(pair):
 @pytest.mark.parametrize(
     "run",
     [
-        pytest.param(grid_search, id="score", marks=pytest.mark.slow),
+        pytest.param(grid_search, id="score", marks=pytest.mark.long),
         pytest.param(grid_search_by_labels, id="labels", marks=pytest.mark.slow),
     ],
 )
@@ -418,7 +402,7 @@ def test_two_processes_and_two_threads():
         from skcausalpima.datasets import make_circles_images
         data = make_circles_images(100, curves=True, random_state=0)
         X = MultimodalData([data.images, data.curves])
-        init = Initialization(pretraining_epochs=1, n_mixture_init=1)
+        init = Initialization(pretraining_epochs=1)
         model = CausalPIMA(max_iter=2, init=init, random_state=0)
         grid = {"node_sizes": [(2,), (4,)]}
         for n_jobs in (1, 2):

@@ -77,9 +77,9 @@ OPTIONS = {
     "experts": {"experts": EXPERTS},
     "convolutions": {"encoders": "conv", "decoders": "cluster_conv", "warm_start": True},
     "variances": {"decoder_variance": "predicted", "modality_weights": [0.1, 1.7]},
-    "weights": {"init": "linear", "mixture": "diag", "structure": ScoreSearch(n_steps=2)},
+    "weights": {"init": "linear", "mixture": "diag", "structure": ScoreSearch("bdeu")},
     "structure": {
-        "structure": GradientStructure(score_noise=0.1),
+        "structure": GradientStructure(temperature=0.7),
         "knowledge": BackgroundKnowledge(required=[("N1", "N2")]),
     },
 }
@@ -130,18 +130,15 @@ def answers(model, X, path):
     }
 
 
-# One of most options, in one of the surroundings; the defaults in the other one.
+# Each surroundings with one of the options; slow: most options with one of the surroundings.
 FIRST, SECOND = SURROUNDINGS
-SLOW = [
-    case
+FAST = {("structure", FIRST), ("defaults", SECOND)}
+SLOW = {(option, FIRST) for option in ("float32", "experts", "weights", "variances")}
+MARKS = {
+    case: [] if case in FAST else [pytest.mark.slow if case in SLOW else pytest.mark.long]
     for case in itertools.product(OPTIONS, SURROUNDINGS)
-    if case[0] in ("convolutions", "weights", "variances")
-    or (case[1] == SECOND) != (case[0] == "defaults")
-]
-CASES = [
-    pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else [], id=" under ".join(case))
-    for case in itertools.product(OPTIONS, SURROUNDINGS)
-]
+}
+CASES = [pytest.param(*case, marks=MARKS[case], id=" under ".join(case)) for case in MARKS]
 
 
 @pytest.mark.parametrize(("option", "surroundings"), CASES)

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, MissingValues
 
@@ -35,6 +36,7 @@ def noise_like(array):
     return np.random.default_rng(2).normal(array.mean(), array.std(), array.shape)
 
 
+@pytest.mark.slow
 def test_a_modality_of_noise_is_seen(three_groups, fresh):
     """Also the narrow one beside the wide one."""
     images, curves = fresh
@@ -71,7 +73,7 @@ def test_one_row_and_nothing_observed(three_groups, fresh):
     assert three_groups.tail_probability(nothing) == [1.0]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", some_slow([np.float64, np.float32], [np.float64]))
 def test_the_company_of_training_samples_makes_no_difference(three_groups, dtype):
     """It decides how sums are rounded, and each of them is compared with itself, too."""
     X = [array.astype(dtype) for array in draw(100, seed=0)]

@@ -11,10 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Training
-from skcausalpima._fit.convergence import convergence_report
+from skcausalpima._fit.attributes import convergence_report
 from skcausalpima.datasets import make_lattices
 
 
+@pytest.mark.slow
 def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     """2 * 72 ** (3 / 4) of one step each; of 54 where a quarter is held out, of three."""
     assert quick(max_iter="auto", training__tol=0).fit(pair).n_iter_ == 50
@@ -32,6 +33,7 @@ def test_the_plan_is_made_from_the_rows_that_train(quick, pair):
     assert quick(max_iter="auto", training__tol=0).fit(missing).n_iter_ == 44
 
 
+@pytest.mark.slow
 def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -44,6 +46,7 @@ def test_default_fits_of_ordinary_data_do_not_warn(quick, pair):
     assert seen.spread > 0
 
 
+@pytest.mark.slow
 def test_polishing_does_not_throw_a_model_back():
     """With an optimizer that began anew, the bound of these curves fell from 60 to -32 nats."""
     model = CausalPIMA((2, 2), random_state=0).fit(make_lattices(100, random_state=0).curves)
@@ -208,11 +211,11 @@ def test_held_samples_keep_their_component(quick, pair):
 def test_held_samples_stay_held_in_a_fit_that_is_continued(quick, pair, tmp_path):
     est = quick(max_iter="auto", warm_start=True).fit(pair)
     start = est._fitted.training.start
-    assert start["held"].all()
-    assert est.fit(pair)._fitted.training.start["held"].all()
+    assert start.held.all()
+    assert est.fit(pair)._fitted.training.start.held.all()
     est.save(tmp_path / "fit")
     loaded = CausalPIMA.load(tmp_path / "fit")
-    assert_array_equal(loaded._fitted.training.start["cells"], start["cells"])
+    assert_array_equal(loaded._fitted.training.start.cells, start.cells)
     assert loaded.convergence_ == est.convergence_
     rows = np.r_[0:12, 18:30, 36:48, 54:66]
     assert est.fit([array[rows] for array in pair])._fitted.training.start is None

@@ -38,7 +38,7 @@ def estimator(max_iter, **parameters):
         (2, 2),
         views={"image": "power_spectrum", "curve": "scale_space"},
         max_iter=max_iter,
-        init=Initialization(n_mixture_init=1, pretraining_epochs=2),
+        init=Initialization(pretraining_epochs=2),
         structure=ScoreSearch(polishing_epochs=1),
         missing_values=MissingValues(subset_epochs=1),
         random_state=0,
@@ -50,6 +50,7 @@ def model(modalities):
     return estimator(3).fit(modalities)
 
 
+@pytest.mark.slow
 def test_both_modalities_have_views(model):
     assert model._fitted.spec.views == ("power_spectrum", "scale_space")
 
@@ -85,6 +86,7 @@ def test_files_hold_views(model, modalities, tmp_path):
     assert_array_equal(loaded.predict_proba(modalities), model.predict_proba(modalities))
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_keeps_its_views(modalities):
     """Bit by bit, and also with data that would be no curves."""
     model = estimator(1, warm_start=True, training__tol=0).fit(modalities)

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -18,22 +19,13 @@ from skcausalpima import (
     Initialization,
     MissingValues,
     MultimodalData,
-    ScoreSearch,
 )
 from skcausalpima.exceptions import ExpertWarning
 from skcausalpima.modules import ExpertDecoder, line
 
 # What other starts and gaps say of the first fit, and how it laid clusters on the grid
 OF_FIRST = ("stability_", "gaps_", "arrangement_")
-FAST = [
-    "default",
-    "early stopping",
-    "gradient",
-    "paper",
-    "factory",
-    "expert",
-    "per sample",
-]
+FAST = ["default", "early stopping", "paper"]
 
 
 def in_two(model, X, first=2, second=3, **fit):
@@ -65,7 +57,7 @@ def test_the_best_state_may_lie_in_the_first_part(quick, pair):
 FORMS = ["float32", "missing", "mapping", "one"]
 
 
-@pytest.mark.parametrize("form", some_slow(FORMS, ["missing"]))
+@pytest.mark.parametrize("form", some_slow(FORMS, ["one"]))
 def test_forms_of_data(quick, pair, form):
     images, curves = pair
     data = {
@@ -87,7 +79,7 @@ KNOWN = itertools.product(["known", "set", "set to"], ["refined", "gradient"])
 
 @pytest.mark.parametrize(
     ("kind", "structure"),
-    some_slow(KNOWN, [("known", "refined"), ("set", "gradient"), ("set to", "refined")]),
+    some_slow(KNOWN, [("known", "refined"), ("set", "gradient")]),
 )
 def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     group = np.repeat(np.arange(4), 18)
@@ -107,6 +99,7 @@ def test_what_is_known_of_samples_is_given_again(quick, pair, kind, structure):
     assert_same_fits(parts, whole.set_params(max_iter=3, warm_start=True), pair, OF_FIRST)
 
 
+@pytest.mark.slow
 def test_three_parts_and_random_state_instances(quick, pair):
     whole = quick(max_iter=6, random_state=np.random.RandomState(3)).fit(pair)
     parts = quick(max_iter=1, random_state=np.random.RandomState(3), warm_start=True).fit(pair)
@@ -118,13 +111,14 @@ def test_three_parts_and_random_state_instances(quick, pair):
 
 def test_several_starts_the_best_is_continued(quick, pair):
     whole = quick(n_init=3, max_iter=3, warm_start=True).fit(pair)
-    state = whole._fitted.training.history
+    before = whole.history_
     whole.fit(pair)
     for key, values in whole.history_.items():
-        assert_array_equal(values[:3], [terms[key] for terms in state])
+        assert_array_equal(values[:3], before[key])
     assert whole.n_iter_ == 6
 
 
+@pytest.mark.slow
 def test_a_clone_and_a_cold_fit_start_afresh(quick, pair):
     cold = quick().fit(pair)
     warm = quick(warm_start=True).fit(pair)
@@ -145,16 +139,17 @@ def test_the_checkpoint_holds_arrays_and_plain_python(quick, pair):
     )
 
     def check(value):
-        if isinstance(value, dict):
-            for entry in value.values():
+        if is_dataclass(value) or isinstance(value, dict):
+            for entry in (value if isinstance(value, dict) else vars(value)).values():
                 check(entry)
         elif isinstance(value, list):
             for entry in value:
                 check(entry)
         else:
-            assert type(value) in {np.ndarray, int, float, str, bool, type(None)}
+            plain = {np.ndarray, np.random.RandomState, int, float, str, bool, type(None)}
+            assert type(value) in plain
 
-    check(vars(model._fitted.training))
+    check(model._fitted.training)
     assert model._fitted.training.moments
 
 
@@ -221,7 +216,7 @@ def test_nothing_is_held_out_any_more(quick, pair, tmp_path):
 
 
 def test_each_fit_runs_the_whole_schedule_of_temperatures(quick, pair):
-    structure = ScoreSearch(temperature=(1.0, 0.25))
+    structure = GradientStructure(temperature=(1.0, 0.25))
     model = quick(warm_start=True, structure=structure).fit(pair).fit(pair)
     np.testing.assert_allclose(model.history_["temperature"], 2 * [1.0, 0.5, 0.25])
 

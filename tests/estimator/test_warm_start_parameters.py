@@ -85,22 +85,14 @@ HEEDED = [
     *[
         (structure, {f"structure__{part}": value})
         for structure in (ScoreSearch(), GradientStructure())
-        for part, value in {
-            "edge_penalty": 0.5,
-            "temperature": (1.0, 0.25),
-            "score_noise": 0.5,
-            "learning_rate": 0.3,
-            "n_steps": 3,
-            "n_mixture_updates": 2,
-        }.items()
+        for part, value in {"edge_penalty": 0.5, "learning_rate": 0.3}.items()
     ],
+    (GradientStructure(), {"structure__temperature": (1.0, 0.25)}),
     (GradientStructure(), {"structure__edge_threshold": 0.1}),
 ]
 #: What matters where training begins, or while it runs: it changes nothing any more.
 WITHOUT_EFFECT = {
     "init__method": "linear",
-    "init__n_mixture_init": 3,
-    "init__pretraining": "reconstruction",
     "init__pretraining_epochs": 5,
     "n_init": 2,
     "n_jobs": 2,

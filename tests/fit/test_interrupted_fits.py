@@ -16,8 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skcausalpima import MultimodalData, ScoreSearch
 from skcausalpima._fit import interrupts, restarts, whole
 from skcausalpima._training import loop
-from skcausalpima._training.interruption import Interruption
-from skcausalpima._training.observer import Observer
+from skcausalpima._training.observer import Interruption, Observer
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.model_selection import select_node_sizes
@@ -216,6 +215,7 @@ def test_in_another_thread_there_are_none(quick, pair):
     assert models[0].n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_searches_end_as_a_whole(quick, pair, interrupt):
     search = GridSearchCV(quick(), {"max_iter": [2, 3]}, cv=2)
     for epoch in (4, 2 * 5 + 2 * 6 + 4):  # of the first fit, and of the last, outside of joblib
@@ -235,6 +235,7 @@ def test_a_pipeline_of_one_fit_is_fitted(quick, pair, interrupt):
     assert pipeline[-1].n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_interrupted_refits_are_left_out(quick, pair, interrupt):
     est = quick().fit(pair)
     per_fit = 2 + 3 + 1
@@ -268,7 +269,7 @@ def test_interrupted_candidates_are_left_out(quick, pair, interrupt):
 
 def test_a_worker_hears_of_an_interrupt(tmp_path, monkeypatch):
     """It ignores what the terminal sends to all, and ends when the file is gone."""
-    monkeypatch.setattr("skcausalpima._fit.orphans.INTERVAL", 0.01)
+    monkeypatch.setattr("skcausalpima._fit.interrupts.INTERVAL", 0.01)
     file = tmp_path / "runs"
     file.touch()
     with interrupts.working_for(os.getppid(), str(file)) as interruption:

@@ -10,8 +10,10 @@ import threading
 
 import pytest
 
-from skcausalpima._fit import orphans as _orphans
-from skcausalpima._fit.orphans import ending_with
+from skcausalpima._fit import interrupts as _orphans
+from skcausalpima._fit.interrupts import ending_with
+
+pytestmark = pytest.mark.posix
 
 FIT = """
 import numpy as np
@@ -23,7 +25,7 @@ CausalPIMA((2,), n_init=2, n_jobs=2, verbose=2, random_state=0, **never).fit(X)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("number", [pytest.param("SIGTERM", marks=pytest.mark.long), "SIGKILL"])
 def test_no_worker_outlives_a_killed_fit(number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "-c", FIT], start_new_session=True, **pipes) as process:
@@ -50,7 +52,7 @@ def test_no_worker_outlives_a_killed_fit(number):
 STARTING = """
 import os, pickle, sys, threading, time
 from joblib import Parallel, delayed
-from skcausalpima._fit.orphans import ending_with
+from skcausalpima._fit.interrupts import ending_with
 
 class Killing:
     def __reduce__(self):

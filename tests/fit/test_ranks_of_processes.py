@@ -12,7 +12,7 @@ import pytest
 from skcausalpima import CausalPIMA
 from skcausalpima.datasets import make_circles_images
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.posix]
 
 #: What a rank runs, before what a test adds: its own half of some images and curves.
 BEGINNING = """
@@ -80,7 +80,13 @@ def test_two_ranks_reach_the_bound_of_one_process(ranks, images):
     assert one.lower_bound_ == pytest.approx(alone.lower_bound_, rel=0.01)
 
 
-@pytest.mark.parametrize("end", ["os._exit(3)", "time.sleep(14)"], ids=["dies", "hangs"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("os._exit(3)", id="dies"),
+        pytest.param("time.sleep(14)", id="hangs", marks=pytest.mark.long),
+    ],
+)
 def test_a_rank_that_does_not_answer_is_an_error_on_the_other(ranks, end):
     (first, _), _ = ranks(
         f"""

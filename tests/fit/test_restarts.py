@@ -23,10 +23,10 @@ from torch import nn
 import skcausalpima
 from skcausalpima import CausalPIMA, Initialization, MissingValues
 from skcausalpima._fit.run import run
-from skcausalpima._model.data_arrays import DataArrays
+from skcausalpima._model.scaled_samples import DataArrays
 from skcausalpima._model.state import module_draws, seeded_modules, with_own_draws
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.interruption import Interruption
+from skcausalpima._training.observer import Interruption
 from skcausalpima.exceptions import DivergenceError, ExpertWarning
 from skcausalpima.modules import Batch, ExpertDecoder, line
 
@@ -92,6 +92,7 @@ def test_the_best_start_is_kept(restarts):
     assert (expected.history_["objective"] != first.history_["objective"]).all()
 
 
+@pytest.mark.slow
 def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pair):
     """Comparisons with NaN are false: the largest of some numbers is the first one, if that is."""
 
@@ -164,6 +165,7 @@ class Drawing(nn.Module):
         return x[order] + noise + torch.rand_like(x) + torch.randn_like(x)
 
 
+@pytest.mark.slow
 def test_draws_of_the_caller_stay_while_a_thread_fits(quick, pair):
     """Dropout draws from what is PyTorch's own generator elsewhere."""
     drawn, est = [], quick(encoders=[dropout(), None], latent_dim=2)
@@ -255,7 +257,8 @@ class Small(CausalPIMA):
         self.random_state = 0
 
 
-@pytest.mark.parametrize("n_jobs", some_slow([1, 2], [1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_constructor_of_your_own(pair, n_jobs):
     options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None, "random_state": 0}
     expected = CausalPIMA(**options, n_init=2).fit(pair)

@@ -10,11 +10,11 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import Initialization, Training
-from skcausalpima._fit import restarts, short_runs
-from skcausalpima._fit.short_runs import with_short_runs
+from skcausalpima._fit import restarts
+from skcausalpima._fit.restarts import with_short_runs
 from skcausalpima._inference.reports import LEAST_OF_STARTS
 from skcausalpima._repeated_fits import is_one_of_many
-from skcausalpima._training.interruption import Interruption
+from skcausalpima._training.observer import Interruption
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def asked(quick):
     """What a fit asks by: an alarmed run, the setup, the samples, the seed, an interruption."""
     kept, rng = [], np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) + 4.0 * (np.arange(60) % 3)[:, None]
-    init = Initialization(n_mixture_init=1, pretraining_epochs=4)
+    init = Initialization(pretraining_epochs=4)
     training = Training(batch_size=20, tol=1e-4, validation_fraction=0.2)
     est = quick((3,), init=init, max_iter=4, training=training)
     with pytest.MonkeyPatch.context() as patch:
@@ -45,7 +45,7 @@ def labels(monkeypatch):
         seeds.append(seed)
         return given[len(seeds) - 1]
 
-    monkeypatch.setattr(short_runs, "_labels", of_run)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", of_run)
     return given, seeds
 
 
@@ -78,9 +78,9 @@ def test_none_are_made_without_an_alarm(asked, labels):
 def test_none_are_made_beyond_what_is_allowed(asked, labels, monkeypatch, limit, most):
     if most == "n_samples":
         most = asked[2].data.n_samples
-    monkeypatch.setattr(short_runs, limit, most - 1)
+    monkeypatch.setattr(restarts, limit, most - 1)
     assert with_short_runs(*asked) is asked[0]
-    monkeypatch.setattr(short_runs, limit, most)
+    monkeypatch.setattr(restarts, limit, most)
     assert with_short_runs(*asked).seen.short_runs is not None
 
 
@@ -104,7 +104,7 @@ def test_an_interrupt_ends_them_and_the_second_one_the_fit(asked, monkeypatch, r
         interruption.requested, interruption.insists = requested, insists
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(short_runs, "_labels", interrupted)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", interrupted)
     if requested and not insists:
         assert with_short_runs(*asked[:4], interruption) is asked[0]
     else:
@@ -117,7 +117,7 @@ def test_what_they_warn_of_is_not_told(asked, monkeypatch):
         warnings.warn("of a short run", stacklevel=1)
         return np.arange(60)
 
-    monkeypatch.setattr(short_runs, "_labels", warned)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", warned)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert with_short_runs(*asked).seen.short_runs is not None
@@ -129,15 +129,15 @@ def steps(monkeypatch):
     taken = []
 
     def note(name):
-        function = getattr(short_runs, name)
+        function = getattr(restarts, name)
 
         def noted(*given):
             taken.append((name, given))
             return function(*given)
 
-        monkeypatch.setattr(short_runs, name, noted)
+        monkeypatch.setattr(restarts, name, noted)
 
-    for name in ("initialize_run", "train", "settle"):
+    for name in ("initialize_run", "epochs", "settle"):
         note(name)
     return taken
 
@@ -145,38 +145,39 @@ def steps(monkeypatch):
 def test_they_are_the_first_epochs_of_a_fit_on_all_samples(asked, steps):
     found, setup, initial, _, interruption = asked
     of_fit = setup.training
-    cells = short_runs._labels(setup, initial, 5, interruption)
-    assert_array_equal(cells, short_runs._labels(setup, initial, 5, interruption))
+    cells = restarts._labels_of_short_run(setup, initial, 5, interruption)
+    assert_array_equal(cells, restarts._labels_of_short_run(setup, initial, 5, interruption))
     assert len(cells) == len(found.seen.labels)
-    assert [name for name, _ in steps[:3]] == ["initialize_run", "train", "settle"]
+    assert [name for name, _ in steps[:3]] == ["initialize_run", "epochs", "settle"]
     (_, (begun, data, _, number, _)), (_, trained) = steps[:2]
     assert (data, number) == (initial.data, 5)
-    assert trained[1].n_samples == initial.data.n_samples
-    assert trained[2] is None  # nothing is held out
-    for training in (begun.training, trained[4]):
-        assert training.initialization.pretraining_epochs == 3
-        assert_array_equal(training.graph.temperatures, of_fit.graph.temperatures[:3])
-        assert (training.stopping.tol, training.stopping.validation_fraction) == (0.0, 0.0)
-    assert len(trained[3].history) == 3
+    phase, samples, *others = trained
+    assert samples.n_samples == initial.data.n_samples
+    assert len(others) == 2  # nothing is held out
+    for training in (begun.training, phase.settings):
+        assert training.schedule.pretraining_epochs == 3
+        assert_array_equal(training.temperatures, of_fit.temperatures[:3])
+        assert (training.steps.tol, training.steps.validation_fraction) == (0.0, 0.0)
+    assert len(phase.history) == 3
 
 
 def test_they_are_no_longer_than_the_fit(asked, steps):
     _, setup, *others = asked
-    first = replace(setup.training.initialization, pretraining_epochs=1)
-    short_runs._labels(
-        replace(setup, training=replace(setup.training, initialization=first)), *others
+    brief = replace(setup.training.schedule, pretraining_epochs=1)
+    restarts._labels_of_short_run(
+        replace(setup, training=replace(setup.training, schedule=brief)), *others
     )
-    assert steps[0][1][0].training.initialization.pretraining_epochs == 1
+    assert steps[0][1][0].training.schedule.pretraining_epochs == 1
 
 
 def test_what_was_cut_short_has_no_cells(asked, monkeypatch):
     *given, _ = asked
-    interruption, train = Interruption(), short_runs.train
+    interruption, plain = Interruption(), restarts.epochs
 
     def interrupted(*of):
         interruption.interrupt()
-        train(*of)
+        plain(*of)
 
-    monkeypatch.setattr(short_runs, "train", interrupted)
+    monkeypatch.setattr(restarts, "epochs", interrupted)
     with interruption.postponed(), pytest.raises(KeyboardInterrupt):
-        short_runs._labels(*given[1:], interruption)
+        restarts._labels_of_short_run(*given[1:], interruption)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skcausalpima import CausalPIMA
-from skcausalpima._fit import short_runs, stability
+from skcausalpima._fit import restarts, stability
 from skcausalpima._fit.stability import rand_indices
 from skcausalpima._inference.reports import stability_report
 from skcausalpima._repeated_fits import completed
@@ -52,14 +52,14 @@ def test_too_few_cells_for_the_digits_are_unstable():
 @pytest.fixture
 def alarmed(monkeypatch):
     """Let other starts raise an alarm in every fit."""
-    monkeypatch.setattr(short_runs, "LEAST_OF_STARTS", 1.1)
+    monkeypatch.setattr(restarts, "LEAST_OF_STARTS", 1.1)
 
 
 def test_short_runs_withdraw_a_false_alarm(quick, alarmed, monkeypatch):
     seeds = []
-    initialize = short_runs.initialize_run
+    initialize = restarts.initialize_run
     monkeypatch.setattr(
-        short_runs, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
+        restarts, "initialize_run", lambda *of: seeds.append(of[3]) or initialize(*of)
     )
     settings = {"max_iter": 20, "latent_dim": 2, "random_state": 0}
     with warnings.catch_warnings():
@@ -90,7 +90,7 @@ def test_fits_of_a_selection_make_no_short_runs(quick, alarmed):
 
 @pytest.mark.parametrize("limit", ["MAX_SAMPLES", "MAX_CELLS"])
 def test_short_runs_of_much_are_left_out(quick, alarmed, monkeypatch, limit):
-    monkeypatch.setattr(short_runs, limit, 2)
+    monkeypatch.setattr(restarts, limit, 2)
     est = quick((3,)).fit(groups(3))
     assert est.stability_.short_runs is None
     assert est.stability_.agreement == est.stability_.with_starts
@@ -104,7 +104,7 @@ def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_in
         observer.interruption.interrupt()
         observer.interruption.check()
 
-    monkeypatch.setattr(short_runs, "initialize_run", fail)
+    monkeypatch.setattr(restarts, "initialize_run", fail)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         est = quick((3,)).fit(groups(3))
@@ -115,13 +115,13 @@ def test_short_runs_that_fail_leave_the_alarm(quick, alarmed, monkeypatch, is_in
 
 
 def test_an_interrupt_while_short_runs_train_keeps_the_fit(quick, alarmed, monkeypatch):
-    step, labels, running = loop.gradient_step, short_runs._labels, []
+    step, labels, running = loop.gradient_step, restarts._labels_of_short_run, []
 
     def of_short_run(setup, initial, seed, interruption):
         running.append(interruption)
         return labels(setup, initial, seed, interruption)
 
-    monkeypatch.setattr(short_runs, "_labels", of_short_run)
+    monkeypatch.setattr(restarts, "_labels_of_short_run", of_short_run)
     monkeypatch.setattr(loop, "gradient_step", lambda *a: step(*a) if not running else once(*a))
 
     def once(*arguments):

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.linalg import sqrtm
 
-from skcausalpima._inference.transport import swap_states, transport_maps
+from skcausalpima._inference.sampling import swap_states, transport_maps
 from skcausalpima.graph import CategoricalDAG
 
 FALSE_ALARMS = 1e-6  # of every single chi-square test

@@ -39,11 +39,22 @@ def decorated(request, random_dag):
     return CategoricalDAG(graph, dag.cpts)
 
 
-@pytest.mark.parametrize("kind", ["json", "graphml"])
-def test_json_and_graphml_come_back_bit_for_bit(decorated, kind):
-    text = getattr(decorated, f"to_{kind}")()
+def test_json_comes_back_bit_for_bit(decorated):
+    text = decorated.to_json()
     assert isinstance(text, str)
-    assert_same(getattr(CategoricalDAG, f"from_{kind}")(text), decorated)
+    assert_same(CategoricalDAG.from_json(text), decorated)
+
+
+def test_graphml_has_the_graph_with_what_nodes_and_edges_carry(decorated):
+    read = nx.parse_graphml(decorated.to_graphml())
+    assert list(read) == list(decorated.nodes)
+    assert {*read.edges} == {*decorated.graph.edges}
+    for u, v, data in decorated.graph.edges(data=True):
+        assert read.edges[u, v] == data
+    for node, data in decorated.graph.nodes(data=True):
+        states = data.get("states")
+        joined = {} if states is None else {"states": ", ".join(states)}
+        assert read.nodes[node] == data | joined
 
 
 def test_bif_comes_back_bit_for_bit(decorated):
@@ -185,23 +196,6 @@ def test_texts_of_another_kind():
         CategoricalDAG.from_json("{")
     with pytest.raises(ValueError, match="The file must be an object"):
         CategoricalDAG.from_json("[]")
-    with pytest.raises(ValueError, match="no valid GraphML"):
-        CategoricalDAG.from_graphml("<graph")
-    undirected = "\n".join(nx.generate_graphml(nx.Graph([("a", "b")])))
-    with pytest.raises(ValueError, match="no simple directed graph"):
-        CategoricalDAG.from_graphml(undirected)
-    bare = "\n".join(nx.generate_graphml(nx.DiGraph([("a", "b")])))
-    with pytest.raises(ValueError, match="Node 'a' has no field 'states'"):
-        CategoricalDAG.from_graphml(bare)
-
-
-def test_damaged_graphml():
-    dag = CategoricalDAG.from_arrays([[0, 1], [0, 0]], [[0.5, 0.5], [[1, 0], [0, 1]]])
-    text = dag.to_graphml()
-    with pytest.raises(ValueError, match="Field 'table' of node 'N2' is damaged"):
-        CategoricalDAG.from_graphml(text.replace("[[1.0, 0.0], ", "[[1.0, 0.0}, "))
-    with pytest.raises(ValueError, match="node 'N2' must sum to 1"):
-        CategoricalDAG.from_graphml(text.replace("[[1.0, 0.0], ", "[[1.0, 0.5], "))
 
 
 def test_names_and_attributes_that_files_cannot_hold():
@@ -289,7 +283,7 @@ def test_pgmpy_reads_our_bif_and_we_read_pgmpys(seed, random_dag, pgmpy):
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["asia", "sachs", "child", "alarm"])
-@pytest.mark.parametrize("kind", ["json", "graphml", "bif"])
+@pytest.mark.parametrize("kind", ["json", "bif"])
 def test_published_networks_come_back(name, kind, published):
     dag = published(name)
     back = getattr(CategoricalDAG, f"from_{kind}")(getattr(dag, f"to_{kind}")())

@@ -57,8 +57,8 @@ def test_names_and_sizes_stand_in_boxes_that_hold_them(n_nodes):
     names = [f"temperature_of_print_bed_no_{k:02d}" for k in range(n_nodes)]
     root = drawing(network([], names))
     seen = texts(root)
-    assert seen.count("2 outcomes") == n_nodes
-    joined = "".join(text for text in seen if text != "2 outcomes")
+    assert seen.count("(2 outcomes)") == n_nodes
+    joined = "".join(text for text in seen if text != "(2 outcomes)")
     assert joined == "".join(names)
     boxes = list(root.iter(f"{SVG}rect"))[1:]  # the first one is the ground
     assert len(boxes) == n_nodes
@@ -80,7 +80,7 @@ def test_a_long_name_is_cut():
     (name,) = {"x" * 1000}
     lines = texts(drawing(network([], [name])))
     assert len(lines) == 5
-    assert lines[-2] == "…"
+    assert "…" in lines[1] + lines[2]
 
 
 def test_it_needs_no_matplotlib(monkeypatch):

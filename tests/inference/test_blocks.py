@@ -14,7 +14,7 @@ def fitted():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(50, 4)), rng.normal(size=(50, 3))]
     X[0][:5], X[1][10:12], X[1][20, 1] = np.nan, np.nan, np.nan
-    init = Initialization("linear", n_mixture_init=1, pretraining_epochs=1)
+    init = Initialization("linear", pretraining_epochs=1)
     return CausalPIMA((2, 2), max_iter=2, init=init, random_state=0).fit(X), X
 
 

@@ -7,12 +7,10 @@ from linear_models import LinearMixture
 from numpy.testing import assert_allclose
 from random_models import make_data, own_model
 
-from skcausalpima._inference import structured
-from skcausalpima._inference.latent_draws import latent_draws
+from skcausalpima._inference import posterior
 from skcausalpima._inference.mean_field import gaussian_posterior
-from skcausalpima._inference.posterior import score_draws
-from skcausalpima._inference.reconstruction import reconstruction
-from skcausalpima._inference.structured import answer
+from skcausalpima._inference.posterior import answer, score_draws
+from skcausalpima._inference.reconstruction import latent_draws, reconstruction
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.functional import rsample
 from skcausalpima.modules import Batch, SubsetEncoders
@@ -21,7 +19,7 @@ from skcausalpima.modules import Batch, SubsetEncoders
 @pytest.fixture(autouse=True)
 def all_components(monkeypatch):
     """Leave out no component but those of probability zero."""
-    monkeypatch.setattr(structured, "NEGLIGIBLE", 1e-300)
+    monkeypatch.setattr(posterior, "NEGLIGIBLE", 1e-300)
 
 
 def as_data(arrays, observed):

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from skcausalpima import CausalPIMA, MultimodalData, datasets
 from skcausalpima._data.validation import read_modalities
 from skcausalpima._initialization.derived_views import CURVE_SCALES, _centred, fit_views
-from skcausalpima._model.flat_parameters import flat_parameters
+from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.scaled_samples import fit_data
 from skcausalpima._model.setup import set_up
 
@@ -18,7 +18,7 @@ from skcausalpima._model.setup import set_up
 def views_of(X, **parameters):
     est = CausalPIMA((2, 2), **parameters)
     given = read_modalities(est, MultimodalData(X), reset=True)
-    setup, samples = set_up(flat_parameters(est), given)
+    setup, samples = set_up(parameters_of(est), given)
     data = fit_data(samples, setup)
     return fit_views(setup, data, 0), data
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization
 from skcausalpima._clustering.rivals import agreement_with_others
@@ -79,6 +80,7 @@ def test_factors_of_a_wide_modality_do_not_outvote_a_narrow_one(seed):
     assert node_recovery(kinds, est.node_labels_).accuracies.min() > 0.95
 
 
+@pytest.mark.slow
 def test_views_are_taken_where_they_help():
     bars = make_grey_bars(1500, random_state=0)
     est = fitted(bars.images, (2, 2, 2))
@@ -156,15 +158,19 @@ def test_known_outcomes_come_before_agreement(known_share, wins):
 # What is left to the data, and what is not -------------------------------------------------
 
 
+STATED = [
+    {"modality_weights": "balanced"},
+    {"modality_weights": "elements"},
+    {"modality_weights": [1.0, 2.0]},
+    {"modality_weights": "balanced", "views": [None, None]},
+    {"init": Initialization("linear", pretraining_epochs=2)},
+]
+
+
 @pytest.mark.parametrize(
     "parameters",
-    [
-        {"modality_weights": "balanced"},
-        {"modality_weights": "elements"},
-        {"modality_weights": [1.0, 2.0]},
-        {"modality_weights": "balanced", "views": [None, None]},
-        {"init": Initialization("linear", pretraining_epochs=2)},
-    ],
+    some_slow(STATED, STATED[2:4]),
+    ids=str,
 )
 def test_what_is_stated_is_not_tried(parameters):
     arrays, _ = unlike(0, widths=(30, 5), n=200)

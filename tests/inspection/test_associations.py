@@ -12,10 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.stats.contingency import association, crosstab
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 from sklearn.metrics import normalized_mutual_info_score
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import associate_nodes
 from skcausalpima.inspection._associations import _permutation_test, _table
 
@@ -232,8 +230,3 @@ def test_nodes_of_a_fit(fitted, pair):
     assert_array_equal(global_state(), state)
     for array, copied in zip(pair, before, strict=True):
         assert_array_equal(array, copied)
-
-
-def test_an_estimator_that_is_not_fitted(pair):
-    with pytest.raises(NotFittedError):
-        associate_nodes(CausalPIMA(), pair, np.zeros((72, 1), dtype=int))

@@ -6,9 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta, norm
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima._grid import NodeGrid
 from skcausalpima.inspection import table_intervals
 
@@ -179,5 +177,3 @@ def test_errors_say_what_is_wrong(fitted, pair):
         table_intervals(fitted, pair, params={"weights": np.ones(72)})
     with pytest.raises(ValueError, match="level"):
         table_intervals(fitted, pair, level=1.0)
-    with pytest.raises(NotFittedError):
-        table_intervals(CausalPIMA(), pair)

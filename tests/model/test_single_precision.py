@@ -8,7 +8,7 @@ from pretend_gpu import pretended_gpu
 
 from skcausalpima import CausalPIMA
 from skcausalpima._model.parameters import need_for_double, prediction_device, resolve_device
-from skcausalpima._model.single_precision import SinglePrecision, precision_of
+from skcausalpima._model.surroundings import SinglePrecision, precision_of
 from skcausalpima.modules import line
 
 

@@ -14,8 +14,8 @@ from random_models import (
 from skcausalpima._data import on_disk
 from skcausalpima._data.on_disk import OnDisk, PlainFile
 from skcausalpima._model import tensors
-from skcausalpima._model.data_arrays import DataArrays
 from skcausalpima._model.scaled_rows import ScaledRows
+from skcausalpima._model.scaled_samples import DataArrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch
 

@@ -5,7 +5,7 @@ import pytest
 
 from skcausalpima import CausalPIMA, MultimodalData, datasets
 from skcausalpima._data.validation import read_modalities
-from skcausalpima._model.flat_parameters import flat_parameters
+from skcausalpima._model.objects import parameters_of
 from skcausalpima._model.setup import set_up
 from skcausalpima.modules import line
 
@@ -14,7 +14,7 @@ N = 40
 
 def kinds(X, node_sizes=(2, 2), **parameters):
     est = CausalPIMA(node_sizes, **parameters)
-    setup, _ = set_up(flat_parameters(est), read_modalities(est, MultimodalData(X), reset=True))
+    setup, _ = set_up(parameters_of(est), read_modalities(est, MultimodalData(X), reset=True))
     return setup.spec.views
 
 

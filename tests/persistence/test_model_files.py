@@ -12,7 +12,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcausalpima import CausalPIMA
-from skcausalpima._state.model_files import ABANDONED, FILE_NAME, _scratch_prefixes
+from skcausalpima._state.file import ABANDONED, FILE_NAME, _scratch_prefixes
+
+pytestmark = pytest.mark.posix
 
 
 def mode_of(path):

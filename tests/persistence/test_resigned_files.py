@@ -126,6 +126,7 @@ def test_many_changed_values(saved, load, pair, kind):
     assert work_or_are_refused(load, pair, content, places)["refused"] > 160
 
 
+@pytest.mark.slow
 def test_the_unchanged_file_loads_and_trains_on(saved, load, pair):
     for kind in KINDS:
         with warnings.catch_warnings():
@@ -196,9 +197,7 @@ def place(plain, name):
 
 
 def settings_with_more(document, arrays):
-    settings = document["fit"]["training"]["settings"]
-    settings["keys"].append("more")
-    settings["values"].append(1)
+    document["fit"]["training"]["settings"]["more"] = 1
 
 
 def moments_of_a_buffer(document, arrays):
@@ -241,30 +240,27 @@ DRAWS = "training.draws"
         (other_array("graph.adjacency", lambda a: a.astype(int)), "graph.adjacency is not"),
         (other_array("numbers.prior.means", first(np.inf)), "prior.means holds NaN or infinity"),
         (other_array("numbers.prior.means", lambda a: a[:1]), "prior.means was float64 of shape"),
-        (other_array("numbers.decoders.1.index", first(99)), "index of .* is not what this model"),
-        (other_array(f"{BEST}.decoders.1.index", first(-99)), "index of .* is not what this mod"),
         (other_array(f"{BEST}.prior.means", lambda a: a[:1]), "prior.means was float64 of shape"),
         (other_array("training.model.prior.means", first(np.nan)), "prior.means holds NaN"),
         (other_array(f"{MOMENTS}.exp_avg", lambda a: a.astype("f4")), "the moments of"),
         (other_array(f"{MOMENTS}.step", lambda a: a - 4), "training.moments is not"),
         (other_array(f"{MOMENTS}.step", lambda a: a.astype(float)), "training.moments is not"),
         (moments_of_a_buffer, "prior.means is nothing that training changes"),
-        (other_array(f"{DRAWS}.generator", lambda a: a[:-1]), "training.draws is not"),
-        (other_array(f"{DRAWS}.generator", counters(624, 600)), "training.draws is not"),
-        (draws_of_modules(counters(-1, 3)), "training.draws is not"),
-        (other_array(f"{DRAWS}.numpy.state.key", lambda a: a * 0), "training.draws is not"),
-        (other_array(f"{DRAWS}.numpy.state.key", lambda a: a[:-1]), "training.draws is not"),
+        (other_array(f"{DRAWS}.generator", lambda a: a[:-1]), "draws.generator is not"),
+        (other_array(f"{DRAWS}.generator", counters(624, 600)), "draws.generator is not"),
+        (draws_of_modules(counters(-1, 3)), "draws.modules is not"),
+        (other_array(f"{DRAWS}.numpy.key", lambda a: a * 0), "random state that is none"),
+        (other_array(f"{DRAWS}.numpy.key", lambda a: a[:-1]), "random state that is none"),
         (other_array("training.order", lambda a: a * 0), "training.order is not"),
         (other_array("training.order", lambda a: a + 1), "training.order is not"),
-        (within("training", "draws", "numpy", "state", "pos", 625), "training.draws is not"),
-        (within("training", "draws", "numpy", "state", "pos", -1), "training.draws is not"),
-        (within("training", "history", None), "training.history is not"),
+        (within("training", "draws", "numpy", "pos", 625), "random state that is none"),
+        (within("training", "draws", "numpy", "pos", -1), "random state that is none"),
         (within("training", "data", None), "training.data is not"),
-        (settings_with_more, "training.settings is not"),
-        (within("spec", "latent_dim", 10**30), "spec.latent_dim is no int"),
+        (settings_with_more, "its FixedSettings has the fields"),
+        (within("spec", "latent_dim", 10**30), "larger than the"),
         (
             within("spec", "modality_names", {"$": "tuple", "items": ["m"]}),
-            "fields of unlike lengths",
+            "longer than",
         ),
         (within("covariance_type", "none"), "covariance_type is not"),
     ],

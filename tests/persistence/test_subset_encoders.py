@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from resigned_files import ARRAY_CHANGES, NAN, read_file, write_file
+from some_slow import each_once
 from torch import nn
 
 from skcausalpima import CausalPIMA, MissingValues
@@ -77,8 +78,13 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
         assert_array_equal(loaded.score_samples(X), est.score_samples(X))
 
 
-@pytest.mark.parametrize("change", ["removed", "first entry", "twice", "further axis", "float64"])
-@pytest.mark.parametrize("name", ["encoders.1.network.0.weight", "encoders.1.linear.weight"])
+@pytest.mark.parametrize(
+    ("change", "name"),
+    each_once(
+        ["removed", "first entry", "twice", "further axis", "float64"],
+        ["encoders.1.network.0.weight", "encoders.1.linear.weight"],
+    ),
+)
 def test_numbers_of_other_shapes_and_types(save, pair, refused, name, change):
     document, arrays, _ = save([array.astype(np.float32) for array in pair])
     name = f"subset_numbers.{name}"

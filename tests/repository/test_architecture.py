@@ -1,6 +1,7 @@
 """The house rules that the source itself can be asked about."""
 
 import ast
+import functools
 import importlib
 import re
 from pathlib import Path
@@ -14,16 +15,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms (folders and files right below the package) by layer, the lowest first: a file imports
 # from its own room and from lower layers, nothing else; imports for annotations count as well.
 LAYERS = [
-    {"_typing", "_progress_lines"},
-    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"},
+    {"_typing", "_progress_lines", "_names"},
+    {"exceptions", "_version", "_warnings", "_scalar_checks", "_arithmetic", "_grid"}
+    | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits", "callback"},
     {"modules", "graph"},
-    {"_model", "inspection"},
+    {"_model"},
     {"_state"},
     {"_training"},
     {"_initialization", "_inference"},
-    {"_fit", "_node_sizes"},
+    {"_fit", "_node_sizes", "inspection"},
     {"model_selection"},
     {"_causal_pima"},
     {"__init__"},
@@ -48,6 +50,7 @@ REFERENCE_FILES = {
     "_edge_confidence.py",
     "_parameter_objects.py",
     "_table_intervals.py",
+    "graph.py",
     "intervention.py",
     "modality_transformer.py",
     "model_selection.py",
@@ -59,10 +62,30 @@ def room_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+def relative_name(path):
+    return str(path.relative_to(PACKAGE))
+
+
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def nodes(path):
+    return list(ast.walk(parsed(path)))
+
+
+def breaches(rule, paths=FILES):
+    """Return what a rule finds, by file: a test tells of all files at once."""
+    found = {relative_name(path): rule(path) for path in paths}
+    return {name: what for name, what in found.items() if what}
+
+
 def imported_modules(path):
     """Return the dotted names that a file imports, those of the package in full."""
     package = ["skcausalpima", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -91,7 +114,7 @@ def file_of(dotted):
 def definitions(path):
     """Return the classes and functions of a file, nested ones too."""
     kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    return [node for node in nodes(path) if isinstance(node, kinds)]
 
 
 def docstring_length(node):
@@ -109,34 +132,36 @@ def arguments_of(node):
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
-def relative_name(path):
-    return str(path.relative_to(PACKAGE))
+def test_a_file_imports_from_its_own_room_and_from_lower_layers():
+    assert {room_of(path) for path in FILES} <= set(LAYER_OF), "a new room: say where it belongs"
+
+    def not_lower(path):
+        return {room for room in our_imports(path) if LAYER_OF[room] >= LAYER_OF[room_of(path)]}
+
+    assert breaches(not_lower) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_a_file_imports_from_its_own_room_and_from_lower_layers(path):
-    assert room_of(path) in LAYER_OF, "a new room: say in LAYERS where it belongs"
-    here = LAYER_OF[room_of(path)]
-    assert {room for room in our_imports(path) if LAYER_OF[room] >= here} == set()
+def test_private_files_of_public_rooms_are_imported_by_their_own_room_alone():
+    def private(path):
+        dotted = [name.split(".") for name in imported_modules(path)]
+        inside = [parts for parts in dotted if parts[0] == "skcausalpima" and len(parts) > 2]
+        foreign = [parts for parts in inside if parts[1] != room_of(path)]
+        return [parts for parts in foreign if re.match("_[^_]", parts[2])]
+
+    assert breaches(private) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_private_files_of_public_rooms_are_imported_by_their_own_room_alone(path):
-    dotted = [name.split(".") for name in imported_modules(path)]
-    inside = [parts for parts in dotted if parts[0] == "skcausalpima" and len(parts) > 2]
-    foreign = [parts for parts in inside if parts[1] != room_of(path)]
-    assert [parts for parts in foreign if re.match("_[^_]", parts[2])] == []
-
-
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_only_modules_ask_of_what_kind_a_decoder_is(path):
+def test_only_modules_ask_of_what_kind_a_decoder_is():
     """Everywhere else it is asked what it says, see modules/_decoder_protocol."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    asked = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "isinstance"]
     kinds = ("ClusterExpert", "SampleExpert", "ScaledExpert", "MLPDecoder", "ConvDecoder")
     kinds += ("ClusterDecoder", "VarianceDecoder", "PlainDecoder")
-    if room_of(path) != "modules":
-        assert [text for text in asked if any(kind in text for kind in kinds)] == []
+
+    def asked(path):
+        calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
+        texts = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "isinstance"]
+        return [text for text in texts if any(kind in text for kind in kinds)]
+
+    assert breaches(asked, [path for path in FILES if room_of(path) != "modules"]) == {}
 
 
 @pytest.mark.parametrize("room", ["functional", "modules"])
@@ -162,54 +187,61 @@ def test_files_do_not_import_each_other_in_circles():
 
 @pytest.mark.parametrize("room", PRIVATE_ROOMS, ids=relative_name)
 def test_a_private_room_says_what_is_here_and_every_name_has_one_address(room):
-    face = ast.parse((room / "__init__.py").read_text())
+    face = parsed(room / "__init__.py")
     assert ast.get_docstring(face)
     assert len(face.body) == 1, "no re-exports"
     assert [path.name for path in room.glob("_*.py")] == ["__init__.py"], "the room is private"
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_heavy_libraries_stay_in_their_rooms(path):
-    libraries = {name.split(".")[0] for name in imported_modules(path)}
-    if room_of(path) in LIGHT_ROOMS:
-        assert "torch" not in libraries
-    if room_of(path) == "functional":
-        assert not libraries & {"numpy", "scipy", "sklearn", "networkx"}
-    top_level = {
-        alias.name.split(".")[0]
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    assert "matplotlib" not in top_level, "an optional dependency: import it where it is used"
+def test_heavy_libraries_stay_in_their_rooms():
+    """Matplotlib is optional: it is imported where it is used."""
+
+    def heavy(path):
+        libraries = {name.split(".")[0] for name in imported_modules(path)}
+        lines = [line for line in parsed(path).body if isinstance(line, ast.Import)]
+        top_level = {alias.name.split(".")[0] for line in lines for alias in line.names}
+        unwanted = {"torch"} if room_of(path) in LIGHT_ROOMS else set()
+        if room_of(path) == "functional":
+            unwanted |= {"numpy", "scipy", "sklearn", "networkx"}
+        return libraries & unwanted | top_level & {"matplotlib"}
+
+    assert breaches(heavy) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_files_are_short_and_named_after_what_they_hold(path):
-    n_lines = len(path.read_text().splitlines())
-    if path.name in REFERENCE_FILES:
-        n_lines -= sum(map(docstring_length, definitions(path)))
-    assert n_lines < 400
-    assert path.stem not in {"utils", "_utils", "helpers", "_helpers", "misc", "common"}
+def test_files_are_short_and_named_after_what_they_hold():
+    def length(path):
+        n_lines = len(path.read_text().splitlines())
+        if path.name in REFERENCE_FILES:
+            n_lines -= sum(map(docstring_length, definitions(path)))
+        return n_lines
+
+    assert breaches(lambda path: length(path) if length(path) >= 400 else None) == {}
+    vague = {"utils", "_utils", "helpers", "_helpers", "misc", "common"}
+    assert [path for path in FILES if path.stem in vague] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_functions_are_shorter_than_sixty_lines(path):
-    lengths = {
-        node.name: node.end_lineno - node.body[0].lineno + 1 - docstring_length(node)
-        for node in definitions(path)
-        if not isinstance(node, ast.ClassDef) and not only_stores(node)
-    }
-    assert {name: length for name, length in lengths.items() if length >= 60} == {}
+def test_functions_are_shorter_than_sixty_lines():
+    def long(path):
+        lengths = {
+            node.name: node.end_lineno - node.body[0].lineno + 1 - docstring_length(node)
+            for node in definitions(path)
+            if not isinstance(node, ast.ClassDef) and not only_stores(node)
+        }
+        return {name: length for name, length in lengths.items() if length >= 60}
+
+    assert breaches(long) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative_name)
-def test_functions_have_few_parameters(path):
+def test_functions_have_few_parameters():
     """Constructors that only store theirs aside: parameters of estimators and their parts."""
-    numbers = {
-        node.name: len({argument.arg for argument in arguments_of(node)} - {"self", "cls"})
-        for node in definitions(path)
-        if not isinstance(node, ast.ClassDef) and not only_stores(node)
-    }
-    many = {name for name, number in numbers.items() if number > 7}
-    assert many <= MANY_PARAMETERS.get(relative_name(path), set())
+
+    def many(path):
+        numbers = {
+            node.name: len({argument.arg for argument in arguments_of(node)} - {"self", "cls"})
+            for node in definitions(path)
+            if not isinstance(node, ast.ClassDef) and not only_stores(node)
+        }
+        found = {name for name, number in numbers.items() if number > 7}
+        return found - MANY_PARAMETERS.get(relative_name(path), set())
+
+    assert breaches(many) == {}

@@ -38,9 +38,10 @@ def last_digit(number):
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(p, marks=pytest.mark.slow) for p in PAGES] + [DOC / "identification.rst"],
+    [*PAGES, DOC / "identification.rst"],
     ids=lambda path: path.stem,
 )
+@pytest.mark.slow
 def test_the_guide(path):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     page = doctest.DocTestParser().get_doctest(path.read_text(), {}, path.stem, str(path), 0)

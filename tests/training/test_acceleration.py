@@ -38,6 +38,7 @@ class Spy(nn.Linear):
 # Networks in bfloat16 ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_networks_are_in_bfloat16_while_they_train(quick, singles):
     Spy.seen.clear()
     torch.manual_seed(0)  # equal bounds are rare, but not impossible
@@ -220,7 +221,7 @@ def test_missing_modalities(quick, singles, traced):
 @pytest.mark.slow
 def test_a_compiled_fit(quick, singles, tmp_path):
     """It is like any other, and so are its files, pickles and copies."""
-    init = Initialization("linear", n_mixture_init=1, pretraining_epochs=0)
+    init = Initialization("linear", pretraining_epochs=0)
     options = {
         "init": init,
         "structure": "gradient",

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from skcausalpima._training.adam import Adam
+from skcausalpima._training.gradients import Adam
 
 
 def parameters():

@@ -12,10 +12,11 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from some_slow import some_slow
 from torch import nn
 
-from skcausalpima import GradientStructure, Initialization, ScoreSearch
+from skcausalpima import Initialization, ScoreSearch
 from skcausalpima._fit import restarts as _restarts
+from skcausalpima._parameter_objects import changed
 from skcausalpima._training import loop as _training
-from skcausalpima._training.adam import Adam
+from skcausalpima._training.gradients import Adam
 from skcausalpima.exceptions import DivergenceError
 from skcausalpima.functional import update_mixture
 from skcausalpima.modules import ExpertDecoder, line
@@ -75,10 +76,10 @@ def test_the_last_step_of_each_phase(quick, pair, spoil, part, told, phase, vari
         model.predict(pair)
 
 
-@pytest.mark.parametrize("structure", [ScoreSearch(n_steps=2), GradientStructure(n_steps=2)])
+@pytest.mark.parametrize("structure", ["refined", "gradient"])
 def test_the_last_step_of_the_graph(quick, pair, spoil, structure):
     """The graph is fixed in closed form after it, from counts that are no longer numbers."""
-    spoil("prior", "training", 8)
+    spoil("prior", "training", 2)
     model = quick(structure=structure)
     with pytest.raises(ValueError, match=r"the prior are not finite, in epoch 3 of training"):
         model.fit(pair)
@@ -154,9 +155,8 @@ UNTRAINED = Initialization(pretraining_epochs=0)
 
 def diverging(settings):
     """Return settings with steps that lead nowhere, the first of training among them."""
-    gradient = replace(settings.gradient, learning_rate=1e200)
-    initialization = replace(settings.initialization, pretraining_epochs=0)
-    return replace(settings, gradient=gradient, initialization=initialization)
+    steps = changed(settings.steps, learning_rate=1e200)
+    return replace(settings, steps=steps, schedule=replace(settings.schedule, pretraining_epochs=0))
 
 
 def only_some_diverge(monkeypatch, *numbers):
@@ -284,7 +284,7 @@ OPTIONS = {
 }
 
 
-FAST = ["default", "paper", "gradient", "per sample", "clipped"]
+FAST = ["default", "paper"]
 
 
 @pytest.mark.parametrize("name", some_slow(OPTIONS, FAST))
@@ -324,6 +324,7 @@ def test_matrices_that_are_not_positive_definite(quick, pair):
     assert isinstance(caught.value.__cause__, torch.linalg.LinAlgError)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("indefinite")
 def test_a_weight_beyond_all_others(quick, pair):
     weights = np.ones(72)

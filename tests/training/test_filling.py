@@ -11,7 +11,7 @@ from small_models import small_spec
 from torch.testing import assert_close
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.data_arrays import DataArrays
+from skcausalpima._model.scaled_samples import DataArrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors

@@ -11,8 +11,8 @@ from rank_threads import on_ranks
 
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
+from skcausalpima._training.decoder_updates import fit_last_layers
 from skcausalpima._training.gradients import GradientAverage, gradient_average
-from skcausalpima._training.last_layers import fit_last_layers
 
 #: The rows of three ranks, of which the last has none.
 PARTS = [slice(0, 55), slice(55, 90), slice(90, 90)]

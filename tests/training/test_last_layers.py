@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from random_models import make_data, make_model, own_model, seed
 
 from skcausalpima._model.tensors import TensorData
-from skcausalpima._training.last_layers import fit_last_layers
+from skcausalpima._training.decoder_updates import fit_last_layers
 
 
 def errors(model, data, number):

@@ -25,7 +25,7 @@ from skcausalpima._training.subset_encoders import (
 )
 from skcausalpima.modules import Batch, ClusterDecoder, SubsetEncoders
 
-SETTINGS = small_settings().gradient
+SETTINGS = small_settings()
 
 
 def teach(*lesson):
@@ -303,8 +303,8 @@ def test_teaching_that_leads_away_is_not_kept(rate, monkeypatch):
     mixture = LinearMixture()
     model, exact = mixture.model()
     data = data_of(mixture.sample(400)[1])
-    settings = replace(SETTINGS, learning_rate=rate)
-    start = teach(model, data, replace(SETTINGS, learning_rate=0.0), 3, seed(3))
+    settings = small_settings(learning_rate=rate)
+    start = teach(model, data, small_settings(learning_rate=0.0), 3, seed(3))
     found = teach(model, data, settings, 3, seed(3))
     assert_same_values(found, start)
     assert mean_loss(model, data, found) < mean_loss(model, data, exact) + 0.5
@@ -321,7 +321,7 @@ def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
     """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
     model, data = make_model().eval(), make_data()
-    settings = replace(SETTINGS, learning_rate=1e-12)
+    settings = small_settings(learning_rate=1e-12)
     encoders = teach(model, data, settings, 1, seed(3))
     assert encoders.log_exponents.any()
     rows, others = subset_encoders._calibration_rows(data, seed(3))

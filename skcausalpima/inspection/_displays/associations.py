@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,17 +12,13 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import Samples, Seed, Unchecked
 from .._associations import Metadata, NodeAssociations, associate_nodes
-from .axes import plotting
+from .display import Axes
 from .heat_map import HeatMap, HeatMapDisplay
-from .labels import plain
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "AssociationDisplay.plot"
 MEASURES = {"cramers_v": "Cramér's V", "nmi": "normalized mutual information"}
 
 
+@dataclass(eq=False, repr=False)
 class AssociationDisplay(HeatMapDisplay):
     """How nodes and columns of metadata depend on each other: a row per node.
 
@@ -63,20 +60,12 @@ class AssociationDisplay(HeatMapDisplay):
     ['batch', 'lab']
     """
 
-    def __init__(
-        self,
-        statistic: ArrayLike,
-        node_names: Sequence[str],
-        column_names: Sequence[Hashable],
-        *,
-        p_value: ArrayLike | None = None,
-        measure: str = "association",
-    ) -> None:
-        self.statistic = statistic
-        self.node_names = node_names
-        self.column_names = column_names
-        self.p_value = p_value
-        self.measure = measure
+    statistic: ArrayLike
+    node_names: Sequence[str]
+    column_names: Sequence[Hashable]
+    _: KW_ONLY
+    p_value: ArrayLike | None = None
+    measure: str = "association"
 
     @classmethod
     def from_estimator(
@@ -154,11 +143,7 @@ class AssociationDisplay(HeatMapDisplay):
 
     @classmethod
     def from_associations(
-        cls,
-        associations: NodeAssociations,
-        *,
-        measure: str = "association",
-        ax: Axes | None = None,
+        cls, associations: NodeAssociations, *, measure: str = "association", ax: Axes | None = None
     ) -> Self:
         """Draw what :func:`associate_nodes` found.
 
@@ -241,35 +226,28 @@ class AssociationDisplay(HeatMapDisplay):
         ['0.90', '0.10']
         >>> plt.close()
         """
-        plotting(CALLER)
-        statistic = np.asarray(self.statistic, dtype=np.float64)
+        numbers = [self.statistic] if self.p_value is None else [self.statistic, self.p_value]
+        arrays = [np.asarray(array, dtype=np.float64) for array in numbers]
         shape = len(self.node_names), len(self.column_names)
-        p_value = None if self.p_value is None else np.asarray(self.p_value, dtype=np.float64)
-        if statistic.shape != shape or (p_value is not None and p_value.shape != shape):
+        if any(array.shape != shape for array in arrays):
             raise ValueError(
                 f"statistic and p_value must have shape {shape}, a row per node and a column per "
-                f"column of metadata; got {statistic.shape}"
-                + ("." if p_value is None else f" and {p_value.shape}.")
+                f"column of metadata; got {' and '.join(str(array.shape) for array in arrays)}."
             )
+        cells = np.stack(arrays, axis=-1)
         picture = HeatMap(
-            values=statistic,
-            rows=list(map(plain, self.node_names)),
-            columns=list(map(plain, self.column_names)),
-            texts=[
-                [
-                    _written(statistic[i, j], None if p_value is None else p_value[i, j])
-                    for j in range(shape[1])
-                ]
-                for i in range(shape[0])
-            ],
+            values=arrays[0],
+            rows=list(map(str, self.node_names)),
+            columns=list(map(str, self.column_names)),
+            texts=[[_written(*cell) for cell in row] for row in cells],
             meaning=self.measure,
         )
-        self._draw(picture, ax, CALLER, kwargs)
+        self._draw(picture, ax, kwargs)
         return self
 
 
-def _written(statistic: float, p_value: float | None) -> str:
-    """Write a statistic and its p-value."""
+def _written(statistic: float, *p_value: float) -> str:
+    """Write a statistic, and its p-value if there is one."""
     if np.isnan(statistic):
         return "–"
-    return f"{statistic:.2f}" if p_value is None else f"{statistic:.2f}\np {p_value:.3f}"
+    return "\n".join([f"{statistic:.2f}", *(f"p {p:.3f}" for p in p_value)])

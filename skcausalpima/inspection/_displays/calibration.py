@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,14 +12,10 @@ from sklearn.base import BaseEstimator
 
 from ..._typing import KnownNodes, Samples, Seed, Unchecked
 from .._calibration import CalibrationCurve, calibration_curves, curve_of
-from .axes import figure_of, is_one_or_none, letters_that_fit, several_axes, width_in_inches
-from .labels import plain, shortened
+from .display import Axes, Display, Look, is_one_or_none, letters_across
+from .labels import shortened
 from .styles import UNKNOWN, group_style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "CalibrationDisplay.plot"
 PANEL = 3.2  # inches
 MOST_COLUMNS = 4
 FONT = 8.0
@@ -28,7 +25,8 @@ LINE = 0.18  # inches of the legend
 NAME_LETTERS, NUMBERS = 8, 24  # letters in a line of it
 
 
-class CalibrationDisplay:
+@dataclass(eq=False, repr=False)
+class CalibrationDisplay(Display):
     """How often the most probable outcome is right, by how probable it is said to be.
 
     A panel for the cells and for each node, a line for what is seen of the samples: all, or one
@@ -69,8 +67,7 @@ class CalibrationDisplay:
     ['all: said 0.75, right 0.70', 'image: said 0.75, right 0.70']
     """
 
-    def __init__(self, curves: Mapping[tuple[str, str], CalibrationCurve]) -> None:
-        self.curves = curves
+    curves: Mapping[tuple[str, str], CalibrationCurve]
 
     @classmethod
     def from_estimator(
@@ -236,60 +233,44 @@ class CalibrationDisplay:
             raise ValueError("curves is empty: pass at least one, as calibration_curves returns.")
         panels = list(dict.fromkeys(asked for asked, _ in self.curves))
         observed = list(dict.fromkeys(seen for _, seen in self.curves))
-        self.axes_ = _panels(ax, len(panels), PANEL + 0.2 + LINE * len(observed))
-        self.figure_ = figure_of(self.axes_[0])
+        n_columns = min(len(panels), MOST_COLUMNS if is_one_or_none(ax) else len(panels))
+        shape = -(-len(panels) // n_columns), n_columns
+        size = PANEL * shape[1], (PANEL + 0.2 + LINE * len(observed)) * shape[0]
+        axes = self._several_axes(ax, shape, size).ravel()
+        for unused in axes[len(panels) :]:
+            unused.set_axis_off()
+        self.axes_ = axes[: len(panels)]
         self.lines_ = {}
         for (asked, seen), curve in self.curves.items():
-            axes, group = self.axes_[panels.index(asked)], observed.index(seen)
-            self.lines_[asked, seen] = _plot_curve(axes, curve, seen, group, kwargs)
+            panel, group = self.axes_[panels.index(asked)], observed.index(seen)
+            self.lines_[asked, seen] = _plot_curve(panel, curve, seen, group, kwargs)
         low = min(min(of.prob_pred.min(), of.prob_true.min()) for of in self.curves.values())
-        for axes, name in zip(self.axes_, panels, strict=True):
-            _finish(axes, name, min(np.floor(10 * low) / 10, HIGHEST))
+        for panel, name in zip(self.axes_, panels, strict=True):
+            _finish(panel, name, min(np.floor(10 * low) / 10, HIGHEST))
         return self
-
-
-def _panels(ax: Any, n_panels: int, height: float) -> np.ndarray:
-    """Return axes for each panel."""
-    if not is_one_or_none(ax):
-        return several_axes(ax, CALLER, (1, n_panels), (PANEL, height)).ravel()
-    n_columns = min(n_panels, MOST_COLUMNS)
-    n_rows = -(-n_panels // n_columns)
-    size = (PANEL * n_columns, height * n_rows)
-    axes = several_axes(ax, CALLER, (n_rows, n_columns), size).ravel()
-    for unused in axes[n_panels:]:
-        unused.set_axis_off()
-    return axes[:n_panels]
 
 
 def _plot_curve(
     ax: Axes, curve: CalibrationCurve, seen: str, group: int, kwargs: dict[str, Any]
 ) -> Any:
     """Draw a curve with its intervals."""
-    style, low_high = group_style(group), curve.interval.T
-    n_letters = max(letters_that_fit(width_in_inches(ax), FONT) - NUMBERS, NAME_LETTERS)
+    style = group_style(group)
+    n_letters = max(letters_across(ax, FONT) - NUMBERS, NAME_LETTERS)
     numbers = f"said {curve.confidence:.2f}, right {curve.accuracy:.2f}"
-    look = {
-        "color": style.colour,
-        "marker": style.marker,
-        "linestyle": style.line,
-        "label": f"{plain(shortened(seen, n_letters))}: {numbers}",
-        "linewidth": 1,
-        "markersize": 4,
-        "capsize": 2,
-    }
-    bars = np.abs(low_high - curve.prob_true)
-    return ax.errorbar(curve.prob_pred, curve.prob_true, bars, **(look | kwargs))
+    look: Look = {"color": style.colour, "marker": style.marker, "linestyle": style.line}
+    look |= {"label": f"{shortened(seen, n_letters)}: {numbers}"}
+    look |= {"linewidth": 1, "markersize": 4, "capsize": 2} | kwargs
+    bars = np.abs(curve.interval.T - curve.prob_true)
+    return ax.errorbar(curve.prob_pred, curve.prob_true, bars, **look)
 
 
 def _finish(ax: Axes, name: str, low: float) -> None:
     """Draw the diagonal, and name what is shown."""
-    n_letters = letters_that_fit(width_in_inches(ax), FONT + 2)
-    ax.set_title(plain(shortened(name, n_letters)), fontsize=FONT + 2)
+    ax.set_title(shortened(name, letters_across(ax, FONT + 2)), fontsize=FONT + 2)
     ax.axline((1, 1), slope=1, color=UNKNOWN, linewidth=1, zorder=0.5)
     room = ROOM * (1 - low)
     ax.set(xlim=(low - room, 1 + room), ylim=(low - room, 1 + room))
     ax.set_xlabel("probability of the likeliest outcome", fontsize=FONT)
     ax.set_ylabel("share that is right", fontsize=FONT)
     ax.tick_params(labelsize=FONT)
-    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18)}
-    ax.legend(fontsize=FONT, frameon=False, **place)
+    ax.legend(fontsize=FONT, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,20 +12,17 @@ from numpy.typing import ArrayLike
 from ..._structure.layered_layout import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
-from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
+from .display import Axes, Display, letters_across
 from .heat_map import FONT, HeatMap
-from .labels import plain, wrapped
+from .labels import wrapped
 from .styles import COLOURS
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "EdgeConfidenceDisplay.plot"
 BARS_WIDTH = 2.4  # inches
 FRAME = "#D55E00"
 
 
-class EdgeConfidenceDisplay:
+@dataclass(eq=False, repr=False)
+class EdgeConfidenceDisplay(Display):
     """How often refits find the arrows between nodes, and the nodes themselves, again.
 
     To the left the share of the refits that have each arrow, from the node of the row to that of
@@ -67,20 +65,12 @@ class EdgeConfidenceDisplay:
     2
     """
 
-    def __init__(
-        self,
-        edge: ArrayLike,
-        node_names: Sequence[str],
-        *,
-        node_stability: ArrayLike | None = None,
-        worst_node_stability: ArrayLike | None = None,
-        edges: Collection[Edge] = (),
-    ) -> None:
-        self.edge = edge
-        self.node_names = node_names
-        self.node_stability = node_stability
-        self.worst_node_stability = worst_node_stability
-        self.edges = edges
+    edge: ArrayLike
+    node_names: Sequence[str]
+    _: KW_ONLY
+    node_stability: ArrayLike | None = None
+    worst_node_stability: ArrayLike | None = None
+    edges: Collection[Edge] = ()
 
     @classmethod
     def from_confidence(
@@ -174,28 +164,27 @@ class EdgeConfidenceDisplay:
                 f"{shares.shape}."
             )
         np.fill_diagonal(shares, np.nan)
+        labels = list(map(str, names))
         texts = [["" if np.isnan(share) else f"{share:.2f}" for share in row] for row in shares]
-        labels = list(map(plain, names))
         picture = HeatMap(
             values=shares, rows=labels, columns=labels, texts=texts, meaning="share of refits"
         )
         width, height = picture.figure_size()
-        ratios = [width, BARS_WIDTH] if self.node_stability is not None else [width]
+        ratios = [width] if self.node_stability is None else [width, BARS_WIDTH]
         size = (sum(ratios), max(height + 0.3, 2.6))
-        axes = several_axes(ax, CALLER, (1, len(ratios)), size, width_ratios=ratios)
+        axes = self._several_axes(ax, (1, len(ratios)), size, width_ratios=ratios)
         self.axes_ = axes.ravel()
-        self.figure_ = figure_of(self.axes_[0])
-        self.image_ = picture.draw(self.axes_[0], **kwargs)
+        self.image_ = picture.draw(self.axes_[0], kwargs)
         framed = " (framed: arrows of the fit)" if self.edges else ""
         self.axes_[0].set_ylabel("from", fontsize=FONT)
         self.axes_[0].set_xlabel(f"to{framed}", fontsize=FONT)
         self._frame_edges(self.axes_[0], names)
         titles = ["share of refits with the arrow", "nodes found again"]
-        for axes, title in zip(self.axes_, titles, strict=False):
-            n_letters = letters_that_fit(width_in_inches(axes), FONT + 1)
-            axes.set_title(wrapped(title, max(n_letters, 12), 3), fontsize=FONT + 1)
+        for panel, title in zip(self.axes_, titles, strict=False):
+            n_letters = max(letters_across(panel, FONT + 1), 12)
+            panel.set_title(wrapped(title, n_letters, 3), fontsize=FONT + 1)
         if self.node_stability is not None:
-            self._plot_stability(self.axes_[1])
+            self._plot_stability(self.axes_[1], self.node_stability)
         return self
 
     def _frame_edges(self, ax: Axes, names: list[str]) -> None:
@@ -207,12 +196,11 @@ class EdgeConfidenceDisplay:
                 raise ValueError(f"edges holds {(parent, child)!r}, but the nodes are {names}.")
             corner = names.index(child) - 0.47, names.index(parent) - 0.46
             for colour, width in (("white", 4.5), (FRAME, 2.0)):  # seen on dark and bright cells
-                style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linewidth": width}
-                ax.add_patch(Rectangle(corner, 0.94, 0.92, **style))
+                ax.add_patch(Rectangle(corner, 0.94, 0.92, fill=False, ec=colour, lw=width))
 
-    def _plot_stability(self, ax: Axes) -> None:
+    def _plot_stability(self, ax: Axes, node_stability: ArrayLike) -> None:
         """Draw how well nodes are found again."""
-        stability = np.asarray(self.node_stability, dtype=np.float64)
+        stability = np.asarray(node_stability, dtype=np.float64)
         places = np.arange(len(stability))
         ax.barh(places, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
         if self.worst_node_stability is not None:
@@ -221,5 +209,8 @@ class EdgeConfidenceDisplay:
         low = min(0.0, float(np.nanmin(stability)))
         ax.set(xlim=(low, 1.05), ylim=(len(stability) - 0.5, -0.5), yticks=[])
         ax.tick_params(labelsize=FONT)
-        dots = "" if self.worst_node_stability is None else "\nbar: mean, dot: worst refit"
-        ax.set_xlabel(f"adjusted Rand index{dots}", fontsize=FONT)
+        lines, n_letters = ["adjusted Rand index"], max(letters_across(ax, FONT - 1), 12)
+        if self.worst_node_stability is not None:
+            lines.append("bar: mean, dot: worst refit")
+        label = "\n".join(wrapped(line, n_letters, 3) for line in lines)
+        ax.set_xlabel(label, fontsize=FONT)

@@ -1,30 +1,35 @@
-"""A picture of the graph of the nodes."""
+"""The graph of the nodes, drawn with matplotlib."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._structure.digraphs import check_graph, is_by_chance
-from ..._structure.layered_layout import Edge
+from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
+from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
-from .._asked_estimator import check_estimator
 from .._edge_confidence import EdgeConfidence, arrows
-from .axes import figure_of, letters_that_fit, one_axes, plotting, width_in_inches
-from .graph_drawing import SMALL_FONT, GraphDrawing
-from .labels import wrapped
+from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, plotting
+from .labels import plain, wrapped
+from .styles import COLOURS
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+# Lengths are in points as long as the picture need not shrink.
 NAME_SHAPES = ((15, 3), (11, 4))  # letters and lines; on given axes, what fits best
+FONT, SMALL_FONT = 10.0, 8.0
+MARGIN = 4.0
+LEAST_SIZE, LARGEST_SIZE = (3.0, 1.6), (18.0, 12.0)  # of a figure of its own, in inches
+WIDTHS = (1.0, 5.0)  # of lines of strength 0 and 1
+COMPELLED, REVERSIBLE, PALE = COLOURS[0], "#707070", "#c0c0c0"
 
 
-class GraphDisplay:
+@dataclass(eq=False, repr=False)
+class GraphDisplay(Display):
     """A picture of a graph of nodes, from left to right.
 
     Compelled edges, which all graphs of the equivalence class share, are arrows. Reversible ones
@@ -71,26 +76,15 @@ class GraphDisplay:
     >>> plt.close()
     """
 
-    def __init__(
-        self,
-        graph: nx.DiGraph,
-        *,
-        compelled: Collection[Edge] | None = None,
-        strengths: Mapping[Edge, float] | None = None,
-        meaning: str = "weight",
-    ) -> None:
-        self.graph = graph
-        self.compelled = compelled
-        self.strengths = strengths
-        self.meaning = meaning
+    graph: nx.DiGraph
+    _: KW_ONLY
+    compelled: Collection[Edge] | None = None
+    strengths: Mapping[Edge, float] | None = None
+    meaning: str = "weight"
 
     @classmethod
     def from_estimator(
-        cls,
-        est: BaseEstimator,
-        *,
-        confidence: EdgeConfidence | None = None,
-        ax: Axes | None = None,
+        cls, est: BaseEstimator, *, confidence: EdgeConfidence | None = None, ax: Axes | None = None
     ) -> GraphDisplay:
         """Draw the graph of a fitted estimator.
 
@@ -141,7 +135,7 @@ class GraphDisplay:
         (['crack', 'heat'], [('heat', 'crack')], 'arrow: compelled, width: weight')
         >>> plt.close()
         """
-        check_estimator(est, "GraphDisplay.from_estimator")
+        cls._check_estimator(est)
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
         found = confidence.dag
@@ -236,20 +230,19 @@ class GraphDisplay:
         plotting("GraphDisplay.plot")
         graph = check_graph(self.graph)
         strengths, compelled = self._checked_strengths(graph), self._compelled(graph)
-        drawings = [GraphDrawing.of(graph, *shape) for shape in NAME_SHAPES]
-        self.ax_ = one_axes(ax, "GraphDisplay.plot", drawings[0].figure_size())
-        self.figure_ = figure_of(self.ax_)
-        choice = drawings if ax is not None else drawings[:1]
-        drawing = max(choice, key=lambda one: one.points_per_unit(self.ax_))
-        drawing.set_limits(self.ax_)
+        drawings = [_Drawing.of(graph, FONT, *shape) for shape in NAME_SHAPES]
+        panel = self._one_axes(ax, drawings[0].figure_size())
+        choice = drawings[:1] if ax is None else drawings
+        drawing = max(choice, key=lambda one: one.points_per_unit(panel))
+        drawing.set_limits(panel)
         self._describe(graph, compelled)
         self.lines_ = {
-            edge: drawing.draw_edge(self.ax_, edge, strengths.get(edge), edge in compelled)
+            edge: drawing.draw_edge(panel, edge, strengths.get(edge), edge in compelled)
             for edge in graph.edges
         }
-        self.texts_ = {node: drawing.draw_node(self.ax_, node) for node in graph}
+        self.texts_ = {node: drawing.draw_node(panel, node) for node in graph}
         if values and strengths:
-            drawing.write_values(self.ax_, strengths)
+            drawing.write_values(panel, strengths)
         return self
 
     def _checked_strengths(self, graph: nx.DiGraph) -> dict[Edge, float]:
@@ -284,6 +277,103 @@ class GraphDisplay:
         text = ", ".join(parts) if n_edges else "no edges"
         if is_by_chance(graph):
             text = f"nodes placed by chance; {text}"
-        n_letters = letters_that_fit(width_in_inches(self.ax_), SMALL_FONT)
-        label = wrapped(text, max(n_letters, 18), 3)
+        label = wrapped(text, max(letters_across(self.ax_, SMALL_FONT), 18), 3)
         self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.3")
+
+
+class _Drawing(GraphPicture):
+    """A picture of a graph, in points, that matplotlib draws."""
+
+    @property
+    def size(self) -> np.ndarray:
+        """Width and height with a margin."""
+        return np.array(self.layout.size) + 2 * MARGIN
+
+    def figure_size(self) -> tuple[float, float]:
+        """Return the size in inches of a figure that has room for it and for a line below it."""
+        needed = self.size / POINTS_PER_INCH + (0.1, 0.4)
+        shrunk = needed * min(1.0, (np.array(LARGEST_SIZE) / needed).min())
+        width, height = np.maximum(shrunk, LEAST_SIZE).tolist()
+        return width, height
+
+    def points_per_unit(self, ax: Axes) -> float:
+        """Return how many points a unit is on axes: one, where there is room."""
+        return float(min(1.0, (np.array(inches(ax)) * POINTS_PER_INCH / self.size).min()))
+
+    def set_limits(self, ax: Axes) -> None:
+        """Put the middle of the picture into that of the axes, which lose their frame."""
+        half = np.array(inches(ax)) * POINTS_PER_INCH / self.points_per_unit(ax) / 2
+        (left, top), (right, bottom) = (np.array(self.layout.size) / 2 + s * half for s in (-1, 1))
+        ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.patch.set_visible(False)
+
+    def draw_edge(self, ax: Axes, edge: Edge, strength: float | None, is_compelled: bool) -> Any:
+        """Draw an edge, and return its patch."""
+        from matplotlib.patches import FancyArrowPatch
+        from matplotlib.path import Path
+
+        codes = {"M": Path.MOVETO, "L": Path.LINETO, "C": Path.CURVE4}
+        pen = list(strokes(self.layout.routes[edge]))
+        path = Path(
+            np.concatenate([points for _, points in pen]),
+            [codes[letter] for letter, points in pen for _ in points],
+        )
+        width = width_of_line(strength, *WIDTHS, unknown=0.3) * self.points_per_unit(ax)
+        colour = PALE if self.is_pale else COMPELLED if is_compelled else REVERSIBLE
+        style, head = "-|>" if is_compelled else "-", 5.0 + 3.0 * width
+        look: Look = {"color": colour, "lw": width, "capstyle": "butt", "zorder": 1}
+        return ax.add_artist(
+            FancyArrowPatch(path=path, arrowstyle=style, mutation_scale=head, **look)
+        )
+
+    def draw_node(self, ax: Axes, node: Hashable) -> Any:
+        """Draw a node's box, and return its text."""
+        from matplotlib.patches import FancyBboxPatch
+
+        from .scaled_text import ScaledText
+
+        (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
+        corner = x - width / 2, y - height / 2
+        rounded = f"round,pad=0,rounding_size={PADDING * FONT}"
+        look: Look = {"fc": "0.95", "ec": PALE if self.is_pale else "0.3", "zorder": 2}
+        ax.add_patch(FancyBboxPatch(corner, width, height, rounded, **look))
+        text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)
+        if self.is_pale:
+            text.set_color("0.5")
+        return ax.add_artist(text)
+
+    def write_values(self, ax: Axes, values: Mapping[Edge, float]) -> None:
+        """Write a number on each edge, where that covers neither a box nor another number."""
+        from .scaled_text import ScaledText
+
+        taken = [(*self.layout.centres[node], *box) for node, box in self.boxes.items()]
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        for edge, route in self.layout.routes.items():
+            text = f"{values[edge]:.2f}"
+            size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
+            places = [(*place, *size) for place in _places_along(route)]
+            free = (place for place in places if not any(_overlap(place, of) for of in taken))
+            if place := next(free, None):
+                taken.append(place)
+                font = SMALL_FONT, SMALL_FONT
+                ax.add_artist(ScaledText(*place[:2], text, font, zorder=2.5, bbox=white))
+
+
+def _places_along(route: np.ndarray) -> Iterator[tuple[float, float]]:
+    """Yield places on the curved parts of a route, the middles first."""
+    for share in (0.5, 0.4, 0.6, 0.3, 0.7):
+        rest = 1 - share
+        weights = np.array([rest**3, 3 * share * rest**2, 3 * share**2 * rest, share**3])
+        start = route[1]
+        for letter, points in strokes(route):
+            if letter == "C":
+                x, y = (weights @ np.vstack([start, points])).tolist()
+                yield x, y
+            start = points[-1]
+
+
+def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    """Return True for two boxes (middle, width, height) that overlap."""
+    apart = np.abs(np.subtract(first[:2], second[:2]))
+    return bool((apart < np.add(first[2:], second[2:]) / 2 + 1.0).all())

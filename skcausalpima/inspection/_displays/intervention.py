@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,21 +12,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..._grid import NodeGrid
+from ..._inference.fitted_model import model_of
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
-from .._asked_estimator import check_estimator
-from .asked import outcome_names, shown_modality
-from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
-from .labels import cell_names, plain, shortened, wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE
+from .._fitted_estimator import outcome_names
+from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
+from .labels import cell_names, outcomes_of, plain, shortened, wrapped
+from .painter import SamplePainter, shown_modality
+from .panels import HEADER_SIZE, TITLE_SIZE, name_row
 from .styles import group_style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "InterventionDisplay.plot"
 PANELS_IN_A_ROW = 4
 PANEL = (2.3, 2.0)  # inches
 LEGEND = 1.0  # inches
@@ -39,7 +36,8 @@ STYLES = {BEFORE: 0, SET: 1, SEEN: 2}  # the same whichever of them are drawn
 Marginals = Mapping[Hashable, ArrayLike]
 
 
-class InterventionDisplay:
+@dataclass(eq=False, repr=False)
+class InterventionDisplay(Display):
     """Distributions of the nodes before and after some of them were set, and data drawn from both.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_graph`.
@@ -85,24 +83,14 @@ class InterventionDisplay:
     array([0.2, 0.8])
     """
 
-    def __init__(
-        self,
-        distributions: Mapping[str, Marginals],
-        interventions: Mapping[Hashable, int | str] | None = None,
-        *,
-        states: Mapping[Hashable, Sequence[str]] | None = None,
-        samples: Mapping[str, ArrayLike] | None = None,
-        titles: Mapping[str, Sequence[str]] | None = None,
-        x: np.ndarray | None = None,
-        columns: Sequence[str] | None = None,
-    ) -> None:
-        self.distributions = distributions
-        self.interventions = interventions
-        self.states = states
-        self.samples = samples
-        self.titles = titles
-        self.x = x
-        self.columns = columns
+    distributions: Mapping[str, Marginals]
+    interventions: Mapping[Hashable, int | str] | None = None
+    _: KW_ONLY
+    states: Mapping[Hashable, Sequence[str]] | None = None
+    samples: Mapping[str, ArrayLike] | None = None
+    titles: Mapping[str, Sequence[str]] | None = None
+    x: np.ndarray | None = None
+    columns: Sequence[str] | None = None
 
     @classmethod
     def from_graph(
@@ -232,16 +220,17 @@ class InterventionDisplay:
         ['00', '00', '01', '01']
         >>> plt.close()
         """
-        check_estimator(est, "InterventionDisplay.from_estimator")
+        cls._check_estimator(est)
+        dag = est.to_graph()
         if check_count(n_draws, "n_draws", least=0) == 0:
-            return cls.from_graph(est.to_graph(), interventions, seen=seen, ax=ax)
-        dag, shown = est.to_graph(), shown_modality(est, modality)
-        names = dict(enumerate(outcome_names(est)))
+            return cls.from_graph(dag, interventions, seen=seen, ax=ax)
+        model, names = model_of(est), outcome_names(est)
+        shown = shown_modality(est, model, modality)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
-        fitted, samples, titles = est._fitted_model(), {}, {}
+        samples, titles = {}, {}
         for word, joint in joints.items():
             cells = _systematic(joint, n_draws, rng)
-            drawn = fitted.draw(fitted.components_of(cells), rng)[shown.number]
+            drawn = model.draw(model.components_of(cells), rng)[shown.number]
             samples[word] = shown.shown(drawn)
             titles[word] = cell_names(NodeGrid(dag.sizes).outcomes(cells), names)
         display = cls(
@@ -292,39 +281,30 @@ class InterventionDisplay:
             word: {node: np.asarray(p, dtype=np.float64) for node, p in of_nodes.items()}
             for word, of_nodes in self.distributions.items()
         }
-        first = next(iter(marginals.values()), {})
-        if not first or any(
-            [(n, p.shape) for n, p in of.items()] != [(n, p.shape) for n, p in first.items()]
-            for of in marginals.values()
-        ):
+        shapes = [[(node, p.shape) for node, p in of.items()] for of in marginals.values()]
+        if not shapes or not shapes[0] or any(of != shapes[0] for of in shapes):
             raise ValueError(
                 "distributions must have the same nodes for each word, got "
                 f"{ {word: list(of) for word, of in marginals.items()} }."
             )
+        n_rows = -(-len(shapes[0]) // PANELS_IN_A_ROW)
+        n_columns = -(-len(shapes[0]) // n_rows)
+        size = PANEL[0] * n_columns + LEGEND, PANEL[1] * n_rows + 0.2
         self.sample_axes_: np.ndarray | None = None
         if self.samples is not None:
-            ax = self._plot_samples(ax, _size_of_nodes(len(first)))
-        self._plot_nodes(ax, marginals)
-        self.figure_ = figure_of(self.axes_[0, 0])
-        return self
-
-    def _plot_nodes(self, ax: Any, marginals: dict[str, dict[Hashable, np.ndarray]]) -> None:
-        """Draw a panel with bars for each node."""
-        nodes = list(next(iter(marginals.values())))
-        shape = _shape_of_nodes(len(nodes))
-        self.axes_ = several_axes(ax, CALLER, shape, _size_of_nodes(len(nodes)))
-        for number, panel in enumerate(self.axes_.flat):
-            if number >= len(nodes):
-                panel.set_axis_off()
-                continue
-            node = nodes[number]
+            ax = self._plot_samples(ax, self.samples, size)
+        self.axes_ = self._several_axes(ax, (n_rows, n_columns), size)
+        for panel in self.axes_.flat[len(shapes[0]) :]:
+            panel.set_axis_off()
+        for (node, (n_outcomes,)), panel in zip(shapes[0], self.axes_.flat, strict=False):
             self._plot_bars(panel, {word: of[node] for word, of in marginals.items()})
-            self._name(panel, node, len(marginals[next(iter(marginals))][node]))
-            panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=number % shape[1] == 0)
+            self._name(panel, node, n_outcomes)
+            is_left = panel in self.axes_[:, 0]
+            panel.tick_params(labelsize=TITLE_SIZE, length=2, labelleft=is_left)
         self.axes_[0, 0].set_ylabel("probability", fontsize=HEADER_SIZE)
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        last = self.axes_[0, min(len(nodes), shape[1]) - 1]
-        last.legend(fontsize=TITLE_SIZE, frameon=False, **place)
+        last = self.axes_[0, min(len(shapes[0]), n_columns) - 1]
+        last.legend(fontsize=TITLE_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        return self
 
     def _plot_bars(self, ax: Axes, probabilities: dict[str, np.ndarray]) -> None:
         """Draw the distributions of one node side by side, with their numbers."""
@@ -334,83 +314,50 @@ class InterventionDisplay:
         for k, (word, values) in enumerate(probabilities.items()):
             places = np.arange(len(values)) + (k - (len(probabilities) - 1) / 2) * width
             style = group_style(STYLES.get(word, k))
-            look: dict[str, Any] = {
-                "color": style.colour,
-                "hatch": style.hatch,
-                "edgecolor": "white",
-            }
+            look: Look = {"color": style.colour, "hatch": style.hatch, "edgecolor": "white"}
             ax.bar(places, values, width, label=plain(word), **look)
             ax.bar(places, values, width, fill=False, edgecolor="0.2", linewidth=0.6)
             for place, value in zip(places, values, strict=True):
-                size, style_of_text = (0.34 * width, 0.08), {"ha": "center", "va": "bottom"}
-                text = ScaledText(place, value + 0.02, f"{value:.2f}", size, 7.0, **style_of_text)
-                ax.add_artist(text)
+                number, size = f"{value:.2f}", (0.34 * width, 0.08)
+                ax.add_artist(ScaledText(place, value + 0.02, number, size, 7.0, va="bottom"))
         ax.set(ylim=(0, 1.15), yticks=[0, 0.5, 1])
 
     def _name(self, ax: Axes, node: Hashable, n_outcomes: int) -> None:
         """Write the name of a node and of its outcomes."""
-        width = width_in_inches(ax)
-        room = 0.8 * width / n_outcomes
-        outcomes = _outcomes(self.states or {}, node, n_outcomes)
-        n_letters = letters_that_fit(room, TITLE_SIZE)
-        names = [wrapped(plain(outcome), max(n_letters, 2), 2) for outcome in outcomes]
-        ax.set_xticks(np.arange(n_outcomes), names)
+        width, outcomes = inches(ax)[0], outcomes_of(self.states, node, n_outcomes)
+        n_letters = max(letters_that_fit(0.8 * width / n_outcomes, TITLE_SIZE), 2)
+        ax.set_xticks(np.arange(n_outcomes), [wrapped(name, n_letters, 2) for name in outcomes])
         n_letters = min(letters_that_fit(0.85 * width, HEADER_SIZE), NODE_LETTERS)
-        title, interventions = wrapped(plain(node), n_letters, 2), self.interventions or {}
+        title, interventions = wrapped(node, n_letters, 2), self.interventions or {}
         if node in interventions:
             outcome = interventions[node]
             name = outcome if isinstance(outcome, str) else outcomes[int(outcome)]
-            title += f"\n{shortened(plain(f'set to {name}'), n_letters)}"
+            title += f"\n{shortened(f'set to {name}', n_letters)}"
         ax.set_title(title, fontsize=HEADER_SIZE)
 
-    def _plot_samples(self, ax: Any, size: tuple[float, float]) -> Axes:
+    def _plot_samples(
+        self, ax: Any, samples: Mapping[str, ArrayLike], size: tuple[float, float]
+    ) -> Axes:
         """Draw the data below; return the axes that are left for the nodes."""
-        samples = {word: np.asarray(drawn) for word, drawn in (self.samples or {}).items()}
-        painter = SamplePainter.of(list(samples.values()), x=self.x, columns=self.columns)
-        shape = len(samples), max(map(len, samples.values()))
+        arrays = {word: np.asarray(drawn) for word, drawn in samples.items()}
+        painter = SamplePainter.of(list(arrays.values()), x=self.x, columns=self.columns)
+        shape = len(arrays), max(map(len, arrays.values()))
         width, height = painter.size_of_figure(shape, 1)
-        figure_size = max(size[0], min(width, 16.0)), size[1] + height
-        ratios = {"height_ratios": [size[1], height]}
-        above, below = several_axes(ax, CALLER, (2, 1), figure_size, **ratios).ravel()
-        self.sample_axes_ = axes = several_axes(below, CALLER, shape, figure_size)
-        n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
-        for number, (word, drawn) in enumerate(samples.items()):
+        size, ratios = (max(size[0], min(width, 16.0)), size[1] + height), [size[1], height]
+        above, below = self._several_axes(ax, (2, 1), size, height_ratios=ratios).flat
+        self.sample_axes_ = self._several_axes(below, shape, size)
+        n_letters = letters_across(self.sample_axes_[0, 0], TITLE_SIZE)
+        for row, (word, drawn) in zip(self.sample_axes_, arrays.items(), strict=True):
+            for panel in row[len(drawn) :]:
+                panel.set_axis_off()
             titles = (self.titles or {}).get(word, [""] * len(drawn))
-            for place, panel in enumerate(axes[number]):
-                if place >= len(drawn):
-                    panel.set_axis_off()
-                    continue
-                painter.draw(panel, drawn[place])
-                painter.finish(panel, is_left=place == 0, is_bottom=number == len(samples) - 1)
-                panel.set_title(
-                    shortened(plain(titles[place]), n_letters), fontsize=TITLE_SIZE, pad=2
-                )
-            look: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center"}
-            label = wrapped(plain(word), ROW_NAME_LETTERS, 2)
-            axes[number, 0].set_ylabel(label, fontsize=HEADER_SIZE, **look)
+            for panel, sample, title in zip(row, drawn, titles, strict=False):
+                painter.draw(panel, sample)
+                is_bottom = panel in self.sample_axes_[-1]
+                painter.finish(panel, is_left=panel is row[0], is_bottom=is_bottom)
+                panel.set_title(shortened(title, n_letters), fontsize=TITLE_SIZE, pad=2)
+            name_row(row[0], wrapped(word, ROW_NAME_LETTERS, 2), HEADER_SIZE)
         return above
-
-
-def _sizes(dag: CategoricalDAG) -> list[tuple[Hashable, int]]:
-    return list(zip(dag.nodes, dag.sizes, strict=True))
-
-
-def _shape_of_nodes(n_nodes: int) -> tuple[int, int]:
-    """Return the numbers of rows and columns of the panels of nodes."""
-    n_rows = -(-n_nodes // PANELS_IN_A_ROW)
-    return n_rows, -(-n_nodes // n_rows)
-
-
-def _size_of_nodes(n_nodes: int) -> tuple[float, float]:
-    """Return the size in inches of the panels of nodes."""
-    n_rows, n_columns = _shape_of_nodes(n_nodes)
-    return PANEL[0] * n_columns + LEGEND, PANEL[1] * n_rows + 0.2
-
-
-def _outcomes(states: Mapping[Hashable, Sequence[str]], node: Hashable, size: int) -> list[str]:
-    """Return the names of a node's outcomes."""
-    names = states.get(node)
-    return [str(name) for name in (range(size) if names is None else names)]
 
 
 def _joints(
@@ -418,18 +365,16 @@ def _joints(
 ) -> dict[str, np.ndarray]:
     """Return the joint distribution of all nodes before and after, of shape ``dag.sizes``."""
     row = dag.intervene(interventions, random_state=0)[0]  # checks them, and numbers outcomes
-    before = dag.joint()
-    mask = np.ones(dag.sizes)
-    for axis, (node, size) in enumerate(_sizes(dag)):
-        if node in interventions:
-            shape = [size if place == axis else 1 for place in range(len(dag.nodes))]
-            mask = mask * np.reshape(np.eye(size)[row[axis]], shape)
+    before, mask = dag.joint(), np.zeros(dag.sizes)
+    pairs = zip(row.tolist(), dag.nodes, strict=True)
+    mask[tuple(k if node in interventions else slice(None) for k, node in pairs)] = 1.0
+    if len(interventions) == len(dag.nodes):
+        return {BEFORE: before, SET: mask}
     joints = {BEFORE: before}
-    if seen and len(interventions) < len(dag.nodes):
+    if seen:
         dag.condition(interventions)  # says so where it cannot be seen
         joints[SEEN] = before * mask / (before * mask).sum()
-    joints[SET] = dag.do(interventions).joint() if len(interventions) < len(dag.nodes) else mask
-    return joints
+    return joints | {SET: dag.do(interventions).joint()}
 
 
 def _systematic(joint: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:

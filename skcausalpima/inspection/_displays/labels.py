@@ -1,10 +1,25 @@
-"""Names that fit into pictures."""
+"""Names that fit into pictures, and labels of points that do not cover each other.
+
+Names are data as they are; what :func:`plain`, :func:`shortened`, :func:`wrapped` and
+:func:`listed` return is drawn: matplotlib does not take it for mathematics.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._names import broken, cut, filled
+from .display import POINTS_PER_INCH, Axes, Look, figure_of
+
+if TYPE_CHECKING:
+    from matplotlib.text import Annotation
+
+N_RINGS, N_ANGLES = 24, 24  # of places around a point
+GAP = 2.0  # pixels between labels
 
 
 def plain(name: object) -> str:
@@ -20,52 +35,13 @@ def plain(name: object) -> str:
 
 
 def shortened(name: object, n_letters: int) -> str:
-    """Cut the middle of a name out if it is longer than ``n_letters``.
-
-    Examples
-    --------
-    >>> from skcausalpima.inspection._displays.labels import shortened
-    >>> shortened("temperature_of_the_print_bed", 13)
-    'temper…nt_bed'
-    """
-    text = str(name)
-    if len(text) <= n_letters:
-        return text
-    if n_letters < 3:
-        return text[:n_letters]
-    n_last = (n_letters - 1) // 2
-    return f"{text[: n_letters - 1 - n_last]}…{text[len(text) - n_last :]}"
+    """Return a name cut for drawing."""
+    return plain(cut(name, n_letters))
 
 
 def wrapped(name: object, n_letters: int, n_lines: int = 2) -> str:
-    """Break a name into at most ``n_lines`` lines of ``n_letters``, at spaces and underscores.
-
-    What does not fit is cut out of the middle of the name, see :func:`shortened`.
-
-    Examples
-    --------
-    >>> from skcausalpima.inspection._displays.labels import wrapped
-    >>> wrapped("temperature_of_the_print_bed", 15).splitlines()
-    ['temperature_of_', 'the_print_bed']
-    """
-    text = str(name)
-    for length in range(len(text), 0, -1):
-        lines = _lines(shortened(text, length), n_letters)
-        if len(lines) <= n_lines:
-            return "\n".join(lines)
-    return ""
-
-
-def _lines(text: str, n_letters: int) -> list[str]:
-    """Break a text behind spaces and underscores, and within words that are too long."""
-    lines = [""]
-    for word in text.replace("_", "_\0").replace(" ", " \0").split("\0"):
-        if len((lines[-1] + word).rstrip()) > n_letters and lines[-1]:
-            lines.append("")
-        lines[-1] += word
-        while len(lines[-1].rstrip()) > n_letters:
-            lines[-1:] = [lines[-1][:n_letters], lines[-1][n_letters:]]
-    return [line.rstrip() for line in lines if line.strip()]
+    """Return a name broken into lines for drawing."""
+    return plain(broken(name, n_letters, n_lines))
 
 
 def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
@@ -80,24 +56,15 @@ def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
     """
     texts = list(map(str, names))
     for longest in range(min(max(map(len, texts), default=1), n_letters - 1), 0, -1):
-        lines = _packed([shortened(name, longest) for name in texts], n_letters)
+        words = ", \0".join(cut(name, longest) for name in texts).split("\0")
+        lines = filled(words, n_letters)
         if len(lines) <= n_lines:
-            return "\n".join(lines)
+            return plain("\n".join(line.rstrip() for line in lines))
     return shortened(", ".join(texts), n_letters)
 
 
-def _packed(names: Sequence[str], n_letters: int) -> list[str]:
-    """Fill lines with whole names and commas."""
-    lines = [""]
-    for name in [f"{name}," for name in names[:-1]] + list(names[-1:]):
-        if lines[-1] and len(lines[-1]) + 1 + len(name) > n_letters:
-            lines.append("")
-        lines[-1] += f" {name}" if lines[-1] else name
-    return lines
-
-
 def cell_names(
-    outcomes: np.ndarray, names: Mapping[int, Sequence[str]] | None = None, n_letters: int = 8
+    outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = 8
 ) -> list[str]:
     """Write the outcomes of each cell: "010", or with commas where one takes several letters.
 
@@ -105,24 +72,83 @@ def cell_names(
     ----------
     outcomes : ndarray of int of shape (n_cells, n_nodes)
         Outcomes.
-    names : mapping, default=None
-        Names of the outcomes of the nodes (by their columns) that have some.
+    names : sequence of sequences of str
+        Names of the outcomes of each node.
     n_letters : int, default=8
         Longest name of an outcome.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from skcausalpima.inspection._displays.labels import cell_names
-    >>> cell_names(np.array([[0, 1], [1, 0]]))
-    ['01', '10']
-    >>> cell_names(np.array([[0, 1], [1, 0]]), {1: ("steel", "brass")})
+    >>> cell_names([[0, 1], [1, 0]], ["01", ("steel", "brass")])
     ['0,brass', '1,steel']
     """
-    named = names or {}
     parts = [
-        [shortened(named[j][k] if j in named else k, n_letters) for j, k in enumerate(row)]
+        [cut(of_node[k], n_letters) for of_node, k in zip(names, row, strict=True)]
         for row in np.asarray(outcomes).tolist()
     ]
     is_short = all(len(part) == 1 for row in parts for part in row)
     return [("" if is_short else ",").join(row) for row in parts]
+
+
+def outcomes_of(
+    states: Mapping[Hashable, Sequence[str]] | None, node: Hashable, size: int
+) -> list[str]:
+    """Return the names of a node's outcomes, numbers where it has none."""
+    return list(map(str, (states or {}).get(node, range(size))))
+
+
+def label_points(
+    ax: Axes, points: np.ndarray, labels: Sequence[str], font_size: float
+) -> list[Annotation]:
+    """Write a label at each point, or beside it with a line to it where another one is.
+
+    The figure is laid out first: labels are placed for its present size.
+    """
+    figure = figure_of(ax)
+    frame = {"boxstyle": "round,pad=0.15", "fc": "white", "alpha": 0.85, "lw": 0}
+    arrow = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
+    look: Look = {"ha": "center", "va": "center", "fontsize": font_size, "weight": "bold"}
+    written = []
+    for point, label in zip(points, labels, strict=True):
+        text = ax.annotate(
+            label,
+            tuple(point),
+            (0, 0),
+            textcoords="offset points",
+            bbox=frame,
+            arrowprops=arrow,
+            **look,
+        )
+        text.set_in_layout(False)
+        written.append(text)
+    figure.canvas.figure.draw_without_rendering()
+    area, taken = np.array(ax.get_window_extent().extents), np.empty((0, 4))
+    for text in written:
+        box = np.array(text.get_window_extent().extents)
+        shift, place = _free_place(box, taken, area)
+        text.set_position(tuple(shift * POINTS_PER_INCH / figure.dpi))
+        taken = np.vstack([taken, place])
+    return written
+
+
+def _free_place(
+    box: np.ndarray, taken: np.ndarray, area: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much a box moves to be free and within an area, and the moved box.
+
+    Boxes are (left, bottom, right, top). Nearer places are preferred. Where there is no free one,
+    the box stays.
+    """
+    angles = np.linspace(0, 2 * np.pi, N_ANGLES, endpoint=False)
+    step = (box[3] - box[1]) / 2 + GAP
+    rings = np.outer(np.arange(1, N_RINGS + 1) * step, np.ones(N_ANGLES))
+    ring = np.stack([1.5 * np.cos(angles), np.sin(angles)], axis=1)
+    shifts = np.vstack([np.zeros((1, 2)), (rings[:, :, None] * ring).reshape(-1, 2)])
+    moved = box + np.tile(shifts, 2)
+    inside = (moved[:, :2] >= area[:2]).all(axis=1) & (moved[:, 2:] <= area[2:]).all(axis=1)
+    apart_x = (moved[:, None, 0] > taken[:, 2] + GAP) | (moved[:, None, 2] + GAP < taken[:, 0])
+    apart_y = (moved[:, None, 1] > taken[:, 3] + GAP) | (moved[:, None, 3] + GAP < taken[:, 1])
+    free = np.flatnonzero(inside & (apart_x | apart_y).all(axis=1))
+    best = free[0] if len(free) else 0
+    return shifts[best], moved[best]

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
+from ..._inference.fitted_model import model_of, samples_of
+from ..._scalar_checks import is_integer
 from ..._typing import Samples, Unchecked
-from .._asked_estimator import check_estimator
-from .asked import is_empty, node_sizes, outcome_names
-from .axes import letters_that_fit, one_axes, width_in_inches
-from .colouring import Colouring, asked_values
-from .label_places import label_points
-from .labels import listed, plain
+from .._fitted_estimator import is_empty, node_sizes, outcome_names
+from .display import Axes, Display, inches, letters_across
+from .labels import label_points, listed, plain
 from .panels import named_nodes
-from .projections import projection_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .styles import Colouring, asked_values
 
 N_DEVIATIONS = 2.0  # of the ellipses
 LABEL_SIZE, SMALL_LABEL_SIZE, MANY = 8.0, 6.0, 20
 STRIP_INCHES = 0.16
 SIZE, LARGE_SIZE = (6.4, 5.2), (8.0, 7.0)
+RIDGE = 1e-9  # of the mean variance, so that clusters of no width have a scale
 
 
-class LatentDisplay:
+@dataclass(eq=False, repr=False)
+class LatentDisplay(Display):
     """The latent space: a point for each sample, an ellipse and a name for each cluster.
 
     Colours and shapes of the points tell their cells, or what else they are coloured by. In one
@@ -86,28 +86,16 @@ class LatentDisplay:
     ['0', '1']
     """
 
-    def __init__(
-        self,
-        points: np.ndarray,
-        labels: np.ndarray,
-        means: np.ndarray,
-        covariances: np.ndarray | None = None,
-        *,
-        cluster_names: Sequence[str] | None = None,
-        c: ArrayLike | None = None,
-        c_name: str = "",
-        axis_names: Sequence[str] = (),
-        node_names: Sequence[str] = (),
-    ) -> None:
-        self.points = points
-        self.labels = labels
-        self.means = means
-        self.covariances = covariances
-        self.cluster_names = cluster_names
-        self.c = c
-        self.c_name = c_name
-        self.axis_names = axis_names
-        self.node_names = node_names
+    points: np.ndarray
+    labels: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray | None = None
+    _: KW_ONLY
+    cluster_names: Sequence[str] | None = None
+    c: ArrayLike | None = None
+    c_name: str = ""
+    axis_names: Sequence[str] = ()
+    node_names: Sequence[str] = ()
 
     @classmethod
     def from_estimator(
@@ -175,12 +163,11 @@ class LatentDisplay:
         >>> len(display.ellipses_), display.ax_.get_xlabel()
         (4, 'discriminant 1')
         """
-        check_estimator(est, "LatentDisplay.from_estimator")
-        fitted, modalities = est._fitted_model(), est._read(X)
-        found = fitted.posterior(modalities)
+        cls._check_estimator(est)
+        model, empty = model_of(est), is_empty(est)
+        found, covariances = model.posterior(samples_of(est, X)), model.full_covariances()
         labels = found.probabilities.argmax(axis=1)
         values, own_name = asked_values(est, X, c, labels)
-        empty, covariances = is_empty(est), fitted.full_covariances()
         weights = np.where(empty, 0.0, est.weights_)
         plane = projection_of(projection, found.points, weights, est.cluster_means_, covariances)
         means = np.where(empty[:, None], np.nan, plane.points(est.cluster_means_))
@@ -234,37 +221,29 @@ class LatentDisplay:
         'heat'
         >>> plt.close()
         """
-        means = np.asarray(self.means, dtype=float)
+        means, points = np.asarray(self.means, float), np.asarray(self.points, float)
         drawn = np.flatnonzero(np.isfinite(means).all(axis=1))
-        is_line = means.shape[1] == 1
-        size = (
-            (6.4, max(2.4, 0.9 + STRIP_INCHES * len(drawn)))
-            if is_line
-            else (SIZE if len(drawn) <= MANY else LARGE_SIZE)
-        )
-        self.ax_ = one_axes(ax, "LatentDisplay.plot", size)
-        self.figure_ = self.ax_.figure
+        is_line, few = means.shape[1] == 1, len(drawn) <= MANY
+        strips = (6.4, max(2.4, 0.9 + STRIP_INCHES * len(drawn)))
+        self._one_axes(ax, strips if is_line else SIZE if few else LARGE_SIZE)
         names = self._checked_names(len(means))
-        points, shown_means = np.asarray(self.points, dtype=float), means
         if is_line:
             lines = np.full(len(means), np.nan)
             lines[drawn] = np.arange(len(drawn))
             points = np.column_stack([points, lines[self.labels]])
-            shown_means = np.column_stack([means, lines])
+            means = np.column_stack([means, lines])
         colouring = Colouring.of(self.labels if self.c is None else self.c, self.c is None)
         self.points_ = colouring.scatter(self.ax_, points, kwargs)
-        self._name_axes(is_line)
+        self._name_axes()
         if self.c is not None:
             colouring.explain(self.ax_, self.points_, self.c_name)
-        self.ellipses_ = self._draw_ellipses(shown_means, drawn)
-        self.labels_ = []
+        self.ellipses_ = self._draw_ellipses(means, drawn)
+        shown, self.labels_ = [names[k] for k in drawn], []
         if is_line:
-            _name_lines(self.ax_, [names[k] for k in drawn])
+            _name_lines(self.ax_, shown)
         else:
-            font_size = LABEL_SIZE if len(drawn) <= MANY else SMALL_LABEL_SIZE
-            self.labels_ = label_points(
-                self.ax_, means[drawn], [names[k] for k in drawn], font_size
-            )
+            font_size = LABEL_SIZE if few else SMALL_LABEL_SIZE
+            self.labels_ = label_points(self.ax_, means[drawn], shown, font_size)
         return self
 
     def _checked_names(self, n_clusters: int) -> list[str]:
@@ -292,37 +271,118 @@ class LatentDisplay:
         if self.covariances is None:
             return []
         artists = []
-        look: dict[str, Any] = {"fc": "none", "ec": "0.25", "lw": 1.0, "zorder": 3}
         for k in drawn:
-            covariance = np.asarray(self.covariances[k], dtype=float)
-            if covariance.shape == (1, 1):
-                width = 2 * N_DEVIATIONS * np.sqrt(covariance[0, 0])
-                artist = Ellipse(means[k], width, 0.6, **look)
+            variances, axes = np.linalg.eigh(np.asarray(self.covariances[k], dtype=float))
+            size = 2 * N_DEVIATIONS * np.sqrt(np.maximum(variances[::-1], 0))
+            if len(size) == 1:
+                size, angle = np.append(size, 0.6), 0.0
             else:
-                variances, axes = np.linalg.eigh(covariance)
                 angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
-                size = 2 * N_DEVIATIONS * np.sqrt(np.maximum(variances[::-1], 0))
-                artist = Ellipse(means[k], *size, angle=angle, **look)
-            artists.append(self.ax_.add_patch(artist))
+            ellipse = Ellipse(means[k], *size, angle=angle, fc="none", ec="0.25", lw=1.0, zorder=3)
+            artists.append(self.ax_.add_patch(ellipse))
         self.ax_.autoscale_view()
         return artists
 
-    def _name_axes(self, is_line: bool) -> None:
+    def _name_axes(self) -> None:
         """Name axes and nodes."""
         for name, axis in zip(self.axis_names, (self.ax_.xaxis, self.ax_.yaxis), strict=False):
             axis.set_label_text(name)
-        n_letters = letters_that_fit(width_in_inches(self.ax_), 9)
         if len(self.node_names):
-            first, *others = map(plain, self.node_names)
-            text = listed([f"cells: {first}", *others], n_letters)
+            first, *others = self.node_names
+            text = listed([f"cells: {first}", *others], letters_across(self.ax_, 9))
             self.ax_.set_title(text, fontsize=9)
 
 
 def _name_lines(ax: Axes, names: Sequence[str]) -> None:
     """Write the names of the cells beside their lines, as many as there is room for."""
-    height = ax.get_window_extent().height / ax.figure.dpi
-    step = max(1, int(np.ceil(len(names) * STRIP_INCHES / max(height, STRIP_INCHES))))
+    height = max(inches(ax)[1], STRIP_INCHES)
+    step = max(1, int(np.ceil(len(names) * STRIP_INCHES / height)))
     ax.set_ylim(len(names) - 0.5, -0.5)
     places = np.arange(len(names))[::step]
     ax.set_yticks(places, names[::step], fontsize=SMALL_LABEL_SIZE + 1)
     ax.set_ylabel("cell")
+
+
+class Projection(NamedTuple):
+    """A linear map of the latent space to the axes of a picture.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (latent_dim, n_axes)
+        Its columns, one or two.
+    axis_names : tuple of str
+        What they are.
+    """
+
+    directions: np.ndarray
+    axis_names: tuple[str, ...]
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Return points (n, latent_dim) as (n, n_axes)."""
+        return points @ self.directions
+
+    def covariances(self, covariances: np.ndarray) -> np.ndarray:
+        """Return matrices (n, latent_dim, latent_dim) as (n, n_axes, n_axes)."""
+        return self.directions.T @ covariances @ self.directions
+
+
+def projection_of(
+    word: Unchecked,
+    points: np.ndarray,
+    weights: np.ndarray,
+    means: np.ndarray,
+    covariances: np.ndarray,
+) -> Projection:
+    """Return the projection that a word or a pair of numbers asks for.
+
+    ``points`` (n_samples, latent_dim) are samples. ``weights``, ``means`` and ``covariances`` are
+    those of the clusters. In one latent dimension any word is this dimension.
+    """
+    latent_dim = means.shape[1]
+    if isinstance(word, tuple | list) and len(word) == 2 and all(map(is_integer, word)):
+        return _coordinates(word, latent_dim)
+    if not isinstance(word, str) or word not in ("lda", "pca"):
+        raise ValueError(
+            'projection is "lda", "pca" or a pair of numbers of latent dimensions such as (0, 1), '
+            f"got {word!r:.100}."
+        )
+    if latent_dim == 1:
+        return Projection(np.ones((1, 1)), ("latent dimension 0",))
+    if word == "pca" or np.count_nonzero(weights) < 2:
+        name, directions = "principal component", svd(points - points.mean(axis=0))[2][:2].T
+    else:
+        name, directions = "discriminant", _discriminants(weights, means, covariances)
+    return Projection(directions, (f"{name} 1", f"{name} 2"))
+
+
+def _coordinates(pair: Sequence[int], latent_dim: int) -> Projection:
+    """Return the projection on two of the latent dimensions."""
+    if not all(0 <= number < latent_dim for number in pair):
+        raise ValueError(
+            f"projection={tuple(pair)} asks for latent dimensions that do not exist: there are "
+            f"{latent_dim}, numbered from 0."
+        )
+    if pair[0] == pair[1]:
+        raise ValueError(f"projection={tuple(pair)} is one dimension twice: pass two.")
+    return Projection(np.eye(latent_dim)[:, pair], tuple(f"latent dimension {k}" for k in pair))
+
+
+def _discriminants(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
+    """Return the two directions along which the means differ most, seen from within clusters.
+
+    Fisher's linear discriminants of the mixture itself, scaled so that the average cluster has
+    the variance 1. Where the means lie on one line, the second direction is that of the largest
+    variance within clusters among those that say nothing of it.
+    """
+    shares = weights / weights.sum()
+    within = np.einsum("c,cij->ij", shares, covariances)
+    within = within + RIDGE * max(np.trace(within) / len(within), 1e-300) * np.eye(len(within))
+    offsets = means - shares @ means
+    between = (shares[:, None] * offsets).T @ offsets
+    ratios, directions = eigh(between, within)
+    directions = directions[:, ::-1]
+    if np.count_nonzero(ratios > 1e-6 * max(ratios[-1], 1e-300)) >= 2:
+        return directions[:, :2]
+    first, others = directions[:, :1], directions[:, 1:]
+    lengths = np.linalg.norm(others, axis=0)  # of variance 1: short where the variance is large
+    return np.hstack([first, others[:, [lengths.argmin()]]])

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._inference.fitted_model import model_of
 from ..._typing import Unchecked
-from .._asked_estimator import check_estimator
-from .asked import (
-    cell_order,
-    check_word,
-    decoded_components,
-    outcome_names,
-    shown_modality,
-)
-from .axes import is_one_or_none, letters_that_fit, several_axes, width_in_inches
+from .._fitted_estimator import cell_order, outcome_names
+from .display import Axes, Display, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
-from .painter import SamplePainter, as_image
-from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, named_nodes
+from .painter import SamplePainter, as_image, decoded_components, shown_modality
+from .panels import HEADER_SIZE, TITLE_SIZE, name_row, named_nodes
 from .styles import group_style
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "NodeEffectDisplay.plot"
 PANELS_IN_A_ROW = 3
 COLOUR_BAR, BAR_WIDTH = 1.0, 0.15  # inches, with its numbers and without
 PANEL = (3.2, 2.2)  # inches, of curves and tables
@@ -35,8 +27,12 @@ ROW_NAME_LETTERS = 16
 LEGEND_LETTERS = 12
 ROWS_OF_LEGEND = 8
 
+#: Name, names of the outcomes, and what they look like.
+Node: TypeAlias = tuple[str, tuple[str, ...], np.ndarray]
 
-class NodeEffectDisplay:
+
+@dataclass(eq=False, repr=False)
+class NodeEffectDisplay(Display):
     """How each node changes the data: what its outcomes look like, the other nodes averaged out.
 
     Of images there is a row per node, and a panel per outcome; of curves and tables a panel per
@@ -86,24 +82,14 @@ class NodeEffectDisplay:
     'slope'
     """
 
-    def __init__(
-        self,
-        effects: Sequence[np.ndarray],
-        node_names: Sequence[str],
-        *,
-        outcome_names: Sequence[Sequence[str]] | None = None,
-        kind: str = "difference",
-        x: np.ndarray | None = None,
-        columns: Sequence[str] | None = None,
-        value_name: str = "",
-    ) -> None:
-        self.effects = effects
-        self.node_names = node_names
-        self.outcome_names = outcome_names
-        self.kind = kind
-        self.x = x
-        self.columns = columns
-        self.value_name = value_name
+    effects: Sequence[np.ndarray]
+    node_names: Sequence[str]
+    _: KW_ONLY
+    outcome_names: Sequence[Sequence[str]] | None = None
+    kind: str = "difference"
+    x: np.ndarray | None = None
+    columns: Sequence[str] | None = None
+    value_name: str = ""
 
     @classmethod
     def from_estimator(
@@ -170,10 +156,11 @@ class NodeEffectDisplay:
         >>> display.axes_.shape
         (2, 2)
         """
-        check_estimator(est, "NodeEffectDisplay.from_estimator")
+        cls._check_estimator(est)
         check_word(kind, "kind", ("difference", "mean"))
-        shown, order = shown_modality(est, modality, x), cell_order(est)
-        cells = decoded_components(est, shown)[order]
+        model = model_of(est)
+        shown = shown_modality(est, model, modality, x)
+        cells = decoded_components(est, model, shown)[cell_order(est)]
         display = cls(
             effects_of_nodes(cells, est.joint_, kind),
             list(est.dag_),
@@ -220,20 +207,79 @@ class NodeEffectDisplay:
         """
         effects = [np.asarray(effect) for effect in self.effects]
         check_word(self.kind, "kind", ("difference", "mean"))
-        painter = SamplePainter.of(
-            effects,
-            x=self.x,
-            columns=self.columns,
-            centred=self.kind == "difference",
-            value_name=self.value_name,
-        )
+        centred = self.kind == "difference"
+        painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         sizes = [len(effect) for effect in effects]
         names = named_nodes(self.node_names, sizes, self.outcome_names)
-        draw = _draw_images if painter.kind == "image" else _draw_comparisons
-        self.axes_, self.artists_ = draw(ax, painter, effects, names, kwargs)
+        nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
         self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
-        self.figure_ = self.axes_[0, 0].figure
+        draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
+        draw(ax, painter, nodes, kwargs)
         return self
+
+    def _meaning(self) -> str:
+        """Return what the values are, differences included."""
+        if self.kind == "mean":
+            return self.value_name
+        unit = self.value_name.removesuffix(" from the mean")
+        return f"difference ({unit})" if unit else "difference from the mean"
+
+    def _draw_images(
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+    ) -> None:
+        """Draw a row of images for each node."""
+        shape = len(nodes), max(len(images) for *_, images in nodes)
+        width, height = painter.size_of_figure(shape, 1)
+        beside, size = ax, (width + COLOUR_BAR, height)
+        has_bar = as_image(nodes[0][2][0]).ndim == 2 and is_one_or_none(ax)
+        if has_bar:
+            ratios = {"width_ratios": [width, BAR_WIDTH]}
+            beside, bar = self._several_axes(ax, (1, 2), size, **ratios)[0]
+        self.axes_ = self._several_axes(beside, shape, size)
+        n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
+        self.artists_: list[list[Any]] = []
+        for row, (node, outcomes, images) in zip(self.axes_, nodes, strict=True):
+            for panel in row[len(images) :]:
+                panel.set_axis_off()
+            self.artists_.append(list(map(partial(painter.draw, **kwargs), row, images)))
+            for panel, outcome in zip(row, outcomes, strict=False):
+                panel.set_title(shortened(outcome, n_letters), fontsize=HEADER_SIZE, pad=2)
+                painter.finish(panel)
+            name_row(row[0], wrapped(node, ROW_NAME_LETTERS, 2), TITLE_SIZE)
+        if has_bar:
+            self.figure_.colorbar(self.artists_[0][0], cax=bar)
+            bar.tick_params(labelsize=TITLE_SIZE)
+            bar.set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
+
+    def _draw_comparisons(
+        self, ax: Any, painter: SamplePainter, nodes: list[Node], kwargs: dict[str, Any]
+    ) -> None:
+        """Draw a panel for each node, in which its outcomes are compared."""
+        n_columns = min(PANELS_IN_A_ROW, len(nodes))
+        shape = -(-len(nodes) // n_columns), n_columns
+        height = max(PANEL[1], painter.height_of_bars())
+        size = PANEL[0] * shape[1] + 0.5, height * shape[0] + 0.3
+        self.axes_ = self._several_axes(ax, shape, size)
+        n_letters = letters_across(self.axes_[0, 0], HEADER_SIZE)
+        draw = painter.draw if painter.kind == "curve" else painter.draw_dots
+        self.artists_ = []
+        for unused in self.axes_.flat[len(nodes) :]:
+            unused.set_axis_off()
+        for number, (node, outcomes, samples) in enumerate(nodes):
+            panel, looks = self.axes_.flat[number], []
+            for k, (sample, outcome) in enumerate(zip(samples, outcomes, strict=True)):
+                look = {"label": shortened(outcome, LEGEND_LETTERS)} | kwargs
+                looks.append(draw(panel, sample, group_style(k), **look))
+            self.artists_.append(looks)
+            is_bottom = number + n_columns >= len(nodes)
+            painter.finish(panel, is_left=number % n_columns == 0, is_bottom=is_bottom)
+            panel.set_title(wrapped(node, n_letters, 2), fontsize=HEADER_SIZE)
+            n_in_legend = -(-len(samples) // ROWS_OF_LEGEND)
+            panel.legend(fontsize=TITLE_SIZE, ncols=n_in_legend, labelspacing=0.3)
+            if is_bottom and painter.kind == "bars":
+                panel.set_xlabel(self._meaning(), fontsize=HEADER_SIZE)
+        if painter.kind == "curve":
+            self.axes_[0, 0].set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
 
 
 def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np.ndarray]:
@@ -261,82 +307,3 @@ def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np
         rows = np.moveaxis(table, node, 0)
         found.append(np.stack([np.tensordot(others, row, others.ndim) for row in rows]) - overall)
     return found
-
-
-def _draw_images(
-    ax: Any,
-    painter: SamplePainter,
-    effects: Sequence[np.ndarray],
-    names: NodeNames,
-    kwargs: dict[str, Any],
-) -> tuple[np.ndarray, list[list[Any]]]:
-    """Draw a row of images for each node."""
-    shape = len(effects), max(map(len, effects))
-    width, height = painter.size_of_figure(shape, 1)
-    beside, size = ax, (width + COLOUR_BAR, height)
-    has_bar = as_image(effects[0][0]).ndim == 2 and is_one_or_none(ax)
-    if has_bar:
-        ratios = {"width_ratios": [width, BAR_WIDTH]}
-        beside, bar = several_axes(ax, CALLER, (1, 2), size, **ratios)[0]
-    axes = several_axes(beside, CALLER, shape, size)
-    n_letters = letters_that_fit(width_in_inches(axes[0, 0]), TITLE_SIZE)
-    artists: list[list[Any]] = []
-    for row, effect, node, outcomes in zip(axes, effects, names.nodes, names.outcomes, strict=True):
-        artists.append([])
-        for panel in row[len(effect) :]:
-            panel.set_axis_off()
-        for panel, image, outcome in zip(row, effect, outcomes, strict=False):
-            artists[-1].append(painter.draw(panel, image, **kwargs))
-            panel.set_title(shortened(outcome, n_letters), fontsize=HEADER_SIZE, pad=2)
-            painter.finish(panel)
-        label = wrapped(node, ROW_NAME_LETTERS, 2)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=TITLE_SIZE)
-    if has_bar:
-        bar.figure.colorbar(artists[0][0], cax=bar)
-        bar.tick_params(labelsize=TITLE_SIZE)
-        bar.set_ylabel(_value_name(painter), fontsize=HEADER_SIZE)
-    return axes, artists
-
-
-def _draw_comparisons(
-    ax: Any,
-    painter: SamplePainter,
-    effects: Sequence[np.ndarray],
-    names: NodeNames,
-    kwargs: dict[str, Any],
-) -> tuple[np.ndarray, list[list[Any]]]:
-    """Draw a panel for each node, in which its outcomes are compared."""
-    n_columns = min(PANELS_IN_A_ROW, len(effects))
-    shape = -(-len(effects) // n_columns), n_columns
-    size = (PANEL[0] * shape[1] + 0.5, max(PANEL[1], painter.height_of_bars()) * shape[0] + 0.3)
-    axes = several_axes(ax, CALLER, shape, size)
-    n_letters = letters_that_fit(width_in_inches(axes[0, 0]), HEADER_SIZE)
-    artists: list[list[Any]] = [[] for _ in effects]
-    for number, panel in enumerate(axes.flat):
-        if number >= len(effects):
-            panel.set_axis_off()
-            continue
-        for k, (sample, outcome) in enumerate(
-            zip(effects[number], names.outcomes[number], strict=True)
-        ):
-            look = {"label": shortened(outcome, LEGEND_LETTERS)} | kwargs
-            draw = painter.draw if painter.kind == "curve" else painter.draw_dots
-            artists[number].append(draw(panel, sample, group_style(k), **look))
-        is_bottom = number + n_columns >= len(effects)
-        painter.finish(panel, is_left=number % n_columns == 0, is_bottom=is_bottom)
-        panel.set_title(wrapped(names.nodes[number], n_letters, 2), fontsize=HEADER_SIZE)
-        n_in_legend = -(-len(effects[number]) // ROWS_OF_LEGEND)
-        panel.legend(fontsize=TITLE_SIZE, ncols=n_in_legend, labelspacing=0.3)
-        if is_bottom and painter.kind == "bars":
-            panel.set_xlabel(_value_name(painter), fontsize=HEADER_SIZE)
-    if painter.kind == "curve":
-        axes[0, 0].set_ylabel(_value_name(painter), fontsize=HEADER_SIZE)
-    return axes, artists
-
-
-def _value_name(painter: SamplePainter) -> str:
-    """Say what the values are."""
-    if not painter.centred:
-        return painter.value_name
-    unit = painter.value_name.removesuffix(" from the mean")
-    return f"difference ({unit})" if unit else "difference from the mean"

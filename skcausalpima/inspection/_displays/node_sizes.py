@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.rivals import MIN_STABILITY
-from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, several_axes, width_in_inches
+from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CALLER = "NodeSizesDisplay.plot"
 FONT = 8.0
 NAME_LETTERS = 16
 
 
-class NodeSizesDisplay:
+@dataclass(eq=False, repr=False)
+class NodeSizesDisplay(Display):
     """Which node sizes data support: the bound of held-out samples, and what is found again.
 
     To the left the mean bound over the folds, with its standard deviation. To the right the
@@ -64,22 +62,13 @@ class NodeSizesDisplay:
     'held-out bound'
     """
 
-    def __init__(
-        self,
-        node_sizes: Sequence[tuple[int, ...]],
-        mean_bound: ArrayLike,
-        stability: ArrayLike,
-        *,
-        std_bound: ArrayLike | None = None,
-        supported: ArrayLike | None = None,
-        best: tuple[int, ...] | None = None,
-    ) -> None:
-        self.node_sizes = node_sizes
-        self.mean_bound = mean_bound
-        self.stability = stability
-        self.std_bound = std_bound
-        self.supported = supported
-        self.best = best
+    node_sizes: Sequence[tuple[int, ...]]
+    mean_bound: ArrayLike
+    stability: ArrayLike
+    _: KW_ONLY
+    std_bound: ArrayLike | None = None
+    supported: ArrayLike | None = None
+    best: tuple[int, ...] | None = None
 
     @classmethod
     def from_selection(cls, selection: Any, *, ax: Any = None) -> Self:
@@ -163,16 +152,13 @@ class NodeSizesDisplay:
         sizes = [tuple(np.atleast_1d(candidate).tolist()) for candidate in self.node_sizes]
         self._check(sizes)
         width = min(max(0.5 * len(sizes) + 1.0, 3.4), 8.0)
-        axes = several_axes(ax, CALLER, (1, 2), (2 * width, 3.4))
-        self.axes_ = axes.ravel()
-        self.figure_ = figure_of(self.axes_[0])
+        self.axes_ = self._several_axes(ax, (1, 2), (2 * width, 3.4)).ravel()
         self._plot_bound(self.axes_[0], sizes)
         self._plot_stability(self.axes_[1])
-        for axes in self.axes_:
-            _name_candidates(axes, sizes)
-        n_letters = letters_that_fit(width_in_inches(self.axes_[1]), FONT)
+        for panel in self.axes_:
+            _name_candidates(panel, sizes)
         asked = f"dashed: {MIN_STABILITY}, less for small cells; hatched: not supported"
-        note = wrapped(asked, n_letters, 3)
+        note = wrapped(asked, letters_across(self.axes_[1], FONT), 3)
         self.axes_[1].set_xlabel(f"{self.axes_[1].get_xlabel()}\n{note}")
         return self
 
@@ -191,23 +177,13 @@ class NodeSizesDisplay:
     def _plot_bound(self, ax: Axes, sizes: list[tuple[int, ...]]) -> None:
         """Draw the bound of held-out samples."""
         places, bound = np.arange(len(sizes)), np.asarray(self.mean_bound, dtype=np.float64)
-        style: dict[str, Any] = {
-            "fmt": "o-",
-            "color": COLOURS[0],
-            "capsize": 3,
-            "linewidth": 1,
-            "markersize": 4,
-        }
-        ax.errorbar(places, bound, self.std_bound, **style)
+        ax.errorbar(
+            places, bound, self.std_bound, fmt="o-", color=COLOURS[0], capsize=3, lw=1, ms=4
+        )
         if self.best is not None:
             k = sizes.index(tuple(self.best))
             label = f"chosen: {_name(sizes[k])}"
-            mark: dict[str, Any] = {
-                "markersize": 12,
-                "markerfacecolor": "none",
-                "markeredgewidth": 1.5,
-            }
-            ax.plot(k, bound[k], "s", color="black", label=label, **mark)
+            ax.plot(k, bound[k], "s", color="black", label=label, ms=12, mfc="none", mew=1.5)
             ax.legend(fontsize=FONT, loc="lower right")
         ax.set_title("held-out bound", fontsize=FONT + 2)
         ax.set_ylabel("nats per sample", fontsize=FONT)
@@ -234,7 +210,7 @@ def _name(sizes: tuple[int, ...]) -> str:
 def _name_candidates(ax: Axes, sizes: list[tuple[int, ...]]) -> None:
     """Name as many candidates below the axes as there is room for."""
     names = [shortened(_name(of), NAME_LETTERS) for of in sizes]
-    room = 0.8 * width_in_inches(ax) * POINTS_PER_INCH / len(sizes)
+    room = 0.8 * inches(ax)[0] * POINTS_PER_INCH / len(sizes)
     upright = max(map(len, names)) * 0.65 * FONT > room
     step = max(1, int(np.ceil(1.3 * FONT / room)))
     ax.set_xticks(np.arange(len(sizes))[::step], names[::step], rotation=90 if upright else 0)

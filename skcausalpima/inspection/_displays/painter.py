@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from .axes import POINTS_PER_INCH, figure_of, letters_that_fit, width_in_inches
-from .labels import plain, shortened
+from ..._data.selection_keys import asked_modalities
+from ..._data.validation import Modalities
+from ..._inference.fitted_model import FittedModel
+from ..._typing import Unchecked
+from .display import POINTS_PER_INCH, Axes, Look, inches, letters_that_fit
+from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MAX_BARS = 16  # more elements in a row are a curve,
 MAX_NAMED_BARS = 40  # and so are more that have names
@@ -41,8 +44,6 @@ class SamplePainter:
         Names of the elements, of bars.
     centred : bool
         Whether the values are differences: 0 is in the middle of the scale.
-    value_name : str
-        What the values are.
     """
 
     kind: str
@@ -50,7 +51,6 @@ class SamplePainter:
     x: np.ndarray
     columns: tuple[str, ...]
     centred: bool = False
-    value_name: str = ""
 
     @classmethod
     def of(
@@ -60,7 +60,6 @@ class SamplePainter:
         x: np.ndarray | None = None,
         columns: Sequence[str] | None = None,
         centred: bool = False,
-        value_name: str = "",
     ) -> SamplePainter:
         """Choose for samples, arrays of shape (n_samples, \\*shape)."""
         shape = np.asarray(arrays[0]).shape[1:]
@@ -75,54 +74,45 @@ class SamplePainter:
                 f"x is the abscissa of curves, here of {width} numbers, got shape {np.shape(x)} "
                 f"for a modality of shape {shape}."
             )
-        return cls(
-            kind,
-            _limits(arrays, kind, centred),
-            np.arange(width) if x is None else np.asarray(x),
-            tuple(map(plain, range(width) if columns is None else columns)),
-            centred,
-            value_name,
-        )
+        names = tuple(map(str, range(width) if columns is None else columns))
+        abscissa = np.arange(width) if x is None else np.asarray(x)
+        return cls(kind, _limits(arrays, kind, centred), abscissa, names, centred)
 
     def draw(
         self, ax: Axes, sample: np.ndarray, style: GroupStyle | None = None, /, **kwargs: Any
     ) -> Any:
         """Draw a sample; return the artist.
 
-        ``style`` is that of a group. ``kwargs`` go to ``imshow``, ``plot`` or ``barh``.
+        ``style`` is that of a group, of curves. ``kwargs`` go to ``imshow``, ``plot`` or ``barh``.
         """
         if self.kind == "image":
-            return self._image(ax, sample, kwargs)
+            return self._draw_image(ax, as_image(sample), kwargs)
         if self.kind == "curve":
-            return self._curve(ax, sample, style, kwargs)
-        return self._bars(ax, sample, style, kwargs)
+            line: Look = {"color": COLOURS[0], "linewidth": 1.2}
+            line |= {} if style is None else {"color": style.colour, "linestyle": style.line}
+            return ax.plot(self.x, np.ravel(sample), **(line | kwargs))[0]
+        look: Look = {"color": COLOURS[3], "edgecolor": "black", "linewidth": 0.5} | kwargs
+        ax.axvline(0, color="black", lw=0.5)
+        return ax.barh(np.arange(np.size(sample)), np.ravel(sample), **look)
 
     def draw_expected(self, ax: Axes, sample: np.ndarray, std: np.ndarray | None) -> None:
         """Draw, beside an observed curve or bars, what is expected, with 2 standard deviations."""
         values = np.ravel(sample)
         spread = None if std is None else 2 * np.ravel(std)
-        if self.kind == "curve":
-            if spread is not None:
-                low, high = values - spread, values + spread
-                ax.fill_between(
-                    self.x, low, high, color=COLOURS[1], alpha=0.4, lw=0, label="± 2 sd"
-                )
-            ax.plot(self.x, values, color=COLOURS[0], lw=1.5, label="expected")
+        look: Look = {"color": COLOURS[0], "label": "expected"}
+        if self.kind == "bars":
+            places = np.arange(len(values))
+            ax.errorbar(values, places, xerr=spread, fmt="D", ms=4, lw=1.2, mec="white", **look)
             return
-        places = np.arange(len(values))
-        style: dict[str, Any] = {
-            "fmt": "D",
-            "color": COLOURS[0],
-            "ms": 4,
-            "lw": 1.2,
-            "mec": "white",
-        }
-        ax.errorbar(values, places, xerr=spread, label="expected", **style)
+        if spread is not None:
+            band: Look = {"color": COLOURS[1], "alpha": 0.4, "lw": 0, "label": "± 2 sd"}
+            ax.fill_between(self.x, values - spread, values + spread, **band)
+        ax.plot(self.x, values, lw=1.5, **look)
 
     def draw_observed(self, ax: Axes, sample: np.ndarray, label: str) -> None:
         """Draw, beside what is expected, a curve or bars as they were observed."""
         values = np.ravel(sample)
-        look: dict[str, Any] = {"color": "black", "linestyle": "none", "label": label}
+        look: Look = {"color": "black", "linestyle": "none", "label": label}
         if self.kind == "curve":
             ax.plot(self.x, values, marker=".", ms=2.5, **look)
         else:
@@ -130,19 +120,15 @@ class SamplePainter:
 
     def draw_dots(self, ax: Axes, sample: np.ndarray, style: GroupStyle, **kwargs: Any) -> Any:
         """Draw one of several tables that are compared: dots in place of bars."""
-        values, places = np.ravel(sample), np.arange(np.size(sample))
-        usual: dict[str, Any] = {
-            "color": style.colour,
-            "marker": style.marker,
-            "linestyle": "none",
-            "ms": 6,
-        }
-        usual |= {"mec": "0.2", "mew": 0.4}
+        look: Look = {"color": style.colour, "marker": style.marker, "linestyle": "none"}
+        look |= {"ms": 6, "mec": "0.2", "mew": 0.4} | kwargs
         ax.axvline(0, color="black", lw=0.5)
-        return ax.plot(values, places, **(usual | kwargs))[0]
+        return ax.plot(np.ravel(sample), np.arange(np.size(sample)), **look)[0]
 
     def finish(self, ax: Axes, *, is_left: bool = True, is_bottom: bool = True) -> None:
         """Set limits and ticks; those that neighbours share are written once."""
+        from matplotlib.ticker import MaxNLocator
+
         ax.tick_params(labelsize=TICK_SIZE, length=2, pad=1.5)
         if self.kind == "image":
             ax.set(xticks=[], yticks=[])
@@ -156,23 +142,21 @@ class SamplePainter:
             ax.set_xlim(span)
             ax.set_ylim(len(self.columns) - 0.5, -0.5)  # the first above
             self._name_bars(ax, is_left)
-        _thin_ticks(ax, self.kind)
+        n_intervals = int(np.clip(inches(ax)[0] * TICKS_PER_INCH, 1, 3))
+        ax.xaxis.set_major_locator(MaxNLocator(n_intervals))
+        if self.kind == "curve":
+            ax.yaxis.set_major_locator(MaxNLocator(3))
         ax.tick_params(labelleft=is_left, labelbottom=is_bottom)
 
     def size_of_figure(self, shape: tuple[int, int], n_title_lines: int) -> tuple[float, float]:
         """Return width and height in inches for a table of panels."""
-        n_rows, n_columns = shape
-        width, height = self._size_of_panel(n_rows * n_columns)
+        (n_rows, n_columns), few = shape, math.prod(shape) <= FEW_PANELS
+        if self.kind == "image":
+            width = height = 1.6 if few else 1.2
+        else:
+            width, height = 1.5, 1.1 if self.kind == "curve" else self.height_of_bars()
         titles = n_title_lines * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         return n_columns * width + 1.2, n_rows * (height + titles) + 0.6
-
-    def _size_of_panel(self, n_panels: int) -> tuple[float, float]:
-        """Return width and height in inches of one of so many panels."""
-        if self.kind == "image":
-            return (1.2, 1.2) if n_panels > FEW_PANELS else (1.6, 1.6)
-        if self.kind == "curve":
-            return 1.5, 1.1
-        return 1.5, self.height_of_bars()
 
     def height_of_bars(self) -> float:
         """Return the height in inches at which all names of bars can be read, at most 4."""
@@ -181,46 +165,24 @@ class SamplePainter:
         height = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
         return min(max(0.8, 1.7 * height), 4.0)
 
-    def _image(self, ax: Axes, sample: np.ndarray, kwargs: dict[str, Any]) -> Any:
+    def _draw_image(self, ax: Axes, image: np.ndarray, kwargs: dict[str, Any]) -> Any:
         """Draw an image on the common scale."""
-        image, (low, high) = as_image(sample), self.limits
+        low, high = self.limits
         if image.ndim == 3:
             if self.centred or low < 0 or high > 1:
                 image = (image - low) / (high - low)
             return ax.imshow(np.clip(image, 0, 1), **({"aspect": "equal"} | kwargs))
-        usual: dict[str, Any] = {
-            "cmap": COLOUR_MAP if self.centred else "gray",
-            "vmin": low,
-            "vmax": high,
-        }
+        usual: Look = {"cmap": COLOUR_MAP if self.centred else "gray", "vmin": low, "vmax": high}
         return ax.imshow(image, **(usual | kwargs))
-
-    def _curve(
-        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None, kwargs: dict[str, Any]
-    ) -> Any:
-        usual: dict[str, Any] = {"color": COLOURS[0], "linewidth": 1.2}
-        if style is not None:
-            usual |= {"color": style.colour, "linestyle": style.line}
-        return ax.plot(self.x, np.ravel(sample), **(usual | kwargs))[0]
-
-    def _bars(
-        self, ax: Axes, sample: np.ndarray, style: GroupStyle | None, kwargs: dict[str, Any]
-    ) -> Any:
-        usual: dict[str, Any] = {"color": COLOURS[3], "edgecolor": "black", "linewidth": 0.5}
-        if style is not None:
-            usual |= {"color": style.colour, "hatch": style.hatch, "edgecolor": "white"}
-        drawn = ax.barh(np.arange(np.size(sample)), np.ravel(sample), **(usual | kwargs))
-        ax.axvline(0, color="black", lw=0.5)
-        return drawn
 
     def _name_bars(self, ax: Axes, is_left: bool) -> None:
         """Write as many names as there is room for."""
-        height = ax.get_window_extent().height / figure_of(ax).dpi * POINTS_PER_INCH
-        step = max(1, math.ceil(len(self.columns) * TICK_SIZE * LINE_HEIGHT / (0.8 * height)))
-        room = max(LABEL_SHARE * width_in_inches(ax), 0.8)
-        n_letters = letters_that_fit(room, TICK_SIZE)
-        names = [shortened(name, n_letters) for name in self.columns[::step]]
-        ax.set_yticks(np.arange(len(self.columns))[::step], names if is_left else [""] * len(names))
+        width, height = inches(ax)
+        needed = len(self.columns) * TICK_SIZE * LINE_HEIGHT / POINTS_PER_INCH
+        step = max(1, math.ceil(needed / (0.8 * height)))
+        n_letters = letters_that_fit(max(LABEL_SHARE * width, 0.8), TICK_SIZE)
+        names = [shortened(name, n_letters) if is_left else "" for name in self.columns[::step]]
+        ax.set_yticks(np.arange(len(self.columns))[::step], names)
 
 
 def kind_of(shape: Sequence[int], x: Any = None, columns: Sequence[str] | None = None) -> str:
@@ -267,11 +229,76 @@ def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[flo
     return (low - 0.5, high + 0.5) if low == high else (float(low), float(high))
 
 
-def _thin_ticks(ax: Axes, kind: str) -> None:
-    """Leave a few numbers on the axes of values."""
-    from matplotlib.ticker import MaxNLocator
+@dataclass(frozen=True)
+class ShownModality:
+    """One modality as it is drawn.
 
-    n_intervals = int(np.clip(width_in_inches(ax) * TICKS_PER_INCH, 1, 3))
-    ax.xaxis.set_major_locator(MaxNLocator(n_intervals))
-    if kind == "curve":
-        ax.yaxis.set_major_locator(MaxNLocator(3))
+    Parameters
+    ----------
+    number : int
+        Which.
+    name : str
+        Its name.
+    x : ndarray or None
+        Abscissa, of curves.
+    columns : tuple of str or None
+        Names of the elements, if they have some.
+    centre, factor : ndarray or float
+        Values are drawn as ``(value - centre) / factor``.
+    unit : str
+        What the values then are; "" for the units of the data.
+    """
+
+    number: int
+    name: str
+    x: np.ndarray | None
+    columns: tuple[str, ...] | None
+    centre: np.ndarray | float = 0.0
+    factor: np.ndarray | float = 1.0
+    unit: str = ""
+
+    def values(self, modalities: Modalities) -> np.ndarray:
+        """Return the values of samples as they are drawn, NaN where they are missing."""
+        array, missing = modalities.arrays[self.number], modalities.missing_elements(self.number)
+        present = np.zeros(missing.shape) if array is None else np.asarray(array, dtype=float)
+        return self.shown(np.where(missing, np.nan, present))
+
+    def shown(self, array: np.ndarray) -> np.ndarray:
+        """Return values as they are drawn."""
+        return (array - self.centre) / self.factor
+
+    def shown_spread(self, array: np.ndarray) -> np.ndarray:
+        """Return standard deviations as they are drawn."""
+        return array / self.factor
+
+
+def shown_modality(
+    est: BaseEstimator, model: FittedModel, modality: Unchecked, x: ArrayLike | None = None
+) -> ShownModality:
+    """Return how a modality, by name or number, is drawn; the first one for None.
+
+    Curves of an expert have its abscissa. Columns of a table that have a scale each are drawn in
+    standard deviations from their means.
+    """
+    names = [str(name) for name in est.modality_names_in_]
+    (m,) = [0] if modality is None else asked_modalities(modality, names)
+    shape, columns = est.modality_shapes_in_[m], est.modality_feature_names_in_[names[m]]
+    abscissa, experts = None if x is None else np.asarray(x), dict(model.model.experts)
+    if abscissa is None and m in experts:
+        of_expert = np.asarray(experts[m].expert.x)
+        abscissa = of_expert if of_expert.shape == tuple(shape) else None
+    named = None if columns is None else tuple(map(str, columns))
+    centre, factor = model.scaler.centre[m], model.scaler.factor[m]
+    if kind_of(shape, abscissa, columns) == "bars" and np.ndim(factor) > 0:
+        unit = "standard deviations from the mean"
+        return ShownModality(m, names[m], abscissa, named, centre, factor, unit)
+    return ShownModality(m, names[m], abscissa, named)
+
+
+def decoded_components(
+    est: BaseEstimator, model: FittedModel, modality: ShownModality
+) -> np.ndarray:
+    """Return what decodes from the mean of each component, of shape (n_components, \\*shape)."""
+    components = np.arange(len(est.cluster_means_))
+    decoded = model.decode(est.cluster_means_, components)
+    return modality.shown(decoded[modality.number])

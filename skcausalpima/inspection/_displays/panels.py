@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._grid import NodeGrid
-from .axes import letters_that_fit, size_that_fits, width_in_inches
+from .display import (
+    LETTER_WIDTH,
+    POINTS_PER_INCH,
+    Axes,
+    Look,
+    inches,
+    letters_across,
+    letters_that_fit,
+)
 from .labels import cell_names, listed, plain, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 WIDE = 1.3  # columns per row that are aimed at
 HEADER_SIZE = 8
@@ -94,7 +98,7 @@ class NodeNames:
 
     def of_cells(self, outcomes: np.ndarray, n_letters: int = OUTCOME_LETTERS) -> list[str]:
         """Return a short name for each row of outcomes, of so many letters per outcome."""
-        return cell_names(outcomes, dict(enumerate(self.outcomes)), n_letters)
+        return cell_names(outcomes, self.outcomes, n_letters)
 
     def take(self, nodes: slice) -> NodeNames:
         """Return the names of some of the nodes."""
@@ -104,7 +108,7 @@ class NodeNames:
         """Return one header per row of outcomes, and whether it names the nodes.
 
         It is a line "node = outcome" for each node if these fit into ``n_letters``, else the
-        outcomes alone.
+        outcomes alone. Headers can be drawn.
         """
         lines = [
             [
@@ -115,7 +119,7 @@ class NodeNames:
         ]
         longest = max((len(line) for row in lines for line in row), default=0)
         if longest <= n_letters and len(self.nodes) <= MAX_HEADER_LINES:
-            return ["\n".join(row) for row in lines], True
+            return [plain("\n".join(row)) for row in lines], True
         room = max(OUTCOME_LETTERS, (n_letters + 1) // len(self.nodes) - 1)
         return [shortened(name, n_letters) for name in self.of_cells(outcomes, room)], False
 
@@ -136,7 +140,12 @@ def named_nodes(
                 f"outcome_names has {len(named)} names for the {size} outcomes of node {name!r}: "
                 "give one for each."
             )
-    return NodeNames(tuple(map(plain, names)), tuple(tuple(map(plain, named)) for named in stated))
+    return NodeNames(tuple(map(str, names)), tuple(tuple(map(str, named)) for named in stated))
+
+
+def name_row(ax: Axes, name: str, size: float) -> None:
+    """Write a name to the left of a row of panels."""
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=size)
 
 
 def name_cells(
@@ -147,10 +156,10 @@ def name_cells(
     caption: Axes | None,
 ) -> None:
     """Write outcomes beside rows and columns, a title over each cell, and what is what above."""
-    width = width_in_inches(axes[0, 0])
-    longest = max((len(line) for title in titles for line in title.splitlines()), default=0)
-    size = float(np.clip(size_that_fits(width, longest), MIN_TITLE_SIZE, TITLE_SIZE))
-    n_letters = letters_that_fit(width, size)
+    longest = max((len(line) for title in titles for line in title.splitlines()), default=1)
+    fitting = inches(axes[0, 0])[0] * POINTS_PER_INCH / (LETTER_WIDTH * longest)
+    size = float(np.clip(fitting, MIN_TITLE_SIZE, TITLE_SIZE))
+    n_letters = letters_across(axes[0, 0], size)
     lines = ["\n".join(shortened(t, n_letters) for t in title.splitlines()) for title in titles]
     if table.n_row_nodes == 0:
         headers, is_named = names.headers(NodeGrid(table.sizes).outcomes(), n_letters)
@@ -161,48 +170,31 @@ def name_cells(
         unnamed = _write_headers(axes, table, names, n_lines * size * 1.25 + 4)
     for cell, line in enumerate(lines):
         axes[table.place(cell)].set_title(line, fontsize=size, pad=2)
-    if caption is not None:
-        write_caption(caption, unnamed)
+    if caption is not None and unnamed:
+        n_letters, texts = letters_across(caption, CAPTION_SIZE), []
+        for what, nodes in unnamed.items():
+            texts.append(f"{what} {listed(nodes, n_letters - len(what) - 1, 2)}")
+        caption.set_title("\n".join(texts), fontsize=CAPTION_SIZE)
 
 
 def _write_headers(
     axes: np.ndarray, table: CellTable, names: NodeNames, height: float
 ) -> dict[str, tuple[str, ...]]:
-    """Write the outcomes of rows and columns; return which nodes these are if they do not say."""
+    """Write the outcomes of rows and columns; return which nodes these are if they do not say.
+
+    Those of columns stand so many points above the axes.
+    """
     split, outcomes = table.n_row_nodes, NodeGrid(table.sizes).outcomes()
     rows, columns = names.take(slice(None, split)), names.take(slice(split, None))
     row_letters = letters_that_fit(ROW_HEADER_INCHES, HEADER_SIZE)
-    column_letters = letters_that_fit(width_in_inches(axes[0, 0]), HEADER_SIZE)
     of_rows, rows_named = rows.headers(outcomes[:: table.shape[1], :split], row_letters)
+    column_letters = letters_across(axes[0, 0], HEADER_SIZE)
     of_columns, columns_named = columns.headers(outcomes[: table.shape[1], split:], column_letters)
     for ax, header in zip(axes[:, 0], of_rows, strict=True):
-        ax.set_ylabel(header, rotation=0, ha="right", va="center", fontsize=HEADER_SIZE)
+        name_row(ax, header, HEADER_SIZE)
+    place: Look = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    place |= {"ha": "center", "va": "bottom"}
     for ax, header in zip(axes[0], of_columns, strict=True):
-        _write_above(ax, header, height)
+        ax.annotate(header, (0.5, 1.0), (0, height), fontsize=HEADER_SIZE, **place)
     parts = {} if rows_named else {"rows:": rows.nodes}
     return parts if columns_named else parts | {"columns:": columns.nodes}
-
-
-def write_caption(caption: Axes, nodes: dict[str, tuple[str, ...]]) -> None:
-    """Write which nodes are what, each in at most two lines."""
-    n_letters = letters_that_fit(width_in_inches(caption), CAPTION_SIZE)
-    lines = []
-    for what, names in nodes.items():
-        own, *further = listed(names, n_letters - len(what) - 1, 2).splitlines()
-        lines += [f"{what} {own}", *further]
-    if lines:
-        caption.set_title("\n".join(lines), fontsize=CAPTION_SIZE)
-
-
-def _write_above(ax: Axes, text: str, height: float) -> None:
-    """Write a header so many points above the axes."""
-    ax.annotate(
-        text,
-        (0.5, 1.0),
-        (0, height),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=HEADER_SIZE,
-    )

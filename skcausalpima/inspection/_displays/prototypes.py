@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._inference.fitted_model import FittedModel, model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .._asked_estimator import check_estimator
-from .asked import (
-    ShownModality,
-    cell_order,
-    check_word,
-    decoded_components,
-    is_empty,
-    node_sizes,
-    outcome_names,
-    shown_modality,
-)
-from .axes import captioned_axes
-from .painter import SamplePainter
+from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
+from .display import Axes, Display, check_word, is_one_or_none
+from .painter import SamplePainter, ShownModality, decoded_components, shown_modality
 from .panels import CellTable, name_cells, named_nodes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NO_SAMPLES = "no samples"
 
 
-class PrototypeDisplay:
+@dataclass(eq=False, repr=False)
+class PrototypeDisplay(Display):
     """What each cell looks like: one picture per cell, on the grid's own axes.
 
     The outcomes of the first nodes are rows, those of the others columns. An image, a curve, or
@@ -86,26 +76,15 @@ class PrototypeDisplay:
     (2, 2)
     """
 
-    def __init__(
-        self,
-        prototypes: np.ndarray,
-        node_sizes: Sequence[int],
-        node_names: Sequence[str],
-        *,
-        outcome_names: Sequence[Sequence[str]] | None = None,
-        titles: Sequence[str] | None = None,
-        x: np.ndarray | None = None,
-        columns: Sequence[str] | None = None,
-        value_name: str = "",
-    ) -> None:
-        self.prototypes = prototypes
-        self.node_sizes = node_sizes
-        self.node_names = node_names
-        self.outcome_names = outcome_names
-        self.titles = titles
-        self.x = x
-        self.columns = columns
-        self.value_name = value_name
+    prototypes: np.ndarray
+    node_sizes: Sequence[int]
+    node_names: Sequence[str]
+    _: KW_ONLY
+    outcome_names: Sequence[Sequence[str]] | None = None
+    titles: Sequence[str] | None = None
+    x: np.ndarray | None = None
+    columns: Sequence[str] | None = None
+    value_name: str = ""
 
     @classmethod
     def from_estimator(
@@ -171,13 +150,14 @@ class PrototypeDisplay:
         >>> display.axes_[0, 0].get_title()
         '25 %'
         """
-        check_estimator(est, "PrototypeDisplay.from_estimator")
+        cls._check_estimator(est)
         check_word(kind, "kind", ("decoded", "nearest"))
-        shown, order = shown_modality(est, modality, x), cell_order(est)
+        model, order = model_of(est), cell_order(est)
+        shown = shown_modality(est, model, modality, x)
         if kind == "nearest":
-            prototypes = _nearest(est, X, shown)
+            prototypes = _nearest(est, model, X, shown)
         else:
-            prototypes = decoded_components(est, shown)
+            prototypes = decoded_components(est, model, shown)
         titles = _titles(est, shown)
         display = cls(
             prototypes[order],
@@ -224,56 +204,54 @@ class PrototypeDisplay:
         60 %
         >>> plt.close()
         """
-        arrays, caller = np.asarray(self.prototypes), "PrototypeDisplay.plot"
-        table = CellTable(tuple(self.node_sizes))
+        arrays, table = np.asarray(self.prototypes), CellTable(tuple(self.node_sizes))
         if len(arrays) != math.prod(table.sizes):
             raise ValueError(
                 f"prototypes has {len(arrays)} rows, but the grid of node_sizes={table.sizes} has "
                 f"{math.prod(table.sizes)} cells: pass one row per cell."
             )
-        painter = SamplePainter.of(
-            [arrays], x=self.x, columns=self.columns, value_name=self.value_name
-        )
+        painter = SamplePainter.of([arrays], x=self.x, columns=self.columns)
         titles = [""] * len(arrays) if self.titles is None else self.titles
         size = painter.size_of_figure(table.shape, max(t.count("\n") + 1 for t in titles))
-        caption, self.axes_ = captioned_axes(ax, caller, table.shape, size)
+        caption, panels = None, ax
+        if is_one_or_none(ax):
+            above = self._several_axes(ax, (2, 1), size, height_ratios=[1e-3, 1])
+            caption, panels = above[:, 0]
+            caption.set_axis_off()
+        self.axes_ = self._several_axes(panels, table.shape, size)
         self.bounding_ax_ = None if caption is None else ax
-        self.figure_ = self.axes_[0, 0].figure
-        n_rows, n_columns = table.shape
         self.artists_: list[Any] = []
-        for place, panel in np.ndenumerate(self.axes_):
-            cell = int(np.ravel_multi_index(place, table.shape))
-            if cell >= len(arrays):
-                panel.set_axis_off()
-                continue
-            is_bottom = cell + n_columns >= len(arrays)
-            drawn = np.isfinite(arrays[cell]).any()
-            self.artists_.append(painter.draw(panel, arrays[cell], **kwargs) if drawn else None)
-            painter.finish(panel, is_left=place[1] == 0, is_bottom=is_bottom)
+        for unused in self.axes_.flat[len(arrays) :]:
+            unused.set_axis_off()
+        for cell, array in enumerate(arrays):
+            panel, is_drawn = self.axes_.flat[cell], np.isfinite(array).any()
+            self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
+            is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
+            painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
         names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         name_cells(self.axes_, table, names, titles, caption)
-        if painter.value_name:
-            self.axes_[n_rows - 1, 0].set_xlabel(painter.value_name, fontsize=8)
+        if self.value_name:
+            self.axes_[-1, 0].set_xlabel(self.value_name, fontsize=8)
         return self
 
 
-def _nearest(est: BaseEstimator, X: Samples | None, shown: ShownModality) -> np.ndarray:
+def _nearest(
+    est: BaseEstimator, model: FittedModel, X: Samples | None, shown: ShownModality
+) -> np.ndarray:
     """Return the sample of each component that is nearest to its mean; NaN where none is."""
     if X is None:
         raise ValueError('kind="nearest" shows samples: pass them as X, or take kind="decoded".')
-    modalities = est._read(X)
-    found = est._fitted_model().posterior(modalities)
+    modalities = samples_of(est, X)
+    found = model.posterior(modalities)
     labels = found.probabilities.argmax(axis=1)
-    k, shape = shown.number, est.modality_shapes_in_[shown.number]
-    nearest = np.full((len(est.cluster_means_), *shape), np.nan)
     distances = np.linalg.norm(found.points - est.cluster_means_[labels], axis=1)
-    distances[~modalities.observed[k]] = np.inf
-    for component in np.unique(labels[np.isfinite(distances)]):
-        (rows,) = np.nonzero(labels == component)
-        row = rows[distances[rows].argmin()]
-        nearest[component] = modalities.arrays[k][row]
-        nearest[component][modalities.missing_elements(k)[row]] = np.nan
-    return shown.shown(nearest)
+    distances[~modalities.observed[shown.number]] = np.inf
+    components = np.unique(labels[np.isfinite(distances)])
+    rows = [np.where(labels == component, distances, np.inf).argmin() for component in components]
+    shape = est.modality_shapes_in_[shown.number]
+    nearest = np.full((len(est.cluster_means_), *shape), np.nan)
+    nearest[components] = shown.values(modalities.take(np.array(rows, dtype=int)))
+    return nearest
 
 
 def _titles(est: BaseEstimator, shown: ShownModality) -> list[str]:

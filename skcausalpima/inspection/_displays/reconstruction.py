@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._data.arrays import as_array
+from ..._data.adapters import as_array
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities
+from ..._inference.fitted_model import model_of, samples_of
 from ..._typing import Samples, Unchecked
-from .._asked_estimator import check_estimator
-from .asked import ShownModality, shown_modality
-from .axes import letters_that_fit, several_axes, width_in_inches
-from .labels import plain, wrapped
-from .painter import SamplePainter
-from .panels import HEADER_SIZE, TITLE_SIZE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from .display import Axes, Display, Look, letters_across
+from .labels import wrapped
+from .painter import SamplePainter, shown_modality
+from .panels import HEADER_SIZE, TITLE_SIZE, name_row
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16
 
 
-class ReconstructionDisplay:
+@dataclass(eq=False, repr=False)
+class ReconstructionDisplay(Display):
     """Samples beside their reconstruction: what is observed, and what the model expects.
 
     There is a column per sample. An image has two rows, as observed and as expected; a curve or a
@@ -81,28 +78,16 @@ class ReconstructionDisplay:
     (1, 2)
     """
 
-    def __init__(
-        self,
-        observed: Sequence[np.ndarray],
-        expected: Sequence[np.ndarray],
-        std: Sequence[np.ndarray] | None = None,
-        *,
-        modality_names: Sequence[str] | None = None,
-        titles: Sequence[str] | None = None,
-        held_back: Sequence[bool] | None = None,
-        x: Sequence[np.ndarray | None] | None = None,
-        columns: Sequence[Sequence[str] | None] | None = None,
-        value_names: Sequence[str] | None = None,
-    ) -> None:
-        self.observed = observed
-        self.expected = expected
-        self.std = std
-        self.modality_names = modality_names
-        self.titles = titles
-        self.held_back = held_back
-        self.x = x
-        self.columns = columns
-        self.value_names = value_names
+    observed: Sequence[np.ndarray]
+    expected: Sequence[np.ndarray]
+    std: Sequence[np.ndarray] | None = None
+    _: KW_ONLY
+    modality_names: Sequence[str] | None = None
+    titles: Sequence[str] | None = None
+    held_back: Sequence[bool] | None = None
+    x: Sequence[np.ndarray | None] | None = None
+    columns: Sequence[Sequence[str] | None] | None = None
+    value_names: Sequence[str] | None = None
 
     @classmethod
     def from_estimator(
@@ -172,19 +157,18 @@ class ReconstructionDisplay:
         >>> display.held_back, display.axes_.shape
         ([False, True], (3, 2))
         """
-        check_estimator(est, "ReconstructionDisplay.from_estimator")
+        cls._check_estimator(est)
         names = [str(name) for name in est.modality_names_in_]
-        chosen = asked_modalities(modality, names)
+        chosen, seen = asked_modalities(modality, names), _given_modalities(given, names)
         abscissae = _abscissae(x, [names[m] for m in chosen])
-        seen = _given_modalities(given, names)
-        modalities = est._read(X)
+        model, modalities = model_of(est), samples_of(est, X)
         numbers = _row_numbers(rows, modalities.n_samples)
         modalities = modalities.take(numbers)
         known = _held_back(modalities, seen)
-        means, deviations = est._fitted_model().reconstruct(known, chosen, include_noise=True)
-        shown = [shown_modality(est, m, abscissae.get(names[m])) for m in chosen]
+        means, deviations = model.reconstruct(known, chosen, include_noise=True)
+        shown = [shown_modality(est, model, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
-            [part.shown(_with_gaps(modalities, part)) for part in shown],
+            [part.values(modalities) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
             [part.shown_spread(std) for part, std in zip(shown, deviations, strict=True)],
             modality_names=[part.name for part in shown],
@@ -233,22 +217,21 @@ class ReconstructionDisplay:
         if self.std is not None:
             _check_alike("std", self.std, self.expected)
         painters = [self._painter(k) for k in range(len(self.observed))]
-        rows = [k for k, painter in enumerate(painters) for _ in range(1 + is_image(painter))]
-        n_samples = len(self.observed[0])
-        shape, sizes = (len(rows), n_samples), [painters[k].size_of_figure((1, 1), 1) for k in rows]
-        size = (max(width for width, _ in sizes) - 1.2) * n_samples + 1.4
-        heights = [height - 0.6 for _, height in sizes]
-        caller, ratios = "ReconstructionDisplay.plot", {"height_ratios": heights}
-        self.axes_ = several_axes(ax, caller, shape, (size, sum(heights) + 0.6), **ratios)
+        n_rows = [2 if painter.kind == "image" else 1 for painter in painters]
+        rows = [painter for painter, n in zip(painters, n_rows, strict=True) for _ in range(n)]
+        sizes = np.array([painter.size_of_figure((1, 1), 1) for painter in rows]) - (1.2, 0.6)
+        n_samples, heights = len(self.observed[0]), sizes[:, 1].tolist()
+        size = sizes[:, 0].max() * n_samples + 1.4, sum(heights) + 0.6
+        self.axes_ = self._several_axes(ax, (len(rows), n_samples), size, height_ratios=heights)
         self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
-        self.figure_ = self.axes_[0, 0].figure
-        start = 0
-        for k, painter in enumerate(painters):
-            own = self.axes_[start : start + 1 + is_image(painter)]
-            draw = self._draw_images if is_image(painter) else self._draw_both
-            draw(own, k, painter, kwargs)
-            start += len(own)
-        self._name_samples()
+        parts = np.split(self.axes_, np.cumsum(n_rows)[:-1])
+        for k, (part, painter) in enumerate(zip(parts, painters, strict=True)):
+            draw = self._draw_images if painter.kind == "image" else self._draw_both
+            draw(part, k, painter, kwargs)
+        titles = [""] * n_samples if self.titles is None else self.titles
+        n_letters = letters_across(self.axes_[0, 0], TITLE_SIZE)
+        for panel, title in zip(self.axes_[0], titles, strict=True):
+            panel.set_title(wrapped(title, n_letters, 3), fontsize=TITLE_SIZE)
         return self
 
     def _painter(self, k: int) -> SamplePainter:
@@ -258,14 +241,13 @@ class ReconstructionDisplay:
             spread = 2 * np.asarray(self.std[k])
             arrays += [arrays[1] - spread, arrays[1] + spread]
         x = None if self.x is None else self.x[k]
-        return SamplePainter.of(
-            arrays, x=x, columns=None if self.columns is None else self.columns[k]
-        )
+        columns = None if self.columns is None else self.columns[k]
+        return SamplePainter.of(arrays, x=x, columns=columns)
 
-    def _label(self, k: int, what: str = "") -> str:
+    def _label(self, k: int, what: str) -> str:
         """Return what is written beside the row of a modality."""
         name = f"modality {k}" if self.modality_names is None else self.modality_names[k]
-        return f"{wrapped(plain(name), ROW_NAME_LETTERS)}\n{what or self._seen(k)}"
+        return f"{wrapped(name, ROW_NAME_LETTERS)}\n{what}"
 
     def _seen(self, k: int) -> str:
         """Return what the data of a modality are to the model."""
@@ -276,46 +258,33 @@ class ReconstructionDisplay:
         self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
     ) -> None:
         """Draw a row of what is observed and one of what is expected."""
-        for row, images, what in zip(
-            axes, (self.observed[k], self.expected[k]), ("", "expected"), strict=True
-        ):
+        drawn = {self._seen(k): self.observed[k], "expected": self.expected[k]}
+        for row, (what, images) in zip(axes, drawn.items(), strict=True):
             for panel, image in zip(row, np.asarray(images), strict=True):
                 if np.isfinite(image).any():
                     painter.draw(panel, image, **kwargs)
                 else:
-                    _write_missing(panel)
+                    look: Look = {"ha": "center", "va": "center", "fontsize": 8}
+                    panel.text(0.5, 0.5, "missing", transform=panel.transAxes, **look)
                 painter.finish(panel)
-            look = {"rotation": 0, "ha": "right", "va": "center", "fontsize": HEADER_SIZE}
-            row[0].set_ylabel(self._label(k, what), **look)
+            name_row(row[0], self._label(k, what), HEADER_SIZE)
 
     def _draw_both(
         self, axes: np.ndarray, k: int, painter: SamplePainter, kwargs: dict[str, Any]
     ) -> None:
         """Draw what is observed and what is expected in the same panels."""
         row = axes[0]
-        for i, panel in enumerate(row):
-            spread = None if self.std is None else np.asarray(self.std[k])[i]
-            painter.draw_expected(panel, np.asarray(self.expected[k])[i], spread)
-            painter.draw_observed(panel, np.asarray(self.observed[k])[i], self._seen(k))
-            painter.finish(panel, is_left=i == 0)
-        row[0].set_ylabel(self._label(k), fontsize=HEADER_SIZE)
+        spreads = [None] * len(row) if self.std is None else self.std[k]
+        samples = zip(row, self.expected[k], spreads, self.observed[k], strict=True)
+        for panel, expected, spread, observed in samples:
+            painter.draw_expected(panel, expected, spread)
+            painter.draw_observed(panel, observed, self._seen(k))
+            painter.finish(panel, is_left=panel is row[0])
+        row[0].set_ylabel(self._label(k, self._seen(k)), fontsize=HEADER_SIZE)
         if self.value_names is not None:
             row[0].set_xlabel(self.value_names[k], fontsize=TITLE_SIZE, loc="left")
-        row[-1].legend(
-            fontsize=TITLE_SIZE - 1, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0.2
-        )
-
-    def _name_samples(self) -> None:
-        """Write a title above each sample."""
-        titles = [""] * self.axes_.shape[1] if self.titles is None else self.titles
-        n_letters = letters_that_fit(width_in_inches(self.axes_[0, 0]), TITLE_SIZE)
-        for panel, title in zip(self.axes_[0], titles, strict=True):
-            panel.set_title(wrapped(plain(title), n_letters, 3), fontsize=TITLE_SIZE)
-
-
-def is_image(painter: SamplePainter) -> bool:
-    """Say whether samples are images."""
-    return painter.kind == "image"
+        place: Look = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+        row[-1].legend(fontsize=TITLE_SIZE - 1, **place)
 
 
 def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:
@@ -326,10 +295,6 @@ def _check_alike(name: str, arrays: Sequence[np.ndarray], expected: Sequence[np.
             f"{name} has arrays of shapes {shapes}, but expected has {needed}: pass one array per "
             "modality, of the same shape in both."
         )
-
-
-def _write_missing(ax: Axes) -> None:
-    ax.text(0.5, 0.5, "missing", transform=ax.transAxes, ha="center", va="center", fontsize=8)
 
 
 def _abscissae(
@@ -375,20 +340,10 @@ def _row_numbers(rows: ArrayLike | None, n_samples: int) -> np.ndarray:
 def _held_back(modalities: Modalities, seen: Sequence[int]) -> Modalities:
     """Return samples of which the model sees some modalities."""
     kept = np.isin(np.arange(len(modalities.names)), seen)
-    elements = modalities.elements
+    gaps = modalities.elements
     return replace(
         modalities,
         arrays=tuple(a if keep else None for a, keep in zip(modalities.arrays, kept, strict=True)),
         observed=modalities.observed & kept[:, None],
-        elements=None
-        if elements is None
-        else tuple(part if keep else None for part, keep in zip(elements, kept, strict=True)),
+        elements=gaps and tuple(a if keep else None for a, keep in zip(gaps, kept, strict=True)),
     )
-
-
-def _with_gaps(modalities: Modalities, shown: ShownModality) -> np.ndarray:
-    """Return one modality of samples, NaN where it is missing."""
-    k, array = shown.number, modalities.arrays[shown.number]
-    missing = modalities.missing_elements(k)
-    filled = np.zeros(missing.shape) if array is None else array.astype(float)
-    return np.where(missing, np.nan, filled)

@@ -24,13 +24,13 @@ class ScaledText(Text):
     x, y : float
         Its place in the units of the data.
     text : str
-        What it says; never parsed as mathematics.
+        What it says.
     size : (float, float)
         Font size as a length along the x and along the y axis; the smaller one counts.
     largest : float, default=inf
         Largest font size in points.
     **kwargs : dict
-        Parameters of matplotlib's ``Text``.
+        Parameters of matplotlib's ``Text``; by default it is centred.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class ScaledText(Text):
         largest: float = np.inf,
         **kwargs: Any,
     ) -> None:
-        super().__init__(x, y, text, parse_math=False, **kwargs)
+        kwargs = {"ha": "center", "va": "center"} | kwargs
+        super().__init__(x, y, text, **kwargs)
         self._size_in_data, self._largest = size, largest
 
     def draw(self, renderer: Any) -> None:

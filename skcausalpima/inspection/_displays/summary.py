@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..._typing import Samples
-from .._asked_estimator import check_estimator
-from .axes import figure_of, several_axes
+from .display import Axes, Display, figure_of, several_axes
 from .graph import GraphDisplay
 from .latent import LatentDisplay
 from .prototypes import PrototypeDisplay
 from .training import TrainingDisplay
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 SIZE = (13.0, 10.5)  # inches
 RATIOS = {"width_ratios": [1.0, 1.2], "height_ratios": [1.3, 1.0]}
 
 
-class SummaryDisplay:
+@dataclass(eq=False, repr=False)
+class SummaryDisplay(Display):
     """A fit on one page: latent space, cells, graph and training.
 
     It is recommended to use :meth:`CausalPIMA.plot_summary
@@ -63,17 +61,10 @@ class SummaryDisplay:
     (2, 2)
     """
 
-    def __init__(
-        self,
-        latent: LatentDisplay,
-        prototypes: PrototypeDisplay,
-        graph: GraphDisplay,
-        training: TrainingDisplay,
-    ) -> None:
-        self.latent = latent
-        self.prototypes = prototypes
-        self.graph = graph
-        self.training = training
+    latent: LatentDisplay
+    prototypes: PrototypeDisplay
+    graph: GraphDisplay
+    training: TrainingDisplay
 
     @classmethod
     def from_estimator(
@@ -134,7 +125,7 @@ class SummaryDisplay:
         50 %
         >>> plt.close()
         """
-        check_estimator(est, "SummaryDisplay.from_estimator")
+        cls._check_estimator(est)
         axes = _quarters(ax)
         prototypes = PrototypeDisplay.from_estimator(est, modality=modality, ax=axes[0, 1])
         graph = GraphDisplay.from_estimator(est, ax=axes[1, 0])

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .._asked_estimator import check_estimator
-from .axes import figure_of, letters_that_fit, several_axes, width_in_inches
-from .labels import plain, wrapped
+from .display import Axes, Display, Look, letters_across
+from .labels import wrapped
 from .styles import UNKNOWN, group_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: The terms of the bound besides the reconstructions, and what they are called.
 TERMS = {
@@ -34,7 +31,8 @@ MANY_TERMS = 8
 PRETRAINING_ROOM = 1.5  # above and below the bound, in ranges of the bound
 
 
-class TrainingDisplay:
+@dataclass(eq=False, repr=False)
+class TrainingDisplay(Display):
     """A picture of the bound and its terms over the epochs of a fit.
 
     Above is the bound, in nats per sample and in the data's units, as ``score``. Below is what each
@@ -83,22 +81,13 @@ class TrainingDisplay:
     >>> plt.close()
     """
 
-    def __init__(
-        self,
-        history: Mapping[str, ArrayLike],
-        *,
-        pretraining: ArrayLike = (),
-        polishing: Mapping[str, ArrayLike] | None = None,
-        converged: bool | None = None,
-        final: float | None = None,
-        convergence: SimpleNamespace | None = None,
-    ) -> None:
-        self.history = history
-        self.pretraining = pretraining
-        self.polishing = polishing
-        self.converged = converged
-        self.final = final
-        self.convergence = convergence
+    history: Mapping[str, ArrayLike]
+    _: KW_ONLY
+    pretraining: ArrayLike = ()
+    polishing: Mapping[str, ArrayLike] | None = None
+    converged: bool | None = None
+    final: float | None = None
+    convergence: SimpleNamespace | None = None
 
     @classmethod
     def from_estimator(cls, est: BaseEstimator, *, ax: Any = None) -> TrainingDisplay:
@@ -139,7 +128,7 @@ class TrainingDisplay:
         ['reconstruction of modality0', 'evidence of the mixture']
         >>> plt.close()
         """
-        check_estimator(est, "TrainingDisplay.from_estimator")
+        cls._check_estimator(est)
         phases = est.phase_history_
         display = cls(
             est.history_,
@@ -182,73 +171,63 @@ class TrainingDisplay:
         """
         history = _arrays("history", self.history)
         polishing = {} if self.polishing is None else _arrays("polishing", self.polishing)
-        self.axes_ = several_axes(
-            ax, "TrainingDisplay.plot", (2, 1), (7.0, 6.0), height_ratios=[1.2, 1]
-        ).ravel()
-        self.figure_ = figure_of(self.axes_[0])
-        self._plot_bound(self.axes_[0], history, polishing)
-        _plot_gains(self.axes_[1], history, polishing)
-        for axes in self.axes_:
-            self._shade(axes, _length(history), _length(polishing))
-            axes.margins(x=0.02)
-            if axes.get_legend_handles_labels()[0]:
-                place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
-                axes.legend(**place, fontsize=8, frameon=False)
+        n_epochs = len(history["lower_bound"])
+        axes = self._several_axes(ax, (2, 1), (7.0, 6.0), height_ratios=[1.2, 1])
+        self.axes_ = axes.ravel()
+        all_of_it = _joined(history, polishing)
+        self._plot_bound(self.axes_[0], history, all_of_it["lower_bound"])
+        _plot_gains(self.axes_[1], all_of_it)
+        for panel in self.axes_:
+            self._shade(panel, n_epochs, len(all_of_it["lower_bound"]))
+            panel.margins(x=0.02)
+            if panel.get_legend_handles_labels()[0]:
+                panel.legend(
+                    loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False
+                )
         self.axes_[0].sharex(self.axes_[1])
         self.axes_[0].tick_params(labelbottom=False)
         self.axes_[1].set_xlabel("epoch of training")
         self.axes_[1].xaxis.get_major_locator().set_params(integer=True)
         return self
 
-    def _plot_bound(
-        self, ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]
-    ) -> None:
+    def _plot_bound(self, ax: Axes, history: dict[str, np.ndarray], bound: np.ndarray) -> None:
         """Draw the bound of each phase, and where training ended."""
-        bound = history["lower_bound"]
-        n_epochs, epochs = len(bound), _epochs(history, polishing)
-        pretraining = np.asarray(self.pretraining, dtype=np.float64)
+        n_epochs, pretraining = len(history["lower_bound"]), np.asarray(self.pretraining, float)
         if len(pretraining):
             before = np.arange(1 - len(pretraining), 1)
             ax.plot(before, pretraining, "--", color=UNKNOWN, label="objective of pre-training")
-        polished = polishing.get("lower_bound", np.empty(0))
-        _line(ax, epochs, np.concatenate([bound, polished]), 0, "bound")
+        _line(ax, bound, 0, "bound")
         if "held_out_bound" in history:
             held_out = history["held_out_bound"]
-            _line(ax, epochs[:n_epochs], held_out, 1, "bound of held-out samples")
+            _line(ax, held_out, 1, "bound of held-out samples")
             best = int(np.nanargmax(held_out))
-            ax.plot(best + 1, held_out[best], "*", color="black", markersize=10, label="kept state")
+            ax.plot(best + 1, held_out[best], "*", color="black", ms=10, label="kept state")
         if self.final is not None:
-            ax.plot(epochs[-1], self.final, "D", color="black", markersize=5, label="final model")
+            ax.plot(len(bound), self.final, "D", color="black", ms=5, label="final model")
         if self.converged is not None:
             why = "stopped by itself" if self.converged else "all planned epochs"
             label = f"end, {why}: {n_epochs}"
             ax.axvline(n_epochs, color="black", linewidth=1, linestyle=":", label=label)
-        _limit(ax, np.concatenate([bound, polished]), pretraining)
+        _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
         if self.convergence is not None:
             ax.set_title(_ending(self.convergence), fontsize=9)
 
-    def _shade(self, ax: Axes, n_epochs: int, n_polishing: int) -> None:
+    def _shade(self, ax: Axes, n_epochs: int, end: int) -> None:
         """Shade the phases before and after training, and name them."""
-        n_pretraining = len(np.asarray(self.pretraining))
-        phases = {"pre-training": (0.5 - n_pretraining, 0.5)} if n_pretraining else {}
-        if n_polishing:
-            phases["polishing"] = n_epochs + 0.5, n_epochs + n_polishing + 0.5
-        for name, (start, end) in phases.items():
-            ax.axvspan(start, end, color=SHADE, zorder=0)
+        start = 1 - len(np.asarray(self.pretraining))
+        phases = {"pre-training": (start, 0), "polishing": (n_epochs + 1, end)}
+        for name, (first, last) in phases.items():
+            if last < first:
+                continue
+            ax.axvspan(first - 0.5, last + 0.5, color=SHADE, zorder=0)
             if ax is self.axes_[0]:
-                share = (end - start) / (n_pretraining + n_epochs + n_polishing)
-                room = letters_that_fit(0.9 * share * width_in_inches(ax), 8)
-                ax.annotate(
-                    name,
-                    ((start + end) / 2, 0.03),
-                    xycoords=("data", "axes fraction"),
-                    ha="center",
-                    va="bottom",
-                    rotation=0 if len(name) < room else 90,
-                    fontsize=8,
-                    color="0.3",
-                )
+                share = (last - first + 1) / (end - start + 1)
+                upright = len(name) >= int(0.9 * share * letters_across(ax, 8))
+                look: Look = {"ha": "center", "va": "bottom", "fontsize": 8, "color": "0.3"}
+                place = (first + last) / 2, 0.03
+                text = ax.annotate(name, place, xycoords=("data", "axes fraction"), **look)
+                text.set_rotation(90 if upright else 0)
 
 
 def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
@@ -265,20 +244,19 @@ def _arrays(what: str, terms: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _length(terms: dict[str, np.ndarray]) -> int:
-    return len(terms.get("lower_bound", ()))
+def _joined(
+    history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return terms over the epochs of training and polishing; NaN where there are none."""
+    nothing = np.full(len(polishing.get("lower_bound", ())), np.nan)
+    return {n: np.concatenate([of, polishing.get(n, nothing)]) for n, of in history.items()}
 
 
-def _epochs(history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the numbers of the epochs of training and polishing."""
-    return np.arange(1, _length(history) + _length(polishing) + 1)
-
-
-def _line(ax: Axes, x: np.ndarray, y: np.ndarray, group: int, label: str) -> None:
-    """Draw a line in the style of a group; a single point as such."""
-    style = group_style(group)
-    marker = "o" if len(y) == 1 else ""
-    ax.plot(x, y, color=style.colour, linestyle=style.line, marker=marker, label=label)
+def _line(ax: Axes, values: np.ndarray, group: int, label: str) -> None:
+    """Draw a line over the epochs in the style of a group; a single point as such."""
+    style, marker = group_style(group), "o" if len(values) == 1 else ""
+    look: Look = {"color": style.colour, "linestyle": style.line, "marker": marker, "label": label}
+    ax.plot(np.arange(1, len(values) + 1), values, **look)
 
 
 def _limit(ax: Axes, bound: np.ndarray, pretraining: np.ndarray) -> None:
@@ -291,15 +269,13 @@ def _limit(ax: Axes, bound: np.ndarray, pretraining: np.ndarray) -> None:
         ax.set_ylim(bottom, top)
 
 
-def _plot_gains(ax: Axes, history: dict[str, np.ndarray], polishing: dict[str, np.ndarray]) -> None:
+def _plot_gains(ax: Axes, terms: dict[str, np.ndarray]) -> None:
     """Draw what each term has gained since the first epoch."""
-    names = [name for name in history if name in TERMS or name.startswith(RECONSTRUCTION)]
-    nothing = np.full(_length(polishing), np.nan)
+    names = [name for name in terms if name in TERMS or name.startswith(RECONSTRUCTION)]
     for group, name in enumerate(names):
-        values = np.concatenate([history[name], polishing.get(name, nothing)])
         label = TERMS.get(name) or f"reconstruction of {name.removeprefix(RECONSTRUCTION)}"
-        label = wrapped(plain(label), NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
-        _line(ax, _epochs(history, polishing), values - values[0], group, label)
+        label = wrapped(label, NAME_LETTERS, 2 if len(names) < MANY_TERMS else 1)
+        _line(ax, terms[name] - terms[name][0], group, label)
     ax.axhline(0, color=UNKNOWN, linewidth=0.8, zorder=0.5)
     ax.set_ylabel("gain of each term\n(nats per sample)")
 

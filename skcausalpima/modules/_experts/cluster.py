@@ -131,8 +131,8 @@ class ClusterExpert(ScaledExpert):
     ) -> None:
         super().__init__(expert, shape)
         index = shared_entries(expert, node_sizes, node_names)
-        self.register_buffer("index", torch.as_tensor(index))
-        self.register_buffer("block", torch.as_tensor(_blocks(index)))
+        self.register_buffer("index", torch.as_tensor(index), persistent=False)
+        self.register_buffer("block", torch.as_tensor(_blocks(index)), persistent=False)
         start = torch.zeros(int(index.max()) + 1 if index.size else 0, dtype=torch.float32)
         start[self.index] = expert.start_coordinates().to(start).expand(index.shape)
         self.free = nn.Parameter(start, requires_grad=not expert.refit)

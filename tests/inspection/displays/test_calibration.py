@@ -73,8 +73,3 @@ def test_what_is_always_right_can_be_drawn():
     low, high = display.axes_[0].get_xlim()
     assert low < 0.9 < 1 < high
     assert_readable(display.figure_)
-
-
-def test_nothing_cannot_be_drawn():
-    with pytest.raises(ValueError, match="curves is empty"):
-        CalibrationDisplay({}).plot()

@@ -5,15 +5,10 @@ import sys
 from itertools import combinations
 from types import SimpleNamespace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import networkx as nx
 import pytest
 from drawn_texts import assert_readable, drawn_texts
-from sklearn.exceptions import NotFittedError
 
 from skcausalpima import CausalPIMA
 from skcausalpima.graph import CategoricalDAG
@@ -140,22 +135,7 @@ def test_confidence_takes_the_place_of_weights():
         GraphDisplay.from_estimator(est, confidence=other)
 
 
-def test_what_cannot_be_drawn_says_why(monkeypatch):
-    with pytest.raises(NotFittedError):
-        GraphDisplay.from_estimator(CausalPIMA())
-    with pytest.raises(ValueError, match="has the cycle 'a' -> 'b' -> 'a'"):
-        GraphDisplay.from_graph(graph_of("ab", [("a", "b"), ("b", "a")]))
-    with pytest.raises(ValueError, match="graph has no nodes"):
-        GraphDisplay.from_graph(nx.DiGraph())
-    with pytest.raises(ValueError, match=r"graph must be a networkx.DiGraph; got list"):
-        GraphDisplay.from_graph([("a", "b")])
-    graph = graph_of("ab", [("a", "b")])
-    with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
-        GraphDisplay(graph, strengths={("b", "a"): 1.0}).plot()
-    with pytest.raises(ValueError, match=r"strengths lacks the edges \[\('a', 'b'\)\]"):
-        GraphDisplay(graph, strengths={("a", "b"): float("nan")}).plot()
-    with pytest.raises(ValueError, match=r"compelled holds \[\('b', 'a'\)\]"):
-        GraphDisplay(graph, compelled=[("b", "a")]).plot()
+def test_without_matplotlib_it_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"GraphDisplay.plot needs .*skcausalpima\[plot\]"):
-        GraphDisplay(graph).plot()
+        GraphDisplay(graph_of("ab", [("a", "b")])).plot()

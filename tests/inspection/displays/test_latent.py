@@ -5,11 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import LatentDisplay
-from skcausalpima.inspection._displays.projections import projection_of
+from skcausalpima.inspection._displays.latent import projection_of
 
 
 def by_hand(n_clusters, n_axes=2, **changes):
@@ -118,27 +116,3 @@ def test_discriminants_separate_what_the_largest_variance_hides():
     np.testing.assert_allclose(gap, [20, 0], atol=1e-3)
     np.testing.assert_allclose(plane.covariances(covariances)[0], np.eye(2), atol=1e-4)
     assert np.abs(plane.directions[:, 1]).argmax() == 0  # the larger variance of the other two
-
-
-def test_bad_input(shown_fit, shown_data):
-    draw = LatentDisplay.from_estimator
-    with pytest.raises(NotFittedError):
-        draw(CausalPIMA(), shown_data)
-    with pytest.raises(ValueError, match=r'projection is "lda", "pca" or a pair .* got \'tsne\''):
-        draw(shown_fit, shown_data, projection="tsne")
-    with pytest.raises(ValueError, match="do not exist: there are"):
-        draw(shown_fit, shown_data, projection=(0, 50))
-    with pytest.raises(ValueError, match="one dimension twice"):
-        draw(shown_fit, shown_data, projection=(1, 1))
-    with pytest.raises(ValueError, match=r"projection is .* got \(0, 1, 2\)"):
-        draw(shown_fit, shown_data, projection=(0, 1, 2))
-    with pytest.raises(ValueError, match="neither a node nor a column"):
-        draw(shown_fit, shown_data, c="colour")
-    with pytest.raises(ValueError, match=r"c must have shape \(80,\)"):
-        draw(shown_fit, shown_data, c=[1, 2])
-    with pytest.raises(ValueError, match="was fitted on"):
-        draw(shown_fit, shown_data["image"])
-    with pytest.raises(ValueError, match="one or two columns"):
-        LatentDisplay(np.zeros((4, 3)), np.zeros(4, int), np.zeros((2, 3))).plot()
-    with pytest.raises(ValueError, match="labels are rows of means"):
-        LatentDisplay(np.zeros((4, 2)), np.full(4, 2), np.zeros((2, 2))).plot()

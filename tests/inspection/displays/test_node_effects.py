@@ -4,9 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import NodeEffectDisplay
 from skcausalpima.inspection._displays.node_effects import effects_of_nodes
 
@@ -65,12 +63,3 @@ def test_given_axes_are_divided():
     display = NodeEffectDisplay([np.zeros((2, 6, 6))], ["a"]).plot(ax=ax)
     assert display.bounding_ax_ is ax
     assert display.figure_ is ax.figure
-
-
-def test_bad_input(shown_fit):
-    with pytest.raises(NotFittedError):
-        NodeEffectDisplay.from_estimator(CausalPIMA())
-    with pytest.raises(ValueError, match="kind is one of 'difference', 'mean', got 'sum'"):
-        NodeEffectDisplay.from_estimator(shown_fit, kind="sum")
-    with pytest.raises(ValueError, match="there is no modality 7"):
-        NodeEffectDisplay.from_estimator(shown_fit, modality=7)

@@ -2,10 +2,6 @@
 
 from types import SimpleNamespace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -54,10 +50,3 @@ def test_without_more_than_three_numbers_stable_candidates_are_supported():
     assert [bar.get_hatch() for bar in display.axes_[1].patches] == [None, "///"]
     labels = [text.get_text() for text in display.axes_[0].get_xticklabels()]
     assert labels == ["2", "3"]
-
-
-def test_what_cannot_be_drawn_says_why():
-    with pytest.raises(ValueError, match=r"stability must have one number for each of the 2"):
-        NodeSizesDisplay([(2,), (3,)], [-9.0, -8.0], [0.9]).plot()
-    with pytest.raises(ValueError, match=r"best is \(4,\), which is none of the candidates"):
-        NodeSizesDisplay([(2,), (3,)], [-9.0, -8.0], [0.9, 0.8], best=(4,)).plot()

@@ -1,5 +1,7 @@
 """Labels of ``known_nodes`` are the outcomes' names in all that is shown and asked."""
 
+import copy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import (
     AssociationDisplay,
+    CalibrationDisplay,
     FitReport,
     GraphDisplay,
     InterventionDisplay,
@@ -75,6 +78,16 @@ def test_pictures_have_the_names(named, data, name):
     assert "forged" in texts or name == "table"
 
 
+def test_dollars_are_marked_once(named, data):
+    est = copy.copy(named)
+    est.dag_ = named.dag_.copy()
+    est.dag_.nodes["heat"]["states"] = ("$c", "$f")
+    labels = [label.get_text() for label in LatentDisplay.from_estimator(est, data[0]).labels_]
+    assert set(labels) == {
+        rf"{material},\${heat}" for material in ("brass", "stee…oil") for heat in "cf"
+    }
+
+
 def test_tables_and_the_report_have_the_names(named, data):
     assert named.node_labels_.dtype.kind == "i"
     tables = named.expert_params_["curve"], named.predict_expert_params(data[0])["curve"]
@@ -127,6 +140,7 @@ ASKING = {
     "SummaryDisplay": lambda est, X: SummaryDisplay.from_estimator(est, X),
     "associate_nodes": lambda est, X: AssociationDisplay.from_estimator(est, X, {}),
     "FitReport": lambda est, X: FitReport.of(est),
+    "calibration_curves": lambda est, X: CalibrationDisplay.from_estimator(est),
     "edge_confidence": edge_confidence,
     "table_intervals": table_intervals,
 }

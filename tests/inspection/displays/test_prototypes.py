@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
+from some_slow import some_slow
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import PrototypeDisplay
 from skcausalpima.inspection._displays.panels import CellTable
 
@@ -21,7 +20,7 @@ def samples(sizes, shape):
 
 @pytest.mark.parametrize(
     ("sizes", "shape"),
-    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
+    some_slow([*CASES, *SLOW], CASES),
     ids=str,
 )
 def test_every_cell_has_a_picture_that_can_be_read(sizes, shape, long_names):
@@ -114,23 +113,3 @@ def test_columns_that_are_scaled_each_are_in_standard_deviations(shown_fit):
     display = PrototypeDisplay.from_estimator(shown_fit, modality="table")
     assert np.abs(display.prototypes).max() < 3
     assert display.axes_[1, 0].get_xlabel() == "standard deviations from the mean"
-
-
-def test_bad_input(shown_fit, shown_data):
-    draw = PrototypeDisplay.from_estimator
-    with pytest.raises(NotFittedError):
-        draw(CausalPIMA())
-    with pytest.raises(ValueError, match="kind is one of 'decoded', 'nearest', got 'mean'"):
-        draw(shown_fit, kind="mean")
-    with pytest.raises(ValueError, match="pass them as X"):
-        draw(shown_fit, kind="nearest")
-    with pytest.raises(ValueError, match="there is no modality 'sound'"):
-        draw(shown_fit, modality="sound")
-    with pytest.raises(ValueError, match=r"of 20 numbers, got shape \(3,\)"):
-        draw(shown_fit, modality="curve", x=[0, 1, 2])
-    with pytest.raises(ValueError, match="was fitted on"):
-        draw(shown_fit, shown_data["image"], kind="nearest")
-    with pytest.raises(ValueError, match=r"prototypes has 3 rows.* 4 cells"):
-        PrototypeDisplay(np.zeros((3, 5)), (2, 2), ["a", "b"]).plot()
-    with pytest.raises(ValueError, match="a name for each in node_names"):
-        PrototypeDisplay(np.zeros((4, 5)), (2, 2), ["a"]).plot()

@@ -4,9 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import ReconstructionDisplay
 
 
@@ -72,25 +70,3 @@ def test_given_axes_are_divided(shown_fit, shown_data):
     )
     assert display.bounding_ax_ is ax
     assert display.axes_[0, 0].lines[0].get_xdata().tolist() == np.linspace(0, 5, 20).tolist()
-
-
-def test_bad_input(shown_fit, shown_data):
-    draw = ReconstructionDisplay.from_estimator
-    with pytest.raises(NotFittedError):
-        draw(CausalPIMA(), shown_data)
-    with pytest.raises(ValueError, match="there is no modality 'sound'"):
-        draw(shown_fit, shown_data, modality="sound")
-    with pytest.raises(ValueError, match="there is no modality 'sound'"):
-        draw(shown_fit, shown_data, given=["image", "sound"])
-    with pytest.raises(ValueError, match="given names no modality"):
-        draw(shown_fit, shown_data, given=[])
-    with pytest.raises(ValueError, match="rows go from 0 to 79"):
-        draw(shown_fit, shown_data, rows=[80])
-    with pytest.raises(ValueError, match="rows are the numbers of samples"):
-        draw(shown_fit, shown_data, rows=["a"])
-    with pytest.raises(ValueError, match="say which one by modality"):
-        draw(shown_fit, shown_data, x=[0, 1])
-    with pytest.raises(ValueError, match=r"x has \['sound'\]"):
-        draw(shown_fit, shown_data, x={"sound": [0, 1]})
-    with pytest.raises(ValueError, match="of the same shape in both"):
-        ReconstructionDisplay([np.zeros((2, 30))], [np.zeros((2, 31))]).plot()

@@ -3,9 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import SummaryDisplay
 
 
@@ -23,12 +21,3 @@ def test_it_is_drawn_again_on_given_axes(shown_fit, shown_data):
     display = SummaryDisplay.from_estimator(shown_fit, shown_data, modality="line")
     assert display.plot(ax=ax).figure_ is ax.figure
     assert display.prototypes.axes_[0, 0].get_title().startswith("slope")
-
-
-def test_bad_input(shown_fit, shown_data):
-    with pytest.raises(NotFittedError):
-        CausalPIMA().plot_summary(shown_data)
-    with pytest.raises(ValueError, match="there is no modality 9"):
-        SummaryDisplay.from_estimator(shown_fit, shown_data, modality=9)
-    with pytest.raises(ValueError, match="was fitted on"):
-        shown_fit.plot_summary(shown_data["image"])

@@ -1,16 +1,10 @@
 """The picture of a training: the bound in the data's units, its terms, and the phases."""
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from drawn_texts import assert_readable
-from sklearn.exceptions import NotFittedError
 
-from skcausalpima import CausalPIMA
 from skcausalpima.inspection import TrainingDisplay
 
 PHASES = ("pre-training", "polishing")
@@ -85,14 +79,3 @@ def test_long_names_and_single_epochs_can_be_read(names):
     again = TrainingDisplay(history(3, names)).plot(display.axes_)
     assert again.axes_[0] is display.axes_[0]
     assert_readable(TrainingDisplay(history(9, names)).plot(axes[1]).figure_)
-
-
-def test_what_cannot_be_drawn_says_why():
-    with pytest.raises(NotFittedError):
-        TrainingDisplay.from_estimator(CausalPIMA())
-    with pytest.raises(ValueError, match=r'history must have the entry "lower_bound"'):
-        TrainingDisplay({"density": [1.0]}).plot()
-    with pytest.raises(ValueError, match=r'polishing must have the entry "lower_bound"'):
-        TrainingDisplay(history(), polishing={}).plot()
-    with pytest.raises(ValueError, match=r"one number per epoch of each term; got .*\(6,\)"):
-        TrainingDisplay(history() | {"density": [1.0]}).plot()

@@ -3,12 +3,14 @@
 import sys
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import pytest
 from drawn_texts import assert_readable, overlapping_texts
 
-from skcausalpima.inspection._displays.axes import one_axes, plotting, several_axes
+from skcausalpima.inspection import GraphDisplay
+from skcausalpima.inspection._displays.display import plotting, several_axes
 from skcausalpima.inspection._displays.labels import cell_names, listed, shortened, wrapped
-from skcausalpima.inspection._displays.styles import group_styles
+from skcausalpima.inspection._displays.styles import group_style
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
@@ -18,11 +20,12 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
 
 
 def test_one_axes_are_made_or_taken():
-    made = one_axes(None, "A.plot", (3, 2))
-    assert tuple(made.figure.get_size_inches()) == (3, 2)
-    assert one_axes(made, "A.plot") is made
-    with pytest.raises(TypeError, match=r"ax of A.plot .* got Figure"):
-        one_axes(made.figure, "A.plot")
+    display = GraphDisplay(nx.DiGraph())
+    made = display._one_axes(None, (3, 2))
+    assert tuple(display.figure_.get_size_inches()) == (3, 2)
+    assert display._one_axes(made) is made is display.ax_
+    with pytest.raises(TypeError, match=r"ax of GraphDisplay.plot .* got Figure"):
+        display._one_axes(made.figure)
 
 
 def test_axes_are_divided_once():
@@ -46,7 +49,7 @@ def test_axes_placed_by_hand_are_divided_where_they_are():
 
 
 def test_up_to_64_groups_look_apart_and_more_have_a_style():
-    styles = group_styles(80)
+    styles = [group_style(k) for k in range(80)]
     assert len({(s.colour, s.marker) for s in styles[:64]}) == 64
     assert len({(s.colour, s.hatch) for s in styles[:64]}) == 64
     assert len({(s.colour, s.line) for s in styles[:64]}) == 64
@@ -68,9 +71,9 @@ def test_names_keep_to_their_width(name, n_letters):
 
 
 def test_cells_are_named_by_their_outcomes():
-    assert cell_names([[0, 1], [1, 0]]) == ["01", "10"]
-    assert cell_names([[0, 11]]) == ["0,11"]
-    assert cell_names([[0, 1]], {0: ("temperature_of_bed", "b")}) == ["temp…bed,1"]
+    assert cell_names([[0, 1], [1, 0]], ["01", "01"]) == ["01", "10"]
+    assert cell_names([[0, 1]], ["01", ("10", "11")]) == ["0,11"]
+    assert cell_names([[0, 1]], [("temperature_of_bed", "b"), "01"]) == ["temp…bed,1"]
 
 
 def test_the_helper_sees_overlaps():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcausalpima._data.completeness import complete_enough
+from skcausalpima._data.missing_values import complete_enough
 
 
 def with_counts(*counts, n_modalities=4):

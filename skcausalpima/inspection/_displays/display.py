@@ -1,18 +1,55 @@
-"""Where a picture is drawn: on the user's axes, in a part of them, or in a figure of its own."""
+"""The base of all pictures: on the user's axes, in a part of them, or in a figure of their own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+from ..._typing import Unchecked
+from .._fitted_estimator import check_estimator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+else:
+    Axes = Any  # matplotlib is optional, and not imported before something is drawn
+
+#: Keywords of matplotlib.
+Look: TypeAlias = dict[str, Any]
 
 POINTS_PER_INCH = 72
 LETTER_WIDTH = 0.6  # of the height of a font, on average
+SIZE = (6.4, 4.8)  # inches
+
+
+class Display:
+    """A picture: a dataclass of what is drawn, which ``plot`` draws, and then of where."""
+
+    @classmethod
+    def _check_estimator(cls, est: Unchecked) -> None:
+        """Check that it is a fitted estimator, for ``from_estimator``."""
+        check_estimator(est, f"{cls.__name__}.from_estimator")
+
+    def _one_axes(self, ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
+        """Keep and return the axes to draw on, those given or those of a new figure."""
+        caller = f"{type(self).__name__}.plot"
+        plt = plotting(caller)
+        if ax is None:
+            ax = plt.subplots(figsize=size, layout="constrained")[1]
+        _check_axes(ax, caller)
+        self.ax_, self.figure_ = ax, figure_of(ax)
+        return ax
+
+    def _several_axes(
+        self, ax: Any, shape: tuple[int, int], size: tuple[float, float], **ratios: Any
+    ) -> np.ndarray:
+        """Return what :func:`several_axes` does, and keep the figure."""
+        axes = several_axes(ax, f"{type(self).__name__}.plot", shape, size, **ratios)
+        self.figure_ = figure_of(axes[0, 0])
+        return axes
 
 
 def plotting(caller: str) -> ModuleType:
@@ -36,25 +73,6 @@ def plotting(caller: str) -> ModuleType:
             "pip install 'skcausalpima[plot]' brings it."
         ) from error
     return plt
-
-
-def one_axes(ax: Axes | None, caller: str, size: tuple[float, float] = (6.4, 4.8)) -> Axes:
-    """Return axes to draw on: those given, or a new figure's.
-
-    Parameters
-    ----------
-    ax : matplotlib axes or None
-        None makes a figure (``layout="constrained"``).
-    caller : str
-        Who draws, for the errors.
-    size : (width, height), default=(6.4, 4.8)
-        Size of a new figure in inches.
-    """
-    plt = plotting(caller)
-    if ax is None:
-        return plt.subplots(figsize=size, layout="constrained")[1]
-    _check_axes(ax, caller)
-    return ax
 
 
 def several_axes(
@@ -86,50 +104,45 @@ def several_axes(
         figure = plt.figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(*shape, **ratios)
     elif isinstance(ax, plt.Axes):
-        figure, grid = ax.figure, _grid_in(ax, caller, shape, ratios)
+        figure, grid = figure_of(ax), _grid_in(ax, caller, shape, ratios)
     else:
         return _given_axes(ax, caller, shape)
-    return np.array([[figure.add_subplot(place) for place in row] for row in _rows(grid)])
+    places = [[grid[i, j] for j in range(shape[1])] for i in range(shape[0])]
+    return np.array([[figure.add_subplot(place) for place in row] for row in places])
 
 
 def is_one_or_none(ax: Any) -> bool:
-    """Say whether there are no axes or single ones, in which there is room for more."""
+    """Return True for no axes or single ones, in which there is room for more."""
     return ax is None or hasattr(ax, "get_subplotspec")
-
-
-def captioned_axes(
-    ax: Any, caller: str, shape: tuple[int, int], size: tuple[float, float]
-) -> tuple[Axes | None, np.ndarray]:
-    """Return axes above all others for a caption (their title), and a table of axes.
-
-    Arguments are those of :func:`several_axes`. There are no axes for a caption where an array of
-    axes was given.
-    """
-    if not is_one_or_none(ax):
-        return None, several_axes(ax, caller, shape, size)
-    caption, rest = several_axes(ax, caller, (2, 1), size, height_ratios=[1e-3, 1])[:, 0]
-    caption.set_axis_off()
-    return caption, several_axes(rest, caller, shape, size)
-
-
-def width_in_inches(ax: Axes) -> float:
-    """Return how wide axes are now."""
-    return ax.get_window_extent().width / figure_of(ax).dpi
-
-
-def letters_that_fit(inches: float, font_size: float) -> int:
-    """Return how many letters of a font fit into a width."""
-    return max(1, int(inches * POINTS_PER_INCH / (LETTER_WIDTH * font_size)))
-
-
-def size_that_fits(inches: float, n_letters: int) -> float:
-    """Return the size of a font of which so many letters fit into a width."""
-    return inches * POINTS_PER_INCH / (LETTER_WIDTH * max(1, n_letters))
 
 
 def figure_of(ax: Axes) -> Figure | SubFigure:
     """Return the figure that axes are in."""
     return ax.figure
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Return how wide and how high axes are now."""
+    box, dpi = ax.get_window_extent(), figure_of(ax).dpi
+    return box.width / dpi, box.height / dpi
+
+
+def letters_that_fit(width: float, font_size: float) -> int:
+    """Return how many letters of a font fit into a width in inches."""
+    return max(1, int(width * POINTS_PER_INCH / (LETTER_WIDTH * font_size)))
+
+
+def letters_across(ax: Axes, font_size: float) -> int:
+    """Return how many letters of a font fit across axes."""
+    return letters_that_fit(inches(ax)[0], font_size)
+
+
+def check_word(value: Unchecked, name: str, words: Sequence[str]) -> str:
+    """Check that a parameter is one of some words."""
+    if not isinstance(value, str) or value not in words:
+        listed = ", ".join(map(repr, words))
+        raise ValueError(f"{name} is one of {listed}, got {value!r:.100}.")
+    return value
 
 
 def _check_axes(ax: Any, caller: str) -> None:
@@ -142,8 +155,6 @@ def _check_axes(ax: Any, caller: str) -> None:
 
 def _grid_in(ax: Axes, caller: str, shape: tuple[int, int], ratios: dict[str, Any]) -> Any:
     """Divide axes."""
-    from matplotlib.gridspec import GridSpecFromSubplotSpec
-
     if not ax.axison:
         raise ValueError(
             f"{caller} has already divided this ax, or something else has: pass ax=display.axes_ "
@@ -152,16 +163,10 @@ def _grid_in(ax: Axes, caller: str, shape: tuple[int, int], ratios: dict[str, An
     ax.set_axis_off()
     place = ax.get_subplotspec()
     if place is not None:
-        return GridSpecFromSubplotSpec(*shape, subplot_spec=place, **ratios)
+        return place.subgridspec(*shape, **ratios)
     box = ax.get_position()
     ratios |= {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
     return figure_of(ax).add_gridspec(*shape, **ratios)
-
-
-def _rows(grid: Any) -> list[list[Any]]:
-    """Return the places of a grid, row by row."""
-    n_rows, n_columns = grid.get_geometry()
-    return [[grid[i, j] for j in range(n_columns)] for i in range(n_rows)]
 
 
 def _given_axes(axes: Any, caller: str, shape: tuple[int, int]) -> np.ndarray:

@@ -1,9 +1,12 @@
-"""The gate for the estimator that pictures and figures are of."""
+"""The estimator that pictures and figures are of: its check, and what is read of it."""
 
 from __future__ import annotations
 
+import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._grid import NodeGrid
 from .._typing import Unchecked
 
 #: What tells the estimator from others, which this room must not import.
@@ -30,7 +33,7 @@ def check_estimator(est: Unchecked, caller: str) -> None:
     Examples
     --------
     >>> from sklearn.cluster import KMeans
-    >>> from skcausalpima.inspection._asked_estimator import check_estimator
+    >>> from skcausalpima.inspection._fitted_estimator import check_estimator
     >>> check_estimator(KMeans(), "associate_nodes")
     Traceback (most recent call last):
     TypeError: associate_nodes needs a fitted CausalPIMA as est, got KMeans.
@@ -51,3 +54,24 @@ def _remedy(est: Unchecked) -> str:
     if hasattr(est, "param_grid") or hasattr(est, "param_distributions"):
         return ": fit it, and pass est.best_estimator_"
     return ""
+
+
+def node_sizes(est: BaseEstimator) -> tuple[int, ...]:
+    """Return the numbers of outcomes of the nodes."""
+    return tuple(est.dag_.nodes[node]["size"] for node in est.dag_)
+
+
+def outcome_names(est: BaseEstimator) -> list[list[str]]:
+    """Return the names of the outcomes of each node, numbers where they have none."""
+    nodes = est.dag_.nodes.values()
+    return [list(map(str, node.get("states") or range(node["size"]))) for node in nodes]
+
+
+def cell_order(est: BaseEstimator) -> np.ndarray:
+    """Return the components in the order of the grid's cells."""
+    return np.argsort(NodeGrid(node_sizes(est)).cells(est.cluster_states_))
+
+
+def is_empty(est: BaseEstimator) -> np.ndarray:
+    """Return True for each component that holds no training samples."""
+    return np.isin(np.arange(len(est.cluster_means_)), est.separation_.empty)

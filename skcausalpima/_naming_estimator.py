@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Collection, Mapping
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from sklearn.base import BaseEstimator
 
-from .._scalar_checks import InstanceOf
-from .._typing import Unchecked
-from .parameters import PARAMETER_CONSTRAINTS
+from ._typing import Unchecked
 
 #: Parameters of scikit-learn's clusterers and mixtures, and words for them.
 OTHER_NAMES = ("n_clusters", "num_clusters", "clusters", "n_components", "n_classes", "k")
@@ -41,6 +39,9 @@ OTHER_WORDS = {
     "verbose": "verbosity progress disp",
 }
 
+#: The kinds of parameters, ``*args`` and ``**kwargs``, of a constructor that takes any name.
+VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
 #: What is said elsewhere.
 ELSEWHERE = {
     **dict.fromkeys(("known_nodes", "interventions", "sample_weight"), "fit takes it, beside X."),
@@ -59,18 +60,8 @@ ELSEWHERE = {
     "callbacks": "use set_callbacks.",
 }
 
-#: The classes of the parameters that may be objects with parts.
-PARTS: dict[str, list[type[BaseEstimator]]] = {
-    name: [
-        constraint.kind
-        for constraint in constraints
-        if isinstance(constraint, InstanceOf) and issubclass(constraint.kind, BaseEstimator)
-    ]
-    for name, constraints in PARAMETER_CONSTRAINTS.items()
-}
 
-
-def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Unchecked]) -> str:
+def advice_on_names(estimator: type[NamingEstimator], params: Mapping[str, Unchecked]) -> str:
     """Return what to use in place of names that the estimator does not have, or nothing.
 
     Nothing is also said of names that resemble none of its parameters.
@@ -78,14 +69,14 @@ def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Uncheck
     Examples
     --------
     >>> from skcausalpima import CausalPIMA
-    >>> from skcausalpima._model.naming_estimator import advice_on_names
+    >>> from skcausalpima._naming_estimator import advice_on_names
     >>> advice_on_names(CausalPIMA, {"n_clusters": 4})[:62]
     'CausalPIMA has no parameter n_clusters: use node_sizes=4 for o'
     >>> advice_on_names(CausalPIMA, {"epochs": 9, "max_iter": 4})
     'CausalPIMA has no parameter epochs: did you mean max_iter?'
     """
     known = estimator._get_param_names()
-    told = {name: _advice(name, value, known) for name, value in params.items()}
+    told = {name: _advice(estimator, name, value) for name, value in params.items()}
     return " ".join(
         f"{estimator.__name__} has no parameter {name}: {advice}"
         for name, advice in told.items()
@@ -93,19 +84,19 @@ def advice_on_names(estimator: type[BaseEstimator], params: Mapping[str, Uncheck
     )
 
 
-def _advice(name: str, value: Unchecked, known: Collection[str]) -> str:
+def _advice(estimator: type[NamingEstimator], name: str, value: Unchecked) -> str:
     """Return what to use in place of a name: a word that others use, or the most similar one."""
-    plain = _plain(name)
-    if plain in map(_plain, OTHER_NAMES):
+    plain, known = _plain(name), estimator._get_param_names()
+    if "node_sizes" in known and plain in map(_plain, OTHER_NAMES):
         return (
             f"use node_sizes={value} for one node whose outcomes are the clusters, or node_sizes "
             "such as (2, 3) for a grid of several nodes."
         )
-    similar = _parts(known) | {_plain(word): f"did you mean {word}?" for word in known}
-    meant = {_plain(word): advice for word, advice in ELSEWHERE.items()}
+    similar = _parts(estimator) | {_plain(word): f"did you mean {word}?" for word in known}
+    meant = {_plain(word): advice for word, advice in estimator._elsewhere.items()}
     for parameter, words in OTHER_WORDS.items():
-        told = similar.get(_plain(parameter), f"did you mean {parameter}?")
-        meant |= {_plain(word): told for word in words.split()}
+        if (told := similar.get(_plain(parameter))) is not None:
+            meant |= {_plain(word): told for word in words.split()}
     if plain in meant:
         return meant[plain]
     close = difflib.get_close_matches(plain, similar, n=1, cutoff=0.74)
@@ -117,21 +108,29 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").rstrip("s")
 
 
-def _parts(known: Collection[str]) -> dict[str, str]:
+def _parts(estimator: type[NamingEstimator]) -> dict[str, str]:
     """Return how the parts of parameters that are objects are set, by what they may be called."""
     found: dict[str, str] = {}
-    for parameter, kinds in PARTS.items():
+    gone: dict[str, str] = {}
+    known = estimator._get_param_names()
+    for parameter, kinds in estimator._objects.items():
         for kind in kinds if parameter in known else ():
             for part in kind._get_param_names():
                 example = f"{parameter}={kind.__name__}({part}=..)"
                 for name in (part, f"{parameter}_{part}"):
                     told = f"it is a part of {parameter}, pass {example}."
                     found.setdefault(_plain(name), told)
-    return found
+            gone |= {_plain(name): told for name, told in kind._elsewhere.items()}
+    return gone | found
 
 
 class NamingEstimator(BaseEstimator):
     """An estimator that says which of its parameters is what others call something else."""
+
+    #: What is said in place of names that are no parameters, and the kinds of objects that
+    #: parameters may be, by their names.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+    _objects: ClassVar[Mapping[str, list[type[NamingEstimator]]]] = {}
 
     def __init_subclass__(cls, **options: Unchecked) -> None:
         """Show the parameters of the constructor as those of the class, not of ``__new__``."""
@@ -144,15 +143,44 @@ class NamingEstimator(BaseEstimator):
         parameters = inspect.signature(cls).parameters
         kinds = {of.kind for of in parameters.values()}
         positional = [n for n, of in parameters.items() if of.kind is of.POSITIONAL_OR_KEYWORD]
-        if len(args) > len(positional) == 1 and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        if len(args) > 1 and positional == ["node_sizes"] and VARIABLE.isdisjoint(kinds):
             raise TypeError(
-                f"{cls.__name__} takes one argument without a name, {positional[0]}: a grid is one "
+                f"{cls.__name__} takes one argument without a name, node_sizes: a grid is one "
                 f"tuple, {cls.__name__}({args!r:.200}). Name all others, as in max_iter=20."
             )
-        if inspect.Parameter.VAR_KEYWORD not in kinds and not params.keys() <= parameters.keys():
+        if VARIABLE.isdisjoint(kinds) and not params.keys() <= parameters.keys():
             unknown = {n: value for n, value in params.items() if n not in parameters}
             raise TypeError(advice_on_names(cls, unknown) or _listing(cls, unknown))
         return super().__new__(cls)
+
+    def set_params(self, **params: Unchecked) -> Self:
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        object
+            The estimator, or the parameter object, itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter. Says which one is meant, if that can be told.
+
+        Examples
+        --------
+        >>> from skcausalpima import ScoreSearch
+        >>> ScoreSearch().set_params(polishing_epochs=3)
+        ScoreSearch(polishing_epochs=3)
+        """
+        names = {key.partition("__")[0]: value for key, value in params.items()}
+        if advice := advice_on_names(type(self), names):
+            raise ValueError(advice)
+        return super().set_params(**params)
 
 
 def _listing(estimator: type[BaseEstimator], unknown: Mapping[str, Unchecked]) -> str:

@@ -1,0 +1,396 @@
+"""The forms that one array may have: a table of adapters, and the error for everything else.
+
+A form is known by what it has, or by the package and the name of its type: pandas, polars, xarray,
+h5py and zarr are imported only to write what came as theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
+from dataclasses import dataclass, field
+from numbers import Number
+from types import EllipsisType
+from typing import Any, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.utils import check_array
+
+from .._typing import Unchecked, Values
+from .arrays import (
+    beyond_floats,
+    dense,
+    flat_rows,
+    refuse_ragged,
+    refuse_sparse,
+    table_cells,
+    without_gradients,
+    without_mask,
+)
+from .table_labels import Columns, numbered_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One form of an array.
+
+    Parameters
+    ----------
+    words : str
+        What a user calls it.
+    recognize : callable of a value, returning bool
+        Asked in the order of the table.
+    read : callable of a value and of what to call it in messages
+        Returns what NumPy takes for an array.
+    note : callable of a value, returning a dict, default=None
+        The fields of :class:`Table` that ``write`` needs.
+    write : callable of an array and a Table, default=None
+        Returns what came. With None the array itself is returned.
+    """
+
+    words: str
+    recognize: Callable[[Any], bool]
+    read: Callable[[Any, str], Any] = lambda value, what: value
+    note: Callable[[Any], Values] = lambda value: {}
+    write: Callable[[np.ndarray, Table], Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What one modality was, beside its numbers.
+
+    Parameters
+    ----------
+    kind : str, default="array"
+        Which of ``ADAPTERS`` writes it.
+    dims : tuple of str, default=()
+        Names of the axes of a DataArray, that of the samples first.
+    labels : dict of str to ndarray, default={}
+        What stands along the axes, by name; along the "columns" of a frame, and their "places"
+        among those of a frame of two "levels", which may have names, too.
+    rows : pandas.Index, default=None
+        Names of the samples.
+    """
+
+    kind: str = "array"
+    dims: tuple[str, ...] = ()
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rows: Any = None
+
+    @classmethod
+    def of(cls, value: Unchecked) -> Table:
+        """Return what a modality is."""
+        writers = ((kind, of) for kind, of in ADAPTERS.items() if of.write and of.recognize(value))
+        kind, adapter = next(writers, ("array", ADAPTERS["array"]))
+        return cls(kind, **adapter.note(value))
+
+    @classmethod
+    def from_dict(cls, plain: Values) -> Table:
+        """Undo :meth:`as_dict`."""
+        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"])
+
+    def as_dict(self) -> Values:
+        """Return it as plain data, without what stands along the samples."""
+        axes = {name: labels for name, labels in self.labels.items() if name not in self.dims[:1]}
+        plain = {name: _plain_labels(labels) for name, labels in axes.items()}
+        return {
+            "kind": self.kind,
+            "dims": list(self.dims),
+            "labels": {name: labels for name, labels in plain.items() if labels is not None},
+        }
+
+    @property
+    def columns(self) -> Columns:
+        """Names of its columns; None where there are none, or only numbers."""
+        names = self.labels.get("columns")
+        if names is None or (self.kind == "series" and names[0] is None):
+            return None
+        texts = tuple(map(str, names))
+        return None if texts == numbered_columns(len(texts)) else texts
+
+    def write(self, array: np.ndarray) -> Unchecked:
+        """Return an array of shape (n_samples, ...) as what the modality was."""
+        write = ADAPTERS[self.kind].write
+        return array if write is None else write(array, self)
+
+
+def as_modality(value: Unchecked, name: str) -> np.ndarray:
+    """Return a modality as an ndarray of at least two axes, without a copy where possible.
+
+    Numbers along one axis are one column; a sparse array becomes a dense one.
+    """
+    what = f"modality {name!r}"
+    array = as_array(dense(value, what) if sparse.issparse(value) else value, what)
+    if array.ndim == 0:
+        raise ValueError(
+            f"{what} has shape (): expected (n_samples, ...), an array whose first axis counts "
+            "the samples."
+        )
+    return array[:, None] if array.ndim == 1 else array
+
+
+def as_array(value: Unchecked, what: str) -> np.ndarray:
+    """Return an array-like as an ndarray, without a copy where possible; errors say ``what``."""
+    plain = adapter_of(value, what).read(value, what)
+    try:
+        return np.asarray(plain)
+    except OverflowError as error:
+        raise ValueError(beyond_floats(what, error)) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        refuse_ragged(value, what)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} cannot be read as a NumPy array of numbers: {error}") from error
+
+
+def as_points(array: ArrayLike, what: str) -> np.ndarray:
+    """Return an array-like as a table of finite floats; errors say ``what``."""
+    array = as_array(array, what)
+    try:
+        return check_array(array, dtype=[np.float64, np.float32], input_name=what)
+    except (OverflowError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} must be a table of finite numbers: {error}") from error
+
+
+def adapter_of(value: Unchecked, what: str, expected: str = "") -> Adapter:
+    """Return the adapter of a value.
+
+    Parameters
+    ----------
+    value : object
+        Whatever a user passed.
+    what : str
+        What to call it in messages.
+    expected : str, default=""
+        What may stand there, for the message; an array by default.
+
+    Raises
+    ------
+    TypeError
+        If there is none. Lists the forms that there are, with a recipe that makes one of them of
+        what the value is.
+    ValueError
+        If it is a DataFrame with several levels of columns.
+    """
+    recipe = next((recipe for matches, recipe in RECIPES if matches(value)), "")
+    found = next((of for of in ADAPTERS.values() if of.recognize(value)), None)
+    if recipe or found is None:
+        raise TypeError(
+            f"{what} is {describe(value)}: expected {expected or accepted()}. Pass "
+            f"{recipe or 'all of it, read into one array per modality'}."
+        )
+    if (levels := column_levels(value)) > 1:
+        raise ValueError(
+            f"{what} is a DataFrame with {levels} levels of columns: expected one here. As X, "
+            "two levels (modality, element) are its modalities; MultimodalData.from_frame(frame) "
+            "reads them anywhere."
+        )
+    return found
+
+
+def accepted() -> str:
+    """List the forms of an array."""
+    return ", ".join(adapter.words for adapter in reversed(ADAPTERS.values()))
+
+
+def column_levels(value: Unchecked) -> int:
+    """Return the number of levels that the columns of a DataFrame have; 1 for anything else."""
+    levels = getattr(getattr(value, "columns", None), "nlevels", 1)
+    return levels if isinstance(levels, int) else 1
+
+
+def describe(value: Unchecked) -> str:
+    """Say in a few words what a value is."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return f"{value!r:.100}"
+    if _has_fields(value):
+        return f"an array with fields, {cast('np.ndarray', value).dtype.names}"
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    return f"a {kind}" if shape is None else f"a {kind} of shape {tuple(cast('tuple', shape))}"
+
+
+def _plain_labels(labels: np.ndarray) -> np.ndarray | None:
+    """Return labels that a file can hold: numbers or text; None for others."""
+    if labels.dtype.kind in "biuf":
+        return labels
+    texts = labels.tolist()
+    is_text = all(isinstance(text, str) for text in texts)
+    return np.array(texts, dtype=object) if is_text else None
+
+
+# What is no array, and what to make of it ---------------------------------------------------------
+
+
+def is_of(package: str, name: str = "") -> Callable[[Any], bool]:
+    """Return what says whether a value is of a type of a package that has a word in its name."""
+
+    @functools.lru_cache(maxsize=64)
+    def is_type(kind: type) -> bool:
+        kinds = ((f"{base.__module__}.", base.__name__) for base in kind.__mro__)
+        return any(place.startswith(f"{package}.") and name in word for place, word in kinds)
+
+    return lambda value: is_type(cast("Any", type(value)))
+
+
+def _has_fields(value: Any) -> bool:
+    """Return True for a structured array."""
+    return isinstance(getattr(getattr(value, "dtype", None), "names", None), tuple)
+
+
+def is_mapping(value: Unchecked) -> TypeGuard[Mapping]:
+    """Return True for a mapping that is no container of another library, nor a sparse array."""
+    foreign = any(matches(value) for matches, _ in FOREIGN)
+    return isinstance(value, Mapping) and not sparse.issparse(value) and not foreign
+
+
+#: What to pass in place of containers of other libraries.
+FOREIGN: Sequence[tuple[Callable[[Any], bool], str]] = (
+    (
+        is_of("mudata"),
+        "{name: part.to_df() for name, part in X.mod.items()}, with the same cells in each",
+    ),
+    (is_of("anndata"), "X.to_df()"),
+    (is_of("zarr", "Group"), "{name: X[name] for name in X.array_keys()}"),
+    (is_of("pyarrow", "Table"), "X.to_pandas()"),
+    (is_of("torch.utils.data", "TensorDataset"), "list(X.tensors), one tensor per modality"),
+    (
+        is_of("torch.utils.data", "DataLoader"),
+        "the arrays in its dataset, [np.stack(part) for "
+        "part in zip(*(X.dataset[k] for k in range(len(X.dataset))))]",
+    ),
+    (
+        is_of("torch.utils.data", "Dataset"),
+        "[np.stack(part) for part in zip(*(X[k] for k in range(len(X))))], one array per modality",
+    ),
+)
+
+#: What to pass in place of things that are no arrays.
+RECIPES: Sequence[tuple[Callable[[Any], bool], str]] = (
+    *FOREIGN,
+    (
+        _has_fields,
+        "{name: X[name] for name in X.dtype.names} for one modality per field, or "
+        "pandas.DataFrame(X) for one table",
+    ),
+    (
+        lambda value: isinstance(value, (str, bytes, os.PathLike)),
+        "what it names, as read by np.load(..) or pandas.read_csv(..)",
+    ),
+    (
+        lambda value: isinstance(value, (Iterator, ValuesView)),
+        "np.stack(list(X)) if it has the "
+        "samples of one modality, or list(X) if it has one array per modality",
+    ),
+    (lambda value: isinstance(value, ItemsView), "dict(X), the mapping that they are of"),
+    (lambda value: isinstance(value, KeysView), "the mapping itself, not its keys"),
+    (lambda value: isinstance(value, Set), "np.array(sorted(X)): a set has no order"),
+    (is_mapping, "one array: a mapping of arrays is no modality"),
+    (lambda value: isinstance(value, type), "an instance, not the class"),
+)
+
+
+# The table ----------------------------------------------------------------------------------------
+
+
+def _is_array(value: Any) -> bool:
+    """Return True if NumPy reads a value without asking it for one entry after the other."""
+    known = (Number, Sequence, type(None), EllipsisType)
+    protocols = ("__array__", "__array_interface__", "__dlpack__")
+    return isinstance(value, known) or any(hasattr(value, name) for name in protocols)
+
+
+def _is_vector(value: Any) -> bool:
+    """Return True if an array-like has one axis."""
+    if isinstance(value, (list, tuple)):
+        first = value[0] if len(value) else ()
+        return not isinstance(first, (list, tuple)) and getattr(first, "ndim", 0) == 0
+    return (_is_array(value) or sparse.issparse(value)) and getattr(value, "ndim", None) == 1
+
+
+def _write_frame(array: np.ndarray, table: Table) -> Any:
+    pandas = importlib.import_module("pandas")
+    return pandas.DataFrame(flat_rows(array), table.rows, table.labels.get("columns"))
+
+
+def _note_axes(array: Any) -> Values:
+    dims = tuple(map(str, array.dims))
+    return {"dims": dims, "labels": {d: array[d].values for d in dims if d in array.coords}}
+
+
+def _write_data_array(array: np.ndarray, table: Table) -> Any:
+    xarray = importlib.import_module("xarray")
+    return xarray.DataArray(array, dims=table.dims, coords=dict(table.labels))
+
+
+def _write_polars(array: np.ndarray, table: Table) -> Any:
+    columns = table.labels.get("columns")
+    schema = None if columns is None else columns.tolist()
+    return importlib.import_module("polars").DataFrame(array, schema=schema)
+
+
+ADAPTERS = {
+    "sparse": Adapter(words="a SciPy sparse array", recognize=sparse.issparse, read=refuse_sparse),
+    "tensor": Adapter(
+        words="a torch tensor",
+        recognize=lambda value: hasattr(value, "detach"),
+        read=without_gradients,
+    ),
+    "xarray": Adapter(
+        words="an xarray DataArray",
+        recognize=is_of("xarray", "DataArray"),
+        note=_note_axes,
+        write=_write_data_array,
+    ),
+    "polars": Adapter(
+        words="a polars DataFrame",
+        recognize=is_of("polars", "DataFrame"),
+        note=lambda frame: {"labels": {"columns": np.array(frame.columns, dtype=object)}},
+        write=_write_polars,
+    ),
+    "frame": Adapter(
+        words="a pandas DataFrame",
+        recognize=lambda value: hasattr(value, "iloc") and hasattr(value, "columns"),
+        read=table_cells,
+        note=lambda frame: {
+            "labels": {"columns": np.asarray(frame.columns)},
+            "rows": frame.index,
+        },
+        write=_write_frame,
+    ),
+    "series": Adapter(
+        words="a Series",
+        recognize=lambda value: hasattr(value, "iloc"),
+        note=lambda series: {
+            "labels": {"columns": np.array([series.name], dtype=object)},
+            "rows": series.index,
+        },
+        write=lambda array, table: _write_frame(array, table).iloc[:, 0],
+    ),
+    "vector": Adapter(
+        words="numbers along one axis",
+        recognize=_is_vector,
+        read=without_mask,
+        write=lambda array, table: array[:, 0],
+    ),
+    "array": Adapter(
+        words="a NumPy array, a list of samples, a memory map, a dataset of h5py or zarr",
+        recognize=_is_array,
+        read=without_mask,
+    ),
+}

@@ -1,0 +1,121 @@
+"""Words among the estimator's parameters, the objects that they stand for, and nested names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from types import SimpleNamespace
+
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from .._naming_estimator import advice_on_names
+from .._parameter_objects import OBJECTS, OF_WORDS, STANDS_FOR
+from .._typing import Unchecked, Values
+from .parameters import PARAMETER_CONSTRAINTS
+
+
+def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
+    """Return an estimator's parameters, with objects in place of the words for them, and of None.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        Nothing of it is changed.
+
+    Returns
+    -------
+    SimpleNamespace
+        Has an attribute for each parameter. ``structure`` is an object or a graph, ``posterior`` an
+        object or "structured"; a single size is a tuple of it. ``node_names`` are those that
+        ``node_sizes`` has, or None.
+
+    Raises
+    ------
+    ValueError
+        If a part is not what it may be; the message has its nested name.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA
+    >>> from skcausalpima._model.objects import parameters_of
+    >>> params = parameters_of(CausalPIMA(structure="gradient"))
+    >>> params.structure, params.init.pretraining_epochs
+    (GradientStructure(), 'auto')
+    """
+    params = {name: getattr(estimator, name) for name in PARAMETER_CONSTRAINTS}
+    sizes = params["node_sizes"]
+    params["node_names"] = list(sizes) if isinstance(sizes, Mapping) else None
+    if isinstance(sizes, Integral):
+        params["node_sizes"] = (sizes,)
+    for name in OBJECTS:
+        parts = _as_object(name, params[name])
+        if parts is not None:
+            constraints = {f"{name}__{n}": of for n, of in parts._parameter_constraints.items()}
+            values = {f"{name}__{n}": of for n, of in parts.get_params(deep=False).items()}
+            validate_parameter_constraints(
+                constraints, values, caller_name=type(estimator).__name__
+            )
+            params[name] = parts
+    return SimpleNamespace(**params)
+
+
+def _as_object(parameter: str, value: Unchecked) -> BaseEstimator | None:
+    """Return the object that a parameter is, or a fresh one that its word stands for, if any."""
+    if hasattr(value, "set_params") and not isinstance(value, type):
+        return value
+    if not isinstance(value, str | None):
+        return None
+    if parameter in OF_WORDS and value is not None:
+        return OF_WORDS[parameter](value)
+    kind = STANDS_FOR.get(parameter, {}).get(value)
+    return None if kind is None else kind()
+
+
+def parts_of_words(params: Values) -> Values:
+    """Return the parts, by nested names, of what words among the parameters stand for."""
+    objects = {name: _as_object(name, value) for name, value in params.items()}
+    return {
+        f"{name}__{part}": of
+        for name, parts in objects.items()
+        if parts is not None and parts is not params[name]
+        for part, of in parts.get_params().items()
+    }
+
+
+def with_objects(estimator: BaseEstimator, params: Values) -> Values:
+    """Return what ``set_params`` is to set: fresh objects in place of words whose parts are set.
+
+    Raises
+    ------
+    ValueError
+        If there is no such part. Says which object to pass.
+    """
+    own = estimator.get_params(deep=False)
+    fresh: Values = {}
+    for key in params:
+        name, _, part = key.partition("__")
+        if not part or name not in own:
+            continue
+        value = params.get(name, own[name])
+        parts = _as_object(name, value)
+        if parts is value and value is not None:
+            continue  # says itself what it lacks
+        if parts is None or part not in parts.get_params():
+            raise ValueError(_no_part(key, name, part, value))
+        fresh.setdefault(name, parts)
+    return params | fresh
+
+
+def _no_part(key: str, name: str, part: str, value: Unchecked) -> str:
+    """Say that a parameter has no such part, or which objects in its place have it."""
+    kinds = OBJECTS.get(name, ())
+    having = [kind.__name__ for kind in kinds if part in kind._get_param_names()]
+    if not having:
+        told = [f"{key} is no parameter: {name} has no part {part!r}."]
+        told += [advice for kind in kinds if (advice := advice_on_names(kind, {part: None}))][:1]
+        return " ".join(told)
+    objects = " or ".join(f"{kind}()" for kind in having)
+    return (
+        f"{key} is a part of an object, but {name} is {value!r}: pass {objects} to set its parts."
+    )

@@ -1,0 +1,323 @@
+"""The figures of a fit in words: lines in sections, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import numpy as np
+
+from .._clustering.clusters import smallest_share
+from .._clustering.rivals import AGREEING
+from ._calibration import CalibrationCurve
+
+#: Label and value of the lines of a section.
+Lines: TypeAlias = Iterator[tuple[str, str]]
+
+MOVED = 0.2  # by so much more other starts agree with each other than with the fit
+FEW = 0.05  # of the samples
+FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
+SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
+N_COLUMNS = 3  # that are named
+CLOSE = 1.5  # times the root of the number of columns: there the choice of scale turns
+
+#: How training ended, in words.
+ENDS = {
+    "converged": "stopped by itself",
+    "max_iter": "all of them",
+    "interrupted": "interrupted",
+    "too early": "all of them, too few",
+    "fallen": "the bound has fallen",
+}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Figures:
+    """The figures of a fit that lines and advice are made of, see :class:`FitReport`."""
+
+    node_names: tuple[str, ...]
+    node_sizes: tuple[int, ...]
+    n_samples: int
+    cells: np.ndarray
+    shares: np.ndarray
+    separation: SimpleNamespace
+    merged: np.ndarray
+    arrangement: SimpleNamespace | None
+    stability: SimpleNamespace
+    gaps: SimpleNamespace | None
+    joined: np.ndarray
+    n_iter: int
+    convergence: SimpleNamespace
+    edges: tuple[tuple[str, str, float, bool], ...]
+    choices: SimpleNamespace
+    outcome_names: tuple[tuple[str, ...], ...] = ()
+    calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
+
+    @property
+    def _are_placed(self) -> bool:
+        """True if nodes mean anything, as far as is known: they may be placed by chance."""
+        return self.arrangement is None or bool(self.arrangement.found)
+
+    def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
+        """Return the names of the outcomes of cells."""
+        named = self.outcome_names or [tuple(map(str, range(size))) for size in self.node_sizes]
+        return [[of[k] for of, k in zip(named, row, strict=True)] for row in cells.tolist()]
+
+    def _by_node(self, figures: Iterable[str]) -> str:
+        """Write a figure of each node."""
+        return ", ".join(f"{n} {of}" for n, of in zip(self.node_names, figures, strict=True))
+
+    def _pairs(self, pairs: np.ndarray, most: int = 4) -> str:
+        """Write pairs of cells, (n_pairs, 2, n_nodes), by their outcomes."""
+        cells = [list(map(_cell, self._outcomes(pair))) for pair in pairs[:most]]
+        words = ", ".join(f"{first} and {second}" for first, second in cells)
+        n_more = len(pairs) - most
+        return f"{words}, and {n_more} more" if n_more > 0 else words
+
+
+def percent(share: float) -> str:
+    """Write a share."""
+    return f"{100 * share:.1f} %"
+
+
+def _cell(outcomes: Sequence[str]) -> str:
+    """Write a cell by its outcomes."""
+    return " ".join(outcomes) if all(map(str.isdigit, outcomes)) else f"({', '.join(outcomes)})"
+
+
+def _decimals(figures: np.ndarray) -> list[str]:
+    return ["-" if np.isnan(of) else f"{of:.2f}" for of in figures]
+
+
+def _data(of: Figures) -> Lines:
+    found = of.choices
+    for name, word in found.scale.items():
+        yield f"scale of {name}", _scale(word, *found.columns[name])
+    for k, side in enumerate(found.tried):
+        weights, views = side.modality_weights, side.views
+        is_taken = (weights, views) == (found.modality_weights, found.views)
+        if not isinstance(weights, str):
+            weights = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
+        kinds = [f"{kind} of {name}" for name, kind in views.items() if kind is not None]
+        words = f"{weights}, {' and '.join(kinds) or 'no views'}{' (taken)' if is_taken else ''}"
+        yield "" if k else "first clusterings agree", f"{side.agreement:.2f} if {words}"
+
+
+def _scale(word: str | None, effective: float, n_varying: int) -> str:
+    """Write what a modality is divided by."""
+    if word != "feature":
+        return "as it is" if word is None else "one number"
+    close = "; a close call" if effective > np.sqrt(n_varying) / CLOSE else ""
+    return f"each column its own ({effective:.1f} of {n_varying} columns hold the variance{close})"
+
+
+def _separation(of: Figures) -> Lines:
+    found = of.separation
+    yield "smallest separation of two cells", f"{found.smallest:.2f} (below 1 they have merged)"
+    yield "cells that have merged", of._pairs(of.merged) or "none"
+    if of.gaps is not None:
+        density = of._by_node(_decimals(of.gaps.nodes))
+        yield "density between cells", f"{density} (0.2 far apart, 1 no gap)"
+        yield "cells without a gap between them", of._pairs(of.joined) or "none"
+    yield "certainty of outcomes, by the fit", of._by_node(_decimals(found.certainty))
+    for k, (seen, curve) in enumerate(of.calibration.items()):
+        label = f"  {seen} alone" if k else "sure of cells of its own draws"
+        yield label, f"{curve.confidence:.2f}, right in {curve.accuracy:.2f}"
+    yield "cells without samples", f"{len(found.empty)} of {len(of.shares)}"
+
+
+def _nodes(of: Figures) -> Lines:
+    found = of.arrangement
+    if found is None:
+        if len(of.node_names) > 1:
+            yield "placed by chance", "init is not 'arranged': any names would do"
+    elif not of._are_placed:
+        yield "placed by chance", ", ".join(of.node_names)
+    else:
+        yield "variation that the nodes explain", of._by_node(map(percent, found.node_shares))
+        yield "left over (misfit)", percent(found.misfit)
+        worse = f"fits {found.gap:.2f} times worse; {found.ties} fit equally"
+        yield "next best arrangement", worse if np.isfinite(found.gap) else "none comes near"
+        yield "nodes under near ties (Rand)", of._by_node(_decimals(found.node_agreement))
+        yield "agreement of first clusterings", percent(found.agreement)
+
+
+def _stability(of: Figures) -> Lines:
+    found, scale = of.stability, "(1 in full, 0 by chance)"
+    n_fits = len(found.rand_indices)
+    if n_fits > 1:
+        yield f"agreement of the {n_fits} fits", f"{found.agreement:.2f} {scale}"
+        others = found.rand_indices[~np.eye(n_fits, dtype=bool)]
+        yield "the two that differ most", f"{others.min():.2f}"
+    elif found.agreement is None:
+        why = "all samples lie in one cell" if of.shares.max() == 1 else "too many cells"
+        yield "agreement with other starts", f"not known: {why}"
+    if found.with_starts is not None:
+        yield "agreement with other starts", f"{found.with_starts:.2f} {scale}"
+        yield "agreement among other starts", f"{found.among_starts:.2f}"
+    if found.short_runs is not None:
+        yield "agreement with short runs", f"{found.short_runs:.2f}"
+    likely = "not known" if found.agreement is None else "likely (not asked: other samples)"
+    yield "the same cells with another seed?", "doubtful" if found.unstable else likely
+
+
+def _training(of: Figures) -> Lines:
+    found = of.convergence
+    yield "epochs", f"{of.n_iter} ({ENDS[found.ended]})"
+    yield "gradient steps", f"{found.n_steps}"
+    if found.rise is not None:
+        nats = f"rose by {found.rise * found.spread:.3g} nats per sample and epoch"
+        yield "bound at last", f"{nats}, {percent(found.rise)} of its spread"
+        yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
+    if found.moved is not None:
+        yield "samples not in the cell they began in", percent(found.moved)
+
+
+def _graph(of: Figures) -> Lines:
+    if len(of.node_names) > 1:
+        yield "edges", f"{len(of.edges)} between {len(of.node_names)} nodes"
+    for parent, child, weight, compelled in of.edges:
+        arrow = "->" if compelled else "--"  # the direction of others is a convention
+        yield f"  {parent} {arrow} {child}", f"{weight:.2f}"
+
+
+SECTIONS: dict[str, Callable[[Figures], Lines]] = {
+    "Data": _data,
+    "Separation": _separation,
+    "Nodes": _nodes,
+    "Stability": _stability,
+    "Training": _training,
+    "Graph": _graph,
+}
+
+
+def sections(of: Figures) -> dict[str, list[tuple[str, str]]]:
+    """Return the lines of each section that has some; a line more is one ``yield`` more."""
+    found = {name: list(lines(of)) for name, lines in SECTIONS.items()}
+    return {name: lines for name, lines in found.items() if lines}
+
+
+def advice(of: Figures) -> tuple[str, ...]:
+    """Return what to do next."""
+    found = (*_on_starts(of), *_on_cells(of), *_on_training_and_data(of))
+    return found or (
+        "Nothing to worry about was found in these samples. What others like them would say, "
+        "skcausalpima.inspection knows: edge_confidence of edges and nodes (20 further fits), "
+        "table_intervals of tables.",
+    )
+
+
+def _on_starts(of: Figures) -> Iterator[str]:
+    """Yield what nodes, cells and labels that chance has made ask for."""
+    stability, moved = of.stability, of.convergence.moved
+    if not of._are_placed:
+        yield (
+            "Do not read a meaning into nodes, tables or edges: nodes were placed by chance, since "
+            "which cluster is which cell was not found. Try smaller node_sizes or more samples, or "
+            "state some known_nodes."
+        )
+    if of.shares.max() == 1 and len(of.shares) > 1:
+        yield (
+            "All samples lie in one cell: no clusters were found. Try latent_dim=6 or fewer "
+            "outcomes; there may be none."
+        )
+    if stability.unstable:
+        yield (
+            "Do not read a meaning into single cells yet: fits with another random_state may find "
+            "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
+            "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
+        )
+    others_agree = stability.with_starts is not None and (
+        stability.among_starts - stability.with_starts >= MOVED
+    )
+    if others_agree and moved is not None and moved < FEW:
+        yield (
+            "Other starts agree with each other on other cells than these, which training has left "
+            "as it found them. Look whether the cells make sense; compare another random_state."
+        )
+    elif others_agree:
+        yield (
+            "Training has moved samples out of the clusters that other starts agree on. Look "
+            "whether the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."
+        )
+    found = of.arrangement
+    if found is not None and of._are_placed and found.node_agreement.min() < AGREEING:
+        yield (
+            "Which cluster is which cell is nearly a tie, so that nodes may be mixed up. Try "
+            "another random_state or n_init=10, or name nodes by some known_nodes; other "
+            "node_sizes last."
+        )
+
+
+def _on_cells(of: Figures) -> Iterator[str]:
+    """Yield what cells ask for that are not apart, not sure, or not full."""
+    certainty, one_cell = of.separation.certainty, of.shares.max() == 1
+    if uncut := _without_gaps(of):
+        yield (
+            f"{uncut}. What hangs together was cut: by more outcomes than there are, or because a "
+            "factor has no steps. Compare smaller node_sizes (select_node_sizes), and look at the "
+            "latent space (inspection.LatentDisplay)."
+        )
+    if certainty.mean() < SURE and not one_cell:
+        shares = of._by_node(map(percent, certainty))
+        yield (
+            f"By the fit's own account its labels are right in {shares} of the samples: cells "
+            "overlap, or are too many. Work with predict_proba in place of labels; compare smaller "
+            "node_sizes."
+        )
+    if len(of.merged):
+        yield (
+            f"Do not tell these cells apart: {of._pairs(of.merged)}. Fewer outcomes may do, or a "
+            "larger latent_dim."
+        )
+    n_empty = len(of.separation.empty)
+    if n_empty and not one_cell:
+        yield (
+            f"{n_empty} of {len(of.shares)} cells hold no samples: the grid may be too large, "
+            "or a combination does not occur. Compare smaller node_sizes."
+        )
+    filled = of.shares[of.shares > 0]
+    few = min(FEW_SAMPLES, of.n_samples / (4 * len(filled))) / of.n_samples
+    n_tiny = int((filled < max(few, smallest_share(len(filled)))).sum())
+    if n_tiny and len(filled) > 1:
+        n_fewest = round(of.n_samples * filled.min())
+        cells = "One cell holds" if n_tiny == 1 else f"{n_tiny} cells hold"
+        yield (
+            f"{cells} hardly any samples (the smallest {n_fewest}). Such a cell may be a few "
+            "unusual samples: look at them, and compare smaller node_sizes."
+        )
+
+
+def _without_gaps(of: Figures) -> str:
+    """Write between which cells or outcomes there is no gap."""
+    if of.gaps is None:
+        return ""
+    if len(of.joined):
+        pairs = of._pairs(of.joined)
+        return f"Between these cells there is no gap, samples lie there as in them: {pairs}"
+    named = [name for name, cut in zip(of.node_names, of.gaps.cut, strict=True) if cut]
+    return f"There is no gap between the outcomes of {', '.join(named)}" if named else ""
+
+
+def _on_training_and_data(of: Figures) -> Iterator[str]:
+    """Yield what training that has not converged asks for, and columns that are counts."""
+    if of.convergence.ended == "too early":
+        yield "Training ended while the bound still rose or labels changed: raise max_iter."
+    if of.convergence.ended == "fallen":
+        yield (
+            "The bound was far better before training ended: use a smaller "
+            "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
+        )
+    if of.choices.counts:
+        told = []
+        for name, columns in of.choices.counts.items():
+            n_more = len(columns) - N_COLUMNS
+            words = ", ".join(columns[:N_COLUMNS]) + (f" and {n_more} more" if n_more > 0 else "")
+            told.append(f"{words} of {name!r}")
+        yield (
+            f"These columns look like counts (integers, many zeros, a long tail): "
+            f"{'; '.join(told)}. Fit np.log1p of them, divided by the sample's depth first if "
+            "depths differ."
+        )

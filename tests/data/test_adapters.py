@@ -1,0 +1,137 @@
+"""The tables of forms: one more entry is all that one more form takes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from skcausalpima import MultimodalData
+from skcausalpima._data import adapters, containers
+from skcausalpima._data.adapters import ADAPTERS, Adapter, Table, adapter_of, as_modality
+from skcausalpima._data.containers import CONTAINERS, Container, container_of
+
+TABLE = np.arange(6.0).reshape(3, 2)
+
+
+class Spectra:
+    """An array of another library, which NumPy cannot read."""
+
+    def __init__(self, counts, unit):
+        self.counts, self.unit = counts, unit
+
+
+class Bag:
+    """A container of another library."""
+
+    def __init__(self, **parts):
+        self.parts = parts
+
+
+@pytest.fixture
+def more_forms(monkeypatch):
+    spectra = Adapter(
+        words="Spectra",
+        recognize=lambda value: isinstance(value, Spectra),
+        read=lambda value, what: value.counts,
+        note=lambda value: {"labels": {"unit": np.array([value.unit])}},
+        write=lambda array, table: Spectra(array, table.labels["unit"][0]),
+    )
+    bag = Container(
+        words="a Bag",
+        recognize=lambda X: isinstance(X, Bag),
+        read=lambda X: X.parts,
+        write=lambda named, form: Bag(**named),
+    )
+    monkeypatch.setattr(adapters, "ADAPTERS", {"spectra": spectra, **ADAPTERS})
+    monkeypatch.setattr(containers, "CONTAINERS", {"bag": bag, **CONTAINERS})
+
+
+def test_another_form_is_one_entry(quick, pair, fitted, more_forms):
+    X = Bag(image=pair[0], curve=Spectra(pair[1], "nm"))
+    model = quick().fit(X)
+    assert_array_equal(model.labels_, fitted.labels_)
+    for back in (model.impute(X), model.sample(72)[0]):
+        assert isinstance(back, Bag)
+        assert back.parts["curve"].unit == "nm"
+    assert_array_equal(model.impute(X).parts["curve"].counts, pair[1])
+    alone = quick((2,), max_iter=1).fit(Spectra(pair[1], "nm"))
+    assert isinstance(alone.impute(Spectra(pair[1], "nm")), Spectra)
+    assert isinstance(MultimodalData({"curve": Spectra(pair[1], "nm")})["curve"], np.ndarray)
+
+
+def test_what_has_no_form_is_told_which_there_are(quick, more_forms):
+    with pytest.raises(TypeError, match=r"X is a object: expected a list .*, a Bag, or one .*Spec"):
+        quick().fit(object())
+    with pytest.raises(TypeError, match=r"modality 'a' is a object: expected a NumPy .*Spectra"):
+        quick().fit({"a": object()})
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "columns"),
+    [
+        (TABLE, "array", None),
+        (TABLE[:, 0], "vector", None),
+        (TABLE.tolist(), "array", None),
+        ([1.0, 2.0, 3.0], "vector", None),
+        ([], "array", None),
+        (sparse.csr_array(TABLE), "array", None),
+        (pd.DataFrame(TABLE), "frame", None),
+        (pd.DataFrame(TABLE, columns=["a", "b"]), "frame", ("a", "b")),
+        (pd.Series([1.0, 2.0, 3.0]), "series", None),
+        (pd.Series([1.0, 2.0, 3.0], name="v"), "series", ("v",)),
+        (None, "array", None),
+        (np.ndarray, "array", None),
+    ],
+)
+def test_what_a_modality_was(value, kind, columns):
+    table = Table.of(value)
+    assert (table.kind, table.columns) == (kind, columns)
+    assert Table.from_dict(table.as_dict()).kind == kind
+
+
+@pytest.mark.parametrize("kind", ["array", "vector", "frame", "series"])
+def test_an_array_comes_back_as_what_it_was(kind):
+    forms = {
+        "array": TABLE,
+        "vector": TABLE[:, 0],
+        "frame": pd.DataFrame(TABLE, list("xyz"), ["a", "b"]),
+        "series": pd.Series(TABLE[:, 0], list("xyz"), name="a"),
+    }
+    table = Table.of(forms[kind])
+    back = table.write(as_modality(forms[kind], "m"))
+    assert type(back) is type(forms[kind])
+    assert_array_equal(back, forms[kind])
+    if kind in ("frame", "series"):
+        assert back.equals(forms[kind])
+
+
+@pytest.mark.parametrize(
+    ("X", "name"),
+    [
+        ([TABLE, TABLE], "several"),
+        ((TABLE, None), "several"),
+        ({"a": TABLE}, "mapping"),
+        (MultimodalData([TABLE]), "container"),
+        (pd.concat({"a": pd.DataFrame(TABLE)}, axis=1), "levels"),
+        (TABLE, "single"),
+        (TABLE.tolist(), "single"),
+        (sparse.dok_array(TABLE), "single"),
+        (pd.DataFrame(TABLE), "single"),
+    ],
+)
+def test_what_holds_modalities(X, name):
+    assert container_of(X) == name
+
+
+def test_recipes_come_before_forms():
+    """A library's container may have what NumPy asks for, and be no array of samples."""
+
+    class Table:
+        __module__ = "pyarrow.lib"
+
+        def __array__(self, dtype=None, copy=None):
+            raise AssertionError("must not be read")
+
+    with pytest.raises(TypeError, match=r"X is a Table.*to_pandas\(\)"):
+        adapter_of(Table(), "X")
