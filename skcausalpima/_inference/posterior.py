@@ -292,23 +292,26 @@ def answer(
 
     ``draws`` of shape (n_draws, latent_dim) stand for z where expectations are taken.
     """
-    exponents: Tensor | float = 1.0
     if encoders is None:
         posterior, potential_of = model.posterior(batch), model.potential_of
     else:
         prior, potential = model.prior, encoders.potential(batch)
         posterior = OwnPosterior(prior.means, prior.covariances, potential)
-        exponents, potential_of = encoders.exponents(batch), encoders.potential_of
+        potential_of = encoders.potential_of
     normalizers = posterior.log_normalizers()
-    if batch.allowed is not None:
-        normalizers = normalizers.masked_fill(~batch.allowed, -torch.inf)
     log_weights = model.log_weights(batch.regime_index).to(normalizers)
-    said = exponents * normalizers
+    weights, said = weight_columns(log_weights), normalizers
+    if encoders is not None:
+        said = encoders.log_evidence(batch, normalizers, weights)
+    if batch.allowed is not None:
+        normalizers, said = (
+            of.masked_fill(~batch.allowed, -torch.inf) for of in (normalizers, said)
+        )
     if model.cluster_dependent:
         said = said + _component_evidence(model, batch, posterior, draws, potential_of)
     return Answer(
         posterior=posterior,
-        log_joint=weight_columns(log_weights) + normalizers,
+        log_joint=weights + normalizers,
         log_gamma=log_responsibilities(log_weights, said),
     )
 

@@ -319,7 +319,8 @@ def divergences(
     potential = pupil.potential(parts, outputs)
     posterior = OwnPosterior(model.prior.means, model.prior.covariances, potential)
     overlap = posterior.log_normalizers()
-    joint = weight_columns(log_weights) + pupil.exponents(parts) * overlap
+    weights = weight_columns(log_weights)
+    joint = weights + pupil.log_evidence(parts, overlap, weights)
     for m, said in taught.evidence.items():
         joint = joint + (said if parts.observed is None else said * parts.observed[m])
     of_points = (taught.probabilities * overlap).sum(dim=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from typing import cast
 
@@ -15,6 +16,10 @@ from ._derived_view import DerivedViews
 from ._encoders import encode_each
 from ._gaps import whole_modalities, with_gaps
 from ._structured import StructuredVAE
+
+
+#: Share of the samples whose parts say nothing of the component, however sure they seem.
+CONTAMINATION = 1e-3
 
 
 class SubsetEncoders(nn.Module):
@@ -173,6 +178,27 @@ class SubsetEncoders(nn.Module):
         shares = whole / seen.sum(dim=0).clamp_min(1)
         # above 1, a part would be surer than its own likelihood
         return (self.log_exponents.clamp_max(0.0) @ shares.to(self.log_exponents)).exp()
+
+    def log_evidence(self, batch: Batch, log_normalizers: Tensor, log_weights: Tensor) -> Tensor:
+        r"""Return what samples say of components, :math:`\log E_c(x_S)`.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        log_normalizers : Tensor of shape (n_components, n_samples)
+            Logarithms of the integrals of potentials in the components.
+        log_weights : Tensor of shape (n_components, 1 or n_samples)
+            Logarithms of the components' probabilities.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            In nats.
+        """
+        said = self.exponents(batch) * log_normalizers
+        of_all = (log_weights + said).logsumexp(dim=0)
+        return torch.logaddexp(said, of_all + math.log(CONTAMINATION))
 
     def incomplete(self, batch: Batch) -> Tensor | None:
         """Return which samples these are for, of shape (n_samples,); None for none.
