@@ -26,7 +26,7 @@ SCRIPT = """
 import errno, sys, warnings
 import numpy as np
 from skcausalpima import CausalPIMA
-from skcausalpima._state import model_files
+from skcausalpima._state import file as model_files
 from skcausalpima.callback import Checkpoint
 
 way, path, saved, seed, n_whole = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])

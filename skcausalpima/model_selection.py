@@ -95,14 +95,17 @@ def select_node_sizes(
     A candidate is *supported* where
 
     - its cells are found again: fitted to the training sets of two folds, it puts the samples
-      into the same cells of the same grid. The Jaccard similarity of each cell with its
-      counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig [1]_ calls
-      a cluster highly stable, or so little less that it may be chance, by the number of its samples
-      (1.645 standard errors of a share: 0.82 of 300 samples, 0.79 of 100), but never below 0.75;
+      into the same cells of the same grid. The Jaccard similarity of each outcome of each node
+      with its counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig
+      [1]_ calls a cluster highly stable, or so little less that it may be chance, by the number of
+      its samples (1.645 standard errors of a share: 0.82 of 300 samples, 0.79 of 100), but never
+      below 0.75. A cell of several nodes, in which what is wrong in any of them is wrong, has 0.75
+      at least;
     - its cells are apart: no two overlap as much as if they ignored each other (lift 1), and none
       shares a fifth of its probabilities with another (two equal Gaussians with one peak do);
-    - in most fits there are gaps between the outcomes of each node (``gaps_``): half-way from cell
-      to cell samples are less dense, which is not so where a ring is cut in pieces;
+    - in most fits there are gaps between the outcomes of each node, and between any two cells
+      (``gaps_``): half-way from cell to cell samples are less dense, which is not so where a ring
+      is cut in pieces;
     - its arrangement is no near tie: nodes stay the same (adjusted Rand index .9) in others that
       leave less than 1.05 times as much of the differences between clusters unexplained (grids of
       several nodes only).

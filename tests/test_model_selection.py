@@ -1,6 +1,7 @@
 """Choosing node sizes: what it finds, and what it refuses."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import ShuffleSplit
@@ -205,3 +206,14 @@ def test_a_cell_of_28_samples_of_1500_discs():
     X = data.images[rng.permutation(np.concatenate([rare, rest]))]
     selection = select_node_sizes(CausalPIMA(random_state=seed), X, [(2, 2), (2, 2, 2)])
     assert selection.best_node_sizes == (2, 2, 2)
+
+
+@pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.NodeSizesWarning")
+def test_two_levels_of_columns(quick):
+    rng = np.random.default_rng(0)
+    parts = {"a": rng.normal(size=(30, 2)), "b": rng.normal(size=(30, 3))}
+    levels = pd.concat({name: pd.DataFrame(part) for name, part in parts.items()}, axis=1)
+    model = quick(max_iter=1)
+    found, expected = (select_node_sizes(model, X, [2, 3], cv=2) for X in (levels, parts))
+    assert found.best_node_sizes == expected.best_node_sizes
+    assert_array_equal(found.results["stability"], expected.results["stability"])

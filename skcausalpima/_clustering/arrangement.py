@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from .._grid import NodeGrid
 from .clusters import Place
 from .matching import align_nodes, known_counts, tolerated_share
-from .placements import Problem, least_rise, make_problem, misfits_of, search
+from .placements import Problem, least_rise, make_problem, misfits_of, neighbours, search
 from .rivals import TIE_TOLERANCE, near_ties, node_agreement
 
 # Grids with at most this many distinct arrangements are searched exhaustively: (2, 2, 2) has 840,
@@ -156,6 +156,21 @@ def arrange(
         node_agreement=node_agreement(outcomes, rivals, counts[seen], sizes),
         exhaustive=exhaustive,
     )
+
+
+def arrange_again(means: np.ndarray, counts: np.ndarray, node_sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the cells of clusters that lie on the cells of their numbers, and have new means.
+
+    Of a grid that is too large to enumerate, they stay, or two of them change places. Where a
+    cluster has no samples, all stay.
+    """
+    present = np.arange(len(means))
+    if not counts.all():
+        return present
+    if _n_distinct(len(means), node_sizes) <= _MAX_EXHAUSTIVE:
+        return arrange(means, counts, node_sizes).cells
+    placed = np.concatenate([present[None], neighbours(present, len(means))])
+    return placed[misfits_of(placed, make_problem(means, node_sizes)).argmin()]
 
 
 def arrange_labels(

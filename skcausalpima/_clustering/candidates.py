@@ -86,8 +86,8 @@ def find_candidates(
     With ``d = sum(size - 1)``, the number of main effects, the first d to 2 d scores are tried
     (four numbers), each from as many starts. K-means clusterings of all scores join these
     mixtures where there is one node (no grid to be consistent with), and replace them where there
-    are too few samples for two components per cell. Where a grid :func:`has_few_samples`, k-means
-    clusterings of the same numbers of scores join them.
+    are too few distinct samples for two components per cell: repeats bear no covariances. Where a
+    grid :func:`has_few_samples`, k-means clusterings of the same numbers of scores join them.
 
     Of many cells there is one candidate, which has its place on the grid: nodes are found first.
 
@@ -114,15 +114,16 @@ def find_candidates(
     if has_many_cells(node_sizes):
         return [search_grid(scores, node_sizes, known=known, random_state=rng)]
     numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
+    n_distinct = len(np.unique(scores, axis=0))  # whole-number weights, for one, repeat rows
     candidates = []
     for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
-        if max_components(len(scores), n_dims) >= 2 * n_clusters:
+        if max_components(n_distinct, n_dims) >= 2 * n_clusters:
             latents = scores[:, :n_dims]
             candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
         candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_starts)
-    elif has_few_samples(len(scores), node_sizes):
+    elif has_few_samples(n_distinct, node_sizes):
         for n_dims in numbers:
             candidates += kmeans_clusterings(scores[:, :n_dims], n_clusters, random_state=rng)
     return candidates

@@ -124,7 +124,7 @@ def find_clusters(
         rows = scaled[rng.choice(len(scaled), _MAX_ROWS, replace=False)]
     n_distinct = len(np.unique(rows, axis=0))
     n_clusters = min(n_clusters, n_distinct)
-    room = max_components(*rows.shape)
+    room = max_components(n_distinct, rows.shape[1])
     n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
     source = f"mixture of {n_components} in {rows.shape[1]} dimensions"
     clusterings = []

@@ -16,6 +16,7 @@ _N_FOLDS = 5  # of the samples, each projected on the discriminant of the others
 _LEAST = 4  # fewer samples of a cell say nothing, and so do fewer than there are features, or, of
 # the sums over many pairs, than half of that: then discriminants are noise
 _THIRD = 1 / 6  # half of a third of the way from one mean to the other
+_N_PLACES = 50  # on a curve, between which it is straight
 
 #: Where samples between two cells are at least this dense, relative to the cells, and so many that
 #: half of that density would have them with a small probability, there is no gap.
@@ -51,11 +52,12 @@ def find_gaps(points: np.ndarray, labels: np.ndarray, outcomes: np.ndarray) -> G
     cut in two, and more where a Gaussian was. Both cells count alike, however many samples they
     have.
 
-    A line or ring that was cut in pieces bends: its ends are far from the straight line between
-    two pieces. So the same is measured of the half of each cell that is nearest to the other, and
-    the larger of the two ratios counts for a node. Few samples are in the middle by chance, too:
-    there is no gap where the ratio is 0.8 and so many samples were improbable (0.1, over both
-    parts, and over all pairs of nearest cells) if it were 0.5.
+    A line or ring that was cut in pieces bends. So lengths are those along a parabola, which both
+    cells lie around; and as the ends are still far from it, the same is measured of the half of
+    each cell that is nearest to the other, and the larger of the two ratios counts for a node. Few
+    samples are in the middle by chance, too: there is no gap where the ratio is 0.8 and so many
+    samples were improbable (0.1, over both parts, and over all pairs of nearest cells) if it were
+    0.5.
 
     Parameters
     ----------
@@ -182,21 +184,53 @@ class _Neighbourhood:
 
 
 def _projected(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
-    """Return where samples lie between the means of two cells (0 and 1).
+    """Return where samples lie on the way between the means of two cells (0 and 1).
 
-    Each fold is projected on the discriminant of the others.
+    Each fold is projected on the discriminant of the others, and measured along their curve.
     """
     sides, rng = (first, second), np.random.RandomState(0)
     folds = [rng.permutation(len(side)) % min(_N_FOLDS, len(side)) for side in sides]
     places = [np.empty(len(side)) for side in sides]
     for fold in range(_N_FOLDS):
         train = [side[of != fold] for side, of in zip(sides, folds, strict=True)]
-        means = [side.mean(axis=0) for side in train]
-        axis = _discriminant(train, means)
-        length = (means[1] - means[0]) @ axis or 1.0
+        axis = _discriminant(train, [side.mean(axis=0) for side in train])
+        curve = _Curve(np.concatenate(train), axis)
+        start, end = (curve.lengths(side).mean() for side in train)
         for side, of, place in zip(sides, folds, places, strict=True):
-            place[of == fold] = (side[of == fold] - means[0]) @ axis / length
+            place[of == fold] = (curve.lengths(side[of == fold]) - start) / (end - start or 1.0)
     return places
+
+
+class _Curve:
+    """The parabola above an axis that points lie around, and lengths along it.
+
+    Chance bends a fitted curve, too, most of all at its ends and in many dimensions. The squares of
+    its slopes are less by what chance adds, and no slope is below half of that of a straight line.
+    """
+
+    def __init__(self, points: np.ndarray, axis: np.ndarray) -> None:
+        heights = points @ axis
+        self.axis, self.middle, self.scale = axis, heights.mean(), heights.std() or 1.0
+        heights = self._scaled(points)
+        design = np.vander(heights, 3)
+        inverse = np.linalg.pinv(design.T @ design)
+        effects = inverse @ design.T @ points
+        noise = np.square(points - design @ effects).sum() / max(len(points) - 3, 1)
+        self.grid = np.linspace(heights.min(), heights.max(), _N_PLACES)
+        derivative = np.column_stack([2 * self.grid, np.ones(_N_PLACES), np.zeros(_N_PLACES)])
+        by_chance = noise * ((derivative @ inverse) * derivative).sum(axis=1)
+        squared = np.square(derivative @ effects).sum(axis=1) - by_chance
+        straight = heights @ points / len(points)
+        speed = np.sqrt(np.maximum(squared, straight @ straight / 4))
+        steps = (speed[1:] + speed[:-1]) / 2 * np.diff(self.grid)
+        self.ways = np.concatenate([[0.0], np.cumsum(steps)])
+
+    def _scaled(self, points: np.ndarray) -> np.ndarray:
+        return (points @ self.axis - self.middle) / self.scale
+
+    def lengths(self, points: np.ndarray) -> np.ndarray:
+        """Return how far along the curve points are."""
+        return np.interp(self._scaled(points), self.grid, self.ways)
 
 
 def _discriminant(sides: Sequence[np.ndarray], means: Sequence[np.ndarray]) -> np.ndarray:

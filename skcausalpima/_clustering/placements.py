@@ -68,7 +68,8 @@ def misfits_of(states: np.ndarray, problem: Problem) -> np.ndarray:
     gram = problem.means @ problem.means.T
     if problem.is_full:
         kernel = _kernel(problem)
-        explained = np.array([np.vdot(kernel[np.ix_(state, state)], gram) for state in states])
+        explained = kernel[states[:, :, None], states[:, None, :]].reshape(len(states), -1)
+        explained = explained @ gram.ravel()
         return np.maximum(np.trace(gram) - explained, 0.0)
     designs = problem.design[states]  # (n, n_clusters, n_effects)
     normal = np.swapaxes(designs, 1, 2) @ designs
@@ -101,7 +102,7 @@ def search(problem: Problem, rng: np.random.RandomState) -> tuple[np.ndarray, np
         best_few = _objectives(optima, problem).argsort()[:_N_POLISHED]
         optima = np.stack([*optima, *(_polish(optima[index], problem) for index in best_few)])
     best = optima[_objectives(optima, problem).argmin()]
-    states = np.concatenate([optima, _neighbours(best, n_cells)])
+    states = np.concatenate([optima, neighbours(best, n_cells)])
     return states, misfits_of(states, problem)
 
 
@@ -152,7 +153,7 @@ def _swap_descent(cells: np.ndarray, problem: Problem) -> np.ndarray:
         cells[[first, second]] = cells[[second, first]]
 
 
-def _neighbours(cells: np.ndarray, n_cells: int) -> np.ndarray:
+def neighbours(cells: np.ndarray, n_cells: int) -> np.ndarray:
     """Return all placings one swap of two clusters, or one move to a free cell, away."""
     n_clusters = len(cells)
     free = np.setdiff1d(np.arange(n_cells), cells)
@@ -171,8 +172,8 @@ def _polish(cells: np.ndarray, problem: Problem) -> np.ndarray:
     """Take the best neighbour, by the misfit of occupied cells, while that helps."""
     misfit = _objectives(cells[None], problem)[0]
     while True:
-        neighbours = _neighbours(cells, len(problem.design))
-        misfits = _objectives(neighbours, problem)
+        around = neighbours(cells, len(problem.design))
+        misfits = _objectives(around, problem)
         if misfits.min() >= misfit - problem.tolerance:
             return cells
-        cells, misfit = neighbours[misfits.argmin()], misfits.min()
+        cells, misfit = around[misfits.argmin()], misfits.min()

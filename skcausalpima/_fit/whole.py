@@ -202,7 +202,7 @@ def fit_further(
     check_alone(following.ranks, "warm_start=True")
     check_target(call.y)
     assert before.training is not None, "there is where to go on from"
-    setup, samples, given = _set_up_further(estimator, before, params, call)
+    setup, samples, given = set_up_further(estimator, before, params, call)
     told = "warm_start=True continues the last fit"
     settings, else_ = before.training.settings, "set warm_start=False to start afresh"
     check_unchanged(setup, before.spec, settings, told, else_)
@@ -226,7 +226,7 @@ def fit_arrivals(
     """Return what is left of a fitted model that has learned from further samples."""
     check_alone(following.ranks, "partial_fit")
     check_target(call.y)
-    setup, samples, given = _set_up_further(estimator, before, params, call)
+    setup, samples, given = set_up_further(estimator, before, params, call)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
     check_unchanged(setup, before.spec, before.arrivals.settings, told, else_)
     n_samples = DECAY * float(before.arrivals.counts.sum()) + float(samples.total)
@@ -270,7 +270,7 @@ def _no_checkpoint() -> BegunFit:
     )
 
 
-def _set_up_further(
+def set_up_further(
     estimator: BaseEstimator, before: FittedState, params: SimpleNamespace, call: FitCall
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""

@@ -65,6 +65,7 @@ class Fold:
     gap: float
     node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
     cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
+    has_cut_pair: bool  # whether there is none between some two cells
 
     @property
     def node_agreement(self) -> float:
@@ -99,6 +100,7 @@ def fit_fold(
         gap=np.nan if start is None else start.gap,
         node_agreements=unknown if start is None else start.node_agreement,
         cut=np.zeros(states.shape[1], dtype=bool) if gaps is None else gaps.cut,
+        has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
     )
 
 
@@ -122,7 +124,7 @@ def measure(candidates: list[tuple[int, ...]], folds: list[list[Fold]]) -> Resul
 def shared_and_union(
     first: np.ndarray, second: np.ndarray, node_sizes: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many samples each cell has in both of two fits to a grid, and in any of them.
+    """Return how many samples cells and outcomes have in both of two fits to a grid, and in any.
 
     Parameters
     ----------
@@ -133,15 +135,17 @@ def shared_and_union(
 
     Returns
     -------
-    shared, union : ndarray of int of shape (n_cells,)
-        By the cell of the first fit.
+    shared, union : ndarray of int of shape (n_cells + n_outcomes,)
+        Of the cells, and then of the outcomes of each node, by the numbers of the first fit.
     """
     second = align_nodes(second, outcome_indicators(first, node_sizes))[0]
     grid = NodeGrid(tuple(node_sizes))
-    cells = [grid.cells(nodes) for nodes in (first, second)]
-    sizes = [np.bincount(labels, minlength=grid.n_cells) for labels in cells]
-    shared = np.bincount(cells[0][cells[0] == cells[1]], minlength=grid.n_cells)
-    return shared, sizes[0] + sizes[1] - shared
+    pairs = [(grid.cells(first), grid.cells(second)), *zip(first.T, second.T, strict=True)]
+    shared, total = [], []
+    for (one, other), size in zip(pairs, (grid.n_cells, *node_sizes), strict=True):
+        shared.append(np.bincount(one[one == other], minlength=size))
+        total.append(np.bincount(one, minlength=size) + np.bincount(other, minlength=size))
+    return np.concatenate(shared), np.concatenate(total) - np.concatenate(shared)
 
 
 def least_similarity(union: np.ndarray) -> np.ndarray:
@@ -159,7 +163,11 @@ def least_similarity(union: np.ndarray) -> np.ndarray:
 
 
 class FoundAgain:
-    """How far the cells of a grid are found again: all pairs of its fits, cell by cell.
+    """How far the cells of a grid, and the outcomes of its nodes, are found again in pairs of fits.
+
+    Of the outcomes of several nodes the similarity of highly stable clusters is asked. A cell lies
+    in one outcome of each, and what is wrong in one of them is wrong in the cell: it is asked for
+    that of stable ones.
 
     Parameters
     ----------
@@ -173,30 +181,36 @@ class FoundAgain:
         self.names, grid = folds[0].names, NodeGrid(node_sizes)
         tables = outcome_indicators(folds[0].cells, node_sizes)
         nodes = [align_nodes(fold.cells, tables)[0] for fold in folds]  # numbered as in the first
-        self.cells = [tuple(cell) for cell in grid.outcomes().tolist()]
-        numbers = [np.bincount(grid.cells(of), minlength=grid.n_cells) for of in nodes]
+        self.parts = [f"cell {tuple(cell)}" for cell in grid.outcomes().tolist()]
+        self.n_cells = len(self.parts)
+        for name, size in zip(self.names, node_sizes, strict=True):
+            self.parts += [f"{name} = {outcome}" for outcome in range(size)]
+        numbers = [shared_and_union(of, of, node_sizes)[0] for of in nodes]
         self.n_samples = np.median(numbers, axis=0).astype(int)
         n_outcomes = np.array([[len(np.unique(column)) for column in of.T] for of in nodes])
         # (fold, node): an outcome never occurs
         self.lacking: np.ndarray = np.less(n_outcomes, np.array(node_sizes))
         pairs = list(itertools.combinations(range(len(nodes)), 2))
         counts = [shared_and_union(nodes[i], nodes[j], node_sizes) for i, j in pairs]
-        shared, union = (np.array(of) for of in zip(*counts, strict=True))  # (pair, cell)
+        shared, union = (np.array(of) for of in zip(*counts, strict=True))  # (pair, part)
         lacks = self.lacking.any(axis=1)
         self.is_whole = np.array([not (lacks[i] or lacks[j]) for i, j in pairs])
         self.similarity = np.where(union > 0, shared / np.maximum(union, 1), 1.0)
         self.similarity[~self.is_whole] = 0.0
-        self.asked = np.where(union > 0, least_similarity(union), 0.0)
+        self.asked = least_similarity(union)
+        if len(node_sizes) > 1:
+            self.asked[:, : self.n_cells] = LEAST_STABILITY
+        self.asked[union == 0] = 0.0
 
     @property
     def stability(self) -> float:
         """Smallest similarity of a cell with its counterpart, in the median over pairs."""
-        return float(np.median(self.similarity.min(axis=1)))
+        return float(np.median(self.similarity[:, : self.n_cells].min(axis=1)))
 
     def failures(self) -> list[str]:
-        """Say which outcomes lack samples, and which cells are not found again, if it is so.
+        """Say which outcomes lack samples, and what is not found again, if it is so.
 
-        A cell is asked for its typical similarity: in each pair of fits another one may be unlucky.
+        The typical similarity counts: in each pair of fits another cell may be unlucky.
         """
         failing = np.flatnonzero(np.median(self.similarity - self.asked, axis=0) < 0)
         if not len(failing):
@@ -208,9 +222,11 @@ class FoundAgain:
         ]
         if self.is_whole.mean() <= 0.5:  # that is why
             return said
+        if len(self.names) == 1:  # its outcomes are the cells
+            failing = failing[failing < self.n_cells]
         similarity, asked = np.median(self.similarity, axis=0), np.median(self.asked, axis=0)
         return said + [
-            f"cell {self.cells[k]} of {self.n_samples[k]} samples: similarity {similarity[k]:.2f}, "
+            f"{self.parts[k]} of {self.n_samples[k]} samples: similarity {similarity[k]:.2f}, "
             f"asked {asked[k]:.2f}"
             for k in failing.tolist()
         ]
@@ -239,11 +255,16 @@ def _ties(folds: list[Fold]) -> list[str]:
 
 
 def _cuts(folds: list[Fold]) -> list[str]:
-    """Say which nodes have no gap between their outcomes in most fits: one cluster was cut."""
-    n_cut = np.sum([fold.cut for fold in folds], axis=0)
+    """Say where most fits have no gap: one cluster was cut, by a node or between some two cells."""
+    numbers = {
+        f"{name}: no gap between its outcomes": n_cut
+        for name, n_cut in zip(folds[0].names, np.sum([f.cut for f in folds], axis=0), strict=True)
+    }
+    if max(numbers.values()) <= len(folds) / 2:  # else that is why
+        numbers["no gap between two cells"] = sum(fold.has_cut_pair for fold in folds)
     return [
-        f"{name}: no gap between its outcomes in {number} of {len(folds)} fits"
-        for name, number in zip(folds[0].names, n_cut, strict=True)
+        f"{said} in {number} of {len(folds)} fits"
+        for said, number in numbers.items()
         if number > len(folds) / 2
     ]
 

@@ -17,11 +17,16 @@ from ..modules import CausalPrior
 
 @torch.no_grad()
 def select_graph(
-    prior: CausalPrior, counts: Tensor, settings: GraphSettings, rng: np.random.RandomState
+    prior: CausalPrior,
+    counts: Tensor,
+    settings: GraphSettings,
+    rng: np.random.RandomState,
+    averages: bool = True,
 ) -> HardGraph:
     """Select a DAG, refit its tables in closed form and fix both in the prior.
 
-    ``counts`` has shape (n_regimes, n_components).
+    ``counts`` has shape (n_regimes, n_components). ``averages`` says whether edges get
+    probabilities.
     """
     trained_scores = prior.node_scores().cpu().double().numpy().copy()  # to be overwritten by ranks
     probabilities = None
@@ -33,7 +38,7 @@ def select_graph(
         adjacency = settings.constraints.required
         weights = adjacency.astype(float)
     else:
-        adjacency, probabilities = _search(prior, counts, settings, rng)
+        adjacency, probabilities = _search(prior, counts, settings, rng, averages)
         weights = adjacency.astype(float) if probabilities is None else probabilities
     compelled, tables = _fix(prior, counts, settings, adjacency)
     is_trained = settings.structure == "gradient"
@@ -72,13 +77,17 @@ def _fix(
 
 
 def _search(
-    prior: CausalPrior, counts: Tensor, settings: GraphSettings, rng: np.random.RandomState
+    prior: CausalPrior,
+    counts: Tensor,
+    settings: GraphSettings,
+    rng: np.random.RandomState,
+    averages: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
     total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
     grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
     found = search_graph(total, grids, settings, rng)
-    if total.ndim > MAX_PROBABILITY_NODES:
+    if total.ndim > MAX_PROBABILITY_NODES or not averages:
         return found.adjacency, None
     return found.adjacency, average_graphs(total, grids, settings)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import validate_params
+from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
@@ -21,6 +22,8 @@ from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
 from .._data.validation import as_container
+from .._fit.mixture_refits import MixtureRefits, mixture_refits
+from .._grid import NodeGrid
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance
@@ -108,7 +111,8 @@ class _Matched(NamedTuple):
 
 @validate_params(
     {
-        "n_bootstraps": [count(1)],
+        "refit": [StrOptions({"all", "mixture"})],
+        "n_bootstraps": [count(1), None],
         "resample": ["boolean"],
         "params": [dict, None],
         "n_jobs": [JOBS, None],
@@ -121,7 +125,8 @@ def edge_confidence(
     est: BaseEstimator,
     X: Samples,
     *,
-    n_bootstraps: int = 20,
+    refit: str = "all",
+    n_bootstraps: int | None = None,
     resample: bool = True,
     params: dict[str, Unchecked] | None = None,
     n_jobs: int | None = None,
@@ -144,9 +149,14 @@ def edge_confidence(
         A fitted estimator; it stays as it is.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         The data that it was fitted to, in any form that it accepts.
-    n_bootstraps : int, default=20
-        Number of refits. A share p has the standard error sqrt(p (1 - p) / n_bootstraps), at
-        most 0.11 for 20 and 0.05 for 100.
+    refit : {"all", "mixture"}, default="all"
+        What is learned anew. With "mixture" the networks stay, and clusters, their places on the
+        grid, tables and graph are learned from bootstrap samples of what the encoders say, by
+        expectation maximization that begins at the fit's own clusters: hundreds of refits in about
+        the time of one fit. See the notes for when that is too sure.
+    n_bootstraps : int, default=None
+        Number of refits, 20, or 200 of the mixture. A share p has the standard error
+        sqrt(p (1 - p) / n_bootstraps), at most 0.11 for 20 and 0.04 for 200.
     resample : bool, default=True
         Whether the refits get bootstrap samples. If False, all have all of X and differ by their
         seeds only, which shows what depends on the luck of the start, and not what depends on the
@@ -176,6 +186,8 @@ def edge_confidence(
     ------
     ValueError
         The node sizes of the estimator were changed since its fit, or all refits fail.
+        ``refit="mixture"`` with ``resample=False``, or of a fit whose networks decide more:
+        experts, decoders per cluster, a graph learned by gradient, the published posterior.
     KeyboardInterrupt
         If it comes before a refit is complete.
 
@@ -197,6 +209,12 @@ def edge_confidence(
     of X, those samples that a refit was trained on and those that it has not seen. With
     ``validation_fraction``, copies of one sample may train and validate, so that training stops
     late.
+
+    *Of the mixture alone.* Where clusters are clear, refits of all that a fit does find the same
+    ones, and the graph depends on chance through the counts of their cells: both ways give the same
+    shares. Where clusters overlap, whole refits find others, by other starts and networks, which
+    ``refit="mixture"`` knows nothing of. Look at ``separation_.certainty`` first: below .98 or so
+    it is too sure, of edges and of nodes (``benchmarks/refits.py``).
 
     Drawing with replacement makes dependence where there is none [2]_, so that bootstrap samples
     have more edges. Between two independent binary nodes, a BIC search finds one in 1 % of the
@@ -244,13 +262,24 @@ def edge_confidence(
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
     params = _numbered(params or {}, X, len(reference), est.dag_, sizes)
-    X = as_container(X, est)
+    n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
-    calls = [
-        partial(_refit, clone(est), X, params, int(seed), resample, reference, sizes)
-        for seed in seeds
-    ]
-    refits, interrupted = completed(calls, n_jobs, verbose, "edge_confidence")
+    calls: list[partial[Sequence[_Matched | str]]] = []
+    if refit == "mixture":
+        if not resample:
+            raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
+        known: dict[str, Any] = params
+        kept, by_chance = mixture_refits(est, X, **known), is_by_chance(est.dag_)
+        for k in range(0, n_bootstraps, kept.at_once):
+            some = seeds[k : k + kept.at_once]
+            calls.append(partial(_of_mixture, kept, some, by_chance, tuple(sizes)))
+    else:
+        X = as_container(X, est)
+        for seed in seeds:
+            settings = int(seed), resample, reference, sizes
+            calls.append(partial(_refit, clone(est), X, params, *settings))
+    parts, interrupted = completed(calls, n_jobs, verbose, "edge_confidence")
+    refits = dict(enumerate(itertools.chain(*parts.values())))
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",
@@ -297,7 +326,7 @@ def _refit(
     resample: bool,
     reference: np.ndarray,
     sizes: Sequence[int],
-) -> _Matched | str:
+) -> Sequence[_Matched | str]:
     """Fit a clone and match it; one that fails returns what went wrong."""
     rng = np.random.RandomState(seed)
     n_samples = len(reference)
@@ -309,20 +338,37 @@ def _refit(
             estimator.fit(_safe_indexing(X, rows), **params)
         else:
             estimator.fit(X, **params)
-        return match_refit(estimator.dag_, estimator.predict_nodes(X), reference, sizes)
+        found = arrows(estimator.dag_)
+        return [match_refit(found, estimator.predict_nodes(X), reference, sizes)]
     except Exception as error:  # whatever it is, it must not lose the other refits
-        return f"{type(error).__name__}: {error}"
+        return [f"{type(error).__name__}: {error}"]
+
+
+def _of_mixture(
+    kept: MixtureRefits, seeds: Sequence[int], by_chance: bool, sizes: tuple[int, ...]
+) -> Sequence[_Matched | str]:
+    """Learn the mixture anew from some bootstrap samples, and match it."""
+    outcomes = NodeGrid(sizes).outcomes()
+    reference, found = outcomes[kept.cells], []
+    for cells, graph in kept.replicates(seeds):
+        edges = graph.adjacency
+        compelled = edges & graph.compelled & (not by_chance)
+        found.append(match_refit((edges, compelled), outcomes[cells], reference, sizes))
+    return found
 
 
 def match_refit(
-    dag: nx.DiGraph, nodes: np.ndarray, reference: np.ndarray, sizes: Sequence[int]
+    graph: tuple[np.ndarray, np.ndarray],
+    nodes: np.ndarray,
+    reference: np.ndarray,
+    sizes: Sequence[int],
 ) -> _Matched:
     """Write the graph of a refit in the nodes of the reference.
 
     Parameters
     ----------
-    dag : networkx.DiGraph
-        The graph of the refit; its nodes are the columns of ``nodes``.
+    graph : pair of ndarray of bool of shape (n_nodes, n_nodes)
+        The edges of the refit, whose nodes are the columns of ``nodes``, and the compelled ones.
     nodes : ndarray of shape (n_samples, n_nodes)
         Outcomes of the refit's nodes.
     reference : ndarray of shape (n_samples, n_nodes)
@@ -336,7 +382,7 @@ def match_refit(
         Graph and agreement, in the order of the reference's nodes.
     """
     aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
-    edges, compelled = (matrix[np.ix_(order, order)] for matrix in arrows(dag))
+    edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
     indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
     return _Matched(edges, compelled, np.array(indices), order)
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
-from skcausalpima._clustering.gaps import find_gaps
+from skcausalpima._clustering.gaps import _Curve, find_gaps
 from skcausalpima._grid import NodeGrid
 
 ONE_NODE = np.array([[0], [1], [2]])
@@ -62,13 +62,48 @@ def test_what_was_cut_has_no_gap(law):
 
 
 @pytest.mark.parametrize("radius", [5.0, 20.0])
-def test_a_ring_bends_but_has_no_gap(radius):
+@pytest.mark.parametrize("n_pieces", [3, 4])
+def test_a_ring_bends_but_has_no_gap(radius, n_pieces):
     rng = np.random.default_rng(2)
     angle = rng.uniform(0, 2 * np.pi, size=900)
     points = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(900)]) * radius
     points += rng.normal(size=points.shape)
-    found = find_gaps(points, (angle * 3 / (2 * np.pi)).astype(int), ONE_NODE)
-    assert found.nodes[0] > 0.7
+    labels = (angle * n_pieces / (2 * np.pi)).astype(int)
+    found = find_gaps(points, labels, np.arange(n_pieces)[:, None])
+    assert found.nodes[0] > 0.8
+    assert found.cut[0]
+
+
+def test_rings_in_three_pieces_are_told_whatever_their_axes():
+    """Along straight lines about half of these had a gap between their pieces."""
+    n_told = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        angle = rng.uniform(0, 2 * np.pi, size=480)
+        points = np.column_stack([np.cos(angle), np.sin(angle)]) @ rng.normal(size=(2, 4))
+        points += 0.1 * rng.normal(size=points.shape)
+        n_told += find_gaps(points, (angle * 3 / (2 * np.pi)).astype(int), ONE_NODE).cut[0]
+    assert n_told >= 7
+
+
+def test_lengths_are_those_of_the_arc():
+    angle = np.linspace(-np.pi / 3, np.pi / 3, 200)
+    points = np.column_stack([np.sin(angle), np.cos(angle)])
+    lengths = _Curve(points, np.array([1.0, 0.0])).lengths(points)
+    assert_allclose(lengths - lengths[100], angle - angle[100], atol=0.05)
+    assert np.ptp(points[:, 0]) < 0.9 * np.ptp(lengths)
+
+
+def test_chance_does_not_bend_what_is_straight():
+    """In 30 dimensions 40 points lie around curves of any kind."""
+    longer = []
+    for seed in range(20):
+        points = np.random.default_rng(seed).normal(size=(40, 30))
+        points[:, 0] *= 5
+        curve = _Curve(points, np.eye(30)[0])
+        speed = np.diff(curve.ways) / np.diff(curve.grid)
+        longer.append(speed[0] / speed[25] + speed[-1] / speed[25])
+    assert_allclose(np.mean(longer) / 2, 1.0, atol=0.1)
 
 
 def test_the_node_without_steps_is_told_from_the_other():

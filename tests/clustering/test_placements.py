@@ -206,9 +206,9 @@ def test_tolerance_follows_the_size_of_the_bonuses():
 
 
 @pytest.mark.parametrize(("sizes", "n_clusters"), GRIDS)
-def test_neighbours_are_all_swaps_and_moves(sizes, n_clusters):
+def testneighbours_are_all_swaps_and_moves(sizes, n_clusters):
     cells = some_placings(0, sizes, n_clusters, 1)[0]
-    found = _placements._neighbours(cells, math.prod(sizes))
+    found = _placements.neighbours(cells, math.prod(sizes))
     expected = neighbours_of(cells, math.prod(sizes))
     assert len(found) == len(expected)
     assert {tuple(row) for row in found} == {tuple(row) for row in expected}

@@ -531,15 +531,15 @@ def test_errors_of_parts_say_whose_they_are(arrays):
 
 
 @pytest.fixture
-def model(quick):
+def model(brief):
     prep = ModalityTransformer({"image": StandardScaler(), "curve": PCA(2)}, remainder="drop")
-    return Pipeline([("prep", prep), ("pima", quick())])
+    return Pipeline([("prep", prep), ("pima", brief())])
 
 
-def test_pipeline_is_the_estimator_on_what_was_prepared(quick, model, arrays):
+def test_pipeline_is_the_estimator_on_what_was_prepared(brief, model, arrays):
     model.fit(arrays)
     prepared = clone(model["prep"]).fit_transform(arrays)
-    alone = quick().fit(prepared)
+    alone = brief().fit(prepared)
     assert_array_equal(model["pima"].labels_, alone.labels_)
     # PCA.transform differs from PCA.fit_transform in the last digit
     assert_allclose(model.transform(arrays), alone.transform(prepared), rtol=1e-9)
@@ -562,9 +562,9 @@ def test_pipeline_leads_back_to_the_units_of_the_data(model, arrays):
     assert back["image"].shape == arrays["image"].shape
 
 
-def test_pipeline_of_one_modality_leads_back(quick, arrays):
+def test_pipeline_of_one_modality_leads_back(brief, arrays):
     X = {"image": arrays["image"]}
-    model = make_pipeline(ModalityTransformer({"image": StandardScaler()}), quick((2,))).fit(X)
+    model = make_pipeline(ModalityTransformer({"image": StandardScaler()}), brief((2,))).fit(X)
     assert model.inverse_transform(model.transform(X))["image"].shape == (N, 4, 3)
 
 
@@ -647,8 +647,8 @@ def test_another_estimator_may_follow(arrays):
 
 
 @pytest.mark.slow
-def test_the_estimator_can_be_a_part(arrays, quick):
-    prep = ModalityTransformer({"image": quick((2,))})
+def test_the_estimator_can_be_a_part(arrays, brief):
+    prep = ModalityTransformer({"image": brief((2,))})
     result = prep.fit_transform(arrays)
-    by_hand = CausalPIMA(**quick((2,)).get_params(deep=False)).fit(flat(arrays["image"]))
+    by_hand = CausalPIMA(**brief((2,)).get_params(deep=False)).fit(flat(arrays["image"]))
     assert_array_equal(result["image"], by_hand.transform(flat(arrays["image"])))

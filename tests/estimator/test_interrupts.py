@@ -46,7 +46,7 @@ def known_runs(monkeypatch):
     """Let what comes from now on train once, and then find the same again."""
 
     def install():
-        for which in ("best_run", "resume"):
+        for which in ("best_run", "run_further"):
             found, plain = [], getattr(whole, which)
 
             def run(*arguments, found=found, plain=plain):
@@ -106,10 +106,10 @@ def test_in_training(quick, pair, monkeypatch):
 
     model = quick(warm_start=True).fit(pair)
     before = of_fits(model)
-    for which in ("resume", "best_run"):
+    for which in ("run_further", "best_run"):
         monkeypatch.setattr(whole, which, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            model.set_params(warm_start=which == "resume").fit([3.0 * pair[0], pair[1]])
+            model.set_params(warm_start=which == "run_further").fit([3.0 * pair[0], pair[1]])
         assert of_fits(model).keys() == before.keys()
         assert all(vars(model)[name] is value for name, value in before.items())
     unfitted = quick()

@@ -29,6 +29,7 @@ def estimator(expert, sizes=(2,), **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
     defaults["init"] = Initialization(pretraining_epochs=2)
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
+    defaults |= {"modality_weights": "balanced", "views": None}
     defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(sizes, experts=[None, expert]).set_params(**(defaults | parameters))
 

@@ -10,6 +10,7 @@ from some_slow import each_once
 
 from skcausalpima import CausalPIMA
 from skcausalpima.exceptions import InstabilityWarning
+from skcausalpima.metrics import node_recovery
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(40, 5)) + 4.0 * (np.arange(40) // 20)[:, None]
@@ -103,3 +104,18 @@ def test_the_smallest_images_and_curves(quick, kind, shape):
     model = quick((2,), encoders=kind, decoders=kind).fit([X, TABLE])
     assert model.inverse_transform(model.cluster_means_)[0].shape == (2, *shape)
     assert np.isfinite(model.score_samples([X, TABLE])).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_repeated_samples_bear_no_further_components(seed):
+    # 400 rows of which 200 are distinct: mixtures of as many components as 400 would bear found
+    # other cells at every start
+    rng = np.random.default_rng(seed)
+    first = rng.integers(2, size=200)
+    nodes = np.stack([first, np.where(rng.random(200) < 0.8, first, 1 - first)], axis=1)
+    a, b = (8.0 / np.sqrt(3.0) * nodes[:, [k, k, k]] for k in (0, 1))
+    noise = rng.normal(size=(200, 6))
+    weights = np.random.default_rng(1 + seed).integers(1, 4, size=200)
+    est = CausalPIMA((2, 2), max_iter=3, random_state=0)
+    est.fit([a + noise[:, :3], b + noise[:, 3:]], sample_weight=weights)
+    assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.95

@@ -128,8 +128,8 @@ def ended(objectives, spread, held_out=None, converged=True, is_stated=True, **s
         moved=0.25,
         stopped="",
     )
-    stopping = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
-    training = SimpleNamespace(stopping=stopping, is_stated=is_stated)
+    steps = SimpleNamespace(tol=1e-3, n_iter_no_change=3)
+    training = SimpleNamespace(steps=steps, schedule=SimpleNamespace(is_stated=is_stated))
     return best, SimpleNamespace(training=training, resumable=False)
 
 

@@ -154,19 +154,19 @@ def test_ranks_that_take_turns_make_the_steps_of_one_process(
     ],
     ids=["warm_start", "n_jobs", "experts"],
 )
-def test_what_ranks_cannot_do_is_refused(monkeypatch, quick, pair, parameters, what):
-    for error in fits_on_ranks(monkeypatch, lambda rank: quick(**parameters), pair):
+def test_what_ranks_cannot_do_is_refused(monkeypatch, brief, pair, parameters, what):
+    for error in fits_on_ranks(monkeypatch, lambda rank: brief(**parameters), pair):
         assert isinstance(error, ValueError)
         assert str(error).startswith(f"{what} cannot be used by a process group of 2 ranks")
 
 
-def test_interventions_are_refused(monkeypatch, quick, pair):
-    errors = fits_on_ranks(monkeypatch, lambda rank: quick(), pair, interventions=np.zeros(72))
+def test_interventions_are_refused(monkeypatch, brief, pair):
+    errors = fits_on_ranks(monkeypatch, lambda rank: brief(), pair, interventions=np.zeros(72))
     assert all("interventions cannot be used" in str(error) for error in errors)
 
 
-def test_further_samples_are_refused_and_the_model_stays(monkeypatch, quick, pair):
-    est = quick().fit(pair)
+def test_further_samples_are_refused_and_the_model_stays(monkeypatch, brief, pair):
+    est = brief().fit(pair)
     kept = est.lower_bound_
 
     def learn(ranks):
@@ -178,23 +178,23 @@ def test_further_samples_are_refused_and_the_model_stays(monkeypatch, quick, pai
     assert est.lower_bound_ == kept
 
 
-def test_batch_normalization_is_refused(monkeypatch, quick, pair):
+def test_batch_normalization_is_refused(monkeypatch, brief, pair):
     def normed(shape, latent_dim):
         return nn.Sequential(nn.Flatten(), nn.Linear(6, latent_dim * 2), nn.BatchNorm1d(8))
 
-    make = quick(latent_dim=4, encoders=[normed, None])
+    make = brief(latent_dim=4, encoders=[normed, None])
     for error in fits_on_ranks(monkeypatch, lambda rank: make, pair):
         assert "batch normalization cannot be used by a process group" in str(error)
 
 
-def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, quick, pair):
+def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, brief, pair):
     rows = [array[:1] for array in pair]  # one for the first, none for the second
-    first, second = fits_on_ranks(monkeypatch, lambda rank: quick(), rows)
+    first, second = fits_on_ranks(monkeypatch, lambda rank: brief(), rows)
     assert "minimum of 2 is required" in str(first)
     assert "0 sample" in str(second)
     images = pair[0].copy()
     images[1, 0, 0] = np.inf
-    first, second = fits_on_ranks(monkeypatch, lambda rank: quick(), [images, pair[1]])
+    first, second = fits_on_ranks(monkeypatch, lambda rank: brief(), [images, pair[1]])
     assert str(second).startswith("modality 'modality0'")
     assert str(first) == (f"Rank 1 of the process group cannot begin its fit. ValueError: {second}")
 
@@ -235,15 +235,15 @@ def test_ranks_without_rows_and_with_errors_end_the_others(monkeypatch, quick, p
         "modality_weights",
     ],
 )
-def test_ranks_with_other_parameters_are_told(monkeypatch, quick, pair, make, told):
-    for error in fits_on_ranks(monkeypatch, lambda rank: quick(**make(rank)), pair):
+def test_ranks_with_other_parameters_are_told(monkeypatch, brief, pair, make, told):
+    for error in fits_on_ranks(monkeypatch, lambda rank: brief(**make(rank)), pair):
         assert isinstance(error, ValueError)
         assert told in str(error)
 
 
-def test_ranks_may_name_their_devices_in_other_ways(monkeypatch, quick, pair):
+def test_ranks_may_name_their_devices_in_other_ways(monkeypatch, brief, pair):
     devices = ("cpu", Device("cpu", distributed=True))
-    for found in fits_on_ranks(monkeypatch, lambda rank: quick(device=devices[rank]), pair):
+    for found in fits_on_ranks(monkeypatch, lambda rank: brief(device=devices[rank]), pair):
         assert isinstance(found, CausalPIMA)
 
 
@@ -276,8 +276,8 @@ def test_sets_and_mappings_are_told_in_one_order():
     ],
     ids=["max_iter", "node_sizes", "part", "warm_start", "n_jobs"],
 )
-def test_a_bad_parameter_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair, rank, parameters):
-    makes = [quick(), quick()]
+def test_a_bad_parameter_of_one_rank_is_an_error_on_all(monkeypatch, brief, pair, rank, parameters):
+    makes = [brief(), brief()]
     makes[rank].set_params(**parameters)
     errors = fits_on_ranks(monkeypatch, makes.__getitem__, pair)
     own, other = errors[rank], errors[1 - rank]
@@ -286,7 +286,7 @@ def test_a_bad_parameter_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair
     assert str(other) == told
 
 
-def test_a_wrong_call_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair):
+def test_a_wrong_call_of_one_rank_is_an_error_on_all(monkeypatch, brief, pair):
     class Wrong(CausalPIMA):
         def fit(self, X, **given):
             return super().fit(X, weights=3)
@@ -297,7 +297,7 @@ def test_a_wrong_call_of_one_rank_is_an_error_on_all(monkeypatch, quick, pair):
     assert "cannot begin its fit. TypeError: got an unexpected keyword" in str(first)
 
 
-def test_further_samples_on_one_rank_are_an_error_on_all(monkeypatch, quick, pair, fitted):
+def test_further_samples_on_one_rank_are_an_error_on_all(monkeypatch, brief, pair, fitted):
     class Further(CausalPIMA):
         def fit(self, X, **given):
             return copy.deepcopy(fitted).partial_fit(X)
@@ -348,7 +348,7 @@ def test_calls_of_unlike_numbers_are_an_error_on_all_and_the_next_is_none():
     ],
     ids=["columns", "sequence", "names", "mapping", "frame"],
 )
-def test_ranks_with_other_forms_are_told(monkeypatch, quick, pair, make, what):
+def test_ranks_with_other_forms_are_told(monkeypatch, brief, pair, make, what):
     class Formed(CausalPIMA):
         rank = 0
 
@@ -356,7 +356,7 @@ def test_ranks_with_other_forms_are_told(monkeypatch, quick, pair, make, what):
             return super().fit(make(self.rank, X), **given)
 
     def formed(rank):
-        est = Formed(**quick(max_iter=1).get_params(deep=False))
+        est = Formed(**brief(max_iter=1).get_params(deep=False))
         est.rank = rank
         return est
 
@@ -380,7 +380,7 @@ def test_of_long_texts_only_the_difference_is_told():
     assert len(str(first)) < 700
 
 
-def test_ranks_with_other_modalities_are_told(monkeypatch, quick, pair):
+def test_ranks_with_other_modalities_are_told(monkeypatch, brief, pair):
     class Cut(CausalPIMA):
         def fit(self, X, **given):
             return super().fit([X[0], X[1][:, :3]], **given)
@@ -390,19 +390,19 @@ def test_ranks_with_other_modalities_are_told(monkeypatch, quick, pair):
         assert "the shapes of the modalities: rank 0 has ((3, 2), (4,)), and rank 1" in str(error)
 
 
-def test_labels_of_nodes_are_the_same_or_told(monkeypatch, quick, pair):
+def test_labels_of_nodes_are_the_same_or_told(monkeypatch, brief, pair):
     known = np.array([["a", "b"], ["c", "d"]] + 35 * [[None, None], [None, None]], dtype=object)
-    for error in fits_on_ranks(monkeypatch, lambda rank: quick(), pair, known_nodes=known):
+    for error in fits_on_ranks(monkeypatch, lambda rank: brief(), pair, known_nodes=known):
         assert "differ in the labels: rank 0 has" in str(error)
 
 
-def test_seeds_that_are_no_numbers_are_those_of_the_first_rank(monkeypatch, quick, pair):
-    fits = fits_on_ranks(monkeypatch, lambda rank: quick(max_iter=1, random_state=None), pair)
+def test_seeds_that_are_no_numbers_are_those_of_the_first_rank(monkeypatch, brief, pair):
+    fits = fits_on_ranks(monkeypatch, lambda rank: brief(max_iter=1, random_state=None), pair)
     assert_one_model(fits)
 
 
 def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
-    monkeypatch, quick, pair
+    monkeypatch, brief, pair
 ):
     from skcausalpima._training import gradients
 
@@ -413,7 +413,7 @@ def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
             raise MemoryError
         average(self, parameters)
 
-    ests = [quick().fit(pair) for _ in range(2)]
+    ests = [brief().fit(pair) for _ in range(2)]
     kept = [dict(vars(est)) for est in ests]
     monkeypatch.setattr(gradients.GradientAverage, "of", fails)
     first, second = fits_on_ranks(monkeypatch, ests.__getitem__, pair)
@@ -449,20 +449,20 @@ def test_an_interrupt_is_not_postponed_among_ranks(monkeypatch, quick, pair):
     assert interruption.insists
 
 
-def test_the_first_rank_alone_prints(monkeypatch, quick, pair, capsys):
-    fits_on_ranks(monkeypatch, lambda rank: quick(verbose=2, max_iter=1), pair)
+def test_the_first_rank_alone_prints(monkeypatch, brief, pair, capsys):
+    fits_on_ranks(monkeypatch, lambda rank: brief(verbose=2, max_iter=1), pair)
     n_of_ranks = capsys.readouterr().out.count("epoch 1 of 1")
     monkeypatch.undo()
-    quick(verbose=2, max_iter=1).fit(pair)
+    brief(verbose=2, max_iter=1).fit(pair)
     assert capsys.readouterr().out.count("epoch 1 of 1") == n_of_ranks > 0
 
 
-def test_a_device_asks_for_a_process_group(quick):
+def test_a_device_asks_for_a_process_group(brief):
     X = np.random.default_rng(0).normal(size=(30, 3))
     with pytest.raises(ValueError, match=r"distributed=True asks for a process group, but none"):
-        quick((2,), device=Device(distributed=True)).fit(X)
+        brief((2,), device=Device(distributed=True)).fit(X)
     with pytest.raises(ValueError, match="distributed"):
-        quick((2,), device=Device(distributed="always")).fit(X)
+        brief((2,), device=Device(distributed="always")).fit(X)
 
 
 def test_process_group_is_found_asked_for_and_missed(monkeypatch):

@@ -18,7 +18,7 @@ from skcausalpima import CausalPIMA, MultimodalData
 from skcausalpima.datasets import make_circles_images
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
-from skcausalpima.inspection._edge_confidence import match_refit
+from skcausalpima.inspection._edge_confidence import arrows, match_refit
 
 COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
 REVERSED = [(2, 0), (1, 2), (2, 4)]  # the same neighbours without a collider: all reversible
@@ -91,7 +91,7 @@ def test_a_renamed_graph_is_matched_back(seed):
     edges = np.triu(rng.random((5, 5)) < 0.5, 1)
     order, numbers = shuffled(rng, SIZES)
     dag = as_dag(np.argwhere(edges[np.ix_(order, order)]), 5)
-    found = match_refit(dag, renamed(nodes, order, numbers), nodes, SIZES)
+    found = match_refit(arrows(dag), renamed(nodes, order, numbers), nodes, SIZES)
     assert_array_equal(found.edges, edges)
     assert_array_equal(order[found.order], np.arange(5))
     assert_array_equal(found.rand_indices, 1.0)
@@ -103,7 +103,7 @@ def test_nodes_of_other_sizes_are_not_matched():
     first, second = rng.integers(2, size=(2, 200))
     reference = np.stack([first, second + (rng.random(200) < 0.1)], axis=1)
     refit = np.stack([second, first + (rng.random(200) < 0.1)], axis=1)
-    found = match_refit(as_dag([(0, 1)], 2), refit, reference, (2, 3))
+    found = match_refit(arrows(as_dag([(0, 1)], 2)), refit, reference, (2, 3))
     assert_array_equal(found.order, [0, 1])
     assert_array_equal(found.edges, matrix([(0, 1)], 2))
     assert found.rand_indices.max() < 0.1
@@ -127,7 +127,7 @@ def test_the_match_is_the_best_of_all(seed):
     reference = random_nodes(rng, 40)
     nodes = renamed(reference, *shuffled(rng, SIZES))
     nodes = np.where(rng.random(nodes.shape) < 0.6, random_nodes(rng, 40), nodes)
-    found = match_refit(as_dag(COLLIDER, 5), nodes, reference, SIZES)
+    found = match_refit(arrows(as_dag(COLLIDER, 5)), nodes, reference, SIZES)
     agreements = dict(all_agreements(reference, nodes, SIZES))
     assert len(agreements) == 12
     assert agreements[tuple(found.order)] == max(agreements.values())
@@ -145,7 +145,7 @@ def test_stability_counts_pairs():
     rng = np.random.default_rng(1)
     reference = random_nodes(rng, 80)
     nodes = np.where(rng.random(reference.shape) < 0.2, random_nodes(rng, 80), reference)
-    found = match_refit(as_dag(COLLIDER, 5), nodes, reference, SIZES)
+    found = match_refit(arrows(as_dag(COLLIDER, 5)), nodes, reference, SIZES)
     assert_array_equal(found.order, np.arange(5))
     expected = [pair_counting_index(*pair) for pair in zip(reference.T, nodes.T, strict=True)]
     assert_allclose(found.rand_indices, expected)
@@ -154,20 +154,20 @@ def test_stability_counts_pairs():
 
 def test_constant_nodes_are_not_stable():
     nodes = np.stack([np.arange(40) % 2, np.zeros(40, dtype=int)], axis=1)
-    found = match_refit(as_dag([], 2), nodes, nodes, (2, 2))
+    found = match_refit(arrows(as_dag([], 2)), nodes, nodes, (2, 2))
     assert_array_equal(found.rand_indices, [1.0, 0.0])
-    found = match_refit(as_dag([], 2), np.zeros_like(nodes), nodes, (2, 2))
+    found = match_refit(arrows(as_dag([], 2)), np.zeros_like(nodes), nodes, (2, 2))
     assert_array_equal(found.rand_indices, 0.0)
 
 
 def test_compelled_arrows():
     nodes = random_nodes(np.random.default_rng(2), sizes=(2, 2, 2))
-    found = match_refit(as_dag([(0, 1), (2, 1)], 3), nodes, nodes, (2, 2, 2))
+    found = match_refit(arrows(as_dag([(0, 1), (2, 1)], 3)), nodes, nodes, (2, 2, 2))
     assert_array_equal(found.compelled, matrix([(0, 1), (2, 1)], 3))
     chain = as_dag([(0, 1), (1, 2)], 3)
-    assert not match_refit(chain, nodes, nodes, (2, 2, 2)).compelled.any()
+    assert not match_refit(arrows(chain), nodes, nodes, (2, 2, 2)).compelled.any()
     chain.edges["N2", "N3"]["compelled"] = True  # by knowledge
-    found = match_refit(chain, nodes, nodes, (2, 2, 2))
+    found = match_refit(arrows(chain), nodes, nodes, (2, 2, 2))
     assert_array_equal(found.compelled, matrix([(1, 2)], 3))
 
 

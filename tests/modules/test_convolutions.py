@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Initialization
-from skcausalpima.modules import ConvDecoder, ConvEncoder, spatial_shape
+from skcausalpima.modules import ConvDecoder, ConvEncoder
+from skcausalpima.modules._convolutions import spatial_shape
 
 SHAPES = [(1,), (2,), (7,), (100,), (1, 1), (5, 8), (9, 6), (4, 7, 3), (3, 1, 2)]
 

@@ -6,8 +6,8 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from skcausalpima.modules import MLPDecoder, MLPEncoder, layer_sizes
-from skcausalpima.modules._encoders import multilayer_perceptron
+from skcausalpima.modules import MLPDecoder, MLPEncoder
+from skcausalpima.modules._encoders import layer_sizes, multilayer_perceptron
 
 
 def seed(number=0):

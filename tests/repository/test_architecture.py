@@ -25,8 +25,8 @@ LAYERS = [
     {"_state"},
     {"_training"},
     {"_initialization", "_inference"},
-    {"_fit", "_node_sizes", "inspection"},
-    {"model_selection"},
+    {"_fit", "_node_sizes"},
+    {"inspection", "model_selection"},
     {"_causal_pima"},
     {"__init__"},
 ]

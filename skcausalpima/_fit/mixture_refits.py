@@ -1,0 +1,340 @@
+"""Bootstrap replicates of what follows from the potentials: mixture, arrangement, tables, graph.
+
+Networks stay as they were trained. What encoders say of each sample's latent point, a potential of
+location y and precision V, is data from which mixture, graph and tables are learned anew: by
+expectation maximization of a mixture that is seen through noise of covariance V^-1 [1]_. Points
+drawn from the posterior instead would confirm the cells that they were drawn in.
+
+.. [1] J. Bovy, D. W. Hogg and S. T. Roweis, "Extreme deconvolution", Annals of Applied Statistics
+   5, 2011.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+from .._clustering.arrangement import arrange_again, means_of_labels
+from .._clustering.many_cells import has_many_cells, is_arranged
+from .._inference.fitted_model import subset_encoders
+from .._initialization.initialize import InitialSample, initial_sample
+from .._model.objects import parameters_of
+from .._model.scaled_samples import fit_data
+from .._model.setup import Setup
+from .._model.surroundings import precision_of
+from .._model.tensors import TensorData
+from .._state.fitted import HardGraph
+from .._training.filling import filled
+from .._training.graph_selection import select_graph
+from .._training.potentials import all_potentials
+from .._training.sums import regime_counts
+from .._typing import KnownNodes, Samples
+from ..functional import (
+    MixtureStatistics,
+    OwnPosterior,
+    Potential,
+    SharedPosterior,
+    log_responsibilities,
+    prepare_posterior,
+    update_mixture,
+)
+from ..modules import (
+    CausalPrior,
+    MultimodalVAE,
+    StructuredVAE,
+    SubsetEncoders,
+    weights_of_regimes,
+    whole_modalities,
+)
+from .checkpoint import trained_model
+from .whole import FitCall, set_up_further
+
+#: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
+#: of the mean bound, in nats, below which it ends.
+MAX_ITER, TOL = 50, 1e-4
+
+#: Responsibilities of the replicates that are iterated together.
+MAX_RESPONSIBILITIES = 2**20
+
+
+class Replicate(NamedTuple):
+    """What one bootstrap sample makes of mixture and graph.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_samples,)
+        The most probable cell of each sample, also of those that were not drawn.
+    graph : HardGraph
+        Its graph and tables.
+    """
+
+    cells: np.ndarray
+    graph: HardGraph
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Samples:
+    """What samples say of their latent points, and what is known of their nodes."""
+
+    potential: Potential
+    exponents: Tensor  # (n_samples,)
+    allowed: Tensor | None
+    regime_index: Tensor | None
+    weights: np.ndarray
+
+    def posterior(self, means: Tensor, covariances: Tensor) -> SharedPosterior | OwnPosterior:
+        """Return the latent points in each component."""
+        if not self.potential.is_shared:
+            return OwnPosterior(means, covariances, self.potential)
+        shared = prepare_posterior(means, covariances, self.potential.precision)
+        return shared.given(self.potential.linear)
+
+    def responsibilities(self, prior: CausalPrior) -> Tensor:
+        """Return how probable each component is, (n_components, n_samples)."""
+        normalizers = self.posterior(prior.means, prior.covariances).log_normalizers()
+        if self.allowed is not None:
+            normalizers = normalizers.masked_fill(~self.allowed, -torch.inf)
+        log_weights = weights_of_regimes(prior.regime_log_weights(), self.regime_index)
+        return log_responsibilities(log_weights.to(normalizers), self.exponents * normalizers).exp()
+
+
+def mixture_refits(
+    estimator: BaseEstimator,
+    X: Samples,
+    *,
+    sample_weight: ArrayLike | None = None,
+    known_nodes: KnownNodes = None,
+    interventions: KnownNodes = None,
+) -> MixtureRefits:
+    """Return what the mixture of a fitted estimator, which stays as it is, is learned anew from.
+
+    Parameters
+    ----------
+    estimator : CausalPIMA
+        A fitted one.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        The data that it was fitted to.
+    sample_weight, known_nodes, interventions
+        As ``fit`` was given them.
+
+    Returns
+    -------
+    MixtureRefits
+        With the method ``replicates``.
+
+    Raises
+    ------
+    ValueError
+        Potentials do not say all that mixture and graph follow from.
+    """
+    estimator, state = copy.copy(estimator), estimator._fitted
+    asked = parameters_of(estimator)
+    call = FitCall(X, None, sample_weight, known_nodes, interventions)
+    setup, samples, _ = set_up_further(estimator, state, asked, call)
+    with precision_of(setup.device):
+        model = trained_model(state.spec, samples.knowledge, state.numbers, setup.device)
+        reason = _reason_against(setup, model)
+        if reason:
+            raise ValueError(f"refit='mixture' keeps networks, {reason}: use refit='all'.")
+        data = fit_data(samples, setup)
+        setup, initial = initial_sample(setup, samples, data, 0)
+        encoders = subset_encoders(model, state.subset_numbers)
+        rows = np.arange(data.n_samples)
+        for chosen in (samples.core, initial.rows):
+            rows = rows if chosen is None else rows[chosen]
+        return MixtureRefits(setup, cast(StructuredVAE, model), encoders, data, initial, rows)
+
+
+def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
+    """Say why mixture and graph do not follow from potentials; an empty text if they do."""
+    if not isinstance(model, StructuredVAE):
+        return "but the posterior of this fit has no potentials"
+    if model.experts or any(decoder.has_likelihood for decoder in model.decoders):
+        return "but experts and decoders per cluster know more of a sample's cell than these say"
+    if setup.graph.structure == "gradient":
+        return "but the graph of this fit was learned by gradient steps, as they are"
+    return ""
+
+
+class MixtureRefits:
+    """Mixture, arrangement, tables and graph of a fit, to be learned anew from bootstrap samples.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of the fit; nothing in it is left open.
+    model : StructuredVAE
+        As it was trained.
+    encoders : SubsetEncoders or None
+        Of samples that lack modalities.
+    data : TensorData
+        The samples of the fit.
+    initial : InitialSample
+        Those of its start.
+    rows : ndarray of int
+        Which of the samples these are.
+
+    Attributes
+    ----------
+    cells : ndarray of shape (n_samples,)
+        The most probable cell of each sample in the fit.
+    """
+
+    @torch.no_grad()
+    def __init__(
+        self,
+        setup: Setup,
+        model: StructuredVAE,
+        encoders: SubsetEncoders | None,
+        data: TensorData,
+        initial: InitialSample,
+        rows: np.ndarray,
+    ) -> None:
+        self.graph, self.mixture = setup.graph, setup.training.mixture
+        self.prior = copy.deepcopy(model.prior).cpu()
+        self.samples = _asked(model, data, encoders)
+        self.weights = self.samples.weights
+        self.gamma = self.samples.responsibilities(self.prior)
+        self.cells = self.gamma.argmax(dim=0).numpy()
+        self.rows = rows
+        placed = None if initial.scores is None else initial.scores.placed
+        self.scores = placed if _is_arranged_anew(setup, initial) else None
+
+    @property
+    def at_once(self) -> int:
+        """How many replicates are best made together."""
+        shared = self.samples.potential.is_shared
+        return max(1, MAX_RESPONSIBILITIES // self.gamma.numel()) if shared else 1
+
+    @torch.no_grad()
+    def replicates(self, seeds: Sequence[int]) -> Iterator[Replicate]:
+        """Yield what the bootstrap sample of each seed makes of the fit; all are made together."""
+        n_samples, shares = len(self.weights), self.weights / self.weights.sum()
+        rngs = [np.random.RandomState(seed) for seed in seeds]
+        drawn = np.stack([rng.multinomial(n_samples, shares) for rng in rngs])
+        counts = torch.from_numpy(drawn).double()
+        for own, rng, *mixture in zip(counts, rngs, *self._mixtures(counts), strict=True):
+            yield self._replicate(own, rng, *mixture)
+
+    def _mixtures(self, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Iterate mixtures with free weights on samples that count so often each.
+
+        ``counts`` has shape (n_replicates, n_samples). Returned are responsibilities of shape
+        (n_replicates, n_components, n_samples), means and covariances.
+        """
+        n, prior, samples = len(counts), self.prior, self.samples
+        of_each = (n, len(self.gamma))
+        means = prior.means.double().repeat(n, 1)
+        covariances = prior.covariances.double()
+        covariances = covariances.repeat(n, *[1] * (covariances.ndim - 1))
+        sums, bounds = counts @ self.gamma.T, counts.new_full((n,), -torch.inf)
+        for _ in range(MAX_ITER):
+            posterior = samples.posterior(means, covariances)
+            gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, of_each)
+            weights = (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
+            gamma += weights.log()[:, :, None]
+            if samples.allowed is not None:
+                gamma.masked_fill_(~samples.allowed, -torch.inf)
+            evidence = torch.logsumexp(gamma, dim=1)
+            gamma.sub_(evidence[:, None]).exp_()
+            before, bounds = bounds, (counts * evidence).sum(dim=1) / counts.sum(dim=1)
+            if bool((bounds - before < TOL).all()):
+                break
+            weighted = gamma * counts[:, None]
+            sums = weighted.sum(dim=2)
+            found = posterior.statistics(weighted.flatten(0, 1))
+            means, covariances = self._updated(found, means, covariances, n)
+        return gamma, means.unflatten(0, of_each), covariances.unflatten(0, of_each)
+
+    def _updated(
+        self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor, n: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the means and covariances of n mixtures, each of which pools its own (Eq. 17)."""
+        second = statistics.second
+        if covariances.ndim == 2:
+            second = second.diagonal(dim1=1, dim2=2)
+        rule = self.mixture.covariance_type, self.mixture.reg_covar, self.mixture.shrinkage
+        updates = []
+        for own in torch.arange(len(means)).chunk(n):
+            sums = MixtureStatistics(
+                counts=statistics.counts[own],
+                first=statistics.first[own],
+                second=second[own],
+                origin=statistics.origin,
+            )
+            updates.append(update_mixture(sums, means[own], covariances[own], *rule))
+        found = zip(*((of.means, of.covariances) for of in updates), strict=True)
+        means, covariances = (torch.cat(parts) for parts in found)
+        return means, covariances
+
+    def _replicate(
+        self,
+        counts: Tensor,
+        rng: np.random.RandomState,
+        gamma: Tensor,
+        means: Tensor,
+        covariances: Tensor,
+    ) -> Replicate:
+        """Lay a mixture on the grid and find its graph."""
+        prior = copy.deepcopy(self.prior)
+        places = self._places(gamma.argmax(dim=0).numpy(), counts.numpy())
+        prior.means[places] = means.to(prior.means)
+        prior.covariances[places] = covariances.to(prior.covariances)
+        gamma = gamma[np.argsort(places)]
+        scaled = gamma * counts * (self.weights.sum() / len(self.weights))
+        expected = regime_counts(scaled, self.samples.regime_index, len(prior.regimes))
+        graph = select_graph(prior, expected, self.graph, rng, averages=False)
+        return Replicate(gamma.argmax(dim=0).numpy(), graph)
+
+    def _places(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return the cell of each component."""
+        n_cells = len(self.gamma)
+        if self.scores is None:
+            return np.arange(n_cells)
+        drawn = np.repeat(np.arange(len(self.scores)), counts[self.rows].astype(int))
+        means, totals = means_of_labels(labels[self.rows][drawn], self.scores[drawn], n_cells)
+        return arrange_again(means, totals, self.prior.node_sizes)
+
+
+def _is_arranged_anew(setup: Setup, initial: InitialSample) -> bool:
+    """Return True where clusters were laid on the grid, and nothing ties them to their cells."""
+    sizes, known = setup.spec.node_sizes, initial.knowledge
+    return (
+        is_arranged(setup.training.initialization.method, sizes)
+        and not has_many_cells(sizes)
+        and known.known_nodes is None
+        and known.interventions is None
+    )
+
+
+@torch.no_grad()
+def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | None) -> _Samples:
+    """Ask the encoders once what samples say."""
+    data = filled(model, data)
+    potential, exponents = all_potentials(model, data)[0], torch.ones(data.n_samples)
+    if encoders is not None and not potential.is_shared:
+        parts = []
+        for block in data.blocks():
+            is_whole = whole_modalities(block).all(dim=0)
+            parts.append((is_whole, *encoders.potential(block), encoders.exponents(block)))
+        is_whole, *own = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+        present = potential.linear, potential.precision, exponents
+        for of_parts, of_whole in zip(own, present, strict=True):
+            of_whole[~is_whole] = of_parts[~is_whole].to(of_whole)
+    samples = data.samples
+    weights = torch.ones(data.n_samples) if samples.weights is None else samples.weights[0]
+    return _Samples(
+        potential=potential,
+        exponents=exponents,
+        allowed=None if samples.allowed is None else samples.allowed.cpu(),
+        regime_index=None if samples.regime_index is None else samples.regime_index.cpu(),
+        weights=weights.double().cpu().numpy(),
+    )

@@ -1,0 +1,173 @@
+"""Mixture and graph learned anew from bootstrap samples, beside oracles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import multivariate_normal
+
+from skcausalpima import CausalPIMA
+from skcausalpima._fit.mixture_refits import mixture_refits
+from skcausalpima._structure.search import search_dag
+from skcausalpima.inspection import edge_confidence
+from skcausalpima.modules import ExpertDecoder, exponential_decay
+
+SIZES = (2, 2)
+EXPERT = ExpertDecoder(exponential_decay, np.arange(6.0), per="cluster")
+
+
+def curves(distance, n=300, seed=0):
+    """Return curves (n, 6) of one unit; each half shows one of two dependent factors."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(2, size=n)
+    second = np.where(rng.random(n) < 0.8, first, 1 - first)
+    factors = np.stack([first, second], axis=1)
+    return distance / np.sqrt(3) * np.repeat(factors, 3, axis=1) + rng.normal(size=(n, 6))
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    X = curves(3.0)
+    return CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X), X
+
+
+@pytest.fixture(scope="module")
+def clear():
+    X = curves(9.0)
+    return CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X), X
+
+
+def noisy_mixture_em(y, noise, counts, weights, means, covariances, n_iter):
+    """Extreme deconvolution (Bovy et al., 2011, Eq. 16), sample by sample, without shrinkage."""
+    for _ in range(n_iter):
+        densities = [
+            w * multivariate_normal(m, S + noise).pdf(y)
+            for w, m, S in zip(weights, means, covariances, strict=True)
+        ]
+        gamma = np.stack(densities) / np.sum(densities, axis=0) * counts
+        weights, places, shapes = gamma.sum(axis=1) / counts.sum(), [], []
+        for g, m, S in zip(gamma, means, covariances, strict=True):
+            gain = S @ np.linalg.inv(S + noise)
+            b, B = m + (y - m) @ gain.T, S - gain @ S
+            places.append(g @ b / g.sum())
+            d = b - places[-1]
+            shapes.append((g[:, None] * d).T @ d / g.sum() + B)
+        means, covariances = np.array(places), np.array(shapes)
+    return means, covariances
+
+
+def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
+    est, X = overlapping
+    kept = mixture_refits(est, X)
+    kept.mixture = replace(kept.mixture, shrinkage=0.0, reg_covar=0.0)
+    monkeypatch.setattr("skcausalpima._fit.mixture_refits.MAX_ITER", 5)
+    monkeypatch.setattr("skcausalpima._fit.mixture_refits.TOL", -np.inf)
+    counts = np.random.default_rng(0).multinomial(len(X), np.ones(len(X)) / len(X), size=3)
+    _, means, covariances = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
+    linear, precision = (part.numpy() for part in kept.samples.potential)
+    noise = np.linalg.inv(precision)
+    start = kept.prior.means.double().numpy(), kept.prior.covariances.double().numpy()
+    for k, own in enumerate(counts):
+        weights = kept.gamma.numpy() @ own / own.sum()
+        expected = noisy_mixture_em(linear @ noise, noise, own, weights, *start, 5)
+        assert_allclose(means[k].numpy(), expected[0], atol=2e-4)
+        assert_allclose(covariances[k].numpy(), expected[1], atol=2e-4)
+
+
+def test_replicates_do_not_depend_on_company(overlapping):
+    kept = mixture_refits(*overlapping)
+    together = list(kept.replicates(range(4)))
+    for seed, (cells, graph) in enumerate(together):
+        alone = next(kept.replicates([seed]))
+        assert_array_equal(alone.cells, cells)
+        assert_array_equal(alone.graph.adjacency, graph.adjacency)
+
+
+def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
+    est, X = clear
+    kept = mixture_refits(est, X)
+    assert_array_equal(kept.cells, est.predict_nodes(X) @ [2, 1])
+    for seed, (cells, graph) in enumerate(kept.replicates(range(40))):
+        drawn = np.random.RandomState(seed).multinomial(len(X), np.full(len(X), 1 / len(X)))
+        assert len(np.unique(kept.cells * 4 + cells)) == 4  # renamed at most
+        joint = np.bincount(cells, weights=drawn, minlength=4).reshape(SIZES)
+        assert_array_equal(graph.adjacency, search_dag(joint).adjacency)
+
+
+def test_shares_are_between_those_of_independent_and_of_dependent_nodes(clear):
+    est, X = clear
+    found = edge_confidence(est, X, refit="mixture", random_state=0)
+    assert found.edges.shape == (200, 2, 2)
+    assert found.adjacency[0, 1] > 0.99
+    assert found.node_stability.min() > 0.99
+    rng = np.random.default_rng(5)
+    factors = rng.integers(2, size=(len(X), 2))
+    X = 6 * np.repeat(factors, 3, axis=1) + rng.normal(size=X.shape)
+    est = CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X)
+    found = edge_confidence(est, X, refit="mixture", random_state=0)
+    assert found.adjacency[0, 1] < 0.5
+
+
+def test_workers_and_seeds(overlapping):
+    est, X = overlapping
+    one = edge_confidence(est, X, refit="mixture", n_bootstraps=6, random_state=3)
+    two = edge_confidence(est, X, refit="mixture", n_bootstraps=6, random_state=3, n_jobs=2)
+    other = edge_confidence(est, X, refit="mixture", n_bootstraps=6, random_state=4)
+    assert_array_equal(one.edges, two.edges)
+    assert_array_equal(one.rand_indices, two.rand_indices)
+    assert not np.array_equal(one.rand_indices, other.rand_indices)
+
+
+@pytest.mark.parametrize("case", ["incomplete", "gaps", "weights", "known", "interventions"])
+def test_cells_of_a_fit_are_its_own(case):
+    X, params = curves(8.0, n=200), {}
+    rng = np.random.default_rng(1)
+    a, b = X[:, :3].copy(), X[:, 3:]
+    nodes = (X[:, [0, 3]] > 2.3).astype(int)
+    if case == "incomplete":
+        a[rng.random(200) < 0.3] = np.nan
+    elif case == "gaps":
+        a[rng.random((200, 3)) < 0.1] = np.nan
+    elif case == "weights":
+        params["sample_weight"] = rng.integers(1, 4, size=200)
+    elif case == "known":
+        params["known_nodes"] = np.where(rng.random((200, 2)) < 0.2, nodes, -1)
+    else:
+        params["interventions"] = np.where([True, False] & (rng.random((200, 1)) < 0.4), nodes, -1)
+    est = CausalPIMA(SIZES, max_iter=8, random_state=0).fit([a, b], **params)
+    kept = mixture_refits(est, [a, b], **params)
+    labels = est.node_labels_ @ [2, 1]
+    if case == "weights":  # whole numbers are repeats, in an order of their own
+        shares = np.bincount(labels, weights=params["sample_weight"], minlength=4)
+        assert_allclose(np.bincount(kept.cells, weights=kept.weights, minlength=4), shares, atol=4)
+    else:
+        assert np.mean(kept.cells == labels) > 0.98
+    found = edge_confidence(
+        est, [a, b], refit="mixture", n_bootstraps=5, params=params, random_state=0
+    )
+    assert not found.failures
+    assert found.node_stability.min() > 0.7
+
+
+def test_fits_whose_networks_decide_more_are_refused(overlapping):
+    est, X = overlapping
+    with pytest.raises(ValueError, match="refit='mixture' has no seeds of its own"):
+        edge_confidence(est, X, refit="mixture", resample=False)
+    with pytest.raises(ValueError, match="'refit' parameter of edge_confidence"):
+        edge_confidence(est, X, refit="clusters")
+    published = CausalPIMA.published(SIZES, max_iter=2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"no potentials: use refit='all'"):
+        edge_confidence(published, X, refit="mixture")
+    expert = CausalPIMA(
+        SIZES,
+        max_iter=2,
+        random_state=0,
+        experts=[ExpertDecoder(exponential_decay, np.arange(6.0))],
+    )
+    with pytest.raises(ValueError, match=r"experts and decoders per cluster.*use refit='all'"):
+        edge_confidence(expert.fit(np.exp(-np.abs(X))), X, refit="mixture")
+    learned = CausalPIMA(SIZES, structure="gradient", max_iter=2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"learned by gradient.*use refit='all'"):
+        edge_confidence(learned, X, refit="mixture")
