@@ -3,11 +3,11 @@ r"""What a model says about samples: posteriors, cells, bounds.
 A structured model has the posterior over components and latent points together.
 
 Potentials :math:`l(z)` of what is observed, by encoders or, where elements are missing, by the
-decoder's own slopes, and the mixture as the prior: :math:`q(c | x) \propto A_c Z_c^t L_c` and
-:math:`q(z | c, x) \propto N(z; m_c, S_c)\, l(z)`, with
-:math:`Z_c = \int N(z; m_c, S_c)\, l(z)\, dz` and :math:`L_c` what decoders that depend on the
-component say beyond their potential. The exponent t is 1, but for samples that lack modalities, of
-which it is taught. The bound is
+decoder's own slopes, and the mixture as the prior: :math:`q(c | x) \propto A_c E_c L_c` and
+:math:`q(z | c, x) \propto N(z; m_c, S_c)\, l(z)`, with :math:`E_c = Z_c`,
+:math:`Z_c = \int N(z; m_c, S_c)\, l(z)\, dz`, and :math:`L_c` what decoders that depend on the
+component say beyond their potential. :math:`E_c` is less sure for samples that lack modalities, see
+:class:`~skcausalpima.modules.SubsetEncoders`. The bound is
 
 .. math:: \sum_c q(c) \left[\log \frac{A_c Z_c}{q(c)} - E_{q(z | c)} \log l(z)
     + \sum_m E_{q(z | c)} \log p(x_m | z, c)\right] \le \log p(x).

@@ -17,8 +17,7 @@ from ._encoders import encode_each
 from ._gaps import whole_modalities, with_gaps
 from ._structured import StructuredVAE
 
-
-#: Share of the samples whose parts say nothing of the component, however sure they seem.
+#: Share of the samples that encoders locate where they are not, however sure they seem.
 CONTAMINATION = 1e-3
 
 
@@ -28,8 +27,7 @@ class SubsetEncoders(nn.Module):
     They take the place of the encoders where modalities are missing. With the mixture as the
     prior, the posterior of a sample of which the modalities S are observed is
 
-    .. math:: q(c | x_S) \propto A_c \Big[\int N(z; m_c, S_c) l_S(z) dz\Big]^{t_S}, \qquad
-        q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
+    .. math:: q(c | x_S) \propto A_c E_c(x_S), \qquad q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
 
     Of where an encoder locates a sample, :math:`e_m(x_m)`, this is the likelihood. A modality alone
     is less sure of the latent point than its decoder knows: where encoders were taught beside
@@ -37,7 +35,11 @@ class SubsetEncoders(nn.Module):
     second outputs say how sure it is of single samples,
     :math:`C_m^{-1} = D_m R_m^T R_m D_m, D_m = \mathrm{diag}(\exp(-(v_m(x_m) + w_m) / 2))`. How
     sure a part of a sample is of the component is another matter: the exponent :math:`t_S`, the
-    geometric mean of one number per observed modality, says it.
+    geometric mean of one number per observed modality, says it, and a share :math:`\epsilon` of the
+    samples is an outlier, that is where encoders do not see it: errors have longer tails than C,
+
+    .. math:: E_c = Z_c^{t_S} + \epsilon \sum_k A_k Z_k^{t_S}, \qquad
+        Z_c = \int N(z; m_c, S_c) l_S(z) dz.
 
     Parameters
     ----------
@@ -182,6 +184,8 @@ class SubsetEncoders(nn.Module):
     def log_evidence(self, batch: Batch, log_normalizers: Tensor, log_weights: Tensor) -> Tensor:
         r"""Return what samples say of components, :math:`\log E_c(x_S)`.
 
+        Where elements are missing decoders say it, and no encoder is off the mark.
+
         Parameters
         ----------
         batch : Batch
@@ -197,8 +201,9 @@ class SubsetEncoders(nn.Module):
             In nats.
         """
         said = self.exponents(batch) * log_normalizers
-        of_all = (log_weights + said).logsumexp(dim=0)
-        return torch.logaddexp(said, of_all + math.log(CONTAMINATION))
+        of_any = (log_weights + said).logsumexp(dim=0) + math.log(CONTAMINATION)
+        located = whole_modalities(batch).any(dim=0)
+        return torch.where(located, torch.logaddexp(said, of_any), said)
 
     def incomplete(self, batch: Batch) -> Tensor | None:
         """Return which samples these are for, of shape (n_samples,); None for none.

@@ -12,7 +12,7 @@ from small_models import small_spec
 from torch import nn
 
 from skcausalpima._model.build import build_model
-from skcausalpima.modules import Batch, Gap, SubsetEncoders
+from skcausalpima.modules import Batch, Gap, SubsetEncoders, _subset_encoders
 
 
 def precisions(rng, n):
@@ -217,6 +217,22 @@ def test_exponents_are_geometric_means_of_what_is_observed(encoders):
     assert_allclose(encoders.exponents(Batch(arrays, None)), 0.25)
     encoders.log_exponents.fill_(1.0)  # no part is surer than its own likelihood
     assert_allclose(encoders.exponents(Batch(arrays, None)), 1.0)
+
+
+@torch.no_grad()
+def test_outliers_say_nothing(encoders):
+    """q is (1 - e) q of what is seen and e A; what nobody has located says what it says."""
+    encoders.log_exponents.copy_(torch.tensor([0.5, 0.125]).log())
+    observed = torch.tensor([[True, True, False, False], [True, False, True, False]])
+    batch = Batch(make_data().rows(slice(4)).arrays, observed)
+    log_weights = torch.tensor([0.5, 0.3, 0.2]).double().log()[:, None]
+    said = torch.tensor([0.0, -1.0, -900.0]).double()[:, None].expand(3, 4)
+    plain = (log_weights + encoders.exponents(batch) * said).softmax(dim=0)
+    found = (log_weights + encoders.log_evidence(batch, said, log_weights)).softmax(dim=0)
+    rate = _subset_encoders.CONTAMINATION / (1.0 + _subset_encoders.CONTAMINATION)
+    expected = (1.0 - rate) * plain + rate * log_weights.exp()
+    assert_allclose(found[:, :3], expected[:, :3], rtol=1e-9)
+    assert_allclose(found[:, 3], plain[:, 3])
 
 
 def test_which_samples_they_are_for(encoders):

@@ -162,6 +162,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
             assert gap.mean() > 5 * gap.std() / np.sqrt(20_000)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @torch.no_grad()
 def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
     """Equal heads: Bayes' rule, as of the plain decoder. What a modality says counts once."""
