@@ -3,11 +3,11 @@ r"""Posteriors, cells and bounds of samples under a model.
 A structured model has the posterior over components and latent points together.
 
 Potentials :math:`l(z)` of what is observed, by encoders or, where elements are missing, by the
-decoder's own slopes, and the mixture as the prior: :math:`q(c | x) \propto A_c Z_c^t L_c` and
-:math:`q(z | c, x) \propto N(z; m_c, S_c)\, l(z)`, with
-:math:`Z_c = \int N(z; m_c, S_c)\, l(z)\, dz` and :math:`L_c` what decoders that depend on the
-component say beyond their potential. The exponent t is 1, but for samples that lack modalities, of
-which it is taught. The bound is
+decoder's own slopes, and the mixture as the prior: :math:`q(c | x) \propto A_c E_c L_c` and
+:math:`q(z | c, x) \propto N(z; m_c, S_c)\, l(z)`, with :math:`E_c = Z_c`,
+:math:`Z_c = \int N(z; m_c, S_c)\, l(z)\, dz`, and :math:`L_c` what decoders that depend on the
+component say beyond their potential. :math:`E_c` is less sure for samples that lack modalities, see
+:class:`~skcausalpima.modules.SubsetEncoders`. The bound is
 
 .. math:: \sum_c q(c) \left[\log \frac{A_c Z_c}{q(c)} - E_{q(z | c)} \log l(z)
     + \sum_m E_{q(z | c)} \log p(x_m | z, c)\right] \le \log p(x).
@@ -292,23 +292,26 @@ def answer(
 
     ``draws`` of shape (n_draws, latent_dim) stand for z where expectations are taken.
     """
-    exponents: Tensor | float = 1.0
     if encoders is None:
         posterior, potential_of = model.posterior(batch), model.potential_of
     else:
         prior, potential = model.prior, encoders.potential(batch)
         posterior = OwnPosterior(prior.means, prior.covariances, potential)
-        exponents, potential_of = encoders.exponents(batch), encoders.potential_of
+        potential_of = encoders.potential_of
     normalizers = posterior.log_normalizers()
-    if batch.allowed is not None:
-        normalizers = normalizers.masked_fill(~batch.allowed, -torch.inf)
     log_weights = model.log_weights(batch.regime_index).to(normalizers)
-    said = exponents * normalizers
+    weights, said = weight_columns(log_weights), normalizers
+    if encoders is not None:
+        said = encoders.log_evidence(batch, normalizers, weights)
+    if batch.allowed is not None:
+        normalizers, said = (
+            of.masked_fill(~batch.allowed, -torch.inf) for of in (normalizers, said)
+        )
     if model.cluster_dependent:
         said = said + _component_evidence(model, batch, posterior, draws, potential_of)
     return Answer(
         posterior=posterior,
-        log_joint=weight_columns(log_weights) + normalizers,
+        log_joint=weights + normalizers,
         log_gamma=log_responsibilities(log_weights, said),
     )
 

@@ -1,22 +1,23 @@
-"""Encoders of single modalities that training has taught nothing begin as linear maps."""
+"""Linear models of locations: as maps of a modality, and their likelihoods of latent points."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .._model.tensors import TensorData
-from ..modules import MLPEncoder, SubsetEncoders
+from ..modules import MLPEncoder, SubsetEncoders, upper_roots, whole_modalities
 
 #: Samples that are looked at, and principal components of a modality that a map may use.
 MAX_ROWS, N_COMPONENTS = 1000, 20
 
-#: An encoder whose squared errors are so many times those of a linear map begins as the map.
-WORSE = 2.0
+#: Added to matrices of moments, relative to their diagonals, so that they can be inverted.
+RIDGE = 1e-6
 
 
 class LinearMap(NamedTuple):
@@ -32,8 +33,8 @@ class LinearMap(NamedTuple):
 
 
 @torch.no_grad()
-def start_locations(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> None:
-    """Let encoders that others outvoted begin as linear maps to where samples lie.
+def become_linear(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> None:
+    """Let default encoders be linear maps to where samples lie.
 
     In the product of experts a modality that locates well leaves another nothing to learn, which
     then may say anything when it is asked alone.
@@ -41,42 +42,88 @@ def start_locations(pupil: SubsetEncoders, data: TensorData, points: Tensor) -> 
     Parameters
     ----------
     pupil : SubsetEncoders
-        Default encoders that are clearly worse than a linear map are changed.
+        Default encoders with a linear path that may be trained are changed.
     data : TensorData
         Samples.
     points : Tensor of shape (n_samples, latent_dim)
         Where they lie.
     """
-    first = torch.arange(min(data.n_samples, MAX_ROWS), device=data.device)
-    batch = data.subset(first).loaded().rows(slice(None))
-    locations = pupil.eval().of_modalities(*pupil.outputs(batch))[0].double().cpu().numpy()
-    targets = points[first].double().cpu().numpy()
+    rows = _some_rows(data)
+    batch = data.subset(rows).loaded().rows(slice(None))
+    targets = points[rows].double().cpu().numpy()
     for m, encoder in enumerate(pupil.encoders):
         if not isinstance(encoder, MLPEncoder) or encoder.linear is None:
             continue
         like = encoder.linear.weight
         if not like.requires_grad:
             continue
-        rows = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
-        parts = batch.arrays[m].double().cpu().numpy()[rows], targets[rows], locations[m][rows]
-        x, z, located = map(data.ranks.gathered, parts)
+        seen = slice(None) if batch.observed is None else batch.observed[m].cpu().numpy()
+        parts = batch.arrays[m].double().cpu().numpy()[seen], targets[seen]
+        x, z = map(data.ranks.gathered, parts)
         if len(x) < 4:
             continue
-        scale = np.maximum(z.var(axis=0), np.finfo(float).tiny)
-        errors = (np.square(located - z).mean(axis=0) / scale).sum()
-        if errors > WORSE * (held_out_errors(x, z) / scale).sum():
-            found = linear_map(x, z)
-            log_var = np.log(np.maximum(found.errors, 1e-6))
-            weight, offset, spread = (
-                torch.as_tensor(part).to(like) for part in (found.weight, found.offset, log_var)
-            )
-            encoder.initialize_linear(weight, offset, spread, nonlinear=0.0)
+        found = linear_map(x, z)
+        log_var = np.log(np.maximum(found.errors, 1e-6))
+        weight, offset, spread = (
+            torch.as_tensor(part).to(like) for part in (found.weight, found.offset, log_var)
+        )
+        encoder.initialize_linear(weight, offset, spread, nonlinear=0.0)
 
 
-def held_out_errors(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return mean squared errors of a linear map of one half of the samples on the other."""
-    half = len(x) // 2
-    return np.square(linear_map(x[:half], z[:half])(x[half:]) - z[half:]).mean(axis=0)
+@torch.no_grad()
+def fit_likelihoods(pupil: SubsetEncoders, data: TensorData, mean: Tensor, second: Tensor) -> None:
+    r"""Let potentials be the likelihoods of latent points, given where encoders locate samples.
+
+    The locations of a modality are taken as :math:`N(A z + b, C)`, which is a regression. C is
+    divided by what makes the estimate of :math:`C^{-1}` unbiased: too few samples say nothing.
+
+    Parameters
+    ----------
+    pupil : SubsetEncoders
+        Modalities of whose potential decoders know nothing stay as they are.
+    data : TensorData
+        Samples.
+    mean, second : Tensor of shape (n_samples, latent_dim[, latent_dim])
+        First and second moments of their latent points.
+    """
+    rows = _some_rows(data)
+    batch = data.subset(rows).loaded().rows(slice(None))
+    said, log_vars = pupil.eval().of_modalities(*pupil.outputs(batch))
+    said, log_vars = said.double(), log_vars.double()
+    counts = batch.weighted(whole_modalities(batch).double())
+    inputs = pad(mean[rows].double(), (0, 1), value=1.0)
+    squares = inputs[:, :, None] * inputs[:, None, :]
+    squares[:, :-1, :-1] = second[rows]
+    sums = (
+        torch.einsum("mn,nij->mij", counts, squares),
+        torch.einsum("mn,ni,mnj->mij", counts, inputs, said),
+        torch.einsum("mn,mni,mnj->mij", counts, said, said),
+        torch.einsum("mn,mnj->mj", counts, log_vars),
+    )
+    totals = map(data.ranks.total, sums)
+    for m, (of_inputs, products, of_said, of_widths) in enumerate(zip(*totals, strict=True)):
+        n_samples = of_inputs[-1, -1]
+        if not n_samples or not pupil.information_roots[m].any():
+            continue
+        found = torch.linalg.solve(_ridged(of_inputs), products)  # A' and b, one below the other
+        left = _ridged(of_said - products.mT @ found, of_said)
+        n_free = (n_samples - 2 * len(found)).clamp_min(0.0)
+        pupil.information_roots[m] = upper_roots(n_free * torch.linalg.inv(left))
+        pupil.slopes[m], pupil.offsets[m] = found[:-1].mT, found[-1]
+        cast(Tensor, pupil.widening)[m] = -of_widths / n_samples
+
+
+def _ridged(moments: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return moments that can be inverted, and are hardly changed."""
+    scale = (moments if like is None else like).diagonal().clamp_min(RIDGE**2)
+    return 0.5 * (moments + moments.mT) + RIDGE * torch.diag(scale)
+
+
+def _some_rows(data: TensorData) -> Tensor:
+    """Return the numbers of the samples that are looked at, evenly spaced."""
+    n_rows = min(data.n_samples, MAX_ROWS)
+    wanted = np.linspace(0, data.n_samples - 1, n_rows).astype(int)
+    return torch.as_tensor(wanted, device=data.device)
 
 
 def linear_map(x: np.ndarray, z: np.ndarray) -> LinearMap:

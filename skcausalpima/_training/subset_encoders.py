@@ -13,19 +13,21 @@ change,
     - (1 + \lambda) \sum_c q(c | x) \log q(c | x_S).
 
 The last is small beside the others where the latent space says much about each sample;
-:math:`\lambda` makes it count. How wide potentials are on the whole, and how sure of the component,
-is set on samples that the copies have not seen.
+:math:`\lambda` makes it count. Copies begin with the likelihoods of what they say. Of a modality
+what was taught is kept where it is nearer to the teacher on samples that the copies have not seen;
+these say, too, how sure of the component a part of a sample is.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
@@ -33,7 +35,7 @@ from ..functional import OwnPosterior, weight_columns
 from ..modules import Batch, StructuredVAE, SubsetEncoders
 from .acceleration import step_precision
 from .gradients import Adam, gradient_average, gradient_step, half_cosine
-from .linear_locations import start_locations
+from .linear_locations import become_linear, fit_likelihoods
 from .observer import Observer
 
 #: How much more the divergence of the components' probabilities counts.
@@ -51,7 +53,7 @@ IF_INCOMPLETE = 3
 #: Norm at which gradients are clipped: narrow potentials that are off the mark pull hard.
 MAX_GRAD_NORM = 3.0
 
-#: Share of the samples on which widths and exponents are set, and most samples for that.
+#: Share of the samples that copies do not see, and most samples for that.
 CALIBRATION_SHARE, MAX_CALIBRATION = 0.2, 300
 
 #: Standard deviation of the logarithms of exponents before anything is seen.
@@ -133,7 +135,6 @@ def teach(
     Encoders that were taught before, ``known``, are taught further, at the rate of training.
     """
     pupil = SubsetEncoders(model) if known is None else known
-    pupil.information_roots.copy_(model.information_roots)
     networks = [*pupil.encoders.parameters(), *pupil.views.parameters()]
     parameters = [p for p in networks if p.requires_grad]
     if pupil.widening is None:  # of a single modality
@@ -141,9 +142,14 @@ def teach(
     taught, log_weights = lesson(model, data), model.prior.log_weights().detach()
     rows, others = _calibration_rows(data, generator)
     part, of_part = data.subset(others), taught.rows(others)
+    held = data.subset(rows), taught.rows(rows)
     if known is None:
-        start_locations(pupil, part, of_part.mean)
-        _start_widths(pupil, data, taught)
+        linear = copy.deepcopy(pupil)
+        become_linear(linear, part, of_part.mean)
+        for start in (pupil, linear):
+            fit_likelihoods(start, part, of_part.mean, of_part.second)
+        _keep_better(model, pupil, linear, *held, log_weights)
+        start = copy.deepcopy(pupil)
     rate, size = settings.steps.learning_rate, settings.steps.batch_size
     rate *= RATE_FACTOR if known is None else 1.0
     n_epochs = n_epochs if parameters else 0
@@ -160,31 +166,44 @@ def teach(
             average = gradient_average(part, batch)
             gradient_step(loss, optimizer, parameters, MAX_GRAD_NORM, average)
     pupil.eval()
+    if known is None:
+        _keep_better(model, pupil, start, *held, log_weights)
     if not observer.stopped:
-        _calibrate(model, pupil, data.subset(rows), taught.rows(rows), log_weights, generator)
+        _calibrate(model, pupil, *held, log_weights, generator)
     finite = torch.stack([torch.isfinite(p).all() for p in pupil.parameters()]).all()
     return pupil.requires_grad_(False) if finite else None
 
 
 @torch.no_grad()
-def _start_widths(pupil: SubsetEncoders, data: TensorData, taught: Lesson) -> None:
-    """Let potentials begin as wide as the decoders say, or as encoders are off the mark."""
-    pupil.eval()
-    first = torch.arange(min(len(data.arrays[0]), MAX_CALIBRATION), device=data.device)
-    batch = data.subset(first).loaded().rows(slice(None))
-    locations, log_vars = (of.double() for of in pupil.of_modalities(*pupil.outputs(batch)))
-    counts = batch.weighted(torch.ones_like(log_vars[:, :, 0]))
-    if batch.observed is not None:
-        counts = counts * batch.observed
-    off = (locations - taught.mean[first]) @ pupil.information_roots.double().mT
-    sums = (counts[:, :, None] * torch.stack([log_vars, off.square()])).sum(dim=2)
-    sums, totals = data.ranks.total(sums), data.ranks.total(counts.sum(dim=1))
-    means = sums / totals.clamp_min(torch.finfo(counts.dtype).tiny)[:, None]
-    cast(Tensor, pupil.widening).copy_(means[1].clamp_min(1.0).log() - means[0])
+def _keep_better(
+    model: StructuredVAE,
+    pupil: SubsetEncoders,
+    other: SubsetEncoders,
+    data: TensorData,
+    taught: Lesson,
+    log_weights: Tensor,
+) -> None:
+    """Take the other encoders of each modality that alone is nearer to what is taught with them."""
+    batch = data.loaded().rows(slice(None))
+    outputs = [of.eval().outputs(batch) for of in (pupil, other)]
+    for m in range(len(pupil.encoders)):
+        seen = torch.zeros(len(pupil.encoders), data.n_samples, dtype=torch.bool).to(data.device)
+        seen[m] = True if batch.observed is None else batch.observed[m]
+        alone = replace(batch, observed=seen)
+        distances = torch.stack(
+            [
+                batch.weighted(divergences(model, of, alone, taught, log_weights, said))
+                @ seen[m].double()
+                for of, said in zip((pupil, other), outputs, strict=True)
+            ]
+        )
+        distances = data.ranks.total(distances)
+        if distances[1] < distances[0]:
+            pupil.take(other, m)
 
 
 def _calibration_rows(data: TensorData, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the numbers of samples on which widths and exponents are set, and of all others."""
+    """Return the numbers of the samples that copies do not see, and of all others."""
     order = torch.randperm(data.n_samples, generator=generator).to(data.device)
     n_rows = min(math.ceil(CALIBRATION_SHARE * len(order)), MAX_CALIBRATION)
     if len(order) < MIN_SAMPLES:
@@ -200,11 +219,11 @@ def _calibrate(
     log_weights: Tensor,
     generator: torch.Generator,
 ) -> None:
-    """Set widths and exponents by what the encoders say of samples that they have not seen."""
+    """Set exponents by what the encoders say of samples that they have not seen."""
     batch = data.loaded().rows(slice(None))
     with torch.no_grad():
         outputs = pupil.outputs(batch)
-    parameters = [of for of in (pupil.widening, pupil.log_exponents) if of is not None]
+    parameters = [cast(nn.Parameter, pupil.log_exponents)]
     optimizer = Adam((parameters, CALIBRATION_RATE))
     for step in range(CALIBRATION_STEPS):
         optimizer.rates = [CALIBRATION_RATE * half_cosine(step / CALIBRATION_STEPS)]
@@ -300,7 +319,8 @@ def divergences(
     potential = pupil.potential(parts, outputs)
     posterior = OwnPosterior(model.prior.means, model.prior.covariances, potential)
     overlap = posterior.log_normalizers()
-    joint = weight_columns(log_weights) + pupil.exponents(parts) * overlap
+    weights = weight_columns(log_weights)
+    joint = weights + pupil.log_evidence(parts, overlap, weights)
     for m, said in taught.evidence.items():
         joint = joint + (said if parts.observed is None else said * parts.observed[m])
     of_points = (taught.probabilities * overlap).sum(dim=0)

@@ -114,9 +114,7 @@ class StructuredVAE(MultimodalVAE):
         information : Tensor of shape (n_modalities, latent_dim, latent_dim)
             Symmetric and positive semidefinite, in float64.
         """
-        values, vectors = torch.linalg.eigh(information)
-        halves = values.clamp_min(0.0).sqrt()[:, :, None] * vectors.mT
-        self.information_roots.copy_(torch.linalg.qr(halves).R)
+        self.information_roots.copy_(upper_roots(information))
 
     @contextmanager
     def frozen(self, has_cells: bool = True) -> Iterator[None]:
@@ -332,6 +330,13 @@ class StructuredVAE(MultimodalVAE):
             likelihoods=said.likelihoods | likelihoods,
             terms=torch.stack([found.value, -log_potential]),
         )
+
+
+def upper_roots(matrices: Tensor) -> Tensor:
+    """Return upper triangular matrices R with R' R, of what is semidefinite but for rounding."""
+    values, vectors = torch.linalg.eigh(matrices)
+    halves = values.clamp_min(0.0).sqrt()[..., :, None] * vectors.mT
+    return torch.linalg.qr(halves).R
 
 
 def drawn_components(log_gamma: Tensor, noise: Tensor) -> Tensor:

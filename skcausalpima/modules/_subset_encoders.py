@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from typing import cast
 
@@ -16,21 +17,29 @@ from ._encoders import encode_each
 from ._gaps import whole_modalities, with_gaps
 from ._structured import StructuredVAE
 
+#: Share of the samples that encoders locate where they are not, however sure they seem.
+CONTAMINATION = 1e-3
+
 
 class SubsetEncoders(nn.Module):
-    r"""Potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(y_m; z, (D_m \Lambda_m D_m)^{-1})`.
+    r"""Potentials :math:`l_S(z; x_S) = \prod_{m \in S} N(e_m; A_m z + b_m, C_m)`.
 
     They take the place of the encoders where modalities are missing. With the mixture as the
     prior, the posterior of a sample of which the modalities S are observed is
 
-    .. math:: q(c | x_S) \propto A_c \Big[\int N(z; m_c, S_c) l_S(z) dz\Big]^{t_S}, \qquad
-        q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
+    .. math:: q(c | x_S) \propto A_c E_c(x_S), \qquad q(z | c, x_S) \propto N(z; m_c, S_c) l_S(z).
 
-    A modality alone is less sure of the latent point than its decoder knows: where encoders were
-    taught beside others, where several points have the same image. The copies' second outputs say
-    how much wider potentials are, :math:`D_m = \mathrm{diag}(\exp(-(v_m(x_m) + b_m) / 2))`. How
+    Of where an encoder locates a sample, :math:`e_m(x_m)`, this is the likelihood. A modality alone
+    is less sure of the latent point than its decoder knows: where encoders were taught beside
+    others, where several points have the same image. So A, b and C are of its own, and the copies'
+    second outputs say how sure it is of single samples,
+    :math:`C_m^{-1} = D_m R_m^T R_m D_m, D_m = \mathrm{diag}(\exp(-(v_m(x_m) + w_m) / 2))`. How
     sure a part of a sample is of the component is another matter: the exponent :math:`t_S`, the
-    geometric mean of one number per observed modality, says it.
+    geometric mean of one number per observed modality, says it, and a share :math:`\epsilon` of the
+    samples is an outlier, that is where encoders do not see it: errors have longer tails than C,
+
+    .. math:: E_c = Z_c^{t_S} + \epsilon \sum_k A_k Z_k^{t_S}, \qquad
+        Z_c = \int N(z; m_c, S_c) l_S(z) dz.
 
     Parameters
     ----------
@@ -40,14 +49,20 @@ class SubsetEncoders(nn.Module):
     Attributes
     ----------
     widening : Parameter of shape (n_modalities, latent_dim) or None
-        b; None for a single modality.
+        w; None for a single modality.
     log_exponents : Parameter of shape (n_modalities,) or None
         Their mean over the observed modalities is :math:`\log t_S`; None for a single modality.
     information_roots : Tensor of shape (n_modalities, latent_dim, latent_dim)
-        Of :math:`\Lambda_m`, see :class:`StructuredVAE`.
+        R; at first of the model, as A is the identity and b is 0.
+    slopes : Tensor of shape (n_modalities, latent_dim, latent_dim) or None
+        A; None for a single modality.
+    offsets : Tensor of shape (n_modalities, latent_dim) or None
+        b.
     """
 
     information_roots: Tensor
+    slopes: Tensor
+    offsets: Tensor
 
     def __init__(self, model: StructuredVAE) -> None:
         super().__init__()
@@ -59,6 +74,9 @@ class SubsetEncoders(nn.Module):
         self.widening = nn.Parameter(zeros) if several else None
         self.log_exponents = nn.Parameter(zeros.new_zeros(len(self.encoders))) if several else None
         self.register_buffer("information_roots", model.information_roots.clone())
+        eyes = torch.eye(self.latent_dim).to(zeros).repeat(len(zeros), 1, 1)
+        self.register_buffer("slopes", eyes if several else None)
+        self.register_buffer("offsets", zeros.clone() if several else None)
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -102,6 +120,18 @@ class SubsetEncoders(nn.Module):
             locations[m], log_widths[m] = found
         return torch.stack(locations), torch.stack(log_widths)
 
+    @torch.no_grad()
+    def take(self, other: SubsetEncoders, m: int) -> None:
+        """Let one modality's potential be that of other encoders of the same model."""
+        self.encoders[m].load_state_dict(other.encoders[m].state_dict())
+        for (of, view), (_, another) in zip(
+            self.views.by_modality(), other.views.by_modality(), strict=True
+        ):
+            if of == m:
+                view.load_state_dict(another.state_dict())
+        for name in ("information_roots", "slopes", "offsets", "widening"):
+            getattr(self, name)[m] = getattr(other, name)[m]
+
     def potential(self, batch: Batch, outputs: tuple[Tensor, Tensor] | None = None) -> Potential:
         """Return what samples say of their latent points; nothing where nothing is observed.
 
@@ -126,8 +156,10 @@ class SubsetEncoders(nn.Module):
         scales, roots = torch.exp(-0.5 * widths.double()), self.information_roots.double()
         halves = roots[:, None] * scales[:, :, None, :]
         halves = halves * whole_modalities(batch)[:, :, None, None]
-        precisions = halves.mT @ halves
-        linear = (precisions @ locations.double()[..., None])[..., 0]
+        moved = halves @ self.slopes.double()[:, None]
+        precisions = moved.mT @ moved
+        off = halves @ (locations.double() - self.offsets.double()[:, None])[..., None]
+        linear = (moved.mT @ off)[..., 0]
         return with_gaps(batch, Potential(linear.sum(dim=0), precisions.sum(dim=0)), None)
 
     def potential_of(
@@ -148,6 +180,30 @@ class SubsetEncoders(nn.Module):
         shares = whole / seen.sum(dim=0).clamp_min(1)
         # above 1, a part would be surer than its own likelihood
         return (self.log_exponents.clamp_max(0.0) @ shares.to(self.log_exponents)).exp()
+
+    def log_evidence(self, batch: Batch, log_normalizers: Tensor, log_weights: Tensor) -> Tensor:
+        r"""Return what samples say of components, :math:`\log E_c(x_S)`.
+
+        Where elements are missing decoders say it, and no encoder is off the mark.
+
+        Parameters
+        ----------
+        batch : Batch
+            Samples.
+        log_normalizers : Tensor of shape (n_components, n_samples)
+            Logarithms of the integrals of potentials in the components.
+        log_weights : Tensor of shape (n_components, 1 or n_samples)
+            Logarithms of the components' probabilities.
+
+        Returns
+        -------
+        Tensor of shape (n_components, n_samples)
+            In nats.
+        """
+        said = self.exponents(batch) * log_normalizers
+        of_any = (log_weights + said).logsumexp(dim=0) + math.log(CONTAMINATION)
+        located = whole_modalities(batch).any(dim=0)
+        return torch.where(located, torch.logaddexp(said, of_any), said)
 
     def incomplete(self, batch: Batch) -> Tensor | None:
         """Return which samples these are for, of shape (n_samples,); None for none.

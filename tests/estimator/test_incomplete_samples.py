@@ -219,7 +219,8 @@ def test_complete_fits_do_not_depend_on_the_epochs_for_subsets(quick):
     ]
     assert_same_fits(fits[1], fits[0], X)
     assert_same_fits(fits[2], fits[0], X)
-    assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[1:]))
+    # what was taught is kept where it is better, so more epochs may change nothing
+    assert not np.array_equal(*(fit.predict_proba([X[0], None]) for fit in fits[:2]))
 
 
 @pytest.mark.parametrize("kind", some_slow(DECODERS, ["networks"]))

@@ -1,6 +1,7 @@
 """Influence and conflict of modalities, where Bayes' rule gives the probabilities."""
 
 import numpy as np
+import pytest
 import torch
 from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,6 +14,7 @@ from skcausalpima._model.tensors import TensorData
 from skcausalpima.modules import Batch, SubsetEncoders
 
 
+@pytest.mark.usefixtures("no_outliers")
 def test_they_are_divergences_of_the_probabilities_by_bayes_rule():
     mixture = LinearMixture()
     model, encoders = mixture.model()
@@ -27,6 +29,7 @@ def test_they_are_divergences_of_the_probabilities_by_bayes_rule():
         assert_allclose(conflict[:, m], np.square(jensenshannon(alone, rest)), atol=1e-9)
 
 
+@pytest.mark.usefixtures("no_outliers")
 def test_samples_that_lack_modalities_are_compared_by_what_they_have():
     mixture = LinearMixture()
     model, encoders = mixture.model()

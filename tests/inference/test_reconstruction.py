@@ -30,6 +30,7 @@ def as_data(arrays, observed):
     return TensorData(batch, torch.float64)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @pytest.mark.parametrize("observed", [[0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
 def test_it_is_the_conditional_expectation_of_a_mixture_of_gaussians(observed):
     """All of a linear model is Gaussian given the component, and conditioning is algebra."""

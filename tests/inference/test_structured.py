@@ -126,6 +126,7 @@ def conditionals(model, found):
     return logs, means, covariances
 
 
+@pytest.mark.usefixtures("no_outliers")
 @pytest.mark.parametrize("which", ["parts", "whole"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
@@ -249,6 +250,7 @@ def linear_data(x, observed):
     return TensorData(Batch(arrays, None if complete else seen), torch.float64)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @pytest.mark.parametrize("observed", [[0, 1, 2], [0], [1, 2], []], ids=str)
 def test_of_a_linear_model_answers_are_exact(observed):
     """Bayes' rule, conditional expectations, and the bound is the log-likelihood."""
@@ -279,6 +281,7 @@ def test_of_a_linear_model_answers_are_exact(observed):
     assert_allclose(values, special.logsumexp(log_joint, axis=0), atol=3e-4)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @pytest.mark.parametrize("share", [0.8, 0.3, 0.1])
 def test_of_a_linear_model_answers_about_elements_are_exact(share):
     """Whatever elements there are: densities of just these, sample by sample."""
@@ -372,6 +375,7 @@ def test_order_and_blocks_do_not_matter(kind, monkeypatch):
     assert_allclose(bounds(model, data, encoders), values, rtol=1e-9)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @pytest.mark.parametrize("known", [True, False])
 @torch.no_grad()
 def test_what_is_known_of_nodes(known):

@@ -12,7 +12,7 @@ from small_models import small_spec
 from torch import nn
 
 from skcausalpima._model.build import build_model
-from skcausalpima.modules import Batch, Gap, SubsetEncoders
+from skcausalpima.modules import Batch, Gap, SubsetEncoders, _subset_encoders
 
 
 def precisions(rng, n):
@@ -27,21 +27,25 @@ def encoders():
     encoders = SubsetEncoders(model).eval()
     with torch.no_grad():
         encoders.widening.copy_(torch.as_tensor(rng.normal(size=(2, 2))))
+        encoders.slopes.copy_(torch.as_tensor(rng.normal(size=(2, 2, 2))))
+        encoders.offsets.copy_(torch.as_tensor(rng.normal(size=(2, 2))))
     return encoders
 
 
 def by_hand(encoders, batch, m):
-    """Linear part and precision D L D of what one modality says, sample by sample."""
+    """Linear part and precision A' D R' R D A of what one modality says, sample by sample."""
     shape = ((3, 2), (4,))[m]
     output = encoders.encoders[m](batch.arrays[m].unflatten(1, shape))
     location, log_var = (part.detach().numpy() for part in output.chunk(2, dim=1))
     root = encoders.information_roots[m].double().numpy()
     widening = encoders.widening[m].detach().numpy()
+    slopes, offset = encoders.slopes[m].numpy(), encoders.offsets[m].numpy()
     linear, precision = [], []
     for y, v in zip(location, log_var, strict=True):
         scale = np.diag(np.exp(-0.5 * (v + widening)))
-        precision.append(scale @ root.T @ root @ scale)
-        linear.append(precision[-1] @ y)
+        inside = slopes.T @ scale @ root.T @ root @ scale
+        precision.append(inside @ slopes)
+        linear.append(inside @ (y - offset))
     return np.stack(linear), np.stack(precision)
 
 
@@ -171,8 +175,24 @@ def test_they_are_copies():
     assert all(map(torch.equal, before, model.encoders.parameters()))
     assert_array_equal(model.information_roots, torch.eye(2).expand(2, 2, 2))
     copied = [n for n in model.state_dict() if n.startswith("encoders.")]
-    own = ["widening", "log_exponents", "information_roots"]
+    own = ["widening", "log_exponents", "information_roots", "slopes", "offsets"]
     assert list(encoders.state_dict()) == [*own, *copied]
+
+
+@pytest.mark.parametrize("m", [0, 1])
+@torch.no_grad()
+def test_one_modality_is_taken_from_others(m):
+    one, other = (SubsetEncoders(make_model()).eval() for _ in range(2))
+    for number, of in enumerate((one, other)):
+        for value in of.state_dict().values():
+            value.normal_(generator=torch.Generator().manual_seed(number))
+    other.log_exponents.copy_(one.log_exponents)
+    batch = make_data().rows(slice(None))
+    of_one, of_other = ([of.potential_of(batch, k) for k in range(2)] for of in (one, other))
+    one.take(other, m)
+    expected = [of_other[k] if k == m else of_one[k] for k in range(2)]
+    for k in range(2):
+        assert all(map(torch.equal, one.potential_of(batch, k), expected[k]))
 
 
 def test_a_single_modality_needs_none():
@@ -197,6 +217,22 @@ def test_exponents_are_geometric_means_of_what_is_observed(encoders):
     assert_allclose(encoders.exponents(Batch(arrays, None)), 0.25)
     encoders.log_exponents.fill_(1.0)  # no part is surer than its own likelihood
     assert_allclose(encoders.exponents(Batch(arrays, None)), 1.0)
+
+
+@torch.no_grad()
+def test_outliers_say_nothing(encoders):
+    """q is (1 - e) q of what is seen and e A; what nobody has located says what it says."""
+    encoders.log_exponents.copy_(torch.tensor([0.5, 0.125]).log())
+    observed = torch.tensor([[True, True, False, False], [True, False, True, False]])
+    batch = Batch(make_data().rows(slice(4)).arrays, observed)
+    log_weights = torch.tensor([0.5, 0.3, 0.2]).double().log()[:, None]
+    said = torch.tensor([0.0, -1.0, -900.0]).double()[:, None].expand(3, 4)
+    plain = (log_weights + encoders.exponents(batch) * said).softmax(dim=0)
+    found = (log_weights + encoders.log_evidence(batch, said, log_weights)).softmax(dim=0)
+    rate = _subset_encoders.CONTAMINATION / (1.0 + _subset_encoders.CONTAMINATION)
+    expected = (1.0 - rate) * plain + rate * log_weights.exp()
+    assert_allclose(found[:, :3], expected[:, :3], rtol=1e-9)
+    assert_allclose(found[:, 3], plain[:, 3])
 
 
 def test_which_samples_they_are_for(encoders):

@@ -69,6 +69,8 @@ def test_the_encoders_are_stored_and_loaded(saved, pair, tmp_path):
         "encoders.1",
         "information_roots",
         "log_exponents",
+        "offsets",
+        "slopes",
         "widening",
     }
     for X in ([pair[0], None], [None, pair[1]]):

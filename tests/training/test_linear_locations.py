@@ -1,17 +1,23 @@
-"""Encoders of single modalities that training has taught nothing begin as linear maps."""
+"""Where potentials of single modalities begin: linear maps, and likelihoods of locations."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from linear_models import LinearMixture
 from numpy.testing import assert_allclose, assert_array_equal
 from random_models import make_data, make_model
 from sklearn.linear_model import LinearRegression
 
 from skcausalpima import CausalPIMA
-from skcausalpima._training.linear_locations import held_out_errors, linear_map, start_locations
+from skcausalpima._model.tensors import TensorData
+from skcausalpima._training import linear_locations
+from skcausalpima._training.linear_locations import become_linear, fit_likelihoods, linear_map
+from skcausalpima._training.subset_encoders import lesson
 from skcausalpima.datasets import make_lattices
 from skcausalpima.metrics import matched_accuracy
-from skcausalpima.modules import SubsetEncoders
+from skcausalpima.modules import Batch, SubsetEncoders
 
 
 def test_map_is_least_squares():
@@ -22,9 +28,6 @@ def test_map_is_least_squares():
     assert_allclose(found.offset, expected.intercept_, atol=1e-8)
     assert_allclose(found(x), expected.predict(x), atol=1e-8)
     assert_allclose(found.errors, np.square(expected.predict(x) - z).mean(axis=0))
-    half = LinearRegression().fit(x[:30], z[:30])
-    errors = np.square(half.predict(x[30:]) - z[30:]).mean(axis=0)
-    assert_allclose(held_out_errors(x, z), errors, atol=1e-8)
 
 
 def test_wide_and_constant_modalities():
@@ -39,12 +42,12 @@ def test_wide_and_constant_modalities():
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("m", [0, 1])
 @torch.no_grad()
-def test_encoders_that_know_nothing_begin_as_the_map(m, missing):
+def test_encoders_become_the_map(m, missing):
     data, rng = make_data(missing), np.random.default_rng(1)
     pupil = SubsetEncoders(make_model())
     x = data.arrays[m].numpy()
     points = 3.0 * x @ rng.normal(size=(x.shape[1], 2)) + rng.normal(size=(90, 2))
-    start_locations(pupil, data, torch.as_tensor(points))
+    become_linear(pupil, data, torch.as_tensor(points))
     seen = slice(None) if data.observed is None else data.observed[m].numpy()
     expected = linear_map(x[seen], points[seen])
     shape = (3, 2) if m == 0 else (4,)
@@ -53,15 +56,55 @@ def test_encoders_that_know_nothing_begin_as_the_map(m, missing):
     assert_allclose(found[:, 2:].exp(), np.broadcast_to(expected.errors, (90, 2)), rtol=1e-5)
 
 
-@torch.no_grad()
-def test_encoders_that_know_better_stay():
-    data = make_data()
-    pupil = SubsetEncoders(make_model())
-    states = [{k: v.clone() for k, v in e.state_dict().items()} for e in pupil.encoders]
-    batch = data.rows(slice(None))
-    start_locations(pupil, data, pupil.of_modalities(*pupil.outputs(batch))[0][0])
-    for name, value in pupil.encoders[0].state_dict().items():
-        assert_array_equal(value, states[0][name])
+def linear_case(n_samples):
+    """A linear model whose encoders turn, stretch and move what they should say, and samples."""
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    turned = torch.tensor([[2.0, -1.0], [0.5, 0.3]]).double()
+    with torch.no_grad():
+        for encoder in model.encoders:
+            encoder[1].weight[:2] = turned @ encoder[1].weight[:2]
+            encoder[1].bias[:2] = turned @ encoder[1].bias[:2] + 1.0
+    x = mixture.sample(n_samples)[1]
+    data = TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
+    taught = lesson(mixture.model()[0], data)
+    return mixture, SubsetEncoders(model), exact, data, taught
+
+
+def test_likelihoods_of_a_linear_model_are_exact(monkeypatch):
+    """Whatever encoders do to what they say, as long as it can be undone; by the true moments."""
+    monkeypatch.setattr(linear_locations, "MAX_ROWS", 8000)
+    _, pupil, exact, data, taught = linear_case(8000)
+    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    batch = data.rows(slice(200))
+    with torch.no_grad():
+        for m in range(3):
+            found, expected = (of.potential_of(batch, m) for of in (pupil, exact))
+            scale = expected.precision[0].diagonal().max()
+            assert_allclose(found.precision, expected.precision, atol=0.08 * scale)
+            assert_allclose(found.linear, expected.linear, atol=0.3 * scale)
+
+
+def test_too_few_samples_say_nothing():
+    """With 2 (J + 1) of them: the prior's answer, and never certainty."""
+    _, pupil, _, data, taught = linear_case(9)
+    fit_likelihoods(pupil, data.subset(slice(6)), taught.mean[:6], taught.second[:6])
+    for part in pupil.potential(data.rows(slice(None))):
+        assert not part.any()
+
+
+def test_modalities_that_nobody_has_and_experts_stay_as_they_are():
+    _, pupil, _, data, taught = linear_case(50)
+    pupil.information_roots[0] = 0.0  # an expert has said it all
+    observed = torch.ones(3, 50, dtype=torch.bool)
+    observed[1] = False
+    data = replace(data, samples=replace(data.samples, observed=observed))
+    before = {name: value.clone() for name, value in pupil.state_dict().items()}
+    fit_likelihoods(pupil, data, taught.mean, taught.second)
+    for name in ("slopes", "offsets", "information_roots", "widening"):
+        after = getattr(pupil, name).detach()
+        assert_array_equal(after[:2], before[name][:2])
+        assert (after[2] != before[name][2]).any()
 
 
 @pytest.mark.slow

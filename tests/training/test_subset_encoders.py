@@ -1,6 +1,7 @@
 """What a complete sample says, taught to its parts."""
 
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -161,6 +162,7 @@ def test_exact_potentials_are_the_best_pupil(per_cluster):
             assert gap.mean() > 5 * gap.std() / np.sqrt(20_000)
 
 
+@pytest.mark.usefixtures("no_outliers")
 @torch.no_grad()
 def test_pupils_of_decoders_per_cluster_are_as_sure_as_their_answers():
     """Equal heads: Bayes' rule, as of the plain decoder. What a modality says counts once."""
@@ -205,6 +207,10 @@ def test_only_what_is_there_is_chosen():
     assert_array_equal(chosen.any(dim=0), observed.any(dim=0))
     assert_array_equal(chosen[:, 50:100], observed[:, 50:100])
     assert chosen.sum(dim=0).max() == 3
+
+
+def data_of(x):
+    return TensorData(Batch(tuple(map(torch.as_tensor, x)), None), torch.float64)
 
 
 def mean_loss(model, data, pupil):
@@ -278,9 +284,12 @@ def test_encoders_that_are_frozen(n_samples):
 
 
 def test_all_encoders_are_frozen():
-    model = make_model()
+    mixture = LinearMixture()
+    model = mixture.model()[0]
+    with torch.no_grad():
+        model.encoders[1][1].weight[:2].mul_(3.0)  # as if the others had outvoted it
     model.encoders.requires_grad_(False)
-    data = make_data()
+    data = data_of(mixture.sample(400)[1])
     encoders = teach(model, data, SETTINGS, 3, seed())
     networks = encoders.encoders.parameters()
     for one, other in zip(networks, model.encoders.parameters(), strict=True):
@@ -288,20 +297,28 @@ def test_all_encoders_are_frozen():
     assert mean_loss(model, data, encoders) < mean_loss(model, data, SubsetEncoders(model).eval())
 
 
-def test_potentials_begin_as_wide_as_decoders_say(monkeypatch):
-    """On average over the samples that have the modality."""
+@pytest.mark.parametrize("rate", [0.0, 30.0])
+def test_teaching_that_leads_away_is_not_kept(rate, monkeypatch):
+    """By each modality alone, on samples that are held back; from the exact potentials."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
-    settings = small_settings(learning_rate=1e-12)
-    for data in (make_data(), make_data(missing=True)):
-        encoders = teach(make_model(), data, settings, 1, seed())
-        widths = encoders.outputs(data.rows(slice(None)))[1] + encoders.widening[:, None]
-        for m, of_samples in enumerate(widths.detach()):
-            seen = slice(None) if data.observed is None else data.observed[m]
-            assert_allclose(of_samples[seen].mean(dim=0), np.zeros(2), atol=1e-6)
-        assert not encoders.log_exponents.any()
+    mixture = LinearMixture()
+    model, exact = mixture.model()
+    data = data_of(mixture.sample(400)[1])
+    settings = small_settings(learning_rate=rate)
+    start = teach(model, data, small_settings(learning_rate=0.0), 3, seed(3))
+    found = teach(model, data, settings, 3, seed(3))
+    assert_same_values(found, start)
+    assert mean_loss(model, data, found) < mean_loss(model, data, exact) + 0.5
 
 
-def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
+def assert_same_values(one, other):
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    for (name, value), (other_name, other_value) in pairs:
+        assert name == other_name
+        assert_array_equal(value, other_value)
+
+
+def test_exponents_are_set_on_samples_that_were_held_back(monkeypatch):
     """Of a pupil whose networks stay as they are the best ones are found, of these samples."""
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 200)
     model, data = make_model().eval(), make_data()
@@ -321,17 +338,16 @@ def test_widths_and_exponents_are_set_on_samples_that_were_held_back(monkeypatch
 
     with torch.no_grad():
         found = loss(encoders)
-        for name in ("widening", "log_exponents"):
-            for change in (-0.5, 0.5):
-                other = copy.deepcopy(encoders)
-                getattr(other, name).add_(change)
-                is_above = name == "log_exponents" and change > 0  # 1 is the largest
-                assert loss(other) >= found if is_above else loss(other) > found
+        for m, change in itertools.product(range(2), (-0.5, 0.5)):
+            other = copy.deepcopy(encoders)
+            other.log_exponents[m] += change
+            is_above = other.log_exponents[m] > 0  # 1 is the largest
+            assert loss(other) >= found if is_above else loss(other) > found
 
 
 def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
     monkeypatch.setattr(subset_encoders, "CALIBRATION_STEPS", 0)
-    monkeypatch.setattr(subset_encoders, "_start_widths", lambda *_: None)
+    monkeypatch.setattr(subset_encoders, "_keep_better", lambda *_: None)
     model, data = make_model(), make_data()
     rows, _ = subset_encoders._calibration_rows(data, seed(3))
     arrays = tuple(array.index_fill(0, rows, 50.0) for array in data.arrays)
