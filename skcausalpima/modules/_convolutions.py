@@ -53,7 +53,7 @@ def spatial_shape(shape: Sequence[int]) -> tuple[tuple[int, ...], int]:
 
     Examples
     --------
-    >>> from skcausalpima.modules import spatial_shape
+    >>> from skcausalpima.modules._convolutions import spatial_shape
     >>> spatial_shape((100,)), spatial_shape((28, 28)), spatial_shape((28, 28, 3))
     (((100,), 1), ((28, 28), 1), ((28, 28), 3))
     """

@@ -35,7 +35,7 @@ def layer_sizes(width: int, hidden_layer_sizes: Sequence[int]) -> list[int]:
 
     Examples
     --------
-    >>> from skcausalpima.modules import layer_sizes
+    >>> from skcausalpima.modules._encoders import layer_sizes
     >>> layer_sizes(20, (128, 64, 32, 16))
     [20, 20, 20, 16]
     """
