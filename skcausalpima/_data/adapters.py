@@ -7,11 +7,7 @@ h5py and zarr are imported only to write what came as theirs.
 from __future__ import annotations
 
 import importlib
-from collections.abc import (
-    Callable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 from types import EllipsisType

@@ -26,6 +26,7 @@ from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.fitted_model import subset_encoders
 from .._initialization.initialize import InitialSample, initial_sample
+from .._initialization.mixture import in_components, updated_components
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import Setup
@@ -39,12 +40,8 @@ from .._training.sums import regime_counts
 from .._typing import KnownNodes, Samples
 from ..functional import (
     MixtureStatistics,
-    OwnPosterior,
     Potential,
-    SharedPosterior,
     log_responsibilities,
-    prepare_posterior,
-    update_mixture,
 )
 from ..modules import (
     CausalPrior,
@@ -90,16 +87,11 @@ class _Samples:
     regime_index: Tensor | None
     weights: np.ndarray
 
-    def posterior(self, means: Tensor, covariances: Tensor) -> SharedPosterior | OwnPosterior:
-        """Return the latent points in each component."""
-        if not self.potential.is_shared:
-            return OwnPosterior(means, covariances, self.potential)
-        shared = prepare_posterior(means, covariances, self.potential.precision)
-        return shared.given(self.potential.linear)
-
     def responsibilities(self, prior: CausalPrior) -> Tensor:
         """Return how probable each component is, (n_components, n_samples)."""
-        normalizers = self.posterior(prior.means, prior.covariances).log_normalizers()
+        normalizers = in_components(
+            self.potential, prior.means, prior.covariances
+        ).log_normalizers()
         if self.allowed is not None:
             normalizers = normalizers.masked_fill(~self.allowed, -torch.inf)
         log_weights = weights_of_regimes(prior.regime_log_weights(), self.regime_index)
@@ -237,7 +229,7 @@ class MixtureRefits:
         covariances = covariances.repeat(n, *[1] * (covariances.ndim - 1))
         sums, bounds = counts @ self.gamma.T, counts.new_full((n,), -torch.inf)
         for _ in range(MAX_ITER):
-            posterior = samples.posterior(means, covariances)
+            posterior = in_components(samples.potential, means, covariances)
             gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, of_each)
             weights = (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
             gamma += weights.log()[:, :, None]
@@ -258,21 +250,16 @@ class MixtureRefits:
         self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor, n: int
     ) -> tuple[Tensor, Tensor]:
         """Return the means and covariances of n mixtures, each of which pools its own (Eq. 17)."""
-        second = statistics.second
-        if covariances.ndim == 2:
-            second = second.diagonal(dim1=1, dim2=2)
-        rule = self.mixture.covariance_type, self.mixture.reg_covar, self.mixture.shrinkage
         updates = []
         for own in torch.arange(len(means)).chunk(n):
             sums = MixtureStatistics(
                 counts=statistics.counts[own],
                 first=statistics.first[own],
-                second=second[own],
+                second=statistics.second[own],
                 origin=statistics.origin,
             )
-            updates.append(update_mixture(sums, means[own], covariances[own], *rule))
-        found = zip(*((of.means, of.covariances) for of in updates), strict=True)
-        means, covariances = (torch.cat(parts) for parts in found)
+            updates.append(updated_components(sums, means[own], covariances[own], self.mixture))
+        means, covariances = (torch.cat(parts) for parts in zip(*updates, strict=True))
         return means, covariances
 
     def _replicate(

@@ -148,24 +148,28 @@ def iterate_posteriors(
     means, covariances = _start(potential, gamma, settings)
     counts, bound = gamma.sum(dim=1), -np.inf
     for step in range(max_iter + 1):
-        posterior: SharedPosterior | OwnPosterior
-        if potential.is_shared:
-            components = prepare_posterior(means, covariances, potential.precision)
-            posterior = components.given(potential.linear)
-        else:
-            posterior = OwnPosterior(means, covariances, potential)
+        posterior = in_components(potential, means, covariances)
         weights = ((counts + 1e-3) / (counts + 1e-3).sum()).log()
         found = posterior.evidence(weights, allowed)
         gamma = found.log_gamma.exp()
         previous, bound = bound, found.value.mean().item()
         if step == max_iter or bound - previous < tol:
             break
-        update = _updated(posterior.statistics(gamma), means, covariances, settings)
+        update = updated_components(posterior.statistics(gamma), means, covariances, settings)
         counts, means, covariances = gamma.sum(dim=1), *update
     return MixtureFit(bound=bound, responsibilities=gamma, means=means, covariances=covariances)
 
 
-def _updated(
+def in_components(
+    potential: Potential, means: Tensor, covariances: Tensor
+) -> SharedPosterior | OwnPosterior:
+    """Return the posterior of samples in the components of a mixture."""
+    if not potential.is_shared:
+        return OwnPosterior(means, covariances, potential)
+    return prepare_posterior(means, covariances, potential.precision).given(potential.linear)
+
+
+def updated_components(
     statistics: MixtureStatistics, means: Tensor, covariances: Tensor, settings: MixtureSettings
 ) -> tuple[Tensor, Tensor]:
     """Return the means and covariances of the M step."""
@@ -200,7 +204,7 @@ def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tu
     kind = "tied" if settings.covariance_type == "tied" else "full"
     whole = replace(settings, covariance_type=kind)
     means = origin.expand(len(gamma), -1)
-    means, scatter = _updated(statistics, means, eye.expand(len(gamma), -1, -1), whole)
+    means, scatter = updated_components(statistics, means, eye.expand(len(gamma), -1, -1), whole)
     roots = torch.linalg.cholesky(scatter)
     inside = torch.linalg.solve_triangular(roots, broad.covariances, upper=False)
     inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)

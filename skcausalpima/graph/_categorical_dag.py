@@ -1052,7 +1052,7 @@ class CategoricalDAG:
         >>> nx.parse_graphml(dag.to_graphml()).nodes["crack"]
         {'size': 2}
         """
-        return _formats.to_graphml(self.graph)
+        return _formats.to_graphml(self.graph, self.cpts)
 
     def to_dot(self) -> str:
         """Write the graph (not the tables) in Graphviz's DOT language.

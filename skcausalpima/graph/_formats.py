@@ -42,7 +42,7 @@ def to_document(graph: nx.DiGraph, tables: Tables) -> dict[str, Json]:
                 "size": data["size"],
                 "states": data.get("states"),
                 "parents": list(graph.predecessors(node)),
-                "table": tables[node].tolist() if node in tables else None,
+                "table": tables[node].tolist(),
                 "attributes": attributes,
             }
         )
@@ -164,9 +164,9 @@ def from_json(text: str) -> tuple[nx.DiGraph, dict[Hashable, Json]]:
     return from_document(parse_json("The text", check_text(text, "from_json")))
 
 
-def to_graphml(graph: nx.DiGraph) -> str:
-    """Write a graph as GraphML, which has no lists."""
-    document = to_document(graph, {})
+def to_graphml(graph: nx.DiGraph, tables: Tables) -> str:
+    """Write the graph of a network as GraphML, which has no lists."""
+    document = to_document(graph, tables)
     written = nx.DiGraph()
     for node in document["nodes"]:
         states = {} if node["states"] is None else {"states": ", ".join(node["states"])}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -267,21 +266,22 @@ def edge_confidence(
     n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     calls: list[partial[Sequence[_Matched | str]]] = []
+    size = 1  # refits of a call
     if refit == "mixture":
         if not resample:
             raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
         known: dict[str, Any] = params
         kept, by_chance = mixture_refits(est, X, **known), is_by_chance(est.dag_)
-        for k in range(0, n_bootstraps, kept.at_once):
-            some = seeds[k : k + kept.at_once]
-            calls.append(partial(_of_mixture, kept, some, by_chance, tuple(sizes)))
+        size = kept.at_once
+        for k in range(0, n_bootstraps, size):
+            calls.append(partial(_of_mixture, kept, seeds[k : k + size], by_chance, tuple(sizes)))
     else:
         X = as_container(X, est)
         for seed in seeds:
             settings = int(seed), resample, reference, sizes
             calls.append(partial(_refit, clone(est), X, params, *settings))
     parts, interrupted = completed(calls, n_jobs, verbose, "edge_confidence")
-    refits = dict(enumerate(itertools.chain(*parts.values())))
+    refits = {size * k + j: refit for k, part in parts.items() for j, refit in enumerate(part)}
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",

@@ -15,7 +15,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 
 from skcausalpima import CausalPIMA, MultimodalData
+from skcausalpima._repeated_fits import Completed
 from skcausalpima.datasets import make_circles_images
+from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
 from skcausalpima.inspection._edge_confidence import arrows, match_refit
@@ -407,3 +409,14 @@ def test_stability_tells_structure_from_none():
         stability[name] = found.node_stability
     assert stability["images"].min() > 0.7
     assert stability["noise"].max() < 0.3
+
+
+def test_failures_keep_their_numbers_after_an_interrupt(monkeypatch):
+    def some(calls, *_):
+        return Completed({0: calls[0](), 2: ["out of luck"]}, interrupted=True)
+
+    monkeypatch.setattr("skcausalpima.inspection._edge_confidence.completed", some)
+    est = Shuffled(random_state=0).fit(NODES)
+    with pytest.warns(InterruptionWarning), pytest.warns(FitFailedWarning, match=r"numbers \[2\]"):
+        found = edge_confidence(est, NODES, n_bootstraps=4, random_state=0)
+    assert found.failures == {2: "out of luck"}
