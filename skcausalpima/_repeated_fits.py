@@ -35,7 +35,11 @@ class Completed(NamedTuple):
 
 
 def completed(
-    functions: Sequence[Callable[[], R]], n_jobs: int | None, verbose: int, name: str
+    functions: Sequence[Callable[[], R]],
+    n_jobs: int | None,
+    verbose: int,
+    name: str,
+    told_first: str = "",
 ) -> Completed:
     """Call functions in parallel; after an interrupt, return what is complete.
 
@@ -49,6 +53,8 @@ def completed(
         See :class:`~skcausalpima._progress_lines.ProgressLines`.
     name : str
         Of the function that the user called.
+    told_first : str, default=""
+        What lines begin with after it.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def completed(
         for number, result in _as_they_come(calls, n_jobs):
             found[number] = result
             seconds = (time.monotonic() - begin) / len(found) * (len(functions) - len(found))
-            text = f"{len(found)} of {len(functions)} fits, {duration(seconds)} left"
+            text = f"{told_first}{len(found)} of {len(functions)} fits, {duration(seconds)} left"
             is_first = len(found) == 1  # it says how long all will take
             lines.show(text, len(found), len(functions), is_due=is_first)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def find_candidates(
     known: np.ndarray | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_candidates: int = N_CANDIDATES,
+    rows: np.ndarray | None = None,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
@@ -103,6 +105,9 @@ def find_candidates(
         Seed of all starts.
     n_candidates : int, default=12
         Number of mixtures; where there are none, at least 12 runs of k-means take their place.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Those that clusters are found in; what they are of all samples is returned. Not for many
+        cells.
 
     Returns
     -------
@@ -114,18 +119,20 @@ def find_candidates(
     if has_many_cells(node_sizes):
         return [search_grid(scores, node_sizes, known=known, random_state=rng)]
     numbers = _numbers_of_dimensions(node_sizes, scores.shape[1])
-    n_distinct = len(np.unique(scores, axis=0))  # whole-number weights, for one, repeat rows
+    part = scores if rows is None else scores[rows]
+    n_distinct = len(np.unique(part, axis=0))  # whole-number weights, for one, repeat rows
+    mixtures = functools.partial(find_clusters, random_state=rng, rows=rows)
+    by_kmeans = functools.partial(kmeans_clusterings, random_state=rng, rows=rows)
     candidates = []
     for n_dims, n_starts in zip(numbers, _shared_out(n_candidates, len(numbers)), strict=True):
         if max_components(n_distinct, n_dims) >= 2 * n_clusters:
-            latents = scores[:, :n_dims]
-            candidates += find_clusters(latents, n_clusters, random_state=rng, n_starts=n_starts)
+            candidates += mixtures(scores[:, :n_dims], n_clusters, n_starts=n_starts)
     if len(node_sizes) == 1 or not candidates:
         n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
-        candidates += kmeans_clusterings(scores, n_clusters, random_state=rng, n_starts=n_starts)
+        candidates += by_kmeans(scores, n_clusters, n_starts=n_starts)
     elif has_few_samples(n_distinct, node_sizes):
         for n_dims in numbers:
-            candidates += kmeans_clusterings(scores[:, :n_dims], n_clusters, random_state=rng)
+            candidates += by_kmeans(scores[:, :n_dims], n_clusters)
     return candidates
 
 

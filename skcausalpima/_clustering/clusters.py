@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,6 +86,7 @@ def find_clusters(
     *,
     random_state: int | np.random.RandomState | None = None,
     n_starts: int = 1,
+    rows: np.ndarray | None = None,
 ) -> list[Clustering]:
     """Fit an over-fitted full-covariance mixture and merge its components.
 
@@ -99,6 +101,8 @@ def find_clusters(
         Seed of all starts.
     n_starts : int, default=1
         Number of mixtures.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Those that clusters are found in; what they are of all samples is returned.
 
     Returns
     -------
@@ -119,19 +123,19 @@ def find_clusters(
     rng = check_random_state(random_state)
     latents = np.asarray(latents, dtype=float)
     scaled = _standardised(latents)
-    rows = scaled
-    if len(scaled) > _MAX_ROWS:
-        rows = scaled[rng.choice(len(scaled), _MAX_ROWS, replace=False)]
-    n_distinct = len(np.unique(rows, axis=0))
+    part = scaled if rows is None else scaled[rows]
+    if len(part) > _MAX_ROWS:
+        part = part[rng.choice(len(part), _MAX_ROWS, replace=False)]
+    n_distinct = len(np.unique(part, axis=0))
     n_clusters = min(n_clusters, n_distinct)
-    room = max_components(n_distinct, rows.shape[1])
+    room = max_components(n_distinct, part.shape[1])
     n_components = max(n_clusters, min(COMPONENTS_PER_CLUSTER * n_clusters, room, n_distinct))
-    source = f"mixture of {n_components} in {rows.shape[1]} dimensions"
+    source = f"mixture of {n_components} in {part.shape[1]} dimensions"
     clusterings = []
     for _ in range(n_starts):
         seed = rng.randint(2**31 - 1)
-        components = _component_responsibilities(rows, scaled, n_components, seed)
-        min_isolated = ROWS_OF_ISOLATED * rows.shape[1]
+        components = _component_responsibilities(part, scaled, n_components, seed)
+        min_isolated = ROWS_OF_ISOLATED * part.shape[1]
         merged = merge_components(components, n_clusters, min_isolated=min_isolated)
         responsibilities = components @ np.eye(merged.max() + 1)[merged]
         clusterings.append(describe(responsibilities, latents, merged, source))
@@ -144,25 +148,37 @@ def kmeans_clusterings(
     *,
     random_state: int | np.random.RandomState | None = None,
     n_starts: int = 1,
+    rows: np.ndarray | None = None,
 ) -> list[Clustering]:
-    """Return k-means clusterings, each the best of five; fewer clusters where points repeat."""
+    """Return k-means clusterings, each the best of five; fewer clusters where points repeat.
+
+    They are found in ``rows``, those of all points are returned.
+    """
     rng = check_random_state(random_state)
     clusterings = []
     for _ in range(n_starts):
-        labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5)
+        seed = rng.randint(2**31 - 1)
+        labels = kmeans_labels(points, n_clusters, seed, n_init=5, rows=rows)
         n_found = labels.max() + 1
         responsibilities = np.eye(n_found)[labels]
         clusterings.append(describe(responsibilities, points, np.arange(n_found), "k-means"))
     return clusterings
 
 
-def kmeans_labels(points: np.ndarray, n_clusters: int, seed: int, n_init: int = 1) -> np.ndarray:
+def kmeans_labels(
+    points: np.ndarray,
+    n_clusters: int,
+    seed: int,
+    n_init: int = 1,
+    rows: np.ndarray | None = None,
+) -> np.ndarray:
     """Cluster points by k-means from k-means++ starts; fewer clusters where points repeat."""
-    scale = np.abs(points).max(initial=0.0)  # rounding does not tell equal points apart
-    rounded = np.round(points / scale, 9) if scale > 0 else points
+    part = points if rows is None else points[rows]
+    scale = np.abs(part).max(initial=0.0)  # rounding does not tell equal points apart
+    rounded = np.round(part / scale, 9) if scale > 0 else part
     n_clusters = min(n_clusters, len(np.unique(rounded, axis=0)))
     kmeans = KMeans(n_clusters, n_init=n_init, random_state=seed)
-    return kmeans.fit_predict(points)
+    return kmeans.fit_predict(points) if rows is None else kmeans.fit(part).predict(points)
 
 
 def merge_components(
@@ -206,33 +222,81 @@ def merge_components(
     >>> merge_components(chain, 2)
     array([0, 0, 1])
     """
-    n_samples, n_components = responsibilities.shape
     if min_share is None:
         min_share = smallest_share(n_clusters)
-    counts = responsibilities.sum(axis=0)
-    joint = responsibilities.T @ responsibilities
-    members = merged = np.arange(n_components)
-    alive = np.ones(n_components, dtype=bool)
-    while alive.sum() > 1:
-        lift = _lift(joint, counts, n_samples)
-        lift[~alive] = lift[:, ~alive] = -np.inf
-        largest = lift.max()
-        if alive.sum() == n_clusters or (alive.sum() < n_clusters and largest < ISOLATED_LIFT):
-            merged = members.copy()
-        if alive.sum() <= n_clusters and largest < _SPLIT_LIFT:
-            break
-        small = alive & (counts < min_share * n_samples)
-        small &= (lift.max(axis=1) >= ISOLATED_LIFT) | (counts < min_isolated)
-        if small.any() and alive.sum() > n_clusters:
-            lift[~small] = -np.inf
-        keep, drop = np.unravel_index(lift.argmax(), lift.shape)
-        joint[keep] += joint[drop]
-        joint[:, keep] += joint[:, drop]
-        counts[keep] += counts[drop]
-        members[members == drop] = keep
-        alive[drop] = False
-    _, first, numbered = np.unique(merged, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[numbered]
+    merging = _Merging(responsibilities, min_share, min_isolated)
+    merging.down_to(n_clusters)
+    return merging.clusters()
+
+
+def merged_to_all(
+    responsibilities: np.ndarray, max_clusters: int, min_isolated: int = 1
+) -> dict[int, np.ndarray]:
+    """Return what :func:`merge_components` does for 2 clusters to ``max_clusters``, by number.
+
+    All of them are on one way down. There may be no more than 25, whose smallest share is one.
+    """
+    merging, found = _Merging(responsibilities, smallest_share(max_clusters), min_isolated), {}
+    for n_clusters in range(max_clusters, 1, -1):
+        merging.down_to(n_clusters)
+        found[n_clusters] = merging.clusters()
+    return found
+
+
+class _Merging:
+    """Components on their way to fewer and fewer clusters."""
+
+    def __init__(
+        self, responsibilities: np.ndarray, min_share: float, min_isolated: int
+    ) -> None:
+        self.n_samples, n_components = responsibilities.shape
+        self.min_count, self.min_isolated = min_share * self.n_samples, min_isolated
+        self.counts = responsibilities.sum(axis=0)
+        self.joint = responsibilities.T @ responsibilities
+        self.members = np.arange(n_components)  # the cluster of each component
+        self.alive = np.arange(n_components)  # the clusters that there are
+
+    def down_to(self, n_clusters: int) -> None:
+        """Merge until so many clusters are left, small ones first."""
+        while len(self.alive) > n_clusters:
+            lift = self._lift()
+            small = self.counts[self.alive] < self.min_count
+            small &= (lift.max(axis=1) >= ISOLATED_LIFT) | (
+                self.counts[self.alive] < self.min_isolated
+            )
+            if small.any():
+                lift[~small] = -np.inf
+            self._merge(lift)
+
+    def clusters(self) -> np.ndarray:
+        """Return the cluster of each component, or those that do not overlap, if merging on ends so.
+
+        What is merged then are pieces of clusters alone.
+        """
+        rest, merged = copy.deepcopy(self), self.members
+        while len(rest.alive) > 1:
+            lift = rest._lift()
+            largest = lift.max()
+            if len(rest.alive) < len(self.alive) and largest < ISOLATED_LIFT:
+                merged = rest.members.copy()
+            if largest < _SPLIT_LIFT:
+                break
+            rest._merge(lift)
+        _, first, numbered = np.unique(merged, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[numbered]
+
+    def _lift(self) -> np.ndarray:
+        alive = self.alive
+        return _lift(self.joint[np.ix_(alive, alive)], self.counts[alive], self.n_samples)
+
+    def _merge(self, lift: np.ndarray) -> None:
+        """Merge the two clusters of the largest lift."""
+        keep, drop = self.alive[list(np.unravel_index(lift.argmax(), lift.shape))]
+        self.joint[keep] += self.joint[drop]
+        self.joint[:, keep] += self.joint[:, drop]
+        self.counts[keep] += self.counts[drop]
+        self.members[self.members == drop] = keep
+        self.alive = self.alive[self.alive != drop]
 
 
 def _standardised(points: np.ndarray) -> np.ndarray:

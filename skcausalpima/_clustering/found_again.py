@@ -13,7 +13,7 @@ from .clusters import (
     COMPONENTS_PER_CLUSTER,
     ROWS_OF_ISOLATED,
     max_components,
-    merge_components,
+    merged_to_all,
 )
 from .over_fitted import fit_mixture
 from .rivals import adjusted_rand_index
@@ -84,8 +84,11 @@ def agreed_mixtures(
         n_components = min(room, COMPONENTS_PER_CLUSTER * max_clusters, MAX_COMPONENTS)
         mixtures = [fit_mixture(points[of], n_components, rng.randint(2**31 - 1)) for of in parts]
         responsibilities = [mixture.responsibilities(points) for mixture in mixtures]
-        for n_clusters in range(2, min(max_clusters, room // 2) + 1):
-            labels = [_merged(of, n_clusters, n_dims) for of in responsibilities]
+        most = min(max_clusters, room // 2)
+        merged = [merged_to_all(of, most, ROWS_OF_ISOLATED * n_dims) for of in responsibilities]
+        for n_clusters in range(2, most + 1):
+            pairs = zip(responsibilities, merged, strict=True)
+            labels = [_labels(of, clusters[n_clusters]) for of, clusters in pairs]
             if all(len(np.unique(of)) == n_clusters for of in labels):
                 found[n_dims, n_clusters] = _agreed(labels, n_clusters)
     return found
@@ -108,9 +111,8 @@ def _parts(n_samples: int, rng: np.random.RandomState) -> list[np.ndarray]:
     return [rng.permutation(n_samples)[: max(1, int(PART * n_samples))] for _ in range(N_PARTS)]
 
 
-def _merged(responsibilities: np.ndarray, n_clusters: int, n_dims: int) -> np.ndarray:
-    """Return the labels of clusters of components."""
-    merged = merge_components(responsibilities, n_clusters, min_isolated=ROWS_OF_ISOLATED * n_dims)
+def _labels(responsibilities: np.ndarray, merged: np.ndarray) -> np.ndarray:
+    """Return the likeliest clusters of samples, given those of components."""
     return (responsibilities @ np.eye(merged.max() + 1)[merged]).argmax(axis=1)
 
 

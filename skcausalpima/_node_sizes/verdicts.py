@@ -6,13 +6,16 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
+from .._clustering.arrangement import Arrangement
 from .._clustering.clusters import describe
+from .._clustering.gaps import Gaps
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._clustering.rivals import AGREEING, MIN_STABILITY
 from .._grid import NodeGrid
@@ -30,6 +33,9 @@ MAX_SHARED = 0.2
 #: Similarities may be by so many standard errors smaller, those of a share of as many samples as
 #: the cell has: by chance they are in one case of twenty. Below this one, no cell is stable.
 N_ERRORS, LEAST_STABILITY = 1.645, 0.75
+
+#: What is less similar in the start than is asked of fits may be mended by training, within this.
+MENDED = 0.25
 
 #: Reasons that a warning has.
 N_TOLD = 3
@@ -78,47 +84,152 @@ def fit_fold(
 ) -> Fold:
     """Fit one candidate to one training set."""
     estimator.fit(_safe_indexing(X, training))
-    probabilities, points = estimator.predict_proba(X).astype(float), estimator.transform(X)
-    n_found = probabilities.shape[1]
-    found = describe(probabilities, points.astype(float), np.arange(n_found), "fit")
-    start, states = estimator.arrangement_, estimator.cluster_states_
+    start = estimator.arrangement_
+    return as_fold(
+        names=tuple(estimator.dag_),
+        probabilities=estimator.predict_proba(X).astype(float),
+        points=estimator.transform(X).astype(float),
+        states=estimator.cluster_states_,
+        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        agreement=np.nan if start is None else start.agreement,
+        arrangement=start,
+        gaps=estimator.gaps_,
+    )
+
+
+def as_fold(
+    names: tuple[str, ...],
+    probabilities: np.ndarray,
+    points: np.ndarray,
+    states: np.ndarray,
+    bounds: np.ndarray,
+    agreement: float,
+    arrangement: Arrangement | SimpleNamespace | None,
+    gaps: Gaps | SimpleNamespace | None,
+) -> Fold:
+    """Describe the cells of all samples, which one training set led to."""
+    n_found, n_nodes = states.shape
+    found = describe(probabilities, points, np.arange(n_found), "fit")
     counts = np.maximum(probabilities.sum(axis=0), 1e-12)
     parts = probabilities.T @ probabilities / counts[:, None]
     np.fill_diagonal(parts, 0.0)
     places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
-    unknown, gaps = np.full(states.shape[1], np.nan), estimator.gaps_
+    unknown = np.full(n_nodes, np.nan)
     return Fold(
-        names=tuple(estimator.dag_),
+        names=names,
         cells=states[found.labels],
-        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        bounds=bounds,
         overlap=found.overlap,
         shared=float(parts.max()),
         pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
         separation=found.separation,
         smallest_share=float(found.occupancy.min()),
-        agreement=np.nan if start is None else start.agreement,
-        gap=np.nan if start is None else start.gap,
-        node_agreements=unknown if start is None else start.node_agreement,
-        cut=np.zeros(states.shape[1], dtype=bool) if gaps is None else gaps.cut,
+        agreement=agreement,
+        gap=np.nan if arrangement is None else arrangement.gap,
+        node_agreements=unknown if arrangement is None else arrangement.node_agreement,
+        cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
         has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
     )
 
 
-def measure(candidates: list[tuple[int, ...]], folds: list[list[Fold]]) -> Results:
-    """Summarise the folds of each candidate, and say which tests it fails."""
-    bounds = np.array([[fold.bounds.mean() for fold in parts] for parts in folds])
-    figures: Results = {"mean_bound": bounds.mean(axis=1), "std_bound": bounds.std(axis=1)}
+def measure(
+    candidates: list[tuple[int, ...]], folds: list[list[Fold]], failed: list[tuple[str, ...]]
+) -> Results:
+    """Summarise the folds of each candidate, beside the tests that it fails.
+
+    Parameters
+    ----------
+    candidates : list of tuple of int
+        Their node sizes.
+    folds : list of list of Fold
+        Those of each.
+    failed : list of tuple of str
+        What is said of each.
+
+    Returns
+    -------
+    dict of str to list or ndarray
+        One entry per candidate.
+    """
+    bounds = [[fold.bounds.mean() for fold in parts] for parts in folds]
+    figures: Results = {
+        "mean_bound": np.array([np.mean(of) for of in bounds]),
+        "std_bound": np.array([np.std(of) for of in bounds]),
+    }
     again = [FoundAgain(parts, sizes) for sizes, parts in zip(candidates, folds, strict=True)]
     figures["stability"] = np.array([of.stability for of in again])
-    for name in FIGURES:
-        values = [[getattr(fold, name) for fold in parts] for parts in folds]
-        figures[name] = np.median(values, axis=1)  # of the typical fit
-    failed = [
-        (*of.failures(), *_overlaps(parts), *_ties(parts), *_cuts(parts))
-        for of, parts in zip(again, folds, strict=True)
-    ]
+    for name in FIGURES:  # of the typical fit
+        values = [np.median([getattr(fold, name) for fold in parts]) for parts in folds]
+        figures[name] = np.array(values)
     supported = np.array([not reasons for reasons in failed])
     return {"node_sizes": candidates, **figures, "supported": supported, "failed": failed}
+
+
+def failures(folds: list[Fold], node_sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Say which tests fits to a candidate fail."""
+    again = FoundAgain(folds, node_sizes).failures()
+    return (*again, *_overlaps(folds), *_ties(folds), *_cuts(folds))
+
+
+def failures_of_starts(folds: list[Fold], node_sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Say which tests a candidate fails in the start by so much that no training mends it.
+
+    Outcomes are not found again by far, or there is no gap between those of a node.
+    """
+    again = FoundAgain(folds, node_sizes).failures(tolerance=MENDED)
+    return tuple(f"in the start, {said}" for said in (*again, *_cuts(folds, pairs=False)))
+
+
+def is_settled(folds: list[Fold], node_sizes: tuple[int, ...], n_folds: int) -> bool:
+    """Return whether the folds that are still to come cannot change which tests are failed.
+
+    Tests ask for medians over folds, or pairs of them: more than half of all must be on one side.
+
+    Parameters
+    ----------
+    folds : list of Fold
+        Those that are there.
+    node_sizes : tuple of int
+        Number of outcomes of each node.
+    n_folds : int
+        How many there will be.
+
+    Returns
+    -------
+    bool
+        True where a test is failed, or all are passed, for good.
+    """
+    passed = np.array(
+        [
+            [
+                fold.overlap < MAX_OVERLAP,
+                fold.shared < MAX_SHARED,
+                not fold.node_agreement < AGREEING,  # NaN, no grid, is fine
+                not fold.has_cut_pair,
+                *~fold.cut,
+            ]
+            for fold in folds
+        ]
+    )
+    again = FoundAgain(folds, node_sizes)
+    again_passed = again.similarity >= again.asked
+    n_all = (n_folds, math.comb(n_folds, 2))
+    tests = list(zip((passed, again_passed), n_all, strict=True))
+    is_failed = any((2 * (~of).sum(axis=0) > total).any() for of, total in tests)
+    return is_failed or all((2 * of.sum(axis=0) > total).all() for of, total in tests)
+
+
+def least_settled(n_folds: int) -> int:
+    """Return how many folds can settle a verdict at least: their pairs are more than half of all.
+
+    Examples
+    --------
+    >>> from skcausalpima._node_sizes.verdicts import least_settled
+    >>> [least_settled(n_folds) for n_folds in (2, 3, 5, 10)]
+    [2, 3, 4, 8]
+    """
+    half = math.comb(n_folds, 2) / 2
+    return next(k for k in range(2, n_folds + 1) if math.comb(k, 2) > half)
 
 
 def shared_and_union(
@@ -207,23 +318,27 @@ class FoundAgain:
         """Smallest similarity of a cell with its counterpart, in the median over pairs."""
         return float(np.median(self.similarity[:, : self.n_cells].min(axis=1)))
 
-    def failures(self) -> list[str]:
+    def failures(self, tolerance: float = 0.0) -> list[str]:
         """Say which outcomes lack samples, and what is not found again, if it is so.
 
-        The typical similarity counts: in each pair of fits another cell may be unlucky.
+        The typical similarity counts: in each pair of fits another cell may be unlucky. Where
+        similarities may be smaller by a tolerance, outcomes alone are looked at.
         """
-        failing = np.flatnonzero(np.median(self.similarity - self.asked, axis=0) < 0)
+        missed = np.median(self.similarity - self.asked, axis=0)
+        failing = np.flatnonzero(missed < -tolerance)
+        if tolerance > 0.0:
+            failing = failing[failing >= self.n_cells]
         if not len(failing):
             return []
         said = [
-            f"{name}: an outcome has no samples in {number} of {len(self.lacking)} fits"
+            f"{name}: an outcome has no samples in {number} of {len(self.lacking)} folds"
             for name, number in zip(self.names, self.lacking.sum(axis=0), strict=True)
             if number > 0
         ]
         if self.is_whole.mean() <= 0.5:  # that is why
             return said
         if len(self.names) == 1:  # its outcomes are the cells
-            failing = failing[failing < self.n_cells]
+            failing = np.unique(failing % self.n_cells)
         similarity, asked = np.median(self.similarity, axis=0), np.median(self.asked, axis=0)
         return said + [
             f"{self.parts[k]} of {self.n_samples[k]} samples: similarity {similarity[k]:.2f}, "
@@ -254,16 +369,16 @@ def _ties(folds: list[Fold]) -> list[str]:
     return [f"{folds[0].names[worst]}: near tie, adjusted Rand index {typical[worst]:.2f}"]
 
 
-def _cuts(folds: list[Fold]) -> list[str]:
-    """Say where most fits have no gap: one cluster was cut, by a node or between some two cells."""
+def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
+    """Say where most folds have no gap: one cluster was cut, by a node or between some two cells."""
     numbers = {
         f"{name}: no gap between its outcomes": n_cut
         for name, n_cut in zip(folds[0].names, np.sum([f.cut for f in folds], axis=0), strict=True)
     }
-    if max(numbers.values()) <= len(folds) / 2:  # else that is why
+    if pairs and max(numbers.values()) <= len(folds) / 2:  # else that is why
         numbers["no gap between two cells"] = sum(fold.has_cut_pair for fold in folds)
     return [
-        f"{said} in {number} of {len(folds)} fits"
+        f"{said} in {number} of {len(folds)} folds"
         for said, number in numbers.items()
         if number > len(folds) / 2
     ]
@@ -271,7 +386,7 @@ def _cuts(folds: list[Fold]) -> list[str]:
 
 def choose(results: Results) -> int:
     """Return the index of the candidate to take."""
-    supported = np.flatnonzero(results["supported"])
+    supported = np.flatnonzero(results["supported"] & results["fitted"])
     sizes = results["node_sizes"]
     if not len(supported):
         best = int(np.argmax(results["stability"]))
