@@ -25,7 +25,7 @@ N_PARTS, PART = 3, 0.8
 MAX_COMPONENTS, N_RUNS = 96, 3
 
 #: Numbers of leading scores that mixtures are fitted to.
-DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
+DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 
 
 class Agreed(NamedTuple):

@@ -203,19 +203,32 @@ def _grids(
 ) -> Iterator[ScoredGrid]:
     """Return the grids on which clusters have one place, a better one than random means have."""
     for n_cells in range(4, limit + 1):
+        found = {d: of for (d, k), of in mixtures.items() if k == n_cells}
         for sizes in products(n_cells):
-            least = n_effects(sizes)
-            found = [mixtures.get((d, n_cells)) for d in range(least, 2 * least + 1)]
-            best = max((of for of in found if of), key=lambda of: of.agreement, default=None)
-            if len(sizes) != (n_nodes or len(sizes)) or not best or best.agreement < MIN_AGREEMENT:
-                continue
-            means, counts = means_of_labels(best.labels, placed, n_cells)
-            here = arrange(means, counts, sizes, random_state=rng)
-            if here.node_agreement.min() < AGREEING:
-                continue
-            evidence = _random_misfit(means, sizes, rng) / max(here.misfit, 1e-9)
-            if evidence > BETTER:
-                yield ScoredGrid(sizes, best.agreement, evidence)
+            enough = [of for d, of in found.items() if d >= n_effects(sizes)]
+            if len(sizes) == (n_nodes or len(sizes)):
+                yield from _scored(sizes, enough, placed, rng)
+
+
+def _scored(
+    sizes: tuple[int, ...], found: list[Agreed], placed: np.ndarray, rng: np.random.RandomState
+) -> Iterator[ScoredGrid]:
+    """Return a grid with the best score that it has on any of these clusters, if it has one."""
+    best = None
+    for agreed in sorted(found, key=lambda of: -of.agreement):
+        most = ScoredGrid(sizes, agreed.agreement, CLEAR)
+        if agreed.agreement < MIN_AGREEMENT or (best is not None and best.score >= most.score):
+            break
+        means, counts = means_of_labels(agreed.labels, placed, math.prod(sizes))
+        here = arrange(means, counts, sizes, random_state=rng)
+        if here.node_agreement.min() < AGREEING:
+            continue
+        evidence = _random_misfit(means, sizes, rng) / max(here.misfit, 1e-9)
+        scored = ScoredGrid(sizes, agreed.agreement, evidence)
+        if evidence > BETTER and (best is None or scored.score > best.score):
+            best = scored
+    if best is not None:
+        yield best
 
 
 def products(number: int, least: int = 2) -> list[tuple[int, ...]]:
