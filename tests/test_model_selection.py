@@ -1,5 +1,7 @@
 """Choosing node sizes: what it finds, and what it refuses."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,7 +54,12 @@ def test_three_groups(quick, groups):
 def test_a_grid_rather_than_its_cells(quick, grid):
     selection = select_node_sizes(quick(), grid, [(4,), (2, 2), (2, 3)])
     assert selection.best_node_sizes == (2, 2)
-    assert selection.results["supported"].tolist()[:2] == [True, True]
+    results = selection.results
+    assert results["supported"].tolist() == [False, True, False]
+    assert results["fitted"].tolist() == [False, True, False]
+    assert results["failed"][0] == ("not fitted: (2, 2), which says more, is supported",)
+    assert results["failed"][2][0].startswith("in the start, ")
+    assert np.isnan(results["mean_bound"]).tolist() == [True, False, True]
 
 
 @pytest.mark.slow
@@ -107,10 +114,10 @@ def test_grids_larger_than_the_data_are_refused_before_anything_is_fitted(groups
 
 @pytest.mark.filterwarnings("ignore::skcausalpima.exceptions.InstabilityWarning")
 def test_outcomes_that_the_data_lack_are_told(quick):
-    with pytest.warns(NodeSizesWarning, match="is taken, but N1: an outcome has no samples in 2"):
+    with pytest.warns(NodeSizesWarning, match="is taken, but in the start, N1: an outcome"):
         selection = select_node_sizes(quick(), np.ones((40, 3)), [2], cv=2)
     (failed,) = selection.results["failed"]
-    assert failed[0] == "N1: an outcome has no samples in 2 of 2 fits"
+    assert failed[0] == "in the start, N1: an outcome has no samples in 2 of 2 folds"
 
 
 @pytest.mark.slow
@@ -138,6 +145,27 @@ def test_one_fold_has_nothing_to_compare_with(quick, groups):
         select_node_sizes(quick(), groups, [(2,)], cv=ShuffleSplit(1, random_state=0))
 
 
+def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
+    def never(*arguments):
+        raise AssertionError("what fails in the start is not fitted")
+
+    monkeypatch.setattr("skcausalpima.model_selection.fit_fold", never)
+    noise = np.random.default_rng(0).normal(size=(400, 6))
+    with pytest.warns(NodeSizesWarning, match="is taken, but in the start, "):
+        selection = select_node_sizes(quick(max_iter=1), noise, [2, 3, (2, 2)])
+    assert not selection.results["fitted"].any()
+    assert selection.best_estimator.node_sizes == selection.best_node_sizes
+
+
+def test_where_no_start_is_known_all_are_fitted(quick, groups):
+    plain = quick(init="linear", max_iter=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        selection = select_node_sizes(plain, groups, [2, 3], cv=2)
+    assert selection.results["fitted"].all()
+    assert np.isfinite(selection.results["mean_bound"]).all()
+
+
 # Without candidates ------------------------------------------------------------------------------
 
 
@@ -154,7 +182,7 @@ def test_what_is_proposed_is_told_before_anything_is_fitted(quick, groups, capsy
     assert selection.results["node_sizes"] == [(2,), (3,)]
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == "[select_node_sizes] candidates: (2,), (3,)"
-    assert second.startswith("[select_node_sizes] 1 of 4 fits, ")
+    assert second.startswith("[select_node_sizes] (3,): 1 of 2 fits, ")
     assert stated == [60]
 
 
@@ -190,8 +218,8 @@ def test_ints_are_single_nodes_and_progress_is_printed(quick, groups, capsys):
     assert selection.results["node_sizes"] == [(2,), (2, 2)]
     again = select_node_sizes(model, groups, [(2,), (2, 2)], cv=2, verbose=2)
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 4
-    assert printed[-1] == "[select_node_sizes] 4 of 4 fits, 0:00 left"
+    assert len(printed) == 2
+    assert printed[-1] == "[select_node_sizes] (2, 2): 2 of 2 fits, 0:00 left"
     assert_array_equal(again.results["mean_bound"], selection.results["mean_bound"])
 
 

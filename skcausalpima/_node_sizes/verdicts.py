@@ -31,8 +31,9 @@ MAX_OVERLAP = 1.0
 MAX_SHARED = 0.2
 
 #: Similarities may be by so many standard errors smaller, those of a share of as many samples as
-#: the cell has: by chance they are in one case of twenty. Below this one, no cell is stable.
-N_ERRORS, LEAST_STABILITY = 1.645, 0.75
+#: the cell has: by chance they are in one case of twenty. Below the one, no outcome is stable; a
+#: cell below the other is dissolved (Hennig, 2007).
+N_ERRORS, LEAST_STABILITY, DISSOLVED = 1.645, 0.75, 0.5
 
 #: What is less similar in the start than is asked of fits may be mended by training, within this.
 MENDED = 0.25
@@ -259,8 +260,24 @@ def shared_and_union(
     return np.concatenate(shared), np.concatenate(total) - np.concatenate(shared)
 
 
-def least_similarity(union: np.ndarray) -> np.ndarray:
+def least_similarity(
+    union: np.ndarray, whole: float = MIN_STABILITY, least: float = LEAST_STABILITY
+) -> np.ndarray:
     """Return the Jaccard similarity that is asked of cells with so many samples in any of two fits.
+
+    Parameters
+    ----------
+    union : ndarray of int
+        Numbers of samples.
+    whole : float, default=0.85
+        What is asked of many.
+    least : float, default=0.75
+        What is asked of the fewest.
+
+    Returns
+    -------
+    ndarray of float
+        As ``union``.
 
     Examples
     --------
@@ -269,16 +286,16 @@ def least_similarity(union: np.ndarray) -> np.ndarray:
     >>> least_similarity(np.array([5, 30, 300, 3000])).round(3)
     array([0.75 , 0.75 , 0.816, 0.839])
     """
-    errors = np.sqrt(MIN_STABILITY * (1.0 - MIN_STABILITY) / np.maximum(union, 1))
-    return np.maximum(MIN_STABILITY - N_ERRORS * errors, LEAST_STABILITY)
+    errors = np.sqrt(whole * (1.0 - whole) / np.maximum(union, 1))
+    return np.maximum(whole - N_ERRORS * errors, least)
 
 
 class FoundAgain:
     """How far the cells of a grid, and the outcomes of its nodes, are found again in pairs of fits.
 
-    Of the outcomes of several nodes the similarity of highly stable clusters is asked. A cell lies
-    in one outcome of each, and what is wrong in one of them is wrong in the cell: it is asked for
-    that of stable ones.
+    Of outcomes the similarity of highly stable clusters is asked. A cell of several nodes lies in
+    one outcome of each, and what is wrong in any of them is wrong in the cell: it is asked for the
+    product of what its outcomes are asked for.
 
     Parameters
     ----------
@@ -310,7 +327,9 @@ class FoundAgain:
         self.similarity[~self.is_whole] = 0.0
         self.asked = least_similarity(union)
         if len(node_sizes) > 1:
-            self.asked[:, : self.n_cells] = LEAST_STABILITY
+            whole = max(MIN_STABILITY ** len(node_sizes), DISSOLVED)
+            of_cells = least_similarity(union[:, : self.n_cells], whole, DISSOLVED)
+            self.asked[:, : self.n_cells] = of_cells
         self.asked[union == 0] = 0.0
 
     @property
