@@ -55,12 +55,13 @@ class NodeSizeSelection(NamedTuple):
     best_estimator : CausalPIMA or None
         It, fitted to all samples; None where an interrupt came before.
     results : dict of str to list or ndarray
-        One entry per candidate that was fitted to all folds, in their order: ``node_sizes``;
-        ``mean_bound`` and ``std_bound``, the bound of held-out samples over the folds;
-        ``stability``, the median over pairs of folds of the smallest Jaccard similarity of a cell
+        One entry per candidate, in their order: ``node_sizes``; whether it was ``fitted`` to folds,
+        or else all figures are those of the start of such fits; ``mean_bound`` and ``std_bound``,
+        the bound of held-out samples over the folds, NaN where none was fitted; ``stability``, the median over pairs of folds of the smallest Jaccard similarity of a cell
         with its counterpart; whether the candidate is ``supported``, and else which tests it has
-        ``failed``, a tuple of sentences: cells are named by their outcomes as in the fit to the
-        first fold. Medians over the folds are
+        ``failed``, or why it was not fitted, a tuple of sentences: cells are named by their
+        outcomes as in the first fold. After an interrupt, candidates that are not complete are left
+        out. Medians over the folds are
         ``overlap``, the largest lift of two cells; ``shared``, the largest part of a cell's
         probabilities that is another's; ``separation``, the smallest Fisher ratio of two
         cells in latent space; ``smallest_share`` of the samples in a cell; ``agreement`` of the
@@ -111,8 +112,9 @@ def select_node_sizes(
       with its counterpart, in the median over pairs of folds, is at least 0.85, from which Hennig
       [1]_ calls a cluster highly stable, or so little less that it may be chance, by the number of
       its samples (1.645 standard errors of a share: 0.82 of 300 samples, 0.79 of 100), but never
-      below 0.75. A cell of several nodes, in which what is wrong in any of them is wrong, has 0.75
-      at least;
+      below 0.75. A cell of several nodes, in which what is wrong in any of them is wrong, is asked
+      for the product of what its outcomes are (0.72 of two nodes, 0.61 of three), and never for
+      less than 0.5;
     - its cells are apart: no two overlap as much as if they ignored each other (lift 1), and none
       shares a fifth of its probabilities with another (two equal Gaussians with one peak do);
     - in most fits there are gaps between the outcomes of each node, and between any two cells
@@ -127,10 +129,16 @@ def select_node_sizes(
     which also says how the cells hang together, and of these the one with the best bound of
     held-out samples.
 
+    So candidates are fitted from the largest down, and not below the first that is supported. The
+    last fold is left out where it cannot change a verdict. Before, all of them are looked at in the
+    *start* of fits, which takes about a tenth of a fit for each: clusters of the training sets,
+    laid on the grid. What fails there by so much that no training mends it is not fitted: outcomes
+    whose similarity is less than asked by more than 0.25, and nodes without a gap in most folds.
+
     Without ``candidates`` some are proposed by the start of a fit, before any training: single
     nodes with numbers of clusters that parts of the samples agree on, and grids on which such
     clusters have one clear place, a better one than random means would have. There are five at
-    most, of at most 24 cells. That takes as long as some fits, and all that ``estimator`` states
+    most, of at most 24 cells. That takes about as long as a fit, and all that ``estimator`` states
     holds.
 
     The bound does not choose between grids: it keeps rising when cells that hold together are cut
@@ -153,9 +161,9 @@ def select_node_sizes(
     n_jobs : int, default=None
         Number of fits at a time.
     verbose : int, default=0
-        1 prints what is proposed and, from the first fit on, how many are done and what time is
-        left, in a line that is rewritten (about six lines where standard output is no terminal); 2
-        prints a line for each. The fits themselves print if ``estimator`` does.
+        1 prints what is proposed and, from the first fit of each candidate on, how many are done
+        and what time is left for it, in a line that is rewritten (about six lines where standard
+        output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator`` does.
 
     Returns
     -------
