@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import many_cells
 import node_rows
 import numpy as np
 
@@ -62,6 +63,17 @@ def discs_with_few(seed: int) -> list[np.ndarray]:
     is_rare = cells == np.bincount(cells).argmin()
     rare, rest = (rng.permutation(np.flatnonzero(of)) for of in (is_rare, ~is_rare))
     return [bunch.images[rng.permutation(np.concatenate([rare[:28], rest[:1472]]))]]
+
+
+def table(seed: int) -> list[np.ndarray]:
+    """Return a table of factors of two and three outcomes, 6 standard deviations apart."""
+    rng = np.random.RandomState(seed)
+    nodes = many_cells.dependent_nodes((2, 3), 600, rng)
+    columns = rng.normal(size=(600, 12))
+    for size, outcomes in zip((2, 3), nodes.T, strict=True):
+        effects = rng.normal(size=(size, 12))
+        columns += 6.0 / np.sqrt(24.0) * effects[outcomes]
+    return [columns]
 
 
 def gaussian(seed: int) -> list[np.ndarray]:
@@ -111,6 +123,7 @@ def cases() -> dict[str, Case]:
         "digits and line": Case(lambda s: some_rows(node_rows.digits(s), 1000, s), tens, (10,)),
         "all digits and line": Case(lambda s: node_rows.digits(s).arrays, tens, (10,)),
         "mfeat": Case(lambda s: some_rows(node_rows.mfeat(s), 1000, s), tens, (10,)),
+        "table": Case(table, sixes, (2, 3)),
         "one Gaussian": Case(gaussian, nothing, None),
         "uniform noise": Case(uniform, nothing, None),
         "heavy tails": Case(heavy_tails, nothing, None),

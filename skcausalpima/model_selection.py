@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from numbers import Integral
 from typing import NamedTuple, TypeAlias
 
@@ -19,25 +17,12 @@ from sklearn.utils.validation import _num_samples
 from ._data.adapters import as_array
 from ._data.validation import as_container
 from ._model.parameters import check_node_names, check_node_sizes
+from ._node_sizes.judged import judged_candidates
 from ._node_sizes.proposals import proposed
-from ._node_sizes.starts import start_folds
-from ._node_sizes.verdicts import (
-    Fold,
-    Results,
-    choose,
-    failures,
-    failures_of_starts,
-    fit_fold,
-    is_settled,
-    least_settled,
-    measure,
-)
+from ._node_sizes.verdicts import Results, choose, measure
 from ._progress_lines import ProgressLines
-from ._repeated_fits import completed
 from ._scalar_checks import JOBS
 from ._typing import Samples, Seed
-from ._warnings import warn_caller
-from .exceptions import InterruptionWarning
 
 __all__ = ["NodeSizeSelection", "select_node_sizes"]
 
@@ -57,8 +42,9 @@ class NodeSizeSelection(NamedTuple):
     results : dict of str to list or ndarray
         One entry per candidate, in their order: ``node_sizes``; whether it was ``fitted`` to folds,
         or else all figures are those of the start of such fits; ``mean_bound`` and ``std_bound``,
-        the bound of held-out samples over the folds, NaN where none was fitted; ``stability``, the median over pairs of folds of the smallest Jaccard similarity of a cell
-        with its counterpart; whether the candidate is ``supported``, and else which tests it has
+        the bound of held-out samples over the folds, NaN where none was fitted; ``stability``, the
+        median over pairs of folds of the smallest Jaccard similarity of a cell with its
+        counterpart; whether the candidate is ``supported``, and else which tests it has
         ``failed``, or why it was not fitted, a tuple of sentences: cells are named by their
         outcomes as in the first fold. After an interrupt, candidates that are not complete are left
         out. Medians over the folds are
@@ -163,7 +149,8 @@ def select_node_sizes(
     verbose : int, default=0
         1 prints what is proposed and, from the first fit of each candidate on, how many are done
         and what time is left for it, in a line that is rewritten (about six lines where standard
-        output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator`` does.
+        output is no terminal); 2 prints a line for each. The fits themselves print if ``estimator``
+        does.
 
     Returns
     -------
@@ -209,105 +196,17 @@ def select_node_sizes(
     X = as_container(X)
     splits = _splits(cv, X, estimator.random_state)
     n_training = min(len(training) for training, _ in splits)
-    candidates = _propose(estimator, X, n_training, verbose) if stated is None else stated
-    _check_room(candidates, n_training)
+    tried = _propose(estimator, X, n_training, verbose) if stated is None else stated
+    _check_room(tried, n_training)
     models = {
-        sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes))
-        for sizes in candidates
+        sizes: clone(estimator).set_params(node_sizes=_named(estimator, sizes)) for sizes in tried
     }
-    judged, interrupted = _judged(models, X, splits, n_jobs, verbose)
-    candidates = list(judged)
-    results = measure(
-        candidates, [of.folds for of in judged.values()], [of.failed for of in judged.values()]
-    )
-    results["fitted"] = np.array([of.is_fitted for of in judged.values()])
-    best = choose(results)
-    if interrupted:
-        return NodeSizeSelection(candidates[best], None, results)
-    return NodeSizeSelection(candidates[best], models[candidates[best]].fit(X), results)
-
-
-class _Judged(NamedTuple):
-    """What is known of a candidate: from fits to folds, or from the start of such fits."""
-
-    folds: list[Fold]
-    failed: tuple[str, ...]
-    is_fitted: bool
-
-
-def _judged(
-    models: dict[tuple[int, ...], BaseEstimator],
-    X: Samples,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    n_jobs: int | None,
-    verbose: int,
-) -> tuple[dict[tuple[int, ...], _Judged], bool]:
-    """Judge candidates in the start, then by fits from the largest down, until one is supported.
-
-    Those that no start is known of are fitted in any case. After an interrupt, return what is
-    complete, and that it came.
-    """
-    looked_at = [partial(start_folds, model, X, splits) for model in models.values()]
-    found, interrupted = completed(looked_at, n_jobs, 0, "select_node_sizes")
-    if interrupted:
-        raise KeyboardInterrupt
-    starts = dict(zip(models, found.values(), strict=True))
-    judged = {
-        sizes: _Judged(folds, failures_of_starts(folds, sizes), False)
-        for sizes, folds in starts.items()
-        if folds is not None
-    }
-    open_ = [sizes for sizes in models if sizes not in judged or not judged[sizes].failed]
-    best = None
-    for rank, group in itertools.groupby(sorted(open_, key=_rank, reverse=True), _rank):
-        alike = list(group)
-        for sizes in alike:
-            if best is not None and _rank(best) > rank and sizes in judged:
-                failed = (f"not fitted: {best}, which says more, is supported",)
-                judged[sizes] = _Judged(judged[sizes].folds, failed, False)
-                continue
-            # bounds of candidates that are alike otherwise are compared over the same folds
-            n_first = len(splits) if len(alike) > 1 else least_settled(len(splits))
-            folds = _fitted(models[sizes], sizes, X, splits, n_first, n_jobs, verbose)
-            if folds is None:
-                return _complete(judged, models), True
-            judged[sizes] = _Judged(folds, failures(folds, sizes), True)
-            if best is None and not judged[sizes].failed:
-                best = sizes
-    return {sizes: judged[sizes] for sizes in models}, False
-
-
-def _rank(sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Return what supported candidates are preferred by: cells, and then nodes."""
-    return math.prod(sizes), len(sizes)
-
-
-def _fitted(
-    model: BaseEstimator,
-    sizes: tuple[int, ...],
-    X: Samples,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    n_first: int,
-    n_jobs: int | None,
-    verbose: int,
-) -> list[Fold] | None:
-    """Fit a candidate to so many folds, and to the others if these do not settle its verdict.
-
-    None is returned where an interrupt comes before.
-    """
-    folds: list[Fold] = []
-    for part in (splits[:n_first], splits[n_first:]):
-        if not part or (folds and is_settled(folds, sizes, len(splits))):
-            continue
-        calls = [partial(fit_fold, clone(model), X, *split) for split in part]
-        try:
-            fits, interrupted = completed(calls, n_jobs, verbose, "select_node_sizes", f"{sizes}: ")
-        except KeyboardInterrupt:
-            return None
-        if interrupted:
-            return None
-        folds += fits.values()
-    return folds
+    judged, interrupted = judged_candidates(models, X, splits, n_jobs, verbose)
+    folds, failed, is_fitted = zip(*judged.values(), strict=True)
+    results = measure(list(judged), list(folds), list(failed))
+    results["fitted"] = np.array(is_fitted)
+    best = list(judged)[choose(results)]
+    return NodeSizeSelection(best, None if interrupted else models[best].fit(X), results)
 
 
 def _propose(
@@ -337,25 +236,6 @@ def _check_room(candidates: list[tuple[int, ...]], n_training: int) -> None:
                 f"candidates hold {sizes}, a grid of {math.prod(sizes)} cells, but the smallest "
                 f"training set of cv has {n_training} samples: leave out grids that are larger."
             )
-
-
-def _complete(
-    judged: dict[tuple[int, ...], _Judged], models: Mapping[tuple[int, ...], BaseEstimator]
-) -> dict[tuple[int, ...], _Judged]:
-    """Return the candidates that were fitted before an interrupt, or need not be."""
-    known = {
-        sizes: judged[sizes]
-        for sizes in models
-        if sizes in judged and (judged[sizes].is_fitted or judged[sizes].failed)
-    }
-    if not any(of.is_fitted for of in known.values()):
-        raise KeyboardInterrupt
-    warn_caller(
-        f"Interrupted: {len(known)} of {len(models)} candidates are complete, and the choice "
-        "is among them. best_estimator is None: fit a clone with best_node_sizes.",
-        InterruptionWarning,
-    )
-    return known
 
 
 def _check_candidates(candidates: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:

@@ -149,7 +149,7 @@ def test_noise_is_told_without_a_fit_to_a_fold(quick, monkeypatch):
     def never(*arguments):
         raise AssertionError("what fails in the start is not fitted")
 
-    monkeypatch.setattr("skcausalpima.model_selection.fit_fold", never)
+    monkeypatch.setattr("skcausalpima._node_sizes.judged.fit_fold", never)
     noise = np.random.default_rng(0).normal(size=(400, 6))
     with pytest.warns(NodeSizesWarning, match="is taken, but in the start, "):
         selection = select_node_sizes(quick(max_iter=1), noise, [2, 3, (2, 2)])

@@ -246,9 +246,7 @@ def merged_to_all(
 class _Merging:
     """Components on their way to fewer and fewer clusters."""
 
-    def __init__(
-        self, responsibilities: np.ndarray, min_share: float, min_isolated: int
-    ) -> None:
+    def __init__(self, responsibilities: np.ndarray, min_share: float, min_isolated: int) -> None:
         self.n_samples, n_components = responsibilities.shape
         self.min_count, self.min_isolated = min_share * self.n_samples, min_isolated
         self.counts = responsibilities.sum(axis=0)
@@ -269,9 +267,10 @@ class _Merging:
             self._merge(lift)
 
     def clusters(self) -> np.ndarray:
-        """Return the cluster of each component, or those that do not overlap, if merging on ends so.
+        """Return the cluster of each component.
 
-        What is merged then are pieces of clusters alone.
+        Where to merge on joins only pieces of clusters, and ends in clusters that do not overlap,
+        these are returned.
         """
         rest, merged = copy.deepcopy(self), self.members
         while len(rest.alive) > 1:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing
 
-from .._clustering.arrangement import Arrangement
-from .._clustering.clusters import describe
-from .._clustering.gaps import Gaps
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._clustering.rivals import AGREEING, MIN_STABILITY
 from .._grid import NodeGrid
-from .._typing import Samples
 from .._warnings import warn_caller
 from ..exceptions import NodeSizesWarning
+from .folds import Fold
 
 #: Clusters with this lift overlap as much as clusters that ignore each other.
 MAX_OVERLAP = 1.0
@@ -54,83 +47,6 @@ FIGURES = (
 
 #: One entry per candidate, by name.
 Results: TypeAlias = dict[str, list[tuple] | np.ndarray]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fold:
-    """What is kept of a candidate's fit to one training set."""
-
-    names: tuple[str, ...]  # of the nodes
-    cells: np.ndarray  # (n_samples, n_nodes): of all samples
-    bounds: np.ndarray  # of the held-out samples
-    overlap: float
-    shared: float  # the largest part of a cell's probabilities that is another's
-    pairs: dict[str, np.ndarray]  # (2, n_nodes): the cells that overlap and share so much
-    separation: float
-    smallest_share: float
-    agreement: float
-    gap: float
-    node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
-    cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
-    has_cut_pair: bool  # whether there is none between some two cells
-
-    @property
-    def node_agreement(self) -> float:
-        """That of the node that is least the same under near ties."""
-        return float(self.node_agreements.min())
-
-
-def fit_fold(
-    estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
-) -> Fold:
-    """Fit one candidate to one training set."""
-    estimator.fit(_safe_indexing(X, training))
-    start = estimator.arrangement_
-    return as_fold(
-        names=tuple(estimator.dag_),
-        probabilities=estimator.predict_proba(X).astype(float),
-        points=estimator.transform(X).astype(float),
-        states=estimator.cluster_states_,
-        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
-        agreement=np.nan if start is None else start.agreement,
-        arrangement=start,
-        gaps=estimator.gaps_,
-    )
-
-
-def as_fold(
-    names: tuple[str, ...],
-    probabilities: np.ndarray,
-    points: np.ndarray,
-    states: np.ndarray,
-    bounds: np.ndarray,
-    agreement: float,
-    arrangement: Arrangement | SimpleNamespace | None,
-    gaps: Gaps | SimpleNamespace | None,
-) -> Fold:
-    """Describe the cells of all samples, which one training set led to."""
-    n_found, n_nodes = states.shape
-    found = describe(probabilities, points, np.arange(n_found), "fit")
-    counts = np.maximum(probabilities.sum(axis=0), 1e-12)
-    parts = probabilities.T @ probabilities / counts[:, None]
-    np.fill_diagonal(parts, 0.0)
-    places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
-    unknown = np.full(n_nodes, np.nan)
-    return Fold(
-        names=names,
-        cells=states[found.labels],
-        bounds=bounds,
-        overlap=found.overlap,
-        shared=float(parts.max()),
-        pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
-        separation=found.separation,
-        smallest_share=float(found.occupancy.min()),
-        agreement=agreement,
-        gap=np.nan if arrangement is None else arrangement.gap,
-        node_agreements=unknown if arrangement is None else arrangement.node_agreement,
-        cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
-        has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
-    )
 
 
 def measure(
@@ -389,7 +305,7 @@ def _ties(folds: list[Fold]) -> list[str]:
 
 
 def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
-    """Say where most folds have no gap: one cluster was cut, by a node or between some two cells."""
+    """Say where most folds have no gap: by a node, or between some two cells, one was cut."""
     numbers = {
         f"{name}: no gap between its outcomes": n_cut
         for name, n_cut in zip(folds[0].names, np.sum([f.cut for f in folds], axis=0), strict=True)
@@ -405,7 +321,7 @@ def _cuts(folds: list[Fold], pairs: bool = True) -> list[str]:
 
 def choose(results: Results) -> int:
     """Return the index of the candidate to take."""
-    supported = np.flatnonzero(results["supported"] & results["fitted"])
+    supported = np.flatnonzero(np.logical_and(results["supported"], results["fitted"]))
     sizes = results["node_sizes"]
     if not len(supported):
         best = int(np.argmax(results["stability"]))

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skcausalpima._node_sizes.folds import Fold, fit_fold
 from skcausalpima._node_sizes.verdicts import (
-    Fold,
     FoundAgain,
     choose,
     failures,
     failures_of_starts,
-    fit_fold,
     is_settled,
     least_settled,
     least_similarity,

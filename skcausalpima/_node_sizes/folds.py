@@ -1,16 +1,20 @@
-"""Cells that the start of a fit finds in each fold, before any network is trained."""
+"""What is kept of each fold of a candidate: of a fit to it, and of the start of one."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 
 from .._arithmetic import working_in
+from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import choose_candidate, find_candidates
-from .._clustering.gaps import find_gaps
+from .._clustering.clusters import describe
+from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
@@ -22,10 +26,86 @@ from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
 from .._typing import Samples
-from .verdicts import Fold, as_fold
 
 #: Clusterings in each fold, and samples between whose cells gaps are sought.
 N_CLUSTERINGS, MAX_ROWS = 4, 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """What is kept of a candidate's fit to one training set."""
+
+    names: tuple[str, ...]  # of the nodes
+    cells: np.ndarray  # (n_samples, n_nodes): of all samples
+    bounds: np.ndarray  # of the held-out samples
+    overlap: float
+    shared: float  # the largest part of a cell's probabilities that is another's
+    pairs: dict[str, np.ndarray]  # (2, n_nodes): the cells that overlap and share so much
+    separation: float
+    smallest_share: float
+    agreement: float
+    gap: float
+    node_agreements: np.ndarray  # (n_nodes,); NaN where nothing was arranged
+    cut: np.ndarray  # (n_nodes,): whether there is no gap between a node's outcomes
+    has_cut_pair: bool  # whether there is none between some two cells
+
+    @property
+    def node_agreement(self) -> float:
+        """That of the node that is least the same under near ties."""
+        return float(self.node_agreements.min())
+
+
+def fit_fold(
+    estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
+) -> Fold:
+    """Fit one candidate to one training set."""
+    estimator.fit(_safe_indexing(X, training))
+    start = estimator.arrangement_
+    return as_fold(
+        names=tuple(estimator.dag_),
+        probabilities=estimator.predict_proba(X).astype(float),
+        points=estimator.transform(X).astype(float),
+        states=estimator.cluster_states_,
+        bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
+        agreement=np.nan if start is None else start.agreement,
+        arrangement=start,
+        gaps=estimator.gaps_,
+    )
+
+
+def as_fold(
+    names: tuple[str, ...],
+    probabilities: np.ndarray,
+    points: np.ndarray,
+    states: np.ndarray,
+    bounds: np.ndarray,
+    agreement: float,
+    arrangement: Arrangement | SimpleNamespace | None,
+    gaps: Gaps | SimpleNamespace | None,
+) -> Fold:
+    """Describe the cells of all samples, which one training set led to."""
+    n_found, n_nodes = states.shape
+    found = describe(probabilities, points, np.arange(n_found), "fit")
+    counts = np.maximum(probabilities.sum(axis=0), 1e-12)
+    parts = probabilities.T @ probabilities / counts[:, None]
+    np.fill_diagonal(parts, 0.0)
+    places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
+    unknown = np.full(n_nodes, np.nan)
+    return Fold(
+        names=names,
+        cells=states[found.labels],
+        bounds=bounds,
+        overlap=found.overlap,
+        shared=float(parts.max()),
+        pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
+        separation=found.separation,
+        smallest_share=float(found.occupancy.min()),
+        agreement=agreement,
+        gap=np.nan if arrangement is None else arrangement.gap,
+        node_agreements=unknown if arrangement is None else arrangement.node_agreement,
+        cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
+        has_cut_pair=gaps is not None and len(gaps.pairs) > 0,
+    )
 
 
 @working_in(usual_surroundings)

@@ -1,0 +1,138 @@
+"""Candidates judged: all of them in the start, then by fits from the largest down."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .._repeated_fits import completed
+from .._typing import Samples
+from .._warnings import warn_caller
+from ..exceptions import InterruptionWarning
+from .folds import Fold, fit_fold, start_folds
+from .verdicts import failures, failures_of_starts, is_settled, least_settled
+
+
+class Judged(NamedTuple):
+    """What is known of a candidate: from fits to folds, or from the start of such fits."""
+
+    folds: list[Fold]
+    failed: tuple[str, ...]
+    is_fitted: bool
+
+
+def judged_candidates(
+    models: dict[tuple[int, ...], BaseEstimator],
+    X: Samples,
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    n_jobs: int | None,
+    verbose: int,
+) -> tuple[dict[tuple[int, ...], Judged], bool]:
+    """Judge candidates in the start, then by fits from the largest down, until one is supported.
+
+    Those that no start is known of are fitted in any case.
+
+    Parameters
+    ----------
+    models : dict of tuple of int to CausalPIMA
+        By node sizes.
+    X : sequence, mapping, MultimodalData, array-like or DataFrame
+        All samples.
+    splits : list of (ndarray, ndarray)
+        Rows of training and held-out samples.
+    n_jobs, verbose : int
+        As of :func:`~skcausalpima.model_selection.select_node_sizes`.
+
+    Returns
+    -------
+    judged : dict of tuple of int to Judged
+        In their order; after an interrupt those that are complete.
+    interrupted : bool
+        Whether one came.
+    """
+    looked_at = [partial(start_folds, model, X, splits) for model in models.values()]
+    found, interrupted = completed(looked_at, n_jobs, 0, "select_node_sizes")
+    if interrupted:
+        raise KeyboardInterrupt
+    starts = dict(zip(models, found.values(), strict=True))
+    judged = {
+        sizes: Judged(folds, failures_of_starts(folds, sizes), False)
+        for sizes, folds in starts.items()
+        if folds is not None
+    }
+    open_ = [sizes for sizes in models if sizes not in judged or not judged[sizes].failed]
+    best = None
+    for rank, group in itertools.groupby(sorted(open_, key=_rank, reverse=True), _rank):
+        alike = list(group)
+        for sizes in alike:
+            if best is not None and _rank(best) > rank and sizes in judged:
+                failed = (f"not fitted: {best}, which says more, is supported",)
+                judged[sizes] = Judged(judged[sizes].folds, failed, False)
+                continue
+            # bounds of candidates that are alike otherwise are compared over the same folds
+            n_first = len(splits) if len(alike) > 1 else least_settled(len(splits))
+            folds = _fitted(models[sizes], sizes, X, splits, n_first, n_jobs, verbose)
+            if folds is None:
+                return _complete(judged, models), True
+            judged[sizes] = Judged(folds, failures(folds, sizes), True)
+            if best is None and not judged[sizes].failed:
+                best = sizes
+    return {sizes: judged[sizes] for sizes in models}, False
+
+
+def _rank(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Return what supported candidates are preferred by: cells, and then nodes."""
+    return math.prod(sizes), len(sizes)
+
+
+def _fitted(
+    model: BaseEstimator,
+    sizes: tuple[int, ...],
+    X: Samples,
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    n_first: int,
+    n_jobs: int | None,
+    verbose: int,
+) -> list[Fold] | None:
+    """Fit a candidate to so many folds, and to the others if these do not settle its verdict.
+
+    None is returned where an interrupt comes before.
+    """
+    folds: list[Fold] = []
+    for part in (splits[:n_first], splits[n_first:]):
+        if not part or (folds and is_settled(folds, sizes, len(splits))):
+            continue
+        calls = [partial(fit_fold, clone(model), X, *split) for split in part]
+        try:
+            fits, interrupted = completed(calls, n_jobs, verbose, "select_node_sizes", f"{sizes}: ")
+        except KeyboardInterrupt:
+            return None
+        if interrupted:
+            return None
+        folds += fits.values()
+    return folds
+
+
+def _complete(
+    judged: dict[tuple[int, ...], Judged], models: Mapping[tuple[int, ...], BaseEstimator]
+) -> dict[tuple[int, ...], Judged]:
+    """Return the candidates that were fitted before an interrupt, or need not be."""
+    known = {
+        sizes: judged[sizes]
+        for sizes in models
+        if sizes in judged and (judged[sizes].is_fitted or judged[sizes].failed)
+    }
+    if not any(of.is_fitted for of in known.values()):
+        raise KeyboardInterrupt
+    warn_caller(
+        f"Interrupted: {len(known)} of {len(models)} candidates are complete, and the choice "
+        "is among them. best_estimator is None: fit a clone with best_node_sizes.",
+        InterruptionWarning,
+    )
+    return known
