@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing, check_random_state
 
 from .._arithmetic import working_in
-from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import choose_candidate, find_candidates
 from .._clustering.clusters import describe
 from .._clustering.gaps import Gaps, find_gaps
@@ -60,27 +59,24 @@ def fit_fold(
 ) -> Fold:
     """Fit one candidate to one training set."""
     estimator.fit(_safe_indexing(X, training))
-    start = estimator.arrangement_
-    return as_fold(
+    return _as_fold(
         names=tuple(estimator.dag_),
         probabilities=estimator.predict_proba(X).astype(float),
         points=estimator.transform(X).astype(float),
         states=estimator.cluster_states_,
         bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
-        agreement=np.nan if start is None else start.agreement,
-        arrangement=start,
+        arrangement=estimator.arrangement_,
         gaps=estimator.gaps_,
     )
 
 
-def as_fold(
+def _as_fold(
     names: tuple[str, ...],
     probabilities: np.ndarray,
     points: np.ndarray,
     states: np.ndarray,
     bounds: np.ndarray,
-    agreement: float,
-    arrangement: Arrangement | SimpleNamespace | None,
+    arrangement: SimpleNamespace | None,
     gaps: Gaps | SimpleNamespace | None,
 ) -> Fold:
     """Describe the cells of all samples, which one training set led to."""
@@ -100,7 +96,7 @@ def as_fold(
         pairs={name: states[[*divmod(place, n_found)]] for name, place in places.items()},
         separation=found.separation,
         smallest_share=float(found.occupancy.min()),
-        agreement=agreement,
+        agreement=np.nan if arrangement is None else arrangement.agreement,
         gap=np.nan if arrangement is None else arrangement.gap,
         node_agreements=unknown if arrangement is None else arrangement.node_agreement,
         cut=np.zeros(n_nodes, dtype=bool) if gaps is None else gaps.cut,
@@ -178,13 +174,14 @@ def _start_fold(
     if len(np.unique(cells[looked_at])) > 1:
         points = scores.scaled[looked_at, : 2 * n_effects(sizes)]
         gaps = find_gaps(points, cells[looked_at], outcomes)
-    return as_fold(
+    agreement = float(report.agreement[report.chosen])
+    arrangement = SimpleNamespace(**vars(found), agreement=agreement)
+    return _as_fold(
         names=names,
         probabilities=probabilities,
         points=scores.scaled,
         states=outcomes,
         bounds=np.array([np.nan]),
-        agreement=float(report.agreement[report.chosen]),
-        arrangement=found if len(sizes) > 1 else None,
+        arrangement=arrangement if len(sizes) > 1 else None,
         gaps=gaps,
     )

@@ -12,7 +12,12 @@ from skcausalpima._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, merge_components
+from skcausalpima._clustering.clusters import (
+    find_clusters,
+    kmeans_clusterings,
+    merge_components,
+    merged_to_all,
+)
 from skcausalpima.metrics import node_recovery
 
 
@@ -82,6 +87,34 @@ def test_merging_equals_its_definition(seed, min_share):
     groups = {frozenset(np.flatnonzero(merged == k).tolist()) for k in range(4)}
     assert groups == _merge_by_definition(responsibilities, 4, min_share)
     assert merged[0] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_numbers_of_clusters_are_on_one_way_down(seed):
+    """Also where merging on ends in clusters that do not overlap."""
+    rng = np.random.default_rng(seed)
+    kinds = np.repeat(np.eye(3), 4, axis=1)[rng.integers(3, size=300)]
+    weights = rng.dirichlet(np.full(12, 0.3), size=300) * (kinds + 0.01 * (seed % 2)) + 1e-6
+    responsibilities = weights / weights.sum(axis=1, keepdims=True)
+    found = merged_to_all(responsibilities, 12, min_isolated=5)
+    assert list(found) == list(range(12, 1, -1))
+    for number, merged in found.items():
+        alone = merge_components(responsibilities, number, min_isolated=5)
+        np.testing.assert_array_equal(merged, alone)
+
+
+@pytest.mark.parametrize("find", [find_clusters, kmeans_clusterings])
+def test_clusters_of_a_part_are_those_of_all_samples(find):
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(3, size=300)
+    points = 9 * np.eye(3)[kinds] + rng.normal(size=(300, 3))
+    rows = np.flatnonzero((kinds < 2) | (np.arange(300) % 2 == 0))
+    (found,) = find(points, 3, random_state=0, rows=rows)
+    assert found.responsibilities.shape == (300, 3)
+    assert adjusted_rand_score(kinds, found.labels) > 0.98
+    (lacking,) = find(points, 2, random_state=0, rows=np.flatnonzero(kinds < 2))
+    assert adjusted_rand_score(kinds[kinds < 2], lacking.labels[kinds < 2]) > 0.98
+    assert lacking.labels.shape == (300,)
 
 
 def test_small_components_go_first():
