@@ -22,8 +22,9 @@ NAME_LETTERS = 16
 class NodeSizesDisplay(Display):
     """Which node sizes data support: the bound of held-out samples, and what is found again.
 
-    To the left the mean bound over the folds, with its standard deviation. To the right the
-    stability of the cells; candidates that are not supported are hatched. Small cells may have less
+    To the left the mean bound over the folds, with its standard deviation, of what was fitted. To
+    the right the stability of the cells; candidates that are not supported, or not fitted since a
+    larger one is, are hatched. Small cells may have less
     than the limit that is drawn: ``failed`` in the results says which are not found again.
 
     It is recommended to use :meth:`from_selection`.
@@ -157,7 +158,10 @@ class NodeSizesDisplay(Display):
         self._plot_stability(self.axes_[1])
         for panel in self.axes_:
             _name_candidates(panel, sizes)
-        asked = f"dashed: {MIN_STABILITY}, less for grids and small cells; hatched: not supported"
+        asked = (
+            f"dashed: {MIN_STABILITY}, less for grids and small cells; hatched: not supported, or "
+            "not fitted"
+        )
         note = wrapped(asked, letters_across(self.axes_[1], FONT), 3)
         self.axes_[1].set_xlabel(f"{self.axes_[1].get_xlabel()}\n{note}")
         return self

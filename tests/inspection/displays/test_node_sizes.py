@@ -50,3 +50,10 @@ def test_without_more_than_three_numbers_stable_candidates_are_supported():
     assert [bar.get_hatch() for bar in display.axes_[1].patches] == [None, "///"]
     labels = [text.get_text() for text in display.axes_[0].get_xticklabels()]
     assert labels == ["2", "3"]
+
+
+def test_where_nothing_was_fitted_there_is_no_bound():
+    unknown = [np.nan, np.nan]
+    display = NodeSizesDisplay([2, 3], unknown, [0.5, 0.4], std_bound=unknown, best=(2,)).plot()
+    assert_readable(display.figure_)
+    assert [bar.get_height() for bar in display.axes_[1].patches] == [0.5, 0.4]
