@@ -2,8 +2,8 @@
 
 Tables have 36 columns, which each outcome moves by its own effects: two outcomes of one node are
 some standard deviations of the noise apart in the mean. Images show several objects, each in its
-own place, whose size or position is a node. Nodes depend on each other, and outcomes have
-unlike shares.
+own place, whose size or position is a node; they may overlap, so that one hides another. Nodes
+depend on each other, and outcomes have unlike shares.
 
     python benchmarks/many_cells.py --seeds 0-2 --out many_cells.csv
     python benchmarks/many_cells.py --summarize many_cells.csv
@@ -32,6 +32,7 @@ from skcausalpima.metrics import node_recovery
 N_COLUMNS = 36
 GRIDS = {"3^5": (3,) * 5, "2^9": (2,) * 9, "3x4x5x6": (3, 4, 5, 6), "2^10": (2,) * 10}
 SIDE, NOISE, JITTER = 8, 0.15, 0.1  # of an object's tile; in units of the brightest pixel
+NEAR = 5  # pixels from one tile to the next where objects overlap
 FIELDS = ("row", "seed", "mean", "worst", "warned", "found", "seconds")
 RIGHT = 0.97
 
@@ -63,12 +64,19 @@ def table(sizes: Sequence[int], per_cell: int, distance: float, seed: int) -> Da
     return Data([columns], nodes)
 
 
-def objects(sizes: Sequence[int], per_cell: int, kind: str, seed: int) -> Data:
-    """Return images of discs in a row of tiles, or bars that stand somewhere in theirs."""
+def objects(sizes: Sequence[int], per_cell: int, kind: str, seed: int, step: int = SIDE) -> Data:
+    """Return images of discs in tiles, or bars that stand somewhere in theirs.
+
+    Of objects that overlap the brighter one is seen.
+    """
     rng = np.random.RandomState(seed)
     nodes = dependent_nodes(sizes, per_cell * math.prod(sizes), rng)
     across = math.ceil(math.sqrt(len(sizes)))
-    images = NOISE * rng.normal(size=(len(nodes), across * SIDE, across * SIDE))
+    width = (across - 1) * step + SIDE
+    noise, images = (
+        NOISE * rng.normal(size=(len(nodes), width, width)),
+        np.zeros((len(nodes), width, width)),
+    )
     places = np.arange(SIDE) - (SIDE - 1) / 2
     for node, (size, outcomes) in enumerate(zip(sizes, nodes.T, strict=True)):
         levels = (outcomes + 1) / size
@@ -84,10 +92,10 @@ def objects(sizes: Sequence[int], per_cell: int, kind: str, seed: int) -> Data:
         else:
             radius = np.sqrt(np.square(x)[:, :, None] + np.square(y)[:, None])
             drawn = 1 / (1 + np.exp(3 * (radius - (1.0 + 2.0 * levels)[:, None, None])))
-        row, column = (SIDE * place for place in divmod(node, across))
+        row, column = (step * place for place in divmod(node, across))
         tile = images[:, row : row + SIDE, column : column + SIDE]
-        tile += light[:, None, None] * drawn
-    return Data([images], nodes)
+        np.maximum(tile, light[:, None, None] * drawn, out=tile)
+    return Data([images + noise], nodes)
 
 
 def rows() -> dict[str, tuple[tuple[int, ...], Callable[[int], Data]]]:
@@ -101,6 +109,8 @@ def rows() -> dict[str, tuple[tuple[int, ...], Callable[[int], Data]]]:
     for name, kind, sizes in (("five", "discs", (3,) * 5), ("nine", "bars", (2,) * 9)):
         load = functools.partial(objects, sizes, 12, kind)
         found[f"{name} {kind}, 12"] = sizes, load
+        near = functools.partial(load, step=NEAR)
+        found[f"{name} {kind} that overlap, 12"] = sizes, near
     return found
 
 
