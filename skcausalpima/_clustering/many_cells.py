@@ -37,6 +37,10 @@ MAX_SEARCHED = 1024
 #: are wrong: about .005 more than in the search, since its cells have means of their own.
 CERTAIN = 0.975
 
+#: Where training changes as large a share of the labels of a node, in the mean, nodes were found
+#: that are not those of the data, as where objects in images hide each other.
+CHANGED_NODES = 0.025
+
 #: Mean log-likelihoods that differ by less, in nats, are of the same nodes.
 SAME_BOUND = 5e-3
 

@@ -126,7 +126,7 @@ def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState 
         return kept | {"by_chance": before is not None and before.by_chance}
     warn_of_collapse(seen.labels, len(best.state["prior.means"]))
     return {
-        "arrangement": arrangement_report(setup, best.candidates),
+        "arrangement": arrangement_report(setup, best.candidates, best.moved),
         "stability": stability_report(
             seen.with_fit, seen.among_starts, seen.short_runs, best.rand_indices
         ),

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._clustering.candidates import CandidateReport
 from .._clustering.clusters import fisher_ratios
-from .._clustering.many_cells import CERTAIN, MAX_SEARCHED, is_beyond_search
+from .._clustering.many_cells import CERTAIN, CHANGED_NODES, MAX_SEARCHED, is_beyond_search
 from .._clustering.rivals import AGREEING
 from .._data.units import count_columns
 from .._data.validation import Modalities
@@ -59,10 +59,13 @@ def choices_report(setup: Setup, modalities: Modalities) -> SimpleNamespace:
     )
 
 
-def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleNamespace | None:
+def arrangement_report(
+    setup: Setup, seen: CandidateReport | None, moved: float
+) -> SimpleNamespace | None:
     """Report how clusters were assigned to grid cells; warn where nodes may not be what they seem.
 
     Where the grid has too many cells for that, nodes are placed by chance, and no figure is known.
+    ``moved`` is the share of the samples that did not end where they began.
     """
     sizes = setup.spec.node_sizes
     if seen is None:
@@ -78,6 +81,14 @@ def arrangement_report(setup: Setup, seen: CandidateReport | None) -> SimpleName
             f"About {100 * (1 - chosen.certainty):.0f} % of the node labels may be wrong: nodes "
             "were found, but their outcomes overlap in these data. Look at predict_proba before "
             "you count on single labels; another modality, or known_nodes, may tell them apart.",
+            ArrangementWarning,
+        )
+    elif chosen.certainty is not None and moved > 1.0 - (1.0 - CHANGED_NODES) ** len(sizes):
+        warn_caller(
+            f"Nodes may be others than those that were found: training has moved {moved:.0%} of "
+            "the samples to other cells, which is much for nodes whose effects add up. Objects in "
+            "images that hide each other are one cause. Look at the prototypes of each node, "
+            "compare another random_state, or state some known_nodes. See gaps_ and convergence_.",
             ArrangementWarning,
         )
     elif chosen.node_agreement.min() < AGREEING:

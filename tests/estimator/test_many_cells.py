@@ -1,6 +1,8 @@
 """Fits of more than 128 cells: nodes that mean something, or a fit that says that they do not."""
 
 import math
+import warnings
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from skcausalpima import CausalPIMA
 from skcausalpima._clustering import many_cells
+from skcausalpima._inference.reports import arrangement_report
 from skcausalpima.exceptions import ArrangementWarning, InstabilityWarning
 from skcausalpima.inspection import GraphDisplay
 from skcausalpima.metrics import node_recovery
@@ -53,6 +56,33 @@ def test_nodes_of_many_cells_are_found_without_a_warning(found):
     assert not est.stability_.unstable
     assert est.stability_.with_starts == pytest.approx(est.arrangement_.agreement)
     assert "placed by chance" not in str(est.report())
+
+
+def reported(moved, certainty=0.99):
+    """Return the report of nodes that were found, some of whose samples training has moved."""
+    five = np.full(5, 0.2)
+    figures = {
+        "misfit": 0.1,
+        "gap": 1.1,
+        "ties": 0,
+        "node_shares": five,
+        "node_agreement": 5 * five,
+    }
+    found = SimpleNamespace(found=True, certainty=certainty, **figures)
+    seen = {"chosen": 0, "arrangements": [found], "agreement": [1.0], "smallest_share": [0.1]}
+    setup = SimpleNamespace(spec=SimpleNamespace(node_sizes=(3,) * 5))
+    return arrangement_report(setup, SimpleNamespace(**seen), moved)
+
+
+def test_nodes_that_training_has_changed_are_told_of():
+    """Of discs that overlap one had two nodes, another none, and no warning came."""
+    with pytest.warns(ArrangementWarning, match="has moved 17% of the samples"):
+        assert reported(0.17).found
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for moved in (0.05, math.nan):
+            reported(moved)
+        reported(0.17, certainty=None)  # few cells: their clusters are found first
 
 
 def test_a_bound_of_many_components_is_the_one_of_one_after_the_other(found, monkeypatch):
