@@ -59,7 +59,7 @@ def unlike_spreads(
     >>> values = (values - values.mean(axis=0)) / values.std(axis=0)
     >>> [spread] = unlike_spreads([values], [np.ones((300, 6))], 2, seed=0)
     >>> spread.round(1)
-    array([0.2, 1.1, 1.1, 1.1, 1. , 1.1])
+    array([0.2, 1.1, 1.1, 1.1, 1.1, 1.1])
     """
     values, present = np.concatenate(tables, axis=1), np.concatenate(seen, axis=1)
     rows = np.flatnonzero(present.any(axis=1))
