@@ -21,7 +21,7 @@ from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, check_target, read_further, read_modalities
 from .._grid import n_effects
-from .._initialization.initialize import initial_sample
+from .._initialization.initial_sample import settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
@@ -178,7 +178,7 @@ def fit_anew(
         if stopped is not None:
             check_same_fit(stopped, known_by())
             seeds = stopped.seeds
-        setup, initial = initial_sample(setup, samples, data, seeds[0])
+        setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         of_run = partial(_attributes, read, setup, samples, data, given, None)
         run = None if stopped is None else stopped.run
         begun = partial(_begun, seeds, setup.spec, known_by, run, ranks)

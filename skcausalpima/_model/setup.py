@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -11,10 +12,11 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
-from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED
+from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
+from .._data.units import is_table
 from .._data.validation import Modalities
 from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
@@ -72,10 +74,13 @@ class LeftOpen:
         Whether modalities are balanced, or count by their elements.
     views : tuple of int, default=()
         Modalities that may have the view that suits them, or none.
+    columns : tuple of int, default=()
+        Tables whose columns may be in units of their noise.
     """
 
     weights: bool = False
     views: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +183,12 @@ def set_up(
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
     device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
     check_steps(params.device, device, spec.dtype)
+    stated = resolve_scale(params.scale, modalities.names)
+    tables: tuple[int, ...] = ()
     if scaler is None:
         with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
-    stated = resolve_scale(params.scale, modalities.names)
+        tables = _tables_of_own_scale(params, modalities, stated, with_experts)
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,
@@ -191,20 +198,35 @@ def set_up(
         device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
-        left_open=_left_open(params, spec),
+        left_open=_left_open(params, spec, tables),
     )
     return setup, samples
 
 
-def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
-    """Return what of the specification clusterings of the data are to decide."""
+def _tables_of_own_scale(
+    params: SimpleNamespace,
+    modalities: Modalities,
+    stated: Sequence[str | None],
+    with_experts: Collection[int],
+) -> tuple[int, ...]:
+    """Return the tables whose scale, and whose one noise variance, are left to the data."""
+    if params.decoder_variance != "learned":
+        return ()
+    autos = (m for m, word in enumerate(stated) if word == "auto" and m not in with_experts)
+    return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
+
+
+def _left_open(params: SimpleNamespace, spec: ModelSpec, tables: tuple[int, ...]) -> LeftOpen:
+    """Return what of the model clusterings of the data are to decide."""
     limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
     if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
         return LeftOpen()
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
     is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
-    return LeftOpen(weights=is_open and len(spec.shapes) > 1, views=views)
+    is_open &= len(spec.shapes) > 1
+    columns = () if has_many_cells(spec.node_sizes) else tables
+    return LeftOpen(weights=is_open, views=views, columns=columns)
 
 
 def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:
