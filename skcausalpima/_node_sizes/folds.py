@@ -17,7 +17,7 @@ from .._clustering.gaps import Gaps, find_gaps
 from .._clustering.many_cells import has_many_cells
 from .._data.validation import read_modalities
 from .._grid import NodeGrid, n_effects
-from .._initialization.initialize import InitialSample, initial_sample
+from .._initialization.initial_sample import InitialSample, settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
@@ -142,7 +142,7 @@ def start_folds(
         with precision_of(setup.device):
             rank = params.latent_dim or n_effects(sizes)
             data = filled_by_low_rank(fit_data(samples, setup), rank)
-            initial = initial_sample(setup, samples, data, seed)[1]
+            initial = settled_sample(setup, samples, data, rank, seed)[2]
         return [
             _start_fold(initial, setup.spec.node_names, sizes, training, seed)
             for training, _ in splits
