@@ -18,10 +18,11 @@ from ._arithmetic import working_in
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
+from ._data.recipes import check_target
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Modalities, check_target, write_modalities
+from ._data.validation import Modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
 from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
@@ -35,6 +36,7 @@ from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
+    Context,
     Device,
     GradientStructure,
     Initialization,
@@ -75,7 +77,7 @@ class CausalPIMA(
     The parameters, by subject:
 
     - what a first fit may need: ``node_sizes``, ``latent_dim``, ``experts``, ``knowledge``,
-      ``max_iter``, ``n_init``, ``random_state``;
+      ``contexts``, ``max_iter``, ``n_init``, ``random_state``;
     - the graph: ``structure``;
     - the model: ``encoders``, ``decoders``, ``hidden_layer_sizes``, ``decoder_variance``,
       ``mixture``, ``posterior``;
@@ -83,9 +85,9 @@ class CausalPIMA(
     - training: ``init``, ``training``;
     - running: ``n_jobs``, ``warm_start``, ``device``, ``verbose``.
 
-    ``structure``, ``knowledge``, ``mixture``, ``posterior``, ``missing_values``, ``init``,
-    ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params` and
-    :meth:`set_params` know these by nested names such as ``training__batch_size``, in searches,
+    ``structure``, ``knowledge``, ``contexts``, ``mixture``, ``posterior``, ``missing_values``,
+    ``init``, ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params`
+    and :meth:`set_params` know these by nested names such as ``training__batch_size``, in searches,
     too, also where the parameter is a word that stands for an object, or None.
 
     Parameters
@@ -108,6 +110,10 @@ class CausalPIMA(
     knowledge : BackgroundKnowledge, default=None
         What is known about the edges, see :class:`BackgroundKnowledge`: required and forbidden
         ones, and an order of the nodes.
+    contexts : str, Context, or sequence of these, default=None
+        What is known about how each sample was measured, as the instrument, the site or the day:
+        names of entries of X that hold a label for each sample, see :class:`Context`. Each label
+        has an offset of its own in the modalities, and cells as frequent as they are under it.
     max_iter : int or "auto", default="auto"
         Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
         arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
@@ -432,6 +438,7 @@ class CausalPIMA(
         latent_dim: int | None = None,
         experts: StatedExperts = None,
         knowledge: BackgroundKnowledge | None = None,
+        contexts: str | Context | Sequence[str | Context] | None = None,
         max_iter: int | str = "auto",
         n_init: int = 1,
         random_state: Seed = None,
@@ -457,6 +464,7 @@ class CausalPIMA(
         self.latent_dim = latent_dim
         self.experts = experts
         self.knowledge = knowledge
+        self.contexts = contexts
         self.max_iter = max_iter
         self.n_init = n_init
         self.random_state = random_state
@@ -1597,7 +1605,7 @@ mapping, default=None
         nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        return modalities.form.write(arrays), nodes
+        return modalities.form.write(fitted.with_offsets(arrays, modalities)), nodes
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.

@@ -81,6 +81,7 @@ def fitted_state(
             scaler=setup.scaler,
             cells=cells,
             covariance_type=covariance_type,
+            contexts=setup.contexts,
         )
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
@@ -113,6 +114,7 @@ def fitted_state(
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
+        contexts=setup.contexts,
         **_of_start(best, setup, samples, before),
     )
 

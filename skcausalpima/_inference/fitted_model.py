@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 from typing import NamedTuple, TypeAlias
@@ -12,8 +12,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from scipy.special import logsumexp
 from sklearn.base import BaseEstimator
 
+from .._contexts.fitted import FittedContexts
 from .._data.arrays import flat_rows
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities, read_modalities
@@ -30,6 +32,7 @@ from .._typing import Samples
 from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
+from .missing_labels import Unlabelled, averaged, likeliest, unlabelled
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
@@ -90,6 +93,8 @@ class FittedModel:
         The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
+    contexts : FittedContexts, default=None
+        Whose offsets samples have; None where there are none.
     """
 
     model: MultimodalVAE
@@ -97,6 +102,7 @@ class FittedModel:
     scaler: ModalityScaler
     cells: np.ndarray
     covariance_type: str
+    contexts: FittedContexts | None = None
 
     @cached_property
     def outcomes(self) -> np.ndarray:
@@ -127,9 +133,19 @@ class FittedModel:
         return full_covariances(self.covariances, self.covariance_type, *self.means.shape)
 
     def scaled(self, modalities: Modalities) -> TensorData:
-        """Scale samples, put them where the model is, and fill in elements that are missing."""
+        """Scale samples, put them where the model is, and fill in elements that are missing.
+
+        They are without the offsets of their contexts, and have the cell weights of these.
+        """
         means = self.model.prior.means  # the dtype is that of the training data
+        if self.contexts is not None:
+            modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
+        if self.contexts is not None:
+            index = self.contexts.mix_index(modalities.codes)
+            if index is not None:
+                numbers = torch.from_numpy(index)[None].to(means.device)
+                data = replace(data, samples=replace(data.samples, regime_index=numbers))
         return filled(self.model, data)
 
     def labels(self, modalities: Modalities) -> np.ndarray:
@@ -138,14 +154,36 @@ class FittedModel:
         return self.components_of(found.cells.cpu().numpy().argmax(axis=1))
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
-        """Return what is found of samples, components in their order."""
+        """Return what is found of samples, components in their order.
+
+        What labels of contexts are not known is averaged over.
+        """
+        if groups := self._unlabelled(modalities):
+            return FoundOfSamples(*averaged(modalities, groups, self.posterior))
         parts = [self._posterior(block) for block in modalities.blocks(_rows_at_once(modalities))]
         return FoundOfSamples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
+        if groups := self._unlabelled(modalities):
+            values = averaged(modalities, groups, lambda part: (self.score_samples(part),))[0]
+            for group in groups:
+                values[group.rows] = logsumexp(group.log_probabilities, axis=0)
+            return values
         blocks = modalities.blocks(_rows_at_once(modalities))
         return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
+
+    def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
+        """Return the samples that lack labels of contexts; none where there are none."""
+        contexts = modalities.contexts
+        if self.contexts is None or contexts is None or (contexts.codes >= 0).all():
+            return []
+        return unlabelled(self.contexts, modalities, self.score_samples)
+
+    def labelled(self, modalities: Modalities) -> Modalities:
+        """Return samples with the likeliest labels in the places of those that are missing."""
+        groups = self._unlabelled(modalities)
+        return likeliest(modalities, groups) if groups else modalities
 
     def _posterior(self, modalities: Modalities) -> FoundOfSamples:
         """Return what is found of samples that are scaled all at once."""
@@ -169,6 +207,7 @@ class FittedModel:
         self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return means and standard deviations of the chosen modalities in the user's units."""
+        modalities = self.labelled(modalities)
         found = self._reconstruct(modalities, chosen, include_noise)
         for array in (*found[0], *found[1]):
             check_near(array, "decoded values")
@@ -179,7 +218,7 @@ class FittedModel:
 
         All else is as it came, bit for bit; arrays are new memory.
         """
-        filled, gaps = [], {}
+        filled, gaps, modalities = [], {}, self.labelled(modalities)
         for k, array in enumerate(modalities.arrays):
             gap = modalities.missing_elements(k)
             if gap.any():
@@ -204,7 +243,17 @@ class FittedModel:
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
-        return scaler.inverse_transform(means), scaler.inverse_spread(deviations)
+        means = self.with_offsets(scaler.inverse_transform(means), modalities, chosen)
+        return means, scaler.inverse_spread(deviations)
+
+    def with_offsets(
+        self, arrays: list[np.ndarray], modalities: Modalities, chosen: Sequence[int] | None = None
+    ) -> list[np.ndarray]:
+        """Return decoded modalities, by default all, with the offsets that samples have."""
+        if self.contexts is None:
+            return arrays
+        names = modalities.names if chosen is None else [modalities.names[m] for m in chosen]
+        return self.contexts.added(arrays, names, self.labelled(modalities).codes)
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -218,7 +267,8 @@ class FittedModel:
                 "the model has no encoders for single modalities: fit it with "
                 "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
-        found = influence_and_conflict(self.model, self.scaled(modalities), self.encoders)
+        scaled = self.scaled(self.labelled(modalities))
+        found = influence_and_conflict(self.model, scaled, self.encoders)
         influence, conflict = (part.cpu().numpy() for part in found)
         check_near(influence, "probabilities")
         return ModalityEvidence(
@@ -233,12 +283,12 @@ class FittedModel:
         self, modalities: Modalities, reference: Sequence[np.ndarray]
     ) -> np.ndarray:
         """Return the tail probabilities of samples; see :mod:`outliers`."""
-        scaled = self.scaled(modalities)
+        scaled = self.scaled(self.labelled(modalities))
         return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
     def _terms(self, data: TensorData | Modalities) -> np.ndarray:
         """Return what tells how unlike others samples are; those of a fit are scaled already."""
-        scaled = self.scaled(data) if isinstance(data, Modalities) else data
+        scaled = self.scaled(self.labelled(data)) if isinstance(data, Modalities) else data
         return likelihood_terms(self.model, scaled, self.encoders)
 
     def decode(
@@ -301,6 +351,7 @@ def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
                 scaler=state.scaler,
                 cells=state.cells,
                 covariance_type=state.covariance_type,
+                contexts=state.contexts,
             )
             kept[device] = fitted, unchanged
         return kept[device][0]

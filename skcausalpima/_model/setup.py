@@ -12,6 +12,8 @@ import torch
 from numpy.typing import ArrayLike
 
 from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED
+from .._contexts.fitted import FittedContexts
+from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
@@ -24,6 +26,7 @@ from ..functional import covariance_type_named
 from .experts import has_views, resolve_experts, resolve_views
 from .networks import named_network, warn_of_channels_first
 from .parameters import (
+    check_contexts,
     check_enough_samples,
     check_hidden_layer_sizes,
     check_node_names,
@@ -116,6 +119,8 @@ class Setup:
         Whether a later fit may go on from where this one stands.
     left_open : LeftOpen
         What of the specification is to be decided by the data.
+    contexts : FittedContexts, default=None
+        Contexts, whose offsets the samples are without; None where there are none.
     tried : tuple of TriedSide, default=()
         By what it was decided.
     """
@@ -128,6 +133,7 @@ class Setup:
     device: torch.device
     resumable: bool
     left_open: LeftOpen
+    contexts: FittedContexts | None = None
     tried: tuple[TriedSide, ...] = ()
 
     @property
@@ -148,39 +154,71 @@ class Setup:
         return list(zip(self.scaler.centre, self.scaler.factor, strict=True))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a fit that is continued keeps of the last one.
+
+    Parameters
+    ----------
+    scaler : ModalityScaler
+        Units of the data.
+    dag : DiGraph
+        With the labels of outcomes.
+    contexts : FittedContexts or None
+        Offsets of contexts.
+    """
+
+    scaler: ModalityScaler
+    dag: nx.DiGraph
+    contexts: FittedContexts | None
+
+
 def set_up(
     params: SimpleNamespace,
     modalities: Modalities,
     known_nodes: Unchecked = None,
     interventions: Unchecked = None,
     sample_weight: ArrayLike | None = None,
-    scaler: ModalityScaler | None = None,
-    continued: nx.DiGraph | None = None,
+    kept: Kept | None = None,
 ) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`parameters_of`, for this data.
 
-    Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
-    A fit that is continued keeps the labels that the outcomes in its graph have.
+    Returns the samples, too, as they are to be trained on, without the offsets of their contexts.
+    A fit that is continued keeps what was ``kept`` of the last one.
     """
     node_sizes = check_node_sizes(params.node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     nodes = dict(zip(names, node_sizes, strict=True))
-    is_of_these = continued is not None and len(continued) == len(node_sizes)  # else told later
-    labels = outcome_names(continued) if is_of_these else None
+    is_of_these = kept is not None and len(kept.dag) == len(node_sizes)  # else told later
+    labels = outcome_names(kept.dag) if kept is not None and is_of_these else None
+    if params.contexts:
+        check_contexts(params, modalities, nodes, interventions is not None)
     with modalities.ranks.together():
         samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
     modalities = samples.modalities
     modalities.ranks.agree(lambda: {"the labels": repr(samples.knowledge.outcome_names)})
-    if scaler is None:
+    if kept is None:
         check_enough_samples(node_sizes, max(samples.n_rows, samples.total))
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
+    with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
+    contexts = None if kept is None else kept.contexts
+    if params.contexts or contexts is not None:
+        if contexts is None:
+            given = (node_sizes, params.scale, with_experts)
+            contexts = find_contexts(params.contexts, samples, *given)
+        samples = _without_offsets(samples, contexts)
+        modalities, spec = samples.modalities, replace(spec, mix_sizes=contexts.sizes)
+    is_start = has_views(params.init.method, node_sizes)
+    views = resolve_views(params.views, modalities, spec.experts, is_start)
+    spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows
     device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
     check_steps(params.device, device, spec.dtype)
-    if scaler is None:
-        with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
+    if kept is None:
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
+    else:
+        scaler = kept.scaler
     stated = resolve_scale(params.scale, modalities.names)
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
@@ -191,9 +229,21 @@ def set_up(
         device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
+        contexts=contexts,
         left_open=_left_open(params, spec),
     )
     return setup, samples
+
+
+def _without_offsets(samples: FitSamples, contexts: FittedContexts) -> FitSamples:
+    """Return samples without the offsets of their contexts, and which cell weights they have."""
+    modalities = samples.modalities
+    assert modalities.contexts is not None
+    modalities.contexts.check_complete()
+    index = contexts.mix_index(modalities.codes)
+    n_mixes = math.prod(contexts.sizes)
+    knowledge = replace(samples.knowledge, mix_index=index, n_mixes=n_mixes)
+    return replace(samples, modalities=contexts.removed(modalities), knowledge=knowledge)
 
 
 def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
@@ -246,9 +296,6 @@ def _model_spec(
     )
     predicted = params.decoder_variance == "predicted"
     is_mean_field = isinstance(params.posterior, MeanField)
-    views = resolve_views(
-        params.views, modalities, experts, has_views(params.init.method, node_sizes)
-    )
     return ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
@@ -269,7 +316,7 @@ def _model_spec(
             predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
-        views=modalities.ranks.first(views),  # those that suit depend on the rows
+        views=(None,) * len(names),
     )
 
 

@@ -64,6 +64,8 @@ class ModelSpec:
         Which decoders predict variances of their own.
     views : tuple of (str or None)
         Kind of each modality's derived view.
+    mix_sizes : tuple of int, default=()
+        Numbers of labels of the contexts whose mix of cells may differ.
     """
 
     node_sizes: tuple[int, ...]
@@ -83,6 +85,7 @@ class ModelSpec:
     dtype: str
     predict_variances: tuple[bool, ...]
     views: tuple[str | None, ...]
+    mix_sizes: tuple[int, ...] = ()
 
     def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""

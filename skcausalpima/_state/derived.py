@@ -61,6 +61,8 @@ def public_attributes(state: FittedState) -> Values:
         "convergence_": state.convergence,
         "lower_bound_": state.lower_bound,
     }
+    if state.contexts is not None:
+        attributes |= {"contexts_": state.contexts.labels, "offsets_": state.contexts.offsets}
     if state.stability is None:  # the fit goes on
         return attributes
     of_start = ("arrangement", "stability", "gaps", "choices")

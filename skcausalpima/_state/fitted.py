@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._contexts.fitted import FittedContexts
 from .._data.known_nodes import OutcomeNames
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
@@ -179,6 +180,8 @@ class FittedState:
         Where training stood, for ``warm_start``.
     arrivals : Arrivals
         What ``partial_fit`` goes on from.
+    contexts : FittedContexts, default=None
+        Contexts and their offsets; None where there are none.
     """
 
     spec: ModelSpec
@@ -209,6 +212,7 @@ class FittedState:
     lower_bound: float
     training: TrainingState | None
     arrivals: Arrivals
+    contexts: FittedContexts | None = None
 
     @property
     def outcomes(self) -> np.ndarray:
