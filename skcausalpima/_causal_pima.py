@@ -178,10 +178,11 @@ class CausalPIMA(
         their number, or, of fewer than 16 columns, one varies more than 10 times as much as
         another. It takes ``"modality"`` for all else: images, curves (columns whose neighbours
         resemble each other), tables of one unit, modalities with experts. Columns of tables are
-        then divided by their spread within clusters, ``"noise"``, where one noise variance for all
-        would make these less probable, by .01 in the mean, and first clusterings agree clearly
-        more: such are tables of which few columns show the nodes. ``choices_.scale`` says which.
-        A mapping may name some modalities; the others have ``"auto"``.
+        then divided by their spread within clusters, ``"noise"``, where these lie apart, one noise
+        variance for all would make them less probable, by .01 in the mean, and first clusterings
+        agree clearly more: such are tables of which few columns show the nodes.
+        ``choices_.scale`` says which. A mapping may name some modalities; the others have
+        ``"auto"``.
         Scores and outputs are in the units of the data in any case.
     modality_weights : {"auto", "balanced", "elements"}, sequence or mapping, default="auto"
         What the modalities count for where clusters are found and in training. ``"elements"`` is

@@ -64,6 +64,17 @@ def test_one_noise_stays_where_it_is_enough():
         assert unlike_spreads([values], [np.ones(values.shape)], 2, seed=0) is None
 
 
+@pytest.mark.parametrize("shape", ["normal", "uniform", "standard_t"])
+@pytest.mark.parametrize("n_clusters", [2, 3, 4])
+def test_pieces_of_one_cluster_have_no_say(shape, n_clusters):
+    for seed in range(5):
+        rng = np.random.RandomState(seed)
+        draw = {"normal": rng.normal, "uniform": rng.uniform}.get(shape)
+        values = rng.standard_t(4, size=(300, 5)) if draw is None else draw(size=(300, 5))
+        values = (values - values.mean(axis=0)) / values.std(axis=0)
+        assert unlike_spreads([values], [np.ones(values.shape)], n_clusters, seed) is None
+
+
 def test_a_column_that_is_a_node_has_a_least_spread():
     X, cells = table(np.random.RandomState(6))
     X[:, 0] = np.where(cells >= 2, 1.0, -1.0)
