@@ -5,6 +5,7 @@ from ._data.modality_transformer import ModalityTransformer
 from ._data.multimodal_data import MultimodalData
 from ._parameter_objects import (
     BackgroundKnowledge,
+    Context,
     Device,
     GradientStructure,
     Initialization,
@@ -19,6 +20,7 @@ from ._version import __version__ as __version__
 __all__ = [
     "BackgroundKnowledge",
     "CausalPIMA",
+    "Context",
     "Device",
     "GradientStructure",
     "Initialization",

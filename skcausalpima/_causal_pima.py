@@ -15,16 +15,19 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
+from ._context_methods import ContextMethods
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
+from ._data.recipes import check_target
 from ._data.sample_weight import check_weights, weighted_mean
 from ._data.scaling import Scale
 from ._data.selection_keys import asked_modalities
-from ._data.validation import Modalities, check_target, write_modalities
+from ._data.validation import Modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
+from ._inference.fitted_model import FittedModel, FoundOfSamples
+from ._inference.kept_models import model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
@@ -35,6 +38,7 @@ from ._naming_estimator import ELSEWHERE, NamingEstimator
 from ._parameter_objects import (
     OBJECTS,
     BackgroundKnowledge,
+    Context,
     Device,
     GradientStructure,
     Initialization,
@@ -50,7 +54,8 @@ from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
-from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
+from ._structure.digraphs import node_graph
+from ._typing import KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
@@ -59,6 +64,7 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 @reading_one_fit
 class CausalPIMA(
     CallbackSupportMixin,
+    ContextMethods,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
@@ -75,7 +81,7 @@ class CausalPIMA(
     The parameters, by subject:
 
     - what a first fit may need: ``node_sizes``, ``latent_dim``, ``experts``, ``knowledge``,
-      ``max_iter``, ``n_init``, ``random_state``;
+      ``contexts``, ``max_iter``, ``n_init``, ``random_state``;
     - the graph: ``structure``;
     - the model: ``encoders``, ``decoders``, ``hidden_layer_sizes``, ``decoder_variance``,
       ``mixture``, ``posterior``;
@@ -83,9 +89,9 @@ class CausalPIMA(
     - training: ``init``, ``training``;
     - running: ``n_jobs``, ``warm_start``, ``device``, ``verbose``.
 
-    ``structure``, ``knowledge``, ``mixture``, ``posterior``, ``missing_values``, ``init``,
-    ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params` and
-    :meth:`set_params` know these by nested names such as ``training__batch_size``, in searches,
+    ``structure``, ``knowledge``, ``contexts``, ``mixture``, ``posterior``, ``missing_values``,
+    ``init``, ``training`` and ``device`` may be objects with parts of their own. :meth:`get_params`
+    and :meth:`set_params` know these by nested names such as ``training__batch_size``, in searches,
     too, also where the parameter is a word that stands for an object, or None.
 
     Parameters
@@ -108,6 +114,10 @@ class CausalPIMA(
     knowledge : BackgroundKnowledge, default=None
         What is known about the edges, see :class:`BackgroundKnowledge`: required and forbidden
         ones, and an order of the nodes.
+    contexts : str, Context, or sequence of these, default=None
+        What is known about how each sample was measured, as the instrument, the site or the day:
+        names of entries of X that hold a label for each sample, see :class:`Context`. Each label
+        has an offset of its own in the modalities, and cells as frequent as they are under it.
     max_iter : int or "auto", default="auto"
         Largest number of training epochs, of each fit. ``"auto"`` plans a fit that begins with an
         arranged start of several nodes: about ``2 * n_samples**0.75`` gradient steps (10 to 300
@@ -239,10 +249,13 @@ class CausalPIMA(
         The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size`` and, where
         ``known_nodes`` had labels, ``states``, the names of the outcomes; edges have ``weight`` in
         [0, 1] and ``compelled``, whether all graphs that fit as well, and respect what was stated
-        about edges, have that arrow.
+        about edges, have that arrow. Contexts come after the nodes, with ``kind="context"`` and
+        their ``role``: those with "cause" are parents; others are linked, which has no direction,
+        to nodes whose tables differ between their labels.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
-        in the order of ``list(dag_.predecessors(node))``.
+        in the order of ``list(dag_.predecessors(node))``; of contexts with ``role="cause"`` the
+        shares of their labels.
     edge_weights_ : ndarray of shape (n_nodes, n_nodes)
         Weights of i -> j in ``[i, j]``: ``edge_probabilities_`` of a refined graph (beyond 10
         nodes its edges), relaxed edges E at the end of training by gradient, or the given graph.
@@ -256,7 +269,16 @@ class CausalPIMA(
         Node scores; parents have smaller ones. Of a refined or given graph: places in a
         topological order.
     joint_ : ndarray of shape node_sizes
-        Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``.
+        Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``, over all labels of
+        contexts.
+    contexts_ : dict of str to ndarray
+        Labels of each context, in sorted order; those that ``adapt`` has learned come last. Only
+        with ``contexts``, as the next two.
+    offsets_ : dict of str to (dict of str to ndarray of shape (n_labels, \*shape))
+        By modality and context what each label adds, in the units of the data; the mean over the
+        training samples is zero.
+    adapted_ : list of SimpleNamespace
+        What :meth:`adapt` has found of new labels.
     weights_ : ndarray of shape (n_components,)
         ``joint_`` in the order of the components.
     cluster_states_ : ndarray of shape (n_components, n_nodes)
@@ -436,6 +458,7 @@ class CausalPIMA(
         latent_dim: int | None = None,
         experts: StatedExperts = None,
         knowledge: BackgroundKnowledge | None = None,
+        contexts: str | Context | Sequence[str | Context] | None = None,
         max_iter: int | str = "auto",
         n_init: int = 1,
         random_state: Seed = None,
@@ -461,6 +484,7 @@ class CausalPIMA(
         self.latent_dim = latent_dim
         self.experts = experts
         self.knowledge = knowledge
+        self.contexts = contexts
         self.max_iter = max_iter
         self.n_init = n_init
         self.random_state = random_state
@@ -1148,6 +1172,7 @@ mapping, default=None
         modality: str | int | None = None,
         return_std: bool = False,
         include_noise: bool = False,
+        context: Labels = None,
     ) -> Decoded | tuple[Decoded, Decoded]:
         r"""Return what modalities are expected to be, given what is observed of each sample.
 
@@ -1169,6 +1194,9 @@ mapping, default=None
             Whether it is that of a measurement: the variance of the observations around what is
             decoded (``decoder_variance``) is then part of it. Else it is that of the decoded mean,
             the uncertainty of latent point and component alone.
+        context : mapping of str to label, default=None
+            Labels under which samples are to be seen, by name of the context: what they would look
+            like on another instrument. Else they are seen under their own.
 
         Returns
         -------
@@ -1215,7 +1243,7 @@ mapping, default=None
         check_is_fitted(self)
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
-        found = self._fitted_model().reconstruct(modalities, chosen, include_noise)
+        found = self._fitted_model().reconstruct(modalities, chosen, include_noise, context)
         form, one = modalities.form, modality is not None
         mean, std = (form.write_one(chosen[0], a[0]) if one else form.write(a) for a in found)
         return (mean, std) if return_std else mean
@@ -1265,7 +1293,7 @@ mapping, default=None
         """
         check_is_fitted(self)
         modalities = self._read(X)
-        return modalities.form.write(self._fitted_model().impute(modalities))
+        return modalities.form.write(self._fitted_model().impute(modalities), modalities.contexts)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.
@@ -1362,10 +1390,10 @@ mapping, default=None
         """
         found = self._posterior(X)
         labels = found.probabilities.argmax(axis=1)
-        nodes = dict(self.dag_.nodes(data="states"))
+        nodes = dict(node_graph(self.dag_).nodes(data="states"))
         return self._fitted_model().expert_tables(found.places, labels, nodes)
 
-    def sample(self, n_samples: int = 1) -> tuple[Decoded, np.ndarray]:
+    def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
 
         Components are drawn from ``weights_``, latent points from their Gaussians, and data from
@@ -1375,12 +1403,15 @@ mapping, default=None
         ----------
         n_samples : int, default=1
             How many.
+        context : mapping of str to label, default=None
+            Labels of contexts by name, such as ``{"instrument": "A"}``; others are drawn by their
+            shares among the training samples, and components by the weights under them.
 
         Returns
         -------
         X : list, dict, MultimodalData, ndarray, DataFrame or Dataset
             Samples in the form, shapes and units of the training data, as from
-            :meth:`inverse_transform`.
+            :meth:`inverse_transform`; with contexts, with their labels.
         labels : ndarray of shape (n_samples,)
             Components.
 
@@ -1403,9 +1434,9 @@ mapping, default=None
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, "n_samples")
-        rng = check_random_state(self.random_state)
-        labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
-        return write_modalities(self, self._fitted_model().draw(labels, rng)), labels
+        fitted, rng = self._fitted_model(), check_random_state(self.random_state)
+        labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
+        return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
 
     def to_graph(self) -> CategoricalDAG:
         """Return the learned graph and its tables as a network that answers questions.
@@ -1413,7 +1444,8 @@ mapping, default=None
         Returns
         -------
         skcausalpima.graph.CategoricalDAG
-            A copy of ``dag_``, with the attributes of nodes and edges, and ``cpts_``. It
+            A copy of ``dag_``, with the attributes of nodes and edges, and ``cpts_``; of contexts
+            it has those of ``role="cause"``, after the nodes. It
             conditions, intervenes, exports and lists which arrows are identified (``cpdag``); its
             ``rename_nodes`` gives the nodes other names.
 
@@ -1439,10 +1471,13 @@ mapping, default=None
         (2,)
         """
         check_is_fitted(self)
-        return CategoricalDAG(self.dag_, self.cpts_)
+        return CategoricalDAG(node_graph(self.dag_, with_causes=True), self.cpts_)
 
     def intervene(
-        self, interventions: Mapping[Hashable, int | str], n_samples: int = 1
+        self,
+        interventions: Mapping[Hashable, int | str],
+        n_samples: int = 1,
+        context: Labels = None,
     ) -> tuple[Decoded, np.ndarray]:
         r"""Draw samples from the model after some nodes were intervened on.
 
@@ -1462,6 +1497,8 @@ mapping, default=None
             component.
         n_samples : int, default=1
             How many.
+        context : mapping of str to label, default=None
+            Labels of contexts, as of :meth:`sample`; the nodes' outcomes are those of all samples.
 
         Returns
         -------
@@ -1503,12 +1540,11 @@ mapping, default=None
         >>> nodes[:, 1]
         array([1, 1, 1, 1, 1])
         """
-        dag = self.to_graph()
-        n_samples = check_count(n_samples, "n_samples")
-        rng = check_random_state(self.random_state)
-        nodes = dag.intervene(interventions, n_samples, rng)
-        fitted = self._fitted_model()
-        return write_modalities(self, fitted.draw(fitted.components(nodes), rng)), nodes
+        dag, fitted = self.to_graph(), self._fitted_model()
+        n_samples, rng = check_count(n_samples, "n_samples"), check_random_state(self.random_state)
+        nodes, contexts = fitted.intervene(dag, interventions, n_samples, context, rng)
+        arrays = fitted.draw(fitted.components(nodes), rng, contexts)
+        return write_modalities(self, arrays, contexts), nodes
 
     def counterfactual(
         self, X: Samples, interventions: Mapping[Hashable, int | str]
@@ -1593,15 +1629,16 @@ mapping, default=None
         >>> new[0].shape, nodes[:, 0]
         ((3, 4, 4), array([1, 1, 1]))
         """
-        dag = self.to_graph()
-        modalities, fitted = self._read(X), self._fitted_model()
+        dag, modalities, fitted = self.to_graph(), self._read(X), self._fitted_model()
         found = fitted.posterior(modalities)
         old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
-        nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
+        contexts = fitted.labelled(modalities).contexts
+        factual = np.hstack([self.cluster_states_[old], fitted.causes_of(contexts, len(old))])
+        nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        return modalities.form.write(arrays), nodes
+        return modalities.form.write(fitted.with_offsets(arrays, contexts), contexts), nodes
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.

@@ -208,6 +208,55 @@ class BackgroundKnowledge(_ParameterObject):
         self.tiers = tiers
 
 
+class Context(_ParameterObject):
+    """A context: what is known about how each sample was measured (instrument, site, day).
+
+    ``contexts="instrument"`` is short for ``contexts=Context("instrument")``. Its labels are an
+    entry of X of this name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry of X that holds the label of each sample.
+    shift : "auto" or sequence of str, default="auto"
+        The modalities to which each label adds an offset of its own, by name. ``"auto"``: all but
+        those with experts, whose functions are in the units of the data.
+    role : {"measured", "cause"}, default="measured"
+        ``"measured"``: cells may be as frequent as they like under each label, and no arrow is
+        oriented by that. ``"cause"``: the context was set from outside, which you state: no node,
+        and no hidden common cause, decides which label a sample has. Then it is a first tier of
+        the graph, and orients arrows.
+    mix : bool, default=True
+        Whether cells may be more frequent under one label than under another.
+
+    Examples
+    --------
+    >>> from skcausalpima import CausalPIMA, Context
+    >>> CausalPIMA(2, contexts=Context("instrument", mix=False)).contexts
+    Context(mix=False, name='instrument')
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "name": [str],
+        "shift": [StrOptions({"auto"}), *SEQUENCE],
+        "role": [StrOptions({"measured", "cause"})],
+        "mix": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        shift: str | Sequence[str] = "auto",
+        role: str = "measured",
+        mix: bool = True,
+    ) -> None:
+        self.name = name
+        self.shift = shift
+        self.role = role
+        self.mix = mix
+
+
 class Initialization(_ParameterObject):
     """Where training begins.
 
@@ -480,6 +529,7 @@ OF_WORDS: dict[str, type[_ParameterObject]] = {
     "missing_values": MissingValues,
     "device": Device,
     "mixture": Mixture,
+    "contexts": Context,
 }
 
 #: The kinds of objects that parameters may be.

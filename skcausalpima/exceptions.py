@@ -4,6 +4,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 __all__ = [
     "ArrangementWarning",
+    "ContextWarning",
     "DivergenceError",
     "ExpertWarning",
     "InstabilityWarning",
@@ -41,6 +42,18 @@ class DivergenceError(ValueError):
     ... except DivergenceError as error:
     ...     print(str(error).partition(":")[0])
     Training diverged
+    """
+
+
+class ContextWarning(UserWarning):
+    """Offsets of the labels of a context cannot be told from differences of their cells.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import ContextWarning
+    >>> warnings.simplefilter("error", ContextWarning)
+    >>> warnings.simplefilter("default", ContextWarning)
     """
 
 

@@ -37,7 +37,7 @@ class Mixture:
         found = np.empty((len(points), len(self.coefficients)))
         for start in range(0, len(points), _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
-            found[block] = _e_step(self.coefficients, _products(points[block]))[0].T
+            found[block] = normalized(self.coefficients @ products(points[block]))[0].T
         return found
 
 
@@ -66,30 +66,32 @@ def fit_mixture(rows: np.ndarray, n_components: int, seed: int) -> Mixture:
     >>> bool(fit_mixture(rows, 2, seed=0).responsibilities(rows).max(axis=1).min() > 0.99)
     True
     """
-    products, n_features = _products(rows), rows.shape[1]
+    moments, n_features = products(rows), rows.shape[1]
     means, _ = kmeans_plusplus(rows, n_components, random_state=np.random.RandomState(seed))
     covariances = np.broadcast_to(REG_COVAR * np.eye(n_features), (n_components, *[n_features] * 2))
-    coefficients = _coefficients(np.full(n_components, 1.0 / n_components), means, covariances)
+    coefficients = log_densities_of(np.full(n_components, 1.0 / n_components), means, covariances)
     bound = -math.inf
     for _ in range(_MAX_ITER):
-        responsibilities, log_densities = _e_step(coefficients, products)
-        coefficients = _coefficients(*_m_step(responsibilities, products, n_features))
+        responsibilities, log_densities = normalized(coefficients @ moments)
+        coefficients = log_densities_of(*m_step(responsibilities, moments, n_features))
         previous, bound = bound, log_densities.mean()
         if abs(bound - previous) < _TOL:
             break
     return Mixture(coefficients=coefficients)
 
 
-def _products(points: np.ndarray) -> np.ndarray:
+def products(points: np.ndarray) -> np.ndarray:
     """Return products of two coordinates, the coordinates, and ones, (n_products, n_points)."""
     first, second = np.triu_indices(points.shape[1])
     columns = points.T
     return np.concatenate([columns[first] * columns[second], columns, np.ones((1, len(points)))])
 
 
-def _e_step(coefficients: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return responsibilities (n_components, n_points) and the logarithms of the densities."""
-    logs = coefficients @ products
+def normalized(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return responsibilities (n_components, n_points) and the logarithms of the densities.
+
+    ``logs`` has the logarithms of weighted densities; its memory is used.
+    """
     largest = logs.max(axis=0)
     np.exp(logs - largest, out=logs)
     totals = logs.sum(axis=0)
@@ -97,21 +99,21 @@ def _e_step(coefficients: np.ndarray, products: np.ndarray) -> tuple[np.ndarray,
     return logs, np.log(totals) + largest
 
 
-def _m_step(
-    responsibilities: np.ndarray, products: np.ndarray, n_features: int
+def m_step(
+    responsibilities: np.ndarray, moments: np.ndarray, n_features: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return weights, means and covariances."""
     first, second = np.triu_indices(n_features)
-    sums = responsibilities @ products.T
+    sums = responsibilities @ moments.T
     counts = sums[:, -1] + 10 * np.finfo(float).eps
-    moments, means = np.split(sums[:, :-1] / counts[:, None], [len(first)], axis=1)
+    seconds, means = np.split(sums[:, :-1] / counts[:, None], [len(first)], axis=1)
     covariances = np.empty((len(means), n_features, n_features))
-    covariances[:, first, second] = moments - means[:, first] * means[:, second]
+    covariances[:, first, second] = seconds - means[:, first] * means[:, second]
     covariances[:, second, first] = covariances[:, first, second]
     return counts / counts.sum(), means, covariances + REG_COVAR * np.eye(n_features)
 
 
-def _coefficients(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
+def log_densities_of(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     """Return the map from products to logarithms of weighted densities."""
     first, second = np.triu_indices(means.shape[1])
     precisions = np.linalg.inv(covariances)

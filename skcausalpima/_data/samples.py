@@ -30,21 +30,29 @@ class NodeKnowledge:
         Nodes that were intervened on; None where none was.
     outcome_names : sequence of (tuple of str or None), default=()
         Labels of the outcomes of each node.
+    mix_index : ndarray of int of shape (n_samples,), default=None
+        Which cell weights each sample has, by its contexts; None where all share them.
+    n_mixes : int, default=1
+        How many of these there are.
     """
 
     known_nodes: np.ndarray | None = None
     interventions: Interventions | None = None
     outcome_names: OutcomeNames = ()
+    mix_index: np.ndarray | None = None
+    n_mixes: int = 1
 
     @property
     def regimes(self) -> list[tuple[int, ...]]:
-        """The different sets of nodes that were intervened on."""
-        return [()] if self.interventions is None else self.interventions.regimes
+        """The different sets of nodes that were intervened on; none for each of the mixes."""
+        if self.interventions is None:
+            return [()] * self.n_mixes
+        return self.interventions.regimes
 
     @property
     def regime_index(self) -> np.ndarray | None:
-        """Number of each sample's regime, of shape (n_samples,); None where no node was set."""
-        return None if self.interventions is None else self.interventions.numbers
+        """Number of each sample's regime, of shape (n_samples,); None where there is one."""
+        return self.mix_index if self.interventions is None else self.interventions.numbers
 
     @property
     def unknown_settings(self) -> bool:
@@ -54,10 +62,11 @@ class NodeKnowledge:
     def take(self, rows: np.ndarray) -> NodeKnowledge:
         """Return what is known of the samples with the given numbers, for the same regimes."""
         known, interventions = self.known_nodes, self.interventions
-        return NodeKnowledge(
+        return replace(
+            self,
             known_nodes=None if known is None or not (known[rows] >= 0).any() else known[rows],
             interventions=None if interventions is None else interventions.take(rows),
-            outcome_names=self.outcome_names,
+            mix_index=None if self.mix_index is None else self.mix_index[rows],
         )
 
     def gathered(self, ranks: Ranks, n_samples: int) -> NodeKnowledge:
@@ -223,6 +232,8 @@ def read_samples(
     tables = [] if knowledge.known_nodes is None else [knowledge.known_nodes]
     if knowledge.interventions is not None:
         tables.append(knowledge.interventions.is_set)
+    if modalities.contexts is not None:
+        tables.append(modalities.contexts.codes.T)
     samples = FitSamples(modalities=modalities, knowledge=knowledge)
     trained = training_rows(modalities, sample_weight, tables)
     return samples if trained is None else samples.take(trained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .._typing import Samples, Unchecked
+from .._typing import Samples
 from .adapters import Table, as_array
 from .arrays import beyond_floats, compute_dtype, flat_rows, stored
 from .cell_contents import Place, refuse_contents
@@ -23,6 +23,7 @@ from .containers import (
     read_several,
     refuse_one_sample,
 )
+from .contexts import ContextLabels, context_names, read_contexts, with_contexts, without_contexts
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -64,6 +65,8 @@ class Modalities:
         part; None for all others, and instead of the tuple where no modality has.
     ranks : Ranks, default=ALONE
         Who has further samples.
+    contexts : ContextLabels, default=None
+        Labels of the samples; None where there are no contexts.
     """
 
     arrays: tuple[Kept | None, ...]
@@ -75,11 +78,23 @@ class Modalities:
     form: Form
     elements: tuple[np.ndarray | None, ...] | None = None
     ranks: Ranks = ALONE
+    contexts: ContextLabels | None = None
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Numbers of the labels of samples that have contexts, (n_contexts, n_samples)."""
+        assert self.contexts is not None
+        return self.contexts.codes
+
+    def with_codes(self, codes: np.ndarray) -> Modalities:
+        """Return the samples with other labels of their contexts."""
+        assert self.contexts is not None
+        return replace(self, contexts=replace(self.contexts, codes=codes))
 
     def missing_elements(self, k: int) -> np.ndarray:
         """Return which elements of a modality are missing, of shape (n_samples, *shape)."""
@@ -94,6 +109,8 @@ class Modalities:
         elements = tuple(of if of is None else of[rows] for of in self.elements or ())
         observed = self.observed[:, rows]
         taken = replace(self, arrays=arrays, observed=observed, n_samples=observed.shape[1])
+        if self.contexts is not None:
+            taken = replace(taken, contexts=self.contexts.take(rows))
         return replace(taken, elements=elements or None)
 
     def blocks(self, n_rows: int) -> Iterator[Modalities]:
@@ -121,7 +138,13 @@ def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Mod
     Modalities
         Never written into the caller's memory.
     """
-    expected = None if reset else _expected(estimator)
+    expected, taken = None if reset else _expected(estimator), dict[str, Any]()
+    if reset:
+        names = context_names(getattr(estimator, "contexts", None))
+    else:
+        names = list(getattr(estimator, "contexts_", ()))
+    if names:
+        X, taken = without_contexts(X, names)
     container = container_of(X)
     several = container != "single"
     if several:
@@ -138,7 +161,13 @@ def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Mod
         fitted = columns_of(estimator.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
     modalities = _checked(estimator, data, form, reset)
+    if names:
+        known = None if reset else estimator.contexts_
+        contexts = read_contexts(taken, modalities.n_samples, known)
+        modalities = replace(modalities, contexts=contexts)
     if reset:
+        if modalities.contexts is not None:
+            estimator.contexts_ = modalities.contexts.labels
         _remember(estimator, modalities, form)
         _remember_columns(estimator, data, several)
     return modalities
@@ -165,10 +194,15 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
 def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     """Return several modalities as what can be split by sample, in the order of a fit."""
-    container = container_of(X)
+    names = list(getattr(fitted, "contexts_", ()))
+    modalities, taken = without_contexts(X, names) if names else (X, {})
+    container = container_of(modalities)
     if container == "single":
         return X
-    return read_several(X, container, None if fitted is None else _expected(fitted))[0]
+    found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
+    if fitted is None or not names:
+        return found
+    return with_contexts(found, read_contexts(taken, len(found), fitted.contexts_))
 
 
 def fitted_form(estimator: BaseEstimator) -> Form:
@@ -180,7 +214,9 @@ def fitted_form(estimator: BaseEstimator) -> Form:
     return Form(estimator._input_form, names, tuple(tables), columns)
 
 
-def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> Decoded:
+def write_modalities(
+    estimator: BaseEstimator, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None
+) -> Decoded:
     """Return modalities in the form in which the estimator got its input in ``fit``.
 
     Parameters
@@ -189,13 +225,15 @@ def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> 
         A fitted estimator.
     arrays : sequence of ndarray of shape (n_samples, *shape)
         One array per modality.
+    contexts : ContextLabels, default=None
+        Labels that these samples have.
 
     Returns
     -------
     list, dict, MultimodalData, ndarray, DataFrame or Dataset
         See :class:`Form`.
     """
-    return fitted_form(estimator).write(arrays)
+    return fitted_form(estimator).write(arrays, contexts)
 
 
 def _read_array(estimator: BaseEstimator, X: Any, expected: Expected | None) -> MultimodalData:
@@ -350,45 +388,3 @@ def _expected(estimator: BaseEstimator) -> Expected:
     """Return what the estimator was fitted on."""
     who = f"{type(estimator).__name__} was fitted on"
     return Expected(list(estimator.modality_names_in_), estimator.modality_shapes_in_, who)
-
-
-def check_target(y: Unchecked) -> None:
-    """Raise where y is no label of each sample, but has more axes: it would be a modality.
-
-    Parameters
-    ----------
-    y : object
-        What a method was given as y.
-
-    Raises
-    ------
-    ValueError
-        Says how several modalities are passed.
-
-    Examples
-    --------
-    >>> from skcausalpima._data.validation import check_target
-    >>> check_target(None)
-    >>> check_target([0, 1, 1])
-    """
-    if not (isinstance(y, Mapping) or _n_axes(y) > 1):
-        return
-    given = describe(y)
-    if isinstance(y, (list, tuple)):
-        given = f"a {type(y).__name__} of {len(y)} entries of type {type(y[0]).__name__}"
-    raise ValueError(
-        f"y is {given}, but y is ignored: it may be one label for each sample, or None. "
-        "If it is a second modality, pass all modalities as one argument, such as "
-        "fit([images, curves]) or fit({'image': images, 'curve': curves}). If it has known "
-        "outcomes of nodes, pass them as known_nodes=."
-    )
-
-
-def _n_axes(value: Unchecked) -> int:
-    """Return how many axes an array-like has, 2 for all that have several; 0 for other things."""
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and (len(shape) != 1 or not isinstance(value, np.ndarray)):
-        return len(shape)
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return 1 + (len(value) > 0 and _n_axes(value[0]) > 0)
-    return 0

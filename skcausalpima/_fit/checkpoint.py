@@ -50,6 +50,7 @@ _PARAMETERS = {
     "shapes": "the shapes of the modalities",
     "dtype": "the dtype of X",
     "linear": "init (linear or not)",
+    "mix_sizes": "contexts (their labels, and mix)",
     "node_names": "node_sizes (the names of the nodes)",
     "full_covariances": "mixture (covariances full or not)",
     "sampled_responsibilities": "posterior (mean field or not)",

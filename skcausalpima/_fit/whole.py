@@ -11,20 +11,20 @@ from functools import partial
 from types import SimpleNamespace
 from typing import ParamSpec, TypeVar
 
-import networkx as nx
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 
 from .._data.ranks import Ranks
+from .._data.recipes import check_target
 from .._data.samples import FitSamples
-from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities, check_target, read_further, read_modalities
+from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
 from .._initialization.initial_sample import settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
+from .._model.settings import Kept
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of
@@ -32,6 +32,7 @@ from .._model.tensors import TensorData
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
 from .._state.training import BegunFit, BegunRun
+from .._structure.digraphs import node_graph
 from .._training.observer import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
@@ -76,12 +77,11 @@ class FitCall:
         self,
         params: SimpleNamespace,
         given: Modalities,
-        scaler: ModalityScaler | None = None,
-        continued: nx.DiGraph | None = None,
+        kept: Kept | None = None,
     ) -> tuple[Setup, FitSamples]:
         """Resolve parameters for these data, of which ``given`` is X."""
         knowledge = (self.known_nodes, self.interventions, self.sample_weight)
-        return set_up(params, given, *knowledge, scaler, continued)
+        return set_up(params, given, *knowledge, kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +163,8 @@ def fit_anew(
     with ranks.together():
         if call.interventions is not None:
             check_alone(ranks, "interventions")
+        if params.contexts:
+            check_alone(ranks, "contexts")
         check_target(call.y)
         given = read_modalities(estimator, call.X, reset=True)
     ranks.agree(lambda: told_of_fit(params, given))
@@ -225,6 +227,11 @@ def fit_arrivals(
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
     check_alone(following.ranks, "partial_fit")
+    if before.contexts is not None:
+        raise ValueError(
+            f"partial_fit does not go on with contexts, which the first fit had "
+            f"({list(before.contexts.labels)}): fit all samples together."
+        )
     check_target(call.y)
     setup, samples, given = set_up_further(estimator, before, params, call)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"
@@ -275,7 +282,8 @@ def set_up_further(
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""
     params, given = as_built(params, before.spec), read_further(estimator, call.X)
-    setup, samples = call.set_up(params, given, before.scaler, estimator.dag_)
+    kept = Kept(scaler=before.scaler, dag=node_graph(estimator.dag_), contexts=before.contexts)
+    setup, samples = call.set_up(params, given, kept)
     return setup, samples, given
 
 

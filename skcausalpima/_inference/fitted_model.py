@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from threading import Lock
-from typing import NamedTuple, TypeAlias
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
+from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities, read_modalities
+from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._model.build import build_model
-from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
-from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
 from .._state.derived import full_covariances, sklearn_covariances
-from .._state.fitted import ExpertTable, FittedState
+from .._state.fitted import ExpertTable
 from .._training.filling import filled
-from .._typing import Samples
-from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
+from ..modules import SubsetEncoders
+from .contexts import ContextModel, averaged
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
@@ -54,17 +49,6 @@ class FoundOfSamples(NamedTuple):
     places: np.ndarray
 
 
-def subset_encoders(
-    model: MultimodalVAE, state: dict[str, np.ndarray] | None
-) -> SubsetEncoders | None:
-    """Return the encoders of samples that lack modalities, with the numbers of a fit."""
-    if state is None or not isinstance(model, StructuredVAE):
-        return None
-    encoders = SubsetEncoders(model)
-    load_state(encoders, state)
-    return encoders.to(model.prior.means.device).eval()
-
-
 #: Elements of samples that are scaled at a time.
 ELEMENTS_AT_ONCE = 2**21
 
@@ -75,7 +59,7 @@ def _rows_at_once(modalities: Modalities) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedModel:
+class FittedModel(ContextModel):
     """A trained model, the units of its data, and its components in their order.
 
     Parameters
@@ -90,12 +74,12 @@ class FittedModel:
         The cell of the grid, in C order, of each component.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
+    contexts : FittedContexts, default=None
+        Whose offsets samples have; None where there are none.
     """
 
-    model: MultimodalVAE
     encoders: SubsetEncoders | None
     scaler: ModalityScaler
-    cells: np.ndarray
     covariance_type: str
 
     @cached_property
@@ -127,9 +111,19 @@ class FittedModel:
         return full_covariances(self.covariances, self.covariance_type, *self.means.shape)
 
     def scaled(self, modalities: Modalities) -> TensorData:
-        """Scale samples, put them where the model is, and fill in elements that are missing."""
+        """Scale samples, put them where the model is, and fill in elements that are missing.
+
+        They are without the offsets of their contexts, and have the cell weights of these.
+        """
         means = self.model.prior.means  # the dtype is that of the training data
+        if self.contexts is not None:
+            modalities = self.contexts.removed(modalities)
         data = scaled_data(modalities, self.scaler, means.device, means.dtype)
+        if self.contexts is not None:
+            index = self.contexts.mix_index(modalities.codes)
+            if index is not None:
+                numbers = torch.from_numpy(index)[None].to(means.device)
+                data = replace(data, samples=replace(data.samples, regime_index=numbers))
         return filled(self.model, data)
 
     def labels(self, modalities: Modalities) -> np.ndarray:
@@ -138,12 +132,22 @@ class FittedModel:
         return self.components_of(found.cells.cpu().numpy().argmax(axis=1))
 
     def posterior(self, modalities: Modalities) -> FoundOfSamples:
-        """Return what is found of samples, components in their order."""
+        """Return what is found of samples, components in their order.
+
+        What labels of contexts are not known is averaged over.
+        """
+        if groups := self._unlabelled(modalities):
+            return FoundOfSamples(*averaged(modalities, groups, self.posterior))
         parts = [self._posterior(block) for block in modalities.blocks(_rows_at_once(modalities))]
         return FoundOfSamples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
+        if groups := self._unlabelled(modalities):
+            values = averaged(modalities, groups, lambda part: (self.score_samples(part),))[0]
+            for group in groups:
+                values[group.rows] = logsumexp(group.log_probabilities, axis=0)
+            return values
         blocks = modalities.blocks(_rows_at_once(modalities))
         return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
 
@@ -166,10 +170,19 @@ class FittedModel:
         return values + jacobian.astype(values.dtype)
 
     def reconstruct(
-        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+        self,
+        modalities: Modalities,
+        chosen: Sequence[int],
+        include_noise: bool = False,
+        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return means and standard deviations of the chosen modalities in the user's units."""
-        found = self._reconstruct(modalities, chosen, include_noise)
+        """Return means and standard deviations of the chosen modalities in the user's units.
+
+        They are as under the labels that ``context`` states, else under the samples' own.
+        """
+        self.check_contexts(context)
+        modalities = self.labelled(modalities)
+        found = self._reconstruct(modalities, chosen, include_noise, context)
         for array in (*found[0], *found[1]):
             check_near(array, "decoded values")
         return found
@@ -179,7 +192,7 @@ class FittedModel:
 
         All else is as it came, bit for bit; arrays are new memory.
         """
-        filled, gaps = [], {}
+        filled, gaps, modalities = [], {}, self.labelled(modalities)
         for k, array in enumerate(modalities.arrays):
             gap = modalities.missing_elements(k)
             if gap.any():
@@ -196,7 +209,11 @@ class FittedModel:
         return filled
 
     def _reconstruct(
-        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+        self,
+        modalities: Modalities,
+        chosen: Sequence[int],
+        include_noise: bool = False,
+        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return what :meth:`reconstruct` does, unchecked."""
         data = self.scaled(modalities)
@@ -204,7 +221,11 @@ class FittedModel:
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
-        return scaler.inverse_transform(means), scaler.inverse_spread(deviations)
+        means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
+        if self.contexts is not None:
+            codes = self.contexts.coded(context, modalities.codes)
+            means = self.contexts.added(means, names, codes)
+        return means, scaler.inverse_spread(deviations)
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -218,7 +239,8 @@ class FittedModel:
                 "the model has no encoders for single modalities: fit it with "
                 "missing_values=MissingValues(subset_epochs=10), or any other number above 0."
             )
-        found = influence_and_conflict(self.model, self.scaled(modalities), self.encoders)
+        scaled = self.scaled(self.labelled(modalities))
+        found = influence_and_conflict(self.model, scaled, self.encoders)
         influence, conflict = (part.cpu().numpy() for part in found)
         check_near(influence, "probabilities")
         return ModalityEvidence(
@@ -233,12 +255,12 @@ class FittedModel:
         self, modalities: Modalities, reference: Sequence[np.ndarray]
     ) -> np.ndarray:
         """Return the tail probabilities of samples; see :mod:`outliers`."""
-        scaled = self.scaled(modalities)
+        scaled = self.scaled(self.labelled(modalities))
         return tail_probabilities(self._terms(scaled), reference, torch.finfo(scaled.dtype).eps)
 
     def _terms(self, data: TensorData | Modalities) -> np.ndarray:
         """Return what tells how unlike others samples are; those of a fit are scaled already."""
-        scaled = self.scaled(data) if isinstance(data, Modalities) else data
+        scaled = self.scaled(self.labelled(data)) if isinstance(data, Modalities) else data
         return likelihood_terms(self.model, scaled, self.encoders)
 
     def decode(
@@ -251,10 +273,16 @@ class FittedModel:
         cells = None if components is None else self.cells[components]
         return self._in_units(decoded(self.model, points, cells), which)
 
-    def draw(self, components: np.ndarray, rng: np.random.RandomState) -> list[np.ndarray]:
-        """Draw one sample from each component given, in the user's units."""
+    def draw(
+        self,
+        components: np.ndarray,
+        rng: np.random.RandomState,
+        contexts: ContextLabels | None = None,
+    ) -> list[np.ndarray]:
+        """Draw one sample from each component given, in the user's units, under these labels."""
         points = drawn_points(self.means, self.full_covariances(), components, rng)
-        return self._in_units(drawn_data(self.model, points, self.cells[components], rng))
+        arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
+        return self.with_offsets(arrays, contexts)
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""
@@ -277,48 +305,3 @@ class FittedModel:
         for array in arrays:
             check_near(array, "decoded values", which)
         return arrays
-
-
-#: The models of fitted states by device, each with the context in which it does not change.
-Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
-_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
-_LOCK = Lock()
-
-
-def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
-    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
-    with _LOCK:
-        kept = _KEPT.setdefault(state, {})
-        if device not in kept:
-            model = build_model(state.spec)
-            load_state(model, state.numbers)
-            model, unchanged = model.to(device).eval(), ExitStack()
-            with torch.no_grad():
-                unchanged.enter_context(model.frozen())
-            fitted = FittedModel(
-                model=model,
-                encoders=subset_encoders(model, state.subset_numbers),
-                scaler=state.scaler,
-                cells=state.cells,
-                covariance_type=state.covariance_type,
-            )
-            kept[device] = fitted, unchanged
-        return kept[device][0]
-
-
-def model_of(est: BaseEstimator) -> FittedModel:
-    """Return the model of a fitted estimator, on the device on which it predicts."""
-    return fitted_model(est._fitted, prediction_device(est.device))
-
-
-def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
-    """Check samples for the model of a fitted estimator."""
-    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
-    if spec.sampled_responsibilities and not spec.prior_expert:
-        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
-        if len(nothing):
-            raise ValueError(
-                f"Sample {nothing[0]} has no observed modality, which needs "
-                "posterior__prior_expert=True (without it its posterior has infinite variance)."
-            )
-    return modalities

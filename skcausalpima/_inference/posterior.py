@@ -182,11 +182,13 @@ def bounds(
 ) -> Tensor:
     """Return the plain bound (Eq. 31, all constants, unweighted) of every sample, in nats.
 
-    What is known of the nodes does not count.
+    What is known of the nodes does not count; what is known of contexts does.
     """
     draws, values = posterior_draws(model), []
     for block in data.blocks():
-        unknown = replace(block, allowed=None, regime_index=None)
+        unknown = replace(block, allowed=None)
+        if not model.prior.mix_sizes:
+            unknown = replace(unknown, regime_index=None)
         values += by_completeness(model, unknown, encoders, draws, _bounds)
     return torch.cat(values)
 

@@ -264,6 +264,8 @@ def initialize_graph(
         prior.set_interventions(knowledge.regimes, unknown)
     grids = prior.node_counts(counts)
     prior.initialize_tables(torch.stack([grid.flatten() for grid in grids]))
+    if prior.mix_sizes:
+        prior.set_mixes(counts)
     if setup.graph.structure == "fixed":
         required = torch.as_tensor(setup.graph.constraints.required, device=data.device)
         prior.fix_graph(required, prior.family_tables(counts, required))

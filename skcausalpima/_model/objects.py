@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Integral
 from types import SimpleNamespace
+from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from .._naming_estimator import advice_on_names
-from .._parameter_objects import OBJECTS, OF_WORDS, STANDS_FOR
+from .._parameter_objects import OBJECTS, OF_WORDS, STANDS_FOR, Context
 from .._typing import Unchecked, Values
 from .parameters import PARAMETER_CONSTRAINTS
 
@@ -28,12 +29,14 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
     SimpleNamespace
         Has an attribute for each parameter. ``structure`` is an object or a graph, ``posterior`` an
         object or "structured"; a single size is a tuple of it. ``node_names`` are those that
-        ``node_sizes`` has, or None.
+        ``node_sizes`` has, or None; ``contexts`` is a tuple of objects.
 
     Raises
     ------
     ValueError
         If a part is not what it may be; the message has its nested name.
+    TypeError
+        If an entry of ``contexts`` is neither a name nor a context.
 
     Examples
     --------
@@ -57,7 +60,27 @@ def parameters_of(estimator: BaseEstimator) -> SimpleNamespace:
                 constraints, values, caller_name=type(estimator).__name__
             )
             params[name] = parts
+    params["contexts"] = _contexts(params["contexts"], type(estimator).__name__)
     return SimpleNamespace(**params)
+
+
+def _contexts(stated: Any, caller: str) -> tuple[Context, ...]:
+    """Return the contexts that are stated, each as an object."""
+    if stated is None or isinstance(stated, Context):
+        return () if stated is None else (stated,)
+    contexts = [Context(entry) if isinstance(entry, str) else entry for entry in stated]
+    for context in contexts:
+        if not isinstance(context, Context):
+            raise TypeError(
+                f"contexts holds {context!r}: expected names of entries of X, or Context(name, ..)."
+            )
+        constraints = {f"contexts__{n}": of for n, of in context._parameter_constraints.items()}
+        values = {f"contexts__{n}": of for n, of in context.get_params(deep=False).items()}
+        validate_parameter_constraints(constraints, values, caller_name=caller)
+    names = [context.name for context in contexts]
+    if double := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"contexts names {double[0]!r} twice: name each entry of X once.")
+    return tuple(contexts)
 
 
 def _as_object(parameter: str, value: Unchecked) -> BaseEstimator | None:

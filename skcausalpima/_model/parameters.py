@@ -14,9 +14,12 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
+from .._data.on_disk import OnDisk
+from .._data.validation import Modalities
 from .._grid import n_effects
 from .._parameter_objects import (
     BackgroundKnowledge,
+    Context,
     Device,
     GradientStructure,
     Initialization,
@@ -43,6 +46,9 @@ from .surroundings import SINGLE_ONLY
 
 #: The largest grid.
 MAX_COMPONENTS = 4096
+
+#: Contexts and nodes together: the graph of both is searched.
+MAX_WITH_CONTEXTS = 12
 
 #: Latent dimensions of one node, and those of a grid for what is no factor.
 ONE_NODE_DIM, SPARE_DIMENSIONS = 6, 3
@@ -75,6 +81,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
         InstanceOf(GradientStructure),
     ],
     "knowledge": [InstanceOf(BackgroundKnowledge), None],
+    "contexts": [str, InstanceOf(Context), *SEQUENCE, None],
     "n_init": [count(1)],
     "n_jobs": [JOBS, None],
     "warm_start": ["boolean"],
@@ -137,6 +144,59 @@ def check_node_names(names: Sequence[str] | None, n_nodes: int) -> list[str]:
             "for: use a tuple in place of the mapping, or as many sizes as names."
         )
     return [str(name) for name in names]  # NumPy's strings are strings, too
+
+
+def check_contexts(
+    params: SimpleNamespace, modalities: Modalities, nodes: Mapping[str, int], has_sets: bool
+) -> None:
+    """Check that a fit can have contexts, given the other parameters."""
+    names = [context.name for context in params.contexts]
+    for name in names:
+        if name in nodes:
+            raise ValueError(f"{name!r} is a context and a node: give one of them another name.")
+    together = len(names) + len(nodes)
+    if together > MAX_WITH_CONTEXTS:
+        raise ValueError(
+            f"{len(names)} contexts and {len(nodes)} nodes are {together} together, more than "
+            f"{MAX_WITH_CONTEXTS}: leave some out."
+        )
+    if any(isinstance(of, OnDisk) for of in modalities.arrays):
+        raise ValueError(
+            "with contexts, modalities must be in memory, but one is on disk: read it, as by "
+            "numpy.array, or reduce it first."
+        )
+    stated: dict[str, bool] = {
+        "interventions: state each set of nodes that was set as labels of a context": has_sets,
+        "posterior='mean_field'": isinstance(params.posterior, MeanField),
+        "structure='gradient', which learns the graph through weights that all samples share": (
+            isinstance(params.structure, GradientStructure)
+        ),
+    }
+    causes = [context for context in params.contexts if context.role == "cause"]
+    for what, is_stated in stated.items():
+        if is_stated:
+            raise ValueError(f"contexts do not go with {what}.")
+    if any(not context.mix for context in causes):
+        raise ValueError(
+            f"the context {causes[0].name!r} has role='cause' and mix=False, but a cause changes "
+            "how frequent cells are: leave one of them out."
+        )
+    if causes and isinstance(params.structure, nx.DiGraph):
+        raise ValueError(
+            f"the context {causes[0].name!r} has role='cause', so that its edges are searched, but "
+            "structure is a graph of the nodes: use structure='refined', and knowledge= for edges "
+            "that are known."
+        )
+
+
+def check_same_contexts(params: SimpleNamespace, before: Mapping[str, tuple[str, bool]]) -> None:
+    """Check that a fit that goes on has the contexts of before, of the same roles and mixes."""
+    stated = {context.name: (context.role, bool(context.mix)) for context in params.contexts}
+    if stated != dict(before):
+        raise ValueError(
+            f"a fit that goes on keeps its contexts, which were {dict(before)} (role, mix), but "
+            f"contexts states {stated}: leave them as they were, or start afresh."
+        )
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import ArrayLike
 
 from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
+from .._contexts.fitted import FittedContexts
+from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
@@ -26,10 +28,12 @@ from ..functional import covariance_type_named
 from .experts import has_views, resolve_experts, resolve_views
 from .networks import named_network, warn_of_channels_first
 from .parameters import (
+    check_contexts,
     check_enough_samples,
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    check_same_contexts,
     check_steps,
     need_for_double,
     per_modality,
@@ -39,7 +43,7 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
-from .settings import MixtureSettings, Schedule, TrainingSettings, schedule
+from .settings import Kept, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
 from .state import seeded_modules
 
@@ -121,6 +125,8 @@ class Setup:
         Whether a later fit may go on from where this one stands.
     left_open : LeftOpen
         What of the specification is to be decided by the data.
+    contexts : FittedContexts, default=None
+        Contexts, whose offsets the samples are without; None where there are none.
     tried : tuple of TriedSide, default=()
         By what it was decided.
     """
@@ -133,6 +139,7 @@ class Setup:
     device: torch.device
     resumable: bool
     left_open: LeftOpen
+    contexts: FittedContexts | None = None
     tried: tuple[TriedSide, ...] = ()
 
     @property
@@ -159,36 +166,52 @@ def set_up(
     known_nodes: Unchecked = None,
     interventions: Unchecked = None,
     sample_weight: ArrayLike | None = None,
-    scaler: ModalityScaler | None = None,
-    continued: nx.DiGraph | None = None,
+    kept: Kept | None = None,
 ) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`parameters_of`, for this data.
 
-    Returns the samples, too, as they are to be trained on. Without a ``scaler`` one is fitted.
-    A fit that is continued keeps the labels that the outcomes in its graph have.
+    Returns the samples, too, as they are to be trained on, without the offsets of their contexts.
+    A fit that is continued keeps what was ``kept`` of the last one.
     """
     node_sizes = check_node_sizes(params.node_sizes)
     names = check_node_names(params.node_names, len(node_sizes))
     nodes = dict(zip(names, node_sizes, strict=True))
-    is_of_these = continued is not None and len(continued) == len(node_sizes)  # else told later
-    labels = outcome_names(continued) if is_of_these else None
+    is_of_these = kept is not None and len(kept.dag) == len(node_sizes)  # else told later
+    labels = outcome_names(kept.dag) if kept is not None and is_of_these else None
+    if params.contexts:
+        check_contexts(params, modalities, nodes, interventions is not None)
     with modalities.ranks.together():
         samples = read_samples(modalities, known_nodes, interventions, sample_weight, nodes, labels)
     modalities = samples.modalities
     modalities.ranks.agree(lambda: {"the labels": repr(samples.knowledge.outcome_names)})
-    if scaler is None:
+    if kept is None:
         check_enough_samples(node_sizes, max(samples.n_rows, samples.total))
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
+    with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
+    contexts = None if kept is None else kept.contexts
+    if kept is not None:
+        check_same_contexts(params, {} if contexts is None else contexts.stated)
+    if params.contexts or contexts is not None:
+        if contexts is None:
+            given = (node_sizes, params.scale, with_experts)
+            contexts = find_contexts(params.contexts, samples, *given)
+        samples = contexts.removed_from(samples)
+        modalities = samples.modalities
+        spec = replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes)
+    is_start = has_views(params.init.method, node_sizes)
+    views = resolve_views(params.views, modalities, spec.experts, is_start)
+    spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows
     device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
     check_steps(params.device, device, spec.dtype)
     stated = resolve_scale(params.scale, modalities.names)
     tables: tuple[int, ...] = ()
-    if scaler is None:
-        with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
+    if kept is None:
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
         tables = _tables_of_own_scale(params, modalities, stated, with_experts)
+    else:
+        scaler = kept.scaler
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,
@@ -198,6 +221,7 @@ def set_up(
         device=device,
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
+        contexts=contexts,
         left_open=_left_open(params, spec, tables),
     )
     return setup, samples
@@ -268,9 +292,6 @@ def _model_spec(
     )
     predicted = params.decoder_variance == "predicted"
     is_mean_field = isinstance(params.posterior, MeanField)
-    views = resolve_views(
-        params.views, modalities, experts, has_views(params.init.method, node_sizes)
-    )
     return ModelSpec(
         node_sizes=node_sizes,
         node_names=tuple(node_names),
@@ -291,7 +312,7 @@ def _model_spec(
             predicted and expert is None and _predicts_variances(entry)
             for entry, expert in zip(decoders, experts, strict=True)
         ),
-        views=modalities.ranks.first(views),  # those that suit depend on the rows
+        views=(None,) * len(names),
     )
 
 

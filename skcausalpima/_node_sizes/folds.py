@@ -24,6 +24,7 @@ from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
+from .._structure.digraphs import node_graph
 from .._typing import Samples
 
 #: Clusterings in each fold, and samples between whose cells gaps are sought.
@@ -60,7 +61,7 @@ def fit_fold(
     """Fit one candidate to one training set."""
     estimator.fit(_safe_indexing(X, training))
     return _as_fold(
-        names=tuple(estimator.dag_),
+        names=tuple(node_graph(estimator.dag_)),
         probabilities=estimator.predict_proba(X).astype(float),
         points=estimator.transform(X).astype(float),
         states=estimator.cluster_states_,

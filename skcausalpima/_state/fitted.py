@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._contexts.fitted import FittedContexts
 from .._data.known_nodes import OutcomeNames
 from .._data.scaling import ModalityScaler
 from .._grid import NodeGrid
@@ -123,6 +124,12 @@ class HardGraph:
         Parents have smaller ones.
     tables : list of ndarray
         Of each node, broadcasting over the grid.
+    cause_edges : ndarray of bool of shape (n_causes, n_nodes), default=None
+        Edges from contexts that are causes; None where there are none.
+    cause_weights : ndarray of shape (n_causes, n_nodes), default=None
+        Their probabilities.
+    cause_tables : list of ndarray, default=None
+        Of each node, broadcasting over the labels of causes and the grid.
     """
 
     adjacency: np.ndarray = array("bool", "node", "node")
@@ -131,6 +138,9 @@ class HardGraph:
     probabilities: np.ndarray | None = array("float64", "node", "node")
     node_scores: np.ndarray = array("float64", "node")
     tables: list[np.ndarray] = declared(are_tables)
+    cause_edges: np.ndarray | None = array("bool", "", "node", default=None)
+    cause_weights: np.ndarray | None = array("float64", "", "node", default=None)
+    cause_tables: list[np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,6 +189,8 @@ class FittedState:
         Where training stood, for ``warm_start``.
     arrivals : Arrivals
         What ``partial_fit`` goes on from.
+    contexts : FittedContexts, default=None
+        Contexts and their offsets; None where there are none.
     """
 
     spec: ModelSpec
@@ -209,6 +221,7 @@ class FittedState:
     lower_bound: float
     training: TrainingState | None
     arrivals: Arrivals
+    contexts: FittedContexts | None = None
 
     @property
     def outcomes(self) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 
 from .._clustering.arrangement import Arrangement
 from .._clustering.candidates import CandidateReport
+from .._contexts.fitted import FittedContexts
 from .._data.scaling import ModalityScaler
 from .._model.spec import ModelSpec, of_another_version
 from .._parameter_objects import OBJECTS
@@ -321,6 +322,7 @@ def _by_fields(kind: type) -> Form:
 BY_FIELDS = (
     *(FittedState, HardGraph, TrainingState, Draws, StopperState, SeenOfTraining, StoredStart),
     *(FixedSettings, Arrivals, BegunRun, CandidateReport, Arrangement, ModelSpec, ModalityScaler),
+    FittedContexts,
 )
 FORMS = {
     "float": Form(float, lambda v: {"value": repr(v)}, _make_float),

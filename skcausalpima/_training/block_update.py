@@ -197,6 +197,8 @@ class BlockUpdate:
             prior.set_tables(prior.family_tables(result.counts, self.adjacency))
         if prior.outcomes_unknown:
             prior.set_interventions(prior.regimes, result.counts)
+        if prior.mix_sizes:
+            prior.set_mixes(result.counts)
         self._set_variances(model, data, result.squared_errors)
         update_experts(model, result.experts.statistics, self.variance_floors)
         update_cluster_decoders(model, result.experts.errors, self.variance_floors)

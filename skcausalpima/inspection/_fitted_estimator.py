@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._grid import NodeGrid
+from .._structure.digraphs import node_graph
 from .._typing import Unchecked
 
 #: What tells the estimator from others, which this room must not import.
@@ -44,6 +45,22 @@ def check_estimator(est: Unchecked, caller: str) -> None:
     check_is_fitted(est)
 
 
+def check_no_causes(est: BaseEstimator, caller: str) -> None:
+    """Check that no context of a fit is a parent of its nodes, whose tables have it as an axis.
+
+    Raises
+    ------
+    ValueError
+        Names it.
+    """
+    for name, role in est.dag_.nodes(data="role"):
+        if role == "cause":
+            raise ValueError(
+                f"{caller} does not know tables that depend on a context, but {name!r} has "
+                "role='cause': fit with role='measured', or ask est.to_graph()."
+            )
+
+
 def _remedy(est: Unchecked) -> str:
     """Say what to pass in place of a pipeline or a search."""
     steps = getattr(est, "steps", None)
@@ -58,12 +75,12 @@ def _remedy(est: Unchecked) -> str:
 
 def node_sizes(est: BaseEstimator) -> tuple[int, ...]:
     """Return the numbers of outcomes of the nodes."""
-    return tuple(est.dag_.nodes[node]["size"] for node in est.dag_)
+    return tuple(size for _, size in node_graph(est.dag_).nodes(data="size"))
 
 
 def outcome_names(est: BaseEstimator) -> list[list[str]]:
     """Return the names of the outcomes of each node, numbers where they have none."""
-    nodes = est.dag_.nodes.values()
+    nodes = node_graph(est.dag_).nodes.values()
     return [list(map(str, node.get("states") or range(node["size"]))) for node in nodes]
 
 

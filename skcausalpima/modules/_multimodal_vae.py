@@ -16,7 +16,8 @@ from ._batch import Batch, BoundWithErrors, Likelihood
 from ._derived_view import DerivedViews
 from ._encoders import is_same_in_training
 from ._observation_model import ObservationModel
-from ._prior import CausalPrior, weights_of_regimes
+from ._prior import CausalPrior
+from ._regimes import weights_of_regimes
 
 
 class LatentPosterior(Protocol):

@@ -25,6 +25,7 @@ from ..functional import (
     tables_from_counts,
     topological_ranks,
 )
+from ._regimes import Mixes, node_counts
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class CausalPrior(nn.Module):
         Dimension of the latent space.
     full : bool, default=True
         Whether components have whole covariance matrices (3-D) or variances only (2-D).
+    mix_sizes : sequence of int, default=()
+        Numbers of labels of the contexts under which cells may be more or less frequent. Then
+        each combination of labels is a regime, in C order.
+    causes : sequence of int, default=()
+        Which of these contexts are causes of the nodes, parents of some once a graph is selected.
 
     Attributes
     ----------
@@ -80,13 +86,23 @@ class CausalPrior(nn.Module):
     means: Tensor
     covariances: Tensor
     set_logs: Tensor
+    mix_logs: Tensor
 
-    def __init__(self, node_sizes: Sequence[int], latent_dim: int, full: bool = True) -> None:
+    def __init__(
+        self,
+        node_sizes: Sequence[int],
+        latent_dim: int,
+        full: bool = True,
+        mix_sizes: Sequence[int] = (),
+        causes: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.node_sizes = tuple(node_sizes)
+        self.node_sizes, self.mix_sizes = tuple(node_sizes), tuple(mix_sizes)
+        self.mixes = Mixes(self.mix_sizes, self.node_sizes, tuple(causes))
+        self.cause_adjacency: Tensor | None = None  # of causes and nodes, once it is selected
         self.temperature = 1.0
         self.knowledge: EdgeKnowledge | None = None
-        self.regimes: list[tuple[int, ...]] = [()]
+        self.regimes: list[tuple[int, ...]] = [()] * math.prod(self.mix_sizes)
         self._learn_outcomes = False
         self._prepared: PreparedComponents | None = None
         n_nodes, n_components = len(self.node_sizes), math.prod(self.node_sizes)
@@ -101,6 +117,9 @@ class CausalPrior(nn.Module):
         self.register_buffer("covariances", torch.stack([covariance] * n_components))
         # How often each node, where it was set, was set to each of its outcomes; node by node.
         self.register_buffer("set_logs", zeros(sum(self.node_sizes)))
+        # Log-weights under each combination of labels.
+        if self.mix_sizes:
+            self.register_buffer("mix_logs", zeros(len(self.regimes), n_components))
 
     @property
     def metric(self) -> Tensor:
@@ -152,13 +171,16 @@ class CausalPrior(nn.Module):
         return log_joint(tables, self.edges()).flatten()
 
     def regime_log_weights(self) -> Tensor:
-        """Return A for every set of nodes that was intervened on.
+        """Return A for every set of nodes that was intervened on, or combination of labels.
 
         Returns
         -------
         Tensor of shape (n_regimes, n_components)
             Log-weights; where outcomes are known the node's own factor is left out.
         """
+        if self.mix_sizes:
+            weights = self.log_weights()  # the tables have a gradient, as those of all samples
+            return torch.log_softmax(self.mix_logs + weights - weights.detach(), dim=1)
         tables, edges = table_logits_to_probabilities(self.table_logits), self.edges()
         set_logs = self.set_logs.split(self.node_sizes)
         rows = []
@@ -199,6 +221,17 @@ class CausalPrior(nn.Module):
             totals = grid.sum(dim=others) if others else grid
             totals = totals + 1.0 / sizes[node]  # one sample in all
             logs.copy_((totals / totals.sum()).log())
+
+    @torch.no_grad()
+    def set_mixes(self, counts: Tensor) -> None:
+        """Set how frequent cells are under each combination of labels of the contexts.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (n_regimes, n_components)
+            Expected counts of the cells.
+        """
+        self.mix_logs.copy_(self.mixes.log_weights(counts, self.cause_adjacency))
 
     @torch.no_grad()
     def initialize_tables(self, counts: Tensor) -> None:
@@ -329,43 +362,3 @@ class CausalPrior(nn.Module):
             yield
         finally:
             self._prepared = None
-
-
-def node_counts(
-    counts: Tensor, node_sizes: Sequence[int], regimes: Sequence[tuple[int, ...]]
-) -> list[Tensor]:
-    """Return for every node the counts, over the grid, of the samples in which it was not set.
-
-    ``counts`` has shape (n_regimes, n_components); ``regimes`` says which nodes were set in each.
-    """
-    grids = []
-    for node in range(len(node_sizes)):
-        free = torch.tensor([node not in nodes for nodes in regimes], device=counts.device)
-        grids.append(counts[free].sum(dim=0).reshape(tuple(node_sizes)))
-    return grids
-
-
-def weights_of_regimes(table: Tensor, regime_index: Tensor | None) -> Tensor:
-    """Return the log-weights that samples see, from those of all regimes.
-
-    Parameters
-    ----------
-    table : Tensor of shape (n_regimes, n_components)
-        From :meth:`CausalPrior.regime_log_weights`.
-    regime_index : Tensor of shape (1, n_samples) or None
-        Number of each sample's regime; None where there is only one.
-
-    Returns
-    -------
-    Tensor of shape (n_components,), or (n_components, n_samples) where there are several
-        In nats.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skcausalpima.modules import weights_of_regimes
-    >>> weights_of_regimes(torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.tensor([[1, 0, 1]]))
-    tensor([[2., 0., 2.],
-            [3., 1., 3.]])
-    """
-    return table[0] if regime_index is None else table[regime_index[0]].T

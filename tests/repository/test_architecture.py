@@ -20,19 +20,21 @@ LAYERS = [
     | {"_naming_estimator"},
     {"functional", "_data", "_structure", "_clustering", "datasets", "metrics"}
     | {"_parameter_objects", "_repeated_fits", "callback"},
-    {"modules", "graph"},
+    {"modules", "graph", "_contexts"},
     {"_model"},
     {"_state"},
     {"_training"},
     {"_initialization", "_inference"},
     {"_fit", "_node_sizes"},
-    {"inspection", "model_selection"},
+    {"inspection", "model_selection", "_context_methods"},
     {"_causal_pima"},
     {"__init__"},
 ]
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 # These work without torch.
-LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection"} - {"functional"}
+LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection", "_contexts"} - {
+    "functional"
+}
 # Besides the constructors that do nothing but store their arguments.
 MANY_PARAMETERS = {
     "_causal_pima.py": {"resume"},

@@ -1,0 +1,1 @@
+"""Contexts of samples: offsets and mixes of their labels."""

@@ -1,0 +1,353 @@
+"""A mixture whose components all contexts share, with weights and an offset of each label, by EM.
+
+Where a label has both another mix of clusters and an offset, its mean tells neither. What tells is
+that the clusters of one label, moved as a whole, lie on those of the others. The likelihood has
+optima where they lie wrongly, so that several offsets are tried: none, the difference of the means,
+and those that lay a cluster of one label on a cluster of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._clustering.clusters import kmeans_labels
+from .._clustering.over_fitted import log_densities_of, m_step, normalized, products
+
+#: Iterations of each start, of the best ones, and to look at how a cluster lies on another.
+SHORT_ITER, MAX_ITER, FEW_ITER = 15, 200, 3
+
+#: Starts that are iterated to their ends, and mixtures that each offset begins with.
+N_KEPT, N_MIXTURES = 3, 2
+
+#: Offsets that lay one cluster on another, rows that they are judged by, and those that go on.
+MAX_LAID, LAID_ROWS, LAID_KEPT = 200, 400, 5
+
+#: Settings on which all others are laid in turn: fewer where there are many.
+N_REFERENCES, MAX_SETTINGS_LAID = 3, 12
+
+#: Nats that speak for no offset: those that priors of weights cost where labels share no cluster.
+DOUBT = 20.0
+
+#: Labels of fewer points are not asked for other offsets.
+LEAST_ROWS = 20
+
+#: An offset does as well as another if its log-likelihood is smaller by so many nats at most.
+AS_WELL = 10.0
+
+#: Rise of the mean log-density, in nats, below which EM ends.
+TOL = 1e-5
+
+#: Deviation of the offsets that are expected, in those of the points: of two that fit alike, the
+#: smaller one is right. It is forgotten where there is evidence.
+SPREAD = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Points of samples, and the setting of each: one combination of labels of the contexts.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Of about unit variance within settings.
+    settings : ndarray of int of shape (n_samples,)
+        Numbers of the settings.
+    design : ndarray of shape (n_settings, n_labels)
+        Which labels, of all contexts, each setting has.
+    mixes : ndarray of int of shape (n_settings,)
+        Settings with the same number have the same weights.
+    is_free : ndarray of bool of shape (n_features,)
+        Features that labels may move.
+    weights : ndarray of shape (n_samples,)
+        For how many samples each row counts.
+    """
+
+    values: np.ndarray
+    settings: np.ndarray
+    design: np.ndarray
+    mixes: np.ndarray
+    is_free: np.ndarray
+    weights: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Points:
+        """Return some of the samples."""
+        parts = {name: getattr(self, name)[rows] for name in ("values", "settings", "weights")}
+        return replace(self, **parts)
+
+    @property
+    def by_mix(self) -> np.ndarray:
+        """Number of each sample's weights."""
+        return self.mixes[self.settings]
+
+    def summed(self, table: np.ndarray) -> np.ndarray:
+        """Return sums over the samples of each setting of a table of shape (n_samples, ...)."""
+        totals = np.zeros((len(self.design), *table.shape[1:]))
+        np.add.at(totals, self.settings, table)
+        return totals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """A mixture of shifted points.
+
+    Parameters
+    ----------
+    means, covariances : ndarray of shape (n_components, n_features[, n_features])
+        Of the components.
+    log_weights : ndarray of shape (n_mixes, n_components)
+        Logarithms of their weights.
+    offsets : ndarray of shape (n_labels, n_features)
+        Of the labels of all contexts.
+    known_weights : ndarray of shape (n_components,), default=None
+        Where components are known, and stay as they are: what weights are expected to be.
+    objective : float, default=-inf
+        Mean log-density of the points, and of offsets and weights under their priors.
+    """
+
+    means: np.ndarray
+    covariances: np.ndarray
+    log_weights: np.ndarray
+    offsets: np.ndarray
+    known_weights: np.ndarray | None = None
+    objective: float = -np.inf
+
+    def shifted(self, points: Points) -> np.ndarray:
+        """Return the points without their offsets."""
+        return points.values - (points.design @ self.offsets)[points.settings]
+
+    def responsibilities(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities of the components, (n_components, n_samples), and log-densities."""
+        even = np.ones(len(self.means))
+        logs = log_densities_of(even, self.means, self.covariances) @ products(self.shifted(points))
+        return normalized(logs + self.log_weights[points.mixes[points.settings]].T)
+
+    def is_far_from(self, other: Alignment) -> bool:
+        """Return True if offsets are further apart than points of one cluster from its mean."""
+        distance = np.square(self.offsets - other.offsets).sum()
+        return bool(distance > np.trace(self.covariances.mean(axis=0)))
+
+    def iterated(self, points: Points, n_iter: int) -> Alignment:
+        """Iterate expectation maximization, so often at most."""
+        best, found, total = self, self, points.weights.sum()
+        for _ in range(n_iter):
+            gamma, log_densities = found.responsibilities(points)
+            objective = (points.weights @ log_densities + found._log_prior()) / total
+            if objective - best.objective < TOL:
+                break
+            best = replace(found, objective=objective)
+            found = best._updated(points, gamma * points.weights)
+        return best
+
+    def _log_prior(self) -> float:
+        """Return the log-density of offsets and weights, but for a constant."""
+        expected = self.known_weights
+        if expected is None:
+            expected = np.exp(self.log_weights).mean(axis=0)
+        of_weights = len(expected) * (self.log_weights @ expected).sum()
+        return float(of_weights - 0.5 * np.square(self.offsets / SPREAD).sum())
+
+    def _updated(self, points: Points, gamma: np.ndarray) -> Alignment:
+        """Return the M step, given responsibilities times weights: offsets first, then the rest."""
+        counts = points.summed(gamma.T)  # (setting, component)
+        of_mixes = np.zeros_like(self.log_weights)
+        np.add.at(of_mixes, points.mixes, counts)
+        expected, n_components = self.known_weights, len(gamma)
+        if expected is None:
+            expected = counts.sum(axis=0) / counts.sum()
+        # as if one sample for each component had been seen before
+        of_mixes = of_mixes + n_components * expected + np.finfo(float).tiny
+        log_weights = np.log(of_mixes / of_mixes.sum(axis=1, keepdims=True))
+        offsets = self._updated_offsets(points, gamma, counts)
+        updated = replace(self, offsets=offsets, log_weights=log_weights)
+        if self.known_weights is not None:
+            return updated
+        means, covariances = components_of(gamma, updated.shifted(points))
+        return replace(updated, means=means, covariances=covariances)
+
+    def _updated_offsets(self, points: Points, gamma: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return the generalized least squares of all labels, given the components."""
+        free = np.flatnonzero(points.is_free)
+        if not len(free):
+            return self.offsets
+        precisions = np.linalg.inv(self.covariances)[:, free]
+        sums = points.summed(gamma.T[:, :, None] * points.values[:, None, :])
+        residuals = sums - counts[:, :, None] * self.means
+        right = np.einsum("kfj,skj->sf", precisions, residuals)
+        left = np.einsum("sk,kfg->sfg", counts, precisions[:, :, free])
+        n_labels, design = len(self.offsets), points.design
+        normal = np.einsum("sa,sb,sfg->afbg", design, design, left)
+        normal = normal.reshape(n_labels * len(free), -1) + np.eye(n_labels * len(free)) / SPREAD**2
+        offsets = np.zeros_like(self.offsets)
+        offsets[:, free] = np.linalg.solve(normal, (design.T @ right).ravel()).reshape(n_labels, -1)
+        return offsets
+
+
+def components_of(gamma: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and covariances of clusters, those of few points near to the pooled one."""
+    n_features = values.shape[1]
+    shares, means, covariances = m_step(gamma, products(values), n_features)
+    counts, prior = shares * gamma.sum(), n_features + 2
+    pooled = np.tensordot(shares, covariances, axes=1)
+    kept = (counts / (counts + prior))[:, None, None]
+    return means, kept * covariances + (1.0 - kept) * pooled
+
+
+def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> Alignment:
+    """Return the mixture of clusters that points without these offsets have."""
+    n_mixes = points.mixes.max() + 1
+    values = points.values - (points.design @ offsets)[points.settings]
+    labels = kmeans_labels(values, n_components, seed, N_MIXTURES)
+    gamma = np.eye(labels.max() + 1)[labels].T * points.weights
+    means, covariances = components_of(gamma, values)
+    log_weights = np.full((n_mixes, len(gamma)), -np.log(len(gamma)))
+    return Alignment(means=means, covariances=covariances, log_weights=log_weights, offsets=offsets)
+
+
+def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
+    """Return the labels, of a single context, of which another offset does as well.
+
+    Clusters that are copies of each other may be laid on each other, where a label lacks some.
+    """
+    doubtful, rng = [], np.random.RandomState(seed)
+    total = points.weights.sum()
+    for s in range(len(points.design)):
+        rows = np.flatnonzero(points.settings == s)
+        if len(rows) < LEAST_ROWS:
+            continue  # so few are shrunk
+        own = alone(points.values[rows], points.is_free, points.weights[rows])
+        weights = np.exp(found.log_weights).mean(axis=0)
+        known = replace(
+            found,
+            log_weights=np.log(weights)[None],
+            offsets=np.zeros_like(found.offsets[:1]),
+            known_weights=weights,
+        )
+        offset = found.offsets[s : s + 1]
+        ends = [
+            end
+            for end in laid_ends(own, known, rng)
+            if end.is_far_from(replace(end, offsets=offset))
+        ]
+        if not ends:
+            continue
+        offsets = found.offsets.copy()
+        offsets[s] = max(ends, key=lambda end: end.objective).offsets[0]
+        other = replace(found, offsets=offsets, objective=-np.inf).iterated(points, MAX_ITER)
+        moved = other.offsets - found.offsets
+        moved = replace(known, offsets=moved[s : s + 1] - np.delete(moved, s, axis=0).mean(axis=0))
+        if moved.is_far_from(known) and (found.objective - other.objective) * total < AS_WELL:
+            doubtful.append(s)
+    return doubtful
+
+
+def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = None) -> Points:
+    """Return points of one label."""
+    n_samples = len(values)
+    zeros = np.zeros(n_samples, dtype=np.int64)
+    return Points(
+        values=values,
+        settings=zeros,
+        design=np.ones((1, 1)),
+        mixes=zeros[:1],
+        is_free=is_free,
+        weights=np.ones(n_samples) if weights is None else weights,
+    )
+
+
+def laid(points: Points, mixture: Alignment, rng: np.random.RandomState) -> Alignment:
+    """Lay points of one label on a mixture that is known: the likeliest offset and weights."""
+    return max(laid_ends(points, mixture, rng), key=lambda one: one.objective)
+
+
+def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
+    """Return where the likeliest ways to lay points on a known mixture end."""
+    n_components = min(len(mixture.means), max(1, len(points.values) // 5))
+    labels = kmeans_labels(points.values, n_components, rng.randint(2**31 - 1))
+    gamma = np.eye(labels.max() + 1)[labels].T
+    centres = gamma @ points.values / gamma.sum(axis=1, keepdims=True)
+    tried = (centres[:, None] - mixture.means).reshape(-1, centres.shape[1])
+    tried = tried[rng.permutation(len(tried))[:MAX_LAID]]
+    middle = points.values.mean(axis=0) - np.exp(mixture.log_weights[0]) @ mixture.means
+    tried = np.concatenate([np.zeros_like(tried[:1]), middle[None], tried]) * points.is_free
+    few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
+    begun = [replace(mixture, offsets=offset[None], objective=-np.inf) for offset in tried]
+    begun = [one.iterated(few, FEW_ITER) for one in begun]
+    best: list[Alignment] = []
+    for one in sorted(begun, key=lambda one: -one.objective):
+        if len(best) < LAID_KEPT and all(one.is_far_from(other) for other in best):
+            best.append(one)
+    return [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
+
+
+def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
+    """Return the likeliest mixture of shifted points; that without offsets if it does as well.
+
+    The others are as many parameters more as the Bayesian information criterion counts. Small
+    offsets that are left out here least squares find given the clusters.
+    """
+    rng = np.random.RandomState(seed)
+    design, n_features = points.design, points.values.shape[1]
+    zeros = np.zeros((design.shape[1], n_features))
+    still = replace(points, is_free=np.zeros(n_features, dtype=bool))
+    without = _likeliest(still, [zeros], n_components, rng)
+    if not points.is_free.any():
+        return without
+    found = _likeliest(
+        points, [zeros, *_tried_offsets(points, n_components, rng)], n_components, rng
+    )
+    n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
+    total = points.weights.sum()
+    gain = (found.objective - without.objective) * total
+    return found if gain > 0.5 * n_free * np.log(total) + DOUBT else without
+
+
+def _likeliest(
+    points: Points, tried: Sequence[np.ndarray], n_components: int, rng: np.random.RandomState
+) -> Alignment:
+    """Return the best mixture that begins with one of some offsets."""
+    seeds = rng.randint(2**31 - 1, size=N_MIXTURES)
+    begun = [start(points, offsets, n_components, of) for offsets in tried for of in seeds]
+    begun = [one.iterated(points, SHORT_ITER) for one in begun]
+    best = sorted(begun, key=lambda one: -one.objective)[:N_KEPT]
+    ends = [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
+    return max(ends, key=lambda one: one.objective)
+
+
+def _tried_offsets(
+    points: Points, n_components: int, rng: np.random.RandomState
+) -> list[np.ndarray]:
+    """Return offsets of labels: the means', and those that lay all settings on one in turn."""
+    design, n_features = points.design, points.values.shape[1]
+    counts = points.summed(points.weights)
+
+    def of_labels(offsets: np.ndarray) -> np.ndarray:
+        """Return what the labels of settings add up to their offsets."""
+        normal = (design.T * counts) @ design + 1e-3 * np.eye(design.shape[1])
+        return np.linalg.solve(normal, (design.T * counts) @ offsets)
+
+    means = points.summed(points.values * points.weights[:, None]) / counts[:, None]
+    tried = [of_labels((means - counts @ means / counts.sum()) * points.is_free)]
+    n_references = max(1, min(N_REFERENCES, MAX_SETTINGS_LAID // len(counts)))
+    parts = []
+    for s in range(len(counts)):
+        rows = np.flatnonzero(points.settings == s)
+        parts.append(alone(points.values[rows], points.is_free, points.weights[rows]))
+    for s in np.argsort(-counts, kind="stable")[:n_references]:
+        own = parts[s]
+        mixture = start(own, np.zeros((1, n_features)), n_components, rng.randint(2**31 - 1))
+        mixture = mixture.iterated(own, MAX_ITER)
+        known = replace(
+            mixture,
+            means=mixture.means + mixture.offsets,
+            offsets=np.zeros_like(mixture.offsets),
+            known_weights=np.exp(mixture.log_weights[0]),
+        )
+        found = [
+            np.zeros(n_features) if t == s else laid(of, known, rng).offsets[0]
+            for t, of in enumerate(parts)
+        ]
+        tried.append(of_labels(np.array(found)))
+    return tried

@@ -1,0 +1,222 @@
+"""Contexts as a fit has found them: labels, their offsets, and which of them share cell weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .._data.arrays import flat_rows, value_blocks
+from .._data.samples import FitSamples
+from .._data.validation import Modalities
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedContexts:
+    """Contexts, and what a fit has found of them.
+
+    Parameters
+    ----------
+    labels : dict of str to ndarray of shape (n_labels,)
+        By name of the context.
+    roles : dict of str to str
+        "measured" or "cause".
+    mixes : dict of str to bool
+        Whether cells may be more frequent under one label than under another.
+    offsets : dict of str to (dict of str to ndarray of shape (n_labels, *shape))
+        By modality and context, in the units of the data; those of a context have the mean zero
+        over the training samples. Modalities that are not shifted are left out.
+    cells : ndarray of shape (n_labels of the first, n_labels of the second, .., n_cells)
+        Expected counts of the cells in the training samples of each combination of labels.
+    rivals : list of (dict of str to label), default=[]
+        Combinations of labels of which another offset does as well.
+    adapted : list of SimpleNamespace, default=[]
+        What was found of labels that were learned later.
+    """
+
+    labels: dict[str, np.ndarray]
+    roles: dict[str, str]
+    mixes: dict[str, bool]
+    offsets: dict[str, dict[str, np.ndarray]]
+    cells: np.ndarray
+    rivals: list[dict[str, Any]] = field(default_factory=list)
+    adapted: list[SimpleNamespace] = field(default_factory=list)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of training samples of each combination of labels."""
+        return self.cells.sum(axis=-1)
+
+    def with_cells(
+        self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+    ) -> FittedContexts:
+        """Return contexts with the cells of training samples, of shape (n_samples, n_cells)."""
+        sizes = tuple(map(len, self.labels.values()))
+        table = probabilities.astype(np.float64)
+        if weights is not None:
+            table *= weights[:, None]
+        cells = np.zeros((math.prod(sizes), table.shape[1]))
+        np.add.at(cells, np.ravel_multi_index(tuple(codes), sizes), table)
+        return replace(self, cells=cells.reshape(*sizes, -1))
+
+    def with_label(
+        self,
+        name: str,
+        extended: np.ndarray,
+        offsets: Mapping[str, np.ndarray],
+        codes: np.ndarray,
+        cells: np.ndarray,
+        told: SimpleNamespace,
+    ) -> FittedContexts:
+        """Return contexts with one more label, the last one, and the cells of its samples."""
+        labels = dict(self.labels) | {name: extended}
+        moved = {
+            modality: {
+                n: np.concatenate([of, offsets[modality][None]]) if n == name else of
+                for n, of in by_context.items()
+            }
+            for modality, by_context in self.offsets.items()
+        }
+        axis = list(labels).index(name)
+        table = np.concatenate([self.cells, np.zeros_like(self.cells.take([0], axis))], axis)
+        np.add.at(table, tuple(codes), cells)
+        report = SimpleNamespace(context=name, label=extended.tolist()[-1], **vars(told))
+        return replace(
+            self, labels=labels, offsets=moved, cells=table, adapted=[*self.adapted, report]
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of labels of the contexts whose mix may differ."""
+        return tuple(len(of) for name, of in self.labels.items() if self.mixes[name])
+
+    @property
+    def stated(self) -> dict[str, tuple[str, bool]]:
+        """Role and mix of each context, as they were stated."""
+        return {name: (self.roles[name], self.mixes[name]) for name in self.labels}
+
+    @property
+    def is_cause(self) -> np.ndarray:
+        """Which of the contexts are causes of the nodes, of shape (n_contexts,)."""
+        return np.array([role == "cause" for role in self.roles.values()])
+
+    @property
+    def causes(self) -> tuple[int, ...]:
+        """Which of the contexts whose mix may differ are causes of the nodes."""
+        roles = [role for name, role in self.roles.items() if self.mixes[name]]
+        return tuple(k for k, role in enumerate(roles) if role == "cause")
+
+    def mix_index(self, codes: np.ndarray) -> np.ndarray | None:
+        """Return which cell weights samples have, by their labels; None where all share them."""
+        rows = codes[[self.mixes[name] for name in self.labels]]
+        return np.ravel_multi_index(tuple(rows), self.sizes) if len(rows) else None
+
+    def coded(self, stated: Mapping[str, Any] | None, codes: np.ndarray) -> np.ndarray:
+        """Return numbers of labels, (n_contexts, n_samples), with those that are stated.
+
+        Raises
+        ------
+        ValueError
+            If a context or a label is unknown.
+        """
+        codes, names = codes.copy(), list(self.labels)
+        for name, label in (stated or {}).items():
+            if name not in names:
+                raise ValueError(f"{name!r} is no context of the fit: it has {names}.")
+            labels = self.labels[name].tolist()
+            if label not in labels:
+                raise ValueError(
+                    f"the context {name!r} has no label {label!r}: the fit has seen {labels}."
+                )
+            codes[names.index(name)] = labels.index(label)
+        return codes
+
+    def drawn(
+        self, stated: Mapping[str, Any] | None, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw labels by their shares, given those that are stated, (n_contexts, n_samples)."""
+        shape = self.counts.shape
+        given = self.coded(stated, np.full((len(shape), 1), -1))
+        rows = np.indices(shape).reshape(len(shape), -1)
+        fits = ((given < 0) | (rows == given)).all(axis=0)
+        shares = np.where(fits, self.counts.ravel() + np.finfo(float).tiny, 0.0)
+        return rows[:, rng.choice(len(shares), size=n_samples, p=shares / shares.sum())]
+
+    def weights_of(self, stated: Mapping[str, Any], log_mixes: np.ndarray | None) -> np.ndarray:
+        """Return the weights of the cells under some labels, over all labels of other contexts.
+
+        ``log_mixes`` of shape (n_mixes, n_cells) are those of the combinations of labels of the
+        contexts whose mix may differ; None where there are none.
+        """
+        given = self.coded(stated, np.full((len(self.labels), 1), -1))[:, 0]
+        if log_mixes is None:
+            return self.cells.reshape(-1, self.cells.shape[-1]).sum(axis=0) / self.cells.sum()
+        others = tuple(k for k, name in enumerate(self.labels) if not self.mixes[name])
+        counts = self.counts.sum(axis=others) + np.finfo(float).tiny
+        of_mixes = [given[k] for k in range(len(given)) if k not in others]
+        place = tuple(slice(None) if code < 0 else slice(code, code + 1) for code in of_mixes)
+        table = np.exp(log_mixes.astype(np.float64)).reshape(*counts.shape, -1)[place]
+        weights = np.tensordot(counts[place], table, axes=counts.ndim)
+        return weights / weights.sum()
+
+    def offset_rows(self, name: str, codes: np.ndarray) -> np.ndarray:
+        """Return the offset of each sample in a modality; a label that is missing, -1, has none."""
+        parts = zip(self.offsets[name].values(), codes, strict=True)
+        rows = [np.where(_beside(k >= 0, of), of[k], 0.0) for of, k in parts]
+        return np.sum(rows, axis=0)
+
+    def removed(self, modalities: Modalities) -> Modalities:
+        """Return samples without their offsets; what is missing stays zero."""
+        codes, arrays = modalities.codes, list(modalities.arrays)
+        for k, (name, array) in enumerate(zip(modalities.names, arrays, strict=True)):
+            if array is None or name not in self.offsets:
+                continue
+            flat = flat_rows(array)
+            out = np.empty(flat.shape, np.result_type(array.dtype, np.float32))
+            for rows, values in value_blocks(flat):
+                out[rows] = values - self.offset_rows(name, codes[:, rows]).reshape(values.shape)
+            out[~modalities.observed[k]] = 0.0
+            seen = None if modalities.elements is None else modalities.elements[k]
+            if seen is not None:
+                out[~seen] = 0.0
+            arrays[k] = out.reshape(len(out), *modalities.shapes[k])
+        return replace(modalities, arrays=tuple(arrays))
+
+    def moved(self, modalities: Modalities, to: Mapping[str, Any]) -> list[np.ndarray]:
+        """Return samples as under other labels, by their offsets; what is missing is NaN."""
+        codes, arrays = self.coded(to, modalities.codes), []
+        for k, of in enumerate(self.removed(modalities).arrays):
+            missing = modalities.missing_elements(k)
+            kept = np.zeros(missing.shape, modalities.dtype) if of is None else np.asarray(of)
+            found = self.added([kept], modalities.names[k : k + 1], codes)[0]
+            arrays.append(np.where(missing, np.nan, found) if missing.any() else found)
+        return arrays
+
+    def removed_from(self, samples: FitSamples) -> FitSamples:
+        """Return samples of a fit without their offsets, and which cell weights they have."""
+        modalities = samples.modalities
+        assert modalities.contexts is not None
+        modalities.contexts.check_complete()
+        index, n_mixes = self.mix_index(modalities.codes), math.prod(self.sizes)
+        knowledge = replace(samples.knowledge, mix_index=index, n_mixes=n_mixes)
+        return replace(samples, modalities=self.removed(modalities), knowledge=knowledge)
+
+    def added(
+        self, arrays: Sequence[np.ndarray], names: Sequence[str], codes: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return modalities, of these names, with the offsets of samples of these labels."""
+        found = []
+        for array, name in zip(arrays, names, strict=True):
+            if name in self.offsets:
+                array = (array + self.offset_rows(name, codes)).astype(array.dtype)
+            found.append(array)
+        return found
+
+
+def _beside(mask: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Return a mask of rows with as many axes as a table of them."""
+    return mask.reshape(-1, *[1] * (table.ndim - 1))

@@ -1,0 +1,294 @@
+"""Contexts of samples: which entries of X are vectors of labels, and the numbers of these."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Number
+from typing import Any, cast
+
+import numpy as np
+
+from .._scalar_checks import is_missing
+from .._typing import Samples, Unchecked
+from .multimodal_data import MultimodalData
+from .recipes import describe, is_mapping
+
+#: What to do where a sample has no label.
+NO_LABEL = 'give such samples a label of their own, such as "unknown", or leave them out'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ContextLabels:
+    """The labels of samples in each context.
+
+    Parameters
+    ----------
+    labels : dict of str to ndarray of shape (n_labels,)
+        By name of the context, in sorted order.
+    codes : ndarray of int of shape (n_contexts, n_samples)
+        Number of each sample's label; -1 where it is missing.
+    """
+
+    labels: dict[str, np.ndarray]
+    codes: np.ndarray
+
+    def check_complete(self) -> None:
+        """Check that no label is missing, as all that is trained on need theirs."""
+        missing = np.argwhere(self.codes.T < 0)
+        if len(missing):
+            row, k = missing[0]
+            raise ValueError(_no_label(int(row), list(self.labels)[k]))
+
+    def take(self, rows: np.ndarray | slice) -> ContextLabels:
+        """Return those of the samples with the given numbers."""
+        return replace(self, codes=self.codes[:, rows])
+
+
+def context_names(contexts: Unchecked) -> list[str]:
+    """Return the names that ``contexts`` states."""
+    if contexts is None:
+        return []
+    stated: list[Any] = list(contexts) if isinstance(contexts, list | tuple) else [contexts]
+    return [entry if isinstance(entry, str) else entry.name for entry in stated]
+
+
+def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[str, Any]]:
+    """Return X without its contexts, and their entries by name.
+
+    Raises
+    ------
+    ValueError
+        If X has no names, not all of these, or nothing besides.
+    """
+    given: Any = X
+    if hasattr(X, "columns"):
+        known = [name[0] if isinstance(name, tuple) else name for name in given.columns]
+    elif hasattr(X, "drop_vars"):  # an xarray Dataset
+        known = [*given, *given.coords]
+    elif is_mapping(X) or isinstance(X, MultimodalData):
+        known = list(given.keys())
+    else:
+        raise ValueError(
+            f"contexts={list(names)} are entries of X by name, but X is {describe(X)}, whose parts "
+            "have no names: pass a mapping such as {'image': images, 'instrument': labels}, a "
+            "MultimodalData, a DataFrame or an xarray Dataset."
+        )
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"contexts names {name!r}, but X has the entries {list(dict.fromkeys(known))}: "
+                "pass the label of each sample under that name (after fit, None for one that is "
+                "not known)."
+            )
+    kept = [name for name in known if name not in names]
+    if not kept:
+        raise ValueError(f"X has nothing besides the contexts {list(names)}: pass modalities, too.")
+    taken = {name: given[name] for name in names}
+    if hasattr(X, "columns"):
+        pairs = zip(given.columns, known, strict=True)
+        return given[[column for column, name in pairs if name not in names]], taken
+    if hasattr(X, "drop_vars"):
+        return given.drop_vars(list(names)), taken
+    if isinstance(X, MultimodalData):
+        return X[:, kept], taken
+    return {name: given[name] for name in kept}, taken
+
+
+def with_contexts(decoded: Any, contexts: ContextLabels | None) -> Any:
+    """Return modalities, in any form with names, with the labels that samples have.
+
+    Without contexts these are the modalities. A label that is missing is None.
+    """
+    if contexts is None:
+        return decoded
+    entries: dict[str, Any] = {}
+    for (name, labels), codes in zip(contexts.labels.items(), contexts.codes, strict=True):
+        entries[name] = labels[codes]
+        if (codes < 0).any():
+            entries[name] = np.where(codes < 0, None, labels.astype(object)[codes])
+    if hasattr(decoded, "with_columns"):
+        series = importlib.import_module("polars").Series
+        return decoded.with_columns([series(n, of.tolist()) for n, of in entries.items()])
+    if hasattr(decoded, "columns"):
+        frame, levels = decoded.copy(), decoded.columns.nlevels
+        for name, of in entries.items():
+            frame[name if levels == 1 else (name, "")] = of
+        return frame
+    if hasattr(decoded, "drop_vars"):
+        axis = next(iter(decoded.values())).dims[0]
+        return decoded.assign({name: (axis, of) for name, of in entries.items()})
+    together = {**dict(decoded.items()), **entries}
+    if not isinstance(decoded, MultimodalData):
+        return together
+    return MultimodalData(together)._with_columns([*decoded._columns, *[None] * len(entries)])
+
+
+def read_contexts(
+    taken: Mapping[str, Unchecked], n_samples: int, known: Mapping[str, np.ndarray] | None = None
+) -> ContextLabels:
+    """Return labels of contexts, in sorted order, and the numbers that samples have.
+
+    Parameters
+    ----------
+    taken : mapping of str to object
+        Entries of X by name of the context.
+    n_samples : int
+        Number of samples.
+    known : mapping of str to ndarray, default=None
+        Labels that fit has seen; None in fit, where all labels are needed.
+
+    Returns
+    -------
+    ContextLabels
+        Of these samples.
+
+    Raises
+    ------
+    ValueError
+        If an entry is no vector of labels, if labels are missing in fit or unknown afterwards, or
+        if they tell no samples apart, or each from all others.
+    TypeError
+        If a label is not hashable.
+    """
+    labels: dict[str, np.ndarray] = {}
+    codes = np.full((len(taken), n_samples), -1)
+    for k, (name, value) in enumerate(taken.items()):
+        entries = [None] * n_samples if value is None else _entries(value, name)
+        if len(entries) != n_samples:
+            raise ValueError(
+                f"the context {name!r} has {len(entries)} labels for {n_samples} samples."
+            )
+        if known is None:
+            found = _sorted_labels(entries, name)
+            labels[name] = _as_array(found)
+        else:
+            labels[name], found = known[name], known[name].tolist()
+        numbers = {label: number for number, label in enumerate(found)}
+        for row, entry in enumerate(entries):
+            if not is_missing(entry):
+                codes[k, row] = _number(entry, numbers, name)
+    if known is None:
+        _check_apart(labels, codes)
+    return ContextLabels(labels=labels, codes=codes)
+
+
+def extended_labels(
+    taken: Mapping[str, Unchecked], known: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the labels of contexts, those that samples have and a fit has not seen last."""
+    labels = {}
+    for name, value in taken.items():
+        before = known[name].tolist()
+        found = [] if value is None else _sorted_labels(_entries(value, name), name)
+        labels[name] = _as_array(before + [label for label in found if label not in before])
+    return labels
+
+
+def _entries(value: Any, name: str) -> list:
+    """Return the labels of samples, which stand along one axis."""
+    shape = getattr(value, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] == 1:
+        value = value.iloc[:, 0] if hasattr(value, "iloc") else np.asarray(value)[:, 0]
+    elif (shape is not None and len(shape) != 1) or isinstance(value, str | bytes | Number):
+        raise ValueError(
+            f"the context {name!r} is {describe(value)}: expected a vector with the label of each "
+            "sample. If it is a modality, contexts must not name it."
+        )
+    value = getattr(value, "values", value) if hasattr(value, "dims") else value
+    if isinstance(value, np.ndarray) and value.dtype.kind == "M":
+        value = value.astype("datetime64[us]")
+    return list(value.tolist() if hasattr(value, "tolist") else value)
+
+
+def _sorted_labels(entries: Sequence, name: str) -> list:
+    """Return the different labels of the samples of a fit."""
+    distinct: dict[Any, str] = {}
+    for row, entry in enumerate(entries):
+        if is_missing(entry):
+            raise ValueError(_no_label(row, name))
+        try:
+            distinct.setdefault(entry, _kind(entry))
+        except TypeError as error:
+            raise TypeError(
+                f"a label of the context {name!r} is {entry!r}: labels must be hashable, as "
+                "strings, numbers and tuples are."
+            ) from error
+    kinds = sorted(set(distinct.values()))
+    if len(kinds) > 1:
+        raise ValueError(
+            f"labels of the context {name!r} are of mixed types, {' and '.join(kinds)}: which of "
+            "them are the same? Use one type, as by map(str, labels)."
+        )
+    if "nan" in distinct:
+        raise ValueError(
+            f"the context {name!r} has the label 'nan', which NumPy makes of a label that is "
+            f"missing among strings: {NO_LABEL}."
+        )
+    try:
+        return sorted(distinct)
+    except TypeError:
+        return sorted(distinct, key=repr)
+
+
+def _no_label(row: int, name: str) -> str:
+    """Say that a sample that is to be trained on has no label."""
+    return f"sample {row} has no label of the context {name!r}: {NO_LABEL}."
+
+
+def _kind(label: Any) -> str:
+    """Return what kind of thing a label is."""
+    if isinstance(label, bool):
+        return "booleans"
+    if isinstance(label, str):
+        return "strings"
+    return "numbers" if isinstance(label, Number) else f"{type(label).__name__}s"
+
+
+def _as_array(labels: Sequence) -> np.ndarray:
+    """Return labels as an array along one axis."""
+    if _kind(labels[0]) in ("booleans", "strings", "numbers"):
+        return np.array(labels)
+    array = np.empty(len(labels), dtype=object)
+    for k, label in enumerate(labels):
+        array[k] = label
+    return array
+
+
+def _number(entry: Any, numbers: Mapping, name: str) -> int:
+    """Return the number of a label."""
+    try:
+        return cast(int, numbers[entry])
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"X has the label {entry!r} of the context {name!r}, but fit has seen "
+            f"{list(numbers)}: est.adapt(X_new) learns a new label from some samples of it, and "
+            "None stands for a label that is not known."
+        ) from None
+
+
+def _check_apart(labels: Mapping[str, np.ndarray], codes: np.ndarray) -> None:
+    """Check that labels tell some samples apart, and contexts from each other."""
+    n_samples = codes.shape[1]
+    for name, of in labels.items():
+        if len(of) == 1:
+            raise ValueError(
+                f"all samples have the label {of.tolist()[0]!r} of the context {name!r}: a context "
+                "needs two labels. Leave it out of contexts."
+            )
+        if len(of) > n_samples / 2:
+            raise ValueError(
+                f"the context {name!r} has {len(of)} labels for {n_samples} samples: an offset of "
+                "each needs more samples of each. Labels are kinds of measurement, not numbers "
+                "of samples, nor quantities."
+            )
+    names = list(labels)
+    for k, name in enumerate(names):
+        for j in range(k):
+            n_pairs = np.unique(codes[[j, k]], axis=1).shape[1]
+            if n_pairs == len(labels[name]) == len(labels[names[j]]):
+                raise ValueError(
+                    f"the contexts {names[j]!r} and {name!r} determine each other, so that nothing "
+                    "tells which of them an offset is of: leave one of them out."
+                )

@@ -1,0 +1,87 @@
+"""Clusters of several labels are told apart from the offsets of these."""
+
+import numpy as np
+import pytest
+
+from skcausalpima._contexts.alignment import Points, align, alone, laid, rivals, start
+
+
+def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
+    """Return points of two clusters, at 0 and (4, 4), and the cluster of each."""
+    rng = np.random.default_rng(seed)
+    settings = np.repeat([0, 1], n // 2)
+    kinds = (rng.random(n) < np.array(shares)[settings]).astype(int)
+    values = rng.normal(size=(n, 2)) + 4.0 * kinds[:, None]
+    values[settings == 1] += move
+    points = Points(
+        values=values / 3.0,
+        settings=settings,
+        design=np.eye(2),
+        mixes=np.arange(2),
+        is_free=np.ones(2, dtype=bool),
+        weights=np.ones(n),
+    )
+    return points, kinds
+
+
+@pytest.mark.parametrize("move", [(3.0, -2.0), (12.0, 9.0), (-4.0, -4.0)])
+def test_offsets_and_mixes_are_told_apart(move):
+    """The last offset lays the cluster that is rare in one label on that which is in the other."""
+    points, kinds = two_labels(0, move=move)
+    found = align(points, 2)
+    difference = 3.0 * (found.offsets[1] - found.offsets[0])
+    np.testing.assert_allclose(difference, move, atol=0.4)
+    labels = found.responsibilities(points)[0].argmax(axis=0)
+    right = (labels == kinds).mean()
+    assert max(right, 1.0 - right) > 0.98
+    order = [0, 1] if right > 0.5 else [1, 0]
+    shares = np.exp(found.log_weights)[:, order]
+    expected = [kinds[points.settings == s].mean() for s in (0, 1)]
+    np.testing.assert_allclose(shares[:, 1], expected, atol=0.03)
+
+
+def test_there_is_no_offset_where_none_fits_as_well():
+    points, _ = two_labels(1, move=(0.0, 0.0))
+    assert not align(points, 2).offsets.any()
+
+
+def test_what_must_not_move_does_not():
+    points, _ = two_labels(2)
+    points = Points(**vars(points) | {"is_free": np.array([True, False])})
+    assert not align(points, 2).offsets[:, 1].any()
+
+
+def test_the_objective_does_not_fall():
+    points, _ = two_labels(3)
+    begun = start(points, np.zeros((2, 2)), 2, seed=0)
+    ends = [begun.iterated(points, n).objective for n in range(1, 30)]
+    assert (np.diff(ends) >= -1e-3).all()
+
+
+def test_rows_of_weight_two_are_two_rows():
+    points, _ = two_labels(4, n=100)
+    twice = points.take(np.repeat(np.arange(100), 2))
+    heavy = Points(**vars(points) | {"weights": np.full(100, 2.0)})
+    one, other = (start(of, np.zeros((2, 2)), 2, seed=0).iterated(of, 5) for of in (twice, heavy))
+    np.testing.assert_allclose(one.means, other.means, rtol=1e-10)
+    np.testing.assert_allclose(one.objective, other.objective, rtol=1e-10)
+
+
+def test_sixty_points_are_laid_on_a_known_mixture():
+    points, _kinds = two_labels(5, shares=(0.5, 0.5), move=(0.0, 0.0), n=1000)
+    own = alone(points.values, points.is_free)
+    known = start(own, np.zeros((1, 2)), 2, seed=0).iterated(own, 100)
+    known = type(known)(**vars(known) | {"known_weights": np.array([0.5, 0.5])})
+    rng = np.random.default_rng(6)
+    rare = (rng.random(60) < 0.9).astype(int)
+    values = (rng.normal(size=(60, 2)) + 4.0 * rare[:, None] + [8.0, -8.0]) / 3.0
+    found = laid(alone(values, points.is_free), known, np.random.RandomState(0))
+    np.testing.assert_allclose(3.0 * found.offsets[0], [8.0, -8.0], atol=0.5)
+
+
+def test_a_label_that_lacks_a_cluster_has_two_offsets():
+    """All of its points may lie in either cluster; where both labels have both, one is right."""
+    points, _ = two_labels(7, shares=(1.0, 0.5), n=600)
+    assert 0 in rivals(points, align(points, 2))
+    points, _ = two_labels(8, n=600)
+    assert rivals(points, align(points, 2)) == []
