@@ -108,7 +108,7 @@ def compared(
         move = centred if method == "centred" else combat
         arrays = {name: move(array, label) for name, array in arrays.items()}
     elif method.startswith("ours"):
-        options = {"label": label, "gain": method == "ours, gain"}
+        options = {"label": label, **({"gain": True} if method == "ours, gain" else {})}
     est, line = fitted(arrays, sizes, seed, **options)
     return {**line, **accuracies(factors, est.node_labels_)}
 
