@@ -344,7 +344,8 @@ def rows(table: str) -> Iterator[tuple[str, tuple[str, ...], Run]]:
             yield case.name, ("bayes", "em", *FITS), part(run_table, case)
     elif table == "images":
         for data, effect in itertools.product(IMAGES, EFFECTS):
-            methods = ("alone", *FITS, *(["ours, gain"] if "gain" in EFFECTS[effect] else []))
+            first = ["alone"] if effect == "pattern" else []  # the same for all effects
+            methods = (*first, *FITS, *(["ours, gain"] if "gain" in EFFECTS[effect] else []))
             yield f"{data}, {effect}", methods, part(run_images, data, effect)
     elif table in ("pairs", "triples"):
         for n_labels, n_samples in itertools.product((2, 4), (600, 2000)):

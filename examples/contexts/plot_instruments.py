@@ -83,10 +83,10 @@ print(est.report())
 # ``offsets_``: here what B adds to A's pictures, as it was made and as it was found. The graph has
 # the instrument on the node whose outcomes are not as frequent on both. Its link has no direction:
 # who decides which sample goes where is not in the data.
+hue = node_recovery(factors, est.node_labels_).permutation[0]
 for one in est.contexts_["instrument"]:
-    hue = node_recovery(factors, est.node_labels_).permutation[0]
-    weights = np.moveaxis(est.weights_of(instrument=one), hue, 0)
-    shares = weights.reshape(2, -1).sum(axis=1)
+    weights = est.weights_of(instrument=one).reshape(est.joint_.shape)
+    shares = np.moveaxis(weights, hue, 0).reshape(2, -1).sum(axis=1)
     print(f"{one}: outcomes of the node that is the hue {shares.round(2)}")
 
 
@@ -94,7 +94,9 @@ def difference(offsets):
     return offsets[1] - offsets[0]
 
 
-fig, axes = plt.subplots(1, 4, figsize=(11, 2.8), layout="constrained")
+fig, axes = plt.subplots(
+    1, 4, figsize=(13, 2.8), width_ratios=[1, 1, 1.2, 1.8], layout="constrained"
+)
 for ax, title, offsets in (
     (axes[0], "pattern of B, as made", data.offsets["images"]["instrument"]),
     (axes[1], "pattern of B, as found", est.offsets_["image"]["instrument"]),
@@ -106,7 +108,7 @@ made = difference(data.offsets["curves"]["instrument"])
 found = difference(est.offsets_["curve"]["instrument"])
 axes[2].plot(points, made, label="as made")
 axes[2].plot(points, found, "--", label="as found")
-axes[2].set(title="baseline of B")
+axes[2].set(title="baseline of B", xlabel="point")
 axes[2].legend()
 GraphDisplay.from_estimator(est, ax=axes[3])
 fig.savefig("plot_instruments_offsets.png", dpi=120)
