@@ -25,7 +25,8 @@ from ._data.selection_keys import asked_modalities
 from ._data.validation import Modalities, write_modalities
 from ._fit.callbacks import CallbackSupportMixin
 from ._fit.whole import FitCall, fit_anew, fit_arrivals, fit_further, fitting, followed
-from ._inference.fitted_model import FittedModel, FoundOfSamples, model_of, samples_of
+from ._inference.fitted_model import FittedModel, FoundOfSamples
+from ._inference.kept_models import model_of, samples_of
 from ._inference.posterior import check_near
 from ._model.experts import StatedExperts, Views
 from ._model.objects import parameters_of, parts_of_words, with_objects
@@ -47,11 +48,12 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.derived import FITTED, fitted_attributes, is_of_fit
+from ._state.derived import FITTED, fitted_attributes, is_of_fit, weights_of_labels
 from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
+from ._structure.digraphs import node_graph
 from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
@@ -1152,6 +1154,7 @@ mapping, default=None
         modality: str | int | None = None,
         return_std: bool = False,
         include_noise: bool = False,
+        context: Mapping[str, Hashable] | None = None,
     ) -> Decoded | tuple[Decoded, Decoded]:
         r"""Return what modalities are expected to be, given what is observed of each sample.
 
@@ -1173,6 +1176,9 @@ mapping, default=None
             Whether it is that of a measurement: the variance of the observations around what is
             decoded (``decoder_variance``) is then part of it. Else it is that of the decoded mean,
             the uncertainty of latent point and component alone.
+        context : mapping of str to label, default=None
+            Labels under which samples are to be seen, by name of the context: what they would look
+            like on another instrument. Else they are seen under their own.
 
         Returns
         -------
@@ -1219,7 +1225,9 @@ mapping, default=None
         check_is_fitted(self)
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
-        found = self._fitted_model().reconstruct(modalities, chosen, include_noise)
+        fitted = self._fitted_model()
+        fitted.check_contexts(context)
+        found = fitted.reconstruct(modalities, chosen, include_noise, context)
         form, one = modalities.form, modality is not None
         mean, std = (form.write_one(chosen[0], a[0]) if one else form.write(a) for a in found)
         return (mean, std) if return_std else mean
@@ -1269,7 +1277,94 @@ mapping, default=None
         """
         check_is_fitted(self)
         modalities = self._read(X)
-        return modalities.form.write(self._fitted_model().impute(modalities))
+        filled = self._fitted_model().impute(modalities)
+        return modalities.form.write(filled, modalities.contexts)
+
+    def harmonize(self, X: Samples, to: Mapping[str, Hashable]) -> Decoded:
+        """Return samples as they would have been measured under other labels of contexts.
+
+        The offset of a sample's own label is taken from it, and that of the other one added: the
+        data themselves are moved, with their noise. What the model expects of a sample under
+        another label says :meth:`reconstruct`.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, DataFrame or Dataset
+            Samples in the form of the training data, with their labels; modalities may be missing.
+        to : mapping of str to label
+            The label of each context that is to be another, as in ``{"instrument": "A"}``.
+
+        Returns
+        -------
+        dict, MultimodalData, DataFrame or Dataset
+            In the form of X, with the new labels. Integers come back as floats.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data, or there is no such context or label.
+
+        See Also
+        --------
+        reconstruct : With ``context``, what the model expects under other labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> kind, site = rng.integers(2, size=(2, 200))
+        >>> x = rng.normal(size=(200, 3)) + 8 * kind[:, None] + 5 * site[:, None] * [1, 0, 0]
+        >>> X = {"x": x, "site": np.array(["here", "there"])[site]}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
+        >>> moved = model.harmonize(X, to={"site": "here"})
+        >>> (x - moved["x"])[site == 1].mean(axis=0).round()
+        array([5., 0., 0.])
+        >>> set(moved["site"].tolist())
+        {'here'}
+        """
+        check_is_fitted(self)
+        modalities = self._read(X)
+        return modalities.form.write(*self._fitted_model().harmonized(modalities, to))
+
+    def weights_of(self, **labels: Hashable) -> np.ndarray:
+        """Return the weights of the components under labels of contexts.
+
+        Parameters
+        ----------
+        **labels : label
+            By name of the context, as in ``weights_of(instrument="A")``. Over labels of other
+            contexts it is averaged, by their shares among the training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_components,)
+            In the order of ``weights_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such context or label.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> site = rng.integers(2, size=200)
+        >>> kind = rng.random(200) < np.where(site == 1, 0.9, 0.5)
+        >>> X = {"x": rng.normal(size=(200, 3)) + 8 * kind[:, None], "site": site}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
+        >>> bool(model.weights_of(site=1).max() > model.weights_of(site=0).max())
+        True
+        """
+        check_is_fitted(self)
+        self._fitted_model().check_contexts(labels)
+        return weights_of_labels(self._fitted, labels)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.
@@ -1366,10 +1461,12 @@ mapping, default=None
         """
         found = self._posterior(X)
         labels = found.probabilities.argmax(axis=1)
-        nodes = dict(self.dag_.nodes(data="states"))
+        nodes = dict(node_graph(self.dag_).nodes(data="states"))
         return self._fitted_model().expert_tables(found.places, labels, nodes)
 
-    def sample(self, n_samples: int = 1) -> tuple[Decoded, np.ndarray]:
+    def sample(
+        self, n_samples: int = 1, context: Mapping[str, Hashable] | None = None
+    ) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
 
         Components are drawn from ``weights_``, latent points from their Gaussians, and data from
@@ -1379,12 +1476,15 @@ mapping, default=None
         ----------
         n_samples : int, default=1
             How many.
+        context : mapping of str to label, default=None
+            Labels of contexts by name, such as ``{"instrument": "A"}``; others are drawn by their
+            shares among the training samples, and components by the weights under them.
 
         Returns
         -------
         X : list, dict, MultimodalData, ndarray, DataFrame or Dataset
             Samples in the form, shapes and units of the training data, as from
-            :meth:`inverse_transform`.
+            :meth:`inverse_transform`; with contexts, with their labels.
         labels : ndarray of shape (n_samples,)
             Components.
 
@@ -1408,8 +1508,9 @@ mapping, default=None
         check_is_fitted(self)
         n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(self.random_state)
-        labels = np.sort(rng.choice(len(self.weights_), size=n_samples, p=self.weights_))
-        return write_modalities(self, self._fitted_model().draw(labels, rng)), labels
+        fitted = self._fitted_model()
+        labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
+        return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
 
     def to_graph(self) -> CategoricalDAG:
         """Return the learned graph and its tables as a network that answers questions.
@@ -1443,10 +1544,13 @@ mapping, default=None
         (2,)
         """
         check_is_fitted(self)
-        return CategoricalDAG(self.dag_, self.cpts_)
+        return CategoricalDAG(node_graph(self.dag_), self.cpts_)
 
     def intervene(
-        self, interventions: Mapping[Hashable, int | str], n_samples: int = 1
+        self,
+        interventions: Mapping[Hashable, int | str],
+        n_samples: int = 1,
+        context: Mapping[str, Hashable] | None = None,
     ) -> tuple[Decoded, np.ndarray]:
         r"""Draw samples from the model after some nodes were intervened on.
 
@@ -1466,6 +1570,8 @@ mapping, default=None
             component.
         n_samples : int, default=1
             How many.
+        context : mapping of str to label, default=None
+            Labels of contexts, as of :meth:`sample`; the nodes' outcomes are those of all samples.
 
         Returns
         -------
@@ -1512,7 +1618,9 @@ mapping, default=None
         rng = check_random_state(self.random_state)
         nodes = dag.intervene(interventions, n_samples, rng)
         fitted = self._fitted_model()
-        return write_modalities(self, fitted.draw(fitted.components(nodes), rng)), nodes
+        contexts = fitted.draw_labels(context, n_samples, rng)
+        arrays = fitted.draw(fitted.components(nodes), rng, contexts)
+        return write_modalities(self, arrays, contexts), nodes
 
     def counterfactual(
         self, X: Samples, interventions: Mapping[Hashable, int | str]
@@ -1605,7 +1713,8 @@ mapping, default=None
         nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        return modalities.form.write(fitted.with_offsets(arrays, modalities)), nodes
+        contexts = fitted.labelled(modalities).contexts
+        return modalities.form.write(fitted.with_offsets(arrays, contexts), contexts), nodes
 
     def report(self) -> FitReport:
         """Return the figures of the fit, and what to do next, for people.

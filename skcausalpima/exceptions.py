@@ -44,6 +44,18 @@ class DivergenceError(ValueError):
     """
 
 
+class ContextWarning(UserWarning):
+    """Offsets of the labels of a context cannot be told from differences of their cells.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skcausalpima.exceptions import ContextWarning
+    >>> warnings.simplefilter("error", ContextWarning)
+    >>> warnings.simplefilter("default", ContextWarning)
+    """
+
+
 class ExpertWarning(UserWarning):
     """The model function of an expert decoder diverged in training, which ended there.
 

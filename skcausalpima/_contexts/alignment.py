@@ -28,6 +28,15 @@ MAX_LAID, LAID_ROWS, LAID_KEPT = 200, 400, 5
 #: Settings on which all others are laid in turn: fewer where there are many.
 N_REFERENCES, MAX_SETTINGS_LAID = 3, 12
 
+#: Nats that speak for no offset: those that priors of weights cost where labels share no cluster.
+DOUBT = 20.0
+
+#: Labels of fewer points are not asked for other offsets.
+LEAST_ROWS = 20
+
+#: An offset does as well as another if its log-likelihood is smaller by so many nats at most.
+AS_WELL = 10.0
+
 #: Rise of the mean log-density, in nats, below which EM ends.
 TOL = 1e-5
 
@@ -115,6 +124,11 @@ class Alignment:
         logs = log_densities_of(even, self.means, self.covariances) @ products(self.shifted(points))
         return normalized(logs + self.log_weights[points.mixes[points.settings]].T)
 
+    def is_far_from(self, other: Alignment) -> bool:
+        """Return True if offsets are further apart than points of one cluster from its mean."""
+        distance = np.square(self.offsets - other.offsets).sum()
+        return bool(distance > np.trace(self.covariances.mean(axis=0)))
+
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
         best, found, total = self, self, points.weights.sum()
@@ -192,6 +206,43 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
     return Alignment(means=means, covariances=covariances, log_weights=log_weights, offsets=offsets)
 
 
+def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
+    """Return the labels, of a single context, of which another offset does as well.
+
+    Clusters that are copies of each other may be laid on each other, where a label lacks some.
+    """
+    doubtful, rng = [], np.random.RandomState(seed)
+    total = points.weights.sum()
+    for s in range(len(points.design)):
+        rows = np.flatnonzero(points.settings == s)
+        if len(rows) < LEAST_ROWS:
+            continue  # so few are shrunk
+        own = alone(points.values[rows], points.is_free, points.weights[rows])
+        weights = np.exp(found.log_weights).mean(axis=0)
+        known = replace(
+            found,
+            log_weights=np.log(weights)[None],
+            offsets=np.zeros_like(found.offsets[:1]),
+            known_weights=weights,
+        )
+        offset = found.offsets[s : s + 1]
+        ends = [
+            end
+            for end in laid_ends(own, known, rng)
+            if end.is_far_from(replace(end, offsets=offset))
+        ]
+        if not ends:
+            continue
+        offsets = found.offsets.copy()
+        offsets[s] = max(ends, key=lambda end: end.objective).offsets[0]
+        other = replace(found, offsets=offsets, objective=-np.inf).iterated(points, MAX_ITER)
+        moved = other.offsets - found.offsets
+        moved = replace(known, offsets=moved[s : s + 1] - np.delete(moved, s, axis=0).mean(axis=0))
+        if moved.is_far_from(known) and (found.objective - other.objective) * total < AS_WELL:
+            doubtful.append(s)
+    return doubtful
+
+
 def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = None) -> Points:
     """Return points of one label."""
     n_samples = len(values)
@@ -208,6 +259,11 @@ def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = 
 
 def laid(points: Points, mixture: Alignment, rng: np.random.RandomState) -> Alignment:
     """Lay points of one label on a mixture that is known: the likeliest offset and weights."""
+    return max(laid_ends(points, mixture, rng), key=lambda one: one.objective)
+
+
+def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
+    """Return where the likeliest ways to lay points on a known mixture end."""
     n_components = min(len(mixture.means), max(1, len(points.values) // 5))
     labels = kmeans_labels(points.values, n_components, rng.randint(2**31 - 1))
     gamma = np.eye(labels.max() + 1)[labels].T
@@ -219,15 +275,18 @@ def laid(points: Points, mixture: Alignment, rng: np.random.RandomState) -> Alig
     few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
     begun = [replace(mixture, offsets=offset[None], objective=-np.inf) for offset in tried]
     begun = [one.iterated(few, FEW_ITER) for one in begun]
-    best = sorted(begun, key=lambda one: -one.objective)[:LAID_KEPT]
-    ends = [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
-    return max(ends, key=lambda one: one.objective)
+    best: list[Alignment] = []
+    for one in sorted(begun, key=lambda one: -one.objective):
+        if len(best) < LAID_KEPT and all(one.is_far_from(other) for other in best):
+            best.append(one)
+    return [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
 
 
 def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     """Return the likeliest mixture of shifted points; that without offsets if it does as well.
 
-    The others are as many parameters more as the Bayesian information criterion counts.
+    The others are as many parameters more as the Bayesian information criterion counts. Small
+    offsets that are left out here least squares find given the clusters.
     """
     rng = np.random.RandomState(seed)
     design, n_features = points.design, points.values.shape[1]
@@ -242,7 +301,7 @@ def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total
-    return found if gain > 0.5 * n_free * np.log(total) else without
+    return found if gain > 0.5 * n_free * np.log(total) + DOUBT else without
 
 
 def _likeliest(

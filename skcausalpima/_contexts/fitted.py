@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,15 +28,35 @@ class FittedContexts:
     offsets : dict of str to (dict of str to ndarray of shape (n_labels, *shape))
         By modality and context, in the units of the data; those of a context have the mean zero
         over the training samples. Modalities that are not shifted are left out.
-    counts : ndarray of shape (n_labels of the first, n_labels of the second, ..)
-        Training samples of each combination of labels.
+    cells : ndarray of shape (n_labels of the first, n_labels of the second, .., n_cells)
+        Expected counts of the cells in the training samples of each combination of labels.
+    rivals : list of (dict of str to label), default=[]
+        Combinations of labels of which another offset does as well.
     """
 
     labels: dict[str, np.ndarray]
     roles: dict[str, str]
     mixes: dict[str, bool]
     offsets: dict[str, dict[str, np.ndarray]]
-    counts: np.ndarray
+    cells: np.ndarray
+    rivals: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of training samples of each combination of labels."""
+        return self.cells.sum(axis=-1)
+
+    def with_cells(
+        self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+    ) -> FittedContexts:
+        """Return contexts with the cells of training samples, of shape (n_samples, n_cells)."""
+        sizes = tuple(map(len, self.labels.values()))
+        table = probabilities.astype(np.float64)
+        if weights is not None:
+            table *= weights[:, None]
+        cells = np.zeros((math.prod(sizes), table.shape[1]))
+        np.add.at(cells, np.ravel_multi_index(tuple(codes), sizes), table)
+        return replace(self, cells=cells.reshape(*sizes, -1))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -45,6 +67,54 @@ class FittedContexts:
         """Return which cell weights samples have, by their labels; None where all share them."""
         rows = codes[[self.mixes[name] for name in self.labels]]
         return np.ravel_multi_index(tuple(rows), self.sizes) if len(rows) else None
+
+    def coded(self, stated: Mapping[str, Any] | None, codes: np.ndarray) -> np.ndarray:
+        """Return numbers of labels, (n_contexts, n_samples), with those that are stated.
+
+        Raises
+        ------
+        ValueError
+            If a context or a label is unknown.
+        """
+        codes, names = codes.copy(), list(self.labels)
+        for name, label in (stated or {}).items():
+            if name not in names:
+                raise ValueError(f"{name!r} is no context of the fit: it has {names}.")
+            labels = self.labels[name].tolist()
+            if label not in labels:
+                raise ValueError(
+                    f"the context {name!r} has no label {label!r}: the fit has seen {labels}."
+                )
+            codes[names.index(name)] = labels.index(label)
+        return codes
+
+    def drawn(
+        self, stated: Mapping[str, Any] | None, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw labels by their shares, given those that are stated, (n_contexts, n_samples)."""
+        shape = self.counts.shape
+        given = self.coded(stated, np.full((len(shape), 1), -1))
+        rows = np.indices(shape).reshape(len(shape), -1)
+        fits = ((given < 0) | (rows == given)).all(axis=0)
+        shares = np.where(fits, self.counts.ravel() + np.finfo(float).tiny, 0.0)
+        return rows[:, rng.choice(len(shares), size=n_samples, p=shares / shares.sum())]
+
+    def weights_of(self, stated: Mapping[str, Any], log_mixes: np.ndarray | None) -> np.ndarray:
+        """Return the weights of the cells under some labels, over all labels of other contexts.
+
+        ``log_mixes`` of shape (n_mixes, n_cells) are those of the combinations of labels of the
+        contexts whose mix may differ; None where there are none.
+        """
+        given = self.coded(stated, np.full((len(self.labels), 1), -1))[:, 0]
+        if log_mixes is None:
+            return self.cells.reshape(-1, self.cells.shape[-1]).sum(axis=0) / self.cells.sum()
+        others = tuple(k for k, name in enumerate(self.labels) if not self.mixes[name])
+        counts = self.counts.sum(axis=others) + np.finfo(float).tiny
+        of_mixes = [given[k] for k in range(len(given)) if k not in others]
+        place = tuple(slice(None) if code < 0 else slice(code, code + 1) for code in of_mixes)
+        table = np.exp(log_mixes.astype(np.float64)).reshape(*counts.shape, -1)[place]
+        weights = np.tensordot(counts[place], table, axes=counts.ndim)
+        return weights / weights.sum()
 
     def offset_rows(self, name: str, codes: np.ndarray) -> np.ndarray:
         """Return the offset of each sample in a modality; a label that is missing, -1, has none."""
@@ -68,6 +138,16 @@ class FittedContexts:
                 out[~seen] = 0.0
             arrays[k] = out.reshape(len(out), *modalities.shapes[k])
         return replace(modalities, arrays=tuple(arrays))
+
+    def moved(self, modalities: Modalities, to: Mapping[str, Any]) -> list[np.ndarray]:
+        """Return samples as under other labels, by their offsets; what is missing is NaN."""
+        codes, arrays = self.coded(to, modalities.codes), []
+        for k, of in enumerate(self.removed(modalities).arrays):
+            missing = modalities.missing_elements(k)
+            kept = np.zeros(missing.shape, modalities.dtype) if of is None else np.asarray(of)
+            found = self.added([kept], modalities.names[k : k + 1], codes)[0]
+            arrays.append(np.where(missing, np.nan, found) if missing.any() else found)
+        return arrays
 
     def added(
         self, arrays: Sequence[np.ndarray], names: Sequence[str], codes: np.ndarray

@@ -22,7 +22,7 @@ from .._data.scaling import ModalityScaler, Scale
 from .._data.validation import Modalities
 from .._grid import NodeGrid, n_effects
 from .._parameter_objects import Context
-from .alignment import Points, align
+from .alignment import MAX_SETTINGS_LAID, Points, align, rivals
 from .fitted import FittedContexts
 
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
@@ -142,7 +142,7 @@ def find_contexts(
         roles={of.name: of.role for of in stated},
         mixes={of.name: bool(of.mix) for of in stated},
         offsets={},
-        counts=counts.reshape(sizes),
+        cells=counts.reshape(*sizes, 1),
     )
     ones = np.ones((1, modalities.n_samples))
     means = _offsets_of(modalities, design, shifted, ones, None)
@@ -153,12 +153,22 @@ def find_contexts(
         warnings.simplefilter("ignore")  # the scaler of the fit tells
         scaler = ModalityScaler.fit(centred, scale, samples.weights, with_experts)
     scored = _scores(centred, scaler, means, np.any(shifted, axis=0), node_sizes)
-    gamma, used = _clusters(
+    gamma, used, doubtful = _clusters(
         scored, design, found.mix_index(design.combinations), modalities, node_sizes
     )
     weighted = replace(design, weights=design.weights * used)
     offsets = _offsets_of(modalities, weighted, shifted, gamma, scaler)
-    return replace(found, offsets=_by_context(offsets, design, modalities, labels))
+    return replace(
+        found,
+        offsets=_by_context(offsets, design, modalities, labels),
+        rivals=[
+            {
+                name: of.tolist()[code]
+                for (name, of), code in zip(labels.items(), design.combinations[:, s], strict=True)
+            }
+            for s in doubtful
+        ],
+    )
 
 
 def _by_context(
@@ -312,10 +322,11 @@ def _clusters(
     mixes: np.ndarray | None,
     modalities: Modalities,
     node_sizes: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Return responsibilities of clusters that all settings share, and which rows these go by.
 
-    Incomplete samples are left out where the others are enough.
+    Incomplete samples are left out where the others are enough. The third are the settings of which
+    another offset does as well.
     """
     n_settings, complete = len(design.labels), np.all(modalities.observed, axis=0)
     per_setting = np.bincount(design.settings[complete], minlength=n_settings)
@@ -333,8 +344,11 @@ def _clusters(
     )
     rows = _some_rows(np.flatnonzero(used), design.settings)
     n_components = min(NodeGrid(tuple(node_sizes)).n_cells, MAX_COMPONENTS, max(2, len(rows) // 10))
-    found = align(points.take(rows), n_components)
-    return found.responsibilities(points)[0], used
+    part = points.take(rows)
+    found = align(part, n_components)
+    asks = len(design.sizes) == 1 and n_settings <= MAX_SETTINGS_LAID
+    doubtful = rivals(part, found) if asks else []
+    return found.responsibilities(points)[0], used, doubtful
 
 
 def _some_rows(rows: np.ndarray, settings: np.ndarray) -> np.ndarray:

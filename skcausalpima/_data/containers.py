@@ -15,6 +15,7 @@ from sklearn.utils._set_output import _get_output_config
 from .._typing import Samples, Unchecked
 from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
+from .contexts import ContextLabels, with_contexts
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
@@ -98,10 +99,11 @@ class Form:
         _check_axes_of_fit(self.names, tables, fitted.tables)
         return replace(self, tables=tables)
 
-    def write(self, arrays: Sequence[np.ndarray]) -> Decoded:
-        """Return modalities of as many samples in this form."""
+    def write(self, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None) -> Decoded:
+        """Return modalities of as many samples in this form, with labels that they have."""
         pieces = [self.write_one(k, array) for k, array in enumerate(arrays)]
-        return CONTAINERS[self.container].write(dict(zip(self.names, pieces, strict=True)), self)
+        named = dict(zip(self.names, pieces, strict=True))
+        return with_contexts(CONTAINERS[self.container].write(named, self), contexts)
 
     def write_one(self, k: int, array: np.ndarray) -> Decoded:
         """Return one modality in this form."""

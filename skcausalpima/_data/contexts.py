@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -93,6 +94,35 @@ def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[st
     if isinstance(X, MultimodalData):
         return X[:, kept], taken
     return {name: given[name] for name in kept}, taken
+
+
+def with_contexts(decoded: Any, contexts: ContextLabels | None) -> Any:
+    """Return modalities, in any form with names, with the labels that samples have.
+
+    Without contexts these are the modalities. A label that is missing is None.
+    """
+    if contexts is None:
+        return decoded
+    entries: dict[str, Any] = {}
+    for (name, labels), codes in zip(contexts.labels.items(), contexts.codes, strict=True):
+        entries[name] = labels[codes]
+        if (codes < 0).any():
+            entries[name] = np.where(codes < 0, None, labels.astype(object)[codes])
+    if hasattr(decoded, "with_columns"):
+        series = importlib.import_module("polars").Series
+        return decoded.with_columns([series(n, of.tolist()) for n, of in entries.items()])
+    if hasattr(decoded, "columns"):
+        frame, levels = decoded.copy(), decoded.columns.nlevels
+        for name, of in entries.items():
+            frame[name if levels == 1 else (name, "")] = of
+        return frame
+    if hasattr(decoded, "drop_vars"):
+        axis = next(iter(decoded.values())).dims[0]
+        return decoded.assign({name: (axis, of) for name, of in entries.items()})
+    together = {**dict(decoded.items()), **entries}
+    if not isinstance(decoded, MultimodalData):
+        return together
+    return MultimodalData(together)._with_columns([*decoded._columns, *[None] * len(entries)])
 
 
 def read_contexts(

@@ -209,7 +209,9 @@ def fitted_form(estimator: BaseEstimator) -> Form:
     return Form(estimator._input_form, names, tuple(tables), columns)
 
 
-def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> Decoded:
+def write_modalities(
+    estimator: BaseEstimator, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None
+) -> Decoded:
     """Return modalities in the form in which the estimator got its input in ``fit``.
 
     Parameters
@@ -218,13 +220,15 @@ def write_modalities(estimator: BaseEstimator, arrays: Sequence[np.ndarray]) -> 
         A fitted estimator.
     arrays : sequence of ndarray of shape (n_samples, *shape)
         One array per modality.
+    contexts : ContextLabels, default=None
+        Labels that these samples have.
 
     Returns
     -------
     list, dict, MultimodalData, ndarray, DataFrame or Dataset
         See :class:`Form`.
     """
-    return fitted_form(estimator).write(arrays)
+    return fitted_form(estimator).write(arrays, contexts)
 
 
 def _read_array(estimator: BaseEstimator, X: Any, expected: Expected | None) -> MultimodalData:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._data.samples import FitSamples
-from .._inference.fitted_model import subset_encoders
+from .._inference.kept_models import subset_encoders
 from .._model.setup import Setup
 from .._model.state import export_state
 from .._model.tensors import TensorData

@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from .._contexts.fitted import FittedContexts
+from .._contexts.identification import doubts
 from .._data.sample_weight import TrainingRows, weighted_mean
 from .._data.samples import FitSamples
 from .._data.validation import Modalities
 from .._grid import NodeGrid
 from .._inference.expert_tables import cluster_tables
-from .._inference.fitted_model import FittedModel, subset_encoders
+from .._inference.fitted_model import FittedModel
+from .._inference.kept_models import subset_encoders
 from .._inference.outliers import reference_rows
 from .._inference.posterior import sample_posterior
 from .._inference.reports import (
@@ -35,6 +38,7 @@ from .._training.divergence import check_finite, told_divergence
 from .._training.filling import filled
 from .._typing import Values
 from .._warnings import warn_caller
+from ..exceptions import ContextWarning
 from .checkpoint import fixed_settings, trained_model
 from .run import Run
 
@@ -74,6 +78,7 @@ def fitted_state(
             cells = before.cells
         else:
             cells = _cells(probabilities, data, spec.node_sizes)
+        contexts = _contexts(setup, samples, probabilities)
         covariance_type = setup.training.mixture.covariance_type
         fitted = FittedModel(
             model=model,
@@ -81,7 +86,7 @@ def fitted_state(
             scaler=setup.scaler,
             cells=cells,
             covariance_type=covariance_type,
-            contexts=setup.contexts,
+            contexts=contexts,
         )
         labels = np.argsort(cells)[probabilities.argmax(axis=1)]
         separation = _separation(fitted, probabilities, labels, samples, data)
@@ -114,9 +119,25 @@ def fitted_state(
         lower_bound=bound,
         training=best.checkpoint,
         arrivals=arrivals or _arrivals(probabilities, setup, samples, data),
-        contexts=setup.contexts,
+        contexts=contexts,
         **_of_start(best, setup, samples, before),
     )
+
+
+def _contexts(
+    setup: Setup, samples: FitSamples, probabilities: np.ndarray
+) -> FittedContexts | None:
+    """Return contexts with what was found of their cells; warn of what cannot be told apart."""
+    if setup.contexts is None:
+        return None
+    found = setup.contexts.with_cells(samples.modalities.codes, probabilities, samples.weights)
+    if told := doubts(found):
+        warn_caller(
+            f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(told)}. "
+            "Samples of all labels that share their kinds would tell, or known_nodes.",
+            ContextWarning,
+        )
+    return found
 
 
 def _of_start(best: Run, setup: Setup, samples: FitSamples, before: FittedState | None) -> Values:

@@ -31,6 +31,7 @@ from .._model.tensors import TensorData
 from .._state.derived import fitted_attributes
 from .._state.fitted import FittedState
 from .._state.training import BegunFit, BegunRun
+from .._structure.digraphs import node_graph
 from .._training.observer import Interruption
 from .._typing import KnownNodes, Samples, Unchecked, Values
 from .._warnings import warn_caller
@@ -280,7 +281,7 @@ def set_up_further(
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""
     params, given = as_built(params, before.spec), read_further(estimator, call.X)
-    kept = Kept(scaler=before.scaler, dag=estimator.dag_, contexts=before.contexts)
+    kept = Kept(scaler=before.scaler, dag=node_graph(estimator.dag_), contexts=before.contexts)
     setup, samples = call.set_up(params, given, kept)
     return setup, samples, given
 

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from threading import Lock
-from typing import NamedTuple, TypeAlias
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import logsumexp
-from sklearn.base import BaseEstimator
 
 from .._contexts.fitted import FittedContexts
 from .._data.arrays import flat_rows
+from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
-from .._data.validation import Modalities, read_modalities
+from .._data.validation import Modalities
 from .._grid import NodeGrid
-from .._model.build import build_model
-from .._model.parameters import prediction_device
 from .._model.scaled_samples import scaled_data
-from .._model.state import load_state
 from .._model.tensors import BLOCK_ROWS, TensorData
 from .._state.derived import full_covariances, sklearn_covariances
-from .._state.fitted import ExpertTable, FittedState
+from .._state.fitted import ExpertTable
 from .._training.filling import filled
-from .._typing import Samples
-from ..modules import MultimodalVAE, StructuredVAE, SubsetEncoders
+from ..modules import MultimodalVAE, SubsetEncoders
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
 from .missing_labels import Unlabelled, averaged, likeliest, unlabelled
@@ -55,17 +48,6 @@ class FoundOfSamples(NamedTuple):
     points: np.ndarray
     probabilities: np.ndarray
     places: np.ndarray
-
-
-def subset_encoders(
-    model: MultimodalVAE, state: dict[str, np.ndarray] | None
-) -> SubsetEncoders | None:
-    """Return the encoders of samples that lack modalities, with the numbers of a fit."""
-    if state is None or not isinstance(model, StructuredVAE):
-        return None
-    encoders = SubsetEncoders(model)
-    load_state(encoders, state)
-    return encoders.to(model.prior.means.device).eval()
 
 
 #: Elements of samples that are scaled at a time.
@@ -204,11 +186,18 @@ class FittedModel:
         return values + jacobian.astype(values.dtype)
 
     def reconstruct(
-        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+        self,
+        modalities: Modalities,
+        chosen: Sequence[int],
+        include_noise: bool = False,
+        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return means and standard deviations of the chosen modalities in the user's units."""
+        """Return means and standard deviations of the chosen modalities in the user's units.
+
+        They are as under the labels that ``context`` states, else under the samples' own.
+        """
         modalities = self.labelled(modalities)
-        found = self._reconstruct(modalities, chosen, include_noise)
+        found = self._reconstruct(modalities, chosen, include_noise, context)
         for array in (*found[0], *found[1]):
             check_near(array, "decoded values")
         return found
@@ -235,7 +224,11 @@ class FittedModel:
         return filled
 
     def _reconstruct(
-        self, modalities: Modalities, chosen: Sequence[int], include_noise: bool = False
+        self,
+        modalities: Modalities,
+        chosen: Sequence[int],
+        include_noise: bool = False,
+        context: Mapping[str, Any] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return what :meth:`reconstruct` does, unchecked."""
         data = self.scaled(modalities)
@@ -243,17 +236,61 @@ class FittedModel:
         means, variances = ([part.cpu().numpy() for part in parts] for parts in found)
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
-        means = self.with_offsets(scaler.inverse_transform(means), modalities, chosen)
+        means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
+        if self.contexts is not None:
+            codes = self.contexts.coded(context, modalities.codes)
+            means = self.contexts.added(means, names, codes)
         return means, scaler.inverse_spread(deviations)
 
     def with_offsets(
-        self, arrays: list[np.ndarray], modalities: Modalities, chosen: Sequence[int] | None = None
+        self, arrays: list[np.ndarray], labels: ContextLabels | None
     ) -> list[np.ndarray]:
-        """Return decoded modalities, by default all, with the offsets that samples have."""
-        if self.contexts is None:
+        """Return all modalities, decoded, with the offsets of labels."""
+        if self.contexts is None or labels is None:
             return arrays
-        names = modalities.names if chosen is None else [modalities.names[m] for m in chosen]
-        return self.contexts.added(arrays, names, self.labelled(modalities).codes)
+        return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
+
+    def harmonized(
+        self, modalities: Modalities, to: Mapping[str, Any]
+    ) -> tuple[list[np.ndarray], ContextLabels | None]:
+        """Return samples as they would be under other labels, and these."""
+        self.check_contexts(to)
+        assert self.contexts is not None
+        modalities = self.labelled(modalities)
+        arrays = self.contexts.moved(modalities, to)
+        codes = self.contexts.coded(to, modalities.codes)
+        return arrays, modalities.with_codes(codes).contexts
+
+    def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
+        """Check that there are contexts where labels of some are stated."""
+        if self.contexts is None and stated is not None:
+            raise ValueError(
+                f"the fit has no contexts, but {dict(stated)} is stated: name entries of X in "
+                "contexts, and fit."
+            )
+
+    def draw_labels(
+        self, context: Mapping[str, Any] | None, n_samples: int, rng: np.random.RandomState
+    ) -> ContextLabels | None:
+        """Draw labels of contexts, given those that are stated; None where there are none.
+
+        Raises
+        ------
+        ValueError
+            If a context is stated, or a label, that the fit does not know.
+        """
+        self.check_contexts(context)
+        if self.contexts is None:
+            return None
+        codes = self.contexts.drawn(context, n_samples, rng)
+        return ContextLabels(labels=self.contexts.labels, codes=codes)
+
+    def weights_of(self, codes: np.ndarray) -> np.ndarray:
+        """Return the weights of the components under labels, (n_samples, n_components)."""
+        index = None if self.contexts is None else self.contexts.mix_index(codes)
+        logs = self.model.prior.regime_log_weights().detach()
+        table = logs.double().exp().cpu().numpy()[:, self.cells]
+        return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -301,10 +338,30 @@ class FittedModel:
         cells = None if components is None else self.cells[components]
         return self._in_units(decoded(self.model, points, cells), which)
 
-    def draw(self, components: np.ndarray, rng: np.random.RandomState) -> list[np.ndarray]:
-        """Draw one sample from each component given, in the user's units."""
+    def draw(
+        self,
+        components: np.ndarray,
+        rng: np.random.RandomState,
+        contexts: ContextLabels | None = None,
+    ) -> list[np.ndarray]:
+        """Draw one sample from each component given, in the user's units, under these labels."""
         points = drawn_points(self.means, self.full_covariances(), components, rng)
-        return self._in_units(drawn_data(self.model, points, self.cells[components], rng))
+        arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
+        return self.with_offsets(arrays, contexts)
+
+    def draw_components(
+        self,
+        weights: np.ndarray,
+        n_samples: int,
+        context: Mapping[str, Any] | None,
+        rng: np.random.RandomState,
+    ) -> tuple[np.ndarray, ContextLabels | None]:
+        """Draw components, by the weights of all samples or those under labels, and the labels."""
+        contexts = self.draw_labels(context, n_samples, rng)
+        if contexts is None:
+            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), None
+        steps = self.weights_of(contexts.codes).cumsum(axis=1)
+        return (steps < rng.random_sample((n_samples, 1)) * steps[:, -1:]).sum(axis=1), contexts
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""
@@ -327,49 +384,3 @@ class FittedModel:
         for array in arrays:
             check_near(array, "decoded values", which)
         return arrays
-
-
-#: The models of fitted states by device, each with the context in which it does not change.
-Kept: TypeAlias = dict[torch.device, tuple[FittedModel, ExitStack]]
-_KEPT: WeakKeyDictionary[FittedState, Kept] = WeakKeyDictionary()
-_LOCK = Lock()
-
-
-def fitted_model(state: FittedState, device: torch.device) -> FittedModel:
-    """Return the model of a fit on a device; it is built once, and kept as long as the state."""
-    with _LOCK:
-        kept = _KEPT.setdefault(state, {})
-        if device not in kept:
-            model = build_model(state.spec)
-            load_state(model, state.numbers)
-            model, unchanged = model.to(device).eval(), ExitStack()
-            with torch.no_grad():
-                unchanged.enter_context(model.frozen())
-            fitted = FittedModel(
-                model=model,
-                encoders=subset_encoders(model, state.subset_numbers),
-                scaler=state.scaler,
-                cells=state.cells,
-                covariance_type=state.covariance_type,
-                contexts=state.contexts,
-            )
-            kept[device] = fitted, unchanged
-        return kept[device][0]
-
-
-def model_of(est: BaseEstimator) -> FittedModel:
-    """Return the model of a fitted estimator, on the device on which it predicts."""
-    return fitted_model(est._fitted, prediction_device(est.device))
-
-
-def samples_of(est: BaseEstimator, X: Samples) -> Modalities:
-    """Check samples for the model of a fitted estimator."""
-    modalities, spec = read_modalities(est, X, reset=False), est._fitted.spec
-    if spec.sampled_responsibilities and not spec.prior_expert:
-        nothing = np.flatnonzero(~modalities.observed.any(axis=0))
-        if len(nothing):
-            raise ValueError(
-                f"Sample {nothing[0]} has no observed modality, which needs "
-                "posterior__prior_expert=True (without it its posterior has infinite variance)."
-            )
-    return modalities

@@ -16,6 +16,7 @@ from .._clustering.clusters import describe
 from .._clustering.matching import align_nodes, outcome_indicators
 from .._clustering.rivals import AGREEING, MIN_STABILITY
 from .._grid import NodeGrid
+from .._structure.digraphs import node_graph
 from .._typing import Samples
 from .._warnings import warn_caller
 from ..exceptions import NodeSizesWarning
@@ -88,7 +89,7 @@ def fit_fold(
     places = {"shared": parts.argmax(), "overlap": (parts / counts).argmax()}
     unknown, gaps = np.full(states.shape[1], np.nan), estimator.gaps_
     return Fold(
-        names=tuple(estimator.dag_),
+        names=tuple(node_graph(estimator.dag_)),
         cells=states[found.labels],
         bounds=estimator.score_samples(_safe_indexing(X, held_out)).astype(float),
         overlap=found.overlap,

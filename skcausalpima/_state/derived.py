@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Hashable, Mapping
 
 import networkx as nx
 import numpy as np
 
+from .._contexts.identification import links
 from .._model.spec import ModelSpec
-from .._structure.digraphs import compel_nothing
+from .._structure.digraphs import CONTEXT, KIND, compel_nothing
 from .._typing import Values
 from ..functional import covariance_type_named
 from .fitted import FittedState
@@ -69,6 +71,12 @@ def public_attributes(state: FittedState) -> Values:
     return attributes | {f"{name}_": getattr(state, name) for name in of_start}
 
 
+def weights_of_labels(state: FittedState, labels: Mapping[str, Hashable]) -> np.ndarray:
+    """Return the weights of the components under labels of contexts, which there are."""
+    assert state.contexts is not None
+    return state.contexts.weights_of(labels, state.numbers.get("prior.mix_logs"))[state.cells]
+
+
 def input_attributes(spec: ModelSpec) -> Values:
     """Return the attributes that say which modalities there are, as the gate sets them."""
     return {
@@ -81,15 +89,23 @@ def input_attributes(spec: ModelSpec) -> Values:
 
 def _graph(state: FittedState) -> nx.DiGraph:
     """Return the graph with sizes, names of outcomes, weights, and which arrows are compelled."""
-    graph, names = state.graph, state.spec.node_names
+    graph, names, sizes = state.graph, state.spec.node_names, state.spec.node_sizes
     dag = nx.DiGraph()
     named = state.outcome_names or [None] * len(names)
-    for name, size, labels in zip(names, state.spec.node_sizes, named, strict=True):
+    for name, size, labels in zip(names, sizes, named, strict=True):
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
         compelled = bool(graph.compelled[parent, child])
         dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
+    if state.contexts is not None:
+        for name, linked in links(state.contexts, graph.adjacency, sizes).items():
+            labels = tuple(map(str, state.contexts.labels[name].tolist()))
+            role = {KIND: CONTEXT, "role": state.contexts.roles[name]}
+            dag.add_node(name, size=len(labels), states=labels, **role)
+            for node, weight in zip(names, linked.tolist(), strict=True):
+                if weight > 0.5:
+                    dag.add_edge(name, node, weight=weight, compelled=False)
     if state.by_chance:
         compel_nothing(dag)
     return dag

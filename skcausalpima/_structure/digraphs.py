@@ -7,11 +7,37 @@ from collections.abc import Hashable, Iterable, Mapping
 import networkx as nx
 
 BY_CHANCE = "placed_by_chance"  # attribute of graphs
+KIND, CONTEXT = "kind", "context"  # attribute of nodes, and its value for contexts
 
 
 def is_by_chance(graph: nx.DiGraph) -> bool:
     """Return whether the nodes of a fitted graph were placed by chance."""
     return bool(graph.graph.get(BY_CHANCE))
+
+
+def contexts_of(graph: nx.DiGraph) -> list[Hashable]:
+    """Return the contexts among the nodes of a fitted graph."""
+    return [node for node, kind in graph.nodes(data=KIND) if kind == CONTEXT]
+
+
+def node_graph(graph: nx.DiGraph) -> nx.DiGraph:
+    """Return a fitted graph without its contexts; the graph itself where there are none.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from skcausalpima._structure.digraphs import node_graph
+    >>> graph = nx.DiGraph([("hue", "shift"), ("site", "hue")])
+    >>> graph.nodes["site"]["kind"] = "context"
+    >>> list(node_graph(graph).edges)
+    [('hue', 'shift')]
+    """
+    contexts = contexts_of(graph)
+    if not contexts:
+        return graph
+    nodes = copy_graph(graph)
+    nodes.remove_nodes_from(contexts)
+    return nodes
 
 
 def compel_nothing(graph: nx.DiGraph) -> None:

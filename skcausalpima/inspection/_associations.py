@@ -21,6 +21,7 @@ from .._data.arrays import without_gradients
 from .._data.containers import check_rows_with
 from .._data.recipes import is_mapping
 from .._scalar_checks import count, is_missing
+from .._structure.digraphs import node_graph
 from .._typing import Samples, Seed
 from ._fitted_estimator import check_estimator
 
@@ -240,7 +241,7 @@ def associate_nodes(
         p_value=p_value,
         expected=expected,
         n_samples=np.array([(column >= 0).sum() for column in codes]),
-        node_names=tuple(est.dag_),
+        node_names=tuple(node_graph(est.dag_)),
         column_names=tuple(names),
     )
 

@@ -18,6 +18,7 @@ from .._data.sample_weight import check_weights
 from .._data.validation import read_modalities, write_modalities
 from .._grid import NodeGrid
 from .._scalar_checks import check_count, count
+from .._structure.digraphs import node_graph
 from .._typing import KnownNodes, Samples, Seed
 from ._fitted_estimator import check_estimator
 
@@ -307,8 +308,9 @@ def _known(est: BaseEstimator, X: Samples, known_nodes: KnownNodes) -> np.ndarra
     """Return the outcomes that are known, -1 where they are not."""
     check_rows_with(X, known_nodes=known_nodes)
     n_samples = read_modalities(est, X, reset=False).n_samples
-    nodes = dict(est.dag_.nodes(data="size"))
-    found, _ = read_outcomes(known_nodes, "known_nodes", n_samples, nodes, outcome_names(est.dag_))
+    dag = node_graph(est.dag_)
+    nodes = dict(dag.nodes(data="size"))
+    found, _ = read_outcomes(known_nodes, "known_nodes", n_samples, nodes, outcome_names(dag))
     return np.full((n_samples, len(nodes)), -1) if found is None else found
 
 
@@ -322,7 +324,7 @@ def _views(est: BaseEstimator, X: Samples) -> Iterator[tuple[str, np.ndarray, Sa
             part = data.take(rows)
             arrays = [np.full((part.n_samples, *shape), np.nan) for shape in data.shapes]
             arrays[m] = np.where(part.missing_elements(m), np.nan, np.asarray(part.arrays[m]))
-            yield name, rows, write_modalities(est, arrays)
+            yield name, rows, write_modalities(est, arrays, part.contexts)
 
 
 def _questions(
@@ -330,12 +332,13 @@ def _questions(
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield what is asked, cells and each node, with true outcomes and their probabilities."""
     probabilities, states = est.predict_proba(samples), est.cluster_states_
+    dag = node_graph(est.dag_)
     if states.shape[1] > 1:
         grid = NodeGrid(est.joint_.shape)
         components = np.argsort(grid.cells(states))[grid.cells(np.maximum(outcomes, 0))]
         known = (outcomes >= 0).all(axis=1)
-        yield _unlike(CELLS, est.dag_), np.where(known, components, -1), probabilities
-    for j, (node, size) in enumerate(est.dag_.nodes(data="size")):
+        yield _unlike(CELLS, dag), np.where(known, components, -1), probabilities
+    for j, (node, size) in enumerate(dag.nodes(data="size")):
         parts = [probabilities[:, states[:, j] == k].sum(axis=1) for k in range(size)]
         yield node, outcomes[:, j], np.stack(parts, axis=1)
 

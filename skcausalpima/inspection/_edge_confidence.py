@@ -25,7 +25,7 @@ from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
 from .._repeated_fits import completed
 from .._scalar_checks import JOBS, count
-from .._structure.digraphs import copy_graph, is_by_chance
+from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
@@ -254,7 +254,8 @@ def edge_confidence(
     """
     check_estimator(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
-    sizes = [est.cpts_[node].shape[-1] for node in est.dag_]
+    dag = node_graph(est.dag_)
+    sizes = [est.cpts_[node].shape[-1] for node in dag]
     is_named = isinstance(est.node_sizes, Mapping)
     stated = list(est.node_sizes.values() if is_named else np.atleast_1d(est.node_sizes).tolist())
     if stated != sizes:
@@ -262,7 +263,7 @@ def edge_confidence(
             f"est was fitted with node_sizes={tuple(sizes)}, but its node_sizes are "
             f"{tuple(stated)} now, so that its refits would have other nodes: fit it again."
         )
-    params = _numbered(params or {}, X, len(reference), est.dag_, sizes)
+    params = _numbered(params or {}, X, len(reference), dag, sizes)
     n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
     calls: list[partial[Sequence[_Matched | str]]] = []
@@ -271,7 +272,7 @@ def edge_confidence(
         if not resample:
             raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
         known: dict[str, Any] = params
-        kept, by_chance = mixture_refits(est, X, **known), is_by_chance(est.dag_)
+        kept, by_chance = mixture_refits(est, X, **known), is_by_chance(dag)
         size = kept.at_once
         for k in range(0, n_bootstraps, size):
             calls.append(partial(_of_mixture, kept, seeds[k : k + size], by_chance, tuple(sizes)))
@@ -297,7 +298,7 @@ def edge_confidence(
             f"{list(failures)}; the first one with {first}",
             FitFailedWarning,
         )
-    return _summarize(est.dag_, [r for r in refits.values() if not isinstance(r, str)], failures)
+    return _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
 
 
 def _numbered(
@@ -340,7 +341,7 @@ def _refit(
             estimator.fit(_safe_indexing(X, rows), **params)
         else:
             estimator.fit(X, **params)
-        found = arrows(estimator.dag_)
+        found = arrows(node_graph(estimator.dag_))
         return [match_refit(found, estimator.predict_nodes(X), reference, sizes)]
     except Exception as error:  # whatever it is, it must not lose the other refits
         return [f"{type(error).__name__}: {error}"]

@@ -6,11 +6,14 @@ import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._contexts.identification import cell_shares, doubts, overlaps
 from .._grid import NodeGrid
+from .._structure.digraphs import node_graph
 from ._calibration import CalibrationCurve, curves_of_draws
 from ._fitted_estimator import check_estimator, outcome_names
 from ._report_lines import Figures, advice, percent, sections
@@ -75,6 +78,14 @@ class FitReport(Figures):
         How sure the fit is of the cells of 300 samples that it draws, and how often it is right, by
         what is seen of them; see :func:`calibration_curves`. Empty where it cannot draw, or where
         that takes seconds.
+    contexts : mapping of str to SimpleNamespace
+        Of each context ``role``, ``labels``, ``counts`` (samples of each), ``shares`` (of each
+        label, by node, those of its outcomes), ``links`` (nodes that differ between labels),
+        ``overlap`` (the least one of two labels: the sum
+        over cells of the smaller share), and ``moves`` (root mean square of the offsets, by
+        modality). Empty without contexts.
+    doubts : tuple of str
+        Where offsets of contexts cannot be told from other mixes.
     advice : tuple of str
         What to do next, the most urgent first.
 
@@ -133,9 +144,10 @@ class FitReport(Figures):
         order = np.argsort(-est.separation_.occupancy, kind="stable")
         grid = NodeGrid(est.joint_.shape)
         pairs = np.empty((0, 2), int) if est.gaps_ is None else est.gaps_.pairs
-        edges = [(*e, of["weight"], of["compelled"]) for *e, of in est.dag_.edges(data=True)]
+        dag = node_graph(est.dag_)
+        edges = [(*e, of["weight"], of["compelled"]) for *e, of in dag.edges(data=True)]
         found = cls(
-            node_names=tuple(map(str, est.dag_)),
+            node_names=tuple(map(str, dag)),
             node_sizes=tuple(est.joint_.shape),
             n_samples=len(est.labels_),
             cells=est.cluster_states_[order],
@@ -152,6 +164,8 @@ class FitReport(Figures):
             outcome_names=tuple(map(tuple, outcome_names(est))),
             choices=est.choices_,
             calibration=_of_own_draws(est),
+            contexts=_contexts(est),
+            doubts=tuple(doubts(est._fitted.contexts)) if hasattr(est, "contexts_") else (),
         )
         return replace(found, advice=advice(found))
 
@@ -216,6 +230,30 @@ class FitReport(Figures):
             rows.append(f'<tr>{row}<td><span class="bar" style="width: {width}"></span></td></tr>')
         table = f"<table><tr>{head}</tr>{''.join(rows)}</table>"
         return f"<b>Cells</b>{table}" + (f"<p>{rest}</p>" if rest else "")
+
+
+def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
+    """Return what was found of the contexts of a fit."""
+    if not hasattr(est, "contexts_"):
+        return {}
+    contexts, found = est._fitted.contexts, {}
+    sizes, least = est.joint_.shape, overlaps(contexts)
+    for k, name in enumerate(contexts.labels):
+        others = tuple(axis for axis in range(contexts.counts.ndim) if axis != k)
+        grid = cell_shares(contexts, name).reshape(-1, *sizes)
+        axes = range(1, grid.ndim)
+        of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
+        moves = {m: of[name] for m, of in contexts.offsets.items() if of[name].any()}
+        found[name] = SimpleNamespace(
+            role=contexts.roles[name],
+            labels=contexts.labels[name].tolist(),
+            counts=contexts.counts.sum(axis=others),
+            shares=list(zip(*of_nodes, strict=True)),
+            links=list(map(str, est.dag_.successors(name))),
+            overlap=float(least[name].min()),
+            moves={m: float(np.sqrt(np.square(of).mean())) for m, of in moves.items()},
+        )
+    return found
 
 
 def _of_own_draws(est: BaseEstimator) -> dict[str, CalibrationCurve]:

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._grid import NodeGrid
+from .._structure.digraphs import node_graph
 from .._typing import Unchecked
 
 #: What tells the estimator from others, which this room must not import.
@@ -58,12 +59,12 @@ def _remedy(est: Unchecked) -> str:
 
 def node_sizes(est: BaseEstimator) -> tuple[int, ...]:
     """Return the numbers of outcomes of the nodes."""
-    return tuple(est.dag_.nodes[node]["size"] for node in est.dag_)
+    return tuple(size for _, size in node_graph(est.dag_).nodes(data="size"))
 
 
 def outcome_names(est: BaseEstimator) -> list[list[str]]:
     """Return the names of the outcomes of each node, numbers where they have none."""
-    nodes = est.dag_.nodes.values()
+    nodes = node_graph(est.dag_).nodes.values()
     return [list(map(str, node.get("states") or range(node["size"]))) for node in nodes]
 
 

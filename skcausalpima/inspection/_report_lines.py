@@ -54,6 +54,8 @@ class Figures:
     choices: SimpleNamespace
     outcome_names: tuple[tuple[str, ...], ...] = ()
     calibration: Mapping[str, CalibrationCurve] = field(default_factory=dict)
+    contexts: Mapping[str, SimpleNamespace] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def _are_placed(self) -> bool:
@@ -183,6 +185,26 @@ def _graph(of: Figures) -> Lines:
         yield f"  {parent} {arrow} {child}", f"{weight:.2f}"
 
 
+def _contexts(of: Figures) -> Lines:
+    for name, found in of.contexts.items():
+        size = ", ".join(f"{modality} {move:.2f}" for modality, move in found.moves.items())
+        yield f"{name} ({found.role})", f"moves {size or 'nothing'} (root mean squares, in units)"
+        for label, n_samples, shares in zip(found.labels, found.counts, found.shares, strict=True):
+            parts = []
+            for node, share in zip(of.node_names, shares, strict=True):
+                ends = [_interval(one, n_samples) for one in share]
+                parts.append(f"{node} {' '.join(ends)}")
+            yield f"  {label} ({n_samples:.0f} samples)", "; ".join(parts)
+        yield "  linked to", ", ".join(found.links) or "no node"
+        yield "  least overlap of cells", f"{found.overlap:.2f} (1 the same mix, 0 none in common)"
+
+
+def _interval(share: float, n_samples: float) -> str:
+    """Write a share and the half width of its 95 % interval, of samples that are labelled right."""
+    added = (n_samples * share + 2.0) / (n_samples + 4.0)  # Agresti and Coull (1998)
+    return f"{share:.2f}+-{1.96 * np.sqrt(added * (1.0 - added) / (n_samples + 4.0)):.2f}"
+
+
 SECTIONS: dict[str, Callable[[Figures], Lines]] = {
     "Data": _data,
     "Separation": _separation,
@@ -190,6 +212,7 @@ SECTIONS: dict[str, Callable[[Figures], Lines]] = {
     "Stability": _stability,
     "Training": _training,
     "Graph": _graph,
+    "Contexts": _contexts,
 }
 
 
@@ -302,7 +325,9 @@ def _without_gaps(of: Figures) -> str:
 
 
 def _on_training_and_data(of: Figures) -> Iterator[str]:
-    """Yield what training that has not converged asks for, and columns that are counts."""
+    """Yield what training that has not converged, contexts, and columns that are counts ask for."""
+    for doubt in of.doubts:
+        yield f"Do not read a meaning into all differences between contexts: {doubt}."
     if of.convergence.ended == "too early":
         yield "Training ended while the bound still rose or labels changed: raise max_iter."
     if of.convergence.ended == "fallen":

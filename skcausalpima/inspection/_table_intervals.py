@@ -19,7 +19,7 @@ from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
-from .._structure.digraphs import copy_graph
+from .._structure.digraphs import copy_graph, node_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
 from ._fitted_estimator import check_estimator
@@ -243,14 +243,15 @@ def table_intervals(
     (2,)
     """
     check_estimator(est, "table_intervals")
-    names = tuple(est.dag_)
+    dag = node_graph(est.dag_)
+    names = tuple(dag)
     evidence = _read_evidence(est, X, dict(params or {}))
     tables = [est.cpts_[node] for node in names]
     drawn = _draw_tables(evidence, tables, n_draws, check_random_state(random_state))
     draws = dict(zip(names, drawn, strict=True))
     low, high = _ends(draws, level)
     return TableIntervals(
-        low=low, high=high, level=level, node_names=names, dag=copy_graph(est.dag_), draws=draws
+        low=low, high=high, level=level, node_names=names, dag=copy_graph(dag), draws=draws
     )
 
 
@@ -302,13 +303,14 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
             f"params has {sorted(unknown)}, but fit takes sample_weight, known_nodes and "
             "interventions."
         )
-    names, sizes = list(est.dag_), est.joint_.shape
+    dag = node_graph(est.dag_)
+    names, sizes = list(dag), est.joint_.shape
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
     told = params.get("known_nodes"), params.get("interventions")
     check_rows_with(X, known_nodes=told[0], interventions=told[1])
     nodes = dict(zip(names, sizes, strict=True))
-    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(est.dag_))
+    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)
     likelihoods[:, cells] = probabilities / np.maximum(est.weights_, np.finfo(float).tiny)
@@ -318,7 +320,7 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
         likelihoods = np.where(fits, likelihoods, 1.0) * allowed
     given = params.get("sample_weight")
     weights = np.ones(n_samples) if given is None else check_weights(given, n_samples)
-    parents = [[names.index(p) for p in est.dag_.predecessors(node)] for node in names]
+    parents = [[names.index(p) for p in dag.predecessors(node)] for node in names]
     grid = _Grid(sizes=sizes, parents=parents, regimes=knowledge.regimes)
     numbers = knowledge.regime_index
     if numbers is None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skcausalpima._contexts.alignment import Points, align, alone, laid, start
+from skcausalpima._contexts.alignment import Points, align, alone, laid, rivals, start
 
 
 def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
@@ -77,3 +77,11 @@ def test_sixty_points_are_laid_on_a_known_mixture():
     values = (rng.normal(size=(60, 2)) + 4.0 * rare[:, None] + [8.0, -8.0]) / 3.0
     found = laid(alone(values, points.is_free), known, np.random.RandomState(0))
     np.testing.assert_allclose(3.0 * found.offsets[0], [8.0, -8.0], atol=0.5)
+
+
+def test_a_label_that_lacks_a_cluster_has_two_offsets():
+    """All of its points may lie in either cluster; where both labels have both, one is right."""
+    points, _ = two_labels(7, shares=(1.0, 0.5), n=600)
+    assert 0 in rivals(points, align(points, 2))
+    points, _ = two_labels(8, n=600)
+    assert rivals(points, align(points, 2)) == []

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from skcausalpima import CausalPIMA, Context, MultimodalData
+from skcausalpima.exceptions import ContextWarning
 from skcausalpima.metrics import node_recovery
 
 SHARES = np.array([[0.8, 0.6], [0.2, 0.4]])  # of outcome 1 of each node, by instrument
@@ -232,3 +233,127 @@ def test_a_label_of_weight_zero_alone_is_told():
     told = "no sample of positive weight has the label 'B' of the context 'instrument'"
     with pytest.raises(ValueError, match=told):
         CausalPIMA(contexts="instrument").fit(X, sample_weight=weights)
+
+
+def test_the_graph_has_contexts_apart(case):
+    est, *_ = case
+    assert list(est.dag_) == ["N1", "N2", "instrument"]
+    assert est.dag_.nodes["instrument"]["kind"] == "context"
+    assert est.dag_.nodes["instrument"]["role"] == "measured"
+    assert est.dag_.nodes["instrument"]["states"] == ("A", "B")
+    assert not any(est.dag_.edges[edge]["compelled"] for edge in est.dag_.edges)
+    assert est.dag_.has_edge("instrument", "N1") or est.dag_.has_edge("instrument", "N2")
+    assert list(est.to_graph().graph) == ["N1", "N2"]
+    np.testing.assert_allclose(est.to_graph().joint(), est.joint_, atol=1e-12)
+
+
+def test_weights_of_a_label_are_its_mix(case):
+    est, _, nodes, instrument, _ = case
+    for code, label in enumerate("AB"):
+        weights = est.weights_of(instrument=label)
+        assert weights.sum() == pytest.approx(1.0)
+        found = [weights @ (est.cluster_states_[:, node] == 1) for node in (0, 1)]
+        truth = nodes[instrument == code].mean(axis=0)
+        order = node_recovery(nodes, est.node_labels_).permutation
+        for factor, node in enumerate(order):
+            errors = [found[node] - truth[factor], 1 - found[node] - truth[factor]]
+            assert np.abs(errors).min() < 0.05
+    with pytest.raises(ValueError, match="'site' is no context"):
+        est.weights_of(site="A")
+    rng = np.random.default_rng(0)
+    plain = CausalPIMA(2, max_iter=1, random_state=0).fit(rng.normal(size=(9, 2)))
+    with pytest.raises(ValueError, match="the fit has no contexts"):
+        plain.weights_of(site="A")
+    with pytest.raises(ValueError, match="the fit has no contexts"):
+        plain.sample(context={"site": "A"})
+
+
+def test_draws_are_samples_with_labels(case):
+    est, X, *_ = case
+    drawn, labels = est.sample(600)
+    assert (est.predict(drawn) == labels).mean() > 0.98
+    share = (X["instrument"] == "B").mean()
+    assert (drawn["instrument"] == "B").mean() == pytest.approx(share, abs=0.06)
+    means = [est.sample(400, context={"instrument": of})[0]["table"][:, 2].mean() for of in "AB"]
+    assert means[1] - means[0] == pytest.approx(8.0 * 0.7, abs=0.5)
+    set_to, nodes = est.intervene({"N1": 1}, 200, context={"instrument": "B"})
+    assert set(set_to["instrument"]) == {"B"}
+    assert (nodes[:, 0] == 1).all()
+    assert (est.predict_nodes(set_to)[:, 0] == 1).mean() > 0.97
+
+
+def test_counterfactuals_are_of_the_same_instrument(case):
+    est, X, *_ = case
+    changed, nodes = est.counterfactual(X, {"N1": 0})
+    assert list(changed) == ["table", "image", "instrument"]
+    assert (est.predict_nodes(changed) == nodes).mean() > 0.98
+
+
+def test_the_report_tells_of_contexts(case):
+    est, *_ = case
+    report = est.report()
+    assert report.contexts["instrument"].labels == ["A", "B"]
+    assert report.doubts == ()
+    text = str(report)
+    assert "instrument (measured)" in text
+    assert "least overlap of cells" in text
+    assert report.calibration
+
+
+def test_a_context_without_common_cells_is_warned_of():
+    X, nodes, *_ = two_instruments(move=0.0)
+    labels = np.array(["A", "B"])[nodes[:, 1]]
+    with pytest.warns(ContextWarning, match="cannot be told apart everywhere"):
+        est = CausalPIMA((2, 2), contexts="instrument", random_state=0).fit(
+            X | {"instrument": labels}
+        )
+    assert any("Do not read a meaning into all differences" in of for of in est.report().advice)
+
+
+def test_harmonized_samples_are_those_of_one_instrument(case):
+    est, X, _, instrument, offset = case
+    moved = est.harmonize(X, to={"instrument": "A"})
+    assert set(moved["instrument"]) == {"A"}
+    np.testing.assert_allclose(moved["table"][instrument == 0], X["table"][instrument == 0])
+    found = (X["table"] - moved["table"])[instrument == 1]
+    np.testing.assert_allclose(found, np.broadcast_to(offset, found.shape), atol=0.35)
+    back = est.harmonize(moved, to={"instrument": "B"})
+    np.testing.assert_allclose(back["table"][instrument == 1], X["table"][instrument == 1])
+
+
+@pytest.mark.parametrize("form", ["container", "levels", "frame"])
+def test_harmonized_samples_have_the_form_of_x(form):
+    X, *_ = two_instruments(n=200)
+    frame = pd.DataFrame(X["table"], columns=list("abcdef"))
+    frame.loc[3, "a"] = np.nan
+    given = {
+        "container": MultimodalData({"table": frame, "site": X["instrument"]}),
+        "levels": pd.concat({"table": frame, "site": pd.DataFrame({"": X["instrument"]})}, axis=1),
+        "frame": frame.assign(site=X["instrument"]),
+    }[form]
+    est = CausalPIMA((2, 2), contexts="site", max_iter=3, random_state=0).fit(given)
+    moved = est.harmonize(given, to={"site": "A"})
+    assert type(moved) is type(given)
+    np.testing.assert_array_equal(est.predict(moved)[: len(moved)].shape, (200,))
+    table = moved["table"] if form != "frame" else moved[list("abcdef")]
+    assert np.isnan(np.asarray(table)[3, 0])
+
+
+def test_reconstructions_of_another_instrument(case):
+    est, X, _, instrument, offset = case
+    own, other = est.reconstruct(X), est.reconstruct(X, context={"instrument": "B"})
+    np.testing.assert_allclose(own["table"][instrument == 1], other["table"][instrument == 1])
+    found = (other["table"] - own["table"])[instrument == 0]
+    np.testing.assert_allclose(found, np.broadcast_to(offset, found.shape), atol=0.35)
+
+
+def test_pictures_are_of_nodes(case):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from skcausalpima.inspection import GraphDisplay, LatentDisplay
+
+    est, X, *_ = case
+    assert "instrument" in GraphDisplay.from_estimator(est).texts_
+    LatentDisplay.from_estimator(est, X)
+    est.plot_summary(X)
+    matplotlib.pyplot.close("all")

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._structure.digraphs import check_graph, is_by_chance
+from ..._structure.digraphs import check_graph, is_by_chance, node_graph
 from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
 from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
@@ -138,11 +138,11 @@ class GraphDisplay(Display):
         cls._check_estimator(est)
         if confidence is None:
             return cls.from_graph(est.dag_, ax=ax)
-        found = confidence.dag
-        if list(found) != list(est.dag_) or set(found.edges) != set(est.dag_.edges):
+        found, own = confidence.dag, node_graph(est.dag_)
+        if list(found) != list(own) or set(found.edges) != set(own.edges):
             raise ValueError(
                 f"confidence is of a graph with the edges {list(found.edges)} of "
-                f"{list(found)}, but est has {list(est.dag_.edges)} of {list(est.dag_)}: pass "
+                f"{list(found)}, but est has {list(own.edges)} of {list(own)}: pass "
                 "edge_confidence(est, X) of this fit."
             )
         strengths = nx.get_edge_attributes(found, "confidence")

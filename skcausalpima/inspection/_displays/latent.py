@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh, svd
 from sklearn.base import BaseEstimator
 
-from ..._inference.fitted_model import model_of, samples_of
+from ..._inference.kept_models import model_of, samples_of
 from ..._scalar_checks import is_integer
+from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import is_empty, node_sizes, outcome_names
 from .display import Axes, Display, inches, letters_across
@@ -171,7 +172,7 @@ class LatentDisplay(Display):
         weights = np.where(empty, 0.0, est.weights_)
         plane = projection_of(projection, found.points, weights, est.cluster_means_, covariances)
         means = np.where(empty[:, None], np.nan, plane.points(est.cluster_means_))
-        names = named_nodes(list(est.dag_), node_sizes(est), outcome_names(est))
+        names = named_nodes(list(node_graph(est.dag_)), node_sizes(est), outcome_names(est))
         display = cls(
             plane.points(found.points),
             labels,

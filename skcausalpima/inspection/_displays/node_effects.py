@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._inference.fitted_model import model_of
+from ..._inference.kept_models import model_of
+from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
 from .display import Axes, Display, check_word, is_one_or_none, letters_across
@@ -163,7 +164,7 @@ class NodeEffectDisplay(Display):
         cells = decoded_components(est, model, shown)[cell_order(est)]
         display = cls(
             effects_of_nodes(cells, est.joint_, kind),
-            list(est.dag_),
+            list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
             kind=kind,
             x=shown.x,

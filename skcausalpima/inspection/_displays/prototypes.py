@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..._inference.fitted_model import FittedModel, model_of, samples_of
+from ..._inference.fitted_model import FittedModel
+from ..._inference.kept_models import model_of, samples_of
+from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
 from .display import Axes, Display, check_word, is_one_or_none
@@ -162,7 +164,7 @@ class PrototypeDisplay(Display):
         display = cls(
             prototypes[order],
             node_sizes(est),
-            list(est.dag_),
+            list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
             titles=[titles[component] for component in order],
             x=shown.x,

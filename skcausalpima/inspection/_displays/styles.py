@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._scalar_checks import is_missing
+from ..._structure.digraphs import node_graph
 from ..._typing import Samples
 from .._fitted_estimator import outcome_names
 from .display import Axes, Look
@@ -156,7 +157,7 @@ def asked_values(
 
     That are values, the outcomes of a node, or a column of X.
     """
-    nodes, columns = list(est.dag_), list(getattr(X, "columns", []))
+    nodes, columns = list(node_graph(est.dag_)), list(getattr(X, "columns", []))
     if c is None:
         return None, ""
     if not isinstance(c, str):

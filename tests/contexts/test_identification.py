@@ -1,0 +1,82 @@
+"""What cells say of contexts."""
+
+import numpy as np
+import pytest
+
+from skcausalpima._contexts.fitted import FittedContexts
+from skcausalpima._contexts.identification import cell_shares, doubts, links, overlaps
+
+
+def contexts(cells, mix=True, **more):
+    """Return contexts without offsets, given counts of cells by labels."""
+    cells = np.asarray(cells, dtype=float)
+    names = ["site", "day"][: cells.ndim - 1]
+    labels = {name: np.arange(n) for name, n in zip(names, cells.shape, strict=False)}
+    roles = dict.fromkeys(names, "measured")
+    mixes = dict.fromkeys(names, mix)
+    return FittedContexts(labels=labels, roles=roles, mixes=mixes, offsets={}, cells=cells, **more)
+
+
+def test_overlap_is_what_labels_have_in_common():
+    found = contexts([[8000, 2000, 0], [1000, 1000, 0], [0, 0, 500]])
+    np.testing.assert_allclose(cell_shares(found, "site")[1], [0.5, 0.5, 0.0])
+    expected = [[1.0, 0.7, 0.0], [0.7, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    np.testing.assert_allclose(overlaps(found)["site"], expected, atol=0.01)
+    (told,) = doubts(found)
+    assert "labels [0, 1] and [2] of the context 'site' have hardly any cells in common" in told
+
+
+def test_a_node_is_linked_where_its_table_differs():
+    """The second node depends on the first one alone: nothing is left for the site."""
+    first = np.array([[0.8, 0.2], [0.2, 0.8]])  # by site
+    second = np.array([[0.9, 0.1], [0.3, 0.7]])  # by the first node
+    cells = 500 * first[:, :, None] * second
+    found = contexts(cells.reshape(2, 4))
+    with_edge = np.array([[False, True], [False, False]])
+    linked = links(found, with_edge, (2, 2))["site"]
+    assert linked[0] > 0.99
+    assert linked[1] < 0.1
+    assert links(found, np.zeros((2, 2), dtype=bool), (2, 2))["site"].min() > 0.99
+    assert not links(contexts(cells.reshape(2, 4), mix=False), with_edge, (2, 2))["site"].any()
+
+
+def test_contexts_that_do_not_cross_are_told():
+    nested = [[[50, 50], [50, 50], [0, 0], [0, 0]], [[0, 0], [0, 0], [50, 50], [50, 50]]]
+    (told,) = doubts(contexts(nested))
+    assert "labels of the contexts 'site' and 'day' do not cross" in told
+    nested[0][2] = [1, 1]
+    assert doubts(contexts(nested)) == []
+
+
+def test_rivals_are_told():
+    found = contexts([[50, 50], [50, 50]], rivals=[{"site": "B"}])
+    assert doubts(found) == [
+        "another offset of site='B' explains these samples as well, with other cells"
+    ]
+
+
+@pytest.mark.parametrize("stated", [{}, {"site": 1}, {"site": 1, "day": 0}, {"day": 1}])
+def test_weights_of_labels_are_averages_over_the_others(stated):
+    rng = np.random.default_rng(0)
+    found = contexts(rng.integers(1, 50, size=(3, 2, 4)))
+    log_mixes = np.log(rng.dirichlet(np.ones(4), size=6))
+    mixes, counts = np.exp(log_mixes).reshape(3, 2, 4), found.counts
+    rows = [stated.get("site", slice(None)), stated.get("day", slice(None))]
+    expected = (counts[..., None] * mixes)[tuple(rows)].reshape(-1, 4).sum(axis=0)
+    expected /= expected.sum()
+    np.testing.assert_allclose(found.weights_of(stated, log_mixes), expected)
+
+
+def test_unknown_names_and_labels_are_told():
+    found = contexts([[1, 1], [1, 1]])
+    with pytest.raises(ValueError, match=r"'lab' is no context of the fit: it has \['site'\]"):
+        found.coded({"lab": 0}, np.zeros((1, 3), dtype=int))
+    with pytest.raises(ValueError, match=r"'site' has no label 7: the fit has seen \[0, 1\]"):
+        found.coded({"site": 7}, np.zeros((1, 3), dtype=int))
+
+
+def test_labels_are_drawn_by_their_shares():
+    found = contexts([[[10, 10], [0, 0]], [[30, 30], [10, 10]]])
+    codes = found.drawn({"site": 1}, 4000, np.random.RandomState(0))
+    assert (codes[0] == 1).all()
+    assert codes[1].mean() == pytest.approx(0.25, abs=0.03)
