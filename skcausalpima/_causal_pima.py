@@ -15,6 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
+from ._context_methods import ContextMethods
 from ._data.adapters import as_points
 from ._data.containers import Decoded
 from ._data.missing_values import allows_gaps
@@ -48,13 +49,13 @@ from ._parameter_objects import (
     Training,
 )
 from ._scalar_checks import check_count
-from ._state.derived import FITTED, fitted_attributes, is_of_fit, weights_of_labels
+from ._state.derived import FITTED, fitted_attributes, is_of_fit
 from ._state.fitted import ExpertTable, FittedState
 from ._state.plain import portable, restored
 from ._state.stored import load_checkpoint, load_estimator, save_estimator
 from ._state.training import BEGUN
 from ._structure.digraphs import node_graph
-from ._typing import KnownNodes, Samples, Seed, Unchecked, Values
+from ._typing import KnownNodes, Labels, Samples, Seed, Unchecked, Values
 from .graph import CategoricalDAG
 from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 
@@ -63,6 +64,7 @@ from .inspection import FitReport, ModalityEvidence, SummaryDisplay
 @reading_one_fit
 class CausalPIMA(
     CallbackSupportMixin,
+    ContextMethods,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
@@ -1154,7 +1156,7 @@ mapping, default=None
         modality: str | int | None = None,
         return_std: bool = False,
         include_noise: bool = False,
-        context: Mapping[str, Hashable] | None = None,
+        context: Labels = None,
     ) -> Decoded | tuple[Decoded, Decoded]:
         r"""Return what modalities are expected to be, given what is observed of each sample.
 
@@ -1225,9 +1227,7 @@ mapping, default=None
         check_is_fitted(self)
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
-        fitted = self._fitted_model()
-        fitted.check_contexts(context)
-        found = fitted.reconstruct(modalities, chosen, include_noise, context)
+        found = self._fitted_model().reconstruct(modalities, chosen, include_noise, context)
         form, one = modalities.form, modality is not None
         mean, std = (form.write_one(chosen[0], a[0]) if one else form.write(a) for a in found)
         return (mean, std) if return_std else mean
@@ -1277,94 +1277,7 @@ mapping, default=None
         """
         check_is_fitted(self)
         modalities = self._read(X)
-        filled = self._fitted_model().impute(modalities)
-        return modalities.form.write(filled, modalities.contexts)
-
-    def harmonize(self, X: Samples, to: Mapping[str, Hashable]) -> Decoded:
-        """Return samples as they would have been measured under other labels of contexts.
-
-        The offset of a sample's own label is taken from it, and that of the other one added: the
-        data themselves are moved, with their noise. What the model expects of a sample under
-        another label says :meth:`reconstruct`.
-
-        Parameters
-        ----------
-        X : mapping, MultimodalData, DataFrame or Dataset
-            Samples in the form of the training data, with their labels; modalities may be missing.
-        to : mapping of str to label
-            The label of each context that is to be another, as in ``{"instrument": "A"}``.
-
-        Returns
-        -------
-        dict, MultimodalData, DataFrame or Dataset
-            In the form of X, with the new labels. Integers come back as floats.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If X does not match the training data, or there is no such context or label.
-
-        See Also
-        --------
-        reconstruct : With ``context``, what the model expects under other labels.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skcausalpima import CausalPIMA
-        >>> rng = np.random.default_rng(0)
-        >>> kind, site = rng.integers(2, size=(2, 200))
-        >>> x = rng.normal(size=(200, 3)) + 8 * kind[:, None] + 5 * site[:, None] * [1, 0, 0]
-        >>> X = {"x": x, "site": np.array(["here", "there"])[site]}
-        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
-        >>> moved = model.harmonize(X, to={"site": "here"})
-        >>> (x - moved["x"])[site == 1].mean(axis=0).round()
-        array([5., 0., 0.])
-        >>> set(moved["site"].tolist())
-        {'here'}
-        """
-        check_is_fitted(self)
-        modalities = self._read(X)
-        return modalities.form.write(*self._fitted_model().harmonized(modalities, to))
-
-    def weights_of(self, **labels: Hashable) -> np.ndarray:
-        """Return the weights of the components under labels of contexts.
-
-        Parameters
-        ----------
-        **labels : label
-            By name of the context, as in ``weights_of(instrument="A")``. Over labels of other
-            contexts it is averaged, by their shares among the training samples.
-
-        Returns
-        -------
-        ndarray of shape (n_components,)
-            In the order of ``weights_``.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If there is no such context or label.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skcausalpima import CausalPIMA
-        >>> rng = np.random.default_rng(0)
-        >>> site = rng.integers(2, size=200)
-        >>> kind = rng.random(200) < np.where(site == 1, 0.9, 0.5)
-        >>> X = {"x": rng.normal(size=(200, 3)) + 8 * kind[:, None], "site": site}
-        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(X)
-        >>> bool(model.weights_of(site=1).max() > model.weights_of(site=0).max())
-        True
-        """
-        check_is_fitted(self)
-        self._fitted_model().check_contexts(labels)
-        return weights_of_labels(self._fitted, labels)
+        return modalities.form.write(self._fitted_model().impute(modalities), modalities.contexts)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.
@@ -1464,9 +1377,7 @@ mapping, default=None
         nodes = dict(node_graph(self.dag_).nodes(data="states"))
         return self._fitted_model().expert_tables(found.places, labels, nodes)
 
-    def sample(
-        self, n_samples: int = 1, context: Mapping[str, Hashable] | None = None
-    ) -> tuple[Decoded, np.ndarray]:
+    def sample(self, n_samples: int = 1, context: Labels = None) -> tuple[Decoded, np.ndarray]:
         """Draw samples from the fitted model.
 
         Components are drawn from ``weights_``, latent points from their Gaussians, and data from
@@ -1507,8 +1418,7 @@ mapping, default=None
         """
         check_is_fitted(self)
         n_samples = check_count(n_samples, "n_samples")
-        rng = check_random_state(self.random_state)
-        fitted = self._fitted_model()
+        fitted, rng = self._fitted_model(), check_random_state(self.random_state)
         labels, contexts = fitted.draw_components(self.weights_, n_samples, context, rng)
         return write_modalities(self, fitted.draw(labels, rng, contexts), contexts), labels
 
@@ -1518,7 +1428,8 @@ mapping, default=None
         Returns
         -------
         skcausalpima.graph.CategoricalDAG
-            A copy of ``dag_``, with the attributes of nodes and edges, and ``cpts_``. It
+            A copy of ``dag_``, with the attributes of nodes and edges, and ``cpts_``; of contexts
+            it has those of ``role="cause"``, after the nodes. It
             conditions, intervenes, exports and lists which arrows are identified (``cpdag``); its
             ``rename_nodes`` gives the nodes other names.
 
@@ -1544,13 +1455,13 @@ mapping, default=None
         (2,)
         """
         check_is_fitted(self)
-        return CategoricalDAG(node_graph(self.dag_), self.cpts_)
+        return CategoricalDAG(node_graph(self.dag_, with_causes=True), self.cpts_)
 
     def intervene(
         self,
         interventions: Mapping[Hashable, int | str],
         n_samples: int = 1,
-        context: Mapping[str, Hashable] | None = None,
+        context: Labels = None,
     ) -> tuple[Decoded, np.ndarray]:
         r"""Draw samples from the model after some nodes were intervened on.
 
@@ -1613,12 +1524,9 @@ mapping, default=None
         >>> nodes[:, 1]
         array([1, 1, 1, 1, 1])
         """
-        dag = self.to_graph()
-        n_samples = check_count(n_samples, "n_samples")
-        rng = check_random_state(self.random_state)
-        nodes = dag.intervene(interventions, n_samples, rng)
-        fitted = self._fitted_model()
-        contexts = fitted.draw_labels(context, n_samples, rng)
+        dag, fitted = self.to_graph(), self._fitted_model()
+        n_samples, rng = check_count(n_samples, "n_samples"), check_random_state(self.random_state)
+        nodes, contexts = fitted.intervene(dag, interventions, n_samples, context, rng)
         arrays = fitted.draw(fitted.components(nodes), rng, contexts)
         return write_modalities(self, arrays, contexts), nodes
 
@@ -1705,15 +1613,15 @@ mapping, default=None
         >>> new[0].shape, nodes[:, 0]
         ((3, 4, 4), array([1, 1, 1]))
         """
-        dag = self.to_graph()
-        modalities, fitted = self._read(X), self._fitted_model()
+        dag, modalities, fitted = self.to_graph(), self._read(X), self._fitted_model()
         found = fitted.posterior(modalities)
         old = found.probabilities.argmax(axis=1)
         rng = check_random_state(self.random_state)
-        nodes = dag.counterfactual(self.cluster_states_[old], interventions, rng)
+        contexts = fitted.labelled(modalities).contexts
+        factual = np.hstack([self.cluster_states_[old], fitted.causes_of(contexts, len(old))])
+        nodes = dag.counterfactual(factual, interventions, rng)[:, : len(self.joint_.shape)]
         new = fitted.components(nodes)
         arrays = fitted.decode(fitted.move(found.places, old, new), new)
-        contexts = fitted.labelled(modalities).contexts
         return modalities.form.write(fitted.with_offsets(arrays, contexts), contexts), nodes
 
     def report(self) -> FitReport:

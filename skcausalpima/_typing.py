@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +17,8 @@ Several: TypeAlias = Sequence[ArrayLike | None] | Mapping[str, ArrayLike | None]
 Samples: TypeAlias = ArrayLike | Several
 #: Known outcomes of nodes, by position or name. A DataFrame is an array.
 KnownNodes: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
+#: Labels of contexts, by name.
+Labels: TypeAlias = Mapping[str, Hashable] | None
 #: Shapes of one sample of each modality.
 Shapes: TypeAlias = Sequence[int | Sequence[int]]
 

@@ -63,6 +63,17 @@ class FittedContexts:
         """Numbers of labels of the contexts whose mix may differ."""
         return tuple(len(of) for name, of in self.labels.items() if self.mixes[name])
 
+    @property
+    def is_cause(self) -> np.ndarray:
+        """Which of the contexts are causes of the nodes, of shape (n_contexts,)."""
+        return np.array([role == "cause" for role in self.roles.values()])
+
+    @property
+    def causes(self) -> tuple[int, ...]:
+        """Which of the contexts whose mix may differ are causes of the nodes."""
+        roles = [role for name, role in self.roles.items() if self.mixes[name]]
+        return tuple(k for k, role in enumerate(roles) if role == "cause")
+
     def mix_index(self, codes: np.ndarray) -> np.ndarray | None:
         """Return which cell weights samples have, by their labels; None where all share them."""
         rows = codes[[self.mixes[name] for name in self.labels]]

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from .._contexts.fitted import FittedContexts
 from .._data.arrays import flat_rows
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
@@ -22,10 +21,10 @@ from .._model.tensors import BLOCK_ROWS, TensorData
 from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable
 from .._training.filling import filled
-from ..modules import MultimodalVAE, SubsetEncoders
+from ..modules import SubsetEncoders
+from .contexts import ContextModel, averaged
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
-from .missing_labels import Unlabelled, averaged, likeliest, unlabelled
 from .outliers import likelihood_terms, sorted_terms, tail_probabilities
 from .posterior import bounds, check_near, sample_posterior
 from .reconstruction import reconstruction
@@ -60,7 +59,7 @@ def _rows_at_once(modalities: Modalities) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedModel:
+class FittedModel(ContextModel):
     """A trained model, the units of its data, and its components in their order.
 
     Parameters
@@ -79,12 +78,9 @@ class FittedModel:
         Whose offsets samples have; None where there are none.
     """
 
-    model: MultimodalVAE
     encoders: SubsetEncoders | None
     scaler: ModalityScaler
-    cells: np.ndarray
     covariance_type: str
-    contexts: FittedContexts | None = None
 
     @cached_property
     def outcomes(self) -> np.ndarray:
@@ -155,18 +151,6 @@ class FittedModel:
         blocks = modalities.blocks(_rows_at_once(modalities))
         return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])
 
-    def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
-        """Return the samples that lack labels of contexts; none where there are none."""
-        contexts = modalities.contexts
-        if self.contexts is None or contexts is None or (contexts.codes >= 0).all():
-            return []
-        return unlabelled(self.contexts, modalities, self.score_samples)
-
-    def labelled(self, modalities: Modalities) -> Modalities:
-        """Return samples with the likeliest labels in the places of those that are missing."""
-        groups = self._unlabelled(modalities)
-        return likeliest(modalities, groups) if groups else modalities
-
     def _posterior(self, modalities: Modalities) -> FoundOfSamples:
         """Return what is found of samples that are scaled all at once."""
         found = sample_posterior(self.model, self.scaled(modalities), self.encoders)
@@ -196,6 +180,7 @@ class FittedModel:
 
         They are as under the labels that ``context`` states, else under the samples' own.
         """
+        self.check_contexts(context)
         modalities = self.labelled(modalities)
         found = self._reconstruct(modalities, chosen, include_noise, context)
         for array in (*found[0], *found[1]):
@@ -241,56 +226,6 @@ class FittedModel:
             codes = self.contexts.coded(context, modalities.codes)
             means = self.contexts.added(means, names, codes)
         return means, scaler.inverse_spread(deviations)
-
-    def with_offsets(
-        self, arrays: list[np.ndarray], labels: ContextLabels | None
-    ) -> list[np.ndarray]:
-        """Return all modalities, decoded, with the offsets of labels."""
-        if self.contexts is None or labels is None:
-            return arrays
-        return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
-
-    def harmonized(
-        self, modalities: Modalities, to: Mapping[str, Any]
-    ) -> tuple[list[np.ndarray], ContextLabels | None]:
-        """Return samples as they would be under other labels, and these."""
-        self.check_contexts(to)
-        assert self.contexts is not None
-        modalities = self.labelled(modalities)
-        arrays = self.contexts.moved(modalities, to)
-        codes = self.contexts.coded(to, modalities.codes)
-        return arrays, modalities.with_codes(codes).contexts
-
-    def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
-        """Check that there are contexts where labels of some are stated."""
-        if self.contexts is None and stated is not None:
-            raise ValueError(
-                f"the fit has no contexts, but {dict(stated)} is stated: name entries of X in "
-                "contexts, and fit."
-            )
-
-    def draw_labels(
-        self, context: Mapping[str, Any] | None, n_samples: int, rng: np.random.RandomState
-    ) -> ContextLabels | None:
-        """Draw labels of contexts, given those that are stated; None where there are none.
-
-        Raises
-        ------
-        ValueError
-            If a context is stated, or a label, that the fit does not know.
-        """
-        self.check_contexts(context)
-        if self.contexts is None:
-            return None
-        codes = self.contexts.drawn(context, n_samples, rng)
-        return ContextLabels(labels=self.contexts.labels, codes=codes)
-
-    def weights_of(self, codes: np.ndarray) -> np.ndarray:
-        """Return the weights of the components under labels, (n_samples, n_components)."""
-        index = None if self.contexts is None else self.contexts.mix_index(codes)
-        logs = self.model.prior.regime_log_weights().detach()
-        table = logs.double().exp().cpu().numpy()[:, self.cells]
-        return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
 
     def evidence(self, modalities: Modalities) -> ModalityEvidence:
         """Return which modality says what."""
@@ -348,20 +283,6 @@ class FittedModel:
         points = drawn_points(self.means, self.full_covariances(), components, rng)
         arrays = self._in_units(drawn_data(self.model, points, self.cells[components], rng))
         return self.with_offsets(arrays, contexts)
-
-    def draw_components(
-        self,
-        weights: np.ndarray,
-        n_samples: int,
-        context: Mapping[str, Any] | None,
-        rng: np.random.RandomState,
-    ) -> tuple[np.ndarray, ContextLabels | None]:
-        """Draw components, by the weights of all samples or those under labels, and the labels."""
-        contexts = self.draw_labels(context, n_samples, rng)
-        if contexts is None:
-            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), None
-        steps = self.weights_of(contexts.codes).cumsum(axis=1)
-        return (steps < rng.random_sample((n_samples, 1)) * steps[:, -1:]).sum(axis=1), contexts
 
     def move(self, points: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Move points from their components to others, each to the same place within."""

@@ -51,7 +51,9 @@ def build_model(
             networks[m] = ClusterExpert(expert, shapes[m], spec.node_sizes, spec.node_names)
         elif spec.predict_variances[m]:
             networks[m] = VarianceDecoder(networks[m])
-    prior = CausalPrior(spec.node_sizes, spec.latent_dim, spec.full_covariances, spec.mix_sizes)
+    prior = CausalPrior(
+        spec.node_sizes, spec.latent_dim, spec.full_covariances, spec.mix_sizes, spec.causes
+    )
     # Equal scores have no edges and no gradient: start from random ones.
     if generator is not None:
         nn.init.uniform_(prior.scores, 0.0, 1.0, generator=generator)

@@ -166,16 +166,27 @@ def check_contexts(
             "numpy.array, or reduce it first."
         )
     stated: dict[str, bool] = {
-        "role='cause' yet": any(context.role == "cause" for context in params.contexts),
         "interventions: state each set of nodes that was set as labels of a context": has_sets,
         "posterior='mean_field'": isinstance(params.posterior, MeanField),
         "structure='gradient', which learns the graph through weights that all samples share": (
             isinstance(params.structure, GradientStructure)
         ),
     }
+    causes = [context for context in params.contexts if context.role == "cause"]
     for what, is_stated in stated.items():
         if is_stated:
             raise ValueError(f"contexts do not go with {what}.")
+    if any(not context.mix for context in causes):
+        raise ValueError(
+            f"the context {causes[0].name!r} has role='cause' and mix=False, but a cause changes "
+            "how frequent cells are: leave one of them out."
+        )
+    if causes and isinstance(params.structure, nx.DiGraph):
+        raise ValueError(
+            f"the context {causes[0].name!r} has role='cause', so that its edges are searched, but "
+            "structure is a graph of the nodes: use structure='refined', and knowledge= for edges "
+            "that are known."
+        )
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:

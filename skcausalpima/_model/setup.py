@@ -209,7 +209,10 @@ def set_up(
             given = (node_sizes, params.scale, with_experts)
             contexts = find_contexts(params.contexts, samples, *given)
         samples = _without_offsets(samples, contexts)
-        modalities, spec = samples.modalities, replace(spec, mix_sizes=contexts.sizes)
+        modalities, spec = (
+            samples.modalities,
+            replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes),
+        )
     is_start = has_views(params.init.method, node_sizes)
     views = resolve_views(params.views, modalities, spec.experts, is_start)
     spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows

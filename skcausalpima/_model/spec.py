@@ -66,6 +66,8 @@ class ModelSpec:
         Kind of each modality's derived view.
     mix_sizes : tuple of int, default=()
         Numbers of labels of the contexts whose mix of cells may differ.
+    causes : tuple of int, default=()
+        Which of these contexts are causes of the nodes.
     """
 
     node_sizes: tuple[int, ...]
@@ -86,6 +88,7 @@ class ModelSpec:
     predict_variances: tuple[bool, ...]
     views: tuple[str | None, ...]
     mix_sizes: tuple[int, ...] = ()
+    causes: tuple[int, ...] = ()
 
     def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Hashable, Mapping
+from typing import cast
 
 import networkx as nx
 import numpy as np
 
+from .._contexts.fitted import FittedContexts
 from .._contexts.identification import links
 from .._model.spec import ModelSpec
 from .._structure.digraphs import CONTEXT, KIND, compel_nothing
@@ -33,13 +35,21 @@ def is_of_fit(name: str) -> bool:
 def public_attributes(state: FittedState) -> Values:
     """Return the attributes that users read, by name."""
     graph, outcomes = state.graph, state.outcomes
-    joint = functools.reduce(np.multiply, graph.tables)
+    joint, is_parent, causes = functools.reduce(np.multiply, graph.tables), graph.adjacency, {}
+    graph_tables, n_causes = graph.tables, 0
+    if graph.cause_tables is not None and graph.cause_edges is not None:
+        causes = cause_shares(state)
+        graph_tables, n_causes = graph.cause_tables, len(causes)
+        is_parent = np.concatenate([graph.cause_edges, graph.adjacency])
+        joint = functools.reduce(np.multiply, graph_tables)
+        for shares in causes.values():
+            joint = np.tensordot(shares, joint, axes=1)
     of_components = (
         state.numbers[f"prior.{name}"][state.cells] for name in ("means", "covariances")
     )
     means, covariances = of_components
     names = list(state.spec.node_names)
-    tables = zip(names, graph.tables, strict=True)
+    tables = zip(names, graph_tables, strict=True)
     attributes = {
         "latent_dim_": state.spec.latent_dim,
         "labels_": state.labels,
@@ -50,7 +60,10 @@ def public_attributes(state: FittedState) -> Values:
         "weights_": joint.ravel()[state.cells],
         "joint_": joint,
         "dag_": _graph(state),
-        "cpts_": {n: _compact(of, k, graph.adjacency[:, k]) for k, (n, of) in enumerate(tables)},
+        "cpts_": {
+            n: _compact(of, n_causes + k, is_parent[:, k]) for k, (n, of) in enumerate(tables)
+        }
+        | causes,
         "edge_weights_": graph.edge_weights,
         "edge_probabilities_": graph.probabilities,
         "node_scores_": graph.node_scores,
@@ -94,21 +107,49 @@ def _graph(state: FittedState) -> nx.DiGraph:
     named = state.outcome_names or [None] * len(names)
     for name, size, labels in zip(names, sizes, named, strict=True):
         dag.add_node(name, size=size, **({} if labels is None else {"states": labels}))
+    if state.contexts is not None:
+        _add_contexts(dag, state)
     for parent, child in np.argwhere(graph.adjacency):
         weight = float(graph.edge_weights[parent, child])
         compelled = bool(graph.compelled[parent, child])
         dag.add_edge(names[parent], names[child], weight=weight, compelled=compelled)
-    if state.contexts is not None:
-        for name, linked in links(state.contexts, graph.adjacency, sizes).items():
-            labels = tuple(map(str, state.contexts.labels[name].tolist()))
-            role = {KIND: CONTEXT, "role": state.contexts.roles[name]}
-            dag.add_node(name, size=len(labels), states=labels, **role)
-            for node, weight in zip(names, linked.tolist(), strict=True):
-                if weight > 0.5:
-                    dag.add_edge(name, node, weight=weight, compelled=False)
     if state.by_chance:
         compel_nothing(dag)
     return dag
+
+
+def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
+    """Add contexts to the graph of the nodes, whose edges are still to come.
+
+    Causes are parents. Others are linked to nodes, in no direction: as if they were children, so
+    that they are no axes of tables.
+    """
+    contexts, graph, names = cast(FittedContexts, state.contexts), state.graph, list(dag)
+    for name, labels in contexts.labels.items():
+        states = tuple(map(str, labels.tolist()))
+        dag.add_node(
+            name, size=len(states), states=states, **{KIND: CONTEXT, "role": contexts.roles[name]}
+        )
+    if graph.cause_edges is not None and graph.cause_weights is not None:
+        causes = list(cause_shares(state))
+        for cause, node in np.argwhere(graph.cause_edges):
+            weight = float(graph.cause_weights[cause, node])
+            dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
+    for name, linked in links(contexts, graph.adjacency, state.spec.node_sizes).items():
+        for node, weight in zip(names, linked.tolist(), strict=True):
+            if weight > 0.5 and contexts.roles[name] == "measured":
+                dag.add_edge(node, name, weight=weight, compelled=False)
+
+
+def cause_shares(state: FittedState) -> dict[str, np.ndarray]:
+    """Return the shares of the labels of contexts that are causes, by name."""
+    contexts, found = cast(FittedContexts, state.contexts), {}
+    for k, (name, role) in enumerate(contexts.roles.items()):
+        if role == "cause":
+            others = tuple(axis for axis in range(contexts.counts.ndim) if axis != k)
+            counts = contexts.counts.sum(axis=others)
+            found[name] = counts / counts.sum()
+    return found
 
 
 def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:

@@ -124,6 +124,12 @@ class HardGraph:
         Parents have smaller ones.
     tables : list of ndarray
         Of each node, broadcasting over the grid.
+    cause_edges : ndarray of bool of shape (n_causes, n_nodes), default=None
+        Edges from contexts that are causes; None where there are none.
+    cause_weights : ndarray of shape (n_causes, n_nodes), default=None
+        Their probabilities.
+    cause_tables : list of ndarray, default=None
+        Of each node, broadcasting over the labels of causes and the grid.
     """
 
     adjacency: np.ndarray = array("bool", "node", "node")
@@ -132,6 +138,9 @@ class HardGraph:
     probabilities: np.ndarray | None = array("float64", "node", "node")
     node_scores: np.ndarray = array("float64", "node")
     tables: list[np.ndarray] = declared(are_tables)
+    cause_edges: np.ndarray | None = array("bool", "", "node", default=None)
+    cause_weights: np.ndarray | None = array("float64", "", "node", default=None)
+    cause_tables: list[np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,13 +15,10 @@ def is_by_chance(graph: nx.DiGraph) -> bool:
     return bool(graph.graph.get(BY_CHANCE))
 
 
-def contexts_of(graph: nx.DiGraph) -> list[Hashable]:
-    """Return the contexts among the nodes of a fitted graph."""
-    return [node for node, kind in graph.nodes(data=KIND) if kind == CONTEXT]
-
-
-def node_graph(graph: nx.DiGraph) -> nx.DiGraph:
+def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:
     """Return a fitted graph without its contexts; the graph itself where there are none.
+
+    Contexts that are causes may stay.
 
     Examples
     --------
@@ -32,7 +29,11 @@ def node_graph(graph: nx.DiGraph) -> nx.DiGraph:
     >>> list(node_graph(graph).edges)
     [('hue', 'shift')]
     """
-    contexts = contexts_of(graph)
+    contexts = [
+        node
+        for node, of in graph.nodes(data=True)
+        if of.get(KIND) == CONTEXT and not (with_causes and of["role"] == "cause")
+    ]
     if not contexts:
         return graph
     nodes = copy_graph(graph)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._state.fitted import HardGraph
+from .._structure.constraints import EdgeConstraints
 from .._structure.edge_probabilities import MAX_PROBABILITY_NODES
 from .._structure.equivalence import cpdag
 from .._structure.settings import GraphSettings, average_graphs, search_graph
@@ -28,6 +29,8 @@ def select_graph(
     ``counts`` has shape (n_regimes, n_components). ``averages`` says whether edges get
     probabilities.
     """
+    if prior.mixes.causes:
+        return _with_causes(prior, counts, settings, rng, averages)
     trained_scores = prior.node_scores().cpu().double().numpy().copy()  # to be overwritten by ranks
     probabilities = None
     if settings.structure == "gradient":
@@ -58,7 +61,56 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
     """Refit the tables of a fixed graph once more."""
     tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
-    return replace(graph, tables=[table.cpu().numpy() for table in tables])
+    graph = replace(graph, tables=[table.cpu().numpy() for table in tables])
+    if prior.cause_adjacency is not None:
+        prior.set_mixes(counts)
+        cause_tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
+        graph = replace(graph, cause_tables=[table.cpu().numpy() for table in cause_tables])
+    return graph
+
+
+def _with_causes(
+    prior: CausalPrior,
+    counts: Tensor,
+    settings: GraphSettings,
+    rng: np.random.RandomState,
+    averages: bool,
+) -> HardGraph:
+    """Select a DAG of the nodes and the contexts that are causes, which have no parents."""
+    total, n_causes = prior.mixes.cause_counts(counts).cpu().numpy(), len(prior.mixes.causes)
+    none = np.zeros((total.ndim, total.ndim), dtype=bool)
+    required, forbidden = none.copy(), none.copy()
+    required[n_causes:, n_causes:], forbidden[n_causes:, n_causes:] = settings.constraints
+    forbidden[:, :n_causes] = True  # labels were set from outside, of each context
+    extended = replace(settings, constraints=EdgeConstraints(required, forbidden))
+    grids = [total] * total.ndim
+    adjacency = search_graph(total, grids, extended, rng).adjacency
+    weights, probabilities = adjacency.astype(float), None
+    if averages and total.ndim <= MAX_PROBABILITY_NODES:
+        weights = average_graphs(total, grids, extended)
+        probabilities = weights[n_causes:, n_causes:]
+    of_causes, of_nodes = adjacency[:n_causes, n_causes:], adjacency[n_causes:, n_causes:]
+    known = required.copy()
+    known[:n_causes] |= adjacency[:n_causes]
+    directed = cpdag(adjacency, known, forbidden)
+    compelled = (directed & ~directed.T)[n_causes:, n_causes:]
+    on_device = torch.as_tensor(np.ascontiguousarray(of_nodes), device=counts.device)
+    tables = prior.family_tables(counts, on_device)
+    prior.fix_graph(on_device, tables)
+    prior.cause_adjacency = torch.as_tensor(adjacency, device=counts.device)
+    prior.set_mixes(counts)
+    cause_tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
+    return HardGraph(
+        adjacency=np.ascontiguousarray(of_nodes),
+        compelled=np.ascontiguousarray(compelled),
+        edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
+        probabilities=None if probabilities is None else np.ascontiguousarray(probabilities),
+        node_scores=prior.scores.cpu().double().numpy().copy(),
+        tables=[table.cpu().numpy() for table in tables],
+        cause_edges=np.ascontiguousarray(of_causes),
+        cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
+        cause_tables=[table.cpu().numpy() for table in cause_tables],
+    )
 
 
 def _fix(

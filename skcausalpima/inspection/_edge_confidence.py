@@ -30,7 +30,7 @@ from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
-from ._fitted_estimator import check_estimator
+from ._fitted_estimator import check_estimator, check_no_causes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +253,7 @@ def edge_confidence(
     >>> dag = CategoricalDAG(found.dag, est.cpts_)  # dag.summary() shows the confidence
     """
     check_estimator(est, "edge_confidence")
+    check_no_causes(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
     dag = node_graph(est.dag_)
     sizes = [est.cpts_[node].shape[-1] for node in dag]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
+import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -249,7 +250,7 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
             labels=contexts.labels[name].tolist(),
             counts=contexts.counts.sum(axis=others),
             shares=list(zip(*of_nodes, strict=True)),
-            links=list(map(str, est.dag_.successors(name))),
+            links=sorted(map(str, nx.all_neighbors(est.dag_, name))),
             overlap=float(least[name].min()),
             moves={m: float(np.sqrt(np.square(of).mean())) for m, of in moves.items()},
         )

@@ -22,7 +22,7 @@ from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
-from ._fitted_estimator import check_estimator
+from ._fitted_estimator import check_estimator, check_no_causes
 
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5
@@ -243,6 +243,7 @@ def table_intervals(
     (2,)
     """
     check_estimator(est, "table_intervals")
+    check_no_causes(est, "table_intervals")
     dag = node_graph(est.dag_)
     names = tuple(dag)
     evidence = _read_evidence(est, X, dict(params or {}))

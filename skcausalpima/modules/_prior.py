@@ -25,7 +25,7 @@ from ..functional import (
     tables_from_counts,
     topological_ranks,
 )
-from ._regimes import log_mixes, node_counts
+from ._regimes import Mixes, node_counts
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class CausalPrior(nn.Module):
     mix_sizes : sequence of int, default=()
         Numbers of labels of the contexts under which cells may be more or less frequent. Then
         each combination of labels is a regime, in C order.
+    causes : sequence of int, default=()
+        Which of these contexts are causes of the nodes, parents of some once a graph is selected.
 
     Attributes
     ----------
@@ -92,9 +94,12 @@ class CausalPrior(nn.Module):
         latent_dim: int,
         full: bool = True,
         mix_sizes: Sequence[int] = (),
+        causes: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.node_sizes, self.mix_sizes = tuple(node_sizes), tuple(mix_sizes)
+        self.mixes = Mixes(self.mix_sizes, self.node_sizes, tuple(causes))
+        self.cause_adjacency: Tensor | None = None  # of causes and nodes, once it is selected
         self.temperature = 1.0
         self.knowledge: EdgeKnowledge | None = None
         self.regimes: list[tuple[int, ...]] = [()] * math.prod(self.mix_sizes)
@@ -226,7 +231,7 @@ class CausalPrior(nn.Module):
         counts : Tensor of shape (n_regimes, n_components)
             Expected counts of the cells.
         """
-        self.mix_logs.copy_(log_mixes(counts, self.mix_sizes))
+        self.mix_logs.copy_(self.mixes.log_weights(counts, self.cause_adjacency))
 
     @torch.no_grad()
     def initialize_tables(self, counts: Tensor) -> None:

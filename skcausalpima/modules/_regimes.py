@@ -3,9 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from .._structure.settings import PRIOR_COUNT
+from ..functional import joint_from_tables, tables_from_counts
+
+
+@dataclass(frozen=True)
+class Mixes:
+    """The cell weights of combinations of labels, from expected counts of these.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Numbers of labels of the contexts.
+    node_sizes : tuple of int
+        Numbers of outcomes of the nodes.
+    causes : tuple of int
+        Which of the contexts are causes of the nodes.
+    """
+
+    sizes: tuple[int, ...]
+    node_sizes: tuple[int, ...]
+    causes: tuple[int, ...]
+
+    def log_weights(self, counts: Tensor, adjacency: Tensor | None) -> Tensor:
+        """Return log-weights, (n_combinations, n_components), from counts of this shape.
+
+        They are free, or, where ``adjacency`` says which causes and nodes are parents of which, as
+        the tables say, times what the other contexts change.
+        """
+        logs = log_mixes(counts, self.sizes)
+        if adjacency is None:
+            return logs
+        product = joint_from_tables(self.cause_tables(counts, adjacency)).log()
+        of_causes = self.cause_counts(counts).reshape(-1, counts.shape[1])
+        sizes = [self.sizes[axis] for axis in self.causes]
+        change = product.reshape(of_causes.shape) - log_mixes(of_causes, sizes)
+        shape = [n if k in self.causes else 1 for k, n in enumerate(self.sizes)]
+        grid = logs.reshape(*self.sizes, -1) + change.reshape(*shape, -1)
+        return torch.log_softmax(grid, dim=-1).reshape(logs.shape)
+
+    def cause_counts(self, counts: Tensor) -> Tensor:
+        """Return counts over the grid of contexts that are causes, and of nodes."""
+        grid = counts.double().reshape(*self.sizes, *self.node_sizes)
+        others = [axis for axis in range(len(self.sizes)) if axis not in self.causes]
+        return grid.sum(dim=others) if others else grid
+
+    def cause_tables(self, counts: Tensor, adjacency: Tensor) -> list[Tensor]:
+        """Return the nodes' tables, smoothed, that broadcast over causes and nodes."""
+        grid = self.cause_counts(counts)
+        tables = tables_from_counts(grid + PRIOR_COUNT / grid.numel(), adjacency)
+        return tables[len(self.causes) :]
 
 
 def log_mixes(counts: Tensor, sizes: Sequence[int]) -> Tensor:

@@ -16,7 +16,7 @@ from ..._inference.kept_models import model_of
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
-from .._fitted_estimator import outcome_names
+from .._fitted_estimator import check_no_causes, outcome_names
 from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .painter import SamplePainter, shown_modality
@@ -221,6 +221,7 @@ class InterventionDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
+        check_no_causes(est, cls.__name__)
         dag = est.to_graph()
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)

@@ -1,0 +1,241 @@
+"""Contexts of a fitted model: labels that are drawn, moved, or averaged over where unknown."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from .._contexts.fitted import FittedContexts
+from .._data.contexts import ContextLabels
+from .._data.validation import Modalities
+from ..graph import CategoricalDAG
+from ..modules import MultimodalVAE
+
+#: From samples whose labels are all known to arrays of shape (n_samples, ...).
+OfSamples = Callable[[Modalities], tuple[np.ndarray, ...]]
+
+
+class Unlabelled(NamedTuple):
+    """Some samples that lack labels of the same contexts.
+
+    Parameters
+    ----------
+    rows : ndarray of int of shape (n_rows,)
+        Which samples.
+    filled : list of Modalities
+        The samples with each combination of labels that they may have.
+    log_probabilities : ndarray of shape (n_combinations, n_rows)
+        Of these, and of the samples, given the labels that are known: :math:`\\log p(e, x)`.
+    """
+
+    rows: np.ndarray
+    filled: list[Modalities]
+    log_probabilities: np.ndarray
+
+
+def unlabelled(
+    contexts: FittedContexts, modalities: Modalities, bounds: Callable[[Modalities], np.ndarray]
+) -> list[Unlabelled]:
+    """Return samples that lack labels, by which they lack; labels go by the training shares.
+
+    Parameters
+    ----------
+    contexts : FittedContexts
+        The contexts.
+    modalities : Modalities
+        All samples.
+    bounds : callable
+        Returns the bounds of samples whose labels are known.
+
+    Returns
+    -------
+    list of Unlabelled
+        Empty where no label is missing.
+    """
+    codes, groups = modalities.codes, []
+    shares = (contexts.counts + np.finfo(float).tiny) / contexts.counts.sum()
+    for pattern in np.unique(codes[:, (codes < 0).any(axis=0)] < 0, axis=1).T:
+        rows = np.flatnonzero(((codes < 0) == pattern[:, None]).all(axis=0))
+        part, lacking = modalities.take(rows), np.flatnonzero(pattern)
+        filled, logs = [], []
+        for labels in itertools.product(*(range(shares.shape[k]) for k in lacking)):
+            complete = part.codes.copy()
+            complete[lacking] = np.array(labels)[:, None]
+            filled.append(part.with_codes(complete))
+            of_known = shares.sum(axis=tuple(lacking), keepdims=True)
+            given = np.log(shares / of_known)[tuple(complete)]
+            logs.append(given + bounds(filled[-1]).astype(np.float64))
+        groups.append(Unlabelled(rows, filled, np.array(logs)))
+    return groups
+
+
+def averaged(
+    modalities: Modalities, groups: list[Unlabelled], of_samples: OfSamples
+) -> tuple[np.ndarray, ...]:
+    """Return what is found of samples, for those of the groups in expectation over their labels."""
+    lacking = np.concatenate([group.rows for group in groups])
+    others = np.setdiff1d(np.arange(modalities.n_samples), lacking)
+    parts, order = [], [others]
+    if len(others):
+        parts.append(of_samples(modalities.take(others)))
+    for group in groups:
+        logs = group.log_probabilities
+        weights = np.exp(logs - logsumexp(logs, axis=0))
+        found = [of_samples(one) for one in group.filled]
+        parts.append(
+            tuple(
+                np.einsum("en,en...->n...", weights, np.array(of)).astype(of[0].dtype)
+                for of in zip(*found, strict=True)
+            )
+        )
+        order.append(group.rows)
+    back = np.concatenate(order).argsort()
+    return tuple(np.concatenate(part)[back] for part in zip(*parts, strict=True))
+
+
+def likeliest(modalities: Modalities, groups: list[Unlabelled]) -> Modalities:
+    """Return samples with the likeliest labels in the places of those that are missing."""
+    codes = modalities.codes.copy()
+    for group in groups:
+        best = group.log_probabilities.argmax(axis=0)
+        tried = np.stack([one.codes for one in group.filled])
+        codes[:, group.rows] = tried[best, :, np.arange(len(best))].T
+    return modalities.with_codes(codes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextModel(ABC):
+    """A trained model and its contexts.
+
+    Parameters
+    ----------
+    model : MultimodalVAE
+        With the numbers of the fit.
+    cells : ndarray of shape (n_components,)
+        The cell of the grid, in C order, of each component.
+    contexts : FittedContexts, default=None
+        Whose offsets samples have; None where there are none.
+    """
+
+    model: MultimodalVAE
+    cells: np.ndarray
+    contexts: FittedContexts | None = None
+
+    @abstractmethod
+    def score_samples(self, modalities: Modalities) -> np.ndarray:
+        """Return the bound of every sample in the user's units."""
+
+    def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
+        """Return the samples that lack labels of contexts; none where there are none."""
+        contexts = modalities.contexts
+        if self.contexts is None or contexts is None or (contexts.codes >= 0).all():
+            return []
+        return unlabelled(self.contexts, modalities, self.score_samples)
+
+    def labelled(self, modalities: Modalities) -> Modalities:
+        """Return samples with the likeliest labels in the places of those that are missing."""
+        groups = self._unlabelled(modalities)
+        return likeliest(modalities, groups) if groups else modalities
+
+    def with_offsets(
+        self, arrays: list[np.ndarray], labels: ContextLabels | None
+    ) -> list[np.ndarray]:
+        """Return all modalities, decoded, with the offsets of labels."""
+        if self.contexts is None or labels is None:
+            return arrays
+        return self.contexts.added(arrays, [*map(str, self.model.names)], labels.codes)
+
+    def harmonized(
+        self, modalities: Modalities, to: Mapping[str, Any]
+    ) -> tuple[list[np.ndarray], ContextLabels | None]:
+        """Return samples as they would be under other labels, and these."""
+        self.check_contexts(to)
+        assert self.contexts is not None
+        modalities = self.labelled(modalities)
+        arrays = self.contexts.moved(modalities, to)
+        codes = self.contexts.coded(to, modalities.codes)
+        return arrays, modalities.with_codes(codes).contexts
+
+    def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
+        """Check that there are contexts where labels of some are stated."""
+        if self.contexts is None and stated is not None:
+            raise ValueError(
+                f"the fit has no contexts, but {dict(stated)} is stated: name entries of X in "
+                "contexts, and fit."
+            )
+
+    def causes_of(self, contexts: ContextLabels | None, n_samples: int) -> np.ndarray:
+        """Return the labels of samples in contexts that are causes, (n_samples, n_causes)."""
+        if self.contexts is None or contexts is None:
+            return np.empty((n_samples, 0), dtype=np.int64)
+        return contexts.codes[self.contexts.is_cause].T
+
+    def draw_labels(
+        self,
+        context: Mapping[str, Any] | None,
+        n_samples: int,
+        rng: np.random.RandomState,
+        causes: np.ndarray | None = None,
+    ) -> ContextLabels | None:
+        """Draw labels of contexts, given those that are stated; None where there are none.
+
+        ``causes``, of shape (n_samples, n_causes), are labels that were drawn already.
+
+        Raises
+        ------
+        ValueError
+            If a context is stated, or a label, that the fit does not know.
+        """
+        self.check_contexts(context)
+        if self.contexts is None:
+            return None
+        codes = self.contexts.drawn(context, n_samples, rng)
+        if causes is not None:
+            codes[self.contexts.is_cause] = causes.T
+        return ContextLabels(labels=self.contexts.labels, codes=codes)
+
+    def weights_of(self, codes: np.ndarray) -> np.ndarray:
+        """Return the weights of the components under labels, (n_samples, n_components)."""
+        index = None if self.contexts is None else self.contexts.mix_index(codes)
+        logs = self.model.prior.regime_log_weights().detach()
+        table = logs.double().exp().cpu().numpy()[:, self.cells]
+        return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
+
+    def draw_components(
+        self,
+        weights: np.ndarray,
+        n_samples: int,
+        context: Mapping[str, Any] | None,
+        rng: np.random.RandomState,
+    ) -> tuple[np.ndarray, ContextLabels | None]:
+        """Draw components, by the weights of all samples or those under labels, and the labels."""
+        contexts = self.draw_labels(context, n_samples, rng)
+        if contexts is None:
+            return np.sort(rng.choice(len(weights), size=n_samples, p=weights)), None
+        steps = self.weights_of(contexts.codes).cumsum(axis=1)
+        return (steps < rng.random_sample((n_samples, 1)) * steps[:, -1:]).sum(axis=1), contexts
+
+    def intervene(
+        self,
+        dag: CategoricalDAG,
+        interventions: Mapping[Any, Any],
+        n_samples: int,
+        context: Mapping[str, Any] | None,
+        rng: np.random.RandomState,
+    ) -> tuple[np.ndarray, ContextLabels | None]:
+        """Draw the outcomes of nodes after some were set, and labels of contexts.
+
+        Those contexts that are causes stand behind the nodes in the graph.
+        """
+        n_nodes = len(self.model.prior.node_sizes)
+        stated = {n: str(of) for n, of in (context or {}).items() if n in dag.nodes[n_nodes:]}
+        asked = {**interventions, **stated} if stated else interventions
+        drawn = dag.intervene(asked, n_samples, rng)
+        contexts = self.draw_labels(context, n_samples, rng, drawn[:, n_nodes:])
+        return drawn[:, :n_nodes], contexts

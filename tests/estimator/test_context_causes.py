@@ -1,0 +1,120 @@
+"""Contexts that were set from outside: a first tier of the graph, which orients arrows."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from skcausalpima import CausalPIMA, Context
+from skcausalpima.inspection import table_intervals
+
+CAUSE = Context("dose", role="cause")
+
+
+def dosed(seed=0, n=900):
+    """Return samples in which the dose acts on a, and a on b, and the outcomes of these."""
+    rng = np.random.default_rng(seed)
+    dose = rng.integers(3, size=n)
+    a = (rng.random(n) < np.array([0.1, 0.5, 0.9])[dose]).astype(int)
+    b = (rng.random(n) < np.array([0.15, 0.75])[a]).astype(int)
+    x = rng.normal(size=(n, 5)) + 7.0 * a[:, None] * [1, 0, 0, 0, 0]
+    x = x + 7.0 * b[:, None] * [0, 1, 0, 0, 0] + 3.0 * dose[:, None] * [0, 0, 1, 0.5, 0]
+    named = np.stack([a, b], axis=1)
+    named[40:] = -1
+    return {"x": x, "dose": np.array(["none", "low", "high"])[dose]}, named, dose
+
+
+@pytest.fixture(scope="module")
+def case():
+    X, named, dose = dosed()
+    est = CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, random_state=0).fit(X, known_nodes=named)
+    return est, X, dose
+
+
+def test_an_arrow_is_compelled_that_nodes_alone_leave_open(case):
+    est, X, _ = case
+    assert list(est.dag_) == ["a", "b", "dose"]
+    assert set(est.dag_.edges) == {("dose", "a"), ("a", "b")}
+    assert est.dag_.edges["a", "b"]["compelled"]
+    assert est.dag_.edges["dose", "a"]["compelled"]
+    measured = CausalPIMA({"a": 2, "b": 2}, contexts="dose", random_state=0)
+    measured.fit(X, known_nodes=dosed()[1])
+    assert not any(measured.dag_.edges[edge]["compelled"] for edge in measured.dag_.edges)
+
+
+def test_tables_have_the_labels_of_causes_as_an_axis(case):
+    est, X, _dose = case
+    assert list(est.dag_.predecessors("a")) == ["dose"]
+    assert est.cpts_["a"].shape == (3, 2)
+    assert est.cpts_["b"].shape == (2, 2)
+    labels = est.contexts_["dose"].tolist()
+    truth = {"none": 0.1, "low": 0.5, "high": 0.9}
+    np.testing.assert_allclose(est.cpts_["a"][:, 1], [truth[of] for of in labels], atol=0.07)
+    shares = [(X["dose"] == label).mean() for label in labels]
+    np.testing.assert_allclose(est.cpts_["dose"], shares, atol=1e-6)
+
+
+def test_the_joint_is_the_product_of_tables_over_the_shares_of_causes(case):
+    est, *_ = case
+    joint = np.einsum("e,ea,ab->ab", est.cpts_["dose"], est.cpts_["a"], est.cpts_["b"])
+    np.testing.assert_allclose(est.joint_, joint, atol=1e-12)
+    np.testing.assert_allclose(est.weights_, joint[tuple(est.cluster_states_.T)], atol=1e-12)
+    graph = est.to_graph()
+    np.testing.assert_allclose(graph.marginal(["a", "b"]), joint, atol=1e-12)
+
+
+def test_weights_of_a_label_are_the_product_of_tables_given_it(case):
+    est, *_ = case
+    for k, label in enumerate(est.contexts_["dose"].tolist()):
+        given = est.to_graph().condition({"dose": k}).marginal(["a", "b"])
+        found = est.weights_of(dose=label)
+        np.testing.assert_allclose(found, given[tuple(est.cluster_states_.T)], atol=1e-6)
+
+
+def test_draws_after_interventions_keep_causes(case):
+    est, *_ = case
+    drawn, nodes = est.intervene({"b": 1}, 600, context={"dose": "high"})
+    assert set(drawn["dose"]) == {"high"}
+    assert nodes.shape == (600, 2)
+    assert nodes[:, 0].mean() == pytest.approx(0.9, abs=0.06)
+    free, nodes = est.intervene({"b": 1}, 900)
+    shares = {of: nodes[free["dose"] == of, 0].mean() for of in ("none", "high")}
+    assert shares["none"] < 0.2 < 0.8 < shares["high"]
+
+
+def test_counterfactuals_are_under_the_own_dose(case):
+    est, X, _ = case
+    changed, nodes = est.counterfactual(X, {"a": 1})
+    assert (nodes[:, 0] == 1).all()
+    np.testing.assert_array_equal(changed["dose"], X["dose"])
+
+
+def test_predictions_of_training_samples_are_their_labels(case):
+    est, X, _ = case
+    np.testing.assert_array_equal(est.predict(X), est.labels_)
+    assert "dose (cause)" in str(est.report())
+
+
+def test_two_roles_in_one_fit():
+    X, named, _ = dosed()
+    site = np.random.default_rng(1).integers(2, size=len(named))
+    contexts = ["site", CAUSE]
+    est = CausalPIMA({"a": 2, "b": 2}, contexts=contexts, random_state=0)
+    est.fit(X | {"site": site}, known_nodes=named)
+    assert set(est.cpts_) == {"a", "b", "dose"}
+    assert est.dag_.edges["a", "b"]["compelled"]
+    assert list(est.to_graph().nodes) == ["a", "b", "dose"]
+    shares = functools.partial(est.weights_of, dose="high")
+    np.testing.assert_allclose(shares(site=0), shares(site=1), atol=0.1)
+    joint = np.einsum("e,ea,ab->ab", est.cpts_["dose"], est.cpts_["a"], est.cpts_["b"])
+    np.testing.assert_allclose(est.joint_, joint, atol=1e-12)
+
+
+def test_what_a_cause_cannot_be_is_told(case):
+    est, X, _ = case
+    with pytest.raises(ValueError, match="has role='cause' and mix=False"):
+        CausalPIMA(2, contexts=Context("dose", role="cause", mix=False)).fit(X)
+    with pytest.raises(ValueError, match="its edges are searched"):
+        CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, structure=est.to_graph().graph).fit(X)
+    with pytest.raises(ValueError, match="table_intervals does not know tables that depend"):
+        table_intervals(est, X)
