@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Mapping
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -10,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._arithmetic import working_in
 from ._data.containers import Decoded
+from ._fit.adaptation import adapted
 from ._inference.kept_models import model_of, samples_of
 from ._model.surroundings import reading_one_fit, usual_surroundings
-from ._state.derived import weights_of_labels
+from ._state.derived import fitted_attributes, weights_of_labels
 from ._typing import Samples
 
 
@@ -20,6 +23,65 @@ from ._typing import Samples
 @reading_one_fit
 class ContextMethods(BaseEstimator):
     """Methods of :class:`CausalPIMA` for samples of several instruments, sites or days."""
+
+    def adapt(self, X: Samples) -> Self:
+        """Return a fitted estimator that knows labels of a context more.
+
+        Of a new label, offset and mix are found by expectation maximization, with all else as it
+        was fitted. The labels of the samples are not needed otherwise: some of each kind of sample
+        tell, sixty in all where kinds are few.
+
+        Parameters
+        ----------
+        X : mapping, MultimodalData, DataFrame or Dataset
+            Samples in the form of the training data, all with new labels of one context.
+
+        Returns
+        -------
+        CausalPIMA
+            Another estimator, of the same nodes and graph; this one stays as it is. Its
+            ``adapted_`` has an entry for each new label: ``context``, ``label``, ``n_samples``,
+            ``unknown`` (share of samples of no known cell) with its 95 % ``interval``, and
+            ``standard_errors`` of the offset, by modality.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not match the training data, if there are no contexts or no new label, if
+            some samples have none, or if the context has ``role="cause"``.
+
+        Warns
+        -----
+        ContextWarning
+            Where samples are few, or another offset would do as well.
+
+        See Also
+        --------
+        tail_probability : Small for samples of no known cell.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skcausalpima import CausalPIMA
+        >>> rng = np.random.default_rng(0)
+        >>> kind, site = rng.integers(2, size=200), rng.integers(3, size=200)
+        >>> x = rng.normal(size=(200, 3)) + 8 * kind[:, None] + 5 * site[:, None] * [1, 0, 0]
+        >>> old = {"x": x[site < 2], "site": site[site < 2]}
+        >>> new = {"x": x[site == 2], "site": site[site == 2]}
+        >>> model = CausalPIMA(2, contexts="site", max_iter=5, random_state=0).fit(old)
+        >>> later = model.adapt(new)
+        >>> moves = later.offsets_["x"]["site"]
+        >>> (moves[2] - moves[0]).round()
+        array([10.,  0.,  0.])
+        """
+        check_is_fitted(self)
+        fitted = model_of(self)
+        fitted.check_contexts({})
+        new = copy.copy(self)
+        new.__dict__ = vars(self) | fitted_attributes(adapted(self, fitted, X))
+        return new
 
     def harmonize(self, X: Samples, to: Mapping[str, Hashable]) -> Decoded:
         """Return samples as they would have been measured under other labels of contexts.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class FittedContexts:
         Expected counts of the cells in the training samples of each combination of labels.
     rivals : list of (dict of str to label), default=[]
         Combinations of labels of which another offset does as well.
+    adapted : list of SimpleNamespace, default=[]
+        What was found of labels that were learned later.
     """
 
     labels: dict[str, np.ndarray]
@@ -40,6 +43,7 @@ class FittedContexts:
     offsets: dict[str, dict[str, np.ndarray]]
     cells: np.ndarray
     rivals: list[dict[str, Any]] = field(default_factory=list)
+    adapted: list[SimpleNamespace] = field(default_factory=list)
 
     @property
     def counts(self) -> np.ndarray:
@@ -57,6 +61,32 @@ class FittedContexts:
         cells = np.zeros((math.prod(sizes), table.shape[1]))
         np.add.at(cells, np.ravel_multi_index(tuple(codes), sizes), table)
         return replace(self, cells=cells.reshape(*sizes, -1))
+
+    def with_label(
+        self,
+        name: str,
+        extended: np.ndarray,
+        offsets: Mapping[str, np.ndarray],
+        codes: np.ndarray,
+        cells: np.ndarray,
+        told: SimpleNamespace,
+    ) -> FittedContexts:
+        """Return contexts with one more label, the last one, and the cells of its samples."""
+        labels = dict(self.labels) | {name: extended}
+        moved = {
+            modality: {
+                n: np.concatenate([of, offsets[modality][None]]) if n == name else of
+                for n, of in by_context.items()
+            }
+            for modality, by_context in self.offsets.items()
+        }
+        axis = list(labels).index(name)
+        table = np.concatenate([self.cells, np.zeros_like(self.cells.take([0], axis))], axis)
+        np.add.at(table, tuple(codes), cells)
+        report = SimpleNamespace(context=name, label=extended.tolist()[-1], **vars(told))
+        return replace(
+            self, labels=labels, offsets=moved, cells=table, adapted=[*self.adapted, report]
+        )
 
     @property
     def sizes(self) -> tuple[int, ...]:

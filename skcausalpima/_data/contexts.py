@@ -174,6 +174,18 @@ def read_contexts(
     return ContextLabels(labels=labels, codes=codes)
 
 
+def extended_labels(
+    taken: Mapping[str, Unchecked], known: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the labels of contexts, those that samples have and a fit has not seen last."""
+    labels = {}
+    for name, value in taken.items():
+        before = known[name].tolist()
+        found = [] if value is None else _sorted_labels(_entries(value, name), name)
+        labels[name] = _as_array(before + [label for label in found if label not in before])
+    return labels
+
+
 def _entries(value: Any, name: str) -> list:
     """Return the labels of samples, which stand along one axis."""
     shape = getattr(value, "shape", None)

@@ -207,6 +207,11 @@ class ContextModel(ABC):
         table = logs.double().exp().cpu().numpy()[:, self.cells]
         return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
 
+    def weights_of_all(self) -> np.ndarray:
+        """Return the weights of the components in all samples."""
+        logs = self.model.prior.log_weights().detach()
+        return logs.double().exp().cpu().numpy()[self.cells]
+
     def draw_components(
         self,
         weights: np.ndarray,

@@ -41,7 +41,8 @@ def public_attributes(state: FittedState) -> Values:
         causes = cause_shares(state)
         graph_tables, n_causes = graph.cause_tables, len(causes)
         is_parent = np.concatenate([graph.cause_edges, graph.adjacency])
-        joint = functools.reduce(np.multiply, graph_tables)
+        shape = (*map(len, causes.values()), *state.spec.node_sizes)
+        joint = np.broadcast_to(functools.reduce(np.multiply, graph_tables), shape)
         for shares in causes.values():
             joint = np.tensordot(shares, joint, axes=1)
     of_components = (
@@ -78,6 +79,8 @@ def public_attributes(state: FittedState) -> Values:
     }
     if state.contexts is not None:
         attributes |= {"contexts_": state.contexts.labels, "offsets_": state.contexts.offsets}
+        if state.contexts.adapted:
+            attributes["adapted_"] = state.contexts.adapted
     if state.stability is None:  # the fit goes on
         return attributes
     of_start = ("arrangement", "stability", "gaps", "choices")

@@ -39,10 +39,10 @@ class Mixes:
         logs = log_mixes(counts, self.sizes)
         if adjacency is None:
             return logs
-        product = joint_from_tables(self.cause_tables(counts, adjacency)).log()
-        of_causes = self.cause_counts(counts).reshape(-1, counts.shape[1])
-        sizes = [self.sizes[axis] for axis in self.causes]
-        change = product.reshape(of_causes.shape) - log_mixes(of_causes, sizes)
+        grid, sizes = self.cause_counts(counts), [self.sizes[axis] for axis in self.causes]
+        product = joint_from_tables(self.cause_tables(counts, adjacency)).expand(grid.shape)
+        free = log_mixes(grid.reshape(-1, counts.shape[1]), sizes)
+        change = product.log().reshape(free.shape) - free
         shape = [n if k in self.causes else 1 for k, n in enumerate(self.sizes)]
         grid = logs.reshape(*self.sizes, -1) + change.reshape(*shape, -1)
         return torch.log_softmax(grid, dim=-1).reshape(logs.shape)

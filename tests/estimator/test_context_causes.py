@@ -118,3 +118,13 @@ def test_what_a_cause_cannot_be_is_told(case):
         CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, structure=est.to_graph().graph).fit(X)
     with pytest.raises(ValueError, match="table_intervals does not know tables that depend"):
         table_intervals(est, X)
+
+
+def test_a_cause_of_nothing_has_no_edges():
+    X, _, _ = dosed(n=300)
+    other = np.random.default_rng(5).integers(2, size=300)
+    contexts = Context("other", role="cause")
+    est = CausalPIMA((2, 2), contexts=contexts, random_state=0).fit({"x": X["x"], "other": other})
+    assert est.dag_.degree("other") == 0
+    np.testing.assert_allclose(est.joint_.sum(), 1.0)
+    np.testing.assert_allclose(est.weights_of(other=0), est.weights_of(other=1), atol=1e-6)

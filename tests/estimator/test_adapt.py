@@ -1,0 +1,117 @@
+"""A new label of a context, from some samples of it."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from skcausalpima import CausalPIMA, Context
+from skcausalpima.exceptions import ContextWarning
+
+OFFSETS = {"A": [0.0, 0.0, 0.0, 0.0], "B": [3.0, 0.0, 2.0, 0.0], "C": [-4.0, 5.0, 0.0, 6.0]}
+
+
+def measured(label, n, share=0.5, seed=0, unknown=0):
+    """Return samples of one instrument, and the outcomes of both nodes."""
+    rng = np.random.default_rng(seed)
+    nodes = (rng.random((n, 2)) < [share, 0.5]).astype(int)
+    table = rng.normal(size=(n, 4)) + 6.0 * np.pad(nodes, ((0, 0), (0, 2))) + OFFSETS[label]
+    table[:unknown] += [0.0, 0.0, 15.0, -15.0]
+    image = rng.normal(size=(n, 3, 3)) + 2.0 * nodes[:, 0, None, None]
+    return {"table": table, "image": image, "instrument": np.full(n, label)}, nodes
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    parts = [measured(label, 300, seed=k)[0] for k, label in enumerate("AB")]
+    X = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    nodes = np.concatenate([measured(label, 300, seed=k)[1] for k, label in enumerate("AB")])
+    nodes[20:] = -1
+    est = CausalPIMA({"a": 2, "b": 2}, contexts="instrument", random_state=0)
+    return est.fit(X, known_nodes=nodes), X
+
+
+def test_sixty_samples_tell_offset_and_mix(fitted):
+    est, _ = fitted
+    new, _ = measured("C", 60, share=0.9, seed=5)
+    later = est.adapt(new)
+    assert later.contexts_["instrument"].tolist() == ["A", "B", "C"]
+    moves = later.offsets_["table"]["instrument"]
+    np.testing.assert_allclose(moves[2] - moves[0], OFFSETS["C"], atol=0.5)
+    further, nodes = measured("C", 1000, share=0.9, seed=6)
+    assert (later.predict_nodes(further) == nodes).mean(axis=0).min() > 0.99
+    weights = later.weights_of(instrument="C")
+    assert weights @ (later.cluster_states_[:, 0] == 1) == pytest.approx(0.9, abs=0.1)
+    assert 0.01 < (later.tail_probability(further) < 0.05).mean() < 0.1
+    (told,) = later.adapted_
+    assert (told.context, told.label, told.n_samples) == ("instrument", "C", 60)
+    assert told.interval[0] <= told.unknown <= told.interval[1] < 0.1
+    errors = told.standard_errors["table"]
+    np.testing.assert_allclose(errors, 1.0 / np.sqrt(60), rtol=0.4)
+
+
+def test_all_else_stays(fitted):
+    est, X = fitted
+    later = est.adapt(measured("C", 60, seed=5)[0])
+    np.testing.assert_array_equal(later.predict_proba(X), est.predict_proba(X))
+    np.testing.assert_array_equal(later.weights_, est.weights_)
+    np.testing.assert_array_equal(later.weights_of(instrument="A"), est.weights_of(instrument="A"))
+    assert est.contexts_["instrument"].tolist() == ["A", "B"]
+    assert not hasattr(est, "adapted_")
+
+
+def test_samples_of_no_known_cell_are_counted(fitted):
+    est, _ = fitted
+    new, _ = measured("C", 100, seed=7, unknown=15)
+    later = est.adapt(new)
+    (told,) = later.adapted_
+    assert told.interval[0] < 0.15 < told.interval[1]
+    assert told.unknown == pytest.approx(0.15, abs=0.05)
+    p_values = later.tail_probability(new)
+    assert (p_values[:15] < 0.05).all()
+    assert (p_values[15:] < 0.05).mean() < 0.15
+
+
+def test_an_adapted_estimator_is_kept_in_files(fitted, tmp_path):
+    est, _ = fitted
+    new, _ = measured("C", 60, seed=5)
+    later = est.adapt(new)
+    later.save(tmp_path / "model")
+    for other in (CausalPIMA.load(tmp_path / "model"), pickle.loads(pickle.dumps(later))):
+        np.testing.assert_array_equal(other.predict_proba(new), later.predict_proba(new))
+        assert other.adapted_[0].label == "C"
+
+
+def test_labels_are_learned_one_after_another(fitted):
+    est, _ = fitted
+    later = est.adapt(measured("C", 60, seed=5)[0])
+    other, nodes = measured("B", 80, seed=8)
+    last = later.adapt(other | {"instrument": np.full(80, "D")})
+    assert last.contexts_["instrument"].tolist() == ["A", "B", "C", "D"]
+    assert (last.predict_nodes(other | {"instrument": np.full(80, "D")}) == nodes).mean() > 0.98
+    moved = last.harmonize(other, to={"instrument": "D"})
+    np.testing.assert_allclose(moved["table"], other["table"], atol=0.6)
+
+
+def test_a_few_samples_warn(fitted):
+    est, _ = fitted
+    with pytest.warns(ContextWarning, match="12 samples tell little of an offset"):
+        est.adapt(measured("C", 12, seed=5)[0])
+
+
+def test_what_cannot_be_learned_is_told(fitted):
+    est, X = fitted
+    new, _ = measured("C", 60, seed=5)
+    with pytest.raises(ValueError, match="the fit has seen all of them"):
+        est.adapt(X)
+    mixed = {name: np.concatenate([X[name][:3], new[name]]) for name in X}
+    with pytest.raises(ValueError, match="sample 0 has a label of the context 'instrument' that"):
+        est.adapt(mixed)
+    with pytest.raises(ValueError, match="sample 2 has no label"):
+        est.adapt(new | {"instrument": ["C", "C", None, *["C"] * 57]})
+    with pytest.raises(ValueError, match="the fit has no contexts"):
+        CausalPIMA(2, max_iter=1, random_state=0).fit({"x": X["table"]}).adapt({"x": X["table"]})
+    cause = Context("instrument", role="cause")
+    other = CausalPIMA((2, 2), contexts=cause, max_iter=2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="has role='cause', and the tables of its labels"):
+        other.adapt(new)
