@@ -297,10 +297,11 @@ def run_adapt(row: tuple[float, float, int, float], method: str, seed: int) -> L
             warnings.simplefilter("always")
             start = time.perf_counter()
             est = est.adapt(few)
-            line = {"seconds": round(time.perf_counter() - start, 2), "warned": len(caught)}
-        strangers = est.unknown_share_["C"]
-        low, high = strangers.low, strangers.high
-        line |= {"share": round(strangers.share, 4), "inside": int(low <= unknown <= high)}
+            seconds = time.perf_counter() - start
+        line = {"seconds": round(seconds, 2), "warned": len(caught)}
+        (found,) = est.adapted_
+        low, high = found.interval
+        line |= {"share": round(found.unknown, 4), "inside": int(low <= unknown <= high)}
     elif method == "centred":
         asked = {name: a - few[name].mean(axis=0) for name, a in asked.items()}
         asked = {"table 1": asked["table 1"] + x.mean(axis=0)}
