@@ -94,6 +94,11 @@ class FittedContexts:
         return tuple(len(of) for name, of in self.labels.items() if self.mixes[name])
 
     @property
+    def stated(self) -> dict[str, tuple[str, bool]]:
+        """Role and mix of each context, as they were stated."""
+        return {name: (self.roles[name], self.mixes[name]) for name in self.labels}
+
+    @property
     def is_cause(self) -> np.ndarray:
         """Which of the contexts are causes of the nodes, of shape (n_contexts,)."""
         return np.array([role == "cause" for role in self.roles.values()])

@@ -23,7 +23,7 @@ from .containers import (
     read_several,
     refuse_one_sample,
 )
-from .contexts import ContextLabels, context_names, read_contexts, without_contexts
+from .contexts import ContextLabels, context_names, read_contexts, with_contexts, without_contexts
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -194,10 +194,15 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
 def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     """Return several modalities as what can be split by sample, in the order of a fit."""
-    container = container_of(X)
+    names = list(getattr(fitted, "contexts_", ()))
+    modalities, taken = without_contexts(X, names) if names else (X, {})
+    container = container_of(modalities)
     if container == "single":
         return X
-    return read_several(X, container, None if fitted is None else _expected(fitted))[0]
+    found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
+    if fitted is None or not names:
+        return found
+    return with_contexts(found, read_contexts(taken, len(found), fitted.contexts_))
 
 
 def fitted_form(estimator: BaseEstimator) -> Form:

@@ -189,6 +189,16 @@ def check_contexts(
         )
 
 
+def check_same_contexts(params: SimpleNamespace, before: Mapping[str, tuple[str, bool]]) -> None:
+    """Check that a fit that goes on has the contexts of before, of the same roles and mixes."""
+    stated = {context.name: (context.role, bool(context.mix)) for context in params.contexts}
+    if stated != dict(before):
+        raise ValueError(
+            f"a fit that goes on keeps its contexts, which were {dict(before)} (role, mix), but "
+            f"contexts states {stated}: leave them as they were, or start afresh."
+        )
+
+
 def check_hidden_layer_sizes(hidden_layer_sizes: Sequence[int]) -> tuple[int, ...]:
     """Return the hidden layer sizes as positive integers."""
     sizes = list(hidden_layer_sizes)

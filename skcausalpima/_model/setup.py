@@ -31,6 +31,7 @@ from .parameters import (
     check_hidden_layer_sizes,
     check_node_names,
     check_node_sizes,
+    check_same_contexts,
     check_steps,
     need_for_double,
     per_modality,
@@ -204,6 +205,8 @@ def set_up(
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
     with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
     contexts = None if kept is None else kept.contexts
+    if kept is not None:
+        check_same_contexts(params, {} if contexts is None else contexts.stated)
     if params.contexts or contexts is not None:
         if contexts is None:
             given = (node_sizes, params.scale, with_experts)

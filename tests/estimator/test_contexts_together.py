@@ -1,0 +1,189 @@
+"""Contexts beside all else that fits may have."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalData
+from skcausalpima.callback import Checkpoint, OnEpoch
+from skcausalpima.inspection import calibration_curves, edge_confidence, table_intervals
+from skcausalpima.metrics import node_recovery
+from skcausalpima.model_selection import select_node_sizes
+from skcausalpima.modules import ExpertDecoder, line
+
+SHORT = {"max_iter": 4, "random_state": 0}
+
+
+def samples(n=300, seed=0, move=6.0):
+    """Return two modalities of two instruments with unlike mixes, and the outcomes of two nodes."""
+    rng = np.random.default_rng(seed)
+    site = rng.integers(2, size=n)
+    nodes = (rng.random((n, 2)) < np.array([[0.8, 0.4], [0.2, 0.6]])[site]).astype(int)
+    x = rng.normal(size=(n, 5)) + 6.0 * np.pad(nodes, ((0, 0), (0, 3)))
+    y = rng.normal(size=(n, 8)) + 4.0 * nodes[:, :1]
+    x += move * site[:, None] * np.array([0.6, -0.3, 0.7, 0.0, 0.0])
+    return {"x": x, "y": y, "site": np.array(["A", "B"])[site]}, nodes
+
+
+def test_incomplete_samples_and_missing_elements():
+    X, nodes = samples(600)
+    rng = np.random.default_rng(1)
+    x, y = X["x"].copy(), X["y"].copy()
+    y[rng.random(600) < 0.3] = np.nan
+    x[rng.random(x.shape) < 0.1] = np.nan
+    est = CausalPIMA((2, 2), contexts="site", random_state=0).fit(X | {"x": x, "y": y})
+    found = est.offsets_["x"]["site"]
+    move = 6.0 * np.array([0.6, -0.3, 0.7, 0.0, 0.0])
+    np.testing.assert_allclose(found[1] - found[0], move, atol=0.5)
+    assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.93
+    gap, offsets = np.isnan(x), (X["site"] == "B")[:, None] * move
+    error = np.abs(est.impute(X | {"x": x, "y": y})["x"] - X["x"])[gap].mean()
+    same = {"x": x - offsets, "y": y}
+    filled = CausalPIMA((2, 2), random_state=0).fit(same).impute(same)["x"] + offsets
+    assert error < 1.05 * np.abs(filled - X["x"])[gap].mean()
+    moved = est.harmonize(X | {"x": x, "y": y}, to={"site": "A"})
+    np.testing.assert_array_equal(np.isnan(moved["x"]), gap)
+
+
+def test_a_modality_may_be_missing_at_predict():
+    X, _ = samples(400)
+    est = CausalPIMA((2, 2), contexts="site", random_state=0).fit(X)
+    found = est.predict_nodes(X | {"y": None})
+    assert (found == est.node_labels_).mean() > 0.97
+
+
+def test_a_continued_fit_is_the_long_one():
+    X, _ = samples()
+    long = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 6}).fit(X)
+    parts = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 3}, warm_start=True)
+    with warnings.catch_warnings(action="ignore"):
+        parts.fit(X).fit(X)
+    np.testing.assert_array_equal(parts.predict(X), long.predict(X))
+    np.testing.assert_allclose(parts.offsets_["x"]["site"], long.offsets_["x"]["site"])
+    with pytest.raises(ValueError, match="a fit that goes on keeps its contexts"):
+        parts.set_params(contexts=Context("site", mix=False)).fit(X)
+
+
+def test_a_fit_goes_on_from_a_checkpoint(tmp_path):
+    X, _ = samples()
+    stop = OnEpoch(lambda record: record.phase == "training" and record.epoch == 2)
+    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    whole = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X)
+    with warnings.catch_warnings(action="ignore"):
+        est.set_callbacks(Checkpoint(tmp_path / "begun"), stop).fit(X)
+    resumed = CausalPIMA.resume(tmp_path / "begun", X)
+    np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+
+
+def test_several_starts_in_processes():
+    X, _ = samples()
+    one = CausalPIMA((2, 2), contexts="site", n_init=2, **SHORT).fit(X)
+    other = CausalPIMA((2, 2), contexts="site", n_init=2, n_jobs=2, **SHORT).fit(X)
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-8)
+
+
+def test_weights_are_repeated_rows():
+    X, _ = samples(200)
+    weights = np.random.default_rng(2).integers(1, 3, size=200)
+    rows = np.repeat(np.arange(200), weights)
+    twice = {name: of[rows] for name, of in X.items()}
+    one = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X, sample_weight=weights)
+    other = CausalPIMA((2, 2), contexts="site", **SHORT).fit(twice)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_equal_rows_of_two_instruments_are_two_rows():
+    X, _ = samples(200)
+    twice = {name: np.concatenate([of, of]) for name, of in X.items()}
+    twice["site"] = np.repeat(["A", "B"], 200)
+    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(twice)
+    assert len(est.labels_) == 400
+
+
+def test_an_expert_is_not_shifted():
+    rng = np.random.default_rng(0)
+    X, nodes = samples(300)
+    t = np.linspace(0.0, 1.0, 8)
+    curve = rng.normal(0.0, 0.1, size=(300, 8)) + (1.0 + 2.0 * nodes[:, :1]) * t
+    X = {"x": X["x"], "curve": curve, "site": X["site"]}
+    expert = ExpertDecoder(line, t)
+    est = CausalPIMA((2, 2), contexts="site", experts={"curve": expert}, random_state=0).fit(X)
+    assert list(est.offsets_) == ["x"]
+    shifted = Context("site", shift=["curve"])
+    with pytest.raises(ValueError, match="names 'curve', which has an expert"):
+        CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
+
+
+@pytest.mark.parametrize("covariance", ["diag", "tied", "spherical"])
+def test_all_kinds_of_mixtures(covariance):
+    X, _ = samples()
+    est = CausalPIMA((2, 2), contexts="site", mixture=covariance, **SHORT).fit(X)
+    np.testing.assert_array_equal(est.predict(X), est.labels_)
+
+
+def test_float32_stays():
+    X, _ = samples()
+    single = {n: of.astype(np.float32) if n != "site" else of for n, of in X.items()}
+    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(single)
+    assert est.transform(single).dtype == np.float32
+    assert est.reconstruct(single)["x"].dtype == np.float32
+
+
+def test_the_data_are_left_as_they_are():
+    X, _ = samples()
+    before = {name: of.copy() for name, of in X.items()}
+    CausalPIMA((2, 2), contexts="site", **SHORT).fit(X).harmonize(X, to={"site": "A"})
+    for name, of in before.items():
+        np.testing.assert_array_equal(X[name], of)
+
+
+def test_searches_know_contexts_by_nested_names():
+    X, _ = samples()
+    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    search = GridSearchCV(est, {"contexts__mix": [True, False]}, cv=2)
+    assert search.fit(MultimodalData(X)).best_params_["contexts__mix"] in (True, False)
+
+
+def test_pipelines_pass_contexts_through():
+    X, _ = samples()
+    steps = ModalityTransformer({"x": StandardScaler()}), CausalPIMA(contexts="site", **SHORT)
+    pipeline = make_pipeline(*steps).fit(MultimodalData(X))
+    assert pipeline.predict(MultimodalData(X)).shape == (300,)
+
+
+def test_a_fold_that_lacks_a_label_is_told():
+    X, _ = samples()
+    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    one = {name: of[X["site"] == "A"] for name, of in X.items()}
+    with pytest.raises(ValueError, match="all samples have the label 'A'"):
+        est.fit(one)
+
+
+@pytest.mark.parametrize("refit", ["all", "mixture"])
+def test_how_sure_edges_are(refit):
+    X, _ = samples()
+    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X)
+    found = edge_confidence(est, X, n_bootstraps=2, refit=refit, random_state=0)
+    assert list(found.dag) == ["N1", "N2"]
+    assert found.edge.shape == (2, 2)
+
+
+def test_intervals_of_tables_and_calibration():
+    X, nodes = samples()
+    est = CausalPIMA((2, 2), contexts="site", random_state=0).fit(X)
+    found = table_intervals(est, X, n_draws=50, random_state=0)
+    assert (found.low["N1"] <= est.cpts_["N1"]).all()
+    assert (est.cpts_["N1"] <= found.high["N1"]).all()
+    curves = calibration_curves(est, X, nodes)
+    assert curves
+
+
+def test_the_choice_of_node_sizes():
+    X, _ = samples()
+    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    found = select_node_sizes(est, MultimodalData(X), [(2, 2), (2,)])
+    assert found is not None
