@@ -80,6 +80,7 @@ toc_object_entries_show_parents = "hide"
 GALLERY_SECTIONS = [
     "own_table",
     "incomplete",
+    "contexts",
     "physics",
     "graph",
     "nodes",

@@ -1,5 +1,6 @@
 """Seeded data sets whose factors, and the graph that generated them, are known."""
 
+from ._contexts import add_context
 from ._images import (
     load_digits_with_curves,
     make_circles_images,
@@ -13,6 +14,7 @@ from ._spectra import make_spectra
 from ._sprites import make_sprites
 
 __all__ = [
+    "add_context",
     "load_digits_with_curves",
     "make_circles_images",
     "make_grey_bars",

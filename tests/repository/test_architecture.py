@@ -39,6 +39,7 @@ LIGHT_ROOMS = {*LAYERS[0], *LAYERS[1], *LAYERS[2], "graph", "inspection", "_cont
 MANY_PARAMETERS = {
     "_causal_pima.py": {"resume"},
     "_structure/search.py": {"search_dag"},
+    "datasets/_contexts.py": {"add_context"},
     "inspection/_edge_confidence.py": {"edge_confidence"},
     "modules/_experts/expert_decoder.py": {"__init__"},
 }
