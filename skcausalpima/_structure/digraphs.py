@@ -15,6 +15,11 @@ def is_by_chance(graph: nx.DiGraph) -> bool:
     return bool(graph.graph.get(BY_CHANCE))
 
 
+def contexts_of(graph: nx.DiGraph) -> frozenset[Hashable]:
+    """Return the nodes of a fitted graph that are contexts."""
+    return frozenset(node for node, kind in graph.nodes(data=KIND) if kind == CONTEXT)
+
+
 def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:
     """Return a fitted graph without its contexts; the graph itself where there are none.
 
@@ -29,11 +34,8 @@ def node_graph(graph: nx.DiGraph, with_causes: bool = False) -> nx.DiGraph:
     >>> list(node_graph(graph).edges)
     [('hue', 'shift')]
     """
-    contexts = [
-        node
-        for node, of in graph.nodes(data=True)
-        if of.get(KIND) == CONTEXT and not (with_causes and of["role"] == "cause")
-    ]
+    roles = graph.nodes(data="role")
+    contexts = {node for node in contexts_of(graph) if not (with_causes and roles[node] == "cause")}
     if not contexts:
         return graph
     nodes = copy_graph(graph)

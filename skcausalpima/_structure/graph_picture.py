@@ -10,7 +10,7 @@ from typing import Self
 import networkx as nx
 
 from .._names import broken
-from .digraphs import is_by_chance
+from .digraphs import contexts_of, is_by_chance
 from .layered_layout import LayeredLayout, layered_layout
 
 # In sizes of the font.
@@ -34,23 +34,33 @@ class GraphPicture:
         The places of boxes and edges.
     is_pale : bool
         Whether all is pale, since nodes were placed by chance.
+    contexts : frozenset of hashable
+        Nodes that are contexts, whose boxes look different.
     """
 
     texts: dict[Hashable, str]
     boxes: dict[Hashable, tuple[float, float]]
     layout: LayeredLayout
     is_pale: bool
+    contexts: frozenset[Hashable]
 
     @classmethod
     def of(cls, graph: nx.DiGraph, font: float, n_letters: int, n_lines: int) -> Self:
         """Lay out a graph with names in a font, in so many lines of so many letters."""
-        texts = {}
+        texts, contexts = {}, contexts_of(graph)
         for node, size in graph.nodes(data="size"):
             texts[node] = broken(printable(node), n_letters, n_lines)
-            texts[node] += "" if size is None else f"\n({size} outcomes)"
+            values = "labels" if node in contexts else "outcomes"
+            texts[node] += "" if size is None else f"\n({size} {values})"
         boxes = {node: _box(text.split("\n"), font) for node, text in texts.items()}
         layout = layered_layout(graph, boxes, (GAPS[0] * font, GAPS[1] * font))
-        return cls(texts=texts, boxes=boxes, layout=layout, is_pale=is_by_chance(graph))
+        return cls(
+            texts=texts,
+            boxes=boxes,
+            layout=layout,
+            is_pale=is_by_chance(graph),
+            contexts=contexts,
+        )
 
 
 def width_of_line(weight: float | None, thin: float, thick: float, unknown: float) -> float:

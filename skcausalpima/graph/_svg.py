@@ -50,7 +50,8 @@ def to_svg(graph: nx.DiGraph, solid: Collection[Edge]) -> str:
     for edge, route in picture.layout.routes.items():
         parts += _edge(route, graph.edges[edge].get("weight"), edge in solid)
     for node, text in picture.texts.items():
-        parts += _node(picture.layout.centres[node], picture.boxes[node], text.split("\n"))
+        place = picture.layout.centres[node], picture.boxes[node]
+        parts += _node(*place, text.split("\n"), node in picture.contexts)
     return "".join([*parts, "</g></svg>" if picture.is_pale else "</svg>"])
 
 
@@ -86,12 +87,17 @@ def _point(xy: np.ndarray | tuple[float, float]) -> str:
     return f"{xy[0]:.1f},{xy[1]:.1f}"
 
 
-def _node(centre: tuple[float, float], box: tuple[float, float], lines: list[str]) -> list[str]:
+def _node(
+    centre: tuple[float, float], box: tuple[float, float], lines: list[str], is_context: bool
+) -> list[str]:
     """Draw a node's box and its lines of text, the last of which is the number of outcomes."""
     (x, y), (width, height) = centre, box
+    look = f'rx="6" fill="{COLOURS["box"]}"'
+    if is_context:
+        look = 'stroke-dasharray="4" fill="white"'
     parts = [
         f'<rect x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width:.1f}" '
-        f'height="{height:.1f}" rx="6" fill="{COLOURS["box"]}" stroke="{COLOURS["frame"]}"/>'
+        f'height="{height:.1f}" {look} stroke="{COLOURS["frame"]}"/>'
     ]
     for number, text in enumerate(lines):
         baseline = y + (number - len(lines) / 2 + 0.75) * LINE * FONT

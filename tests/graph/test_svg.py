@@ -7,6 +7,7 @@ import networkx as nx
 import pytest
 
 from skcausalpima.graph import CategoricalDAG
+from skcausalpima.graph._svg import to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 COIN = [0.5, 0.5]
@@ -31,6 +32,15 @@ def drawing(dag):
 
 def texts(root):
     return [text.text for text in root.iter(f"{SVG}text")]
+
+
+def test_contexts_have_dashed_boxes():
+    graph = nx.DiGraph([("heat", "site")])
+    nx.set_node_attributes(graph, 2, "size")
+    graph.nodes["site"].update(kind="context", role="measured")
+    root = ElementTree.fromstring(to_svg(graph, []))
+    assert sum("stroke-dasharray" in box.attrib for box in root.iter(f"{SVG}rect")) == 1
+    assert texts(root) == ["heat", "(2 outcomes)", "site", "(2 labels)"]
 
 
 def test_compelled_edges_have_heads_and_reversible_ones_have_none():

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..._structure.digraphs import check_graph, is_by_chance, node_graph
+from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_graph
 from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
 from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
@@ -34,7 +34,7 @@ class GraphDisplay(Display):
 
     Compelled edges, which all graphs of the equivalence class share, are arrows. Reversible ones
     are plain lines: their direction is not known. The stronger an edge, the wider its line.
-    All is grey where a fit placed nodes by chance.
+    All is grey where a fit placed nodes by chance. Contexts have dashed boxes with corners.
 
     Parameters
     ----------
@@ -275,6 +275,7 @@ class GraphDisplay(Display):
         parts += ["line: reversible"] if n_edges > len(compelled) else []
         parts += [f"width: {self.meaning}"] if self.strengths and n_edges else []
         text = ", ".join(parts) if n_edges else "no edges"
+        text += ", dashed box: context" if contexts_of(graph) else ""
         if is_by_chance(graph):
             text = f"nodes placed by chance; {text}"
         label = wrapped(text, max(letters_across(self.ax_, SMALL_FONT), 18), 3)
@@ -335,9 +336,11 @@ class _Drawing(GraphPicture):
 
         (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
         corner = x - width / 2, y - height / 2
-        rounded = f"round,pad=0,rounding_size={PADDING * FONT}"
+        shape = f"round,pad=0,rounding_size={PADDING * FONT}"
         look: Look = {"fc": "0.95", "ec": PALE if self.is_pale else "0.3", "zorder": 2}
-        ax.add_patch(FancyBboxPatch(corner, width, height, rounded, **look))
+        if node in self.contexts:
+            shape, look = "square,pad=0", look | {"fc": "white", "ls": "--"}
+        ax.add_patch(FancyBboxPatch(corner, width, height, shape, **look))
         text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)
         if self.is_pale:
             text.set_color("0.5")

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import networkx as nx
 import pytest
 from drawn_texts import assert_readable, drawn_texts
+from matplotlib.patches import FancyBboxPatch
 
 from skcausalpima import CausalPIMA
 from skcausalpima.graph import CategoricalDAG
@@ -133,6 +134,20 @@ def test_confidence_takes_the_place_of_weights():
     other = SimpleNamespace(dag=graph_of("ab", [("b", "a")], confidence=0.9))
     with pytest.raises(ValueError, match=r"pass edge_confidence\(est, X\) of this fit"):
         GraphDisplay.from_estimator(est, confidence=other)
+
+
+def test_contexts_look_different():
+    graph = nx.DiGraph([("heat", "crack", {"weight": 0.9}), ("heat", "site", {"weight": 0.8})])
+    nx.set_node_attributes(graph, 2, "size")
+    plain = GraphDisplay.from_graph(graph)
+    assert "context" not in plain.ax_.get_xlabel()
+    graph.nodes["site"].update(kind="context", role="measured")
+    display = GraphDisplay.from_graph(graph)
+    assert display.texts_["site"].get_text().endswith("(2 labels)")
+    assert display.texts_["heat"].get_text().endswith("(2 outcomes)")
+    boxes = [patch for patch in display.ax_.patches if isinstance(patch, FancyBboxPatch)]
+    assert [box.get_linestyle() for box in boxes].count("--") == 1
+    assert display.ax_.get_xlabel().replace("\n", " ").endswith("dashed box: context")
 
 
 def test_without_matplotlib_it_says_so(monkeypatch):
