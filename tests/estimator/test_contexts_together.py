@@ -79,6 +79,7 @@ def test_a_fit_goes_on_from_a_checkpoint(tmp_path):
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_several_starts_in_processes():
     X, _ = samples()
     one = CausalPIMA((2, 2), contexts="site", n_init=2, **SHORT).fit(X)
@@ -141,6 +142,7 @@ def test_the_data_are_left_as_they_are():
         np.testing.assert_array_equal(X[name], of)
 
 
+@pytest.mark.slow
 def test_searches_know_contexts_by_nested_names():
     X, _ = samples()
     est = CausalPIMA((2, 2), contexts="site", **SHORT)
@@ -182,6 +184,7 @@ def test_intervals_of_tables_and_calibration():
     assert curves
 
 
+@pytest.mark.slow
 def test_the_choice_of_node_sizes():
     X, _ = samples()
     est = CausalPIMA((2, 2), contexts="site", **SHORT)
