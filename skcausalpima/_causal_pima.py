@@ -177,8 +177,12 @@ class CausalPIMA(
         columns :math:`(\sum_j v_j)^2 / \sum_j v_j^2` of their variances is below the root of
         their number, or, of fewer than 16 columns, one varies more than 10 times as much as
         another. It takes ``"modality"`` for all else: images, curves (columns whose neighbours
-        resemble each other), tables of one unit, modalities with experts. ``choices_.scale`` says
-        which. A mapping may name some modalities; the others have ``"auto"``.
+        resemble each other), tables of one unit, modalities with experts. Columns of tables are
+        then divided by their spread within clusters, ``"noise"``, where these lie apart, one noise
+        variance for all would make them less probable, by .01 in the mean, and first clusterings
+        agree clearly more: such are tables of which few columns show the nodes.
+        ``choices_.scale`` says which. A mapping may name some modalities; the others have
+        ``"auto"``.
         Scores and outputs are in the units of the data in any case.
     modality_weights : {"auto", "balanced", "elements"}, sequence or mapping, default="auto"
         What the modalities count for where clusters are found and in training. ``"elements"`` is
@@ -245,10 +249,13 @@ class CausalPIMA(
         The graph. Nodes, in the order of ``node_sizes``, have the attribute ``size`` and, where
         ``known_nodes`` had labels, ``states``, the names of the outcomes; edges have ``weight`` in
         [0, 1] and ``compelled``, whether all graphs that fit as well, and respect what was stated
-        about edges, have that arrow.
+        about edges, have that arrow. Contexts come after the nodes, with ``kind="context"`` and
+        their ``role``: those with "cause" are parents; others are linked, which has no direction,
+        to nodes whose tables differ between their labels.
     cpts_ : dict of str to ndarray
         Conditional probability table of each node, of shape (\*parent sizes, node size), parents
-        in the order of ``list(dag_.predecessors(node))``.
+        in the order of ``list(dag_.predecessors(node))``; of contexts with ``role="cause"`` the
+        shares of their labels.
     edge_weights_ : ndarray of shape (n_nodes, n_nodes)
         Weights of i -> j in ``[i, j]``: ``edge_probabilities_`` of a refined graph (beyond 10
         nodes its edges), relaxed edges E at the end of training by gradient, or the given graph.
@@ -262,7 +269,16 @@ class CausalPIMA(
         Node scores; parents have smaller ones. Of a refined or given graph: places in a
         topological order.
     joint_ : ndarray of shape node_sizes
-        Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``.
+        Joint distribution of the nodes, the product of ``cpts_`` along ``dag_``, over all labels of
+        contexts.
+    contexts_ : dict of str to ndarray
+        Labels of each context, in sorted order; those that ``adapt`` has learned come last. Only
+        with ``contexts``, as the next two.
+    offsets_ : dict of str to (dict of str to ndarray of shape (n_labels, \*shape))
+        By modality and context what each label adds, in the units of the data; the mean over the
+        training samples is zero.
+    adapted_ : list of SimpleNamespace
+        What :meth:`adapt` has found of new labels.
     weights_ : ndarray of shape (n_components,)
         ``joint_`` in the order of the components.
     cluster_states_ : ndarray of shape (n_components, n_nodes)

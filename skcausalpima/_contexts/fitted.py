@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._data.arrays import flat_rows, value_blocks
+from .._data.samples import FitSamples
 from .._data.validation import Modalities
 
 
@@ -194,6 +195,15 @@ class FittedContexts:
             found = self.added([kept], modalities.names[k : k + 1], codes)[0]
             arrays.append(np.where(missing, np.nan, found) if missing.any() else found)
         return arrays
+
+    def removed_from(self, samples: FitSamples) -> FitSamples:
+        """Return samples of a fit without their offsets, and which cell weights they have."""
+        modalities = samples.modalities
+        assert modalities.contexts is not None
+        modalities.contexts.check_complete()
+        index, n_mixes = self.mix_index(modalities.codes), math.prod(self.sizes)
+        knowledge = replace(samples.knowledge, mix_index=index, n_mixes=n_mixes)
+        return replace(samples, modalities=self.removed(modalities), knowledge=knowledge)
 
     def added(
         self, arrays: Sequence[np.ndarray], names: Sequence[str], codes: np.ndarray

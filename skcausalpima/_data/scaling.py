@@ -38,7 +38,7 @@ class ModalityScaler:
     factor : tuple of (ndarray of shape (*shape) or float)
         The scale of each element, or of the whole modality; positive.
     words : tuple of (str or None)
-        What each modality is scaled by: "modality", "feature", or None for nothing.
+        What each modality is scaled by: "modality", "feature", "noise", or None for nothing.
     effective : tuple of (float, int)
         How many columns the variance of each modality is spread over, and how many vary: see
         :func:`.units.effective_columns`. (0, 0) where nothing is scaled.
@@ -150,6 +150,29 @@ class ModalityScaler:
             tuple(self.words[m] for m in modalities),
             tuple(self.effective[m] for m in modalities),
         )
+
+    def with_noise(self, k: int, spread: np.ndarray, variance: np.ndarray) -> ModalityScaler:
+        """Return a scaler whose modality ``k`` has each column in units of its noise.
+
+        Parameters
+        ----------
+        k : int
+            Number of the modality.
+        spread : ndarray of shape (width,)
+            Standard deviations of the noise of its columns, as they are scaled now.
+        variance : ndarray of shape (width,)
+            Variances of the columns, as they are scaled now.
+
+        Returns
+        -------
+        ModalityScaler
+            The modality has the mean variance 1, as with "modality".
+        """
+        level = np.sqrt(np.mean(variance / np.square(spread)))
+        unit = np.reshape(spread * (level if level > 0 else 1.0), self.centre[k].shape)
+        factor, words = list(self.factor), list(self.words)
+        factor[k], words[k] = np.broadcast_to(self.factor[k], unit.shape) * unit, "noise"
+        return replace(self, factor=tuple(factor), words=tuple(words))
 
     def inverse_spread(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return standard deviations of scaled elements in the original shapes and units.

@@ -25,7 +25,7 @@ from torch import Tensor
 from .._clustering.arrangement import arrange_again, means_of_labels
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._inference.kept_models import subset_encoders
-from .._initialization.initialize import InitialSample, initial_sample
+from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, updated_components
 from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data

@@ -14,7 +14,8 @@ from .._clustering.arrangement import Arrangement, arrange, means_of_labels, mis
 from .._clustering.many_cells import has_many_cells, is_arranged
 from .._clustering.rivals import NEAR_TIE, TIE_TOLERANCE
 from .._inference.posterior import sample_posterior
-from .._initialization.initialize import InitialSample, RunState, initialize_graph
+from .._initialization.initial_sample import InitialSample
+from .._initialization.initialize import RunState, initialize_graph
 from .._model.ranks import all_rows
 from .._model.setup import Setup
 from .._model.tensors import TensorData

@@ -15,7 +15,8 @@ from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from .._inference.reports import LEAST_OF_STARTS
-from .._initialization.initialize import InitialSample, initialize_run
+from .._initialization.initial_sample import InitialSample
+from .._initialization.initialize import initialize_run
 from .._model.scaled_samples import DataArrays
 from .._model.setup import Setup
 from .._model.surroundings import precision_of

@@ -19,12 +19,8 @@ from .._clustering.candidates import CandidateReport
 from .._clustering.many_cells import has_many_cells
 from .._data.samples import FitSamples
 from .._inference.posterior import sample_posterior
-from .._initialization.initialize import (
-    InitialSample,
-    RunState,
-    initial_sample,
-    initialize_run,
-)
+from .._initialization.initial_sample import InitialSample, initial_sample
+from .._initialization.initialize import RunState, initialize_run
 from .._model.settings import TrainingSettings
 from .._model.setup import Setup
 from .._model.state import export_state

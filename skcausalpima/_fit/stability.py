@@ -13,7 +13,7 @@ from .._clustering.clusters import kmeans_labels
 from .._clustering.gaps import Gaps, find_gaps
 from .._grid import NodeGrid, n_effects
 from .._inference.posterior import SamplePosterior, sample_posterior
-from .._initialization.initialize import InitialSample
+from .._initialization.initial_sample import InitialSample
 from .._initialization.mixture import MixtureFit, iterate_mixture, one_hot
 from .._model.settings import MixtureSettings
 from .._training.filling import filled

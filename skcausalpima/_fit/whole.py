@@ -20,11 +20,12 @@ from .._data.recipes import check_target
 from .._data.samples import FitSamples
 from .._data.validation import Modalities, read_further, read_modalities
 from .._grid import n_effects
-from .._initialization.initialize import initial_sample
+from .._initialization.initial_sample import settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
-from .._model.setup import Kept, Setup, as_built, set_up, with_total
+from .._model.settings import Kept
+from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
@@ -179,7 +180,7 @@ def fit_anew(
         if stopped is not None:
             check_same_fit(stopped, known_by())
             seeds = stopped.seeds
-        setup, initial = initial_sample(setup, samples, data, seeds[0])
+        setup, data, initial = settled_sample(setup, samples, data, rank, seeds[0])
         of_run = partial(_attributes, read, setup, samples, data, given, None)
         run = None if stopped is None else stopped.run
         begun = partial(_begun, seeds, setup.spec, known_by, run, ranks)

@@ -13,16 +13,13 @@ import torch
 from torch import Tensor
 
 from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
-from .._clustering.clusters import Clustering
 from .._clustering.many_cells import is_arranged
-from .._data.sample_weight import initial_rows
-from .._data.samples import FitSamples, NodeKnowledge
+from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
 from .._model.build import build_model, initialize_cluster_decoders
 from .._model.networks import check_modules
 from .._model.ranks import as_on_first, check_modules_of_ranks
-from .._model.scaled_samples import DataArrays
-from .._model.setup import Setup, Side
+from .._model.setup import Setup
 from .._model.tensors import TensorData
 from .._structure.naming import name_nodes
 from .._training.block_update import BlockUpdate, block_update, update_for_given_graph
@@ -43,8 +40,8 @@ from ..modules import (
     StructuredVAE,
     node_counts,
 )
-from .derived_views import ViewStart, fit_views
 from .experts import initialize_cluster_experts, initialize_sample_experts
+from .initial_sample import InitialSample
 from .mixture import (
     N_RIVALS,
     Iterate,
@@ -55,45 +52,6 @@ from .mixture import (
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
-from .sides import Sides, decided
-
-#: The start sees so many samples at most, which it holds in memory several times over: no more than
-#: have so many responsibilities, but not fewer than ``MIN_PER_CELL`` for each cell.
-MAX_ROWS, MAX_RESPONSIBILITIES, MIN_PER_CELL = 20_000, 2**25, 4
-
-#: Of data on disk no more than have so many elements, but not fewer than ``MIN_ROWS``.
-MAX_ELEMENTS, MIN_ROWS = 2**24, 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class InitialSample:
-    """The samples that clusters are found on: each of them counts alike.
-
-    Parameters
-    ----------
-    knowledge : NodeKnowledge
-        What is known of the nodes in each.
-    data : TensorData
-        The samples.
-    scores : PrincipalScores or None
-        Their principal scores; None where ``init`` is "paper".
-    views : dict of int to ViewStart
-        Their derived views, by the number of the modality.
-    rows : ndarray of int of shape (n_rows,), default=None
-        Which rows here they are of those that the model is learned from; None for all.
-    places : ndarray of int of shape (n_rows,), default=None
-        Which of the samples are those of this rank; None for all.
-    candidates : sequence of Clustering, default=()
-        Clusterings that were found already, of which one run may make use.
-    """
-
-    knowledge: NodeKnowledge
-    data: TensorData
-    scores: PrincipalScores | None
-    views: dict[int, ViewStart]
-    rows: np.ndarray | None = None
-    places: np.ndarray | None = None
-    candidates: Sequence[Clustering] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,73 +77,6 @@ class RunState:
     candidates: CandidateReport | None = None
     start: StartingCells | None = None
     rivals: Sequence[np.ndarray] = ()  # labels of the initial sample from starts that came next
-
-
-def initial_sample(
-    setup: Setup, samples: FitSamples, data: TensorData, seed: int
-) -> tuple[Setup, InitialSample]:
-    """Return samples of which each counts alike, since clustering knows no weights.
-
-    The setup is returned, too: what parameters leave to the data is decided by these samples.
-
-    All ranks return the same ones. This decides where training begins; all that is trained then
-    is weighted as it should be.
-    """
-    core, knowledge, training_rows = samples.core, samples.knowledge, samples.rows
-    if core is not None:
-        knowledge = knowledge.take(core)
-        data, _ = data.core()
-        training_rows = None if training_rows is None else training_rows.take(core)
-    rows = None if training_rows is None else initial_rows(training_rows)
-    rows = _some_rows(setup, data, rows, seed)
-    if rows is not None:
-        data = data.subset(torch.as_tensor(rows, device=data.device)).unweighted().loaded()
-        knowledge = knowledge.take(rows)
-    places = None
-    if data.ranks.are_several:
-        places = data.ranks.places(data.n_samples)
-        knowledge = knowledge.gathered(data.ranks, data.n_samples)
-        data = DataArrays.of(data).gathered().to_tensors()
-    scores, views, candidates = None, fit_views(setup, data, seed), []
-    if setup.training.initialization.method != "paper":
-        sides = Sides(setup, knowledge, data, views, seed)
-        best = sides.choose()
-        if best is None:
-            spec = setup.spec
-            scores = sides.scores(Side(weights=spec.modality_weights, views=spec.views))
-        else:
-            setup, scores, candidates = decided(setup, sides, best), best.scores, best.candidates
-            views = {m: view for m, view in views.items() if setup.spec.views[m] is not None}
-    return setup, InitialSample(
-        knowledge=knowledge,
-        data=data,
-        scores=scores,
-        views=views,
-        rows=rows,
-        places=places,
-        candidates=candidates,
-    )
-
-
-def _some_rows(
-    setup: Setup, data: TensorData, rows: np.ndarray | None, seed: int
-) -> np.ndarray | None:
-    """Return some of the rows here at random, in rising order, where all would take much memory.
-
-    ``rows`` are those that count at all, None for all. All ranks have as large a part.
-    """
-    n_here = data.n_samples if rows is None else len(rows)
-    n_rows, n_cells = int(data.ranks.sum(np.array(n_here))), math.prod(setup.spec.node_sizes)
-    n_some = min(MAX_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
-    is_copied = data.is_streamed or data.ranks.are_several
-    if is_copied:
-        width = sum(array.shape[1] for array in data.arrays)
-        n_some = min(n_some, max(MIN_ROWS, MAX_ELEMENTS // width))
-    if n_some >= n_rows and not is_copied:
-        return rows
-    rows = np.arange(data.n_samples) if rows is None else rows
-    n_some = min(n_some, n_rows) * n_here // n_rows
-    return np.sort(np.random.default_rng(seed).choice(rows, n_some, replace=False))
 
 
 def initialize_run(

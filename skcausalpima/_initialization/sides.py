@@ -143,25 +143,8 @@ class Sides:
         return best
 
     def _try(self, side: Side) -> Trial:
-        sizes, scores = self.setup.spec.node_sizes, self.scores(side)
-        known = self.knowledge.known_nodes
-        candidates = find_candidates(
-            scores.scaled,
-            sizes,
-            known=known,
-            random_state=self.seed,
-            n_candidates=self.n_candidates,
-        )
-        _, report = choose_candidate(
-            candidates, scores.placed, sizes, known=known, random_state=self.seed
-        )
-        nodes = node_labels(candidates, report.arrangements, sizes)
-        agreement = float(agreement_with_others(nodes, sizes).max())
-        if candidates[0].place is not None:  # alone: its starts were compared
-            agreement = float(report.agreement.max())
-        trial = Trial(
-            side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
-        )
+        known, sizes = self.knowledge.known_nodes, self.setup.spec.node_sizes
+        trial = try_side(side, self.scores(side), sizes, known, self.seed, self.n_candidates)
         self.tried.append(trial)
         return trial
 
@@ -178,6 +161,30 @@ class Sides:
         if best.is_clear != other.is_clear and abs(gain) < FAR:
             return best if best.is_clear else other
         return other if gain > needed else best
+
+
+def try_side(
+    side: Side,
+    scores: PrincipalScores,
+    node_sizes: tuple[int, ...],
+    known: np.ndarray | None,
+    seed: int,
+    n_candidates: int = N_CANDIDATES,
+) -> Trial:
+    """Find clusterings of the samples as a side sees them, and how far they agree."""
+    candidates = find_candidates(
+        scores.scaled, node_sizes, known=known, random_state=seed, n_candidates=n_candidates
+    )
+    _, report = choose_candidate(
+        candidates, scores.placed, node_sizes, known=known, random_state=seed
+    )
+    nodes = node_labels(candidates, report.arrangements, node_sizes)
+    agreement = float(agreement_with_others(nodes, node_sizes).max())
+    if candidates[0].place is not None:  # alone: its starts were compared
+        agreement = float(report.agreement.max())
+    return Trial(
+        side=side, scores=scores, candidates=candidates, agreement=agreement, report=report
+    )
 
 
 def decided(setup: Setup, sides: Sides, best: Trial) -> Setup:

@@ -1,12 +1,15 @@
-"""Settings of training: the parameter objects, and the schedule of phases."""
+"""Settings of training: the parameter objects, the schedule of phases, what is kept of before."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
+import networkx as nx
 import numpy as np
 
+from .._contexts.fitted import FittedContexts
+from .._data.scaling import ModalityScaler
 from .._parameter_objects import Device, Initialization, MissingValues, Training
 
 #: Gradient steps are so many times the number of samples to this power.
@@ -164,3 +167,22 @@ class TrainingSettings:
     def learns_variances(self) -> bool:
         """Whether decoder variances are learned, not fixed."""
         return isinstance(self.decoder_variance, str)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a fit that is continued keeps of the last one.
+
+    Parameters
+    ----------
+    scaler : ModalityScaler
+        Units of the data.
+    dag : DiGraph
+        With the labels of outcomes.
+    contexts : FittedContexts or None
+        Offsets of contexts.
+    """
+
+    scaler: ModalityScaler
+    dag: nx.DiGraph
+    contexts: FittedContexts | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -11,12 +12,13 @@ import networkx as nx
 import torch
 from numpy.typing import ArrayLike
 
-from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED
+from .._clustering.many_cells import FEW_CELLS, MAX_SEARCHED, has_many_cells
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import find_contexts
 from .._data.known_nodes import outcome_names
 from .._data.samples import FitSamples, read_samples
 from .._data.scaling import ModalityScaler, resolve_scale
+from .._data.units import is_table
 from .._data.validation import Modalities
 from .._parameter_objects import GradientStructure, MeanField, ScoreSearch
 from .._structure.constraints import edge_constraints
@@ -41,7 +43,7 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
-from .settings import MixtureSettings, Schedule, TrainingSettings, schedule
+from .settings import Kept, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
 from .state import seeded_modules
 
@@ -76,10 +78,13 @@ class LeftOpen:
         Whether modalities are balanced, or count by their elements.
     views : tuple of int, default=()
         Modalities that may have the view that suits them, or none.
+    columns : tuple of int, default=()
+        Tables whose columns may be in units of their noise.
     """
 
     weights: bool = False
     views: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,25 +160,6 @@ class Setup:
         return list(zip(self.scaler.centre, self.scaler.factor, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What a fit that is continued keeps of the last one.
-
-    Parameters
-    ----------
-    scaler : ModalityScaler
-        Units of the data.
-    dag : DiGraph
-        With the labels of outcomes.
-    contexts : FittedContexts or None
-        Offsets of contexts.
-    """
-
-    scaler: ModalityScaler
-    dag: nx.DiGraph
-    contexts: FittedContexts | None
-
-
 def set_up(
     params: SimpleNamespace,
     modalities: Modalities,
@@ -211,21 +197,21 @@ def set_up(
         if contexts is None:
             given = (node_sizes, params.scale, with_experts)
             contexts = find_contexts(params.contexts, samples, *given)
-        samples = _without_offsets(samples, contexts)
-        modalities, spec = (
-            samples.modalities,
-            replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes),
-        )
+        samples = contexts.removed_from(samples)
+        modalities = samples.modalities
+        spec = replace(spec, mix_sizes=contexts.sizes, causes=contexts.causes)
     is_start = has_views(params.init.method, node_sizes)
     views = resolve_views(params.views, modalities, spec.experts, is_start)
     spec = replace(spec, views=modalities.ranks.first(views))  # those that suit depend on the rows
     device = resolve_device(params.device.name, need_for_double(spec.dtype, spec.experts))
     check_steps(params.device, device, spec.dtype)
+    stated = resolve_scale(params.scale, modalities.names)
+    tables: tuple[int, ...] = ()
     if kept is None:
         scaler = ModalityScaler.fit(modalities, params.scale, samples.weights, with_experts)
+        tables = _tables_of_own_scale(params, modalities, stated, with_experts)
     else:
         scaler = kept.scaler
-    stated = resolve_scale(params.scale, modalities.names)
     pairs = zip(stated, scaler.words, strict=True)
     setup = Setup(
         spec=spec,
@@ -236,31 +222,35 @@ def set_up(
         graph=_graph_settings(params, names),
         resumable=bool(params.warm_start),
         contexts=contexts,
-        left_open=_left_open(params, spec),
+        left_open=_left_open(params, spec, tables),
     )
     return setup, samples
 
 
-def _without_offsets(samples: FitSamples, contexts: FittedContexts) -> FitSamples:
-    """Return samples without the offsets of their contexts, and which cell weights they have."""
-    modalities = samples.modalities
-    assert modalities.contexts is not None
-    modalities.contexts.check_complete()
-    index = contexts.mix_index(modalities.codes)
-    n_mixes = math.prod(contexts.sizes)
-    knowledge = replace(samples.knowledge, mix_index=index, n_mixes=n_mixes)
-    return replace(samples, modalities=contexts.removed(modalities), knowledge=knowledge)
+def _tables_of_own_scale(
+    params: SimpleNamespace,
+    modalities: Modalities,
+    stated: Sequence[str | None],
+    with_experts: Collection[int],
+) -> tuple[int, ...]:
+    """Return the tables whose scale, and whose one noise variance, are left to the data."""
+    if params.decoder_variance != "learned":
+        return ()
+    autos = (m for m, word in enumerate(stated) if word == "auto" and m not in with_experts)
+    return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
 
 
-def _left_open(params: SimpleNamespace, spec: ModelSpec) -> LeftOpen:
-    """Return what of the specification clusterings of the data are to decide."""
+def _left_open(params: SimpleNamespace, spec: ModelSpec, tables: tuple[int, ...]) -> LeftOpen:
+    """Return what of the model clusterings of the data are to decide."""
     limit = MAX_SEARCHED if len(spec.node_sizes) > 1 else FEW_CELLS
     if params.init.method != "arranged" or math.prod(spec.node_sizes) > limit:
         return LeftOpen()
     is_auto = isinstance(params.views, str)
     views = tuple(m for m, kind in enumerate(spec.views) if is_auto and kind is not None)
     is_open = isinstance(params.modality_weights, str) and params.modality_weights == "auto"
-    return LeftOpen(weights=is_open and len(spec.shapes) > 1, views=views)
+    is_open &= len(spec.shapes) > 1
+    columns = () if has_many_cells(spec.node_sizes) else tables
+    return LeftOpen(weights=is_open, views=views, columns=columns)
 
 
 def as_built(params: SimpleNamespace, built: ModelSpec) -> SimpleNamespace:

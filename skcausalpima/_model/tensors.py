@@ -144,6 +144,18 @@ class TensorData:
         seen = None if self.elements is None else self.elements[m]
         return self.arrays[m] if seen is None else self.arrays[m] * seen
 
+    def seen_values(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a modality in double precision, and 1 where it is observed, 0 where it is filled.
+
+        Both are of shape (n_samples, width).
+        """
+        values = self.arrays[m].double().cpu().numpy()
+        elements = None if self.elements is None else self.elements[m]
+        seen = np.ones(values.shape) if elements is None else elements.double().cpu().numpy()
+        if self.observed is not None:
+            seen = seen * self.observed[m].double().cpu().numpy()[:, None]
+        return values, seen
+
     def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
         """Return the masks of elements as NumPy arrays."""
         if self.elements is None:

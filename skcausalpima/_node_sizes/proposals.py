@@ -19,7 +19,7 @@ from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
 from .._clustering.rivals import AGREEING
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._initialization.initialize import initial_sample
+from .._initialization.initial_sample import initial_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of

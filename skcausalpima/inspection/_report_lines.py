@@ -109,6 +109,8 @@ def _data(of: Figures) -> Lines:
 
 def _scale(word: str | None, effective: float, n_varying: int) -> str:
     """Write what a modality is divided by."""
+    if word == "noise":
+        return "each column its spread within clusters (one for all would merge these)"
     if word != "feature":
         return "as it is" if word is None else "one number"
     close = "; a close call" if effective > np.sqrt(n_varying) / CLOSE else ""

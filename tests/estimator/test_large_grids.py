@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcausalpima._inference.reports import separation_report
 from skcausalpima._inference.sampling import drawn_points, swap_states
-from skcausalpima._initialization import initialize
+from skcausalpima._initialization import initial_sample, initialize
 from skcausalpima.functional import DiagonalGaussian, prepare_components
 
 N_COMPONENTS, DIM = 1024, 8
@@ -100,14 +100,14 @@ def test_the_start_of_a_large_grid_sees_some_samples(quick, monkeypatch):
     monkeypatch.setattr(initialize, "initialize_clusters", noted)
     X = np.random.default_rng(0).normal(size=(300, 3))
     quick((2, 2)).fit(X)
-    monkeypatch.setattr(initialize, "MAX_RESPONSIBILITIES", 400)
+    monkeypatch.setattr(initial_sample, "MAX_RESPONSIBILITIES", 400)
     for sizes in ((2, 2), (2,)):
         est = quick(sizes).fit(X)
         assert est.labels_.shape == (300,)
-    monkeypatch.setattr(initialize, "MAX_RESPONSIBILITIES", 4)
+    monkeypatch.setattr(initial_sample, "MAX_RESPONSIBILITIES", 4)
     quick((2, 2)).fit(X)
     monkeypatch.undo()
     monkeypatch.setattr(initialize, "initialize_clusters", noted)
-    monkeypatch.setattr(initialize, "MAX_ROWS", 250)
+    monkeypatch.setattr(initial_sample, "MAX_ROWS", 250)
     assert quick((2, 2)).fit(X).labels_.shape == (300,)
     assert list(dict.fromkeys(seen)) == [300, 100, 200, 16, 250]  # short runs see what the fit sees

@@ -108,8 +108,8 @@ def test_memory_is_not_filled(fitted, on_file, monkeypatch):
         return read(self, *args, **kwargs)
 
     monkeypatch.setattr(on_disk.OnDisk, "__array__", watched)
-    monkeypatch.setattr("skcausalpima._initialization.initialize.MAX_ELEMENTS", 60 * 64)
-    monkeypatch.setattr("skcausalpima._initialization.initialize.MIN_ROWS", 50)
+    monkeypatch.setattr("skcausalpima._initialization.initial_sample.MAX_ELEMENTS", 60 * 64)
+    monkeypatch.setattr("skcausalpima._initialization.initial_sample.MIN_ROWS", 50)
     monkeypatch.setattr("skcausalpima._training.block_update.BLOCK_ROWS", 50)
     monkeypatch.setattr("skcausalpima._training.potentials.N_ROWS", 50)
     found = estimator(max_iter=1).fit(on_file)

@@ -1,0 +1,116 @@
+"""Tables whose columns have unlike noise: each in units of its own, where one would merge cells."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.metrics import adjusted_rand_score
+
+from skcausalpima import CausalPIMA
+from skcausalpima._initialization.column_noise import LEAST_SPREAD, unlike_spreads
+
+
+def table(rng, n_samples=400, n_columns=8, distance=6.0):
+    """Return a standardised table, two of whose columns show two nodes, and the cells."""
+    outcomes = rng.randint(2, size=(n_samples, 2))
+    columns = rng.normal(size=(n_samples, n_columns))
+    columns[:, :2] += distance * outcomes
+    columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    return columns, outcomes @ [2, 1]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_columns_without_news_do_not_hide_the_others(seed):
+    X, cells = table(np.random.RandomState(seed))
+    est = CausalPIMA(node_sizes=(2, 2), random_state=seed, max_iter=30).fit(X)
+    assert est.choices_.scale == {"modality0": "noise"}
+    assert adjusted_rand_score(cells, est.labels_) > 0.95
+    one = CausalPIMA(node_sizes=(2, 2), random_state=seed, max_iter=30, scale="modality").fit(X)
+    assert adjusted_rand_score(cells, one.labels_) < 0.8
+
+
+def test_spreads_are_those_within_true_clusters():
+    X, cells = table(np.random.RandomState(3), n_samples=1500, distance=8.0)
+    residuals = X.copy()
+    for cell in range(4):
+        residuals[cells == cell] -= X[cells == cell].mean(axis=0)
+    expected = residuals.std(axis=0)
+    [found] = unlike_spreads([X], [np.ones(X.shape)], 4, seed=0)
+    assert_allclose(found, expected / np.sqrt(np.mean(expected**2)), rtol=0.02)
+
+
+def test_tables_are_seen_together():
+    rng = np.random.RandomState(10)
+    X, cells = table(rng, n_samples=500, n_columns=14, distance=7.0)
+    tables = [X[:, [0, *range(2, 8)]], X[:, [1, *range(8, 14)]]]
+    est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=30).fit(tables)
+    assert set(est.choices_.scale.values()) == {"noise"}
+    assert adjusted_rand_score(cells, est.labels_) > 0.95
+
+
+def test_missing_elements_do_not_count():
+    rng = np.random.RandomState(4)
+    X, _ = table(rng, n_samples=1500, distance=8.0)
+    seen = (rng.uniform(size=X.shape) > 0.1).astype(float)
+    filled = np.where(seen > 0, X, np.where(X > 0, 0.5, -0.5))  # about where the others are
+    [whole] = unlike_spreads([X], [np.ones(X.shape)], 4, seed=0)
+    [part] = unlike_spreads([filled], [seen], 4, seed=0)
+    assert_allclose(part, whole, rtol=0.1)
+
+
+def test_one_noise_stays_where_it_is_enough():
+    rng = np.random.RandomState(5)
+    like = 5.0 * rng.randint(2, size=(400, 1)) + rng.normal(size=(400, 6))
+    for values in (like - like.mean(axis=0), np.zeros((400, 6)), like[:15], like[:0]):
+        assert unlike_spreads([values], [np.ones(values.shape)], 2, seed=0) is None
+
+
+@pytest.mark.parametrize("shape", ["normal", "uniform", "standard_t"])
+@pytest.mark.parametrize("n_clusters", [2, 3, 4])
+def test_pieces_of_one_cluster_have_no_say(shape, n_clusters):
+    for seed in range(5):
+        rng = np.random.RandomState(seed)
+        draw = {"normal": rng.normal, "uniform": rng.uniform}.get(shape)
+        values = rng.standard_t(4, size=(300, 5)) if draw is None else draw(size=(300, 5))
+        values = (values - values.mean(axis=0)) / values.std(axis=0)
+        assert unlike_spreads([values], [np.ones(values.shape)], n_clusters, seed) is None
+
+
+def test_a_column_that_is_a_node_has_a_least_spread():
+    X, cells = table(np.random.RandomState(6))
+    X[:, 0] = np.where(cells >= 2, 1.0, -1.0)
+    [found] = unlike_spreads([X], [np.ones(X.shape)], 4, seed=0)
+    assert found[0] == LEAST_SPREAD
+    assert np.isfinite(found).all()
+
+
+def test_scores_and_outputs_stay_in_the_units_of_the_data():
+    X, _ = table(np.random.RandomState(7))
+    params = {"node_sizes": (2, 2), "random_state": 0, "max_iter": 20}
+    first = CausalPIMA(**params).fit(X)
+    assert first.choices_.scale == {"modality0": "noise"}
+    other = CausalPIMA(**params).fit(10.0 * X + 3.0)
+    assert_allclose(
+        first.score(X) - X.shape[1] * np.log(10.0), other.score(10.0 * X + 3.0), atol=0.05
+    )
+    assert_allclose(first.reconstruct(X).mean(axis=0), X.mean(axis=0), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"scale": "modality"}, {"scale": "feature"}, {"decoder_variance": 0.1}, {"init": "paper"}],
+)
+def test_what_is_stated_stays(params):
+    X, _ = table(np.random.RandomState(8), n_samples=200)
+    est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=2, **params).fit(X)
+    assert est.choices_.scale["modality0"] != "noise"
+
+
+def test_a_fit_that_goes_on_keeps_its_units():
+    X, _ = table(np.random.RandomState(9))
+    est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=10, warm_start=True).fit(X)
+    before = est.transform(X)
+    est.set_params(max_iter=1).fit(X)
+    assert est.choices_.scale == {"modality0": "noise"}
+    assert_allclose(est.transform(X), before, atol=0.5)
+    est.partial_fit(X[:50])
+    assert est.choices_.scale == {"modality0": "noise"}
