@@ -95,7 +95,11 @@ def difference(offsets):
 
 
 fig, axes = plt.subplots(
-    1, 4, figsize=(13, 2.8), width_ratios=[1, 1, 1.2, 1.8], layout="constrained"
+    1,
+    4,
+    figsize=(13, 2.8),
+    width_ratios=[1, 1, 1.2, 1.8],
+    layout="constrained",
 )
 for ax, title, offsets in (
     (axes[0], "pattern of B, as made", data.offsets["images"]["instrument"]),
