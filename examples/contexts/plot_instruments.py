@@ -94,9 +94,12 @@ def difference(offsets):
     return offsets[1] - offsets[0]
 
 
-widths = [1, 1, 1.2, 1.8]
 fig, axes = plt.subplots(
-    1, 4, figsize=(13, 2.8), width_ratios=widths, layout="constrained"
+    1,
+    4,
+    figsize=(13, 2.8),
+    width_ratios=[1, 1, 1.2, 1.8],
+    layout="constrained",
 )
 for ax, title, offsets in (
     (axes[0], "pattern of B, as made", data.offsets["images"]["instrument"]),
