@@ -69,7 +69,7 @@ def add_context(
         <name> : ndarray of shape (n_samples,)
             The label of each sample.
         offsets : dict of str to dict of str to ndarray
-            What was added: for each modality and context an array (n_labels, *shape of a sample).
+            What was added: for each modality and context an array (n_labels, ``*shape``).
 
     Raises
     ------
