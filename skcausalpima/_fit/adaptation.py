@@ -23,7 +23,9 @@ from .._data.contexts import extended_labels, without_contexts
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
+from .._inference.kept_models import fitted_model
 from .._inference.sampling import drawn_data, drawn_points
+from .._model.parameters import prediction_device
 from .._state.fitted import FittedState
 from .._typing import Samples
 from .._warnings import warn_caller
@@ -36,6 +38,9 @@ N_DRAWS, MAX_DRAWS = 400, 20_000
 #: The component of samples of no known cell: its weight in advance, and how many times the variance
 #: of all cells together it has.
 UNKNOWN_WEIGHT, UNKNOWN_SPREAD = 0.05, 9.0
+
+#: Tail probabilities below this count samples of no known cell; others have so many of them.
+SMALL = 0.05
 
 #: Where more samples are in no known cell, clusters of these may be taken for known ones.
 MOST_UNKNOWN = 0.25
@@ -64,7 +69,7 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     assert modalities.contexts is not None
     modalities.contexts.check_complete()
     name, axis = _new_context(contexts, labels, modalities.codes)
-    known = len(contexts.labels[name])
+    known, doubts = len(contexts.labels[name]), []
     for number in range(known, len(labels[name])):
         part = modalities.take(np.flatnonzero(modalities.codes[axis] == number))
         part = _complete(part, labels[name].tolist()[number])
@@ -73,12 +78,34 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
         scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
         tables = [table.astype(np.float64) for table in scaled]
         scores = _Scores.of(fitted, tables)
-        contexts = scores.with_label(contexts, name, labels[name][: number + 1], part, tables)
+        extended = labels[name][: number + 1]
+        contexts, of_label = scores.with_label(contexts, name, extended, part, tables)
+        doubts.append(of_label)
     numbers, spec = dict(state.numbers), state.spec
     if contexts.mixes[name]:
         numbers["prior.mix_logs"] = _mix_logs(contexts, name, known, numbers["prior.mix_logs"])
         spec = replace(spec, mix_sizes=contexts.sizes)
-    return replace(state, contexts=contexts, numbers=numbers, spec=spec, training=None)
+    after = replace(state, contexts=contexts, numbers=numbers, spec=spec, training=None)
+    model = fitted_model(after, prediction_device(est.device))
+    tails = model.tail_probabilities(modalities, state.tail_reference)
+    for number, of_label in enumerate(doubts):
+        told = contexts.adapted[number - len(doubts)]
+        _tell_strangers(told, tails[modalities.codes[axis] == known + number])
+        _warn(told, of_label)
+    return after
+
+
+def _tell_strangers(told: SimpleNamespace, tails: np.ndarray) -> None:
+    """Say how many samples are in no known cell, given their tail probabilities.
+
+    All of these are small, and those of the others are uniform.
+    """
+    count, n_samples = float((tails < SMALL).sum()), len(tails)
+    low, high = _interval(count, n_samples)
+    share, low, high = (
+        max(0.0, (of - SMALL) / (1.0 - SMALL)) for of in (count / n_samples, low, high)
+    )
+    told.unknown, told.interval = share, (low, high)
 
 
 def _complete(part: Modalities, label: Any) -> Modalities:
@@ -188,9 +215,8 @@ class _Scores:
         extended: np.ndarray,
         part: Modalities,
         tables: list[np.ndarray],
-    ) -> FittedContexts:
-        """Return contexts with one more label, the last one, that of these samples."""
-        label = extended.tolist()[-1]
+    ) -> tuple[FittedContexts, list[str]]:
+        """Return contexts with one more label, the last one, that of these samples, and doubts."""
         points = alone(np.concatenate(tables, axis=1) @ self.axes.T, self.is_free)
         ends = laid_ends(points, self.mixture, np.random.RandomState(0))
         ends.sort(key=lambda end: (end.log_weights[0, -1] > np.log(0.5), -end.objective))
@@ -210,17 +236,11 @@ class _Scores:
             factor = np.ravel(self.fitted.scaler.factor[m])
             moves[modality] = (factor * kept * mean).reshape(part.shapes[m])
             errors[modality] = (factor * np.sqrt(noise / known)).reshape(part.shapes[m])
-        low, high = _interval(gamma[-1].sum(), n_samples)
-        told = SimpleNamespace(
-            n_samples=n_samples,
-            unknown=float(gamma[-1].mean()),
-            interval=(low, high),
-            standard_errors=errors,
-        )
-        _warn(name, label, told, ends, n_samples)
+        told = SimpleNamespace(n_samples=n_samples, standard_errors=errors)
         cells = np.empty_like(gamma[:-1])
         cells[self.fitted.cells] = gamma[:-1]
-        return contexts.with_label(name, extended, moves, part.codes, cells.T, told)
+        wider = contexts.with_label(name, extended, moves, part.codes, cells.T, told)
+        return wider, _doubts(ends, n_samples)
 
 
 def _interval(count: float, n_samples: int) -> tuple[float, float]:
@@ -232,20 +252,25 @@ def _interval(count: float, n_samples: int) -> tuple[float, float]:
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _warn(name: str, label: Any, told: SimpleNamespace, ends: list[Alignment], n: int) -> None:
-    """Warn of few samples, and of offsets that do as well."""
+def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
+    """Say what is in doubt of an offset: few samples, and offsets that do as well."""
     best, doubts = ends[0], []
-    if told.n_samples < FEW_SAMPLES:
-        doubts.append(f"{told.n_samples} samples tell little of an offset")
+    if n_samples < FEW_SAMPLES:
+        doubts.append(f"{n_samples} samples tell little of an offset")
     rivals = [end for end in ends[1:] if end.is_far_from(best)]
-    if any((best.objective - end.objective) * n < AS_WELL for end in rivals):
+    if any((best.objective - end.objective) * n_samples < AS_WELL for end in rivals):
         doubts.append("another offset explains them as well, with other cells")
+    return doubts
+
+
+def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
+    """Warn of doubts, and of many samples in no known cell."""
     if told.unknown > MOST_UNKNOWN:
-        doubts.append(f"{100 * told.unknown:.0f} % of them are in no known cell")
+        doubts = [*doubts, f"{100 * told.unknown:.0f} % of them are in no known cell"]
     if doubts:
         warn_caller(
-            f"The label {label!r} of the context {name!r} is known in doubt: {'; '.join(doubts)}. "
-            "Pass more samples of it, of all kinds.",
+            f"The label {told.label!r} of the context {told.context!r} is known in doubt: "
+            f"{'; '.join(doubts)}. Pass more samples of it, of all kinds.",
             ContextWarning,
         )
 
