@@ -88,9 +88,9 @@ GALLERY_SECTIONS = [
     "pipelines",
     "paper",
 ]
-# Reduced, the gallery leaves out what takes more than a minute.
+# Reduced, the gallery leaves out what takes about a minute and more.
 REDUCED = os.environ.get("SKCAUSALPIMA_GALLERY") == "reduced"
-LONG = ("circles", "lattices", "model_choice")
+LONG = ("circles", "instruments", "lattices", "model_choice")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

@@ -138,6 +138,7 @@ def test_a_column_of_a_frame_is_a_context():
     np.testing.assert_array_equal(est.predict(frame), est.labels_)
 
 
+@pytest.mark.slow
 def test_contexts_go_through_splits_with_the_samples():
     X, *_ = two_instruments(n=300)
     est = CausalPIMA((2, 2), contexts=["instrument"], max_iter=3, random_state=0)
@@ -156,6 +157,7 @@ def test_two_contexts_add_up():
     np.testing.assert_allclose(found - found[0], moves - moves[0], atol=0.6)
 
 
+@pytest.mark.slow
 def test_one_mix_may_be_stated():
     X, _nodes, *_ = two_instruments()
     context = Context("instrument", mix=False)

@@ -29,6 +29,7 @@ def samples(n=300, seed=0, move=6.0):
     return {"x": x, "y": y, "site": np.array(["A", "B"])[site]}, nodes
 
 
+@pytest.mark.slow
 def test_incomplete_samples_and_missing_elements():
     X, nodes = samples(600)
     rng = np.random.default_rng(1)

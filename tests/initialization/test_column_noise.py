@@ -18,7 +18,7 @@ def table(rng, n_samples=400, n_columns=8, distance=6.0):
     return columns, outcomes @ [2, 1]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_columns_without_news_do_not_hide_the_others(seed):
     X, cells = table(np.random.RandomState(seed))
     est = CausalPIMA(node_sizes=(2, 2), random_state=seed, max_iter=30).fit(X)
@@ -83,6 +83,7 @@ def test_a_column_that_is_a_node_has_a_least_spread():
     assert np.isfinite(found).all()
 
 
+@pytest.mark.slow
 def test_scores_and_outputs_stay_in_the_units_of_the_data():
     X, _ = table(np.random.RandomState(7))
     params = {"node_sizes": (2, 2), "random_state": 0, "max_iter": 20}
@@ -105,6 +106,7 @@ def test_what_is_stated_stays(params):
     assert est.choices_.scale["modality0"] != "noise"
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_keeps_its_units():
     X, _ = table(np.random.RandomState(9))
     est = CausalPIMA(node_sizes=(2, 2), random_state=0, max_iter=10, warm_start=True).fit(X)
