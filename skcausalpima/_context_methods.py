@@ -15,7 +15,7 @@ from ._data.containers import Decoded
 from ._fit.adaptation import adapted
 from ._inference.kept_models import model_of, samples_of
 from ._model.surroundings import reading_one_fit, usual_surroundings
-from ._state.derived import fitted_attributes, weights_of_labels
+from ._state.derived import fitted_attributes
 from ._typing import Samples
 
 
@@ -55,7 +55,8 @@ class ContextMethods(BaseEstimator):
         Warns
         -----
         ContextWarning
-            Where samples are few, or another offset would do as well.
+            Where samples are few or many of them in no known cell, or another offset would do as
+            well.
 
         See Also
         --------
@@ -166,5 +167,4 @@ class ContextMethods(BaseEstimator):
         True
         """
         check_is_fitted(self)
-        model_of(self).check_contexts(labels)
-        return weights_of_labels(self._fitted, labels)
+        return model_of(self).weights_under(labels)

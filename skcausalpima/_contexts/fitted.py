@@ -51,6 +51,11 @@ class FittedContexts:
         """Number of training samples of each combination of labels."""
         return self.cells.sum(axis=-1)
 
+    def by_label(self, name: str, table: np.ndarray) -> np.ndarray:
+        """Sum ``cells`` or ``counts`` over the labels of all other contexts."""
+        axis = list(self.labels).index(name)
+        return table.sum(axis=tuple(k for k in range(len(self.labels)) if k != axis))
+
     def with_cells(
         self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
     ) -> FittedContexts:
@@ -186,9 +191,9 @@ class FittedContexts:
             arrays[k] = out.reshape(len(out), *modalities.shapes[k])
         return replace(modalities, arrays=tuple(arrays))
 
-    def moved(self, modalities: Modalities, to: Mapping[str, Any]) -> list[np.ndarray]:
+    def moved(self, modalities: Modalities, codes: np.ndarray) -> list[np.ndarray]:
         """Return samples as under other labels, by their offsets; what is missing is NaN."""
-        codes, arrays = self.coded(to, modalities.codes), []
+        arrays = []
         for k, of in enumerate(self.removed(modalities).arrays):
             missing = modalities.missing_elements(k)
             kept = np.zeros(missing.shape, modalities.dtype) if of is None else np.asarray(of)

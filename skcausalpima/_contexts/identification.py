@@ -17,7 +17,7 @@ LEAST_OVERLAP = 0.1
 
 def cell_shares(contexts: FittedContexts, name: str) -> np.ndarray:
     """Return how frequent cells are under each label of a context, (n_labels, n_cells)."""
-    counts = _of_context(contexts, name)
+    counts = contexts.by_label(name, contexts.cells)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 
@@ -29,7 +29,7 @@ def overlaps(contexts: FittedContexts) -> dict[str, np.ndarray]:
     """
     found = {}
     for name in contexts.labels:
-        counts = _of_context(contexts, name)
+        counts = contexts.by_label(name, contexts.cells)
         counts = counts + counts.shape[1] * counts.sum(axis=0) / counts.sum()
         shares = counts / counts.sum(axis=1, keepdims=True)
         found[name] = np.minimum(shares[:, None], shares).sum(axis=2)
@@ -49,7 +49,7 @@ def links(
         if not contexts.mixes[name]:
             found[name] = np.zeros(len(node_sizes))
             continue
-        counts = _of_context(contexts, name).reshape(len(of), *node_sizes)
+        counts = contexts.by_label(name, contexts.cells).reshape(len(of), *node_sizes)
         scores = FamilyScores(counts)
         parents = [sum(2 << int(p) for p in np.flatnonzero(column)) for column in adjacency.T]
         gains = [
@@ -100,10 +100,3 @@ def doubts(contexts: FittedContexts) -> list[str]:
 def _words(setting: Mapping[str, object]) -> str:
     """Write a combination of labels."""
     return " and ".join(f"{name}={label!r}" for name, label in setting.items())
-
-
-def _of_context(contexts: FittedContexts, name: str) -> np.ndarray:
-    """Return the expected counts of the cells under each label of a context."""
-    axis = list(contexts.labels).index(name)
-    others = tuple(k for k in range(len(contexts.labels)) if k != axis)
-    return contexts.cells.sum(axis=others)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 
@@ -48,8 +49,8 @@ MOST_UNKNOWN = 0.25
 #: An offset does as well as another if its log-likelihood is smaller by so many nats at most.
 AS_WELL = 6.0
 
-#: Fewer samples of a label tell little of its offset; quantile of the interval of a share.
-FEW_SAMPLES, QUANTILE = 30, 1.96
+#: Fewer samples of a label tell little of its offset.
+FEW_SAMPLES = 30
 
 
 def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
@@ -100,10 +101,11 @@ def _tell_strangers(told: SimpleNamespace, tails: np.ndarray) -> None:
 
     All of these are small, and those of the others are uniform.
     """
-    count, n_samples = float((tails < SMALL).sum()), len(tails)
-    low, high = _interval(count, n_samples)
+    small = binomtest(int((tails < SMALL).sum()), len(tails))
+    interval = small.proportion_ci(method="wilson")
     share, low, high = (
-        max(0.0, (of - SMALL) / (1.0 - SMALL)) for of in (count / n_samples, low, high)
+        max(0.0, float(of - SMALL) / (1.0 - SMALL))
+        for of in (small.statistic, interval.low, interval.high)
     )
     told.unknown, told.interval = share, (low, high)
 
@@ -241,15 +243,6 @@ class _Scores:
         cells[self.fitted.cells] = gamma[:-1]
         wider = contexts.with_label(name, extended, moves, part.codes, cells.T, told)
         return wider, _doubts(ends, n_samples)
-
-
-def _interval(count: float, n_samples: int) -> tuple[float, float]:
-    """Return Wilson's interval of a share."""
-    share, z2 = count / n_samples, QUANTILE**2
-    middle = (share + z2 / (2 * n_samples)) / (1 + z2 / n_samples)
-    half = QUANTILE * np.sqrt(share * (1 - share) / n_samples + z2 / (4 * n_samples**2))
-    half /= 1 + z2 / n_samples
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:

@@ -24,7 +24,7 @@ from .._initialization.initial_sample import settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._model.ranks import process_group
 from .._model.scaled_samples import fit_data
-from .._model.settings import Kept
+from .._model.settings import LastFit
 from .._model.setup import Setup, as_built, set_up, with_total
 from .._model.spec import ModelSpec
 from .._model.surroundings import precision_of
@@ -77,7 +77,7 @@ class FitCall:
         self,
         params: SimpleNamespace,
         given: Modalities,
-        kept: Kept | None = None,
+        kept: LastFit | None = None,
     ) -> tuple[Setup, FitSamples]:
         """Resolve parameters for these data, of which ``given`` is X."""
         knowledge = (self.known_nodes, self.interventions, self.sample_weight)
@@ -282,7 +282,7 @@ def set_up_further(
 ) -> tuple[Setup, FitSamples, Modalities]:
     """Resolve parameters for data that a fitted model goes on with."""
     params, given = as_built(params, before.spec), read_further(estimator, call.X)
-    kept = Kept(scaler=before.scaler, dag=node_graph(estimator.dag_), contexts=before.contexts)
+    kept = LastFit(scaler=before.scaler, dag=node_graph(estimator.dag_), contexts=before.contexts)
     setup, samples = call.set_up(params, given, kept)
     return setup, samples, given
 

@@ -158,9 +158,8 @@ class ContextModel(ABC):
         self.check_contexts(to)
         assert self.contexts is not None
         modalities = self.labelled(modalities)
-        arrays = self.contexts.moved(modalities, to)
         codes = self.contexts.coded(to, modalities.codes)
-        return arrays, modalities.with_codes(codes).contexts
+        return self.contexts.moved(modalities, codes), modalities.with_codes(codes).contexts
 
     def check_contexts(self, stated: Mapping[str, Any] | None) -> None:
         """Check that there are contexts where labels of some are stated."""
@@ -206,6 +205,14 @@ class ContextModel(ABC):
         logs = self.model.prior.regime_log_weights().detach()
         table = logs.double().exp().cpu().numpy()[:, self.cells]
         return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]
+
+    def weights_under(self, stated: Mapping[str, Any]) -> np.ndarray:
+        """Return the weights of the components under labels, over all labels of other contexts."""
+        self.check_contexts(stated)
+        assert self.contexts is not None
+        prior = self.model.prior
+        logs = prior.mix_logs.cpu().numpy() if prior.mix_sizes else None
+        return self.contexts.weights_of(stated, logs)[self.cells]
 
     def weights_of_all(self) -> np.ndarray:
         """Return the weights of the components in all samples."""

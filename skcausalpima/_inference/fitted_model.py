@@ -144,9 +144,11 @@ class FittedModel(ContextModel):
     def score_samples(self, modalities: Modalities) -> np.ndarray:
         """Return the bound of every sample in the user's units."""
         if groups := self._unlabelled(modalities):
-            values = averaged(modalities, groups, lambda part: (self.score_samples(part),))[0]
+            values, lacks = np.empty(modalities.n_samples, modalities.dtype), modalities.codes < 0
             for group in groups:
                 values[group.rows] = logsumexp(group.log_probabilities, axis=0)
+            if len(others := np.flatnonzero(~lacks.any(axis=0))):
+                values[others] = self.score_samples(modalities.take(others))
             return values
         blocks = modalities.blocks(_rows_at_once(modalities))
         return np.concatenate([self.bounds(self.scaled(of), of.observed) for of in blocks])

@@ -47,7 +47,7 @@ def unlike_spreads(
     tables : sequence of ndarray of shape (n_samples, n_columns)
         Tables of the same samples, centred.
     seen : sequence of ndarray of shape (n_samples, n_columns)
-        1 where an element is observed, 0 where it is filled.
+        Where elements are observed, not filled.
     n_clusters : int
         Number of clusters.
     seed : int

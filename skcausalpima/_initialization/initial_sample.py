@@ -119,7 +119,8 @@ def settled_sample(
     numbers, scaler = setup.left_open.columns, setup.scaler
     if not numbers:
         return decided, data, initial
-    tables, seen = zip(*map(initial.data.seen_values, numbers), strict=True)
+    tables = [initial.data.arrays[m].double().cpu().numpy() for m in numbers]
+    seen = [initial.data.seen(m) for m in numbers]
     spreads = unlike_spreads(tables, seen, math.prod(setup.spec.node_sizes), seed)
     if spreads is None:
         return decided, data, initial

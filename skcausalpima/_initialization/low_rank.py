@@ -36,7 +36,7 @@ def filled_by_low_rank(data: TensorData, rank: int) -> TensorData:
         return data
     widths = [array.shape[1] for array in data.arrays]
     scale = np.repeat(np.sqrt(widths), widths)
-    seen = _seen(data, widths)
+    seen = np.concatenate([data.seen(m) for m in range(len(widths))], axis=1)
     observed = np.concatenate([array.cpu().numpy() for array in data.arrays], axis=1) / scale
     counts = np.maximum(seen.sum(axis=0), 1)
     found = np.broadcast_to((observed * seen).sum(axis=0) / counts, observed.shape)
@@ -62,16 +62,3 @@ def _leading(whole: np.ndarray, rank: int, near: np.ndarray | None) -> np.ndarra
     if near is None:
         return randomized_svd(whole, rank, random_state=0)[2].T
     return np.linalg.qr(whole.T @ (whole @ near))[0]
-
-
-def _seen(data: TensorData, widths: list[int]) -> np.ndarray:
-    """Return where elements of all modalities, side by side, are observed."""
-    masks = []
-    for m, width in enumerate(widths):
-        seen = None if data.elements is None else data.elements[m]
-        rows = np.ones((data.n_samples, 1), dtype=bool)
-        if data.observed is not None:
-            rows = data.observed[m].cpu().numpy()[:, None]
-        whole = np.broadcast_to(rows, (data.n_samples, width))
-        masks.append(whole if seen is None else seen.cpu().numpy())
-    return np.concatenate(masks, axis=1)

@@ -170,7 +170,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class LastFit:
     """What a fit that is continued keeps of the last one.
 
     Parameters

@@ -43,7 +43,7 @@ from .parameters import (
     resolve_shrinkage,
     resolve_temperatures,
 )
-from .settings import Kept, MixtureSettings, Schedule, TrainingSettings, schedule
+from .settings import LastFit, MixtureSettings, Schedule, TrainingSettings, schedule
 from .spec import ModelSpec, Network
 from .state import seeded_modules
 
@@ -166,7 +166,7 @@ def set_up(
     known_nodes: Unchecked = None,
     interventions: Unchecked = None,
     sample_weight: ArrayLike | None = None,
-    kept: Kept | None = None,
+    kept: LastFit | None = None,
 ) -> tuple[Setup, FitSamples]:
     """Resolve the estimator's parameters, from :func:`parameters_of`, for this data.
 

@@ -144,17 +144,13 @@ class TensorData:
         seen = None if self.elements is None else self.elements[m]
         return self.arrays[m] if seen is None else self.arrays[m] * seen
 
-    def seen_values(self, m: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a modality in double precision, and 1 where it is observed, 0 where it is filled.
-
-        Both are of shape (n_samples, width).
-        """
-        values = self.arrays[m].double().cpu().numpy()
-        elements = None if self.elements is None else self.elements[m]
-        seen = np.ones(values.shape) if elements is None else elements.double().cpu().numpy()
+    def seen(self, m: int) -> np.ndarray:
+        """Return which elements of a modality are observed, of shape (n_samples, width)."""
+        found = np.ones((self.n_samples, self.arrays[m].shape[1]), dtype=bool)
         if self.observed is not None:
-            seen = seen * self.observed[m].double().cpu().numpy()[:, None]
-        return values, seen
+            found &= self.observed[m].cpu().numpy()[:, None]
+        elements = None if self.elements is None else self.elements[m]
+        return found if elements is None else found & elements.cpu().numpy()
 
     def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
         """Return the masks of elements as NumPy arrays."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Mapping
 from typing import cast
 
 import networkx as nx
@@ -87,12 +86,6 @@ def public_attributes(state: FittedState) -> Values:
     return attributes | {f"{name}_": getattr(state, name) for name in of_start}
 
 
-def weights_of_labels(state: FittedState, labels: Mapping[str, Hashable]) -> np.ndarray:
-    """Return the weights of the components under labels of contexts, which there are."""
-    assert state.contexts is not None
-    return state.contexts.weights_of(labels, state.numbers.get("prior.mix_logs"))[state.cells]
-
-
 def input_attributes(spec: ModelSpec) -> Values:
     """Return the attributes that say which modalities there are, as the gate sets them."""
     return {
@@ -147,10 +140,9 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
 def cause_shares(state: FittedState) -> dict[str, np.ndarray]:
     """Return the shares of the labels of contexts that are causes, by name."""
     contexts, found = cast(FittedContexts, state.contexts), {}
-    for k, (name, role) in enumerate(contexts.roles.items()):
+    for name, role in contexts.roles.items():
         if role == "cause":
-            others = tuple(axis for axis in range(contexts.counts.ndim) if axis != k)
-            counts = contexts.counts.sum(axis=others)
+            counts = contexts.by_label(name, contexts.counts)
             found[name] = counts / counts.sum()
     return found
 

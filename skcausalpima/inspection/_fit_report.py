@@ -239,8 +239,7 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
         return {}
     contexts, found = est._fitted.contexts, {}
     sizes, least = est.joint_.shape, overlaps(contexts)
-    for k, name in enumerate(contexts.labels):
-        others = tuple(axis for axis in range(contexts.counts.ndim) if axis != k)
+    for name in contexts.labels:
         grid = cell_shares(contexts, name).reshape(-1, *sizes)
         axes = range(1, grid.ndim)
         of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
@@ -248,7 +247,7 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
         found[name] = SimpleNamespace(
             role=contexts.roles[name],
             labels=contexts.labels[name].tolist(),
-            counts=contexts.counts.sum(axis=others),
+            counts=contexts.by_label(name, contexts.counts),
             shares=list(zip(*of_nodes, strict=True)),
             links=sorted(map(str, nx.all_neighbors(est.dag_, name))),
             overlap=float(least[name].min()),
