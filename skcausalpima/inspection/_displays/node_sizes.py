@@ -188,7 +188,7 @@ class NodeSizesDisplay(Display):
             k = sizes.index(tuple(self.best))
             label = f"chosen: {_name(sizes[k])}"
             ax.plot(k, bound[k], "s", color="black", label=label, ms=12, mfc="none", mew=1.5)
-            ax.legend(fontsize=FONT, loc="lower right")
+            ax.legend(fontsize=FONT, loc="best")
         ax.set_title("held-out bound", fontsize=FONT + 2)
         ax.set_ylabel("nats per sample", fontsize=FONT)
 
