@@ -99,7 +99,7 @@ def test_a_few_samples_warn(fitted):
         est.adapt(measured("C", 12, seed=5)[0])
 
 
-def test_what_cannot_be_learned_is_told(fitted):
+def test_what_cannot_be_learned_is_told(quick, fitted):
     est, X = fitted
     new, _ = measured("C", 60, seed=5)
     with pytest.raises(ValueError, match="the fit has seen all of them"):
@@ -110,8 +110,8 @@ def test_what_cannot_be_learned_is_told(fitted):
     with pytest.raises(ValueError, match="sample 2 has no label"):
         est.adapt(new | {"instrument": ["C", "C", None, *["C"] * 57]})
     with pytest.raises(ValueError, match="the fit has no contexts"):
-        CausalPIMA(2, max_iter=1, random_state=0).fit({"x": X["table"]}).adapt({"x": X["table"]})
+        quick(2).fit({"x": X["table"]}).adapt({"x": X["table"]})
     cause = Context("instrument", role="cause")
-    other = CausalPIMA((2, 2), contexts=cause, max_iter=2, random_state=0).fit(X)
+    other = quick(contexts=cause).fit(X)
     with pytest.raises(ValueError, match="has role='cause', and the tables of its labels"):
         other.adapt(new)

@@ -31,13 +31,13 @@ def case():
     return est, X, dose
 
 
-def test_an_arrow_is_compelled_that_nodes_alone_leave_open(case):
+def test_an_arrow_is_compelled_that_nodes_alone_leave_open(quick, case):
     est, X, _ = case
     assert list(est.dag_) == ["a", "b", "dose"]
     assert set(est.dag_.edges) == {("dose", "a"), ("a", "b")}
     assert est.dag_.edges["a", "b"]["compelled"]
     assert est.dag_.edges["dose", "a"]["compelled"]
-    measured = CausalPIMA({"a": 2, "b": 2}, contexts="dose", random_state=0)
+    measured = quick({"a": 2, "b": 2}, contexts="dose")
     measured.fit(X, known_nodes=dosed()[1])
     assert not any(measured.dag_.edges[edge]["compelled"] for edge in measured.dag_.edges)
 
@@ -95,11 +95,11 @@ def test_predictions_of_training_samples_are_their_labels(case):
     assert "dose (cause)" in str(est.report())
 
 
-def test_two_roles_in_one_fit():
+def test_two_roles_in_one_fit(quick):
     X, named, _ = dosed()
     site = np.random.default_rng(1).integers(2, size=len(named))
     contexts = ["site", CAUSE]
-    est = CausalPIMA({"a": 2, "b": 2}, contexts=contexts, random_state=0)
+    est = quick({"a": 2, "b": 2}, contexts=contexts)
     est.fit(X | {"site": site}, known_nodes=named)
     assert set(est.cpts_) == {"a", "b", "dose"}
     assert est.dag_.edges["a", "b"]["compelled"]
@@ -120,11 +120,11 @@ def test_what_a_cause_cannot_be_is_told(case):
         table_intervals(est, X)
 
 
-def test_a_cause_of_nothing_has_no_edges():
+def test_a_cause_of_nothing_has_no_edges(quick):
     X, _, _ = dosed(n=300)
     other = np.random.default_rng(5).integers(2, size=300)
     contexts = Context("other", role="cause")
-    est = CausalPIMA((2, 2), contexts=contexts, random_state=0).fit({"x": X["x"], "other": other})
+    est = quick(contexts=contexts).fit({"x": X["x"], "other": other})
     assert est.dag_.degree("other") == 0
     np.testing.assert_allclose(est.joint_.sum(), 1.0)
     np.testing.assert_allclose(est.weights_of(other=0), est.weights_of(other=1), atol=1e-6)

@@ -129,61 +129,61 @@ def test_pickles_and_files_know_contexts(case, tmp_path):
         assert other.contexts_["instrument"].tolist() == ["A", "B"]
 
 
-def test_a_column_of_a_frame_is_a_context():
+def test_a_column_of_a_frame_is_a_context(quick):
     X, nodes, *_ = two_instruments()
     frame = pd.DataFrame(X["table"], columns=list("abcdef")).assign(site=X["instrument"])
-    est = CausalPIMA((2, 2), contexts=Context("site"), random_state=0).fit(frame)
+    est = quick(contexts=Context("site")).fit(frame)
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.98
     assert est.feature_names_in_.tolist() == list("abcdef")
     np.testing.assert_array_equal(est.predict(frame), est.labels_)
 
 
 @pytest.mark.slow
-def test_contexts_go_through_splits_with_the_samples():
+def test_contexts_go_through_splits_with_the_samples(quick):
     X, *_ = two_instruments(n=300)
-    est = CausalPIMA((2, 2), contexts=["instrument"], max_iter=3, random_state=0)
+    est = quick(contexts=["instrument"])
     assert np.isfinite(cross_val_score(est, MultimodalData(X), cv=3)).all()
 
 
-def test_two_contexts_add_up():
+def test_two_contexts_add_up(quick):
     rng = np.random.default_rng(0)
     X, nodes, *_ = two_instruments()
     day = rng.integers(3, size=600)
     moves = 6.0 * rng.normal(size=(3, 6))
     X = X | {"table": X["table"] + moves[day], "day": day}
-    est = CausalPIMA((2, 2), contexts=["instrument", "day"], random_state=0).fit(X)
+    est = quick(contexts=["instrument", "day"]).fit(X)
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.98
     found = est.offsets_["table"]["day"]
     np.testing.assert_allclose(found - found[0], moves - moves[0], atol=0.6)
 
 
 @pytest.mark.slow
-def test_one_mix_may_be_stated():
+def test_one_mix_may_be_stated(quick):
     X, _nodes, *_ = two_instruments()
     context = Context("instrument", mix=False)
-    est = CausalPIMA((2, 2), contexts=context, max_iter=5, random_state=0).fit(X)
+    est = quick(contexts=context).fit(X)
     assert "prior.mix_logs" not in est._fitted.numbers
     assert est.predict(X | {"instrument": None}).shape == (600,)
 
 
-def test_modalities_that_are_not_shifted_stay():
+def test_modalities_that_are_not_shifted_stay(quick):
     X, *_ = two_instruments()
     context = Context("instrument", shift=["table"])
-    est = CausalPIMA((2, 2), contexts=context, max_iter=5, random_state=0).fit(X)
+    est = quick(contexts=context).fit(X)
     assert list(est.offsets_) == ["table"]
 
 
-def test_a_label_of_two_samples_keeps_little_of_its_own():
+def test_a_label_of_two_samples_keeps_little_of_its_own(quick):
     X, nodes, *_ = two_instruments()
     labels = X["instrument"].astype(object)
     labels[:2] = "C"
-    est = CausalPIMA((2, 2), contexts="instrument", random_state=0).fit(X | {"instrument": labels})
+    est = quick(contexts="instrument").fit(X | {"instrument": labels})
     assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.98
 
 
-def test_the_second_of_two_fits_is_the_first_bit_by_bit():
+def test_the_second_of_two_fits_is_the_first_bit_by_bit(quick):
     X, *_ = two_instruments(n=200)
-    est = CausalPIMA((2, 2), contexts="instrument", max_iter=2, random_state=0)
+    est = quick(contexts="instrument")
     one, other = (clone(est).fit(X).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
@@ -249,7 +249,7 @@ def test_the_graph_has_contexts_apart(case):
     np.testing.assert_allclose(est.to_graph().joint(), est.joint_, atol=1e-12)
 
 
-def test_weights_of_a_label_are_its_mix(case):
+def test_weights_of_a_label_are_its_mix(quick, case):
     est, _, nodes, instrument, _ = case
     for code, label in enumerate("AB"):
         weights = est.weights_of(instrument=label)
@@ -263,7 +263,7 @@ def test_weights_of_a_label_are_its_mix(case):
     with pytest.raises(ValueError, match="'site' is no context"):
         est.weights_of(site="A")
     rng = np.random.default_rng(0)
-    plain = CausalPIMA(2, max_iter=1, random_state=0).fit(rng.normal(size=(9, 2)))
+    plain = quick(2).fit(rng.normal(size=(9, 2)))
     with pytest.raises(ValueError, match="the fit has no contexts"):
         plain.weights_of(site="A")
     with pytest.raises(ValueError, match="the fit has no contexts"):
@@ -302,13 +302,11 @@ def test_the_report_tells_of_contexts(case):
     assert report.calibration
 
 
-def test_a_context_without_common_cells_is_warned_of():
+def test_a_context_without_common_cells_is_warned_of(quick):
     X, nodes, *_ = two_instruments(move=0.0)
     labels = np.array(["A", "B"])[nodes[:, 1]]
     with pytest.warns(ContextWarning, match="cannot be told apart everywhere"):
-        est = CausalPIMA((2, 2), contexts="instrument", random_state=0).fit(
-            X | {"instrument": labels}
-        )
+        est = quick(contexts="instrument").fit(X | {"instrument": labels})
     assert any("Do not read a meaning into all differences" in of for of in est.report().advice)
 
 
@@ -324,7 +322,7 @@ def test_harmonized_samples_are_those_of_one_instrument(case):
 
 
 @pytest.mark.parametrize("form", ["container", "levels", "frame"])
-def test_harmonized_samples_have_the_form_of_x(form):
+def test_harmonized_samples_have_the_form_of_x(quick, form):
     X, *_ = two_instruments(n=200)
     frame = pd.DataFrame(X["table"], columns=list("abcdef"))
     frame.loc[3, "a"] = np.nan
@@ -333,7 +331,7 @@ def test_harmonized_samples_have_the_form_of_x(form):
         "levels": pd.concat({"table": frame, "site": pd.DataFrame({"": X["instrument"]})}, axis=1),
         "frame": frame.assign(site=X["instrument"]),
     }[form]
-    est = CausalPIMA((2, 2), contexts="site", max_iter=3, random_state=0).fit(given)
+    est = quick(contexts="site").fit(given)
     moved = est.harmonize(given, to={"site": "A"})
     assert type(moved) is type(given)
     np.testing.assert_array_equal(est.predict(moved)[: len(moved)].shape, (200,))

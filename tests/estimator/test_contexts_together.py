@@ -15,8 +15,6 @@ from skcausalpima.metrics import node_recovery
 from skcausalpima.model_selection import select_node_sizes
 from skcausalpima.modules import ExpertDecoder, line
 
-SHORT = {"max_iter": 4, "random_state": 0}
-
 
 def samples(n=300, seed=0, move=6.0):
     """Return two modalities of two instruments with unlike mixes, and the outcomes of two nodes."""
@@ -57,10 +55,10 @@ def test_a_modality_may_be_missing_at_predict():
     assert (found == est.node_labels_).mean() > 0.97
 
 
-def test_a_continued_fit_is_the_long_one():
+def test_a_continued_fit_is_the_long_one(quick):
     X, _ = samples()
-    long = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 6}).fit(X)
-    parts = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 3}, warm_start=True)
+    long = quick(contexts="site", max_iter=6).fit(X)
+    parts = quick(contexts="site", warm_start=True)
     with warnings.catch_warnings(action="ignore"):
         parts.fit(X).fit(X)
     np.testing.assert_array_equal(parts.predict(X), long.predict(X))
@@ -69,11 +67,11 @@ def test_a_continued_fit_is_the_long_one():
         parts.set_params(contexts=Context("site", mix=False)).fit(X)
 
 
-def test_a_fit_goes_on_from_a_checkpoint(tmp_path):
+def test_a_fit_goes_on_from_a_checkpoint(quick, tmp_path):
     X, _ = samples()
     stop = OnEpoch(lambda record: record.phase == "training" and record.epoch == 2)
-    est = CausalPIMA((2, 2), contexts="site", **SHORT)
-    whole = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X)
+    est = quick(contexts="site")
+    whole = quick(contexts="site").fit(X)
     with warnings.catch_warnings(action="ignore"):
         est.set_callbacks(Checkpoint(tmp_path / "begun"), stop).fit(X)
     resumed = CausalPIMA.resume(tmp_path / "begun", X)
@@ -81,39 +79,39 @@ def test_a_fit_goes_on_from_a_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
-def test_several_starts_in_processes():
+def test_several_starts_in_processes(quick):
     X, _ = samples()
-    one = CausalPIMA((2, 2), contexts="site", n_init=2, **SHORT).fit(X)
-    other = CausalPIMA((2, 2), contexts="site", n_init=2, n_jobs=2, **SHORT).fit(X)
+    one = quick(contexts="site", n_init=2).fit(X)
+    other = quick(contexts="site", n_init=2, n_jobs=2).fit(X)
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-8)
 
 
-def test_weights_are_repeated_rows():
+def test_weights_are_repeated_rows(quick):
     X, _ = samples(200)
     weights = np.random.default_rng(2).integers(1, 3, size=200)
     rows = np.repeat(np.arange(200), weights)
     twice = {name: of[rows] for name, of in X.items()}
-    one = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X, sample_weight=weights)
-    other = CausalPIMA((2, 2), contexts="site", **SHORT).fit(twice)
+    one = quick(contexts="site").fit(X, sample_weight=weights)
+    other = quick(contexts="site").fit(twice)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
-def test_equal_rows_of_two_instruments_are_two_rows():
+def test_equal_rows_of_two_instruments_are_two_rows(quick):
     X, _ = samples(200)
     twice = {name: np.concatenate([of, of]) for name, of in X.items()}
     twice["site"] = np.repeat(["A", "B"], 200)
-    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(twice)
+    est = quick(contexts="site").fit(twice)
     assert len(est.labels_) == 400
 
 
-def test_an_expert_is_not_shifted():
+def test_an_expert_is_not_shifted(quick):
     rng = np.random.default_rng(0)
     X, nodes = samples(300)
     t = np.linspace(0.0, 1.0, 8)
     curve = rng.normal(0.0, 0.1, size=(300, 8)) + (1.0 + 2.0 * nodes[:, :1]) * t
     X = {"x": X["x"], "curve": curve, "site": X["site"]}
     expert = ExpertDecoder(line, t)
-    est = CausalPIMA((2, 2), contexts="site", experts={"curve": expert}, random_state=0).fit(X)
+    est = quick(contexts="site", experts={"curve": expert}).fit(X)
     assert list(est.offsets_) == ["x"]
     shifted = Context("site", shift=["curve"])
     with pytest.raises(ValueError, match="names 'curve', which has an expert"):
@@ -121,63 +119,63 @@ def test_an_expert_is_not_shifted():
 
 
 @pytest.mark.parametrize("covariance", ["diag", "tied", "spherical"])
-def test_all_kinds_of_mixtures(covariance):
+def test_all_kinds_of_mixtures(quick, covariance):
     X, _ = samples()
-    est = CausalPIMA((2, 2), contexts="site", mixture=covariance, **SHORT).fit(X)
+    est = quick(contexts="site", mixture=covariance).fit(X)
     np.testing.assert_array_equal(est.predict(X), est.labels_)
 
 
-def test_float32_stays():
+def test_float32_stays(quick):
     X, _ = samples()
     single = {n: of.astype(np.float32) if n != "site" else of for n, of in X.items()}
-    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(single)
+    est = quick(contexts="site").fit(single)
     assert est.transform(single).dtype == np.float32
     assert est.reconstruct(single)["x"].dtype == np.float32
 
 
-def test_the_data_are_left_as_they_are():
+def test_the_data_are_left_as_they_are(quick):
     X, _ = samples()
     before = {name: of.copy() for name, of in X.items()}
-    CausalPIMA((2, 2), contexts="site", **SHORT).fit(X).harmonize(X, to={"site": "A"})
+    quick(contexts="site").fit(X).harmonize(X, to={"site": "A"})
     for name, of in before.items():
         np.testing.assert_array_equal(X[name], of)
 
 
 @pytest.mark.slow
-def test_searches_know_contexts_by_nested_names():
+def test_searches_know_contexts_by_nested_names(quick):
     X, _ = samples()
-    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    est = quick(contexts="site")
     search = GridSearchCV(est, {"contexts__mix": [True, False]}, cv=2)
     assert search.fit(MultimodalData(X)).best_params_["contexts__mix"] in (True, False)
 
 
-def test_pipelines_pass_contexts_through():
+def test_pipelines_pass_contexts_through(quick):
     X, _ = samples()
-    steps = ModalityTransformer({"x": StandardScaler()}), CausalPIMA(contexts="site", **SHORT)
+    steps = ModalityTransformer({"x": StandardScaler()}), quick(contexts="site")
     pipeline = make_pipeline(*steps).fit(MultimodalData(X))
     assert pipeline.predict(MultimodalData(X)).shape == (300,)
 
 
-def test_a_fold_that_lacks_a_label_is_told():
+def test_a_fold_that_lacks_a_label_is_told(quick):
     X, _ = samples()
-    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    est = quick(contexts="site")
     one = {name: of[X["site"] == "A"] for name, of in X.items()}
     with pytest.raises(ValueError, match="all samples have the label 'A'"):
         est.fit(one)
 
 
 @pytest.mark.parametrize("refit", ["all", "mixture"])
-def test_how_sure_edges_are(refit):
+def test_how_sure_edges_are(quick, refit):
     X, _ = samples()
-    est = CausalPIMA((2, 2), contexts="site", **SHORT).fit(X)
+    est = quick(contexts="site").fit(X)
     found = edge_confidence(est, X, n_bootstraps=2, refit=refit, random_state=0)
     assert list(found.dag) == ["N1", "N2"]
     assert found.edge.shape == (2, 2)
 
 
-def test_intervals_of_tables_and_calibration():
+def test_intervals_of_tables_and_calibration(quick):
     X, nodes = samples()
-    est = CausalPIMA((2, 2), contexts="site", random_state=0).fit(X)
+    est = quick(contexts="site").fit(X)
     found = table_intervals(est, X, n_draws=50, random_state=0)
     assert (found.low["N1"] <= est.cpts_["N1"]).all()
     assert (est.cpts_["N1"] <= found.high["N1"]).all()
@@ -186,8 +184,8 @@ def test_intervals_of_tables_and_calibration():
 
 
 @pytest.mark.slow
-def test_the_choice_of_node_sizes():
+def test_the_choice_of_node_sizes(quick):
     X, _ = samples()
-    est = CausalPIMA((2, 2), contexts="site", **SHORT)
+    est = quick(contexts="site")
     found = select_node_sizes(est, MultimodalData(X), [(2, 2), (2,)])
     assert found is not None
