@@ -54,14 +54,8 @@ def test_scikit_learn_checks(estimator, check):
     passes(check, estimator)
 
 
-@pytest.mark.slow
-@parametrize_with_checks([SHORT])
-def test_more_scikit_learn_checks(estimator, check):
-    passes(check, estimator)
-
-
 @pytest.mark.long
-@parametrize_with_checks([CausalPIMA(), OTHER])
+@parametrize_with_checks([SHORT, CausalPIMA(), OTHER])
 def test_scikit_learn_checks_of_other_parameters(estimator, check):
     passes(check, estimator)
 
