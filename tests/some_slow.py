@@ -1,4 +1,4 @@
-"""Parameters of which the default suite takes a few, the slow tests every second of the others."""
+"""Parameters of which the default suite takes a few, the slow tests every third of the others."""
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
@@ -35,8 +35,8 @@ def each_once(*values: Sequence[Any]) -> list[Any]:
 
 
 def _marked(values: Sequence[Any], are_fast: Sequence[bool]) -> list[Any]:
-    """Return the values, of those that are not fast in turn one slow and one long."""
-    marks = itertools.cycle([pytest.mark.slow, pytest.mark.long])
+    """Return the values, of those that are not fast in turn one slow and two long."""
+    marks = itertools.cycle([pytest.mark.slow, pytest.mark.long, pytest.mark.long])
     return [
         pytest.param(
             *(value if isinstance(value, tuple) else (value,)), marks=[] if is_fast else next(marks)

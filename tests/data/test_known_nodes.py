@@ -94,9 +94,9 @@ KINDS = pd.Categorical(LABELS, categories=["glass", "steel"])
         {"N2": LABELS},
         {"N2": pd.Series(KINDS), "N1": [np.nan] * 72},
         pd.DataFrame({"N2": LABELS, "N1": None}),
-        pd.DataFrame({"a": [-1] * 72, "b": LABELS}),
+        pytest.param(pd.DataFrame({"a": [-1] * 72, "b": LABELS}), marks=pytest.mark.slow),
         np.array([[None, label] for label in LABELS], dtype=object),
-        [[-1, label] for label in LABELS],
+        pytest.param([[-1, label] for label in LABELS], marks=pytest.mark.slow),
     ],
 )
 def test_labels_name_the_outcomes(quick, pair, said, known):

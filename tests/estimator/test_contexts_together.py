@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalData
 from skcausalpima.callback import Checkpoint, OnEpoch
@@ -118,7 +119,7 @@ def test_an_expert_is_not_shifted(quick):
         CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
 
 
-@pytest.mark.parametrize("covariance", ["diag", "tied", "spherical"])
+@pytest.mark.parametrize("covariance", some_slow(["diag", "tied", "spherical"], ["tied"]))
 def test_all_kinds_of_mixtures(quick, covariance):
     X, _ = samples()
     est = quick(contexts="site", mixture=covariance).fit(X)

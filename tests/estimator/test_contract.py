@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
+from some_slow import some_slow
 
 from skcausalpima import GradientStructure, ScoreSearch
 from skcausalpima.exceptions import ArrangementWarning
@@ -123,7 +124,10 @@ def test_number_of_things(fitted):
 
 @pytest.mark.parametrize(
     ("node_sizes", "latent_dim", "expected"),
-    [((2, 2), None, 2), ((2,), None, 3), ((2, 2, 2), None, 3), ((5,), 4, 4), ((2, 2), 5, 5)],
+    some_slow(
+        [((2, 2), None, 2), ((2,), None, 3), ((2, 2, 2), None, 3), ((5,), 4, 4), ((2, 2), 5, 5)],
+        [((2,), None, 3), ((2, 2, 2), None, 3), ((5,), 4, 4)],
+    ),
 )
 def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
     model = quick(node_sizes, latent_dim=latent_dim).fit(pair)
@@ -139,10 +143,10 @@ def test_latent_dim(quick, pair, node_sizes, latent_dim, expected):
         ((100, 4), 3, {}, 4),  # features
         ((100, 30), 3, {}, 5),  # a twentieth of the samples
         ((12, 30), 6, {}, 5),  # the outcomes
-        ((72, 1), 2, {}, 2),
-        ((100, 30), 12, {}, 11),
+        pytest.param((72, 1), 2, {}, 2, marks=pytest.mark.slow),
+        pytest.param((100, 30), 12, {}, 11, marks=pytest.mark.slow),
         ((100, 30), 3, {"init": "paper"}, 2),
-        ((130, 30), 3, {"init": "linear"}, 6),
+        pytest.param((130, 30), 3, {"init": "linear"}, 6, marks=pytest.mark.slow),
     ],
 )
 def test_latent_dim_of_one_node(quick, shape, node_size, parameters, expected):
@@ -152,7 +156,7 @@ def test_latent_dim_of_one_node(quick, shape, node_size, parameters, expected):
 
 def test_latent_dim_stays_when_other_samples_continue(quick):
     X = np.random.default_rng(0).normal(size=(130, 30))
-    model = quick((3,), warm_start=True).fit(X)
+    model = quick((3,), posterior="mean_field", structure="gradient", warm_start=True).fit(X)
     assert model.fit(X[:30]).latent_dim_ == 6
 
 

@@ -168,10 +168,10 @@ def test_gradient(fast, chain):
 @pytest.mark.parametrize(
     "structure",
     [
-        graph(),
+        pytest.param(graph(), marks=pytest.mark.slow),
         graph("cb", "ab"),
         graph("ca", "cb", "ab", nodes="cab"),
-        nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]),
+        pytest.param(nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]), marks=pytest.mark.long),
     ],
     ids=["none", "collider", "complete", "multi"],
 )

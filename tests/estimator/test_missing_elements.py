@@ -119,13 +119,13 @@ def test_one_flat_array_and_a_table(quick, pair):
     [
         {"init": "paper", "structure": "gradient", "posterior": "mean_field"},
         {"scale": "feature", "modality_weights": "elements"},
-        {"scale": None, "decoder_variance": 0.5},
+        pytest.param({"scale": None, "decoder_variance": 0.5}, marks=pytest.mark.slow),
         pytest.param(
             {"init": "linear", "encoders": ["conv", "mlp"], "decoders": ["conv", "mlp"]},
             marks=pytest.mark.slow,
         ),
         {"training__validation_fraction": 0.2},
-        pytest.param({"n_init": 2}, marks=pytest.mark.slow),
+        pytest.param({"n_init": 2}, marks=pytest.mark.long),
     ],
 )
 @pytest.mark.filterwarnings("ignore:All samples lie in one")

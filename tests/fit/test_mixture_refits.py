@@ -28,15 +28,15 @@ def curves(distance, n=300, seed=0):
 
 
 @pytest.fixture(scope="module")
-def overlapping():
+def overlapping(quick):
     X = curves(3.0)
-    return CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X), X
+    return quick(max_iter=8).fit(X), X
 
 
 @pytest.fixture(scope="module")
-def clear():
+def clear(quick):
     X = curves(9.0)
-    return CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X), X
+    return quick(max_iter=8).fit(X), X
 
 
 def noisy_mixture_em(y, noise, counts, weights, means, covariances, n_iter):
@@ -89,24 +89,24 @@ def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
     est, X = clear
     kept = mixture_refits(est, X)
     assert_array_equal(kept.cells, est.predict_nodes(X) @ [2, 1])
-    for seed, (cells, graph) in enumerate(kept.replicates(range(40))):
+    for seed, (cells, graph) in enumerate(kept.replicates(range(15))):
         drawn = np.random.RandomState(seed).multinomial(len(X), np.full(len(X), 1 / len(X)))
         assert len(np.unique(kept.cells * 4 + cells)) == 4  # renamed at most
         joint = np.bincount(cells, weights=drawn, minlength=4).reshape(SIZES)
         assert_array_equal(graph.adjacency, search_dag(joint).adjacency)
 
 
-def test_shares_are_between_those_of_independent_and_of_dependent_nodes(clear):
+def test_shares_are_between_those_of_independent_and_of_dependent_nodes(quick, clear):
     est, X = clear
-    found = edge_confidence(est, X, refit="mixture", random_state=0)
-    assert found.edges.shape == (200, 2, 2)
+    options = {"refit": "mixture", "n_bootstraps": 50, "random_state": 0}
+    found = edge_confidence(est, X, **options)
+    assert found.edges.shape == (50, 2, 2)
     assert found.adjacency[0, 1] > 0.99
     assert found.node_stability.min() > 0.99
     rng = np.random.default_rng(5)
     factors = rng.integers(2, size=(len(X), 2))
     X = 6 * np.repeat(factors, 3, axis=1) + rng.normal(size=X.shape)
-    est = CausalPIMA(SIZES, max_iter=8, random_state=0).fit(X)
-    found = edge_confidence(est, X, refit="mixture", random_state=0)
+    found = edge_confidence(quick(max_iter=8).fit(X), X, **options)
     assert found.adjacency[0, 1] < 0.5
 
 
@@ -121,7 +121,7 @@ def test_workers_and_seeds(overlapping):
 
 
 @pytest.mark.parametrize("case", ["incomplete", "gaps", "weights", "known", "interventions"])
-def test_cells_of_a_fit_are_its_own(case):
+def test_cells_of_a_fit_are_its_own(quick, taught, case):
     X, params = curves(8.0, n=200), {}
     rng = np.random.default_rng(1)
     a, b = X[:, :3].copy(), X[:, 3:]
@@ -136,7 +136,8 @@ def test_cells_of_a_fit_are_its_own(case):
         params["known_nodes"] = np.where(rng.random((200, 2)) < 0.2, nodes, -1)
     else:
         params["interventions"] = np.where([True, False] & (rng.random((200, 1)) < 0.4), nodes, -1)
-    est = CausalPIMA(SIZES, max_iter=8, random_state=0).fit([a, b], **params)
+    make = taught if case == "incomplete" else quick
+    est = make(max_iter=8).fit([a, b], **params)
     kept = mixture_refits(est, [a, b], **params)
     labels = est.node_labels_ @ [2, 1]
     if case == "weights":  # whole numbers are repeats, in an order of their own
@@ -151,7 +152,7 @@ def test_cells_of_a_fit_are_its_own(case):
     assert found.node_stability.min() > 0.7
 
 
-def test_fits_whose_networks_decide_more_are_refused(overlapping):
+def test_fits_whose_networks_decide_more_are_refused(quick, overlapping):
     est, X = overlapping
     with pytest.raises(ValueError, match="refit='mixture' has no seeds of its own"):
         edge_confidence(est, X, refit="mixture", resample=False)
@@ -160,14 +161,9 @@ def test_fits_whose_networks_decide_more_are_refused(overlapping):
     published = CausalPIMA.published(SIZES, max_iter=2, random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"no potentials: use refit='all'"):
         edge_confidence(published, X, refit="mixture")
-    expert = CausalPIMA(
-        SIZES,
-        max_iter=2,
-        random_state=0,
-        experts=[ExpertDecoder(exponential_decay, np.arange(6.0))],
-    )
+    expert = quick(experts=[ExpertDecoder(exponential_decay, np.arange(6.0))])
     with pytest.raises(ValueError, match=r"experts and decoders per cluster.*use refit='all'"):
         edge_confidence(expert.fit(np.exp(-np.abs(X))), X, refit="mixture")
-    learned = CausalPIMA(SIZES, structure="gradient", max_iter=2, random_state=0).fit(X)
+    learned = quick(structure="gradient").fit(X)
     with pytest.raises(ValueError, match=r"learned by gradient.*use refit='all'"):
         edge_confidence(learned, X, refit="mixture")
