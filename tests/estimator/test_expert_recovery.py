@@ -14,7 +14,7 @@ from skcausalpima.metrics import matched_accuracy, node_recovery
 from skcausalpima.modules import ExpertDecoder, line, piecewise_linear
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_lattices_and_their_curves():
     data = make_lattices(random_state=100)
     images = data.images - data.images.mean(axis=(1, 2), keepdims=True)

@@ -515,7 +515,9 @@ def test_a_node_set_in_every_sample_has_no_table_to_learn(fast, experiment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structure", [search(edge_penalty=0.1), graph(nodes="a")])
+@pytest.mark.parametrize(
+    "structure", [search(edge_penalty=0.1), pytest.param(graph(nodes="a"), marks=pytest.mark.long)]
+)
 def test_a_single_node(fast, structure):
     nodes = np.repeat([0, 1, 2], 40)[:, None]
     X = show(nodes, (3,))[0]

@@ -116,7 +116,7 @@ def test_incomplete_samples_have_the_views_of_what_is_there(modalities):
     assert_array_equal(again.predict_proba(masked), model.predict_proba(holed))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_several_starts_have_the_same_views(modalities):
     one = estimator(1, n_init=2).fit(modalities)
     assert one._fitted.spec.views == ("power_spectrum", "scale_space")

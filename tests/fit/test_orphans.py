@@ -73,7 +73,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_starts_when_its_parent_is_killed_ends(tmp_path):
     script = tmp_path / "starting.py"
     script.write_text(STARTING)

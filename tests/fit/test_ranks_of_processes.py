@@ -28,10 +28,11 @@ torch.distributed.init_process_group(
     timeout=timedelta(seconds=10),
 )
 def model(**parameters):
-    return CausalPIMA((2, 2), random_state=0, **{"max_iter": 5} | parameters)
+    return CausalPIMA((2, 2), **SHORT | parameters)
 def keep(**values):
     (folder / str(rank)).write_bytes(pickle.dumps(values))
 """
+SHORT = {"max_iter": 5, "hidden_layer_sizes": (8,), "views": None, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,8 @@ def ranks(tmp_path, images):
 
     def run(script):
         def one(rank):
-            command = [sys.executable, "-W", "ignore", "-c", BEGINNING + script, str(rank)]
+            code = f"SHORT = {SHORT}{BEGINNING}{script}"
+            command = [sys.executable, "-W", "ignore", "-c", code, str(rank)]
             half = pickle.dumps(images[rank::2])
             ended = subprocess.run(
                 [*command, str(tmp_path)], input=half, capture_output=True, timeout=120, check=False
@@ -126,10 +128,11 @@ torch.distributed.destroy_process_group()
     assert one.lower_bound_ == other.lower_bound_ == pytest.approx(one.score(images), rel=1e-5)
     for name, array in one._fitted.numbers.items():
         assert (array == other._fitted.numbers[name]).all(), name
-    alone = CausalPIMA((2, 2), max_iter=5, random_state=0).fit(images)
+    alone = CausalPIMA((2, 2), **SHORT).fit(images)
     assert one.lower_bound_ == pytest.approx(alone.lower_bound_, rel=0.01)
 
 
+@pytest.mark.long
 def test_wrong_and_odd_input_is_alike_on_both_ranks_or_one_error():
     """Some of the cases of the benchmark, in one group."""
     script = Path(__file__).parents[2] / "benchmarks" / "rank_cases.py"

@@ -93,7 +93,7 @@ def test_the_best_start_is_kept(restarts):
 
 
 @pytest.mark.slow
-def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pair):
+def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, brief, pair):
     """Comparisons with NaN are false: the largest of some numbers is the first one, if that is."""
 
     def without(*numbers):
@@ -104,7 +104,7 @@ def test_a_start_whose_objective_is_no_number_is_left_out(monkeypatch, quick, pa
             return replace(found, objective=np.nan) if next(starts) in numbers else found
 
         monkeypatch.setattr("skcausalpima._fit.restarts.run", broken)
-        return quick(n_init=3, max_iter=1).fit(pair)
+        return brief(n_init=3).fit(pair)
 
     with pytest.warns(ConvergenceWarning, match="start 1 of 3 is left out. Training diverged"):
         found = without(0)
@@ -258,7 +258,7 @@ class Small(CausalPIMA):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_constructor_of_your_own(pair, n_jobs):
     options = {"hidden_layer_sizes": (8,), "max_iter": 1, "views": None, "random_state": 0}
     expected = CausalPIMA(**options, n_init=2).fit(pair)

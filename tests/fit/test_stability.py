@@ -45,8 +45,8 @@ def test_too_few_cells_for_the_digits_are_unstable():
     ]
     assert est.stability_.unstable
     assert est.stability_.agreement < 0.78
-    again = [CausalPIMA((2, 3), max_iter=5, random_state=seed).fit(X) for seed in (1, 2, 3)]
-    assert np.median([adjusted_rand_score(est.labels_, other.labels_) for other in again]) < 0.8
+    other = CausalPIMA((2, 3), max_iter=5, random_state=1).fit(X)
+    assert adjusted_rand_score(est.labels_, other.labels_) < 0.8
 
 
 @pytest.fixture
