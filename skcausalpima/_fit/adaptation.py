@@ -20,7 +20,6 @@ from sklearn.utils.extmath import randomized_svd
 from .._contexts.alignment import Alignment, alone, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
-from .._data.contexts import extended_labels, without_contexts
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
@@ -63,12 +62,9 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     """
     contexts, state = fitted.contexts, est._fitted
     assert contexts is not None
-    labels = extended_labels(without_contexts(X, list(contexts.labels))[1], contexts.labels)
-    reader = type(est).__copy__(est)
-    reader.contexts_ = labels
-    modalities = read_modalities(reader, X, reset=False)
+    modalities = read_modalities(est, X, reset=False, learns=True)
     assert modalities.contexts is not None
-    modalities.contexts.check_complete()
+    labels = modalities.contexts.labels
     name, axis = _new_context(contexts, labels, modalities.codes)
     known, doubts = len(contexts.labels[name]), []
     for number in range(known, len(labels[name])):

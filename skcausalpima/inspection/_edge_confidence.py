@@ -17,9 +17,9 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
-from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
+from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid

@@ -13,10 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_params
 
-from .._data.containers import check_rows_with
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
+from .._data.several import check_rows_with
 from .._grid import NodeGrid
 from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
