@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skcausalpima._contexts.alignment import Points, align, alone, laid, rivals, start
+from skcausalpima._contexts.alignment import Points, align, alone, laid_ends, rivals, start
 
 
 def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
@@ -16,7 +16,8 @@ def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
     points = Points(
         values=values / 3.0,
         settings=settings,
-        design=np.eye(2),
+        labels=np.eye(2),
+        sizes=(2,),
         mixes=np.arange(2),
         is_free=np.ones(2, dtype=bool),
         weights=np.ones(n),
@@ -75,7 +76,7 @@ def test_sixty_points_are_laid_on_a_known_mixture():
     rng = np.random.default_rng(6)
     rare = (rng.random(60) < 0.9).astype(int)
     values = (rng.normal(size=(60, 2)) + 4.0 * rare[:, None] + [8.0, -8.0]) / 3.0
-    found = laid(alone(values, points.is_free), known, np.random.RandomState(0))
+    found = laid_ends(alone(values, points.is_free), known, np.random.RandomState(0))[0]
     np.testing.assert_allclose(3.0 * found.offsets[0], [8.0, -8.0], atol=0.5)
 
 
