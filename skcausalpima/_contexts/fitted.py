@@ -128,6 +128,12 @@ class FittedContexts:
         roles = [role for name, role in self.roles.items() if self.mixes[name]]
         return tuple(k for k, role in enumerate(roles) if role == "cause")
 
+    @property
+    def cause_shares(self) -> dict[str, np.ndarray]:
+        """Shares of the labels of contexts that are causes, by name."""
+        names = [name for name, role in self.roles.items() if role == "cause"]
+        return {name: self.by_label(name, self.counts) / self.counts.sum() for name in names}
+
     def mix_index(self, codes: np.ndarray) -> np.ndarray | None:
         """Return which cell weights samples have, by their labels; None where all share them."""
         rows = codes[[self.mixes[name] for name in self.labels]]
