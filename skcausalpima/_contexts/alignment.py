@@ -40,9 +40,8 @@ AS_WELL = 10.0
 #: Rise of the mean log-density, in nats, below which EM ends.
 TOL = 1e-5
 
-#: Deviation of the offsets that are expected, in those of the points: of two that fit alike, the
-#: smaller one is right. It is forgotten where there is evidence.
-SPREAD = 1.0
+#: Means of labels that are so many deviations of the points apart say that offsets are larger.
+FAR = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +89,14 @@ class Points(Design):
         Of about unit variance within settings.
     is_free : ndarray of bool of shape (n_features,)
         Features that labels may move.
+    spread : float, default=1.0
+        Deviation of the offsets that are expected: of two that fit alike, the smaller one is
+        right. It is forgotten where there is evidence.
     """
 
     values: np.ndarray
     is_free: np.ndarray
+    spread: float = 1.0
 
     def take(self, rows: np.ndarray) -> Points:
         """Return some of the samples."""
@@ -146,20 +149,20 @@ class Alignment:
         best, found, total = replace(self, objective=-np.inf), self, points.weights.sum()
         for _ in range(n_iter):
             gamma, log_densities = found.responsibilities(points)
-            objective = (points.weights @ log_densities + found._log_prior()) / total
+            objective = (points.weights @ log_densities + found._log_prior(points.spread)) / total
             if objective - best.objective < TOL:
                 break
             best = replace(found, objective=objective)
             found = best._updated(points, gamma * points.weights)
         return best
 
-    def _log_prior(self) -> float:
+    def _log_prior(self, spread: float) -> float:
         """Return the log-density of offsets and weights, but for a constant."""
         expected = self.known_weights
         if expected is None:
             expected = np.exp(self.log_weights).mean(axis=0)
         of_weights = len(expected) * (self.log_weights @ expected).sum()
-        return float(of_weights - 0.5 * np.square(self.offsets / SPREAD).sum())
+        return float(of_weights - 0.5 * np.square(self.offsets / spread).sum())
 
     def _updated(self, points: Points, gamma: np.ndarray) -> Alignment:
         """Return the M step, given responsibilities times weights: offsets first, then the rest."""
@@ -191,7 +194,8 @@ class Alignment:
         left = np.einsum("sk,kfg->sfg", counts, precisions[:, :, free])
         n_labels, design = len(self.offsets), points.labels
         normal = np.einsum("sa,sb,sfg->afbg", design, design, left)
-        normal = normal.reshape(n_labels * len(free), -1) + np.eye(n_labels * len(free)) / SPREAD**2
+        normal = normal.reshape(n_labels * len(free), -1)
+        normal = normal + np.eye(len(normal)) / points.spread**2
         offsets = np.zeros_like(self.offsets)
         offsets[:, free] = np.linalg.solve(normal, (design.T @ right).ravel()).reshape(n_labels, -1)
         return offsets
@@ -265,6 +269,11 @@ def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = 
     )
 
 
+def spread_of(moves: np.ndarray) -> float:
+    """Return the deviation of the offsets that are expected, given how far means are apart."""
+    return max(1.0, float(np.abs(moves).max()) / FAR)
+
+
 def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
     """Return where the likeliest ways to lay points on a known mixture end, the best first."""
     n_components = min(len(mixture.means), max(1, len(points.values) // 5))
@@ -275,6 +284,7 @@ def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) ->
     tried = tried[rng.permutation(len(tried))[:MAX_LAID]]
     middle = points.values.mean(axis=0) - np.exp(mixture.log_weights[0]) @ mixture.means
     tried = np.concatenate([np.zeros_like(tried[:1]), middle[None], tried]) * points.is_free
+    points = replace(points, spread=spread_of(middle))
     few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
     begun = [replace(mixture, offsets=offset[None]).iterated(few, FEW_ITER) for offset in tried]
     best: list[Alignment] = []

@@ -20,7 +20,7 @@ from .._data.scaling import ModalityScaler, Scale
 from .._data.validation import Modalities
 from .._grid import NodeGrid, n_effects
 from .._parameter_objects import Context
-from .alignment import MAX_SETTINGS_LAID, Design, Points, align, rivals
+from .alignment import MAX_SETTINGS_LAID, Design, Points, align, rivals, spread_of
 from .fitted import FittedContexts
 
 #: Rows that the mixture is fitted to, of each label at least so many, and its components at most.
@@ -198,7 +198,7 @@ def _least_squares(
             spread = [np.square(of).mean() - noise * scatter.mean() for of, scatter in parts]
             ratios = [noise / max(of, LEAST_SPREAD * noise, tiny) for of in spread]
             ridge = np.diag(np.repeat(ratios, design.sizes))
-            offsets = np.linalg.pinv(left + ridge) @ right
+            offsets = np.linalg.pinv(left + ridge, rcond=1e-10) @ right
         if seen is not None:
             moves = labels @ offsets
             means = (sums - shared.T @ moves) / counts[:, None]
@@ -242,11 +242,12 @@ def _points(
         is_free += [group[0] in means] * len(axes)
     values = np.concatenate(scores, axis=1).astype(np.float64)
     unit = max(float(values.std(axis=0).max()), np.finfo(float).tiny)
-    moved = design.labels @ (np.concatenate(moves, axis=1) / unit)
+    moved = np.concatenate(moves, axis=1) / unit
     return Points(
         **vars(design),
-        values=values / unit + moved[design.settings],
+        values=values / unit + (design.labels @ moved)[design.settings],
         is_free=np.array(is_free),
+        spread=spread_of(moved),
     )
 
 

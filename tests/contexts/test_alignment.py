@@ -1,9 +1,19 @@
 """Clusters of several labels are told apart from the offsets of these."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from skcausalpima._contexts.alignment import Points, align, alone, laid_ends, rivals, start
+from skcausalpima._contexts.alignment import (
+    Points,
+    align,
+    alone,
+    laid_ends,
+    rivals,
+    spread_of,
+    start,
+)
 
 
 def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
@@ -23,6 +33,16 @@ def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
         weights=np.ones(n),
     )
     return points, kinds
+
+
+@pytest.mark.parametrize("move", [200.0, 5000.0, 1e5])
+def test_labels_may_be_far_apart(move):
+    points, kinds = two_labels(9, move=(move, 0.0))
+    points = replace(points, spread=spread_of(points.values))
+    found = align(points, 2)
+    assert 3.0 * (found.offsets[1] - found.offsets[0])[0] == pytest.approx(move, abs=0.5)
+    right = (found.responsibilities(points)[0].argmax(axis=0) == kinds).mean()
+    assert max(right, 1.0 - right) > 0.98
 
 
 @pytest.mark.parametrize("move", [(3.0, -2.0), (12.0, 9.0), (-4.0, -4.0)])
