@@ -120,6 +120,8 @@ class Alignment:
         Where components are known, and stay as they are: what weights are expected to be.
     objective : float, default=-inf
         Mean log-density of the points, and of offsets and weights under their priors.
+    lead : float, default=inf
+        Nats by which offsets are likelier than none, beyond what they must be to be found.
     """
 
     means: np.ndarray
@@ -128,6 +130,7 @@ class Alignment:
     offsets: np.ndarray
     known_weights: np.ndarray | None = None
     objective: float = -np.inf
+    lead: float = np.inf
 
     def shifted(self, points: Points) -> np.ndarray:
         """Return the points without their offsets."""
@@ -225,10 +228,15 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
 def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
     """Return the labels, of a single context, of which another offset does as well.
 
-    Clusters that are copies of each other may be laid on each other, where a label lacks some.
+    Clusters that are copies of each other may be laid on each other, where a label lacks some; no
+    offset may do as well where labels share none. Components to spare fit by chance as much
+    better as priors cost.
     """
     doubtful, rng = [], np.random.RandomState(seed)
     total = points.weights.sum()
+    if found.lead < DOUBT:
+        most = points.summed(points.weights).argmax()
+        return [s for s in range(len(points.labels)) if s != most]
     for s in range(len(points.labels)):
         rows = np.flatnonzero(points.settings == s)
         if len(rows) < LEAST_ROWS:
@@ -313,7 +321,8 @@ def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total
-    return found if gain > 0.5 * n_free * np.log(total) + DOUBT else without
+    lead = gain - 0.5 * n_free * np.log(total) - DOUBT
+    return replace(found, lead=lead) if lead > 0.0 else without
 
 
 def _likeliest(

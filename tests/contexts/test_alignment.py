@@ -106,3 +106,12 @@ def test_a_label_that_lacks_a_cluster_has_two_offsets():
     assert 0 in rivals(points, align(points, 2))
     points, _ = two_labels(8, n=600)
     assert rivals(points, align(points, 2)) == []
+
+
+@pytest.mark.parametrize("seed", [10, 11])
+def test_labels_that_share_no_cluster_are_in_doubt(seed):
+    """Of the first an offset is found, though none would do as well; of the second none."""
+    points, _ = two_labels(seed, shares=(1.0, 0.0), move=(0.0, 0.0))
+    found = align(points, 4)
+    assert found.offsets.any() == (seed == 10)
+    assert 1 in rivals(points, found)
