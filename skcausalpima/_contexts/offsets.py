@@ -93,8 +93,11 @@ def find_contexts(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the scaler of the fit tells
         scaler = ModalityScaler.fit(centred, scale, samples.weights, with_experts)
-    points = _points(centred, scaler, means, design, node_sizes)
-    gamma, used, doubtful = _clusters(points, modalities, node_sizes)
+    shown = [m for m, of in enumerate(modalities.observed) if design.summed(of).min() >= 2]
+    shown = shown or list(range(len(modalities.names)))
+    points = _points(centred, scaler, means, shown, design, node_sizes)
+    complete = np.all(modalities.observed[shown], axis=0)
+    gamma, used, doubtful = _clusters(points, complete, node_sizes)
     weighted = replace(design, weights=design.weights * used)
     offsets = _offsets_of(modalities, weighted, shifted, gamma, scaler)
     rivals = [
@@ -210,17 +213,18 @@ def _points(
     centred: Modalities,
     scaler: ModalityScaler,
     means: Mapping[int, np.ndarray],
+    shown: Sequence[int],
     design: Design,
     node_sizes: Sequence[int],
 ) -> Points:
     """Return principal scores of samples, given what centring by label has taken from them.
 
-    Modalities that are shifted, those of ``means``, and those that are not have scores of their
-    own.
+    They are of modalities that are ``shown`` by samples of all settings: a site may lack some.
+    Those that are shifted, those of ``means``, and those that are not have scores of their own.
     """
     n_scores = min(MAX_SCORES, SCORES_PER_EFFECT * n_effects(node_sizes))
     scores, moves, is_free = [], [], []
-    for group in (list(means), [m for m in range(len(centred.names)) if m not in means]):
+    for group in ([m for m in shown if m in means], [m for m in shown if m not in means]):
         if not group:
             continue
         units = [np.sqrt(centred.widths[m]) for m in group]
@@ -252,14 +256,14 @@ def _points(
 
 
 def _clusters(
-    points: Points, modalities: Modalities, node_sizes: Sequence[int]
+    points: Points, complete: np.ndarray, node_sizes: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Return responsibilities of clusters that all settings share, and which rows these go by.
 
     Incomplete samples are left out where the others are enough. The third are the settings of which
     another offset does as well.
     """
-    n_settings, complete = len(points.labels), np.all(modalities.observed, axis=0)
+    n_settings = len(points.labels)
     per_setting = np.bincount(points.settings[complete], minlength=n_settings)
     used = complete if complete.mean() >= 0.5 and per_setting.min() >= 2 else np.ones_like(complete)
     rows = _some_rows(np.flatnonzero(used), points.settings)
