@@ -82,6 +82,13 @@ def test_draws_after_interventions_keep_causes(case):
     assert shares["none"] < 0.2 < 0.8 < shares["high"]
 
 
+def test_the_summary_names_the_cause_that_settles_an_arrow(case):
+    est, *_ = case
+    lines = est.to_graph().summary().splitlines()
+    assert len(lines) == 2
+    assert all("by dose" in line for line in lines)
+
+
 def test_counterfactuals_are_under_the_own_dose(case):
     est, X, _ = case
     changed, nodes = est.counterfactual(X, {"a": 1})
