@@ -192,7 +192,7 @@ def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     if container == "single":
         return X
     found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
-    if not taken:
+    if fitted is None or not taken:
         return found
     labels = read_contexts(taken, len(found), fitted.contexts_).entries()
     return CONTAINERS["container"].beside(found, labels)
