@@ -22,6 +22,7 @@ import numpy as np
 from skcausalpima import (
     BackgroundKnowledge,
     CausalPIMA,
+    Context,
     GradientStructure,
     Initialization,
     MultimodalData,
@@ -214,6 +215,49 @@ def container():
     X = MultimodalData(pair()[0], names=["images", "curves"])
     init = Initialization("linear", pretraining_epochs=2)
     return CausalPIMA((2, 2), init=init, **BRIEF).fit(X), X
+
+
+def measured(n_samples: int = 240) -> dict[str, np.ndarray]:
+    """Return the samples of ``pair`` as two instruments saw them, on three days."""
+    (images, curves), factors = pair(n_samples)
+    rng = np.random.default_rng(4)
+    instrument = (rng.random(n_samples) < np.array([0.8, 0.3])[factors[:, 0]]).astype(int)
+    day = rng.integers(3, size=n_samples)
+    images = images + 4.0 * instrument[:, None, None] + np.arange(4.0) * day[:, None, None]
+    names = {"instrument": np.array(["A", "B"])[instrument], "day": day}
+    return {"images": images, "curves": curves + 50.0 * instrument[:, None], **names}
+
+
+def without_labels(X: dict[str, Any]) -> dict[str, Any]:
+    """Return samples of which some lack one label or both."""
+    instrument, day = X["instrument"].astype(object), X["day"].astype(object)
+    instrument[:30], day[20:50] = None, None
+    return X | {"instrument": instrument, "day": day}
+
+
+@reference
+def contexts():
+    X = measured()
+    est = CausalPIMA((2, 2), contexts=["instrument", Context("day", mix=False)], **QUICK)
+    return est.fit(X), without_labels(X)
+
+
+@reference
+def contexts_that_are_causes():
+    X = measured()
+    causes = [Context("instrument", role="cause"), Context("day", shift=["images"])]
+    return CausalPIMA((2, 2), contexts=causes, **QUICK).fit(X), without_labels(X)
+
+
+@reference
+def adapted():
+    X = measured(480)
+    rows = X["instrument"] == "B"
+    known, new = ({name: of[keep] for name, of in X.items()} for keep in (~rows, rows))
+    new["day"] = np.full(len(new["day"]), "later")
+    known["day"] = np.array(["first", "second", "third"])[known["day"]]
+    del known["instrument"], new["instrument"]
+    return CausalPIMA((2, 2), contexts="day", **QUICK).fit(known).adapt(new), new
 
 
 def hashes(value: Any, name: str) -> dict[str, str]:

@@ -40,53 +40,68 @@ AS_WELL = 10.0
 #: Rise of the mean log-density, in nats, below which EM ends.
 TOL = 1e-5
 
-#: Deviation of the offsets that are expected, in those of the points: of two that fit alike, the
-#: smaller one is right. It is forgotten where there is evidence.
-SPREAD = 1.0
+#: Means of labels that are so many deviations of the points apart say that offsets are larger.
+FAR = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points:
-    """Points of samples, and the setting of each: one combination of labels of the contexts.
+class Design:
+    """Which labels samples have; a setting is one combination of labels of the contexts.
+
+    Parameters
+    ----------
+    settings : ndarray of int of shape (n_samples,)
+        Number of each sample's setting.
+    labels : ndarray of shape (n_settings, n_labels)
+        1 for the labels, of all contexts, that a setting has, else 0.
+    sizes : tuple of int
+        Numbers of labels of the contexts, one after another.
+    mixes : ndarray of int of shape (n_settings,)
+        Settings with the same number have the same weights of clusters.
+    weights : ndarray of shape (n_samples,)
+        For how many samples each row counts.
+    """
+
+    settings: np.ndarray
+    labels: np.ndarray
+    sizes: tuple[int, ...]
+    mixes: np.ndarray
+    weights: np.ndarray
+
+    def summed(self, table: np.ndarray) -> np.ndarray:
+        """Return sums over the samples of each setting of a table of shape (n_samples, ...)."""
+        totals = np.zeros((len(self.labels), *table.shape[1:]))
+        np.add.at(totals, self.settings, table)
+        return totals
+
+    def by_context(self, of_labels: np.ndarray) -> list[np.ndarray]:
+        """Cut what is known of all labels into parts, one of each context."""
+        return np.split(of_labels, np.cumsum(self.sizes)[:-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points(Design):
+    """Points of samples that have labels.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_features)
         Of about unit variance within settings.
-    settings : ndarray of int of shape (n_samples,)
-        Numbers of the settings.
-    design : ndarray of shape (n_settings, n_labels)
-        Which labels, of all contexts, each setting has.
-    mixes : ndarray of int of shape (n_settings,)
-        Settings with the same number have the same weights.
     is_free : ndarray of bool of shape (n_features,)
         Features that labels may move.
-    weights : ndarray of shape (n_samples,)
-        For how many samples each row counts.
+    spread : float, default=1.0
+        Deviation of the offsets that are expected: of two that fit alike, the smaller one is
+        right. It is forgotten where there is evidence.
     """
 
     values: np.ndarray
-    settings: np.ndarray
-    design: np.ndarray
-    mixes: np.ndarray
     is_free: np.ndarray
-    weights: np.ndarray
+    spread: float = 1.0
 
     def take(self, rows: np.ndarray) -> Points:
         """Return some of the samples."""
         parts = {name: getattr(self, name)[rows] for name in ("values", "settings", "weights")}
         return replace(self, **parts)
-
-    @property
-    def by_mix(self) -> np.ndarray:
-        """Number of each sample's weights."""
-        return self.mixes[self.settings]
-
-    def summed(self, table: np.ndarray) -> np.ndarray:
-        """Return sums over the samples of each setting of a table of shape (n_samples, ...)."""
-        totals = np.zeros((len(self.design), *table.shape[1:]))
-        np.add.at(totals, self.settings, table)
-        return totals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +120,8 @@ class Alignment:
         Where components are known, and stay as they are: what weights are expected to be.
     objective : float, default=-inf
         Mean log-density of the points, and of offsets and weights under their priors.
+    lead : float, default=inf
+        Nats by which offsets are likelier than none, beyond what they must be to be found.
     """
 
     means: np.ndarray
@@ -113,10 +130,11 @@ class Alignment:
     offsets: np.ndarray
     known_weights: np.ndarray | None = None
     objective: float = -np.inf
+    lead: float = np.inf
 
     def shifted(self, points: Points) -> np.ndarray:
         """Return the points without their offsets."""
-        return points.values - (points.design @ self.offsets)[points.settings]
+        return points.values - (points.labels @ self.offsets)[points.settings]
 
     def responsibilities(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities of the components, (n_components, n_samples), and log-densities."""
@@ -124,30 +142,30 @@ class Alignment:
         logs = log_densities_of(even, self.means, self.covariances) @ products(self.shifted(points))
         return normalized(logs + self.log_weights[points.mixes[points.settings]].T)
 
-    def is_far_from(self, other: Alignment) -> bool:
-        """Return True if offsets are further apart than points of one cluster from its mean."""
-        distance = np.square(self.offsets - other.offsets).sum()
+    def is_far_from(self, offsets: np.ndarray) -> bool:
+        """Return True if offsets are further off than points of one cluster from its mean."""
+        distance = np.square(self.offsets - offsets).sum()
         return bool(distance > np.trace(self.covariances.mean(axis=0)))
 
     def iterated(self, points: Points, n_iter: int) -> Alignment:
         """Iterate expectation maximization, so often at most."""
-        best, found, total = self, self, points.weights.sum()
+        best, found, total = replace(self, objective=-np.inf), self, points.weights.sum()
         for _ in range(n_iter):
             gamma, log_densities = found.responsibilities(points)
-            objective = (points.weights @ log_densities + found._log_prior()) / total
+            objective = (points.weights @ log_densities + found._log_prior(points.spread)) / total
             if objective - best.objective < TOL:
                 break
             best = replace(found, objective=objective)
             found = best._updated(points, gamma * points.weights)
         return best
 
-    def _log_prior(self) -> float:
+    def _log_prior(self, spread: float) -> float:
         """Return the log-density of offsets and weights, but for a constant."""
         expected = self.known_weights
         if expected is None:
             expected = np.exp(self.log_weights).mean(axis=0)
         of_weights = len(expected) * (self.log_weights @ expected).sum()
-        return float(of_weights - 0.5 * np.square(self.offsets / SPREAD).sum())
+        return float(of_weights - 0.5 * np.square(self.offsets / spread).sum())
 
     def _updated(self, points: Points, gamma: np.ndarray) -> Alignment:
         """Return the M step, given responsibilities times weights: offsets first, then the rest."""
@@ -177,9 +195,10 @@ class Alignment:
         residuals = sums - counts[:, :, None] * self.means
         right = np.einsum("kfj,skj->sf", precisions, residuals)
         left = np.einsum("sk,kfg->sfg", counts, precisions[:, :, free])
-        n_labels, design = len(self.offsets), points.design
+        n_labels, design = len(self.offsets), points.labels
         normal = np.einsum("sa,sb,sfg->afbg", design, design, left)
-        normal = normal.reshape(n_labels * len(free), -1) + np.eye(n_labels * len(free)) / SPREAD**2
+        normal = normal.reshape(n_labels * len(free), -1)
+        normal = normal + np.eye(len(normal)) / points.spread**2
         offsets = np.zeros_like(self.offsets)
         offsets[:, free] = np.linalg.solve(normal, (design.T @ right).ravel()).reshape(n_labels, -1)
         return offsets
@@ -198,7 +217,7 @@ def components_of(gamma: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
 def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> Alignment:
     """Return the mixture of clusters that points without these offsets have."""
     n_mixes = points.mixes.max() + 1
-    values = points.values - (points.design @ offsets)[points.settings]
+    values = points.values - (points.labels @ offsets)[points.settings]
     labels = kmeans_labels(values, n_components, seed, N_MIXTURES)
     gamma = np.eye(labels.max() + 1)[labels].T * points.weights
     means, covariances = components_of(gamma, values)
@@ -209,11 +228,16 @@ def start(points: Points, offsets: np.ndarray, n_components: int, seed: int) -> 
 def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
     """Return the labels, of a single context, of which another offset does as well.
 
-    Clusters that are copies of each other may be laid on each other, where a label lacks some.
+    Clusters that are copies of each other may be laid on each other, where a label lacks some; no
+    offset may do as well where labels share none. Components to spare fit by chance as much
+    better as priors cost.
     """
     doubtful, rng = [], np.random.RandomState(seed)
     total = points.weights.sum()
-    for s in range(len(points.design)):
+    if found.lead < DOUBT:
+        most = points.summed(points.weights).argmax()
+        return [s for s in range(len(points.labels)) if s != most]
+    for s in range(len(points.labels)):
         rows = np.flatnonzero(points.settings == s)
         if len(rows) < LEAST_ROWS:
             continue  # so few are shrunk
@@ -226,19 +250,15 @@ def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
             known_weights=weights,
         )
         offset = found.offsets[s : s + 1]
-        ends = [
-            end
-            for end in laid_ends(own, known, rng)
-            if end.is_far_from(replace(end, offsets=offset))
-        ]
+        ends = [end for end in laid_ends(own, known, rng) if end.is_far_from(offset)]
         if not ends:
             continue
         offsets = found.offsets.copy()
-        offsets[s] = max(ends, key=lambda end: end.objective).offsets[0]
-        other = replace(found, offsets=offsets, objective=-np.inf).iterated(points, MAX_ITER)
+        offsets[s] = ends[0].offsets[0]
+        other = replace(found, offsets=offsets).iterated(points, MAX_ITER)
         moved = other.offsets - found.offsets
-        moved = replace(known, offsets=moved[s : s + 1] - np.delete(moved, s, axis=0).mean(axis=0))
-        if moved.is_far_from(known) and (found.objective - other.objective) * total < AS_WELL:
+        moved = moved[s : s + 1] - np.delete(moved, s, axis=0).mean(axis=0)
+        if known.is_far_from(moved) and (found.objective - other.objective) * total < AS_WELL:
             doubtful.append(s)
     return doubtful
 
@@ -246,24 +266,24 @@ def rivals(points: Points, found: Alignment, seed: int = 0) -> list[int]:
 def alone(values: np.ndarray, is_free: np.ndarray, weights: np.ndarray | None = None) -> Points:
     """Return points of one label."""
     n_samples = len(values)
-    zeros = np.zeros(n_samples, dtype=np.int64)
     return Points(
         values=values,
-        settings=zeros,
-        design=np.ones((1, 1)),
-        mixes=zeros[:1],
+        settings=np.zeros(n_samples, dtype=np.int64),
+        labels=np.ones((1, 1)),
+        sizes=(1,),
+        mixes=np.zeros(1, dtype=np.int64),
         is_free=is_free,
         weights=np.ones(n_samples) if weights is None else weights,
     )
 
 
-def laid(points: Points, mixture: Alignment, rng: np.random.RandomState) -> Alignment:
-    """Lay points of one label on a mixture that is known: the likeliest offset and weights."""
-    return max(laid_ends(points, mixture, rng), key=lambda one: one.objective)
+def spread_of(moves: np.ndarray) -> float:
+    """Return the deviation of the offsets that are expected, given how far means are apart."""
+    return max(1.0, float(np.abs(moves).max()) / FAR)
 
 
 def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) -> list[Alignment]:
-    """Return where the likeliest ways to lay points on a known mixture end."""
+    """Return where the likeliest ways to lay points on a known mixture end, the best first."""
     n_components = min(len(mixture.means), max(1, len(points.values) // 5))
     labels = kmeans_labels(points.values, n_components, rng.randint(2**31 - 1))
     gamma = np.eye(labels.max() + 1)[labels].T
@@ -272,14 +292,14 @@ def laid_ends(points: Points, mixture: Alignment, rng: np.random.RandomState) ->
     tried = tried[rng.permutation(len(tried))[:MAX_LAID]]
     middle = points.values.mean(axis=0) - np.exp(mixture.log_weights[0]) @ mixture.means
     tried = np.concatenate([np.zeros_like(tried[:1]), middle[None], tried]) * points.is_free
+    points = replace(points, spread=spread_of(middle))
     few = points.take(rng.permutation(len(points.values))[:LAID_ROWS])
-    begun = [replace(mixture, offsets=offset[None], objective=-np.inf) for offset in tried]
-    begun = [one.iterated(few, FEW_ITER) for one in begun]
+    begun = [replace(mixture, offsets=offset[None]).iterated(few, FEW_ITER) for offset in tried]
     best: list[Alignment] = []
-    for one in sorted(begun, key=lambda one: -one.objective):
-        if len(best) < LAID_KEPT and all(one.is_far_from(other) for other in best):
+    for one in sorted(begun, key=_badness):
+        if len(best) < LAID_KEPT and all(one.is_far_from(other.offsets) for other in best):
             best.append(one)
-    return [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
+    return sorted((one.iterated(points, MAX_ITER) for one in best), key=_badness)
 
 
 def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
@@ -289,7 +309,7 @@ def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     offsets that are left out here least squares find given the clusters.
     """
     rng = np.random.RandomState(seed)
-    design, n_features = points.design, points.values.shape[1]
+    design, n_features = points.labels, points.values.shape[1]
     zeros = np.zeros((design.shape[1], n_features))
     still = replace(points, is_free=np.zeros(n_features, dtype=bool))
     without = _likeliest(still, [zeros], n_components, rng)
@@ -301,7 +321,8 @@ def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     n_free = (np.linalg.matrix_rank(design) - 1) * points.is_free.sum()
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total
-    return found if gain > 0.5 * n_free * np.log(total) + DOUBT else without
+    lead = gain - 0.5 * n_free * np.log(total) - DOUBT
+    return replace(found, lead=lead) if lead > 0.0 else without
 
 
 def _likeliest(
@@ -311,16 +332,20 @@ def _likeliest(
     seeds = rng.randint(2**31 - 1, size=N_MIXTURES)
     begun = [start(points, offsets, n_components, of) for offsets in tried for of in seeds]
     begun = [one.iterated(points, SHORT_ITER) for one in begun]
-    best = sorted(begun, key=lambda one: -one.objective)[:N_KEPT]
-    ends = [replace(one, objective=-np.inf).iterated(points, MAX_ITER) for one in best]
-    return max(ends, key=lambda one: one.objective)
+    best = sorted(begun, key=_badness)[:N_KEPT]
+    return min((one.iterated(points, MAX_ITER) for one in best), key=_badness)
+
+
+def _badness(one: Alignment) -> float:
+    """Return what sorts mixtures, the likeliest first."""
+    return -one.objective
 
 
 def _tried_offsets(
     points: Points, n_components: int, rng: np.random.RandomState
 ) -> list[np.ndarray]:
     """Return offsets of labels: the means', and those that lay all settings on one in turn."""
-    design, n_features = points.design, points.values.shape[1]
+    design, n_features = points.labels, points.values.shape[1]
     counts = points.summed(points.weights)
 
     def of_labels(offsets: np.ndarray) -> np.ndarray:
@@ -346,7 +371,7 @@ def _tried_offsets(
             known_weights=np.exp(mixture.log_weights[0]),
         )
         found = [
-            np.zeros(n_features) if t == s else laid(of, known, rng).offsets[0]
+            np.zeros(n_features) if t == s else laid_ends(of, known, rng)[0].offsets[0]
             for t, of in enumerate(parts)
         ]
         tried.append(of_labels(np.array(found)))

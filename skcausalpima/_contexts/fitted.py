@@ -60,44 +60,57 @@ class FittedContexts:
         self, codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
     ) -> FittedContexts:
         """Return contexts with the cells of training samples, of shape (n_samples, n_cells)."""
-        sizes = tuple(map(len, self.labels.values()))
         table = probabilities.astype(np.float64)
         if weights is not None:
             table *= weights[:, None]
-        cells = np.zeros((math.prod(sizes), table.shape[1]))
-        np.add.at(cells, np.ravel_multi_index(tuple(codes), sizes), table)
-        return replace(self, cells=cells.reshape(*sizes, -1))
+        cells = np.zeros((*map(len, self.labels.values()), table.shape[1]))
+        np.add.at(cells, tuple(codes), table)
+        return replace(self, cells=cells)
 
-    def with_label(
+    def with_labels(
         self,
         name: str,
-        extended: np.ndarray,
-        offsets: Mapping[str, np.ndarray],
+        labels: np.ndarray,
+        offsets: Sequence[Mapping[str, np.ndarray]],
         codes: np.ndarray,
         cells: np.ndarray,
-        told: SimpleNamespace,
+        told: list[SimpleNamespace],
     ) -> FittedContexts:
-        """Return contexts with one more label, the last one, and the cells of its samples."""
-        labels = dict(self.labels) | {name: extended}
+        """Return contexts with more labels of one, the last ones, and the cells of their samples.
+
+        ``offsets`` are those of each new label by modality, ``told`` what is told of it.
+        """
         moved = {
-            modality: {
-                n: np.concatenate([of, offsets[modality][None]]) if n == name else of
-                for n, of in by_context.items()
-            }
-            for modality, by_context in self.offsets.items()
+            modality: of | {name: np.concatenate([of[name], [new[modality] for new in offsets]])}
+            for modality, of in self.offsets.items()
         }
-        axis = list(labels).index(name)
-        table = np.concatenate([self.cells, np.zeros_like(self.cells.take([0], axis))], axis)
+        n_new, axis = len(offsets), list(self.labels).index(name)
+        table = np.concatenate(
+            [self.cells, np.zeros_like(self.cells.take([0] * n_new, axis))], axis
+        )
         np.add.at(table, tuple(codes), cells)
-        report = SimpleNamespace(context=name, label=extended.tolist()[-1], **vars(told))
         return replace(
-            self, labels=labels, offsets=moved, cells=table, adapted=[*self.adapted, report]
+            self,
+            labels=self.labels | {name: labels},
+            offsets=moved,
+            cells=table,
+            adapted=[*self.adapted, *told],
         )
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of labels of the contexts whose mix may differ."""
         return tuple(len(of) for name, of in self.labels.items() if self.mixes[name])
+
+    @property
+    def mix_cells(self) -> np.ndarray:
+        """Expected counts of cells under labels of contexts whose mix may differ, as ``cells``."""
+        return self.cells.sum(axis=self._unmixed)
+
+    @property
+    def _unmixed(self) -> tuple[int, ...]:
+        """Axes of the contexts whose mix does not differ."""
+        return tuple(k for k, name in enumerate(self.labels) if not self.mixes[name])
 
     @property
     def stated(self) -> dict[str, tuple[str, bool]]:
@@ -114,6 +127,12 @@ class FittedContexts:
         """Which of the contexts whose mix may differ are causes of the nodes."""
         roles = [role for name, role in self.roles.items() if self.mixes[name]]
         return tuple(k for k, role in enumerate(roles) if role == "cause")
+
+    @property
+    def cause_shares(self) -> dict[str, np.ndarray]:
+        """Shares of the labels of contexts that are causes, by name."""
+        names = [name for name, role in self.roles.items() if role == "cause"]
+        return {name: self.by_label(name, self.counts) / self.counts.sum() for name in names}
 
     def mix_index(self, codes: np.ndarray) -> np.ndarray | None:
         """Return which cell weights samples have, by their labels; None where all share them."""
@@ -160,9 +179,8 @@ class FittedContexts:
         given = self.coded(stated, np.full((len(self.labels), 1), -1))[:, 0]
         if log_mixes is None:
             return self.cells.reshape(-1, self.cells.shape[-1]).sum(axis=0) / self.cells.sum()
-        others = tuple(k for k, name in enumerate(self.labels) if not self.mixes[name])
-        counts = self.counts.sum(axis=others) + np.finfo(float).tiny
-        of_mixes = [given[k] for k in range(len(given)) if k not in others]
+        counts = self.counts.sum(axis=self._unmixed) + np.finfo(float).tiny
+        of_mixes = given[list(self.mixes.values())]
         place = tuple(slice(None) if code < 0 else slice(code, code + 1) for code in of_mixes)
         table = np.exp(log_mixes.astype(np.float64)).reshape(*counts.shape, -1)[place]
         weights = np.tensordot(counts[place], table, axes=counts.ndim)
@@ -170,9 +188,8 @@ class FittedContexts:
 
     def offset_rows(self, name: str, codes: np.ndarray) -> np.ndarray:
         """Return the offset of each sample in a modality; a label that is missing, -1, has none."""
-        parts = zip(self.offsets[name].values(), codes, strict=True)
-        rows = [np.where(_beside(k >= 0, of), of[k], 0.0) for of, k in parts]
-        return np.sum(rows, axis=0)
+        tables = [np.concatenate([of, np.zeros_like(of[:1])]) for of in self.offsets[name].values()]
+        return np.sum([of[k] for of, k in zip(tables, codes, strict=True)], axis=0)
 
     def removed(self, modalities: Modalities) -> Modalities:
         """Return samples without their offsets; what is missing stays zero."""
@@ -220,8 +237,3 @@ class FittedContexts:
                 array = (array + self.offset_rows(name, codes)).astype(array.dtype)
             found.append(array)
         return found
-
-
-def _beside(mask: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Return a mask of rows with as many axes as a table of them."""
-    return mask.reshape(-1, *[1] * (table.ndim - 1))

@@ -15,22 +15,14 @@ from sklearn.utils._set_output import _get_output_config
 from .._typing import Samples, Unchecked
 from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
-from .contexts import ContextLabels, with_contexts
+from .contexts import ContextLabels
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
-from .table_labels import Columns, check_rows_beside
+from .table_labels import Columns
 
 #: Results in the form in which samples came: arrays or tables, in a list, by name, or one alone.
 Decoded: TypeAlias = Any
-
-BARE_LIST_ADVICE = (
-    "GridSearchCV and other tools that split by sample take a list of modalities for a list of "
-    "samples: wrap the modalities in MultimodalData([...]) there."
-)
-
-#: So many arrays of one shape in a bare list are samples rather than modalities.
-MANY_ALIKE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +41,12 @@ class Container:
         Returns labels of the modality's :class:`Table` that ``write`` needs.
     write : callable of a dict and the Form, default=None
         Makes one of modalities by name, each of which is as it came. By default the dict itself.
+    entries : callable of a value, returning a list of str, default=None
+        Names of its modalities, and of labels of contexts beside them; None where it has no names.
+    without : callable of a value and a list of names
+        Returns it without these entries.
+    beside : callable of what ``write`` made and a dict
+        Returns it with labels of contexts by name.
     """
 
     words: str
@@ -56,6 +54,9 @@ class Container:
     read: Callable[[Any], dict[str, Any]] = dict
     note: Callable[[Any, str], dict[str, np.ndarray]] = lambda value, name: {}
     write: Callable[[dict[str, Any], Form], Decoded] = lambda named, form: named
+    entries: Callable[[Any], list[str] | None] = lambda value: None
+    without: Callable[[Any, Sequence[str]], Any] = lambda value, names: value
+    beside: Callable[[Any, dict[str, np.ndarray]], Decoded] = lambda made, labels: made
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +103,9 @@ class Form:
     def write(self, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None) -> Decoded:
         """Return modalities of as many samples in this form, with labels that they have."""
         pieces = [self.write_one(k, array) for k, array in enumerate(arrays)]
-        named = dict(zip(self.names, pieces, strict=True))
-        return with_contexts(CONTAINERS[self.container].write(named, self), contexts)
+        container = CONTAINERS[self.container]
+        made = container.write(dict(zip(self.names, pieces, strict=True)), self)
+        return made if contexts is None else container.beside(made, contexts.entries())
 
     def write_one(self, k: int, array: np.ndarray) -> Decoded:
         """Return one modality in this form."""
@@ -161,156 +163,41 @@ def container_of(X: Samples) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Modalities that samples must have.
-
-    Parameters
-    ----------
-    names : sequence of str
-        In their order.
-    shapes : sequence of tuple of int
-        Shape of one sample of each.
-    who : str
-        Who expects them, for messages.
-    """
-
-    names: Sequence[str]
-    shapes: Sequence[tuple[int, ...]]
-    who: str
-
-    def __str__(self) -> str:
-        listed = zip(self.names, self.shapes, strict=True)
-        noun = "modality" if len(self.names) == 1 else "modalities"
-        shapes = ", ".join(f"{name}: {tuple(shape)}" for name, shape in listed)
-        return f"{self.who} {len(self.names)} {noun} ({shapes})"
-
-
-def read_several(
-    X: Any, container: str, expected: Expected | None = None
-) -> tuple[MultimodalData, list[Table]]:
-    """Return several modalities, and what each of them was.
-
-    Parameters
-    ----------
-    X : sequence, mapping, MultimodalData, DataFrame or Dataset
-        The modalities.
-    container : str
-        Which of ``CONTAINERS`` it is.
-    expected : Expected, default=None
-        What it must have. A list has it by position, all others by name.
+def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[str, Any]]:
+    """Return X without its contexts, and their entries by name.
 
     Raises
     ------
     ValueError
-        If a list seems to be no list of modalities, if names or the axes of DataArrays do not
-        agree, or if each array has the shape of one sample.
+        If X has no names, not all of these, or nothing besides.
     """
-    if container == "several":
-        _check_list(X, expected)
-    given = CONTAINERS[container].read(X)
-    names = list(given)
-    if expected is not None:
-        names = list(expected.names)
-        if container == "several":
-            given = dict(zip(names, X, strict=True))
-        if set(given) != set(names):
+    if not names:
+        return X, {}
+    given: Any = X
+    container = CONTAINERS[container_of(X)]
+    known = container.entries(X)
+    if known is None:
+        raise ValueError(
+            f"contexts={list(names)} are entries of X by name, but X is {describe(X)}, whose parts "
+            "have no names: pass a mapping such as {'image': images, 'instrument': labels}, a "
+            "MultimodalData, a DataFrame or an xarray Dataset."
+        )
+    for name in names:
+        if name not in known:
             raise ValueError(
-                f"X has the modalities {list(given)}, but {expected}: pass all of "
-                "these names and no other (None for a modality that is missing)."
+                f"contexts names {name!r}, but X has the entries {known}: pass the label of each "
+                "sample under that name (after fit, None for one that is not known)."
             )
-        refuse_one_sample([given[name] for name in names], expected, "array[None] of each")
-    note = CONTAINERS[container].note
-    tables = [Table.of(given[name]) for name in names]
-    _check_axes(names, tables)
-    if isinstance(X, MultimodalData):
-        data = X if expected is None else X[:, names]
-    else:
-        data = MultimodalData([given[name] for name in names], names)
-    pairs = zip(names, tables, strict=True)
-    return data, [replace(of, labels={**of.labels, **note(X, name)}) for name, of in pairs]
+    if set(known) <= set(names):
+        raise ValueError(f"X has nothing besides the contexts {list(names)}: pass modalities, too.")
+    return container.without(X, names), {name: given[name] for name in names}
 
 
-def check_rows_with(X: Samples, **given: Unchecked) -> None:
-    """Check that tables, by what they are called, have the index of samples in any form."""
-    parts = CONTAINERS[container_of(X)].read(X).values()
-    rows = (rows for part in parts if (rows := Table.of(part).rows) is not None)
-    first = next(rows, None)
-    for what, table in given.items():
-        check_rows_beside(table, what, first)
-
-
-def refuse_one_sample(parts: Sequence[Any], expected: Expected, remedy: str) -> None:
-    """Raise where every array has the shape of a single sample, so that it lacks the first axis."""
-    pairs = zip(parts, expected.shapes, strict=True)
-    present = [(getattr(part, "shape", ()), tuple(of)) for part, of in pairs if part is not None]
-    if present and all(shape == of for shape, of in present):
-        raise ValueError(f"X is one sample, without the axis that counts samples: pass {remedy}.")
-
-
-def _is_modality(element: Unchecked) -> bool:
+def is_modality(element: Unchecked) -> bool:
     """Return True if an element of a list is no row of numbers."""
     ndim = getattr(element, "ndim", None)
     is_series = hasattr(element, "iloc")
     return element is None or is_series or (isinstance(ndim, int) and ndim >= 2)
-
-
-def _check_list(X: Sequence, expected: Expected | None) -> None:
-    """Raise where a bare list is no list of modalities, or not of those that are expected."""
-    n_expected = len(X) if expected is None else len(expected.names)
-    if len(X) == n_expected == 1:
-        raise ValueError(
-            f"X is a list of one modality ({describe(X[0])}): if there is one modality, pass the "
-            f"array itself. {BARE_LIST_ADVICE}"
-        )
-    _refuse_samples(X, is_fit=expected is None)
-    if n_expected != len(X):
-        given = "one modality" if len(X) == 1 else f"{len(X)} modalities"
-        raise ValueError(
-            f"X is a list of {given}, but {expected}: pass one array per "
-            f"modality in that order (None for one that is missing). {BARE_LIST_ADVICE}"
-        )
-
-
-def _refuse_samples(X: Sequence, is_fit: bool) -> None:
-    """Raise where the many arrays of a bare list are samples rather than modalities.
-
-    They have one shape, or, in ``fit``, as many rows each, but fewer than there are arrays.
-    """
-    if len(X) < MANY_ALIKE or not all(map(_is_modality, X)):
-        return
-    shapes = {np.shape(element) for element in X if getattr(element, "ndim", 0) > 1}
-    rows = {shape[0] for shape in shapes}
-    if len(shapes) == 1:
-        alike, remedy = f"shape {shapes.pop()}", ""
-    elif len(rows) == 1 and max(rows) <= len(X) and is_fit:
-        alike = f"{rows.pop()} rows"
-        remedy = "such as images of several sizes, resize or pad them to one shape and "
-    else:
-        return
-    raise ValueError(
-        f"X is a list of {len(X)} arrays of {alike}: if these are samples of one modality, {remedy}"
-        "pass np.stack(X); if they are modalities, MultimodalData(X)."
-    )
-
-
-def _check_axes(names: Sequence[str], tables: Sequence[Table]) -> None:
-    """Check that all DataArrays begin with the same axis, that of the samples."""
-    named = [(name, of) for name, of in zip(names, tables, strict=True) if of.dims]
-    for name, other in named[1:]:
-        first = named[0][1]
-        if first.dims[0] != other.dims[0]:
-            common = [dim for dim in first.dims if dim in other.dims]
-            to_first = f"X.transpose({common[0]!r}, ...)" if common else "X.transpose(..)"
-            raise ValueError(
-                f"modality {name!r} begins with the axis {other.dims[0]!r}, but {named[0][0]!r} "
-                f"with {first.dims[0]!r}: the first axis counts the samples. Use {to_first}."
-            )
-        if _differ(first, other, first.dims[0]):
-            raise ValueError(
-                f"modality {name!r} has other labels along {first.dims[0]!r} than "
-                f"{named[0][0]!r}: a sample is one entry of each. Align them with xarray.align."
-            )
 
 
 def _check_axes_of_fit(
@@ -327,14 +214,14 @@ def _check_axes_of_fit(
                 f"X.transpose({wanted})."
             )
         for dim in now.dims[1:]:
-            if _differ(now, before, dim):
+            if differ(now, before, dim):
                 raise ValueError(
                     f"modality {name!r} has other labels along {dim!r} than in fit: use "
                     f"X.sel or X.interp to take those of fit."
                 )
 
 
-def _differ(one: Table, other: Table, dim: str) -> bool:
+def differ(one: Table, other: Table, dim: str) -> bool:
     """Return True if two DataArrays have different labels along an axis."""
     if dim not in one.labels or dim not in other.labels:
         return False
@@ -353,34 +240,80 @@ def _write_levels(named: dict[str, Any], form: Form) -> Any:
     return joined
 
 
+def _first_levels(X: Any) -> list[str]:
+    """Return the names of the columns of a frame, of two levels the first ones."""
+    return list(dict.fromkeys(name[0] if isinstance(name, tuple) else name for name in X.columns))
+
+
+def _without_columns(X: Any, names: Sequence[str]) -> Any:
+    """Return a frame without the columns of these names, or of these first levels."""
+    first = (name[0] if isinstance(name, tuple) else name for name in X.columns)
+    return X[[name for name, of in zip(X.columns, first, strict=True) if of not in names]]
+
+
+def _with_columns(frame: Any, labels: dict[str, np.ndarray]) -> Any:
+    """Return a frame with further columns."""
+    if is_of("polars")(frame):
+        series = importlib.import_module("polars").Series
+        return frame.with_columns([series(name, of.tolist()) for name, of in labels.items()])
+    rest = ("",) * (frame.columns.nlevels - 1)
+    for name, of in labels.items():
+        frame[(name, *rest) if rest else name] = of
+    return frame
+
+
+def _with_variables(data: Any, labels: dict[str, np.ndarray]) -> Any:
+    """Return a Dataset with further variables along its first axis."""
+    axis = next(iter(data.values())).dims[0]
+    return data.assign({name: (axis, of) for name, of in labels.items()})
+
+
+def _with_modalities(data: MultimodalData, labels: dict[str, np.ndarray]) -> MultimodalData:
+    """Return data with further entries, which have no columns."""
+    columns = [*data._columns, *[None] * len(labels)]
+    return MultimodalData(dict(data.items()) | labels)._with_columns(columns)
+
+
 CONTAINERS = {
     "levels": Container(
         words="a DataFrame with two levels of columns (modality, element)",
         recognize=lambda X: column_levels(X) == 2,
-        read=lambda X: {name: X[name] for name in dict.fromkeys(X.columns.get_level_values(0))},
+        read=lambda X: {name: X[name] for name in _first_levels(X)},
         note=lambda X, name: {
             "places": np.flatnonzero(X.columns.get_level_values(0) == name),
             "levels": np.array(X.columns.names, dtype=object),
         },
         write=_write_levels,
+        entries=_first_levels,
+        without=_without_columns,
+        beside=_with_columns,
     ),
     "container": Container(
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
         write=lambda named, form: MultimodalData(named)._with_columns(form.columns),
+        entries=lambda X: list(X.names),
+        without=lambda X, names: X[:, [name for name in X.names if name not in names]],
+        beside=_with_modalities,
     ),
     "dataset": Container(
         words="an xarray Dataset",
         recognize=is_of("xarray", "Dataset"),
         write=lambda named, form: importlib.import_module("xarray").Dataset(named),
+        entries=lambda X: [*X, *X.coords],
+        without=lambda X, names: X.drop_vars(list(names)),
+        beside=_with_variables,
     ),
     "mapping": Container(
         words="a mapping from names to arrays",
         recognize=is_mapping,
+        entries=list,
+        without=lambda X, names: {name: X[name] for name in X if name not in names},
+        beside=lambda made, labels: made | labels,
     ),
     "several": Container(
         words="a list with one array per modality",
-        recognize=lambda X: isinstance(X, (list, tuple)) and any(map(_is_modality, X)),
+        recognize=lambda X: isinstance(X, (list, tuple)) and any(map(is_modality, X)),
         read=lambda X: {f"modality{k}": part for k, part in enumerate(X)},
         write=lambda named, form: list(named.values()),
     ),
@@ -389,5 +322,8 @@ CONTAINERS = {
         recognize=lambda X: True,
         read=lambda X: {"X": X},
         write=lambda named, form: next(iter(named.values())),
+        entries=lambda X: _first_levels(X) if hasattr(X, "columns") else None,
+        without=_without_columns,
+        beside=_with_columns,
     ),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -11,9 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from .._scalar_checks import is_missing
-from .._typing import Samples, Unchecked
-from .multimodal_data import MultimodalData
-from .recipes import describe, is_mapping
+from .._typing import Unchecked
+from .recipes import describe
 
 #: What to do where a sample has no label.
 NO_LABEL = 'give such samples a label of their own, such as "unknown", or leave them out'
@@ -41,6 +39,15 @@ class ContextLabels:
             row, k = missing[0]
             raise ValueError(_no_label(int(row), list(self.labels)[k]))
 
+    def entries(self) -> dict[str, np.ndarray]:
+        """Return the label of each sample by name of the context, None where it is missing."""
+        found = {}
+        for (name, labels), codes in zip(self.labels.items(), self.codes, strict=True):
+            found[name] = labels[codes]
+            if (codes < 0).any():
+                found[name] = np.where(codes < 0, None, labels.astype(object)[codes])
+        return found
+
     def take(self, rows: np.ndarray | slice) -> ContextLabels:
         """Return those of the samples with the given numbers."""
         return replace(self, codes=self.codes[:, rows])
@@ -54,79 +61,11 @@ def context_names(contexts: Unchecked) -> list[str]:
     return [entry if isinstance(entry, str) else entry.name for entry in stated]
 
 
-def without_contexts(X: Samples, names: Sequence[str]) -> tuple[Samples, dict[str, Any]]:
-    """Return X without its contexts, and their entries by name.
-
-    Raises
-    ------
-    ValueError
-        If X has no names, not all of these, or nothing besides.
-    """
-    given: Any = X
-    if hasattr(X, "columns"):
-        known = [name[0] if isinstance(name, tuple) else name for name in given.columns]
-    elif hasattr(X, "drop_vars"):  # an xarray Dataset
-        known = [*given, *given.coords]
-    elif is_mapping(X) or isinstance(X, MultimodalData):
-        known = list(given.keys())
-    else:
-        raise ValueError(
-            f"contexts={list(names)} are entries of X by name, but X is {describe(X)}, whose parts "
-            "have no names: pass a mapping such as {'image': images, 'instrument': labels}, a "
-            "MultimodalData, a DataFrame or an xarray Dataset."
-        )
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"contexts names {name!r}, but X has the entries {list(dict.fromkeys(known))}: "
-                "pass the label of each sample under that name (after fit, None for one that is "
-                "not known)."
-            )
-    kept = [name for name in known if name not in names]
-    if not kept:
-        raise ValueError(f"X has nothing besides the contexts {list(names)}: pass modalities, too.")
-    taken = {name: given[name] for name in names}
-    if hasattr(X, "columns"):
-        pairs = zip(given.columns, known, strict=True)
-        return given[[column for column, name in pairs if name not in names]], taken
-    if hasattr(X, "drop_vars"):
-        return given.drop_vars(list(names)), taken
-    if isinstance(X, MultimodalData):
-        return X[:, kept], taken
-    return {name: given[name] for name in kept}, taken
-
-
-def with_contexts(decoded: Any, contexts: ContextLabels | None) -> Any:
-    """Return modalities, in any form with names, with the labels that samples have.
-
-    Without contexts these are the modalities. A label that is missing is None.
-    """
-    if contexts is None:
-        return decoded
-    entries: dict[str, Any] = {}
-    for (name, labels), codes in zip(contexts.labels.items(), contexts.codes, strict=True):
-        entries[name] = labels[codes]
-        if (codes < 0).any():
-            entries[name] = np.where(codes < 0, None, labels.astype(object)[codes])
-    if hasattr(decoded, "with_columns"):
-        series = importlib.import_module("polars").Series
-        return decoded.with_columns([series(n, of.tolist()) for n, of in entries.items()])
-    if hasattr(decoded, "columns"):
-        frame, levels = decoded.copy(), decoded.columns.nlevels
-        for name, of in entries.items():
-            frame[name if levels == 1 else (name, "")] = of
-        return frame
-    if hasattr(decoded, "drop_vars"):
-        axis = next(iter(decoded.values())).dims[0]
-        return decoded.assign({name: (axis, of) for name, of in entries.items()})
-    together = {**dict(decoded.items()), **entries}
-    if not isinstance(decoded, MultimodalData):
-        return together
-    return MultimodalData(together)._with_columns([*decoded._columns, *[None] * len(entries)])
-
-
 def read_contexts(
-    taken: Mapping[str, Unchecked], n_samples: int, known: Mapping[str, np.ndarray] | None = None
+    taken: Mapping[str, Unchecked],
+    n_samples: int,
+    known: Mapping[str, np.ndarray] | None = None,
+    learns: bool = False,
 ) -> ContextLabels:
     """Return labels of contexts, in sorted order, and the numbers that samples have.
 
@@ -138,6 +77,8 @@ def read_contexts(
         Number of samples.
     known : mapping of str to ndarray, default=None
         Labels that fit has seen; None in fit, where all labels are needed.
+    learns : bool, default=False
+        Whether labels that fit has not seen come after these. All labels are needed then.
 
     Returns
     -------
@@ -160,11 +101,10 @@ def read_contexts(
             raise ValueError(
                 f"the context {name!r} has {len(entries)} labels for {n_samples} samples."
             )
-        if known is None:
-            found = _sorted_labels(entries, name)
-            labels[name] = _as_array(found)
-        else:
-            labels[name], found = known[name], known[name].tolist()
+        found = [] if known is None else known[name].tolist()
+        if known is None or learns:
+            found += [label for label in _sorted_labels(entries, name) if label not in found]
+        labels[name] = _as_array(found)
         numbers = {label: number for number, label in enumerate(found)}
         for row, entry in enumerate(entries):
             if not is_missing(entry):
@@ -172,18 +112,6 @@ def read_contexts(
     if known is None:
         _check_apart(labels, codes)
     return ContextLabels(labels=labels, codes=codes)
-
-
-def extended_labels(
-    taken: Mapping[str, Unchecked], known: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return the labels of contexts, those that samples have and a fit has not seen last."""
-    labels = {}
-    for name, value in taken.items():
-        before = known[name].tolist()
-        found = [] if value is None else _sorted_labels(_entries(value, name), name)
-        labels[name] = _as_array(before + [label for label in found if label not in before])
-    return labels
 
 
 def _entries(value: Any, name: str) -> list:

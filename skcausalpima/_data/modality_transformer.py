@@ -17,9 +17,10 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .containers import Expected, container_of, read_several
+from .containers import container_of
 from .multimodal_data import MultimodalData
 from .recipes import describe
+from .several import Expected, read_several
 from .table_labels import check_columns, columns_of, named_columns
 from .transform_one import check_transformers, fit_part, transformed
 from .validation import check_samples

@@ -14,16 +14,8 @@ from .._typing import Samples
 from .adapters import Table, as_array
 from .arrays import beyond_floats, compute_dtype, flat_rows, stored
 from .cell_contents import Place, refuse_contents
-from .containers import (
-    BARE_LIST_ADVICE,
-    Decoded,
-    Expected,
-    Form,
-    container_of,
-    read_several,
-    refuse_one_sample,
-)
-from .contexts import ContextLabels, context_names, read_contexts, with_contexts, without_contexts
+from .containers import CONTAINERS, Decoded, Form, container_of, without_contexts
+from .contexts import ContextLabels, context_names, read_contexts
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -36,6 +28,7 @@ from .multimodal_data import MultimodalData
 from .on_disk import Kept, on_disk
 from .ranks import ALONE, Ranks
 from .recipes import describe
+from .several import BARE_LIST_ADVICE, Expected, read_several, refuse_one_sample
 from .table_labels import check_columns, columns_of, named_columns
 
 
@@ -119,7 +112,9 @@ class Modalities:
             yield self.take(slice(start, start + n_rows))
 
 
-def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Modalities:
+def read_modalities(
+    estimator: BaseEstimator, X: Samples, *, reset: bool, learns: bool = False
+) -> Modalities:
     """Check the input of an estimator's method.
 
     Parameters
@@ -132,19 +127,18 @@ def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Mod
         See the estimator.
     reset : bool
         True in ``fit``, False in all other methods.
+    learns : bool, default=False
+        Whether contexts may have labels that ``fit`` has not seen.
 
     Returns
     -------
     Modalities
         Never written into the caller's memory.
     """
-    expected, taken = None if reset else _expected(estimator), dict[str, Any]()
-    if reset:
-        names = context_names(getattr(estimator, "contexts", None))
-    else:
-        names = list(getattr(estimator, "contexts_", ()))
-    if names:
-        X, taken = without_contexts(X, names)
+    expected = None if reset else _expected(estimator)
+    known = None if reset else getattr(estimator, "contexts_", {})
+    stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
+    X, taken = without_contexts(X, stated)
     container = container_of(X)
     several = container != "single"
     if several:
@@ -161,9 +155,8 @@ def read_modalities(estimator: BaseEstimator, X: Samples, *, reset: bool) -> Mod
         fitted = columns_of(estimator.modality_feature_names_in_)
         check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
     modalities = _checked(estimator, data, form, reset)
-    if names:
-        known = None if reset else estimator.contexts_
-        contexts = read_contexts(taken, modalities.n_samples, known)
+    if taken:
+        contexts = read_contexts(taken, modalities.n_samples, known, learns)
         modalities = replace(modalities, contexts=contexts)
     if reset:
         if modalities.contexts is not None:
@@ -194,15 +187,15 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
 
 def as_container(X: Samples, fitted: BaseEstimator | None = None) -> Samples:
     """Return several modalities as what can be split by sample, in the order of a fit."""
-    names = list(getattr(fitted, "contexts_", ()))
-    modalities, taken = without_contexts(X, names) if names else (X, {})
+    modalities, taken = without_contexts(X, list(getattr(fitted, "contexts_", ())))
     container = container_of(modalities)
     if container == "single":
         return X
     found = read_several(modalities, container, None if fitted is None else _expected(fitted))[0]
-    if fitted is None or not names:
+    if fitted is None or not taken:
         return found
-    return with_contexts(found, read_contexts(taken, len(found), fitted.contexts_))
+    labels = read_contexts(taken, len(found), fitted.contexts_).entries()
+    return CONTAINERS["container"].beside(found, labels)
 
 
 def fitted_form(estimator: BaseEstimator) -> Form:

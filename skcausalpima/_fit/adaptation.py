@@ -7,9 +7,9 @@ one more that is wide, for samples of no known cell.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from sklearn.utils.extmath import randomized_svd
 from .._contexts.alignment import Alignment, alone, components_of, laid_ends
 from .._contexts.fitted import FittedContexts
 from .._contexts.offsets import MAX_SCORES, SCORES_PER_EFFECT
-from .._data.contexts import extended_labels, without_contexts
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
 from .._inference.fitted_model import FittedModel
@@ -62,26 +61,25 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
         If there is no new label, if some samples have none, or if the context is a cause.
     """
     contexts, state = fitted.contexts, est._fitted
+    modalities = read_modalities(est, X, reset=False, learns=True)
     assert contexts is not None
-    labels = extended_labels(without_contexts(X, list(contexts.labels))[1], contexts.labels)
-    reader = type(est).__copy__(est)
-    reader.contexts_ = labels
-    modalities = read_modalities(reader, X, reset=False)
     assert modalities.contexts is not None
     modalities.contexts.check_complete()
-    name, axis = _new_context(contexts, labels, modalities.codes)
-    known, doubts = len(contexts.labels[name]), []
-    for number in range(known, len(labels[name])):
-        part = modalities.take(np.flatnonzero(modalities.codes[axis] == number))
-        part = _complete(part, labels[name].tolist()[number])
-        codes = part.codes.copy()
-        codes[axis] = -1  # no offset
-        scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
-        tables = [table.astype(np.float64) for table in scaled]
-        scores = _Scores.of(fitted, tables)
-        extended = labels[name][: number + 1]
-        contexts, of_label = scores.with_label(contexts, name, extended, part, tables)
-        doubts.append(of_label)
+    name, axis = _new_context(contexts, modalities.contexts.labels, modalities.codes)
+    labels, known = modalities.contexts.labels[name], len(contexts.labels[name])
+    codes, found = modalities.codes[axis], []
+    for number, label in enumerate(labels.tolist()[known:], known):
+        part = _complete(modalities.take(np.flatnonzero(codes == number)), label)
+        told = SimpleNamespace(context=name, label=label, n_samples=part.n_samples)
+        found.append(_learned(fitted, part, axis, told))
+    contexts = contexts.with_labels(
+        name,
+        labels,
+        [one.offsets for one in found],
+        np.concatenate([one.codes for one in found], axis=1),
+        np.concatenate([one.cells for one in found]),
+        [one.told for one in found],
+    )
     numbers, spec = dict(state.numbers), state.spec
     if contexts.mixes[name]:
         numbers["prior.mix_logs"] = _mix_logs(contexts, name, known, numbers["prior.mix_logs"])
@@ -89,10 +87,9 @@ def adapted(est: BaseEstimator, fitted: FittedModel, X: Samples) -> FittedState:
     after = replace(state, contexts=contexts, numbers=numbers, spec=spec, training=None)
     model = fitted_model(after, prediction_device(est.device))
     tails = model.tail_probabilities(modalities, state.tail_reference)
-    for number, of_label in enumerate(doubts):
-        told = contexts.adapted[number - len(doubts)]
-        _tell_strangers(told, tails[modalities.codes[axis] == known + number])
-        _warn(told, of_label)
+    for number, one in enumerate(found, known):
+        _tell_strangers(one.told, tails[codes == number])
+        _warn(one.told, one.doubts)
     return after
 
 
@@ -148,101 +145,93 @@ def _new_context(
     return new[0], axis
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Scores:
-    """Principal scores of scaled samples, in which the components of a fit are known."""
+class _Learned(NamedTuple):
+    """What samples of one label tell of it."""
 
-    fitted: FittedModel
-    axes: np.ndarray  # (score, element), of all modalities side by side, divided by their units
-    mixture: Alignment  # of the components, and of samples that are in none
-    is_free: np.ndarray  # (score,): of modalities that labels shift
-    means: list[np.ndarray]  # (component, width) of each modality, as decoded
+    offsets: dict[str, np.ndarray]  # by modality
+    codes: np.ndarray  # of these samples
+    cells: np.ndarray  # (n_samples, n_cells)
+    told: SimpleNamespace
+    doubts: list[str]
 
-    @classmethod
-    def of(cls, fitted: FittedModel, tables: list[np.ndarray]) -> _Scores:
-        """Return scores that draws from a fitted model differ in, and these samples."""
-        contexts, n_cells = fitted.contexts, len(fitted.cells)
-        assert contexts is not None
-        rng = np.random.RandomState(0)
-        labels = np.repeat(np.arange(n_cells), max(20, min(N_DRAWS, MAX_DRAWS // n_cells)))
-        points = drawn_points(fitted.means, fitted.full_covariances(), labels, rng)
-        with torch.no_grad():
-            drawn = drawn_data(fitted.model, points, fitted.cells[labels], rng)
-        gamma = np.eye(n_cells)[labels].T
-        means = [gamma @ of / gamma.sum(axis=1, keepdims=True) for of in drawn]
-        n_scores = min(
-            MAX_SCORES, (1 + SCORES_PER_EFFECT) * n_effects(fitted.model.prior.node_sizes)
-        )
-        parts, is_free = [], []
-        for free in (True, False):
-            shifted = [name in contexts.offsets for name in map(str, fitted.model.names)]
-            units = [
-                (1.0 if of == free else 0.0) / np.sqrt(table.shape[1])
-                for of, table in zip(shifted, drawn, strict=True)
-            ]
-            if not any(units):
-                continue
-            x, new = (
-                np.concatenate([of * unit for of, unit in zip(part, units, strict=True)], axis=1)
-                for part in (drawn, tables)
-            )
-            new = (new - new.mean(axis=0)) * np.sqrt(len(x) / len(new))
-            x = np.concatenate([x - x.mean(axis=0), new])
-            axes = randomized_svd(x, min(n_scores, *x.shape), random_state=0)[2]
-            parts.append(axes * np.repeat(units, [of.shape[1] for of in drawn]))
-            is_free += [free] * len(axes)
-        axes = np.concatenate(parts)
-        values = np.concatenate(drawn, axis=1) @ axes.T
-        axes = axes / values.std(axis=0).max()
-        values = np.concatenate(drawn, axis=1).astype(np.float64) @ axes.T
-        of_cells, covariances = components_of(gamma, values)
-        middle, spread = values.mean(axis=0), np.cov(values.T).reshape(len(axes), len(axes))
-        weights = (1.0 - UNKNOWN_WEIGHT) * fitted.weights_of_all()
-        weights = np.append(weights, UNKNOWN_WEIGHT)
-        mixture = Alignment(
-            means=np.concatenate([of_cells, middle[None]]),
-            covariances=np.concatenate([covariances, UNKNOWN_SPREAD * spread[None]]),
-            log_weights=np.log(weights)[None],
-            offsets=np.zeros((1, len(axes))),
-            known_weights=weights,
-        )
-        return cls(
-            fitted=fitted, axes=axes, mixture=mixture, is_free=np.array(is_free), means=means
-        )
 
-    def with_label(
-        self,
-        contexts: FittedContexts,
-        name: str,
-        extended: np.ndarray,
-        part: Modalities,
-        tables: list[np.ndarray],
-    ) -> tuple[FittedContexts, list[str]]:
-        """Return contexts with one more label, the last one, that of these samples, and doubts."""
-        points = alone(np.concatenate(tables, axis=1) @ self.axes.T, self.is_free)
-        ends = laid_ends(points, self.mixture, np.random.RandomState(0))
-        ends.sort(key=lambda end: (end.log_weights[0, -1] > np.log(0.5), -end.objective))
-        best, n_samples = ends[0], len(points.values)
-        gamma = best.responsibilities(points)[0]
-        weights = np.maximum(gamma[:-1].sum(axis=0), np.finfo(float).tiny)
-        known = weights.sum()
-        moves, errors = {}, {}
-        for m, (modality, table) in enumerate(zip(part.names, tables, strict=True)):
-            if modality not in contexts.offsets:
-                continue
-            rest = table - (gamma[:-1] / weights).T @ self.means[m]
-            mean = weights @ rest / known
-            noise = weights @ np.square(rest - mean) / known
-            left = max(np.square(mean).mean() - noise.mean() / known, 0.0)
-            kept = left / (left + noise.mean() / known)
-            factor = np.ravel(self.fitted.scaler.factor[m])
-            moves[modality] = (factor * kept * mean).reshape(part.shapes[m])
-            errors[modality] = (factor * np.sqrt(noise / known)).reshape(part.shapes[m])
-        told = SimpleNamespace(n_samples=n_samples, standard_errors=errors)
-        cells = np.empty_like(gamma[:-1])
-        cells[self.fitted.cells] = gamma[:-1]
-        wider = contexts.with_label(name, extended, moves, part.codes, cells.T, told)
-        return wider, _doubts(ends, n_samples)
+def _learned(fitted: FittedModel, part: Modalities, axis: int, told: SimpleNamespace) -> _Learned:
+    """Lay samples of a new label, in the context of this number, on what a fit draws."""
+    contexts, codes = fitted.contexts, part.codes.copy()
+    assert contexts is not None
+    codes[axis] = -1  # no offset
+    scaled = fitted.scaler.transform(contexts.removed(part.with_codes(codes)))
+    tables = [table.astype(np.float64) for table in scaled]
+    means, axes, is_free, mixture = _known_mixture(fitted, tables)
+    points = alone(np.concatenate(tables, axis=1) @ axes.T, is_free)
+    ends = laid_ends(points, mixture, np.random.RandomState(0))
+    ends.sort(key=lambda end: end.log_weights[0, -1] > np.log(0.5))
+    gamma = ends[0].responsibilities(points)[0][:-1]
+    weights = np.maximum(gamma.sum(axis=0), np.finfo(float).tiny)
+    known, moves, told.standard_errors = weights.sum(), {}, {}
+    for m, (modality, table) in enumerate(zip(part.names, tables, strict=True)):
+        if modality not in contexts.offsets:
+            continue
+        rest = table - (gamma / weights).T @ means[m]
+        mean = weights @ rest / known
+        noise = weights @ np.square(rest - mean) / known
+        left = max(np.square(mean).mean() - noise.mean() / known, 0.0)
+        kept = left / (left + noise.mean() / known)
+        factor = np.ravel(fitted.scaler.factor[m])
+        moves[modality] = (factor * kept * mean).reshape(part.shapes[m])
+        errors = factor * np.sqrt(noise / known)
+        told.standard_errors[modality] = errors.reshape(part.shapes[m])
+    cells = np.empty_like(gamma)
+    cells[fitted.cells] = gamma
+    return _Learned(moves, part.codes, cells.T, told, _doubts(ends, part.n_samples))
+
+
+def _known_mixture(
+    fitted: FittedModel, tables: list[np.ndarray]
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, Alignment]:
+    """Return the components of a fit, and one of all other samples, in principal scores.
+
+    Scores are those that draws from the model, and these scaled samples, differ in. Beside the
+    components' means of each modality there are the axes, (n_scores, width of all modalities side
+    by side), and which of them are of modalities that labels shift.
+    """
+    contexts, n_cells = fitted.contexts, len(fitted.cells)
+    assert contexts is not None
+    rng = np.random.RandomState(0)
+    labels = np.repeat(np.arange(n_cells), max(20, min(N_DRAWS, MAX_DRAWS // n_cells)))
+    points = drawn_points(fitted.means, fitted.full_covariances(), labels, rng)
+    with torch.no_grad():
+        parts = drawn_data(fitted.model, points, fitted.cells[labels], rng)
+    gamma = np.eye(n_cells)[labels].T
+    means = [gamma @ of / gamma.sum(axis=1, keepdims=True) for of in parts]
+    drawn, new = np.concatenate(parts, axis=1), np.concatenate(tables, axis=1)
+    widths = [part.shape[1] for part in parts]
+    units = np.repeat(1.0 / np.sqrt(widths), widths)
+    shifted = np.repeat([str(name) in contexts.offsets for name in fitted.model.names], widths)
+    n_effects_ = n_effects(fitted.model.prior.node_sizes)
+    found, is_free = [], []
+    for free in np.unique(shifted)[::-1]:
+        unit = np.where(shifted == free, units, 0.0)
+        x, rest = drawn * unit, new * unit
+        rest = (rest - rest.mean(axis=0)) * np.sqrt(len(x) / len(rest))
+        x = np.concatenate([x - x.mean(axis=0), rest])
+        n_scores = min(MAX_SCORES, (1 + SCORES_PER_EFFECT) * n_effects_, *x.shape)
+        found.append(randomized_svd(x, n_scores, random_state=0)[2] * unit)
+        is_free += [free] * n_scores
+    axes = np.concatenate(found)
+    axes = axes / (drawn @ axes.T).std(axis=0).max()
+    values = drawn.astype(np.float64) @ axes.T
+    centres, covariances = components_of(gamma, values)
+    spread = np.cov(values.T).reshape(len(axes), len(axes))
+    weights = np.append((1.0 - UNKNOWN_WEIGHT) * fitted.weights_of_all(), UNKNOWN_WEIGHT)
+    mixture = Alignment(
+        means=np.concatenate([centres, values.mean(axis=0)[None]]),
+        covariances=np.concatenate([covariances, UNKNOWN_SPREAD * spread[None]]),
+        log_weights=np.log(weights)[None],
+        offsets=np.zeros((1, len(axes))),
+        known_weights=weights,
+    )
+    return means, axes, np.array(is_free), mixture
 
 
 def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
@@ -250,7 +239,7 @@ def _doubts(ends: list[Alignment], n_samples: int) -> list[str]:
     best, doubts = ends[0], []
     if n_samples < FEW_SAMPLES:
         doubts.append(f"{n_samples} samples tell little of an offset")
-    rivals = [end for end in ends[1:] if end.is_far_from(best)]
+    rivals = [end for end in ends[1:] if end.is_far_from(best.offsets)]
     if any((best.objective - end.objective) * n_samples < AS_WELL for end in rivals):
         doubts.append("another offset explains them as well, with other cells")
     return doubts
@@ -270,12 +259,9 @@ def _warn(told: SimpleNamespace, doubts: list[str]) -> None:
 
 def _mix_logs(contexts: FittedContexts, name: str, known: int, before: np.ndarray) -> np.ndarray:
     """Return log-weights of combinations of labels: those of before, and of the new labels."""
-    others = tuple(k for k, of in enumerate(contexts.labels) if not contexts.mixes[of])
-    axis = [of for of in contexts.labels if contexts.mixes[of]].index(name)
-    cells, sizes = contexts.cells.sum(axis=others), contexts.sizes
-    logs = log_mixes(torch.from_numpy(cells.reshape(-1, cells.shape[-1])), sizes).numpy()
-    logs = logs.reshape(*sizes, -1).astype(before.dtype)
-    shape = (*sizes[:axis], known, *sizes[axis + 1 :])
-    place = (slice(None),) * axis
-    logs[(*place, slice(0, known))] = before.reshape(*shape, -1)
-    return np.ascontiguousarray(logs.reshape(-1, cells.shape[-1]))
+    cells, names = contexts.mix_cells, [of for of in contexts.labels if contexts.mixes[of]]
+    counts = torch.from_numpy(cells.reshape(-1, cells.shape[-1]))
+    logs = log_mixes(counts, contexts.sizes).numpy().reshape(cells.shape).astype(before.dtype)
+    old = logs[tuple(slice(known if of == name else None) for of in names)]
+    old[:] = before.reshape(old.shape)
+    return logs.reshape(counts.shape)

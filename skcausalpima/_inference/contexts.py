@@ -39,74 +39,22 @@ class Unlabelled(NamedTuple):
     log_probabilities: np.ndarray
 
 
-def unlabelled(
-    contexts: FittedContexts, modalities: Modalities, bounds: Callable[[Modalities], np.ndarray]
-) -> list[Unlabelled]:
-    """Return samples that lack labels, by which they lack; labels go by the training shares.
-
-    Parameters
-    ----------
-    contexts : FittedContexts
-        The contexts.
-    modalities : Modalities
-        All samples.
-    bounds : callable
-        Returns the bounds of samples whose labels are known.
-
-    Returns
-    -------
-    list of Unlabelled
-        Empty where no label is missing.
-    """
-    codes, groups = modalities.codes, []
-    shares = (contexts.counts + np.finfo(float).tiny) / contexts.counts.sum()
-    for pattern in np.unique(codes[:, (codes < 0).any(axis=0)] < 0, axis=1).T:
-        rows = np.flatnonzero(((codes < 0) == pattern[:, None]).all(axis=0))
-        part, lacking = modalities.take(rows), np.flatnonzero(pattern)
-        filled, logs = [], []
-        for labels in itertools.product(*(range(shares.shape[k]) for k in lacking)):
-            complete = part.codes.copy()
-            complete[lacking] = np.array(labels)[:, None]
-            filled.append(part.with_codes(complete))
-            of_known = shares.sum(axis=tuple(lacking), keepdims=True)
-            given = np.log(shares / of_known)[tuple(complete)]
-            logs.append(given + bounds(filled[-1]).astype(np.float64))
-        groups.append(Unlabelled(rows, filled, np.array(logs)))
-    return groups
-
-
 def averaged(
     modalities: Modalities, groups: list[Unlabelled], of_samples: OfSamples
 ) -> tuple[np.ndarray, ...]:
     """Return what is found of samples, for those of the groups in expectation over their labels."""
-    lacking = np.concatenate([group.rows for group in groups])
-    others = np.setdiff1d(np.arange(modalities.n_samples), lacking)
-    parts, order = [], [others]
+    others, parts = np.flatnonzero((modalities.codes >= 0).all(axis=0)), []
     if len(others):
         parts.append(of_samples(modalities.take(others)))
     for group in groups:
-        logs = group.log_probabilities
-        weights = np.exp(logs - logsumexp(logs, axis=0))
-        found = [of_samples(one) for one in group.filled]
-        parts.append(
-            tuple(
-                np.einsum("en,en...->n...", weights, np.array(of)).astype(of[0].dtype)
-                for of in zip(*found, strict=True)
-            )
+        weights = np.exp(group.log_probabilities - logsumexp(group.log_probabilities, axis=0))
+        found = zip(*map(of_samples, group.filled), strict=True)
+        mean = (
+            np.einsum("en,en...->n...", weights, np.array(of)).astype(of[0].dtype) for of in found
         )
-        order.append(group.rows)
-    back = np.concatenate(order).argsort()
+        parts.append(tuple(mean))
+    back = np.concatenate([others, *(group.rows for group in groups)]).argsort()
     return tuple(np.concatenate(part)[back] for part in zip(*parts, strict=True))
-
-
-def likeliest(modalities: Modalities, groups: list[Unlabelled]) -> Modalities:
-    """Return samples with the likeliest labels in the places of those that are missing."""
-    codes = modalities.codes.copy()
-    for group in groups:
-        best = group.log_probabilities.argmax(axis=0)
-        tried = np.stack([one.codes for one in group.filled])
-        codes[:, group.rows] = tried[best, :, np.arange(len(best))].T
-    return modalities.with_codes(codes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,16 +80,36 @@ class ContextModel(ABC):
         """Return the bound of every sample in the user's units."""
 
     def _unlabelled(self, modalities: Modalities) -> list[Unlabelled]:
-        """Return the samples that lack labels of contexts; none where there are none."""
-        contexts = modalities.contexts
-        if self.contexts is None or contexts is None or (contexts.codes >= 0).all():
+        """Return samples that lack labels, by which they lack; labels go by the training shares."""
+        if self.contexts is None or modalities.contexts is None:
             return []
-        return unlabelled(self.contexts, modalities, self.score_samples)
+        lacks, groups = modalities.codes < 0, []
+        shares = (self.contexts.counts + np.finfo(float).tiny) / self.contexts.counts.sum()
+        for pattern in np.unique(lacks[:, lacks.any(axis=0)], axis=1).T:
+            rows = np.flatnonzero((lacks == pattern[:, None]).all(axis=0))
+            part, lacking = modalities.take(rows), np.flatnonzero(pattern)
+            given = np.log(shares / shares.sum(axis=tuple(lacking), keepdims=True))
+            filled, logs = [], []
+            for labels in itertools.product(*(range(shares.shape[k]) for k in lacking)):
+                codes = part.codes.copy()
+                codes[lacking] = np.array(labels)[:, None]
+                filled.append(part.with_codes(codes))
+                bounds = self.score_samples(filled[-1]).astype(np.float64)
+                logs.append(given[tuple(codes)] + bounds)
+            groups.append(Unlabelled(rows, filled, np.array(logs)))
+        return groups
 
     def labelled(self, modalities: Modalities) -> Modalities:
         """Return samples with the likeliest labels in the places of those that are missing."""
         groups = self._unlabelled(modalities)
-        return likeliest(modalities, groups) if groups else modalities
+        if not groups:
+            return modalities
+        codes = modalities.codes.copy()
+        for group in groups:
+            best = group.log_probabilities.argmax(axis=0)
+            tried = np.stack([one.codes for one in group.filled])
+            codes[:, group.rows] = tried[best, :, np.arange(len(best))].T
+        return modalities.with_codes(codes)
 
     def with_offsets(
         self, arrays: list[np.ndarray], labels: ContextLabels | None

@@ -167,10 +167,10 @@ def check_contexts(
         )
     stated: dict[str, bool] = {
         "interventions: state each set of nodes that was set as labels of a context": has_sets,
-        "posterior='mean_field'": isinstance(params.posterior, MeanField),
-        "structure='gradient', which learns the graph through weights that all samples share": (
-            isinstance(params.structure, GradientStructure)
-        ),
+        "posterior='mean_field', whose cells have the same weights in all samples: leave posterior "
+        "as it is (published() sets it)": isinstance(params.posterior, MeanField),
+        "structure='gradient', which learns the graph through weights that all samples share: use "
+        "structure='refined'": isinstance(params.structure, GradientStructure),
     }
     causes = [context for context in params.contexts if context.role == "cause"]
     for what, is_stated in stated.items():

@@ -34,16 +34,16 @@ def is_of_fit(name: str) -> bool:
 def public_attributes(state: FittedState) -> Values:
     """Return the attributes that users read, by name."""
     graph, outcomes = state.graph, state.outcomes
-    joint, is_parent, causes = functools.reduce(np.multiply, graph.tables), graph.adjacency, {}
-    graph_tables, n_causes = graph.tables, 0
+    causes = {} if state.contexts is None else state.contexts.cause_shares
+    graph_tables, is_parent, n_causes = graph.tables, graph.adjacency, len(causes)
     if graph.cause_tables is not None and graph.cause_edges is not None:
-        causes = cause_shares(state)
-        graph_tables, n_causes = graph.cause_tables, len(causes)
-        is_parent = np.concatenate([graph.cause_edges, graph.adjacency])
-        shape = (*map(len, causes.values()), *state.spec.node_sizes)
-        joint = np.broadcast_to(functools.reduce(np.multiply, graph_tables), shape)
-        for shares in causes.values():
-            joint = np.tensordot(shares, joint, axes=1)
+        graph_tables = graph.cause_tables
+        is_parent = np.concatenate([graph.cause_edges, is_parent])
+    joint = functools.reduce(np.multiply, graph_tables)
+    if causes:
+        joint = np.broadcast_to(joint, (*map(len, causes.values()), *state.spec.node_sizes))
+    for shares in causes.values():
+        joint = np.tensordot(shares, joint, axes=1)
     of_components = (
         state.numbers[f"prior.{name}"][state.cells] for name in ("means", "covariances")
     )
@@ -127,7 +127,7 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
             name, size=len(states), states=states, **{KIND: CONTEXT, "role": contexts.roles[name]}
         )
     if graph.cause_edges is not None and graph.cause_weights is not None:
-        causes = list(cause_shares(state))
+        causes = list(contexts.cause_shares)
         for cause, node in np.argwhere(graph.cause_edges):
             weight = float(graph.cause_weights[cause, node])
             dag.add_edge(causes[cause], names[node], weight=weight, compelled=True)
@@ -135,16 +135,6 @@ def _add_contexts(dag: nx.DiGraph, state: FittedState) -> None:
         for node, weight in zip(names, linked.tolist(), strict=True):
             if weight > 0.5 and contexts.roles[name] == "measured":
                 dag.add_edge(node, name, weight=weight, compelled=False)
-
-
-def cause_shares(state: FittedState) -> dict[str, np.ndarray]:
-    """Return the shares of the labels of contexts that are causes, by name."""
-    contexts, found = cast(FittedContexts, state.contexts), {}
-    for name, role in contexts.roles.items():
-        if role == "cause":
-            counts = contexts.by_label(name, contexts.counts)
-            found[name] = counts / counts.sum()
-    return found
 
 
 def _compact(table: np.ndarray, node: int, is_parent: np.ndarray) -> np.ndarray:

@@ -29,10 +29,9 @@ def select_graph(
     ``counts`` has shape (n_regimes, n_components). ``averages`` says whether edges get
     probabilities.
     """
-    if prior.mixes.causes:
-        return _with_causes(prior, counts, settings, rng, averages)
-    trained_scores = prior.node_scores().cpu().double().numpy().copy()  # to be overwritten by ranks
-    probabilities = None
+    n_causes, device = len(prior.mixes.causes), counts.device
+    settings, probabilities = _with_causes(settings, n_causes), None
+    scores = prior.node_scores().cpu().double().numpy().copy()  # to be overwritten by ranks
     if settings.structure == "gradient":
         edges = prior.edges().double()
         adjacency = ((edges >= settings.edge_threshold) & (edges > 0)).cpu().numpy()
@@ -43,16 +42,35 @@ def select_graph(
     else:
         adjacency, probabilities = _search(prior, counts, settings, rng, averages)
         weights = adjacency.astype(float) if probabilities is None else probabilities
-    compelled, tables = _fix(prior, counts, settings, adjacency)
-    is_trained = settings.structure == "gradient"
-    scores = trained_scores if is_trained else prior.scores.cpu().double().numpy().copy()
-    return HardGraph(
-        adjacency=adjacency,
-        compelled=compelled,
-        edge_weights=weights,
-        probabilities=probabilities,
+    required, forbidden = settings.constraints
+    known = required
+    if settings.structure != "gradient":  # which compares no directions
+        known = required | (adjacency & told_apart(prior))
+    directed = cpdag(adjacency, known, forbidden)
+    compelled = directed & ~directed.T
+    between_nodes = np.ascontiguousarray(adjacency[n_causes:, n_causes:])
+    on_device = torch.as_tensor(between_nodes, device=device)
+    tables = prior.family_tables(counts, on_device)
+    prior.fix_graph(on_device, tables)
+    if settings.structure != "gradient":
+        scores = prior.scores.cpu().double().numpy().copy()
+    graph = HardGraph(
+        adjacency=between_nodes,
+        compelled=np.ascontiguousarray(compelled[n_causes:, n_causes:]),
+        edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
+        probabilities=None,
         node_scores=scores,
-        tables=tables,
+        tables=[table.cpu().numpy() for table in tables],
+    )
+    if probabilities is not None:
+        graph = replace(graph, probabilities=graph.edge_weights)
+    if not n_causes:
+        return graph
+    prior.cause_adjacency = torch.as_tensor(adjacency, device=device)
+    return replace(
+        _with_cause_tables(prior, counts, graph),
+        cause_edges=np.ascontiguousarray(adjacency[:n_causes, n_causes:]),
+        cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
     )
 
 
@@ -62,70 +80,24 @@ def refit_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGr
     tables = prior.family_tables(counts, torch.as_tensor(graph.adjacency, device=counts.device))
     prior.set_tables(tables)
     graph = replace(graph, tables=[table.cpu().numpy() for table in tables])
-    if prior.cause_adjacency is not None:
-        prior.set_mixes(counts)
-        cause_tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
-        graph = replace(graph, cause_tables=[table.cpu().numpy() for table in cause_tables])
-    return graph
+    return graph if prior.cause_adjacency is None else _with_cause_tables(prior, counts, graph)
 
 
-def _with_causes(
-    prior: CausalPrior,
-    counts: Tensor,
-    settings: GraphSettings,
-    rng: np.random.RandomState,
-    averages: bool,
-) -> HardGraph:
-    """Select a DAG of the nodes and the contexts that are causes, which have no parents."""
-    total, n_causes = prior.mixes.cause_counts(counts).cpu().numpy(), len(prior.mixes.causes)
-    none = np.zeros((total.ndim, total.ndim), dtype=bool)
-    required, forbidden = none.copy(), none.copy()
-    required[n_causes:, n_causes:], forbidden[n_causes:, n_causes:] = settings.constraints
-    forbidden[:, :n_causes] = True  # labels were set from outside, of each context
-    extended = replace(settings, constraints=EdgeConstraints(required, forbidden))
-    grids = [total] * total.ndim
-    adjacency = search_graph(total, grids, extended, rng).adjacency
-    weights, probabilities = adjacency.astype(float), None
-    if averages and total.ndim <= MAX_PROBABILITY_NODES:
-        weights = average_graphs(total, grids, extended)
-        probabilities = weights[n_causes:, n_causes:]
-    of_causes, of_nodes = adjacency[:n_causes, n_causes:], adjacency[n_causes:, n_causes:]
-    known = required.copy()
-    known[:n_causes] |= adjacency[:n_causes]
-    directed = cpdag(adjacency, known, forbidden)
-    compelled = (directed & ~directed.T)[n_causes:, n_causes:]
-    on_device = torch.as_tensor(np.ascontiguousarray(of_nodes), device=counts.device)
-    tables = prior.family_tables(counts, on_device)
-    prior.fix_graph(on_device, tables)
-    prior.cause_adjacency = torch.as_tensor(adjacency, device=counts.device)
+def _with_cause_tables(prior: CausalPrior, counts: Tensor, graph: HardGraph) -> HardGraph:
+    """Refit the tables that have contexts as parents, and the cell weights under their labels."""
+    assert prior.cause_adjacency is not None
     prior.set_mixes(counts)
-    cause_tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
-    return HardGraph(
-        adjacency=np.ascontiguousarray(of_nodes),
-        compelled=np.ascontiguousarray(compelled),
-        edge_weights=np.ascontiguousarray(weights[n_causes:, n_causes:]),
-        probabilities=None if probabilities is None else np.ascontiguousarray(probabilities),
-        node_scores=prior.scores.cpu().double().numpy().copy(),
-        tables=[table.cpu().numpy() for table in tables],
-        cause_edges=np.ascontiguousarray(of_causes),
-        cause_weights=np.ascontiguousarray(weights[:n_causes, n_causes:]),
-        cause_tables=[table.cpu().numpy() for table in cause_tables],
+    tables = prior.mixes.cause_tables(counts, prior.cause_adjacency)
+    return replace(graph, cause_tables=[table.cpu().numpy() for table in tables])
+
+
+def _with_causes(settings: GraphSettings, n_causes: int) -> GraphSettings:
+    """Return settings of a graph that begins with contexts that are causes: none has parents."""
+    required, forbidden = (
+        np.pad(known, ((n_causes, 0), (n_causes, 0))) for known in settings.constraints
     )
-
-
-def _fix(
-    prior: CausalPrior, counts: Tensor, settings: GraphSettings, adjacency: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Put a selected graph into the prior; return its compelled edges and its tables."""
-    required, forbidden = settings.constraints
-    known = required
-    if settings.structure != "gradient":  # which compares no directions
-        known = required | (adjacency & told_apart(prior))
-    directed = cpdag(adjacency, known, forbidden)
-    on_device = torch.as_tensor(adjacency, device=counts.device)
-    tables = prior.family_tables(counts, on_device)
-    prior.fix_graph(on_device, tables)
-    return directed & ~directed.T, [table.cpu().numpy() for table in tables]
+    forbidden[:, :n_causes] = True  # labels were set from outside, of each context
+    return replace(settings, constraints=EdgeConstraints(required, forbidden))
 
 
 def _search(
@@ -136,8 +108,12 @@ def _search(
     averages: bool,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the best-scoring DAG and, for few nodes, the probabilities of all edges."""
-    total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
-    grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
+    if prior.mixes.causes:
+        total = prior.mixes.cause_counts(counts).cpu().numpy()
+        grids = [total] * total.ndim
+    else:
+        total = counts.sum(dim=0).reshape(prior.node_sizes).cpu().numpy()
+        grids = [grid.numpy() for grid in prior.node_counts(counts.cpu())]
     found = search_graph(total, grids, settings, rng)
     if total.ndim > MAX_PROBABILITY_NODES or not averages:
         return found.adjacency, None
@@ -145,10 +121,15 @@ def _search(
 
 
 def told_apart(prior: CausalPrior) -> np.ndarray:
-    """Return the pairs of nodes of which interventions set one and not the other."""
-    n_nodes = len(prior.node_sizes)
+    """Return the pairs of nodes of which interventions set one and not the other.
+
+    Contexts that are causes come first, and are apart from all nodes.
+    """
+    n_causes, n_nodes = len(prior.mixes.causes), len(prior.node_sizes)
     apart = np.zeros((n_nodes, n_nodes), dtype=bool)
     for nodes in prior.regimes:
         is_set = np.isin(np.arange(n_nodes), nodes)
         apart |= is_set[:, None] != is_set
+    apart = np.pad(apart, ((n_causes, 0), (n_causes, 0)))
+    apart[:n_causes, n_causes:] = True
     return apart

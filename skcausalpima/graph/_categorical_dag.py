@@ -827,8 +827,9 @@ class CategoricalDAG:
         str
             Per edge: the edge attribute ``weight`` (if any); ``compelled`` (all equivalent DAGs
             agree on the direction), ``known`` (they do not, but the edge attribute ``compelled``
-            says that knowledge or interventions settle it) or ``reversible``; the strength
-            (`edge_strength`, in nats); the edge attribute ``confidence`` (if any).
+            says that knowledge or interventions settle it; ``by site`` if the context site does,
+            which was set from outside) or ``reversible``; the strength (`edge_strength`, in nats);
+            the edge attribute ``confidence`` (if any).
 
         See Also
         --------
@@ -844,14 +845,14 @@ class CategoricalDAG:
         N1 -> N2  weight 0.90  reversible  strength 0.6931 nats
         """
         adjacency, pdag = self.adjacency, self._pdag()
-        joints = family_joints(self.graph, self.cpts)
+        joints, settled = family_joints(self.graph, self.cpts), self._settled_by_contexts()
         lines = []
         for i, j in np.argwhere(adjacency):
             edge = (self.nodes[i], self.nodes[j])
             axis = list(self.graph.predecessors(edge[1])).index(edge[0])
             joint = np.moveaxis(joints[edge[1]], (axis, -1), (0, 1))
             attributes = self.graph.edges[edge]
-            known = "known" if attributes.get("compelled") else "reversible"
+            known = settled.get((i, j), "known") if attributes.get("compelled") else "reversible"
             parts = [f"{edge[0]} -> {edge[1]}"]
             if attributes.get("weight") is not None:
                 parts.append(f"weight {attributes['weight']:.2f}")
@@ -864,6 +865,18 @@ class CategoricalDAG:
             return "No edges: the nodes are independent."
         names = max(len(parts[0]) for parts in lines)
         return "\n".join("  ".join([parts[0].ljust(names), *parts[1:]]) for parts in lines)
+
+    def _settled_by_contexts(self) -> dict[tuple[int, int], str]:
+        """Return which edges, by numbers of nodes, a context that was set from outside directs."""
+        adjacency, settled = self.adjacency, dict[tuple[int, int], str]()
+        for k, (name, role) in enumerate(self.graph.nodes(data="role")):
+            if role == "cause":
+                own, into = np.zeros_like(adjacency), np.zeros_like(adjacency)
+                own[k], into[:, k] = adjacency[k], True
+                pdag = _equivalence.cpdag(adjacency, own, into)
+                for i, j in np.argwhere(pdag & ~pdag.T).tolist():
+                    settled.setdefault((i, j), f"by {name}")
+        return settled
 
     def rename_nodes(self, mapping: Mapping[Hashable, Hashable]) -> CategoricalDAG:
         """Return the same network with other names of nodes.

@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._data.adapters import adapter_of
 from .._data.arrays import without_gradients
-from .._data.containers import check_rows_with
 from .._data.recipes import is_mapping
+from .._data.several import check_rows_with
 from .._scalar_checks import count, is_missing
 from .._structure.digraphs import node_graph
 from .._typing import Samples, Seed

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_params
 
-from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names, read_outcomes
 from .._data.sample_weight import check_weights
+from .._data.several import check_rows_with
 from .._data.validation import read_modalities, write_modalities
 from .._grid import NodeGrid
 from .._scalar_checks import check_count, count

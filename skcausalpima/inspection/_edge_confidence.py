@@ -17,9 +17,9 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _check_method_params
 
 from .._clustering.matching import align_nodes, outcome_indicators
-from .._data.containers import check_rows_with
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
+from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
@@ -30,7 +30,7 @@ from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
-from ._fitted_estimator import check_estimator, check_no_causes
+from ._fitted_estimator import check_estimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +253,6 @@ def edge_confidence(
     >>> dag = CategoricalDAG(found.dag, est.cpts_)  # dag.summary() shows the confidence
     """
     check_estimator(est, "edge_confidence")
-    check_no_causes(est, "edge_confidence")
     reference = est.predict_nodes(X)  # checks X, too
     dag = node_graph(est.dag_)
     sizes = [est.cpts_[node].shape[-1] for node in dag]
@@ -299,6 +298,7 @@ def edge_confidence(
             f"{list(failures)}; the first one with {first}",
             FitFailedWarning,
         )
+    dag = node_graph(est.dag_, with_causes=True)  # as tables have them for axes
     return _summarize(dag, [r for r in refits.values() if not isinstance(r, str)], failures)
 
 
@@ -418,8 +418,8 @@ def _summarize(
     all_edges, all_compelled, rand_indices, orders = parts
     adjacency = (all_edges | all_edges.swapaxes(1, 2)).mean(axis=0)
     compelled = all_compelled.mean(axis=0)
-    dag, names = copy_graph(dag), tuple(dag)  # nx's own copy may reorder the axes of tables
-    edges, is_compelled = arrows(dag)
+    dag, names = copy_graph(dag), tuple(node_graph(dag))  # nx's copy may reorder axes of tables
+    edges, is_compelled = arrows(node_graph(dag))
     confidence = np.where(is_compelled, compelled, adjacency)
     for i, j in np.argwhere(edges):
         dag.edges[names[i], names[j]]["confidence"] = float(confidence[i, j])

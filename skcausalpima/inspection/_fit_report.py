@@ -84,7 +84,7 @@ class FitReport(Figures):
         label, by node, those of its outcomes), ``links`` (nodes that differ between labels),
         ``overlap`` (the least one of two labels: the sum
         over cells of the smaller share), and ``moves`` (root mean square of the offsets, by
-        modality). Empty without contexts.
+        modality, in units of its spread without them). Empty without contexts.
     doubts : tuple of str
         Where offsets of contexts cannot be told from other mixes.
     advice : tuple of str
@@ -239,11 +239,12 @@ def _contexts(est: BaseEstimator) -> dict[str, SimpleNamespace]:
         return {}
     contexts, found = est._fitted.contexts, {}
     sizes, least = est.joint_.shape, overlaps(contexts)
+    units = dict(zip(est.modality_names_in_, est._fitted.scaler.factor, strict=True))
     for name in contexts.labels:
         grid = cell_shares(contexts, name).reshape(-1, *sizes)
         axes = range(1, grid.ndim)
         of_nodes = [grid.sum(axis=tuple(a for a in axes if a != node)) for node in axes]
-        moves = {m: of[name] for m, of in contexts.offsets.items() if of[name].any()}
+        moves = {m: of[name] / units[m] for m, of in contexts.offsets.items() if of[name].any()}
         found[name] = SimpleNamespace(
             role=contexts.roles[name],
             labels=contexts.labels[name].tolist(),

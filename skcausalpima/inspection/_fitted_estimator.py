@@ -45,22 +45,6 @@ def check_estimator(est: Unchecked, caller: str) -> None:
     check_is_fitted(est)
 
 
-def check_no_causes(est: BaseEstimator, caller: str) -> None:
-    """Check that no context of a fit is a parent of its nodes, whose tables have it as an axis.
-
-    Raises
-    ------
-    ValueError
-        Names it.
-    """
-    for name, role in est.dag_.nodes(data="role"):
-        if role == "cause":
-            raise ValueError(
-                f"{caller} does not know tables that depend on a context, but {name!r} has "
-                "role='cause': fit with role='measured', or ask est.to_graph()."
-            )
-
-
 def _remedy(est: Unchecked) -> str:
     """Say what to pass in place of a pipeline or a search."""
     steps = getattr(est, "steps", None)

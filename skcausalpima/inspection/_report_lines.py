@@ -190,7 +190,7 @@ def _graph(of: Figures) -> Lines:
 def _contexts(of: Figures) -> Lines:
     for name, found in of.contexts.items():
         size = ", ".join(f"{modality} {move:.2f}" for modality, move in found.moves.items())
-        yield f"{name} ({found.role})", f"moves {size or 'nothing'} (root mean squares, in units)"
+        yield f"{name} ({found.role})", f"moves {size or 'nothing'} (rms, in units of the spread)"
         for label, n_samples, shares in zip(found.labels, found.counts, found.shares, strict=True):
             parts = []
             for node, share in zip(of.node_names, shares, strict=True):

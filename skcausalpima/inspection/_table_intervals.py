@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -13,16 +14,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import validate_params
 
-from .._data.containers import check_rows_with
 from .._data.known_nodes import allowed_cells, outcome_names
 from .._data.sample_weight import check_weights
 from .._data.samples import read_knowledge
+from .._data.several import check_rows_with
 from .._grid import NodeGrid
+from .._inference.kept_models import model_of, samples_of
 from .._scalar_checks import NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
 from .._typing import Samples, Seed
 from ..graph import CategoricalDAG
-from ._fitted_estimator import check_estimator, check_no_causes
+from ._fitted_estimator import check_estimator
 
 #: Counts that each entry of a table has beforehand (Jeffreys).
 PRIOR = 0.5
@@ -243,8 +245,7 @@ def table_intervals(
     (2,)
     """
     check_estimator(est, "table_intervals")
-    check_no_causes(est, "table_intervals")
-    dag = node_graph(est.dag_)
+    dag = node_graph(est.dag_, with_causes=True)
     names = tuple(dag)
     evidence = _read_evidence(est, X, dict(params or {}))
     tables = [est.cpts_[node] for node in names]
@@ -305,24 +306,31 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
             "interventions."
         )
     dag = node_graph(est.dag_)
-    names, sizes = list(dag), est.joint_.shape
+    sizes = est.joint_.shape
+    graph = CategoricalDAG(node_graph(est.dag_, with_causes=True), est.cpts_)
     probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
     n_samples = len(probabilities)
     told = params.get("known_nodes"), params.get("interventions")
     check_rows_with(X, known_nodes=told[0], interventions=told[1])
-    nodes = dict(zip(names, sizes, strict=True))
+    nodes = dict(zip(dag, sizes, strict=True))
     knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
     likelihoods = np.zeros_like(probabilities)
     cells = NodeGrid(sizes).cells(est.cluster_states_)
-    likelihoods[:, cells] = probabilities / np.maximum(est.weights_, np.finfo(float).tiny)
+    labels = np.ones((n_samples, 1))
+    if causes := graph.sizes[len(sizes) :]:
+        labels = _labels_of_causes(est, X, causes)
+    joint = graph.joint().reshape(-1, labels.shape[1])[cells] @ labels.T
+    likelihoods[:, cells] = probabilities / np.maximum(joint.T, np.finfo(float).tiny)
     if knowledge.known_nodes is not None:
         allowed = allowed_cells(knowledge.known_nodes, sizes).T
         fits = (likelihoods * allowed).any(axis=1, keepdims=True)
         likelihoods = np.where(fits, likelihoods, 1.0) * allowed
     given = params.get("sample_weight")
     weights = np.ones(n_samples) if given is None else check_weights(given, n_samples)
-    parents = [[names.index(p) for p in dag.predecessors(node)] for node in names]
-    grid = _Grid(sizes=sizes, parents=parents, regimes=knowledge.regimes)
+    likelihoods = (likelihoods[:, :, None] * labels[:, None]).reshape(n_samples, -1)
+    names = list(graph.nodes)
+    parents = [[names.index(p) for p in graph.graph.predecessors(node)] for node in names]
+    grid = _Grid(sizes=graph.sizes, parents=parents, regimes=knowledge.regimes)
     numbers = knowledge.regime_index
     if numbers is None:
         numbers = np.zeros(n_samples, dtype=np.int64)
@@ -337,6 +345,13 @@ def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike])
         certain=certain,
         grid=grid,
     )
+
+
+def _labels_of_causes(est: BaseEstimator, X: Samples, sizes: tuple[int, ...]) -> np.ndarray:
+    """Return which combination of labels of contexts that are causes samples have, in 0 and 1."""
+    model, modalities = model_of(est), samples_of(est, X)
+    codes = model.causes_of(model.labelled(modalities).contexts, modalities.n_samples)
+    return np.eye(math.prod(sizes))[np.ravel_multi_index(tuple(codes.T), sizes)]
 
 
 def _draw_tables(

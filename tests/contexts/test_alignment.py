@@ -1,9 +1,19 @@
 """Clusters of several labels are told apart from the offsets of these."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from skcausalpima._contexts.alignment import Points, align, alone, laid, rivals, start
+from skcausalpima._contexts.alignment import (
+    Points,
+    align,
+    alone,
+    laid_ends,
+    rivals,
+    spread_of,
+    start,
+)
 
 
 def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
@@ -16,12 +26,23 @@ def two_labels(seed, shares=(0.8, 0.2), move=(3.0, -2.0), n=400):
     points = Points(
         values=values / 3.0,
         settings=settings,
-        design=np.eye(2),
+        labels=np.eye(2),
+        sizes=(2,),
         mixes=np.arange(2),
         is_free=np.ones(2, dtype=bool),
         weights=np.ones(n),
     )
     return points, kinds
+
+
+@pytest.mark.parametrize("move", [200.0, 5000.0, 1e5])
+def test_labels_may_be_far_apart(move):
+    points, kinds = two_labels(9, move=(move, 0.0))
+    points = replace(points, spread=spread_of(points.values))
+    found = align(points, 2)
+    assert 3.0 * (found.offsets[1] - found.offsets[0])[0] == pytest.approx(move, abs=0.5)
+    right = (found.responsibilities(points)[0].argmax(axis=0) == kinds).mean()
+    assert max(right, 1.0 - right) > 0.98
 
 
 @pytest.mark.parametrize("move", [(3.0, -2.0), (12.0, 9.0), (-4.0, -4.0)])
@@ -75,7 +96,7 @@ def test_sixty_points_are_laid_on_a_known_mixture():
     rng = np.random.default_rng(6)
     rare = (rng.random(60) < 0.9).astype(int)
     values = (rng.normal(size=(60, 2)) + 4.0 * rare[:, None] + [8.0, -8.0]) / 3.0
-    found = laid(alone(values, points.is_free), known, np.random.RandomState(0))
+    found = laid_ends(alone(values, points.is_free), known, np.random.RandomState(0))[0]
     np.testing.assert_allclose(3.0 * found.offsets[0], [8.0, -8.0], atol=0.5)
 
 
@@ -85,3 +106,12 @@ def test_a_label_that_lacks_a_cluster_has_two_offsets():
     assert 0 in rivals(points, align(points, 2))
     points, _ = two_labels(8, n=600)
     assert rivals(points, align(points, 2)) == []
+
+
+@pytest.mark.parametrize("seed", [10, 11])
+def test_labels_that_share_no_cluster_are_in_doubt(seed):
+    """Of the first an offset is found, though none would do as well; of the second none."""
+    points, _ = two_labels(seed, shares=(1.0, 0.0), move=(0.0, 0.0))
+    found = align(points, 4)
+    assert found.offsets.any() == (seed == 10)
+    assert 1 in rivals(points, found)

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skcausalpima import MultimodalData
-from skcausalpima._data import adapters, containers
+from skcausalpima._data import adapters, containers, several
 from skcausalpima._data.adapters import ADAPTERS, Adapter, Table, adapter_of, as_modality
 from skcausalpima._data.containers import CONTAINERS, Container, container_of
 
@@ -27,6 +27,9 @@ class Bag:
     def __init__(self, **parts):
         self.parts = parts
 
+    def __getitem__(self, name):
+        return self.parts[name]
+
 
 @pytest.fixture
 def more_forms(monkeypatch):
@@ -42,9 +45,13 @@ def more_forms(monkeypatch):
         recognize=lambda X: isinstance(X, Bag),
         read=lambda X: X.parts,
         write=lambda named, form: Bag(**named),
+        entries=lambda X: list(X.parts),
+        without=lambda X, names: Bag(**{n: X.parts[n] for n in X.parts if n not in names}),
+        beside=lambda made, labels: Bag(**made.parts, **labels),
     )
     monkeypatch.setattr(adapters, "ADAPTERS", {"spectra": spectra, **ADAPTERS})
-    monkeypatch.setattr(containers, "CONTAINERS", {"bag": bag, **CONTAINERS})
+    for module in (containers, several):
+        monkeypatch.setattr(module, "CONTAINERS", {"bag": bag, **CONTAINERS})
 
 
 def test_another_form_is_one_entry(quick, pair, fitted, more_forms):
@@ -58,6 +65,15 @@ def test_another_form_is_one_entry(quick, pair, fitted, more_forms):
     alone = quick((2,), max_iter=1).fit(Spectra(pair[1], "nm"))
     assert isinstance(alone.impute(Spectra(pair[1], "nm")), Spectra)
     assert isinstance(MultimodalData({"curve": Spectra(pair[1], "nm")})["curve"], np.ndarray)
+
+
+def test_labels_of_contexts_are_entries_of_another_form(quick, pair, more_forms):
+    site = np.array(["A", "B"])[np.arange(len(pair[0])) % 2]
+    X = Bag(image=pair[0], curve=pair[1], site=site)
+    moved = quick(contexts="site", max_iter=1).fit(X).harmonize(X, to={"site": "A"})
+    assert isinstance(moved, Bag)
+    assert list(moved.parts) == ["image", "curve", "site"]
+    assert set(moved["site"]) == {"A"}
 
 
 def test_what_has_no_form_is_told_which_there_are(quick, more_forms):

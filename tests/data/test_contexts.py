@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from skcausalpima import MultimodalData
-from skcausalpima._data.contexts import context_names, read_contexts, without_contexts
+from skcausalpima._data.containers import without_contexts
+from skcausalpima._data.contexts import context_names, read_contexts
 from skcausalpima._parameter_objects import Context
 
 LABELS = ["b", "a", "b", "a", "b", "a"]

@@ -50,6 +50,13 @@ def test_sixty_samples_tell_offset_and_mix(fitted):
     np.testing.assert_allclose(errors, 1.0 / np.sqrt(60), rtol=0.4)
 
 
+def test_a_new_label_may_be_far_off(fitted):
+    est, _ = fitted
+    new, nodes = measured("C", 60, share=0.9, seed=5)
+    new["table"] += 5000.0
+    assert (est.adapt(new).predict_nodes(new) == nodes).mean() > 0.97
+
+
 def test_all_else_stays(fitted):
     est, X = fitted
     later = est.adapt(measured("C", 60, seed=5)[0])

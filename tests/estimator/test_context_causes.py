@@ -4,9 +4,13 @@ import functools
 
 import numpy as np
 import pytest
+from scipy.stats import beta
+from sklearn.base import clone
 
 from skcausalpima import CausalPIMA, Context
-from skcausalpima.inspection import table_intervals
+from skcausalpima._structure.search import search_dag
+from skcausalpima.graph import CategoricalDAG
+from skcausalpima.inspection import InterventionDisplay, edge_confidence, table_intervals
 
 CAUSE = Context("dose", role="cause")
 
@@ -82,6 +86,13 @@ def test_draws_after_interventions_keep_causes(case):
     assert shares["none"] < 0.2 < 0.8 < shares["high"]
 
 
+def test_the_summary_names_the_cause_that_settles_an_arrow(case):
+    est, *_ = case
+    lines = est.to_graph().summary().splitlines()
+    assert len(lines) == 2
+    assert all("by dose" in line for line in lines)
+
+
 def test_counterfactuals_are_under_the_own_dose(case):
     est, X, _ = case
     changed, nodes = est.counterfactual(X, {"a": 1})
@@ -116,8 +127,6 @@ def test_what_a_cause_cannot_be_is_told(case):
         CausalPIMA(2, contexts=Context("dose", role="cause", mix=False)).fit(X)
     with pytest.raises(ValueError, match="its edges are searched"):
         CausalPIMA({"a": 2, "b": 2}, contexts=CAUSE, structure=est.to_graph().graph).fit(X)
-    with pytest.raises(ValueError, match="table_intervals does not know tables that depend"):
-        table_intervals(est, X)
 
 
 def test_a_cause_of_nothing_has_no_edges(quick):
@@ -128,3 +137,56 @@ def test_a_cause_of_nothing_has_no_edges(quick):
     assert est.dag_.degree("other") == 0
     np.testing.assert_allclose(est.joint_.sum(), 1.0)
     np.testing.assert_allclose(est.weights_of(other=0), est.weights_of(other=1), atol=1e-6)
+
+
+def test_intervals_of_tables_are_those_of_counts_given_the_cause(case):
+    """Clusters are clear: counts of outcomes by dose are all that the posterior is made of."""
+    est, X, _ = case
+    found = table_intervals(est, X, n_draws=2000, random_state=0)
+    assert list(found.low) == ["a", "b", "dose"]
+    codes = np.searchsorted(est.contexts_["dose"], X["dose"])
+    for label in range(3):
+        a = est.predict_nodes(X)[codes == label, 0]
+        exact = beta(a.sum() + 0.5, len(a) - a.sum() + 0.5)
+        np.testing.assert_allclose(found.low["a"][label, 1], exact.ppf(0.05), atol=0.01)
+        np.testing.assert_allclose(found.high["a"][label, 1], exact.ppf(0.95), atol=0.01)
+    outcomes = found.intervene({"a": 1})
+    np.testing.assert_allclose(outcomes.high["a"], [0.0, 1.0], atol=1e-12)
+    np.testing.assert_allclose(outcomes.low["dose"], found.low["dose"])
+
+
+def test_edges_are_as_sure_as_in_bootstrapped_counts(case):
+    """The networks stay, and clusters are clear: graphs are those of the counts by dose."""
+    est, X, _ = case
+    known = {"known_nodes": dosed()[1]}
+    found = edge_confidence(est, X, n_bootstraps=3, refit="mixture", params=known, random_state=0)
+    assert found.node_names == ("a", "b")
+    assert CategoricalDAG(found.dag, est.cpts_).nodes == ["a", "b", "dose"]
+    codes, nodes = np.searchsorted(est.contexts_["dose"], X["dose"]), est.predict_nodes(X)
+    seeds = np.random.RandomState(0).randint(2**31 - 1, size=3)
+    for seed, edges in zip(seeds, found.edges, strict=True):
+        drawn = np.random.RandomState(seed).multinomial(len(codes), np.full(900, 1 / 900))
+        counts = np.zeros((3, 2, 2))
+        np.add.at(counts, (codes, *nodes.T), drawn)
+        forbidden = np.zeros((3, 3), dtype=bool)
+        forbidden[:, 0] = True
+        expected = search_dag(counts, forbidden=forbidden).adjacency[1:, 1:]
+        np.testing.assert_array_equal(edges, expected)
+
+
+@pytest.mark.slow
+def test_whole_refits_know_causes(case):
+    est, X, _ = case
+    quick = clone(est).set_params(max_iter=2).fit(X, known_nodes=dosed()[1])
+    found = edge_confidence(quick, X, n_bootstraps=2, params={"known_nodes": dosed()[1]})
+    assert found.compelled[0, 1] == 1.0
+
+
+def test_pictures_of_interventions_have_causes(case):
+    pytest.importorskip("matplotlib")
+    est, *_ = case
+    shown = InterventionDisplay.from_estimator(est, {"a": 1}, n_draws=4)
+    expected = est.to_graph().do({"a": 1}).marginal(["b"])
+    np.testing.assert_allclose(shown.distributions["set"]["b"], expected)
+    np.testing.assert_allclose(shown.distributions["set"]["dose"], est.cpts_["dose"])
+    assert all(title[0] == "1" for title in shown.titles["set"])

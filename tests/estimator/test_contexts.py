@@ -194,8 +194,8 @@ def test_the_second_of_two_fits_is_the_first_bit_by_bit(quick):
         ({"contexts": "site"}, "contexts names 'site', but X has the entries"),
         ({"contexts": ["instrument", "instrument"]}, "contexts names 'instrument' twice"),
         ({"node_sizes": {"instrument": 2}}, "'instrument' is a context and a node"),
-        ({"structure": "gradient"}, "contexts do not go with structure='gradient'"),
-        ({"posterior": "mean_field"}, "contexts do not go with posterior='mean_field'"),
+        ({"structure": "gradient"}, "structure='gradient'.*: use structure='refined'"),
+        ({"posterior": "mean_field"}, "posterior='mean_field'.*leave posterior as it is"),
         ({"contexts": Context("instrument", shift=["curve"])}, "names 'curve', but the modalities"),
         ({"contexts": Context("instrument", role="effect")}, "contexts__role"),
         ({"node_sizes": (2,) * 12}, "1 contexts and 12 nodes are 13"),
@@ -292,13 +292,17 @@ def test_counterfactuals_are_of_the_same_instrument(case):
 
 
 def test_the_report_tells_of_contexts(case):
-    est, *_ = case
+    est, X, *_ = case
     report = est.report()
     assert report.contexts["instrument"].labels == ["A", "B"]
     assert report.doubts == ()
     text = str(report)
     assert "instrument (measured)" in text
     assert "least overlap of cells" in text
+    table = X["table"] - est.offsets_["table"]["instrument"][(X["instrument"] == "B").astype(int)]
+    size = np.sqrt(np.square(est.offsets_["table"]["instrument"]).mean())
+    spread = np.sqrt(table.var(axis=0).mean())  # this table is scaled as a whole
+    assert report.contexts["instrument"].moves["table"] == pytest.approx(size / spread, rel=1e-6)
     assert report.calibration
 
 

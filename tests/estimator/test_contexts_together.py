@@ -119,6 +119,26 @@ def test_an_expert_is_not_shifted(quick):
         CausalPIMA((2, 2), contexts=shifted, experts={"curve": expert}).fit(X)
 
 
+def test_a_site_may_lack_a_modality():
+    X, nodes = samples(600, seed=100)
+    y = X["y"].copy()
+    y[X["site"] == "B"] = np.nan
+    est = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 1}).fit(X | {"y": y})
+    assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.97
+    found = np.diff(est.offsets_["x"]["site"], axis=0)[0]
+    np.testing.assert_allclose(found, [3.6, -1.8, 4.2, 0.0, 0.0], atol=0.4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_offset_of_5000_standard_deviations(dtype):
+    X, nodes = samples(move=5000.0)
+    single = X | {"x": X["x"].astype(dtype)}
+    est = CausalPIMA((2, 2), contexts="site", **SHORT | {"max_iter": 1}).fit(single)
+    assert node_recovery(nodes, est.node_labels_).accuracies.min() > 0.97
+    found = np.diff(est.offsets_["x"]["site"], axis=0)[0]
+    np.testing.assert_allclose(found, [3000.0, -1500.0, 3500.0, 0.0, 0.0], atol=0.5)
+
+
 @pytest.mark.parametrize("covariance", some_slow(["diag", "tied", "spherical"], ["tied"]))
 def test_all_kinds_of_mixtures(quick, covariance):
     X, _ = samples()

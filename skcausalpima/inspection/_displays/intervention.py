@@ -16,7 +16,7 @@ from ..._inference.kept_models import model_of
 from ..._scalar_checks import check_count
 from ..._typing import Seed
 from ...graph import CategoricalDAG
-from .._fitted_estimator import check_no_causes, outcome_names
+from .._fitted_estimator import node_sizes, outcome_names
 from .display import Axes, Display, Look, inches, letters_across, letters_that_fit
 from .labels import cell_names, outcomes_of, plain, shortened, wrapped
 from .painter import SamplePainter, shown_modality
@@ -221,19 +221,19 @@ class InterventionDisplay(Display):
         >>> plt.close()
         """
         cls._check_estimator(est)
-        check_no_causes(est, cls.__name__)
         dag = est.to_graph()
         if check_count(n_draws, "n_draws", least=0) == 0:
             return cls.from_graph(dag, interventions, seen=seen, ax=ax)
         model, names = model_of(est), outcome_names(est)
         shown = shown_modality(est, model, modality)
         joints, rng = _joints(dag, interventions, seen), check_random_state(random_state)
-        samples, titles = {}, {}
+        sizes, samples, titles = node_sizes(est), {}, {}
+        causes = tuple(range(len(sizes), len(dag.sizes)))  # contexts that come after the nodes
         for word, joint in joints.items():
-            cells = _systematic(joint, n_draws, rng)
+            cells = _systematic(joint.sum(axis=causes), n_draws, rng)
             drawn = model.draw(model.components_of(cells), rng)[shown.number]
             samples[word] = shown.shown(drawn)
-            titles[word] = cell_names(NodeGrid(dag.sizes).outcomes(cells), names)
+            titles[word] = cell_names(NodeGrid(sizes).outcomes(cells), names)
         display = cls(
             {word: _marginals(dag, joint) for word, joint in joints.items()},
             interventions,
