@@ -13,12 +13,15 @@ from .arrays import flat_rows, row_blocks, value_blocks
 from .on_disk import Kept, OnDisk
 from .ranks import Ranks
 from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
-from .validation import Modalities
+from .validation import Layout, Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
 MAX_UNSCALED = 1e6
 
 SCALES = ("auto", "modality", "feature", None)
+
+#: What nothing is to see is divided by so many of its standard deviations.
+UNSEEN = 1e6
 
 #: So many columns with most of the variance are named.
 N_NAMED = 3
@@ -38,7 +41,8 @@ class ModalityScaler:
     factor : tuple of (ndarray of shape (*shape) or float)
         The scale of each element, or of the whole modality; positive.
     words : tuple of (str or None)
-        What each modality is scaled by: "modality", "feature", "noise", or None for nothing.
+        What each modality is scaled by: "modality", "feature", "noise", "columns" (of several
+        kinds), or None for nothing.
     effective : tuple of (float, int)
         How many columns the variance of each modality is spread over, and how many vary: see
         :func:`.units.effective_columns`. (0, 0) where nothing is scaled.
@@ -191,7 +195,10 @@ class ModalityScaler:
         return replace(self, centre=uncentred).inverse_transform(arrays)
 
     def log_jacobian(
-        self, observed: np.ndarray, elements: Sequence[np.ndarray | None] | None = None
+        self,
+        observed: np.ndarray,
+        elements: Sequence[np.ndarray | None] | None = None,
+        densities: Sequence[np.ndarray | None] | None = None,
     ) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.
 
@@ -201,6 +208,8 @@ class ModalityScaler:
             Which modalities of which samples count.
         elements : sequence of (ndarray of shape (n_samples, width), dtype bool, or None)
             Per modality which elements count; None for all.
+        densities : sequence of (ndarray of shape (width,), dtype bool, or None), default=None
+            Per modality which elements have densities, not probabilities; None for all.
 
         Returns
         -------
@@ -211,6 +220,9 @@ class ModalityScaler:
             -np.log(np.broadcast_to(factor, centre.shape))
             for factor, centre in zip(self.factor, self.centre, strict=True)
         ]
+        for m, has_density in enumerate(densities or ()):
+            if has_density is not None:
+                per_element[m] = np.where(has_density, per_element[m].ravel(), 0.0)
         shares = observed.astype(np.float64)
         total = np.array([part.sum() for part in per_element]) @ shares
         for part, seen in zip(per_element, elements or (), strict=elements is not None):
@@ -262,6 +274,9 @@ def _fit_one(
     """Return centre, factor, word, and effective and varying columns of one modality."""
     shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
     name, ranks = modalities.names[k], modalities.ranks
+    layout = modalities.layout(k)
+    if layout is not None:
+        return _fit_columns(modalities, k, layout, weights)
     if word is None:
         _check_magnitude(array, name, ranks)
         return np.zeros(shape), 1.0, None, (0.0, 0)
@@ -279,6 +294,39 @@ def _fit_one(
     if np.ndim(factor) > 0:
         factor = np.reshape(factor, shape)
     return np.reshape(centre, shape), factor, word, effective_columns(spread)
+
+
+def _fit_columns(
+    modalities: Modalities, k: int, layout: Layout, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, str, tuple[float, int]]:
+    r"""Return the same of columns of several kinds: the units of factor analysis of mixed data.
+
+    Numbers, yes or no, and ordered categories have the variance 1 each, indicators of categories
+    are divided by the roots of their shares (multiple correspondence analysis), logarithms of
+    counts are left as they are beside each other.  The depth is divided by so much that nothing
+    but the decoder sees it.
+    """
+    shape, flat = modalities.shapes[k], flat_rows(cast(np.ndarray, modalities.arrays[k]))
+    seen = None if modalities.elements is None else modalities.elements[k]
+    weights = weights * modalities.observed[k]
+    found = _moments_of_observed(flat, weights, seen, modalities.ranks)
+    centre, spread, farthest = found
+    factor, start = _factor(spread, farthest, "feature") * np.ones(len(spread)), 0
+    for word, size in layout:
+        own = slice(start, start := start + size)
+        if word == "categorical":
+            factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
+        elif word == "ordinal":
+            factor[own] *= np.sqrt(size)
+    if layout[-1][0] == "depth":
+        factor[:-1] = _factor(spread[:-1], farthest[:-1], "modality")
+        factor[-1] *= UNSEEN
+    _check_finite(factor, modalities.names[k])
+    is_seen = np.array([word != "depth" for word, _ in layout]).repeat([s for _, s in layout])
+    mean = np.mean(np.square(spread / factor)[is_seen])
+    factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
+    n_columns = len(layout) - (layout[-1][0] == "depth")
+    return centre.reshape(shape), factor.reshape(shape), "columns", (float(n_columns), n_columns)
 
 
 def _warn_of_units(modalities: Modalities, k: int, spread: np.ndarray) -> None:

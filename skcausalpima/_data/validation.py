@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -37,6 +37,10 @@ from .on_disk import Kept, on_disk
 from .ranks import ALONE, Ranks
 from .recipes import describe
 from .table_labels import check_columns, columns_of, named_columns
+
+
+#: Kind and number of elements of each column; ("depth", 1) last where counts have depths.
+Layout: TypeAlias = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,16 @@ class Modalities:
     elements: tuple[np.ndarray | None, ...] | None = None
     ranks: Ranks = ALONE
     contexts: ContextLabels | None = None
+    columns: Any = None
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
+
+    def layout(self, k: int) -> Layout | None:
+        """Return which kind each column of a modality is; None where all are numbers."""
+        return None if self.columns is None or self.columns[k] is None else self.columns[k].layout
 
     @property
     def codes(self) -> np.ndarray:

@@ -34,6 +34,7 @@ from .._training.sums import regime_counts
 from ..functional import DiagonalGaussian
 from ..modules import (
     CausalPrior,
+    ColumnDecoder,
     EdgeKnowledge,
     MeanFieldVAE,
     MultimodalVAE,
@@ -129,6 +130,9 @@ def initial_model(
     model = build_model(setup.spec, generator, stand_ins=True)
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
+    for m, decoder in enumerate(model.decoders):
+        if isinstance(decoder, ColumnDecoder):
+            decoder.set_units(*setup.units[m])
     check_modules(model)
     check_decoders(model, data, setup.spec.decoders)
     model.to(setup.device)

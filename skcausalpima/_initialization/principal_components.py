@@ -12,7 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from .._model.tensors import TensorData
-from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
+from ..modules import ColumnDecoder, ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
@@ -206,6 +206,11 @@ def _fit_decoder(
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
     model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
+    decoder = model.decoders[m]
+    if isinstance(decoder, ColumnDecoder):
+        variance = decoder.begin(x, slope.T, offset, model.log_variances[m])
+        model.log_variances[m] = variance.log()
+        return slope, offset
     log_variances = torch.maximum(squares.mean(dim=0), floor).log()
     model.decoders[m].initialize_linear(slope.T, offset, log_variances)
     return slope, offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -151,11 +152,14 @@ class BoundWithErrors:
         Squared reconstruction errors, summed over elements.
     posterior : SharedPosterior or OwnPosterior, default=None
         By their likelihoods as they are; None where updates do not follow from it.
+    likelihoods : dict of int to Likelihood, default=None
+        Of decoders that have their own, the same under all components; None where there are none.
     """
 
     values: Tensor
     squared_errors: Tensor
     posterior: SharedPosterior | OwnPosterior | None = None
+    likelihoods: dict[int, Likelihood] | None = None
 
     def detached(self) -> BoundWithErrors:
         """Return the same numbers, without what gradients need."""
@@ -163,6 +167,9 @@ class BoundWithErrors:
             values=self.values.detach(),
             squared_errors=self.squared_errors.detach(),
             posterior=self.posterior,
+            likelihoods=None
+            if self.likelihoods is None
+            else {m: own.detached() for m, own in self.likelihoods.items()},
         )
 
 
@@ -179,3 +186,13 @@ class Likelihood(NamedTuple):
 
     log_likelihoods: Tensor
     squared_errors: Tensor | None
+
+    def detached(self) -> Likelihood:
+        """Return the same numbers, without what gradients need."""
+        return Likelihood(*(of if of is None else of.detach() for of in self))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Likelihood]) -> Likelihood:
+        """Return those of the samples of all parts, in order."""
+        columns = zip(*parts, strict=True)
+        return cls(*(None if of[0] is None else torch.cat(of, dim=1) for of in columns))
