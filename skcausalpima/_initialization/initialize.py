@@ -209,7 +209,7 @@ def _arranged(
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
     known = initial.knowledge.known_nodes
     candidates = initial.candidates or find_candidates(
-        scores.scaled, sizes, known=known, random_state=rng
+        scores.scaled, sizes, known=known, random_state=rng, outcomes=scores.outcomes
     )
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=known, random_state=rng

@@ -261,10 +261,9 @@ class Ordinal(_Ragged):
 
     def null_deviance(self, x: Tensor) -> Tensor:
         above = self.table(x.mean(dim=0), 0.0)
-        share = torch.cat([self._reached(above), above[..., -1:]], dim=-1)
-        share = (share[..., :-1] - share[..., 1:]).clamp_min(0.0)
-        last = above.gather(-1, (self.is_place.sum(dim=-1) - 1)[:, None])
-        return -2.0 * (torch.xlogy(share, share).sum() + torch.xlogy(last, last).sum())
+        above = torch.cat([self._reached(above), above[..., -1:], above[..., :1] * 0.0], dim=-1)
+        share = (above[..., :-1] - above[..., 1:]).clamp_min(0.0)
+        return -2.0 * torch.xlogy(share, share).sum()
 
 
 class Poisson(ColumnLikelihood):
