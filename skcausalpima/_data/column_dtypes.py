@@ -178,7 +178,7 @@ def pandas_column(values: np.ndarray, dtype: ColumnDtype, rows: Any) -> Any:
     pandas = importlib.import_module("pandas")
     if dtype.categories is not None:
         values = pandas.Categorical(values, list(dtype.categories), dtype.is_ordered)
-    series = pandas.Series(values, index=rows)
+    series = pandas.Series(values, index=rows, dtype=getattr(values, "dtype", None))
     if dtype.categories is not None:
         return series
     if dtype.name.startswith("arrow:"):

@@ -211,7 +211,7 @@ class ColumnTable:
         return list(accumulate((n for _, n in self.layout), initial=0))
 
     def encode(
-        self, cells: np.ndarray, name: str, missing: np.ndarray | None = None, lenient: bool = False
+        self, cells: np.ndarray, what: str, missing: np.ndarray | None = None, lenient: bool = False
     ) -> np.ndarray:
         """Return cells as elements.
 
@@ -219,8 +219,8 @@ class ColumnTable:
         ----------
         cells : ndarray of shape (n_samples, *shape)
             Of numbers or objects; what is missing is None, NaN or NA.
-        name : str
-            The modality, for messages.
+        what : str
+            What to call the modality in messages.
         missing : ndarray of shape (n_samples,), dtype bool, default=None
             Samples that lack the modality, whatever the cells hold.
         lenient : bool, default=False
@@ -248,10 +248,7 @@ class ColumnTable:
             except (TypeError, ValueError) as error:
                 problems.append(f"column {column.name!r} {error}")
         if problems:
-            raise ValueError(
-                f"modality {name!r} is not as in fit: {'; '.join(problems)}. Values that fit has "
-                "not seen are missing with missing_values=MissingValues(unknown='missing')."
-            )
+            raise ValueError(f"{what} does not fit: {'; '.join(problems)}.")
         return self._without_depth(elements).reshape(len(table), *self.element_shape)
 
     def decode(self, elements: np.ndarray) -> list[np.ndarray]:
@@ -390,4 +387,7 @@ def are_counts(values: np.ndarray) -> bool:
 def _unseen(values: Sequence[Level], levels: Sequence[Level]) -> str:
     """Say which values are new."""
     shown = ", ".join(map(repr, values[:5])) + (", ..." if len(values) > 5 else "")
-    return f"has {shown}, but fit has seen {list(levels)!r:.200}"
+    return (
+        f"has {shown}, but fit has seen {list(levels)!r:.200} (missing_values="
+        "MissingValues(unknown='missing') takes others for missing)"
+    )

@@ -39,14 +39,11 @@ Stated: TypeAlias = str | Mapping[str, str]
 #: A text in each of more rows than this, all different, names the rows.
 MOST_WITHOUT_IDS = 20
 
-#: What can be wrong with columns: in words, and what to do, in code or in words.
+#: What can be wrong with columns: in words, and what to do where they are not to be left out.
 WRONG = {
-    "ids": (
-        "as many categories as rows in {columns}, as names of rows have",
-        "{table} = {frame}.{drop}",
-    ),
-    "constant": ("one category only in {columns}", "{table} = {frame}.{drop}"),
-    "empty": ("no value at all in {columns}", "{table} = {frame}.{drop}"),
+    "ids": ("as many categories as rows in {columns}, as names of rows have", ""),
+    "constant": ("one category only in {columns}", ""),
+    "empty": ("no value at all in {columns}", ""),
     "counts": (
         "negative or fractional numbers in {columns}, which likelihoods states as counts",
         "state 'gaussian' for numbers that are no counts",
@@ -143,19 +140,18 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
     return replace(form, tables=tuple(tables))
 
 
-def coded_array(
-    data: MultimodalData, k: int, coding: ColumnTable | None, lenient: bool
-) -> Kept | None:
+def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept | None:
     """Return the array of a modality, of elements where its columns are coded.
 
     With ``lenient`` values that fit has not seen are missing.
     """
+    coding, what = form.tables[k].coding, _called(form.place(k))
     array, stated = data.arrays[k], data._stated(k)
     if array is None:
         return None
     if coding is not None:
         missing = None if stated is None else ~stated
-        return coding.encode(np.asarray(array), data.names[k], missing, lenient)
+        return coding.encode(np.asarray(array), what, missing, lenient)
     if array.dtype.kind == "O" and data._frame_dtypes[k] is not None:
         try:
             return np.stack([as_numbers(cells) for cells in np.asarray(flat_rows(array)).T], axis=1)
@@ -223,7 +219,7 @@ def _find_table(
 ) -> ColumnTable | None:
     """Return how the columns of a modality are coded; add what is wrong with them."""
     place, kept, labels = form.place(k), cast("Kept", data.arrays[k]), data._columns[k]
-    what = "X" if place.name is None else f"modality {place.name!r}"
+    what = _called(place)
     if refused := _refused_whole(kept, stated, what):
         problems.append(ValueError(refused))
         return None
@@ -264,6 +260,11 @@ def _find_table(
         return None
     has_depth = isinstance(stated, str) and stated in COUNTS and len(shape) == 1 < len(columns)
     return ColumnTable(tuple(columns), shape, is_frame, _mean_sum(table) if has_depth else None)
+
+
+def _called(place: Place) -> str:
+    """Return what a table is called in messages."""
+    return "X" if place.name is None else f"modality {place.name!r}"
 
 
 def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
@@ -326,15 +327,19 @@ def _wrong_with_numbers(cells: np.ndarray, word: str, of: Declared) -> str:
 
 def _told(wrong: Mapping[str, list[str]], what: str, place: Place) -> str:
     """Say what is wrong with columns, and what to do."""
-    said, made, has_code = [], [], False
-    frame = place.given if place.kind in ("frame", "polars") else place.frame
+    said, made, left_out = [], [], list[str]()
     for kind, (told, remedy) in WRONG.items():
         if names := wrong.get(kind):
             noun = "column" if len(names) == 1 else "the columns"
             said.append(told.format(columns=f"{noun} {', '.join(map(repr, names))}"))
-            drop = f"drop({names})" if place.kind == "polars" else f"drop(columns={names})"
-            made.append(remedy.format(table=place.given, frame=frame, drop=drop))
-            has_code = has_code or "{table}" in remedy
-    if has_code and place.container in AS_MAPPING:
-        made.insert(0, AS_MAPPING[place.container].format(names=list(place.names)))
+            left_out += [] if remedy else names
+            made += [remedy] if remedy else []
+    if left_out:
+        frame = place.given if place.kind in ("frame", "polars") else place.frame
+        drop = f"drop({left_out})" if place.kind == "polars" else f"drop(columns={left_out})"
+        made.append(f"{place.given} = {frame}.{drop}")
+        if place.container in AS_MAPPING:
+            made.insert(-1, AS_MAPPING[place.container].format(names=list(place.names)))
+        if "pandas." in frame:
+            made.insert(0, "import pandas")
     return "\n    ".join([f"{what} has {'; '.join(said)}. What to do:", *made])

@@ -276,7 +276,7 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
     lenient = getattr(getattr(estimator, "missing_values", None), "unknown", "error") == "missing"
     for k, name in enumerate(data.names):
         coding = form.tables[k].coding
-        array = coded_array(data, k, coding, lenient and not reset)
+        array = coded_array(data, k, form, lenient and not reset)
         if array is not None:
             of = data._columns[k] if coding is None else coding.element_names
             if array.dtype.kind not in "buifc":
