@@ -224,7 +224,7 @@ def _find_table(
         problems.append(ValueError(refused))
         return None
     array, dtypes = np.asarray(kept), data._frame_dtypes[k]
-    table, shape, is_frame = flat_rows(array), array.shape[1:], bool(dtypes or labels)
+    table, is_frame = flat_rows(array), bool(dtypes or labels)
     if (observed := data._stated(k)) is not None:
         table = table[observed]
     names = labels or numbered_columns(table.shape[1])
@@ -237,17 +237,7 @@ def _find_table(
         )
     if dtypes is None:
         dtypes = (Declared(ColumnDtype(array.dtype.name), "gaussian"),) * len(names)
-    # Entries of one array have the same two values.
-    shared = distinct(table.ravel()) if stated == "bernoulli" and not is_frame else None
-    wrong: dict[str, list[str]] = {}
-    columns = []
-    for name, of, cells in zip(names, dtypes, table.T, strict=True):
-        word = stated if isinstance(stated, str) else stated.get(name, "auto")
-        word = of.word if word == "auto" else word
-        levels, problem = _levels(cells, word, of, shared)
-        if problem:
-            wrong.setdefault(problem, []).append(name)
-        columns.append(Column(name, word, of.dtype, levels))
+    columns, wrong = _find_columns(table, names, dtypes, stated, is_frame)
     if wrong:
         problems.append(ValueError(_told(wrong, what, place)))
     told = wrong.get("words", ())
@@ -258,8 +248,45 @@ def _find_table(
         problems.append(error)
     if problems or all(of.word == "gaussian" for of in columns):
         return None
-    has_depth = isinstance(stated, str) and stated in COUNTS and len(shape) == 1 < len(columns)
-    return ColumnTable(tuple(columns), shape, is_frame, _mean_sum(table) if has_depth else None)
+    reference = None
+    if isinstance(stated, str) and stated in COUNTS and array.ndim == 2 and len(columns) > 1:
+        reference = _mean_sum(table, what, len(form.names) == 1, problems)
+    return ColumnTable(columns, array.shape[1:], is_frame, reference)
+
+
+def _find_columns(
+    table: np.ndarray,
+    names: Sequence[str],
+    dtypes: Sequence[Declared],
+    stated: Stated,
+    is_frame: bool,
+) -> tuple[tuple[Column, ...], dict[str, list[str]]]:
+    """Return the columns of a table, and names of those that something is wrong with."""
+    wrong: dict[str, list[str]] = {}
+    columns = []
+    # Entries of one array have the same two values.
+    shared = distinct(table.ravel()) if stated == "bernoulli" and not is_frame else None
+    for name, of, cells in zip(names, dtypes, table.T, strict=True):
+        word = stated if isinstance(stated, str) else stated.get(name, "auto")
+        word = of.word if word == "auto" else word
+        levels, problem = _levels(cells, word, of, shared)
+        if problem:
+            wrong.setdefault(problem, []).append(name)
+        columns.append(Column(name, word, of.dtype, levels))
+    return tuple(columns), wrong
+
+
+def _mean_sum(
+    table: np.ndarray, what: str, is_alone: bool, problems: list[Exception]
+) -> float | None:
+    """Return the mean sum of the rows that have counts; add which have none, but need some."""
+    sums = np.nansum([as_numbers(cells) for cells in table.T], axis=0)
+    if sums.all() or (sums.any() and not is_alone):
+        return float(sums[sums > 0].mean())
+    rows = np.flatnonzero(sums == 0).tolist()
+    told = f"{what} has no counts at all in the rows {rows!r:.80}: leave them out."
+    problems.append(ValueError(told))
+    return None
 
 
 def _called(place: Place) -> str:
@@ -280,12 +307,6 @@ def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
             "it, which is for tables of two axes: state one word of numbers, such as 'bernoulli'."
         )
     return ""
-
-
-def _mean_sum(table: np.ndarray) -> float | None:
-    """Return the mean sum of the rows, of those that have one; None if none has."""
-    sums = np.nansum([as_numbers(cells) for cells in table.T], axis=0)
-    return float(sums[sums > 0].mean()) if (sums > 0).any() else None
 
 
 def _levels(

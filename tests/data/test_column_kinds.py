@@ -106,12 +106,21 @@ def test_a_drawn_count_stays_within_its_dtype():
     assert written(form, np.log1p([[1000.0], [-0.5]]))["n"].tolist() == [255, 0]
 
 
+def test_rows_without_counts_are_told_where_there_is_nothing_else():
+    frame = pd.DataFrame({"a": cells(0, 3), "b": cells(0, 1)})
+    with pytest.raises(ValueError, match=r"X has no counts at all in the rows \[0, 2, 4,"):
+        coded(frame, "poisson")
+    assert table_of({"a": frame, "b": frame + 1}, "poisson").reference == 4
+    with pytest.raises(ValueError, match="modality 'a' has no counts at all"):
+        coded({"a": frame * 0, "b": frame}, "poisson")
+
+
 @pytest.mark.parametrize("likelihoods", ["poisson", {"a": "poisson", "b": "poisson"}])
 def test_counts_of_one_word_are_divided_by_the_depth_of_their_row(likelihoods):
     counts = np.random.default_rng(0).poisson(5.0, (N, 2))
     counts[0], counts[1] = 0, [3, 0]
     frame = pd.DataFrame(counts, columns=["a", "b"])
-    data, form = coded(frame, likelihoods)
+    data, form = coded({"n": frame, "other": np.ones((N, 1))}, [likelihoods, "auto"])
     table = form.tables[0].coding
     elements = table.encode(data.arrays[0], "X")
     if likelihoods != "poisson":

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcausalpima import CausalPIMA, MissingValues, ModalityTransformer, MultimodalData
+from skcausalpima._repeated_fits import for_a_part
 from skcausalpima.inspection import PrototypeDisplay
 
 N = 60
@@ -147,6 +148,13 @@ def test_new_categories_are_missing_if_that_is_asked(quick, frame):
     new = frame.assign(word="new")
     assert np.array_equal(model.predict(new), model.predict(frame.assign(word=None)))
     assert set(model.impute(new)["word"]) <= {"p", "q"}
+
+
+def test_refits_to_some_samples_take_categories_that_others_have_for_missing(brief, frame):
+    for estimator in (brief(), brief(missing_values="marginalize")):
+        refit = for_a_part(estimator).fit(frame[frame["kind"] != "a"])
+        assert refit.predict(frame).shape == (N,)
+    assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
 
 
 def test_gaps_need_a_parameter_that_the_message_names(brief, frame):
