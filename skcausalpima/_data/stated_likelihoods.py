@@ -6,14 +6,13 @@ What is wrong with columns is told at once, with the lines to write.
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from .._typing import Unchecked, Values
+from .._typing import Unchecked
 from .arrays import flat_rows
 from .cell_contents import AS_MAPPING, Place, refuse_contents
 from .column_dtypes import ColumnDtype, Declared, Level
@@ -31,7 +30,7 @@ from .column_kinds import (
 from .containers import Form
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk
-from .table_labels import Columns, numbered_columns
+from .table_labels import numbered_columns
 
 #: What is stated of a modality: "auto", a likelihood, or those of some columns.
 Stated: TypeAlias = str | Mapping[str, str]
@@ -158,39 +157,6 @@ def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept
         except ValueError:  # words, of which others tell
             pass
     return array
-
-
-def input_attributes(
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, ...]],
-    tables: Sequence[ColumnTable | None] | None,
-    columns: Sequence[Columns],
-) -> Values:
-    """Return the attributes that describe what a fit was given.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The modalities.
-    shapes : sequence of tuple of int
-        Shape of the elements of one sample of each.
-    tables : sequence of (ColumnTable or None), or None
-        How their columns became elements.
-    columns : sequence of (tuple of str or None)
-        Names of their columns.
-    """
-    tables, likelihoods = tables or [None] * len(names), {}
-    given = [shape if of is None else of.shape for shape, of in zip(shapes, tables, strict=True)]
-    for name, table, labels in zip(names, tables, columns, strict=True):
-        words: Any = "gaussian" if labels is None else dict.fromkeys(labels, "gaussian")
-        likelihoods[name] = words if table is None else table.words
-    return {
-        "n_features_in_": sum(math.prod(shape) for shape in given),
-        "n_modalities_in_": len(names),
-        "modality_names_in_": np.array(names, dtype=object),
-        "modality_shapes_in_": given,
-        "likelihoods_": likelihoods,
-    }
 
 
 def _checked_words(stated: Any, what: str) -> Stated:

@@ -23,6 +23,7 @@ from .containers import (
     read_several,
 )
 from .contexts import ContextLabels, context_names, read_contexts, with_contexts, without_contexts
+from .input_attributes import check_kept_likelihoods, input_attributes
 from .missing_values import (
     allows_gaps,
     check_elements,
@@ -34,7 +35,7 @@ from .multimodal_data import MultimodalData
 from .on_disk import Kept
 from .one_array import check_samples, read_array
 from .ranks import ALONE, Ranks
-from .stated_likelihoods import coded_array, coded_form, input_attributes, is_plain
+from .stated_likelihoods import coded_array, coded_form, is_plain
 from .table_labels import check_columns, columns_of, named_columns
 
 
@@ -194,6 +195,7 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     Modalities
         What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
     """
+    check_kept_likelihoods(getattr(estimator, "likelihoods", "auto"), fitted_form(estimator))
     modalities = read_modalities(estimator, X, reset=False)
     _check_n_samples(modalities.n_samples)
     check_observed(modalities.observed, modalities.names, goes_on=True)

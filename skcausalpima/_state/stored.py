@@ -26,7 +26,7 @@ from torch import nn
 
 from .._data.adapters import Table
 from .._data.containers import CONTAINERS
-from .._data.stated_likelihoods import input_attributes
+from .._data.input_attributes import input_attributes
 from .._data.table_labels import columns_of
 from .._model.experts import resolve_experts
 from .._model.networks import DEFAULT_NETWORK

@@ -1,5 +1,6 @@
 """Tables with words, booleans, ordered categories and counts: what goes in, and what comes back."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -155,6 +156,14 @@ def test_refits_to_some_samples_take_categories_that_others_have_for_missing(bri
         refit = for_a_part(estimator).fit(frame[frame["kind"] != "a"])
         assert refit.predict(frame).shape == (N,)
     assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
+
+
+@pytest.mark.parametrize("now", ["auto", {"n": "gaussian"}, {"n": "poisson", "yes": "ordinal"}])
+def test_a_fit_that_goes_on_keeps_its_likelihoods(model, frame, now):
+    before = copy.deepcopy(model)
+    assert before.partial_fit(frame).likelihoods_ == model.likelihoods_
+    with pytest.raises(ValueError, match=r"likelihoods is now '.*' for modality .*, but the fit"):
+        before.set_params(likelihoods=now).partial_fit(frame)
 
 
 def test_gaps_need_a_parameter_that_the_message_names(brief, frame):
