@@ -17,6 +17,7 @@ from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels, with_contexts
 from .multimodal_data import MultimodalData
+from .named_axes import check_axes, check_axes_of_fit
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns, check_rows_beside
@@ -94,20 +95,44 @@ class Form:
         """
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
-            of if array is not None else replace(before, rows=rows) for of, before, array in given
+            replace(before, rows=rows) if array is None else replace(of, coding=before.coding)
+            for of, before, array in given
         )
-        _check_axes_of_fit(self.names, tables, fitted.tables)
+        check_axes_of_fit(self.names, tables, fitted.tables)
         return replace(self, tables=tables)
 
-    def write(self, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None) -> Decoded:
-        """Return modalities of as many samples in this form, with labels that they have."""
-        pieces = [self.write_one(k, array) for k, array in enumerate(arrays)]
-        named = dict(zip(self.names, pieces, strict=True))
-        return with_contexts(CONTAINERS[self.container].write(named, self), contexts)
+    def write(
+        self,
+        arrays: Sequence[np.ndarray],
+        contexts: ContextLabels | None = None,
+        what: str = "values",
+    ) -> Decoded:
+        """Return modalities of as many samples in this form, with labels that they have.
 
-    def write_one(self, k: int, array: np.ndarray) -> Decoded:
+        ``what`` is as in :meth:`Table.write`.
+        """
+        pieces = [self.write_one(k, array, what) for k, array in enumerate(arrays)]
+        named, form = dict(zip(self.names, pieces, strict=True)), self
+        if what != "values":
+            pairs = zip(self.tables, self.columns, strict=True)
+            columns = tuple(names if of.coding is None else None for of, names in pairs)
+            form = replace(self, columns=columns)
+        return with_contexts(CONTAINERS[self.container].write(named, form), contexts)
+
+    def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""
-        return replace(self.tables[k], rows=self.rows).write(array)
+        return replace(self.tables[k], rows=self.rows).write(array, what)
+
+    def write_found(
+        self, found: Sequence[Sequence[np.ndarray]], only: int | None, probabilities: bool
+    ) -> tuple[Decoded, Decoded]:
+        """Return means and standard deviations, of all modalities or of one alone."""
+        means, deviations = found
+        what = "probabilities" if probabilities else "values"
+        if only is not None:
+            one = self.write_one(only, means[0], what)
+            return one, self.write_one(only, deviations[0], "elements")
+        return self.write(means, what=what), self.write(deviations, what="elements")
 
     def transformed(self, table: np.ndarray, estimator: BaseEstimator) -> np.ndarray:
         """Return a table with the names of the samples where a DataFrame is to be made of it.
@@ -222,13 +247,16 @@ def read_several(
         refuse_one_sample([given[name] for name in names], expected, "array[None] of each")
     note = CONTAINERS[container].note
     tables = [Table.of(given[name]) for name in names]
-    _check_axes(names, tables)
+    check_axes(names, tables)
     if isinstance(X, MultimodalData):
         data = X if expected is None else X[:, names]
     else:
         data = MultimodalData([given[name] for name in names], names)
-    pairs = zip(names, tables, strict=True)
-    return data, [replace(of, labels={**of.labels, **note(X, name)}) for name, of in pairs]
+    triples = zip(names, tables, data._frame_dtypes, strict=True)
+    return data, [
+        replace(of, labels={**of.labels, **note(X, name)}, dtypes=dtypes)
+        for name, of, dtypes in triples
+    ]
 
 
 def check_rows_with(X: Samples, **given: Unchecked) -> None:
@@ -294,53 +322,6 @@ def _refuse_samples(X: Sequence, is_fit: bool) -> None:
     )
 
 
-def _check_axes(names: Sequence[str], tables: Sequence[Table]) -> None:
-    """Check that all DataArrays begin with the same axis, that of the samples."""
-    named = [(name, of) for name, of in zip(names, tables, strict=True) if of.dims]
-    for name, other in named[1:]:
-        first = named[0][1]
-        if first.dims[0] != other.dims[0]:
-            common = [dim for dim in first.dims if dim in other.dims]
-            to_first = f"X.transpose({common[0]!r}, ...)" if common else "X.transpose(..)"
-            raise ValueError(
-                f"modality {name!r} begins with the axis {other.dims[0]!r}, but {named[0][0]!r} "
-                f"with {first.dims[0]!r}: the first axis counts the samples. Use {to_first}."
-            )
-        if _differ(first, other, first.dims[0]):
-            raise ValueError(
-                f"modality {name!r} has other labels along {first.dims[0]!r} than "
-                f"{named[0][0]!r}: a sample is one entry of each. Align them with xarray.align."
-            )
-
-
-def _check_axes_of_fit(
-    names: Sequence[str], tables: Sequence[Table], fitted: Sequence[Table]
-) -> None:
-    """Check that the axes of DataArrays are those of ``fit``, in their order."""
-    for name, now, before in zip(names, tables, fitted, strict=True):
-        if now.kind != "xarray" or before.kind != "xarray":
-            continue
-        if now.dims[1:] != before.dims[1:]:
-            wanted = ", ".join(map(repr, (now.dims[0], *before.dims[1:])))
-            raise ValueError(
-                f"modality {name!r} has the axes {now.dims}, but in fit it had {before.dims}: use "
-                f"X.transpose({wanted})."
-            )
-        for dim in now.dims[1:]:
-            if _differ(now, before, dim):
-                raise ValueError(
-                    f"modality {name!r} has other labels along {dim!r} than in fit: use "
-                    f"X.sel or X.interp to take those of fit."
-                )
-
-
-def _differ(one: Table, other: Table, dim: str) -> bool:
-    """Return True if two DataArrays have different labels along an axis."""
-    if dim not in one.labels or dim not in other.labels:
-        return False
-    return not np.array_equal(one.labels[dim], other.labels[dim])
-
-
 # The table ----------------------------------------------------------------------------------------
 
 
@@ -348,7 +329,9 @@ def _write_levels(named: dict[str, Any], form: Form) -> Any:
     """Return a DataFrame with two levels of columns, in the order in which they came."""
     labels = [table.labels for table in form.tables]
     joined = importlib.import_module("pandas").concat(named, axis=1)
-    joined = joined.iloc[:, np.concatenate([of["places"] for of in labels]).argsort()]
+    places = np.concatenate([of["places"] for of in labels])
+    if len(places) == joined.shape[1]:  # else there are more than the columns that came
+        joined = joined.iloc[:, places.argsort()]
     joined.columns.names = labels[0].get("levels", [None, None])
     return joined
 
@@ -367,7 +350,10 @@ CONTAINERS = {
     "container": Container(
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
-        write=lambda named, form: MultimodalData(named)._with_columns(form.columns),
+        write=lambda named, form: MultimodalData(named)._with_columns(
+            form.columns,
+            [None if of.coding is None else of.coding.dtypes for of in form.tables],
+        ),
     ),
     "dataset": Container(
         words="an xarray Dataset",

@@ -122,7 +122,10 @@ def with_contexts(decoded: Any, contexts: ContextLabels | None) -> Any:
     together = {**dict(decoded.items()), **entries}
     if not isinstance(decoded, MultimodalData):
         return together
-    return MultimodalData(together)._with_columns([*decoded._columns, *[None] * len(entries)])
+    none = [None] * len(entries)
+    return MultimodalData(together)._with_columns(
+        [*decoded._columns, *none], [*decoded._frame_dtypes, *none]
+    )
 
 
 def read_contexts(

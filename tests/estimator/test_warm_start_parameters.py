@@ -44,6 +44,7 @@ REFUSED = [
         "structure .* is",
     ),
     ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
+    ({}, {"likelihoods": "bernoulli"}, "likelihoods is now 'bernoulli' for modality 'modality0'"),
     ({}, {"encoders": "conv"}, "encoders is now"),
     ({}, {"decoders": "cluster_mlp"}, "decoders is now"),
     (
