@@ -305,6 +305,8 @@ def run(arguments: argparse.Namespace) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 figures = PARTS[part][0](row, method, seed, *further)
+        except ImportError as error:
+            raise SystemExit(mixed_tables.NEEDED.format(error)) from error
         except Exception as error:  # the other methods are still of interest
             print(f"{part}, {row}, {method}, seed {seed}: {error!r:.300}", file=sys.stderr)
             continue

