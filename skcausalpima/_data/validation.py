@@ -83,7 +83,6 @@ class Modalities:
     elements: tuple[np.ndarray | None, ...] | None = None
     ranks: Ranks = ALONE
     contexts: ContextLabels | None = None
-    columns: Any = None
 
     @property
     def widths(self) -> tuple[int, ...]:
