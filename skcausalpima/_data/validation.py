@@ -38,7 +38,6 @@ from .ranks import ALONE, Ranks
 from .stated_likelihoods import coded_array, coded_form, is_plain
 from .table_labels import check_columns, columns_of, named_columns
 
-
 #: Kind and number of elements of each column; ("depth", 1) last where counts have depths.
 Layout: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -91,7 +90,8 @@ class Modalities:
 
     def layout(self, k: int) -> Layout | None:
         """Return which kind each column of a modality is; None where all are numbers."""
-        return None if self.columns is None or self.columns[k] is None else self.columns[k].layout
+        coding = self.form.tables[k].coding
+        return None if coding is None else coding.layout
 
     @property
     def columns(self) -> tuple[ColumnTable | None, ...] | None:

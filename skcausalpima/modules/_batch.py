@@ -189,10 +189,12 @@ class Likelihood(NamedTuple):
 
     def detached(self) -> Likelihood:
         """Return the same numbers, without what gradients need."""
-        return Likelihood(*(of if of is None else of.detach() for of in self))
+        errors = None if self.squared_errors is None else self.squared_errors.detach()
+        return Likelihood(self.log_likelihoods.detach(), errors)
 
     @classmethod
     def joined(cls, parts: Sequence[Likelihood]) -> Likelihood:
         """Return those of the samples of all parts, in order."""
-        columns = zip(*parts, strict=True)
-        return cls(*(None if of[0] is None else torch.cat(of, dim=1) for of in columns))
+        values = torch.cat([of.log_likelihoods for of in parts], dim=1)
+        errors = [of.squared_errors for of in parts if of.squared_errors is not None]
+        return cls(values, torch.cat(errors, dim=1) if errors else None)

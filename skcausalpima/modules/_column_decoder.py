@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ._batch import Likelihood
-from ._column_likelihoods import COLUMN_LIKELIHOODS, ColumnLikelihood, Gaussian, NegativeBinomial
+from ._column_likelihoods import (
+    COLUMN_LIKELIHOODS,
+    ColumnLikelihood,
+    Gaussian,
+    NegativeBinomial,
+    Poisson,
+)
 from ._decoder_protocol import Decoder, as_decoder
 
 #: Which kind each column is, and how many elements it has; ("depth", 1) after counts.
@@ -57,13 +63,12 @@ class ColumnDecoder(Decoder):
         self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
         blocks: list[ColumnLikelihood] = []
-        self._first: list[Tensor] = []  # of each block: the first elements of its columns
         for word, kind in COLUMN_LIKELIHOODS.items():
             sizes = [size for of, size in layout if of == word]
             if not sizes:
                 continue
             has_depth = layout[-1][0] == "depth"
-            blocks.append(kind(sizes, has_depth) if has_depth else kind(sizes))
+            blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
             columns = [k for k, (of, _) in enumerate(layout) if of in (word, "depth")]
             elements = [np.arange(ends[k] - layout[k][1], ends[k]) for k in columns]
             number = len(blocks) - 1
@@ -218,9 +223,7 @@ class ColumnDecoder(Decoder):
         drawn = self._each(lambda part, eta: part.draw(eta, normal), self.predictors(z).double())
         return ((drawn - self.centre.double()) / self.factor.double()).to(z)
 
-    def working(
-        self, z: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, z: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""Return slopes of :math:`\eta` in units of the noise, and what x is off in these.
 
         Parameters

@@ -68,7 +68,9 @@ class ColumnLikelihood(nn.Module):
         means = self.means(eta)
         return (means * (1.0 - means)).clamp_min(0.0).sqrt()
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""Return slopes in units of the noise, and what x is off the mean in these.
 
         With slopes J of :math:`\eta`, (n_samples, latent_dim, n_elements), the Fisher information
@@ -109,7 +111,9 @@ class Gaussian(ColumnLikelihood):
     def deviations(self, eta: Tensor) -> Tensor:
         return self.log_variance.mul(0.5).exp().expand_as(eta)
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         deviation = self.log_variance.mul(0.5).exp()
         return slopes / deviation, torch.zeros_like(eta) if x is None else (x - eta) / deviation
 
@@ -132,7 +136,9 @@ class Bernoulli(ColumnLikelihood):
     def means(self, eta: Tensor) -> Tensor:
         return eta.sigmoid()
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         mean = eta.sigmoid()
         root = (mean * (1.0 - mean)).clamp_min(_tiny(eta)).sqrt()
         return slopes * root[:, None], ((mean if x is None else x) - mean) / root
@@ -192,7 +198,9 @@ class Categorical(_Ragged):
     def means(self, eta: Tensor) -> Tensor:
         return self.flat(self._log_probabilities(eta).exp())
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         shares = self._log_probabilities(eta).exp()
         table = self.table(slopes, 0.0)
         table = table - (table * shares[:, None]).sum(dim=-1, keepdim=True)
@@ -236,7 +244,9 @@ class Ordinal(_Ragged):
     def means(self, eta: Tensor) -> Tensor:
         return self.flat(self._log_above(eta).exp())
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         mean = eta.sigmoid()
         reached = self.flat(self._reached(self._log_above(eta).exp()))
         root = (reached * mean * (1.0 - mean)).clamp_min(_tiny(eta)).sqrt()
@@ -285,13 +295,11 @@ class Poisson(ColumnLikelihood):
         if has_depth:
             self.register_buffer("depth_quantiles", torch.zeros(N_QUANTILES))
 
-    def _counts(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """Return counts, and the logarithms of depths."""
+    def _counts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return counts, and the logarithms of depths, (n_samples, 1)."""
         x = x.double()
-        log_depth = x[:, self.n_counts :] if self.has_depth else 0.0
-        counts = torch.expm1(x[:, : self.n_counts])
-        if self.has_depth:
-            counts = counts * log_depth.exp()
+        log_depth = x[:, self.n_counts :] if self.has_depth else torch.zeros_like(x[:, :1])
+        counts = torch.expm1(x[:, : self.n_counts]) * log_depth.exp()
         return counts.round().clamp_min(0.0), log_depth
 
     def _log_rates(self, eta: Tensor) -> Tensor:
@@ -322,7 +330,9 @@ class Poisson(ColumnLikelihood):
         root = (mean + mean.square() * self.inverse_dispersions).sqrt()
         return self._with_depth(root / (1.0 + mean))
 
-    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         log_mean, off = self._log_rates(eta), torch.zeros_like(eta)
         if x is not None:
             counts, log_depth = self._counts(x)
@@ -358,19 +368,22 @@ class Poisson(ColumnLikelihood):
             places = torch.linspace(0.0, 1.0, N_QUANTILES, dtype=torch.float64)
             quantiles = torch.quantile(x[:, -1].double(), places.to(x.device))
             self.depth_quantiles.copy_(quantiles)
-        depth = log_depth.exp().expand_as(counts) if self.has_depth else torch.ones_like(counts)
-        rate = counts.sum(dim=0).clamp_min(0.5) / depth.sum(dim=0)
+        rate, depth = self._marginal_rates(counts, log_depth), log_depth.exp()
         self._set_dispersions(counts, rate * depth)
         slope = slope[: self.n_counts] * ((1.0 + rate) / rate).to(slope)[:, None]
         return self._with_depth(rate.log().to(x)), self._with_depth(slope.T).T
+
+    @staticmethod
+    def _marginal_rates(counts: Tensor, log_depth: Tensor) -> Tensor:
+        """Return the mean count of each column at depth 1; of what is never seen, above zero."""
+        return counts.sum(dim=0).clamp_min(0.5) / log_depth.exp().sum()
 
     def _set_dispersions(self, counts: Tensor, means: Tensor) -> None:
         """Set dispersions by moments."""
 
     def null_deviance(self, x: Tensor) -> Tensor:
         counts, log_depth = self._counts(x)
-        depth = log_depth.exp().expand_as(counts) if self.has_depth else torch.ones_like(counts)
-        means = depth * (counts.sum(dim=0).clamp_min(0.5) / depth.sum(dim=0))
+        means = log_depth.exp() * self._marginal_rates(counts, log_depth)
         return 2.0 * self._surplus(counts, means).mean(dim=0).sum()
 
     def _surplus(self, counts: Tensor, means: Tensor) -> Tensor:

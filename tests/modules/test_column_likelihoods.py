@@ -23,7 +23,7 @@ N_DRAWS = 20_000
 def likelihood(word, **options):
     """Return a likelihood of two columns, in float64."""
     made = COLUMN_LIKELIHOODS[word](SIZES[word], **options).double()
-    for name, value in made.named_buffers():
+    for value in made.buffers():
         if value.numel() <= 2:
             value.copy_(torch.tensor([0.4, 1.5])[: value.numel()].reshape(value.shape))
     return made
@@ -78,7 +78,10 @@ def test_probabilities_of_outcomes(word):
 @pytest.mark.parametrize("word", ["poisson", "negative_binomial"])
 def test_probabilities_of_counts(word, depth):
     made, eta = likelihood(word, has_depth=depth is not None), outputs(word, 4)
-    counts, scale = torch.tensor([[0.0, 3.0], [1.0, 0.0], [12.0, 40.0], [5000.0, 2.0]]), depth or 1.0
+    counts, scale = (
+        torch.tensor([[0.0, 3.0], [1.0, 0.0], [12.0, 40.0], [5000.0, 2.0]]),
+        depth or 1.0,
+    )
     x = torch.log1p(counts.double() / scale)
     if depth is not None:
         last = torch.full((4, 1), np.log(depth), dtype=torch.float64)
@@ -146,7 +149,7 @@ def test_null_deviance_is_what_the_margins_lose(word):
         margins = stats.poisson.logpmf(counts, counts.mean(axis=0)).sum(axis=1)
         expected = 2.0 * (lost - margins).mean()
     else:
-        eta, slope = made.start(x, torch.zeros(x.shape[1], 1, dtype=torch.float64))
+        eta, _ = made.start(x, torch.zeros(x.shape[1], 1, dtype=torch.float64))
         expected = -2.0 * made.log_likelihoods(eta.expand(300, -1), x).sum(dim=1).mean()
     assert float(made.null_deviance(x)) == pytest.approx(float(expected), rel=1e-9)
 
@@ -200,7 +203,8 @@ def test_missing_elements_say_nothing():
     seen[:, 1:4] = False
     other = torch.where(seen, x, torch.randn(60, 8, dtype=torch.float64))
     part = decoder.likelihood(x, z, seen)
-    torch.testing.assert_close(decoder.likelihood(other, z, seen).log_likelihoods, part.log_likelihoods)
+    same = decoder.likelihood(other, z, seen)
+    torch.testing.assert_close(same.log_likelihoods, part.log_likelihoods)
     categories = decoder.likelihoods[2]
     lost = categories.log_likelihoods(decoder.predictors(z)[:, 1:4], decoder._raw(x)[:, 1:4])
     torch.testing.assert_close(part.log_likelihoods[0], whole[0] - lost[:, 0])
