@@ -10,7 +10,8 @@ import numpy as np
 
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .on_disk import Kept, OnDisk
+from .moments import moments_of_observed, unit_of
+from .on_disk import Kept
 from .ranks import Ranks
 from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
 from .validation import Layout, Modalities
@@ -282,14 +283,14 @@ def _fit_one(
         return np.zeros(shape), 1.0, None, (0.0, 0)
     seen = None if modalities.elements is None else modalities.elements[k]
     weights = weights * modalities.observed[k]
-    centre, spread, farthest = _moments_of_observed(flat_rows(array), weights, seen, ranks)
+    centre, spread, farthest = moments_of_observed(flat_rows(array), weights, seen, ranks)
     if word != "feature":
         is_unlike = not has_expert and has_unlike_units(spread) and is_table(modalities, k)
         if is_unlike and word == "modality":
             _warn_of_units(modalities, k, spread)
         elif word == "auto":
             word = "feature" if is_unlike else "modality"
-    factor = _factor(spread, farthest, word)
+    factor = unit_of(spread, farthest, word)
     _check_finite(factor, name)
     if np.ndim(factor) > 0:
         factor = np.reshape(factor, shape)
@@ -309,9 +310,9 @@ def _fit_columns(
     shape, flat = modalities.shapes[k], flat_rows(cast(np.ndarray, modalities.arrays[k]))
     seen = None if modalities.elements is None else modalities.elements[k]
     weights = weights * modalities.observed[k]
-    found = _moments_of_observed(flat, weights, seen, modalities.ranks)
+    found = moments_of_observed(flat, weights, seen, modalities.ranks)
     centre, spread, farthest = found
-    factor, start = _factor(spread, farthest, "feature") * np.ones(len(spread)), 0
+    factor, start = unit_of(spread, farthest, "feature") * np.ones(len(spread)), 0
     for word, size in layout:
         own = slice(start, start := start + size)
         if word == "categorical":
@@ -319,7 +320,7 @@ def _fit_columns(
         elif word == "ordinal":
             factor[own] *= np.sqrt(size)
     if layout[-1][0] == "depth":
-        factor[:-1] = _factor(spread[:-1], farthest[:-1], "modality")
+        factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")
         factor[-1] *= UNSEEN
     _check_finite(factor, modalities.names[k])
     is_seen = np.array([word != "depth" for word, _ in layout]).repeat([s for _, s in layout])
@@ -356,85 +357,6 @@ def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
             f"as they are: expected a size between {1 / MAX_UNSCALED:g} and {MAX_UNSCALED:g}. Use "
             "scale='modality', or change the unit."
         )
-
-
-def _moments(
-    flat: Kept, weights: np.ndarray, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return weighted mean and standard deviation of each column, in float64 and two passes.
-
-    The third is the largest distance of a value that counts from the mean. They are those of the
-    rows of all ranks. The standard deviation of a column that varies by no more than rounding is 0.
-    """
-    width = flat.shape[1]
-    total = ranks.sum(weights.sum())
-    if total <= 0:
-        return np.zeros(width), np.zeros(width), np.zeros(width)
-    sums, largest = np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            block = values.astype(np.float64)
-            sums += weights[rows] @ block
-            largest = np.maximum(largest, np.abs(block).max(axis=0, initial=0.0))
-    sums, largest = ranks.sum(sums), np.max(ranks.of_all(largest), axis=0)
-    mean = sums / total
-    if not np.isfinite(mean).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
-    # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
-    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
-    first, second, farthest = np.zeros(width), np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            centred = (values - mean) / unit
-            counted = np.abs(centred[weights[rows] > 0])
-            farthest = np.maximum(farthest, counted.max(axis=0, initial=0.0))
-            first += weights[rows] @ centred
-            second += weights[rows] @ np.square(centred)
-    first, second = ranks.sum(first), ranks.sum(second)
-    if not np.isfinite(second).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
-    shift = first / total  # what rounding left in the mean
-    variance = np.maximum(second / total - shift**2, 0.0)
-    mean = mean + shift * unit
-    n_rows = int(ranks.sum(np.array(len(flat))))
-    variance[variance <= (_rounding(flat, n_rows) * np.abs(mean) / unit) ** 2] = 0.0
-    farthest = np.max(ranks.of_all(farthest), axis=0)
-    return mean, np.sqrt(variance) * unit, farthest * unit
-
-
-def _moments_of_observed(
-    flat: Kept, weights: np.ndarray, elements: np.ndarray | None, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the same where elements are missing: each column by its observed elements."""
-    if not ranks.largest(elements is not None) or isinstance(flat, OnDisk):
-        return _moments(flat, weights, ranks)
-    if elements is None:  # here; other ranks have gaps
-        elements = np.ones(flat.shape, dtype=bool)
-    columns = zip(flat.T, elements.T, strict=True)
-    parts = [_moments(column[:, None], weights * seen, ranks) for column, seen in columns]
-    means, spreads, farthest = map(np.concatenate, zip(*parts, strict=True))
-    return means, spreads, farthest
-
-
-def _rounding(flat: Kept, n_rows: int) -> float:
-    """Return the standard deviation, relative to the mean, that rounding alone can cause.
-
-    In the data, a few units in the last place; in the two passes, n * eps for the mean, of which
-    the second pass corrects all but a share n * eps in the variance. (scikit-learn's
-    _is_constant_feature does not correct, and has n * eps.)
-    """
-    eps = np.finfo(np.float64).eps
-    return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (n_rows * eps) ** 1.5)
-
-
-def _factor(spread: np.ndarray, farthest: np.ndarray, word: str) -> np.ndarray | float:
-    """Return the divisor from standard deviations and largest ones; 1 where nothing varies."""
-    if word == "feature":
-        return np.where(spread > 0, np.maximum(spread, farthest / MAX_DEVIATION), 1.0)
-    largest = spread.max()
-    if largest == 0 or not np.isfinite(largest):
-        return 1.0 if largest == 0 else float(largest)
-    return float(largest * np.sqrt(np.mean(np.square(spread / largest))))
 
 
 def _check_finite(factor: np.ndarray | float, name: str) -> None:

@@ -11,13 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ._batch import Likelihood
-from ._column_likelihoods import (
-    COLUMN_LIKELIHOODS,
-    ColumnLikelihood,
-    Gaussian,
-    NegativeBinomial,
-    Poisson,
-)
+from ._column_likelihoods import ColumnLikelihood, Gaussian
+from ._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial, Poisson
 from ._decoder_protocol import Decoder, as_decoder
 
 #: Which kind each column is, and how many elements it has; ("depth", 1) after counts.

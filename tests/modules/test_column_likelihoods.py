@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from skcausalpima.modules import ColumnDecoder, MLPDecoder
-from skcausalpima.modules._column_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial
+from skcausalpima.modules._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial
 
 SIZES = {
     "gaussian": [1, 1],
