@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,12 @@ def frame():
     for row, column in enumerate(["kind", "maybe", "size", "word", "x", "n"]):
         table.loc[f"row{row}", column] = None
     return table
+
+
+@pytest.fixture(scope="module")
+def brief(quick):
+    """Make what ``quick`` makes, but random networks, an epoch, and no search for a graph."""
+    return partial(quick, max_iter=1, init="paper", structure="gradient")
 
 
 @pytest.fixture(scope="module")
