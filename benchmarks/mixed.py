@@ -104,7 +104,8 @@ def run_tables(row: str, method: str, seed: int, mlbench: Path | None) -> Figure
     """Return the adjusted Rand index on a real table."""
     table = mixed_tables.loaded(row, mlbench)
     if method == "ours":
-        labels = fitted(table.frame, (table.n_classes,), seed).labels_
+        whole = table.frame.dropna(how="all")  # votes has a row of nothing
+        labels = fitted(whole, (table.n_classes,), seed).predict(table.frame)
     else:
         labels = mixed_tables.RECIPES[method](table.frame, table.n_classes, seed)
     return {"ari": adjusted_rand_score(table.classes, labels)}

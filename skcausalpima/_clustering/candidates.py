@@ -111,7 +111,7 @@ def find_candidates(
         Number of mixtures; where there are none, at least 12 runs of k-means take their place.
     rows : ndarray of int of shape (n_rows,), default=None
         Those that clusters are found in; what they are of all samples is returned. Not for many
-        cells, nor for latent classes.
+        cells.
     outcomes : Outcomes, default=None
         Those of discrete columns, where there are no others.
 
@@ -141,7 +141,7 @@ def find_candidates(
             candidates += by_kmeans(scores[:, :n_dims], n_clusters)
     if outcomes is not None:
         candidates += latent_classes(
-            outcomes, scores, n_clusters, random_state=rng, n_starts=n_candidates
+            outcomes, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
         )
     return candidates
 

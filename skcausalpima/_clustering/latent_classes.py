@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.utils import check_random_state
 
 from .clusters import Clustering, describe
@@ -48,6 +48,7 @@ def latent_classes(
     *,
     random_state: int | np.random.RandomState | None = None,
     n_starts: int = 1,
+    rows: np.ndarray | None = None,
 ) -> list[Clustering]:
     """Return clusterings by latent classes, the likeliest first.
 
@@ -63,6 +64,8 @@ def latent_classes(
         Seed of all starts, each of which begins at as many samples.
     n_starts : int, default=1
         Number of clusterings.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Those that classes are found in; what they are of all samples is returned.
 
     Returns
     -------
@@ -70,7 +73,8 @@ def latent_classes(
         One per start.
     """
     rng = check_random_state(random_state)
-    found = [_fitted(outcomes, n_classes, rng) for _ in range(n_starts)]
+    part = outcomes.indicators if rows is None else outcomes.indicators[rows]
+    found = [_fitted(outcomes, part, n_classes, rng) for _ in range(n_starts)]
     found.sort(key=lambda fit: -fit[1])
     source = f"latent classes of {len(outcomes.first)} columns"
     merged = np.arange(n_classes)
@@ -78,10 +82,9 @@ def latent_classes(
 
 
 def _fitted(
-    outcomes: Outcomes, n_classes: int, rng: np.random.RandomState
+    outcomes: Outcomes, indicators: np.ndarray, n_classes: int, rng: np.random.RandomState
 ) -> tuple[np.ndarray, float]:
-    """Return responsibilities, (n_samples, n_classes), and the mean log-likelihood."""
-    indicators = outcomes.indicators
+    """Fit classes to some samples; return all samples' responsibilities, and the likelihood."""
     margins = outcomes.tables(indicators.sum(axis=0)[:, None] + 1.0)
     rows = rng.choice(len(indicators), min(n_classes, len(indicators)), replace=False)
     tables = _START * indicators[rows].T + (1.0 - _START) * margins
@@ -96,4 +99,7 @@ def _fitted(
         before = evidence.mean()
         weights = np.maximum(shares.mean(axis=0), np.finfo(float).tiny)
         tables = outcomes.tables(indicators.T @ shares + margins)  # as if one sample more
+    if indicators is not outcomes.indicators:
+        logs = outcomes.indicators @ np.log(tables) + np.log(weights)
+        shares = softmax(logs, axis=1)
     return shares, float(evidence.mean())

@@ -12,6 +12,7 @@ import torch
 from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
+from .._data.column_kinds import DEPTH
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
@@ -228,6 +229,10 @@ class FittedModel(ContextModel):
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
         means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
+        for mean, m in zip(means, chosen, strict=True):
+            layout, given = modalities.layout(m), modalities.arrays[m]
+            if layout is not None and layout[-1][0] == DEPTH and given is not None:
+                mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
         if self.contexts is not None:
             codes = self.contexts.coded(context, modalities.codes)
             means = self.contexts.added(means, names, codes)

@@ -165,7 +165,12 @@ def _start_fold(
     seen = np.arange(n_samples) if initial.rows is None else initial.rows
     rows = np.flatnonzero(np.isin(seen, training))
     candidates = find_candidates(
-        scores.scaled, sizes, random_state=rng, n_candidates=N_CLUSTERINGS, rows=rows
+        scores.scaled,
+        sizes,
+        random_state=rng,
+        n_candidates=N_CLUSTERINGS,
+        rows=rows,
+        outcomes=scores.outcomes,
     )
     chosen, report = choose_candidate(candidates, scores.placed, sizes, random_state=rng)
     found = report.arrangements[report.chosen]
