@@ -57,6 +57,7 @@ def frame(array: np.ndarray, name: str = "x", index: list | None = None) -> pd.D
 
 FRAMES = {name: frame(array, name, ROWS) for name, array in TABLES.items()}
 FRAME = frame(CURVES, "curve")
+WORDS = FRAME.assign(material=np.where(GROUP > 1, "steel", "glass"))
 
 
 def two_levels(**frames: pd.DataFrame) -> pd.DataFrame:
@@ -101,6 +102,8 @@ REFERENCES = {
     "known": (PAIR, {}, {"known_nodes": KNOWN}),
     "frames": (FRAMES, {}, {}),
     "frame": (FRAME, {}, {}),
+    "words": (WORDS, {}, {}),
+    "words of several": ([IMAGES, WORDS], {}, {}),
 }
 
 
@@ -245,8 +248,7 @@ def data_frames() -> list[Form]:
     others = {"image": FRAMES["image"], "curve": FRAMES["curve"].set_axis(range(N))}
     halved = {"image": FRAMES["image"][:20], "curve": FRAMES["curve"][20:]}
     levels = two_levels(**FRAMES)
-    words = FRAME.assign(material=np.where(GROUP > 1, "steel", "glass"))
-    kinds = FRAME.assign(material=pd.Categorical(words["material"]))
+    kinds = WORDS.assign(material=pd.Categorical(WORDS["material"]))
     days = FRAME.assign(day=pd.date_range("2026-01-01", periods=N))
     cells = pd.DataFrame({name: list(array) for name, array in PAIR.items()})
     ragged = pd.DataFrame({"image": [IMAGES[0], IMAGES[1, :2]], "curve": list(CURVES[:2])})
@@ -266,16 +268,10 @@ def data_frames() -> list[Form]:
         told("rows in another order", lambda: fit(shuffled), "'curve'", "another order", "loc"),
         told("rows of other names", lambda: fit(others), "'curve'", "other rows", "reset_index"),
         told("two halves of the rows", lambda: fit(halved), "'curve'", "other rows", "reindex"),
-        told("text in a column", lambda: fit(words), "'material'", "OneHotEncoder"),
-        told("categories in a column", lambda: fit(kinds), "'material'", "OneHotEncoder"),
+        works("text in a column", lambda: fit(MultimodalData([WORDS])), "words"),
+        works("categories in a column", lambda: fit(kinds), "words"),
         told("dates in a column", lambda: fit(days), "'day'", "dates"),
-        told(
-            "text in one of several",
-            lambda: fit({"image": IMAGES, "table": words}),
-            "'table'",
-            "'material'",
-            "OneHotEncoder",
-        ),
+        works("text in one of several", lambda: fit({"a": IMAGES, "b": kinds}), "words of several"),
         told("arrays in cells, bare", lambda: fit(cells), "'image'", "from_frame"),
         told(
             "ragged arrays in cells",

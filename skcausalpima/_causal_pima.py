@@ -85,7 +85,7 @@ class CausalPIMA(
     - the graph: ``structure``;
     - the model: ``encoders``, ``decoders``, ``hidden_layer_sizes``, ``decoder_variance``,
       ``mixture``, ``posterior``;
-    - the data: ``scale``, ``modality_weights``, ``views``, ``missing_values``;
+    - the data: ``likelihoods``, ``scale``, ``modality_weights``, ``views``, ``missing_values``;
     - training: ``init``, ``training``;
     - running: ``n_jobs``, ``warm_start``, ``device``, ``verbose``.
 
@@ -169,6 +169,15 @@ class CausalPIMA(
         The posterior of component and latent point. ``"structured"`` has both together,
         q(c | x) q(z | c, x): a Gaussian in each component. ``"mean_field"`` is the paper's, see
         :class:`MeanField`.
+    likelihoods : {"auto", ..}, sequence or mapping, default="auto"
+        What columns are: ``"gaussian"``, ``"bernoulli"`` (two values), ``"categorical"``,
+        ``"ordinal"`` (ordered categories), ``"poisson"`` or ``"negative_binomial"`` (counts), by
+        one word, one entry per modality, or a mapping from names of modalities to a word or to a
+        mapping from columns to words (if X is one DataFrame, from columns to words). ``"auto"``
+        goes by the dtypes of DataFrames: booleans, categories and texts, ordered categories, and
+        numbers, which are Gaussian, also where they are whole (state counts). Arrays are Gaussian.
+        Rows of a table of counts that is stated by one word are compared at one depth (sum).
+        Results have the values and dtypes that came; Gaussian columns are floats.
     scale : {"auto", "modality", "feature", None}, or one per modality, default="auto"
         ``"modality"`` centres each element and divides the modality by one number, its root mean
         variance. ``"feature"`` divides each element by its own standard deviation, or by more
@@ -393,7 +402,7 @@ class CausalPIMA(
     latent_dim_ : int
         Dimension of the latent space.
     n_features_in_ : int
-        Total number of elements of one sample.
+        Total number of elements of one sample; of tables, of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if fitted on one DataFrame.
     n_modalities_in_ : int
@@ -404,6 +413,8 @@ class CausalPIMA(
         Their shapes.
     modality_feature_names_in_ : dict of str to (ndarray of str or None)
         Names of the columns of each modality that was a DataFrame; None for all others.
+    likelihoods_ : dict of str to (str or dict of str to str)
+        The likelihood of each modality, by column where columns have names.
 
     See Also
     --------
@@ -469,6 +480,7 @@ class CausalPIMA(
         decoder_variance: float | str = "learned",
         mixture: str | Mixture = "full",
         posterior: str | MeanField = "structured",
+        likelihoods: str | Sequence | Mapping = "auto",
         scale: Scale = "auto",
         modality_weights: str | Sequence[float] | Mapping[str, float] = "auto",
         views: Views = "auto",
@@ -495,6 +507,7 @@ class CausalPIMA(
         self.decoder_variance = decoder_variance
         self.mixture = mixture
         self.posterior = posterior
+        self.likelihoods = likelihoods
         self.scale = scale
         self.modality_weights = modality_weights
         self.views = views
@@ -872,7 +885,6 @@ mapping, default=None
         >>> list(points), points.shape
         (['causalpima0', 'causalpima1'], (40, 2))
         """
-        check_is_fitted(self)
         modalities = self._read(X)
         points = self._fitted_model().posterior(modalities).points
         return modalities.form.transformed(points, self)
@@ -1007,7 +1019,6 @@ mapping, default=None
         >>> model.score_samples([[0.0, 1.0], [4.0, 5.0]]).round()  # as X is, not
         array([ -2., -18.])
         """
-        check_is_fitted(self)
         values = self._fitted_model().score_samples(self._read(X))
         check_near(values, "terms of the bound")
         return values
@@ -1077,7 +1088,6 @@ mapping, default=None
         >>> model.tail_probability([images[:2], curves[:2]]) < 0.05
         array([ True, False])
         """
-        check_is_fitted(self)
         fitted, compared = self._fitted_model(), self._fitted.tail_reference
         if reference is not None:
             compared = fitted.tail_reference(self._read(reference))
@@ -1173,6 +1183,7 @@ mapping, default=None
         return_std: bool = False,
         include_noise: bool = False,
         context: Labels = None,
+        probabilities: bool = False,
     ) -> Decoded | tuple[Decoded, Decoded]:
         r"""Return what modalities are expected to be, given what is observed of each sample.
 
@@ -1197,6 +1208,11 @@ mapping, default=None
         context : mapping of str to label, default=None
             Labels under which samples are to be seen, by name of the context: what they would look
             like on another instrument. Else they are seen under their own.
+        probabilities : bool, default=False
+            Whether tables with words, booleans, ordered categories or counts are returned as a
+            column for the probability of each category ("species=Adelie"), and expected counts.
+            Else they have the likeliest category, the median one if it is ordered, and whole
+            counts.
 
         Returns
         -------
@@ -1204,7 +1220,9 @@ mapping, default=None
             In the shapes and units of the training data: all modalities in the form of X, or one
             of them, of shape (n_samples, \*shape).
         std : list, dict, MultimodalData, ndarray, DataFrame or Dataset
-            Of the same form; only if ``return_std``.
+            Of the same form; only if ``return_std``. Tables with words, booleans, ordered
+            categories or counts have a column for each category (of ordered ones for being above
+            it), and counts as ``log1p``.
 
         Raises
         ------
@@ -1244,17 +1262,19 @@ mapping, default=None
         chosen = asked_modalities(modality, list(self.modality_names_in_))
         modalities = self._read(X)
         found = self._fitted_model().reconstruct(modalities, chosen, include_noise, context)
-        form, one = modalities.form, modality is not None
-        mean, std = (form.write_one(chosen[0], a[0]) if one else form.write(a) for a in found)
+        only = None if modality is None else chosen[0]
+        mean, std = modalities.form.write_found(found, only, probabilities)
         return (mean, std) if return_std else mean
 
-    def impute(self, X: Samples) -> Decoded:
+    def impute(self, X: Samples, probabilities: bool = False) -> Decoded:
         """Return samples with what is missing filled in by :meth:`reconstruct`.
 
         Parameters
         ----------
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples in the form of the training data; modalities may be missing.
+        probabilities : bool, default=False
+            As in :meth:`reconstruct`: those of what was observed are 0 and 1.
 
         Returns
         -------
@@ -1291,9 +1311,9 @@ mapping, default=None
         >>> np.array_equal(filled[50:], curves[50:])
         True
         """
-        check_is_fitted(self)
-        modalities = self._read(X)
-        return modalities.form.write(self._fitted_model().impute(modalities), modalities.contexts)
+        modalities, what = self._read(X), "probabilities" if probabilities else "values"
+        found = self._fitted_model().impute(modalities)
+        return modalities.form.write(found, modalities.contexts, what)
 
     def modality_evidence(self, X: Samples) -> ModalityEvidence:
         r"""Return which modality says what: how much each counts, and how far they disagree.
@@ -1353,7 +1373,6 @@ mapping, default=None
         >>> np.sort(conflict.argsort()[-2:])
         array([  0, 199])
         """
-        check_is_fitted(self)
         return self._fitted_model().evidence(self._read(X))
 
     def predict_expert_params(self, X: Samples) -> dict[str, ExpertTable]:
@@ -1946,15 +1965,16 @@ mapping, default=None
 
     def _read(self, X: Samples) -> Modalities:
         """Check samples for a fitted model."""
+        check_is_fitted(self)
         return samples_of(self, X)
 
     def _fitted_model(self) -> FittedModel:
         """Return the model of the fit."""
+        check_is_fitted(self)
         return model_of(self)
 
     def _posterior(self, X: Samples) -> FoundOfSamples:
         """Return what is found of samples."""
-        check_is_fitted(self)
         return self._fitted_model().posterior(self._read(X))
 
     def _become(self, new: Self, state: FittedState) -> None:

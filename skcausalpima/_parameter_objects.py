@@ -444,6 +444,9 @@ class MissingValues(_ParameterObject):
         Epochs in which copies of the encoders learn what to say when modalities are missing, and
         three times as many where samples of ``fit`` miss some; 0 never. They cost time, and are of
         use where samples miss modalities.
+    unknown : {"error", "missing"}, default="error"
+        Categories that ``fit`` has not seen, in all other methods. ``"missing"`` takes them for
+        missing elements; ``"error"`` refuses such data.
 
     Examples
     --------
@@ -456,11 +459,15 @@ class MissingValues(_ParameterObject):
     _parameter_constraints: ClassVar[dict] = {
         "elements": [StrOptions({"marginalize", "error"})],
         "subset_epochs": [count(0)],
+        "unknown": [StrOptions({"error", "missing"})],
     }
 
-    def __init__(self, elements: str = "marginalize", *, subset_epochs: int = 10) -> None:
+    def __init__(
+        self, elements: str = "marginalize", *, subset_epochs: int = 10, unknown: str = "error"
+    ) -> None:
         self.elements = elements
         self.subset_epochs = subset_epochs
+        self.unknown = unknown
 
 
 class Device(_ParameterObject):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import NamedTuple, TypeVar
 
+from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._progress_lines import ProgressLines, duration
@@ -17,6 +18,16 @@ R = TypeVar("R")
 
 #: Whether a fit is one of many: these show how far seeds agree, and single ones need not ask.
 is_one_of_many: ContextVar[bool] = ContextVar("is_one_of_many", default=False)
+
+
+def for_a_part(estimator: BaseEstimator) -> BaseEstimator:
+    """Return an estimator that is fitted to some samples, and asked about others, too.
+
+    Categories that only the others have are missing in them.
+    """
+    if "missing_values__unknown" in estimator.get_params():
+        estimator.set_params(missing_values__unknown="missing")
+    return estimator
 
 
 class Completed(NamedTuple):

@@ -21,6 +21,7 @@ from .clusters import (
     max_components,
     smallest_share,
 )
+from .latent_classes import Outcomes, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .matching import align_nodes, outcome_indicators, tolerated_share
 from .rivals import NEAR_TIE
@@ -82,6 +83,7 @@ def find_candidates(
     random_state: int | np.random.RandomState | None = None,
     n_candidates: int = N_CANDIDATES,
     rows: np.ndarray | None = None,
+    outcomes: Outcomes | None = None,
 ) -> list[Clustering]:
     """Return candidate clusterings of principal scores, from several numbers of dimensions.
 
@@ -90,6 +92,8 @@ def find_candidates(
     mixtures where there is one node (no grid to be consistent with), and replace them where there
     are too few distinct samples for two components per cell: repeats bear no covariances. Where a
     grid :func:`has_few_samples`, k-means clusterings of the same numbers of scores join them.
+
+    Where all columns are discrete, as many latent-class models join these.
 
     Of many cells there is one candidate, which has its place on the grid: nodes are found first.
 
@@ -108,6 +112,8 @@ def find_candidates(
     rows : ndarray of int of shape (n_rows,), default=None
         Those that clusters are found in; what they are of all samples is returned. Not for many
         cells.
+    outcomes : Outcomes, default=None
+        Those of discrete columns, where there are no others.
 
     Returns
     -------
@@ -133,6 +139,10 @@ def find_candidates(
     elif has_few_samples(n_distinct, node_sizes):
         for n_dims in numbers:
             candidates += by_kmeans(scores[:, :n_dims], n_clusters)
+    if outcomes is not None:
+        candidates += latent_classes(
+            outcomes, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
+        )
     return candidates
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 from types import EllipsisType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,16 @@ from .arrays import (
     without_gradients,
     without_mask,
 )
+from .column_dtypes import (
+    Dtypes,
+    array_of,
+    cells_of,
+    declared,
+    has_words,
+    pandas_column,
+    polars_column,
+)
+from .column_kinds import ColumnTable
 from .recipes import RECIPES, describe, is_of
 from .table_labels import Columns, numbered_columns
 
@@ -73,12 +83,18 @@ class Table:
         among those of a frame of two "levels", which may have names, too.
     rows : pandas.Index, default=None
         Names of the samples.
+    dtypes : tuple of Declared, default=None
+        What a frame says of its columns; None where all are numbers.
+    coding : ColumnTable, default=None
+        How its columns became the elements of a fit; None where all are Gaussian.
     """
 
     kind: str = "array"
     dims: tuple[str, ...] = ()
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     rows: Any = None
+    dtypes: Dtypes = None
+    coding: ColumnTable | None = None
 
     @classmethod
     def of(cls, value: Unchecked) -> Table:
@@ -90,16 +106,24 @@ class Table:
     @classmethod
     def from_dict(cls, plain: Values) -> Table:
         """Undo :meth:`as_dict`."""
-        return cls(plain["kind"], tuple(plain["dims"]), plain["labels"])
+        coding = plain.get("coding")
+        return cls(
+            plain["kind"],
+            tuple(plain["dims"]),
+            plain["labels"],
+            coding=None if coding is None else ColumnTable.from_dict(coding),
+        )
 
     def as_dict(self) -> Values:
         """Return it as plain data, without what stands along the samples."""
         axes = {name: labels for name, labels in self.labels.items() if name not in self.dims[:1]}
         plain = {name: _plain_labels(labels) for name, labels in axes.items()}
+        coding = {} if self.coding is None else {"coding": self.coding.as_dict()}
         return {
             "kind": self.kind,
             "dims": list(self.dims),
             "labels": {name: labels for name, labels in plain.items() if labels is not None},
+            **coding,
         }
 
     @property
@@ -111,10 +135,29 @@ class Table:
         texts = tuple(map(str, names))
         return None if texts == numbered_columns(len(texts)) else texts
 
-    def write(self, array: np.ndarray) -> Unchecked:
-        """Return an array of shape (n_samples, ...) as what the modality was."""
+    def write(self, array: np.ndarray, what: str = "values") -> Unchecked:
+        """Return an array of shape (n_samples, ...) as what the modality was.
+
+        Where its columns were coded, that is their values, or else ("elements", "probabilities") a
+        table of numbers.
+        """
         write = ADAPTERS[self.kind].write
-        return array if write is None else write(array, self)
+        if self.coding is None:
+            return array if write is None else write(array, self)
+        if what == "values":
+            columns = self.coding.decode(array)
+            if self.kind in WRITE_COLUMNS:
+                return WRITE_COLUMNS[self.kind](columns, self)
+            array = array_of(columns, [of.dtype for of in self.coding.columns], self.coding.shape)
+            return array if write is None else write(array, self)
+        names = self.coding.element_names
+        if what == "probabilities":
+            array, names = self.coding.probabilities(array)
+        if self.kind not in WRITE_COLUMNS:
+            return array
+        kind = "frame" if self.kind == "series" else self.kind
+        labels = {"columns": np.array(names, dtype=object)}
+        return Table(kind, labels=labels, rows=self.rows).write(array)
 
 
 def as_modality(value: Unchecked, name: str) -> np.ndarray:
@@ -250,6 +293,45 @@ def _write_polars(array: np.ndarray, table: Table) -> Any:
     return importlib.import_module("polars").DataFrame(array, schema=schema)
 
 
+def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
+    pandas, coding = importlib.import_module("pandas"), cast("ColumnTable", table.coding)
+    back = [
+        pandas.Series(values, index=table.rows)
+        if of.dtype_back is None
+        else pandas_column(values, of.dtype_back, table.rows)
+        for values, of in zip(columns, coding.columns, strict=True)
+    ]
+    frame = pandas.concat(back, axis=1)
+    names = table.labels.get("columns")
+    frame.columns = [of.name for of in coding.columns] if names is None else names
+    return frame
+
+
+def _write_polars_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
+    polars, coding = importlib.import_module("polars"), cast("ColumnTable", table.coding)
+    return polars.DataFrame(
+        [
+            polars.Series(of.name, values)
+            if of.dtype_back is None
+            else polars_column(of.name, values, of.dtype_back)
+            for values, of in zip(columns, coding.columns, strict=True)
+        ]
+    )
+
+
+#: What makes frames of columns that are not all numbers.
+WRITE_COLUMNS: dict[str, Callable[[Sequence[np.ndarray], Table], Any]] = {
+    "frame": _write_pandas_columns,
+    "series": lambda columns, table: _write_pandas_columns(columns, table).iloc[:, 0],
+    "polars": _write_polars_columns,
+}
+
+
+def _read_frame(frame: Any, what: str) -> np.ndarray:
+    """Return a frame as an array: of objects, where a column has words."""
+    return cells_of(frame) if has_words(declared(frame)) else table_cells(frame, what)
+
+
 ADAPTERS = {
     "sparse": Adapter(words="a SciPy sparse array", recognize=sparse.issparse, read=refuse_sparse),
     "tensor": Adapter(
@@ -266,16 +348,21 @@ ADAPTERS = {
     "polars": Adapter(
         words="a polars DataFrame",
         recognize=is_of("polars", "DataFrame"),
-        note=lambda frame: {"labels": {"columns": np.array(frame.columns, dtype=object)}},
+        read=lambda frame, what: cells_of(frame) if has_words(declared(frame)) else frame,
+        note=lambda frame: {
+            "labels": {"columns": np.array(frame.columns, dtype=object)},
+            "dtypes": declared(frame),
+        },
         write=_write_polars,
     ),
     "frame": Adapter(
         words="a pandas DataFrame",
         recognize=lambda value: hasattr(value, "iloc") and hasattr(value, "columns"),
-        read=table_cells,
+        read=_read_frame,
         note=lambda frame: {
             "labels": {"columns": np.asarray(frame.columns)},
             "rows": frame.index,
+            "dtypes": declared(frame),
         },
         write=_write_frame,
     ),
@@ -285,6 +372,7 @@ ADAPTERS = {
         note=lambda series: {
             "labels": {"columns": np.array([series.name], dtype=object)},
             "rows": series.index,
+            "dtypes": declared(series),
         },
         write=lambda array, table: _write_frame(array, table).iloc[:, 0],
     ),

@@ -155,7 +155,8 @@ def concatenate_rows(pieces: Sequence[tuple[Kept | None, int]], name: str) -> np
     if len(shapes) > 1:
         raise ValueError(f"modality {name!r} must have one shape, got {sorted(shapes)}.")
     gap = shapes.pop()
-    filler = np.float32(np.nan)
+    are_words = all(array.dtype.kind == "O" for array in present)
+    filler = np.array(None) if are_words else np.float32(np.nan)
     blocks = [
         np.full((n, *gap), filler) if array is None else np.asarray(array) for array, n in pieces
     ]

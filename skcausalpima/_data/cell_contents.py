@@ -39,6 +39,8 @@ class Place:
         What the table is, as in :class:`Table`.
     columns : sequence of str, default=None
         Names of its columns that it has not itself.
+    numbers : sequence of str, default=None
+        Which of its columns are to be numbers, where others may be words; None for all.
     """
 
     container: str = "single"
@@ -46,11 +48,17 @@ class Place:
     names: Sequence[str] = ()
     kind: str = "array"
     columns: Columns = None
+    numbers: Sequence[str] | None = None
 
     @property
     def given(self) -> str:
         """The table in code."""
         return "X" if self.name is None else f"X[{self.name!r}]"
+
+    @property
+    def of_numbers(self) -> str:
+        """Code for the dtypes of the columns that are to be numbers."""
+        return "float" if self.numbers is None else repr(dict.fromkeys(self.numbers, "float"))
 
     @property
     def frame(self) -> str:
@@ -262,7 +270,7 @@ def recipe(place: Place, odd: Mapping[str, Sequence[str]], width: int) -> list[s
         lines.append(AS_MAPPING[place.container].format(names=list(place.names)))
     lines += [f"table = {place.frame}", *_made_numbers(odd)]
     if place.kind not in ("frame", "polars", "series"):
-        rest += ".astype(float)"
+        rest += f".astype({place.of_numbers})"
     before = "" if place.name is None else "**X, "
     numbers = place.name or "numbers"
     if len(texts) == width:

@@ -17,6 +17,7 @@ from .adapters import Table, accepted, adapter_of, column_levels
 from .cell_contents import Place
 from .contexts import ContextLabels
 from .multimodal_data import MultimodalData
+from .named_axes import check_axes_of_fit
 from .on_disk import Kept
 from .recipes import describe, is_mapping, is_of
 from .table_labels import Columns
@@ -95,21 +96,45 @@ class Form:
         """
         rows, given = self.rows, zip(self.tables, fitted.tables, arrays, strict=True)
         tables = tuple(
-            of if array is not None else replace(before, rows=rows) for of, before, array in given
+            replace(before, rows=rows) if array is None else replace(of, coding=before.coding)
+            for of, before, array in given
         )
-        _check_axes_of_fit(self.names, tables, fitted.tables)
+        check_axes_of_fit(self.names, tables, fitted.tables)
         return replace(self, tables=tables)
 
-    def write(self, arrays: Sequence[np.ndarray], contexts: ContextLabels | None = None) -> Decoded:
-        """Return modalities of as many samples in this form, with labels that they have."""
-        pieces = [self.write_one(k, array) for k, array in enumerate(arrays)]
-        container = CONTAINERS[self.container]
-        made = container.write(dict(zip(self.names, pieces, strict=True)), self)
-        return made if contexts is None else container.beside(made, contexts.entries())
+    def write(
+        self,
+        arrays: Sequence[np.ndarray],
+        contexts: ContextLabels | None = None,
+        what: str = "values",
+    ) -> Decoded:
+        """Return modalities of as many samples in this form, with labels that they have.
 
-    def write_one(self, k: int, array: np.ndarray) -> Decoded:
+        ``what`` is as in :meth:`Table.write`.
+        """
+        pieces = [self.write_one(k, array, what) for k, array in enumerate(arrays)]
+        named, form, container = dict(zip(self.names, pieces, strict=True)), self, self.container
+        if what != "values":
+            pairs = zip(self.tables, self.columns, strict=True)
+            columns = tuple(names if of.coding is None else None for of, names in pairs)
+            form = replace(self, columns=columns)
+        made = CONTAINERS[container].write(named, form)
+        return made if contexts is None else CONTAINERS[container].beside(made, contexts.entries())
+
+    def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""
-        return replace(self.tables[k], rows=self.rows).write(array)
+        return replace(self.tables[k], rows=self.rows).write(array, what)
+
+    def write_found(
+        self, found: Sequence[Sequence[np.ndarray]], only: int | None, probabilities: bool
+    ) -> tuple[Decoded, Decoded]:
+        """Return means and standard deviations, of all modalities or of one alone."""
+        means, deviations = found
+        what = "probabilities" if probabilities else "values"
+        if only is not None:
+            one = self.write_one(only, means[0], what)
+            return one, self.write_one(only, deviations[0], "elements")
+        return self.write(means, what=what), self.write(deviations, what="elements")
 
     def transformed(self, table: np.ndarray, estimator: BaseEstimator) -> np.ndarray:
         """Return a table with the names of the samples where a DataFrame is to be made of it.
@@ -200,34 +225,6 @@ def is_modality(element: Unchecked) -> bool:
     return element is None or is_series or (isinstance(ndim, int) and ndim >= 2)
 
 
-def _check_axes_of_fit(
-    names: Sequence[str], tables: Sequence[Table], fitted: Sequence[Table]
-) -> None:
-    """Check that the axes of DataArrays are those of ``fit``, in their order."""
-    for name, now, before in zip(names, tables, fitted, strict=True):
-        if now.kind != "xarray" or before.kind != "xarray":
-            continue
-        if now.dims[1:] != before.dims[1:]:
-            wanted = ", ".join(map(repr, (now.dims[0], *before.dims[1:])))
-            raise ValueError(
-                f"modality {name!r} has the axes {now.dims}, but in fit it had {before.dims}: use "
-                f"X.transpose({wanted})."
-            )
-        for dim in now.dims[1:]:
-            if differ(now, before, dim):
-                raise ValueError(
-                    f"modality {name!r} has other labels along {dim!r} than in fit: use "
-                    f"X.sel or X.interp to take those of fit."
-                )
-
-
-def differ(one: Table, other: Table, dim: str) -> bool:
-    """Return True if two DataArrays have different labels along an axis."""
-    if dim not in one.labels or dim not in other.labels:
-        return False
-    return not np.array_equal(one.labels[dim], other.labels[dim])
-
-
 # The table ----------------------------------------------------------------------------------------
 
 
@@ -235,7 +232,9 @@ def _write_levels(named: dict[str, Any], form: Form) -> Any:
     """Return a DataFrame with two levels of columns, in the order in which they came."""
     labels = [table.labels for table in form.tables]
     joined = importlib.import_module("pandas").concat(named, axis=1)
-    joined = joined.iloc[:, np.concatenate([of["places"] for of in labels]).argsort()]
+    places = np.concatenate([of["places"] for of in labels])
+    if len(places) == joined.shape[1]:  # else there are more than the columns that came
+        joined = joined.iloc[:, places.argsort()]
     joined.columns.names = labels[0].get("levels", [None, None])
     return joined
 
@@ -270,8 +269,9 @@ def _with_variables(data: Any, labels: dict[str, np.ndarray]) -> Any:
 
 def _with_modalities(data: MultimodalData, labels: dict[str, np.ndarray]) -> MultimodalData:
     """Return data with further entries, which have no columns."""
-    columns = [*data._columns, *[None] * len(labels)]
-    return MultimodalData(dict(data.items()) | labels)._with_columns(columns)
+    none = [None] * len(labels)
+    columns, dtypes = [*data._columns, *none], [*data._frame_dtypes, *none]
+    return MultimodalData(dict(data.items()) | labels)._with_columns(columns, dtypes)
 
 
 CONTAINERS = {
@@ -291,7 +291,10 @@ CONTAINERS = {
     "container": Container(
         words="a MultimodalData",
         recognize=lambda X: isinstance(X, MultimodalData),
-        write=lambda named, form: MultimodalData(named)._with_columns(form.columns),
+        write=lambda named, form: MultimodalData(named)._with_columns(
+            form.columns,
+            [None if of.coding is None else of.coding.dtypes for of in form.tables],
+        ),
         entries=lambda X: list(X.names),
         without=lambda X, names: X[:, [name for name in X.names if name not in names]],
         beside=_with_modalities,

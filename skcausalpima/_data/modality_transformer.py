@@ -22,7 +22,7 @@ from .multimodal_data import MultimodalData
 from .recipes import describe
 from .several import Expected, read_several
 from .table_labels import check_columns, columns_of, named_columns
-from .transform_one import check_transformers, fit_part, transformed
+from .transform_one import check_transformers, fit_part, kept_dtypes, transformed
 from .validation import check_samples
 
 
@@ -482,7 +482,8 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         self.modality_names_in_ = np.array(data.names, dtype=object)
         self.modality_shapes_in_ = data.modality_shapes
         found = MultimodalData(results, observed=data[:, list(parts)]._observed)
-        return found._with_columns([part.columns_out for part in parts.values()])
+        columns = [part.columns_out for part in parts.values()]
+        return found._with_columns(columns, kept_dtypes(data, parts.values()))
 
     def _choose(self, data):
         """Return the transformer of each modality, after checks of the parameters."""

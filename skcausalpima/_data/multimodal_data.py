@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .._typing import Unchecked
 from .adapters import Table, adapter_of, as_array, as_modality
 from .arrays import check_shapes, common_dtype, common_n_samples, concatenate_rows
+from .column_dtypes import Dtypes, common_dtypes
 from .missing_values import check_observed_blocks, observed_rows, same_values, with_nan
 from .on_disk import Kept, OnDisk, on_disk
 from .recipes import describe, is_mapping
@@ -82,9 +83,9 @@ class MultimodalData:
     ``X[rows, ...]``, with an integer, a slice, integers or a boolean mask, are the MultimodalData
     of these samples (``X[i]`` of one sample, so that it can be given to ``predict``).
     ``X[:, columns]``, with positions, names, a slice or a mask, is the MultimodalData of these
-    modalities. Slices are views wherever NumPy's are. DataFrames become arrays, but the names of
-    their columns are remembered: an estimator refuses columns in another order than in its
-    ``fit``.
+    modalities. Slices are views wherever NumPy's are. DataFrames become arrays (of objects, where
+    a column has words), but the names and dtypes of their columns are remembered: an estimator
+    refuses columns in another order than in its ``fit``.
 
     Examples
     --------
@@ -128,6 +129,7 @@ class MultimodalData:
         tables = list(map(Table.of, arrays))
         check_same_rows([table.rows for table in tables], self.names)
         self._columns: tuple[Columns, ...] = tuple(table.columns for table in tables)
+        self._frame_dtypes: tuple[Dtypes, ...] = tuple(table.dtypes for table in tables)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -289,11 +291,15 @@ class MultimodalData:
             [None if array is None else array[rows] for array in arrays],
             [self.names[k] for k in chosen],
             observed=None if self._observed is None else self._observed[rows][:, chosen],
-        )._with_columns([self._columns[k] for k in chosen])
+        )._with_columns([self._columns[k] for k in chosen], [self._frame_dtypes[k] for k in chosen])
 
-    def _with_columns(self, columns: Sequence[Columns]) -> MultimodalData:
-        """Set the names of the columns that the modalities had as DataFrames."""
+    def _with_columns(
+        self, columns: Sequence[Columns], dtypes: Sequence[Dtypes] | None = None
+    ) -> MultimodalData:
+        """Set names and dtypes of the columns that the modalities had as DataFrames."""
         self._columns = tuple(columns)
+        if dtypes is not None:
+            self._frame_dtypes = tuple(dtypes)
         return self
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
@@ -502,11 +508,15 @@ class MultimodalData:
         arrays = [concatenate_rows([(p[name], len(p)) for p in parts], name) for name in names]
         parts = [part[:, list(names)] for part in parts]
         columns = zip(*(part._columns for part in parts), strict=True)
+        given = [
+            [part._frame_dtypes[k] for part in parts if part.arrays[k] is not None]
+            for k in range(len(names))
+        ]
         observed = None
         if any(part._observed is not None for part in parts):
             observed = np.concatenate([part.observed for part in parts])
         return cls(arrays, names, observed=observed)._with_columns(
-            list(map(common_columns, columns, names))
+            list(map(common_columns, columns, names)), list(map(common_dtypes, given, names))
         )
 
 

@@ -10,15 +10,19 @@ import numpy as np
 
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .on_disk import Kept, OnDisk
+from .moments import moments_of_observed, unit_of
+from .on_disk import Kept
 from .ranks import Ranks
 from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
-from .validation import Modalities
+from .validation import Layout, Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
 MAX_UNSCALED = 1e6
 
 SCALES = ("auto", "modality", "feature", None)
+
+#: What nothing is to see is divided by so many of its standard deviations.
+UNSEEN = 1e6
 
 #: So many columns with most of the variance are named.
 N_NAMED = 3
@@ -38,7 +42,8 @@ class ModalityScaler:
     factor : tuple of (ndarray of shape (*shape) or float)
         The scale of each element, or of the whole modality; positive.
     words : tuple of (str or None)
-        What each modality is scaled by: "modality", "feature", "noise", or None for nothing.
+        What each modality is scaled by: "modality", "feature", "noise", "columns" (of several
+        kinds), or None for nothing.
     effective : tuple of (float, int)
         How many columns the variance of each modality is spread over, and how many vary: see
         :func:`.units.effective_columns`. (0, 0) where nothing is scaled.
@@ -191,7 +196,10 @@ class ModalityScaler:
         return replace(self, centre=uncentred).inverse_transform(arrays)
 
     def log_jacobian(
-        self, observed: np.ndarray, elements: Sequence[np.ndarray | None] | None = None
+        self,
+        observed: np.ndarray,
+        elements: Sequence[np.ndarray | None] | None = None,
+        densities: Sequence[np.ndarray | None] | None = None,
     ) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.
 
@@ -201,6 +209,8 @@ class ModalityScaler:
             Which modalities of which samples count.
         elements : sequence of (ndarray of shape (n_samples, width), dtype bool, or None)
             Per modality which elements count; None for all.
+        densities : sequence of (ndarray of shape (width,), dtype bool, or None), default=None
+            Per modality which elements have densities, not probabilities; None for all.
 
         Returns
         -------
@@ -211,6 +221,9 @@ class ModalityScaler:
             -np.log(np.broadcast_to(factor, centre.shape))
             for factor, centre in zip(self.factor, self.centre, strict=True)
         ]
+        for m, has_density in enumerate(densities or ()):
+            if has_density is not None:
+                per_element[m] = np.where(has_density, per_element[m].ravel(), 0.0)
         shares = observed.astype(np.float64)
         total = np.array([part.sum() for part in per_element]) @ shares
         for part, seen in zip(per_element, elements or (), strict=elements is not None):
@@ -262,23 +275,59 @@ def _fit_one(
     """Return centre, factor, word, and effective and varying columns of one modality."""
     shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
     name, ranks = modalities.names[k], modalities.ranks
+    layout = modalities.layout(k)
+    if layout is not None:
+        return _fit_columns(modalities, k, layout, weights)
     if word is None:
         _check_magnitude(array, name, ranks)
         return np.zeros(shape), 1.0, None, (0.0, 0)
     seen = None if modalities.elements is None else modalities.elements[k]
     weights = weights * modalities.observed[k]
-    centre, spread, farthest = _moments_of_observed(flat_rows(array), weights, seen, ranks)
+    centre, spread, farthest = moments_of_observed(flat_rows(array), weights, seen, ranks)
     if word != "feature":
         is_unlike = not has_expert and has_unlike_units(spread) and is_table(modalities, k)
         if is_unlike and word == "modality":
             _warn_of_units(modalities, k, spread)
         elif word == "auto":
             word = "feature" if is_unlike else "modality"
-    factor = _factor(spread, farthest, word)
+    factor = unit_of(spread, farthest, word)
     _check_finite(factor, name)
     if np.ndim(factor) > 0:
         factor = np.reshape(factor, shape)
     return np.reshape(centre, shape), factor, word, effective_columns(spread)
+
+
+def _fit_columns(
+    modalities: Modalities, k: int, layout: Layout, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, str, tuple[float, int]]:
+    r"""Return the same of columns of several kinds: the units of factor analysis of mixed data.
+
+    Numbers, yes or no, and ordered categories have the variance 1 each, indicators of categories
+    are divided by the roots of their shares (multiple correspondence analysis), logarithms of
+    counts are left as they are beside each other.  The depth is divided by so much that nothing
+    but the decoder sees it.
+    """
+    shape, flat = modalities.shapes[k], flat_rows(cast(np.ndarray, modalities.arrays[k]))
+    seen = None if modalities.elements is None else modalities.elements[k]
+    weights = weights * modalities.observed[k]
+    found = moments_of_observed(flat, weights, seen, modalities.ranks)
+    centre, spread, farthest = found
+    factor, start = unit_of(spread, farthest, "feature") * np.ones(len(spread)), 0
+    for word, size in layout:
+        own = slice(start, start := start + size)
+        if word == "categorical":
+            factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
+        elif word == "ordinal":
+            factor[own] *= np.sqrt(size)
+    if layout[-1][0] == "depth":
+        factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")
+        factor[-1] *= UNSEEN
+    _check_finite(factor, modalities.names[k])
+    is_seen = np.array([word != "depth" for word, _ in layout]).repeat([s for _, s in layout])
+    mean = np.mean(np.square(spread / factor)[is_seen])
+    factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
+    n_columns = len(layout) - (layout[-1][0] == "depth")
+    return centre.reshape(shape), factor.reshape(shape), "columns", (float(n_columns), n_columns)
 
 
 def _warn_of_units(modalities: Modalities, k: int, spread: np.ndarray) -> None:
@@ -308,85 +357,6 @@ def _check_magnitude(array: Kept, name: str, ranks: Ranks) -> None:
             f"as they are: expected a size between {1 / MAX_UNSCALED:g} and {MAX_UNSCALED:g}. Use "
             "scale='modality', or change the unit."
         )
-
-
-def _moments(
-    flat: Kept, weights: np.ndarray, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return weighted mean and standard deviation of each column, in float64 and two passes.
-
-    The third is the largest distance of a value that counts from the mean. They are those of the
-    rows of all ranks. The standard deviation of a column that varies by no more than rounding is 0.
-    """
-    width = flat.shape[1]
-    total = ranks.sum(weights.sum())
-    if total <= 0:
-        return np.zeros(width), np.zeros(width), np.zeros(width)
-    sums, largest = np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            block = values.astype(np.float64)
-            sums += weights[rows] @ block
-            largest = np.maximum(largest, np.abs(block).max(axis=0, initial=0.0))
-    sums, largest = ranks.sum(sums), np.max(ranks.of_all(largest), axis=0)
-    mean = sums / total
-    if not np.isfinite(mean).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
-    # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
-    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
-    first, second, farthest = np.zeros(width), np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            centred = (values - mean) / unit
-            counted = np.abs(centred[weights[rows] > 0])
-            farthest = np.maximum(farthest, counted.max(axis=0, initial=0.0))
-            first += weights[rows] @ centred
-            second += weights[rows] @ np.square(centred)
-    first, second = ranks.sum(first), ranks.sum(second)
-    if not np.isfinite(second).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
-    shift = first / total  # what rounding left in the mean
-    variance = np.maximum(second / total - shift**2, 0.0)
-    mean = mean + shift * unit
-    n_rows = int(ranks.sum(np.array(len(flat))))
-    variance[variance <= (_rounding(flat, n_rows) * np.abs(mean) / unit) ** 2] = 0.0
-    farthest = np.max(ranks.of_all(farthest), axis=0)
-    return mean, np.sqrt(variance) * unit, farthest * unit
-
-
-def _moments_of_observed(
-    flat: Kept, weights: np.ndarray, elements: np.ndarray | None, ranks: Ranks
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the same where elements are missing: each column by its observed elements."""
-    if not ranks.largest(elements is not None) or isinstance(flat, OnDisk):
-        return _moments(flat, weights, ranks)
-    if elements is None:  # here; other ranks have gaps
-        elements = np.ones(flat.shape, dtype=bool)
-    columns = zip(flat.T, elements.T, strict=True)
-    parts = [_moments(column[:, None], weights * seen, ranks) for column, seen in columns]
-    means, spreads, farthest = map(np.concatenate, zip(*parts, strict=True))
-    return means, spreads, farthest
-
-
-def _rounding(flat: Kept, n_rows: int) -> float:
-    """Return the standard deviation, relative to the mean, that rounding alone can cause.
-
-    In the data, a few units in the last place; in the two passes, n * eps for the mean, of which
-    the second pass corrects all but a share n * eps in the variance. (scikit-learn's
-    _is_constant_feature does not correct, and has n * eps.)
-    """
-    eps = np.finfo(np.float64).eps
-    return max(4.0 * np.finfo(flat.dtype).eps, 100.0 * eps, (n_rows * eps) ** 1.5)
-
-
-def _factor(spread: np.ndarray, farthest: np.ndarray, word: str) -> np.ndarray | float:
-    """Return the divisor from standard deviations and largest ones; 1 where nothing varies."""
-    if word == "feature":
-        return np.where(spread > 0, np.maximum(spread, farthest / MAX_DEVIATION), 1.0)
-    largest = spread.max()
-    if largest == 0 or not np.isfinite(largest):
-        return 1.0 if largest == 0 else float(largest)
-    return float(largest * np.sqrt(np.mean(np.square(spread / largest))))
 
 
 def _check_finite(factor: np.ndarray | float, name: str) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from .._typing import Samples, Unchecked
 from .adapters import Table
-from .containers import CONTAINERS, container_of, differ, is_modality
+from .containers import CONTAINERS, container_of, is_modality
 from .multimodal_data import MultimodalData
+from .named_axes import check_axes
 from .recipes import describe
 from .table_labels import check_rows_beside
 
@@ -85,13 +86,16 @@ def read_several(
         refuse_one_sample([given[name] for name in names], expected, "array[None] of each")
     note = CONTAINERS[container].note
     tables = [Table.of(given[name]) for name in names]
-    _check_axes(names, tables)
+    check_axes(names, tables)
     if isinstance(X, MultimodalData):
         data = X if expected is None else X[:, names]
     else:
         data = MultimodalData([given[name] for name in names], names)
-    pairs = zip(names, tables, strict=True)
-    return data, [replace(of, labels={**of.labels, **note(X, name)}) for name, of in pairs]
+    triples = zip(names, tables, data._frame_dtypes, strict=True)
+    return data, [
+        replace(of, labels={**of.labels, **note(X, name)}, dtypes=dtypes)
+        for name, of, dtypes in triples
+    ]
 
 
 def check_rows_with(X: Samples, **given: Unchecked) -> None:
@@ -148,22 +152,3 @@ def _refuse_samples(X: Sequence, is_fit: bool) -> None:
         f"X is a list of {len(X)} arrays of {alike}: if these are samples of one modality, {remedy}"
         "pass np.stack(X); if they are modalities, MultimodalData(X)."
     )
-
-
-def _check_axes(names: Sequence[str], tables: Sequence[Table]) -> None:
-    """Check that all DataArrays begin with the same axis, that of the samples."""
-    named = [(name, of) for name, of in zip(names, tables, strict=True) if of.dims]
-    for name, other in named[1:]:
-        first = named[0][1]
-        if first.dims[0] != other.dims[0]:
-            common = [dim for dim in first.dims if dim in other.dims]
-            to_first = f"X.transpose({common[0]!r}, ...)" if common else "X.transpose(..)"
-            raise ValueError(
-                f"modality {name!r} begins with the axis {other.dims[0]!r}, but {named[0][0]!r} "
-                f"with {first.dims[0]!r}: the first axis counts the samples. Use {to_first}."
-            )
-        if differ(first, other, first.dims[0]):
-            raise ValueError(
-                f"modality {name!r} has other labels along {first.dims[0]!r} than "
-                f"{named[0][0]!r}: a sample is one entry of each. Align them with xarray.align."
-            )

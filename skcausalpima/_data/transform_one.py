@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -17,6 +17,7 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_method_params
 
 from .adapters import as_modality
+from .column_dtypes import Dtypes
 from .missing_values import observed_rows
 from .multimodal_data import MultimodalData
 from .on_disk import Kept
@@ -147,7 +148,15 @@ def transformed(
     }
     forward = method == "transform"
     columns = [part.columns_out if forward else part.columns for part in parts.values()]
-    return MultimodalData(arrays, observed=data._observed)._with_columns(columns)
+    return MultimodalData(arrays, observed=data._observed)._with_columns(
+        columns, kept_dtypes(data, parts.values())
+    )
+
+
+def kept_dtypes(data: MultimodalData, parts: Iterable[ModalityPart]) -> list[Dtypes]:
+    """Return the dtypes of columns that are passed through, None for all others."""
+    dtypes = dict(zip(data.names, data._frame_dtypes, strict=True))
+    return [dtypes[of.name] if of.transformer == "passthrough" else None for of in parts]
 
 
 def fit_part(

@@ -90,8 +90,10 @@ def count_columns(modalities: Modalities, m: int) -> list[str]:
 
 def column_labels(modalities: Modalities, m: int, numbers: np.ndarray) -> list[str]:
     """Return the names of columns, or their numbers where they have none."""
-    columns = modalities.form.columns
+    columns, tables = modalities.form.columns, modalities.columns
     named = columns[m] if m < len(columns) else None
+    if tables is not None and (table := tables[m]) is not None:
+        named = table.element_names
     return [str(k) if named is None else str(named[k]) for k in numbers.tolist()]
 
 

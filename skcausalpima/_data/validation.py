@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
 from .._typing import Samples
-from .adapters import Table, as_array
-from .arrays import beyond_floats, compute_dtype, flat_rows, stored
-from .cell_contents import Place, refuse_contents
+from .adapters import Table
+from .arrays import compute_dtype, stored
+from .cell_contents import refuse_contents
+from .column_kinds import ColumnTable
 from .containers import CONTAINERS, Decoded, Form, container_of, without_contexts
 from .contexts import ContextLabels, context_names, read_contexts
+from .input_attributes import check_kept_likelihoods, input_attributes
 from .missing_values import (
     allows_gaps,
     check_elements,
     check_observed,
     find_missing,
-    refuse_infinity,
     without_missing,
 )
 from .multimodal_data import MultimodalData
-from .on_disk import Kept, on_disk
+from .on_disk import Kept
+from .one_array import check_samples, read_array
 from .ranks import ALONE, Ranks
-from .recipes import describe
-from .several import BARE_LIST_ADVICE, Expected, read_several, refuse_one_sample
+from .several import BARE_LIST_ADVICE, Expected, read_several
+from .stated_likelihoods import coded_array, coded_form, is_plain
 from .table_labels import check_columns, columns_of, named_columns
+
+#: Kind and number of elements of each column; ("depth", 1) last where counts have depths.
+Layout: TypeAlias = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,17 @@ class Modalities:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
 
+    def layout(self, k: int) -> Layout | None:
+        """Return which kind each column of a modality is; None where all are numbers."""
+        coding = self.form.tables[k].coding
+        return None if coding is None else coding.layout
+
+    @property
+    def columns(self) -> tuple[ColumnTable | None, ...] | None:
+        """How the columns of each modality became elements; None where all are Gaussian."""
+        tables = tuple(table.coding for table in self.form.tables)
+        return None if all(coding is None for coding in tables) else tables
+
     @property
     def codes(self) -> np.ndarray:
         """Numbers of the labels of samples that have contexts, (n_contexts, n_samples)."""
@@ -121,8 +136,8 @@ def read_modalities(
     ----------
     estimator : BaseEstimator
         With ``reset`` it gets ``n_features_in_``, ``n_modalities_in_``, ``modality_names_in_``,
-        ``modality_shapes_in_``, ``modality_feature_names_in_`` and, for a DataFrame,
-        ``feature_names_in_``; else X is checked against them.
+        ``modality_shapes_in_``, ``modality_feature_names_in_``, ``likelihoods_`` and, for a
+        DataFrame, ``feature_names_in_``; else X is checked against them.
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         See the estimator.
     reset : bool
@@ -140,20 +155,23 @@ def read_modalities(
     stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
     X, taken = without_contexts(X, stated)
     container = container_of(X)
-    several = container != "single"
+    several, fitted = container != "single", None if reset else fitted_form(estimator)
     if several:
         data, tables = read_several(X, container, expected)
     else:
-        data, tables = _read_array(estimator, X, expected), [Table.of(X)]
+        tables, words = [Table.of(X)], getattr(estimator, "likelihoods", "auto")
+        of = tables[0].dtypes if fitted is None else fitted.tables[0].coding
+        is_coded = of is not None or (reset and not is_plain(words))
+        data = read_array(estimator, X, expected, is_coded)
     form = Form(container, data.names, tuple(tables), data._columns)
-    if expected is None:
+    if expected is None or fitted is None:
         _check_fit(data)
+        form = coded_form(getattr(estimator, "likelihoods", "auto"), data, form)
     else:
-        form = form.completed(fitted_form(estimator), data.arrays)
+        form = form.completed(fitted, data.arrays)
         check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")
         # scikit-learn has warned where one table has names and the other has not.
-        fitted = columns_of(estimator.modality_feature_names_in_)
-        check_columns(data._columns, fitted, data.names, data.modality_shapes, warn=several)
+        check_columns(data._columns, fitted.columns, data.names, data.modality_shapes, warn=several)
     modalities = _checked(estimator, data, form, reset)
     if taken:
         contexts = read_contexts(taken, modalities.n_samples, known, learns)
@@ -161,7 +179,7 @@ def read_modalities(
     if reset:
         if modalities.contexts is not None:
             estimator.contexts_ = modalities.contexts.labels
-        _remember(estimator, modalities, form)
+        _remember(estimator, modalities)
         _remember_columns(estimator, data, several)
     return modalities
 
@@ -179,6 +197,7 @@ def read_further(estimator: BaseEstimator, X: Samples) -> Modalities:
     Modalities
         What ``fit`` needs: two samples, each with a modality, and each modality in some sample.
     """
+    check_kept_likelihoods(getattr(estimator, "likelihoods", "auto"), fitted_form(estimator))
     modalities = read_modalities(estimator, X, reset=False)
     _check_n_samples(modalities.n_samples)
     check_observed(modalities.observed, modalities.names, goes_on=True)
@@ -229,64 +248,6 @@ def write_modalities(
     return fitted_form(estimator).write(arrays, contexts)
 
 
-def _read_array(estimator: BaseEstimator, X: Any, expected: Expected | None) -> MultimodalData:
-    """Return the modality that one array is, which scikit-learn checks with its own messages."""
-    names = None if expected is None else expected.names
-    if expected is not None:
-        if len(expected.names) > 1:
-            raise ValueError(
-                f"X is one array ({describe(X)}), but {expected}: pass a list with one array per "
-                "modality, a mapping, or a MultimodalData. MultimodalData.from_flat(X, shapes, "
-                "names) cuts a flat array into modalities."
-            )
-        # scikit-learn has words for a row of a table, and this could be one.
-        if len(expected.shapes[0]) > 1 and expected.shapes[0][0] != 1:
-            refuse_one_sample([X], expected, "X[None]")
-    if (kept := on_disk(X, "X")) is not None:
-        validate_data(estimator, flat_rows(kept), reset=names is None, skip_check_array=True)
-        return MultimodalData([kept], names)
-    table = Table.of(X)
-    if table.kind == "series":
-        X = X.to_frame()
-    elif not hasattr(X, "columns") and (not isinstance(X, np.ndarray) or np.ma.is_masked(X)):
-        X = as_array(X, "X")
-    if getattr(X, "ndim", 0) <= 2:
-        checked = _validated(estimator, X, X, names is None)
-        return MultimodalData([checked], names)._with_columns([table.columns])
-    data = MultimodalData([X], names)
-    if expected is not None:
-        check_samples(data, expected)
-    _validated(estimator, X, flat_rows(as_array(X, "X")), names is None)
-    return data
-
-
-def _validated(estimator: BaseEstimator, X: Samples, table: Samples, reset: bool) -> np.ndarray:
-    """Return a table as scikit-learn checks it: of numbers, or objects that are looked at later."""
-    gaps = allows_gaps(estimator)
-    try:
-        return validate_data(
-            estimator,
-            table,
-            reset=reset,
-            dtype="numeric",
-            ensure_min_samples=2 if reset else 1,
-            ensure_all_finite="allow-nan" if gaps else True,
-        )
-    except OverflowError as error:
-        raise ValueError(beyond_floats("X", error)) from error
-    except (TypeError, ValueError) as error:
-        refuse_contents(X, "X", place=Place(kind=Table.of(X).kind) if reset else None)
-        columns = list(getattr(X, "columns", ()))
-        refuse_infinity(X, "X", gaps, columns or None)
-        fitted = list(getattr(estimator, "feature_names_in_", ()))
-        if not reset and fitted and columns != fitted and set(fitted) <= set(columns):
-            raise ValueError(
-                f"{str(error).rstrip()}\nTake the columns of fit, in their order: "
-                "X[model.feature_names_in_]."
-            ) from error
-        raise
-
-
 def _check_fit(data: MultimodalData) -> None:
     """Check what a fit needs: two samples, and elements in every modality."""
     _check_n_samples(len(data))
@@ -310,27 +271,18 @@ def _check_n_samples(n: int) -> None:
         )
 
 
-def check_samples(data: MultimodalData, expected: Expected, advice: str = "") -> None:
-    """Check that there are samples, and that they have the shapes that are expected."""
-    if len(data) < 1:
-        raise ValueError("Found 0 samples while a minimum of 1 is required.")
-    for name, shape, fitted in zip(data.names, data.modality_shapes, expected.shapes, strict=True):
-        if shape is not None and shape != tuple(fitted):
-            raise ValueError(
-                f"modality {name!r} has samples of shape {shape}, but {expected}: expected an "
-                f"array of shape (n_samples, {', '.join(map(str, fitted))}). {advice}".rstrip()
-            )
-
-
 def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: bool) -> Modalities:
     """Convert all arrays and find the missing samples."""
     observed = np.zeros((data.shape[1], len(data)), dtype=bool)
     elements: list[np.ndarray | None] = [None] * data.shape[1]
     gaps = allows_gaps(estimator)
     arrays: list[Kept | None] = []
-    for k, (name, array) in enumerate(zip(data.names, data.arrays, strict=True)):
+    lenient = getattr(getattr(estimator, "missing_values", None), "unknown", "error") == "missing"
+    for k, name in enumerate(data.names):
+        coding = form.tables[k].coding
+        array = coded_array(data, k, form, lenient and not reset)
         if array is not None:
-            of = data._columns[k]
+            of = data._columns[k] if coding is None else coding.element_names
             if array.dtype.kind not in "buifc":
                 refuse_contents(array, f"modality {name!r}", of, form.place(k) if reset else None)
             clean = stored(array, name)
@@ -340,15 +292,19 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
             observed[k] = ~missing
             array = clean
         arrays.append(array)
+    given = data.modality_shapes if reset else estimator.modality_shapes_in_
+    shapes = [
+        tuple(shape or ()) if of.coding is None else of.coding.element_shape
+        for shape, of in zip(given, form.tables, strict=True)
+    ]
     if reset:
         check_observed(observed, data.names)
-        check_elements(elements, data.names, [shape or () for shape in data.modality_shapes])
-    shapes = data.modality_shapes if reset else estimator.modality_shapes_in_
+        check_elements(elements, data.names, shapes)
     return Modalities(
         tuple(arrays),
         observed,
         data.names,
-        tuple(tuple(shape) for shape in shapes if shape is not None),
+        tuple(shapes),
         compute_dtype(data.arrays, arrays),
         len(data),
         form,
@@ -356,14 +312,13 @@ def _checked(estimator: BaseEstimator, data: MultimodalData, form: Form, reset: 
     )
 
 
-def _remember(estimator: BaseEstimator, data: Modalities, form: Form) -> None:
+def _remember(estimator: BaseEstimator, data: Modalities) -> None:
     """Set the attributes that describe the input of ``fit``."""
-    estimator.n_features_in_ = sum(data.widths)
-    estimator.n_modalities_in_ = len(data.names)
-    estimator.modality_names_in_ = np.array(data.names, dtype=object)
-    estimator.modality_shapes_in_ = list(data.shapes)
-    estimator._input_form = form.container
-    estimator._modality_tables = [table.as_dict() for table in form.tables]
+    vars(estimator).update(
+        input_attributes(data.names, data.shapes, data.columns, data.form.columns)
+    )
+    estimator._input_form = data.form.container
+    estimator._modality_tables = [table.as_dict() for table in data.form.tables]
 
 
 def _remember_columns(estimator: BaseEstimator, data: MultimodalData, several: bool) -> None:

@@ -12,6 +12,7 @@ import torch
 from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
+from .._data.column_kinds import DEPTH
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
@@ -21,7 +22,7 @@ from .._model.tensors import BLOCK_ROWS, TensorData
 from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable
 from .._training.filling import filled
-from ..modules import SubsetEncoders
+from ..modules import ColumnDecoder, SubsetEncoders
 from .contexts import ContextModel, averaged
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
@@ -168,7 +169,11 @@ class FittedModel(ContextModel):
         ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
         """
         values = bounds(self.model, data, self.encoders).cpu().numpy()
-        jacobian = self.scaler.log_jacobian(observed, data.element_masks())
+        densities = [
+            decoder.has_density.cpu().numpy() if isinstance(decoder, ColumnDecoder) else None
+            for decoder in self.model.decoders
+        ]
+        jacobian = self.scaler.log_jacobian(observed, data.element_masks(), densities)
         return values + jacobian.astype(values.dtype)
 
     def reconstruct(
@@ -224,6 +229,10 @@ class FittedModel(ContextModel):
         scaler = self.scaler.take(chosen)
         deviations = [np.sqrt(part) for part in variances]
         means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
+        for mean, m in zip(means, chosen, strict=True):
+            layout, given = modalities.layout(m), modalities.arrays[m]
+            if layout is not None and layout[-1][0] == DEPTH and isinstance(given, np.ndarray):
+                mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
         if self.contexts is not None:
             codes = self.contexts.coded(context, modalities.codes)
             means = self.contexts.added(means, names, codes)

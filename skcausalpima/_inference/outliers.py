@@ -91,9 +91,11 @@ def _at(model: MultimodalVAE, block: Batch, z: Tensor, components: Tensor, m: in
     own = model.own_likelihoods(block, z, [m])
     if m not in own:
         value = model.log_likelihoods(model.squared_errors(block, z), block.shares)[m]
-        return value if block.shares is None else value / block.shares[m]  # as if it were whole
-    said = own[m].log_likelihoods
-    return said[0] if len(said) == 1 else said[components, torch.arange(len(z), device=z.device)]
+    elif len(said := own[m].log_likelihoods) == 1:
+        value = said[0]
+    else:
+        value = said[components, torch.arange(len(z), device=z.device)]
+    return value if block.shares is None else value / block.shares[m]  # as if it were whole
 
 
 def reference_rows(

@@ -34,6 +34,7 @@ from .._training.sums import regime_counts
 from ..functional import DiagonalGaussian
 from ..modules import (
     CausalPrior,
+    ColumnDecoder,
     EdgeKnowledge,
     MeanFieldVAE,
     MultimodalVAE,
@@ -129,6 +130,9 @@ def initial_model(
     model = build_model(setup.spec, generator, stand_ins=True)
     for m, expert in model.experts:
         expert.set_units(*setup.units[m])
+    for m, decoder in enumerate(model.decoders):
+        if isinstance(decoder, ColumnDecoder):
+            decoder.set_units(*setup.units[m])
     check_modules(model)
     check_decoders(model, data, setup.spec.decoders)
     model.to(setup.device)
@@ -205,7 +209,7 @@ def _arranged(
     allowed = None if initial.data.allowed is None else initial.data.allowed.cpu()
     known = initial.knowledge.known_nodes
     candidates = initial.candidates or find_candidates(
-        scores.scaled, sizes, known=known, random_state=rng
+        scores.scaled, sizes, known=known, random_state=rng, outcomes=scores.outcomes
     )
     chosen, report = choose_candidate(
         candidates, scores.placed, sizes, known=known, random_state=rng

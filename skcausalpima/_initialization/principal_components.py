@@ -11,8 +11,9 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
+from .._clustering.latent_classes import Outcomes
 from .._model.tensors import TensorData
-from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
+from ..modules import ColumnDecoder, ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
@@ -34,6 +35,7 @@ class PrincipalScores:
     whitened: np.ndarray  # (sample, component): variance 1, zero columns where there is none
     scaled: np.ndarray  # (sample, component): with their standard deviations
     placed: np.ndarray  # (sample, feature): where effects of the nodes add up
+    outcomes: Outcomes | None = None  # of discrete columns, where there are no others
 
 
 def principal_scores(
@@ -206,6 +208,11 @@ def _fit_decoder(
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
     model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
+    decoder = model.decoders[m]
+    if isinstance(decoder, ColumnDecoder):
+        variance = decoder.begin(x, slope.T, offset, model.log_variances[m])
+        model.log_variances[m] = variance.log()
+        return slope, offset
     log_variances = torch.maximum(squares.mean(dim=0), floor).log()
     model.decoders[m].initialize_linear(slope.T, offset, log_variances)
     return slope, offset

@@ -21,6 +21,7 @@ from .._clustering.candidates import (
     node_labels,
 )
 from .._clustering.clusters import Clustering
+from .._clustering.latent_classes import Outcomes
 from .._clustering.matching import tolerated_share
 from .._clustering.rivals import NEAR_TIE, agreement_with_others
 from .._data.samples import NodeKnowledge
@@ -28,6 +29,7 @@ from .._grid import n_effects
 from .._model.setup import LeftOpen, Setup, Side, TriedSide
 from .._model.tensors import TensorData
 from .derived_views import ViewStart
+from .discrete_outcomes import outcomes_of
 from .principal_components import PrincipalScores, noise_variances, principal_scores
 
 #: A view, and other weights, must agree by so much more, in adjusted Rand indices of the nodes.
@@ -111,12 +113,18 @@ class Sides:
         n_noiseless = 2 * n_effects(self.setup.spec.node_sizes)
         return noise_variances(self.data, n_noiseless, self.seed)
 
+    @cached_property
+    def outcomes(self) -> Outcomes | None:
+        """Outcomes of discrete columns; None where there are others."""
+        return outcomes_of(self.setup.spec.layouts, self.setup.units, self.data)
+
     def scores(self, side: Side) -> PrincipalScores:
         """Return the principal scores of the samples as a side sees them."""
         n_scores = max(N_SCORES, self.setup.spec.latent_dim)
         noise = None if side.weights is None else self.noise
         views = {m: view for m, view in self.views.items() if side.views[m] is not None}
-        return principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
+        found = principal_scores(self.data, n_scores, self.seed, views, side.weights, noise)
+        return found if self.outcomes is None else replace(found, outcomes=self.outcomes)
 
     def choose(self) -> Trial | None:
         """Return the side that agrees with itself most; None where nothing is left to the data."""
@@ -173,7 +181,12 @@ def try_side(
 ) -> Trial:
     """Find clusterings of the samples as a side sees them, and how far they agree."""
     candidates = find_candidates(
-        scores.scaled, node_sizes, known=known, random_state=seed, n_candidates=n_candidates
+        scores.scaled,
+        node_sizes,
+        known=known,
+        random_state=seed,
+        n_candidates=n_candidates,
+        outcomes=scores.outcomes,
     )
     _, report = choose_candidate(
         candidates, scores.placed, node_sizes, known=known, random_state=seed

@@ -13,6 +13,7 @@ from ..modules import (
     CausalPrior,
     ClusterDecoder,
     ClusterExpert,
+    ColumnDecoder,
     ConvDecoder,
     DerivedView,
     DerivedViews,
@@ -51,6 +52,9 @@ def build_model(
             networks[m] = ClusterExpert(expert, shapes[m], spec.node_sizes, spec.node_names)
         elif spec.predict_variances[m]:
             networks[m] = VarianceDecoder(networks[m])
+    for m, layout in enumerate(spec.layouts):
+        if layout is not None:
+            networks[m] = ColumnDecoder(networks[m], shapes[m], layout)
     prior = CausalPrior(
         spec.node_sizes, spec.latent_dim, spec.full_covariances, spec.mix_sizes, spec.causes
     )

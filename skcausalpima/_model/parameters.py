@@ -14,6 +14,7 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
 
+from .._data.column_kinds import LIKELIHOODS
 from .._data.on_disk import OnDisk
 from .._data.validation import Modalities
 from .._grid import n_effects
@@ -67,6 +68,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "mixture": [StrOptions(set(COVARIANCE_TYPES)), InstanceOf(Mixture)],
     "posterior": [StrOptions({"structured", "mean_field"}), InstanceOf(MeanField)],
     "decoder_variance": [StrOptions({"learned", "predicted"}), POSITIVE],
+    "likelihoods": [StrOptions({"auto", *LIKELIHOODS}), *SEQUENCE, dict],
     "scale": [StrOptions({"auto", "modality", "feature"}), *SEQUENCE, dict, None],
     "modality_weights": [StrOptions({"auto", "elements", "balanced"}), *SEQUENCE, dict],
     "views": [StrOptions({"auto"}), *SEQUENCE, dict, None],

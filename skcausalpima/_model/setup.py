@@ -25,6 +25,7 @@ from .._structure.constraints import edge_constraints
 from .._structure.settings import GraphSettings, graph_settings
 from .._typing import Unchecked
 from ..functional import covariance_type_named
+from .column_layouts import column_layouts
 from .experts import has_views, resolve_experts, resolve_views
 from .networks import named_network, warn_of_channels_first
 from .parameters import (
@@ -189,13 +190,15 @@ def set_up(
     n_features = sum(modalities.widths)
     latent_dim = resolve_latent_dim(params, node_sizes, n_features, samples.core_total)
     spec = _model_spec(params, modalities, node_sizes, latent_dim, names)
+    spec = replace(spec, layouts=column_layouts(params, modalities, spec))
     with_experts = {m for m, expert in enumerate(spec.experts) if expert is not None}
     contexts = None if kept is None else kept.contexts
     if kept is not None:
         check_same_contexts(params, {} if contexts is None else contexts.stated)
     if params.contexts or contexts is not None:
         if contexts is None:
-            given = (node_sizes, params.scale, with_experts)
+            unshifted = with_experts | {m for m, of in enumerate(spec.layouts) if of is not None}
+            given = (node_sizes, params.scale, unshifted)
             contexts = find_contexts(params.contexts, samples, *given)
         samples = contexts.removed_from(samples)
         modalities = samples.modalities
@@ -236,7 +239,11 @@ def _tables_of_own_scale(
     """Return the tables whose scale, and whose one noise variance, are left to the data."""
     if params.decoder_variance != "learned":
         return ()
-    autos = (m for m, word in enumerate(stated) if word == "auto" and m not in with_experts)
+    autos = (
+        m
+        for m, word in enumerate(stated)
+        if word == "auto" and m not in with_experts and modalities.layout(m) is None
+    )
     return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
 
 
@@ -309,8 +316,11 @@ def _model_spec(
         sampled_responsibilities=is_mean_field,
         dtype=modalities.dtype.name,
         predict_variances=tuple(
-            predicted and expert is None and _predicts_variances(entry)
-            for entry, expert in zip(decoders, experts, strict=True)
+            predicted
+            and expert is None
+            and _predicts_variances(entry)
+            and modalities.layout(m) is None
+            for m, (entry, expert) in enumerate(zip(decoders, experts, strict=True))
         ),
         views=(None,) * len(names),
     )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
+from .._data.validation import Layout
 from .._typing import Values
 from ..modules import ExpertDecoder
 
@@ -68,6 +69,9 @@ class ModelSpec:
         Numbers of labels of the contexts whose mix of cells may differ.
     causes : tuple of int, default=()
         Which of these contexts are causes of the nodes.
+    layouts : tuple of (Layout or None), default=()
+        Per modality of which kind its columns are; None where all are numbers, and nothing instead
+        of the tuple where they are so in all modalities.
     """
 
     node_sizes: tuple[int, ...]
@@ -89,6 +93,7 @@ class ModelSpec:
     views: tuple[str | None, ...]
     mix_sizes: tuple[int, ...] = ()
     causes: tuple[int, ...] = ()
+    layouts: tuple[Layout | None, ...] = ()
 
     def as_dict(self) -> Values:
         """Return all fields by name, as pickles and model files hold them."""

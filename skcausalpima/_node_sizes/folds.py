@@ -24,6 +24,7 @@ from .._model.objects import parameters_of
 from .._model.scaled_samples import fit_data
 from .._model.setup import set_up
 from .._model.surroundings import precision_of, usual_surroundings
+from .._repeated_fits import for_a_part
 from .._structure.digraphs import node_graph
 from .._typing import Samples
 
@@ -59,7 +60,7 @@ def fit_fold(
     estimator: BaseEstimator, X: Samples, training: np.ndarray, held_out: np.ndarray
 ) -> Fold:
     """Fit one candidate to one training set."""
-    estimator.fit(_safe_indexing(X, training))
+    for_a_part(estimator).fit(_safe_indexing(X, training))
     return _as_fold(
         names=tuple(node_graph(estimator.dag_)),
         probabilities=estimator.predict_proba(X).astype(float),
@@ -164,7 +165,12 @@ def _start_fold(
     seen = np.arange(n_samples) if initial.rows is None else initial.rows
     rows = np.flatnonzero(np.isin(seen, training))
     candidates = find_candidates(
-        scores.scaled, sizes, random_state=rng, n_candidates=N_CLUSTERINGS, rows=rows
+        scores.scaled,
+        sizes,
+        random_state=rng,
+        n_candidates=N_CLUSTERINGS,
+        rows=rows,
+        outcomes=scores.outcomes,
     )
     chosen, report = choose_candidate(candidates, scores.placed, sizes, random_state=rng)
     found = report.arrangements[report.chosen]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import cast
 
 import networkx as nx
@@ -11,7 +10,6 @@ import numpy as np
 
 from .._contexts.fitted import FittedContexts
 from .._contexts.identification import links
-from .._model.spec import ModelSpec
 from .._structure.digraphs import CONTEXT, KIND, compel_nothing
 from .._typing import Values
 from ..functional import covariance_type_named
@@ -84,16 +82,6 @@ def public_attributes(state: FittedState) -> Values:
         return attributes
     of_start = ("arrangement", "stability", "gaps", "choices")
     return attributes | {f"{name}_": getattr(state, name) for name in of_start}
-
-
-def input_attributes(spec: ModelSpec) -> Values:
-    """Return the attributes that say which modalities there are, as the gate sets them."""
-    return {
-        "n_features_in_": sum(math.prod(shape) for shape in spec.shapes),
-        "n_modalities_in_": len(spec.shapes),
-        "modality_names_in_": np.array(spec.modality_names, dtype=object),
-        "modality_shapes_in_": list(spec.shapes),
-    }
 
 
 def _graph(state: FittedState) -> nx.DiGraph:

@@ -24,7 +24,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._data.adapters import Table
 from .._data.containers import CONTAINERS
+from .._data.input_attributes import input_attributes
+from .._data.table_labels import columns_of
 from .._model.experts import resolve_experts
 from .._model.networks import DEFAULT_NETWORK
 from .._model.parameters import PARAMETER_CONSTRAINTS, per_modality
@@ -33,7 +36,7 @@ from .._typing import Values
 from .._version import __version__
 from ..callback import CALLBACKS, Checkpoint
 from ..modules import ExpertDecoder
-from .derived import FITTED, INPUT, fitted_attributes, input_attributes
+from .derived import FITTED, INPUT, fitted_attributes
 from .fields import check_fields
 from .file import file_to_read, file_to_write, read, write
 from .fitted import FittedState
@@ -70,7 +73,8 @@ def save_estimator(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     except BROKEN as error:
         raise ValueError(f"This estimator cannot be saved: {error}.") from error
     parameters = _parameters(estimator)
-    follows = {*fitted_attributes(state), *input_attributes(state.spec), *parameters, CALLBACKS}
+    read_of_it = _input_attributes(state.spec, vars(estimator))
+    follows = {*fitted_attributes(state), *read_of_it, *parameters, CALLBACKS}
     read_of_input = {n: v for n, v in vars(estimator).items() if n not in follows}
     unknown = sorted(set(read_of_input) - set(STORED))
     if unknown:
@@ -133,10 +137,20 @@ def load_estimator(
     with _explained(file, f"the {' and '.join(passed)} of the fit" if passed else UNDAMAGED):
         going_on = (state.training, state.arrivals)
         check_model(state.spec, state.all_numbers(), going_on, state.subset_numbers)
-        attributes = fitted_attributes(state) | input_attributes(state.spec)
+        attributes = fitted_attributes(state) | _input_attributes(state.spec, of_input)
     estimator = _made(cls, parameters, of_input, file)
     vars(estimator).update(attributes)
     return estimator
+
+
+def _input_attributes(spec: ModelSpec, of_input: Values) -> Values:
+    """Return the attributes that say which modalities there are, as the gate sets them."""
+    tables = [Table.from_dict(plain).coding for plain in of_input["_modality_tables"]]
+    for shape, table in zip(spec.shapes, tables, strict=True):
+        if table is not None and table.element_shape != tuple(shape):
+            raise ValueError(f"it has columns of {table.n_elements} elements for {tuple(shape)}")
+    columns = columns_of(of_input["modality_feature_names_in_"])
+    return input_attributes(spec.modality_names, spec.shapes, tables, columns)
 
 
 def _made(cls: type[BaseEstimator], parameters: Values, read: Values, file: Path) -> BaseEstimator:

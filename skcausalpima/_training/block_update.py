@@ -14,6 +14,7 @@ from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import MixtureStatistics, remembered_statistics, update_mixture
 from ..modules import MultimodalVAE, StructuredVAE, weights_of_regimes
 from .decoder_updates import ExpertSums, update_cluster_decoders, update_experts
+from .dispersions import update_dispersions
 from .divergence import NotFiniteError, check_finite
 from .potentials import mean_information
 from .sums import PassResult, PassSums, summed
@@ -202,6 +203,7 @@ class BlockUpdate:
         self._set_variances(model, data, result.squared_errors)
         update_experts(model, result.experts.statistics, self.variance_floors)
         update_cluster_decoders(model, result.experts.errors, self.variance_floors)
+        update_dispersions(model, data)
         self.set_information(model, data, inertia=INERTIA)
         return result
 
@@ -240,7 +242,8 @@ class BlockUpdate:
         """
         model.eval()
         if self.variance_floors is not None:
-            if squared_errors is None or any(of.has_likelihood for of in model.decoders):
+            has_own = any(of.has_likelihood and not of.keeps_variance for of in model.decoders)
+            if squared_errors is None or has_own:
                 squared_errors = self._unit_errors(model, data, generator)
             self._set_variances(model, data, squared_errors)
         self.set_information(model, data, has_cells=False, inertia=INERTIA)
@@ -274,6 +277,8 @@ class BlockUpdate:
             if self.variance_ceilings is not None:
                 variances = torch.minimum(variances, self.variance_ceilings)
             observed = n_elements > 0  # a modality may be missing in all of a subset
+            kept = [decoder.keeps_variance for decoder in model.decoders]
+            observed &= ~torch.tensor(kept, device=observed.device)
             model.log_variances.copy_(torch.where(observed, variances.log(), model.log_variances))
 
 

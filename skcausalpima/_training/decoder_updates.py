@@ -41,6 +41,13 @@ class ErrorSums:
     counts: Tensor  # sums of responsibilities over samples that have the modality
     squared_errors: Tensor  # weighted sums
 
+    @property
+    def pooled(self) -> ErrorSums:
+        """The sums over all components."""
+        return ErrorSums(
+            counts=self.counts.sum()[None], squared_errors=self.squared_errors.sum()[None]
+        )
+
     def __add__(self, other: ErrorSums) -> ErrorSums:
         """Pool the sums over two sets of samples."""
         return ErrorSums(
@@ -161,6 +168,7 @@ def update_cluster_decoders(
     """
     for m, own in sums.items():
         if floors is not None:
+            own = own.pooled if model.decoders[m].keeps_variance else own
             counts = own.counts
             variances = own.squared_errors / (counts.clamp_min(MIN_COUNT) * model.widths[m])
             variances = torch.maximum(variances, floors[m])

@@ -45,7 +45,9 @@ def check_decoders(
         decoder = model.decoders[m]
         stated = None if decoders is None else named_network(decoders[m])
         per_cluster = stated is not None and stated.per_cluster
-        if seen is not None and (decoder.has_likelihood or decoder.expert or per_cluster):
+        if seen is None or decoder.takes_gaps:
+            continue
+        if decoder.has_likelihood or decoder.expert or per_cluster:
             raise ValueError(
                 f"modality {model.names[m]!r} has samples that are NaN in a part of their "
                 "elements, which only a plain network as its decoder can marginalize, not an "

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._model.tensors import BLOCK_ROWS, TensorData
 from ..functional import MixtureStatistics, OwnPosterior, SharedPosterior
-from ..modules import Batch, BoundWithErrors, MultimodalVAE, weights_of_regimes
+from ..modules import Batch, BoundWithErrors, Likelihood, MultimodalVAE, weights_of_regimes
 from .decoder_updates import ExpertSums
 
 
@@ -132,7 +132,7 @@ class EpochSums:
         samples = self.data.samples
         of_samples = Batch(
             (),
-            None,
+            samples.observed,
             allowed=samples.allowed,
             regime_index=samples.regime_index,
             weights=samples.weights,
@@ -144,15 +144,21 @@ class EpochSums:
         self.squared_errors += summed(block, errors)
         if self.sums is not None:
             self._order.append(numbers)
-            self._assign(self.sums, block, [bound.posterior for bound in waiting])
+            gamma = self._assign(self.sums, block, [bound.posterior for bound in waiting])
+            own = [bound.likelihoods for bound in waiting]
+            joined = {m: Likelihood.joined([of[m] for of in own if of]) for m in own[0] or ()}
+            self.sums.experts.add(block, joined, gamma)
 
     def _assign(
         self,
         sums: PassSums,
         block: Batch,
         posteriors: Sequence[SharedPosterior | OwnPosterior | None],
-    ) -> None:
-        """Add samples by the responsibilities that their potentials give them (Eq. 16)."""
+    ) -> Tensor:
+        """Add samples by the responsibilities that their potentials give them (Eq. 16).
+
+        Returns these, times the samples' weights.
+        """
         start, parts, labels, found = 0, [], [], []
         for posterior in joined(posteriors):
             rows = slice(start, start := start + len(posterior))
@@ -166,6 +172,7 @@ class EpochSums:
             found.append(gamma)
         gamma = torch.cat(found, dim=1)
         sums.add(block, reduce(add, parts), gamma, torch.cat(labels))
+        return gamma
 
     def end(self) -> None:
         """Add what waits still, and the squared errors of all ranks."""

@@ -23,7 +23,7 @@ from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
-from .._repeated_fits import completed
+from .._repeated_fits import completed, for_a_part
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
 from .._structure.equivalence import cpdag
@@ -339,7 +339,7 @@ def _refit(
         if resample:
             rows = rng.randint(n_samples, size=n_samples)
             params = _check_method_params(X, params, rows)
-            estimator.fit(_safe_indexing(X, rows), **params)
+            for_a_part(estimator).fit(_safe_indexing(X, rows), **params)
         else:
             estimator.fit(X, **params)
         found = arrows(node_graph(estimator.dag_))

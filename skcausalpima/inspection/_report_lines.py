@@ -109,6 +109,8 @@ def _data(of: Figures) -> Lines:
 
 def _scale(word: str | None, effective: float, n_varying: int) -> str:
     """Write what a modality is divided by."""
+    if word == "columns":
+        return f"{n_varying} columns of several kinds, each with a likelihood of its own"
     if word == "noise":
         return "each column its spread within clusters (one for all would merge these)"
     if word != "feature":

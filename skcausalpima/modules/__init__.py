@@ -6,6 +6,7 @@ which serves this package alone.
 
 from ._batch import Batch, BoundWithErrors, Gap, Likelihood
 from ._cluster_decoder import ClusterDecoder
+from ._column_decoder import ColumnDecoder
 from ._convolutions import ConvDecoder, ConvEncoder
 from ._decoders import MLPDecoder
 from ._derived_view import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -151,11 +152,14 @@ class BoundWithErrors:
         Squared reconstruction errors, summed over elements.
     posterior : SharedPosterior or OwnPosterior, default=None
         By their likelihoods as they are; None where updates do not follow from it.
+    likelihoods : dict of int to Likelihood, default=None
+        Of decoders that have their own, the same under all components; None where there are none.
     """
 
     values: Tensor
     squared_errors: Tensor
     posterior: SharedPosterior | OwnPosterior | None = None
+    likelihoods: dict[int, Likelihood] | None = None
 
     def detached(self) -> BoundWithErrors:
         """Return the same numbers, without what gradients need."""
@@ -163,6 +167,9 @@ class BoundWithErrors:
             values=self.values.detach(),
             squared_errors=self.squared_errors.detach(),
             posterior=self.posterior,
+            likelihoods=None
+            if self.likelihoods is None
+            else {m: own.detached() for m, own in self.likelihoods.items()},
         )
 
 
@@ -179,3 +186,15 @@ class Likelihood(NamedTuple):
 
     log_likelihoods: Tensor
     squared_errors: Tensor | None
+
+    def detached(self) -> Likelihood:
+        """Return the same numbers, without what gradients need."""
+        errors = None if self.squared_errors is None else self.squared_errors.detach()
+        return Likelihood(self.log_likelihoods.detach(), errors)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Likelihood]) -> Likelihood:
+        """Return those of the samples of all parts, in order."""
+        values = torch.cat([of.log_likelihoods for of in parts], dim=1)
+        errors = [of.squared_errors for of in parts if of.squared_errors is not None]
+        return cls(values, torch.cat(errors, dim=1) if errors else None)

@@ -26,6 +26,10 @@ class Decoder(nn.Module):
         Whether it is a function of the latent point.
     predicts_variances : bool
         Whether it is a network with a second output, the log-variances.
+    takes_gaps : bool
+        Whether its likelihood leaves out elements that are missing.
+    keeps_variance : bool
+        Whether the variance of its modality only balances modalities, and stays as it begins.
     expert : ExpertDecoder or None
         What the user stated, for decoders that are a function of parameters.
     """
@@ -34,6 +38,8 @@ class Decoder(nn.Module):
     depends_on_cluster = False
     depends_on_latent = True
     predicts_variances = False
+    takes_gaps = False
+    keeps_variance = False
     expert: ExpertDecoder | None = None
 
     @property
@@ -50,6 +56,7 @@ class Decoder(nn.Module):
         """Return what it says of scaled samples x at latent points z.
 
         None where it gives a mean alone, whose elements share the one variance of the modality.
+        One that :attr:`takes_gaps` is told, third, which elements are observed.
         """
         return None
 

@@ -12,11 +12,12 @@ not what it does at a point.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
+from ._column_decoder import ColumnDecoder
 from ._decoder_protocol import Decoder
 
 
@@ -75,7 +76,7 @@ def fisher_information(decoder: Decoder, around: Around, log_variance: Tensor) -
         slopes = around.slopes(decoder.last_inputs(around.neighbours()[0])).double()
         layer = layer.double()
         return slopes @ (layer.T @ layer / log_variance.double().exp()) @ slopes.mT
-    slopes = _scaled_slopes(decoder, around, log_variance)
+    slopes, _ = _scaled_slopes(decoder, around, log_variance)
     information = slopes @ slopes.mT
     if decoder.predicts_variances:
         neighbours = around.neighbours()
@@ -85,11 +86,24 @@ def fisher_information(decoder: Decoder, around: Around, log_variance: Tensor) -
     return information
 
 
-def _scaled_slopes(decoder: Decoder, around: Around, log_variance: Tensor) -> Tensor:
-    """Return the slopes of means in units of their deviations, (n_samples, latent_dim, width)."""
+def _scaled_slopes(
+    decoder: Decoder, around: Around, log_variance: Tensor, x: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return the slopes of means in units of their deviations, (n_samples, latent_dim, width).
+
+    Second, in these units, what samples x are off the means.
+    """
+    if isinstance(decoder, ColumnDecoder):
+        slopes = around.slopes(decoder.predictors(around.neighbours()[0]))
+        slopes, misfit = decoder.working(around.points, slopes, x)
+        return slopes.double(), misfit.double()
     slopes = around.slopes(decoder.decode(*around.neighbours())).double()
     deviations = decoder.deviations(around.points, around.components, log_variance).double()
-    return slopes / (deviations if deviations.ndim == 0 else deviations[:, None])
+    slopes = slopes / (deviations if deviations.ndim == 0 else deviations[:, None])
+    if x is None:
+        return slopes, None
+    means = decoder.decode(around.points, around.components)
+    return slopes, (x - means).double() / deviations
 
 
 @torch.no_grad()
@@ -121,11 +135,8 @@ def masked_potential(
     known, lost : Tensor of shape (n_samples, latent_dim, latent_dim)
         Precisions of what is observed, and of the rest.
     """
-    slopes = _scaled_slopes(decoder, around, log_variance)
-    deviation = decoder.deviations(around.points, around.components, log_variance).double()
-    means = decoder.decode(around.points, around.components)
-    misfit = (x - means).double() / deviation
+    slopes, misfit = _scaled_slopes(decoder, around, log_variance, x)
     shown = torch.where(seen[:, None], slopes, 0.0)
     known = shown @ shown.mT
-    linear = shown @ misfit[:, :, None] + known @ around.points.double()[:, :, None]
+    linear = shown @ cast(Tensor, misfit)[:, :, None] + known @ around.points.double()[:, :, None]
     return linear[:, :, 0], known, slopes @ slopes.mT - known

@@ -116,9 +116,10 @@ class MultimodalVAE(ObservationModel, ABC):
         """Whether gradient steps see what a pass over the data would, with the same networks.
 
         Responsibilities follow from the posterior then, not from draws, nor from decoders with
-        likelihoods of their own; and encoders compute the same in training as after it.
+        likelihoods of their own, but those of columns, of which steps see what updates need; and
+        encoders compute the same in training as after it.
         """
-        has_own = any(decoder.has_likelihood for decoder in self.decoders)
+        has_own = any(of.has_likelihood and not of.keeps_variance for of in self.decoders)
         return not has_own and all(map(is_same_in_training, self.encoders))
 
     @abstractmethod

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood, squared_errors
 from ._batch import Batch, Likelihood
+from ._column_decoder import ColumnDecoder
 from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledExpert
 from ._variance_decoder import VarianceDecoder
@@ -50,6 +51,10 @@ class ObservationModel(nn.Module):
         self.decoders = cast(MutableSequence[Decoder], modules)
         self.shapes = [tuple(shape) for shape in shapes]
         self.widths = [math.prod(shape) for shape in shapes]
+        self.free_widths = [
+            decoder.n_free if isinstance(decoder, ColumnDecoder) else width
+            for decoder, width in zip(self.decoders, self.widths, strict=True)
+        ]
         self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
         self._frozen_costs: tuple[Tensor, Tensor] | None = None
         self.register_buffer("modality_weights", modality_weights)
@@ -135,7 +140,11 @@ class ObservationModel(nn.Module):
         for m, decoder in enumerate(self.decoders):
             if modalities is not None and m not in modalities:
                 continue
-            own = decoder.likelihood(batch.arrays[m], z)
+            seen = None if batch.elements is None else batch.elements[m]
+            if seen is None:
+                own = decoder.likelihood(batch.arrays[m], z)
+            else:
+                own = cast(ColumnDecoder, decoder).likelihood(batch.arrays[m], z, seen)
             if own is not None:
                 result[m] = own if batch.observed is None else _of_observed(own, batch.observed[m])
         return result
@@ -203,7 +212,7 @@ class ObservationModel(nn.Module):
         """
         if self.modality_weights is not None:
             return self.modality_weights * torch.exp(-self.log_variances)
-        widths, rows = self.log_variances.new_tensor(self.widths), self._latent_rows()
+        widths, rows = self.log_variances.new_tensor(self.free_widths), self._latent_rows()
         factors = torch.zeros_like(widths)
         mean_variance = self.log_variances[rows].exp().mean()
         factors[rows] = widths[rows].mean() / (widths[rows] * mean_variance)
@@ -241,7 +250,7 @@ class ObservationModel(nn.Module):
         Balanced, :math:`\frac{1}{2} \bar D \log(2 \pi \bar s^2)`, otherwise
         :math:`\frac{1}{2} w_m D_m \log(2 \pi s_m^2)`, of modalities without their own likelihoods.
         """
-        widths, rows = self.log_variances.new_tensor(self.widths), self._plain_rows()
+        widths, rows = self.log_variances.new_tensor(self.free_widths), self._plain_rows()
         no_error = torch.zeros_like(widths)
         if self.modality_weights is not None:
             exact = isotropic_log_likelihood(no_error, widths, self.log_variances)

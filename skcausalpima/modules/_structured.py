@@ -290,12 +290,12 @@ class StructuredVAE(MultimodalVAE):
         components = drawn_components(found.log_gamma, noise[:, -1])
         z = posterior.points(components, normal).to(noise)
         errors, reconstruction = self._costs_of_draws(batch, z)
-        own, _ = self._own_terms(batch, z, in_training=True)
+        own, likelihoods = self._own_terms(batch, z, in_training=True)
         values = found.surplus
         if isinstance(said.log_potentials, Tensor):
             values = values + (found.log_gamma.exp() * said.log_potentials).sum(dim=0)
         values = reconstruction + own + values.to(noise)
-        return BoundWithErrors(values, errors, posterior.detached())
+        return BoundWithErrors(values, errors, posterior.detached(), likelihoods or None)
 
     def unit_elbo(self, batch: Batch, noise: Tensor) -> BoundWithErrors:
         """Return the bound with the prior N(0, I) in the mixture's place; see the base class."""

@@ -357,9 +357,9 @@ HUGE_NAN[0] = np.inf
         ([ONES, ONES.astype(str)], TypeError, "'modality1' has dtype <U32, expected numbers"),
         ([ONES, ONES.astype("M8[s]")], TypeError, "'modality1' holds dates in the columns 0, 1"),
         (
-            [ONES, pd.DataFrame({"a": list("abcde")})],
+            [ONES, pd.DataFrame({"a": [1, 2, 3, 4, "b"]})],
             TypeError,
-            r"holds text \('a'\) in column 'a'",
+            r"holds text \('b'\) among the numbers in column 'a'",
         ),
         ([ONES, sparse.csr_array((10**6, 10**4))], ValueError, "'modality1' is sparse.*74.5 GiB"),
         ({"a": ONES, "b": sparse.dok_array((10**6, 10**4))}, ValueError, "'b' is sparse.*4 GiB"),

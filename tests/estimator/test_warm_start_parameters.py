@@ -44,6 +44,7 @@ REFUSED = [
         "structure .* is",
     ),
     ({}, {"decoder_variance": 0.5}, "decoder_variance is now 0.5, not 'learned'"),
+    ({}, {"likelihoods": "bernoulli"}, "likelihoods is now 'bernoulli' for modality 'modality0'"),
     ({}, {"encoders": "conv"}, "encoders is now"),
     ({}, {"decoders": "cluster_mlp"}, "decoders is now"),
     (
@@ -200,7 +201,7 @@ def test_of_every_parameter_it_is_said_whether_it_may_change(quick):
     heeded = {name for _, changes in HEEDED for name in changes}
     # tested in other files, of no effect on complete data, or printed only
     elsewhere = {"warm_start", "missing_values", "verbose", "contexts"}
-    elsewhere |= {"missing_values__elements", "missing_values__subset_epochs"}
+    elsewhere |= {f"missing_values__{part}" for part in ("elements", "subset_epochs", "unknown")}
     elsewhere |= {f"device__{part}" for part in ("name", "autocast", "compile", "distributed")}
     known = {"knowledge__required", "knowledge__forbidden", "knowledge__tiers"}
     by_parts = {"init", "training", "mixture__covariance_type"}

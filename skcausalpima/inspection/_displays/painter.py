@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._data.selection_keys import asked_modalities
-from ..._data.validation import Modalities
+from ..._data.validation import Modalities, fitted_form
 from ..._inference.fitted_model import FittedModel
 from ..._typing import Unchecked
 from .display import POINTS_PER_INCH, Axes, Look, inches, letters_that_fit
@@ -282,7 +282,9 @@ def shown_modality(
     """
     names = [str(name) for name in est.modality_names_in_]
     (m,) = [0] if modality is None else asked_modalities(modality, names)
-    shape, columns = est.modality_shapes_in_[m], est.modality_feature_names_in_[names[m]]
+    shape, columns = model.scaler.centre[m].shape, est.modality_feature_names_in_[names[m]]
+    if (coding := fitted_form(est).tables[m].coding) is not None:
+        columns = coding.element_names
     abscissa, experts = None if x is None else np.asarray(x), dict(model.model.experts)
     if abscissa is None and m in experts:
         of_expert = np.asarray(experts[m].expert.x)

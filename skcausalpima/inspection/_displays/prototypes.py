@@ -250,7 +250,7 @@ def _nearest(
     distances[~modalities.observed[shown.number]] = np.inf
     components = np.unique(labels[np.isfinite(distances)])
     rows = [np.where(labels == component, distances, np.inf).argmin() for component in components]
-    shape = est.modality_shapes_in_[shown.number]
+    shape = model.scaler.centre[shown.number].shape
     nearest = np.full((len(est.cluster_means_), *shape), np.nan)
     nearest[components] = shown.values(modalities.take(np.array(rows, dtype=int)))
     return nearest

@@ -1,0 +1,227 @@
+"""What frames say of their columns: words, booleans or numbers, and columns of these dtypes again.
+
+A dtype is remembered by its name, so that a file can hold it; pandas, polars and pyarrow are
+imported only to write what came as theirs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._typing import Unchecked
+from .recipes import is_of
+
+#: A value of a category, as a file can hold it.
+Level: TypeAlias = str | int | float | bool
+
+_is_polars = is_of("polars", "DataFrame")
+_is_arrow, _is_string = is_of("pandas", "ArrowDtype"), is_of("pandas", "StringDtype")
+
+
+@dataclass(frozen=True)
+class ColumnDtype:
+    """The dtype of a column.
+
+    Parameters
+    ----------
+    name : str
+        What makes the dtype again; NumPy's name for those of arrays.
+    categories : tuple of (str, int, float or bool), default=None
+        All that a categorical dtype declares, in order; None for others. Those of other types,
+        such as intervals, are their texts.
+    is_ordered : bool, default=False
+        Whether their order means something.
+    """
+
+    name: str
+    categories: tuple[Level, ...] | None = None
+    is_ordered: bool = False
+
+    def as_list(self) -> list:
+        """Return it as plain data."""
+        categories = None if self.categories is None else list(self.categories)
+        return [self.name, categories, self.is_ordered]
+
+    @classmethod
+    def from_list(cls, name: str, categories: Any, is_ordered: bool) -> ColumnDtype:
+        """Undo :meth:`as_list`; raise a ValueError where it is no such data."""
+        kept = None if categories is None else tuple(categories)
+        if type(name) is not str or type(is_ordered) is not bool or not are_levels(kept or ()):
+            raise ValueError(f"it has a column of the dtype {name!r:.50}")
+        return cls(name, kept, is_ordered)
+
+    @property
+    def whole_name(self) -> str | None:
+        """NumPy's name of a dtype of whole numbers; None for all others."""
+        found = re.fullmatch(r"(?:arrow:)?(u?int\d+)", self.name.lower())
+        return None if found is None else found.group(1)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is one of floats."""
+        return re.fullmatch(r"(arrow:)?(float\d*|double)", self.name.lower()) is not None
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a frame says of a column: its dtype, and the likelihood that goes with it."""
+
+    dtype: ColumnDtype
+    word: str
+
+
+#: What a frame says of each of its columns; None where all of them are numbers.
+Dtypes: TypeAlias = tuple[Declared, ...] | None
+
+
+def plain_level(value: Any) -> Level:
+    """Return a value of a category as plain Python; as text, if it is of another type."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def are_levels(values: Iterable[Any]) -> bool:
+    """Return whether values are what a file can hold."""
+    return all(type(value) in (str, int, float, bool) for value in values)
+
+
+def declared(frame: Unchecked) -> Dtypes:
+    """Return what a frame, or a Series, says of its columns; None where it is none, too.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skcausalpima._data.column_dtypes import declared
+    >>> frame = pd.DataFrame({"kind": ["a", "b"], "size": [1.0, 2.0]})
+    >>> [of.word for of in declared(frame)]
+    ['categorical', 'gaussian']
+    """
+    table: Any = frame
+    if _is_polars(table):
+        found = [_of_polars(of) for of in table.dtypes]
+    elif not hasattr(table, "iloc") or getattr(getattr(table, "columns", None), "nlevels", 1) > 1:
+        return None
+    elif hasattr(table, "columns"):
+        if all(isinstance(of, np.dtype) and of.kind in "iuf" for of in table.dtypes):
+            return None
+        found = [_of_pandas(table.iloc[:, k], of) for k, of in enumerate(table.dtypes)]
+    else:
+        found = [_of_pandas(table, table.dtype)]
+    return None if all(of.word == "gaussian" for of in found) else tuple(found)
+
+
+def has_words(dtypes: Dtypes) -> bool:
+    """Return whether a frame has cells that are no numbers, so that an array holds objects."""
+    return any(of.word in ("categorical", "ordinal") for of in dtypes or ())
+
+
+def cells_of(frame: Any) -> np.ndarray:
+    """Return a frame of any columns as an array of objects."""
+    if _is_polars(frame):
+        cells = np.empty(frame.shape, dtype=object)
+        for k, name in enumerate(frame.columns):
+            cells[:, k] = frame[name].to_list()
+        return cells
+    return np.asarray(frame, dtype=object)
+
+
+def common_dtypes(dtypes: Iterable[Dtypes], name: str) -> Dtypes:
+    """Return what the parts of a modality say of its columns."""
+    found = list(dict.fromkeys(dtypes))
+    if len(found) > 1:
+        raise ValueError(
+            f"modality {name!r} has columns of other dtypes, or other categories, in some parts: "
+            "give them the same first, as by frame.astype(other.dtypes)."
+        )
+    return found[0] if found else None
+
+
+def _of_pandas(column: Any, dtype: Any) -> Declared:
+    """Return what a Series says of itself."""
+    kind, name = getattr(dtype, "kind", "O"), str(dtype)
+    if hasattr(dtype, "categories") and hasattr(dtype, "ordered"):
+        categories = tuple(map(plain_level, dtype.categories))
+        word = "ordinal" if dtype.ordered else "categorical"
+        return Declared(ColumnDtype("category", categories, bool(dtype.ordered)), word)
+    if _is_arrow(dtype):
+        name = "arrow:" + name.removesuffix("[pyarrow]")
+        is_text = "string" in name or name.startswith("arrow:dictionary")
+        word = "categorical" if is_text else "bernoulli" if kind == "b" else "gaussian"
+        return Declared(ColumnDtype(name), word)
+    if _is_string(dtype):
+        name = name if name == "str" else f"string[{dtype.storage}]"
+        return Declared(ColumnDtype(name), "categorical")
+    word = "bernoulli" if kind == "b" else "gaussian"
+    if kind == "O" and isinstance(dtype, np.dtype):
+        held = importlib.import_module("pandas").api.types.infer_dtype(column, skipna=True)
+        word = {"string": "categorical", "boolean": "bernoulli"}.get(held, "gaussian")
+    return Declared(ColumnDtype(name), word)
+
+
+def _of_polars(dtype: Any) -> Declared:
+    """Return what a polars dtype says of its column."""
+    name = str(dtype).partition("(")[0]
+    if name == "Enum":
+        return Declared(ColumnDtype(name, tuple(dtype.categories.to_list())), "categorical")
+    words = {"Boolean": "bernoulli", "String": "categorical", "Categorical": "categorical"}
+    return Declared(ColumnDtype(name), words.get(name, "gaussian"))
+
+
+def pandas_column(values: np.ndarray, dtype: ColumnDtype, rows: Any) -> Any:
+    """Return values as a Series of a dtype."""
+    pandas = importlib.import_module("pandas")
+    if dtype.categories is not None:
+        values = pandas.Categorical(values, list(dtype.categories), dtype.is_ordered)
+    series = pandas.Series(values, index=rows, dtype=getattr(values, "dtype", None))
+    if dtype.categories is not None:
+        return series
+    if dtype.name.startswith("arrow:"):
+        return series.astype(pandas.ArrowDtype(_arrow_type(dtype.name.removeprefix("arrow:"))))
+    has_no_gaps = re.fullmatch(r"u?int\d+|bool", dtype.name) is not None
+    return series if has_no_gaps and series.isna().any() else series.astype(dtype.name)
+
+
+def _arrow_type(alias: str) -> Any:
+    """Return the type of Arrow that a name stands for; dictionaries are those of strings."""
+    arrow: Any = importlib.import_module("pyarrow")
+    if alias.startswith("dictionary"):
+        return arrow.dictionary(arrow.int32(), arrow.string())
+    return arrow.type_for_alias(alias)
+
+
+def has_gaps(values: np.ndarray) -> bool:
+    """Return whether values (n,) that were decoded are missing in part."""
+    return bool((values != values).any() or (values == np.array(None)).any())
+
+
+def polars_column(name: str, values: np.ndarray, dtype: ColumnDtype) -> Any:
+    """Return values as a column of a polars frame."""
+    polars = importlib.import_module("polars")
+    kind = getattr(polars, dtype.name)
+    kind = kind(list(dtype.categories)) if dtype.categories is not None else kind
+    return polars.Series(name, values.tolist(), dtype=kind)
+
+
+def array_of(
+    columns: Sequence[np.ndarray], dtypes: Sequence[ColumnDtype], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return columns as one array of samples of a shape: of objects, if they are not all numbers.
+
+    They have the dtype that all of them had as one array.
+    """
+    kinds = {"number" if of.dtype.kind in "buif" else of.dtype.kind for of in columns}
+    dtype = np.result_type(*columns) if kinds == {"number"} else np.dtype(object)
+    stacked = np.empty((len(columns[0]), len(columns)), dtype=dtype)
+    for k, column in enumerate(columns):
+        stacked[:, k] = column
+    names = {of.name for of in dtypes}
+    is_one = len(names) == 1 and re.fullmatch(r"(u?int|float|str)\d+|bool", name := names.pop())
+    if is_one and (name.startswith("float") or not any(map(has_gaps, columns))):
+        stacked = stacked.astype(str if name.startswith("str") else name)
+    return stacked.reshape(len(stacked), *shape)

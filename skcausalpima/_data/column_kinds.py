@@ -1,0 +1,393 @@
+"""Columns of words, booleans, ordered categories and counts as numeric elements, and back.
+
+A categorical column has an element for each level, an ordinal one for each level but the first
+("is above"), and a count its ``log1p``, divided by the depth of its row where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from .._scalar_checks import is_missing
+from .._typing import Values
+from .arrays import flat_rows
+from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
+
+#: What a likelihood may be called.
+LIKELIHOODS = ("gaussian", "bernoulli", "categorical", "ordinal", "poisson", "negative_binomial")
+COUNTS = ("poisson", "negative_binomial")
+#: Those of columns that have levels.
+LEVELLED = ("bernoulli", "categorical", "ordinal")
+#: The word of the last element, the logarithm of the depth, where there is one.
+DEPTH = "depth"
+#: Codes of cells without a level.
+MISSING, STRANGE = -1, -2
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, and its likelihood.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    word : str
+        One of ``LIKELIHOODS``.
+    dtype : ColumnDtype
+        What its values are given back as.
+    levels : tuple of (str, int, float or bool), default=None
+        Values of a column that has levels, in order: those that fit has seen.
+    """
+
+    name: str
+    word: str
+    dtype: ColumnDtype
+    levels: tuple[Level, ...] | None = None
+
+    @property
+    def n_elements(self) -> int:
+        """How many elements the column has."""
+        if self.word in ("categorical", "ordinal"):
+            return len(self.levels or ()) - (self.word == "ordinal")
+        return 1
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        """Names of the elements."""
+        levels = tuple(map(level_name, self.levels or ()))
+        if self.word == "categorical":
+            return tuple(f"{self.name}={level}" for level in levels)
+        if self.word == "ordinal":
+            return tuple(f"{self.name}>{level}" for level in levels[:-1])
+        return (self.name,)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """Names of what has a probability, or an expected value."""
+        if self.word in ("categorical", "ordinal"):
+            return tuple(f"{self.name}={level_name(level)}" for level in self.levels or ())
+        if self.word == "bernoulli":
+            return (f"{self.name}={level_name((self.levels or (False, True))[1])}",)
+        return (self.name,)
+
+    def encode(self, cells: np.ndarray, lenient: bool = False) -> np.ndarray:
+        """Return cells (n,) as elements (n, n_elements), NaN where they are missing.
+
+        Counts are counts still. Values that are no levels are missing, too, if it is lenient; else
+        a ValueError tells of them, as it does of what is no count.
+        """
+        if self.levels is None:
+            numbers = as_numbers(cells)
+            if self.word in COUNTS and not are_counts(numbers):
+                raise ValueError("has negative or fractional counts")
+            return numbers[:, None]
+        codes = level_codes(cells, self.levels)
+        if not lenient and (codes == STRANGE).any():
+            raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
+        if self.word == "bernoulli":
+            elements = codes[:, None].astype(np.float64)
+        elif self.word == "categorical":
+            elements = (codes[:, None] == np.arange(len(self.levels))).astype(np.float64)
+        else:
+            elements = (codes[:, None] > np.arange(len(self.levels) - 1)).astype(np.float64)
+        elements[codes < 0] = np.nan
+        return elements
+
+    def decode(self, elements: np.ndarray) -> np.ndarray:
+        """Undo :meth:`encode`: the likeliest or median level, and whole numbers for counts."""
+        missing = np.isnan(elements).any(axis=1)
+        values = self._decoded(np.where(missing[:, None], 0.0, elements))
+        if missing.any():
+            numbers = values.dtype.kind in "iuf"
+            values = values.astype(np.float64 if numbers else object)
+            values[missing] = np.nan if numbers else None
+        return values
+
+    def _decoded(self, elements: np.ndarray) -> np.ndarray:
+        """Return the values of elements that are all there."""
+        if self.levels is None:
+            numbers = elements[:, 0]
+            if self.word not in COUNTS:
+                return numbers
+            counts, whole = np.round(np.maximum(numbers, 0.0)), self.dtype.whole_name
+            return counts if whole is None else counts.clip(max=np.iinfo(whole).max).astype(whole)
+        if self.word == "categorical":
+            codes = elements.argmax(axis=1)
+        else:
+            codes = (elements > 0.5).sum(axis=1)
+        if self.word == "bernoulli":
+            codes = (elements[:, 0] >= 0.5).astype(int)
+        kinds = set(map(type, self.levels))
+        return np.array(self.levels, dtype=None if kinds <= {int, float, bool} else object)[codes]
+
+    def probabilities(self, elements: np.ndarray) -> np.ndarray:
+        """Return the probability of each level; of counts and numbers what is expected."""
+        if self.word != "ordinal":
+            return elements
+        ends = np.ones((len(elements), 1)), np.zeros((len(elements), 1))
+        return -np.diff(np.concatenate([ends[0], elements, ends[1]], axis=1), axis=1)
+
+    @property
+    def dtype_back(self) -> ColumnDtype | None:
+        """The dtype to give values back as; None for numbers that were no floats: they are now."""
+        return None if self.word == "gaussian" and not self.dtype.is_float else self.dtype
+
+
+@dataclass(frozen=True)
+class ColumnTable:
+    """The columns of one modality that are not all Gaussian.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        In the order of the table; of an array, its entries.
+    shape : tuple of int
+        Shape of one sample as the user has it.
+    is_named : bool, default=True
+        Whether columns have names of their own: those of a frame.
+    reference : float, default=None
+        Mean sum of the counts of a row in fit. Counts are divided by their row's sum in units of
+        this, its depth. None where rows have no depth.
+    """
+
+    columns: tuple[Column, ...]
+    shape: tuple[int, ...]
+    is_named: bool = True
+    reference: float | None = None
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether the last element is the logarithm of the row's depth."""
+        return self.reference is not None
+
+    @property
+    def layout(self) -> tuple[tuple[str, int], ...]:
+        """Word and number of elements of each column, in order; the depth comes last."""
+        depth = ((DEPTH, 1),) if self.has_depth else ()
+        return tuple((column.word, column.n_elements) for column in self.columns) + depth
+
+    @property
+    def n_elements(self) -> int:
+        """How many elements a sample has."""
+        return self._ends[-1]
+
+    @property
+    def element_shape(self) -> tuple[int, ...]:
+        """Shape of the elements of one sample: that of the sample, if each entry is one."""
+        one_each = self.n_elements == len(self.columns) and not self.has_depth
+        return self.shape if one_each else (self.n_elements,)
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        """Names of the elements."""
+        names = [name for column in self.columns for name in column.element_names]
+        return (*names, "log depth") if self.has_depth else tuple(names)
+
+    @property
+    def words(self) -> dict[str, str] | str:
+        """The likelihood of each column by its name; that of an array, where it is one."""
+        words = {column.name: column.word for column in self.columns}
+        is_one = not self.is_named and len(set(words.values())) == 1
+        return self.columns[0].word if is_one else words
+
+    @property
+    def dtypes(self) -> Dtypes:
+        """What the frame said of its columns; None for an array."""
+        if not self.is_named:
+            return None
+        words = {word: word for word in LEVELLED}
+        return tuple(Declared(of.dtype, words.get(of.word, "gaussian")) for of in self.columns)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where the elements of each column begin, and where the last end."""
+        return list(accumulate((n for _, n in self.layout), initial=0))
+
+    def encode(
+        self, cells: np.ndarray, what: str, missing: np.ndarray | None = None, lenient: bool = False
+    ) -> np.ndarray:
+        """Return cells as elements.
+
+        Parameters
+        ----------
+        cells : ndarray of shape (n_samples, *shape)
+            Of numbers or objects; what is missing is None, NaN or NA.
+        what : str
+            What to call the modality in messages.
+        missing : ndarray of shape (n_samples,), dtype bool, default=None
+            Samples that lack the modality, whatever the cells hold.
+        lenient : bool, default=False
+            Whether a value that is no level is missing, not an error.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *element_shape), dtype float64
+            NaN where the cell is missing. A row of counts whose sum is zero is missing.
+
+        Raises
+        ------
+        ValueError
+            Names all columns with values that fit has not seen, or that are no counts.
+        """
+        table = flat_rows(cells)
+        if missing is not None and missing.any():
+            table = table.astype(object if table.dtype.kind != "f" else table.dtype)
+            table[missing] = None
+        elements, problems = np.empty((len(table), self.n_elements)), []
+        places = zip(self.columns, pairwise(self._ends), strict=False)
+        for k, (column, (start, end)) in enumerate(places):
+            try:
+                elements[:, start:end] = column.encode(table[:, k], lenient)
+            except (TypeError, ValueError) as error:
+                problems.append(f"column {column.name!r} {error}")
+        if problems:
+            raise ValueError(f"{what} does not fit: {'; '.join(problems)}.")
+        return self._without_depth(elements).reshape(len(table), *self.element_shape)
+
+    def decode(self, elements: np.ndarray) -> list[np.ndarray]:
+        """Return elements (n_samples, ...) as the values of each column, each of shape (n,)."""
+        parts = self._parts(elements)
+        return [column.decode(part) for column, part in zip(self.columns, parts, strict=True)]
+
+    def probabilities(self, elements: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the probabilities of levels, and expected counts and numbers.
+
+        Parameters
+        ----------
+        elements : ndarray of shape (n_samples, ...)
+            As they are decoded.
+
+        Returns
+        -------
+        table : ndarray of shape (n_samples, n_values)
+            In the order of the columns.
+        names : tuple of str
+            What each column of it is of, such as "species=Adelie".
+        """
+        pairs = list(zip(self.columns, self._parts(elements), strict=True))
+        names = tuple(name for column, _ in pairs for name in column.value_names)
+        return np.concatenate([column.probabilities(part) for column, part in pairs], 1), names
+
+    def _without_depth(self, elements: np.ndarray) -> np.ndarray:
+        """Make logarithms of counts, divided by the depth of their row where they have one."""
+        places = [start for (word, _), start in zip(self.layout, self._ends, strict=False)
+                  if word in COUNTS]  # fmt: skip
+        if self.reference is not None:
+            sums = np.nansum(elements[:, :-1], axis=1)
+            depth = np.where(sums > 0, sums, np.nan) / self.reference
+            elements[:, :-1] /= depth[:, None]
+            elements[:, -1] = np.log(depth)
+        elements[:, places] = np.log1p(elements[:, places])
+        return elements
+
+    def _parts(self, elements: np.ndarray) -> list[np.ndarray]:
+        """Return the elements of each column; counts are counts again."""
+        flat = flat_rows(np.asarray(elements, dtype=np.float64))
+        depth = np.exp(flat[:, -1:]) if self.has_depth else 1.0
+        parts = [flat[:, start:end] for start, end in pairwise(self._ends)]
+        pairs = zip(self.columns, parts, strict=False)
+        return [np.expm1(of) * depth if column.word in COUNTS else of for column, of in pairs]
+
+    def as_dict(self) -> Values:
+        """Return it as plain data."""
+        columns = [
+            [of.name, of.word, _listed(of.levels), *of.dtype.as_list()] for of in self.columns
+        ]
+        return {
+            "columns": columns,
+            "shape": list(self.shape),
+            "is_named": self.is_named,
+            "reference": self.reference,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Values) -> ColumnTable:
+        """Undo :meth:`as_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it is no such table.
+        """
+        columns = tuple(_column(*entries) for entries in plain["columns"])
+        shape, reference = tuple(plain["shape"]), plain["reference"]
+        is_valid = int(np.prod(shape)) == len(columns) and type(plain["is_named"]) is bool
+        if not is_valid or not (reference is None or (type(reference) is float and reference > 0)):
+            raise ValueError(f"it has a table of {len(columns)} columns for samples of {shape}")
+        return cls(columns, shape, plain["is_named"], reference)
+
+
+def _column(name: str, word: str, levels: Any, *dtype: Any) -> Column:
+    """Return a column of plain data."""
+    kept = None if levels is None else tuple(levels)
+    fits = (kept is not None) == (word in LEVELLED) and len(kept or "ab") >= 2
+    if not are_levels(kept or ()) or not fits or word not in LIKELIHOODS or type(name) is not str:
+        raise ValueError(f"it has a column {name!r:.50} of the likelihood {word!r:.50}")
+    return Column(name, word, ColumnDtype.from_list(*dtype), kept)
+
+
+def _listed(levels: Sequence[Level] | None) -> list[Level] | None:
+    return None if levels is None else list(levels)
+
+
+def level_name(level: Level) -> str:
+    """Return how a level is called."""
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def plain(cells: np.ndarray) -> list:
+    """Return cells (n,) as plain values, None where they are missing."""
+    return [None if is_missing(cell) else plain_level(cell) for cell in cells.tolist()]
+
+
+def missing_cells(cells: np.ndarray) -> np.ndarray:
+    """Return which cells (n,) are missing."""
+    if cells.dtype.kind in "buif":
+        return np.isnan(cells.astype(np.float64))
+    return np.array([is_missing(cell) for cell in cells.tolist()], dtype=bool)
+
+
+def distinct(cells: np.ndarray) -> list[Level]:
+    """Return the different values of cells (n,), in the order in which they come."""
+    if cells.dtype.kind in "buif":
+        return [of for of in np.unique(cells).tolist() if of == of]
+    return [of for of in dict.fromkeys(plain(cells)) if of is not None]
+
+
+def level_codes(cells: np.ndarray, levels: Sequence[Level]) -> np.ndarray:
+    """Return the number of the level of each cell, negative where it is missing or strange."""
+    numbers: dict[Any, int] = {level: number for number, level in enumerate(levels)}
+    numbers[None] = MISSING
+    return np.array([numbers.get(value, STRANGE) for value in plain(cells)], dtype=int)
+
+
+def as_numbers(cells: np.ndarray) -> np.ndarray:
+    """Return cells (n,) as floats, NaN where they are missing."""
+    if cells.dtype.kind in "buif":
+        return cells.astype(np.float64)
+    try:
+        return np.array([np.nan if is_missing(of) else of for of in cells.tolist()], np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError("holds what is no number") from error
+
+
+def are_counts(values: np.ndarray) -> bool:
+    """Return whether numbers (n,) are whole and not negative, where they are not missing."""
+    seen = values[~np.isnan(values)]
+    return bool((seen >= 0).all() and (seen == np.round(seen)).all())
+
+
+def _unseen(values: Sequence[Level], levels: Sequence[Level]) -> str:
+    """Say which values are new."""
+    shown = ", ".join(map(repr, values[:5])) + (", ..." if len(values) > 5 else "")
+    return (
+        f"has {shown}, but fit has seen {list(levels)!r:.200} (missing_values="
+        "MissingValues(unknown='missing') takes others for missing)"
+    )

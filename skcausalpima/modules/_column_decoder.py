@@ -1,0 +1,331 @@
+"""A decoder of columns of several kinds, each with a likelihood of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ._batch import Likelihood
+from ._column_likelihoods import ColumnLikelihood, Gaussian
+from ._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial, Poisson
+from ._decoder_protocol import Decoder, as_decoder
+
+#: Which kind each column is, and how many elements it has; ("depth", 1) after counts.
+Layout = Sequence[tuple[str, int]]
+
+
+class ColumnDecoder(Decoder):
+    r"""Decode columns: :math:`p(x_m | z) = \prod_j p(x_{mj} | \eta_j(z))`.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From (n_samples, latent_dim) to a tensor of shape (n_samples, \*shape), an
+        :math:`\eta` for each element.
+    shape : sequence of int
+        Shape of one coded sample.
+    layout : sequence of (str, int)
+        Kind and number of elements of each column.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.modules import ColumnDecoder, MLPDecoder
+    >>> network = MLPDecoder((4,), 2, (8,), torch.Generator().manual_seed(0))
+    >>> decoder = ColumnDecoder(network, (4,), [("bernoulli", 1), ("categorical", 3)])
+    >>> x = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
+    >>> own = decoder.likelihood(x, torch.zeros(1, 2)).log_likelihoods
+    >>> own.shape
+    torch.Size([1, 1])
+    """
+
+    has_likelihood = takes_gaps = keeps_variance = True
+    centre: Tensor
+    factor: Tensor
+
+    def __init__(self, network: nn.Module, shape: Sequence[int], layout: Layout) -> None:
+        super().__init__()
+        self.network, self.shape = network, tuple(shape)
+        width = math.prod(shape)
+        ends = np.cumsum([size for _, size in layout])
+        if ends[-1] != width:
+            raise ValueError(f"layout has {ends[-1]} elements, but samples are of shape {shape}.")
+        self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
+        blocks: list[ColumnLikelihood] = []
+        for word, kind in COLUMN_LIKELIHOODS.items():
+            sizes = [size for of, size in layout if of == word]
+            if not sizes:
+                continue
+            has_depth = layout[-1][0] == "depth"
+            blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
+            columns = [k for k, (of, _) in enumerate(layout) if of in (word, "depth")]
+            elements = [np.arange(ends[k] - layout[k][1], ends[k]) for k in columns]
+            number = len(blocks) - 1
+            index = torch.as_tensor(np.concatenate(elements))
+            first = torch.as_tensor([part[0] for part in elements[: len(sizes)]])
+            self.register_buffer(f"index{number}", index, persistent=False)
+            self.register_buffer(f"first{number}", first, persistent=False)
+        self.likelihoods = nn.ModuleList(blocks)
+
+    @property
+    def unwrapped(self) -> nn.Module:
+        """The network as it was handed in."""
+        return as_decoder(self.network).unwrapped
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The network, whose outputs are asked for by several methods."""
+        return [self.network]
+
+    @property
+    def n_free(self) -> int:
+        """Number of elements that do not follow from others."""
+        return sum(cast(ColumnLikelihood, part).n_free for part in self.likelihoods)
+
+    @property
+    def _parts(self) -> list[tuple[ColumnLikelihood, Tensor, Tensor]]:
+        """Likelihoods, with the elements of each, and the first ones of their columns."""
+        return [
+            (cast(ColumnLikelihood, part), getattr(self, f"index{k}"), getattr(self, f"first{k}"))
+            for k, part in enumerate(self.likelihoods)
+        ]
+
+    @torch.no_grad()
+    def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
+        """State what was taken from coded data, and what they were divided by.
+
+        Numbers stay in these units.
+
+        Parameters
+        ----------
+        centre : ndarray of shape (\\*shape)
+            Taken from each element.
+        factor : ndarray of the same shape or float
+            Of each element.
+        """
+        factor = np.broadcast_to(factor, np.shape(centre))
+        self.centre.copy_(torch.tensor(np.ravel(centre)))
+        self.factor.copy_(torch.tensor(np.ravel(factor)))
+        for part, index, _ in self._parts:
+            if isinstance(part, Gaussian):
+                self.centre[index], self.factor[index] = 0.0, 1.0
+
+    def _raw(self, x: Tensor) -> Tensor:
+        """Return data as they were coded; numbers stay scaled."""
+        return x.double() * self.factor.double() + self.centre.double()
+
+    def _each(self, of: Callable[..., Tensor], *tables: Tensor) -> Tensor:
+        """Return what each likelihood says of its elements, in their order."""
+        result = tables[0].new_zeros(tables[0].shape)
+        for part, index, _ in self._parts:
+            result[..., index] = of(part, *(table[..., index] for table in tables)).to(result)
+        return result
+
+    def predictors(self, z: Tensor) -> Tensor:
+        r"""Return :math:`\eta` at latent points, (n_samples, width)."""
+        return self.network(z).flatten(1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        r"""Return the means of scaled elements.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, \*shape)
+            Means of the modality.
+        """
+        means = self._each(lambda part, eta: part.means(eta), self.predictors(z))
+        means = (means - self.centre.to(means)) / self.factor.to(means)
+        return means.unflatten(1, self.shape)
+
+    def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
+        """Return the log-likelihood of every sample, the same under all components.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        z : Tensor of shape (n_samples, latent_dim)
+            Their latent points.
+        seen : Tensor of bool of shape (n_samples, width), default=None
+            Which elements are observed; None for all.
+
+        Returns
+        -------
+        Likelihood
+            Of shape (1, n_samples); squared errors are those of numbers.
+        """
+        eta, raw = self.predictors(z), self._raw(x)
+        total, errors = eta.new_zeros(2, len(eta))
+        for part, index, first in self._parts:
+            values = part.log_likelihoods(eta[:, index], raw[:, index].to(x))
+            shown = values if seen is None else values * seen[:, first]
+            total = total + shown.sum(dim=1)
+            if isinstance(part, Gaussian):
+                squares = (eta[:, index] - x[:, index]).square()
+                if seen is not None:  # what is missing has the variance that it had
+                    squares = torch.where(seen[:, first], squares, part.log_variance.exp())
+                errors = squares.sum(dim=1)
+        return Likelihood(total[None], errors[None])
+
+    def deviations(self, z: Tensor, components: Tensor, log_variance: Tensor) -> Tensor:
+        """Return the standard deviation of every element.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        components : Tensor of int of shape (n_samples,)
+            Components, which do not matter.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            Of scaled data.
+        """
+        spread = self._each(lambda part, eta: part.deviations(eta), self.predictors(z))
+        return spread / self.factor.to(spread)
+
+    def draw(
+        self, z: Tensor, components: Tensor, log_variance: Tensor, normal: Callable[..., Tensor]
+    ) -> Tensor:
+        """Draw a scaled sample at each latent point, flattened.
+
+        Parameters
+        ----------
+        z, components, log_variance
+            As in :meth:`deviations`.
+        normal : callable
+            Returns standard normal draws of a shape.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, width)
+            The draws.
+        """
+        drawn = self._each(lambda part, eta: part.draw(eta, normal), self.predictors(z).double())
+        return ((drawn - self.centre.double()) / self.factor.double()).to(z)
+
+    def working(self, z: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""Return slopes of :math:`\eta` in units of the noise, and what x is off in these.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_dim)
+            Points of the latent space.
+        slopes : Tensor of shape (n_samples, latent_dim, width)
+            Of :meth:`predictors`.
+        x : Tensor of shape (n_samples, width), default=None
+            Scaled samples.
+
+        Returns
+        -------
+        slopes : Tensor of shape (n_samples, latent_dim, width)
+            S, with the Fisher information S S'.
+        misfit : Tensor of shape (n_samples, width)
+            r, with the gradient S r of the log-likelihood; zeros without x.
+        """
+        eta = self.predictors(z)
+        raw = None if x is None else self._raw(x).to(eta)
+        scaled, misfit = torch.zeros_like(slopes), torch.zeros_like(eta)
+        for part, index, _ in self._parts:
+            own = None if raw is None else raw[:, index]
+            scaled[..., index], misfit[:, index] = part.working(
+                eta[:, index], slopes[..., index], own
+            )
+        return scaled, misfit
+
+    @torch.no_grad()
+    def begin(self, x: Tensor, weight: Tensor, bias: Tensor, log_variance: Tensor) -> Tensor:
+        """Become what a linear decoder of scaled elements is near the mean.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, width)
+            Scaled samples.
+        weight : Tensor of shape (width, latent_dim)
+            The linear map.
+        bias : Tensor of shape (width,)
+            Offset.
+        log_variance : Tensor of shape ()
+            Of what the map leaves of numbers.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The variance of an element that balances modalities: the number of free elements over
+            the null deviance of a sample.
+        """
+        raw, slope = self._raw(x), weight * self.factor.to(weight)[:, None]
+        offset, deviance = bias.clone(), raw.new_zeros(())
+        for part, index, _ in self._parts:
+            if isinstance(part, Gaussian):
+                part.log_variance.copy_(log_variance)
+            else:
+                offset[index], slope[index] = part.start(raw[:, index], slope[index])
+            deviance += part.null_deviance(raw[:, index]).double()
+        as_decoder(self.network).initialize_linear(slope, offset)
+        return self.n_free / deviance.clamp_min(1e-3)
+
+    def set_variances(self, variances: Tensor, known: Tensor) -> None:
+        """Set the variance of numbers.
+
+        Parameters
+        ----------
+        variances : Tensor of shape (1,)
+            Squared errors over all elements, not the numbers alone.
+        known : Tensor of bool of shape (1,)
+            False where there is no sample.
+        """
+        for part, index, _ in self._parts:
+            if isinstance(part, Gaussian) and bool(known):
+                of_numbers = variances[0] * len(self.factor) / len(index)
+                part.log_variance.copy_(of_numbers.log())
+
+    @property
+    def has_density(self) -> Tensor:
+        """Which elements are numbers, (width,)."""
+        found = torch.zeros(len(self.factor), dtype=torch.bool)
+        for part, index, _ in self._parts:
+            if isinstance(part, Gaussian):
+                found[index.cpu()] = True
+        return found
+
+    @property
+    def has_dispersions(self) -> bool:
+        """Whether some columns are of negative binomial counts."""
+        return any(isinstance(part, NegativeBinomial) for part in self.likelihoods)
+
+    @torch.no_grad()
+    def update_dispersions(
+        self, x: Tensor, z: Tensor, weights: Tensor, seen: Tensor | None
+    ) -> None:
+        """Make a step towards the most probable dispersions of counts.
+
+        Parameters
+        ----------
+        x, z
+            As in :meth:`likelihood`.
+        weights : Tensor of shape (n_samples,)
+            For how many samples each row counts.
+        seen : Tensor of bool of shape (n_samples, width) or None
+            Which elements are observed; None for all.
+        """
+        eta, raw = self.predictors(z), self._raw(x)
+        for part, index, first in self._parts:
+            if isinstance(part, NegativeBinomial):
+                counted = weights[:, None].expand(-1, len(first))
+                counted = counted if seen is None else counted * seen[:, first]
+                part.update_dispersions(eta[:, index], raw[:, index], counted)

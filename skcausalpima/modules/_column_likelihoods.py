@@ -1,0 +1,276 @@
+r"""Likelihoods of columns that are no plain numbers: one class for each kind.
+
+A column has one or more *elements* in coded data, and the decoder one output :math:`\eta` for each:
+
+- numbers, :math:`N(\eta, s^2)`, with one variance for all of a modality;
+- yes or no, :math:`P(1) = \sigma(\eta)`;
+- categories, an element each: :math:`P(k) \propto e^{\eta_k}`;
+- ordered categories, of whose elements the k-th says whether the outcome is above k:
+  :math:`P(x > k \mid x \ge k) = \sigma(\eta_k)` (continuation ratios);
+- counts, see :mod:`._count_likelihoods`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, softplus
+
+#: Probabilities of the start keep this far from 0 and 1.
+MARGIN = 1e-2
+
+Normal = Callable[..., Tensor]
+
+
+class ColumnLikelihood(nn.Module):
+    """The likelihood of some columns of one kind; of numbers, if no method is another.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of elements of each column.
+    """
+
+    log_variance: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+
+    @property
+    def n_free(self) -> int:
+        """Number of elements that do not follow from others."""
+        return sum(self.sizes)
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        """Return those of each column, (n_samples, n_columns)."""
+        raise NotImplementedError
+
+    def means(self, eta: Tensor) -> Tensor:
+        """Return the expected elements, (n_samples, n_elements)."""
+        raise NotImplementedError
+
+    def deviations(self, eta: Tensor) -> Tensor:
+        """Return the standard deviations of elements."""
+        means = self.means(eta)
+        return (means * (1.0 - means)).clamp_min(0.0).sqrt()
+
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        r"""Return slopes in units of the noise, and what x is off the mean in these.
+
+        With slopes J of :math:`\eta`, (n_samples, latent_dim, n_elements), the Fisher information
+        is S S' for the first, and the gradient of the log-likelihood S r.
+        """
+        raise NotImplementedError
+
+    def draw(self, eta: Tensor, normal: Normal) -> Tensor:
+        """Draw elements; ``normal`` returns standard normal draws of a shape."""
+        raise NotImplementedError
+
+    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Return the offset of :math:`\eta`, and its slope, given data and a slope of their means.
+
+        Slopes are of shape (n_elements, latent_dim). What there is to know beside is set.
+        """
+        raise NotImplementedError
+
+    def null_deviance(self, x: Tensor) -> Tensor:
+        """Return twice what a perfect fit would gain per sample over marginal distributions."""
+        raise NotImplementedError
+
+
+class Gaussian(ColumnLikelihood):
+    """Numbers, in units in which each has about the variance 1."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__(sizes)
+        self.register_buffer("log_variance", torch.zeros(()))
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        squares = (x - eta).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + math.log(2.0 * math.pi))
+
+    def means(self, eta: Tensor) -> Tensor:
+        return eta
+
+    def deviations(self, eta: Tensor) -> Tensor:
+        return self.log_variance.mul(0.5).exp().expand_as(eta)
+
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        deviation = self.log_variance.mul(0.5).exp()
+        return slopes / deviation, torch.zeros_like(eta) if x is None else (x - eta) / deviation
+
+    def draw(self, eta: Tensor, normal: Normal) -> Tensor:
+        return eta + self.deviations(eta) * normal(*eta.shape)
+
+    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        return x.mean(dim=0), slope
+
+    def null_deviance(self, x: Tensor) -> Tensor:
+        return x.var(dim=0, correction=0).sum() / self.log_variance.exp()
+
+
+class Bernoulli(ColumnLikelihood):
+    """Yes or no, as 1 and 0."""
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        return x * eta - softplus(eta)
+
+    def means(self, eta: Tensor) -> Tensor:
+        return eta.sigmoid()
+
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        mean = eta.sigmoid()
+        root = (mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
+        return slopes * root[:, None], ((mean if x is None else x) - mean) / root
+
+    def draw(self, eta: Tensor, normal: Normal) -> Tensor:
+        return (uniform(normal, eta.shape) < eta.sigmoid()).to(eta)
+
+    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        mean = x.mean(dim=0).clamp(MARGIN, 1.0 - MARGIN)
+        return mean.logit(), slope / (mean * (1.0 - mean))[:, None]
+
+    def null_deviance(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=0)
+        return -2.0 * (torch.xlogy(mean, mean) + torch.xlogy(1.0 - mean, 1.0 - mean)).sum()
+
+
+class _Ragged(ColumnLikelihood):
+    """Columns of unlike numbers of elements, as tables of as many places each."""
+
+    index: Tensor
+    is_place: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__(sizes)
+        counts = np.array(self.sizes)[:, None]
+        places = np.arange(counts.max())
+        first = np.cumsum(counts, axis=0) - counts
+        index = torch.tensor(np.where(places < counts, first + places, first))
+        self.register_buffer("index", index, persistent=False)
+        self.register_buffer("is_place", torch.tensor(places < counts), persistent=False)
+
+    def table(self, elements: Tensor, empty: float) -> Tensor:
+        """Return elements as (.., n_columns, n_places); ``empty`` where a column has no more."""
+        return elements[..., self.index].masked_fill(~self.is_place, empty)
+
+    def flat(self, table: Tensor) -> Tensor:
+        """Undo :meth:`table`."""
+        return table[..., self.is_place]
+
+
+class Categorical(_Ragged):
+    """Categories: an element each, of which one is 1."""
+
+    @property
+    def n_free(self) -> int:
+        """Number of elements that do not follow from others."""
+        return sum(self.sizes) - len(self.sizes)
+
+    def _log_probabilities(self, eta: Tensor) -> Tensor:
+        return self.table(eta, -torch.inf).log_softmax(dim=-1)
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        logs = self._log_probabilities(eta).masked_fill(~self.is_place, 0.0)
+        return (self.table(x, 0.0) * logs).sum(dim=-1)
+
+    def means(self, eta: Tensor) -> Tensor:
+        return self.flat(self._log_probabilities(eta).exp())
+
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        shares = self._log_probabilities(eta).exp()
+        table = self.table(slopes, 0.0)
+        table = table - (table * shares[:, None]).sum(dim=-1, keepdim=True)
+        root = shares.clamp_min(tiny(eta)).sqrt()
+        off = (shares if x is None else self.table(x, 0.0)) - shares
+        return self.flat(table * root[:, None]), self.flat(off / root)
+
+    def draw(self, eta: Tensor, normal: Normal) -> Tensor:
+        sums = self._log_probabilities(eta).exp().cumsum(dim=-1)
+        points = uniform(normal, sums.shape[:2])[..., None]
+        chosen = (points >= sums).sum(dim=-1)
+        chosen = torch.minimum(chosen, self.is_place.sum(dim=-1) - 1)
+        return self.flat(nn.functional.one_hot(chosen, sums.shape[-1]).to(eta))
+
+    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        share = x.mean(dim=0).clamp_min(MARGIN)
+        return share.log(), slope / share[:, None]
+
+    def null_deviance(self, x: Tensor) -> Tensor:
+        share = x.mean(dim=0)
+        return -2.0 * torch.xlogy(share, share).sum()
+
+
+class Ordinal(_Ragged):
+    """Ordered categories: whether the outcome is above each but the last."""
+
+    def _log_above(self, eta: Tensor) -> Tensor:
+        """Return the logarithms of the probabilities to be above each category."""
+        return self.table(logsigmoid(eta), 0.0).cumsum(dim=-1)
+
+    @staticmethod
+    def _reached(above: Tensor) -> Tensor:
+        """Return what is said of reaching each category: to be above the one before it."""
+        return torch.cat([torch.ones_like(above[..., :1]), above[..., :-1]], dim=-1)
+
+    def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
+        above = self.table(x, 0.0)
+        terms = above * self.table(eta, 0.0) - self.table(softplus(eta), 0.0)
+        return (self._reached(above) * terms).sum(dim=-1)
+
+    def means(self, eta: Tensor) -> Tensor:
+        return self.flat(self._log_above(eta).exp())
+
+    def working(
+        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        mean = eta.sigmoid()
+        reached = self.flat(self._reached(self._log_above(eta).exp()))
+        root = (reached * mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
+        if x is None:
+            return slopes * root[:, None], torch.zeros_like(eta)
+        at_risk = self.flat(self._reached(self.table(x, 0.0)))
+        return slopes * root[:, None], at_risk * (x - mean) / root
+
+    def draw(self, eta: Tensor, normal: Normal) -> Tensor:
+        above = self._log_above(eta).exp()
+        points = uniform(normal, above.shape[:2])[..., None]
+        return self.flat((points < above).to(eta))
+
+    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        above = self.table(x.mean(dim=0), 0.0)
+        reached = self._reached(above).clamp_min(MARGIN)
+        share = (above / reached).clamp(MARGIN, 1.0 - MARGIN)
+        slopes = self.table(slope.T, 0.0)  # (latent, column, place)
+        before = torch.cat([torch.zeros_like(slopes[..., :1]), slopes[..., :-1]], dim=-1)
+        slopes = (slopes - share * before) / (reached * share * (1.0 - share))
+        return self.flat(share.logit()), self.flat(slopes).T
+
+    def null_deviance(self, x: Tensor) -> Tensor:
+        above = self.table(x.mean(dim=0), 0.0)
+        above = torch.cat([self._reached(above), above[..., -1:], above[..., :1] * 0.0], dim=-1)
+        share = (above[..., :-1] - above[..., 1:]).clamp_min(0.0)
+        return -2.0 * torch.xlogy(share, share).sum()
+
+
+def uniform(normal: Normal, shape: Sequence[int]) -> Tensor:
+    """Return draws between 0 and 1, given a source of standard normal ones."""
+    return torch.special.ndtr(normal(*shape))
+
+
+def tiny(like: Tensor) -> float:
+    """Return a number that keeps quotients finite."""
+    return math.sqrt(torch.finfo(like.dtype).tiny)

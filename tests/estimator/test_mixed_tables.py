@@ -1,0 +1,223 @@
+"""Tables with words, booleans, ordered categories and counts: what goes in, and what comes back."""
+
+import copy
+import pickle
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcausalpima import CausalPIMA, MissingValues, ModalityTransformer, MultimodalData
+from skcausalpima._repeated_fits import for_a_part
+from skcausalpima.inspection import PrototypeDisplay
+
+N = 60
+ORDER = ["s", "m", "l", "xl"]
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    group = np.arange(N) % 2
+    kinds, sizes = np.array(["a", "b", "c"]), np.array(ORDER[:3])
+    table = pd.DataFrame(
+        {
+            "kind": pd.Categorical(kinds[group + rng.integers(2, size=N)], categories=[*"cbaz"]),
+            "yes": rng.random(N) < 0.2 + 0.6 * group,
+            "maybe": pd.array(rng.random(N) < 0.5, dtype="boolean"),
+            "size": pd.Categorical(sizes[rng.integers(3, size=N)], categories=ORDER, ordered=True),
+            "word": np.array(["p", "q"])[rng.integers(2, size=N)],
+            "x": rng.normal(size=N) + 3 * group,
+            "n": pd.array(rng.poisson(3 + 5 * group), dtype="Int64"),
+        },
+        index=[f"row{k}" for k in range(N)],
+    )
+    for row, column in enumerate(["kind", "maybe", "size", "word", "x", "n"]):
+        table.loc[f"row{row}", column] = None
+    return table
+
+
+@pytest.fixture(scope="module")
+def brief(quick):
+    """Make what ``quick`` makes, but random networks, an epoch, and no search for a graph."""
+    return partial(quick, max_iter=1, init="paper", structure="gradient")
+
+
+@pytest.fixture(scope="module")
+def model(quick, frame):
+    return quick((2,), likelihoods={"n": "poisson"}).fit(frame)
+
+
+def test_attributes_count_columns(model, frame):
+    words = ["categorical", "bernoulli", "bernoulli", "ordinal", "categorical"]
+    words += ["gaussian", "poisson"]
+    assert list(model.likelihoods_.values()) == [dict(zip(frame, words, strict=True))]
+    assert (model.n_features_in_, model.modality_shapes_in_) == (7, [(7,)])
+    assert model.feature_names_in_.tolist() == list(frame)
+
+
+def test_imputed_samples_are_as_they_came(model, frame):
+    filled = model.impute(frame)
+    assert not filled.isna().any(axis=None)
+    assert filled.dtypes.equals(frame.dtypes)
+    pd.testing.assert_frame_equal(filled.where(frame.notna()), frame, check_dtype=False)
+    probabilities = model.impute(frame, probabilities=True)
+    names = ["kind=c", "kind=b", "kind=a", "yes=True", "maybe=True", "size=s", "size=m", "size=l"]
+    assert list(probabilities) == [*names, "word=p", "word=q", "x", "n"]
+    assert probabilities.index.equals(frame.index)
+    seen = probabilities.loc["row20":, names]
+    assert set(np.unique(seen)) == {0, 1}
+    assert (seen["size=m"] == (frame["size"] == "m")[20:]).all()
+
+
+@pytest.mark.parametrize("ask", ["sample", "intervene", "counterfactual", "inverse_transform"])
+def test_all_that_is_drawn_and_decoded_has_the_dtypes_that_came(model, frame, ask):
+    if ask == "inverse_transform":
+        found = model.inverse_transform(model.cluster_means_)
+    elif ask == "counterfactual":
+        found, _ = model.counterfactual(frame[:5], {"N1": 1})
+        assert found.index.equals(frame.index[:5])
+    else:
+        found, _ = model.sample(9) if ask == "sample" else model.intervene({"N1": 0}, n_samples=9)
+    assert found.dtypes.equals(frame.dtypes)
+    assert not found.isna().any(axis=None)
+    assert set(found["kind"]) <= set("abc")
+    assert (found["n"] >= 0).all()
+    assert model.predict(found).shape == (len(found),)
+
+
+def test_spread_is_that_of_the_elements(model, frame):
+    mean, std = model.reconstruct(frame[:4], return_std=True)
+    assert mean.dtypes.equals(frame.dtypes)
+    elements = ["kind=c", "kind=b", "kind=a", "yes", "maybe", "size>s", "size>m"]
+    assert list(std) == [*elements, "word=p", "word=q", "x", "n"]
+    assert {of.kind for of in std.dtypes} == {"f"}
+
+
+@pytest.mark.parametrize("way", ["pickle", "file"])
+def test_a_model_that_was_kept_gives_the_same(model, frame, way, tmp_path):
+    if way == "pickle":
+        kept = pickle.loads(pickle.dumps(model))
+    else:
+        model.save(tmp_path / "model")
+        kept = CausalPIMA.load(tmp_path / "model")
+    assert kept.likelihoods_ == model.likelihoods_
+    assert kept.modality_shapes_in_ == model.modality_shapes_in_
+    pd.testing.assert_frame_equal(kept.impute(frame), model.impute(frame))
+    pd.testing.assert_frame_equal(kept.sample(4)[0], model.sample(4)[0])
+
+
+def test_containers_of_modalities(brief, frame):
+    y = np.random.default_rng(1).normal(size=(N, 3))
+    forms = {
+        "mapping": {"t": frame, "y": y},
+        "list": [frame, y],
+        "container": MultimodalData({"t": frame, "y": y}),
+        "levels": pd.concat({"t": frame, "y": pd.DataFrame(y, frame.index)}, axis=1),
+    }
+    models = {
+        name: brief(likelihoods=[{"n": "poisson"}, "auto"]).fit(X) for name, X in forms.items()
+    }
+    expected = models["mapping"].impute(forms["mapping"])["t"]
+    for name, X in forms.items():
+        filled = models[name].impute(X)
+        if name == "container":
+            assert filled["t"].tolist() == expected.to_numpy(dtype=object).tolist()
+            assert np.array_equal(models[name].predict(filled), models[name].predict(filled[:]))
+            continue
+        table = filled[0] if name == "list" else filled["t"]
+        assert table.dtypes.equals(expected.dtypes)
+        if name == "levels":
+            assert filled.columns.equals(X.columns)
+        many = models[name].reconstruct(X, probabilities=True)
+        assert (many[0] if name == "list" else many["t"]).shape == (N, 12)
+
+
+def test_columns_must_be_those_of_fit(model, frame):
+    with pytest.raises(ValueError, match=r"(?s)in the same order.*X\[model.feature_names_in_\]"):
+        model.predict(frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match=r"(?s)now missing:.*- word"):
+        model.predict(frame.drop(columns="word"))
+    with pytest.raises(ValueError, match="column 'word' has 'new', but fit has seen"):
+        model.predict(frame.assign(word="new"))
+    with pytest.raises(ValueError, match="column 'n' has negative or fractional counts"):
+        model.predict(frame.assign(n=-1))
+    with pytest.raises(ValueError, match="column 'x' holds what is no number"):
+        model.predict(frame.assign(x="long"))
+
+
+def test_new_categories_are_missing_if_that_is_asked(quick, frame):
+    gone = MissingValues(subset_epochs=0, unknown="missing")
+    model = quick((2,), missing_values=gone).fit(frame)
+    new = frame.assign(word="new")
+    assert np.array_equal(model.predict(new), model.predict(frame.assign(word=None)))
+    assert set(model.impute(new)["word"]) <= {"p", "q"}
+
+
+def test_refits_to_some_samples_take_categories_that_others_have_for_missing(brief, frame):
+    for estimator in (brief(), brief(missing_values="marginalize")):
+        refit = for_a_part(estimator).fit(frame[frame["kind"] != "a"])
+        assert refit.predict(frame).shape == (N,)
+    assert for_a_part(StandardScaler()).get_params() == StandardScaler().get_params()
+
+
+@pytest.mark.parametrize("now", ["auto", {"n": "gaussian"}, {"n": "poisson", "yes": "ordinal"}])
+def test_a_fit_that_goes_on_keeps_its_likelihoods(model, frame, now):
+    before = copy.deepcopy(model)
+    assert before.partial_fit(frame).likelihoods_ == model.likelihoods_
+    with pytest.raises(ValueError, match=r"likelihoods is now '.*' for modality .*, but the fit"):
+        before.set_params(likelihoods=now).partial_fit(frame)
+
+
+def test_gaps_need_a_parameter_that_the_message_names(brief, frame):
+    with pytest.raises(ValueError, match="missing_values='marginalize'"):
+        brief(missing_values="error").fit(frame)
+
+
+def test_tools_that_split_samples(brief, frame):
+    X = MultimodalData({"t": frame, "y": np.random.default_rng(1).normal(size=(N, 2))})
+    train, test = train_test_split(X, random_state=0)
+    assert brief().fit(train).predict(test).shape == (len(test),)
+    assert np.isfinite(cross_val_score(brief(), frame, cv=2)).all()
+    prep = ModalityTransformer({"y": StandardScaler()})
+    search = GridSearchCV(make_pipeline(prep, brief()), {"causalpima__latent_dim": [2]}, cv=2)
+    words = search.fit(X).best_estimator_[-1].likelihoods_
+    assert words["t"]["kind"] == "categorical"
+    assert words["y"] == "gaussian"
+
+
+def test_arrays_of_counts_and_of_yes_and_no(brief):
+    rng = np.random.default_rng(0)
+    images, counts = rng.integers(2, size=(N, 3, 3)), rng.poisson(4.0, (N, 5))
+    counts[0] = 0  # which has no depth
+    model = brief(likelihoods=["bernoulli", "negative_binomial"]).fit([images, counts])
+    assert model.likelihoods_ == {"modality0": "bernoulli", "modality1": "negative_binomial"}
+    assert (model.n_features_in_, model.modality_shapes_in_) == (14, [(3, 3), (5,)])
+    filled = model.impute([images, counts])
+    assert filled[0].dtype == filled[1].dtype == int
+    assert np.array_equal(filled[0], images)
+    assert np.array_equal(filled[1][1:], counts[1:])
+    assert model.reconstruct([images, counts], 1, return_std=True)[1].shape == (N, 6)
+
+
+def test_a_numeric_fit_takes_numbers_of_other_dtypes_and_no_words(brief):
+    X = pd.DataFrame({"a": np.arange(N) % 5, "b": np.linspace(0, 1, N)})
+    for given in (X, {"t": X}):
+        model = brief().fit(given)
+        other = X.astype({"a": "category"})
+        wrapped = other if given is X else {"t": other}
+        assert np.array_equal(model.predict(wrapped), model.predict(given))
+        words = X.assign(a="u")
+        with pytest.raises(TypeError, match=r"text \('u'\) in column 'a'"):
+            model.predict(words if given is X else {"t": words})
+
+
+def test_displays_and_report_of_a_mixed_table(model, frame):
+    pytest.importorskip("matplotlib")
+    assert PrototypeDisplay.from_estimator(model).prototypes.shape == (2, 11)
+    assert PrototypeDisplay.from_estimator(model, frame, kind="nearest").prototypes.shape == (2, 11)
+    assert "Fit of 60 samples" in str(model.report())

@@ -1,0 +1,236 @@
+"""Likelihoods of columns, beside SciPy, automatic differentiation and their own draws."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from skcausalpima.modules import ColumnDecoder, MLPDecoder
+from skcausalpima.modules._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial
+
+SIZES = {
+    "gaussian": [1, 1],
+    "bernoulli": [1, 1],
+    "categorical": [3, 2],
+    "ordinal": [3, 1],
+    "poisson": [1, 1],
+    "negative_binomial": [1, 1],
+}
+KINDS = list(SIZES)
+N_DRAWS = 20_000
+
+
+def likelihood(word, **options):
+    """Return a likelihood of two columns, in float64."""
+    made = COLUMN_LIKELIHOODS[word](SIZES[word], **options).double()
+    for value in made.buffers():
+        if value.numel() <= 2:
+            value.copy_(torch.tensor([0.4, 1.5])[: value.numel()].reshape(value.shape))
+    return made
+
+
+def outputs(word, n_samples=1):
+    """Return outputs of a decoder, the same for all samples."""
+    generator = torch.Generator().manual_seed(3)
+    eta = torch.randn(1, sum(SIZES[word]), generator=generator, dtype=torch.float64)
+    return eta.expand(n_samples, -1)
+
+
+def normal():
+    """Return a source of standard normal draws."""
+    generator = torch.Generator().manual_seed(0)
+    return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def probabilities(word, eta):
+    """Return the probabilities of a column's outcomes, by the equations of the module's page."""
+    if word == "bernoulli":
+        return np.array([1.0, np.exp(eta[0])]) / (1.0 + np.exp(eta[0]))
+    if word == "categorical":
+        return np.exp(eta) / np.exp(eta).sum()
+    above = 1.0 / (1.0 + np.exp(-eta))
+    reached = np.append(1.0, np.cumprod(above))
+    return reached * np.append(1.0 - above, 1.0)
+
+
+def coded(word, outcome, size):
+    """Return the elements of an outcome."""
+    if word == "ordinal":
+        return (outcome > np.arange(size)).astype(float)
+    return np.array([outcome]) if word == "bernoulli" else np.eye(size)[outcome]
+
+
+@pytest.mark.parametrize("word", ["bernoulli", "categorical", "ordinal"])
+def test_probabilities_of_outcomes(word):
+    eta, made = outputs(word), likelihood(word)
+    start = 0
+    for column, size in enumerate(SIZES[word]):
+        expected = probabilities(word, eta[0, start : start + size].numpy())
+        for outcome, share in enumerate(expected):
+            x = torch.zeros_like(eta)
+            x[0, start : start + size] = torch.as_tensor(coded(word, outcome, size))
+            found = made.log_likelihoods(eta, x)[0, column]
+            assert float(found) == pytest.approx(np.log(share), rel=1e-12)
+        start += size
+
+
+@pytest.mark.parametrize("depth", [None, 0.3])
+@pytest.mark.parametrize("word", ["poisson", "negative_binomial"])
+def test_probabilities_of_counts(word, depth):
+    made, eta = likelihood(word, has_depth=depth is not None), outputs(word, 4)
+    counts, scale = (
+        torch.tensor([[0.0, 3.0], [1.0, 0.0], [12.0, 40.0], [5000.0, 2.0]]),
+        depth or 1.0,
+    )
+    x = torch.log1p(counts.double() / scale)
+    if depth is not None:
+        last = torch.full((4, 1), np.log(depth), dtype=torch.float64)
+        x, eta = torch.cat([x, last], dim=1), torch.cat([eta, last], dim=1)
+    means = scale * eta[:, :2].exp().numpy()
+    if word == "poisson":
+        expected = stats.poisson.logpmf(counts.numpy(), means)
+    else:
+        r = made.log_dispersions.exp().numpy()
+        expected = stats.nbinom.logpmf(counts.numpy(), r, r / (r + means))
+    np.testing.assert_allclose(made.log_likelihoods(eta, x).numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_draws_have_the_stated_moments(word):
+    made = likelihood(word)
+    drawn = made.draw(outputs(word, N_DRAWS), normal())
+    means, deviations = made.means(outputs(word))[0], made.deviations(outputs(word))[0]
+    if word in ("poisson", "negative_binomial"):  # means are those of counts, on the same scale
+        drawn, means = torch.expm1(drawn), torch.expm1(means)
+        deviations = deviations * (1.0 + means)
+    error = deviations / np.sqrt(N_DRAWS)
+    assert ((drawn.mean(dim=0) - means).abs() <= 5.0 * error).all()
+    np.testing.assert_allclose(drawn.std(dim=0).numpy(), deviations.numpy(), rtol=0.05)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_information_is_the_mean_square_of_scores(word):
+    made, eta = likelihood(word), outputs(word, N_DRAWS)
+    x = made.draw(eta, normal())
+    free = eta.clone().requires_grad_()
+    (scores,) = torch.autograd.grad(made.log_likelihoods(free, x).sum(), free)
+    slopes = torch.eye(eta.shape[1], dtype=torch.float64)[None]
+    scaled, misfit = made.working(eta[:50], slopes.expand(50, -1, -1), x[:50])
+    torch.testing.assert_close((scaled @ misfit[:, :, None])[:, :, 0], scores[:50])
+    scaled, _ = made.working(eta[:1], slopes)
+    found = scores.T @ scores / N_DRAWS
+    expected = scaled[0] @ scaled[0].T
+    assert (found - expected).abs().max() <= 0.06 * expected.abs().max()
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_gradients(word):
+    made, eta = likelihood(word), outputs(word, 3).clone().requires_grad_()
+    x = made.draw(eta.detach(), normal())
+    assert torch.autograd.gradcheck(lambda of: made.log_likelihoods(of, x), (eta,))
+
+
+def test_a_binary_column_weighs_the_same_under_both_words():
+    yes = torch.tensor([[1.0], [0.0], [1.0], [1.0]], dtype=torch.float64)
+    both = torch.cat([1.0 - yes, yes], dim=1)
+    bernoulli, categorical = (COLUMN_LIKELIHOODS[of] for of in ("bernoulli", "categorical"))
+    first, second = bernoulli([1]), categorical([2])
+    assert float(first.null_deviance(yes)) == pytest.approx(float(second.null_deviance(both)))
+    assert first.n_free == second.n_free == 1
+
+
+@pytest.mark.parametrize("word", ["bernoulli", "categorical", "ordinal", "poisson"])
+def test_null_deviance_is_what_the_margins_lose(word):
+    made = likelihood(word)
+    x = made.draw(outputs(word, 300), normal())
+    if word == "poisson":  # a perfect fit has probabilities below 1
+        counts = torch.expm1(x).numpy().round()
+        lost = stats.poisson.logpmf(counts, np.maximum(counts, 1e-300)).sum(axis=1)
+        margins = stats.poisson.logpmf(counts, counts.mean(axis=0)).sum(axis=1)
+        expected = 2.0 * (lost - margins).mean()
+    else:
+        eta, _ = made.start(x, torch.zeros(x.shape[1], 1, dtype=torch.float64))
+        expected = -2.0 * made.log_likelihoods(eta.expand(300, -1), x).sum(dim=1).mean()
+    assert float(made.null_deviance(x)) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_dispersions_are_those_of_greatest_likelihood():
+    rng = np.random.default_rng(0)
+    r, means = np.array([0.7, 6.0]), np.exp(rng.normal(1.0, 0.5, size=(4000, 2)))
+    counts = rng.negative_binomial(r, r / (r + means))
+    made = NegativeBinomial([1, 1]).double()
+    eta, x = torch.as_tensor(np.log(means)), torch.as_tensor(np.log1p(counts))
+    for _ in range(12):
+        made.update_dispersions(eta, x, torch.ones(4000, 2))
+    found = made.log_dispersions.exp().numpy()
+
+    def total(of):
+        return stats.nbinom.logpmf(counts, of, of / (of + means)).sum(axis=0)
+
+    assert (total(found) >= np.maximum(total(1.01 * found), total(0.99 * found))).all()
+    np.testing.assert_allclose(found, r, rtol=0.15)
+
+
+def test_counts_that_are_poissons_have_the_largest_dispersion():
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(3.0, size=(3000, 1)).astype(float)
+    made = NegativeBinomial([1]).double()
+    eta = torch.full((3000, 1), np.log(counts.mean()), dtype=torch.float64)
+    for _ in range(30):
+        made.update_dispersions(eta, torch.log1p(torch.as_tensor(counts)), torch.ones(3000, 1))
+    assert float(made.log_dispersions.exp()) > 100.0
+
+
+LAYOUT = [("gaussian", 1), ("categorical", 3), ("bernoulli", 1), ("ordinal", 2), ("poisson", 1)]
+
+
+def decoder_of_all():
+    """Return a decoder of columns of all kinds, and samples of it in its units."""
+    generator = torch.Generator().manual_seed(0)
+    network = MLPDecoder((8,), 2, (8,), generator)
+    decoder = ColumnDecoder(network, (8,), LAYOUT).double()
+    decoder.set_units(np.linspace(-0.5, 0.5, 8), np.linspace(0.5, 2.0, 8))
+    z = torch.randn(60, 2, generator=generator, dtype=torch.float64)
+    zeros = torch.zeros(60, dtype=torch.int64)
+    return decoder, z, decoder.draw(z, zeros, torch.zeros(()), normal()).detach()
+
+
+def test_missing_elements_say_nothing():
+    decoder, z, x = decoder_of_all()
+    seen = torch.ones(60, 8, dtype=torch.bool)
+    whole = decoder.likelihood(x, z).log_likelihoods
+    torch.testing.assert_close(decoder.likelihood(x, z, seen).log_likelihoods, whole)
+    seen[:, 1:4] = False
+    other = torch.where(seen, x, torch.randn(60, 8, dtype=torch.float64))
+    part = decoder.likelihood(x, z, seen)
+    same = decoder.likelihood(other, z, seen)
+    torch.testing.assert_close(same.log_likelihoods, part.log_likelihoods)
+    categories = decoder.likelihoods[2]
+    lost = categories.log_likelihoods(decoder.predictors(z)[:, 1:4], decoder._raw(x)[:, 1:4])
+    torch.testing.assert_close(part.log_likelihoods[0], whole[0] - lost[:, 0])
+
+
+def test_means_and_draws_are_in_the_units_of_the_data():
+    decoder, z, _ = decoder_of_all()
+    point, zeros = z[:1].expand(N_DRAWS, -1), torch.zeros(N_DRAWS, dtype=torch.int64)
+    drawn = decoder.draw(point, zeros, torch.zeros(()), normal())[:, :7]  # but counts
+    means = decoder.decode(z[:1], zeros[:1])[0, :7]
+    spread = decoder.deviations(z[:1], zeros[:1], torch.zeros(()))[0, :7]
+    assert ((drawn.mean(dim=0) - means).abs() <= 5.0 * spread / np.sqrt(N_DRAWS)).all()
+    torch.testing.assert_close(drawn.std(dim=0), spread, rtol=0.05, atol=1e-3)
+
+
+def test_it_begins_at_the_margins():
+    decoder, z, x = decoder_of_all()
+    none = torch.zeros(8, 2, dtype=torch.float64)
+    decoder.begin(x, none, x.mean(dim=0), torch.zeros((), dtype=torch.float64))
+    found, raw = decoder.decode(z, z[:, 0].long()), decoder._raw(x)
+    expected = x.mean(dim=0)
+    rate = torch.expm1(raw[:, 7]).mean()  # counts by their mean, not that of their logarithm
+    expected[7] = (torch.log1p(rate) - decoder.centre[7]) / decoder.factor[7]
+    torch.testing.assert_close(found, expected.expand(60, -1), rtol=1e-6, atol=1e-6)
+
+
+def test_layout_must_have_the_elements_of_a_sample():
+    with pytest.raises(ValueError, match="layout has 8 elements"):
+        ColumnDecoder(MLPDecoder((7,), 2, (8,), None), (7,), LAYOUT)
