@@ -210,7 +210,7 @@ def _find_table(
     numbers = [k for k, of in enumerate(columns) if of.word not in LEVELLED and of.name not in told]
     labels = tuple(names[k] for k in numbers)
     try:
-        refuse_contents(table[:, numbers], what, labels, replace(place, numbers=labels))
+        refuse_contents(table[:, numbers], what, called, replace(place, numbers=called))
     except TypeError as error:
         problems.append(error)
     if problems or all(of.word == "gaussian" for of in columns):

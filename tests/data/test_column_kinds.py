@@ -10,7 +10,8 @@ import pytest
 from skcausalpima import MultimodalData
 from skcausalpima._data.column_dtypes import declared
 from skcausalpima._data.column_kinds import ColumnTable
-from skcausalpima._data.containers import Form, container_of, read_several
+from skcausalpima._data.containers import Form, container_of
+from skcausalpima._data.several import read_several
 from skcausalpima._data.stated_likelihoods import coded_form
 
 N = 24
