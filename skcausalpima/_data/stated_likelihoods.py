@@ -208,7 +208,7 @@ def _find_table(
         problems.append(ValueError(_told(wrong, what, place)))
     told = wrong.get("words", ())
     numbers = [k for k, of in enumerate(columns) if of.word not in LEVELLED and of.name not in told]
-    labels = tuple(names[k] for k in numbers)
+    called = [names[k] for k in numbers]
     try:
         refuse_contents(table[:, numbers], what, called, replace(place, numbers=called))
     except TypeError as error:

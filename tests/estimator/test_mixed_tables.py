@@ -44,7 +44,7 @@ def frame():
 @pytest.fixture(scope="module")
 def brief(quick):
     """Make what ``quick`` makes, but random networks, an epoch, and no search for a graph."""
-    return partial(quick, max_iter=1, init="paper", structure="gradient")
+    return partial(quick, max_iter=1, init="paper", structure="gradient", scale="auto")
 
 
 @pytest.fixture(scope="module")
