@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .._clustering.candidates import CandidateReport, choose_candidate, find_candidates
+from .._clustering.latent_classes import latent_classes
 from .._clustering.many_cells import is_arranged
 from .._data.samples import NodeKnowledge
 from .._grid import NodeGrid
@@ -53,6 +54,10 @@ from .mixture import (
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
+
+
+#: Latent-class models that clusters of one node may begin with, where all columns are discrete.
+N_CLASSES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +163,13 @@ def initialize_clusters(
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces = [points.numpy()]
+        spaces, classes = [points.numpy()], []
         if scores is not None:
             spaces.append(scores.scaled)
+            if scores.outcomes is not None:
+                classes = latent_classes(
+                    scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
+                )
         fit = initialize_mixture(
             iterate,
             spaces,
@@ -168,6 +177,7 @@ def initialize_clusters(
             mixture,
             rng=rng,
             allowed=allowed,
+            clusterings=[of.labels for of in classes],
         )
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)

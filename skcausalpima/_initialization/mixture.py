@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -293,8 +294,11 @@ def initialize_mixture(
     rng: np.random.RandomState,
     allowed: Tensor | None = None,
     n_starts: int = N_STARTS,
+    clusterings: Sequence[np.ndarray] = (),
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
+
+    Further ``clusterings``, labels of all samples, are starts, too.
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
@@ -305,21 +309,24 @@ def initialize_mixture(
     share = min(1.0, MANY_COMPONENTS / n_components)
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     best, ends = None, []
-    for points in spaces:
-        for start in range(n_starts):
-            # The first start is the best of several runs, the others bring variety.
-            n_runs = max(1, int(share * KMEANS_RUNS)) if start == 0 else 1
-            labels = kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
-            gamma = match_components(one_hot(labels, n_components), allowed)
-            if is_full:
-                gamma = iterate(gamma, simple, more).responsibilities
-            fit = iterate(gamma, settings, few)
-            if np.isnan(fit.bound):
-                fit = replace(fit, bound=-np.inf)  # which nothing is below
-            ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
-            # Of others only the labels are kept: their responsibilities take memory.
-            if best is None or fit.bound > best.bound + SAME_BOUND:
-                best = fit
+    # The first start in a space is the best of several runs, the others bring variety.
+    runs = [max(1, int(share * KMEANS_RUNS)), *[1] * (n_starts - 1)]
+    by_kmeans = (
+        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
+        for points in spaces
+        for n_runs in runs
+    )
+    for labels in itertools.chain(by_kmeans, clusterings):
+        gamma = match_components(one_hot(labels, n_components), allowed)
+        if is_full:
+            gamma = iterate(gamma, simple, more).responsibilities
+        fit = iterate(gamma, settings, few)
+        if np.isnan(fit.bound):
+            fit = replace(fit, bound=-np.inf)  # which nothing is below
+        ends.append((fit.bound, fit.responsibilities.argmax(dim=0).numpy()))
+        # Of others only the labels are kept: their responsibilities take memory.
+        if best is None or fit.bound > best.bound + SAME_BOUND:
+            best = fit
     assert best is not None  # there is a space
     found = iterate(best.responsibilities, settings, most)
     ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
