@@ -55,7 +55,6 @@ from .mixture import (
 )
 from .principal_components import PrincipalScores, initialize_networks
 
-
 #: Latent-class models that clusters of one node may begin with, where all columns are discrete.
 N_CLASSES = 4
 
