@@ -88,12 +88,12 @@ GALLERY_SECTIONS = [
     "pipelines",
     "paper",
 ]
-# Reduced, the gallery leaves out what takes about a minute and more, and the guide its figures: a
-# test runs the guide's code and compares what it prints.
+# Reduced, the gallery leaves out the longest, and the guide its figures: a test runs the guide's
+# code and compares what it prints.
 REDUCED = os.environ.get("SKCAUSALPIMA_GALLERY") == "reduced"
 if REDUCED:
     extensions.append("code_of_plots")
-LONG = ("circles", "instruments", "lattices", "model_choice")
+LONG = ("circles", "instruments", "lattices", "model_choice", "node_meaning", "views")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

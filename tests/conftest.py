@@ -50,7 +50,7 @@ def make(node_sizes=(2, 2), init="arranged", **parameters):
     if init in ("arranged", "linear", "paper"):
         init = Initialization(init, pretraining_epochs=2)
     defaults = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-    defaults |= {"scale": "modality", "modality_weights": "balanced", "views": None}
+    defaults |= {"modality_weights": "balanced", "views": None}
     defaults["structure"] = ScoreSearch(polishing_epochs=1)
     defaults["missing_values"] = MissingValues(subset_epochs=0)
     return CausalPIMA(node_sizes, init=init).set_params(**(defaults | parameters))

@@ -1,5 +1,6 @@
 """What a fit begins with where parameters leave it to the data."""
 
+import functools
 import itertools
 import warnings
 from types import SimpleNamespace
@@ -36,6 +37,13 @@ def unlike(seed, distances=(5.0, 5.0), widths=(300, 20), factors=(0, 0), n=800):
     return arrays, kinds
 
 
+@functools.cache
+def chosen(seed):
+    """Return data, kinds, and a fit that has chosen its sides; leave it as it is."""
+    arrays, kinds = unlike(seed)
+    return arrays, kinds, fitted(arrays)
+
+
 def data_of(arrays):
     return TensorData(Batch(tuple(arrays), None), torch.float64)
 
@@ -58,8 +66,7 @@ def fitted(X, sizes=(2, 2), **parameters):
     ],
 )
 def test_a_narrow_modality_does_not_outvote_the_signal_of_a_wide_one(seed):
-    arrays, kinds = unlike(seed)
-    est = fitted(arrays)
+    arrays, kinds, est = chosen(seed)
     assert est.choices_.modality_weights == "elements"
     assert node_recovery(kinds, est.node_labels_).accuracies.min() > 0.95
     balanced = fitted(arrays, modality_weights="balanced")
@@ -232,8 +239,8 @@ def test_runs_of_several_starts_share_the_decision():
 @pytest.mark.slow
 def test_what_was_decided_can_be_stated():
     """The same parameters, stated, are the same model; its clusters are found by more runs."""
-    arrays, kinds = unlike(0)
-    choices = fitted(arrays).choices_
+    arrays, kinds, est = chosen(0)
+    choices = est.choices_
     stated = fitted(
         arrays,
         scale=choices.scale,

@@ -336,13 +336,13 @@ def test_parallel_refits_agree_and_leave_no_trace(fitted, pair):
 
 
 @pytest.mark.slow
-def test_forms_of_data_agree(quick, pair):
+def test_forms_of_data_agree(brief, pair):
     images, curves = pair
     flat = np.hstack([array.reshape(72, -1) for array in pair])
-    by_place = quick().fit(pair)
-    by_name = quick().fit({"image": images, "curve": curves})
+    by_place = brief().fit(pair)
+    by_name = brief().fit({"image": images, "curve": curves})
     flat = MultimodalData.from_flat(flat, [(3, 2), (4,)])
-    as_one = quick().fit(flat)
+    as_one = brief().fit(flat)
     cases = [
         (by_place, pair),
         (by_place, MultimodalData(pair)),
@@ -357,19 +357,19 @@ def test_forms_of_data_agree(quick, pair):
 
 
 @pytest.mark.slow
-def test_parameters_by_position_meet_their_modality(quick, pair):
+def test_parameters_by_position_meet_their_modality(brief, pair):
     data = dict(zip(["image", "curve"], pair, strict=True))
-    est = quick(encoders=[None, torch.nn.Linear(4, 4)]).fit(data)
+    est = brief(encoders=[None, torch.nn.Linear(4, 4)]).fit(data)
     swapped = {"curve": data["curve"], "image": data["image"]}
     found = [edge_confidence(est, X, n_bootstraps=2, random_state=0) for X in (data, swapped)]
     assert_same(*found)
 
 
 @pytest.mark.slow
-def test_one_modality_in_other_containers(quick, pair):
+def test_one_modality_in_other_containers(brief, pair):
     images, curves = pair
     for X in (images, torch.tensor(images), pd.DataFrame(curves, columns=list("abcd"))):
-        found = edge_confidence(quick().fit(X), X, n_bootstraps=2, random_state=0)
+        found = edge_confidence(brief().fit(X), X, n_bootstraps=2, random_state=0)
         assert found.edge.shape == (2, 2)
 
 
