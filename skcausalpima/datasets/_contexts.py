@@ -134,9 +134,10 @@ def _for_each_label(
 ) -> np.ndarray:
     """Return a number for each label; a single one is that of all but the first."""
     none = 1.0 if what == "gain" else 0.0
-    numbers = [none, *[value] * (len(labels) - 1)]
     if isinstance(value, Sequence | np.ndarray):
         numbers = list(value)
+    else:
+        numbers = [none, *[value] * (len(labels) - 1)]
     if len(numbers) != len(labels):
         raise ValueError(f"{what} has {len(numbers)} numbers for {len(labels)} labels.")
     return np.array([check_number(number, what, 0.0, MOST_NOISE) for number in numbers])
