@@ -10,10 +10,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from .._structure.scores import FamilyScores
+from .alignment import LEAST_OVERLAP
 from .fitted import FittedContexts
-
-#: Labels whose cells overlap by less share none: nothing tells an offset from another mix.
-LEAST_OVERLAP = 0.1
 
 
 def cell_shares(contexts: FittedContexts, name: str) -> np.ndarray:
