@@ -31,6 +31,10 @@ N_REFERENCES, MAX_SETTINGS_LAID = 3, 12
 #: Nats that speak for no offset: those that priors of weights cost where labels share no cluster.
 DOUBT = 20.0
 
+#: Labels of which clusters, or cells, overlap by less share none: nothing tells an offset from
+#: another mix.
+LEAST_OVERLAP = 0.1
+
 #: Labels of fewer points are not asked for other offsets.
 LEAST_ROWS = 20
 
@@ -121,7 +125,8 @@ class Alignment:
     objective : float, default=-inf
         Mean log-density of the points, and of offsets and weights under their priors.
     lead : float, default=inf
-        Nats by which offsets are likelier than none, beyond what they must be to be found.
+        Nats by which offsets are likelier than none, beyond what they must be to be found; inf
+        where labels share clusters without offsets, too.
     """
 
     means: np.ndarray
@@ -322,7 +327,11 @@ def align(points: Points, n_components: int, seed: int = 0) -> Alignment:
     total = points.weights.sum()
     gain = (found.objective - without.objective) * total
     lead = gain - 0.5 * n_free * np.log(total) - DOUBT
-    return replace(found, lead=lead) if lead > 0.0 else without
+    if lead <= 0.0:
+        return without
+    shares = np.exp(without.log_weights)
+    overlap = np.minimum(shares[:, None], shares).sum(axis=2).min()
+    return replace(found, lead=lead if overlap < LEAST_OVERLAP else np.inf)
 
 
 def _likeliest(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from .._structure.scores import FamilyScores
+from .alignment import LEAST_OVERLAP
 from .fitted import FittedContexts
-
-#: Labels whose cells overlap by less share none: nothing tells an offset from another mix.
-LEAST_OVERLAP = 0.1
 
 
 def cell_shares(contexts: FittedContexts, name: str) -> np.ndarray:
@@ -77,26 +76,17 @@ def doubts(contexts: FittedContexts) -> list[str]:
                 "differences of the cells"
             )
     for setting in contexts.rivals:
-        found.append(
-            f"another offset of {_words(setting)} explains these samples as well, with other cells"
-        )
-    names = list(contexts.labels)
-    for k, name in enumerate(names):
-        for other in names[:k]:
-            axes = tuple(axis for axis, of in enumerate(names) if of not in (name, other))
-            pairs = contexts.counts.sum(axis=axes) > 0
-            n_labels = sum(pairs.shape)
-            joined = np.zeros((n_labels, n_labels))
-            joined[: len(pairs), len(pairs) :] = pairs
-            if connected_components(joined, directed=False)[0] > 1:
-                found.append(
-                    f"labels of the contexts {other!r} and {name!r} do not cross (some labels of "
-                    "the one occur with some of the other alone), so that of their offsets only "
-                    "sums are known"
-                )
+        words = " and ".join(f"{name}={label!r}" for name, label in setting.items())
+        found.append(f"another offset of {words} explains these samples as well, with other cells")
+    for other, name in itertools.combinations(contexts.labels, 2):
+        axes = (axis for axis, of in enumerate(contexts.labels) if of not in (name, other))
+        pairs = contexts.counts.sum(axis=tuple(axes)) > 0
+        joined = np.zeros((sum(pairs.shape),) * 2)
+        joined[: len(pairs), len(pairs) :] = pairs
+        if connected_components(joined, directed=False)[0] > 1:
+            found.append(
+                f"labels of the contexts {other!r} and {name!r} do not cross (some labels of the "
+                "one occur with some of the other alone), so that of their offsets only sums are "
+                "known"
+            )
     return found
-
-
-def _words(setting: Mapping[str, object]) -> str:
-    """Write a combination of labels."""
-    return " and ".join(f"{name}={label!r}" for name, label in setting.items())

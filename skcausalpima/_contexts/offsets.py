@@ -299,22 +299,19 @@ def _shifted(
     stated: Sequence[Context], modalities: Modalities, with_experts: Collection[int]
 ) -> np.ndarray:
     """Return which modalities each context shifts, of shape (n_contexts, n_modalities)."""
-    names, rows = modalities.names, []
-    for context in stated:
+    names, shifted = modalities.names, np.zeros((len(stated), len(modalities.names)), dtype=bool)
+    for row, context in zip(shifted, stated, strict=True):
         if isinstance(context.shift, str):
-            rows.append([m not in with_experts for m in range(len(names))])
+            row[:] = [m not in with_experts for m in range(len(names))]
             continue
+        told = f"shift of the context {context.name!r} names"
         for name in context.shift:
             if name not in names:
-                raise ValueError(
-                    f"shift of the context {context.name!r} names {name!r}, but the modalities are "
-                    f"{list(names)}."
-                )
+                raise ValueError(f"{told} {name!r}, but the modalities are {list(names)}.")
             if names.index(name) in with_experts:
                 raise ValueError(
-                    f"shift of the context {context.name!r} names {name!r}, which has an expert: "
-                    "its function is in the units of the data, and an offset would be no part of "
-                    "it. Leave it out."
+                    f"{told} {name!r}, which has an expert: its function is in the units of the "
+                    "data, and an offset would be no part of it. Leave it out."
                 )
-        rows.append([name in context.shift for name in names])
-    return np.array(rows)
+            row[names.index(name)] = True
+    return shifted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -211,12 +212,10 @@ def _check_apart(labels: Mapping[str, np.ndarray], codes: np.ndarray) -> None:
                 "each needs more samples of each. Labels are kinds of measurement, not numbers "
                 "of samples, nor quantities."
             )
-    names = list(labels)
-    for k, name in enumerate(names):
-        for j in range(k):
-            n_pairs = np.unique(codes[[j, k]], axis=1).shape[1]
-            if n_pairs == len(labels[name]) == len(labels[names[j]]):
-                raise ValueError(
-                    f"the contexts {names[j]!r} and {name!r} determine each other, so that nothing "
-                    "tells which of them an offset is of: leave one of them out."
-                )
+    for (one, first), (other, second) in itertools.combinations(zip(labels, codes, strict=True), 2):
+        n_pairs = np.unique([first, second], axis=1).shape[1]
+        if n_pairs == len(labels[one]) == len(labels[other]):
+            raise ValueError(
+                f"the contexts {one!r} and {other!r} determine each other, so that nothing tells "
+                "which of them an offset is of: leave one of them out."
+            )

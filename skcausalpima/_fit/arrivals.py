@@ -62,7 +62,7 @@ def learn(
         model.prior.requires_grad_(False)
         _check_has_memory(model)
         data = viewed(model, data)
-        past = _remembered(model, before)
+        past = _remembered(model, fitted)
         update = replace(
             block_update(setup, data), adjacency=torch.tensor(fitted.graph.adjacency), past=past
         )
@@ -92,10 +92,15 @@ def learn(
     )
 
 
-def _remembered(model: MultimodalVAE, before: Arrivals) -> Past:
+def _remembered(model: MultimodalVAE, fitted: FittedState) -> Past:
     """Return what is left of the samples of before."""
+    before = fitted.arrivals
     numbers = torch.tensor(before.counts), torch.tensor(before.n_elements)
-    return remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
+    past = remembered(model, *numbers, before.shrinkage, before.reg_covar, DECAY)
+    if fitted.contexts is None:
+        return past
+    counts = fitted.contexts.mix_cells.reshape(-1, len(before.counts))
+    return replace(past, counts=DECAY * torch.from_numpy(counts).to(past.counts))
 
 
 def _check_has_memory(model: MultimodalVAE) -> None:

@@ -39,6 +39,7 @@ from .._training.filling import filled
 from .._typing import Values
 from .._warnings import warn_caller
 from ..exceptions import ContextWarning
+from .arrivals import DECAY
 from .checkpoint import fixed_settings, trained_model
 from .run import Run
 
@@ -78,7 +79,7 @@ def fitted_state(
             cells = before.cells
         else:
             cells = _cells(probabilities, data, spec.node_sizes)
-        contexts = _contexts(setup, samples, probabilities)
+        contexts = _contexts(setup, samples, probabilities, arrivals)
         covariance_type = setup.training.mixture.covariance_type
         fitted = FittedModel(
             model=model,
@@ -125,12 +126,14 @@ def fitted_state(
 
 
 def _contexts(
-    setup: Setup, samples: FitSamples, probabilities: np.ndarray
+    setup: Setup, samples: FitSamples, probabilities: np.ndarray, arrivals: Arrivals | None
 ) -> FittedContexts | None:
     """Return contexts with what was found of their cells; warn of what cannot be told apart."""
     if setup.contexts is None:
         return None
     found = setup.contexts.with_cells(samples.modalities.codes, probabilities, samples.weights)
+    if arrivals is not None:  # those of before are remembered
+        found = replace(found, cells=found.cells + DECAY * setup.contexts.cells)
     if told := doubts(found):
         warn_caller(
             f"Offsets and mixes of contexts cannot be told apart everywhere: {'; '.join(told)}. "

@@ -227,11 +227,6 @@ def fit_arrivals(
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
     check_alone(following.ranks, "partial_fit")
-    if before.contexts is not None:
-        raise ValueError(
-            f"partial_fit does not go on with contexts, which the first fit had "
-            f"({list(before.contexts.labels)}): fit all samples together."
-        )
     check_target(call.y)
     setup, samples, given = set_up_further(estimator, before, params, call)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"

@@ -169,7 +169,8 @@ class ContextModel(ABC):
 
     def weights_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the weights of the components under labels, (n_samples, n_components)."""
-        index = None if self.contexts is None else self.contexts.mix_index(codes)
+        assert self.contexts is not None
+        index = self.contexts.mix_index(codes)
         logs = self.model.prior.regime_log_weights().detach()
         table = logs.double().exp().cpu().numpy()[:, self.cells]
         return table[np.zeros(codes.shape[1], dtype=np.int64) if index is None else index]

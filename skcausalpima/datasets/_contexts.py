@@ -92,15 +92,8 @@ def add_context(
     True
     """
     labels = _check_labels(labels)
-    effects = {
-        what: _for_each_label(value, what, labels, usual)
-        for what, value, usual in (
-            ("offset", offset, 0.0),
-            ("gain", gain, 1.0),
-            ("blur", blur, 0.0),
-            ("noise", noise, 0.0),
-        )
-    }
+    effects = {"offset": offset, "gain": gain, "blur": blur, "noise": noise}
+    effects = {what: _for_each_label(value, what, labels) for what, value in effects.items()}
     shares = _shares(data, assignment, len(labels))
     # Seeded alike, the draws of the data and of other contexts must not come again.
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
@@ -137,13 +130,14 @@ def _check_labels(labels: Sequence[Hashable]) -> list[Hashable]:
 
 
 def _for_each_label(
-    value: float | Sequence[float], what: str, labels: Sequence[Hashable], usual: float
+    value: float | Sequence[float], what: str, labels: Sequence[Hashable]
 ) -> np.ndarray:
     """Return a number for each label; a single one is that of all but the first."""
+    none = 1.0 if what == "gain" else 0.0
     if isinstance(value, Sequence | np.ndarray):
         numbers = list(value)
     else:
-        numbers = [usual, *[value] * (len(labels) - 1)]
+        numbers = [none, *[value] * (len(labels) - 1)]
     if len(numbers) != len(labels):
         raise ValueError(f"{what} has {len(numbers)} numbers for {len(labels)} labels.")
     return np.array([check_number(number, what, 0.0, MOST_NOISE) for number in numbers])

@@ -10,11 +10,14 @@ from sklearn.preprocessing import StandardScaler
 from some_slow import some_slow
 
 from skcausalpima import CausalPIMA, Context, ModalityTransformer, MultimodalData
+from skcausalpima._grid import NodeGrid
 from skcausalpima.callback import Checkpoint, OnEpoch
 from skcausalpima.inspection import calibration_curves, edge_confidence, table_intervals
 from skcausalpima.metrics import node_recovery
 from skcausalpima.model_selection import select_node_sizes
 from skcausalpima.modules import ExpertDecoder, line
+
+SHORT = {"max_iter": 4, "random_state": 0}
 
 
 def samples(n=300, seed=0, move=6.0):
@@ -66,6 +69,47 @@ def test_a_continued_fit_is_the_long_one(quick):
     np.testing.assert_allclose(parts.offsets_["x"]["site"], long.offsets_["x"]["site"])
     with pytest.raises(ValueError, match="a fit that goes on keeps its contexts"):
         parts.set_params(contexts=Context("site", mix=False)).fit(X)
+
+
+def test_samples_that_arrive_are_seen_without_the_offsets_of_the_fit():
+    """Where cells are as frequent in all contexts, the rest is a fit of samples without offsets."""
+    X, _ = samples()
+    first, rest = (
+        {name: of[rows] for name, of in X.items()} for rows in np.split(range(300), [200])
+    )
+    known = CausalPIMA((2, 2), contexts=Context("site", mix=False), **SHORT).fit(first)
+    plain = CausalPIMA((2, 2), **SHORT)
+
+    def without_offsets(part):
+        codes = (part["site"] == "B").astype(int)
+        return {name: part[name] - known.offsets_[name]["site"][codes] for name in "xy"}
+
+    plain.fit(without_offsets(first))
+    before = known.offsets_["x"]["site"].copy()
+    known.partial_fit(rest)
+    plain.partial_fit(without_offsets(rest))
+    np.testing.assert_array_equal(known.offsets_["x"]["site"], before)
+    found, expected = known.predict_proba(X), plain.predict_proba(without_offsets(X))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"label 'C'.*adapt"):
+        known.partial_fit(rest | {"site": ["C"] * 100})
+
+
+@pytest.mark.parametrize("role", ["measured", "cause"])
+def test_mixes_of_labels_go_by_the_samples_of_before_and_those_that_arrive(role):
+    X, _ = samples()
+    first, rest = (
+        {name: of[rows] for name, of in X.items()} for rows in np.split(range(300), [200])
+    )
+    est = CausalPIMA((2, 2), contexts=Context("site", role=role), **SHORT).fit(first)
+    counts = est._fitted.contexts.cells
+    est.partial_fit(rest)
+    codes = (rest["site"] == "B").astype(int)
+    cells = NodeGrid((2, 2)).cells(est.predict_nodes(rest))
+    added = np.zeros((2, 4))
+    np.add.at(added, (codes, cells), 1.0)
+    np.testing.assert_allclose(est._fitted.contexts.cells, 0.9 * counts + added, atol=0.5)
+    assert est.score(rest) > est.score(rest | {"site": np.where(codes == 1, "A", "B")})
 
 
 def test_a_fit_goes_on_from_a_checkpoint(quick, tmp_path):
