@@ -120,7 +120,7 @@ def test_workers_map_the_samples(doubtful, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_told():
-    with pytest.raises(RuntimeError, match="A worker of fits died; . of 3 fits were complete"):
+    with pytest.raises(RuntimeError, match=r"A worker of fits died; . of 3 fits were complete"):
         completed([partial(os._exit, 1)] * 3, 2, 0, "fits")
 
 
