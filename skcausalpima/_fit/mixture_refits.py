@@ -55,8 +55,9 @@ from .checkpoint import trained_model
 from .whole import FitCall, set_up_further
 
 #: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
-#: of the mean bound, in nats, below which it ends.
-MAX_ITER, TOL = 50, 1e-4
+#: of the log-likelihood of the whole sample, in nats, below which it ends. It is slow where
+#: clusters overlap: replicates that end early lie near the fit, and intervals are too narrow.
+MAX_ITER, TOL = 300, 1e-3
 
 #: Responsibilities of the replicates that are iterated together, of which there are not more: what
 #: is complete is told, shared by workers, and left by an interrupt.
@@ -276,7 +277,7 @@ class MixtureRefits:
                 gamma.masked_fill_(~samples.allowed, -torch.inf)
             evidence = torch.logsumexp(gamma, dim=1)
             gamma.sub_(evidence[:, None]).exp_()
-            before, bounds = bounds, (counts * evidence).sum(dim=1) / counts.sum(dim=1)
+            before, bounds = bounds, (counts * evidence).sum(dim=1)
             ends = (bounds - before < TOL) | (step == MAX_ITER)
             for k in torch.nonzero(ends)[:, 0].tolist():
                 own = gamma[k].clone(), weights[k], means[k], covariances[k]

@@ -202,8 +202,8 @@ def table_intervals(
     refit : "mixture" or None, default=None
         Whether what cells look like, and by which graph samples are put into them, is learned anew
         for the draws, from bootstrap samples of what the encoders say, as
-        :func:`edge_confidence` does. This adds to the intervals what the clusters leave open, in
-        about the time of a fit, see the notes.
+        :func:`edge_confidence` does, and in the same time. This adds to the intervals what the
+        clusters leave open, see the notes.
     level : float, default=0.9
         Probability of each interval, between its quantiles.
     n_draws : int, default=1000
