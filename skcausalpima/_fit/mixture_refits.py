@@ -299,13 +299,13 @@ class MixtureRefits:
         Eq. 17 pools the covariances of one mixture.
         """
 
-        def updated(counts: Tensor, first: Tensor, second: Tensor, *own: Tensor) -> Any:
+        def updated(counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor) -> Any:
             sums = replace(statistics, counts=counts, first=first, second=second)
-            return updated_components(sums, *own, self.mixture)
+            return updated_components(sums, m, S, self.mixture)
 
         parts = statistics.counts, statistics.first, statistics.second
-        of_each = (part.unflatten(0, means.shape[:2]) for part in parts)
-        return torch.vmap(updated)(*of_each, means, covariances)
+        counts, first, second = (part.unflatten(0, means.shape[:2]) for part in parts)
+        return torch.vmap(updated)(counts, first, second, means, covariances)
 
     def _replicate(
         self, counts: Tensor, rng: np.random.RandomState, found: _Mixture, arranges: bool
@@ -314,7 +314,8 @@ class MixtureRefits:
         prior, gamma = copy.deepcopy(self.prior), found.gamma
         places = np.arange(len(gamma))
         if arranges and self.scores is not None:
-            places = self._places(gamma.argmax(dim=0).numpy(), counts.numpy())
+            labels = gamma.argmax(dim=0).numpy()
+            places = self._places(labels, counts.numpy(), self.scores)
         prior.means[places] = found.means.to(prior.means)
         prior.covariances[places] = found.covariances.to(prior.covariances)
         order = np.argsort(places)
@@ -329,11 +330,11 @@ class MixtureRefits:
             likelihoods *= weights_of_regimes(change.exp(), regime_index)
         return Replicate(gamma.argmax(dim=0).numpy(), graph, likelihoods.T.numpy())
 
-    def _places(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def _places(self, labels: np.ndarray, counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return the cell of each component."""
-        drawn = np.repeat(np.arange(len(self.scores)), counts[self.rows].astype(int))
+        drawn = np.repeat(np.arange(len(scores)), counts[self.rows].astype(int))
         n_cells = len(self.gamma)
-        means, totals = means_of_labels(labels[self.rows][drawn], self.scores[drawn], n_cells)
+        means, totals = means_of_labels(labels[self.rows][drawn], scores[drawn], n_cells)
         return arrange_again(means, totals, self.prior.node_sizes)
 
 

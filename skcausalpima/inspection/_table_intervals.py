@@ -458,7 +458,7 @@ def _refit_and_draw(
         sizes=est.joint_.shape, parents=_parents(node_graph(est.dag_)), regimes=kept.regimes
     )
     n_refits = min(N_REFITS, n_draws)
-    seeds = rng.randint(2**31 - 1, size=n_refits)
+    seeds = rng.randint(2**31 - 1, size=n_refits).tolist()
     n_each, size = -(-n_draws // n_refits), kept.at_once
     calls = [
         partial(_draw_of_refits, kept, seeds[k : k + size], grid, n_each)
