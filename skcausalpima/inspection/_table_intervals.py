@@ -265,9 +265,9 @@ def table_intervals(
     are made of, and where arrows point, is for :func:`edge_confidence` to ask.
 
     Where the clusters are not the true groups, or an arrow points the wrong way, intervals cover
-    something else. Measured on simulated data with known tables, 87 to 92 % of the intervals at 90 %
-    cover; of fits to 300 samples whose outcomes lie 4 standard deviations apart, 78 % do, and 87 %
-    with refits (``benchmarks/intervals.py``).
+    something else. Measured on simulated data with known tables, 87 to 92 % of the intervals at
+    90 % cover; of fits to 300 samples whose outcomes lie 4 standard deviations apart, 78 % do, and
+    87 % with refits (``benchmarks/intervals.py``).
 
     References
     ----------
