@@ -4,6 +4,7 @@ Run with OMP_NUM_THREADS=1.
 
     python benchmarks/refits.py --seeds 0-59 --out refits.csv
     python benchmarks/refits.py --summarize refits.csv
+    python benchmarks/refits.py --times discs digits mfeat table --seeds 0-2
 
 Each seed draws a network of three or four binary nodes, 300 or 2000 samples of curves of which each
 node moves a part by ``distance`` standard deviations of the noise, and fits them. Written are, for
@@ -12,6 +13,10 @@ each adjacency, arrow and node, the share (or stability) by 200 refits of the mi
 difference of shares, with the sampling variance of both subtracted, how much surer the mixture is
 in the mean (of ``|2 share - 1|``), and the mean difference of the nodes' stability, by distance and
 by how certain of its outcomes the fit says it is.
+
+``--times`` prints the processor time of a fit, and that of 200 refits for edges and for intervals
+beside it: 1000 discs, digits with lines, mfeat (of the folder that SKCAUSALPIMA_DATA names), and a
+table of 20 000 rows.
 """
 
 from __future__ import annotations
@@ -21,15 +26,17 @@ import csv
 import itertools
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import node_rows
 import numpy as np
 from edges import random_network
 from node_rows import append_lines, parse_seeds
 
 from skcausalpima import CausalPIMA
-from skcausalpima.inspection import EdgeConfidence, edge_confidence
+from skcausalpima.datasets import make_circles_images
+from skcausalpima.inspection import EdgeConfidence, edge_confidence, table_intervals
 
 DISTANCES = (3.5, 4.0, 5.0, 6.0)
 LEAST_CELL = 0.015
@@ -115,6 +122,51 @@ def summarize(path: Path, n_refits: int) -> None:
         print(", ".join(parts))
 
 
+def table(seed: int) -> np.ndarray:
+    """Return 20 000 rows, in which each of three dependent nodes moves three columns by 5 sd."""
+    rng = np.random.default_rng(seed)
+    nodes = [rng.integers(2, size=20_000)]
+    for share in (0.7, 0.65):
+        nodes.append(np.where(rng.random(20_000) < share, nodes[-1], 1 - nodes[-1]))
+    shown = np.repeat(np.stack(nodes, axis=1), 3, axis=1)
+    return 5 / np.sqrt(3) * shown + rng.normal(size=shown.shape)
+
+
+#: By name: node sizes, data and settings.
+TIMED: dict[str, Callable[[int], tuple]] = {
+    "discs": lambda seed: (
+        (2, 2, 2),
+        make_circles_images(1000, random_state=seed).images,
+        {},
+    ),
+    "digits": lambda seed: ((10,), node_rows.digits(seed).arrays, {}),
+    "mfeat": lambda seed: (
+        (10,),
+        node_rows.mfeat(seed).arrays,
+        {"scale": "feature", "modality_weights": "balanced"},
+    ),
+    "table": lambda seed: ((2, 2, 2), table(seed), {}),
+}
+
+
+def time_all(name: str, seed: int) -> None:
+    """Print how long a fit takes, and how many times as long refits take."""
+    sizes, X, settings = TIMED[name](seed)
+    seconds = []
+    est = CausalPIMA(sizes, random_state=seed, **settings)
+    for call in (
+        lambda: est.fit(X),
+        lambda: edge_confidence(est, X, refit="mixture", random_state=seed),
+        lambda: table_intervals(est, X, refit="mixture", random_state=seed),
+    ):
+        start = time.process_time()
+        call()
+        seconds.append(time.process_time() - start)
+    fit, edges, intervals = seconds
+    ratios = f"edges {edges / fit:.2f}, intervals {intervals / fit:.2f}"
+    print(f"{name}, seed {seed}: a fit takes {fit:.1f} s, {ratios} of it", flush=True)
+
+
 def main() -> None:
     """Run some seeds, or print what was run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -122,11 +174,16 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=20, help="whole refits of each network")
     parser.add_argument("--out", type=Path, default=Path("refits.csv"))
     parser.add_argument("--summarize", type=Path)
+    parser.add_argument("--times", nargs="+", choices=TIMED)
     options = parser.parse_args()
     if options.summarize:
         summarize(options.summarize, options.n)
         return
     warnings.simplefilter("ignore")
+    if options.times:
+        for seed, name in itertools.product(options.seeds, options.times):
+            time_all(name, seed)
+        return
     for seed in options.seeds:
         lines = [dict(zip(FIELDS, row, strict=True)) for row in rows(seed, options.n)]
         append_lines(options.out, FIELDS, lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor
 from contextvars import ContextVar
 from typing import NamedTuple, TypeVar
 
@@ -51,6 +52,7 @@ def completed(
     verbose: int,
     name: str,
     told_first: str = "",
+    things: str = "fits",
 ) -> Completed:
     """Call functions in parallel; after an interrupt, return what is complete.
 
@@ -66,6 +68,8 @@ def completed(
         Of the function that the user called.
     told_first : str, default=""
         What lines begin with after it.
+    things : str, default="fits"
+        What the functions make.
 
     Returns
     -------
@@ -76,6 +80,8 @@ def completed(
     ------
     KeyboardInterrupt
         If nothing is complete yet.
+    RuntimeError
+        If a worker dies.
 
     Examples
     --------
@@ -94,13 +100,19 @@ def completed(
         for number, result in _as_they_come(calls, n_jobs):
             found[number] = result
             seconds = (time.monotonic() - begin) / len(found) * (len(functions) - len(found))
-            text = f"{told_first}{len(found)} of {len(functions)} fits, {duration(seconds)} left"
+            done = f"{told_first}{len(found)} of {len(functions)} {things}"
+            text = f"{done}, {duration(seconds)} left"
             is_first = len(found) == 1  # it says how long all will take
             lines.show(text, len(found), len(functions), is_due=is_first)
     except KeyboardInterrupt:
         interrupted = True
         if not found:
             raise
+    except BrokenExecutor as error:
+        raise RuntimeError(
+            f"A worker of {name} died; {len(found)} of {len(functions)} {things} were complete. It "
+            "may have lacked memory, of which a smaller n_jobs needs less."
+        ) from error
     finally:
         lines.close()
     return Completed(dict(sorted(found.items())), interrupted and len(found) < len(functions))
@@ -110,7 +122,7 @@ def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]
     """Return results, if possible one by one when they are there."""
     for order in ("generator_unordered", "generator", "list"):
         try:
-            run = Parallel(n_jobs=n_jobs, return_as=order)
+            run = Parallel(n_jobs=n_jobs, return_as=order, mmap_mode="c")  # as PyTorch needs
         except ValueError:  # before joblib 1.4, or a backend that has all or nothing
             continue
         return run(calls)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -249,26 +250,34 @@ def _n_distinct(n_clusters: int, sizes: tuple[int, ...]) -> int:
 
 
 def _enumerate(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Return all distinct arrangements (n, n_clusters) as cells, and their misfits.
+    """Return all distinct arrangements (n, n_clusters) as cells, and their misfits."""
+    states = _distinct(len(problem.means), problem.sizes)
+    return states, misfits_of(states, problem)
+
+
+@lru_cache(maxsize=4)
+def _distinct(n_clusters: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """Return all distinct arrangements (n, n_clusters) as cells; they are not to be written into.
 
     Cluster after cluster takes a free cell. An arrangement is written once only: outcomes of a
     node are numbered as they first appear, and columns of nodes of equal size are in
     lexicographic order.
     """
-    sizes, outcomes = np.array(problem.sizes), problem.outcomes
+    outcomes = NodeGrid(sizes).outcomes()
     n_cells = len(outcomes)
     states = np.empty((1, 0), dtype=np.int64)
     highest = np.full((1, len(sizes)), -1)  # largest outcome so far
-    for _ in range(len(problem.means)):
+    for _ in range(n_clusters):
         parent, cell = np.divmod(np.arange(len(states) * n_cells), n_cells)
         is_new = (outcomes[cell] <= highest[parent] + 1).all(axis=1)
         is_new &= (states[parent] != cell[:, None]).all(axis=1)
         parent, cell = parent[is_new], cell[is_new]
         states = np.concatenate([states[parent], cell[:, None]], axis=1)
         highest = np.maximum(highest[parent], outcomes[cell])
-        ordered = _nodes_in_order(outcomes[states], problem.sizes)
+        ordered = _nodes_in_order(outcomes[states], sizes)
         states, highest = states[ordered], highest[ordered]
-    return states, misfits_of(states, problem)
+    states.flags.writeable = False
+    return states
 
 
 def _nodes_in_order(labels: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:

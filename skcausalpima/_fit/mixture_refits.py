@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from .._inference.kept_models import subset_encoders
 from .._initialization.initial_sample import InitialSample, initial_sample
 from .._initialization.mixture import in_components, updated_components
 from .._model.objects import parameters_of
-from .._model.scaled_samples import fit_data
+from .._model.scaled_samples import as_tensors, fit_data
 from .._model.setup import Setup
 from .._model.surroundings import precision_of
 from .._model.tensors import TensorData
@@ -55,11 +55,13 @@ from .checkpoint import trained_model
 from .whole import FitCall, set_up_further
 
 #: Iterations of expectation maximization at most, which begins at the fit's mixture, and the rise
-#: of the mean bound, in nats, below which it ends.
-MAX_ITER, TOL = 50, 1e-4
+#: of the log-likelihood of the whole sample, in nats, below which it ends. It is slow where
+#: clusters overlap: replicates that end early lie near the fit, and intervals are too narrow.
+MAX_ITER, TOL = 300, 1e-3
 
-#: Responsibilities of the replicates that are iterated together.
-MAX_RESPONSIBILITIES = 2**20
+#: Responsibilities of the replicates that are iterated together, of which there are not more: what
+#: is complete is told, shared by workers, and left by an interrupt.
+MAX_RESPONSIBILITIES, MAX_AT_ONCE = 2**20, 50
 
 
 class Replicate(NamedTuple):
@@ -71,21 +73,37 @@ class Replicate(NamedTuple):
         The most probable cell of each sample, also of those that were not drawn.
     graph : HardGraph
         Its graph and tables.
+    likelihoods : ndarray of shape (n_samples, n_cells)
+        How well each cell explains each sample, up to a factor of the sample.
     """
 
     cells: np.ndarray
     graph: HardGraph
+    likelihoods: np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Samples:
+class _Mixture(NamedTuple):
+    """Components with free weights, and how probable they are of each sample."""
+
+    gamma: Tensor  # (n_components, n_samples)
+    weights: Tensor
+    means: Tensor
+    covariances: Tensor
+
+
+class _Samples(NamedTuple):
     """What samples say of their latent points, and what is known of their nodes."""
 
-    potential: Potential
+    linear: Tensor
+    precision: Tensor
     exponents: Tensor  # (n_samples,)
     allowed: Tensor | None
     regime_index: Tensor | None
-    weights: np.ndarray
+
+    @property
+    def potential(self) -> Potential:
+        """What they say."""
+        return Potential(self.linear, self.precision)
 
     def responsibilities(self, prior: CausalPrior) -> Tensor:
         """Return how probable each component is, (n_components, n_samples)."""
@@ -135,7 +153,8 @@ def mixture_refits(
         model = trained_model(state.spec, samples.knowledge, state.numbers, setup.device)
         reason = _reason_against(setup, model)
         if reason:
-            raise ValueError(f"refit='mixture' keeps networks, {reason}: use refit='all'.")
+            told = f"refit='mixture' keeps networks, {reason}"
+            raise ValueError(f"{told}: use refit='all' of edge_confidence.")
         data = fit_data(samples, setup)
         setup, initial = initial_sample(setup, samples, data, 0)
         encoders = subset_encoders(model, state.subset_numbers)
@@ -149,7 +168,10 @@ def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
     """Say why mixture and graph do not follow from potentials; an empty text if they do."""
     if not isinstance(model, StructuredVAE):
         return "but the posterior of this fit has no potentials"
-    if model.experts or any(decoder.has_likelihood for decoder in model.decoders):
+    if setup.spec.causes:
+        return "but contexts that are causes are in the tables, which it does not know"
+    own = [of.has_likelihood and not of.keeps_variance for of in model.decoders]
+    if model.experts or any(own):
         return "but experts and decoders per cluster know more of a sample's cell than these say"
     if setup.graph.structure == "gradient":
         return "but the graph of this fit was learned by gradient steps, as they are"
@@ -192,102 +214,130 @@ class MixtureRefits:
     ) -> None:
         self.graph, self.mixture = setup.graph, setup.training.mixture
         self.prior = copy.deepcopy(model.prior).cpu()
-        self.samples = _asked(model, data, encoders)
-        self.weights = self.samples.weights
-        self.gamma = self.samples.responsibilities(self.prior)
-        self.cells = self.gamma.argmax(dim=0).numpy()
+        samples = _asked(model, data, encoders)
+        # arrays: joblib maps them into the memory of its workers
+        self._arrays = tuple(None if of is None else of.numpy() for of in samples)
+        weights = data.samples.weights
+        self.weights = np.ones(data.n_samples)
+        if weights is not None:
+            self.weights = weights[0].double().cpu().numpy()
+        self.gamma = samples.responsibilities(self.prior).numpy()
+        self.cells = self.gamma.argmax(axis=0)
         self.rows = rows
         placed = None if initial.scores is None else initial.scores.placed
         self.scores = placed if _is_arranged_anew(setup, initial) else None
 
     @property
+    def samples(self) -> _Samples:
+        """What the encoders say."""
+        return _Samples(*as_tensors(self._arrays, "cpu"))
+
+    @property
+    def regimes(self) -> list[tuple[int, ...]]:
+        """Which nodes were set together, by the numbers in ``regime_index``."""
+        return self.prior.regimes
+
+    @property
+    def regime_index(self) -> np.ndarray:
+        """Number of the regime of each sample, (n_samples,)."""
+        found = self.samples.regime_index
+        return np.zeros(len(self.weights), dtype=np.int64) if found is None else found[0].numpy()
+
+    @property
     def at_once(self) -> int:
         """How many replicates are best made together."""
-        shared = self.samples.potential.is_shared
-        return max(1, MAX_RESPONSIBILITIES // self.gamma.numel()) if shared else 1
+        of_sample = self.samples.precision[0].numel() if self.samples.precision.ndim == 3 else 1
+        return min(MAX_AT_ONCE, max(1, MAX_RESPONSIBILITIES // (self.gamma.size * of_sample)))
 
     @torch.no_grad()
-    def replicates(self, seeds: Sequence[int]) -> Iterator[Replicate]:
-        """Yield what the bootstrap sample of each seed makes of the fit; all are made together."""
+    def replicates(self, seeds: Sequence[int], arranges: bool = True) -> Iterator[Replicate]:
+        """Yield what the bootstrap sample of each seed makes of the fit; all are made together.
+
+        ``arranges`` says whether clusters are laid on the grid anew, or stay on their cells.
+        """
         n_samples, shares = len(self.weights), self.weights / self.weights.sum()
         rngs = [np.random.RandomState(seed) for seed in seeds]
         drawn = np.stack([rng.multinomial(n_samples, shares) for rng in rngs])
         counts = torch.from_numpy(drawn).double()
-        for own, rng, *mixture in zip(counts, rngs, *self._mixtures(counts), strict=True):
-            yield self._replicate(own, rng, *mixture)
+        for own, rng, mixture in zip(counts, rngs, self._mixtures(counts), strict=True):
+            yield self._replicate(own, rng, mixture, arranges)
 
-    def _mixtures(self, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Iterate mixtures with free weights on samples that count so often each.
-
-        ``counts`` has shape (n_replicates, n_samples). Returned are responsibilities of shape
-        (n_replicates, n_components, n_samples), means and covariances.
-        """
+    def _mixtures(self, counts: Tensor) -> list[_Mixture]:
+        """Iterate mixtures on samples that count so often each, (n_replicates, n_samples)."""
         n, prior, samples = len(counts), self.prior, self.samples
-        of_each = (n, len(self.gamma))
-        means = prior.means.double().repeat(n, 1)
-        covariances = prior.covariances.double()
-        covariances = covariances.repeat(n, *[1] * (covariances.ndim - 1))
-        sums, bounds = counts @ self.gamma.T, counts.new_full((n,), -torch.inf)
-        for _ in range(MAX_ITER):
-            posterior = in_components(samples.potential, means, covariances)
-            gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, of_each)
+        means = prior.means.double().expand(n, *prior.means.shape)
+        covariances = prior.covariances.double().expand(n, *prior.covariances.shape)
+        sums, bounds = counts @ torch.from_numpy(self.gamma).T, counts.new_full((n,), -torch.inf)
+        ended: dict[int, _Mixture] = {}
+        numbers = torch.arange(n)  # of those that are iterated still
+        for step in range(MAX_ITER + 1):
+            components = means.flatten(0, 1), covariances.flatten(0, 1)
+            posterior = in_components(samples.potential, *components)
+            gamma = (samples.exponents * posterior.log_normalizers()).unflatten(0, sums.shape)
             weights = (sums + 1e-3) / (sums + 1e-3).sum(dim=1, keepdim=True)
             gamma += weights.log()[:, :, None]
             if samples.allowed is not None:
                 gamma.masked_fill_(~samples.allowed, -torch.inf)
             evidence = torch.logsumexp(gamma, dim=1)
             gamma.sub_(evidence[:, None]).exp_()
-            before, bounds = bounds, (counts * evidence).sum(dim=1) / counts.sum(dim=1)
-            if bool((bounds - before < TOL).all()):
+            before, bounds = bounds, (counts * evidence).sum(dim=1)
+            ends = (bounds - before < TOL) | (step == MAX_ITER)
+            for k in torch.nonzero(ends)[:, 0].tolist():
+                own = gamma[k].clone(), weights[k], means[k], covariances[k]
+                ended[int(numbers[k])] = _Mixture(*own)
+            if len(ended) == n:
                 break
             weighted = gamma * counts[:, None]
-            sums = weighted.sum(dim=2)
             found = posterior.statistics(weighted.flatten(0, 1))
-            means, covariances = self._updated(found, means, covariances, n)
-        return gamma, means.unflatten(0, of_each), covariances.unflatten(0, of_each)
+            means, covariances = self._updated(found, means, covariances)
+            state = numbers, counts, bounds, weighted.sum(dim=2), means, covariances
+            numbers, counts, bounds, sums, means, covariances = (of[~ends] for of in state)
+        return [ended[k] for k in range(n)]
 
     def _updated(
-        self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor, n: int
+        self, statistics: MixtureStatistics, means: Tensor, covariances: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the means and covariances of n mixtures, each of which pools its own (Eq. 17)."""
-        updates = []
-        for own in torch.arange(len(means)).chunk(n):
-            sums = MixtureStatistics(
-                counts=statistics.counts[own],
-                first=statistics.first[own],
-                second=statistics.second[own],
-                origin=statistics.origin,
-            )
-            updates.append(updated_components(sums, means[own], covariances[own], self.mixture))
-        means, covariances = (torch.cat(parts) for parts in zip(*updates, strict=True))
-        return means, covariances
+        """Return means and covariances of mixtures, (n, n_components, ..), each by its own sums.
+
+        Eq. 17 pools the covariances of one mixture.
+        """
+
+        def updated(counts: Tensor, first: Tensor, second: Tensor, m: Tensor, S: Tensor) -> Any:
+            sums = replace(statistics, counts=counts, first=first, second=second)
+            return updated_components(sums, m, S, self.mixture)
+
+        parts = statistics.counts, statistics.first, statistics.second
+        counts, first, second = (part.unflatten(0, means.shape[:2]) for part in parts)
+        return torch.vmap(updated)(counts, first, second, means, covariances)
 
     def _replicate(
-        self,
-        counts: Tensor,
-        rng: np.random.RandomState,
-        gamma: Tensor,
-        means: Tensor,
-        covariances: Tensor,
+        self, counts: Tensor, rng: np.random.RandomState, found: _Mixture, arranges: bool
     ) -> Replicate:
         """Lay a mixture on the grid and find its graph."""
-        prior = copy.deepcopy(self.prior)
-        places = self._places(gamma.argmax(dim=0).numpy(), counts.numpy())
-        prior.means[places] = means.to(prior.means)
-        prior.covariances[places] = covariances.to(prior.covariances)
-        gamma = gamma[np.argsort(places)]
+        prior, gamma = copy.deepcopy(self.prior), found.gamma
+        places = np.arange(len(gamma))
+        if arranges and self.scores is not None:
+            labels = gamma.argmax(dim=0).numpy()
+            places = self._places(labels, counts.numpy(), self.scores)
+        prior.means[places] = found.means.to(prior.means)
+        prior.covariances[places] = found.covariances.to(prior.covariances)
+        order = np.argsort(places)
+        gamma, weights = gamma[order], found.weights[order]
         scaled = gamma * counts * (self.weights.sum() / len(self.weights))
-        expected = regime_counts(scaled, self.samples.regime_index, len(prior.regimes))
+        regime_index = self.samples.regime_index
+        expected = regime_counts(scaled, regime_index, len(prior.regimes))
         graph = select_graph(prior, expected, self.graph, rng, averages=False)
-        return Replicate(gamma.argmax(dim=0).numpy(), graph)
+        likelihoods = gamma / weights[:, None]
+        if prior.mix_sizes:  # of which cells are more frequent under some labels
+            change = self.prior.regime_log_weights() - self.prior.log_weights()
+            likelihoods *= weights_of_regimes(change.exp(), regime_index)
+        return Replicate(gamma.argmax(dim=0).numpy(), graph, likelihoods.T.numpy())
 
-    def _places(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def _places(self, labels: np.ndarray, counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return the cell of each component."""
+        drawn = np.repeat(np.arange(len(scores)), counts[self.rows].astype(int))
         n_cells = len(self.gamma)
-        if self.scores is None:
-            return np.arange(n_cells)
-        drawn = np.repeat(np.arange(len(self.scores)), counts[self.rows].astype(int))
-        means, totals = means_of_labels(labels[self.rows][drawn], self.scores[drawn], n_cells)
+        means, totals = means_of_labels(labels[self.rows][drawn], scores[drawn], n_cells)
         return arrange_again(means, totals, self.prior.node_sizes)
 
 
@@ -316,12 +366,5 @@ def _asked(model: StructuredVAE, data: TensorData, encoders: SubsetEncoders | No
         present = potential.linear, potential.precision, exponents
         for of_parts, of_whole in zip(own, present, strict=True):
             of_whole[~is_whole] = of_parts[~is_whole].to(of_whole)
-    samples = data.samples
-    weights = torch.ones(data.n_samples) if samples.weights is None else samples.weights[0]
-    return _Samples(
-        potential=potential,
-        exponents=exponents,
-        allowed=None if samples.allowed is None else samples.allowed.cpu(),
-        regime_index=None if samples.regime_index is None else samples.regime_index.cpu(),
-        weights=weights.double().cpu().numpy(),
-    )
+    known = data.samples.allowed, data.samples.regime_index
+    return _Samples(*potential, exponents, *(None if of is None else of.cpu() for of in known))

@@ -368,7 +368,8 @@ def update_mixture(
     pooled_weight = safe_counts.new_full((), shrinkage)
     new = kind.m_step(scatter, pooled, safe_counts, pooled_weight)
     diagonal = new if new.ndim == 2 else new.diagonal(dim1=-2, dim2=-1)
-    diagonal.clamp_(min=0.0).add_(reg_covar)  # rounding can leave a tiny negative variance
+    # rounding can leave a tiny negative variance; vmap has no clamp in place
+    diagonal.copy_(diagonal.clamp(min=0.0) + reg_covar)
     # A tied covariance is everyone's, also that of empty components.
     keep_covariance = empty.all().expand_as(empty) if kind.is_shared else empty
     new = torch.where(_scale(torch.ones_like(new), keep_covariance) > 0, covariances.double(), new)

@@ -65,31 +65,32 @@ def test_a_mixture_is_that_of_extreme_deconvolution(overlapping, monkeypatch):
     monkeypatch.setattr("skcausalpima._fit.mixture_refits.MAX_ITER", 5)
     monkeypatch.setattr("skcausalpima._fit.mixture_refits.TOL", -np.inf)
     counts = np.random.default_rng(0).multinomial(len(X), np.ones(len(X)) / len(X), size=3)
-    _, means, covariances = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
+    found = kept._mixtures(torch.as_tensor(counts, dtype=torch.float64))
     linear, precision = (part.numpy() for part in kept.samples.potential)
     noise = np.linalg.inv(precision)
     start = kept.prior.means.double().numpy(), kept.prior.covariances.double().numpy()
-    for k, own in enumerate(counts):
-        weights = kept.gamma.numpy() @ own / own.sum()
+    for own, mixture in zip(counts, found, strict=True):
+        weights = kept.gamma @ own / own.sum()
         expected = noisy_mixture_em(linear @ noise, noise, own, weights, *start, 5)
-        assert_allclose(means[k].numpy(), expected[0], atol=2e-4)
-        assert_allclose(covariances[k].numpy(), expected[1], atol=2e-4)
+        assert_allclose(mixture.means.numpy(), expected[0], atol=2e-4)
+        assert_allclose(mixture.covariances.numpy(), expected[1], atol=2e-4)
 
 
 def test_replicates_do_not_depend_on_company(overlapping):
     kept = mixture_refits(*overlapping)
     together = list(kept.replicates(range(4)))
-    for seed, (cells, graph) in enumerate(together):
+    for seed, (cells, graph, likelihoods) in enumerate(together):
         alone = next(kept.replicates([seed]))
         assert_array_equal(alone.cells, cells)
         assert_array_equal(alone.graph.adjacency, graph.adjacency)
+        assert_allclose(alone.likelihoods, likelihoods)
 
 
 def test_of_clear_clusters_graphs_are_those_of_bootstrapped_counts(clear):
     est, X = clear
     kept = mixture_refits(est, X)
     assert_array_equal(kept.cells, est.predict_nodes(X) @ [2, 1])
-    for seed, (cells, graph) in enumerate(kept.replicates(range(15))):
+    for seed, (cells, graph, _) in enumerate(kept.replicates(range(15))):
         drawn = np.random.RandomState(seed).multinomial(len(X), np.full(len(X), 1 / len(X)))
         assert len(np.unique(kept.cells * 4 + cells)) == 4  # renamed at most
         joint = np.bincount(cells, weights=drawn, minlength=4).reshape(SIZES)

@@ -412,7 +412,7 @@ def test_stability_tells_structure_from_none():
 
 
 def test_failures_keep_their_numbers_after_an_interrupt(monkeypatch):
-    def some(calls, *_):
+    def some(calls, *_, **__):
         return Completed({0: calls[0](), 2: ["out of luck"]}, interrupted=True)
 
     monkeypatch.setattr("skcausalpima.inspection._edge_confidence.completed", some)

@@ -41,6 +41,7 @@ MANY_PARAMETERS = {
     "_structure/search.py": {"search_dag"},
     "datasets/_contexts.py": {"add_context"},
     "inspection/_edge_confidence.py": {"edge_confidence"},
+    "inspection/_table_intervals.py": {"table_intervals"},
     "modules/_experts/expert_decoder.py": {"__init__"},
 }
 FACES = [path for path in FILES if path.name == "__init__.py"]
