@@ -231,7 +231,7 @@ class FittedModel(ContextModel):
         means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
         for mean, m in zip(means, chosen, strict=True):
             layout, given = modalities.layout(m), modalities.arrays[m]
-            if layout is not None and layout[-1][0] == DEPTH and given is not None:
+            if layout is not None and layout[-1][0] == DEPTH and isinstance(given, np.ndarray):
                 mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
         if self.contexts is not None:
             codes = self.contexts.coded(context, modalities.codes)
