@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import datetime
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import entr
-from scipy.stats import random_table
 from sklearn.base import BaseEstimator
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_random_state
@@ -24,16 +23,18 @@ from .._scalar_checks import count, is_missing
 from .._structure.digraphs import node_graph
 from .._typing import Samples, Seed
 from ._fitted_estimator import check_estimator
+from ._permutation_tests import numbers_test, table_test
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns of categories: a DataFrame, a mapping, or a table.
+#: Columns: a DataFrame, a mapping, or a table.
 Metadata: TypeAlias = Mapping[Hashable, ArrayLike] | ArrayLike
-#: Entries of the tables that are drawn at a time.
-MAX_DRAWN = 2**22
-#: Statistics that differ by less are equal: tables that mirror each other may round differently.
-ROUNDING = 1e-9
+#: More different integers are numbers, as in pictures.
+MAX_CATEGORIES = 64
+#: Dates and times, and what else has them.
+TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+OF_TIMES = ("isoformat", "total_seconds", "asfreq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class NodeAssociations:
         The nodes, in the order of ``list(dag_)``.
     column_names : tuple of hashable
         The columns of the metadata.
+    measures : tuple of {"cramers_v", "nmi", "eta_squared"}
+        What the statistic of each column is.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class NodeAssociations:
     n_samples: np.ndarray
     node_names: tuple[str, ...]
     column_names: tuple[Hashable, ...]
+    measures: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per node and column.
@@ -85,8 +89,8 @@ class NodeAssociations:
         Returns
         -------
         pandas.DataFrame
-            Rows are labelled by ``node`` and ``column``; columns are ``statistic``, ``p_value``,
-            ``expected`` and ``n_samples``.
+            Rows are labelled by ``node`` and ``column``; columns are ``measure``, ``statistic``,
+            ``p_value``, ``expected`` and ``n_samples``.
 
         Raises
         ------
@@ -104,12 +108,13 @@ class NodeAssociations:
         >>> found = NodeAssociations(
         ...     statistic=np.array([[0.95, 0.1]]), p_value=np.array([[0.001, 0.4]]),
         ...     expected=np.array([[0.1, 0.1]]), n_samples=np.array([60, 58]),
-        ...     node_names=("N1",), column_names=("batch", "lab"))
+        ...     node_names=("N1",), column_names=("batch", "age"),
+        ...     measures=("cramers_v", "eta_squared"))
         >>> found.to_frame()
-                     statistic  p_value  expected  n_samples
+                         measure  statistic  p_value  expected  n_samples
         node column
-        N1   batch        0.95    0.001       0.1         60
-             lab          0.10    0.400       0.1         58
+        N1   batch     cramers_v       0.95    0.001       0.1         60
+             age     eta_squared       0.10    0.400       0.1         58
         """
         try:
             import pandas as pd
@@ -120,6 +125,7 @@ class NodeAssociations:
         pairs = [(node, column) for node in self.node_names for column in self.column_names]
         return pd.DataFrame(
             {
+                "measure": list(self.measures) * len(self.node_names),
                 "statistic": self.statistic.ravel(),
                 "p_value": self.p_value.ravel(),
                 "expected": self.expected.ravel(),
@@ -148,8 +154,8 @@ def associate_nodes(
 ) -> NodeAssociations:
     r"""Measure how the predicted nodes depend on known properties of the samples.
 
-    Is a node the batch, the instrument, the operator? Each node is compared with each column of
-    categories, and a permutation test tells what chance would give.
+    Is a node the batch, the instrument, the operator, the age? Each node is compared with each
+    column, and a permutation test tells what chance would give.
 
     Parameters
     ----------
@@ -158,15 +164,16 @@ def associate_nodes(
     X : sequence, mapping, MultimodalData, array-like or DataFrame
         Samples, in any form that it accepts.
     metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns)
-        Columns of categories: strings, integers, booleans, or anything that can be hashed. A
-        mapping has one array of shape (n_samples,) per name. Entries that are None or NaN are
-        missing, and such a sample is left out for that column.
+        Columns of categories (strings, integers, booleans, or anything that can be hashed) or of
+        numbers (some have fractions, or there are more than 64 different ones). A mapping has one
+        array of shape (n_samples,) per name. Entries that are None or NaN are missing, and such a
+        sample is left out for that column.
     measure : {"cramers_v", "nmi"}, default="cramers_v"
         ``"cramers_v"`` is Cramér's V [1]_, :math:`\sqrt{\chi^2 / (n (k - 1))}` with the smaller
         number k of outcomes, without a correction of its bias: compare it with ``expected``.
         ``"nmi"`` is the mutual information divided by the mean of the two entropies. Both are 1
         only where node and column determine each other, V also where the one with fewer outcomes
-        is determined by the other.
+        is determined by the other. Columns of numbers have eta squared whatever this is.
     n_permutations : int, default=999
         Number of permutations. No p-value is below 1 / (n_permutations + 1).
     random_state : int, RandomState instance or None, default=None
@@ -180,8 +187,8 @@ def associate_nodes(
     Raises
     ------
     ValueError
-        The metadata have another number of samples or no columns, or a column holds numbers that
-        are no integers.
+        The metadata have another number of samples or no columns, or a column holds dates,
+        infinite numbers, or words among numbers with fractions.
 
     See Also
     --------
@@ -198,8 +205,15 @@ def associate_nodes(
     had no part in the fit: one that was a modality or among ``known_nodes`` is associated by
     construction.
 
-    Measures in continuous units need bins first, such as those of
-    :class:`sklearn.preprocessing.KBinsDiscretizer`.
+    Of numbers, ranks are compared (ties share the mean rank): eta squared is the part of their
+    variance that lies between the outcomes k of the node,
+
+    .. math:: \eta^2 = \frac{\sum_k n_k (\bar r_k - \bar r)^2}{\sum_i (r_i - \bar r)^2}
+                     = \frac{H}{n - 1},
+
+    with Kruskal and Wallis's H [4]_, so that the test is theirs, with permutations in place of the
+    chi-squared distribution. By chance it is (K - 1) / (n - 1) in the mean for K outcomes.
+    The order of the numbers alone counts.
 
     References
     ----------
@@ -208,6 +222,8 @@ def associate_nodes(
        Applications in Genetics and Molecular Biology 9, 2010.
     .. [3] W. M. Patefield, "Algorithm AS 159: an efficient method of generating random R x C tables
        with given row and column totals", Applied Statistics 30, 1981.
+    .. [4] W. H. Kruskal and W. A. Wallis, "Use of ranks in one-criterion variance analysis",
+       Journal of the American Statistical Association 47, 1952.
 
     Examples
     --------
@@ -224,25 +240,39 @@ def associate_nodes(
     array([[1., 0.]])
     >>> found.p_value < 0.01
     array([[ True, False]])
+
+    A column of numbers:
+
+    >>> age = {"age": 40 + 20 * group + rng.normal(scale=9, size=100)}
+    >>> found = associate_nodes(est, X, age, random_state=0)
+    >>> found.measures, found.statistic.round(1), found.p_value
+    (('eta_squared',), array([[0.6]]), array([[0.001]]))
     """
     check_estimator(est, "associate_nodes")
     nodes = est.predict_nodes(X)
     names, columns = _named_columns(metadata)
     check_rows_with(X, metadata=metadata)
-    codes = [_codes(*item, len(nodes)) for item in zip(names, columns, strict=True)]
+    read = [_read(*item, len(nodes)) for item in zip(names, columns, strict=True)]
+    are_numbers = [column.dtype.kind == "f" for column in read]
     # One seed for all pairs: a pair's p-value must not depend on which others are asked for.
     seed = check_random_state(random_state).randint(2**31 - 1)
-    tables = (_table(outcomes, column) for outcomes in nodes.T for column in codes)
-    results = [_permutation_test(table, measure, n_permutations, seed) for table in tables]
-    shape = nodes.shape[1], len(codes)
+    options = measure, n_permutations, seed
+    results = [_tested(outcomes, column, *options) for outcomes in nodes.T for column in read]
+    shape = nodes.shape[1], len(read)
     statistic, p_value, expected = (np.reshape(part, shape) for part in zip(*results, strict=True))
     return NodeAssociations(
         statistic=statistic,
         p_value=p_value,
         expected=expected,
-        n_samples=np.array([(column >= 0).sum() for column in codes]),
+        n_samples=np.array(
+            [
+                (~np.isnan(column) if of else column >= 0).sum()
+                for of, column in zip(are_numbers, read, strict=True)
+            ]
+        ),
         node_names=tuple(node_graph(est.dag_)),
         column_names=tuple(names),
+        measures=tuple("eta_squared" if of else measure for of in are_numbers),
     )
 
 
@@ -281,76 +311,74 @@ def _objects(values: ArrayLike, what: str) -> np.ndarray:
         raise TypeError(f"{what} cannot be read as an array: {error}") from error
 
 
-def _codes(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
-    """Number the categories of a column; -1 where an entry is missing."""
+def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
+    """Return numbers, NaN where missing, or integers for categories, -1 where missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = np.where(np.ma.getmaskarray(column), np.array(None), column.data)
-    values = _objects(column, f"Column {name!r} of metadata")
+    values, what = _objects(column, f"Column {name!r} of metadata"), f"Column {name!r} of metadata"
     if values.shape != (n_samples,):
         raise ValueError(
-            f"Column {name!r} of metadata must have shape ({n_samples},), one entry per sample of "
-            f"X, got {values.shape}."
+            f"{what} must have shape ({n_samples},), one entry per sample of X, got {values.shape}."
         )
-    codes = np.full(n_samples, -1)
-    numbers: dict[Hashable, int] = {}
-    for row, value in enumerate(values):
-        if is_missing(value):
-            continue
-        if isinstance(value, Real) and value % 1 != 0:
-            raise ValueError(
-                f"Column {name!r} of metadata must hold categories, got the number {value}: cut "
-                "numbers into bins first, with sklearn.preprocessing.KBinsDiscretizer("
-                "encode='ordinal')."
-            )
+    known = np.array([not is_missing(value) for value in values], dtype=bool)
+    present = values[known].tolist()
+    _refuse_dates(what, np.asarray(column).dtype.kind, present)
+    for value in present:
         if not isinstance(value, Hashable):
-            raise TypeError(
-                f"Column {name!r} of metadata must hold categories, got {value!r:.100}."
+            raise TypeError(f"{what} must hold categories or numbers, got {value!r:.100}.")
+    numbers = {place: code for code, place in enumerate(dict.fromkeys(present))}
+    if not _are_numbers(what, numbers):
+        codes = np.full(n_samples, -1)
+        codes[known] = [numbers[value] for value in present]
+        return codes
+    found = np.full(n_samples, np.nan)
+    found[known] = np.array(present, dtype=np.float64)
+    return found
+
+
+def _refuse_dates(what: str, kind: str, values: Sequence) -> None:
+    """Raise where a column, of this kind of dtype, holds times."""
+    odd = (v for v in values if isinstance(v, TIMES) or any(hasattr(v, of) for of in OF_TIMES))
+    found = next(odd, None)
+    if kind in "mM" or found is not None:
+        raise ValueError(
+            f"{what} holds dates or times ({values[0] if found is None else found}): pass a number "
+            "instead, such as the days since the first, (column - column.min()).dt.days, or "
+            "column.dt.total_seconds() of durations, or a category, such as column.dt.month."
+        )
+
+
+def _are_numbers(what: str, values: Collection) -> bool:
+    """Return whether the different values of a column are numbers, not names of categories."""
+    if not all(
+        isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) for value in values
+    ):
+        odd = [v for v in values if isinstance(v, Real) and v % 1 != 0]
+        if odd:
+            raise ValueError(
+                f"{what} must hold categories or numbers, got words and the number {odd[0]}: make "
+                "numbers of all, as by pandas.to_numeric(column, errors='coerce'), or texts, as by "
+                "column.astype(str)."
             )
-        codes[row] = numbers.setdefault(value, len(numbers))
-    return codes
+        return False
+    if infinite := [value for value in values if np.isinf(float(value))]:
+        raise ValueError(
+            f"{what} holds {infinite[0]}: expected finite numbers, and NaN where one is missing."
+        )
+    return len(values) > MAX_CATEGORIES or any(value % 1 != 0 for value in values)
+
+
+def _tested(
+    outcomes: np.ndarray, column: np.ndarray, measure: str, n_permutations: int, seed: int
+) -> tuple[float, float, float]:
+    """Return the statistic of a node and a column, its p-value, and its mean by chance."""
+    if column.dtype.kind == "f":
+        known = ~np.isnan(column)
+        return numbers_test(outcomes[known], column[known], n_permutations, seed)
+    return table_test(_table(outcomes, column), measure, n_permutations, seed)
 
 
 def _table(outcomes: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Count the samples of each outcome and category, those that occur."""
     present = codes >= 0
     return contingency_matrix(outcomes[present], codes[present])
-
-
-def _permutation_test(
-    table: np.ndarray, measure: str, n_permutations: int, seed: int
-) -> tuple[float, float, float]:
-    """Return the statistic of a table, its p-value, and its mean over the permutations."""
-    if min(table.shape) < 2:
-        return np.nan, 1.0, np.nan
-    observed = MEASURES[measure](table[None])[0]
-    # Sorted, so that renaming outcomes draws the same tables.
-    distribution = random_table(*(np.sort(table.sum(axis=axis)) for axis in (1, 0)))
-    rng = np.random.RandomState(seed)
-    n_batches = min(n_permutations, -(-n_permutations * table.size // MAX_DRAWN))
-    drawn = [
-        MEASURES[measure](distribution.rvs(size=len(batch), random_state=rng))
-        for batch in np.array_split(np.arange(n_permutations), n_batches)
-    ]
-    values = np.concatenate(drawn)
-    n_larger = (values >= observed - ROUNDING).sum()
-    return observed, (1 + n_larger) / (1 + n_permutations), values.mean()
-
-
-def _cramers_v(tables: np.ndarray) -> np.ndarray:
-    """Return Cramér's V of tables of shape (n_tables, n_rows, n_columns)."""
-    n_samples = tables[0].sum()
-    rows, columns = tables.sum(axis=2, keepdims=True), tables.sum(axis=1, keepdims=True)
-    expected = rows * columns / n_samples
-    chi2 = ((tables - expected) ** 2 / expected).sum(axis=(1, 2))
-    return np.sqrt(chi2 / (n_samples * (min(tables.shape[1:]) - 1)))
-
-
-def _normalized_mutual_information(tables: np.ndarray) -> np.ndarray:
-    """Return the mutual information divided by the mean entropy of rows and columns."""
-    joint = tables / tables[0].sum()
-    entropies = [entr(joint.sum(axis=axis)).sum(axis=1) for axis in (1, 2)]
-    mutual = sum(entropies) - entr(joint).sum(axis=(1, 2))
-    return np.maximum(mutual, 0.0) / (sum(entropies) / 2)
-
-
-MEASURES = {"cramers_v": _cramers_v, "nmi": _normalized_mutual_information}

@@ -21,6 +21,7 @@ FEW = 0.05  # of the samples
 FEW_SAMPLES = 10  # of a cell: they may be a few unusual ones
 SURE = 0.95  # outcomes that are less certain, in the mean, are in doubt
 N_COLUMNS = 3  # that are named
+ALONE, COUNTED = "modality0", "negative_binomial"  # what is no mapping; the likelihood of counts
 CLOSE = 1.5  # times the root of the number of columns: there the choice of scale turns
 
 #: How training ended, in words.
@@ -110,7 +111,7 @@ def _data(of: Figures) -> Lines:
 def _scale(word: str | None, effective: float, n_varying: int) -> str:
     """Write what a modality is divided by."""
     if word == "columns":
-        return f"{n_varying} columns of several kinds, each with a likelihood of its own"
+        return f"{n_varying} columns with likelihoods of their own"
     if word == "noise":
         return "each column its spread within clusters (one for all would merge these)"
     if word != "feature":
@@ -340,13 +341,24 @@ def _on_training_and_data(of: Figures) -> Iterator[str]:
             "training__learning_rate, training__max_grad_norm, or fewer epochs (max_iter)."
         )
     if of.choices.counts:
-        told = []
-        for name, columns in of.choices.counts.items():
-            n_more = len(columns) - N_COLUMNS
-            words = ", ".join(columns[:N_COLUMNS]) + (f" and {n_more} more" if n_more > 0 else "")
-            told.append(f"{words} of {name!r}")
-        yield (
-            f"These columns look like counts (integers, many zeros, a long tail): "
-            f"{'; '.join(told)}. Fit np.log1p of them, divided by the sample's depth first if "
-            "depths differ."
-        )
+        yield _on_counts(of.choices)
+
+
+def _on_counts(choices: SimpleNamespace) -> str:
+    """Write which columns look like counts, and how to state that they are."""
+    told, stated, is_array = [], dict[str, str](), False
+    for name, columns in choices.counts.items():
+        named, n_more = columns[:N_COLUMNS], len(columns) - N_COLUMNS
+        more = f" and {n_more} more" if n_more > 0 else ""
+        told.append(f"{', '.join(named)}{more} of {name!r}")
+        words = [f"{column!r}: {COUNTED!r}" for column in named] + ["..."] * (n_more > 0)
+        is_whole = columns == list(map(str, range(choices.columns[name][1])))
+        stated[name] = repr(COUNTED) if is_whole else f"{{{', '.join(words)}}}"
+        is_array |= not is_whole and all(map(str.isdigit, columns))
+    each = ", ".join(f"{name!r}: {words}" for name, words in stated.items())
+    likelihoods = stated[ALONE] if list(choices.scale) == [ALONE] else f"{{{each}}}"
+    return (
+        f"These columns look like counts (integers, many zeros, a long tail): {'; '.join(told)}. "
+        f"If they are, fit with likelihoods={likelihoods}"
+        f"{f', or {COUNTED!r} where all columns are counts' if is_array else ''}."
+    )

@@ -218,6 +218,6 @@ def test_a_numeric_fit_takes_numbers_of_other_dtypes_and_no_words(brief):
 
 def test_displays_and_report_of_a_mixed_table(model, frame):
     pytest.importorskip("matplotlib")
-    assert PrototypeDisplay.from_estimator(model).prototypes.shape == (2, 11)
-    assert PrototypeDisplay.from_estimator(model, frame, kind="nearest").prototypes.shape == (2, 11)
+    assert PrototypeDisplay.from_estimator(model).prototypes.shape == (2, 12)
+    assert PrototypeDisplay.from_estimator(model, frame, kind="nearest").prototypes.shape == (2, 12)
     assert "Fit of 60 samples" in str(model.report())

@@ -1,6 +1,7 @@
 """Associations of nodes with known properties."""
 
 import copy
+import datetime
 import itertools
 import sys
 
@@ -15,7 +16,16 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import normalized_mutual_info_score
 
 from skcausalpima.inspection import associate_nodes
-from skcausalpima.inspection._associations import _permutation_test, _table
+from skcausalpima.inspection._associations import _table
+from skcausalpima.inspection._permutation_tests import numbers_test, table_test
+
+DAYS = [
+    np.arange(72).astype("datetime64[ns]"),
+    np.arange(72).astype("timedelta64[D]"),
+    pd.Series(pd.date_range("2020", periods=72, tz="UTC")),
+    pd.period_range("2020", periods=72, freq="D"),
+    [None, datetime.date(2020, 1, 1)] * 36,
+]
 
 
 class Given(BaseEstimator):
@@ -69,7 +79,7 @@ def test_p_values_are_those_of_all_permutations(measure, seed):
     observed = statistic(node, column)
     values = np.array([statistic(node, np.array(p)) for p in itertools.permutations(column)])
     exact = (values >= observed - 1e-9).mean()
-    found, p_value, expected = _permutation_test(_table(node, column), measure, 20_000, seed)
+    found, p_value, expected = table_test(_table(node, column), measure, 20_000, seed)
     assert_allclose(found, observed, atol=1e-12)
     assert abs(p_value - exact) < 5 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
     assert abs(expected - values.mean()) < 5 * values.std() / np.sqrt(20_000)
@@ -92,6 +102,63 @@ def test_power(measure):
         found = associate(*planted(seed, 100), n_permutations=199, measure=measure)
         assert_allclose(np.diag(found.p_value), 1 / 200)
         assert (np.diag(found.statistic) > 2 * np.diag(found.expected)).all()
+
+
+def numbers_of(nodes, rng):
+    """Return a column that depends on the first node, with ties and entries that are missing."""
+    column = np.round(nodes[:, 0] + rng.normal(size=len(nodes)), 1)
+    column[:7] = np.nan
+    return column
+
+
+def test_numbers_have_kruskals_and_wallis_statistic():
+    rng = np.random.default_rng(0)
+    nodes = random_nodes(rng, 200, (2, 3))
+    column = numbers_of(nodes, rng)
+    found = associate(nodes, {"age": column, "lab": nodes[:, 0]})
+    assert found.measures == ("eta_squared", "cramers_v")
+    assert_array_equal(found.n_samples, [193, 200])
+    for k, node in enumerate(nodes.T):
+        groups = [column[(node == of) & ~np.isnan(column)] for of in np.unique(node)]
+        assert_allclose(found.statistic[k, 0], stats.kruskal(*groups).statistic / 192)
+        assert_allclose(found.expected[k, 0], (len(groups) - 1) / 192, rtol=0.2)
+    assert_array_equal(found.p_value[0], [0.001, 0.001])
+
+
+def test_p_values_of_numbers_are_those_of_all_permutations():
+    """Within 5 standard errors of 20 000 draws; SciPy's chi-squared p-value is another one."""
+    node, column = np.array([0, 0, 0, 1, 1, 2]), np.array([0.1, 0.2, 0.2, 0.2, 0.4, 0.3])
+    values = [
+        stats.kruskal(*(np.array(p)[node == k] for k in range(3))).statistic / 5
+        for p in itertools.permutations(column)
+    ]
+    found, p_value, expected = numbers_test(node, column, 20_000, 0)
+    exact = (np.array(values) >= found - 1e-9).mean()
+    assert abs(p_value - exact) < 5 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
+    assert abs(expected - np.mean(values)) < 5 * np.std(values) / np.sqrt(20_000)
+
+
+def test_p_values_of_numbers_do_not_depend_on_scale_order_and_names():
+    rng = np.random.default_rng(1)
+    nodes = random_nodes(rng, 90, (2, 3))
+    column, rows = numbers_of(nodes, rng), rng.permutation(90)
+    found = associate(nodes, {"age": column})
+    for others, numbers in [
+        (nodes[rows], column[rows]),
+        (2 - nodes, column),
+        (nodes, column**3),
+    ]:
+        other = associate(others, {"age": numbers})
+        assert_allclose(other.statistic, found.statistic)
+        assert_array_equal(other.p_value, found.p_value)
+
+
+def test_many_integers_are_numbers_and_few_are_categories():
+    nodes = random_nodes(np.random.default_rng(2), 200, (2,))
+    columns = {"age": np.arange(200) % 65, "lab": np.arange(200) % 64, "whole": np.full(200, 1.0)}
+    found = associate(nodes, pd.DataFrame(columns), n_permutations=9)
+    assert found.measures == ("eta_squared", "cramers_v", "cramers_v")
+    assert np.isnan(associate(nodes, {"age": np.full(200, 0.5)}).statistic).all()
 
 
 def test_expected_is_what_chance_gives():
@@ -122,9 +189,9 @@ def test_names_order_and_company_do_not_matter():
 def test_large_tables_are_drawn_in_parts(monkeypatch):
     nodes, metadata = planted(4)
     table = _table(nodes[:, 0], metadata[:, 1])
-    whole = _permutation_test(table, "cramers_v", 50, 0)
-    monkeypatch.setattr("skcausalpima.inspection._associations.MAX_DRAWN", 20)
-    assert_allclose(_permutation_test(table, "cramers_v", 50, 0), whole)
+    whole = table_test(table, "cramers_v", 50, 0)
+    monkeypatch.setattr("skcausalpima.inspection._permutation_tests.MAX_DRAWN", 20)
+    assert_allclose(table_test(table, "cramers_v", 50, 0), whole)
 
 
 def test_forms_of_metadata_agree():
@@ -174,12 +241,13 @@ def test_one_outcome_says_nothing():
 def test_the_frame_has_a_row_per_pair():
     found = associate(*planted(7))
     frame = found.to_frame()
-    assert frame.shape == (4, 4)
+    assert frame.shape == (4, 5)
     for i, j in np.ndindex(2, 2):
         row = frame.loc[(f"N{i + 1}", f"x{j}")]
         for name in ("statistic", "p_value", "expected"):
             assert row[name] == getattr(found, name)[i, j]
         assert row["n_samples"] == 200
+        assert row["measure"] == "cramers_v"
 
 
 def test_pandas_is_optional(monkeypatch):
@@ -196,8 +264,9 @@ def test_pandas_is_optional(monkeypatch):
         (np.zeros((71, 2)), r"Column 'x0' of metadata must have shape \(72,\).* got \(71,\)"),
         ({"a": np.zeros((72, 2))}, r"Column 'a' of metadata must have shape \(72,\)"),
         ({"a": "text"}, r"Column 'a' of metadata must have shape \(72,\)"),
-        ({"age": [0.5] * 72}, r"'age' .* got the number 0.5: cut .*KBinsDiscretizer"),
-        ({"age": [None, np.inf] * 36}, "'age' of metadata must hold categories"),
+        ({"age": [0.5, "old"] * 36}, r"'age' .* words and the number 0.5: .*pandas.to_numeric"),
+        ({"age": [None, np.inf] * 36}, "'age' of metadata holds inf: expected finite numbers"),
+        *[({"day": days}, r"'day' .* dates or times \(.*\.dt\.days") for days in DAYS],
         (np.zeros(72), r"array of shape \(n_samples, n_columns\), got shape \(72,\)"),
         (None, r"array of shape \(n_samples, n_columns\), got shape \(\)"),
         ({}, "metadata has no columns"),

@@ -289,6 +289,10 @@ def test_short_runs_are_told():
         ({"convergence": {"ended": "too early"}}, "raise max_iter"),
         ({"convergence": {"ended": "fallen"}}, "smaller training__learning_rate"),
         ({"choices": {"counts": {"image": list("abcd")}}}, "a, b, c and 1 more of 'image'"),
+        (
+            {"choices": {"counts": {"image": ["a", "b"]}}},
+            "If they are, fit with likelihoods={'image': {'a': 'negative_binomial', 'b': 'neg",
+        ),
     ],
 )
 def test_the_advice_follows_from_the_figures(figures, told):

@@ -15,7 +15,11 @@ from .._associations import Metadata, NodeAssociations, associate_nodes
 from .display import Axes
 from .heat_map import HeatMap, HeatMapDisplay
 
-MEASURES = {"cramers_v": "Cramér's V", "nmi": "normalized mutual information"}
+MEASURES = {
+    "cramers_v": "Cramér's V",
+    "nmi": "normalized mutual information",
+    "eta_squared": "eta squared",
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -88,9 +92,9 @@ class AssociationDisplay(HeatMapDisplay):
         X : sequence, mapping, MultimodalData, array-like or DataFrame
             Samples.
         metadata : DataFrame, mapping or array-like of shape (n_samples, n_columns)
-            Columns of categories, see :func:`associate_nodes`.
+            Columns of categories or numbers, see :func:`associate_nodes`.
         measure : {"cramers_v", "nmi"}, default="cramers_v"
-            The statistic.
+            The statistic of categories.
         n_permutations : int, default=999
             Number of permutations.
         random_state : int, RandomState instance or None, default=None
@@ -139,11 +143,11 @@ class AssociationDisplay(HeatMapDisplay):
             n_permutations=n_permutations,
             random_state=random_state,
         )
-        return cls.from_associations(found, measure=MEASURES[measure], ax=ax)
+        return cls.from_associations(found, ax=ax)
 
     @classmethod
     def from_associations(
-        cls, associations: NodeAssociations, *, measure: str = "association", ax: Axes | None = None
+        cls, associations: NodeAssociations, *, measure: str | None = None, ax: Axes | None = None
     ) -> Self:
         """Draw what :func:`associate_nodes` found.
 
@@ -151,8 +155,8 @@ class AssociationDisplay(HeatMapDisplay):
         ----------
         associations : NodeAssociations
             The numbers.
-        measure : str, default="association"
-            What they are, for the colour bar.
+        measure : str, default=None
+            What they are, for the colour bar; None takes the names of the measures.
         ax : matplotlib axes, default=None
             Where to draw; None makes a figure.
 
@@ -178,7 +182,7 @@ class AssociationDisplay(HeatMapDisplay):
         >>> found = NodeAssociations(
         ...     statistic=np.array([[0.95, 0.1]]), p_value=np.array([[0.001, 0.4]]),
         ...     expected=np.array([[0.1, 0.1]]), n_samples=np.array([60, 58]),
-        ...     node_names=("N1",), column_names=("batch", "lab"))
+        ...     node_names=("N1",), column_names=("batch", "lab"), measures=("cramers_v",) * 2)
         >>> display = AssociationDisplay.from_associations(found)
         >>> print(display.ax_.texts[0].get_text())
         0.95
@@ -190,7 +194,8 @@ class AssociationDisplay(HeatMapDisplay):
             associations.node_names,
             associations.column_names,
             p_value=associations.p_value,
-            measure=measure,
+            measure=measure
+            or ", ".join(MEASURES[of] for of in dict.fromkeys(associations.measures)),
         )
         return display.plot(ax)
 

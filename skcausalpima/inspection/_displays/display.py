@@ -51,6 +51,19 @@ class Display:
         self.figure_ = figure_of(axes[0, 0])
         return axes
 
+    def _captioned_axes(
+        self, ax: Any, shape: tuple[int, int], size: tuple[float, float]
+    ) -> Axes | None:
+        """Keep a table of axes; return those of a caption above, if there is room for one."""
+        caption, panels = None, ax
+        if is_one_or_none(ax):
+            above = self._several_axes(ax, (2, 1), size, height_ratios=[1e-3, 1])
+            caption, panels = above[:, 0]
+            caption.set_axis_off()
+        self.axes_ = self._several_axes(panels, shape, size)
+        self.bounding_ax_ = None if caption is None else ax
+        return caption
+
 
 def plotting(caller: str) -> ModuleType:
     """Import ``matplotlib.pyplot``.

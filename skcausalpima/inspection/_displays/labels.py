@@ -63,6 +63,34 @@ def listed(names: Sequence[object], n_letters: int, n_lines: int = 3) -> str:
     return shortened(", ".join(texts), n_letters)
 
 
+def told_apart(names: Sequence[str], n_letters: int) -> list[str]:
+    """Cut names; where that makes two of them alike, take off first how all of them begin and end.
+
+    Examples
+    --------
+    >>> from skcausalpima.inspection._displays.labels import told_apart
+    >>> told_apart(["room 1 of the house", "room 22 of the house"], 9)
+    ['…1…', '…22…']
+    """
+    short = [cut(name, n_letters) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+    n_first = _n_shared(names)
+    n_last = _n_shared([name[n_first:][::-1] for name in names])
+    return [
+        "…" * (n_first > 0)
+        + cut(name[n_first : len(name) - n_last], n_letters - 2)
+        + "…" * (n_last > 0)
+        for name in names
+    ]
+
+
+def _n_shared(names: Sequence[str]) -> int:
+    """Return how many letters all names begin with."""
+    alike = [len(set(letters)) == 1 for letters in zip(*names, strict=False)]
+    return [*alike, False].index(False)
+
+
 def cell_names(
     outcomes: ArrayLike, names: Sequence[Sequence[str]], n_letters: int = 8
 ) -> list[str]:

@@ -15,10 +15,12 @@ from ..._inference.kept_models import model_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
-from .display import Axes, Display, check_word, is_one_or_none, letters_across
+from .column_panels import ColumnsDisplay, are_numbers_of
+from .display import Axes, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
-from .painter import SamplePainter, as_image, decoded_components, shown_modality
-from .panels import HEADER_SIZE, TITLE_SIZE, name_row, named_nodes
+from .painter import SamplePainter, as_image
+from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
+from .shown_modality import decoded_components, shown_modality
 from .styles import group_style
 
 PANELS_IN_A_ROW = 3
@@ -27,17 +29,22 @@ PANEL = (3.2, 2.2)  # inches, of curves and tables
 ROW_NAME_LETTERS = 16
 LEGEND_LETTERS = 12
 ROWS_OF_LEGEND = 8
+GAP = 0.5  # between nodes, in bars
 
 #: Name, names of the outcomes, and what they look like.
 Node: TypeAlias = tuple[str, tuple[str, ...], np.ndarray]
 
 
 @dataclass(eq=False, repr=False)
-class NodeEffectDisplay(Display):
+class NodeEffectDisplay(ColumnsDisplay):
     """How each node changes the data: what its outcomes look like, the other nodes averaged out.
 
     Of images there is a row per node, and a panel per outcome; of curves and tables a panel per
     node, in which its outcomes are compared.
+
+    Tables of words, booleans or ordered categories have a panel for each column, in which the
+    outcomes of all nodes are compared: probabilities of levels are stacked bars, and counts and
+    numbers bars. Where there is no room for all, those columns are drawn that differ most.
 
     It is recommended to use :meth:`from_estimator`.
 
@@ -57,6 +64,10 @@ class NodeEffectDisplay(Display):
         Names of the elements, of tables.
     value_name : str, default=""
         What the values are.
+    parts : sequence of (str, str, sequence of str), default=None
+        Of a table of several kinds of columns: name, likelihood and names of levels (none of
+        numbers) of each column. It has a panel, with a bar for each outcome. The values of an
+        outcome are one column's behind the other's: probabilities of its levels, or a number.
 
     Attributes
     ----------
@@ -67,7 +78,8 @@ class NodeEffectDisplay(Display):
     figure_ : matplotlib figure
         The figure.
     artists_ : list of lists
-        What was drawn of each node, by its outcomes.
+        What was drawn of each node, by its outcomes; with ``parts``, of each column the bars of its
+        levels.
 
     See Also
     --------
@@ -91,6 +103,7 @@ class NodeEffectDisplay(Display):
     x: np.ndarray | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
+    parts: Sequence[tuple[str, str, Sequence[str]]] | None = None
 
     @classmethod
     def from_estimator(
@@ -130,7 +143,8 @@ class NodeEffectDisplay(Display):
         -------
         NodeEffectDisplay
             Drawn. Columns of a table that are scaled each on its own are shown in standard
-            deviations.
+            deviations. In tables of several kinds, probabilities of levels and expected counts are
+            no differences, but means, whatever ``kind`` is.
 
         Raises
         ------
@@ -162,14 +176,21 @@ class NodeEffectDisplay(Display):
         model = model_of(est)
         shown = shown_modality(est, model, modality, x)
         cells = decoded_components(est, model, shown)[cell_order(est)]
+        effects = effects_of_nodes(cells, est.joint_, kind)
+        if shown.parts is not None and kind == "difference":
+            means = effects_of_nodes(cells, est.joint_, "mean")
+            are_numbers = are_numbers_of(shown.parts)
+            pairs = zip(effects, means, strict=True)
+            effects = [np.where(are_numbers, effect, mean) for effect, mean in pairs]
         display = cls(
-            effects_of_nodes(cells, est.joint_, kind),
+            effects,
             list(node_graph(est.dag_)),
             outcome_names=outcome_names(est),
             kind=kind,
             x=shown.x,
             columns=shown.columns,
-            value_name=shown.unit,
+            value_name=shown.unit_of_groups,
+            parts=shown.parts,
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -208,10 +229,13 @@ class NodeEffectDisplay(Display):
         """
         effects = [np.asarray(effect) for effect in self.effects]
         check_word(self.kind, "kind", ("difference", "mean"))
-        centred = self.kind == "difference"
-        painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         sizes = [len(effect) for effect in effects]
         names = named_nodes(self.node_names, sizes, self.outcome_names)
+        if self.parts is not None:
+            self._draw_columns(ax, self.parts, np.concatenate(effects), _bars(names), "", kwargs)
+            return self
+        centred = self.kind == "difference"
+        painter = SamplePainter.of(effects, x=self.x, columns=self.columns, centred=centred)
         nodes = list(zip(names.nodes, names.outcomes, effects, strict=True))
         self.bounding_ax_ = ax if hasattr(ax, "get_subplotspec") else None
         draw = self._draw_images if painter.kind == "image" else self._draw_comparisons
@@ -281,6 +305,15 @@ class NodeEffectDisplay(Display):
                 panel.set_xlabel(self._meaning(), fontsize=HEADER_SIZE)
         if painter.kind == "curve":
             self.axes_[0, 0].set_ylabel(self._meaning(), fontsize=HEADER_SIZE)
+
+
+def _bars(names: NodeNames) -> list[tuple[str, float]]:
+    """Return name and place of a bar for each outcome; between nodes there is a gap."""
+    bars, place = [], 0.0
+    for node, outcomes in zip(names.nodes, names.outcomes, strict=True):
+        bars += [(f"{node} = {outcome}", place + k) for k, outcome in enumerate(outcomes)]
+        place += len(outcomes) + GAP
+    return bars
 
 
 def effects_of_nodes(cells: np.ndarray, joint: np.ndarray, kind: str) -> list[np.ndarray]:

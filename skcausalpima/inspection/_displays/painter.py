@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 
-from ..._data.selection_keys import asked_modalities
-from ..._data.validation import Modalities, fitted_form
-from ..._inference.fitted_model import FittedModel
-from ..._typing import Unchecked
 from .display import POINTS_PER_INCH, Axes, Look, inches, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle
@@ -227,80 +221,3 @@ def _limits(arrays: Sequence[np.ndarray], kind: str, centred: bool) -> tuple[flo
     elif kind == "bars":
         low, high = min(low, 0.0), max(high, 0.0)
     return (low - 0.5, high + 0.5) if low == high else (float(low), float(high))
-
-
-@dataclass(frozen=True)
-class ShownModality:
-    """One modality as it is drawn.
-
-    Parameters
-    ----------
-    number : int
-        Which.
-    name : str
-        Its name.
-    x : ndarray or None
-        Abscissa, of curves.
-    columns : tuple of str or None
-        Names of the elements, if they have some.
-    centre, factor : ndarray or float
-        Values are drawn as ``(value - centre) / factor``.
-    unit : str
-        What the values then are; "" for the units of the data.
-    """
-
-    number: int
-    name: str
-    x: np.ndarray | None
-    columns: tuple[str, ...] | None
-    centre: np.ndarray | float = 0.0
-    factor: np.ndarray | float = 1.0
-    unit: str = ""
-
-    def values(self, modalities: Modalities) -> np.ndarray:
-        """Return the values of samples as they are drawn, NaN where they are missing."""
-        array, missing = modalities.arrays[self.number], modalities.missing_elements(self.number)
-        present = np.zeros(missing.shape) if array is None else np.asarray(array, dtype=float)
-        return self.shown(np.where(missing, np.nan, present))
-
-    def shown(self, array: np.ndarray) -> np.ndarray:
-        """Return values as they are drawn."""
-        return (array - self.centre) / self.factor
-
-    def shown_spread(self, array: np.ndarray) -> np.ndarray:
-        """Return standard deviations as they are drawn."""
-        return array / self.factor
-
-
-def shown_modality(
-    est: BaseEstimator, model: FittedModel, modality: Unchecked, x: ArrayLike | None = None
-) -> ShownModality:
-    """Return how a modality, by name or number, is drawn; the first one for None.
-
-    Curves of an expert have its abscissa. Columns of a table that have a scale each are drawn in
-    standard deviations from their means.
-    """
-    names = [str(name) for name in est.modality_names_in_]
-    (m,) = [0] if modality is None else asked_modalities(modality, names)
-    shape, columns = model.scaler.centre[m].shape, est.modality_feature_names_in_[names[m]]
-    if (coding := fitted_form(est).tables[m].coding) is not None:
-        columns = coding.element_names
-    abscissa, experts = None if x is None else np.asarray(x), dict(model.model.experts)
-    if abscissa is None and m in experts:
-        of_expert = np.asarray(experts[m].expert.x)
-        abscissa = of_expert if of_expert.shape == tuple(shape) else None
-    named = None if columns is None else tuple(map(str, columns))
-    centre, factor = model.scaler.centre[m], model.scaler.factor[m]
-    if kind_of(shape, abscissa, columns) == "bars" and np.ndim(factor) > 0:
-        unit = "standard deviations from the mean"
-        return ShownModality(m, names[m], abscissa, named, centre, factor, unit)
-    return ShownModality(m, names[m], abscissa, named)
-
-
-def decoded_components(
-    est: BaseEstimator, model: FittedModel, modality: ShownModality
-) -> np.ndarray:
-    """Return what decodes from the mean of each component, of shape (n_components, \\*shape)."""
-    components = np.arange(len(est.cluster_means_))
-    decoded = model.decode(est.cluster_means_, components)
-    return modality.shown(decoded[modality.number])

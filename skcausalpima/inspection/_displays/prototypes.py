@@ -11,26 +11,33 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..._grid import NodeGrid
 from ..._inference.fitted_model import FittedModel
 from ..._inference.kept_models import model_of, samples_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples, Unchecked
 from .._fitted_estimator import cell_order, is_empty, node_sizes, outcome_names
-from .display import Axes, Display, check_word, is_one_or_none
-from .painter import SamplePainter, ShownModality, decoded_components, shown_modality
+from .column_panels import ColumnsDisplay
+from .display import Axes, check_word
+from .painter import SamplePainter
 from .panels import CellTable, name_cells, named_nodes
+from .shown_modality import ShownModality, decoded_components, shown_modality
 
 NO_SAMPLES = "no samples"
 
 
 @dataclass(eq=False, repr=False)
-class PrototypeDisplay(Display):
+class PrototypeDisplay(ColumnsDisplay):
     """What each cell looks like: one picture per cell, on the grid's own axes.
 
     The outcomes of the first nodes are rows, those of the others columns. An image, a curve, or
     bars are drawn, by the shape of the modality: up to 16 elements in a row (40, if they have
     names) are bars, more are a curve. Images with other than one or three channels have them side
     by side; of volumes the middle slice is drawn.
+
+    Tables of words, booleans or ordered categories have a panel for each column instead, in which
+    the cells are compared: probabilities of levels are stacked bars, and counts and numbers bars.
+    Where there is no room for all, those columns are drawn in which cells differ most.
 
     It is recommended to use :meth:`from_estimator`.
 
@@ -52,6 +59,10 @@ class PrototypeDisplay(Display):
         Names of the elements, of tables.
     value_name : str, default=""
         What the values are, if not the modality in its units.
+    parts : sequence of (str, str, sequence of str), default=None
+        Of a table of several kinds of columns: name, likelihood and names of levels (none of
+        numbers) of each column. It has a panel, with a bar for each cell. The values of a cell are
+        one column's behind the other's: probabilities of its levels, or a number.
 
     Attributes
     ----------
@@ -62,7 +73,8 @@ class PrototypeDisplay(Display):
     figure_ : matplotlib figure
         The figure.
     artists_ : list
-        What was drawn of each cell; None where there is nothing.
+        What was drawn of each cell, None where there is nothing; with ``parts``, of each column the
+        bars of its levels.
 
     See Also
     --------
@@ -87,6 +99,7 @@ class PrototypeDisplay(Display):
     x: np.ndarray | None = None
     columns: Sequence[str] | None = None
     value_name: str = ""
+    parts: Sequence[tuple[str, str, Sequence[str]]] | None = None
 
     @classmethod
     def from_estimator(
@@ -125,7 +138,7 @@ class PrototypeDisplay(Display):
         PrototypeDisplay
             Drawn. The titles are the parameters of an expert, or else the share of training
             samples. Columns of a table that are scaled each on its own are shown in standard
-            deviations from their means.
+            deviations from their means, counts as they are expected at the mean depth.
 
         Raises
         ------
@@ -169,7 +182,8 @@ class PrototypeDisplay(Display):
             titles=[titles[component] for component in order],
             x=shown.x,
             columns=shown.columns,
-            value_name=shown.unit,
+            value_name=shown.unit_of_groups,
+            parts=shown.parts,
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -212,16 +226,18 @@ class PrototypeDisplay(Display):
                 f"prototypes has {len(arrays)} rows, but the grid of node_sizes={table.sizes} has "
                 f"{math.prod(table.sizes)} cells: pass one row per cell."
             )
-        painter = SamplePainter.of([arrays], x=self.x, columns=self.columns)
         titles = [""] * len(arrays) if self.titles is None else self.titles
+        names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
+        if self.parts is not None:
+            cells = names.of_cells(NodeGrid(table.sizes).outcomes())
+            lines = [f"{of}  {title}".strip() for of, title in zip(cells, titles, strict=True)]
+            bars = [(line, float(place)) for place, line in enumerate(lines)]
+            what = f"outcomes of {', '.join(names.nodes)}"
+            self._draw_columns(ax, self.parts, arrays, bars, what, kwargs)
+            return self
+        painter = SamplePainter.of([arrays], x=self.x, columns=self.columns)
         size = painter.size_of_figure(table.shape, max(t.count("\n") + 1 for t in titles))
-        caption, panels = None, ax
-        if is_one_or_none(ax):
-            above = self._several_axes(ax, (2, 1), size, height_ratios=[1e-3, 1])
-            caption, panels = above[:, 0]
-            caption.set_axis_off()
-        self.axes_ = self._several_axes(panels, table.shape, size)
-        self.bounding_ax_ = None if caption is None else ax
+        caption = self._captioned_axes(ax, table.shape, size)
         self.artists_: list[Any] = []
         for unused in self.axes_.flat[len(arrays) :]:
             unused.set_axis_off()
@@ -230,7 +246,6 @@ class PrototypeDisplay(Display):
             self.artists_.append(painter.draw(panel, array, **kwargs) if is_drawn else None)
             is_left, is_bottom = table.place(cell)[1] == 0, cell + table.shape[1] >= len(arrays)
             painter.finish(panel, is_left=is_left, is_bottom=is_bottom)
-        names = named_nodes(self.node_names, self.node_sizes, self.outcome_names)
         name_cells(self.axes_, table, names, titles, caption)
         if self.value_name:
             self.axes_[-1, 0].set_xlabel(self.value_name, fontsize=8)
@@ -250,9 +265,10 @@ def _nearest(
     distances[~modalities.observed[shown.number]] = np.inf
     components = np.unique(labels[np.isfinite(distances)])
     rows = [np.where(labels == component, distances, np.inf).argmin() for component in components]
-    shape = model.scaler.centre[shown.number].shape
-    nearest = np.full((len(est.cluster_means_), *shape), np.nan)
-    nearest[components] = shown.values(modalities.take(np.array(rows, dtype=int)))
+    elements = shown.elements(modalities.take(np.array(rows, dtype=int)))
+    values = shown.of_groups(elements)
+    nearest = np.full((len(est.cluster_means_), *values.shape[1:]), np.nan)
+    nearest[components] = values
     return nearest
 
 

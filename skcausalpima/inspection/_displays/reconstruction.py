@@ -17,8 +17,9 @@ from ..._inference.kept_models import model_of, samples_of
 from ..._typing import Samples, Unchecked
 from .display import Axes, Display, Look, letters_across
 from .labels import wrapped
-from .painter import SamplePainter, shown_modality
+from .painter import SamplePainter
 from .panels import HEADER_SIZE, TITLE_SIZE, name_row
+from .shown_modality import shown_modality
 
 N_SAMPLES = 5  # by default
 ROW_NAME_LETTERS = 16
@@ -168,7 +169,7 @@ class ReconstructionDisplay(Display):
         means, deviations = model.reconstruct(known, chosen, include_noise=True)
         shown = [shown_modality(est, model, m, abscissae.get(names[m])) for m in chosen]
         display = cls(
-            [part.values(modalities) for part in shown],
+            [part.shown(part.elements(modalities)) for part in shown],
             [part.shown(mean) for part, mean in zip(shown, means, strict=True)],
             [part.shown_spread(std) for part, std in zip(shown, deviations, strict=True)],
             modality_names=[part.name for part in shown],

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from ..._scalar_checks import is_missing
 from ..._structure.digraphs import node_graph
 from ..._typing import Samples
+from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import outcome_names
 from .display import Axes, Look
 from .labels import shortened
@@ -83,7 +84,6 @@ def group_style(number: int) -> GroupStyle:
     return GroupStyle(COLOURS[colour], MARKERS[shape], LINES[shape], HATCHES[shape])
 
 
-MAX_CATEGORIES = 64  # more different integers are numbers
 ROWS_OF_LEGEND = 16
 LEGEND_LETTERS = 18
 MARKER_AREA = 14  # square points, in legends at least

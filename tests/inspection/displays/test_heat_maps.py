@@ -86,6 +86,7 @@ def test_associations_can_be_read(n_nodes):
         n_samples=np.full(4, 9),
         node_names=tuple(long_names(n_nodes)),
         column_names=("batch", "x" * 30, "temperature of the oven, upper", 3),
+        measures=("cramers_v",) * 2 + ("eta_squared",) * 2,
     )
     found.statistic[0, 0] = np.nan
     display = AssociationDisplay.from_associations(found)
