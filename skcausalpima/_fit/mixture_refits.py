@@ -168,8 +168,6 @@ def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
     """Say why mixture and graph do not follow from potentials; an empty text if they do."""
     if not isinstance(model, StructuredVAE):
         return "but the posterior of this fit has no potentials"
-    if setup.spec.causes:
-        return "but contexts that are causes are in the tables, which it does not know"
     own = [of.has_likelihood and not of.keeps_variance for of in model.decoders]
     if model.experts or any(own):
         return "but experts and decoders per cluster know more of a sample's cell than these say"

@@ -469,6 +469,11 @@ def _refit_and_draw(
     verbose: int,
 ) -> list[Sequence[np.ndarray]]:
     """Draw tables from each of many refits of the mixture, in parts of these."""
+    if est._fitted.spec.causes:
+        raise ValueError(
+            "refit='mixture' does not know tables that depend on contexts with role='cause': leave "
+            "refit at None, or use edge_confidence(refit='mixture') for the graph."
+        )
     kept = mixture_refits(est, X, **params)
     grid = _Grid(
         sizes=est.joint_.shape, parents=_parents(node_graph(est.dag_)), regimes=kept.regimes

@@ -155,6 +155,12 @@ def test_intervals_of_tables_are_those_of_counts_given_the_cause(case):
     np.testing.assert_allclose(outcomes.low["dose"], found.low["dose"])
 
 
+def test_intervals_by_refits_refuse_causes(case):
+    est, X = case[:2]
+    with pytest.raises(ValueError, match="role='cause': leave refit at None"):
+        table_intervals(est, X, refit="mixture")
+
+
 def test_edges_are_as_sure_as_in_bootstrapped_counts(case):
     """The networks stay, and clusters are clear: graphs are those of the counts by dose."""
     est, X, _ = case
