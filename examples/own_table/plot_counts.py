@@ -2,9 +2,9 @@
 Counts: likelihoods, depth and draws
 ====================================
 
-You learn how counts are stated, what the depth of a sample is, and how to see whether a model of counts
-is a good one. 400 samples of 40 species are made up here, of two sites and two seasons, some counted
-for ten times as long as others.
+You learn how counts are stated, what the depth of a sample is, and how to see whether a model of
+counts is a good one. 400 samples of 40 species are made up here, of two sites and two seasons, some
+counted for ten times as long as others.
 """
 
 # %%

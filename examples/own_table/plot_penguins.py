@@ -2,9 +2,9 @@
 Words, numbers and gaps: a table as it is
 =========================================
 
-You learn how a table of words, numbers and gaps is fitted as it stands, what its cells look like, and
-how sure the fit is of what is missing. The penguins come with the package ``palmerpenguins``. Without
-it, a table of the same kind is made.
+You learn how a table of words, numbers and gaps is fitted as it stands, what its cells look like,
+and how sure the fit is of what is missing. The penguins come with the package ``palmerpenguins``.
+Without it, a table of the same kind is made.
 """
 
 # %%
@@ -50,8 +50,8 @@ print(birds.isna().sum())
 # %%
 # Fit
 # ---
-# Each column has a likelihood by its dtype: text is categorical, numbers are Gaussian. What is missing
-# is left out. One node with three outcomes:
+# Each column has a likelihood by its dtype: text is categorical, numbers are Gaussian. What is
+# missing is left out. One node with three outcomes:
 est = CausalPIMA(node_sizes={"kind": 3}, random_state=0).fit(birds)
 print(est.likelihoods_)
 print(pd.crosstab(species, est.labels_, colnames=["kind"]))
@@ -81,8 +81,8 @@ fig.tight_layout()
 # %%
 # What is missing
 # ---------------
-# Of some birds nobody knows the sex. ``impute`` fills in the likelier one, and says how likely it is
-# where that is asked.
+# Of some birds nobody knows the sex. ``impute`` fills in the likelier one, and says how likely it
+# is where that is asked.
 unknown = birds[birds["sex"].isna() & birds["bill_depth_mm"].notna()]
 filled = est.impute(unknown)
 sure = est.impute(unknown, probabilities=True)["sex=male"]
