@@ -141,7 +141,7 @@ class ObservationModel(nn.Module):
             if modalities is not None and m not in modalities:
                 continue
             seen = None if batch.elements is None else batch.elements[m]
-            if seen is None:
+            if seen is None or not decoder.takes_gaps:
                 own = decoder.likelihood(batch.arrays[m], z)
             else:
                 own = cast(ColumnDecoder, decoder).likelihood(batch.arrays[m], z, seen)
