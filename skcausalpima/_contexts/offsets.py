@@ -314,4 +314,10 @@ def _shifted(
                     "data, and an offset would be no part of it. Leave it out."
                 )
             row[names.index(name)] = True
+    if not shifted.any() and not any(len(context.shift) == 0 for context in stated):
+        raise ValueError(
+            f"the contexts {[context.name for context in stated]} shift no modality: those with "
+            "experts, and tables with columns that are no numbers, have no offsets. Add a modality "
+            "of numbers, or leave contexts out."
+        )
     return shifted

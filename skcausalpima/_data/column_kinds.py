@@ -132,7 +132,8 @@ class Column:
         if self.word != "ordinal":
             return elements
         ends = np.ones((len(elements), 1)), np.zeros((len(elements), 1))
-        return -np.diff(np.concatenate([ends[0], elements, ends[1]], axis=1), axis=1)
+        above = np.concatenate([ends[0], elements, ends[1]], axis=1)
+        return above[:, :-1] - above[:, 1:]
 
     @property
     def dtype_back(self) -> ColumnDtype | None:

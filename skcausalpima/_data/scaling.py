@@ -47,12 +47,15 @@ class ModalityScaler:
     effective : tuple of (float, int)
         How many columns the variance of each modality is spread over, and how many vary: see
         :func:`.units.effective_columns`. (0, 0) where nothing is scaled.
+    numbers : tuple of (ndarray of shape (*shape), dtype bool, or None)
+        Which elements of each modality are numbers, which have densities; None for all.
     """
 
     centre: tuple[np.ndarray, ...]
     factor: tuple[np.ndarray | float, ...]
     words: tuple[str | None, ...]
     effective: tuple[tuple[float, int], ...]
+    numbers: tuple[np.ndarray | None, ...]
 
     @classmethod
     def fit(
@@ -90,7 +93,9 @@ class ModalityScaler:
             _fit_one(modalities, k, word, np.asarray(weights), k in with_experts)
             for k, word in enumerate(words)
         ]
-        return cls(*zip(*parts, strict=True))
+        numbers = tuple(_numbers(modalities, k) for k in range(len(words)))
+        centre, factor, taken, effective = zip(*parts, strict=True)
+        return cls(centre, factor, taken, effective, numbers)
 
     def transform(self, modalities: Modalities) -> list[np.ndarray]:
         """Return each modality scaled, flat and in its storage dtype; missing samples
@@ -154,6 +159,7 @@ class ModalityScaler:
             tuple(self.factor[m] for m in modalities),
             tuple(self.words[m] for m in modalities),
             tuple(self.effective[m] for m in modalities),
+            tuple(self.numbers[m] for m in modalities),
         )
 
     def with_noise(self, k: int, spread: np.ndarray, variance: np.ndarray) -> ModalityScaler:
@@ -199,7 +205,6 @@ class ModalityScaler:
         self,
         observed: np.ndarray,
         elements: Sequence[np.ndarray | None] | None = None,
-        densities: Sequence[np.ndarray | None] | None = None,
     ) -> np.ndarray:
         """Return what turns log-densities of scaled data into those of the data in user's units.
 
@@ -209,8 +214,6 @@ class ModalityScaler:
             Which modalities of which samples count.
         elements : sequence of (ndarray of shape (n_samples, width), dtype bool, or None)
             Per modality which elements count; None for all.
-        densities : sequence of (ndarray of shape (width,), dtype bool, or None), default=None
-            Per modality which elements have densities, not probabilities; None for all.
 
         Returns
         -------
@@ -221,9 +224,9 @@ class ModalityScaler:
             -np.log(np.broadcast_to(factor, centre.shape))
             for factor, centre in zip(self.factor, self.centre, strict=True)
         ]
-        for m, has_density in enumerate(densities or ()):
-            if has_density is not None:
-                per_element[m] = np.where(has_density, per_element[m].ravel(), 0.0)
+        for part, is_number in zip(per_element, self.numbers, strict=True):
+            if is_number is not None:  # all others have probabilities, whatever the unit
+                part[~is_number] = 0.0
         shares = observed.astype(np.float64)
         total = np.array([part.sum() for part in per_element]) @ shares
         for part, seen in zip(per_element, elements or (), strict=elements is not None):
@@ -295,6 +298,15 @@ def _fit_one(
     if np.ndim(factor) > 0:
         factor = np.reshape(factor, shape)
     return np.reshape(centre, shape), factor, word, effective_columns(spread)
+
+
+def _numbers(modalities: Modalities, k: int) -> np.ndarray | None:
+    """Return which elements of a modality are numbers; None for all."""
+    layout = modalities.layout(k)
+    if layout is None:
+        return None
+    are = [word == "gaussian" for word, size in layout for _ in range(size)]
+    return np.reshape(are, modalities.shapes[k])
 
 
 def _fit_columns(

@@ -22,7 +22,7 @@ from .._model.tensors import BLOCK_ROWS, TensorData
 from .._state.derived import full_covariances, sklearn_covariances
 from .._state.fitted import ExpertTable
 from .._training.filling import filled
-from ..modules import ColumnDecoder, SubsetEncoders
+from ..modules import SubsetEncoders
 from .contexts import ContextModel, averaged
 from .evidence import ModalityEvidence, influence_and_conflict
 from .expert_tables import Nodes, sample_tables
@@ -169,11 +169,7 @@ class FittedModel(ContextModel):
         ``observed`` of shape (n_modalities, n_samples) is false where a modality is missing.
         """
         values = bounds(self.model, data, self.encoders).cpu().numpy()
-        densities = [
-            decoder.has_density.cpu().numpy() if isinstance(decoder, ColumnDecoder) else None
-            for decoder in self.model.decoders
-        ]
-        jacobian = self.scaler.log_jacobian(observed, data.element_masks(), densities)
+        jacobian = self.scaler.log_jacobian(observed, data.element_masks())
         return values + jacobian.astype(values.dtype)
 
     def reconstruct(

@@ -295,15 +295,6 @@ class ColumnDecoder(Decoder):
                 part.log_variance.copy_(of_numbers.log())
 
     @property
-    def has_density(self) -> Tensor:
-        """Which elements are numbers, (width,)."""
-        found = torch.zeros(len(self.factor), dtype=torch.bool)
-        for part, index, _ in self._parts:
-            if isinstance(part, Gaussian):
-                found[index.cpu()] = True
-        return found
-
-    @property
     def has_dispersions(self) -> bool:
         """Whether some columns are of negative binomial counts."""
         return any(isinstance(part, NegativeBinomial) for part in self.likelihoods)

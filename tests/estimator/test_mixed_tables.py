@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcausalpima import CausalPIMA, MissingValues, ModalityTransformer, MultimodalData
+from skcausalpima import CausalPIMA, Context, MissingValues, ModalityTransformer, MultimodalData
 from skcausalpima._repeated_fits import for_a_part
 from skcausalpima.inspection import PrototypeDisplay
 
@@ -221,3 +221,21 @@ def test_displays_and_report_of_a_mixed_table(model, frame):
     assert PrototypeDisplay.from_estimator(model).prototypes.shape == (2, 12)
     assert PrototypeDisplay.from_estimator(model, frame, kind="nearest").prototypes.shape == (2, 12)
     assert "Fit of 60 samples" in str(model.report())
+
+
+def test_what_training_says_is_in_the_units_of_scores(quick):
+    """Words have probabilities, whose unit no scale changes."""
+    rng = np.random.default_rng(0)
+    group = np.arange(N) % 2
+    table = {f"c{k}": np.where(rng.random(N) < 0.1 + 0.8 * group, "a", "b") for k in range(6)}
+    frame = pd.DataFrame(table)
+    model = quick((2,), max_iter=4).fit(frame)
+    assert abs(model.history_["lower_bound"][-1] - model.score(frame)) < 0.3
+
+
+def test_a_context_needs_numbers_to_shift(quick, frame):
+    labelled = frame.assign(site=np.where(np.arange(N) % 3, "A", "B"))
+    with pytest.raises(ValueError, match=r"contexts \['site'\] shift no modality.*no numbers"):
+        quick((2,), contexts="site").fit(labelled)
+    alone = quick((2,), contexts=Context("site", shift=[]), likelihoods={"n": "poisson"})
+    assert alone.fit(labelled).weights_of(site="A").shape == (2,)
