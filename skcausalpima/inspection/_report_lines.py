@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.clusters import smallest_share
+from .._clustering.merging import smallest_share
 from .._clustering.rivals import AGREEING
 from ._calibration import CalibrationCurve
 
