@@ -14,16 +14,16 @@ from .._grid import NodeGrid, n_effects
 from .arrangement import Arrangement, arrange_labels, arrangement_of_place
 from .clusters import (
     COMPONENTS_PER_CLUSTER,
-    ISOLATED_LIFT,
     Clustering,
     find_clusters,
     kmeans_clusterings,
     max_components,
-    smallest_share,
+    plain_mixture,
 )
 from .latent_classes import Outcomes, latent_classes
 from .many_cells import has_many_cells, search_grid
 from .matching import align_nodes, outcome_indicators, tolerated_share
+from .merging import ISOLATED_LIFT, smallest_share
 from .rivals import NEAR_TIE
 
 #: Clusterings that are looked at, where a grid has enough samples.
@@ -91,7 +91,8 @@ def find_candidates(
     (four numbers), each from as many starts. K-means clusterings of all scores join these
     mixtures where there is one node (no grid to be consistent with), and replace them where there
     are too few distinct samples for two components per cell: repeats bear no covariances. Where a
-    grid :func:`has_few_samples`, k-means clusterings of the same numbers of scores join them.
+    grid :func:`has_few_samples` in d scores, k-means clusterings of the same numbers of scores join
+    them; where it has in the largest number only, plain mixtures do, of one Gaussian per cell.
 
     Where all columns are discrete, as many latent-class models join these.
 
@@ -136,9 +137,12 @@ def find_candidates(
     if len(node_sizes) == 1 or not candidates:
         n_starts = n_candidates if candidates else max(n_candidates, N_CANDIDATES)  # these are fast
         candidates += by_kmeans(scores, n_clusters, n_starts=n_starts)
-    elif has_few_samples(n_distinct, node_sizes):
+    elif has_few_samples(n_distinct, node_sizes, n_effects(node_sizes)):
         for n_dims in numbers:
             candidates += by_kmeans(scores[:, :n_dims], n_clusters)
+    elif has_few_samples(n_distinct, node_sizes, numbers[-1]):
+        plain = functools.partial(plain_mixture, random_state=rng, rows=rows)
+        candidates += [plain(scores[:, :n_dims], n_clusters) for n_dims in numbers]
     if outcomes is not None:
         candidates += latent_classes(
             outcomes, scores, n_clusters, random_state=rng, n_starts=n_candidates, rows=rows
@@ -151,12 +155,12 @@ def _shared_out(total: int, n_parts: int) -> list[int]:
     return [total // n_parts + (part < total % n_parts) for part in range(n_parts)]
 
 
-def has_few_samples(n_samples: int, node_sizes: Sequence[int]) -> bool:
+def has_few_samples(n_samples: int, node_sizes: Sequence[int], n_dims: int) -> bool:
     """Return whether samples are too few for the components that a grid's curved clusters may need.
 
-    They are those of the mixture in as many dimensions as there are main effects.
+    They are those of the mixture in so many dimensions.
     """
-    room = max_components(n_samples, n_effects(node_sizes))
+    room = max_components(n_samples, n_dims)
     return room < COMPONENTS_PER_CLUSTER * math.prod(node_sizes)
 
 

@@ -1,8 +1,7 @@
-"""Finding the cells' clusters: an over-fitted mixture, overlapping components merged."""
+"""Finding the cells' clusters: mixtures that are over-fitted and merged, plain ones, k-means."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,15 +9,13 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 
-from .over_fitted import fit_mixture
+from .merging import lift_of, merge_components
+from .over_fitted import fit_mixture, mixture_of_labels
 
 _MAX_ROWS = 4096  # rows that a mixture is fitted to
 COMPONENTS_PER_CLUSTER = 6  # a curved cluster is a chain of Gaussians
 _ROWS_PER_PARAMETER = 4  # at least this many rows per component and latent dimension
-_MIN_SHARE = 0.01  # a smaller cluster is merged before any other
 ROWS_OF_ISOLATED = 3  # per dimension: fewer rows lie in a plane, and overlap nothing by that
-ISOLATED_LIFT = 0.02  # clusters of a smaller lift do not overlap
-_SPLIT_LIFT = 0.2  # pieces of one cluster overlap at least as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +120,7 @@ def find_clusters(
     rng = check_random_state(random_state)
     latents = np.asarray(latents, dtype=float)
     scaled = _standardised(latents)
-    part = scaled if rows is None else scaled[rows]
-    if len(part) > _MAX_ROWS:
-        part = part[rng.choice(len(part), _MAX_ROWS, replace=False)]
+    part = scaled[_seen_rows(len(scaled), rows, rng)]
     n_distinct = len(np.unique(part, axis=0))
     n_clusters = min(n_clusters, n_distinct)
     room = max_components(n_distinct, part.shape[1])
@@ -165,6 +160,52 @@ def kmeans_clusterings(
     return clusterings
 
 
+def plain_mixture(
+    points: np.ndarray,
+    n_clusters: int,
+    *,
+    random_state: int | np.random.RandomState | None = None,
+    rows: np.ndarray | None = None,
+) -> Clustering:
+    """Fit a mixture of one Gaussian per cluster, which begins as k-means.
+
+    It asks for fewer samples than an over-fitted one, but has no curved clusters.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, n_features)
+        Principal scores, of their own scale for k-means.
+    n_clusters : int
+        Number of clusters; fewer come back where there are fewer distinct points.
+    random_state : int, RandomState or None, default=None
+        Seed of k-means.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Those that clusters are found in; what they are of all samples is returned.
+
+    Returns
+    -------
+    Clustering
+        Whose clusters are those components.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.clusters import plain_mixture
+    >>> rng = np.random.default_rng(0)
+    >>> points = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 50, axis=0)
+    >>> points += rng.normal(size=points.shape)
+    >>> plain_mixture(points, 3, random_state=0).occupancy.round(2)
+    array([0.33, 0.33, 0.33])
+    """
+    rng = check_random_state(random_state)
+    seen, scaled = _seen_rows(len(points), rows, rng), _standardised(points)
+    labels = kmeans_labels(points, n_clusters, rng.randint(2**31 - 1), n_init=5, rows=seen)
+    responsibilities = mixture_of_labels(scaled[seen], labels[seen]).responsibilities(scaled)
+    n_found = responsibilities.shape[1]
+    source = f"mixture of {n_found} in {points.shape[1]} dimensions, from k-means"
+    return describe(responsibilities, points, np.arange(n_found), source)
+
+
 def kmeans_labels(
     points: np.ndarray,
     n_clusters: int,
@@ -181,121 +222,10 @@ def kmeans_labels(
     return kmeans.fit_predict(points) if rows is None else kmeans.fit(part).predict(points)
 
 
-def merge_components(
-    responsibilities: np.ndarray,
-    n_clusters: int,
-    min_share: float | None = None,
-    min_isolated: int = 1,
-) -> np.ndarray:
-    r"""Merge the components that overlap most until n_clusters are left, or fewer that stand apart.
-
-    The overlap of i and j is the *lift* of belonging to both,
-    :math:`n \sum_d \gamma_{di} \gamma_{dj} / (N_i N_j)`: 1 for components that ignore each other,
-    0 for separated ones. A merged pair's lift to a third is the average over its samples. The
-    pieces of one curved cluster overlap like links of a chain, whereas the distance of their means
-    (or a Fisher ratio) says that the ends of the chain are apart. Components with less than
-    ``min_share`` of the samples are merged first, unless they overlap no other. Merging goes on
-    below ``n_clusters`` where this joins only pieces of clusters and ends in clusters that do not
-    overlap: then some of the cells have no samples.
-
-    Parameters
-    ----------
-    responsibilities : ndarray of shape (n_samples, n_components)
-        Of the over-fitted mixture.
-    n_clusters : int
-        At most the number of components.
-    min_share : float, default=None
-        By default the smaller of 0.01 and a quarter of the mean share.
-    min_isolated : int, default=1
-        Number of samples that a smaller cluster needs to stay because it overlaps no other.
-
-    Returns
-    -------
-    ndarray of shape (n_components,)
-        The cluster of each component, numbered from 0 in the order of first appearance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcausalpima._clustering.clusters import merge_components
-    >>> chain = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.1, 0.9, 0], [0, 0, 1]])
-    >>> merge_components(chain, 2)
-    array([0, 0, 1])
-    """
-    if min_share is None:
-        min_share = smallest_share(n_clusters)
-    merging = _Merging(responsibilities, min_share, min_isolated)
-    merging.down_to(n_clusters)
-    return merging.clusters()
-
-
-def merged_to_all(
-    responsibilities: np.ndarray, max_clusters: int, min_isolated: int = 1
-) -> dict[int, np.ndarray]:
-    """Return what :func:`merge_components` does for 2 clusters to ``max_clusters``, by number.
-
-    All of them are on one way down. There may be no more than 25, whose smallest share is one.
-    """
-    merging, found = _Merging(responsibilities, smallest_share(max_clusters), min_isolated), {}
-    for n_clusters in range(max_clusters, 1, -1):
-        merging.down_to(n_clusters)
-        found[n_clusters] = merging.clusters()
-    return found
-
-
-class _Merging:
-    """Components on their way to fewer and fewer clusters."""
-
-    def __init__(self, responsibilities: np.ndarray, min_share: float, min_isolated: int) -> None:
-        self.n_samples, n_components = responsibilities.shape
-        self.min_count, self.min_isolated = min_share * self.n_samples, min_isolated
-        self.counts = responsibilities.sum(axis=0)
-        self.joint = responsibilities.T @ responsibilities
-        self.members = np.arange(n_components)  # the cluster of each component
-        self.alive = np.arange(n_components)  # the clusters that there are
-
-    def down_to(self, n_clusters: int) -> None:
-        """Merge until so many clusters are left, small ones first."""
-        while len(self.alive) > n_clusters:
-            lift = self._lift()
-            small = self.counts[self.alive] < self.min_count
-            small &= (lift.max(axis=1) >= ISOLATED_LIFT) | (
-                self.counts[self.alive] < self.min_isolated
-            )
-            if small.any():
-                lift[~small] = -np.inf
-            self._merge(lift)
-
-    def clusters(self) -> np.ndarray:
-        """Return the cluster of each component.
-
-        Where to merge on joins only pieces of clusters, and ends in clusters that do not overlap,
-        these are returned.
-        """
-        rest, merged = copy.deepcopy(self), self.members
-        while len(rest.alive) > 1:
-            lift = rest._lift()
-            largest = lift.max()
-            if len(rest.alive) < len(self.alive) and largest < ISOLATED_LIFT:
-                merged = rest.members.copy()
-            if largest < _SPLIT_LIFT:
-                break
-            rest._merge(lift)
-        _, first, numbered = np.unique(merged, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[numbered]
-
-    def _lift(self) -> np.ndarray:
-        alive = self.alive
-        return _lift(self.joint[np.ix_(alive, alive)], self.counts[alive], self.n_samples)
-
-    def _merge(self, lift: np.ndarray) -> None:
-        """Merge the two clusters of the largest lift."""
-        keep, drop = self.alive[list(np.unravel_index(lift.argmax(), lift.shape))]
-        self.joint[keep] += self.joint[drop]
-        self.joint[:, keep] += self.joint[:, drop]
-        self.counts[keep] += self.counts[drop]
-        self.members[self.members == drop] = keep
-        self.alive = self.alive[self.alive != drop]
+def _seen_rows(n_samples: int, rows: np.ndarray | None, rng: np.random.RandomState) -> np.ndarray:
+    """Return the rows that a mixture is fitted to: those that are given, or some of them."""
+    rows = np.arange(n_samples) if rows is None else rows
+    return rows if len(rows) <= _MAX_ROWS else rows[rng.choice(len(rows), _MAX_ROWS, replace=False)]
 
 
 def _standardised(points: np.ndarray) -> np.ndarray:
@@ -322,7 +252,7 @@ def describe(
     counts = responsibilities.sum(axis=0)
     safe = np.maximum(counts, 1e-12)
     means = responsibilities.T @ points / safe[:, None]
-    lift = _lift(responsibilities.T @ responsibilities, counts, len(points))
+    lift = lift_of(responsibilities.T @ responsibilities, counts, len(points))
     return Clustering(
         responsibilities=responsibilities,
         labels=responsibilities.argmax(axis=1),
@@ -333,14 +263,6 @@ def describe(
         merged=merged,
         source=source,
     )
-
-
-def _lift(joint: np.ndarray, counts: np.ndarray, n_samples: int) -> np.ndarray:
-    """Return co-membership relative to chance, -inf on the diagonal."""
-    safe = np.maximum(counts, 1e-12)
-    lift = joint * n_samples / (safe[:, None] * safe)
-    np.fill_diagonal(lift, -np.inf)
-    return lift
 
 
 def _separation(shares: np.ndarray, points: np.ndarray) -> float:
@@ -384,8 +306,3 @@ def fisher_ratios(
 def max_components(n_samples: int, n_features: int) -> int:
     """Return how many full-covariance components so many samples bear."""
     return min(n_samples, _MAX_ROWS) // (_ROWS_PER_PARAMETER * n_features)
-
-
-def smallest_share(n_clusters: int) -> float:
-    """Return the share of the samples below which a cluster is doubtful: 1 %, less if many."""
-    return min(_MIN_SHARE, 0.25 / n_clusters)

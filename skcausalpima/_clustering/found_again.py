@@ -13,8 +13,8 @@ from .clusters import (
     COMPONENTS_PER_CLUSTER,
     ROWS_OF_ISOLATED,
     max_components,
-    merged_to_all,
 )
+from .merging import merged_to_all
 from .over_fitted import fit_mixture
 from .rivals import adjusted_rand_index
 

@@ -1,4 +1,4 @@
-"""A Gaussian mixture of many small components with whole covariance matrices, by EM.
+"""Gaussian mixtures with whole covariance matrices by EM, of many small components or of few.
 
 A log-density is linear in the products of a point's coordinates, and so are the sums of the M step.
 With these products at hand, an iteration is two matrix products and an exponential: more than ten
@@ -66,11 +66,50 @@ def fit_mixture(rows: np.ndarray, n_components: int, seed: int) -> Mixture:
     >>> bool(fit_mixture(rows, 2, seed=0).responsibilities(rows).max(axis=1).min() > 0.99)
     True
     """
-    moments, n_features = products(rows), rows.shape[1]
+    n_features = rows.shape[1]
     means, _ = kmeans_plusplus(rows, n_components, random_state=np.random.RandomState(seed))
     covariances = np.broadcast_to(REG_COVAR * np.eye(n_features), (n_components, *[n_features] * 2))
-    coefficients = log_densities_of(np.full(n_components, 1.0 / n_components), means, covariances)
-    bound = -math.inf
+    weights = np.full(n_components, 1.0 / n_components)
+    return _fitted(weights, means, covariances, products(rows))
+
+
+def mixture_of_labels(rows: np.ndarray, labels: np.ndarray) -> Mixture:
+    """Fit a mixture that begins with a component for each cluster.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Points of about unit variance around the origin.
+    labels : ndarray of int of shape (n_rows,)
+        Their clusters, numbered from 0; none is empty.
+
+    Returns
+    -------
+    Mixture
+        After at most 100 iterations, as of :func:`fit_mixture`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcausalpima._clustering.over_fitted import mixture_of_labels
+    >>> rows = np.array([[-1.1], [-0.9], [0.9], [1.1]])
+    >>> mixture_of_labels(rows, np.array([0, 0, 1, 1])).responsibilities(rows).round(2)
+    array([[1., 0.],
+           [1., 0.],
+           [0., 1.],
+           [0., 1.]])
+    """
+    moments = products(rows)
+    responsibilities = np.eye(labels.max() + 1)[labels].T
+    return _fitted(*m_step(responsibilities, moments, rows.shape[1]), moments)
+
+
+def _fitted(
+    weights: np.ndarray, means: np.ndarray, covariances: np.ndarray, moments: np.ndarray
+) -> Mixture:
+    """Iterate EM from a first mixture, given the products of the rows."""
+    n_features = means.shape[1]
+    coefficients, bound = log_densities_of(weights, means, covariances), -math.inf
     for _ in range(_MAX_ITER):
         responsibilities, log_densities = normalized(coefficients @ moments)
         coefficients = log_densities_of(*m_step(responsibilities, moments, n_features))

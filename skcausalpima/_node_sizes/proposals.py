@@ -19,7 +19,7 @@ from .._clustering.found_again import Agreed, agreed_kmeans, agreed_mixtures
 from .._clustering.rivals import AGREEING
 from .._data.validation import Modalities, read_modalities
 from .._grid import n_effects
-from .._initialization.initial_sample import initial_sample
+from .._initialization.initial_sample import initial_sample, settled_sample
 from .._initialization.low_rank import filled_by_low_rank
 from .._initialization.principal_components import PrincipalScores
 from .._model.objects import parameters_of
@@ -177,14 +177,20 @@ def _stated_nodes(params: SimpleNamespace) -> int | None:
 def _sides(
     params: SimpleNamespace, given: Modalities, rng: np.random.RandomState
 ) -> Iterator[tuple[PrincipalScores, bool]]:
-    """Return the scores from all sides; say which are without views that single nodes have not."""
+    """Return the scores from all sides; say which are without views that single nodes have not.
+
+    Columns are in units of their noise where the start of a fit would have them so.
+    """
     setup, samples = set_up(params, given)
     seed = rng.randint(2**31 - 1)
     spec, free = setup.spec, setup.left_open
     plain = tuple(None if m in free.views else kind for m, kind in enumerate(spec.views))
     weights = [spec.modality_weights, *([(1.0,) * len(spec.shapes)] if free.weights else [])]
     with precision_of(setup.device):
-        data = filled_by_low_rank(fit_data(samples, setup), n_effects(spec.node_sizes))
+        rank = n_effects(spec.node_sizes)
+        data = filled_by_low_rank(fit_data(samples, setup), rank)
+        if free.columns:
+            setup, data, _ = settled_sample(setup, samples, data, rank, seed)
         for views in dict.fromkeys([plain, spec.views]):
             for of in weights:
                 stated = replace(spec, views=views, modality_weights=of)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .._clustering.clusters import smallest_share
+from .._clustering.merging import smallest_share
 from .._clustering.rivals import AGREEING
 from ._calibration import CalibrationCurve
 
@@ -62,6 +62,12 @@ class Figures:
     def _are_placed(self) -> bool:
         """True if nodes mean anything, as far as is known: they may be placed by chance."""
         return self.arrangement is None or bool(self.arrangement.found)
+
+    @property
+    def _others_agree(self) -> bool:
+        """True if other starts agree with each other clearly more than with the fit."""
+        found = self.stability
+        return found.with_starts is not None and found.among_starts - found.with_starts >= MOVED
 
     def _outcomes(self, cells: np.ndarray) -> list[list[str]]:
         """Return the names of the outcomes of cells."""
@@ -166,7 +172,9 @@ def _stability(of: Figures) -> Lines:
         yield "agreement among other starts", f"{found.among_starts:.2f}"
     if found.short_runs is not None:
         yield "agreement with short runs", f"{found.short_runs:.2f}"
-    likely = "not known" if found.agreement is None else "likely (not asked: other samples)"
+    though = ", though other starts agree on other cells" if of._others_agree else ""
+    likely = f"likely{though} (not asked: other samples)"
+    likely = "not known" if found.agreement is None else likely
     yield "the same cells with another seed?", "doubtful" if found.unstable else likely
 
 
@@ -175,8 +183,9 @@ def _training(of: Figures) -> Lines:
     yield "epochs", f"{of.n_iter} ({ENDS[found.ended]})"
     yield "gradient steps", f"{found.n_steps}"
     if found.rise is not None:
-        nats = f"rose by {found.rise * found.spread:.3g} nats per sample and epoch"
-        yield "bound at last", f"{nats}, {percent(found.rise)} of its spread"
+        moves, rise = "fell" if found.rise < 0 else "rose", abs(found.rise)
+        nats = f"{moves} by {rise * found.spread:.3g} nats per sample and epoch"
+        yield "bound at last", f"{nats}, {percent(rise)} of its spread"
         yield "labels at last", f"{percent(found.label_changes)} changed per epoch"
     if found.moved is not None:
         yield "samples not in the cell they began in", percent(found.moved)
@@ -257,15 +266,12 @@ def _on_starts(of: Figures) -> Iterator[str]:
             "other ones. Compare some, or set n_init=10 (ten fits); then try other node_sizes "
             "(skcausalpima.model_selection.select_node_sizes, six fits for each) and scale."
         )
-    others_agree = stability.with_starts is not None and (
-        stability.among_starts - stability.with_starts >= MOVED
-    )
-    if others_agree and moved is not None and moved < FEW:
+    if of._others_agree and moved is not None and moved < FEW:
         yield (
             "Other starts agree with each other on other cells than these, which training has left "
             "as it found them. Look whether the cells make sense; compare another random_state."
         )
-    elif others_agree:
+    elif of._others_agree:
         yield (
             "Training has moved samples out of the clusters that other starts agree on. Look "
             "whether the cells make sense; compare another latent_dim, or fewer epochs (max_iter)."

@@ -12,12 +12,8 @@ from skcausalpima._clustering.candidates import (
     choose_candidate,
     find_candidates,
 )
-from skcausalpima._clustering.clusters import (
-    find_clusters,
-    kmeans_clusterings,
-    merge_components,
-    merged_to_all,
-)
+from skcausalpima._clustering.clusters import find_clusters, kmeans_clusterings, plain_mixture
+from skcausalpima._clustering.merging import merge_components, merged_to_all
 from skcausalpima.metrics import node_recovery
 
 
@@ -271,15 +267,44 @@ def test_kmeans_joins_where_a_grid_has_few_samples():
     assert with_kmeans > without + 0.02
 
 
-def test_kmeans_does_not_join_where_a_grid_has_enough_samples():
-    points, _ = _crossed(np.random.default_rng(0), (3, 2), n=450)
+def test_plain_mixtures_join_where_samples_are_few_for_the_largest_number_of_scores():
+    """Over-fitted mixtures of 480 points differ from each other in five and six scores."""
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        points, cells = _crossed(rng, (3, 2), n=480, n_features=12, spread=1.2)
+        candidates = find_candidates(points, (3, 2), random_state=0)
+        others = [c for c in candidates if not c.source.endswith("from k-means")]
+        assert len(candidates) == len(others) + 4
+        chosen = [choose_candidate(c, points, (3, 2))[0] for c in (others, candidates)]
+        found.append([adjusted_rand_score(cells, c.labels) for c in chosen])
+    without, with_plain = np.mean(found, axis=0)
+    assert with_plain > without + 0.02
+
+
+def test_plain_mixtures_tell_what_all_points_are_from_those_that_are_seen():
+    points, labels = _blobs(np.random.default_rng(0), [(0, 0), (9, 0), (0, 9)])
+    rows = np.arange(0, 300, 2)
+    found = plain_mixture(points, 3, random_state=0, rows=rows)
+    assert adjusted_rand_score(labels, found.labels) == 1.0
+    alone = plain_mixture(points[rows], 3, random_state=0)
+    np.testing.assert_allclose(found.responsibilities[rows], alone.responsibilities, atol=1e-3)
+
+
+def test_plain_mixtures_have_fewer_clusters_where_points_repeat():
+    points = np.repeat([[0.0, 0.0], [1.0, 0.0]], 20, axis=0)
+    assert plain_mixture(points, 3, random_state=0).occupancy.tolist() == [0.5, 0.5]
+
+
+def test_only_over_fitted_mixtures_are_found_where_a_grid_has_enough_samples():
+    points, _ = _crossed(np.random.default_rng(0), (3, 2), n=600)
     candidates = find_candidates(points, (3, 2), random_state=0, n_candidates=4)
-    assert all(candidate.source != "k-means" for candidate in candidates)
+    assert not any(candidate.source.endswith("k-means") for candidate in candidates)
 
 
 @pytest.mark.parametrize("n_candidates", [4, 5, 6, 12])
 def test_as_many_mixtures_are_found_as_asked_for(n_candidates):
-    points, _ = _crossed(np.random.default_rng(0), (3, 2), n=450)
+    points, _ = _crossed(np.random.default_rng(0), (3, 2), n=600)
     candidates = find_candidates(points, (3, 2), random_state=0, n_candidates=n_candidates)
     assert len(candidates) == n_candidates
 

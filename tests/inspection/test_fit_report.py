@@ -10,6 +10,7 @@ import pytest
 
 from skcausalpima import CausalPIMA
 from skcausalpima.inspection import CalibrationCurve, FitReport, calibration_curves
+from skcausalpima.inspection._report_lines import sections
 
 SEPARATION = SimpleNamespace(
     smallest=4.0, empty=np.array([], int), certainty=np.array([0.99, 0.98])
@@ -263,6 +264,33 @@ def test_short_runs_are_told():
     assert "agreement with other starts       0.50 (1 in full, 0 by chance)" in str(report)
     assert "agreement with short runs         0.85" in str(report)
     assert "likely" in str(report)
+
+
+def test_what_is_likely_is_said_beside_starts_that_agree_on_other_cells():
+    """The advice tells of these starts: the answer must not read as if there were none."""
+
+    def answer(**figures):
+        lines = sections(changed(**figures))["Stability"]
+        return dict(lines)["the same cells with another seed?"]
+
+    moved = {"with_starts": 0.7, "among_starts": 0.95, "short_runs": 0.85}
+    assert answer() == "likely (not asked: other samples)"
+    assert answer(stability=moved).startswith("likely, though other starts agree on other cells")
+    assert answer(stability=moved | {"unstable": True}) == "doubtful"
+    assert answer(stability=moved | {"agreement": None}) == "not known"
+
+
+@pytest.mark.parametrize(
+    ("rise", "told"),
+    [
+        (0.05, "rose by 0.1 nats per sample and epoch, 5.0 % of its spread"),
+        (-0.00015, "fell by 0.0003 nats per sample and epoch, 0.0 % of its spread"),
+        (0.0, "rose by 0 nats per sample and epoch, 0.0 % of its spread"),
+    ],
+)
+def test_a_bound_rises_or_falls(rise, told):
+    lines = sections(changed(convergence={"rise": rise}))["Training"]
+    assert dict(lines)["bound at last"] == told
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,16 @@ def test_kinds_without_structure_and_grids():
     assert found == sorted(found, key=lambda sizes: (math.prod(sizes), len(sizes)))
 
 
+def test_columns_are_in_units_of_their_noise_where_fits_have_them_so():
+    """One noise for all of ten columns, two of which show a node each, hides these."""
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(300, 10))
+    columns[:, :2] += 9.0 * rng.integers(2, size=(300, 2))
+    columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    assert (2, 2) not in proposed(CausalPIMA(scale="modality", random_state=0), columns, 240)
+    assert (2, 2) in proposed(CausalPIMA(random_state=0), columns, 240)
+
+
 def test_the_smallest_node_stands_for_noise():
     noise = np.random.default_rng(0).normal(size=(300, 10))
     assert proposed(CausalPIMA(random_state=0), noise, 240) == [(2,)]
