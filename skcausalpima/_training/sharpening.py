@@ -122,8 +122,7 @@ class _Located:
         found = unpacked_statistics(sums, origin, full=True)
         kind = "tied" if settings.covariance_type == "tied" else "full"
         before = prior.means, whole_matrices(prior.covariances)
-        rule = kind, settings.reg_covar, settings.shrinkage
-        clusters = update_mixture(found, *before, *rule)
+        clusters = update_mixture(found, *before, kind, settings.reg_covar, settings.shrinkage)
         counts, first = found.counts, found.first
         n_free, dimension = counts.sum() - len(counts), len(origin)
         if n_free < LEAST_ROWS * max(dimension, len(counts)):
