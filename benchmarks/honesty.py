@@ -144,12 +144,12 @@ def matched(label: np.ndarray, found: np.ndarray, n_cells: int) -> np.ndarray:
     return linear_sum_assignment(-table)[1]
 
 
-def honesty(probabilities: np.ndarray, label: np.ndarray) -> dict[str, float]:
+def honesty(probabilities: np.ndarray, label: np.ndarray, n_bins: int = N_BINS) -> dict[str, float]:
     """Return what was said and what is right, of probabilities of the true cells."""
     largest, chosen = probabilities.max(axis=1), probabilities.argmax(axis=1)
     right = chosen == label
     order = np.argsort(largest, kind="stable")
-    bins = np.array_split(order, N_BINS)
+    bins = np.array_split(order, n_bins)
     gaps = [len(part) * abs(largest[part].mean() - right[part].mean()) for part in bins]
     return {
         "said": largest.mean(),

@@ -16,6 +16,7 @@ from torch import Tensor
 from .._clustering.clusters import kmeans_labels
 from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
+from .._training.sharpening import less_potentials
 from ..functional import (
     DiagonalGaussian,
     MixtureStatistics,
@@ -187,7 +188,6 @@ def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tu
 
     Potentials of unlike widths are seen under one Gaussian for all samples.
     """
-    full = covariance_type_named(settings.covariance_type).is_full
     mean_precision = potential.precision
     if not potential.is_shared:
         mean_precision = mean_precision.mean(dim=0)
@@ -206,18 +206,8 @@ def _start(potential: Potential, gamma: Tensor, settings: MixtureSettings) -> tu
     whole = replace(settings, covariance_type=kind)
     means = origin.expand(len(gamma), -1)
     means, scatter = updated_components(statistics, means, eye.expand(len(gamma), -1, -1), whole)
-    roots = torch.linalg.cholesky(scatter)
-    inside = torch.linalg.solve_triangular(roots, broad.covariances, upper=False)
-    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
-    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
-    kept = (1.0 - values).clamp_min(LEAST_KEPT)
-    halves = roots @ (vectors * kept.sqrt()[:, None])
-    covariances = halves @ halves.mT
-    if not full:
-        covariances = covariances.diagonal(dim1=1, dim2=2)
-        if covariance_type_named(settings.covariance_type).is_round:
-            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
-    return means, covariances.clone()
+    rule = LEAST_KEPT, settings.covariance_type
+    return means, less_potentials(scatter, broad.covariances, *rule)
 
 
 @dataclass(frozen=True, kw_only=True)

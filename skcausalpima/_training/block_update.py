@@ -156,6 +156,8 @@ class BlockUpdate:
         What samples of before add to these; None where there were none.
     variance_ceilings : Tensor of shape (n_modalities,), default=None
         Largest decoder variances: a decoder could always predict the mean. None for no bound.
+    inertia : float, default=INERTIA
+        Part of the potentials' precisions that stays as it was.
     """
 
     names: tuple[str, ...]
@@ -164,6 +166,7 @@ class BlockUpdate:
     adjacency: Tensor | None = None
     past: Past | None = None
     variance_ceilings: Tensor | None = None
+    inertia: float = INERTIA
 
     @torch.no_grad()
     def __call__(
@@ -204,7 +207,7 @@ class BlockUpdate:
         update_experts(model, result.experts.statistics, self.variance_floors)
         update_cluster_decoders(model, result.experts.errors, self.variance_floors)
         update_dispersions(model, data)
-        self.set_information(model, data, inertia=INERTIA)
+        self.set_information(model, data, inertia=self.inertia)
         return result
 
     @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_
 from .filling import filled, viewed
 from .gradients import Adam, gradient_average, gradient_step, half_cosine
 from .observer import Observer
+from .sharpening import sharpen_potentials
 from .sums import EpochSums
 
 #: Least rise of the bound where it is left open, relative to its spread between samples, or in nats
@@ -310,12 +312,15 @@ def settle(
     """Let mixture and variances follow from the networks as training has left them.
 
     Those of the last epoch follow from what its steps saw of the samples, networks on their way,
-    and from potentials that had been as sharp as decoders were before. The published algorithm ends
-    with its last epoch.
+    and from potentials that had been as sharp as decoders were before. Where potentials are wider
+    than locations scatter, they are made sharper, unless samples of before are remembered, whose
+    locations are not known any more. The published algorithm ends with its last epoch.
     """
     if isinstance(model, StructuredVAE):
         data = filled(model, data)
         update.set_information(model, data)
+        if update.past is None and sharpen_potentials(model, data, update.mixture):
+            update = replace(update, inertia=1.0)  # they stay as they are now
         update(model, data, generator)
 
 

@@ -37,7 +37,7 @@ def mean_information(model: StructuredVAE, data: TensorData, has_cells: bool = T
         In float64; what it was of a modality that none of them has, or whose numbers are not
         finite, which is for others to tell.
     """
-    rows = torch.as_tensor(_evenly_spaced(data), device=data.device)
+    rows = torch.as_tensor(evenly_spaced(data, N_ROWS), device=data.device)
     before = model.information
     sums, counts = torch.zeros_like(before), before.new_zeros(len(before))
     if len(rows):
@@ -98,10 +98,10 @@ def at_likely_points(model: StructuredVAE, batch: Batch, has_cells: bool = True)
     return Around(points.to(zeros), steps.to(zeros), components)
 
 
-def _evenly_spaced(data: TensorData) -> np.ndarray:
-    """Return the numbers of the samples here that are asked."""
+def evenly_spaced(data: TensorData, most: int) -> np.ndarray:
+    """Return the numbers of the samples here that are asked, of at most so many on all ranks."""
     n_of_all = data.n_of_all
-    wanted = np.linspace(0, n_of_all - 1, min(N_ROWS, n_of_all)).astype(int)
+    wanted = np.linspace(0, n_of_all - 1, min(most, n_of_all)).astype(int)
     if not data.ranks.are_several:
         return wanted
     return np.flatnonzero(np.isin(data.ranks.places(data.n_samples), wanted))

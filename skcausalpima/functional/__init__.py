@@ -63,6 +63,7 @@ from ._potentials import (
     Potential,
     SharedPosterior,
     prepare_posterior,
+    whole_matrices,
 )
 
 __all__ = [

@@ -155,6 +155,11 @@ class StructuredVAE(MultimodalVAE):
         means, log_vars = encode_each(self.encoders, batch, self.shapes, self.latent_dim)
         return self.views.encode(batch, means, log_vars)[:2]
 
+    def location(self, batch: Batch) -> Tensor:
+        """Return where the potentials of samples lie that lack nothing, in float64."""
+        means, log_vars = self._encoded(batch)
+        return product_of_experts(means, log_vars, prior_expert=False).mean.double()
+
     def potential_of(self, batch: Batch, m: int) -> Potential:
         """Return what one modality says of the latent points of samples."""
         information = self.information[m]
@@ -179,11 +184,10 @@ class StructuredVAE(MultimodalVAE):
         SharedPosterior or OwnPosterior
             The latter of incomplete samples.
         """
-        means, log_vars = self._encoded(batch)
         if (batch.observed is None or bool(batch.observed.all())) and not has_gaps(batch):
-            mean = product_of_experts(means, log_vars, prior_expert=False).mean.double()
             components = self._components(has_cells)
-            return components.given(mean @ components.precision)
+            return components.given(self.location(batch) @ components.precision)
+        means, log_vars = self._encoded(batch)
         whole = whole_modalities(batch)
         rows = torch.cat([whole, whole[[m for m, _ in self.views.by_modality()]]])
         mean = product_of_experts(means, log_vars, rows, prior_expert=False).mean.double()

@@ -1,0 +1,203 @@
+r"""Potentials that are wider than the locations of samples scatter are made sharper.
+
+Around the mean of a component locations have the covariance :math:`S_c + V`, so that V cannot be
+larger than their scatter. A decoder that is flat within clusters says that it is: its slopes over a
+posterior standard deviation do not know how far apart clusters are. Samples would be less sure of
+their cells than they are right, and take directions for news that have none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._data.ranks import Ranks
+from .._model.settings import MixtureSettings
+from .._model.tensors import TensorData
+from ..functional import (
+    DiagonalGaussian,
+    MixtureUpdate,
+    covariance_type_named,
+    expected_statistics,
+    prepare_posterior,
+    unpacked_statistics,
+    update_mixture,
+    weight_columns,
+    whole_matrices,
+)
+from ..modules import CausalPrior, StructuredVAE, whole_modalities
+from .potentials import evenly_spaced
+
+#: Samples that are looked at, and the fewest for each latent dimension, and for each component.
+MAX_ROWS, LEAST_ROWS = 20_000, 20
+
+#: Part of the scatter of locations that is left to the components.
+LEAST_SPREAD = 0.02
+
+#: How many times as sharp as decoders say a potential may become.
+SHARPEST = 100.0
+
+#: Rounds in which the mixture follows the potentials, and these the mixture.
+N_ROUNDS = 8
+
+
+@torch.no_grad()
+def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: MixtureSettings) -> bool:
+    """Let potentials be no wider than locations scatter, and the mixture follow.
+
+    All modalities are made sharper by one linear map, in the directions where their sum has to be.
+    Where decoders depend on the component, nothing is changed.
+
+    Parameters
+    ----------
+    model : StructuredVAE
+        Its precisions and its mixture are changed, if they have to be.
+    data : TensorData
+        Samples, of which those that lack nothing are asked, evenly spaced ones.
+    settings : MixtureSettings
+        See :func:`~skcausalpima.functional.update_mixture`.
+
+    Returns
+    -------
+    bool
+        Whether they were.
+    """
+    prior = model.prior
+    if model.cluster_dependent or min(data.n_of_all, MAX_ROWS) < LEAST_ROWS * len(prior.means):
+        return False
+    samples = _located(model.eval(), data)
+    for step in range(N_ROUNDS):
+        clusters, pooled = samples.clusters(samples.assigned(model), prior, settings)
+        information = None if pooled is None else _no_wider(model.information, pooled)
+        if step == 0 and information is None:
+            return False
+        if information is not None:
+            model.set_information(information)
+        width = torch.linalg.inv(model.information.sum(dim=0))
+        rule = LEAST_SPREAD, settings.covariance_type
+        found = less_potentials(clusters.covariances, width, *rule).to(prior.covariances)
+        is_empty = clusters.empty.reshape(-1, *[1] * (found.ndim - 1))
+        prior.means.copy_(clusters.means)
+        prior.covariances.copy_(torch.where(is_empty, prior.covariances, found))
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Located:
+    """Whole samples: where they lie, and how probable components are before they are seen.
+
+    Parameters
+    ----------
+    places : Tensor of shape (n_samples, latent_dim)
+        Locations of their potentials.
+    log_weights : Tensor of shape (n_components, n_samples)
+        In nats; -inf where a sample may not belong.
+    weights : Tensor of shape (n_samples,)
+        For how many samples each one counts.
+    ranks : Ranks
+        Who else has samples.
+    """
+
+    places: Tensor
+    log_weights: Tensor
+    weights: Tensor
+    ranks: Ranks
+
+    def assigned(self, model: StructuredVAE) -> Tensor:
+        """Return responsibilities times the samples' weights."""
+        prior, precision = model.prior, model.information.sum(dim=0)
+        components = prepare_posterior(prior.means, prior.covariances, precision)
+        posterior = components.given(self.places @ components.precision)
+        return posterior.evidence(self.log_weights).log_gamma.exp() * self.weights
+
+    def clusters(
+        self, gamma: Tensor, prior: CausalPrior, settings: MixtureSettings
+    ) -> tuple[MixtureUpdate, Tensor | None]:
+        """Return the mixture of locations, and its pooled covariance, None of too few samples."""
+        origin = prior.means.double().mean(dim=0)
+        exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
+        sums = self.ranks.total(expected_statistics(exact, origin, full=True) @ gamma.T)
+        found = unpacked_statistics(sums, origin, full=True)
+        kind = "tied" if settings.covariance_type == "tied" else "full"
+        before = prior.means, whole_matrices(prior.covariances)
+        clusters = update_mixture(found, *before, kind, settings.reg_covar, settings.shrinkage)
+        counts, first = found.counts, found.first
+        n_free, dimension = counts.sum() - len(counts), len(origin)
+        if n_free < LEAST_ROWS * max(dimension, len(counts)):
+            return clusters, None
+        between = (first / counts.clamp_min(1e-9)[:, None]).mT @ first
+        pooled = (found.second.sum(dim=0) - between) / n_free
+        least = torch.finfo(pooled.dtype).eps * pooled.diagonal().max().clamp_min(1.0)
+        return clusters, 0.5 * (pooled + pooled.mT) + least * torch.eye(dimension).to(pooled)
+
+
+def _located(model: StructuredVAE, data: TensorData) -> _Located:
+    """Return some samples and where they lie."""
+    rows = torch.as_tensor(evenly_spaced(data, MAX_ROWS), device=data.device)
+    places, log_weights, weights = [], [], []
+    for block in data.subset(rows).blocks():
+        whole = block.take(whole_modalities(block).all(dim=0).nonzero().flatten())
+        places.append(model.location(whole))
+        of_cells = weight_columns(model.log_weights(whole.regime_index)).double()
+        of_cells = of_cells.expand(-1, len(places[-1]))
+        if whole.allowed is not None:
+            of_cells = of_cells.masked_fill(~whole.allowed, -torch.inf)
+        log_weights.append(of_cells)
+        weights.append(whole.weighted(torch.ones_like(places[-1][:, 0])))
+    return _Located(
+        places=torch.cat(places),
+        log_weights=torch.cat(log_weights, dim=1),
+        weights=torch.cat(weights),
+        ranks=data.ranks,
+    )
+
+
+def _no_wider(information: Tensor, scatter: Tensor) -> Tensor | None:
+    """Return precisions whose sum leaves a part of the scatter to others; None if it does."""
+    root = torch.linalg.cholesky(scatter)
+    values, vectors = torch.linalg.eigh(root.mT @ information.sum(dim=0) @ root)
+    values = values.clamp_min(torch.finfo(values.dtype).tiny)
+    wanted = (SHARPEST * values).clamp_max(1.0 / (1.0 - LEAST_SPREAD)).maximum(values)
+    if bool((wanted == values).all()):
+        return None
+    scaled = (vectors * (wanted / values).sqrt()) @ vectors.mT
+    change = torch.linalg.solve(root.mT, scaled @ root.mT)
+    return change @ information @ change.mT
+
+
+def less_potentials(
+    scatter: Tensor, width: Tensor, least_kept: float, covariance_type: str
+) -> Tensor:
+    """Return what components have of the scatter of locations, less what potentials are wide.
+
+    Parameters
+    ----------
+    scatter : Tensor of shape (n_components, latent_dim, latent_dim)
+        Covariances of locations in the components.
+    width : Tensor of shape (latent_dim, latent_dim) or (1, latent_dim, latent_dim)
+        Covariance of the potentials.
+    least_kept : float
+        Part of the scatter that is kept in every direction.
+    covariance_type : str
+        Of the components.
+
+    Returns
+    -------
+    Tensor of shape (n_components, latent_dim[, latent_dim])
+        Covariances of the components.
+    """
+    roots = torch.linalg.cholesky(scatter)
+    inside = torch.linalg.solve_triangular(roots, width, upper=False)
+    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
+    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
+    kept = (1.0 - values).clamp_min(least_kept)
+    halves = roots @ (vectors * kept.sqrt()[:, None])
+    covariances = halves @ halves.mT
+    kind = covariance_type_named(covariance_type)
+    if not kind.is_full:
+        covariances = covariances.diagonal(dim1=1, dim2=2)
+        if kind.is_round:
+            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
+    return covariances.clone()
