@@ -76,6 +76,12 @@ def brief():
 
 
 @pytest.fixture(scope="session")
+def random_start():
+    """Make what ``brief`` makes, with the default posterior, which knows columns of any kind."""
+    return partial(make, max_iter=1, init="paper", structure="gradient")
+
+
+@pytest.fixture(scope="session")
 def taught():
     """Make what ``quick`` makes, but teach encoders of incomplete samples for an epoch."""
     return partial(make, missing_values=MissingValues(subset_epochs=1))

@@ -162,13 +162,14 @@ def initialize_clusters(
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces, classes = [points.numpy()], []
+        spaces = [points.numpy()]
         if scores is not None:
             spaces.append(scores.scaled)
             if scores.outcomes is not None:
                 classes = latent_classes(
                     scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
+                spaces += [of.labels for of in classes]
         fit = initialize_mixture(
             iterate,
             spaces,
@@ -176,7 +177,6 @@ def initialize_clusters(
             mixture,
             rng=rng,
             allowed=allowed,
-            clusterings=[of.labels for of in classes],
         )
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)

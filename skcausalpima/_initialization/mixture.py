@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -284,11 +283,10 @@ def initialize_mixture(
     rng: np.random.RandomState,
     allowed: Tensor | None = None,
     n_starts: int = N_STARTS,
-    clusterings: Sequence[np.ndarray] = (),
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    Further ``clusterings``, labels of all samples, are starts, too.
+    In place of a space, of shape (n_samples, n_features), may stand labels, of shape (n_samples,).
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
@@ -301,12 +299,12 @@ def initialize_mixture(
     best, ends = None, []
     # The first start in a space is the best of several runs, the others bring variety.
     runs = [max(1, int(share * KMEANS_RUNS)), *[1] * (n_starts - 1)]
-    by_kmeans = (
-        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
+    starts = (
+        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs) if n_runs else points
         for points in spaces
-        for n_runs in runs
+        for n_runs in (runs if points.ndim == 2 else [0])
     )
-    for labels in itertools.chain(by_kmeans, clusterings):
+    for labels in starts:
         gamma = match_components(one_hot(labels, n_components), allowed)
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities

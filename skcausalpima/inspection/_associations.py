@@ -322,7 +322,7 @@ def _read(name: Hashable, column: ArrayLike, n_samples: int) -> np.ndarray:
         )
     known = np.array([not is_missing(value) for value in values], dtype=bool)
     present = values[known].tolist()
-    _refuse_dates(what, np.asarray(column).dtype.kind, present)
+    _refuse_dates(what, getattr(getattr(column, "dtype", None), "kind", "O"), present)
     for value in present:
         if not isinstance(value, Hashable):
             raise TypeError(f"{what} must hold categories or numbers, got {value!r:.100}.")

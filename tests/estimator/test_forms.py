@@ -536,11 +536,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("form", REFUSED)
-def test_the_advice_on_texts_works_word_for_word(brief, form):
+def test_the_advice_on_texts_works_word_for_word(random_start, form):
     X = REFUSED[form]
     with pytest.raises(TypeError, match="where numbers are expected") as error:
-        brief((2,)).fit(X)
-    fitted = brief((2,), max_iter=1).fit(run_advice(X, error))
+        random_start((2,)).fit(X)
+    fitted = random_start((2,)).fit(run_advice(X, error))
     assert fitted.labels_.shape == (24,)
 
 
@@ -558,8 +558,8 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("form", ACCEPTED)
-def test_frames_with_texts_are_read(brief, form):
-    fitted = brief((2,)).fit(ACCEPTED[form])
+def test_frames_with_texts_are_read(random_start, form):
+    fitted = random_start((2,)).fit(ACCEPTED[form])
     assert "categorical" in str(fitted.likelihoods_)
     assert fitted.predict(ACCEPTED[form]).shape == (24,)
 

@@ -42,9 +42,8 @@ def frame():
 
 
 @pytest.fixture(scope="module")
-def brief(quick):
-    """Make what ``quick`` makes, but random networks, an epoch, and no search for a graph."""
-    return partial(quick, max_iter=1, init="paper", structure="gradient", scale="auto")
+def brief(random_start):
+    return partial(random_start, scale="auto")
 
 
 @pytest.fixture(scope="module")
