@@ -358,7 +358,7 @@ def test_networks_do_not_see_the_samples_that_are_held_back(monkeypatch):
 
 
 def test_batch_normalization_and_dropout():
-    torch.manual_seed(0)  # modules draw from the global generator: what is taught is not always kept
+    torch.manual_seed(0)  # what is taught is not always kept, and modules draw from this generator
     inner = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 4))
     model = with_encoder(inner)
     for n_samples in (2, 3, 90):
