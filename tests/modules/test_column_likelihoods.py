@@ -88,10 +88,10 @@ def test_probabilities_of_counts(word, depth):
         x, eta = torch.cat([x, last], dim=1), torch.cat([eta, last], dim=1)
     means = scale * eta[:, :2].exp().numpy()
     if word == "poisson":
-        expected = stats.poisson.logpmf(counts.numpy(), means)
+        expected = stats.poisson.logpmf(counts.double().numpy(), means)
     else:
         r = made.log_dispersions.exp().numpy()
-        expected = stats.nbinom.logpmf(counts.numpy(), r, r / (r + means))
+        expected = stats.nbinom.logpmf(counts.double().numpy(), r, r / (r + means))
     np.testing.assert_allclose(made.log_likelihoods(eta, x).numpy(), expected, rtol=1e-9)
 
 
