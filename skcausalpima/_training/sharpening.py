@@ -36,6 +36,9 @@ MAX_ROWS, LEAST_ROWS = 20_000, 20
 #: Part of the scatter of locations that is left to the components.
 LEAST_SPREAD = 0.02
 
+#: Smallest variance of locations, relative to the largest: with less, a direction says nothing.
+LEAST_VARIANCE = 1e-6
+
 #: How many times as sharp as decoders say a potential may become.
 SHARPEST = 100.0
 
@@ -115,7 +118,10 @@ class _Located:
     def clusters(
         self, gamma: Tensor, prior: CausalPrior, settings: MixtureSettings
     ) -> tuple[MixtureUpdate, Tensor | None]:
-        """Return the mixture of locations, and its pooled covariance, None of too few samples."""
+        """Return the mixture of locations, and its pooled covariance.
+
+        Second None where samples are too few, or locations do not scatter in some direction.
+        """
         origin = prior.means.double().mean(dim=0)
         exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
         sums = self.ranks.total(expected_statistics(exact, origin, full=True) @ gamma.T)
@@ -129,8 +135,10 @@ class _Located:
             return clusters, None
         between = (first / counts.clamp_min(1e-9)[:, None]).mT @ first
         pooled = (found.second.sum(dim=0) - between) / n_free
-        least = torch.finfo(pooled.dtype).eps * pooled.diagonal().max().clamp_min(1.0)
-        return clusters, 0.5 * (pooled + pooled.mT) + least * torch.eye(dimension).to(pooled)
+        pooled = 0.5 * (pooled + pooled.mT)
+        variances = torch.linalg.eigvalsh(pooled)
+        is_flat = bool(variances[0] <= LEAST_VARIANCE * variances[-1])
+        return clusters, None if is_flat else pooled
 
 
 def _located(model: StructuredVAE, data: TensorData) -> _Located:

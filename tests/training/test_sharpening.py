@@ -70,6 +70,17 @@ def test_narrow_potentials_stay_bit_by_bit():
         assert_array_equal(value, before[name])
 
 
+def test_locations_on_a_line_say_nothing_of_what_lies_beside_it():
+    model, data, _ = one_cluster()
+    moves = torch.randn(400, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    arrays = tuple(of[:1] + moves * (of[1:2] - of[:1]) for of in data.arrays)
+    line = TensorData(Batch(arrays, None), torch.float64)
+    model.set_information(SHARES * torch.eye(2).double() / 100.0)
+    before = model.information
+    assert not sharpen_potentials(model, line, SETTINGS)
+    assert_array_equal(model.information, before)
+
+
 def test_few_samples_say_nothing_of_how_wide_potentials_are():
     model, _, _ = one_cluster()
     least = (sharpening.LEAST_ROWS + 1) * len(model.prior.means) + 1
