@@ -131,9 +131,7 @@ class Column:
         """Return the probability of each level; of counts and numbers what is expected."""
         if self.word != "ordinal":
             return elements
-        ends = np.ones((len(elements), 1)), np.zeros((len(elements), 1))
-        above = np.concatenate([ends[0], elements, ends[1]], axis=1)
-        return above[:, :-1] - above[:, 1:]
+        return between(elements)
 
     @property
     def dtype_back(self) -> ColumnDtype | None:
@@ -336,6 +334,12 @@ def _column(name: str, word: str, levels: Any, *dtype: Any) -> Column:
 
 def _listed(levels: Sequence[Level] | None) -> list[Level] | None:
     return None if levels is None else list(levels)
+
+
+def between(above: np.ndarray) -> np.ndarray:
+    """Return what is at each level, of what is above each but the last, (n, n_levels - 1)."""
+    ones, zeros = np.ones((len(above), 1)), np.zeros((len(above), 1))
+    return np.hstack([ones, above]) - np.hstack([above, zeros])
 
 
 def level_name(level: Level) -> str:

@@ -113,13 +113,13 @@ class Form:
         ``what`` is as in :meth:`Table.write`.
         """
         pieces = [self.write_one(k, array, what) for k, array in enumerate(arrays)]
-        named, form, container = dict(zip(self.names, pieces, strict=True)), self, self.container
+        container, form = CONTAINERS[self.container], self
         if what != "values":
             pairs = zip(self.tables, self.columns, strict=True)
             columns = tuple(names if of.coding is None else None for of, names in pairs)
             form = replace(self, columns=columns)
-        made = CONTAINERS[container].write(named, form)
-        return made if contexts is None else CONTAINERS[container].beside(made, contexts.entries())
+        made = container.write(dict(zip(self.names, pieces, strict=True)), form)
+        return made if contexts is None else container.beside(made, contexts.entries())
 
     def write_one(self, k: int, array: np.ndarray, what: str = "values") -> Decoded:
         """Return one modality in this form."""

@@ -18,7 +18,7 @@ from .table_labels import Columns
 def input_attributes(
     names: Sequence[str],
     shapes: Sequence[tuple[int, ...]],
-    tables: Sequence[ColumnTable | None] | None,
+    tables: Sequence[ColumnTable | None],
     columns: Sequence[Columns],
 ) -> Values:
     """Return the attributes that describe what a fit was given.
@@ -29,12 +29,12 @@ def input_attributes(
         The modalities.
     shapes : sequence of tuple of int
         Shape of the elements of one sample of each.
-    tables : sequence of (ColumnTable or None), or None
-        How their columns became elements.
+    tables : sequence of (ColumnTable or None)
+        How their columns became elements; None where these are the columns.
     columns : sequence of (tuple of str or None)
         Names of their columns.
     """
-    tables, likelihoods = tables or [None] * len(names), {}
+    likelihoods = {}
     given = [shape if of is None else of.shape for shape, of in zip(shapes, tables, strict=True)]
     for name, table, labels in zip(names, tables, columns, strict=True):
         words: Any = "gaussian" if labels is None else dict.fromkeys(labels, "gaussian")

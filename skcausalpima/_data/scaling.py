@@ -10,11 +10,12 @@ import numpy as np
 
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
+from .column_kinds import ColumnTable
 from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
 from .units import MAX_DEVIATION, column_labels, effective_columns, has_unlike_units, is_table
-from .validation import Layout, Modalities
+from .validation import Modalities
 
 #: Largest size of values (and inverse of the smallest) that may go without scaling.
 MAX_UNSCALED = 1e6
@@ -278,9 +279,9 @@ def _fit_one(
     """Return centre, factor, word, and effective and varying columns of one modality."""
     shape, array = modalities.shapes[k], cast(Kept, modalities.arrays[k])
     name, ranks = modalities.names[k], modalities.ranks
-    layout = modalities.layout(k)
-    if layout is not None:
-        return _fit_columns(modalities, k, layout, weights)
+    coding = modalities.columns[k]
+    if coding is not None:
+        return _fit_columns(modalities, k, coding, weights)
     if word is None:
         _check_magnitude(array, name, ranks)
         return np.zeros(shape), 1.0, None, (0.0, 0)
@@ -302,21 +303,21 @@ def _fit_one(
 
 def _numbers(modalities: Modalities, k: int) -> np.ndarray | None:
     """Return which elements of a modality are numbers; None for all."""
-    layout = modalities.layout(k)
-    if layout is None:
+    coding = modalities.columns[k]
+    if coding is None:
         return None
-    are = [word == "gaussian" for word, size in layout for _ in range(size)]
+    are = [word == "gaussian" for word, size in coding.layout for _ in range(size)]
     return np.reshape(are, modalities.shapes[k])
 
 
 def _fit_columns(
-    modalities: Modalities, k: int, layout: Layout, weights: np.ndarray
+    modalities: Modalities, k: int, coding: ColumnTable, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, str, tuple[float, int]]:
     r"""Return the same of columns of several kinds: the units of factor analysis of mixed data.
 
     Numbers, yes or no, and ordered categories have the variance 1 each, indicators of categories
     are divided by the roots of their shares (multiple correspondence analysis), logarithms of
-    counts are left as they are beside each other.  The depth is divided by so much that nothing
+    counts are left as they are beside each other. The depth is divided by so much that nothing
     but the decoder sees it.
     """
     shape, flat = modalities.shapes[k], flat_rows(cast(np.ndarray, modalities.arrays[k]))
@@ -325,20 +326,21 @@ def _fit_columns(
     found = moments_of_observed(flat, weights, seen, modalities.ranks)
     centre, spread, farthest = found
     factor, start = unit_of(spread, farthest, "feature") * np.ones(len(spread)), 0
-    for word, size in layout:
+    for word, size in coding.layout:
         own = slice(start, start := start + size)
         if word == "categorical":
             factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
         elif word == "ordinal":
             factor[own] *= np.sqrt(size)
-    if layout[-1][0] == "depth":
+    is_seen = np.ones(len(factor), dtype=bool)
+    if coding.has_depth:
         factor[:-1] = unit_of(spread[:-1], farthest[:-1], "modality")
         factor[-1] *= UNSEEN
+        is_seen[-1] = False
     _check_finite(factor, modalities.names[k])
-    is_seen = np.array([word != "depth" for word, _ in layout]).repeat([s for _, s in layout])
     mean = np.mean(np.square(spread / factor)[is_seen])
     factor[is_seen] *= np.sqrt(mean) if mean > 0 else 1.0
-    n_columns = len(layout) - (layout[-1][0] == "depth")
+    n_columns = len(coding.columns)
     return centre.reshape(shape), factor.reshape(shape), "columns", (float(n_columns), n_columns)
 
 

@@ -82,16 +82,10 @@ class Modalities:
         """The number of elements of one sample of each modality."""
         return tuple(int(np.prod(shape)) for shape in self.shapes)
 
-    def layout(self, k: int) -> Layout | None:
-        """Return which kind each column of a modality is; None where all are numbers."""
-        coding = self.form.tables[k].coding
-        return None if coding is None else coding.layout
-
     @property
-    def columns(self) -> tuple[ColumnTable | None, ...] | None:
-        """How the columns of each modality became elements; None where all are Gaussian."""
-        tables = tuple(table.coding for table in self.form.tables)
-        return None if all(coding is None for coding in tables) else tables
+    def columns(self) -> tuple[ColumnTable | None, ...]:
+        """How the columns of each modality became elements; None of one where all are Gaussian."""
+        return tuple(table.coding for table in self.form.tables)
 
     @property
     def codes(self) -> np.ndarray:
@@ -154,19 +148,19 @@ def read_modalities(
     known = None if reset else getattr(estimator, "contexts_", {})
     stated = context_names(getattr(estimator, "contexts", None)) if known is None else list(known)
     X, taken = without_contexts(X, stated)
-    container = container_of(X)
+    container, words = container_of(X), getattr(estimator, "likelihoods", "auto")
     several, fitted = container != "single", None if reset else fitted_form(estimator)
     if several:
         data, tables = read_several(X, container, expected)
     else:
-        tables, words = [Table.of(X)], getattr(estimator, "likelihoods", "auto")
+        tables = [Table.of(X)]
         of = tables[0].dtypes if fitted is None else fitted.tables[0].coding
         is_coded = of is not None or (reset and not is_plain(words))
         data = read_array(estimator, X, expected, is_coded)
     form = Form(container, data.names, tuple(tables), data._columns)
     if expected is None or fitted is None:
         _check_fit(data)
-        form = coded_form(getattr(estimator, "likelihoods", "auto"), data, form)
+        form = coded_form(words, data, form)
     else:
         form = form.completed(fitted, data.arrays)
         check_samples(data, expected, BARE_LIST_ADVICE if container == "several" else "")

@@ -12,7 +12,6 @@ import torch
 from scipy.special import logsumexp
 
 from .._data.arrays import flat_rows
-from .._data.column_kinds import DEPTH
 from .._data.contexts import ContextLabels
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
@@ -226,8 +225,8 @@ class FittedModel(ContextModel):
         deviations = [np.sqrt(part) for part in variances]
         means, names = scaler.inverse_transform(means), [modalities.names[m] for m in chosen]
         for mean, m in zip(means, chosen, strict=True):
-            layout, given = modalities.layout(m), modalities.arrays[m]
-            if layout is not None and layout[-1][0] == DEPTH and isinstance(given, np.ndarray):
+            coding, given = modalities.columns[m], modalities.arrays[m]
+            if coding is not None and coding.has_depth and isinstance(given, np.ndarray):
                 mean[:, -1] = np.where(modalities.observed[m], given[:, -1], mean[:, -1])
         if self.contexts is not None:
             codes = self.contexts.coded(context, modalities.codes)

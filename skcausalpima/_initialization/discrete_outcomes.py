@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._clustering.latent_classes import Outcomes
+from .._data.column_kinds import LEVELLED, between
 from .._data.validation import Layout
 from .._model.tensors import TensorData
-
-#: Kinds whose columns have few outcomes.
-DISCRETE = ("bernoulli", "categorical", "ordinal")
 
 
 def outcomes_of(
@@ -29,7 +27,7 @@ def outcomes_of(
         Scaled samples.
     """
     if not layouts or any(
-        layout is None or any(word not in DISCRETE for word, _ in layout) for layout in layouts
+        layout is None or any(word not in LEVELLED for word, _ in layout) for layout in layouts
     ):
         return None
     columns: list[np.ndarray] = []
@@ -39,10 +37,8 @@ def outcomes_of(
         seen, start = data.seen(m), 0
         for word, size in layout or ():
             own = elements[:, start : start + size]
-            if word != "categorical":  # above each outcome but the last
-                ones, zeros = np.ones((len(own), 1)), np.zeros((len(own), 1))
-                own = np.hstack([ones, own]) - np.hstack([own, zeros])
-            columns.append(own * seen[:, start, None])
+            indicators = own if word == "categorical" else between(own)
+            columns.append(indicators * seen[:, start, None])
             start += size
     sizes = [of.shape[1] for of in columns]
     return Outcomes(indicators=np.hstack(columns), first=np.cumsum([0, *sizes[:-1]]))

@@ -35,7 +35,6 @@ from .._training.sums import regime_counts
 from ..functional import DiagonalGaussian
 from ..modules import (
     CausalPrior,
-    ColumnDecoder,
     EdgeKnowledge,
     MeanFieldVAE,
     MultimodalVAE,
@@ -132,11 +131,8 @@ def initial_model(
     """Build the networks and give them their initial values."""
     data, scores = initial.data, initial.scores
     model = build_model(setup.spec, generator, stand_ins=True)
-    for m, expert in model.experts:
-        expert.set_units(*setup.units[m])
-    for m, decoder in enumerate(model.decoders):
-        if isinstance(decoder, ColumnDecoder):
-            decoder.set_units(*setup.units[m])
+    for decoder, units in zip(model.decoders, setup.units, strict=True):
+        decoder.set_units(*units)
     check_modules(model)
     check_decoders(model, data, setup.spec.decoders)
     model.to(setup.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from .._data.column_kinds import DEPTH
 from .._data.on_disk import OnDisk
 from .._data.validation import Layout, Modalities
 from .._parameter_objects import MeanField
@@ -21,8 +22,7 @@ def column_layouts(
     ValueError
         If a parameter does not go with columns that are no numbers.
     """
-    numbers = range(len(modalities.names))
-    layouts = tuple(modalities.layout(m) for m in numbers)
+    layouts = tuple(None if of is None else of.layout for of in modalities.columns)
     for m, layout in enumerate(layouts):
         if layout is None:
             continue
@@ -38,7 +38,7 @@ def column_layouts(
         }
         for what, is_so in against.items():
             if is_so:
-                words = sorted({word for word, _ in layout} - {"gaussian", "depth"})
+                words = sorted({word for word, _ in layout} - {"gaussian", DEPTH})
                 raise ValueError(
                     f"modality {modalities.names[m]!r} has columns that are {' and '.join(words)}, "
                     f"which do not go with {what}. Encode them as numbers, or change that."

@@ -135,7 +135,7 @@ def resolve_views(
 def _suits(modalities: Modalities, m: int) -> str | None:
     """Return the view that suits a modality by its shape and values."""
     shape = modalities.shapes[m]
-    if modalities.layout(m) is not None:
+    if modalities.columns[m] is not None:
         return None
     if len(shape) in (2, 3) and sorted(shape)[-2] >= MIN_SIDE:
         return "power_spectrum"

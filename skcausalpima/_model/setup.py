@@ -242,7 +242,7 @@ def _tables_of_own_scale(
     autos = (
         m
         for m, word in enumerate(stated)
-        if word == "auto" and m not in with_experts and modalities.layout(m) is None
+        if word == "auto" and m not in with_experts and modalities.columns[m] is None
     )
     return tuple(m for m in autos if modalities.widths[m] > 1 and is_table(modalities, m))
 
@@ -319,7 +319,7 @@ def _model_spec(
             predicted
             and expert is None
             and _predicts_variances(entry)
-            and modalities.layout(m) is None
+            and modalities.columns[m] is None
             for m, (entry, expert) in enumerate(zip(decoders, experts, strict=True))
         ),
         views=(None,) * len(names),

@@ -6,6 +6,7 @@ import torch
 
 from .._model.tensors import TensorData
 from ..modules import ColumnDecoder, MultimodalVAE
+from .potentials import evenly_spaced
 
 #: Samples that dispersions are learned from.
 N_ROWS = 2048
@@ -30,10 +31,9 @@ def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
     if not dispersed:
         return
     model.eval()
-    n_rows = min(N_ROWS, data.n_samples)
-    rows = torch.linspace(0, data.n_samples - 1, n_rows, device=data.device).long()
+    rows = torch.as_tensor(evenly_spaced(data, N_ROWS), device=data.device)
     batch = data.subset(rows).loaded().rows(slice(None))
-    noise = data.normal(n_rows, model.n_draws, torch.Generator().manual_seed(0))
+    noise = data.normal(len(rows), model.n_draws, torch.Generator().manual_seed(0))
     z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
     for m, decoder in dispersed.items():
         weights = batch.weighted(torch.ones_like(z[:, 0]))

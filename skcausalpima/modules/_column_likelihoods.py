@@ -27,15 +27,13 @@ Normal = Callable[..., Tensor]
 
 
 class ColumnLikelihood(nn.Module):
-    """The likelihood of some columns of one kind; of numbers, if no method is another.
+    """The likelihood of some columns of one kind.
 
     Parameters
     ----------
     sizes : sequence of int
         Number of elements of each column.
     """
-
-    log_variance: Tensor
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
@@ -87,6 +85,8 @@ class ColumnLikelihood(nn.Module):
 
 class Gaussian(ColumnLikelihood):
     """Numbers, in units in which each has about the variance 1."""
+
+    log_variance: Tensor
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__(sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from torch import Tensor, nn
 
 from ._batch import Likelihood
@@ -80,6 +81,9 @@ class Decoder(nn.Module):
         """
         means = self.decode(z, components)
         return means + self.deviations(z, components, log_variance) * normal(*means.shape)
+
+    def set_units(self, centre: np.ndarray, factor: np.ndarray | float) -> None:
+        """State what was taken from data, and what they were divided by, where it matters."""
 
     def initialize_linear(
         self, weight: Tensor, bias: Tensor, log_variances: Tensor | None = None

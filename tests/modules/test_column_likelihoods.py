@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from skcausalpima._data.column_kinds import LIKELIHOODS
 from skcausalpima.modules import ColumnDecoder, MLPDecoder
 from skcausalpima.modules._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial
 
@@ -18,6 +19,10 @@ SIZES = {
 }
 KINDS = list(SIZES)
 N_DRAWS = 20_000
+
+
+def test_each_word_has_a_likelihood():
+    assert set(COLUMN_LIKELIHOODS) == set(LIKELIHOODS) == set(KINDS)
 
 
 def likelihood(word, **options):
