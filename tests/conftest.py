@@ -27,6 +27,12 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="signals, pipes, links, permissions"))
 
 
+@pytest.fixture(autouse=True)
+def same_chance():
+    """Let modules that a test makes begin alike, whichever tests ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def no_outliers(monkeypatch):
     """Let no sample lie where encoders of modalities alone do not see it: Bayes' rule is exact."""

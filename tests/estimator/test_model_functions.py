@@ -240,8 +240,8 @@ def test_convolutions_with_few_observed_rows(lines, n_observed):
 def test_a_row_of_a_batch_is_encoded_as_if_missing_rows_were_not_there():
     from skcausalpima.modules._encoders import encode_observed
 
-    encoder = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 4))
-    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    encoder = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 4)).double()
+    x = torch.randn(6, 3, dtype=torch.float64)
     observed = torch.tensor([True, False, True, True, False, False])
     x[~observed] = 0.0
     outputs = encode_observed(encoder, x, observed, 4)
