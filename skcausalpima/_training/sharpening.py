@@ -36,7 +36,8 @@ MAX_ROWS, LEAST_ROWS = 20_000, 20
 #: Part of the scatter of locations that is left to the components.
 LEAST_SPREAD = 0.02
 
-#: Smallest variance of locations, relative to the largest: with less, a direction says nothing.
+#: Smallest variance of locations, relative to the largest: with less, a direction says nothing, and
+#: components are no flatter, since single precision holds their covariances.
 LEAST_VARIANCE = 1e-6
 
 #: How many times as sharp as decoders say a potential may become.
@@ -80,7 +81,8 @@ def sharpen_potentials(model: StructuredVAE, data: TensorData, settings: Mixture
             model.set_information(information)
         width = torch.linalg.inv(model.information.sum(dim=0))
         rule = LEAST_SPREAD, settings.covariance_type
-        found = less_potentials(clusters.covariances, width, *rule).to(prior.covariances)
+        found = less_potentials(_not_flat(clusters.covariances), width, *rule)
+        found = _not_flat(found).to(prior.covariances)
         is_empty = clusters.empty.reshape(-1, *[1] * (found.ndim - 1))
         prior.means.copy_(clusters.means)
         prior.covariances.copy_(torch.where(is_empty, prior.covariances, found))
@@ -173,6 +175,16 @@ def _no_wider(information: Tensor, scatter: Tensor) -> Tensor | None:
     scaled = (vectors * (wanted / values).sqrt()) @ vectors.mT
     change = torch.linalg.solve(root.mT, scaled @ root.mT)
     return change @ information @ change.mT
+
+
+def _not_flat(covariances: Tensor) -> Tensor:
+    """Return matrices (3-D; variances stay) of which no direction is below the least variance."""
+    if covariances.ndim == 2:
+        return covariances
+    values, vectors = torch.linalg.eigh(covariances)
+    least = LEAST_VARIANCE * values[:, -1:]
+    rounder = (vectors * values.maximum(least)[:, None]) @ vectors.mT
+    return torch.where((values < least).any(dim=1)[:, None, None], rounder, covariances)
 
 
 def less_potentials(

@@ -81,6 +81,25 @@ def test_locations_on_a_line_say_nothing_of_what_lies_beside_it():
     assert_array_equal(model.information, before)
 
 
+def test_a_component_that_is_flat_has_covariances_of_single_precision():
+    """One cluster on a line: what is left beside it is below the precision of numbers."""
+    model, data, _ = one_cluster()
+    along = torch.arange(400.0, dtype=torch.float64)[:, None]
+    is_flat = along < 150
+    line = [of[:1] + along * (of[1:2] - of[:1]) for of in data.arrays]
+    arrays = [torch.where(is_flat, a, b) for a, b in zip(line, data.arrays, strict=True)]
+    data = TensorData(Batch(tuple(arrays), None), torch.float64)
+    places = model.location(data.rows(slice(None)))
+    scatter = torch.cov(places[:150].T)
+    model.prior.means[0] = places[:150].mean(dim=0)
+    model.prior.covariances[0] = scatter + 1e-9 * scatter.trace() * torch.eye(2)
+    model.set_information(SHARES * torch.eye(2).double() / 100.0)
+    assert sharpen_potentials(model, data, SETTINGS)
+    covariances = model.prior.covariances.float()
+    assert (torch.linalg.cholesky_ex(covariances).info == 0).all()
+    assert torch.linalg.cond(covariances.double()).max() < 1.2 / sharpening.LEAST_VARIANCE
+
+
 def test_few_samples_say_nothing_of_how_wide_potentials_are():
     model, _, _ = one_cluster()
     least = (sharpening.LEAST_ROWS + 1) * len(model.prior.means) + 1
