@@ -140,7 +140,7 @@ def run_state(
         _resume_progress(stored, model, progress)
         start = _resumed_start(stored.start, data)
     else:  # bounds of other data cannot be compared
-        order = held_out_first(data.n_samples, fraction, rng)
+        order = held_out_first(data, fraction, rng)
     return RunState(
         model=model,
         generator=generator,

@@ -133,7 +133,7 @@ def _outcomes(
     calls = (delayed(_run_one)(shared, seed, number) for number, seed in enumerate(seeds, 1))
     with telling_workers(shared.watch.interruption):
         try:
-            if shared.data.ranks.are_several:  # whose process group workers are not in
+            if shared.data.data.is_shared:  # workers would not be in its process group
                 run_all = Parallel(n_jobs=1, backend="sequential")
             else:
                 run_all = Parallel(n_jobs=n_jobs, mmap_mode="c")

@@ -113,7 +113,7 @@ class Following:
             interruption=self.interruption,
             tasks=tasks,
             is_continued=is_continued,
-            ranks=self.ranks,
+            is_first=self.ranks.rank == 0,
         )
 
 

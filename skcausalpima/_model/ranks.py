@@ -9,8 +9,7 @@ from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, distributed
 
 from .._data.ranks import ALONE, Ranks
 from .._warnings import warn_caller
@@ -149,30 +148,3 @@ def process_group(asked: bool | str) -> Ranks:
                 f"each of them fits a model of its own. {REMEDY}"
             )
     return ALONE
-
-
-def check_modules_of_ranks(model: nn.Module, ranks: Ranks) -> None:
-    """Raise where a module would go by the rows of each rank."""
-    if ranks.are_several and any(isinstance(part, _BatchNorm) for part in model.modules()):
-        raise ValueError(
-            "encoders and decoders with batch normalization cannot be used by a process group: "
-            "it would go by the rows of each rank. Use torch.nn.GroupNorm or torch.nn.LayerNorm."
-        )
-
-
-@torch.no_grad()
-def as_on_first(model: nn.Module, ranks: Ranks) -> None:
-    """Give a model the numbers that it has on the first rank."""
-    if not ranks.are_several:
-        return
-    tensors = model.state_dict()
-    found = ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
-    for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(found[name]))
-
-
-def all_rows(values: Tensor, ranks: Ranks) -> Tensor:
-    """Return what all ranks have of the rows of a tensor, in turn."""
-    if not ranks.are_several:
-        return values
-    return torch.from_numpy(ranks.gathered(values.cpu().numpy())).to(values.device)

@@ -14,7 +14,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .._data.ranks import Ranks
 from .._model.tensors import TensorData
 from ..functional import (
     CurveProblem,
@@ -82,14 +81,14 @@ class ExpertSums:
             curves = curve_statistics(batch.arrays[m], seen, expert.directions)
             self.statistics[m] = self.statistics[m] + curves if m in self.statistics else curves
 
-    def add_up(self, ranks: Ranks) -> None:
-        """Add up what ranks have; all have the same decoders."""
+    def add_up(self, data: TensorData) -> None:
+        """Add up what there is of all samples, of which ``data`` are these."""
         for m, sums in self.statistics.items():
-            self.statistics[m] = ranks.totals(sums)
+            self.statistics[m] = data.total_of(sums)
         for m, errors in self.errors.items():
-            self.errors[m] = ranks.totals(errors)
+            self.errors[m] = data.total_of(errors)
         for m, value in self.log_likelihoods.items():
-            self.log_likelihoods[m] = ranks.total(torch.tensor(value, dtype=torch.float64)).item()
+            self.log_likelihoods[m] = data.total_of(torch.tensor(value, dtype=torch.float64)).item()
 
     def add_means(self, reconstruction: list[float], n_samples: float) -> float:
         """Add mean log-likelihoods to those of the other modalities; return what training sees."""
@@ -259,7 +258,7 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
             squares[m] += counted @ inputs
             products[m] += counted @ block.arrays[m].double()
     for m, layer in layers.items():
-        squares[m], products[m] = data.ranks.total(squares[m]), data.ranks.total(products[m])
+        squares[m], products[m] = data.total_of(squares[m]), data.total_of(products[m])
         model.decoders[m].set_last_layer(_regression(squares[m], products[m], layer))
 
 

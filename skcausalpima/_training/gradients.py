@@ -1,4 +1,4 @@
-"""Steps of gradient descent: Adam, and gradients of a batch that is spread over ranks."""
+"""Steps of gradient descent: Adam, and gradients of a batch of which others have a part."""
 
 from __future__ import annotations
 
@@ -11,32 +11,31 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim.adam import adam
 
-from .._data.ranks import Ranks
 from .._model.tensors import TensorData
 from ..modules import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAverage:
-    """Makes gradients of mean losses on each rank that of the mean over the whole batch.
+    """Makes gradients of mean losses in each process that of the mean over the whole batch.
 
-    It is what ``torch.nn.parallel.DistributedDataParallel`` does, by rows: ranks need not have as
-    many of them, and may have none.
+    It is what ``torch.nn.parallel.DistributedDataParallel`` does, by rows: processes need not have
+    as many of them, and may have none.
 
     Parameters
     ----------
-    ranks : Ranks
-        Who has a part of the batch.
+    data : TensorData
+        What the batch is of.
     n_rows : int
         How many rows of it are here.
     """
 
-    ranks: Ranks
+    data: TensorData
     n_rows: int
 
     @torch.no_grad()
     def of(self, parameters: Sequence[Parameter]) -> None:
-        """Replace the gradients; a parameter that has none on any rank gets none."""
+        """Replace the gradients; a parameter that has none anywhere gets none."""
         grads = [parameter.grad for parameter in parameters]
         parts = [
             (torch.zeros_like(parameter) if grad is None else grad).flatten()
@@ -44,7 +43,7 @@ class GradientAverage:
         ]
         has_gradient = [float(grad is not None) for grad in grads]
         numbers = torch.tensor([*has_gradient, 1.0]).to(parts[0])
-        flat = self.ranks.total(torch.cat([*parts, numbers]).mul_(self.n_rows))
+        flat = self.data.total_of(torch.cat([*parts, numbers]).mul_(self.n_rows))
         is_somewhere, n_rows = flat[-len(numbers) : -1], flat[-1].clamp_min(1.0).clone()
         if not all(has_gradient):  # else no device is waited for
             has_gradient = is_somewhere.tolist()
@@ -57,9 +56,9 @@ class GradientAverage:
 
 def gradient_average(data: TensorData, batch: Batch) -> GradientAverage | None:
     """Return what averages the gradient of a batch of these data; None where all of it is here."""
-    if not data.ranks.are_several:
+    if not data.is_shared:
         return None
-    return GradientAverage(ranks=data.ranks, n_rows=len(batch.arrays[0]))
+    return GradientAverage(data=data, n_rows=len(batch.arrays[0]))
 
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -151,7 +150,7 @@ def gradient_step(
 ) -> None:
     """Make one step of gradient descent, with the gradient's norm clipped.
 
-    Where the loss is that of a batch which is spread over ranks, its gradient is their ``average``.
+    Where others have a part of the batch, its gradient is the ``average`` of all.
     """
     if not loss.requires_grad:
         return  # nothing to train: what the loss depends on is frozen, and the graph is fixed

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from .._model.ranks import all_rows
 from .._model.settings import TrainingSettings
 from .._model.tensors import TensorData
 from ..modules import MultimodalVAE, StructuredVAE
@@ -135,7 +134,7 @@ class Phase:
         model.eval()  # as what comes next expects it
         seen.end()
         if self.has_cells:
-            self.spread = interquartile_range(all_rows(torch.cat(seen.bounds), data.ranks))
+            self.spread = interquartile_range(data.rows_of_all(torch.cat(seen.bounds)))
 
     def close(
         self,
@@ -168,7 +167,7 @@ class Phase:
         before, self.labels = self.labels, result.labels
         if before is not None and len(before) == len(self.labels):  # a file may hold others
             changed = (self.labels != before).double().cpu().numpy()
-            self.label_changes.append(data.ranks.mean(changed))
+            self.label_changes.append(data.mean_of(changed))
         return terms
 
     def check(self, names: Sequence[str], weights: Tensor | None) -> None:
@@ -275,7 +274,7 @@ def epochs(
         with told_divergence(model, update.names, phase.name, epoch, data.weights):
             terms = phase.close(data, held_out, update, generator, seen)
         phase.history.append(observer.in_units(terms))
-        observer.epoch_ended(phase.history[-1])
+        observer.epoch_ended(phase.history[-1], data)
         if phase.was_restored or observer.stopped:
             break
     if phase.history:

@@ -197,7 +197,7 @@ def _keep_better(
                 for of, said in zip((pupil, other), outputs, strict=True)
             ]
         )
-        distances = data.ranks.total(distances)
+        distances = data.total_of(distances)
         if distances[1] < distances[0]:
             pupil.take(other, m)
 

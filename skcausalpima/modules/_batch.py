@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -98,30 +98,46 @@ class Batch:
         Batch
             Of these.
         """
+        if isinstance(rows, slice):
+            return self.mapped(lambda table: table[rows], lambda table: table[:, rows])
+        return self.mapped(
+            lambda table: table.index_select(0, rows), lambda table: table.index_select(1, rows)
+        )
 
-        def taken(table: Tensor, dim: int = 0) -> Tensor:
-            if isinstance(rows, slice):
-                return table[rows] if dim == 0 else table[:, rows]
-            return table.index_select(dim, rows)
+    def mapped(
+        self, of_rows: Callable[[Tensor], Tensor], of_columns: Callable[[Tensor], Tensor]
+    ) -> Batch:
+        """Return what becomes of the tables there are.
+
+        Parameters
+        ----------
+        of_rows, of_columns : callable
+            Take a table whose rows, or columns, are samples, and return one.
+
+        Returns
+        -------
+        Batch
+            Of what they return.
+        """
 
         def columns(table: Tensor | None) -> Tensor | None:
-            return None if table is None else taken(table, dim=1)
+            return None if table is None else of_columns(table)
 
         return Batch(
-            arrays=tuple(map(taken, self.arrays)),
+            arrays=tuple(map(of_rows, self.arrays)),
             observed=columns(self.observed),
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
             elements=None
             if self.elements is None
-            else tuple(None if seen is None else taken(seen) for seen in self.elements),
+            else tuple(None if seen is None else of_rows(seen) for seen in self.elements),
             views=None
             if self.views is None
-            else {m: taken(view) for m, view in self.views.items()},
+            else {m: of_rows(view) for m, view in self.views.items()},
             gaps=None
             if self.gaps is None
-            else {m: Gap(*map(taken, gap)) for m, gap in self.gaps.items()},
+            else {m: Gap(*map(of_rows, gap)) for m, gap in self.gaps.items()},
         )
 
     def weighted(self, values: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch import nn
 from skcausalpima import CausalPIMA, Device, ScoreSearch
 from skcausalpima._fit.data_parallel import KEPT_BY_EACH, _in_words
 from skcausalpima._model.ranks import process_group
-from skcausalpima.modules import ExpertDecoder, line
+from skcausalpima._model.shared_data import SharedData
+from skcausalpima.modules import Batch, ExpertDecoder, line
 
 
 def assert_one_model(fits):
@@ -409,7 +410,7 @@ def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
     average = gradients.GradientAverage.of
 
     def fails(self, parameters):
-        if self.ranks.rank == 1:
+        if self.data.ranks.rank == 1:
             raise MemoryError
         average(self, parameters)
 
@@ -431,9 +432,10 @@ def test_a_callback_that_stops_one_rank_stops_all():
             return True
 
     def epoch(ranks):
-        observer = Observer([Stops()] if ranks.rank else (), plan={"training": 3}, ranks=ranks)
+        observer = Observer([Stops()] if ranks.rank else (), plan={"training": 3})
         observer.phase = "training"
-        observer.epoch_ended({"objective": 0.0})
+        data = SharedData(Batch((torch.ones(2, 1),), None), torch.float32, ranks)
+        observer.epoch_ended({"objective": 0.0}, data)
         return observer.stopped
 
     assert on_ranks(epoch) == [True, True]

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from random_models import NAMES, make_data, make_model, seed
 from rank_threads import on_ranks
 
+from skcausalpima._model.shared_data import SharedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.decoder_updates import fit_last_layers
@@ -19,7 +20,8 @@ PARTS = [slice(0, 55), slice(55, 90), slice(90, 90)]
 
 
 def of_rank(data, ranks):
-    return replace(data.subset(PARTS[ranks.rank]), ranks=ranks)
+    part = data.subset(PARTS[ranks.rank])
+    return SharedData(part.samples, part.dtype, ranks)
 
 
 def weighted(data):
@@ -90,7 +92,8 @@ def test_a_gradient_of_one_rank_is_enough_and_none_stays_none():
         used, unused = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
         if ranks.rank == 0:
             used.grad = torch.tensor([3.0, 6.0])
-        GradientAverage(ranks=ranks, n_rows=1 + ranks.rank).of([used, unused])
+        data = of_rank(make_data(), ranks)
+        GradientAverage(data=data, n_rows=1 + ranks.rank).of([used, unused])
         return used.grad, unused.grad
 
     for used, unused in on_ranks(of_one):
@@ -124,7 +127,7 @@ def in_turn(data, ranks):
     """Return every third sample and so on, of which all ranks draw together."""
     ranks.common = seed(5)
     part = data.subset(slice(ranks.rank, None, ranks.n_ranks))
-    return replace(part, ranks=ranks)
+    return SharedData(part.samples, part.dtype, ranks)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])

@@ -1,0 +1,172 @@
+"""Scaled samples that are spread over the ranks of a process group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .._data.ranks import Ranks
+from .._data.samples import NodeKnowledge
+from ..modules import Batch
+from .tensors import TensorData
+
+
+@dataclass(frozen=True)
+class SharedData(TensorData):
+    """The samples of one rank. All ranks ask theirs the same questions, in the same order.
+
+    Parameters
+    ----------
+    ranks : Ranks
+        Who has further samples.
+    """
+
+    ranks: Ranks
+    is_shared: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, data: TensorData, ranks: Ranks, n_cells: int) -> SharedData:
+        """Return data that have what those of any rank have; where it was missing, nothing is."""
+        samples, n_modalities = data.samples, len(data.arrays)
+        found = cls(samples, data.dtype, ranks)
+
+        def table(of: Tensor | None, n_rows: int, dtype: torch.dtype) -> Tensor | None:
+            if not found.anywhere(of is not None) or of is not None:
+                return of
+            return torch.ones(n_rows, data.n_samples, dtype=dtype, device=data.device)
+
+        observed = table(samples.observed, n_modalities, torch.bool)
+        elements = []
+        for m, seen in enumerate(samples.elements or (None,) * n_modalities):
+            if found.anywhere(seen is not None) and seen is None:
+                rows = torch.ones(data.n_samples, dtype=torch.bool, device=data.device)
+                rows = rows if observed is None else observed[m]
+                seen = rows[:, None].expand(-1, data.arrays[m].shape[1]).clone()
+            elements.append(seen)
+        has_elements = any(seen is not None for seen in elements)
+        samples = replace(
+            samples,
+            observed=observed,
+            allowed=table(samples.allowed, n_cells, torch.bool),
+            weights=table(samples.weights, 1, data.dtype),
+            elements=tuple(elements) if has_elements else None,
+        )
+        return replace(found, samples=samples)
+
+    def total_of(self, sums: Any) -> Any:
+        """Return the sum over ranks of an array, a tensor, or each of a record of tensors."""
+        if isinstance(sums, Tensor):
+            return self.ranks.total(sums)
+        return self.ranks.sum(sums) if isinstance(sums, np.ndarray) else self.ranks.totals(sums)
+
+    def rows_of_all(self, rows: Any) -> Any:
+        """Return what all ranks have of the rows of an array or a tensor, in turn."""
+        if isinstance(rows, np.ndarray):
+            return self.ranks.gathered(rows)
+        return torch.from_numpy(self.ranks.gathered(rows.cpu().numpy())).to(rows.device)
+
+    def mean_of(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the mean over the samples of all ranks, by weight."""
+        return self.ranks.mean(values, weights)
+
+    def anywhere(self, is_so: bool) -> bool:
+        """Return whether it is so on any rank."""
+        return bool(self.ranks.largest(is_so))
+
+    @torch.no_grad()
+    def adopt(self, model: nn.Module) -> None:
+        """Give a model the numbers that it has on the first rank.
+
+        Raises
+        ------
+        ValueError
+            If a module would go by the rows of each rank.
+        """
+        if any(isinstance(part, _BatchNorm) for part in model.modules()):
+            raise ValueError(
+                "encoders and decoders with batch normalization cannot be used by a process group: "
+                "it would go by the rows of each rank. Use torch.nn.GroupNorm or "
+                "torch.nn.LayerNorm."
+            )
+        tensors = model.state_dict()
+        found = self.ranks.first({name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(found[name]))
+
+    def own_draws(self, generator: torch.Generator, seed: int) -> np.random.RandomState:
+        """Let each rank draw for its own samples; gradient steps go on with one stream of all."""
+        self.ranks.common = torch.Generator()
+        self.ranks.common.set_state(generator.get_state())
+        own = np.random.RandomState([seed, self.ranks.rank])
+        generator.manual_seed(own.randint(2**31 - 1))
+        return own
+
+    def of_all(self, knowledge: NodeKnowledge) -> tuple[TensorData, NodeKnowledge, np.ndarray]:
+        """Return the samples of all ranks, in memory, what is known of them, and which are here."""
+        places = self.ranks.places(self.n_samples)
+        knowledge = knowledge.gathered(self.ranks, self.n_samples)
+        gathered = self.samples.mapped(self.rows_of_all, lambda of: self.rows_of_all(of.T).T)
+        return TensorData(gathered, self.dtype), knowledge, places
+
+    def _here(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the numbers here of those samples that are here."""
+        return np.flatnonzero(np.isin(self.ranks.places(self.n_samples), numbers))
+
+    def numbered(
+        self, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Return what there is here of batches, which are spread over ranks by their samples.
+
+        All ranks have as many batches: where one has no samples left, its batch is empty.
+        """
+        batch_size = max(1, math.ceil(batch_size * self.n_samples / self.n_of_all))
+        runs = self._runs(generator)
+        sizes = [self.n_samples] if runs is None else list(map(len, runs))
+        n_here = sum(_n_batches(size, batch_size) for size in sizes)
+        n_empty = int(self.ranks.largest(n_here)) - n_here
+        yield from self._batches(runs, batch_size, generator)
+        none = torch.arange(0, device=self.device)
+        for _ in range(n_empty):
+            yield none, self.subset(none).loaded().rows(slice(None))
+
+    def drawn(
+        self, batch_size: int, latent_dim: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Batch, Tensor]]:
+        """Return what there is here of batches, and noise for it.
+
+        Ranks whose samples are in memory draw the batches that one process with all of them would,
+        in the order of :meth:`Ranks.places`, and each has what is its own of a batch, or nothing.
+        """
+        if self.ranks.common is None or self.anywhere(self.is_streamed):
+            yield from super().drawn(batch_size, latent_dim, generator)
+            return
+        n_of_all, common = self.n_of_all, self.ranks.common
+        own = torch.full((n_of_all,), -1, device=self.device)
+        places = torch.as_tensor(self.ranks.places(self.n_samples), device=self.device)
+        own[places] = torch.arange(self.n_samples, device=self.device)
+        for rows in self._shuffled_rows(n_of_all, batch_size, common):
+            noise = self.normal(len(rows), latent_dim, common)
+            is_here = own[rows] >= 0
+            numbers = own[rows[is_here]]
+            yield numbers, self.rows(numbers), noise[is_here]
+
+    def _mean_weight(self, weights: Tensor) -> float:
+        """Return the mean weight of all rows; ranks are asked once."""
+        kept = vars(self)
+        if "_kept_mean" not in kept:  # no cached_property: in Python 3.11 it holds a lock meanwhile
+            kept["_kept_mean"] = self.total / self.n_of_all
+        return kept["_kept_mean"]
+
+
+def _n_batches(n_samples: int, batch_size: int) -> int:
+    """Return how many batches samples are shuffled into, see :meth:`TensorData.numbered`."""
+    full, rest = divmod(n_samples, batch_size)
+    joined = rest == 1 < batch_size and full > 0
+    return max(1, full + (rest > 0) - joined)
