@@ -11,15 +11,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.utils import Bunch, Tags, check_consistent_length
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    process_routing,
-)
-from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._compat.scikit_learn import BaseComposition, raise_for_params
 from .._typing import Samples, Several, Unchecked, Values
 from .containers import container_of
 from .multimodal_data import MultimodalData
@@ -47,7 +43,7 @@ def _all_parts_invert(self: ModalityTransformer) -> bool:
     return True
 
 
-class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a transformer to each modality.
 
     This is scikit-learn's :class:`~sklearn.compose.ColumnTransformer` for modalities: each is
@@ -177,7 +173,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         >>> ModalityTransformer({"image": PCA(2)}).fit(X).transformers_
         {'image': PCA(n_components=2), 'mass': 'passthrough'}
         """
-        _raise_for_params(params, self, "fit")
+        raise_for_params(params, self, "fit")
         self._fit_transform(X, y, process_routing(self, "fit", **params))
         return self
 
@@ -213,7 +209,7 @@ class ModalityTransformer(TransformerMixin, _BaseComposition, auto_wrap_output_k
         >>> ModalityTransformer({"image": PCA(2)}).fit_transform(X)
         MultimodalData(9 samples, image: (2,) float64, mass: (1,) float64)
         """
-        _raise_for_params(params, self, "fit_transform")
+        raise_for_params(params, self, "fit_transform")
         return self._fit_transform(X, y, process_routing(self, "fit_transform", **params))
 
     def transform(self, X: Several) -> MultimodalData:

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 from typing import ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._compat.scikit_learn import fit_context
 from .._data.ranks import Ranks
 from .._data.recipes import check_target
 from .._data.samples import FitSamples
@@ -119,7 +120,7 @@ class Following:
 
 def fitting(fit: Callable[P, R]) -> Callable[P, R]:
     """Return a method that fits as scikit-learn's do, if parameters are right on all ranks."""
-    checked: Callable[P, R] = _fit_context(prefer_skip_nested_validation=True)(fit)
+    checked: Callable[P, R] = fit_context(prefer_skip_nested_validation=True)(fit)
     return begun_by_all(lambda asked: process_group(asked))(checked)
 
 

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, distributed
 
+from .._compat.pytorch import timeout_of
 from .._data.ranks import ALONE, Ranks
 from .._warnings import warn_caller
 
@@ -51,9 +52,7 @@ class ProcessGroup(Ranks):
         """The group of this fit, None for the default one; it is made by all ranks together."""
         can_end = hasattr(distributed.ProcessGroup, "abort")  # PyTorch 2.7
         if self._own is None and can_end and distributed.get_backend() == "gloo":
-            world: Any = distributed.group.WORLD
-            options = world._get_backend(torch.device("cpu")).options
-            self._own = distributed.new_group(timeout=options._timeout)
+            self._own = distributed.new_group(timeout=timeout_of(distributed.group.WORLD))
         return self._own
 
     @contextmanager

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from .._compat.pytorch import BatchNorm
 from .._data.ranks import Ranks
 from .._data.samples import NodeKnowledge
 from ..modules import Batch
@@ -89,7 +89,7 @@ class SharedData(TensorData):
         ValueError
             If a module would go by the rows of each rank.
         """
-        if any(isinstance(part, _BatchNorm) for part in model.modules()):
+        if any(isinstance(part, BatchNorm) for part in model.modules()):
             raise ValueError(
                 "encoders and decoders with batch normalization cannot be used by a process group: "
                 "it would go by the rows of each rank. Use torch.nn.GroupNorm or "
