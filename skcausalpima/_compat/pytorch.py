@@ -10,8 +10,6 @@ from torch.nn.modules.batchnorm import _NormBase as NormBase
 from torch.nn.modules.dropout import _DropoutNd as Dropout
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["BatchNorm", "Dropout", "NormBase", "TorchDispatchMode", "standard_gamma", "timeout_of"]
-
 
 def timeout_of(group: Any) -> timedelta:
     """Return how long ranks of a process group wait for each other on CPUs."""

@@ -16,20 +16,3 @@ from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
-
-__all__ = [
-    "BaseComposition",
-    "HasMethods",
-    "Interval",
-    "StrOptions",
-    "check_method_params",
-    "check_sample_weight",
-    "fit_context",
-    "fit_transform_one",
-    "get_output_config",
-    "num_samples",
-    "raise_for_params",
-    "safe_indexing",
-    "validate_parameter_constraints",
-    "validate_params",
-]

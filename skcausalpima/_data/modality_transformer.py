@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -125,16 +125,12 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
     """
 
     def __init__(
-        self,
-        transformers: Mapping[str, Transformer | str],
-        remainder: Transformer | str = "passthrough",
+        self, transformers: Mapping[str, Transformer], remainder: Transformer = "passthrough"
     ) -> None:
         self.transformers = transformers
         self.remainder = remainder
 
-    def fit(
-        self, X: Several, y: ArrayLike | None = None, **params: Unchecked
-    ) -> ModalityTransformer:
+    def fit(self, X: Several, y: ArrayLike | None = None, **params: Unchecked) -> Self:
         """Fit the transformers.
 
         Parameters
@@ -311,7 +307,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         names = [name for part in self._parts.values() for name in part.column_names()]
         return np.array(names, dtype=object)
 
-    def set_output(self, *, transform: str | None = None) -> ModalityTransformer:
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: whatever is asked for, ``transform`` returns a MultimodalData.
 
         It is here so that the steps after this one can be set by ``Pipeline.set_output``.
@@ -370,7 +366,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         """
         return self._get_params("_named_parts", deep=deep)
 
-    def set_params(self, **params: Any) -> ModalityTransformer:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, or replace transformers by name.
 
         Parameters
@@ -496,7 +492,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         columns = [part.columns_out for part in parts.values()]
         return found._with_columns(columns, kept_dtypes(data, parts.values()))
 
-    def _choose(self, data: MultimodalData) -> dict[str, Transformer | str]:
+    def _choose(self, data: MultimodalData) -> dict[str, Transformer]:
         """Return the transformer of each modality, after checks of the parameters."""
         check_transformers(self.transformers, self.remainder, data.names)
         self._validate_names(list(self.transformers))

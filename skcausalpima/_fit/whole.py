@@ -121,7 +121,7 @@ class Following:
 def fitting(fit: Callable[P, R]) -> Callable[P, R]:
     """Return a method that fits as scikit-learn's do, if parameters are right on all ranks."""
     checked: Callable[P, R] = fit_context(prefer_skip_nested_validation=True)(fit)
-    return begun_by_all(lambda asked: process_group(asked))(checked)
+    return begun_by_all(checked, lambda asked: process_group(asked))
 
 
 @contextmanager
@@ -202,7 +202,6 @@ def fit_further(
     following: Following,
 ) -> FittedState:
     """Return what a fit leaves that goes on from where the last one stood."""
-    check_alone(following.ranks, "warm_start=True")
     check_target(call.y)
     assert before.training is not None, "there is where to go on from"
     setup, samples, given = set_up_further(estimator, before, params, call)
@@ -227,7 +226,6 @@ def fit_arrivals(
     following: Following,
 ) -> FittedState:
     """Return what is left of a fitted model that has learned from further samples."""
-    check_alone(following.ranks, "partial_fit")
     check_target(call.y)
     setup, samples, given = set_up_further(estimator, before, params, call)
     told, else_ = "partial_fit trains the fitted model further", "use fit to start afresh"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -76,31 +76,17 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
 Tables: TypeAlias = np.ndarray | Tensor | ScaledRows | tuple | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataArrays:
-    """Samples as NumPy arrays, writable: torch has no read-only tensors.
+def as_arrays(data: TensorData) -> TensorData:
+    """Return samples with NumPy arrays in the places of tensors; what is on disk stays there.
 
-    joblib maps them into the memory of its workers.
-
-    Parameters
-    ----------
-    data : TensorData
-        Arrays are in the places of its tensors. What is on disk stays there.
-    device : str
-        Where the data are to lie.
+    joblib maps them into the memory of its workers. They are writable: torch has no others.
     """
+    return _changed(data, lambda of: of.cpu().numpy())
 
-    data: TensorData
-    device: str
 
-    @classmethod
-    def of(cls, data: TensorData) -> DataArrays:
-        """Return samples as arrays."""
-        return cls(data=_changed(data, lambda of: of.cpu().numpy()), device=str(data.device))
-
-    def to_tensors(self) -> TensorData:
-        """Undo :meth:`of`."""
-        return _changed(self.data, lambda of: torch.as_tensor(of, device=self.device))
+def from_arrays(data: TensorData, device: torch.device) -> TensorData:
+    """Undo :func:`as_arrays`."""
+    return _changed(data, lambda of: torch.as_tensor(of, device=device))
 
 
 def _changed(data: TensorData, change: Callable[[Any], Any]) -> TensorData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -46,17 +46,14 @@ class SharedData(TensorData):
         elements = []
         for m, seen in enumerate(samples.elements or (None,) * n_modalities):
             if found.anywhere(seen is not None) and seen is None:
-                rows = torch.ones(data.n_samples, dtype=torch.bool, device=data.device)
-                rows = rows if observed is None else observed[m]
-                seen = rows[:, None].expand(-1, data.arrays[m].shape[1]).clone()
+                seen = torch.from_numpy(data.seen(m)).to(data.device)
             elements.append(seen)
-        has_elements = any(seen is not None for seen in elements)
         samples = replace(
             samples,
             observed=observed,
             allowed=table(samples.allowed, n_cells, torch.bool),
             weights=table(samples.weights, 1, data.dtype),
-            elements=tuple(elements) if has_elements else None,
+            elements=None if all(of is None for of in elements) else tuple(elements),
         )
         return replace(found, samples=samples)
 
@@ -64,7 +61,9 @@ class SharedData(TensorData):
         """Return the sum over ranks of an array, a tensor, or each of a record of tensors."""
         if isinstance(sums, Tensor):
             return self.ranks.total(sums)
-        return self.ranks.sum(sums) if isinstance(sums, np.ndarray) else self.ranks.totals(sums)
+        if isinstance(sums, np.ndarray):
+            return self.ranks.sum(sums)
+        return replace(sums, **{name: self.ranks.total(of) for name, of in vars(sums).items()})
 
     def rows_of_all(self, rows: Any) -> Any:
         """Return what all ranks have of the rows of an array or a tensor, in turn."""
@@ -79,6 +78,31 @@ class SharedData(TensorData):
     def anywhere(self, is_so: bool) -> bool:
         """Return whether it is so on any rank."""
         return bool(self.ranks.largest(is_so))
+
+    @torch.no_grad()
+    def average_gradients(self, groups: Sequence[Sequence[nn.Parameter]], n_rows: int) -> None:
+        """Make gradients of the mean loss over the rows here those of the mean over the batch.
+
+        It is what ``torch.nn.parallel.DistributedDataParallel`` does, by rows: ranks need not have
+        as many of them, and may have none. A parameter without a gradient on any rank gets none.
+        """
+        parameters = [parameter for group in groups for parameter in group]
+        grads = [parameter.grad for parameter in parameters]
+        parts = [
+            (torch.zeros_like(parameter) if grad is None else grad).flatten()
+            for parameter, grad in zip(parameters, grads, strict=True)
+        ]
+        has_gradient = [float(grad is not None) for grad in grads]
+        numbers = torch.tensor([*has_gradient, 1.0]).to(parts[0])
+        flat = self.ranks.total(torch.cat([*parts, numbers]).mul_(n_rows))
+        is_somewhere, n_of_all = flat[-len(numbers) : -1], flat[-1].clamp_min(1.0).clone()
+        if not all(has_gradient):  # else no device is waited for
+            has_gradient = is_somewhere.tolist()
+        flat.div_(n_of_all)
+        ends = flat.split([*map(nn.Parameter.numel, parameters), len(numbers)])
+        for parameter, part, has_one in zip(parameters, ends[:-1], has_gradient, strict=True):
+            if has_one:
+                parameter.grad = part.view_as(parameter)
 
     @torch.no_grad()
     def adopt(self, model: nn.Module) -> None:

@@ -70,6 +70,9 @@ class TensorData:
         """Return whether it is so in any process that has samples."""
         return is_so
 
+    def average_gradients(self, groups: Sequence[Sequence[nn.Parameter]], n_rows: int) -> None:
+        """Make gradients of the mean loss over so many rows those of the mean over the batch."""
+
     def adopt(self, model: nn.Module) -> None:
         """Let the model have the same numbers in all processes that have samples."""
 

@@ -83,10 +83,8 @@ class ExpertSums:
 
     def add_up(self, data: TensorData) -> None:
         """Add up what there is of all samples, of which ``data`` are these."""
-        for m, sums in self.statistics.items():
-            self.statistics[m] = data.total_of(sums)
-        for m, errors in self.errors.items():
-            self.errors[m] = data.total_of(errors)
+        self.statistics = {m: data.total_of(sums) for m, sums in self.statistics.items()}
+        self.errors = {m: data.total_of(sums) for m, sums in self.errors.items()}
         for m, value in self.log_likelihoods.items():
             self.log_likelihoods[m] = data.total_of(torch.tensor(value, dtype=torch.float64)).item()
 

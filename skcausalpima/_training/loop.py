@@ -19,7 +19,7 @@ from .block_update import BlockUpdate, data_pass
 from .divergence import ExpertGuard, broken_parts, divergence, told_divergence
 from .early_stopping import Convergence, Stopper, interquartile_range, rise_and_fall
 from .filling import filled, viewed
-from .gradients import Adam, gradient_average, gradient_step, half_cosine
+from .gradients import Adam, gradient_step, half_cosine
 from .observer import Observer
 from .sharpening import sharpen_potentials
 from .sums import EpochSums
@@ -125,8 +125,7 @@ class Phase:
             loss = -data.mean(bound.values, batch)
             if penalty > 0 and self.has_cells:
                 loss = loss + penalty * model.prior.edges().sum()
-            average = gradient_average(data, batch)
-            gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, average)
+            gradient_step(loss, self.optimizer, parameters, rule.max_grad_norm, data, batch)
             seen.add(numbers, bound)
             self.n_steps += 1
             if self.is_stopped():

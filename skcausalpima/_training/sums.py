@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 
@@ -129,15 +129,8 @@ class EpochSums:
         """Add what waits, as one block."""
         numbers = torch.cat([numbers for numbers, _ in self._waiting])
         waiting, self._waiting, self._n_waiting = [bound for _, bound in self._waiting], [], 0
-        samples = self.data.samples
-        of_samples = Batch(
-            (),
-            samples.observed,
-            allowed=samples.allowed,
-            regime_index=samples.regime_index,
-            weights=samples.weights,
-        )
-        block = of_samples.take(numbers)
+        known = replace(self.data.samples, arrays=(), elements=None, views=None, gaps=None)
+        block = known.take(numbers)
         self.bounds.append(torch.cat([bound.values for bound in waiting]))
         self._sum += summed(block, self.bounds[-1][None])
         errors = torch.cat([bound.squared_errors for bound in waiting], dim=1)

@@ -405,18 +405,16 @@ def test_seeds_that_are_no_numbers_are_those_of_the_first_rank(monkeypatch, brie
 def test_a_rank_that_fails_in_training_ends_the_others_with_their_models_kept(
     monkeypatch, brief, pair
 ):
-    from skcausalpima._training import gradients
+    average = SharedData.average_gradients
 
-    average = gradients.GradientAverage.of
-
-    def fails(self, parameters):
-        if self.data.ranks.rank == 1:
+    def fails(self, groups, n_rows):
+        if self.ranks.rank == 1:
             raise MemoryError
-        average(self, parameters)
+        average(self, groups, n_rows)
 
     ests = [brief().fit(pair) for _ in range(2)]
     kept = [dict(vars(est)) for est in ests]
-    monkeypatch.setattr(gradients.GradientAverage, "of", fails)
+    monkeypatch.setattr(SharedData, "average_gradients", fails)
     first, second = fits_on_ranks(monkeypatch, ests.__getitem__, pair)
     assert isinstance(first, RuntimeError)
     assert isinstance(second, MemoryError)

@@ -11,7 +11,7 @@ from small_models import small_spec
 from torch.testing import assert_close
 
 from skcausalpima._model.build import build_model
-from skcausalpima._model.scaled_samples import DataArrays
+from skcausalpima._model.scaled_samples import as_arrays, from_arrays
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training import filling
 from skcausalpima._training.block_update import variance_floors
@@ -120,7 +120,7 @@ def test_elements_are_counted():
     floors = variance_floors(data, relative=1.0)
     squares = (data.arrays[1] * data.elements[1]).square().sum() / 33
     assert_close(floors[1], squares)
-    arrays = DataArrays.of(weighted).to_tensors()
+    arrays = from_arrays(as_arrays(weighted), weighted.device)
     assert all(map(torch.equal, arrays.elements[1:], weighted.elements[1:]))
 
 

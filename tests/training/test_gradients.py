@@ -13,7 +13,6 @@ from skcausalpima._model.shared_data import SharedData
 from skcausalpima._model.tensors import TensorData
 from skcausalpima._training.block_update import data_pass, variance_floors
 from skcausalpima._training.decoder_updates import fit_last_layers
-from skcausalpima._training.gradients import GradientAverage, gradient_average
 
 #: The rows of three ranks, of which the last has none.
 PARTS = [slice(0, 55), slice(55, 90), slice(90, 90)]
@@ -67,9 +66,7 @@ def test_the_gradient_is_that_of_the_whole_batch(data, rows_of_batch):
         (
             0.1 * model.prior.edges().sum() - data.mean(model.elbo(batch, noise).values, batch)
         ).backward()
-        average = gradient_average(data, batch)
-        if average is not None:
-            average.of(list(model.parameters()))
+        data.average_gradients([list(model.parameters())], len(batch.arrays[0]))
         return [parameter.grad for parameter in model.parameters()]
 
     def of_one(ranks):
@@ -93,16 +90,12 @@ def test_a_gradient_of_one_rank_is_enough_and_none_stays_none():
         if ranks.rank == 0:
             used.grad = torch.tensor([3.0, 6.0])
         data = of_rank(make_data(), ranks)
-        GradientAverage(data=data, n_rows=1 + ranks.rank).of([used, unused])
+        data.average_gradients([[used], [unused]], n_rows=1 + ranks.rank)
         return used.grad, unused.grad
 
     for used, unused in on_ranks(of_one):
         assert_allclose(used, [1.0, 2.0])
         assert unused is None
-
-
-def test_one_process_averages_nothing(data):
-    assert gradient_average(data, data.rows(slice(0, 4))) is None
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 1000])
