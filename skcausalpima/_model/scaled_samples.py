@@ -49,7 +49,8 @@ def scaled_data(
     observed = None
     if not modalities.observed.all():
         observed = torch.from_numpy(modalities.observed.copy()).to(device)
-    elements = as_tensors(modalities.elements, device)
+    masks = enumerate(modalities.elements or ())
+    elements = {m: torch.from_numpy(of).to(device) for m, of in masks if of is not None}
     samples = Batch(cast(Tensors, arrays), observed, elements=elements)
     return TensorData(samples, dtype)
 

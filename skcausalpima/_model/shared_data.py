@@ -43,17 +43,16 @@ class SharedData(TensorData):
             return torch.ones(n_rows, data.n_samples, dtype=dtype, device=data.device)
 
         observed = table(samples.observed, n_modalities, torch.bool)
-        elements = []
-        for m, seen in enumerate(samples.elements or (None,) * n_modalities):
-            if found.anywhere(seen is not None) and seen is None:
-                seen = torch.from_numpy(data.seen(m)).to(data.device)
-            elements.append(seen)
+        elements = {}
+        for m in range(n_modalities):
+            if found.anywhere(m in data.elements):
+                elements[m] = torch.from_numpy(data.seen(m)).to(data.device)
         samples = replace(
             samples,
             observed=observed,
             allowed=table(samples.allowed, n_cells, torch.bool),
             weights=table(samples.weights, 1, data.dtype),
-            elements=None if all(of is None for of in elements) else tuple(elements),
+            elements=elements,
         )
         return replace(found, samples=samples)
 

@@ -126,8 +126,8 @@ class TensorData:
         return self.samples.weights
 
     @property
-    def elements(self) -> tuple[Tensor | None, ...] | None:
-        """Per modality where elements are observed, see `Batch`."""
+    def elements(self) -> dict[int, Tensor]:
+        """Where elements are observed, by modality, see `Batch`."""
         return self.samples.elements
 
     @property
@@ -168,16 +168,15 @@ class TensorData:
         """Number of observed elements of each modality, of shape (n_modalities,)."""
         widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
         numbers = widths * self.n_observed
-        for m, seen in enumerate(self.elements or ()):
-            if seen is not None:
-                here = self.samples.weighted(seen.sum(dim=1).double()).sum()
-                numbers[m] = self.total_of(here)
+        for m, seen in self.elements.items():
+            here = self.samples.weighted(seen.sum(dim=1).double()).sum()
+            numbers[m] = self.total_of(here)
         return numbers
 
     @property
     def mean_shares(self) -> Tensor | None:
         """Share of the elements that are observed, of shape (n_modalities, 1); None for all."""
-        if self.elements is not None:
+        if self.elements:
             widths = torch.tensor([array.shape[1] for array in self.arrays], device=self.device)
             return (self.n_elements / (widths * self.total))[:, None]
         return None if self.observed is None else (self.n_observed / self.total)[:, None]
@@ -189,22 +188,18 @@ class TensorData:
 
     def observed_values(self, m: int) -> Tensor:
         """Return a modality's array, missing elements as zeros."""
-        seen = None if self.elements is None else self.elements[m]
-        return self.arrays[m] if seen is None else self.arrays[m] * seen
+        return self.arrays[m] * self.elements[m] if m in self.elements else self.arrays[m]
 
     def seen(self, m: int) -> np.ndarray:
         """Return which elements of a modality are observed, of shape (n_samples, width)."""
         found = np.ones((self.n_samples, self.arrays[m].shape[1]), dtype=bool)
         if self.observed is not None:
             found &= self.observed[m].cpu().numpy()[:, None]
-        elements = None if self.elements is None else self.elements[m]
-        return found if elements is None else found & elements.cpu().numpy()
+        return found & self.elements[m].cpu().numpy() if m in self.elements else found
 
-    def element_masks(self) -> tuple[np.ndarray | None, ...] | None:
+    def element_masks(self) -> dict[int, np.ndarray]:
         """Return the masks of elements as NumPy arrays."""
-        if self.elements is None:
-            return None
-        return tuple(None if seen is None else seen.cpu().numpy() for seen in self.elements)
+        return {m: seen.cpu().numpy() for m, seen in self.elements.items()}
 
     def rows(self, rows: Tensor | slice) -> Batch:
         """Return some samples as a batch."""

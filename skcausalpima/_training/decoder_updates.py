@@ -238,11 +238,10 @@ def fit_last_layers(model: MultimodalVAE, data: TensorData, generator: torch.Gen
         Source of the draws.
     """
     model.eval()
-    gaps = data.elements or (None,) * len(data.arrays)
     layers = {
         m: layer
         for m, decoder in enumerate(model.decoders)
-        if gaps[m] is None and (layer := decoder.last_layer) is not None
+        if m not in data.elements and (layer := decoder.last_layer) is not None
     }
     products = {m: torch.zeros_like(layer.T, dtype=torch.float64) for m, layer in layers.items()}
     squares = {m: sums.new_zeros(len(sums), len(sums)) for m, sums in products.items()}

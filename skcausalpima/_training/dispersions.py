@@ -38,5 +38,4 @@ def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
         weights = batch.weighted(torch.ones_like(z[:, 0]))
         if batch.observed is not None:
             weights = weights * batch.observed[m]
-        seen = None if batch.elements is None else batch.elements[m]
-        decoder.update_dispersions(batch.arrays[m], z, weights, seen)
+        decoder.update_dispersions(batch.arrays[m], z, weights, batch.elements.get(m))

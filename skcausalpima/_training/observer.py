@@ -216,10 +216,11 @@ def unit_shifts(scaler: ModalityScaler, names: Sequence[str], data: TensorData) 
     if data.observed is not None:
         observed = data.observed.cpu().numpy()
     weights = None if data.weights is None else data.weights[0].cpu().numpy()
-    masks = data.element_masks() or (None,) * len(names)
+    masks = data.element_masks()
     shifts = {}
     for m, name in enumerate(names):
-        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], masks[m : m + 1])
+        own = {0: masks[m]} if m in masks else {}
+        jacobian = scaler.take([m]).log_jacobian(observed[m : m + 1], own)
         shifts[f"reconstruction_{name}"] = data.mean_of(jacobian, weights)
     total = sum(shifts.values())
     return shifts | {"lower_bound": total, "objective": total}

@@ -129,7 +129,7 @@ class EpochSums:
         """Add what waits, as one block."""
         numbers = torch.cat([numbers for numbers, _ in self._waiting])
         waiting, self._waiting, self._n_waiting = [bound for _, bound in self._waiting], [], 0
-        known = replace(self.data.samples, arrays=(), elements=None, views=None, gaps=None)
+        known = replace(self.data.samples, arrays=(), elements={}, views=None, gaps=None)
         block = known.take(numbers)
         self.bounds.append(torch.cat([bound.values for bound in waiting]))
         self._sum += summed(block, self.bounds[-1][None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -50,9 +50,9 @@ class Batch:
         Number of each sample's regime, see `CausalPrior.regimes`; None where no node was set.
     weights : Tensor of shape (1, n_samples), default=None
         For how many samples each one counts; None for one.
-    elements : tuple of (Tensor of bool of shape (n_samples, width) or None), default=None
-        Per modality True where an element is observed, None where no sample is observed in part;
-        None instead of the tuple where no modality has such samples.
+    elements : dict of int to Tensor of bool of shape (n_samples, width), default={}
+        True where an element is observed, by the number of the modality, of those modalities that
+        have samples which are observed in part.
     views : dict of int to Tensor of shape (n_samples, n_components), default=None
         Derived views by the number of their modality; None where they are yet to be computed.
     gaps : dict of int to Gap, default=None
@@ -64,7 +64,7 @@ class Batch:
     allowed: Tensor | None = None
     regime_index: Tensor | None = None
     weights: Tensor | None = None
-    elements: tuple[Tensor | None, ...] | None = None
+    elements: dict[int, Tensor] = field(default_factory=dict)
     views: dict[int, Tensor] | None = None
     gaps: dict[int, Gap] | None = None
 
@@ -74,15 +74,14 @@ class Batch:
 
         It is ``observed`` where no sample is observed in part.
         """
-        if self.elements is None:
+        if not self.elements:
             return self.observed
         like = self.arrays[0]
         rows = torch.ones(len(self.arrays), len(like), dtype=like.dtype, device=like.device)
         if self.observed is not None:
             rows = rows * self.observed
-        for m, seen in enumerate(self.elements):
-            if seen is not None:
-                rows[m] *= seen.to(like.dtype).mean(dim=1)
+        for m, seen in self.elements.items():
+            rows[m] *= seen.to(like.dtype).mean(dim=1)
         return rows
 
     def take(self, rows: Tensor | slice) -> Batch:
@@ -129,9 +128,7 @@ class Batch:
             allowed=columns(self.allowed),
             regime_index=columns(self.regime_index),
             weights=columns(self.weights),
-            elements=None
-            if self.elements is None
-            else tuple(None if seen is None else of_rows(seen) for seen in self.elements),
+            elements={m: of_rows(seen) for m, seen in self.elements.items()},
             views=None
             if self.views is None
             else {m: of_rows(view) for m, view in self.views.items()},

@@ -127,7 +127,7 @@ def test_they_are_those_of_missing_elements_and_single_precision():
     model, data = make_model(dtype="float32").eval(), make_data()
     masks = [torch.rand(array.shape, generator=seed(5)) > 0.2 for array in data.arrays]
     arrays = [(array * seen).float() for array, seen in zip(data.arrays, masks, strict=True)]
-    samples = replace(data.samples, arrays=tuple(arrays), elements=tuple(masks))
+    samples = replace(data.samples, arrays=tuple(arrays), elements=dict(enumerate(masks)))
     data = replace(data, samples=samples, dtype=torch.float32)
     found, passed = (
         seen_by_steps(model, data).result(NAMES),
