@@ -134,7 +134,7 @@ def _outcomes(
     with telling_workers(shared.watch.interruption):
         try:
             # Workers would not be in the process group of ranks.
-            backend = "sequential" if shared.data.is_shared else None
+            backend = "sequential" if shared.data.is_distributed else None
             done = list(Parallel(n_jobs=n_jobs, mmap_mode="c", backend=backend)(calls))
         except Exception as error:
             if shared.watch.interruption.requested:  # workers that had not begun end of it, too

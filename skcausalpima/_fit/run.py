@@ -141,7 +141,7 @@ def _train_and_select_graph(
         return begun_run(state, training_state(setup, state, fingerprint()))
 
     observer = progress.observer
-    if not core.is_shared:  # it would need all processes at once
+    if not core.is_distributed:  # it would need all processes at once
         observer.snapshot = lambda: end_of_copy(setup, state, samples)
     observer.standing = standing
     epochs(progress, training, state.update, state.generator, held_out)

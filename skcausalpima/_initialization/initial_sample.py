@@ -148,7 +148,7 @@ def _some_rows(
     n_here = data.n_samples if rows is None else len(rows)
     n_rows, n_cells = int(data.total_of(np.array(n_here))), math.prod(setup.spec.node_sizes)
     n_some = min(MAX_ROWS, max(MAX_RESPONSIBILITIES // n_cells, MIN_PER_CELL * n_cells))
-    is_copied = data.is_streamed or data.is_shared
+    is_copied = data.is_streamed or data.is_distributed
     if is_copied:
         width = sum(array.shape[1] for array in data.arrays)
         n_some = min(n_some, max(MIN_ROWS, MAX_ELEMENTS // width))

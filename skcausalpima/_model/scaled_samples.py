@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,9 +16,9 @@ from .._data.samples import FitSamples
 from .._data.scaling import ModalityScaler
 from .._data.validation import Modalities
 from ..modules import Batch
+from .distributed_data import DistributedData
 from .scaled_rows import ScaledRows, fits
 from .setup import Setup
-from .shared_data import SharedData
 from .tensors import TensorData, Tensors
 
 
@@ -70,11 +68,7 @@ def fit_data(samples: FitSamples, setup: Setup) -> TensorData:
     known = replace(data.samples, allowed=allowed, regime_index=index, weights=weights)
     data, ranks = replace(data, samples=known), samples.modalities.ranks
     n_cells = math.prod(setup.spec.node_sizes)
-    return SharedData.of(data, ranks, n_cells) if ranks.are_several else data
-
-
-#: One table of a batch, or one for each modality, some of which may be missing.
-Tables: TypeAlias = np.ndarray | Tensor | ScaledRows | tuple | None
+    return DistributedData.of(data, ranks, n_cells) if ranks.are_several else data
 
 
 def as_arrays(data: TensorData) -> TensorData:
@@ -92,17 +86,8 @@ def from_arrays(data: TensorData, device: torch.device) -> TensorData:
 
 def _changed(data: TensorData, change: Callable[[Any], Any]) -> TensorData:
     """Return samples of which tables in memory are changed."""
-    changed = partial(_each, change)
+
+    def changed(table: Any) -> Any:
+        return table if isinstance(table, ScaledRows) else change(table)
+
     return replace(data, samples=data.samples.mapped(changed, changed))
-
-
-def as_tensors(table: Tables, device: str | torch.device) -> Any:
-    """Return arrays as tensors on a device."""
-    return _each(lambda of: torch.as_tensor(of, device=device), table)
-
-
-def _each(change: Callable[[Any], Any], table: Tables) -> Any:
-    """Return what tables become; one that is missing, or on disk, stays as it is."""
-    if isinstance(table, tuple):
-        return tuple(_each(change, of) for of in table)
-    return table if table is None or isinstance(table, ScaledRows) else change(table)

@@ -33,7 +33,7 @@ class TensorData:
     """Scaled samples, on the device of the model.
 
     Whoever sums over samples asks them for the sum over all (:meth:`total_of`), and so on: these
-    here are all there are, those of :class:`~skcausalpima._model.shared_data.SharedData` a part.
+    here are all there are. Of :class:`~.distributed_data.DistributedData` they are a part.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ class TensorData:
 
     Attributes
     ----------
-    is_shared : bool
+    is_distributed : bool
         Whether other processes have further samples.
     """
 
     samples: Batch
     dtype: torch.dtype
-    is_shared: ClassVar[bool] = False
+    is_distributed: ClassVar[bool] = False
 
     def total_of(self, sums: Value) -> Value:
         """Return sums over all samples, from arrays, tensors or records of those over these."""

@@ -19,7 +19,7 @@ from .tensors import TensorData
 
 
 @dataclass(frozen=True)
-class SharedData(TensorData):
+class DistributedData(TensorData):
     """The samples of one rank. All ranks ask theirs the same questions, in the same order.
 
     Parameters
@@ -29,10 +29,10 @@ class SharedData(TensorData):
     """
 
     ranks: Ranks
-    is_shared: ClassVar[bool] = True
+    is_distributed: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, data: TensorData, ranks: Ranks, n_cells: int) -> SharedData:
+    def of(cls, data: TensorData, ranks: Ranks, n_cells: int) -> DistributedData:
         """Return data that have what those of any rank have; where it was missing, nothing is."""
         samples, n_modalities = data.samples, len(data.arrays)
         found = cls(samples, data.dtype, ranks)
