@@ -366,7 +366,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
         """
         return self._get_params("_named_parts", deep=deep)
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: Unchecked) -> Self:
         """Set parameters, or replace transformers by name.
 
         Parameters
@@ -394,7 +394,7 @@ class ModalityTransformer(TransformerMixin, BaseComposition, auto_wrap_output_ke
                             transformers={'image': PCA(n_components=3)})
         """
         if "transformers" in params:  # first, for the other names are about the new ones
-            self.transformers = params.pop("transformers")
+            self.transformers = cast(Mapping, params.pop("transformers"))
         return self._set_params("_named_parts", **params)
 
     @property
