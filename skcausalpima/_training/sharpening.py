@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._data.ranks import Ranks
 from .._model.settings import MixtureSettings
 from .._model.tensors import TensorData
 from ..functional import (
@@ -28,7 +27,6 @@ from ..functional import (
     whole_matrices,
 )
 from ..modules import CausalPrior, StructuredVAE, whole_modalities
-from .potentials import evenly_spaced
 
 #: Samples that are looked at, and the fewest for each latent dimension, and for each component.
 MAX_ROWS, LEAST_ROWS = 20_000, 20
@@ -101,14 +99,14 @@ class _Located:
         In nats; -inf where a sample may not belong.
     weights : Tensor of shape (n_samples,)
         For how many samples each one counts.
-    ranks : Ranks
-        Who else has samples.
+    data : TensorData
+        What they are of.
     """
 
     places: Tensor
     log_weights: Tensor
     weights: Tensor
-    ranks: Ranks
+    data: TensorData
 
     def assigned(self, model: StructuredVAE) -> Tensor:
         """Return responsibilities times the samples' weights."""
@@ -126,7 +124,7 @@ class _Located:
         """
         origin = prior.means.double().mean(dim=0)
         exact = DiagonalGaussian(self.places, torch.full_like(self.places, -torch.inf))
-        sums = self.ranks.total(expected_statistics(exact, origin, full=True) @ gamma.T)
+        sums = self.data.total_of(expected_statistics(exact, origin, full=True) @ gamma.T)
         found = unpacked_statistics(sums, origin, full=True)
         kind = "tied" if settings.covariance_type == "tied" else "full"
         before = prior.means, whole_matrices(prior.covariances)
@@ -145,7 +143,7 @@ class _Located:
 
 def _located(model: StructuredVAE, data: TensorData) -> _Located:
     """Return some samples and where they lie."""
-    rows = torch.as_tensor(evenly_spaced(data, MAX_ROWS), device=data.device)
+    rows = data.evenly_spaced(MAX_ROWS)
     places, log_weights, weights = [], [], []
     for block in data.subset(rows).blocks():
         whole = block.take(whole_modalities(block).all(dim=0).nonzero().flatten())
@@ -160,7 +158,7 @@ def _located(model: StructuredVAE, data: TensorData) -> _Located:
         places=torch.cat(places),
         log_weights=torch.cat(log_weights, dim=1),
         weights=torch.cat(weights),
-        ranks=data.ranks,
+        data=data,
     )
 
 
