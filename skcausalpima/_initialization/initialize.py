@@ -158,21 +158,16 @@ def initialize_clusters(
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces = [points.numpy()]
+        spaces, clusterings = [points.numpy()], list[np.ndarray]()
         if scores is not None:
             spaces.append(scores.scaled)
             if scores.outcomes is not None:
-                classes = latent_classes(
+                found = latent_classes(
                     scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
-                spaces += [of.labels for of in classes]
+                clusterings = [of.labels for of in found]
         fit = initialize_mixture(
-            iterate,
-            spaces,
-            n_cells,
-            mixture,
-            rng=rng,
-            allowed=allowed,
+            iterate, spaces, n_cells, mixture, rng=rng, clusterings=clusterings, allowed=allowed
         )
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain
 from operator import add
 
 import numpy as np
@@ -15,7 +16,6 @@ from torch import Tensor
 from .._clustering.clusters import kmeans_labels
 from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
-from .._training.sharpening import less_potentials
 from ..functional import (
     DiagonalGaussian,
     MixtureStatistics,
@@ -25,6 +25,7 @@ from ..functional import (
     SharedPosterior,
     covariance_type_named,
     expected_statistics,
+    less_potentials,
     prepare_components,
     prepare_posterior,
     unpacked_statistics,
@@ -281,12 +282,14 @@ def initialize_mixture(
     settings: MixtureSettings,
     *,
     rng: np.random.RandomState,
+    clusterings: Sequence[np.ndarray] = (),
     allowed: Tensor | None = None,
     n_starts: int = N_STARTS,
 ) -> MixtureFit:
     """Start from k-means in every space, several times, and keep the best bound.
 
-    In place of a space, of shape (n_samples, n_features), may stand labels, of shape (n_samples,).
+    Spaces are of shape (n_samples, n_features). ``clusterings`` are further starts: labels of shape
+    (n_samples,).
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
@@ -299,12 +302,12 @@ def initialize_mixture(
     best, ends = None, []
     # The first start in a space is the best of several runs, the others bring variety.
     runs = [max(1, int(share * KMEANS_RUNS)), *[1] * (n_starts - 1)]
-    starts = (
-        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs) if n_runs else points
+    of_spaces = (
+        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
         for points in spaces
-        for n_runs in (runs if points.ndim == 2 else [0])
+        for n_runs in runs
     )
-    for labels in starts:
+    for labels in chain(of_spaces, clusterings):
         gamma = match_components(one_hot(labels, n_components), allowed)
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities

@@ -19,8 +19,8 @@ from .._model.tensors import TensorData
 from ..functional import (
     DiagonalGaussian,
     MixtureUpdate,
-    covariance_type_named,
     expected_statistics,
+    less_potentials,
     prepare_posterior,
     unpacked_statistics,
     update_mixture,
@@ -173,39 +173,3 @@ def _no_wider(information: Tensor, scatter: Tensor) -> Tensor | None:
     scaled = (vectors * (wanted / values).sqrt()) @ vectors.mT
     change = torch.linalg.solve(root.mT, scaled @ root.mT)
     return change @ information @ change.mT
-
-
-def less_potentials(
-    scatter: Tensor, width: Tensor, least_kept: float, covariance_type: str
-) -> Tensor:
-    """Return what components have of the scatter of locations, less what potentials are wide.
-
-    Parameters
-    ----------
-    scatter : Tensor of shape (n_components, latent_dim, latent_dim)
-        Covariances of locations in the components.
-    width : Tensor of shape (latent_dim, latent_dim) or (1, latent_dim, latent_dim)
-        Covariance of the potentials.
-    least_kept : float
-        Part of the scatter that is kept in every direction.
-    covariance_type : str
-        Of the components.
-
-    Returns
-    -------
-    Tensor of shape (n_components, latent_dim[, latent_dim])
-        Covariances of the components.
-    """
-    roots = torch.linalg.cholesky(scatter)
-    inside = torch.linalg.solve_triangular(roots, width, upper=False)
-    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
-    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
-    kept = (1.0 - values).clamp_min(least_kept)
-    halves = roots @ (vectors * kept.sqrt()[:, None])
-    covariances = halves @ halves.mT
-    kind = covariance_type_named(covariance_type)
-    if not kind.is_full:
-        covariances = covariances.diagonal(dim1=1, dim2=2)
-        if kind.is_round:
-            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
-    return covariances.clone()
