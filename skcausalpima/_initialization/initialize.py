@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -48,6 +49,7 @@ from .mixture import (
     Iterate,
     MixtureFit,
     initialize_mixture,
+    kmeans_starts,
     iterate_mixture,
     iterate_posteriors,
     place_empty,
@@ -166,9 +168,8 @@ def initialize_clusters(
                     scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
                 clusterings = [of.labels for of in found]
-        fit = initialize_mixture(
-            iterate, spaces, n_cells, mixture, rng=rng, clusterings=clusterings, allowed=allowed
-        )
+        starts = chain(kmeans_starts(spaces, n_cells, rng), clusterings)
+        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import chain
 from operator import add
 
 import numpy as np
@@ -275,21 +274,30 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     return replace(fit, means=means, covariances=covariances)
 
 
-def initialize_mixture(
-    iterate: Iterate,
+def kmeans_starts(
     spaces: Sequence[np.ndarray],
     n_components: int,
-    settings: MixtureSettings,
-    *,
     rng: np.random.RandomState,
-    clusterings: Sequence[np.ndarray] = (),
-    allowed: Tensor | None = None,
     n_starts: int = N_STARTS,
-) -> MixtureFit:
-    """Start from k-means in every space, several times, and keep the best bound.
+) -> Iterator[np.ndarray]:
+    """Return clusterings, labels (n_samples,), by k-means in spaces, (n_samples, n_features).
 
-    Spaces are of shape (n_samples, n_features). ``clusterings`` are further starts: labels of shape
-    (n_samples,).
+    The first one in a space is the best of several runs, the others bring variety.
+    """
+    n_runs = max(1, int(min(1.0, MANY_COMPONENTS / n_components) * KMEANS_RUNS))
+    for points in spaces:
+        for n in (n_runs, *[1] * (n_starts - 1)):
+            yield kmeans_labels(points, n_components, rng.randint(2**31 - 1), n)
+
+
+def initialize_mixture(
+    iterate: Iterate,
+    clusterings: Iterable[np.ndarray],
+    n_components: int,
+    settings: MixtureSettings,
+    allowed: Tensor | None = None,
+) -> MixtureFit:
+    """Start from every clustering, labels of shape (n_samples,), and keep the best bound.
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
@@ -300,14 +308,7 @@ def initialize_mixture(
     share = min(1.0, MANY_COMPONENTS / n_components)
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     best, ends = None, []
-    # The first start in a space is the best of several runs, the others bring variety.
-    runs = [max(1, int(share * KMEANS_RUNS)), *[1] * (n_starts - 1)]
-    of_spaces = (
-        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs)
-        for points in spaces
-        for n_runs in runs
-    )
-    for labels in chain(of_spaces, clusterings):
+    for labels in clusterings:
         gamma = match_components(one_hot(labels, n_components), allowed)
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities
@@ -318,7 +319,7 @@ def initialize_mixture(
         # Of others only the labels are kept: their responsibilities take memory.
         if best is None or fit.bound > best.bound + SAME_BOUND:
             best = fit
-    assert best is not None  # there is a space
+    assert best is not None  # there is a clustering
     found = iterate(best.responsibilities, settings, most)
     ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
     return replace(found, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])

@@ -20,6 +20,7 @@ from ._column_likelihoods import (
     Gaussian,
     Normal,
     Ordinal,
+    Pair,
     tiny,
     uniform,
 )
@@ -88,9 +89,7 @@ class Poisson(ColumnLikelihood):
         root = (mean + mean.square() * self.inverse_dispersions).sqrt()
         return self._with_depth(root / (1.0 + mean))
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         log_mean, off = self._log_rates(eta), torch.zeros_like(eta)
         if x is not None:
             counts, log_depth = self._counts(x)
@@ -120,7 +119,7 @@ class Poisson(ColumnLikelihood):
     def _drawn(self, means: Tensor, generator: torch.Generator) -> Tensor:
         return torch.poisson(means, generator)
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         counts, log_depth = self._counts(x)
         if self.has_depth:
             places = torch.linspace(0.0, 1.0, N_QUANTILES, dtype=torch.float64)
