@@ -49,9 +49,9 @@ from .mixture import (
     Iterate,
     MixtureFit,
     initialize_mixture,
-    kmeans_starts,
     iterate_mixture,
     iterate_posteriors,
+    kmeans_starts,
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
