@@ -10,7 +10,7 @@ import numpy as np
 
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .column_kinds import ColumnTable
+from .column_kinds import ColumnTable, places_of
 from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
@@ -325,9 +325,8 @@ def _fit_columns(
     weights = weights * modalities.observed[k]
     found = moments_of_observed(flat, weights, seen, modalities.ranks)
     centre, spread, farthest = found
-    factor, start = unit_of(spread, farthest, "feature") * np.ones(len(spread)), 0
-    for word, size in coding.layout:
-        own = slice(start, start := start + size)
+    factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
+    for (word, size), own in zip(coding.layout, places_of(coding.layout), strict=True):
         if word == "categorical":
             factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
         elif word == "ordinal":

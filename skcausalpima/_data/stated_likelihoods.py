@@ -25,7 +25,7 @@ from .column_kinds import (
     are_counts,
     as_numbers,
     distinct,
-    missing_cells,
+    plain,
 )
 from .containers import Form
 from .multimodal_data import MultimodalData
@@ -298,7 +298,9 @@ def _levels(
         return tuple(levels), "" if len(levels) == 2 else "two"
     if len(levels) == 1:
         return None, "constant"
-    are_ids = len(levels) > MOST_WITHOUT_IDS and len(levels) == sum(~missing_cells(cells))
+    are_ids = len(levels) > MOST_WITHOUT_IDS and len(levels) == sum(
+        of is not None for of in plain(cells)
+    )
     return tuple(levels), "ids" if are_ids else ""
 
 

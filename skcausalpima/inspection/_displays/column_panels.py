@@ -87,12 +87,6 @@ class ColumnsDisplay(Display):
             )
 
 
-def are_numbers_of(parts: Sequence[ShownColumn]) -> np.ndarray:
-    """Return which values of a sample, (n_values,), are numbers: no probabilities or counts."""
-    kinds = [(part.likelihood == "gaussian", max(1, len(part.levels))) for part in parts]
-    return np.repeat([is_number for is_number, _ in kinds], [n for _, n in kinds])
-
-
 def _room(ax: Any, width: float, height: float) -> tuple[int, int]:
     """Return how many columns and rows of panels there is room for."""
     if ax is None:
