@@ -14,7 +14,8 @@ from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_
 from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
 from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence, arrows
+from .._edge_confidence import EdgeConfidence
+from .._matched_refits import arrows
 from .display import (
     POINTS_PER_INCH,
     Axes,
