@@ -19,11 +19,10 @@ from .._typing import Values
 from .arrays import flat_rows
 from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
 
-#: What a likelihood may be called.
-LIKELIHOODS = ("gaussian", "bernoulli", "categorical", "ordinal", "poisson", "negative_binomial")
-COUNTS = ("poisson", "negative_binomial")
-#: Those of columns that have levels.
+#: What likelihoods of columns that have levels are called, and those of counts.
 LEVELLED = ("bernoulli", "categorical", "ordinal")
+COUNTS = ("poisson", "negative_binomial")
+LIKELIHOODS = ("gaussian", *LEVELLED, *COUNTS)
 #: The word of the last element, the logarithm of the depth, where there is one.
 DEPTH = "depth"
 #: Codes of cells without a level.

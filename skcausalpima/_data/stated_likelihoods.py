@@ -281,25 +281,25 @@ def _levels(
     if word not in LEVELLED:
         return None, _wrong_with_numbers(cells, word, of)
     found = distinct(cells) if shared is None else list(shared)
-    if not found:
-        return None, "empty"
     if of.word == "bernoulli":  # they may have become numbers beside other columns
         found = [bool(value) for value in found]
     try:
-        categories, seen = of.dtype.categories, set(found)
-        levels = sorted(found) if categories is None else [v for v in categories if v in seen]
+        seen = set(found)
+        levels = [value for value in of.dtype.categories or sorted(found) if value in seen]
     except TypeError:
         return None, "mixed"
-    if word == "bernoulli":
-        if len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
-            levels = [type(only)(0), type(only)(1)]
-        return tuple(levels), "" if len(levels) == 2 else "two"
-    if len(levels) == 1:
-        return None, "constant"
-    are_ids = len(levels) > MOST_WITHOUT_IDS and len(levels) == sum(
-        of is not None for of in plain(cells)
-    )
-    return tuple(levels), "ids" if are_ids else ""
+    if word == "bernoulli" and len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
+        levels = [type(only)(0), type(only)(1)]
+    n, problem = len(levels), ""
+    if n == 0:
+        problem = "empty"
+    elif word == "bernoulli":
+        problem = "" if n == 2 else "two"
+    elif n == 1:
+        problem = "constant"
+    elif n > MOST_WITHOUT_IDS and n == sum(of is not None for of in plain(cells)):
+        problem = "ids"
+    return tuple(levels), problem
 
 
 def _wrong_with_numbers(cells: np.ndarray, word: str, of: Declared) -> str:

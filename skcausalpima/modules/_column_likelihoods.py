@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid, pad, softplus
 
 #: Probabilities of the start keep this far from 0 and 1.
 MARGIN = 1e-2
@@ -216,7 +216,7 @@ class Ordinal(_Ragged):
     @staticmethod
     def _reached(above: Tensor) -> Tensor:
         """Return what is said of reaching each category: to be above the one before it."""
-        return torch.cat([torch.ones_like(above[..., :1]), above[..., :-1]], dim=-1)
+        return pad(above[..., :-1], (1, 0), value=1.0)
 
     def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
         above = self.table(x, 0.0)
@@ -245,13 +245,12 @@ class Ordinal(_Ragged):
         reached = self._reached(above).clamp_min(MARGIN)
         share = (above / reached).clamp(MARGIN, 1.0 - MARGIN)
         slopes = self.table(slope.T, 0.0)  # (latent, column, place)
-        before = torch.cat([torch.zeros_like(slopes[..., :1]), slopes[..., :-1]], dim=-1)
-        slopes = (slopes - share * before) / (reached * share * (1.0 - share))
+        before = share * pad(slopes[..., :-1], (1, 0))
+        slopes = (slopes - before) / (reached * share * (1.0 - share))
         return self.flat(share.logit()), self.flat(slopes).T
 
     def null_deviance(self, x: Tensor) -> Tensor:
-        above = self.table(x.mean(dim=0), 0.0)
-        above = torch.cat([self._reached(above), above[..., -1:], above[..., :1] * 0.0], dim=-1)
+        above = pad(pad(self.table(x.mean(dim=0), 0.0), (1, 0), value=1.0), (0, 1))
         share = (above[..., :-1] - above[..., 1:]).clamp_min(0.0)
         return -2.0 * torch.xlogy(share, share).sum()
 
