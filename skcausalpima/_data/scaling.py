@@ -11,6 +11,7 @@ import numpy as np
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
 from .column_kinds import ColumnTable, places_of
+from .entries import entries_of
 from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
@@ -252,19 +253,9 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     list of (str or None)
         In the order of ``names``.
     """
-    if scale is None or isinstance(scale, str):
-        words = [scale] * len(names)
-    elif isinstance(scale, Mapping):
-        unknown = [name for name in scale if name not in names]
-        if unknown:
-            raise ValueError(f"scale names the modalities {unknown}, but X has {list(names)}.")
-        words = [scale.get(name, "auto") for name in names]
-    elif isinstance(scale, (Sequence, np.ndarray)):
-        words = list(scale)
-    else:
+    if not (scale is None or isinstance(scale, (str, Mapping, Sequence, np.ndarray))):
         raise TypeError(f"scale must be one of {SCALES}, or one of these per modality: {scale!r}.")
-    if len(words) != len(names):
-        raise ValueError(f"scale must have one entry per modality, {len(names)}, got {len(words)}.")
+    words = entries_of(scale, names, "scale", "auto")
     for word in words:
         if not (word is None or (isinstance(word, str) and word in SCALES)):
             raise ValueError(

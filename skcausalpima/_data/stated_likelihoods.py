@@ -5,7 +5,6 @@ What is wrong with columns is told at once, with the lines to write.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +29,7 @@ from .column_kinds import (
     plain,
 )
 from .containers import Form
+from .entries import did_you_mean, entries_of
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk
 from .table_labels import numbered_columns
@@ -88,24 +88,9 @@ def stated_by_modality(
     ValueError
         If there is another number of entries, or one for what is no modality, or another word.
     """
-    if isinstance(likelihoods, Mapping):
-        unknown = [name for name in likelihoods if name not in names]
-        if unknown and is_alone:
-            return [_checked_words(likelihoods, "likelihoods")]
-        if unknown:
-            raise ValueError(
-                f"likelihoods names the modalities {unknown}, but X has {list(names)}: name only "
-                f"those.{_close(unknown[0], names)}"
-            )
-        stated = [likelihoods.get(name, "auto") for name in names]
-    else:
-        is_word = isinstance(likelihoods, str)
-        stated = [likelihoods] * len(names) if is_word else list(cast("Sequence", likelihoods))
-        if len(stated) != len(names):
-            raise ValueError(
-                f"likelihoods has {len(stated)} entries for {len(names)} modalities, "
-                f"{list(names)}: one entry each is expected, 'auto' for what dtypes tell."
-            )
+    if is_alone and isinstance(likelihoods, Mapping) and not set(likelihoods) <= set(names):
+        return [_checked_words(likelihoods, "likelihoods")]
+    stated = entries_of(likelihoods, names, "likelihoods", "auto")
     pairs = zip(names, stated, strict=True)
     return [_checked_words(of, f"likelihoods[{name!r}]") for name, of in pairs]
 
@@ -173,15 +158,9 @@ def _checked_words(stated: Any, what: str) -> Stated:
             place = what if column is None else f"{what}[{column!r}]"
             raise ValueError(
                 f"{place} is {word!r}: expected 'auto' or one of {list(LIKELIHOODS)}."
-                f"{_close(word, LIKELIHOODS)}"
+                f"{did_you_mean(word, LIKELIHOODS)}"
             )
     return {str(k): word for k, word in entries.items()} if None not in entries else stated
-
-
-def _close(word: Unchecked, known: Sequence[str]) -> str:
-    """Ask whether a known word was meant."""
-    close = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class _ColumnsOfFit:
@@ -217,7 +196,7 @@ class _ColumnsOfFit:
         if strange := [name for name in stated if name not in self.names]:
             told = (
                 f"likelihoods names the columns {strange} of {self.what}, which has "
-                f"{list(self.names)!r:.300}.{_close(strange[0], self.names)}"
+                f"{list(self.names)!r:.300}.{did_you_mean(strange[0], self.names)}"
             )
             self.problems.append(ValueError(told))
 
