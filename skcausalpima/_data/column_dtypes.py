@@ -218,11 +218,9 @@ def array_of(
 
     They have the dtype that all of them had as one array.
     """
-    kinds = {"number" if of.dtype.kind in "buif" else of.dtype.kind for of in columns}
-    dtype = np.result_type(*columns) if kinds == {"number"} else np.dtype(object)
-    stacked = np.empty((len(columns[0]), len(columns)), dtype=dtype)
-    for k, column in enumerate(columns):
-        stacked[:, k] = column
+    are_numbers = all(of.dtype.kind in "buif" for of in columns)
+    dtype = np.result_type(*columns) if are_numbers else np.dtype(object)
+    stacked = np.stack([column.astype(dtype) for column in columns], axis=1)
     names = {of.name for of in dtypes}
     is_one = len(names) == 1 and re.fullmatch(r"(u?int|float|str)\d+|bool", name := names.pop())
     if is_one and (name.startswith("float") or not any(map(has_gaps, columns))):

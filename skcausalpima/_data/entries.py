@@ -50,7 +50,7 @@ def entries_of(
     if len(entries) != len(names):
         raise ValueError(
             f"{parameter} must have one entry per modality, {len(names)}, got {len(entries)}: the "
-            f"modalities are {list(names)}."
+            f"modalities are {list(names)}, and {otherwise!r} states nothing of one."
         )
     return entries
 

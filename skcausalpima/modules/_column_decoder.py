@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._data.column_kinds import DEPTH, Layout
 from ._around import Around
 from ._batch import Likelihood
 from ._column_likelihoods import ColumnLikelihood, Gaussian
 from ._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial, Poisson
 from ._decoder_protocol import Decoder, as_decoder
 
-#: Which kind each column is, and how many elements it has; ("depth", 1) after counts.
-Layout = Sequence[tuple[str, int]]
 Kind = TypeVar("Kind", bound=ColumnLikelihood)
 
 
@@ -58,7 +57,7 @@ class ColumnDecoder(Decoder):
             raise ValueError(f"layout has {starts[-1]} elements, but samples are of shape {shape}.")
         self.register_buffer("centre", torch.zeros(starts[-1], dtype=torch.float64))
         self.register_buffer("factor", torch.ones(starts[-1], dtype=torch.float64))
-        has_depth, blocks = layout[-1][0] == "depth", list[ColumnLikelihood]()
+        has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         for word, kind in COLUMN_LIKELIHOODS.items():
             columns = [k for k, (of, _) in enumerate(layout) if of == word]
             if not columns:
