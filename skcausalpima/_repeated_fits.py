@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from sklearn.base import BaseEstimator
@@ -116,6 +117,45 @@ def completed(
     finally:
         lines.close()
     return Completed(dict(sorted(found.items())), interrupted and len(found) < len(functions))
+
+
+def completed_in_parts(
+    function: Callable[[Sequence[int]], Sequence[R]],
+    seeds: Sequence[int],
+    size: int,
+    n_jobs: int | None,
+    verbose: int,
+    name: str,
+) -> Completed:
+    """Call a function with so many of the seeds at a time; its results are numbered as these are.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a result for each of some seeds.
+    seeds : sequence of int
+        One for each refit.
+    size : int
+        How many of them are best together.
+    n_jobs, verbose, name
+        As in :func:`completed`.
+
+    Returns
+    -------
+    Completed
+        The results, by numbers of seeds.
+
+    Examples
+    --------
+    >>> from skcausalpima._repeated_fits import completed_in_parts
+    >>> completed_in_parts(lambda seeds: [2 * s for s in seeds], [5, 6, 7], 2, None, 0, "doubles")
+    Completed(results={0: 10, 1: 12, 2: 14}, interrupted=False)
+    """
+    calls = [partial(function, seeds[k : k + size]) for k in range(0, len(seeds), size)]
+    things = "fits" if size == 1 else f"parts of {size} refits"
+    parts, interrupted = completed(calls, n_jobs, verbose, name, things=things)
+    results = {size * k + j: of for k, part in parts.items() for j, of in enumerate(part)}
+    return Completed(results, interrupted)
 
 
 def _as_they_come(calls: Iterable, n_jobs: int | None) -> Iterable[tuple[int, R]]:

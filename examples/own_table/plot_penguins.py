@@ -60,8 +60,8 @@ print(f"{adjusted_rand_score(species, est.labels_):.2f}")
 # %%
 # What the cells look like
 # ------------------------
-# A category has a bar of its own, as far from its share in all samples as that is in standard
-# deviations.
+# Each column has a panel, and each cell a bar. Numbers are that far from their mean in standard
+# deviations, and of words the probabilities are stacked.
 PrototypeDisplay.from_estimator(est)
 
 # %%

@@ -295,12 +295,8 @@ def _write_polars(array: np.ndarray, table: Table) -> Any:
 
 def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
     pandas, coding = importlib.import_module("pandas"), cast("ColumnTable", table.coding)
-    back = [
-        pandas.Series(values, index=table.rows)
-        if of.dtype_back is None
-        else pandas_column(values, of.dtype_back, table.rows)
-        for values, of in zip(columns, coding.columns, strict=True)
-    ]
+    pairs = zip(columns, coding.columns, strict=True)
+    back = [pandas_column(values, of.dtype_back, table.rows) for values, of in pairs]
     frame = pandas.concat(back, axis=1)
     names = table.labels.get("columns")
     frame.columns = [of.name for of in coding.columns] if names is None else names
@@ -308,15 +304,9 @@ def _write_pandas_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
 
 
 def _write_polars_columns(columns: Sequence[np.ndarray], table: Table) -> Any:
-    polars, coding = importlib.import_module("polars"), cast("ColumnTable", table.coding)
-    return polars.DataFrame(
-        [
-            polars.Series(of.name, values)
-            if of.dtype_back is None
-            else polars_column(of.name, values, of.dtype_back)
-            for values, of in zip(columns, coding.columns, strict=True)
-        ]
-    )
+    pairs = zip(columns, cast("ColumnTable", table.coding).columns, strict=True)
+    back = [polars_column(of.name, values, of.dtype_back) for values, of in pairs]
+    return importlib.import_module("polars").DataFrame(back)
 
 
 #: What makes frames of columns that are not all numbers.

@@ -51,6 +51,11 @@ class Place:
     numbers: Sequence[str] | None = None
 
     @property
+    def called(self) -> str:
+        """The table in messages."""
+        return "X" if self.name is None else f"modality {self.name!r}"
+
+    @property
     def given(self) -> str:
         """The table in code."""
         return "X" if self.name is None else f"X[{self.name!r}]"

@@ -149,16 +149,15 @@ def _of_pandas(column: Any, dtype: Any) -> Declared:
         categories = tuple(map(plain_level, dtype.categories))
         word = "ordinal" if dtype.ordered else "categorical"
         return Declared(ColumnDtype("category", categories, bool(dtype.ordered)), word)
+    word = "bernoulli" if kind == "b" else "gaussian"
     if _is_arrow(dtype):
         name = "arrow:" + name.removesuffix("[pyarrow]")
         is_text = "string" in name or name.startswith("arrow:dictionary")
-        word = "categorical" if is_text else "bernoulli" if kind == "b" else "gaussian"
-        return Declared(ColumnDtype(name), word)
-    if _is_string(dtype):
+        word = "categorical" if is_text else word
+    elif _is_string(dtype):
         name = name if name == "str" else f"string[{dtype.storage}]"
-        return Declared(ColumnDtype(name), "categorical")
-    word = "bernoulli" if kind == "b" else "gaussian"
-    if kind == "O" and isinstance(dtype, np.dtype):
+        word = "categorical"
+    elif kind == "O" and isinstance(dtype, np.dtype):
         held = importlib.import_module("pandas").api.types.infer_dtype(column, skipna=True)
         word = {"string": "categorical", "boolean": "bernoulli"}.get(held, "gaussian")
     return Declared(ColumnDtype(name), word)
@@ -173,9 +172,11 @@ def _of_polars(dtype: Any) -> Declared:
     return Declared(ColumnDtype(name), words.get(name, "gaussian"))
 
 
-def pandas_column(values: np.ndarray, dtype: ColumnDtype, rows: Any) -> Any:
-    """Return values as a Series of a dtype."""
+def pandas_column(values: np.ndarray, dtype: ColumnDtype | None, rows: Any) -> Any:
+    """Return values as a Series of a dtype; None leaves them as they are."""
     pandas = importlib.import_module("pandas")
+    if dtype is None:
+        return pandas.Series(values, index=rows)
     if dtype.categories is not None:
         values = pandas.Categorical(values, list(dtype.categories), dtype.is_ordered)
     series = pandas.Series(values, index=rows, dtype=getattr(values, "dtype", None))
@@ -200,9 +201,11 @@ def has_gaps(values: np.ndarray) -> bool:
     return bool((values != values).any() or (values == np.array(None)).any())
 
 
-def polars_column(name: str, values: np.ndarray, dtype: ColumnDtype) -> Any:
-    """Return values as a column of a polars frame."""
+def polars_column(name: str, values: np.ndarray, dtype: ColumnDtype | None) -> Any:
+    """Return values as a column of a polars frame; without a dtype they are as they are."""
     polars = importlib.import_module("polars")
+    if dtype is None:
+        return polars.Series(name, values)
     kind = getattr(polars, dtype.name)
     kind = kind(list(dtype.categories)) if dtype.categories is not None else kind
     return polars.Series(name, values.tolist(), dtype=kind)
@@ -215,11 +218,9 @@ def array_of(
 
     They have the dtype that all of them had as one array.
     """
-    kinds = {"number" if of.dtype.kind in "buif" else of.dtype.kind for of in columns}
-    dtype = np.result_type(*columns) if kinds == {"number"} else np.dtype(object)
-    stacked = np.empty((len(columns[0]), len(columns)), dtype=dtype)
-    for k, column in enumerate(columns):
-        stacked[:, k] = column
+    are_numbers = all(of.dtype.kind in "buif" for of in columns)
+    dtype = np.result_type(*columns) if are_numbers else np.dtype(object)
+    stacked = np.stack([column.astype(dtype) for column in columns], axis=1)
     names = {of.name for of in dtypes}
     is_one = len(names) == 1 and re.fullmatch(r"(u?int|float|str)\d+|bool", name := names.pop())
     if is_one and (name.startswith("float") or not any(map(has_gaps, columns))):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,15 +19,22 @@ from .._typing import Values
 from .arrays import flat_rows
 from .column_dtypes import ColumnDtype, Declared, Dtypes, Level, are_levels, plain_level
 
-#: What a likelihood may be called.
-LIKELIHOODS = ("gaussian", "bernoulli", "categorical", "ordinal", "poisson", "negative_binomial")
-COUNTS = ("poisson", "negative_binomial")
-#: Those of columns that have levels.
+#: What likelihoods of columns that have levels are called, and those of counts.
 LEVELLED = ("bernoulli", "categorical", "ordinal")
+COUNTS = ("poisson", "negative_binomial")
+LIKELIHOODS = ("gaussian", *LEVELLED, *COUNTS)
 #: The word of the last element, the logarithm of the depth, where there is one.
 DEPTH = "depth"
 #: Codes of cells without a level.
 MISSING, STRANGE = -1, -2
+
+#: Kind and number of elements of each column; ("depth", 1) last where counts have depths.
+Layout: TypeAlias = tuple[tuple[str, int], ...]
+
+
+def places_of(layout: Layout) -> list[slice]:
+    """Return which elements each column has."""
+    return [slice(*ends) for ends in pairwise(accumulate((n for _, n in layout), initial=0))]
 
 
 @dataclass(frozen=True)
@@ -52,30 +59,22 @@ class Column:
     levels: tuple[Level, ...] | None = None
 
     @property
-    def n_elements(self) -> int:
-        """How many elements the column has."""
-        if self.word in ("categorical", "ordinal"):
-            return len(self.levels or ()) - (self.word == "ordinal")
-        return 1
-
-    @property
-    def element_names(self) -> tuple[str, ...]:
-        """Names of the elements."""
-        levels = tuple(map(level_name, self.levels or ()))
-        if self.word == "categorical":
-            return tuple(f"{self.name}={level}" for level in levels)
-        if self.word == "ordinal":
-            return tuple(f"{self.name}>{level}" for level in levels[:-1])
-        return (self.name,)
+    def shown_levels(self) -> tuple[str, ...]:
+        """Names of the levels that have a probability: of two values, the second one."""
+        found = [f"{of:g}" if isinstance(of, float) else str(of) for of in self.levels or ()]
+        return tuple(found[1:] if self.word == "bernoulli" else found)
 
     @property
     def value_names(self) -> tuple[str, ...]:
         """Names of what has a probability, or an expected value."""
-        if self.word in ("categorical", "ordinal"):
-            return tuple(f"{self.name}={level_name(level)}" for level in self.levels or ())
-        if self.word == "bernoulli":
-            return (f"{self.name}={level_name((self.levels or (False, True))[1])}",)
-        return (self.name,)
+        return tuple(f"{self.name}={level}" for level in self.shown_levels) or (self.name,)
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        """Names of the elements."""
+        if self.word == "ordinal":
+            return tuple(f"{self.name}>{level}" for level in self.shown_levels[:-1])
+        return self.value_names if self.word == "categorical" else (self.name,)
 
     def encode(self, cells: np.ndarray, lenient: bool = False) -> np.ndarray:
         """Return cells (n,) as elements (n, n_elements), NaN where they are missing.
@@ -88,50 +87,39 @@ class Column:
             if self.word in COUNTS and not are_counts(numbers):
                 raise ValueError("has negative or fractional counts")
             return numbers[:, None]
-        codes = level_codes(cells, self.levels)
+        known: dict[Any, int] = {None: MISSING} | {of: k for k, of in enumerate(self.levels)}
+        codes = np.array([known.get(value, STRANGE) for value in plain(cells)], dtype=int)
         if not lenient and (codes == STRANGE).any():
             raise ValueError(_unseen(distinct(cells[codes == STRANGE]), self.levels))
-        if self.word == "bernoulli":
-            elements = codes[:, None].astype(np.float64)
-        elif self.word == "categorical":
-            elements = (codes[:, None] == np.arange(len(self.levels))).astype(np.float64)
-        else:
-            elements = (codes[:, None] > np.arange(len(self.levels) - 1)).astype(np.float64)
-        elements[codes < 0] = np.nan
-        return elements
+        n = len(self.levels)  # a row of elements for each level
+        rows = np.eye(n) if self.word == "categorical" else np.tri(n, n - 1, -1)
+        return np.where(codes[:, None] < 0, np.nan, rows[codes])
 
     def decode(self, elements: np.ndarray) -> np.ndarray:
         """Undo :meth:`encode`: the likeliest or median level, and whole numbers for counts."""
-        missing = np.isnan(elements).any(axis=1)
-        values = self._decoded(np.where(missing[:, None], 0.0, elements))
+        if self.levels is None:
+            return self._counts(elements[:, 0]) if self.word in COUNTS else elements[:, 0]
+        is_above = elements >= 0.5
+        codes = elements.argmax(axis=1) if self.word == "categorical" else is_above.sum(axis=1)
+        kinds, missing = set(map(type, self.levels)), np.isnan(elements).any(axis=1)
+        values = np.array(self.levels, None if kinds <= {int, float, bool} else object)[codes]
         if missing.any():
             numbers = values.dtype.kind in "iuf"
             values = values.astype(np.float64 if numbers else object)
             values[missing] = np.nan if numbers else None
         return values
 
-    def _decoded(self, elements: np.ndarray) -> np.ndarray:
-        """Return the values of elements that are all there."""
-        if self.levels is None:
-            numbers = elements[:, 0]
-            if self.word not in COUNTS:
-                return numbers
-            counts, whole = np.round(np.maximum(numbers, 0.0)), self.dtype.whole_name
-            return counts if whole is None else counts.clip(max=np.iinfo(whole).max).astype(whole)
-        if self.word == "categorical":
-            codes = elements.argmax(axis=1)
-        else:
-            codes = (elements > 0.5).sum(axis=1)
-        if self.word == "bernoulli":
-            codes = (elements[:, 0] >= 0.5).astype(int)
-        kinds = set(map(type, self.levels))
-        return np.array(self.levels, dtype=None if kinds <= {int, float, bool} else object)[codes]
+    def _counts(self, numbers: np.ndarray) -> np.ndarray:
+        """Return numbers as counts, of the column's dtype if none is missing."""
+        counts, whole = np.round(np.maximum(numbers, 0.0)), self.dtype.whole_name
+        if whole is None:
+            return counts
+        counts = counts.clip(max=np.iinfo(whole).max)
+        return counts if np.isnan(counts).any() else counts.astype(whole)
 
     def probabilities(self, elements: np.ndarray) -> np.ndarray:
         """Return the probability of each level; of counts and numbers what is expected."""
-        if self.word != "ordinal":
-            return elements
-        return between(elements)
+        return between(elements) if self.word == "ordinal" else elements
 
     @property
     def dtype_back(self) -> ColumnDtype | None:
@@ -169,13 +157,13 @@ class ColumnTable:
     @property
     def layout(self) -> tuple[tuple[str, int], ...]:
         """Word and number of elements of each column, in order; the depth comes last."""
-        depth = ((DEPTH, 1),) if self.has_depth else ()
-        return tuple((column.word, column.n_elements) for column in self.columns) + depth
+        columns = tuple((column.word, len(column.element_names)) for column in self.columns)
+        return (*columns, (DEPTH, 1)) if self.has_depth else columns
 
     @property
     def n_elements(self) -> int:
         """How many elements a sample has."""
-        return self._ends[-1]
+        return self._places[-1].stop
 
     @property
     def element_shape(self) -> tuple[int, ...]:
@@ -201,13 +189,13 @@ class ColumnTable:
         """What the frame said of its columns; None for an array."""
         if not self.is_named:
             return None
-        words = {word: word for word in LEVELLED}
-        return tuple(Declared(of.dtype, words.get(of.word, "gaussian")) for of in self.columns)
+        words = [of.word if of.word in LEVELLED else "gaussian" for of in self.columns]
+        return tuple(Declared(of.dtype, w) for of, w in zip(self.columns, words, strict=True))
 
     @cached_property
-    def _ends(self) -> list[int]:
-        """Where the elements of each column begin, and where the last end."""
-        return list(accumulate((n for _, n in self.layout), initial=0))
+    def _places(self) -> list[slice]:
+        """Which elements each column has; the depth comes last."""
+        return places_of(self.layout)
 
     def encode(
         self, cells: np.ndarray, what: str, missing: np.ndarray | None = None, lenient: bool = False
@@ -240,15 +228,22 @@ class ColumnTable:
             table = table.astype(object if table.dtype.kind != "f" else table.dtype)
             table[missing] = None
         elements, problems = np.empty((len(table), self.n_elements)), []
-        places = zip(self.columns, pairwise(self._ends), strict=False)
-        for k, (column, (start, end)) in enumerate(places):
+        for column, cells, own in zip(self.columns, table.T, self._places, strict=False):
             try:
-                elements[:, start:end] = column.encode(table[:, k], lenient)
+                elements[:, own] = column.encode(cells, lenient)
             except (TypeError, ValueError) as error:
                 problems.append(f"column {column.name!r} {error}")
         if problems:
             raise ValueError(f"{what} does not fit: {'; '.join(problems)}.")
-        return self._without_depth(elements).reshape(len(table), *self.element_shape)
+        if self.reference is not None:  # all columns are counts
+            sums = np.nansum(elements[:, :-1], axis=1)
+            depth = np.where(sums > 0, sums, np.nan) / self.reference
+            elements[:, :-1] /= depth[:, None]
+            elements[:, -1] = np.log(depth)
+        pairs = zip(self.columns, self._places, strict=False)
+        counts = [own.start for column, own in pairs if column.word in COUNTS]
+        elements[:, counts] = np.log1p(elements[:, counts])
+        return elements.reshape(len(table), *self.element_shape)
 
     def decode(self, elements: np.ndarray) -> list[np.ndarray]:
         """Return elements (n_samples, ...) as the values of each column, each of shape (n,)."""
@@ -274,30 +269,20 @@ class ColumnTable:
         names = tuple(name for column, _ in pairs for name in column.value_names)
         return np.concatenate([column.probabilities(part) for column, part in pairs], 1), names
 
-    def _without_depth(self, elements: np.ndarray) -> np.ndarray:
-        """Make logarithms of counts, divided by the depth of their row where they have one."""
-        places = [start for (word, _), start in zip(self.layout, self._ends, strict=False)
-                  if word in COUNTS]  # fmt: skip
-        if self.reference is not None:
-            sums = np.nansum(elements[:, :-1], axis=1)
-            depth = np.where(sums > 0, sums, np.nan) / self.reference
-            elements[:, :-1] /= depth[:, None]
-            elements[:, -1] = np.log(depth)
-        elements[:, places] = np.log1p(elements[:, places])
-        return elements
-
     def _parts(self, elements: np.ndarray) -> list[np.ndarray]:
         """Return the elements of each column; counts are counts again."""
         flat = flat_rows(np.asarray(elements, dtype=np.float64))
         depth = np.exp(flat[:, -1:]) if self.has_depth else 1.0
-        parts = [flat[:, start:end] for start, end in pairwise(self._ends)]
-        pairs = zip(self.columns, parts, strict=False)
-        return [np.expm1(of) * depth if column.word in COUNTS else of for column, of in pairs]
+        return [
+            np.expm1(flat[:, own]) * depth if column.word in COUNTS else flat[:, own]
+            for column, own in zip(self.columns, self._places, strict=False)
+        ]
 
     def as_dict(self) -> Values:
         """Return it as plain data."""
         columns = [
-            [of.name, of.word, _listed(of.levels), *of.dtype.as_list()] for of in self.columns
+            [of.name, of.word, of.levels and list(of.levels), *of.dtype.as_list()]
+            for of in self.columns
         ]
         return {
             "columns": columns,
@@ -332,19 +317,10 @@ def _column(name: str, word: str, levels: Any, *dtype: Any) -> Column:
     return Column(name, word, ColumnDtype.from_list(*dtype), kept)
 
 
-def _listed(levels: Sequence[Level] | None) -> list[Level] | None:
-    return None if levels is None else list(levels)
-
-
 def between(above: np.ndarray) -> np.ndarray:
     """Return what is at each level, of what is above each but the last, (n, n_levels - 1)."""
     ones, zeros = np.ones((len(above), 1)), np.zeros((len(above), 1))
     return np.hstack([ones, above]) - np.hstack([above, zeros])
-
-
-def level_name(level: Level) -> str:
-    """Return how a level is called."""
-    return f"{level:g}" if isinstance(level, float) else str(level)
 
 
 def plain(cells: np.ndarray) -> list:
@@ -352,25 +328,11 @@ def plain(cells: np.ndarray) -> list:
     return [None if is_missing(cell) else plain_level(cell) for cell in cells.tolist()]
 
 
-def missing_cells(cells: np.ndarray) -> np.ndarray:
-    """Return which cells (n,) are missing."""
-    if cells.dtype.kind in "buif":
-        return np.isnan(cells.astype(np.float64))
-    return np.array([is_missing(cell) for cell in cells.tolist()], dtype=bool)
-
-
 def distinct(cells: np.ndarray) -> list[Level]:
     """Return the different values of cells (n,), in the order in which they come."""
     if cells.dtype.kind in "buif":
         return [of for of in np.unique(cells).tolist() if of == of]
     return [of for of in dict.fromkeys(plain(cells)) if of is not None]
-
-
-def level_codes(cells: np.ndarray, levels: Sequence[Level]) -> np.ndarray:
-    """Return the number of the level of each cell, negative where it is missing or strange."""
-    numbers: dict[Any, int] = {level: number for number, level in enumerate(levels)}
-    numbers[None] = MISSING
-    return np.array([numbers.get(value, STRANGE) for value in plain(cells)], dtype=int)
 
 
 def as_numbers(cells: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -34,17 +33,16 @@ def input_attributes(
     columns : sequence of (tuple of str or None)
         Names of their columns.
     """
-    likelihoods = {}
     given = [shape if of is None else of.shape for shape, of in zip(shapes, tables, strict=True)]
-    for name, table, labels in zip(names, tables, columns, strict=True):
-        words: Any = "gaussian" if labels is None else dict.fromkeys(labels, "gaussian")
-        likelihoods[name] = words if table is None else table.words
+    of_numbers = ["gaussian" if of is None else dict.fromkeys(of, "gaussian") for of in columns]
+    pairs = zip(tables, of_numbers, strict=True)
+    words = [plain if table is None else table.words for table, plain in pairs]
     return {
         "n_features_in_": sum(math.prod(shape) for shape in given),
         "n_modalities_in_": len(names),
         "modality_names_in_": np.array(names, dtype=object),
         "modality_shapes_in_": given,
-        "likelihoods_": likelihoods,
+        "likelihoods_": dict(zip(names, words, strict=True)),
     }
 
 

@@ -22,36 +22,39 @@ def moments(
     total = ranks.sum(weights.sum())
     if total <= 0:
         return np.zeros(width), np.zeros(width), np.zeros(width)
-    sums, largest = np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            block = values.astype(np.float64)
-            sums += weights[rows] @ block
-            largest = np.maximum(largest, np.abs(block).max(axis=0, initial=0.0))
-    sums, largest = ranks.sum(sums), np.max(ranks.of_all(largest), axis=0)
-    mean = sums / total
+    sums, _, largest = _sums(flat, weights, ranks, np.zeros(width), np.ones(width))
+    mean, unknown = sums / total, np.full(width, np.inf)
     if not np.isfinite(mean).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
+        return mean, unknown, unknown
     # A power of two: dividing by it is exact, and squares neither overflow nor underflow.
     unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
-    first, second, farthest = np.zeros(width), np.zeros(width), np.zeros(width)
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
-        for rows, values in value_blocks(flat):
-            centred = (values - mean) / unit
-            counted = np.abs(centred[weights[rows] > 0])
-            farthest = np.maximum(farthest, counted.max(axis=0, initial=0.0))
-            first += weights[rows] @ centred
-            second += weights[rows] @ np.square(centred)
-    first, second = ranks.sum(first), ranks.sum(second)
+    first, second, farthest = _sums(flat, weights, ranks, mean, unit)
     if not np.isfinite(second).all():
-        return mean, np.full(width, np.inf), np.full(width, np.inf)
+        return mean, unknown, unknown
     shift = first / total  # what rounding left in the mean
     variance = np.maximum(second / total - shift**2, 0.0)
     mean = mean + shift * unit
     n_rows = int(ranks.sum(np.array(len(flat))))
     variance[variance <= (_rounding(flat, n_rows) * np.abs(mean) / unit) ** 2] = 0.0
-    farthest = np.max(ranks.of_all(farthest), axis=0)
     return mean, np.sqrt(variance) * unit, farthest * unit
+
+
+def _sums(
+    flat: Kept, weights: np.ndarray, ranks: Ranks, centre: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weighted sums of (x - centre) / unit, of its squares, and the largest size of it.
+
+    They may be infinite, which the caller checks.
+    """
+    first, second, largest = np.zeros((3, flat.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows, values in value_blocks(flat):
+            centred = (values - centre) / unit
+            first += weights[rows] @ centred
+            second += weights[rows] @ np.square(centred)
+            counted = np.abs(centred[weights[rows] > 0])
+            largest = np.maximum(largest, counted.max(axis=0, initial=0.0))
+    return ranks.sum(first), ranks.sum(second), np.max(ranks.of_all(largest), axis=0)
 
 
 def moments_of_observed(

@@ -52,15 +52,13 @@ def read_array(
         validate_data(estimator, flat_rows(kept), reset=names is None, skip_check_array=True)
         return MultimodalData([kept], names)
     table = Table.of(X)
+    X = X.to_frame() if table.kind == "series" else X
     if is_coded:
-        named = X.to_frame() if table.kind == "series" else X
-        with _advised(estimator, named, names is None):
-            rows = named if hasattr(named, "columns") else flat_rows(as_modality(X, "X"))
+        with _advised(estimator, X, names is None):
+            rows = X if hasattr(X, "columns") else flat_rows(as_modality(X, "X"))
             validate_data(estimator, rows, reset=names is None, skip_check_array=True)
         return MultimodalData([X], names)
-    if table.kind == "series":
-        X = X.to_frame()
-    elif not hasattr(X, "columns") and (not isinstance(X, np.ndarray) or np.ma.is_masked(X)):
+    if not hasattr(X, "columns") and (not isinstance(X, np.ndarray) or np.ma.is_masked(X)):
         X = as_array(X, "X")
     if getattr(X, "ndim", 0) <= 2:
         checked = _validated(estimator, X, X, names is None)

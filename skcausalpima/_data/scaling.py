@@ -10,7 +10,8 @@ import numpy as np
 
 from .._warnings import warn_caller
 from .arrays import flat_rows, row_blocks, value_blocks
-from .column_kinds import ColumnTable
+from .column_kinds import ColumnTable, places_of
+from .entries import entries_of
 from .moments import moments_of_observed, unit_of
 from .on_disk import Kept
 from .ranks import Ranks
@@ -249,19 +250,9 @@ def resolve_scale(scale: Scale, names: Sequence[str]) -> list[str | None]:
     list of (str or None)
         In the order of ``names``.
     """
-    if scale is None or isinstance(scale, str):
-        words = [scale] * len(names)
-    elif isinstance(scale, Mapping):
-        unknown = [name for name in scale if name not in names]
-        if unknown:
-            raise ValueError(f"scale names the modalities {unknown}, but X has {list(names)}.")
-        words = [scale.get(name, "auto") for name in names]
-    elif isinstance(scale, (Sequence, np.ndarray)):
-        words = list(scale)
-    else:
+    if not (scale is None or isinstance(scale, (str, Mapping, Sequence, np.ndarray))):
         raise TypeError(f"scale must be one of {SCALES}, or one of these per modality: {scale!r}.")
-    if len(words) != len(names):
-        raise ValueError(f"scale must have one entry per modality, {len(names)}, got {len(words)}.")
+    words = entries_of(scale, names, "scale", "auto")
     for word in words:
         if not (word is None or (isinstance(word, str) and word in SCALES)):
             raise ValueError(
@@ -322,9 +313,8 @@ def _fit_columns(
     weights = weights * modalities.observed[k]
     found = moments_of_observed(flat, weights, seen, modalities.ranks)
     centre, spread, farthest = found
-    factor, start = unit_of(spread, farthest, "feature") * np.ones(len(spread)), 0
-    for word, size in coding.layout:
-        own = slice(start, start := start + size)
+    factor = unit_of(spread, farthest, "feature") * np.ones(len(spread))
+    for (word, size), own in zip(coding.layout, places_of(coding.layout), strict=True):
         if word == "categorical":
             factor[own] = np.sqrt(np.maximum(centre[own], MAX_DEVIATION**-2.0))
         elif word == "ordinal":

@@ -5,9 +5,10 @@ What is wrong with columns is told at once, with the lines to write.
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -25,9 +26,10 @@ from .column_kinds import (
     are_counts,
     as_numbers,
     distinct,
-    missing_cells,
+    plain,
 )
 from .containers import Form
+from .entries import did_you_mean, entries_of
 from .multimodal_data import MultimodalData
 from .on_disk import Kept, OnDisk
 from .table_labels import numbered_columns
@@ -86,24 +88,9 @@ def stated_by_modality(
     ValueError
         If there is another number of entries, or one for what is no modality, or another word.
     """
-    if isinstance(likelihoods, Mapping):
-        if is_alone and not set(likelihoods) <= set(names):
-            return [_checked_words(likelihoods, "likelihoods")]
-        if unknown := [name for name in likelihoods if name not in names]:
-            raise ValueError(
-                f"likelihoods names the modalities {unknown}, but X has {list(names)}: name only "
-                f"those.{_close(unknown[0], names)}"
-            )
-        stated = [likelihoods.get(name, "auto") for name in names]
-    elif isinstance(likelihoods, str):
-        stated = [likelihoods] * len(names)
-    else:
-        stated = list(cast("Sequence", likelihoods))
-        if len(stated) != len(names):
-            raise ValueError(
-                f"likelihoods has {len(stated)} entries for {len(names)} modalities, "
-                f"{list(names)}: one entry each is expected, 'auto' for what dtypes tell."
-            )
+    if is_alone and isinstance(likelihoods, Mapping) and not set(likelihoods) <= set(names):
+        return [_checked_words(likelihoods, "likelihoods")]
+    stated = entries_of(likelihoods, names, "likelihoods", "auto")
     pairs = zip(names, stated, strict=True)
     return [_checked_words(of, f"likelihoods[{name!r}]") for name, of in pairs]
 
@@ -132,7 +119,9 @@ def coded_form(likelihoods: Unchecked, data: MultimodalData, form: Form) -> Form
     tables, problems = list(form.tables), list[Exception]()
     for k, words in enumerate(stated):
         if dtypes[k] is not None or not is_plain(words):
-            tables[k] = replace(tables[k], coding=_find_table(data, k, form, words, problems))
+            columns = _ColumnsOfFit(data, k, form, words)
+            tables[k] = replace(tables[k], coding=columns.table())
+            problems += columns.problems
     if problems:
         kind = TypeError if all(isinstance(of, TypeError) for of in problems) else ValueError
         raise kind("\n".join(map(str, problems)))
@@ -144,7 +133,7 @@ def coded_array(data: MultimodalData, k: int, form: Form, lenient: bool) -> Kept
 
     With ``lenient`` values that fit has not seen are missing.
     """
-    coding, what = form.tables[k].coding, _called(form.place(k))
+    coding, what = form.tables[k].coding, form.place(k).called
     array, stated = data.arrays[k], data._stated(k)
     if array is None:
         return None
@@ -169,96 +158,84 @@ def _checked_words(stated: Any, what: str) -> Stated:
             place = what if column is None else f"{what}[{column!r}]"
             raise ValueError(
                 f"{place} is {word!r}: expected 'auto' or one of {list(LIKELIHOODS)}."
-                f"{_close(word, LIKELIHOODS)}"
+                f"{did_you_mean(word, LIKELIHOODS)}"
             )
     return {str(k): word for k, word in entries.items()} if None not in entries else stated
 
 
-def _close(word: Unchecked, known: Sequence[str]) -> str:
-    """Ask whether a known word was meant."""
-    close = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+class _ColumnsOfFit:
+    """Columns of a modality that are to be elements, and what is wrong with them."""
 
+    def __init__(self, data: MultimodalData, k: int, form: Form, stated: Stated) -> None:
+        labels, self.dtypes = data._columns[k], data._frame_dtypes[k]
+        self.kept, self.observed = cast("Kept", data.arrays[k]), data._stated(k)
+        self.place, self.stated = form.place(k), stated
+        self.what, self.is_frame = self.place.called, bool(self.dtypes or labels)
+        self.names = labels or numbered_columns(math.prod(self.kept.shape[1:]))
+        self.problems: list[Exception] = []
 
-def _find_table(
-    data: MultimodalData, k: int, form: Form, stated: Stated, problems: list[Exception]
-) -> ColumnTable | None:
-    """Return how the columns of a modality are coded; add what is wrong with them."""
-    place, kept, labels = form.place(k), cast("Kept", data.arrays[k]), data._columns[k]
-    what = _called(place)
-    if refused := _refused_whole(kept, stated, what):
-        problems.append(ValueError(refused))
-        return None
-    array, dtypes = np.asarray(kept), data._frame_dtypes[k]
-    table, is_frame = flat_rows(array), bool(dtypes or labels)
-    if (observed := data._stated(k)) is not None:
-        table = table[observed]
-    names = labels or numbered_columns(table.shape[1])
-    if not isinstance(stated, str) and (strange := [of for of in stated if of not in names]):
-        problems.append(
-            ValueError(
-                f"likelihoods names the columns {strange} of {what}, which has "
-                f"{list(names)!r:.300}.{_close(strange[0], names)}"
+    def table(self) -> ColumnTable | None:
+        """Return how the columns are coded; None where all are Gaussian, or some are wrong."""
+        if refused := _refused_whole(self.kept, self.stated, self.what):
+            self.problems.append(ValueError(refused))
+            return None
+        cells = flat_rows(np.asarray(self.kept))
+        cells = cells if self.observed is None else cells[self.observed]
+        self._check_names()
+        columns = self._columns(cells)
+        if self.problems or all(of.word == "gaussian" for of in columns):
+            return None
+        shape, reference = self.kept.shape[1:], None
+        if isinstance(self.stated, str) and self.stated in COUNTS and len(shape) == 1 < shape[0]:
+            reference = self._mean_sum(cells)
+        return ColumnTable(columns, shape, self.is_frame, reference)
+
+    def _check_names(self) -> None:
+        """Check that what is stated is of columns that there are."""
+        stated = () if isinstance(self.stated, str) else self.stated
+        if strange := [name for name in stated if name not in self.names]:
+            told = (
+                f"likelihoods names the columns {strange} of {self.what}, which has "
+                f"{list(self.names)!r:.300}.{did_you_mean(strange[0], self.names)}"
             )
-        )
-    if dtypes is None:
-        dtypes = (Declared(ColumnDtype(array.dtype.name), "gaussian"),) * len(names)
-    columns, wrong = _find_columns(table, names, dtypes, stated, is_frame)
-    if wrong:
-        problems.append(ValueError(_told(wrong, what, place)))
-    told = wrong.get("words", ())
-    numbers = [k for k, of in enumerate(columns) if of.word not in LEVELLED and of.name not in told]
-    called = [names[k] for k in numbers]
-    try:
-        refuse_contents(table[:, numbers], what, called, replace(place, numbers=called))
-    except TypeError as error:
-        problems.append(error)
-    if problems or all(of.word == "gaussian" for of in columns):
+            self.problems.append(ValueError(told))
+
+    def _columns(self, cells: np.ndarray) -> tuple[Column, ...]:
+        """Return the columns, with the likelihood and the levels of each."""
+        columns, wrong = [], dict[str, list[str]]()
+        # Entries of one array have the same two values.
+        is_shared = self.stated == "bernoulli" and not self.is_frame
+        shared = distinct(cells.ravel()) if is_shared else None
+        of_array = Declared(ColumnDtype(self.kept.dtype.name), "gaussian")
+        dtypes = self.dtypes or (of_array,) * len(self.names)
+        for name, of, own in zip(self.names, dtypes, cells.T, strict=True):
+            word = self.stated if isinstance(self.stated, str) else self.stated.get(name, "auto")
+            word = of.word if word == "auto" else word
+            levels, problem = _levels(own, word, of, shared)
+            if problem:
+                wrong.setdefault(problem, []).append(name)
+            columns.append(Column(name, word, of.dtype, levels))
+        if wrong:
+            self.problems.append(ValueError(_told(wrong, self.what, self.place)))
+        words = wrong.get("words", ())
+        are_numbers = [of.word not in LEVELLED and of.name not in words for of in columns]
+        called = list(compress(self.names, are_numbers))
+        try:
+            place = replace(self.place, numbers=called)
+            refuse_contents(cells[:, are_numbers], self.what, called, place)
+        except TypeError as error:
+            self.problems.append(error)
+        return tuple(columns)
+
+    def _mean_sum(self, cells: np.ndarray) -> float | None:
+        """Return the mean sum of rows that have counts; none may be without where that is all."""
+        sums = np.nansum([as_numbers(own) for own in cells.T], axis=0)
+        if sums.all() or (sums.any() and len(self.place.names) > 1):
+            return float(sums[sums > 0].mean())
+        rows = np.flatnonzero(sums == 0).tolist()
+        told = f"{self.what} has no counts at all in the rows {rows!r:.80}: leave them out."
+        self.problems.append(ValueError(told))
         return None
-    reference = None
-    if isinstance(stated, str) and stated in COUNTS and array.ndim == 2 and len(columns) > 1:
-        reference = _mean_sum(table, what, len(form.names) == 1, problems)
-    return ColumnTable(columns, array.shape[1:], is_frame, reference)
-
-
-def _find_columns(
-    table: np.ndarray,
-    names: Sequence[str],
-    dtypes: Sequence[Declared],
-    stated: Stated,
-    is_frame: bool,
-) -> tuple[tuple[Column, ...], dict[str, list[str]]]:
-    """Return the columns of a table, and names of those that something is wrong with."""
-    wrong: dict[str, list[str]] = {}
-    columns = []
-    # Entries of one array have the same two values.
-    shared = distinct(table.ravel()) if stated == "bernoulli" and not is_frame else None
-    for name, of, cells in zip(names, dtypes, table.T, strict=True):
-        word = stated if isinstance(stated, str) else stated.get(name, "auto")
-        word = of.word if word == "auto" else word
-        levels, problem = _levels(cells, word, of, shared)
-        if problem:
-            wrong.setdefault(problem, []).append(name)
-        columns.append(Column(name, word, of.dtype, levels))
-    return tuple(columns), wrong
-
-
-def _mean_sum(
-    table: np.ndarray, what: str, is_alone: bool, problems: list[Exception]
-) -> float | None:
-    """Return the mean sum of the rows that have counts; add which have none, but need some."""
-    sums = np.nansum([as_numbers(cells) for cells in table.T], axis=0)
-    if sums.all() or (sums.any() and not is_alone):
-        return float(sums[sums > 0].mean())
-    rows = np.flatnonzero(sums == 0).tolist()
-    told = f"{what} has no counts at all in the rows {rows!r:.80}: leave them out."
-    problems.append(ValueError(told))
-    return None
-
-
-def _called(place: Place) -> str:
-    """Return what a table is called in messages."""
-    return "X" if place.name is None else f"modality {place.name!r}"
 
 
 def _refused_whole(array: Kept, stated: Stated, what: str) -> str:
@@ -283,23 +260,25 @@ def _levels(
     if word not in LEVELLED:
         return None, _wrong_with_numbers(cells, word, of)
     found = distinct(cells) if shared is None else list(shared)
-    if not found:
-        return None, "empty"
     if of.word == "bernoulli":  # they may have become numbers beside other columns
         found = [bool(value) for value in found]
     try:
-        categories, seen = of.dtype.categories, set(found)
-        levels = sorted(found) if categories is None else [v for v in categories if v in seen]
+        seen = set(found)
+        levels = [value for value in of.dtype.categories or sorted(found) if value in seen]
     except TypeError:
         return None, "mixed"
-    if word == "bernoulli":
-        if len(levels) == 1 and levels[0] in (0, 1):  # as True is
-            levels = [type(levels[0])(0), type(levels[0])(1)]
-        return tuple(levels), "" if len(levels) == 2 else "two"
-    if len(levels) == 1:
-        return None, "constant"
-    are_ids = len(levels) > MOST_WITHOUT_IDS and len(levels) == sum(~missing_cells(cells))
-    return tuple(levels), "ids" if are_ids else ""
+    if word == "bernoulli" and len(levels) == 1 and (only := levels[0]) in (0, 1):  # as True is
+        levels = [type(only)(0), type(only)(1)]
+    n, problem = len(levels), ""
+    if n == 0:
+        problem = "empty"
+    elif word == "bernoulli":
+        problem = "" if n == 2 else "two"
+    elif n == 1:
+        problem = "constant"
+    elif n > MOST_WITHOUT_IDS and n == sum(of is not None for of in plain(cells)):
+        problem = "ids"
+    return tuple(levels), problem
 
 
 def _wrong_with_numbers(cells: np.ndarray, word: str, of: Declared) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -31,9 +30,6 @@ from .ranks import ALONE, Ranks
 from .several import BARE_LIST_ADVICE, Expected, read_several
 from .stated_likelihoods import coded_array, coded_form, is_plain
 from .table_labels import check_columns, columns_of, named_columns
-
-#: Kind and number of elements of each column; ("depth", 1) last where counts have depths.
-Layout: TypeAlias = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)

@@ -168,8 +168,7 @@ def _reason_against(setup: Setup, model: MultimodalVAE) -> str:
     """Say why mixture and graph do not follow from potentials; an empty text if they do."""
     if not isinstance(model, StructuredVAE):
         return "but the posterior of this fit has no potentials"
-    own = [of.has_likelihood and not of.keeps_variance for of in model.decoders]
-    if model.experts or any(own):
+    if model.experts or any(decoder.has_own_variances for decoder in model.decoders):
         return "but experts and decoders per cluster know more of a sample's cell than these say"
     if setup.graph.structure == "gradient":
         return "but the graph of this fit was learned by gradient steps, as they are"

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._clustering.latent_classes import Outcomes
-from .._data.column_kinds import LEVELLED, between
-from .._data.validation import Layout
+from .._data.column_kinds import LEVELLED, Layout, between, places_of
 from .._model.tensors import TensorData
 
 
@@ -26,19 +25,16 @@ def outcomes_of(
     data : TensorData
         Scaled samples.
     """
-    if not layouts or any(
-        layout is None or any(word not in LEVELLED for word, _ in layout) for layout in layouts
-    ):
+    words = {word for layout in layouts for word, _ in layout or [("gaussian", 1)]}
+    if not layouts or not words <= set(LEVELLED):
         return None
     columns: list[np.ndarray] = []
     for m, (layout, (centre, factor)) in enumerate(zip(layouts, units, strict=True)):
         scaled = data.arrays[m].cpu().numpy().astype(np.float64)
         elements = np.round(scaled * np.ravel(factor) + np.ravel(centre))
-        seen, start = data.seen(m), 0
-        for word, size in layout or ():
-            own = elements[:, start : start + size]
-            indicators = own if word == "categorical" else between(own)
-            columns.append(indicators * seen[:, start, None])
-            start += size
+        seen = data.seen(m)
+        for (word, _), own in zip(layout or (), places_of(layout or ()), strict=True):
+            indicators = elements[:, own] if word == "categorical" else between(elements[:, own])
+            columns.append(indicators * seen[:, own.start, None])
     sizes = [of.shape[1] for of in columns]
     return Outcomes(indicators=np.hstack(columns), first=np.cumsum([0, *sizes[:-1]]))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -49,6 +50,7 @@ from .mixture import (
     initialize_mixture,
     iterate_mixture,
     iterate_posteriors,
+    kmeans_starts,
     place_empty,
 )
 from .principal_components import PrincipalScores, initialize_networks
@@ -151,22 +153,16 @@ def initialize_clusters(
     if scores is not None and is_arranged(settings.method, sizes):
         fit, first, report = _arranged(setup, initial, iterate, rng)
     else:
-        spaces = [points.numpy()]
+        spaces, clusterings = [points.numpy()], list[np.ndarray]()
         if scores is not None:
             spaces.append(scores.scaled)
             if scores.outcomes is not None:
-                classes = latent_classes(
+                found = latent_classes(
                     scores.outcomes, scores.scaled, n_cells, random_state=rng, n_starts=N_CLASSES
                 )
-                spaces += [of.labels for of in classes]
-        fit = initialize_mixture(
-            iterate,
-            spaces,
-            n_cells,
-            mixture,
-            rng=rng,
-            allowed=allowed,
-        )
+                clusterings = [of.labels for of in found]
+        starts = chain(kmeans_starts(spaces, n_cells, rng), clusterings)
+        fit = initialize_mixture(iterate, starts, n_cells, mixture, allowed)
         first, report = fit.responsibilities, None
     model.prior.means.copy_(fit.means)
     model.prior.covariances.copy_(fit.covariances)

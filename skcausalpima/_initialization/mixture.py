@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -15,7 +15,6 @@ from torch import Tensor
 from .._clustering.clusters import kmeans_labels
 from .._grid import NodeGrid
 from .._model.settings import MixtureSettings
-from .._training.sharpening import less_potentials
 from ..functional import (
     DiagonalGaussian,
     MixtureStatistics,
@@ -25,6 +24,7 @@ from ..functional import (
     SharedPosterior,
     covariance_type_named,
     expected_statistics,
+    less_potentials,
     prepare_components,
     prepare_posterior,
     unpacked_statistics,
@@ -274,19 +274,30 @@ def place_empty(fit: MixtureFit, counts: Tensor, node_sizes: Sequence[int]) -> M
     return replace(fit, means=means, covariances=covariances)
 
 
-def initialize_mixture(
-    iterate: Iterate,
+def kmeans_starts(
     spaces: Sequence[np.ndarray],
     n_components: int,
-    settings: MixtureSettings,
-    *,
     rng: np.random.RandomState,
-    allowed: Tensor | None = None,
     n_starts: int = N_STARTS,
-) -> MixtureFit:
-    """Start from k-means in every space, several times, and keep the best bound.
+) -> Iterator[np.ndarray]:
+    """Return clusterings, labels (n_samples,), by k-means in spaces, (n_samples, n_features).
 
-    In place of a space, of shape (n_samples, n_features), may stand labels, of shape (n_samples,).
+    The first one in a space is the best of several runs, the others bring variety.
+    """
+    n_runs = max(1, int(min(1.0, MANY_COMPONENTS / n_components) * KMEANS_RUNS))
+    for points in spaces:
+        for n in (n_runs, *[1] * (n_starts - 1)):
+            yield kmeans_labels(points, n_components, rng.randint(2**31 - 1), n)
+
+
+def initialize_mixture(
+    iterate: Iterate,
+    clusterings: Iterable[np.ndarray],
+    n_components: int,
+    settings: MixtureSettings,
+    allowed: Tensor | None = None,
+) -> MixtureFit:
+    """Start from every clustering, labels of shape (n_samples,), and keep the best bound.
 
     Each start is iterated a few times, the best one until it converges (Biernacki et al., 2003).
     Whole matrices start badly from few samples a cluster: they follow on a mixture with variances
@@ -297,14 +308,7 @@ def initialize_mixture(
     share = min(1.0, MANY_COMPONENTS / n_components)
     few, more, most = (max(3, int(share * n)) for n in (SHORT_ITER, 3 * SHORT_ITER, MAX_ITER))
     best, ends = None, []
-    # The first start in a space is the best of several runs, the others bring variety.
-    runs = [max(1, int(share * KMEANS_RUNS)), *[1] * (n_starts - 1)]
-    starts = (
-        kmeans_labels(points, n_components, rng.randint(2**31 - 1), n_runs) if n_runs else points
-        for points in spaces
-        for n_runs in (runs if points.ndim == 2 else [0])
-    )
-    for labels in starts:
+    for labels in clusterings:
         gamma = match_components(one_hot(labels, n_components), allowed)
         if is_full:
             gamma = iterate(gamma, simple, more).responsibilities
@@ -315,7 +319,7 @@ def initialize_mixture(
         # Of others only the labels are kept: their responsibilities take memory.
         if best is None or fit.bound > best.bound + SAME_BOUND:
             best = fit
-    assert best is not None  # there is a space
+    assert best is not None  # there is a clustering
     found = iterate(best.responsibilities, settings, most)
     ends.sort(key=lambda end: -end[0])  # stable: the first of equals is the best one
     return replace(found, rivals=[labels for _, labels in ends[1 : 1 + N_RIVALS]])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._clustering.latent_classes import Outcomes
 from .._model.tensors import TensorData
-from ..modules import ColumnDecoder, ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
+from ..modules import ConvEncoder, MeanFieldVAE, MLPEncoder, MultimodalVAE
 from .derived_views import ViewStart
 from .incomplete_scores import incomplete_scores
 
@@ -207,14 +207,9 @@ def _fit_decoder(
     slope, offset, squares = _least_squares(x, scores[rows])
     variance = x.var(dim=0, correction=0).mean()
     floor = FLOOR * torch.where(variance > 0, variance, torch.ones_like(variance))
-    model.log_variances[m] = torch.maximum(squares.mean(), floor).log()
-    decoder = model.decoders[m]
-    if isinstance(decoder, ColumnDecoder):
-        variance = decoder.begin(x, slope.T, offset, model.log_variances[m])
-        model.log_variances[m] = variance.log()
-        return slope, offset
-    log_variances = torch.maximum(squares.mean(dim=0), floor).log()
-    model.decoders[m].initialize_linear(slope.T, offset, log_variances)
+    of_each = torch.maximum(squares.mean(dim=0), floor).log()
+    of_all = torch.maximum(squares.mean(), floor).log()
+    model.log_variances[m] = model.decoders[m].begin(x, slope.T, offset, of_each, of_all)
     return slope, offset
 
 

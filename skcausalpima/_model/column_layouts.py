@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from .._data.column_kinds import DEPTH
+from .._data.column_kinds import DEPTH, Layout
 from .._data.on_disk import OnDisk
-from .._data.validation import Layout, Modalities
+from .._data.validation import Modalities
 from .._parameter_objects import MeanField
 from .networks import named_network
 from .spec import ModelSpec

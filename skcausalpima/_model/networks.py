@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .._typing import Unchecked
 from .._warnings import warn_caller
-from ..modules import ColumnDecoder, ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder, MultimodalVAE
+from ..modules import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder, MultimodalVAE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def check_modules(model: MultimodalVAE) -> None:
         also = ", or a pair of such tensors, means and log-variances"
         trial.check_shapes(parts, (2, *shape), also)
         trial.check_values(parts)
-        if is_pair and isinstance(model.decoders[m], ColumnDecoder):
+        if is_pair and model.decoders[m].keeps_variance:
             raise ValueError(
                 f"decoders[{name!r}] returns a pair, means and log-variances, but columns of this "
                 "modality are no numbers: return one tensor."

@@ -15,6 +15,7 @@ from torch import nn
 
 from .._compat.scikit_learn import StrOptions
 from .._data.column_kinds import LIKELIHOODS
+from .._data.entries import entries_of
 from .._data.on_disk import OnDisk
 from .._data.validation import Modalities
 from .._grid import n_effects
@@ -369,21 +370,9 @@ def per_modality(
     words: Collection[str] | None = None,
 ) -> list:
     """Return one entry or None per modality from a sequence, a mapping by name, or None."""
-    if value is None or isinstance(value, str):
-        value = [value] * len(names)
-    if isinstance(value, Mapping):
-        unknown = sorted(set(value) - set(names))
-        if unknown:
-            raise ValueError(
-                f"{parameter} names the modalities {unknown}, but X has {list(names)}."
-            )
-        value = [value.get(name) for name in names]
-    if len(value) != len(names):
-        raise ValueError(
-            f"{parameter} must have one entry per modality, {len(names)}, got {len(value)}."
-        )
+    entries = entries_of(value, names, parameter)
     words = NETWORK_WORDS.get(parameter, ()) if words is None else words
-    for name, entry in zip(names, value, strict=True):
+    for name, entry in zip(names, entries, strict=True):
         known = entry in words if isinstance(entry, str) else (accepts or _is_module)(entry)
         if not (entry is None or known):
             listed = ", ".join([*map(repr, words), *([kind] if kind else [])])
@@ -391,7 +380,7 @@ def per_modality(
                 f"{parameter}[{name!r}] must be one of {listed} or None, got {entry!r} of type "
                 f"{type(entry).__name__}."
             )
-    return list(value)
+    return entries
 
 
 def _is_module(entry: Unchecked) -> bool:

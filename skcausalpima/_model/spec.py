@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from .._data.validation import Layout
+from .._data.column_kinds import Layout
 from .._typing import Values
 from ..modules import ExpertDecoder
 

@@ -245,7 +245,7 @@ class BlockUpdate:
         """
         model.eval()
         if self.variance_floors is not None:
-            has_own = any(of.has_likelihood and not of.keeps_variance for of in model.decoders)
+            has_own = any(decoder.has_own_variances for decoder in model.decoders)
             if squared_errors is None or has_own:
                 squared_errors = self._unit_errors(model, data, generator)
             self._set_variances(model, data, squared_errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .._model.tensors import TensorData
-from ..modules import ColumnDecoder, MultimodalVAE
+from ..modules import MultimodalVAE
 
 #: Samples that dispersions are learned from.
 N_ROWS = 2048
@@ -22,19 +22,14 @@ def update_dispersions(model: MultimodalVAE, data: TensorData) -> None:
     data : TensorData
         Samples, of which some that lie evenly spaced are asked, always at the same draws.
     """
-    dispersed = {
-        m: decoder
-        for m, decoder in enumerate(model.decoders)
-        if isinstance(decoder, ColumnDecoder) and decoder.has_dispersions
-    }
-    if not dispersed:
+    if not any(decoder.has_dispersions for decoder in model.decoders):
         return
     model.eval()
     rows = data.evenly_spaced(N_ROWS)
     batch = data.subset(rows).loaded().rows(slice(None))
     noise = data.normal(len(rows), model.n_draws, torch.Generator().manual_seed(0))
     z = model.assign(batch, noise, model.log_weights(batch.regime_index)).z
-    for m, decoder in dispersed.items():
+    for m, decoder in enumerate(model.decoders):
         weights = batch.weighted(torch.ones_like(z[:, 0]))
         if batch.observed is not None:
             weights = weights * batch.observed[m]

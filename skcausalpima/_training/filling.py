@@ -42,12 +42,9 @@ def check_decoders(
         Names the modality.
     """
     for m in data.elements:
-        decoder = model.decoders[m]
         stated = None if decoders is None else named_network(decoders[m])
         per_cluster = stated is not None and stated.per_cluster
-        if decoder.takes_gaps:
-            continue
-        if decoder.has_likelihood or decoder.expert or per_cluster:
+        if per_cluster or not model.decoders[m].takes_gaps:
             raise ValueError(
                 f"modality {model.names[m]!r} has samples that are NaN in a part of their "
                 "elements, which only a plain network as its decoder can marginalize, not an "

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._model.tensors import TensorData
 from ..functional import Potential, weight_columns
-from ..modules import Around, Batch, ColumnDecoder, StructuredVAE, fisher_information
+from ..modules import Around, Batch, StructuredVAE, fisher_information
 
 #: Samples at whose latent points decoders are asked.
 N_ROWS = 128
@@ -47,8 +47,7 @@ def mean_information(model: StructuredVAE, data: TensorData, has_cells: bool = T
                 counts[m] += 1.0  # it says nothing of the latent point
                 continue
             # every row of a multilayer perceptron, a few of what has to be decoded as a whole
-            is_quick = decoder.last_layer is not None or isinstance(decoder, ColumnDecoder)
-            some = slice(None, None, 1 if is_quick else STRIDE)
+            some = slice(None, None, 1 if decoder.is_quick else STRIDE)
             found = fisher_information(
                 decoder, Around(*(part[some] for part in around)), model.log_variances[m]
             )

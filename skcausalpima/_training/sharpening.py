@@ -18,8 +18,8 @@ from .._model.tensors import TensorData
 from ..functional import (
     DiagonalGaussian,
     MixtureUpdate,
-    covariance_type_named,
     expected_statistics,
+    less_potentials,
     prepare_posterior,
     unpacked_statistics,
     update_mixture,
@@ -183,39 +183,3 @@ def _not_flat(covariances: Tensor) -> Tensor:
     least = LEAST_VARIANCE * values[:, -1:]
     rounder = (vectors * values.maximum(least)[:, None]) @ vectors.mT
     return torch.where((values < least).any(dim=1)[:, None, None], rounder, covariances)
-
-
-def less_potentials(
-    scatter: Tensor, width: Tensor, least_kept: float, covariance_type: str
-) -> Tensor:
-    """Return what components have of the scatter of locations, less what potentials are wide.
-
-    Parameters
-    ----------
-    scatter : Tensor of shape (n_components, latent_dim, latent_dim)
-        Covariances of locations in the components.
-    width : Tensor of shape (latent_dim, latent_dim) or (1, latent_dim, latent_dim)
-        Covariance of the potentials.
-    least_kept : float
-        Part of the scatter that is kept in every direction.
-    covariance_type : str
-        Of the components.
-
-    Returns
-    -------
-    Tensor of shape (n_components, latent_dim[, latent_dim])
-        Covariances of the components.
-    """
-    roots = torch.linalg.cholesky(scatter)
-    inside = torch.linalg.solve_triangular(roots, width, upper=False)
-    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
-    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
-    kept = (1.0 - values).clamp_min(least_kept)
-    halves = roots @ (vectors * kept.sqrt()[:, None])
-    covariances = halves @ halves.mT
-    kind = covariance_type_named(covariance_type)
-    if not kind.is_full:
-        covariances = covariances.diagonal(dim1=1, dim2=2)
-        if kind.is_round:
-            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
-    return covariances.clone()

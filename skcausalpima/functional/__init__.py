@@ -14,7 +14,7 @@ from ._cluster_likelihood import (
     projected_squared_errors,
     scattered_log_likelihood,
 )
-from ._covariance_types import COVARIANCE_TYPES, covariance_type_named
+from ._covariance_types import COVARIANCE_TYPES, covariance_type_named, less_potentials
 from ._curve_fit import CurveProblem, assemble, curve_jacobian, curve_losses, fit_curves
 from ._dag import (
     constrain_edges,

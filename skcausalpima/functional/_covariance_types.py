@@ -1,10 +1,11 @@
-"""The covariance types of the components, one entry each."""
+"""The covariance types of the components, one entry each, and their covariances in a scatter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 #: From the scatter :math:`N_c S_c` of every component, what it is pooled to, the counts and the
@@ -120,3 +121,49 @@ def covariance_type_named(word: str) -> CovarianceType:
     if word not in COVARIANCE_TYPES:
         raise ValueError(f"covariance_type must be one of {list(COVARIANCE_TYPES)}, got {word!r}")
     return COVARIANCE_TYPES[word]
+
+
+def less_potentials(
+    scatter: Tensor, width: Tensor, least_kept: float, covariance_type: str
+) -> Tensor:
+    r"""Return the covariances of components, given the scatter of the locations of samples.
+
+    Locations have the covariance :math:`S_c + V`: what potentials are wide is taken off.
+
+    Parameters
+    ----------
+    scatter : Tensor of shape (n_components, latent_dim, latent_dim)
+        Covariances of locations in the components.
+    width : Tensor of shape (latent_dim, latent_dim) or (1, latent_dim, latent_dim)
+        Covariance of the potentials.
+    least_kept : float
+        Part of the scatter that is kept in every direction.
+    covariance_type : str
+        Of the components.
+
+    Returns
+    -------
+    Tensor of shape (n_components, latent_dim[, latent_dim])
+        Covariances of the components.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skcausalpima.functional._covariance_types import less_potentials
+    >>> scatter, width = 4.0 * torch.eye(2)[None], torch.diag(torch.tensor([1.0, 5.0]))
+    >>> less_potentials(scatter, width, 0.1, "diag")
+    tensor([[3.0000, 0.4000]])
+    """
+    roots = torch.linalg.cholesky(scatter)
+    inside = torch.linalg.solve_triangular(roots, width, upper=False)
+    inside = torch.linalg.solve_triangular(roots, inside.mT, upper=False)
+    values, vectors = torch.linalg.eigh(0.5 * (inside + inside.mT))
+    kept = (1.0 - values).clamp_min(least_kept)
+    halves = roots @ (vectors * kept.sqrt()[:, None])
+    covariances = halves @ halves.mT
+    kind = covariance_type_named(covariance_type)
+    if not kind.is_full:
+        covariances = covariances.diagonal(dim1=1, dim2=2)
+        if kind.is_round:
+            covariances = covariances.mean(dim=1, keepdim=True).expand_as(covariances)
+    return covariances.clone()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,8 +13,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import check_random_state
 
-from .._clustering.matching import align_nodes, outcome_indicators
-from .._clustering.rivals import adjusted_rand_index
 from .._compat.scikit_learn import StrOptions, check_method_params, safe_indexing, validate_params
 from .._data.known_nodes import outcome_names
 from .._data.samples import read_knowledge
@@ -22,14 +20,14 @@ from .._data.several import check_rows_with
 from .._data.validation import as_container
 from .._fit.mixture_refits import MixtureRefits, mixture_refits
 from .._grid import NodeGrid
-from .._repeated_fits import completed, for_a_part
+from .._repeated_fits import completed_in_parts, for_a_part
 from .._scalar_checks import JOBS, count
 from .._structure.digraphs import copy_graph, is_by_chance, node_graph
-from .._structure.equivalence import cpdag
 from .._typing import Samples, Seed, Unchecked
 from .._warnings import warn_caller
 from ..exceptions import InterruptionWarning
 from ._fitted_estimator import check_estimator
+from ._matched_refits import MatchedRefit, arrows, match_refit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +94,6 @@ class EdgeConfidence:
     rand_indices: np.ndarray
     node_orders: np.ndarray
     failures: dict[int, str]
-
-
-class _Matched(NamedTuple):
-    """A refit in the terms of the reference."""
-
-    edges: np.ndarray  # bool (node, node)
-    compelled: np.ndarray  # bool (node, node)
-    rand_indices: np.ndarray  # (node,)
-    order: np.ndarray  # (node,): the refit's node that comes to each place
 
 
 @validate_params(
@@ -211,11 +200,9 @@ def edge_confidence(
 
     *Of the mixture alone.* ``refit="mixture"`` sees what comes from the sample by way of clusters
     and counts, and nothing of what other starts and networks would find: it is surer. Where the
-    fit is certain of its outcomes (``separation_.certainty`` of .99), the shares of adjacencies
-    differed by .06 (root mean square, chance subtracted) from those of whole refits, and ``|2 p -
-    1|`` was .08 larger in the mean; below .98 shares differed by .28, and nodes seemed more stable
-    by .2 (``benchmarks/refits.py``, 10 networks). Take it for a first look, and an edge that it
-    doubts for doubtful.
+    fit is certain of its outcomes (``separation_.certainty``), shares are near those of whole
+    refits; where it is not, nodes seem more stable than they are. ``benchmarks/refits.py`` measures
+    by how much. Take it for a first look, and an edge that it doubts for doubtful.
 
     Drawing with replacement makes dependence where there is none [2]_, so that bootstrap samples
     have more edges. Between two independent binary nodes, a BIC search finds one in 1 % of the
@@ -266,24 +253,17 @@ def edge_confidence(
     params = _numbered(params or {}, X, len(reference), dag, sizes)
     n_bootstraps = n_bootstraps or (20 if refit == "all" else 200)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstraps)
-    calls: list[partial[Sequence[_Matched | str]]] = []
-    size, things = 1, "fits"  # refits of a call, and what is told of them
     if refit == "mixture":
         if not resample:
             raise ValueError("refit='mixture' has no seeds of its own: it needs resample=True.")
         known: dict[str, Any] = params
-        kept, by_chance = mixture_refits(est, X, **known), is_by_chance(dag)
-        size = kept.at_once
-        things = f"parts of {size} refits"
-        for k in range(0, n_bootstraps, size):
-            calls.append(partial(_of_mixture, kept, seeds[k : k + size], by_chance, tuple(sizes)))
+        kept = mixture_refits(est, X, **known)
+        size, call = kept.at_once, partial(_of_mixture, kept, is_by_chance(dag), tuple(sizes))
     else:
-        X = as_container(X, est)
-        for seed in seeds:
-            settings = int(seed), resample, reference, sizes
-            calls.append(partial(_refit, clone(est), X, params, *settings))
-    parts, interrupted = completed(calls, n_jobs, verbose, "edge_confidence", things=things)
-    refits = {size * k + j: refit for k, part in parts.items() for j, refit in enumerate(part)}
+        given = as_container(X, est), params, resample, reference, sizes
+        size, call = 1, partial(_refit, clone(est), *given)
+    told = n_jobs, verbose, "edge_confidence"
+    refits, interrupted = completed_in_parts(call, seeds, size, *told)
     if interrupted:
         warn_caller(
             f"Interrupted: the shares are those of {len(refits)} of {n_bootstraps} refits.",
@@ -327,14 +307,13 @@ def _refit(
     estimator: BaseEstimator,
     X: Samples,
     params: dict[str, Unchecked],
-    seed: int,
     resample: bool,
     reference: np.ndarray,
     sizes: Sequence[int],
-) -> Sequence[_Matched | str]:
+    seeds: Sequence[int],
+) -> Sequence[MatchedRefit | str]:
     """Fit a clone and match it; one that fails returns what went wrong."""
-    rng = np.random.RandomState(seed)
-    n_samples = len(reference)
+    rng, estimator, n_samples = np.random.RandomState(*seeds), clone(estimator), len(reference)
     estimator.set_params(random_state=rng.randint(2**31 - 1))
     try:
         if resample:
@@ -350,8 +329,8 @@ def _refit(
 
 
 def _of_mixture(
-    kept: MixtureRefits, seeds: Sequence[int], by_chance: bool, sizes: tuple[int, ...]
-) -> Sequence[_Matched | str]:
+    kept: MixtureRefits, by_chance: bool, sizes: tuple[int, ...], seeds: Sequence[int]
+) -> Sequence[MatchedRefit | str]:
     """Learn the mixture anew from some bootstrap samples, and match it."""
     outcomes = NodeGrid(sizes).outcomes()
     reference, found = outcomes[kept.cells], []
@@ -362,59 +341,8 @@ def _of_mixture(
     return found
 
 
-def match_refit(
-    graph: tuple[np.ndarray, np.ndarray],
-    nodes: np.ndarray,
-    reference: np.ndarray,
-    sizes: Sequence[int],
-) -> _Matched:
-    """Write the graph of a refit in the nodes of the reference.
-
-    Parameters
-    ----------
-    graph : pair of ndarray of bool of shape (n_nodes, n_nodes)
-        The edges of the refit, whose nodes are the columns of ``nodes``, and the compelled ones.
-    nodes : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the refit's nodes.
-    reference : ndarray of shape (n_samples, n_nodes)
-        Outcomes of the same samples.
-    sizes : sequence of int
-        Number of outcomes of each node; only nodes of one size are matched.
-
-    Returns
-    -------
-    _Matched
-        Graph and agreement, in the order of the reference's nodes.
-    """
-    aligned, order, _ = align_nodes(nodes, outcome_indicators(reference, sizes))
-    edges, compelled = (matrix[np.ix_(order, order)] for matrix in graph)
-    indices = [_rand_index(*pair) for pair in zip(reference.T, aligned.T, strict=True)]
-    return _Matched(edges, compelled, np.array(indices), order)
-
-
-def _rand_index(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the adjusted Rand index, 0 where one of the two is constant."""
-    if np.ptp(first) == 0:  # 0 / 0 if both are: a 1 would praise nodes that collapsed
-        return 0.0
-    table = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(table, (first, second), 1)
-    return adjusted_rand_index(table)
-
-
-def arrows(dag: nx.DiGraph) -> tuple[np.ndarray, np.ndarray]:
-    """Return which arrows a graph has, and which of these are compelled."""
-    nodes = list(dag)
-    edges = nx.to_numpy_array(dag, nodelist=nodes, weight=None) > 0
-    if is_by_chance(dag):
-        return edges, np.zeros_like(edges)
-    known = np.zeros_like(edges)
-    for parent, child, attribute in dag.edges(data="compelled", default=False):
-        known[nodes.index(parent), nodes.index(child)] = bool(attribute)
-    return edges, edges & (known | ~cpdag(edges).T)
-
-
 def _summarize(
-    dag: nx.DiGraph, refits: Sequence[_Matched], failures: dict[int, str]
+    dag: nx.DiGraph, refits: Sequence[MatchedRefit], failures: dict[int, str]
 ) -> EdgeConfidence:
     """Take means over the refits and write the confidence into a copy of the graph."""
     parts = (np.stack(part) for part in zip(*refits, strict=True))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial, reduce
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -16,34 +13,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from .._compat.scikit_learn import StrOptions, validate_params
-from .._data.known_nodes import allowed_cells, outcome_names
-from .._data.sample_weight import check_weights
-from .._data.samples import read_knowledge
-from .._data.several import check_rows_with
-from .._fit.mixture_refits import MixtureRefits, mixture_refits
-from .._grid import NodeGrid
-from .._inference.kept_models import model_of, samples_of
-from .._repeated_fits import completed
 from .._scalar_checks import JOBS, NumberRange, count
 from .._structure.digraphs import copy_graph, node_graph
 from .._typing import Samples, Seed
-from .._warnings import warn_caller
-from ..exceptions import InterruptionWarning
 from ..graph import CategoricalDAG
 from ._fitted_estimator import check_estimator
-
-#: Counts that each entry of a table has beforehand (Jeffreys).
-PRIOR = 0.5
-
-#: Draws that are thrown away, before the labels have forgotten where they began; and those of a
-#: refit, which begins at its own best tables.
-N_WARM_UP, N_WARM_UP_OF_REFIT = 50, 10
-
-#: Refits at most, among which the draws are divided.
-N_REFITS = 200
-
-#: A sample whose likeliest cell has less than this to fear keeps that cell.
-CERTAIN = 1e-6
+from ._table_draws import draws_of_fit, draws_of_refits, joints, parents_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,16 +96,15 @@ class TableIntervals:
         >>> found.low["N2"].round(1), found.high["N2"].round(1)
         (array([0.4, 0.4]), array([0.6, 0.6]))
         """
-        tables: dict[Hashable, ArrayLike] = {node: draws[0] for node, draws in self.draws.items()}
-        changed = CategoricalDAG(self.dag, tables).do(interventions)
-        names = list(self.node_names)
-        parents = [[names.index(p) for p in changed.graph.predecessors(n)] for n in names]
-        fixed = {node: changed.cpts[node][None] for node in interventions}
-        joints = _joints([fixed.get(n, self.draws[n]) for n in names], parents, changed.sizes)
+        first: dict[Hashable, ArrayLike] = {node: draws[0] for node, draws in self.draws.items()}
+        changed = CategoricalDAG(self.dag, first).do(interventions)
+        drawn = dict(self.draws) | {node: changed.cpts[node][None] for node in interventions}
+        tables = [drawn[name] for name in self.node_names]
+        together = joints(tables, parents_of(changed.graph), changed.sizes)
         marginals = {}
-        for node, name in enumerate(names):
-            others = tuple(axis for axis in range(1, joints.ndim) if axis != node + 1)
-            marginals[name] = joints.sum(axis=others)
+        for axis, name in enumerate(self.node_names, 1):
+            others = tuple(of for of in range(1, together.ndim) if of != axis)
+            marginals[name] = together.sum(axis=others)
         low, high = _ends(marginals, self.level)
         return OutcomeIntervals(low=low, high=high, level=self.level)
 
@@ -307,226 +281,14 @@ def table_intervals(
             "interventions."
         )
     if refit is None:
-        tables = [est.cpts_[node] for node in names]
-        drawn = _draw_tables(_read_evidence(est, X, given), tables, n_draws, rng)
+        drawn = draws_of_fit(est, X, given, n_draws, rng)
     else:
-        drawn = _refit_and_draw(est, X, given, n_draws, rng, n_jobs, verbose)
+        drawn = draws_of_refits(est, X, given, n_draws, rng, n_jobs, verbose)
     draws = dict(zip(names, map(np.stack, zip(*drawn, strict=True)), strict=True))
     low, high = _ends(draws, level)
     return TableIntervals(
         low=low, high=high, level=level, node_names=names, dag=copy_graph(dag), draws=draws
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Grid:
-    """Nodes, their parents, and which of them were set together."""
-
-    sizes: tuple[int, ...]
-    parents: list[list[int]]
-    regimes: list[tuple[int, ...]]
-
-    def cell_priors(self, tables: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the probability of each cell in each regime, up to a factor, (regime, cell).
-
-        The table of a node that was set is left out.
-        """
-        single = [table[None] for table in tables]
-        priors = [_joints(single, self.parents, self.sizes, was_set) for was_set in self.regimes]
-        return np.concatenate(priors).reshape(len(self.regimes), -1)
-
-    def family_counts(self, counts: np.ndarray, node: int) -> np.ndarray:
-        """Return the counts of a node's table from those of the cells, (regime, cell).
-
-        Samples in which the node was set say nothing of its table.
-        """
-        free = [k for k, was_set in enumerate(self.regimes) if node not in was_set]
-        grid = counts[free].sum(axis=0).reshape(self.sizes)
-        axes = [*self.parents[node], node]
-        others = tuple(n for n in range(grid.ndim) if n not in axes)
-        return np.transpose(grid.sum(axis=others), np.argsort(np.argsort(axes)))
-
-    def drawn(self, counts: np.ndarray, rng: np.random.RandomState) -> list[np.ndarray]:
-        """Draw the tables given the counts of the cells, (regime, cell): Dirichlet."""
-        tables = []
-        for node in range(len(self.sizes)):
-            drawn = rng.standard_gamma(self.family_counts(counts, node) + PRIOR)
-            tables.append(drawn / drawn.sum(axis=-1, keepdims=True))
-        return tables
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Evidence:
-    """What the samples say of their cells, whatever the tables are."""
-
-    likelihoods: np.ndarray  # (uncertain sample, cell), up to a factor of each sample
-    weights: np.ndarray  # (uncertain sample,)
-    numbers: np.ndarray  # (uncertain sample,): its regime
-    certain: np.ndarray  # (regime, cell): weights of the other samples
-    grid: _Grid
-
-
-def _read_evidence(est: BaseEstimator, X: Samples, params: dict[str, ArrayLike]) -> _Evidence:
-    """Take the tables out of the probabilities of the samples' cells, and add what is known."""
-    dag = node_graph(est.dag_)
-    sizes = est.joint_.shape
-    graph = CategoricalDAG(node_graph(est.dag_, with_causes=True), est.cpts_)
-    probabilities = np.asarray(est.predict_proba(X), dtype=np.float64)
-    n_samples = len(probabilities)
-    told = params.get("known_nodes"), params.get("interventions")
-    check_rows_with(X, known_nodes=told[0], interventions=told[1])
-    nodes = dict(zip(dag, sizes, strict=True))
-    knowledge = read_knowledge(*told, n_samples, nodes, outcome_names(dag))
-    likelihoods = np.zeros_like(probabilities)
-    cells = NodeGrid(sizes).cells(est.cluster_states_)
-    labels = np.ones((n_samples, 1))
-    if causes := graph.sizes[len(sizes) :]:
-        labels = _labels_of_causes(est, X, causes)
-    joint = graph.joint().reshape(-1, labels.shape[1])[cells] @ labels.T
-    likelihoods[:, cells] = probabilities / np.maximum(joint.T, np.finfo(float).tiny)
-    if knowledge.known_nodes is not None:
-        allowed = allowed_cells(knowledge.known_nodes, sizes).T
-        fits = (likelihoods * allowed).any(axis=1, keepdims=True)
-        likelihoods = np.where(fits, likelihoods, 1.0) * allowed
-    given = params.get("sample_weight")
-    weights = np.ones(n_samples) if given is None else check_weights(given, n_samples)
-    likelihoods = (likelihoods[:, :, None] * labels[:, None]).reshape(n_samples, -1)
-    numbers = knowledge.regime_index
-    if numbers is None:
-        numbers = np.zeros(n_samples, dtype=np.int64)
-    grid = _Grid(sizes=graph.sizes, parents=_parents(graph.graph), regimes=knowledge.regimes)
-    return _evidence(likelihoods, weights, numbers, grid, [est.cpts_[name] for name in graph.nodes])
-
-
-def _parents(dag: nx.DiGraph) -> list[list[int]]:
-    """Return the numbers of each node's parents, in the order of the axes of its table."""
-    names = list(dag)
-    return [[names.index(parent) for parent in dag.predecessors(node)] for node in names]
-
-
-def _evidence(
-    likelihoods: np.ndarray,
-    weights: np.ndarray,
-    numbers: np.ndarray,
-    grid: _Grid,
-    tables: Sequence[np.ndarray],
-) -> _Evidence:
-    """Set samples whose cell is certain, by tables that are near those to be drawn, apart."""
-    found = likelihoods * grid.cell_priors(tables)[numbers]
-    is_open = found.max(axis=1) < (1 - CERTAIN) * found.sum(axis=1)
-    certain = np.zeros((len(grid.regimes), likelihoods.shape[1]))
-    np.add.at(certain, (numbers[~is_open], found[~is_open].argmax(axis=1)), weights[~is_open])
-    return _Evidence(
-        likelihoods=likelihoods[is_open],
-        weights=weights[is_open],
-        numbers=numbers[is_open],
-        certain=certain,
-        grid=grid,
-    )
-
-
-def _labels_of_causes(est: BaseEstimator, X: Samples, sizes: tuple[int, ...]) -> np.ndarray:
-    """Return which combination of labels of contexts that are causes samples have, in 0 and 1."""
-    model, modalities = model_of(est), samples_of(est, X)
-    codes = model.causes_of(model.labelled(modalities).contexts, modalities.n_samples)
-    return np.eye(math.prod(sizes))[np.ravel_multi_index(tuple(codes.T), sizes)]
-
-
-def _draw_tables(
-    evidence: _Evidence,
-    tables: Sequence[np.ndarray],
-    n_draws: int,
-    rng: np.random.RandomState,
-    n_warm_up: int = N_WARM_UP,
-    asked: _Grid | None = None,
-) -> list[Sequence[np.ndarray]]:
-    """Draw cells and tables by turns (Gibbs); return the tables of all nodes, draw by draw.
-
-    ``asked`` is the graph whose tables are returned, that by which cells are drawn by default.
-    """
-    draws: list[Sequence[np.ndarray]] = []
-    n_open = len(evidence.numbers)
-    for turn in range(-n_warm_up if n_open else 0, n_draws):
-        counts = evidence.certain.copy()
-        if n_open:
-            priors = evidence.grid.cell_priors(tables)
-            found = np.cumsum(evidence.likelihoods * priors[evidence.numbers], axis=1)
-            levels = rng.uniform(size=(n_open, 1)) * found[:, -1:]
-            np.add.at(counts, (evidence.numbers, (found <= levels).sum(axis=1)), evidence.weights)
-        tables = evidence.grid.drawn(counts, rng)
-        if turn >= 0:
-            draws.append(tables if asked is None else asked.drawn(counts, rng))
-    return draws
-
-
-def _refit_and_draw(
-    est: BaseEstimator,
-    X: Samples,
-    params: dict[str, Any],
-    n_draws: int,
-    rng: np.random.RandomState,
-    n_jobs: int | None,
-    verbose: int,
-) -> list[Sequence[np.ndarray]]:
-    """Draw tables from each of many refits of the mixture, in parts of these."""
-    if est._fitted.spec.causes:
-        raise ValueError(
-            "refit='mixture' does not know tables that depend on contexts with role='cause': leave "
-            "refit at None, or use edge_confidence(refit='mixture') for the graph."
-        )
-    kept = mixture_refits(est, X, **params)
-    grid = _Grid(
-        sizes=est.joint_.shape, parents=_parents(node_graph(est.dag_)), regimes=kept.regimes
-    )
-    n_refits = min(N_REFITS, n_draws)
-    seeds = rng.randint(2**31 - 1, size=n_refits).tolist()
-    n_each, size = -(-n_draws // n_refits), kept.at_once
-    calls = [
-        partial(_draw_of_refits, kept, seeds[k : k + size], grid, n_each)
-        for k in range(0, n_refits, size)
-    ]
-    things = f"parts of {size} refits"
-    parts, interrupted = completed(calls, n_jobs, verbose, "table_intervals", things=things)
-    draws = [tables for part in parts.values() for tables in part]
-    if interrupted:
-        told = f"Interrupted: the intervals are from {len(draws) // n_each} of {n_refits} refits."
-        warn_caller(told, InterruptionWarning)
-    return draws[:n_draws]
-
-
-def _draw_of_refits(
-    kept: MixtureRefits, seeds: Sequence[int], asked: _Grid, n_draws: int
-) -> list[Sequence[np.ndarray]]:
-    """Draw tables from some refits: cells by the graph of each, then the tables that are asked."""
-    draws: list[Sequence[np.ndarray]] = []
-    replicates = kept.replicates(seeds, arranges=False)
-    for seed, (_, graph, likelihoods) in zip(seeds, replicates, strict=True):
-        parents = [np.flatnonzero(column).tolist() for column in graph.adjacency.T]
-        grid = replace(asked, parents=parents)
-        joint = reduce(np.multiply, graph.tables).reshape(1, -1).repeat(len(asked.regimes), axis=0)
-        families = [grid.family_counts(joint, node) for node in range(len(parents))]
-        tables = [family / family.sum(axis=-1, keepdims=True) for family in families]
-        evidence = _evidence(likelihoods, kept.weights, kept.regime_index, grid, tables)
-        rng = np.random.RandomState([seed, 1])
-        draws += _draw_tables(evidence, tables, n_draws, rng, N_WARM_UP_OF_REFIT, asked)
-    return draws
-
-
-def _joints(
-    tables: Sequence[np.ndarray],
-    parents: Sequence[Sequence[int]],
-    sizes: tuple[int, ...],
-    left_out: Sequence[int] = (),
-) -> np.ndarray:
-    """Multiply tables along the graph, (draw, \\*sizes); each has an axis of draws in front."""
-    joints = np.ones((max(len(table) for table in tables), *sizes))
-    for node, (table, axes) in enumerate(zip(tables, parents, strict=True)):
-        family = [*axes, node]
-        shape = [size if n in family else 1 for n, size in enumerate(sizes)]
-        in_order = np.transpose(table, [0, *(1 + np.argsort(family))])
-        if node not in left_out:
-            joints *= in_order.reshape(len(table), *shape)
-    return joints
 
 
 def _ends(

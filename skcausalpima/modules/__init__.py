@@ -4,6 +4,7 @@ What is in ``__all__`` is what a user builds with; what is imported besides is t
 which serves this package alone.
 """
 
+from ._around import Around
 from ._batch import Batch, BoundWithErrors, Gap, Likelihood
 from ._cluster_decoder import ClusterDecoder
 from ._column_decoder import ColumnDecoder
@@ -24,7 +25,7 @@ from ._experts.expert_decoder import ExpertDecoder
 from ._experts.functions import FunctionStart, exponential_decay, line, piecewise_linear
 from ._experts.sample import SampleExpert
 from ._gaps import whole_modalities
-from ._information import Around, fisher_information, masked_potential
+from ._information import fisher_information, masked_potential
 from ._mean_field import MeanFieldVAE
 from ._multimodal_vae import MultimodalVAE
 from ._prior import CausalPrior, EdgeKnowledge

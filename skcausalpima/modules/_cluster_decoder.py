@@ -82,7 +82,7 @@ class ClusterDecoder(Decoder):
         blocks = zip(z.split(BLOCK_ROWS), components.split(BLOCK_ROWS), strict=True)
         return torch.cat([self(points)[range(len(own)), own].flatten(1) for points, own in blocks])
 
-    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+    def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
         """Return the log-likelihood of every sample under every component (Eq. 26).
 
         Parameters
@@ -91,6 +91,8 @@ class ClusterDecoder(Decoder):
             Scaled samples.
         z : Tensor of shape (n_samples, latent_dim)
             Their latent points.
+        seen : Tensor, default=None
+            Not asked: no elements are missing.
 
         Returns
         -------

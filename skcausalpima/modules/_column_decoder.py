@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._data.column_kinds import DEPTH, Layout
+from ._around import Around
 from ._batch import Likelihood
 from ._column_likelihoods import ColumnLikelihood, Gaussian
 from ._count_likelihoods import COLUMN_LIKELIHOODS, NegativeBinomial, Poisson
 from ._decoder_protocol import Decoder, as_decoder
 
-#: Which kind each column is, and how many elements it has; ("depth", 1) after counts.
-Layout = Sequence[tuple[str, int]]
+Kind = TypeVar("Kind", bound=ColumnLikelihood)
 
 
 class ColumnDecoder(Decoder):
@@ -44,34 +45,32 @@ class ColumnDecoder(Decoder):
     torch.Size([1, 1])
     """
 
-    has_likelihood = takes_gaps = keeps_variance = True
+    has_likelihood = keeps_variance = takes_gaps = is_quick = True
     centre: Tensor
     factor: Tensor
 
     def __init__(self, network: nn.Module, shape: Sequence[int], layout: Layout) -> None:
         super().__init__()
         self.network, self.shape = network, tuple(shape)
-        width = math.prod(shape)
-        ends = np.cumsum([size for _, size in layout])
-        if ends[-1] != width:
-            raise ValueError(f"layout has {ends[-1]} elements, but samples are of shape {shape}.")
-        self.register_buffer("centre", torch.zeros(width, dtype=torch.float64))
-        self.register_buffer("factor", torch.ones(width, dtype=torch.float64))
-        blocks: list[ColumnLikelihood] = []
+        starts = np.cumsum([0, *(size for _, size in layout)])
+        if starts[-1] != math.prod(shape):
+            raise ValueError(f"layout has {starts[-1]} elements, but samples are of shape {shape}.")
+        self.register_buffer("centre", torch.zeros(starts[-1], dtype=torch.float64))
+        self.register_buffer("factor", torch.ones(starts[-1], dtype=torch.float64))
+        has_depth, blocks = layout[-1][0] == DEPTH, list[ColumnLikelihood]()
         for word, kind in COLUMN_LIKELIHOODS.items():
-            sizes = [size for of, size in layout if of == word]
-            if not sizes:
+            columns = [k for k, (of, _) in enumerate(layout) if of == word]
+            if not columns:
                 continue
-            has_depth = layout[-1][0] == "depth"
+            elements = [np.arange(*starts[k : k + 2]) for k in columns]
+            elements += [starts[-2:-1]] * has_depth
+            places = {"index": np.concatenate(elements), "first": starts[columns]}
+            for name, numbers in places.items():
+                self.register_buffer(f"{name}{len(blocks)}", torch.as_tensor(numbers), False)
+            sizes = [layout[k][1] for k in columns]
             blocks.append(cast(type[Poisson], kind)(sizes, True) if has_depth else kind(sizes))
-            columns = [k for k, (of, _) in enumerate(layout) if of in (word, "depth")]
-            elements = [np.arange(ends[k] - layout[k][1], ends[k]) for k in columns]
-            number = len(blocks) - 1
-            index = torch.as_tensor(np.concatenate(elements))
-            first = torch.as_tensor([part[0] for part in elements[: len(sizes)]])
-            self.register_buffer(f"index{number}", index, persistent=False)
-            self.register_buffer(f"first{number}", first, persistent=False)
         self.likelihoods = nn.ModuleList(blocks)
+        self.has_dispersions = any(isinstance(of, NegativeBinomial) for of in blocks)
 
     @property
     def unwrapped(self) -> nn.Module:
@@ -83,17 +82,27 @@ class ColumnDecoder(Decoder):
         """The network, whose outputs are asked for by several methods."""
         return [self.network]
 
-    @property
-    def n_free(self) -> int:
-        """Number of elements that do not follow from others."""
-        return sum(cast(ColumnLikelihood, part).n_free for part in self.likelihoods)
+    def free_width(self, width: int) -> int:
+        """Return the number of elements that do not follow from others.
 
-    @property
-    def _parts(self) -> list[tuple[ColumnLikelihood, Tensor, Tensor]]:
-        """Likelihoods, with the elements of each, and the first ones of their columns."""
+        Parameters
+        ----------
+        width : int
+            Number of all elements.
+
+        Returns
+        -------
+        int
+            Fewer where there are categories, and a depth.
+        """
+        return sum(part.n_free for part, _, _ in self._parts(ColumnLikelihood))
+
+    def _parts(self, kind: type[Kind]) -> list[tuple[Kind, Tensor, Tensor]]:
+        """Return likelihoods of a kind, their elements, and the first ones of their columns."""
         return [
-            (cast(ColumnLikelihood, part), getattr(self, f"index{k}"), getattr(self, f"first{k}"))
+            (part, getattr(self, f"index{k}"), getattr(self, f"first{k}"))
             for k, part in enumerate(self.likelihoods)
+            if isinstance(part, kind)
         ]
 
     @torch.no_grad()
@@ -112,9 +121,8 @@ class ColumnDecoder(Decoder):
         factor = np.broadcast_to(factor, np.shape(centre))
         self.centre.copy_(torch.tensor(np.ravel(centre)))
         self.factor.copy_(torch.tensor(np.ravel(factor)))
-        for part, index, _ in self._parts:
-            if isinstance(part, Gaussian):
-                self.centre[index], self.factor[index] = 0.0, 1.0
+        for _, index, _ in self._parts(Gaussian):
+            self.centre[index], self.factor[index] = 0.0, 1.0
 
     def _raw(self, x: Tensor) -> Tensor:
         """Return data as they were coded; numbers stay scaled."""
@@ -123,7 +131,7 @@ class ColumnDecoder(Decoder):
     def _each(self, of: Callable[..., Tensor], *tables: Tensor) -> Tensor:
         """Return what each likelihood says of its elements, in their order."""
         result = tables[0].new_zeros(tables[0].shape)
-        for part, index, _ in self._parts:
+        for part, index, _ in self._parts(ColumnLikelihood):
             result[..., index] = of(part, *(table[..., index] for table in tables)).to(result)
         return result
 
@@ -167,7 +175,7 @@ class ColumnDecoder(Decoder):
         """
         eta, raw = self.predictors(z), self._raw(x)
         total, errors = eta.new_zeros(2, len(eta))
-        for part, index, first in self._parts:
+        for part, index, first in self._parts(ColumnLikelihood):
             values = part.log_likelihoods(eta[:, index], raw[:, index].to(x))
             shown = values if seen is None else values * seen[:, first]
             total = total + shown.sum(dim=1)
@@ -218,15 +226,17 @@ class ColumnDecoder(Decoder):
         drawn = self._each(lambda part, eta: part.draw(eta, normal), self.predictors(z).double())
         return ((drawn - self.centre.double()) / self.factor.double()).to(z)
 
-    def working(self, z: Tensor, slopes: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def scaled_slopes(
+        self, around: Around, log_variance: Tensor, x: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""Return slopes of :math:`\eta` in units of the noise, and what x is off in these.
 
         Parameters
         ----------
-        z : Tensor of shape (n_samples, latent_dim)
-            Points of the latent space.
-        slopes : Tensor of shape (n_samples, latent_dim, width)
-            Of :meth:`predictors`.
+        around : Around
+            Latent points.
+        log_variance : Tensor of shape ()
+            That of the modality, which does not matter.
         x : Tensor of shape (n_samples, width), default=None
             Scaled samples.
 
@@ -237,18 +247,20 @@ class ColumnDecoder(Decoder):
         misfit : Tensor of shape (n_samples, width)
             r, with the gradient S r of the log-likelihood; zeros without x.
         """
-        eta = self.predictors(z)
+        eta = self.predictors(around.points)
+        slopes = around.slopes(self.predictors(around.neighbours()[0]))
         raw = None if x is None else self._raw(x).to(eta)
         scaled, misfit = torch.zeros_like(slopes), torch.zeros_like(eta)
-        for part, index, _ in self._parts:
+        for part, index, _ in self._parts(ColumnLikelihood):
             own = None if raw is None else raw[:, index]
-            scaled[..., index], misfit[:, index] = part.working(
-                eta[:, index], slopes[..., index], own
-            )
-        return scaled, misfit
+            found = part.working(eta[:, index], slopes[..., index], own)
+            scaled[..., index], misfit[:, index] = found
+        return scaled.double(), misfit.double()
 
     @torch.no_grad()
-    def begin(self, x: Tensor, weight: Tensor, bias: Tensor, log_variance: Tensor) -> Tensor:
+    def begin(
+        self, x: Tensor, weight: Tensor, bias: Tensor, log_variances: Tensor, log_variance: Tensor
+    ) -> Tensor:
         """Become what a linear decoder of scaled elements is near the mean.
 
         Parameters
@@ -259,25 +271,27 @@ class ColumnDecoder(Decoder):
             The linear map.
         bias : Tensor of shape (width,)
             Offset.
+        log_variances : Tensor of shape (width,)
+            Of what the map leaves of each element, which does not matter.
         log_variance : Tensor of shape ()
-            Of what the map leaves of numbers.
+            Of what it leaves of all elements: that of numbers.
 
         Returns
         -------
         Tensor of shape ()
-            The variance of an element that balances modalities: the number of free elements over
-            the null deviance of a sample.
+            The logarithm of the variance of an element that balances modalities: the number of
+            free elements over the null deviance of a sample.
         """
         raw, slope = self._raw(x), weight * self.factor.to(weight)[:, None]
         offset, deviance = bias.clone(), raw.new_zeros(())
-        for part, index, _ in self._parts:
+        for part, index, _ in self._parts(ColumnLikelihood):
             if isinstance(part, Gaussian):
                 part.log_variance.copy_(log_variance)
             else:
                 offset[index], slope[index] = part.start(raw[:, index], slope[index])
             deviance += part.null_deviance(raw[:, index]).double()
         as_decoder(self.network).initialize_linear(slope, offset)
-        return self.n_free / deviance.clamp_min(1e-3)
+        return (self.free_width(len(bias)) / deviance.clamp_min(1e-3)).log()
 
     def set_variances(self, variances: Tensor, known: Tensor) -> None:
         """Set the variance of numbers.
@@ -289,15 +303,9 @@ class ColumnDecoder(Decoder):
         known : Tensor of bool of shape (1,)
             False where there is no sample.
         """
-        for part, index, _ in self._parts:
-            if isinstance(part, Gaussian) and bool(known):
-                of_numbers = variances[0] * len(self.factor) / len(index)
-                part.log_variance.copy_(of_numbers.log())
-
-    @property
-    def has_dispersions(self) -> bool:
-        """Whether some columns are of negative binomial counts."""
-        return any(isinstance(part, NegativeBinomial) for part in self.likelihoods)
+        for part, index, _ in self._parts(Gaussian):
+            if bool(known):
+                part.log_variance.copy_((variances[0] * len(self.factor) / len(index)).log())
 
     @torch.no_grad()
     def update_dispersions(
@@ -315,8 +323,7 @@ class ColumnDecoder(Decoder):
             Which elements are observed; None for all.
         """
         eta, raw = self.predictors(z), self._raw(x)
-        for part, index, first in self._parts:
-            if isinstance(part, NegativeBinomial):
-                counted = weights[:, None].expand(-1, len(first))
-                counted = counted if seen is None else counted * seen[:, first]
-                part.update_dispersions(eta[:, index], raw[:, index], counted)
+        for part, index, first in self._parts(NegativeBinomial):
+            counted = weights[:, None].expand(-1, len(first))
+            counted = counted if seen is None else counted * seen[:, first]
+            part.update_dispersions(eta[:, index], raw[:, index], counted)

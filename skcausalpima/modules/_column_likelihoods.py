@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid, pad, softplus
 
 #: Probabilities of the start keep this far from 0 and 1.
 MARGIN = 1e-2
 
-Normal = Callable[..., Tensor]
+Normal: TypeAlias = Callable[..., Tensor]
+Pair: TypeAlias = tuple[Tensor, Tensor]
 
 
 class ColumnLikelihood(nn.Module):
@@ -57,9 +59,7 @@ class ColumnLikelihood(nn.Module):
         means = self.means(eta)
         return (means * (1.0 - means)).clamp_min(0.0).sqrt()
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         r"""Return slopes in units of the noise, and what x is off the mean in these.
 
         With slopes J of :math:`\eta`, (n_samples, latent_dim, n_elements), the Fisher information
@@ -71,10 +71,11 @@ class ColumnLikelihood(nn.Module):
         """Draw elements; ``normal`` returns standard normal draws of a shape."""
         raise NotImplementedError
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         r"""Return the offset of :math:`\eta`, and its slope, given data and a slope of their means.
 
-        Slopes are of shape (n_elements, latent_dim). What there is to know beside is set.
+        Slopes are of shape (n_elements, latent_dim). What there is to know beside is set. Numbers
+        have no start: a linear decoder of data is one of theirs.
         """
         raise NotImplementedError
 
@@ -102,17 +103,12 @@ class Gaussian(ColumnLikelihood):
     def deviations(self, eta: Tensor) -> Tensor:
         return self.log_variance.mul(0.5).exp().expand_as(eta)
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         deviation = self.log_variance.mul(0.5).exp()
         return slopes / deviation, torch.zeros_like(eta) if x is None else (x - eta) / deviation
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         return eta + self.deviations(eta) * normal(*eta.shape)
-
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        return x.mean(dim=0), slope
 
     def null_deviance(self, x: Tensor) -> Tensor:
         return x.var(dim=0, correction=0).sum() / self.log_variance.exp()
@@ -127,9 +123,7 @@ class Bernoulli(ColumnLikelihood):
     def means(self, eta: Tensor) -> Tensor:
         return eta.sigmoid()
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         mean = eta.sigmoid()
         root = (mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
         return slopes * root[:, None], ((mean if x is None else x) - mean) / root
@@ -137,7 +131,7 @@ class Bernoulli(ColumnLikelihood):
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
         return (uniform(normal, eta.shape) < eta.sigmoid()).to(eta)
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         mean = x.mean(dim=0).clamp(MARGIN, 1.0 - MARGIN)
         return mean.logit(), slope / (mean * (1.0 - mean))[:, None]
 
@@ -188,9 +182,7 @@ class Categorical(_Ragged):
     def means(self, eta: Tensor) -> Tensor:
         return self.flat(self._log_probabilities(eta).exp())
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         shares = self._log_probabilities(eta).exp()
         table = self.table(slopes, 0.0)
         table = table - (table * shares[:, None]).sum(dim=-1, keepdim=True)
@@ -205,7 +197,7 @@ class Categorical(_Ragged):
         chosen = torch.minimum(chosen, self.is_place.sum(dim=-1) - 1)
         return self.flat(nn.functional.one_hot(chosen, sums.shape[-1]).to(eta))
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         share = x.mean(dim=0).clamp_min(MARGIN)
         return share.log(), slope / share[:, None]
 
@@ -224,7 +216,7 @@ class Ordinal(_Ragged):
     @staticmethod
     def _reached(above: Tensor) -> Tensor:
         """Return what is said of reaching each category: to be above the one before it."""
-        return torch.cat([torch.ones_like(above[..., :1]), above[..., :-1]], dim=-1)
+        return pad(above[..., :-1], (1, 0), value=1.0)
 
     def log_likelihoods(self, eta: Tensor, x: Tensor) -> Tensor:
         above = self.table(x, 0.0)
@@ -234,9 +226,7 @@ class Ordinal(_Ragged):
     def means(self, eta: Tensor) -> Tensor:
         return self.flat(self._log_above(eta).exp())
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         mean = eta.sigmoid()
         reached = self.flat(self._reached(self._log_above(eta).exp()))
         root = (reached * mean * (1.0 - mean)).clamp_min(tiny(eta)).sqrt()
@@ -250,18 +240,17 @@ class Ordinal(_Ragged):
         points = uniform(normal, above.shape[:2])[..., None]
         return self.flat((points < above).to(eta))
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         above = self.table(x.mean(dim=0), 0.0)
         reached = self._reached(above).clamp_min(MARGIN)
         share = (above / reached).clamp(MARGIN, 1.0 - MARGIN)
         slopes = self.table(slope.T, 0.0)  # (latent, column, place)
-        before = torch.cat([torch.zeros_like(slopes[..., :1]), slopes[..., :-1]], dim=-1)
-        slopes = (slopes - share * before) / (reached * share * (1.0 - share))
+        before = share * pad(slopes[..., :-1], (1, 0))
+        slopes = (slopes - before) / (reached * share * (1.0 - share))
         return self.flat(share.logit()), self.flat(slopes).T
 
     def null_deviance(self, x: Tensor) -> Tensor:
-        above = self.table(x.mean(dim=0), 0.0)
-        above = torch.cat([self._reached(above), above[..., -1:], above[..., :1] * 0.0], dim=-1)
+        above = pad(pad(self.table(x.mean(dim=0), 0.0), (1, 0), value=1.0), (0, 1))
         share = (above[..., :-1] - above[..., 1:]).clamp_min(0.0)
         return -2.0 * torch.xlogy(share, share).sum()
 

@@ -21,6 +21,7 @@ from ._column_likelihoods import (
     Gaussian,
     Normal,
     Ordinal,
+    Pair,
     tiny,
     uniform,
 )
@@ -89,9 +90,7 @@ class Poisson(ColumnLikelihood):
         root = (mean + mean.square() * self.inverse_dispersions).sqrt()
         return self._with_depth(root / (1.0 + mean))
 
-    def working(
-        self, eta: Tensor, slopes: Tensor, x: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def working(self, eta: Tensor, slopes: Tensor, x: Tensor | None = None) -> Pair:
         log_mean, off = self._log_rates(eta), torch.zeros_like(eta)
         if x is not None:
             counts, log_depth = self._counts(x)
@@ -104,24 +103,21 @@ class Poisson(ColumnLikelihood):
         return self._with_depth(slopes[..., : self.n_counts] * root[:, None]), off
 
     def draw(self, eta: Tensor, normal: Normal) -> Tensor:
-        log_depth: Tensor | None = None
-        rate = self._log_rates(eta).double()
+        log_depth = eta.new_zeros(len(eta), 1).double()
         if self.has_depth:
             places = uniform(normal, (len(eta), 1)).double() * (N_QUANTILES - 1)
             quantiles, below = self.depth_quantiles.double(), places.floor().long()
             above = (below + 1).clamp_max(N_QUANTILES - 1)
             log_depth = torch.lerp(quantiles[below], quantiles[above], places - below)
-            rate = rate + log_depth
+        means = (self._log_rates(eta).double() + log_depth).exp()
         seed = int(normal(1).double().view(torch.int64).item()) & (2**63 - 1)
-        generator = torch.Generator().manual_seed(seed)
-        counts = self._drawn(rate.exp().cpu(), generator).to(rate)
-        depth: Tensor | float = 1.0 if log_depth is None else log_depth.exp()
-        return self._with_depth(torch.log1p(counts / depth), log_depth).to(eta)
+        counts = self._drawn(means.cpu(), torch.Generator().manual_seed(seed)).to(means)
+        return self._with_depth(torch.log1p(counts / log_depth.exp()), log_depth).to(eta)
 
     def _drawn(self, means: Tensor, generator: torch.Generator) -> Tensor:
         return torch.poisson(means, generator)
 
-    def start(self, x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, slope: Tensor) -> Pair:
         counts, log_depth = self._counts(x)
         if self.has_depth:
             places = torch.linspace(0.0, 1.0, N_QUANTILES, dtype=torch.float64)

@@ -12,45 +12,11 @@ not what it does at a point.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
-
 import torch
 from torch import Tensor
 
-from ._column_decoder import ColumnDecoder
+from ._around import Around
 from ._decoder_protocol import Decoder
-
-
-class Around(NamedTuple):
-    """Where a decoder is asked.
-
-    Parameters
-    ----------
-    points : Tensor of shape (n_samples, latent_dim)
-        Latent points.
-    steps : Tensor of shape (n_samples, latent_dim)
-        How far to go along each axis.
-    components : Tensor of int of shape (n_samples,)
-        Their components.
-    """
-
-    points: Tensor
-    steps: Tensor
-    components: Tensor
-
-    def neighbours(self) -> tuple[Tensor, Tensor]:
-        """Return points behind and before along each axis, and their components, one after another.
-
-        The points are of shape (2 * latent_dim * n_samples, latent_dim).
-        """
-        moves = torch.diag_embed(self.steps).movedim(1, 0)  # (axis, sample, latent)
-        both = torch.cat([self.points + moves, self.points - moves])
-        return both.flatten(0, 1), self.components.repeat(len(both))
-
-    def slopes(self, values: Tensor) -> Tensor:
-        """Return differences of values at neighbours, (n_samples, latent_dim, n_values)."""
-        before, behind = values.unflatten(0, (2, self.steps.shape[1], -1))
-        return ((before - behind) / (2.0 * self.steps.T[..., None])).movedim(0, 1)
 
 
 @torch.no_grad()
@@ -76,7 +42,7 @@ def fisher_information(decoder: Decoder, around: Around, log_variance: Tensor) -
         slopes = around.slopes(decoder.last_inputs(around.neighbours()[0])).double()
         layer = layer.double()
         return slopes @ (layer.T @ layer / log_variance.double().exp()) @ slopes.mT
-    slopes, _ = _scaled_slopes(decoder, around, log_variance)
+    slopes, _ = decoder.scaled_slopes(around, log_variance)
     information = slopes @ slopes.mT
     if decoder.predicts_variances:
         neighbours = around.neighbours()
@@ -84,26 +50,6 @@ def fisher_information(decoder: Decoder, around: Around, log_variance: Tensor) -
         slopes = around.slopes(logs).double()
         information = information + 0.5 * slopes @ slopes.mT
     return information
-
-
-def _scaled_slopes(
-    decoder: Decoder, around: Around, log_variance: Tensor, x: Tensor | None = None
-) -> tuple[Tensor, Tensor | None]:
-    """Return the slopes of means in units of their deviations, (n_samples, latent_dim, width).
-
-    Second, in these units, what samples x are off the means.
-    """
-    if isinstance(decoder, ColumnDecoder):
-        slopes = around.slopes(decoder.predictors(around.neighbours()[0]))
-        slopes, misfit = decoder.working(around.points, slopes, x)
-        return slopes.double(), misfit.double()
-    slopes = around.slopes(decoder.decode(*around.neighbours())).double()
-    deviations = decoder.deviations(around.points, around.components, log_variance).double()
-    slopes = slopes / (deviations if deviations.ndim == 0 else deviations[:, None])
-    if x is None:
-        return slopes, None
-    means = decoder.decode(around.points, around.components)
-    return slopes, (x - means).double() / deviations
 
 
 @torch.no_grad()
@@ -135,8 +81,8 @@ def masked_potential(
     known, lost : Tensor of shape (n_samples, latent_dim, latent_dim)
         Precisions of what is observed, and of the rest.
     """
-    slopes, misfit = _scaled_slopes(decoder, around, log_variance, x)
+    slopes, misfit = decoder.scaled_slopes(around, log_variance, x)
     shown = torch.where(seen[:, None], slopes, 0.0)
     known = shown @ shown.mT
-    linear = shown @ cast(Tensor, misfit)[:, :, None] + known @ around.points.double()[:, :, None]
+    linear = shown @ misfit[:, :, None] + known @ around.points.double()[:, :, None]
     return linear[:, :, 0], known, slopes @ slopes.mT - known

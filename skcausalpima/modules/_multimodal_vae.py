@@ -119,7 +119,7 @@ class MultimodalVAE(ObservationModel, ABC):
         likelihoods of their own, but those of columns, of which steps see what updates need; and
         encoders compute the same in training as after it.
         """
-        has_own = any(of.has_likelihood and not of.keeps_variance for of in self.decoders)
+        has_own = any(decoder.has_own_variances for decoder in self.decoders)
         return not has_own and all(map(is_same_in_training, self.encoders))
 
     @abstractmethod

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ..functional import isotropic_log_likelihood, squared_errors
 from ._batch import Batch, Likelihood
-from ._column_decoder import ColumnDecoder
 from ._decoder_protocol import Decoder, as_decoder
 from ._experts.base import ScaledExpert
 from ._variance_decoder import VarianceDecoder
@@ -52,7 +51,7 @@ class ObservationModel(nn.Module):
         self.shapes = [tuple(shape) for shape in shapes]
         self.widths = [math.prod(shape) for shape in shapes]
         self.free_widths = [
-            decoder.n_free if isinstance(decoder, ColumnDecoder) else width
+            decoder.free_width(width)
             for decoder, width in zip(self.decoders, self.widths, strict=True)
         ]
         self.names: tuple[str | int, ...] = tuple(range(len(self.shapes)))
@@ -140,11 +139,7 @@ class ObservationModel(nn.Module):
         for m, decoder in enumerate(self.decoders):
             if modalities is not None and m not in modalities:
                 continue
-            seen = batch.elements.get(m)
-            if seen is None or not decoder.takes_gaps:
-                own = decoder.likelihood(batch.arrays[m], z)
-            else:
-                own = cast(ColumnDecoder, decoder).likelihood(batch.arrays[m], z, seen)
+            own = decoder.likelihood(batch.arrays[m], z, batch.elements.get(m))
             if own is not None:
                 result[m] = own if batch.observed is None else _of_observed(own, batch.observed[m])
         return result

@@ -97,7 +97,7 @@ class VarianceDecoder(Decoder):
         log_variance = log_variance.clamp(MIN_LOG_VARIANCE, MAX_ABS_LOG_VAR)
         return mean.flatten(1), log_variance.flatten(1)
 
-    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+    def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
         """Return the log-likelihood of every sample, the same under all components.
 
         Parameters
@@ -106,6 +106,8 @@ class VarianceDecoder(Decoder):
             Scaled samples.
         z : Tensor of shape (n_samples, latent_dim)
             Their latent points.
+        seen : Tensor, default=None
+            Not asked: no elements are missing.
 
         Returns
         -------

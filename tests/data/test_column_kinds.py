@@ -248,7 +248,7 @@ DATES = pd.date_range("2020", periods=N)
         ({"m": cells("a", 1)}, {"m": "categorical"}, ValueError, "several types in column 'm'"),
         ({}, {"ww": "gaussian"}, ValueError, r"names the columns \['ww'\] of X.*mean 'w'\?"),
         ({}, {"w": "categorial"}, ValueError, r"likelihoods\['w'\] is 'categorial'.*mean 'cat"),
-        ({}, ["auto", "auto"], ValueError, "2 entries for 1 modalities"),
+        ({}, ["auto", "auto"], ValueError, "one entry per modality, 1, got 2"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_line_to_write(wrong, likelihoods, error, match):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import special, stats
+from scipy import linalg, special, stats
 
 from skcausalpima.functional import (
     OwnPosterior,
     Potential,
     SharedPosterior,
     _own_potentials,
+    less_potentials,
     prepare_posterior,
     update_mixture,
 )
@@ -644,3 +645,24 @@ def test_many_matrices_are_inverted_at_once(size):
     assert inverses is given
     assert_allclose(inverses.movedim((0, 1), (2, 3)), np.linalg.inv(matrices), rtol=1e-8)
     assert_allclose(log_determinants, np.linalg.slogdet(matrices)[1], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_what_potentials_are_wide_is_taken_off(kind):
+    rng = np.random.default_rng(0)
+    inside, width = random_matrices(rng, C, 3, 3), random_matrices(rng, 3, 3)
+    found = less_potentials(*map(torch.as_tensor, (inside + width, width)), 1e-6, kind).numpy()
+    expected = inside if kind == "full" else np.diagonal(inside, axis1=1, axis2=2)
+    if kind == "spherical":
+        expected = np.repeat(expected.mean(axis=1, keepdims=True), 3, axis=1)
+    assert_allclose(found, expected, rtol=1e-9)
+    least = 0.2  # of the scatter, in every direction
+    broader = less_potentials(*map(torch.as_tensor, (inside + width, 9 * width)), least, "full")
+    values = np.stack(
+        [
+            np.sort(linalg.eigvalsh(of, scatter))
+            for of, scatter in zip(broader.numpy(), inside + width, strict=True)
+        ]
+    )
+    shares = np.stack([np.sort(1 - linalg.eigvalsh(9 * width, of)) for of in inside + width])
+    assert_allclose(values, np.maximum(shares, least), rtol=1e-9)

@@ -21,6 +21,7 @@ from skcausalpima._initialization.mixture import (
     initialize_mixture,
     iterate_mixture,
     iterate_posteriors,
+    kmeans_starts,
     one_hot,
     place_empty,
 )
@@ -109,11 +110,9 @@ def test_the_bound_rises(points, gamma, covariance_type):
 def test_start_finds_the_clusters(points, covariance_type, iterate):
     fit = initialize_mixture(
         iterate(points),
-        [points],
+        kmeans_starts([points], 3, np.random.RandomState(0), 2),
         3,
         MixtureSettings(covariance_type=covariance_type, reg_covar=1e-6, shrinkage=100.0),
-        n_starts=2,
-        rng=np.random.RandomState(0),
     )
     labels = fit.responsibilities.argmax(dim=0).numpy().reshape(3, 100)
     counts = np.stack([np.bincount(row, minlength=3) for row in labels])
@@ -130,11 +129,9 @@ def test_more_components_than_points():
     assert len(np.unique(labels)) == 2
     fit = initialize_mixture(
         from_points(points),
-        [points],
+        kmeans_starts([points], 5, np.random.RandomState(0), 1),
         5,
         MixtureSettings(covariance_type="full", reg_covar=1e-6, shrinkage=0.0),
-        n_starts=1,
-        rng=np.random.RandomState(0),
     )
     assert torch.isfinite(fit.responsibilities).all()
     assert fit.means.shape == (5, 2)
@@ -183,7 +180,7 @@ def test_of_equal_starts_the_first_one_wins_whatever_the_rounding(monkeypatch):
 
     settings = MixtureSettings(covariance_type="diag", reg_covar=1e-6, shrinkage=0.0)
     rng = np.random.RandomState(0)
-    found = initialize_mixture(iterate, [points], 2, settings, n_starts=3, rng=rng)
+    found = initialize_mixture(iterate, kmeans_starts([points], 2, rng, 3), 2, settings)
     assert_array_equal(found.responsibilities.argmax(dim=0), labels)
 
 
@@ -326,7 +323,7 @@ def test_a_start_without_a_bound_is_never_the_best(points):
             return replace(fit, bound=np.nan) if next(ends) in numbers else fit
 
         rng = np.random.RandomState(0)
-        found = initialize_mixture(broken, [points], 7, settings, n_starts=3, rng=rng)
+        found = initialize_mixture(broken, kmeans_starts([points], 7, rng, 3), 7, settings)
         return found.bound
 
     single = [bound_without(*{0, 1, 2} - {start}) for start in range(3)]

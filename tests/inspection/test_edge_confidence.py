@@ -20,7 +20,7 @@ from skcausalpima.datasets import make_circles_images
 from skcausalpima.exceptions import InterruptionWarning
 from skcausalpima.graph import CategoricalDAG
 from skcausalpima.inspection import edge_confidence
-from skcausalpima.inspection._edge_confidence import arrows, match_refit
+from skcausalpima.inspection._matched_refits import arrows, match_refit
 
 COLLIDER = [(0, 2), (1, 2), (2, 4)]  # its three arrows are compelled
 REVERSED = [(2, 0), (1, 2), (2, 4)]  # the same neighbours without a collider: all reversible
@@ -415,7 +415,7 @@ def test_failures_keep_their_numbers_after_an_interrupt(monkeypatch):
     def some(calls, *_, **__):
         return Completed({0: calls[0](), 2: ["out of luck"]}, interrupted=True)
 
-    monkeypatch.setattr("skcausalpima.inspection._edge_confidence.completed", some)
+    monkeypatch.setattr("skcausalpima._repeated_fits.completed", some)
     est = Shuffled(random_state=0).fit(NODES)
     with pytest.warns(InterruptionWarning), pytest.warns(FitFailedWarning, match=r"numbers \[2\]"):
         found = edge_confidence(est, NODES, n_bootstraps=4, random_state=0)

@@ -161,7 +161,7 @@ def test_progress_and_interrupts(doubtful, monkeypatch, capsys):
         return Completed({1: calls[1]()}, interrupted=True)
 
     whole = refitted(est, X, n_draws=400)
-    monkeypatch.setattr("skcausalpima.inspection._table_intervals.completed", some)
+    monkeypatch.setattr("skcausalpima._repeated_fits.completed", some)
     with pytest.warns(InterruptionWarning, match="the intervals are from 50 of 200 refits"):
         part = refitted(est, X, n_draws=400)
     assert_array_equal(part.draws["N1"], whole.draws["N1"][100:200])

@@ -228,7 +228,7 @@ def test_means_and_draws_are_in_the_units_of_the_data():
 def test_it_begins_at_the_margins():
     decoder, z, x = decoder_of_all()
     none = torch.zeros(8, 2, dtype=torch.float64)
-    decoder.begin(x, none, x.mean(dim=0), torch.zeros((), dtype=torch.float64))
+    decoder.begin(x, none, x.mean(dim=0), *torch.zeros(2, dtype=torch.float64))
     found, raw = decoder.decode(z, z[:, 0].long()), decoder._raw(x)
     expected = x.mean(dim=0)
     rate = torch.expm1(raw[:, 7]).mean()  # counts by their mean, not that of their logarithm

@@ -13,16 +13,17 @@ from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_acros
 from .labels import plain, shortened, told_apart, wrapped
 from .panels import CAPTION_SIZE, HEADER_SIZE, TITLE_SIZE
 from .shown_modality import ShownColumn
-from .styles import COLOUR_MAP, COLOURS, group_style
+from .styles import COLOUR_MAP, COLOURS, UNKNOWN, group_style
 
 PANEL, LEGEND = (1.9, 0.65), 1.1  # inches, without a title; legends beside them
 LINE = 1.35 * TITLE_SIZE / POINTS_PER_INCH
-LONGEST = 4.0  # inches
+LONGEST, THICKEST = 4.0, 0.35  # inches: a panel, and a bar
 TIGHT = 0.75  # of the size of a panel, in axes that are given
-MOST = 5, 6  # columns and rows of panels
+WIDEST, MOST = 11.0, 30  # inches, and panels, of a figure
 MOST_LEVELS = 12  # of categories; the rarer ones are drawn as one
 LEGEND_LETTERS, GROUP_LETTERS = 14, 16
-OTHERS = "#999999"
+#: What the bars of columns without levels are.
+UNITS = {"gaussian": "sd from the mean", "poisson": "count", "negative_binomial": "count"}
 
 
 class ColumnsDisplay(Display):
@@ -62,11 +63,16 @@ class ColumnsDisplay(Display):
                 f"{values.shape[1:]}: give a probability for each level, and one other number."
             )
         tables = [values[:, start:end] for start, end in pairwise(ends)]
-        rows = max(groups[-1][1] + 1, *(min(len(part.levels), MOST_LEVELS) + 1 for part in columns))
-        height = min(max(PANEL[1], rows * LINE), LONGEST) + 2 * HEADER_SIZE / POINTS_PER_INCH
-        width = PANEL[0] + (LEGEND if any(part.levels for part in columns) else 0.0)
-        shown = _most_different(columns, tables, _room(ax, width, height))
-        n_rows, n_columns = _shape(len(shown), _room(ax, width, height)[0])
+        differences = np.array([_difference(*pair) for pair in zip(columns, tables, strict=True)])
+        order = np.argsort(-differences, kind="stable").tolist()
+        for n_shown in range(len(columns), 0, -1):  # as many as there is room for
+            shown = sorted(order[:n_shown])
+            width, height = _panel([columns[k] for k in shown], groups[-1][1] + 1)
+            most_columns, room = _room(ax, width, height)
+            if n_shown <= room:
+                break
+        n_columns = min(most_columns, len(shown))
+        n_rows = math.ceil(len(shown) / n_columns)
         size = width * n_columns + 1.0, height * n_rows + 0.6
         above = self._captioned_axes(ax, (n_rows, n_columns), size)
         for unused in self.axes_.flat[len(shown) :]:
@@ -87,45 +93,34 @@ class ColumnsDisplay(Display):
             )
 
 
-def are_numbers_of(parts: Sequence[ShownColumn]) -> np.ndarray:
-    """Return which values of a sample, (n_values,), are numbers: no probabilities or counts."""
-    kinds = [(part.likelihood == "gaussian", max(1, len(part.levels))) for part in parts]
-    return np.repeat([is_number for is_number, _ in kinds], [n for _, n in kinds])
+def _panel(parts: Sequence[ShownColumn], n_bars: float) -> tuple[float, float]:
+    """Return how wide and how high panels of some columns are, with their legends."""
+    rows = max(n_bars, *(min(len(part.levels), MOST_LEVELS) + 1 for part in parts))
+    height = min(max(PANEL[1], rows * LINE), LONGEST) + 2 * HEADER_SIZE / POINTS_PER_INCH
+    return PANEL[0] + LEGEND * any(len(part.levels) > 1 for part in parts), height
 
 
 def _room(ax: Any, width: float, height: float) -> tuple[int, int]:
-    """Return how many columns and rows of panels there is room for."""
+    """Return how many columns of panels there is room for, and how many panels."""
     if ax is None:
-        return MOST
+        return max(1, int((WIDEST - 1.0) / width)), MOST
     if not hasattr(ax, "get_subplotspec"):
-        n_columns = np.atleast_2d(np.asarray(ax, dtype=object)).shape[-1]
-        return n_columns, max(np.size(ax) // n_columns, 1)
-    across, down = inches(ax)
-    return max(1, int(across / (TIGHT * width))), max(1, int(down / (TIGHT * height)))
+        return np.atleast_2d(np.asarray(ax, dtype=object)).shape[-1], np.size(ax)
+    across, down = (
+        max(1, int(length / (TIGHT * of)))
+        for length, of in zip(inches(ax), (width, height), strict=True)
+    )
+    return across, across * down
 
 
-def _shape(n_panels: int, most_columns: int) -> tuple[int, int]:
-    """Return rows and columns of panels."""
-    n_columns = min(most_columns, n_panels)
-    return math.ceil(n_panels / n_columns), n_columns
-
-
-def _most_different(
-    columns: Sequence[ShownColumn], tables: Sequence[np.ndarray], room: tuple[int, int]
-) -> list[int]:
-    """Return the numbers of as many columns as there is room for, in their order."""
-    differences = []
-    for part, values in zip(columns, tables, strict=True):
-        known = values[np.isfinite(values).all(axis=1)]
-        spread = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
-        if part.levels:
-            differences.append(spread)
-        elif part.likelihood == "gaussian":
-            differences.append(spread / (1.0 + spread))
-        else:
-            differences.append(spread / max(float(known.max(initial=0.0)), 1e-9))
-    order = np.argsort(-np.array(differences), kind="stable")
-    return sorted(order[: math.prod(room)].tolist())
+def _difference(part: ShownColumn, values: np.ndarray) -> float:
+    """Return by how much groups differ in a column, between 0 and 1."""
+    known = values[np.isfinite(values).all(axis=1)]
+    spread = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
+    if part.levels:
+        return spread
+    scale = 1.0 + spread if part.likelihood == "gaussian" else known.max(initial=1e-9)
+    return spread / float(scale)
 
 
 def _draw(
@@ -138,66 +133,63 @@ def _draw(
 ) -> list[Any]:
     """Draw the bars of all groups; return those of each level."""
     edge: Look = {"edgecolor": "0.4", "linewidth": 0.5, "height": 0.8}
-    n_letters = letters_across(ax, HEADER_SIZE)
-    names, drawn = [part.name], []
-    if not part.levels:
-        is_number = part.likelihood == "gaussian"
-        names.append("sd from the mean" if is_number else "count")
-        drawn.append(ax.barh(places, values[:, 0], **(edge | {"color": COLOURS[3]} | kwargs)))
-        ax.axvline(0, color="0.4", lw=0.5)
-        if is_number:
-            ax.set_xlim(-reach, reach)
-    else:
-        levels, values, looks = _stacked(part, values)
-        left = np.zeros(len(values))
-        for level, shares, look in zip(levels, values.T, looks, strict=True):
-            label = plain(level)
-            drawn.append(ax.barh(places, shares, left=left, label=label, **(edge | look | kwargs)))
-            left = left + np.nan_to_num(shares)
+    n_levels, left, drawn = len(part.levels), np.zeros(len(values)), []
+    for level, shares, look in _stacked(part, values):
+        bars: Look = {"left": left, "label": plain(level)}
+        drawn.append(ax.barh(places, shares, **(bars | edge | look | kwargs)))
+        left = left + np.nan_to_num(shares)
+    if n_levels:
         ax.set_xlim(0, 1)
+    else:
+        ax.axvline(0, color="0.4", lw=0.5)
+    if part.likelihood == "gaussian":
+        ax.set_xlim(-reach, reach)
+    if n_levels > 1:
         beside: Look = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.04), "frameon": False}
         ax.legend(fontsize=TITLE_SIZE - 1, handlelength=1.0, labelspacing=0.15, **beside)
-    lines = [wrapped(names[0], n_letters, 1), *names[1:]]
+    n_letters = letters_across(ax, HEADER_SIZE)
+    unit = f"probability of {part.levels[0]}" if n_levels == 1 else UNITS.get(part.likelihood, "")
+    lines = [wrapped(part.name, n_letters, 1), *([shortened(unit, n_letters)] if unit else [])]
     ax.set_title("\n".join(lines), fontsize=HEADER_SIZE, pad=2)
     ax.tick_params(labelsize=TITLE_SIZE, length=2, pad=1.5)
     ax.locator_params(axis="x", nbins=3)
     return drawn
 
 
-def _stacked(
-    part: ShownColumn, values: np.ndarray
-) -> tuple[list[str], np.ndarray, list[dict[str, Any]]]:
-    """Return names, probabilities and looks of levels; rare ones of many are one."""
-    levels, n = told_apart(part.levels, LEGEND_LETTERS), len(part.levels)
+def _stacked(part: ShownColumn, values: np.ndarray) -> list[tuple[str, np.ndarray, Look]]:
+    """Return name, values and look of bars; of many levels the rare ones are one."""
+    names, n = told_apart(part.levels, LEGEND_LETTERS), len(part.levels)
+    if n == 0:
+        return [("", values[:, 0], {"color": COLOURS[3]})]
     if part.likelihood == "ordinal":
         import matplotlib as mpl
 
         colours = mpl.colormaps[COLOUR_MAP](np.linspace(0, 1, n))
-        named = np.unique(np.linspace(0, n - 1, min(n, MOST_LEVELS)).round().astype(int))
-        names = [level if k in named else "_" for k, level in enumerate(levels)]
-        return names, values, [{"color": colour} for colour in colours]
+        named = np.linspace(0, n - 1, min(n, MOST_LEVELS)).round()
+        names = [name if k in named else "_" for k, name in enumerate(names)]
+        return [(names[k], values[:, k], {"color": colours[k]}) for k in range(n)]
     kept = np.arange(n)
     if n > MOST_LEVELS:
         common = np.argsort(-np.nan_to_num(values).sum(axis=0), kind="stable")
         kept = np.sort(common[: MOST_LEVELS - 1])
-    rest = np.delete(values, kept, axis=1)
-    looks = [_look(k) for k in range(len(kept))]
-    if not rest.size:
-        return levels, values, looks
-    names = [*(levels[k] for k in kept), f"{rest.shape[1]} others"]
-    table = np.column_stack([values[:, kept], rest.sum(axis=1)])
-    return names, table, [*looks, {"color": OTHERS}]
+    stacked = [(names[k], values[:, k], _look(place)) for place, k in enumerate(kept)]
+    if len(kept) < n:
+        rest = np.delete(values, kept, axis=1).sum(axis=1)
+        stacked.append((f"{n - len(kept)} others", rest, {"color": UNKNOWN}))
+    return stacked
 
 
-def _look(number: int) -> dict[str, Any]:
+def _look(number: int) -> Look:
     """Return colour and, where colours come again, pattern of a level."""
     style = group_style(number)
     return {"color": style.colour, "hatch": style.hatch if number >= len(COLOURS) else ""}
 
 
 def _name_groups(ax: Axes, groups: Sequence[tuple[str, float]], places: np.ndarray) -> None:
-    """Write as many names of groups as there is room for."""
-    ax.set_ylim(places[-1] + 0.6, places[0] - 0.6)  # the first above
-    step = max(1, math.ceil((places[-1] + 1) * LINE / (0.8 * inches(ax)[1])))
+    """Write as many names of groups as there is room for; the first one is above."""
+    height = inches(ax)[1]
+    room = 0.6 + max(0.0, height / THICKEST - places[-1] - 1.2) / 2
+    ax.set_ylim(places[-1] + room, places[0] - room)
+    step = max(1, math.ceil((places[-1] + 1) * LINE / (0.8 * height)))
     names = [shortened(name, GROUP_LETTERS) for name, _ in groups[::step]]
     ax.set_yticks(places[::step] if names else [], names)

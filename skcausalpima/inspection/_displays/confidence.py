@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..._structure.layered_layout import Edge
 from ..._typing import Unchecked
 from .._edge_confidence import EdgeConfidence
-from .display import Axes, Display, letters_across
+from .display import Axes, Display, ink, letters_across
 from .heat_map import FONT, HeatMap
 from .labels import wrapped
 from .styles import COLOURS
@@ -205,7 +205,7 @@ class EdgeConfidenceDisplay(Display):
         ax.barh(places, stability, color=COLOURS[3], edgecolor="0.2", label="mean")
         if self.worst_node_stability is not None:
             worst = np.asarray(self.worst_node_stability, dtype=np.float64)
-            ax.plot(worst, places, "o", color="black", markersize=5, label="worst refit")
+            ax.plot(worst, places, "o", color=ink(), markersize=5, label="worst refit")
         low = min(0.0, float(np.nanmin(stability)))
         ax.set(xlim=(low, 1.05), ylim=(len(stability) - 0.5, -0.5), yticks=[])
         ax.tick_params(labelsize=FONT)

@@ -134,6 +134,20 @@ def figure_of(ax: Axes) -> Figure | SubFigure:
     return ax.figure
 
 
+def ground() -> str:
+    """Return the colour that pictures are drawn on."""
+    import matplotlib as mpl
+
+    return mpl.rcParams["axes.facecolor"]
+
+
+def ink() -> str:
+    """Return black, or white on a dark ground, as ``plt.style.use("dark_background")`` has."""
+    from matplotlib.colors import to_rgb
+
+    return "black" if sum(to_rgb(ground())) > 1.5 else "white"
+
+
 def inches(ax: Axes) -> tuple[float, float]:
     """Return how wide and how high axes are now."""
     box, dpi = ax.get_window_extent(), figure_of(ax).dpi

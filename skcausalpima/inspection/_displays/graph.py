@@ -14,8 +14,19 @@ from ..._structure.digraphs import check_graph, contexts_of, is_by_chance, node_
 from ..._structure.graph_picture import PADDING, GraphPicture, width_of_line
 from ..._structure.layered_layout import Edge, strokes
 from ...graph import CategoricalDAG
-from .._edge_confidence import EdgeConfidence, arrows
-from .display import POINTS_PER_INCH, Axes, Display, Look, inches, letters_across, plotting
+from .._edge_confidence import EdgeConfidence
+from .._matched_refits import arrows
+from .display import (
+    POINTS_PER_INCH,
+    Axes,
+    Display,
+    Look,
+    ground,
+    inches,
+    ink,
+    letters_across,
+    plotting,
+)
 from .labels import plain, wrapped
 from .styles import COLOURS
 
@@ -279,7 +290,7 @@ class GraphDisplay(Display):
         if is_by_chance(graph):
             text = f"nodes placed by chance; {text}"
         label = wrapped(text, max(letters_across(self.ax_, SMALL_FONT), 18), 3)
-        self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.3")
+        self.ax_.set_xlabel(label, fontsize=SMALL_FONT, color="0.5")
 
 
 class _Drawing(GraphPicture):
@@ -337,9 +348,10 @@ class _Drawing(GraphPicture):
         (x, y), (width, height) = self.layout.centres[node], self.boxes[node]
         corner = x - width / 2, y - height / 2
         shape = f"round,pad=0,rounding_size={PADDING * FONT}"
-        look: Look = {"fc": "0.95", "ec": PALE if self.is_pale else "0.3", "zorder": 2}
+        look: Look = {"fc": "0.95" if ink() == "black" else "0.15", "zorder": 2}
+        look |= {"ec": PALE if self.is_pale else "0.3"}
         if node in self.contexts:
-            shape, look = "square,pad=0", look | {"fc": "white", "ls": "--"}
+            shape, look = "square,pad=0", look | {"fc": ground(), "ls": "--"}
         ax.add_patch(FancyBboxPatch(corner, width, height, shape, **look))
         text = ScaledText(x, y, plain(self.texts[node]), (FONT, FONT), zorder=3)
         if self.is_pale:
@@ -351,7 +363,7 @@ class _Drawing(GraphPicture):
         from .scaled_text import ScaledText
 
         taken = [(*self.layout.centres[node], *box) for node, box in self.boxes.items()]
-        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        behind = {"facecolor": ground(), "edgecolor": "none", "pad": 0.5}
         for edge, route in self.layout.routes.items():
             text = f"{values[edge]:.2f}"
             size = 0.65 * SMALL_FONT * len(text), 1.2 * SMALL_FONT
@@ -360,7 +372,7 @@ class _Drawing(GraphPicture):
             if place := next(free, None):
                 taken.append(place)
                 font = SMALL_FONT, SMALL_FONT
-                ax.add_artist(ScaledText(*place[:2], text, font, zorder=2.5, bbox=white))
+                ax.add_artist(ScaledText(*place[:2], text, font, zorder=2.5, bbox=behind))
 
 
 def _places_along(route: np.ndarray) -> Iterator[tuple[float, float]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._names import broken, cut, filled
-from .display import POINTS_PER_INCH, Axes, Look, figure_of
+from .display import POINTS_PER_INCH, Axes, Look, figure_of, ground
 
 if TYPE_CHECKING:
     from matplotlib.text import Annotation
@@ -134,7 +134,7 @@ def label_points(
     The figure is laid out first: labels are placed for its present size.
     """
     figure = figure_of(ax)
-    frame = {"boxstyle": "round,pad=0.15", "fc": "white", "alpha": 0.85, "lw": 0}
+    frame = {"boxstyle": "round,pad=0.15", "fc": ground(), "alpha": 0.85, "lw": 0}
     arrow = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
     look: Look = {"ha": "center", "va": "center", "fontsize": font_size, "weight": "bold"}
     written = []

@@ -15,12 +15,12 @@ from ..._inference.kept_models import model_of
 from ..._structure.digraphs import node_graph
 from ..._typing import Unchecked
 from .._fitted_estimator import cell_order, outcome_names
-from .column_panels import ColumnsDisplay, are_numbers_of
+from .column_panels import ColumnsDisplay
 from .display import Axes, check_word, is_one_or_none, letters_across
 from .labels import shortened, wrapped
 from .painter import SamplePainter, as_image
 from .panels import HEADER_SIZE, TITLE_SIZE, NodeNames, name_row, named_nodes
-from .shown_modality import decoded_components, shown_modality
+from .shown_modality import decoded_components, likelihoods_of_values, shown_modality
 from .styles import group_style
 
 PANELS_IN_A_ROW = 3
@@ -179,7 +179,7 @@ class NodeEffectDisplay(ColumnsDisplay):
         effects = effects_of_nodes(cells, est.joint_, kind)
         if shown.parts is not None and kind == "difference":
             means = effects_of_nodes(cells, est.joint_, "mean")
-            are_numbers = are_numbers_of(shown.parts)
+            are_numbers = likelihoods_of_values(shown.parts) == "gaussian"
             pairs = zip(effects, means, strict=True)
             effects = [np.where(are_numbers, effect, mean) for effect, mean in pairs]
         display = cls(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._clustering.rivals import MIN_STABILITY
-from .display import POINTS_PER_INCH, Axes, Display, inches, letters_across
+from .display import POINTS_PER_INCH, Axes, Display, ground, inches, ink, letters_across
 from .labels import shortened, wrapped
 from .styles import COLOURS
 
@@ -187,7 +187,7 @@ class NodeSizesDisplay(Display):
         if self.best is not None:
             k = sizes.index(tuple(self.best))
             label = f"chosen: {_name(sizes[k])}"
-            ax.plot(k, bound[k], "s", color="black", label=label, ms=12, mfc="none", mew=1.5)
+            ax.plot(k, bound[k], "s", color=ink(), label=label, ms=12, mfc="none", mew=1.5)
             ax.legend(fontsize=FONT, loc="best")
         ax.set_title("held-out bound", fontsize=FONT + 2)
         ax.set_ylabel("nats per sample", fontsize=FONT)
@@ -199,8 +199,8 @@ class NodeSizesDisplay(Display):
         supported = is_stable if self.supported is None else np.asarray(self.supported, bool)
         bars = ax.bar(np.arange(len(stability)), stability, color=COLOURS[0], edgecolor="0.2")
         for bar in np.array(list(bars), dtype=object)[~supported]:
-            bar.set(facecolor="white", hatch="///")
-        ax.axhline(MIN_STABILITY, color="black", linestyle="--", linewidth=1)
+            bar.set(facecolor=ground(), hatch="///")
+        ax.axhline(MIN_STABILITY, color=ink(), linestyle="--", linewidth=1)
         ax.set_title("are the cells found again?", fontsize=FONT + 2)
         ax.set_ylabel("smallest Jaccard similarity", fontsize=FONT)
         ax.set(ylim=(0, 1.05))

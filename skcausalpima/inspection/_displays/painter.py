@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .display import POINTS_PER_INCH, Axes, Look, inches, letters_that_fit
+from .display import POINTS_PER_INCH, Axes, Look, inches, ink, letters_that_fit
 from .labels import shortened
 from .styles import COLOUR_MAP, COLOURS, GroupStyle
 
@@ -85,8 +85,8 @@ class SamplePainter:
             line: Look = {"color": COLOURS[0], "linewidth": 1.2}
             line |= {} if style is None else {"color": style.colour, "linestyle": style.line}
             return ax.plot(self.x, np.ravel(sample), **(line | kwargs))[0]
-        look: Look = {"color": COLOURS[3], "edgecolor": "black", "linewidth": 0.5} | kwargs
-        ax.axvline(0, color="black", lw=0.5)
+        look: Look = {"color": COLOURS[3], "edgecolor": ink(), "linewidth": 0.5} | kwargs
+        ax.axvline(0, color=ink(), lw=0.5)
         return ax.barh(np.arange(np.size(sample)), np.ravel(sample), **look)
 
     def draw_expected(self, ax: Axes, sample: np.ndarray, std: np.ndarray | None) -> None:
@@ -106,7 +106,7 @@ class SamplePainter:
     def draw_observed(self, ax: Axes, sample: np.ndarray, label: str) -> None:
         """Draw, beside what is expected, a curve or bars as they were observed."""
         values = np.ravel(sample)
-        look: Look = {"color": "black", "linestyle": "none", "label": label}
+        look: Look = {"color": ink(), "linestyle": "none", "label": label}
         if self.kind == "curve":
             ax.plot(self.x, values, marker=".", ms=2.5, **look)
         else:
@@ -116,7 +116,7 @@ class SamplePainter:
         """Draw one of several tables that are compared: dots in place of bars."""
         look: Look = {"color": style.colour, "marker": style.marker, "linestyle": "none"}
         look |= {"ms": 6, "mec": "0.2", "mew": 0.4} | kwargs
-        ax.axvline(0, color="black", lw=0.5)
+        ax.axvline(0, color=ink(), lw=0.5)
         return ax.plot(np.ravel(sample), np.arange(np.size(sample)), **look)[0]
 
     def finish(self, ax: Axes, *, is_left: bool = True, is_bottom: bool = True) -> None:

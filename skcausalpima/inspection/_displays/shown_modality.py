@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..._data.arrays import flat_rows
-from ..._data.column_kinds import COUNTS, LEVELLED, Column, ColumnTable, level_name
+from ..._data.column_kinds import COUNTS, LEVELLED, ColumnTable, places_of
 from ..._data.selection_keys import asked_modalities
 from ..._data.validation import Modalities, fitted_form
 from ..._inference.fitted_model import FittedModel
@@ -42,12 +41,17 @@ class ShownColumn(NamedTuple):
     likelihood: str
     levels: Sequence[str] = ()
 
-    @classmethod
-    def of(cls, column: Column) -> ShownColumn:
-        """Return how a column is shown; of two values, the second one."""
-        levels = column.levels or ()
-        shown = levels[1:] if column.word == "bernoulli" else levels
-        return cls(column.name, column.word, tuple(map(level_name, shown)))
+    @property
+    def value_names(self) -> list[str]:
+        """Names of its values, those of levels so short that their ends can be read."""
+        levels = told_apart(self.levels, NAME_LETTERS)
+        return [f"{cut(self.name, NAME_LETTERS)}={level}" for level in levels] or [self.name]
+
+
+def likelihoods_of_values(columns: Sequence[ShownColumn]) -> np.ndarray:
+    """Return the kind of each value of a sample, one column's behind the other's."""
+    n_values = [max(1, len(column.levels)) for column in columns]
+    return np.repeat([column.likelihood for column in columns], n_values)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class ShownModality:
         Values are drawn as ``(value - centre) / factor``.
     unit : str
         What the values then are; "" for the units of the data.
+    parts : tuple of ShownColumn, default=None
+        Columns that have a panel each where groups of samples are compared.
     """
 
     number: int
@@ -77,16 +83,12 @@ class ShownModality:
     centre: np.ndarray | float = 0.0
     factor: np.ndarray | float = 1.0
     unit: str = ""
+    parts: tuple[ShownColumn, ...] | None = None
 
     @property
     def unit_of_groups(self) -> str:
         """What the values of groups of samples are."""
         return self.unit
-
-    @property
-    def parts(self) -> tuple[ShownColumn, ...] | None:
-        """Columns that have a panel each where groups of samples are compared."""
-        return None
 
     def elements(self, modalities: Modalities) -> np.ndarray:
         """Return the elements of samples, NaN where they are missing."""
@@ -116,11 +118,17 @@ class CodedModality(ShownModality):
 
     Parameters
     ----------
-    coding : ColumnTable, default=None
+    coding : ColumnTable
         The columns.
+    are_counts : ndarray of bool of shape (n_values,)
+        Which values are counts.
+    places : ndarray of int of shape (n_values,)
+        The element of each value; -1 for levels.
     """
 
-    coding: ColumnTable | None = None
+    coding: ColumnTable = field(kw_only=True)
+    are_counts: np.ndarray = field(kw_only=True)
+    places: np.ndarray = field(kw_only=True)
 
     @classmethod
     def of(
@@ -132,90 +140,55 @@ class CodedModality(ShownModality):
         units: tuple[np.ndarray, np.ndarray],
     ) -> CodedModality:
         """Return the modality whose elements have these units, centre and factor."""
-        found = cls(number, name, x, None, coding=coding)
-        columns = None if found.parts is None and not coding.is_named else found._names
-        if found.parts is None:
+        parts = tuple(ShownColumn(of.name, of.word, of.shown_levels) for of in coding.columns)
+        words = likelihoods_of_values(parts)
+        names = tuple(name for part in parts for name in part.value_names)
+        starts = [own.start for own in places_of(coding.layout)]
+        of_values = np.repeat(starts[: len(parts)], [max(1, len(part.levels)) for part in parts])
+        places = np.where(np.isin(words, LEVELLED), -1, of_values)
+        are_counts, has_unit = np.isin(words, COUNTS), places >= 0
+        values: dict[str, Any] = {"coding": coding, "are_counts": are_counts, "places": places}
+        if are_counts.all() or (words == "bernoulli").all():
             at = " at the mean depth" if coding.has_depth else ""
-            unit = f"log(1 + count{at})" if found._are_counts.any() else "probability"
-            return cls(number, name, x, columns, unit=unit, coding=coding)
-        places, has_unit = found._places, found._places >= 0
+            unit = f"log(1 + count{at})" if are_counts.any() else "probability"
+            return cls(number, name, x, names if coding.is_named else None, unit=unit, **values)
         unit = f"probability, or {DEVIATIONS}" if has_unit.any() else "probability"
-        centre, deviations = np.ravel(units[0])[places], _deviations(*units, places[has_unit])
-        scale = np.where(has_unit, centre, 0.0), np.where(has_unit, deviations[places], 1.0)
-        return cls(number, name, x, columns, *scale, unit=unit, coding=coding)
+        centre = np.where(has_unit, np.ravel(units[0])[places], 0.0)
+        factor = np.where(has_unit, _deviations(*units, places[has_unit])[places], 1.0)
+        return cls(number, name, x, names, centre, factor, unit, parts, **values)
 
     @property
     def unit_of_groups(self) -> str:
         """What the values of groups of samples are."""
-        return "expected count" if self._are_counts.any() else self.unit
-
-    @cached_property
-    def parts(self) -> tuple[ShownColumn, ...] | None:
-        """The columns; None where all are of two values, or all of counts."""
-        words = {column.word for column in self._coding.columns}
-        if words <= set(COUNTS) or words == {"bernoulli"}:
-            return None
-        return tuple(map(ShownColumn.of, self._coding.columns))
+        return "expected count" if self.are_counts.any() else self.unit
 
     def shown(self, array: np.ndarray) -> np.ndarray:
         """Return the elements of samples as they are drawn."""
         table = self._table(array)
-        table[:, self._are_counts] = np.log1p(table[:, self._are_counts])
+        table[:, self.are_counts] = np.log1p(table[:, self.are_counts])
         return self._shaped((table - self.centre) / self.factor)
 
     def shown_spread(self, array: np.ndarray) -> np.ndarray:
         """Return standard deviations as they are drawn: NaN of probabilities."""
-        spread = flat_rows(array)[:, self._places] / self.factor
-        return self._shaped(np.where(self._places >= 0, spread, np.nan))
+        spread = flat_rows(array)[:, self.places] / self.factor
+        return self._shaped(np.where(self.places >= 0, spread, np.nan))
 
     def of_groups(self, array: np.ndarray) -> np.ndarray:
         """Return the elements that are expected of groups as they are drawn."""
         table = self._table(array)
-        scaled = np.where(self._are_counts, table, (table - self.centre) / self.factor)
+        scaled = np.where(self.are_counts, table, (table - self.centre) / self.factor)
         return self._shaped(scaled)
-
-    @property
-    def _coding(self) -> ColumnTable:
-        assert self.coding is not None
-        return self.coding
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        """Names of the values, those of levels so short that their ends can be read."""
-        names = list[str]()
-        for column in self._coding.columns:
-            shown = ShownColumn.of(column)
-            levels = told_apart(shown.levels, NAME_LETTERS)
-            names += [f"{cut(column.name, NAME_LETTERS)}={level}" for level in levels]
-            names += [] if levels else [column.name]
-        return tuple(names)
-
-    @cached_property
-    def _places(self) -> np.ndarray:
-        """The element of each value; -1 for levels."""
-        places, start = list[int](), 0
-        for column in self._coding.columns:
-            place = -1 if column.word in LEVELLED else start
-            places += [place] * len(column.value_names)
-            start += column.n_elements
-        return np.array(places)
-
-    @cached_property
-    def _are_counts(self) -> np.ndarray:
-        """Which values are counts."""
-        columns = self._coding.columns
-        return np.repeat([c.word in COUNTS for c in columns], [len(c.value_names) for c in columns])
 
     def _table(self, array: np.ndarray) -> np.ndarray:
         """Return probabilities, numbers, and counts at the mean depth, one row per sample."""
         flat = np.array(flat_rows(array), dtype=np.float64)
-        if self._coding.has_depth:
+        if self.coding.has_depth:
             flat[:, -1] = 0.0
-        return self._coding.probabilities(flat)[0]
+        return self.coding.probabilities(flat)[0]
 
     def _shaped(self, table: np.ndarray) -> np.ndarray:
         """Return values in the shape of a sample, where it has one for each entry."""
-        return table if self.parts else table.reshape(len(table), *self._coding.shape)
+        return table if self.parts else table.reshape(len(table), *self.coding.shape)
 
 
 def _deviations(centre: np.ndarray, factor: np.ndarray, numbers: np.ndarray) -> np.ndarray:

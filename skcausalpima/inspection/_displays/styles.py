@@ -15,7 +15,7 @@ from ..._structure.digraphs import node_graph
 from ..._typing import Samples
 from .._associations import MAX_CATEGORIES
 from .._fitted_estimator import outcome_names
-from .display import Axes, Look
+from .display import Axes, Look, ink
 from .labels import shortened
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 # Okabe and Ito, "Color universal design", 2008: dark and light in turn, so that neighbours differ
 # in greyscale, too.
+BLACK = "#000000"
 COLOURS = (
     "#0072B2",  # blue
     "#E69F00",  # orange
-    "#000000",  # black
+    BLACK,
     "#56B4E9",  # sky blue
     "#D55E00",  # vermilion
     "#CC79A7",  # reddish purple
@@ -76,12 +77,13 @@ def group_style(number: int) -> GroupStyle:
     """Return the style of a group by its number.
 
     Up to 64 groups have pairs of colour and shape of their own, the first eight also a colour
-    and a shape of their own. After that they repeat.
+    and a shape of their own. After that they repeat. Black is white on a dark ground.
     """
     n = len(COLOURS)
-    colour, shift = number % n, number // n % n
-    shape = (colour + shift) % n
-    return GroupStyle(COLOURS[colour], MARKERS[shape], LINES[shape], HATCHES[shape])
+    place, shift = number % n, number // n % n
+    colour, shape = COLOURS[place], (place + shift) % n
+    colour = ink() if colour == BLACK else colour
+    return GroupStyle(colour, MARKERS[shape], LINES[shape], HATCHES[shape])
 
 
 ROWS_OF_LEGEND = 16

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .display import Axes, Display, Look, letters_across
+from .display import Axes, Display, Look, ink, letters_across
 from .labels import wrapped
 from .styles import UNKNOWN, group_style
 
@@ -25,7 +25,7 @@ TERMS = {
     "posterior_entropy": "entropy of the posterior",
 }
 RECONSTRUCTION = "reconstruction_"
-SHADE = "0.93"
+SHADE: Look = {"color": "0.5", "alpha": 0.14}
 NAME_LETTERS = 32
 MANY_TERMS = 8
 PRETRAINING_ROOM = 1.5  # above and below the bound, in ranges of the bound
@@ -201,13 +201,13 @@ class TrainingDisplay(Display):
             held_out = history["held_out_bound"]
             _line(ax, held_out, 1, "bound of held-out samples")
             best = int(np.nanargmax(held_out))
-            ax.plot(best + 1, held_out[best], "*", color="black", ms=10, label="kept state")
+            ax.plot(best + 1, held_out[best], "*", color=ink(), ms=10, label="kept state")
         if self.final is not None:
-            ax.plot(len(bound), self.final, "D", color="black", ms=5, label="final model")
+            ax.plot(len(bound), self.final, "D", color=ink(), ms=5, label="final model")
         if self.converged is not None:
             why = "stopped by itself" if self.converged else "all planned epochs"
             label = f"end, {why}: {n_epochs}"
-            ax.axvline(n_epochs, color="black", linewidth=1, linestyle=":", label=label)
+            ax.axvline(n_epochs, color=ink(), linewidth=1, linestyle=":", label=label)
         _limit(ax, bound, pretraining)
         ax.set_ylabel("bound (nats per sample)")
         if self.convergence is not None:
@@ -220,11 +220,11 @@ class TrainingDisplay(Display):
         for name, (first, last) in phases.items():
             if last < first:
                 continue
-            ax.axvspan(first - 0.5, last + 0.5, color=SHADE, zorder=0)
+            ax.axvspan(first - 0.5, last + 0.5, lw=0, zorder=0, **SHADE)
             if ax is self.axes_[0]:
                 share = (last - first + 1) / (end - start + 1)
                 upright = len(name) >= int(0.9 * share * letters_across(ax, 8))
-                look: Look = {"ha": "center", "va": "bottom", "fontsize": 8, "color": "0.3"}
+                look: Look = {"ha": "center", "va": "bottom", "fontsize": 8, "color": "0.5"}
                 place = (first + last) / 2, 0.03
                 text = ax.annotate(name, place, xycoords=("data", "axes fraction"), **look)
                 text.set_rotation(90 if upright else 0)

@@ -250,7 +250,7 @@ class ClusterExpert(ScaledExpert):
             errors, projections, x.shape[1], self.log_variances, self.scatter
         )
 
-    def likelihood(self, x: Tensor, z: Tensor) -> Likelihood:
+    def likelihood(self, x: Tensor, z: Tensor, seen: Tensor | None = None) -> Likelihood:
         """Return :meth:`log_likelihoods`, whatever the latent points.
 
         Parameters
@@ -259,6 +259,8 @@ class ClusterExpert(ScaledExpert):
             Scaled samples.
         z : Tensor of shape (n_samples, latent_dim)
             Latent points.
+        seen : Tensor, default=None
+            Not asked: no elements are missing.
 
         Returns
         -------

@@ -58,7 +58,13 @@ def titles(display):
 
 def test_cells_have_the_probabilities_that_decode(model, frame):
     display = PrototypeDisplay.from_estimator(model)
-    names = ["town", "paid (\\$)", "size", "mass\nsd from the mean", "n\ncount"]
+    names = [
+        "town",
+        "paid (\\$)\nprobability of True",
+        "size",
+        "mass\nsd from the mean",
+        "n\ncount",
+    ]
     assert titles(display) == names
     assert_readable(display.figure_)
     order = np.lexsort(model.cluster_states_.T[::-1])
@@ -126,6 +132,25 @@ def test_points_are_coloured_by_words(model, samples, frame):
     assert [text.get_text() for text in legend.get_texts()] == ["l", "m", "s"]
 
 
+def test_levels_are_seen_on_a_dark_ground():
+    parts, values = parts_and_values(2, 3, 3)
+    with plt.style.context("dark_background"):
+        display = PrototypeDisplay(values, (3,), ["a"], parts=parts).plot()
+        colours = {bar.get_facecolor()[:3] for bars in display.artists_[1] for bar in bars}
+    assert (0.0, 0.0, 0.0) not in colours
+    plt.close("all")
+
+
+def test_bars_of_few_groups_are_thin():
+    parts, values = parts_and_values(2, 12, 2)
+    display = PrototypeDisplay(values, (2,), ["a"], parts=parts).plot()
+    panel, bar = display.axes_.flat[0], display.artists_[0][0][0]
+    display.figure_.draw_without_rendering()
+    height = bar.get_window_extent().height / display.figure_.dpi
+    assert 0.1 < height < 1.2 * column_panels.THICKEST
+    assert panel.get_window_extent().height / display.figure_.dpi > 3 * height
+
+
 def parts_and_values(n_columns, n_levels, n_groups):
     rng = np.random.default_rng(0)
     levels = [f"level {k} of the column" for k in range(n_levels)]
@@ -137,7 +162,7 @@ def parts_and_values(n_columns, n_levels, n_groups):
 
 
 def test_the_columns_that_differ_most_are_drawn(monkeypatch):
-    monkeypatch.setattr(column_panels, "MOST", (2, 2))
+    monkeypatch.setattr(column_panels, "MOST", 4)
     parts, values = parts_and_values(5, 3, 4)
     values[1] = np.nan
     display = PrototypeDisplay(values, (2, 2), ["a", "b"], parts=parts).plot()
